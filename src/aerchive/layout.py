@@ -1,0 +1,53 @@
+"""Names, attributes and versions that appear on disk (``schemas/v1/layout.md``); no logic."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FORMAT: Final = "aerchive project"
+FORMAT_VERSION: Final = 1
+ABOUT: Final = (
+    "Quantum simulations archived by aerchive. /runs holds a folder for each day and in it a group for each "
+    "simulation: select a run and look at its attributes and at those of its config, status and provenance; "
+    "counts is a table, statevector and the like hold the saved states (complex numbers as r and i). "
+    "/catalogue lists all runs."
+)
+
+LIBVER: Final = ("v110", "v110")
+"""Library bounds for every open: readable from HDF5 1.10 on, and superblock 3."""
+
+MAX_COMPACT_ATTRIBUTES: Final = 64
+MIN_DENSE_ATTRIBUTES: Final = 32
+
+CATALOGUE: Final = "catalogue"
+CATALOGUE_CHUNK_ROWS: Final = 256
+RUNS: Final = "runs"
+RUNS_PER_FOLDER: Final = 1000
+OBJECTS: Final = "objects"
+OBJECT_DIGEST_LENGTH: Final = 40
+MAX_SAFE_ID: Final = 40
+
+CONFIG: Final = "config"
+STATUS: Final = "status"
+LABELS: Final = "labels"
+PROVENANCE: Final = "provenance"
+CIRCUITS: Final = "circuits"
+NOISE_MODEL: Final = "noise_model"
+INPUTS: Final = "inputs"
+RESULT: Final = "result"
+COUNTS: Final = "counts"
+MEMORY: Final = "memory"
+SCALARS: Final = "scalars"
+CHECKSUMS_SUFFIX: Final = ".checksums"
+LONG_PREFIX: Final = "long."
+
+MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000
+MAX_COMPACT_BYTES: Final = 1024
+MAX_PACKED_BYTES: Final = 64 * 1024
+CHUNK_BYTES: Final = 1024 * 1024
+DEFLATE_LEVEL: Final = 1
+
+MAX_FREE_KEYS: Final = 24
+"""How many keys of one free mapping get attributes of their own."""
+
+OUTCOMES: Final = ("ok", "partial", "failed", "error", "cancelled", "lost", "running")

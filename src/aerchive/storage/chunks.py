@@ -1,0 +1,142 @@
+"""The grid of chunks of an array: their shape, their numbers, and which of them a selection needs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from aerchive import layout
+from aerchive.errors import InvalidInputError
+
+
+def chunk_shape(shape: tuple[int, ...], itemsize: int, chunk_bytes: int = layout.CHUNK_BYTES) -> tuple[int, ...]:
+    """Chunks of about ``chunk_bytes``, as long as possible along the last axes, so that they are contiguous pieces."""
+    left = max(1, chunk_bytes // itemsize)
+    chunk = []
+    for length in reversed(shape):
+        piece = max(1, min(length, left))
+        chunk.append(piece)
+        left = max(1, left // piece)
+    return tuple(reversed(chunk))
+
+
+def grid_shape(shape: tuple[int, ...], chunk: tuple[int, ...]) -> tuple[int, ...]:
+    """How many chunks lie along each axis."""
+    return tuple(-(-length // piece) for length, piece in zip(shape, chunk, strict=True))
+
+
+def chunk_number(offset: tuple[int, ...], shape: tuple[int, ...], chunk: tuple[int, ...]) -> int:
+    """The row-major number of the chunk that begins at ``offset``."""
+    number = 0
+    for start, piece, along in zip(offset, chunk, grid_shape(shape, chunk), strict=True):
+        number = number * along + start // piece
+    return number
+
+
+def chunk_offsets(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Where the chunks begin, in row-major order."""
+    axes = [range(0, length, piece) for length, piece in zip(shape, chunk, strict=True)]
+    return itertools.product(*axes)
+
+
+class Selection(NamedTuple):
+    """A basic selection of an array.
+
+    Attributes:
+        axes: For each axis the indices wanted, ascending.
+        flipped: For each axis whether the caller wanted them descending.
+        dropped: For each axis whether an integer selected it, so that the axis goes away.
+    """
+
+    axes: tuple[range, ...]
+    flipped: tuple[bool, ...]
+    dropped: tuple[bool, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the selected box, before axes are dropped."""
+        return tuple(len(axis) for axis in self.axes)
+
+    @property
+    def finish(self) -> tuple[int | slice, ...]:
+        """The index that turns the box read from the file into what the caller asked for."""
+        return tuple(
+            0 if dropped else slice(None, None, -1 if flipped else 1)
+            for flipped, dropped in zip(self.flipped, self.dropped, strict=True)
+        )
+
+
+def select(key: object, shape: tuple[int, ...]) -> Selection:
+    """Reads an index as numpy does, for integers, slices and ``...``.
+
+    Raises:
+        InvalidInputError: Another kind of index, or too many.
+        IndexError: An integer is out of range, as numpy says it.
+    """
+    keys = list(key) if isinstance(key, tuple) else [key]
+    dots = [at for at, item in enumerate(keys) if item is Ellipsis]
+    if len(dots) > 1:
+        raise InvalidInputError("an index can have only one ellipsis ('...')")
+    given = len(keys) - len(dots)
+    if given > len(shape):
+        raise InvalidInputError(f"too many indices: the array has {len(shape)} axes, {given} were given")
+    at = dots[0] if dots else len(keys)
+    keys[at : at + 1] = [slice(None)] * (len(shape) - given)
+    axes, flipped, dropped = [], [], []
+    for axis, (item, length) in enumerate(zip(keys, shape, strict=True)):
+        if isinstance(item, slice):
+            wanted = range(length)[item]
+            flip = wanted.step < 0
+            axes.append(wanted[::-1] if flip else wanted)
+            flipped.append(flip)
+            dropped.append(False)
+        elif hasattr(item, "__index__") and not isinstance(item, bool):
+            position = item.__index__()
+            if not -length <= position < length:
+                raise IndexError(f"index {position} is out of range for axis {axis} with length {length}")
+            axes.append(range(position % length, position % length + 1))
+            flipped.append(False)
+            dropped.append(True)
+        else:
+            raise InvalidInputError(
+                f"cannot index a stored array with {type(item).__name__}: use integers, slices or '...', "
+                "or numpy.asarray(array)[...] to read all of it first"
+            )
+    return Selection(tuple(axes), tuple(flipped), tuple(dropped))
+
+
+class Piece(NamedTuple):
+    """What a selection takes from one chunk.
+
+    Attributes:
+        offset: Where the chunk begins in the array.
+        inside: The index of the wanted elements in the chunk.
+        target: Where they go in the selected box.
+    """
+
+    offset: tuple[int, ...]
+    inside: tuple[slice, ...]
+    target: tuple[slice, ...]
+
+
+def pieces(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Piece]:
+    """The chunks a selection needs, in row-major order, and nothing of the others."""
+    if 0 in selection.shape:
+        return
+    along = [list(_along(axis, piece)) for axis, piece in zip(selection.axes, chunk, strict=True)]
+    for parts in itertools.product(*along):
+        yield Piece(
+            tuple(part[0] for part in parts), tuple(part[1] for part in parts), tuple(part[2] for part in parts)
+        )
+
+
+def _along(axis: range, piece: int) -> Iterator[tuple[int, slice, slice]]:
+    done = 0
+    while done < len(axis):
+        start = axis[done] // piece * piece
+        number = min(len(axis) - done, math.ceil((start + piece - axis[done]) / axis.step))
+        first = axis[done] - start
+        yield start, slice(first, first + (number - 1) * axis.step + 1, axis.step), slice(done, done + number)
+        done += number

@@ -1,0 +1,158 @@
+"""What is to be written: groups, datasets and objects as plain data, before any file is open.
+
+Codecs make drafts; `aerchive.storage.writer` turns them into HDF5. So a run is complete in memory, or refused,
+before the project's lock is taken.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.errors import InvalidInputError
+from aerchive.storage.text import encode_text
+
+AttributeValue = str | int | float
+"""Text, 64-bit integer, 64-bit float; ``bool`` is stored as an unsigned byte."""
+
+
+def attribute_array(value: AttributeValue) -> NDArray[Any]:
+    """The stored form of an attribute: a scalar of a fixed type.
+
+    Raises:
+        InvalidInputError: An integer beyond 64 bits.
+    """
+    if isinstance(value, bool):
+        return np.array(value, "u1")
+    if isinstance(value, str):
+        data = encode_text(value)
+        return np.array(data, f"S{len(data)}")
+    if isinstance(value, float):
+        return np.array(value, "<f8")
+    if -(2**63) <= value < 2**64:
+        return np.array(value, "<i8" if value < 2**63 else "<u8")
+    raise InvalidInputError(f"the integer {value} needs more than the 64 bits of an attribute")
+
+
+@dataclass(frozen=True)
+class DatasetDraft:
+    """A dataset to be written.
+
+    Attributes:
+        parts: C-contiguous arrays of one dtype and shape. They are read when the dataset is written, not copied before.
+        stacked: Whether the dataset gets a new first axis, one row a part; else there is exactly one part.
+        attributes: Of the dataset.
+    """
+
+    parts: Sequence[NDArray[Any]]
+    stacked: bool = False
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the elements."""
+        return self.parts[0].dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the dataset."""
+        one = self.parts[0].shape
+        return (len(self.parts), *one) if self.stacked else one
+
+    @property
+    def nbytes(self) -> int:
+        """Of the values, before compression."""
+        return sum(part.nbytes for part in self.parts)
+
+    def read_chunk(self, offset: tuple[int, ...], chunk: tuple[int, ...]) -> NDArray[np.uint8]:
+        """The bytes of one chunk, padded with zeros where it reaches over the edge.
+
+        Returns:
+            Shape ``(chunk bytes,)``; a view of the part where that is possible.
+        """
+        if self.stacked and chunk[0] == 1:
+            whole, at, size = self.parts[offset[0]], offset[1:], chunk[1:]
+        elif self.stacked:
+            rows = self.parts[offset[0] : offset[0] + chunk[0]]
+            inner = tuple(slice(o, o + c) for o, c in zip(offset[1:], chunk[1:], strict=True))
+            whole, at, size = np.stack([row[inner] for row in rows]), (0,) * len(chunk), chunk
+        else:
+            whole, at, size = self.parts[0], offset, chunk
+        box = whole[tuple(slice(o, o + c) for o, c in zip(at, size, strict=True))]
+        if box.shape != size:
+            padded = np.zeros(size, box.dtype)
+            padded[tuple(slice(0, length) for length in box.shape)] = box
+            box = padded
+        return np.ascontiguousarray(box).reshape(-1).view(np.uint8)
+
+
+def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:
+    """A JSON document as a dataset: one fixed-length string, that viewers show as text, or bytes if it is long."""
+    if len(text) <= layout.MAX_TEXT_ATTRIBUTE_BYTES:
+        return DatasetDraft([np.array([text], f"S{max(1, len(text))}")], attributes=attributes or {})
+    return bytes_dataset(text, attributes)
+
+
+def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:
+    """Bytes as a one-dimensional ``uint8`` dataset."""
+    return DatasetDraft([np.frombuffer(data, np.uint8)], attributes=attributes or {})
+
+
+@dataclass(frozen=True)
+class GroupDraft:
+    """A group to be written.
+
+    Attributes:
+        attributes: Of the group.
+        datasets: By name.
+        groups: By name.
+        objects: Links to shared objects, by name.
+        mutable: Whether the group stays outside the digest of the immutable core; it then gets a digest of its own.
+    """
+
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
+    groups: Mapping[str, GroupDraft] = field(default_factory=dict)
+    objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
+    mutable: bool = False
+
+
+@dataclass(frozen=True)
+class ObjectDraft:
+    """A group that is written once and linked from each run that needs it.
+
+    Attributes:
+        kind: Which objects it belongs to, such as ``circuits``.
+        attributes: Of the group.
+        datasets: By name.
+    """
+
+    kind: str
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Identifies the content: equal content, equal digest."""
+        content = hashlib.sha256(self.kind.encode())
+        for name in sorted(self.attributes):
+            value = attribute_array(self.attributes[name])
+            content.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
+        for name in sorted(self.datasets):
+            draft = self.datasets[name]
+            content.update(f"|{name}|{draft.dtype.descr}|{draft.shape}|".encode())
+            for part in draft.parts:
+                content.update(part.reshape(-1).view(np.uint8).data)
+        return content.hexdigest()[: layout.OBJECT_DIGEST_LENGTH]
+
+    @property
+    def path(self) -> str:
+        """Where the object is in every project."""
+        return f"{layout.OBJECTS}/{self.kind}/{self.digest[:2]}/{self.digest}"

@@ -1,0 +1,128 @@
+"""Groups of an open project, read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from h5py import h5d, h5g
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.errors import IntegrityError, NotFoundError
+from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
+from aerchive.storage.attributes import long_names, read_attributes
+from aerchive.storage.nodes import AttributeValue
+from aerchive.storage.text import decode_text
+
+
+class GroupReader:
+    """A group of an open project file; valid as long as its session.
+
+    Args:
+        gid: The open group.
+        fd: The same file, for positioned reads.
+        path: Where the group is, from the root, without a leading slash.
+        file: Name of the file, for messages.
+    """
+
+    def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
+        self._gid = gid
+        self._fd = fd
+        self.path = path
+        self.file = file
+
+    def where(self, name: str = "") -> str:
+        """The file and node, as messages name them."""
+        return f"{self.file}: /{'/'.join(part for part in (self.path, name) if part)}"
+
+    def names(self) -> list[str]:
+        """Of the members of the group, in order of name."""
+        return [name.decode("utf-8", "backslashreplace") for name in self._gid]
+
+    def __contains__(self, name: str) -> bool:
+        return name.encode() in self._gid
+
+    def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
+        """All attributes, also those that are too long to be stored as one.
+
+        Args:
+            owner: Whose group it is (a run's UUID, or an object's path), for the checksums of long ones.
+
+        Raises:
+            FormatError: An attribute that aerchive never writes.
+            IntegrityError: A damaged header.
+        """
+        values = read_attributes(self._gid, self.where())
+        for name in long_names(self._gid):
+            data = plan_read(self._gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
+            values[name] = decode_text(data.read(self._fd).tobytes())
+        return values
+
+    def group(self, path: str) -> GroupReader:
+        """The group at a path below this one.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        gid = self._gid
+        for name in path.split("/"):
+            if name.encode() not in gid:
+                raise NotFoundError(f"{self.where(path)}: no such group")
+            try:
+                gid = h5g.open(gid, name.encode())
+            except (OSError, RuntimeError, ValueError) as error:
+                raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
+        return GroupReader(gid, self._fd, "/".join(part for part in (self.path, path) if part), self.file)
+
+    def groups(self) -> Iterator[GroupReader]:
+        """The groups in this one, in order of name."""
+        for name in self.names():
+            yield self.group(name)
+
+    def describe(self, name: str) -> DatasetShape:
+        """Shape and dtype of a dataset, nothing of it being read."""
+        return describe_dataset(self.open_dataset(name), self.where(name))
+
+    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
+        """The attributes of a dataset."""
+        return read_attributes(self.open_dataset(name), self.where(name))
+
+    def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
+        """Resolves a selection of a dataset, so that it can be read after the session.
+
+        Args:
+            name: Of the dataset.
+            owner: Whose it is: a run's UUID, or an object's path.
+            key: What is wanted.
+        """
+        self.open_dataset(name)
+        return plan_read(self._gid, name, owner, self.where(name), key)
+
+    def read(self, name: str, owner: str, key: object = ...) -> NDArray[Any]:
+        """Reads a selection of a dataset and verifies its checksums.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+            IntegrityError: It is damaged.
+        """
+        return self.plan(name, owner, key).read(self._fd)
+
+    def read_bytes(self, name: str, owner: str) -> bytes:
+        """The content of a dataset of bytes or of one text."""
+        value = self.read(name, owner)
+        return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())
+
+    def open_dataset(self, name: str) -> h5d.DatasetID:
+        """The open dataset, for the storage floor itself.
+
+        Raises:
+            NotFoundError: There is none of this name.
+            IntegrityError: It is damaged.
+        """
+        if name.encode() not in self._gid:
+            raise NotFoundError(f"{self.where(name)}: no such dataset")
+        try:
+            return h5d.open(self._gid, name.encode())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise IntegrityError(f"{self.where(name)}: damaged, or not a dataset: {error}") from error

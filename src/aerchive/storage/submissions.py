@@ -1,0 +1,439 @@
+"""Traces of submitted runs, left beside the project file so that they survive the death of the process.
+
+Beside ``vqe.h5`` each submitting process keeps ``.vqe.h5.submitted-<pid>-<8 hex digits>.jsonl``: a
+header naming the process, then a line per event. The lines are appended without fsync: what ``write``
+took outlives SIGKILL and abort, though not a power cut. The reasons and the measurements are in
+``docs/decisions/0004-submissions-leave-a-trace.md``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import platform
+import re
+import stat
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from aerchive.errors import FormatError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: nothing is left there, and `submitted` says so
+    fcntl = None  # type: ignore[assignment]
+
+JSON: TypeAlias = "None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]"
+
+FORMAT_VERSION = 1
+RECORD_BYTES = 64 * 1024
+"""A record whose JSON text is longer keeps only its small values."""
+FILE_BYTES = 512 * 1024
+"""A file that has grown to this size takes no new job and goes when its last job finishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A run that was submitted and has not been archived.
+
+    Attributes:
+        job_id: Id of the Aer job.
+        record: What the submitter gave; with ``"shortened": True`` if it did not fit.
+        host: Name of the submitter's machine, ``""`` where the header is damaged.
+        pid: Process id of the submitter in its own pid namespace, 0 where the header is damaged.
+        alive: Whether that process still exists; if not, the run is lost.
+        path: The file with the trace.
+    """
+
+    job_id: str
+    record: dict[str, JSON]
+    host: str
+    pid: int
+    alive: bool
+    path: Path
+
+
+class Submissions:
+    """The submitted runs of one project: this process leaves its own, and sees those of every process.
+
+    Thread-safe, and usable after a fork. All objects for one file, whatever link named it, share a trace.
+    A process can die between the commit of a run and `finished`: a lost run is one that `open_jobs`
+    lists as not alive *and* that the project does not hold.
+
+    Args:
+        project_path: The project file; it need not exist.
+        project_uuid: Noted in the header of a new trace, for whoever finds it without its project.
+    """
+
+    def __init__(self, project_path: os.PathLike[str] | str, *, project_uuid: str | None = None) -> None:
+        self._folder, name = os.path.split(os.path.realpath(project_path))
+        if len(os.fsencode(name)) > 200:  # with what we add, a file name ends at 255 bytes
+            name = hashlib.sha256(os.fsencode(name)).hexdigest()
+        self._prefix = f".{name}.submitted-"
+        self._project_uuid = project_uuid
+
+    def submitted(self, job_id: str, record: Mapping[str, JSON]) -> bool:
+        """Leave a trace of a job, before the simulation can take the process down.
+
+        Args:
+            job_id: Any string. An id that is still open starts again with the new record.
+            record: What to show of the run; values that are not JSON are left out.
+
+        Returns:
+            Whether the trace was written: False on a full disk, in a read-only folder, on Windows.
+        """
+        return self._own().submitted(job_id, record)
+
+    def finished(self, job_id: str) -> None:
+        """Note that a job this process submitted needs its trace no more; other ids are ignored."""
+        self._own().finished(job_id)
+
+    def open_jobs(self) -> list[Submission]:
+        """The unfinished submissions of all processes, oldest first; an id may occur once per process.
+
+        Files of dead processes with nothing unfinished are removed on the way. Files that cannot be
+        read, or were written by a newer format version, are passed over.
+        """
+        found: list[tuple[float, Submission]] = []
+        for path in self._paths():
+            with contextlib.suppress(OSError), _examined(path) as trace:
+                if not trace.jobs and not trace.alive:
+                    os.unlink(path)
+                for job_id, (at, record) in trace.jobs.items():
+                    owner = trace.owner
+                    found.append((at, Submission(job_id, record, owner.host, owner.pid, trace.alive, Path(path))))
+        return [submission for _, submission in sorted(found, key=lambda pair: pair[0])]
+
+    def forget(self, job_ids: Collection[str]) -> None:
+        """Drop jobs whose loss the project now records, from dead processes' files and this process's own.
+
+        A file with nothing left is removed. Files of other live processes are never touched.
+        """
+        dropped = set(job_ids)
+        for job_id in dropped:
+            self.finished(job_id)
+        for path in self._paths():
+            with contextlib.suppress(OSError), _examined(path) as trace:
+                here = dropped & trace.jobs.keys()
+                if trace.alive:
+                    continue
+                if len(here) == len(trace.jobs):
+                    os.unlink(path)
+                elif here:
+                    lines = b"".join(_finished_line(job_id) for job_id in sorted(here))
+                    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+                    with open(fd, "wb", buffering=0) as file:
+                        file.write(b"\n" + lines if trace.is_torn else lines)
+
+    def _own(self) -> _OwnTrace:
+        prefix = os.path.join(self._folder, self._prefix)
+        own = _own_traces.get(prefix)
+        if own is not None and own.pid != os.getpid():  # a fork that Python was not told about
+            _own_traces.clear()
+            own = None
+        return own or _own_traces.setdefault(prefix, _OwnTrace(prefix, self._project_uuid))
+
+    def _paths(self) -> list[str]:
+        pattern = re.compile(re.escape(self._prefix) + r"[0-9]+-[0-9a-f]{8}\.jsonl")
+        try:
+            names = os.listdir(self._folder)
+        except OSError:
+            return []
+        return [os.path.join(self._folder, name) for name in sorted(names) if pattern.fullmatch(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Which process, of which machine; the pid is that of its own pid namespace."""
+
+    host: str = ""
+    boot_id: str = ""
+    pid_namespace: str = ""
+    pid: int = 0
+    started: int | None = None
+
+    @classmethod
+    def of_this_process(cls) -> _Owner:
+        pid, boot_id, pid_namespace = os.getpid(), "", ""
+        with contextlib.suppress(OSError):
+            boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        with contextlib.suppress(OSError):
+            pid_namespace = os.readlink("/proc/self/ns/pid")
+        return cls(platform.node(), boot_id, pid_namespace, pid, _state_and_start(pid)[1])
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, JSON]) -> _Owner:
+        texts = [header.get(key) for key in ("host", "boot_id", "pid_namespace")]
+        host, boot_id, pid_namespace = (text if isinstance(text, str) else "" for text in texts)
+        pid, started = header.get("pid"), header.get("started")
+        if not isinstance(pid, int) or pid <= 0:
+            return cls(host)
+        return cls(host, boot_id, pid_namespace, pid, started if isinstance(started, int) else None)
+
+    def is_running(self) -> bool | None:
+        """What the process table says; None if it is not the table in which this pid means something."""
+        here = _Owner.of_this_process()
+        where = (self.host, self.boot_id, self.pid_namespace)
+        if not self.boot_id or self.started is None or where != (here.host, here.boot_id, here.pid_namespace):
+            return None
+        state, started = _state_and_start(self.pid)
+        if started is not None:
+            return started == self.started and state not in "ZX"  # a zombie will not finish anything
+        try:
+            os.kill(self.pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except PermissionError:
+            pass
+        return None  # it exists, but /proc hides it from us, and with it the start
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """What a trace file says; `jobs` maps the open ids to the time of submission and the record."""
+
+    owner: _Owner
+    alive: bool
+    jobs: dict[str, tuple[float, dict[str, JSON]]]
+    is_torn: bool
+
+
+@contextlib.contextmanager
+def _examined(path: str) -> Iterator[_Examined]:
+    """A trace file, kept open: if only its lock could tell that the owner is gone, the lock is ours inside."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise FormatError(f"{path}: not a regular file")
+        # Life first, content second: the content of a dead process is final, so a job it had just finished
+        # is never taken for lost.
+        header = _parsed(os.pread(fd, 4096, 0).partition(b"\n")[0])
+        version = header.get("format_version")
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise FormatError(f"{path}: submissions of format version {version}; upgrade aerchive to read them")
+        alive = _Owner.from_header(header).is_running()
+        if alive is None:
+            alive = _is_locked(fd)
+        with open(fd, "rb", closefd=False) as file:
+            content = file.read()
+        lines = [_parsed(line) for line in content.split(b"\n")]
+        yield _Examined(_Owner.from_header(lines[0]), alive, _unfinished(lines), not content.endswith(b"\n"))
+    finally:
+        os.close(fd)
+
+
+def _unfinished(lines: Sequence[Mapping[str, JSON]]) -> dict[str, tuple[float, dict[str, JSON]]]:
+    jobs: dict[str, tuple[float, dict[str, JSON]]] = {}
+    for line in lines:
+        at, record = line.get("at"), line.get("record")
+        if isinstance(job_id := line.get("submitted"), str):
+            jobs[job_id] = (at if isinstance(at, int | float) else 0.0, record if isinstance(record, dict) else {})
+        elif isinstance(job_id := line.get("finished"), str):
+            jobs.pop(job_id, None)
+    return jobs
+
+
+class _TraceFile:
+    """One file of this process, locked for as long as it is open.
+
+    `job_count` counts its unfinished jobs. Closed, because it is full or the disk refused a line, it
+    takes no new ones.
+    """
+
+    def __init__(self, prefix: str, project_uuid: str | None) -> None:
+        if fcntl is None:
+            raise OSError(errno.ENOSYS, "no flock on this platform")
+        self.job_count = 0
+        self.is_closed = False
+        self.owed = b""  # lines the disk would not take; they go before the next one
+        owner = _Owner.of_this_process()
+        header = {"format": "aerchive-submissions", "format_version": FORMAT_VERSION, "project": project_uuid}
+        for _ in range(8):
+            self.size = 0
+            self.path = f"{prefix}{owner.pid}-{os.urandom(4).hex()}.jsonl"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            self.fd = os.open(self.path, flags, 0o666)
+            # A reader that meets the file before we hold the lock may take it for a dead process's and
+            # remove it; then another file is made. Once locked, it is safe.
+            if _lock(self.fd) and os.fstat(self.fd).st_nlink and self.append(_line(header | asdict(owner))):
+                return
+            self.remove()
+        raise OSError(errno.EAGAIN, "cannot create a trace", self.path)
+
+    def append(self, line: bytes) -> bool:
+        data = self.owed + line
+        try:
+            written = os.write(self.fd, data)
+            if written != len(data):
+                os.ftruncate(self.fd, self.size)
+                raise OSError(errno.ENOSPC, "no room for a line")
+        except OSError:
+            self.is_closed = True
+            return False
+        self.size += written
+        self.owed = b""
+        self.is_closed |= self.size >= FILE_BYTES
+        return True
+
+    def has_room(self) -> bool:
+        with contextlib.suppress(OSError):
+            return not self.is_closed and os.fstat(self.fd).st_nlink > 0  # 0: somebody deleted it
+        return False
+
+    def remove(self) -> None:
+        # Unlinked before the lock goes: who gets the lock sees no file with a dead owner.
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+        with contextlib.suppress(OSError):
+            os.close(self.fd)
+
+
+class _OwnTrace:
+    """What this process has left for one project: a file that takes new jobs, and full ones not yet done."""
+
+    def __init__(self, prefix: str, project_uuid: str | None) -> None:
+        self.pid = os.getpid()
+        self.files: list[_TraceFile] = []
+        self._prefix, self._project_uuid = prefix, project_uuid
+        self._jobs: dict[str, _TraceFile] = {}
+        self._is_leaving = False
+        self._lock = threading.RLock()  # re-entrant, for a finalizer that runs inside
+
+    def submitted(self, job_id: str, record: Mapping[str, JSON]) -> bool:
+        line = f'{{"submitted":{json.dumps(job_id)},"at":{time.time()!r},"record":{_record_text(record)}}}\n'
+        with self._lock:
+            self.finished(job_id)
+            try:
+                file = self._file_with_room()
+            except OSError:
+                return False
+            if not file.append(line.encode("ascii")):
+                return False
+            file.job_count += 1
+            self._jobs[job_id] = file
+            return True
+
+    def finished(self, job_id: str) -> None:
+        with self._lock:
+            file = self._jobs.pop(job_id, None)
+            if file is None:
+                return
+            file.job_count -= 1
+            line = _finished_line(job_id)
+            if not file.append(line):
+                file.owed += line
+            if not file.job_count and (file.is_closed or file is not self.files[-1] or self._is_leaving):
+                self._remove(file)
+
+    def leave(self) -> None:
+        """Remove the files without open jobs, at the end of the process."""
+        with self._lock:
+            self._is_leaving = True
+            for file in [file for file in self.files if not file.job_count]:
+                self._remove(file)
+
+    def _file_with_room(self) -> _TraceFile:
+        if self.files:
+            file = self.files[-1]
+            if file.has_room():
+                return file
+            if not file.job_count:
+                self._remove(file)
+        self.files.append(_TraceFile(self._prefix, self._project_uuid))
+        return self.files[-1]
+
+    def _remove(self, file: _TraceFile) -> None:
+        self.files.remove(file)
+        file.remove()
+
+
+_own_traces: dict[str, _OwnTrace] = {}
+
+
+def _leave() -> None:
+    for own in list(_own_traces.values()):
+        if own.pid == os.getpid():
+            own.leave()
+
+
+def _leave_to_parent() -> None:
+    # In a forked child. Closing gives up only the child's share of the lock, so that the lock ends with
+    # the parent; a lock of ours that another thread held at the fork is left behind with the rest.
+    for own in _own_traces.values():
+        for file in own.files:
+            with contextlib.suppress(OSError):
+                os.close(file.fd)
+    _own_traces.clear()
+
+
+atexit.register(_leave)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def _lock(fd: int) -> bool:
+    """Take the owner's lock; False if a reader is looking at this moment."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks: there, a reader elsewhere never calls us dead
+    return True
+
+
+def _is_locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # held, or no locks on this file system: who cannot be shown dead is not called lost
+        return True
+    return False
+
+
+def _state_and_start(pid: int) -> tuple[str, int | None]:
+    """Fields 3 and 22 of ``/proc/<pid>/stat``: state letter, and start in clock ticks since boot."""
+    try:
+        # The second field, the command, may itself hold spaces and parentheses.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return fields[0].decode("ascii"), int(fields[19])
+    except (OSError, ValueError, IndexError):
+        return "", None
+
+
+def _line(value: Mapping[str, object]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _finished_line(job_id: str) -> bytes:
+    return _line({"finished": job_id})
+
+
+def _parsed(line: bytes) -> dict[str, JSON]:
+    """The object in a line; empty for a torn or foreign one."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _record_text(record: Mapping[str, JSON]) -> str:
+    not_json = (TypeError, ValueError, RecursionError)
+    with contextlib.suppress(*not_json):
+        text = json.dumps(dict(record), separators=(",", ":"), allow_nan=False)
+        if len(text) <= RECORD_BYTES:
+            return text
+    kept: dict[str, JSON] = {"shortened": True}
+    for key, value in list(record.items())[:32]:
+        with contextlib.suppress(*not_json):
+            if len(json.dumps({key: value}, allow_nan=False)) <= 1024:
+                kept.setdefault(key, value)
+    return json.dumps(kept)

@@ -1,0 +1,79 @@
+r"""Text as fixed-length HDF5 strings, without loss.
+
+HDF5 pads with NUL and cannot tell ``"a"`` from ``"a\0"``, and UTF-8 has no lone surrogates, which Python
+strings may hold. Both, and the backslash itself, are escaped with a backslash.
+"""
+
+from __future__ import annotations
+
+import re
+
+from aerchive.errors import FormatError
+
+_NEEDS_ESCAPE = re.compile("[\x00\\\\\ud800-\udfff]")
+_ESCAPE = re.compile(r"\\(\\|0|u[0-9a-f]{4})?")
+
+
+def encode_text(text: str) -> bytes:
+    """The bytes of a text; never empty, for HDF5 has no strings of length 0."""
+    if _NEEDS_ESCAPE.search(text):
+        text = _NEEDS_ESCAPE.sub(_escape, text)
+    return text.encode() or b"\0"
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == "\\":
+        return r"\\"
+    return r"\0" if character == "\0" else f"\\u{ord(character):04x}"
+
+
+def decode_text(data: bytes) -> str:
+    """Undoes `encode_text`; padding may follow.
+
+    Raises:
+        FormatError: The bytes are not UTF-8, or hold an escape that is not defined.
+    """
+    try:
+        text = data.rstrip(b"\0").decode()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"stored text is not UTF-8: {error}") from error
+    return _ESCAPE.sub(_unescape, text) if "\\" in text else text
+
+
+def _unescape(match: re.Match[str]) -> str:
+    code = match[1]
+    if code is None:
+        raise FormatError("stored text has an undefined escape")
+    if code == "\\":
+        return "\\"
+    return "\0" if code == "0" else chr(int(code[1:], 16))
+
+
+def fit_text(text: str, width: int) -> tuple[bytes, bool]:
+    """A text for a column of a table.
+
+    Args:
+        text: Any text.
+        width: Bytes of the column.
+
+    Returns:
+        At most ``width`` bytes, cut between characters and never inside an escape; and whether it was cut.
+    """
+    data = encode_text(text)
+    if len(data) <= width:
+        return data, False
+    data = data[:width].decode(errors="ignore").encode()
+    return _drop_open_escape(data), True
+
+
+def _drop_open_escape(data: bytes) -> bytes:
+    at = len(data)
+    position = 0
+    while (position := data.find(b"\\", position)) >= 0:
+        length = 6 if data[position + 1 : position + 2] == b"u" else 2
+        if position + length > len(data):
+            at = position
+            break
+        position += length
+    return data[:at]
