@@ -20,7 +20,8 @@ MAX_COMPACT_ATTRIBUTES: Final = 64
 MIN_DENSE_ATTRIBUTES: Final = 32
 
 CATALOGUE: Final = "catalogue"
-CATALOGUE_CHUNK_ROWS: Final = 256
+CATALOGUE_CHUNK_ROWS: Final = 32
+"""A commit rewrites one chunk; 32 rows are 16 KiB."""
 RUNS: Final = "runs"
 RUNS_PER_FOLDER: Final = 1000
 OBJECTS: Final = "objects"

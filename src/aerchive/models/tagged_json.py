@@ -40,27 +40,29 @@ MAX_DEPTH = 64
 """How deep values may nest; more is refused on the way in and on the way out."""
 
 Extend = Callable[[Any], "dict[str, Any] | None"]
+Hooks = tuple["Extend | None", "Extend | None"]
 Restore = Callable[[str, "dict[str, Any]"], Any]
 
 _PLAIN = frozenset({type(None), bool, int, str})
 _ARRAY_KINDS = frozenset("biufcSU")
 
 
-def encode(value: Any, extend: Extend | None = None) -> Any:
+def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = None) -> Any:
     """Turns a value into a structure that ``json.dumps`` writes as it is.
 
     Args:
         value: Anything built from the types listed above.
         extend: Called with each value of another type; returns the body of its tagged object
             (with the key ``"$"``), or ``None`` if it does not know the type either.
+        prefer: The same, but asked first, and for containers and arrays too.
 
     Raises:
         UnsupportedTypeError: A type is not known; the message has the path to it.
     """
-    return _encode(value, extend, "value", 0)
+    return _encode(value, (extend, prefer), "value", 0)
 
 
-def _encode(value: Any, extend: Extend | None, path: str, depth: int) -> Any:
+def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise UnsupportedTypeError(f"{path}: nested more than {MAX_DEPTH} deep (or in itself)")
     kind = type(value)
@@ -70,16 +72,19 @@ def _encode(value: Any, extend: Extend | None, path: str, depth: int) -> Any:
         if math.isfinite(value):
             return value
         return {TYPE_KEY: "float", "hex": struct.pack(">d", value).hex()}
+    extend, prefer = hooks
+    if prefer is not None and (body := prefer(value)) is not None:
+        return body
     if kind is dict:
-        return _encode_dict(value, extend, path, depth)
+        return _encode_dict(value, hooks, path, depth)
     if kind is list or kind is tuple:
-        items = [_encode(v, extend, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
+        items = [_encode(v, hooks, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
         return items if kind is list else {TYPE_KEY: "tuple", "items": items}
     if kind is set or kind is frozenset:
-        items = [_encode(v, extend, f"{path}{{}}", depth + 1) for v in value]
+        items = [_encode(v, hooks, f"{path}{{}}", depth + 1) for v in value]
         return {TYPE_KEY: kind.__name__, "items": sorted(items, key=json.dumps)}
     if kind is complex:
-        parts = [_encode(part, None, path, depth + 1) for part in (value.real, value.imag)]
+        parts = [_encode(part, (None, None), path, depth + 1) for part in (value.real, value.imag)]
         return {TYPE_KEY: "complex", "items": parts}
     if kind is bytes:
         return {TYPE_KEY: "bytes", "base64": _to_base64(value)}
@@ -98,11 +103,11 @@ def _encode(value: Any, extend: Extend | None, path: str, depth: int) -> Any:
     return body
 
 
-def _encode_dict(value: dict[Any, Any], extend: Extend | None, path: str, depth: int) -> Any:
+def _encode_dict(value: dict[Any, Any], hooks: Hooks, path: str, depth: int) -> Any:
     if TYPE_KEY not in value and all(type(key) is str for key in value):
-        return {k: _encode(v, extend, f"{path}[{k!r}]", depth + 1) for k, v in value.items()}
+        return {k: _encode(v, hooks, f"{path}[{k!r}]", depth + 1) for k, v in value.items()}
     items = [
-        [_encode(k, extend, f"{path} key", depth + 1), _encode(v, extend, f"{path}[{k!r}]", depth + 1)]
+        [_encode(k, hooks, f"{path} key", depth + 1), _encode(v, hooks, f"{path}[{k!r}]", depth + 1)]
         for k, v in value.items()
     ]
     return {TYPE_KEY: "dict", "items": items}

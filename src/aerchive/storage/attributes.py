@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.storage.nodes import AttributeValue
-from aerchive.storage.text import decode_text
+from aerchive.text import decode_text
 from aerchive.storage.types import memory_dtype, stored_type
 
 _MAX_ATTRIBUTES = 1024

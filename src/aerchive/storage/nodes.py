@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import InvalidInputError
-from aerchive.storage.text import encode_text
+from aerchive.text import encode_text
 
 AttributeValue = str | int | float
 """Text, 64-bit integer, 64-bit float; ``bool`` is stored as an unsigned byte."""

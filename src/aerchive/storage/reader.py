@@ -13,7 +13,7 @@ from aerchive.errors import IntegrityError, NotFoundError
 from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import long_names, read_attributes
 from aerchive.storage.nodes import AttributeValue
-from aerchive.storage.text import decode_text
+from aerchive.text import decode_text
 
 
 class GroupReader:
@@ -28,7 +28,7 @@ class GroupReader:
 
     def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
         self._gid = gid
-        self._fd = fd
+        self.fd = fd
         self.path = path
         self.file = file
 
@@ -56,7 +56,7 @@ class GroupReader:
         values = read_attributes(self._gid, self.where())
         for name in long_names(self._gid):
             data = plan_read(self._gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
-            values[name] = decode_text(data.read(self._fd).tobytes())
+            values[name] = decode_text(data.read(self.fd).tobytes())
         return values
 
     def group(self, path: str) -> GroupReader:
@@ -73,7 +73,7 @@ class GroupReader:
                 gid = h5g.open(gid, name.encode())
             except (OSError, RuntimeError, ValueError) as error:
                 raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
-        return GroupReader(gid, self._fd, "/".join(part for part in (self.path, path) if part), self.file)
+        return GroupReader(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
 
     def groups(self) -> Iterator[GroupReader]:
         """The groups in this one, in order of name."""
@@ -106,7 +106,7 @@ class GroupReader:
             NotFoundError: There is no such dataset.
             IntegrityError: It is damaged.
         """
-        return self.plan(name, owner, key).read(self._fd)
+        return self.plan(name, owner, key).read(self.fd)
 
     def read_bytes(self, name: str, owner: str) -> bytes:
         """The content of a dataset of bytes or of one text."""

@@ -31,7 +31,7 @@ try:
 except ImportError:  # Windows has no flock: nothing is left there, and `submitted` says so
     fcntl = None  # type: ignore[assignment]
 
-JSON: TypeAlias = "None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 FORMAT_VERSION = 1
 RECORD_BYTES = 64 * 1024

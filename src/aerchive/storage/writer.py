@@ -161,6 +161,7 @@ class DraftWriter:
         if digest.encode() not in parent:
             group = create_group(parent, digest)
             self._fill(group, "", GroupDraft(target.attributes, target.datasets), target.path, {})
+            write_attributes(group, {"object": target.path})
         gid.links.create_hard(name.encode(), parent, digest.encode())
 
     def _dataset(

@@ -1,0 +1,1 @@
+"""Values to nodes and back: one module for each stored thing."""

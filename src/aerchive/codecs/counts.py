@@ -1,0 +1,84 @@
+"""Counts: how often each outcome was measured, one table for all experiments of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.storage.nodes import DatasetDraft
+
+TAG = "counts/1"
+
+
+def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
+    """An outcome as ``Result.get_counts`` prints it.
+
+    Args:
+        outcome: As in the result, ``0x..``.
+        header: Of the experiment: ``memory_slots`` pads with zeros, ``creg_sizes`` sets spaces between registers, the
+            last register first.
+    """
+    bits = format(int(outcome, 16), "b")
+    slots = (header or {}).get("memory_slots")
+    sizes = (header or {}).get("creg_sizes")
+    if not slots:
+        return bits
+    bits = bits.zfill(slots)
+    if not sizes:
+        return bits
+    parts = []
+    start = 0
+    for _, size in reversed(sizes):
+        parts.append(bits[start : start + size])
+        start += size
+    return " ".join(parts)
+
+
+class CountsTable:
+    """Gathers the counts of a run."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, str, str, int]] = []
+
+    def add(self, counts: Any, experiment: int, header: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """Takes the counts of one experiment.
+
+        Returns:
+            The tagged object for the result, or ``None`` if these are not counts as Aer makes them.
+        """
+        if type(counts) is not dict or not counts:
+            return None
+        if not all(type(k) is str and is_outcome(k) and type(v) is int and abs(v) < 2**63 for k, v in counts.items()):
+            return None
+        first = len(self._rows)
+        self._rows += [(experiment, key, format_outcome(key, header), value) for key, value in counts.items()]
+        return {TYPE_KEY: TAG, "rows": [first, len(counts)]}
+
+    def draft(self) -> DatasetDraft | None:
+        """The table, or ``None`` if there were no counts."""
+        if not self._rows:
+            return None
+        outcome = max(len(row[1]) for row in self._rows)
+        bits = max(len(row[2]) for row in self._rows)
+        dtype = [("experiment", "<u4"), ("outcome", f"S{outcome}"), ("bitstring", f"S{bits}"), ("count", "<i8")]
+        return DatasetDraft([np.array(self._rows, dtype)], attributes={"encoding": "counts", "encoding_version": 1})
+
+
+def is_outcome(text: str) -> bool:
+    """Whether a key is an outcome in hexadecimal, as Aer writes it."""
+    return text.startswith("0x") and text.isascii() and len(text) > 2 and all(c in "0123456789abcdef" for c in text[2:])  # noqa: PLR2004  ('0x' and a digit)
+
+
+def counts_from_rows(rows: NDArray[Any], column: str) -> dict[str, int]:
+    """The dictionary that some rows hold.
+
+    Args:
+        rows: Of the table.
+        column: ``outcome`` for the result's own keys, ``bitstring`` for bits.
+    """
+    keys = (key.decode("ascii") for key in rows[column].tolist())
+    return dict(zip(keys, rows["count"].tolist(), strict=True))

@@ -1,0 +1,115 @@
+"""The arrays of one run, gathered into few datasets: equal shapes stacked, small odd ones packed."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.codecs.base import ArrayReference
+from aerchive.storage.nodes import AttributeValue, DatasetDraft
+
+_UNSAFE = re.compile(r"[^a-z0-9_]+")
+_MAX_NAME = 32
+
+
+class _Entry(NamedTuple):
+    value: NDArray[Any]
+    order: str
+    label: str
+    experiment: int
+    reference: ArrayReference
+
+
+class ArrayPool:
+    """Takes arrays one by one, and lays them out once all are known.
+
+    Args:
+        reserved: Names that datasets must not get.
+    """
+
+    def __init__(self, reserved: Collection[str]) -> None:
+        self._taken = set(reserved)
+        self._entries: dict[tuple[str, str], list[_Entry]] = defaultdict(list)
+
+    def add(self, value: NDArray[Any], kind: str, label: str, experiment: int) -> ArrayReference:
+        """Takes an array; it must not change until the run is written.
+
+        Args:
+            value: Any storable array.
+            kind: What it is, such as ``statevector``; becomes the name of the dataset.
+            label: Under which label it was saved.
+            experiment: In which experiment.
+
+        Returns:
+            The reference, which `drafts` will fill in.
+        """
+        order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+        stored = value.T if order == "F" else np.ascontiguousarray(value)
+        reference: ArrayReference = []
+        self._entries[kind, value.dtype.str].append(_Entry(stored, order, label, experiment, reference))
+        return reference
+
+    def drafts(self) -> dict[str, DatasetDraft]:
+        """The datasets, by name; fills in all references."""
+        drafts: dict[str, DatasetDraft] = {}
+        for (kind, _), entries in self._entries.items():
+            by_shape: dict[tuple[Any, ...], list[_Entry]] = defaultdict(list)
+            for entry in entries:
+                by_shape[entry.value.shape, entry.order].append(entry)
+            small = [e for group in by_shape.values() for e in group if e.value.nbytes < layout.MAX_PACKED_BYTES]
+            if len(by_shape) > 1 and small:
+                drafts |= self._packed(kind, [e for e in entries if e.value.nbytes < layout.MAX_PACKED_BYTES])
+                by_shape = {k: g for k, g in by_shape.items() if g[0].value.nbytes >= layout.MAX_PACKED_BYTES}
+            for group in by_shape.values():
+                drafts |= self._stacked(kind, group)
+        return drafts
+
+    def _stacked(self, kind: str, entries: list[_Entry]) -> dict[str, DatasetDraft]:
+        name = self._name(kind)
+        stacked = len(entries) > 1
+        for row, entry in enumerate(entries):
+            entry.reference[:] = [name, row if stacked else None]
+        attributes = _attributes(kind, "stacked" if stacked else "plain", entries, entries[0].order)
+        return {name: DatasetDraft([e.value for e in entries], stacked, attributes)}
+
+    def _packed(self, kind: str, entries: list[_Entry]) -> dict[str, DatasetDraft]:
+        name = self._name(kind)
+        offset = 0
+        for entry in entries:
+            shape = list(reversed(entry.value.shape)) if entry.order == "F" else list(entry.value.shape)
+            entry.reference[:] = [name, offset, shape, entry.order]
+            offset += entry.value.size
+        flat = np.concatenate([e.value.reshape(-1) for e in entries])
+        return {name: DatasetDraft([flat], attributes=_attributes(kind, "packed", entries, "C"))}
+
+    def _name(self, kind: str) -> str:
+        base = _UNSAFE.sub("_", kind.lower()).strip("_")[:_MAX_NAME] or "array"
+        name, number = base, 1
+        while name in self._taken:
+            number += 1
+            name = f"{base}_{number}"
+        self._taken.add(name)
+        return name
+
+
+def _attributes(kind: str, form: str, entries: list[_Entry], order: str) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {
+        "encoding": "array",
+        "encoding_version": 1,
+        "kind": kind,
+        "layout": form,
+        "dtype": entries[0].value.dtype.str,
+        "order": order,
+        "number": len(entries),
+    }
+    if len({entry.label for entry in entries}) == 1:
+        attributes["label"] = entries[0].label
+    if len({entry.experiment for entry in entries}) == 1:
+        attributes["experiment"] = entries[0].experiment
+    return attributes

@@ -1,0 +1,42 @@
+"""Small objects of Qiskit inside documents: measurement levels, parameters."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.circuit.parametervector import ParameterVectorElement
+from qiskit.result.models import MeasLevel, MeasReturnType
+
+from aerchive.codecs.base import Codec, Decoder, Encoder
+
+
+def _encode_enum(value: Any, _encoder: Encoder) -> dict[str, Any]:
+    return {"value": value.value}
+
+
+def _encode_parameter(value: Any, _encoder: Encoder) -> dict[str, Any]:
+    return {"name": value.name, "uuid": str(value.uuid)}
+
+
+def _decode_parameter(body: dict[str, Any], _decoder: Decoder) -> Any:
+    return Parameter(body["name"], uuid=uuid.UUID(body["uuid"]))
+
+
+def _encode_element(value: Any, _encoder: Encoder) -> dict[str, Any]:
+    vector = value.vector
+    return {"vector": vector.name, "length": len(vector), "index": value.index, "uuid": str(value.uuid)}
+
+
+def _decode_element(body: dict[str, Any], _decoder: Decoder) -> Any:
+    vector = ParameterVector(body["vector"], body["length"])
+    return ParameterVectorElement(vector, body["index"], uuid=uuid.UUID(body["uuid"]))
+
+
+MEAS_LEVEL = Codec("meas_level", 1, (MeasLevel,), _encode_enum, lambda body, _: MeasLevel(body["value"]))
+MEAS_RETURN = Codec("meas_return", 1, (MeasReturnType,), _encode_enum, lambda body, _: MeasReturnType(body["value"]))
+PARAMETER = Codec("parameter", 1, (Parameter,), _encode_parameter, _decode_parameter)
+PARAMETER_ELEMENT = Codec(
+    "parameter_vector_element", 1, (ParameterVectorElement,), _encode_element, _decode_element
+)

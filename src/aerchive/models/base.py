@@ -1,0 +1,145 @@
+"""Documents: validated on the way in and out, and stored one attribute a field."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from aerchive import layout
+from aerchive.errors import FormatError, InvalidInputError
+from aerchive.models import tagged_json
+
+Scalar = str | int | float
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+_JSON = "_json"
+
+
+class Document(BaseModel):
+    """A document of the format: exact types, no unknown keys, never changed in place.
+
+    Attributes:
+        free_fields: Names of the fields that are mappings with keys of the user's own.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=True)
+
+    free_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def to_attributes(self) -> dict[str, Scalar]:
+        """The document as attributes of an HDF5 group.
+
+        Returns:
+            Text, integers and floats by name; ``None`` is left out, what is neither becomes tagged JSON.
+
+        Raises:
+            UnsupportedTypeError: A value of a free field has a type that tagged JSON does not know.
+        """
+        attributes: dict[str, Scalar] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name in self.free_fields:
+                attributes |= _spread(name, value)
+            elif isinstance(value, str | int | float):
+                attributes[name] = value
+            else:
+                attributes[name] = _to_text(value)
+        return attributes
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, Scalar], where: str) -> Self:
+        """The document that a group holds.
+
+        Args:
+            attributes: Of the group.
+            where: The group, for the message.
+
+        Raises:
+            FormatError: An attribute is unknown, missing or of the wrong type; it is named.
+        """
+        fields: dict[str, Any] = {name: {} for name in cls.free_fields}
+        for name, value in attributes.items():
+            free, _, key = name.partition(".")
+            base = free.removesuffix(_JSON)
+            if base in cls.free_fields and (key or free.endswith(_JSON)):
+                fields[base] |= _gather(key, value, is_json=free.endswith(_JSON), where=f"{where}@{name}")
+            elif name in cls.model_fields:
+                fields[name] = _from_scalar(cls.model_fields[name].annotation, value, f"{where}@{name}")
+            else:
+                fields[name] = value
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise FormatError(f"{where}: {_describe(error)}") from error
+
+    @classmethod
+    def checked(cls, **fields: Any) -> Self:
+        """A document from values a user gave.
+
+        Raises:
+            InvalidInputError: A value has the wrong type; the message names the field.
+        """
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            raise InvalidInputError(_describe(error)) from error
+
+
+def _describe(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        shown = repr(problem["input"])
+        parts.append(f"'{place}': {problem['msg']} (found {shown[:80]})")
+    return "; ".join(parts)
+
+
+def _to_text(value: Any) -> str:
+    return tagged_json.dumps(tagged_json.encode(value)).decode("ascii")
+
+
+def _from_text(text: Scalar, where: str) -> Any:
+    if not isinstance(text, str):
+        raise FormatError(f"{where}: is a number, not the JSON text it should be")
+    return tagged_json.decode(tagged_json.loads(text.encode("ascii", "backslashreplace"), where))
+
+
+def _spread(name: str, mapping: Mapping[str, Any]) -> dict[str, Scalar]:
+    attributes: dict[str, Scalar] = {}
+    rest: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if len(attributes) >= layout.MAX_FREE_KEYS or not _KEY.match(key):
+            rest[key] = value
+        elif type(value) in (str, float) or (type(value) is int and -(2**63) <= value < 2**64):
+            attributes[f"{name}.{key}"] = value
+        else:
+            attributes[f"{name}{_JSON}.{key}"] = _to_text(value)
+    if rest:
+        attributes[name + _JSON] = _to_text(rest)
+    return attributes
+
+
+def _gather(key: str, value: Scalar, *, is_json: bool, where: str) -> dict[str, Any]:
+    if not is_json:
+        return {key: value}
+    decoded = _from_text(value, where)
+    if key:
+        return {key: decoded}
+    if not isinstance(decoded, dict):
+        raise FormatError(f"{where}: is not a mapping")
+    return decoded
+
+
+def _from_scalar(annotation: Any, value: Scalar, where: str) -> Any:
+    kinds = set(typing.get_args(annotation)) if isinstance(annotation, types.UnionType) else {annotation}
+    if bool in kinds and type(value) is int and value in (0, 1):
+        return bool(value)
+    if kinds & {str, int, float} or any(typing.get_origin(kind) is typing.Literal for kind in kinds):
+        return value
+    return _from_text(value, where)

@@ -1,0 +1,151 @@
+"""The catalogue: one flat row a run, so that finding runs opens none of them."""
+
+from __future__ import annotations
+
+import binascii
+import datetime
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.models.run import RunRecord
+from aerchive.text import decode_text, fit_text
+
+TEXT_COLUMNS: dict[str, int] = {
+    "job_id": 40,
+    "path": 72,
+    "name": 32,
+    "backend": 32,
+    "method": 24,
+    "precision": 8,
+    "outcome": 10,
+    "program": 16,
+    "parent": 40,
+    "tags": 48,
+    "params": 64,
+    "message": 64,
+}
+"""Text columns and their width in bytes; the bit of a column in ``overflow`` is its place here."""
+
+DTYPE = np.dtype(
+    [(name, f"S{width}") for name, width in TEXT_COLUMNS.items()]
+    + [(name, "<i8") for name in ("created_us", "shots", "seed", "nbytes")]
+    + [(name, "<i4") for name in ("num_circuits", "num_qubits", "num_clbits")]
+    + [("seconds", "<f8"), ("noisy", "u1"), ("deleted", "u1"), ("overflow", "<u4"), ("crc32", "<u4")]
+)
+"""Of a row on disk; packed, little-endian, 512 bytes."""
+
+_CHECKED = DTYPE.itemsize - 4
+
+
+def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
+    """The row of a run, without its checksum.
+
+    Args:
+        record: The run's documents.
+        path: Of its group, below ``/runs``.
+        nbytes: Of its payload, before compression.
+
+    Returns:
+        Shape ``(1,)``, dtype `DTYPE`.
+    """
+    config, status, labels = record.config, record.status, record.labels
+    used = {**config.options, **config.used}
+    texts = {
+        "job_id": record.job_id,
+        "path": path,
+        "name": labels.name or "",
+        "backend": config.backend_name or "",
+        "method": _text(used.get("method")),
+        "precision": _text(used.get("precision")),
+        "outcome": status.outcome,
+        "program": config.program,
+        "tags": json.dumps(labels.tags) if labels.tags else "",
+        "params": _plain_json(labels.params) if labels.params else "",
+        "message": (status.message or "").strip(),
+    }
+    row = np.zeros(1, DTYPE)
+    overflow = 0
+    for bit, (name, width) in enumerate(TEXT_COLUMNS.items()):
+        row[name], cut = fit_text(texts.get(name, ""), width)
+        overflow |= cut << bit
+    row["created_us"] = to_microseconds(record.created)
+    row["shots"] = _integer(used.get("shots"))
+    row["seed"] = _integer(used.get("seed_simulator"))
+    row["nbytes"] = nbytes
+    row["num_circuits"] = _integer(config.num_circuits)
+    row["num_qubits"] = _integer(config.num_qubits)
+    row["num_clbits"] = _integer(config.num_clbits)
+    row["seconds"] = math.nan if status.seconds is None else status.seconds
+    row["noisy"] = "noise_model" in config.options
+    row["overflow"] = overflow
+    return row
+
+
+def seal_row(row: NDArray[Any], number: int) -> NDArray[Any]:
+    """Sets the checksum of a row that will be row ``number`` of the catalogue; returns it."""
+    row["crc32"] = _crc(row, number)
+    return row
+
+
+def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
+    """Numbers of the rows whose checksum is wrong.
+
+    Args:
+        rows: Rows of the catalogue, dtype `DTYPE`.
+        first: The number of the first one.
+    """
+    return [first + i for i in range(len(rows)) if int(rows["crc32"][i]) != _crc(rows[i : i + 1], first + i)]
+
+
+def _crc(row: NDArray[Any], number: int) -> int:
+    return binascii.crc32(row.tobytes()[:_CHECKED], binascii.crc32(number.to_bytes(8, "little")))
+
+
+def row_text(row: Any, column: str) -> str:
+    """A text of a row; cut if the row's bit in ``overflow`` is set."""
+    return decode_text(bytes(row[column]))
+
+
+def is_cut(row: Any, column: str) -> bool:
+    """Whether the text of a column did not fit."""
+    return bool(int(row["overflow"]) >> list(TEXT_COLUMNS).index(column) & 1)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int and not isinstance(value, np.integer):
+        return -1
+    value = int(value)
+    if value >= 2**63:
+        value -= 2**64
+    return value if -(2**63) <= value < 2**63 else -1
+
+
+def _plain_json(params: Mapping[str, Any]) -> str:
+    return json.dumps({key: _plain(value) for key, value in params.items()}, allow_nan=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)
+
+
+def to_microseconds(time: str) -> int:
+    """Microseconds since 1970 of a time in the format's notation."""
+    moment = datetime.datetime.fromisoformat(time)
+    return round((moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) / datetime.timedelta(microseconds=1))
+
+
+def from_microseconds(microseconds: int) -> str:
+    """The time in the format's notation."""
+    moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,41 @@
+"""What a run was asked to do, and what the simulator really used."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from aerchive.models.base import Document
+
+
+class RunConfig(Document):
+    """Configuration of a run.
+
+    Attributes:
+        program: What was called: ``run`` for ``backend.run``, else the name of a primitive.
+        backend_name: The backend's own name.
+        backend_version: Its version, may be empty.
+        backend_class: Module and class of the backend object.
+        num_circuits: Circuits handed over.
+        num_experiments: Results that came back: circuits times parameter binds. Absent if there was no result.
+        num_qubits: The most qubits of a circuit.
+        num_clbits: The most classical bits of a circuit.
+        circuit_names: Of the circuits, in order.
+        options: Options set by the user, on the backend or for this run; the run's win.
+        used: What Aer reports to have used: ``method``, ``device``, ``seed_simulator``, ``shots`` and so on, of the first experiment.
+        missing: In words, what of the run could not be stored.
+    """
+
+    free_fields: ClassVar[frozenset[str]] = frozenset({"options", "used"})
+
+    program: str = "run"
+    backend_name: str | None = None
+    backend_version: str | None = None
+    backend_class: str | None = None
+    num_circuits: int | None = None
+    num_experiments: int | None = None
+    num_qubits: int | None = None
+    num_clbits: int | None = None
+    circuit_names: list[str] | None = None
+    options: dict[str, Any] = {}
+    used: dict[str, Any] = {}
+    missing: list[str] | None = None

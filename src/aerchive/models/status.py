@@ -1,0 +1,34 @@
+"""What became of a run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aerchive.models.base import Document
+
+Outcome = Literal["ok", "partial", "failed", "error", "cancelled", "lost", "running"]
+
+
+class RunStatus(Document):
+    """Status of a run. Times are UTC, ISO 8601 with microseconds and ``Z``.
+
+    Attributes:
+        outcome: ``ok``; ``partial``, some circuits failed; ``failed``, ``Result.success`` is False; ``error``, an
+            exception; ``cancelled``; ``lost``, its process died; ``running``.
+        message: Why it did not succeed.
+        error_type: Module and class of the exception.
+        traceback: Of the exception, formatted.
+        submitted: When the job was handed over.
+        started: When the simulator began with it.
+        finished: When the result was there.
+        seconds: From start to finish, wall time in seconds.
+    """
+
+    outcome: Outcome
+    message: str | None = None
+    error_type: str | None = None
+    traceback: str | None = None
+    submitted: str | None = None
+    started: str | None = None
+    finished: str | None = None
+    seconds: float | None = None

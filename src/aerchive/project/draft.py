@@ -1,0 +1,101 @@
+"""A captured run on its way into the file: documents and payload, nothing written yet."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aerchive import layout
+from aerchive.models.catalogue import to_microseconds
+from aerchive.models.config import RunConfig
+from aerchive.models.labels import RunLabels
+from aerchive.models.provenance import Provenance
+from aerchive.models.run import RunRecord
+from aerchive.models.status import RunStatus
+from aerchive.storage.nodes import DatasetDraft, GroupDraft, ObjectDraft
+
+_SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
+
+
+def new_uuid() -> str:
+    """A random UUID, as text."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class RunDraft:
+    """Everything of one run.
+
+    Attributes:
+        job_id: As the backend gave it.
+        created: When it was submitted, UTC.
+        config: Document.
+        status: Document.
+        labels: Document.
+        provenance: Document; absent for a lost run.
+        datasets: Payload, by name.
+        objects: Shared objects, by name.
+        refused: In words, what could not be stored.
+        nbytes: Of the payload, before compression.
+        run_uuid: New for each run.
+    """
+
+    job_id: str
+    created: str
+    config: RunConfig
+    status: RunStatus
+    labels: RunLabels = RunLabels()
+    provenance: Provenance | None = None
+    datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
+    objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+    nbytes: int = 0
+    run_uuid: str = field(default_factory=new_uuid)
+
+    @property
+    def record(self) -> RunRecord:
+        """The documents."""
+        return RunRecord(
+            job_id=self.job_id,
+            run_uuid=self.run_uuid,
+            created=self.created,
+            config=self.config,
+            status=self.status,
+            labels=self.labels,
+            provenance=self.provenance,
+        )
+
+    def to_group(self) -> GroupDraft:
+        """The run's group as ``layout.md`` describes it."""
+        groups = {
+            layout.CONFIG: GroupDraft(self.config.to_attributes()),
+            layout.STATUS: GroupDraft(self.status.to_attributes(), mutable=True),
+        }
+        if not self.labels.is_empty:
+            groups[layout.LABELS] = GroupDraft(self.labels.to_attributes(), mutable=True)
+        objects = dict(self.objects)
+        if self.provenance is not None:
+            objects[layout.PROVENANCE] = ObjectDraft(layout.PROVENANCE, self.provenance.to_attributes())
+        attributes = {
+            "encoding": "run",
+            "encoding_version": 1,
+            "run_uuid": self.run_uuid,
+            "job_id": self.job_id,
+            "created": self.created,
+        }
+        return GroupDraft(attributes, self.datasets, groups, objects)
+
+    @property
+    def day(self) -> str:
+        """The folder it belongs to: its day, UTC."""
+        return self.created[:10]
+
+    @property
+    def group_name(self) -> str:
+        """A name for its group: the time, and the job id if that makes a safe name."""
+        safe = self.job_id if _SAFE_ID.match(self.job_id) else hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        to_microseconds(self.created)  # refuses a time that is not in the format's notation
+        return f"{self.created[11:].replace(':', '').removesuffix('Z')}Z_{safe}"

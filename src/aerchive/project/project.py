@@ -1,0 +1,468 @@
+"""A project: one HDF5 file, and the runs in it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.errors import FormatError, InvalidInputError, NotFoundError, ReadOnlyError, TransactionError, UnsupportedTypeError
+from aerchive.models import catalogue as table
+from aerchive.models.config import RunConfig
+from aerchive.models.labels import RunLabels
+from aerchive.models.run import RunRecord
+from aerchive.models.status import RunStatus
+from aerchive.project.catalogue import not_found, present, read_rows, row_number, rows_of_prefix, whole_id
+from aerchive.project.draft import RunDraft
+from aerchive.project.job_list import JobList
+from aerchive.project.query import Condition, as_texts, conditions
+from aerchive.project.run import Bridge, Run
+from aerchive.storage.file import ProjectFile, WriteSession
+from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.submissions import Submission, Submissions
+
+Mode = Literal["r", "r+", "a", "x"]
+
+
+def now() -> str:
+    """The time, in the format's notation."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Project:
+    """One project file; made by `aerchive.open`.
+
+    A project holds nothing open: every method opens the file for as long as it needs it, so other processes and viewers may use it in
+    between, and ``close()`` is not needed. It may be shared by threads. As a mapping it goes from job ids to runs.
+
+    Args:
+        file: The project file.
+        mode: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``, as `aerchive.open` has it.
+        bridge: The way to live objects of Qiskit.
+    """
+
+    def __init__(self, file: ProjectFile, mode: Mode, bridge: Bridge) -> None:
+        self.file = file
+        self.mode = mode
+        self.bridge = bridge
+        self.submissions = Submissions(file.path)
+        self._transaction = threading.local()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.file.path
+
+    # -- saving
+
+    def save(
+        self,
+        job_or_result: Any,
+        *,
+        circuits: Sequence[Any] | Any | None = None,
+        options: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        tags: str | Sequence[str] = (),
+        notes: str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Archives a job or a result.
+
+        Args:
+            job_or_result: An ``AerJob`` (waited for) or a ``qiskit.result.Result``.
+            circuits: What was run, where the job does not know it: a circuit or a list of them.
+            options: Options of the run, where the job does not know them.
+            name: A name for people.
+            tags: Words to find it by.
+            notes: Free text.
+            params: Parameters of the study, by name.
+
+        Returns:
+            The run, durable. A job that is in the project already gets the new labels.
+
+        Raises:
+            UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
+            InvalidInputError: It is neither a job nor a result.
+            ReadOnlyError: The project is open for reading.
+        """
+        labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
+        self._check_writable()
+        given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
+        draft = self.bridge.capture(job_or_result, given, options)
+        run = self.write_draft(draft, labels)
+        if draft.refused:
+            raise UnsupportedTypeError(
+                f"run {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
+            )
+        return run
+
+    def write_draft(self, draft: RunDraft, labels: RunLabels) -> Run:
+        """Commits a captured run, or keeps it for the commit of the transaction that is open in this thread.
+
+        Args:
+            draft: From the bridge.
+            labels: Its labels; a run that is in the project already gets them in addition.
+        """
+        self._check_writable()
+        existing = self._find_existing(draft.job_id)
+        if existing is not None:
+            existing.add_labels(labels)
+            return existing
+        draft = _with_labels(draft, labels)
+        run = Run(self, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
+        waiting: list[tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
+        if waiting is not None:
+            waiting.append((draft, run))
+        else:
+            self._commit([(draft, run)])
+        return run
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Many saves of this thread in one commit, at the end of the block; none of them if it raises.
+
+        No lock is held before the end. Runs saved in the block can be read after it.
+
+        Raises:
+            TransactionError: A transaction is open in this thread already.
+        """
+        self._check_writable()
+        if getattr(self._transaction, "waiting", None) is not None:
+            raise TransactionError(f"{self.path}: a transaction is open in this thread; finish it first")
+        waiting: list[tuple[RunDraft, Run]] = []
+        self._transaction.waiting = waiting
+        try:
+            yield
+        finally:
+            self._transaction.waiting = None
+        if waiting:
+            self._commit(waiting)
+
+    def _commit(self, drafts: list[tuple[RunDraft, Run]]) -> None:
+        ids = {draft.job_id for draft, _ in drafts}
+        lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
+        work: list[tuple[RunDraft, Run | None]] = [*drafts, *((_lost_draft(s), None) for s in lost)]
+        with self.file.write(now()) as session:
+            rows = read_rows(session)
+            fresh: list[NDArray[Any]] = []
+            for draft, run in work:
+                number = row_number(session, rows, draft.job_id)
+                if number is not None:  # another process was faster
+                    path = f"{layout.RUNS}/{table.row_text(rows[number], 'path')}"
+                else:
+                    path = _write_run(session, draft)
+                    row = table.make_row(draft.record, path.removeprefix(f"{layout.RUNS}/"), draft.nbytes)
+                    fresh.append(table.seal_row(row, len(rows) + len(fresh)))
+                if run is not None:
+                    run.settle(path)
+            if fresh:
+                session.append_rows(layout.CATALOGUE, np.concatenate(fresh))
+        self.submissions.forget([s.job_id for s in lost])
+
+    def relabel(self, run: Run, labels: RunLabels) -> None:
+        """Commits new labels of a run; use `Run.add_tags` and `Run.annotate`."""
+        self._check_writable()
+        with self.file.write(now()) as session:
+            session.replace_group(run.path, layout.LABELS, GroupDraft(labels.to_attributes(), mutable=True), run.run_uuid)
+            rows = read_rows(session)
+            number = row_number(session, rows, run.job_id)
+            if number is None:
+                raise not_found(str(self.path), run.job_id, _ids(rows))
+            record = run.record.model_copy(update={"labels": labels})
+            row = table.make_row(record, run.path.removeprefix(f"{layout.RUNS}/"), run.nbytes)
+            session.replace_row(layout.CATALOGUE, number, table.seal_row(row, number))
+
+    def _find_existing(self, job_id: str) -> Run | None:
+        if not self.file.exists():
+            return None
+        with self.file.read() as session:
+            rows = read_rows(session)
+            number = row_number(session, rows, job_id)
+        return None if number is None else self._run(rows[number], job_id)
+
+    def _check_writable(self) -> None:
+        if self.mode == "r":
+            raise ReadOnlyError(f"{self.path}: the project is open for reading; open it with aerchive.open({str(self.path)!r}, 'r+')")
+
+    # -- finding
+
+    def _rows(self) -> NDArray[Any]:
+        if self.mode in ("a", "x") and not self.file.exists():
+            return np.empty(0, table.DTYPE)
+        with self.file.read() as session:
+            return present(read_rows(session))
+
+    def _run(self, row: Any, job_id: str | None = None) -> Run:
+        if job_id is None:
+            if table.is_cut(row, "job_id"):
+                with self.file.read() as session:
+                    job_id = whole_id(session, row)
+            else:
+                job_id = table.row_text(row, "job_id")
+        return Run(self, f"{layout.RUNS}/{table.row_text(row, 'path')}", job_id=job_id, nbytes=int(row["nbytes"]))
+
+    def _unfinished(self, rows: NDArray[Any]) -> list[Run]:
+        """Runs that only their submission tells of: still running, or lost with their process."""
+        known = {bytes(key) for key in rows["job_id"]}
+        runs = []
+        for submission in self.submissions.open_jobs():
+            run = Run(self, None, job_id=submission.job_id, record=_submission_record(submission))
+            if bytes(run.row()["job_id"]) not in known:
+                runs.append(run)
+        return runs
+
+    def _entries(self) -> list[tuple[Any, Callable[[], Run]]]:
+        """Catalogue rows in order of submission, each with the way to its run; unfinished runs included."""
+        rows = self._rows()
+        entries: list[tuple[Any, Callable[[], Run]]] = [(row, functools.partial(self._run, row)) for row in rows]
+        entries += [(run.row(), functools.partial(_identity, run)) for run in self._unfinished(rows)]
+        entries.sort(key=lambda entry: int(entry[0]["created_us"]))
+        return entries
+
+    def catalogue(self) -> NDArray[Any]:
+        """One row a run, no run being opened.
+
+        Returns:
+            A structured array of dtype `aerchive.models.catalogue.DTYPE`, in the order in which runs were committed; text columns hold bytes
+            (UTF-8, cut where the row's bit in ``overflow`` is set).
+        """
+        return self._rows()
+
+    def find(self, **conditions_: Any) -> list[Run]:
+        """The runs that meet all conditions, oldest first.
+
+        Args:
+            **conditions_: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue, ``created``, ``tags`` (a run must have all;
+                with ``__in`` any) and ``params__NAME``. Operators: ``eq ne lt le gt ge in contains startswith``.
+
+        Raises:
+            InvalidInputError: No such column or operator.
+        """
+        checks = conditions(conditions_)
+        found = (_match(checks, row, make) for row, make in self._entries())
+        return [run for run in found if run is not None]
+
+    def latest(self, **conditions_: Any) -> Run:
+        """The newest run that meets all conditions.
+
+        Raises:
+            NotFoundError: None does.
+        """
+        found = self.find(**conditions_)
+        if not found:
+            raise NotFoundError(f"{self.path}: no run meets {conditions_}" if conditions_ else f"{self.path}: has no runs")
+        return found[-1]
+
+    def runs(self, limit: int | None = None, *, descending: bool = True) -> list[Run]:
+        """Runs by time of submission; those that are still running or were lost are among them."""
+        entries = self._entries()
+        return [make() for _, make in (entries[::-1] if descending else entries)[:limit]]
+
+    def jobs(
+        self,
+        limit: int | None = 10,
+        skip: int = 0,
+        *,
+        backend_name: str | None = None,
+        pending: bool | None = None,
+        program_id: str | None = None,
+        instance: str | None = None,
+        job_tags: Sequence[str] | None = None,
+        session_id: str | None = None,
+        created_after: datetime.datetime | None = None,
+        created_before: datetime.datetime | None = None,
+        descending: bool = True,
+        nested: bool = False,
+    ) -> JobList:
+        """Archived jobs, with the conventions of ``QiskitRuntimeService.jobs``.
+
+        Args:
+            limit: How many at most; ``None`` for all.
+            skip: How many to leave out first.
+            backend_name: Only of this backend.
+            pending: True: only those still running; False: only those that are not.
+            program_id: Only of this program, such as ``run``.
+            instance: Of a cloud account; local jobs have none, so any value finds nothing.
+            job_tags: Only jobs that have all of these.
+            session_id: Of a cloud session; local jobs have none, so any value finds nothing.
+            created_after: Only from this time on; without a zone it is local time.
+            created_before: Only up to this time.
+            descending: Newest first.
+            nested: Also the jobs beneath those of primitives.
+
+        Returns:
+            ``ArchivedJob`` objects in a list that prints as a table.
+        """
+        if limit is not None and limit < 0 or skip < 0:
+            raise InvalidInputError("limit and skip must not be negative")
+        if instance is not None or session_id is not None:
+            return JobList(self.bridge, [])
+        given: dict[str, Any] = {}
+        if backend_name is not None:
+            given["backend"] = backend_name
+        if program_id is not None:
+            given["program"] = program_id
+        if job_tags:
+            given["tags"] = list(job_tags)
+        if created_after is not None:
+            given["created__ge"] = created_after
+        if created_before is not None:
+            given["created__le"] = created_before
+        if pending is not None:
+            given["outcome" if pending else "outcome__ne"] = "running"
+        if not nested:
+            given["parent"] = ""
+        found = self.find(**given)
+        if descending:
+            found.reverse()
+        return JobList(self.bridge, found[skip : None if limit is None else skip + limit])
+
+    def job(self, job_id: str) -> Any:
+        """The archived job of an id, or of an unambiguous beginning of one; imports Qiskit.
+
+        Raises:
+            NotFoundError: There is none, or several; the message lists near ones.
+        """
+        return self[job_id].job()
+
+    def __getitem__(self, job_id: str) -> Run:
+        if not isinstance(job_id, str) or not job_id:
+            raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
+        existing = self._find_existing(job_id)
+        if existing is not None:
+            return existing
+        rows = self._rows()
+        unfinished = {run.job_id: run for run in self._unfinished(rows)}
+        if job_id in unfinished:
+            return unfinished[job_id]
+        matches = [self._run(rows[i]) for i in rows_of_prefix(rows, job_id)]
+        matches = [run for run in matches if run.job_id.startswith(job_id)]
+        matches += [run for other, run in unfinished.items() if other.startswith(job_id)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            some = ", ".join(run.job_id for run in matches[:5])
+            raise NotFoundError(f"{self.path}: the id {job_id!r} is ambiguous: {some}{' ...' if len(matches) > 5 else ''}")  # noqa: PLR2004
+        raise not_found(str(self.path), job_id, [*_ids(rows), *unfinished])
+
+    def __contains__(self, job_id: object) -> bool:
+        if not isinstance(job_id, str):
+            return False
+        return self._find_existing(job_id) is not None or any(
+            run.job_id == job_id for run in self._unfinished(self._rows())
+        )
+
+    def __len__(self) -> int:
+        rows = self._rows()
+        return len(rows) + len(self._unfinished(rows))
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs(descending=False))
+
+    # -- the object itself
+
+    def close(self) -> None:
+        """Does nothing that matters: what was saved is durable, and lazy objects go on working."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Project, (self.file, self.mode, self.bridge)
+
+    def __repr__(self) -> str:
+        return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
+
+
+def open_project(path: Path, mode: Mode, bridge: Bridge, lock_timeout_s: float) -> Project:
+    """Opens a project; see `aerchive.open`."""
+    file = ProjectFile(
+        path, lock_timeout_s=lock_timeout_s, catalogue_dtype=table.DTYPE, created_by=f"aerchive {metadata.version('aerchive')}"
+    )
+    return Project(file, mode, bridge)
+
+
+def _write_run(session: WriteSession, draft: RunDraft) -> str:
+    folder = f"{layout.RUNS}/{draft.day}"
+    part = 0
+    while (session.count_members(folder) or 0) >= layout.RUNS_PER_FOLDER:
+        part += 1
+        folder = f"{layout.RUNS}/{draft.day}.{part:03d}"
+    name, number = draft.group_name, 1
+    while session.has(f"{folder}/{name}"):
+        number += 1
+        name = f"{draft.group_name}-{number}"
+    return session.write_run(folder, name, draft.to_group(), draft.run_uuid)
+
+
+def _with_labels(draft: RunDraft, labels: RunLabels) -> RunDraft:
+    return dataclasses.replace(draft, labels=labels)
+
+
+def _submission_record(submission: Submission) -> RunRecord:
+    record = submission.record
+    where = f"{submission.path}: job {submission.job_id}"
+    message = None
+    if not submission.alive:
+        message = f"the process {submission.pid} on {submission.host} died before the simulation was archived"
+    try:
+        return RunRecord(
+            job_id=submission.job_id,
+            run_uuid=str(record.get("run_uuid", "")),
+            created=str(record["created"]),
+            config=RunConfig.from_attributes(record.get("config", {}), where),
+            status=RunStatus(
+                outcome="running" if submission.alive else "lost", message=message, submitted=str(record["created"])
+            ),
+            labels=RunLabels.from_attributes(record.get("labels", {}), where),
+        )
+    except (KeyError, FormatError):
+        # A trace by another version, or cut to the least: the run is still worth a line.
+        return RunRecord(
+            job_id=submission.job_id,
+            run_uuid="",
+            created=str(record.get("created", now())),
+            config=RunConfig(),
+            status=RunStatus(outcome="running" if submission.alive else "lost", message=message),
+        )
+
+
+def _lost_draft(submission: Submission) -> RunDraft:
+    record = _submission_record(submission)
+    return RunDraft(record.job_id, record.created, record.config, record.status, record.labels)
+
+
+def _ids(rows: NDArray[Any]) -> list[str]:
+    return [table.row_text(row, "job_id") for row in rows]
+
+
+def _identity(run: Run) -> Run:
+    return run
+
+
+def _match(checks: list[Condition], row: Any, make: Callable[[], Run]) -> Run | None:
+    run = None
+    for check in checks:
+        decision = check.decide(row)
+        if decision is None:  # the catalogue has only the beginning of the text
+            run = run or make()
+            decision = check.decide_run(run.column(check.column))
+        if not decision:
+            return None
+    return run or make()

@@ -1,0 +1,174 @@
+"""A saved array that is still on disk."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.errors import FormatError
+from aerchive.storage.chunks import chunk_shape
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.reader import GroupReader
+
+
+@dataclass(frozen=True)
+class ArrayPlace:
+    """Where an array is in a project, as its reference in the result document says.
+
+    Attributes:
+        group: Path of the run's group.
+        owner: The run's UUID.
+        name: Of the dataset.
+        row: Of a stacked dataset.
+        offset: First element in a packed dataset.
+        shape: Of the value.
+        order: ``C``, or ``F``: stored transposed.
+        dtype: Of the value, in numpy's notation.
+    """
+
+    group: str
+    owner: str
+    name: str
+    row: int | None
+    offset: int | None
+    shape: tuple[int, ...]
+    order: str
+    dtype: str
+
+
+def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
+    """The place that an array reference names.
+
+    Raises:
+        FormatError: The reference does not fit the dataset.
+    """
+    try:
+        name, at, *packed = reference
+        what = group.describe(name)
+        attributes = group.dataset_attributes(name)
+        dtype = str(attributes["dtype"])
+        if packed:
+            shape, order = tuple(int(length) for length in packed[0]), str(packed[1])
+            if at < 0 or at + math.prod(shape) > what.shape[0]:
+                raise ValueError("a piece reaches over the end")
+            return ArrayPlace(group.path, owner, name, None, at, shape, order, dtype)
+        order = str(attributes["order"])
+        stored = what.shape if at is None else what.shape[1:]
+        if at is not None and not 0 <= at < what.shape[0]:
+            raise ValueError("a row is out of range")
+        shape = stored[::-1] if order == "F" else stored
+        return ArrayPlace(group.path, owner, name, at, None, shape, order, dtype)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise FormatError(f"{group.where()}: array reference {reference!r} is not valid: {error}") from error
+
+
+def read_place(group: GroupReader, place: ArrayPlace, key: object = ...) -> NDArray[Any]:
+    """Reads from an open project; see `StoredArray`."""
+    if place.offset is not None:
+        stop = place.offset + math.prod(place.shape)
+        flat = group.read(place.name, place.owner, slice(place.offset, stop))
+        order: Any = place.order
+        whole: NDArray[Any] = flat.reshape(place.shape, order=order)
+        return _typed(np.asarray(whole, order=order)[key], place)
+    return _typed(group.plan(place.name, place.owner, _stored_key(place, key)).read(group.fd), place, place.order == "F")
+
+
+def _stored_key(place: ArrayPlace, key: object) -> object:
+    keys = key if isinstance(key, tuple) else (key,)
+    if place.order == "F":
+        dots = [i for i, item in enumerate(keys) if item is Ellipsis]
+        if not dots:
+            keys = (*keys, Ellipsis)
+        keys = tuple(reversed(keys))
+    return keys if place.row is None else (place.row, *keys)
+
+
+def _typed(values: NDArray[Any], place: ArrayPlace, transposed: bool = False) -> NDArray[Any]:  # noqa: FBT001, FBT002
+    dtype = np.dtype(place.dtype)
+    if values.dtype != dtype:
+        values = values.view(dtype) if values.dtype.itemsize == dtype.itemsize else values.astype(dtype)
+    return values.T if transposed else values
+
+
+class StoredArray:
+    """An array in a project, read only where it is indexed.
+
+    It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file for as long as it needs to find the
+    chunks. Values are those that were saved, bit for bit, and each chunk is verified against its checksum.
+
+    Attributes:
+        shape: Of the array.
+        dtype: Of the array.
+        chunks: Shape of the pieces that are read whole.
+        nbytes: Of all its values, before compression.
+    """
+
+    def __init__(self, file: ProjectFile, place: ArrayPlace) -> None:
+        self._file = file
+        self._place = place
+        self.shape = place.shape
+        self.dtype = np.dtype(place.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all values, before compression."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of a chunk, in the axes of the array."""
+        stored = self.shape[::-1] if self._place.order == "F" else self.shape
+        chunk = chunk_shape(stored, self.dtype.itemsize)
+        return chunk[::-1] if self._place.order == "F" else chunk
+
+    def __getitem__(self, key: object) -> Any:
+        """Reads a part.
+
+        Args:
+            key: Integers, slices (also backward, also with steps), ``...``, or a tuple of them, as in numpy.
+
+        Returns:
+            A new array, or a scalar of numpy if every axis has an integer.
+
+        Raises:
+            InvalidInputError: Another kind of index.
+            IndexError: Out of range.
+            IntegrityError: The stored bytes are damaged.
+            NotFoundError: The run, or the file, is gone.
+        """
+        with self._file.read() as session:
+            values = read_place(session.root.group(self._place.group), self._place, key)
+        return values[()] if values.ndim == 0 else values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All values, in the memory order that was saved.
+
+        Raises:
+            ValueError: A copy was forbidden; reading always makes one.
+        """
+        if copy is False:
+            raise ValueError("a stored array cannot become a numpy array without a copy")
+        values = np.asarray(self[...])
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of an array without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<StoredArray shape={self.shape} dtype={self.dtype} of run {self._place.group.rpartition('/')[2]}>"
