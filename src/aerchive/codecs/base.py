@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.models.tagged_json import TYPE_KEY
@@ -74,3 +75,23 @@ class MissingValue:
 
     type_name: str
     text: str
+
+
+_STORED_KINDS = frozenset("biufc")
+_MAX_ITEM_BYTES = 16
+
+
+def is_storable(value: np.ndarray[Any, Any]) -> bool:
+    """Whether an array goes to a dataset; others (empty, 0-d, text, long doubles) stay in the document."""
+    return (
+        value.size > 0
+        and value.ndim > 0
+        and value.dtype.kind in _STORED_KINDS
+        and value.dtype.itemsize <= (_MAX_ITEM_BYTES if value.dtype.kind == "c" else _MAX_ITEM_BYTES // 2)
+        and value.dtype.isnative
+    )
+
+
+def is_outcome(text: str) -> bool:
+    """Whether a key is an outcome in hexadecimal, as Aer writes it."""
+    return text.startswith("0x") and text.isascii() and len(text) > 2 and all(c in "0123456789abcdef" for c in text[2:])  # noqa: PLR2004  ('0x' and a digit)

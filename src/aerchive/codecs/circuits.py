@@ -208,7 +208,8 @@ class _Writer:
         self.entries: list[_Entry] = []
         self.errors: list[dict[str, Any]] = []
         self.lost: list[str] = []
-        self._known: dict[int, int] = {}  # id() of an error -> index; the entries keep the errors alive
+        # From id() of an error; the error is kept so that no other can take its id().
+        self._known: dict[int, tuple[int, BaseQuantumError]] = {}
         self._queue = [(circuit, f"circuit {i} {_short(circuit.name)}") for i, circuit in enumerate(circuits)]
         while len(self.entries) < len(self._queue):
             self._add(*self._queue[len(self.entries)])
@@ -216,28 +217,25 @@ class _Writer:
     def _add(self, circuit: QuantumCircuit, where: str) -> None:
         entry = _Entry(circuit, circuit, {}, where)
         self.entries.append(entry)
-        waiting, known = len(self._queue), len(self.errors)
+        waiting, known, losses = len(self._queue), len(self.errors), len(self.lost)
         try:
-            entry.table = self._take_apart(entry, circuit)
+            entry.bare, entry.table = self._strip(circuit, where)
         except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
             _reraise_unless_failure(error)
-            del self._queue[waiting:], self.errors[known:]
-            self._known = {key: index for key, index in self._known.items() if index < known}
+            del self._queue[waiting:], self.errors[known:], self.lost[losses:]
+            self._known = {key: pair for key, pair in self._known.items() if pair[0] < known}
+            entry.table = self._description(circuit, where)
             self._stand_in(entry, _reason(error))
 
-    def _take_apart(self, entry: _Entry, circuit: QuantumCircuit) -> dict[str, Any]:
-        bare, table = self._strip(circuit, entry.where)
-        if bare is circuit:  # only a shallow copy may lose its metadata and its name
-            bare = copy.copy(circuit)
-            bare.metadata = {}
-        if not _fits_qpy(circuit.name):
-            bare.name, table["name"] = "", circuit.name
-        entry.bare = bare
+    def _description(self, circuit: QuantumCircuit, where: str) -> dict[str, Any]:
+        table: dict[str, Any] = {} if _fits_qpy(circuit.name) else {"name": circuit.name}
+        if circuit.metadata != {} or type(circuit.metadata) is not dict:
+            table["metadata"] = _encode_metadata(circuit.metadata, where, self.lost)
         return table
 
     def _strip(self, circuit: QuantumCircuit, where: str) -> tuple[QuantumCircuit, dict[str, Any]]:
         """What QPY carries of a circuit, and the table of the rest; the circuit itself if nothing is left out."""
-        table: dict[str, Any] = {}
+        table = self._description(circuit, where)
         taken, blocks = [], []
         changed: dict[int, CircuitInstruction] = {}
         for position, item in enumerate(circuit.data):
@@ -252,13 +250,12 @@ class _Writer:
                 if any(inner_table for _, inner_table in inner):
                     blocks.append([position, [inner_table for _, inner_table in inner]])
                     changed[position] = item.replace(operation=operation.replace_blocks(bare for bare, _ in inner))
-        if circuit.metadata != {} or type(circuit.metadata) is not dict:
-            table["metadata"] = _encode_metadata(circuit.metadata, where, self.lost)
         table |= {key: rows for key, rows in (("instructions", taken), ("blocks", blocks)) if rows}
         if not table:
             return circuit, table
         bare = copy.copy(circuit)  # copy() would copy the arrays and errors of all instructions, too
         bare.metadata = {}
+        bare.name = "" if "name" in table else circuit.name
         _replace(bare, changed)
         return bare, table
 
@@ -282,7 +279,7 @@ class _Writer:
 
     def _error(self, error: BaseQuantumError, where: str) -> int:
         if id(error) in self._known:  # instructions that share an error share it again
-            return self._known[id(error)]
+            return self._known[id(error)][0]
         entry = {"class": type(error).__name__, "id": error.id, "num_qubits": error.num_qubits}
         if type(error) is QuantumError:
             first = len(self._queue)
@@ -297,9 +294,9 @@ class _Writer:
             entry["probabilities"] = tagged_json.encode(error.probabilities)
         else:
             raise UnsupportedTypeError(f"no codec for the quantum error {type(error).__module__}.{entry['class']}")
-        self._known[id(error)] = len(self.errors)
+        self._known[id(error)] = len(self.errors), error
         self.errors.append(entry)
-        return self._known[id(error)]
+        return len(self.errors) - 1
 
     def replace_what_fails(self) -> None:
         """Puts an empty circuit in the place of each that QPY cannot write and read."""
@@ -309,13 +306,12 @@ class _Writer:
                 self._stand_in(entry, reason)
 
     def _stand_in(self, entry: _Entry, reason: str) -> None:
-        original, name_fits = entry.original, _fits_qpy(entry.original.name)
+        original, name = entry.original, "" if "name" in entry.table else entry.original.name
         self.lost.append(f"{entry.where}: cannot be stored, an empty circuit stands in its place ({reason})")
-        name = original.name if name_fits else ""
         bare = QuantumCircuit(original.num_qubits, original.num_clbits, name=name)
         try:
-            registers = original.copy_empty_like(name)
-            registers.metadata = {}
+            registers = original.copy_empty_like()
+            registers.metadata, registers.name = {}, name
         except Exception as error:  # noqa: BLE001  (a user's subclass; the others must be kept)
             self.lost.append(f"{entry.where}: registers cannot be stored either ({_reason(error)})")
         else:

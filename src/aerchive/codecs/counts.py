@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.codecs.base import is_outcome
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.nodes import DatasetDraft
 
@@ -66,11 +67,6 @@ class CountsTable:
         bits = max(len(row[2]) for row in self._rows)
         dtype = [("experiment", "<u4"), ("outcome", f"S{outcome}"), ("bitstring", f"S{bits}"), ("count", "<i8")]
         return DatasetDraft([np.array(self._rows, dtype)], attributes={"encoding": "counts", "encoding_version": 1})
-
-
-def is_outcome(text: str) -> bool:
-    """Whether a key is an outcome in hexadecimal, as Aer writes it."""
-    return text.startswith("0x") and text.isascii() and len(text) > 2 and all(c in "0123456789abcdef" for c in text[2:])  # noqa: PLR2004  ('0x' and a digit)
 
 
 def counts_from_rows(rows: NDArray[Any], column: str) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.codecs.counts import is_outcome
+from aerchive.codecs.base import is_outcome
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.nodes import DatasetDraft
 

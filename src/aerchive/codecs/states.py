@@ -10,8 +10,7 @@ from typing import Any
 from qiskit import quantum_info
 from qiskit_aer.backends import compatibility
 
-from aerchive.codecs.arrays import is_storable
-from aerchive.codecs.base import Codec, Decoder, Encoder
+from aerchive.codecs.base import Codec, Decoder, Encoder, is_storable
 from aerchive.errors import FormatError
 
 _SOURCES = {"aer": compatibility, "qiskit": quantum_info}

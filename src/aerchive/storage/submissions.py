@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import re
-import stat
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -211,10 +210,8 @@ def _examined(path: str) -> Iterator[_Examined]:
     """A trace file, kept open: if only its lock could tell that the owner is gone, the lock is ours inside."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise FormatError(f"{path}: not a regular file")
         # Life first, content second: the content of a dead process is final, so a job it had just finished
-        # is never taken for lost.
+        # is never taken for lost. And pread raises for a folder or a pipe.
         header = _parsed(os.pread(fd, 4096, 0).partition(b"\n")[0])
         version = header.get("format_version")
         if isinstance(version, int) and version > FORMAT_VERSION:

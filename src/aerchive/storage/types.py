@@ -6,9 +6,12 @@ import functools
 from typing import Any
 
 import numpy as np
-from h5py import h5t
+from h5py import h5t, version
 
 from aerchive.errors import FormatError
+
+HDF5_VERSION: str = version.hdf5_version
+"""Of the HDF5 library that writes."""
 
 
 @functools.lru_cache(maxsize=4096)

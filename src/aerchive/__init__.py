@@ -1,0 +1,69 @@
+"""aerchive: where quantum simulations live after they ran.
+
+One HDF5 file per project, one group per simulation, lazily read back as Qiskit objects. Importing this package imports
+neither Qiskit nor HDF5; names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aerchive.aer.opening import open_path as open  # noqa: A004
+    from aerchive.errors import (
+        AerchiveError,
+        AlreadyExistsError,
+        ArchiveWarning,
+        FormatError,
+        IntegrityError,
+        InvalidInputError,
+        NotFoundError,
+        ProjectLockedError,
+        ReadOnlyError,
+        TransactionError,
+        UnsafeContentError,
+        UnsupportedTypeError,
+    )
+    from aerchive.project.project import Project
+    from aerchive.project.run import Run
+    from aerchive.project.stored_array import StoredArray
+
+__all__ = [
+    "AerchiveError",
+    "AlreadyExistsError",
+    "ArchiveWarning",
+    "FormatError",
+    "IntegrityError",
+    "InvalidInputError",
+    "NotFoundError",
+    "Project",
+    "ProjectLockedError",
+    "ReadOnlyError",
+    "Run",
+    "StoredArray",
+    "TransactionError",
+    "UnsafeContentError",
+    "UnsupportedTypeError",
+    "open",
+]
+
+_HOME = {
+    "Project": ("project.project", "Project"),
+    "Run": ("project.run", "Run"),
+    "StoredArray": ("project.stored_array", "StoredArray"),
+    "open": ("aer.opening", "open_path"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("aerchive")
+    if name not in __all__:
+        raise AttributeError(f"module 'aerchive' has no attribute {name!r}")
+    module, attribute = _HOME.get(name, ("errors", name))
+    return getattr(import_module(f"aerchive.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,132 @@
+"""A job out of a project that behaves as it did on the day."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from qiskit.providers import JobStatus
+from qiskit_aer import AerSimulator
+from qiskit_aer.jobs import AerJob
+
+from aerchive.aer.archived_result import archived_result
+from aerchive.aer.errors import AerJobError
+from aerchive.errors import InvalidInputError
+from aerchive.project.run import Run
+from aerchive.project.stored_array import StoredArray
+
+_STATUS = {
+    "ok": JobStatus.DONE,
+    "partial": JobStatus.DONE,
+    "failed": JobStatus.DONE,
+    "error": JobStatus.ERROR,
+    "lost": JobStatus.ERROR,
+    "cancelled": JobStatus.CANCELLED,
+    "running": JobStatus.RUNNING,
+}
+
+
+class ArchivedJob(AerJob):
+    """An archived job; nothing is read before it is asked for.
+
+    Args:
+        run: The run in the project.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._archived_run = run
+        super().__init__(None, run.job_id, None)
+
+    @property
+    def run(self) -> Run:
+        """The run in the project."""
+        return self._archived_run
+
+    @property
+    def _future(self) -> Future[Any]:
+        """A future in the state the job was left in, for what ``AerJob`` itself asks of it."""
+        future: Future[Any] = Future()
+        outcome = self.run.outcome
+        if outcome == "cancelled":
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        elif outcome == "running":
+            future.set_running_or_notify_cancel()
+        elif outcome in ("error", "lost"):
+            future.set_exception(AerJobError(self.error_message() or ""))
+        else:
+            future.set_result(None)
+        return future
+
+    @_future.setter
+    def _future(self, value: Any) -> None:
+        """``AerJob.__init__`` sets it; the run decides."""
+
+    def status(self) -> JobStatus:
+        """The state the job was left in; a lost run is ``ERROR``."""
+        return _STATUS[self.run.outcome]
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The result, whose values are read when they are used.
+
+        Args:
+            timeout: Not used; there is nothing to wait for.
+
+        Raises:
+            AerJobError: The job had raised, or was lost with its process; with the stored message.
+            CancelledError: The job had been cancelled.
+        """
+        del timeout
+        return archived_result(self.run)
+
+    def cancel(self) -> bool:
+        """False: the job is over."""
+        return False
+
+    def submit(self) -> None:
+        """Not possible: the job ran already.
+
+        Raises:
+            AerJobError: Always; `Run.circuits` gives the circuits to run again.
+        """
+        raise AerJobError(f"job {self.job_id()} ran already; run its circuits() again with a simulator")
+
+    def circuits(self) -> list[Any]:
+        """The circuits that were run, new objects.
+
+        Raises:
+            NotFoundError: The run was saved without its circuits.
+        """
+        return self.run.circuits()
+
+    def backend(self) -> Any:
+        """A stock ``AerSimulator`` with the stored options of the run.
+
+        Raises:
+            InvalidInputError: An option cannot be used any more; it is named.
+        """
+        options = {
+            name: value
+            for name, value in self.run.record.config.options.items()
+            if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
+        }
+        known = AerSimulator._default_options().__dict__
+        try:
+            return AerSimulator(**{name: value for name, value in options.items() if name in known})
+        except Exception as error:
+            raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
+
+    def error_message(self) -> str | None:
+        """Why the job did not succeed, or ``None``."""
+        return self.run.record.status.message
+
+    def array(self, label: str | None = None, experiment: int = 0) -> StoredArray:
+        """A saved array; see `aerchive.project.run.Run.array`."""
+        return self.run.array(label, experiment)
+
+    def __repr__(self) -> str:
+        return f"<ArchivedJob {self.job_id()} {self.run.outcome}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArchivedJob, (self.run,)
+

@@ -1,0 +1,349 @@
+"""Live jobs and results into drafts of runs: documents, payload, shared objects."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import traceback
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
+from typing import Any
+
+from qiskit import QuantumCircuit
+from qiskit.result import Result
+from qiskit_aer import AerSimulator
+from qiskit_aer.jobs import AerJob
+from qiskit_aer.noise import NoiseModel
+
+from aerchive import layout
+from aerchive.aer.provenance import provenance
+from aerchive.codecs import circuits as circuit_codec
+from aerchive.codecs import noise_model as noise_codec
+from aerchive.codecs.registry import codecs_by_type
+from aerchive.codecs.result import encode_result
+from aerchive.errors import InvalidInputError, UnsupportedTypeError
+from aerchive.models import tagged_json
+from aerchive.models.config import RunConfig
+from aerchive.models.labels import RunLabels
+from aerchive.models.status import Outcome, RunStatus
+from aerchive.project.draft import RunDraft
+from aerchive.project.project import now
+from aerchive.storage.nodes import DatasetDraft, ObjectDraft, bytes_dataset, text_dataset
+
+_DONE_BY_AER = frozenset({"parameterizations"})
+"""Keys that Aer itself adds to the options of a run."""
+_USED = (
+    "method",
+    "device",
+    "fusion",
+    "measure_sampling",
+    "noise",
+    "parallel_shots",
+    "parallel_state_update",
+    "parallel_experiments",
+    "omp_enabled",
+    "max_memory_mb",
+    "required_memory_mb",
+    "num_qubits",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Submitted:
+    """What was handed to the simulator.
+
+    Attributes:
+        job_id: Of the job.
+        created: When, UTC.
+        circuits: Copies that nobody else changes, or ``None`` if they are not known.
+        parameter_binds: As given.
+        options: Set on the backend or for this run.
+        backend: What of the backend is recorded: ``backend_name``, ``backend_version``, ``backend_class``.
+        labels: Given with the run.
+        started: When the simulation began, UTC.
+    """
+
+    job_id: str
+    created: str
+    circuits: Sequence[Any] | None = None
+    parameter_binds: Any = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    backend: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    labels: RunLabels = RunLabels()
+    started: str | None = None
+
+    def config(self, **more: Any) -> RunConfig:
+        """The configuration as far as it is known before the result."""
+        circuits = [c for c in self.circuits or () if isinstance(c, QuantumCircuit)]
+        return RunConfig(
+            **self.backend,
+            num_circuits=None if self.circuits is None else len(self.circuits),
+            num_qubits=max((c.num_qubits for c in circuits), default=None),
+            num_clbits=max((c.num_clbits for c in circuits), default=None),
+            circuit_names=[str(c.name) for c in circuits] or None,
+            **more,
+        )
+
+
+def describe_backend(backend: Any) -> dict[str, str | None]:
+    """Name, version and class of a backend."""
+    version = getattr(backend.configuration(), "backend_version", None) if hasattr(backend, "configuration") else None
+    return {
+        "backend_name": str(backend.name),
+        "backend_version": None if version is None else str(version),
+        "backend_class": f"{type(backend).__module__}.{type(backend).__qualname__}",
+    }
+
+
+def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options somebody set, on the backend or for a run, without the defaults."""
+    options: dict[str, Any] = {}
+    if isinstance(backend, AerSimulator):
+        defaults = dict(AerSimulator._default_options().__dict__)
+        for name, value in backend.options.__dict__.items():
+            if name not in defaults or not _is_same(value, defaults[name]):
+                options[name] = value
+    options |= {name: value for name, value in run_options.items() if name not in _DONE_BY_AER}
+    return options
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and isinstance(value, int | float | str) and value == default)
+
+
+def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
+    """The draft of a simulation that gave a result."""
+    finished = now()
+    encoded = encode_result(result)
+    refused = list(encoded.refused)
+    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
+    objects, config = _inputs(submitted, datasets, refused, len(result.results), _used(result))
+    status = RunStatus(
+        outcome=_outcome(result),
+        message=_message(result),
+        submitted=submitted.created,
+        started=submitted.started,
+        finished=finished,
+        seconds=_seconds(result, submitted.started, finished),
+    )
+    return _draft(submitted, config, status, datasets, objects, refused)
+
+
+def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
+    """The draft of a simulation that raised, or was cancelled."""
+    finished = now()
+    cancelled = isinstance(error, CancelledError)
+    refused: list[str] = []
+    datasets: dict[str, DatasetDraft] = {}
+    objects, config = _inputs(submitted, datasets, refused, None, {})
+    kind = type(error)
+    status = RunStatus(
+        outcome="cancelled" if cancelled else "error",
+        message="the job was cancelled before it ran" if cancelled else _error_text(error),
+        error_type=f"{kind.__module__}.{kind.__qualname__}",
+        traceback=None if cancelled else "".join(traceback.format_exception(error)),
+        submitted=submitted.created,
+        started=None if cancelled else submitted.started,
+        finished=finished,
+    )
+    return _draft(submitted, config, status, datasets, objects, refused)
+
+
+def _draft(
+    submitted: Submitted,
+    config: RunConfig,
+    status: RunStatus,
+    datasets: dict[str, DatasetDraft],
+    objects: dict[str, ObjectDraft],
+    refused: list[str],
+) -> RunDraft:
+    return RunDraft(
+        job_id=submitted.job_id,
+        created=submitted.created,
+        config=config,
+        status=status,
+        labels=submitted.labels,
+        provenance=provenance(),
+        datasets=datasets,
+        objects=objects,
+        refused=tuple(refused),
+        nbytes=sum(draft.nbytes for draft in datasets.values()),
+    )
+
+
+def _inputs(
+    submitted: Submitted,
+    datasets: dict[str, DatasetDraft],
+    refused: list[str],
+    num_experiments: int | None,
+    used: dict[str, Any],
+) -> tuple[dict[str, ObjectDraft], RunConfig]:
+    """Circuits, noise model, options and parameter binds; whatever has no codec is named in ``refused``."""
+    objects: dict[str, ObjectDraft] = {}
+    if submitted.circuits is not None:
+        objects |= _circuits(submitted.circuits, refused)
+    options = {name: _option(name, value, objects, refused) for name, value in submitted.options.items()}
+    if submitted.parameter_binds:
+        datasets |= _binds(submitted.parameter_binds, refused, num_experiments)
+    config = submitted.config(options=options, used=used, num_experiments=num_experiments, missing=refused or None)
+    return objects, config
+
+
+def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDraft]:
+    known = [circuit for circuit in circuits if isinstance(circuit, QuantumCircuit)]
+    if len(known) != len(circuits):
+        refused.append("circuits: not all are QuantumCircuit objects")
+        return {}
+    if not known:
+        return {}
+    encoded = circuit_codec.encode_circuits(known)
+    refused += [f"circuits: {loss}" for loss in encoded.lost]
+    attributes = {
+        "encoding": circuit_codec.ENCODING,
+        "encoding_version": circuit_codec.VERSION,
+        "count": len(known),
+        "names": tagged_json.dumps([str(circuit.name) for circuit in known]).decode("ascii"),
+    }
+    parts = {"qpy": bytes_dataset(encoded.qpy), "aer": text_dataset(encoded.aer)}
+    return {layout.CIRCUITS: ObjectDraft(layout.CIRCUITS, attributes, parts)}
+
+
+def _option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
+    """An option as it is stored: itself if tagged JSON carries it, else a text that says what it was."""
+    if isinstance(value, NoiseModel):
+        try:
+            objects[layout.NOISE_MODEL] = noise_codec.encode_noise_model(value)
+        except UnsupportedTypeError as error:
+            refused.append(f"option {name!r}: {error}")
+            return {"missing": "noise model"}
+        return {"noise_model": objects[layout.NOISE_MODEL].digest}
+    try:
+        tagged_json.encode(value)
+    except UnsupportedTypeError:
+        kind = type(value)
+        refused.append(f"option {name!r}: no codec for {kind.__module__}.{kind.__qualname__}")
+        return {"missing": f"{kind.__module__}.{kind.__qualname__}"}
+    return value
+
+
+def _binds(binds: Any, refused: list[str], num_experiments: int | None) -> dict[str, DatasetDraft]:
+    def extend(value: Any) -> dict[str, Any] | None:
+        codec = codecs_by_type().get(type(value))
+        return None if codec is None else codec.encode_tagged(value, _NoEncoder())
+
+    try:
+        lengths = [max((len(values) for values in one.values()), default=1) for one in binds]
+        tree = tagged_json.encode(list(binds), extend=extend)
+    except (UnsupportedTypeError, TypeError, AttributeError) as error:
+        refused.append(f"parameter_binds: {error}")
+        return {}
+    circuit_of = [circuit for circuit, length in enumerate(lengths) for _ in range(length)]
+    bind_of = [bind for length in lengths for bind in range(length)]
+    if num_experiments is not None and num_experiments != len(circuit_of):
+        circuit_of, bind_of = [], []
+    document = {"parameter_binds": tree, "circuit_of": circuit_of, "bind_of": bind_of}
+    return {layout.INPUTS: text_dataset(tagged_json.dumps(document), {"encoding": "inputs", "encoding_version": 1})}
+
+
+class _NoEncoder:
+    """For values that never hold arrays of their own."""
+
+    def array(self, value: Any, kind: str) -> list[Any]:
+        raise UnsupportedTypeError(f"no place for an array of kind {kind!r} and shape {value.shape} here")
+
+    def value(self, value: Any) -> Any:
+        return tagged_json.encode(value)
+
+
+def _used(result: Result) -> dict[str, Any]:
+    """What Aer says it used, of the first experiment that says so."""
+    used: dict[str, Any] = {}
+    for experiment in result.results[:1]:
+        known = {**experiment._metadata.get("metadata", {})}
+        used |= {name: known[name] for name in _USED if name in known}
+        if "seed_simulator" in experiment._metadata:
+            used["seed_simulator"] = experiment._metadata["seed_simulator"]
+        used["shots"] = experiment.shots
+        if isinstance(used.get("fusion"), dict):
+            used["fusion"] = bool(used["fusion"].get("enabled", False))
+    for name in ("parallel_experiments", "omp_enabled", "max_memory_mb"):
+        value = result._metadata.get("metadata", {}) or {}
+        if name in value:
+            used[name] = value[name]
+    return {name: value for name, value in used.items() if isinstance(value, bool | int | float | str)}
+
+
+def _outcome(result: Result) -> Outcome:
+    if result.success:
+        return "ok"
+    return "partial" if any(experiment.success for experiment in result.results) else "failed"
+
+
+def _message(result: Result) -> str | None:
+    if result.success:
+        return None
+    failed = [(i, e) for i, e in enumerate(result.results) if not e.success]
+    texts = [f"experiment {i}: {getattr(e, 'status', '')}" for i, e in failed]
+    return "; ".join([str(result.status), *texts])
+
+
+def _seconds(result: Result, started: str | None, finished: str) -> float | None:
+    taken = result._metadata.get("time_taken")
+    if isinstance(taken, float):
+        return taken
+    if started is None:
+        return None
+    return (datetime.datetime.fromisoformat(finished) - datetime.datetime.fromisoformat(started)).total_seconds()
+
+
+def _error_text(error: BaseException) -> str:
+    """The message as the user would read it; ``str(AerError("x"))`` has quotes of its own."""
+    message = getattr(error, "message", None)
+    return message if isinstance(message, str) else str(error)
+
+
+def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
+    """The draft of a job or a Result; see `aerchive.project.Project.save`.
+
+    Raises:
+        InvalidInputError: It is neither.
+    """
+    if isinstance(source, AerJob):
+        backend = source.backend()
+        run_options = dict(options) if options is not None else set_options(backend, source._run_options or {})
+        submitted = Submitted(
+            job_id=source.job_id(),
+            created=now(),
+            circuits=circuits if circuits is not None else source.circuits(),
+            parameter_binds=source._parameter_binds,
+            options=run_options,
+            backend={} if backend is None else describe_backend(backend),
+        )
+        try:
+            result = source.result()
+        except (Exception, CancelledError) as error:
+            return draft_failed(submitted, error)
+        return draft_finished(submitted, result)
+    if isinstance(source, Result):
+        submitted = Submitted(
+            job_id=source.job_id or str(uuid.uuid4()),
+            created=_date(source),
+            circuits=circuits,
+            options=options or {},
+            backend={"backend_name": source.backend_name, "backend_version": source.backend_version},
+        )
+        return draft_finished(submitted, source)
+    raise InvalidInputError(
+        f"cannot archive {type(source).__module__}.{type(source).__qualname__}: give an AerJob or a qiskit.result.Result"
+    )
+
+
+def _date(result: Result) -> str:
+    try:
+        when = datetime.datetime.fromisoformat(str(result.date)).astimezone(datetime.UTC)
+    except ValueError:
+        return now()
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+

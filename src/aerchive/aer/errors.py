@@ -1,0 +1,28 @@
+"""The error of an archived job that had failed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from qiskit.exceptions import QiskitError
+
+from aerchive.errors import AerchiveError
+
+
+class AerJobError(AerchiveError, QiskitError):
+    """The archived job itself had failed, or has no result.
+
+    Attributes:
+        error_type: Module and class of the exception that the job had raised, or ``None``.
+        stored_traceback: Its traceback as it was, or ``None``.
+    """
+
+    code: ClassVar[str] = "aer-job"
+
+    def __init__(self, message: str, error_type: str | None = None, stored_traceback: str | None = None) -> None:
+        AerchiveError.__init__(self, message)
+        self.error_type = error_type
+        self.stored_traceback = stored_traceback
+
+    def __reduce__(self) -> tuple[type[AerJobError], tuple[str, str | None, str | None]]:
+        return type(self), (self.message, self.error_type, self.stored_traceback)

@@ -1,0 +1,82 @@
+"""Opening a project, with the way to Qiskit's objects that is taken only when somebody asks for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from aerchive.project.draft import RunDraft
+from aerchive.project.project import Mode, Project, open_project
+from aerchive.project.run import Run
+from aerchive.settings import load_settings
+
+_MODES = ("r", "r+", "a", "x")
+
+
+class QiskitBridge:
+    """The way between runs and objects of Qiskit; imports Qiskit on first use."""
+
+    def capture(self, source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.capture import capture
+
+        return capture(source, circuits, options)
+
+    def job(self, run: Run) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.archived_job import ArchivedJob
+
+        return ArchivedJob(run)
+
+    def result(self, run: Run) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.archived_result import archived_result
+
+        return archived_result(run)
+
+
+def open_path(
+    path: str | os.PathLike[str] | None = None, mode: Mode | None = None, *, lock_timeout: float | None = None
+) -> Project:
+    """Opens a project; ``aerchive.open`` is this function.
+
+    Nothing is held open, and no file is made before the first run is saved.
+
+    Args:
+        path: The project file; ``None``: the project of the settings.
+        mode: ``"r"`` for reading; ``"r+"`` for writing, it must exist; ``"a"``, the default, for writing, it is made if missing;
+            ``"x"`` for writing, it must not exist. A file that this user may not write is opened with ``"r"`` unless a mode is given.
+        lock_timeout: How long to wait for other programs to let go of the file, in seconds; by default as the settings say (60).
+
+    Raises:
+        InvalidInputError: No such mode, or the path is a folder.
+        NotFoundError: Mode ``"r"`` or ``"r+"``, and there is no such file.
+        AlreadyExistsError: Mode ``"x"``, and there is one.
+        FormatError: The file is not a project, or one of a newer format.
+        IntegrityError: The file is damaged.
+        ReadOnlyError: This user may not read it.
+    """
+    settings = load_settings(lock_timeout=lock_timeout)
+    if path is None:
+        path = settings.project
+        path.parent.mkdir(parents=True, exist_ok=True)
+    file = Path(path).absolute()
+    exists = file.exists()
+    if mode is None:
+        mode = "r" if exists and not os.access(file, os.W_OK) else "a"
+    if mode not in _MODES:
+        raise InvalidInputError(
+            f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; an archive is never truncated, so there is no 'w'"
+        )
+    if mode == "x" and exists:
+        raise AlreadyExistsError(f"{file}: exists; open it with mode 'r+', or choose another name")
+    if mode in ("r", "r+") and not exists:
+        raise NotFoundError(f"{file}: no such project; mode 'a' makes it when the first run is saved")
+    project = open_project(file, mode, QiskitBridge(), settings.lock_timeout)
+    if exists:
+        with project.file.read():  # says at once what is wrong with the file
+            pass
+    return project

@@ -1,0 +1,241 @@
+"""``AerSimulator``, except that what it runs is kept."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import logging
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from typing import Any
+
+import qiskit_aer
+from qiskit import QuantumCircuit
+
+from aerchive.aer.capture import Submitted, describe_backend, draft_failed, draft_finished, set_options
+from aerchive.aer.job import ArchivingJob
+from aerchive.aer.opening import open_path
+from aerchive.aer.provenance import provenance
+from aerchive.codecs.registry import codecs
+from aerchive.models.labels import RunLabels
+from aerchive.project.draft import RunDraft
+from aerchive.project.project import Project, now
+from aerchive.project.query import as_texts
+from aerchive.settings import Settings, load_settings
+
+logger = logging.getLogger("aerchive")
+
+codecs()  # imported now: a worker thread that outlives the main thread may not be able to
+
+
+class AerSimulator(qiskit_aer.AerSimulator):
+    """A ``qiskit_aer.AerSimulator`` that archives each run in a project file.
+
+    Results, exceptions and seeds are those of the stock simulator. Circuits, options and parameter binds are copied when ``run`` is called, and the
+    copies are simulated, so that the archive describes what ran, whatever happens to the originals.
+
+    Args:
+        configuration: As for the stock simulator.
+        properties: As for the stock simulator.
+        provider: As for the stock simulator.
+        target: As for the stock simulator.
+        project: Path of a project file, or an open project; ``None``: the project of the settings.
+        save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
+        **backend_options: As for the stock simulator.
+
+    Raises:
+        InvalidInputError: A setting cannot be used.
+    """
+
+    def __init__(
+        self,
+        configuration: Any = None,
+        properties: Any = None,
+        provider: Any = None,
+        target: Any = None,
+        *,
+        project: str | os.PathLike[str] | Project | None = None,
+        save_jobs: bool | None = None,
+        **backend_options: Any,
+    ) -> None:
+        super().__init__(configuration, properties, provider, target, **backend_options)
+        if project is not None and not isinstance(project, Project):
+            project = Path(project).absolute()
+        self._aerchive_project: Project | Path | None = project
+        self._aerchive_save_jobs = save_jobs
+
+    @property
+    def project(self) -> Project:
+        """Where this simulator's runs go; its file is made by the first of them."""
+        if not isinstance(self._aerchive_project, Project):
+            self._aerchive_project = open_path(self._aerchive_project)
+        return self._aerchive_project
+
+    def run(
+        self,
+        circuits: Any,
+        parameter_binds: Any = None,
+        *,
+        save_jobs: bool | None = None,
+        tags: str | Sequence[str] = (),
+        notes: str | None = None,
+        name: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        **run_options: Any,
+    ) -> Any:
+        """Runs circuits, and archives the run.
+
+        Args:
+            circuits: A circuit or a list of them.
+            parameter_binds: As for the stock simulator.
+            save_jobs: Whether this run is archived; ``None``: as the simulator or the settings say.
+            tags: Words to find the run by.
+            notes: Free text.
+            name: A name for people.
+            params: Parameters of the study, by name.
+            **run_options: As for the stock simulator.
+
+        Returns:
+            An `ArchivingJob`, or a stock ``AerJob`` if the run is not archived.
+
+        Raises:
+            InvalidInputError: A label has the wrong type.
+        """
+        settings = load_settings(save_jobs=self._aerchive_save_jobs if save_jobs is None else save_jobs)
+        if not settings.save_jobs:
+            return super().run(circuits, parameter_binds, **run_options)
+        labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
+        if isinstance(circuits, QuantumCircuit):
+            circuits = [circuits]
+        snapshot = _snapshot_circuits(circuits)
+        binds = _snapshot_binds(parameter_binds)
+        frozen = self._frozen()
+        submitted = Submitted(
+            job_id=str(uuid.uuid4()),
+            created=now(),
+            circuits=snapshot if isinstance(snapshot, list | tuple) else None,
+            parameter_binds=binds,
+            options=set_options(self, run_options),
+            backend=describe_backend(self),
+            labels=labels,
+        )
+        archive = _Archive(self.project, submitted, settings)
+        job = ArchivingJob(
+            self,
+            submitted.job_id,
+            functools.partial(_simulate, frozen, snapshot, binds, archive),
+            parameter_binds=parameter_binds,
+            circuits=circuits,
+            run_options=run_options,
+        )
+        archive.job = job
+        archive.begin()
+        job.submit()
+        job._future.add_done_callback(archive.note_end)
+        return job
+
+    def _frozen(self) -> AerSimulator:
+        """This simulator with the options it has now, for Aer reads them only when the simulation starts."""
+        frozen = copy.copy(self)
+        frozen._options = copy.copy(self._options)
+        frozen._options_configuration = dict(self._options_configuration)
+        frozen._options_properties = dict(self._options_properties)
+        return frozen
+
+
+def _simulate(
+    backend: AerSimulator, circuits: Any, binds: Any, archive: _Archive, _circuits: Any, _binds: Any, run_options: Any, job_id: str
+) -> Any:
+    """What the worker thread does: simulate the snapshot, archive, and only then hand out the result."""
+    started = now()
+    try:
+        result = backend._execute_circuits_job(circuits, binds, run_options, job_id)
+    except BaseException as error:
+        archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
+        raise
+    archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
+    return result
+
+
+class _Archive:
+    """One submission on its way into the project."""
+
+    def __init__(self, project: Project, submitted: Submitted, settings: Settings) -> None:
+        self._project = project
+        self._submitted = submitted
+        self._settings = settings
+        self.job: ArchivingJob | None = None
+
+    def submitted_at(self, started: str) -> Submitted:
+        """What was submitted, with the time when the simulation began."""
+        return dataclasses.replace(self._submitted, started=started)
+
+    def begin(self) -> None:
+        """Leaves the trace that outlives this process."""
+        provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
+        simple = {k: v for k, v in self._submitted.options.items() if type(v) in (bool, int, float, str)}
+        record = {
+            "created": self._submitted.created,
+            "config": self._submitted.config(options=simple).to_attributes(),
+            "labels": _simple_labels(self._submitted.labels).to_attributes(),
+        }
+        self._project.submissions.submitted(self._submitted.job_id, record)
+
+    def note_end(self, future: Future[Any]) -> None:
+        """Archives a job that was cancelled before it ran; others are archived where they run."""
+        if future.cancelled():
+            self.keep(functools.partial(draft_failed, self._submitted, CancelledError()))
+
+    def keep(self, make_draft: Any) -> None:
+        """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
+        job = self.job
+        assert job is not None
+        try:
+            draft: RunDraft = make_draft()
+            run = self._project.write_draft(draft, self._submitted.labels)
+        except Exception as error:
+            problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
+            logger.error("%s", problem, exc_info=error)
+            job.note_not_archived(problem, error if self._settings.on_error == "raise" else None)
+            return
+        finally:
+            self._project.submissions.finished(self._submitted.job_id)
+        problem = None
+        if draft.refused:
+            problem = f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
+            logger.warning("%s", problem)
+        job.note_archived(run, problem)
+
+
+def _simple_labels(labels: RunLabels) -> RunLabels:
+    params = {name: value for name, value in labels.params.items() if type(value) in (bool, int, float, str)}
+    return labels.model_copy(update={"params": params})
+
+
+def _snapshot_circuits(circuits: Any) -> Any:
+    """Copies of circuits in a list or tuple; anything else is left for Aer to refuse."""
+    if isinstance(circuits, list | tuple):
+        return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
+    return circuits
+
+
+def _copy_circuit(circuit: Any) -> Any:
+    if not isinstance(circuit, QuantumCircuit):
+        return circuit
+    try:
+        return circuit.copy()
+    except Exception as error:
+        logger.warning("circuit %r cannot be copied (%s); its archive is right only if it is not changed", circuit.name, error)
+        return circuit
+
+
+def _snapshot_binds(binds: Any) -> Any:
+    try:
+        return [{key: copy.copy(values) for key, values in bind.items()} for bind in binds] if binds else binds
+    except AttributeError:
+        return binds
+

@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+"""The tasks of this checkout, each named once: ``python3 tasks.py TASK [arguments]``.
+
+Needs nothing but Python 3.11 and pip. The first task makes a virtual environment in ``.venv`` and installs the project
+and its development tools there; later ones reuse it until ``pyproject.toml`` changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
+STAMP = VENV / "installed-from"
+SCHEMAS = ROOT / "schemas" / "v1"
+BENCHMARKS = ROOT / "tests" / "benchmarks"
+HDF5_TOOLS = ("h5dump", "h5ls")
+
+Arguments = Sequence[str]
+
+
+class Task(NamedTuple):
+    """One named task: the line that describes it, what it does, and whether it passes arguments on."""
+
+    line: str
+    function: Callable[[Arguments], int]
+    takes_arguments: bool
+
+
+TASKS: dict[str, Task] = {}
+
+
+def task(
+    line: str, *, takes_arguments: bool = False
+) -> Callable[[Callable[[Arguments], int]], Callable[[Arguments], int]]:
+    """Enters a function into `TASKS` under its own name."""
+
+    def enter(function: Callable[[Arguments], int]) -> Callable[[Arguments], int]:
+        TASKS[function.__name__] = Task(line, function, takes_arguments)
+        return function
+
+    return enter
+
+
+def say(text: str) -> None:
+    """Prints one line about what is being done, apart from the output of the tools."""
+    print(f"tasks: {text}", file=sys.stderr, flush=True)
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None) -> int:
+    """Runs a command at the root of the checkout and returns its exit code."""
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+
+
+def python(*arguments: str | Path) -> int:
+    """Runs the Python of the environment."""
+    return run(PYTHON, *arguments)
+
+
+# The environment
+
+
+def python_version() -> str | None:
+    """Returns what the Python of the environment says it is, or None if there is none that works."""
+    try:
+        answer = subprocess.run(
+            [PYTHON, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return answer.stdout if answer.returncode == 0 else None
+
+
+def fingerprint() -> str:
+    """Returns a hash of everything that decides what is installed: the settings, the place and the Python."""
+    parts = ((ROOT / "pyproject.toml").read_bytes(), os.fsencode(ROOT), (python_version() or "").encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def make_environment() -> int:
+    """Makes an empty virtual environment in place of any other.
+
+    Debian keeps ensurepip, which gives an environment its own pip, in the package python3-venv. Where that is absent
+    the environment is made without pip, and `pip_command` uses the pip outside.
+    """
+    say(f"making a virtual environment in {VENV.name}")
+    make = [sys.executable, "-m", "venv", "--clear"]
+    if importlib.util.find_spec("ensurepip") is not None:
+        answer = subprocess.run([*make, VENV], capture_output=True, text=True, check=False)
+        if answer.returncode == 0:
+            return 0
+    return run(*make, "--without-pip", VENV)
+
+
+def pip_command() -> list[str | Path]:
+    """Returns the start of a pip command that installs into the environment.
+
+    Raises:
+        SystemExit: There is no pip, inside or outside.
+    """
+    inside = subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False)
+    if inside.returncode == 0:
+        return [PYTHON, "-m", "pip"]
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "--python", PYTHON]
+    raise SystemExit("tasks: this Python has neither ensurepip nor pip; on Debian: apt-get install python3-pip")
+
+
+def prepare() -> int:
+    """Makes the environment and installs into it, if that was not done for this very pyproject.toml."""
+    if STAMP.is_file() and STAMP.read_text() == fingerprint():
+        return 0
+    if python_version() is None and make_environment() != 0:
+        say("could not make the virtual environment")
+        return 1
+    pip = pip_command()
+    STAMP.unlink(missing_ok=True)
+    say(f"installing aerchive and its development tools into {VENV.name}; the first time takes a few minutes")
+    start = time.monotonic()
+    answer = subprocess.run(
+        [*pip, "install", "--no-input", "--disable-pip-version-check", "--editable", ".[dev]"],
+        cwd=ROOT,
+        env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if answer.returncode != 0:
+        print(answer.stdout, file=sys.stderr)
+        say("pip failed; its output is above")
+        return answer.returncode
+    STAMP.write_text(fingerprint())
+    say(f"installed in {time.monotonic() - start:.0f} s")
+    return 0
+
+
+def provide_hdf5_tools() -> None:
+    """Installs HDF5's own h5dump and h5ls, with which tests read a project, if they are missing and that is possible.
+
+    Where it is not possible it says why; the tests that need them are then skipped, with a reason.
+    """
+    missing = [tool for tool in HDF5_TOOLS if shutil.which(tool) is None]
+    if not missing:
+        return
+    names = " and ".join(missing)
+    if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
+        say(f"{names} not found, and this is no Debian to install hdf5-tools on: tests that use them are skipped")
+        return
+    if os.geteuid() != 0:
+        say(f"{names} not found (apt-get install hdf5-tools, as root): tests that use them are skipped")
+        return
+    say("installing hdf5-tools, for the tests that read projects with h5dump and h5ls")
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "hdf5-tools"]):
+        answer = subprocess.run(
+            ["apt-get", "--quiet", *arguments],
+            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if answer.returncode != 0:
+            print(answer.stdout, file=sys.stderr)
+            say(f"apt-get {arguments[0]} failed; its output is above: tests that use {names} are skipped")
+            return
+
+
+# The tasks
+
+
+@task("a run archived and read back, to look at: `aerchive demo`", takes_arguments=True)
+def demo(arguments: Arguments) -> int:
+    """Runs the demo command."""
+    return python("-m", "aerchive", "demo", *arguments)
+
+
+@task("all tests; arguments go to pytest: `test -k counts`", takes_arguments=True)
+def test(arguments: Arguments) -> int:
+    """Runs pytest, whose closing line is the last one printed."""
+    provide_hdf5_tools()
+    return python("-m", "pytest", *arguments)
+
+
+@task("the tests, and which lines and branches they reach; arguments go to pytest", takes_arguments=True)
+def coverage(arguments: Arguments) -> int:
+    """Runs pytest under coverage."""
+    provide_hdf5_tools()
+    return python("-m", "pytest", "--cov", "--cov-report=term-missing", *arguments)
+
+
+@task("style and likely bugs: ruff, checking only")
+def lint(_: Arguments) -> int:
+    """Runs both checks of ruff, the second also if the first found something."""
+    found = python("-m", "ruff", "check", ".")
+    unformatted = python("-m", "ruff", "format", "--check", ".")
+    return found or unformatted
+
+
+@task("ruff again, changing files: formats, and corrects what it can")
+def format(_: Arguments) -> int:
+    """Corrects first, because a correction may need formatting."""
+    left = python("-m", "ruff", "check", "--fix", ".")
+    return python("-m", "ruff", "format", ".") or left
+
+
+@task("mypy, strict")
+def types(_: Arguments) -> int:
+    """Runs mypy on what pyproject.toml names."""
+    return python("-m", "mypy")
+
+
+@task("who imports whom: import-linter reads the floors in pyproject.toml")
+def floors(_: Arguments) -> int:
+    """Runs import-linter."""
+    return run(SCRIPTS / "lint-imports", "--no-logo")
+
+
+@task("write the JSON Schemas of all documents to schemas/v1; `schemas --check` only compares", takes_arguments=True)
+def schemas(arguments: Arguments) -> int:
+    """Writes the schemas, or writes them elsewhere and compares."""
+    if not arguments:
+        return python("-m", "aerchive.models.json_schema", SCHEMAS)
+    if list(arguments) != ["--check"]:
+        say("schemas takes --check or nothing")
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        code = python("-m", "aerchive.models.json_schema", folder)
+        if code != 0:
+            return code
+        now = schema_texts(Path(folder))
+    kept = schema_texts(SCHEMAS)
+    stale = sorted(name for name in now.keys() | kept.keys() if now.get(name) != kept.get(name))
+    for name in stale:
+        state = "is missing" if name not in kept else "is of no document" if name not in now else "is out of date"
+        say(f"{SCHEMAS.relative_to(ROOT) / name} {state}")
+    if stale:
+        say("run `python3 tasks.py schemas` and read the difference: it is a change of the format")
+        return 1
+    say(f"{len(now)} schemas agree with the models")
+    return 0
+
+
+def schema_texts(folder: Path) -> dict[str, str]:
+    """Returns the text of every schema under a folder, by its path below that folder."""
+    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in sorted(folder.rglob("*.json"))}
+
+
+@task("the measurements in tests/benchmarks; arguments go to pytest", takes_arguments=True)
+def benchmarks(arguments: Arguments) -> int:
+    """Runs the files `bench_*.py`, which pytest does not collect as tests."""
+    if not any(BENCHMARKS.rglob("bench_*.py")):
+        say(f"no bench_*.py in {BENCHMARKS.relative_to(ROOT)}")
+        return 1
+    return python("-m", "pytest", "-o", "python_files=bench_*.py", "--capture=no", *arguments, BENCHMARKS)
+
+
+@task("what a change must pass: lint, types, floors, schemas --check, and the tests last")
+def ci(_: Arguments) -> int:
+    """Runs every check, also after one failed, so that one look shows all there is to do."""
+    checks: dict[str, int] = {}
+    for name, function, arguments in (
+        ("lint", lint, []),
+        ("types", types, []),
+        ("floors", floors, []),
+        ("schemas --check", schemas, ["--check"]),
+        ("test", test, []),
+    ):
+        say(name)
+        checks[name] = function(arguments)
+    failed = [name for name, code in checks.items() if code != 0]
+    if failed:
+        say(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+@task("only make the environment that the other tasks use")
+def environment(_: Arguments) -> int:
+    """Does nothing more: `main` has prepared the environment by now."""
+    say(f"{PYTHON.relative_to(ROOT)} is ready")
+    return 0
+
+
+def usage() -> str:
+    """Returns the list of tasks, one a line."""
+    width = max(map(len, TASKS))
+    lines = [f"  {name:<{width}}  {TASKS[name].line}" for name in TASKS]
+    return "\n".join(["usage: python3 tasks.py TASK [arguments]", "", *lines])
+
+
+def main(arguments: Arguments) -> int:
+    """Runs the task that is named first, with the arguments after it, and returns its exit code."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - said here, because an older Python gets this far
+        say("aerchive needs Python 3.11 or newer")
+        return 1
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        print(usage())
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name not in TASKS:
+        print(f"There is no task {name!r}.\n\n{usage()}", file=sys.stderr)
+        return 2
+    if rest and not TASKS[name].takes_arguments:
+        say(f"{name} takes no arguments")
+        return 2
+    return prepare() or TASKS[name].function(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

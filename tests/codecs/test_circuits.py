@@ -1,0 +1,773 @@
+from __future__ import annotations
+
+import collections
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qpy, transpile
+from qiskit.circuit import AncillaRegister, Clbit, Delay, Gate, Instruction, Parameter, ParameterVector, Qubit
+from qiskit.circuit.classical import expr, types
+from qiskit.circuit.library import CXGate, RXGate, StatePreparation, XGate
+from qiskit.quantum_info import (
+    Kraus,
+    Pauli,
+    SparsePauliOp,
+    SuperOp,
+    random_clifford,
+    random_statevector,
+    random_unitary,
+)
+from qiskit_aer import AerSimulator
+from qiskit_aer import library as aer
+from qiskit_aer.backends.aer_compiler import AerCompiler
+from qiskit_aer.library.control_flow_instructions import AerStore
+from qiskit_aer.noise import (
+    PauliLindbladError,
+    QuantumError,
+    amplitude_damping_error,
+    depolarizing_error,
+    pauli_error,
+)
+from qiskit_aer.noise.errors import PauliError
+
+from aerchive.codecs import circuits as codec
+from aerchive.codecs.circuits import MissingValue, decode_circuits, encode_circuits
+from aerchive.errors import FormatError, InvalidInputError
+from tests.strict import differences
+
+OPERATOR = SparsePauliOp.from_list([("ZZ", 0.5), ("XI", -0.25), ("IY", 1.5)])
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+
+def bell(t: bool = True, name: str = "bell") -> QuantumCircuit:
+    circuit = QuantumCircuit(2, 2, name=name)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    if t:
+        circuit.t(0)
+        circuit.ry(0.3, 1)
+    return circuit
+
+
+def once(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit after the archive, which must have kept all of it."""
+    encoded = encode_circuits([circuit])
+    assert encoded.lost == ()
+    (decoded,) = decode_circuits(encoded.qpy, encoded.aer)
+    return decoded
+
+
+def run(circuits: list[QuantumCircuit], **options: object) -> object:
+    return AerSimulator(seed_simulator=1234, max_parallel_threads=1, **options).run(circuits, shots=20).result()
+
+
+def assert_runs_the_same(circuit: QuantumCircuit, **options: object) -> None:
+    mine, other = run([circuit], **options), run([once(circuit)], **options)
+    assert mine.success, mine.status
+    found = []
+    for one, two in zip(mine.results, other.results, strict=True):
+        found += differences(one.data, two.data, "data")
+        found += differences(one.header, two.header, "header")
+    assert found == []
+
+
+SAVES: dict[str, tuple[Callable[..., object], str]] = {
+    "statevector": (lambda c, **k: c.save_statevector(**k), "statevector"),
+    "statevector_dict": (lambda c, **k: c.save_statevector_dict(**k), "statevector"),
+    "density_matrix": (lambda c, **k: c.save_density_matrix(qubits=[1], **k), "density_matrix"),
+    "matrix_product_state": (lambda c, **k: c.save_matrix_product_state(**k), "matrix_product_state"),
+    "state": (lambda c, **k: c.save_state(**k), "statevector"),
+    "stabilizer": (lambda c, **k: c.save_stabilizer(**k), "stabilizer"),
+    "expval": (lambda c, **k: c.save_expectation_value(OPERATOR, [1, 0], **k), "statevector"),
+    "expval_var": (lambda c, **k: c.save_expectation_value_variance(OPERATOR, [0, 1], **k), "statevector"),
+    "probabilities": (lambda c, **k: c.save_probabilities(qubits=[1], **k), "statevector"),
+    "probabilities_dict": (lambda c, **k: c.save_probabilities_dict(**k), "statevector"),
+    "amplitudes": (lambda c, **k: c.save_amplitudes([0, 3], **k), "statevector"),
+    "amplitudes_squared": (lambda c, **k: c.save_amplitudes_squared([0, 3], **k), "statevector"),
+}
+
+
+@pytest.mark.parametrize("mode", [{}, {"pershot": True}, {"conditional": True}, {"pershot": True, "conditional": True}])
+@pytest.mark.parametrize("kind", SAVES)
+def test_save_instruction_runs_again(kind: str, mode: dict[str, bool]) -> None:
+    save, method = SAVES[kind]
+    circuit = bell(t=method != "stabilizer")
+    circuit.measure(0, 0)
+    save(circuit, label="a/b ψ", **mode)
+    circuit.measure([0, 1], [0, 1])
+
+    assert_runs_the_same(circuit, method=method)
+
+
+@pytest.mark.parametrize("kind", ["density_matrix", "expval", "expval_var", "probabilities", "amplitudes_squared"])
+def test_unnormalized_save_runs_again(kind: str) -> None:
+    circuit = bell()
+    SAVES[kind][0](circuit, unnormalized=True)
+
+    assert_runs_the_same(circuit, method="density_matrix" if kind == "density_matrix" else "statevector")
+
+
+@pytest.mark.parametrize(
+    ("save", "method"), [("save_unitary", "unitary"), ("save_superop", "superop"), ("save_clifford", "stabilizer")]
+)
+def test_save_of_an_operator_runs_again(save: str, method: str) -> None:
+    circuit = bell(t=False)
+    getattr(circuit, save)(label="one")
+    circuit.x(0)
+    getattr(circuit, save)(label="two")
+
+    assert_runs_the_same(circuit, method=method)
+
+
+def mps() -> object:
+    circuit = bell()
+    circuit.save_matrix_product_state()
+    return run([circuit], method="matrix_product_state").data()["matrix_product_state"]
+
+
+SETS: dict[str, tuple[Callable[[QuantumCircuit], object], str]] = {
+    "statevector": (lambda c: c.set_statevector(random_statevector(4, seed=1)), "statevector"),
+    "density_matrix": (lambda c: c.set_density_matrix(random_statevector(4, seed=2).to_operator()), "density_matrix"),
+    "unitary": (lambda c: c.set_unitary(random_unitary(4, seed=3)), "unitary"),
+    "superop": (lambda c: c.set_superop(SuperOp(random_unitary(4, seed=4))), "superop"),
+    "stabilizer": (lambda c: c.set_stabilizer(random_clifford(2, seed=5)), "stabilizer"),
+    "matrix_product_state": (lambda c: c.set_matrix_product_state(mps()), "matrix_product_state"),
+}
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_set_instruction_runs_again(kind: str) -> None:
+    put, method = SETS[kind]
+    circuit = QuantumCircuit(2)
+    put(circuit)
+    circuit.h(0)
+    circuit.save_state()
+
+    assert_runs_the_same(circuit, method=method)
+    assert differences(circuit.data[0].operation.params, once(circuit).data[0].operation.params) == []
+
+
+def test_order_of_matrices_in_memory_is_kept() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.set_unitary(np.asfortranarray(random_unitary(2, seed=1).data))
+
+    (params, again) = (c.data[0].operation.params for c in (circuit, once(circuit)))
+
+    assert params[0].flags.f_contiguous
+    assert differences(params, again) == []
+
+
+def test_aer_instruction_is_of_its_class_with_all_that_aer_reads() -> None:
+    circuit = QuantumCircuit(3)
+    circuit.append(aer.SaveAmplitudes(2, [np.int64(1), 3], label="", pershot=True), [2, 0])
+
+    (item,) = once(circuit).data
+
+    assert type(item.operation) is aer.SaveAmplitudes
+    assert item.operation._subtype == "list"
+    assert item.operation.label == ""
+    assert differences(item.operation.params, [np.int64(1), 3]) == []
+    assert [bit._index for bit in item.qubits] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(depolarizing_error(0.3, 1), id="depolarizing"),
+        pytest.param(amplitude_damping_error(0.2), id="Kraus"),
+        pytest.param(PauliLindbladError(["X", "Z"], [0.1, 0.3]), id="Pauli-Lindblad"),
+        pytest.param(pauli_error([("X", 0.1), ("I", 0.9)]), id="Pauli"),
+    ],
+)
+def test_error_in_a_circuit_runs_again(error: object) -> None:
+    circuit = bell()
+    circuit.append(error, [0])
+    circuit.append(error, [1])
+    circuit.append(depolarizing_error(0.1, 2), [0, 1])
+    circuit.measure([0, 1], [0, 1])
+
+    assert_runs_the_same(circuit)
+    errors = [item.operation._quantum_error for item in once(circuit).data if item.name == "quantum_channel"]
+    assert errors[0].id == errors[1].id == error.id
+    assert errors[0] is errors[1], "an error that was shared is shared"
+
+
+def test_probabilities_of_an_error_are_not_scaled_again() -> None:
+    error = QuantumError([(XGate(), 0.1), (RXGate(0.2), 0.2), (XGate(), 0.7)])
+    error._probs = [0.1, 0.2, 0.7000000000000001]
+    circuit = QuantumCircuit(1)
+    circuit.append(error, [0])
+
+    assert differences(once(circuit).data[0].operation._quantum_error.probabilities, error.probabilities) == []
+
+
+def test_definition_of_a_wide_error_is_never_computed() -> None:
+    circuit = QuantumCircuit(30)
+    circuit.append(PauliLindbladError(["X" * 30, "Z" * 30], [0.1, 0.2]).to_instruction(), range(30))
+
+    error = once(circuit).data[0].operation._quantum_error
+
+    assert error.generators.to_labels() == ["X" * 30, "Z" * 30]
+
+
+def test_error_inside_an_error_and_error_of_paulis() -> None:
+    inner = QuantumCircuit(1)
+    inner.append(pauli_error([("X", 0.1), ("I", 0.9)]), [0])
+    circuit = QuantumCircuit(1)
+    circuit.append(QuantumError([(inner, 1.0)]), [0])
+    circuit.append(PauliError(["X", "Z"], [0.25, 0.75]), [0])
+
+    outer, paulis = (item.operation._quantum_error for item in once(circuit).data)
+
+    assert outer.circuits[0].data[0].operation._quantum_error.probabilities == [0.1, 0.9]
+    assert paulis.probabilities.tolist() == [0.25, 0.75]
+
+
+def test_channel_instructions_of_qiskit_run_again() -> None:
+    circuit = bell()
+    circuit.append(Kraus(amplitude_damping_error(0.2)).to_instruction(), [0])
+    circuit.append(SuperOp(amplitude_damping_error(0.4)).to_instruction(), [1])
+    circuit.save_density_matrix()
+
+    assert_runs_the_same(circuit, method="density_matrix")
+
+
+def control_flow() -> QuantumCircuit:
+    circuit = bell()
+    circuit.measure([0, 1], [0, 1])
+    with circuit.if_test((circuit.clbits[0], 1)) as otherwise:
+        circuit.x(0)
+        circuit.save_statevector(label="true", pershot=True)
+    with otherwise:
+        circuit.save_expectation_value(Pauli("Z"), [0], label="false", pershot=True)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.x(0)
+        circuit.measure(0, 0)
+        circuit.append(depolarizing_error(0.1, 1), [1])
+    with circuit.for_loop([2, 0]) as angle:
+        circuit.rx(angle, 0)
+        circuit.append(depolarizing_error(0.2, 1), [0])
+    with circuit.switch(circuit.cregs[0]) as case:
+        with case(0, 1):
+            circuit.y(0)
+            with circuit.if_test(expr.less(circuit.cregs[0], 2)):
+                circuit.save_probabilities(label="nested", pershot=True)
+        with case(case.DEFAULT):
+            circuit.save_density_matrix(label="default", pershot=True)
+    return circuit
+
+
+def test_control_flow_runs_again() -> None:
+    assert_runs_the_same(control_flow())
+
+
+def test_circuits_that_aer_compiled_are_kept() -> None:
+    variables = QuantumCircuit(2, 2)
+    variables.store(variables.add_var("u", expr.lift(3, types.Uint(4))), expr.lift(2, types.Uint(4)))
+    with variables.if_test(expr.less(variables.get_var("u"), 4)):
+        variables.x(0)
+    register = bell()
+    with register.while_loop((register.cregs[0], 2)):
+        register.measure([0, 1], [0, 1])
+
+    compiled = AerCompiler().compile([control_flow(), variables, register])
+    encoded = encode_circuits(compiled)
+
+    assert encoded.lost == ()
+    again = decode_circuits(encoded.qpy, encoded.aer)
+    kinds = [{type(item.operation) for item in circuit.data} for circuit in again]
+    assert AerStore in kinds[1]
+    conditions = [item.operation.condition for item in again[2].data if item.name == "jump"]
+    assert [c for c in conditions if c] == [(again[2].cregs[0], 2)]
+
+
+def test_box_stretch_and_variables_are_kept() -> None:
+    circuit = QuantumCircuit(2, 2)
+    circuit.delay(circuit.add_stretch("s"), 0)
+    circuit.add_var("v", expr.lift(5, types.Uint(4)))
+    with circuit.box(label="hi", duration=10, unit="ns"):
+        circuit.save_statevector()
+
+    again = once(circuit)
+
+    assert type(again.data[-1].operation.blocks[0].data[0].operation) is aer.SaveStatevector
+
+
+@pytest.mark.parametrize("unit", ["dt", "ns", "us", "s"])
+def test_delay_keeps_its_unit(unit: str) -> None:
+    parameter = Parameter("p")
+    circuit = QuantumCircuit(1)
+    circuit.delay(10, 0, unit)
+    circuit.append(Delay(2 * parameter, unit), [0])
+
+    number, expression = (item.operation for item in once(circuit).data)
+
+    assert (number.duration, number.unit) == (10, unit)
+    assert (expression.duration, expression.unit) == (2 * parameter, unit)
+
+
+def test_registers_and_loose_bits_are_kept() -> None:
+    a = ClassicalRegister(3, "ä b")
+    alias = ClassicalRegister(bits=[a[2], a[0]], name="alias")
+    circuit = QuantumCircuit(QuantumRegister(1, "q"), AncillaRegister(2, "anc"), a, alias, [Clbit(), Qubit(), Qubit()])
+    circuit.global_phase = 1.25
+    circuit.h(range(5))
+    circuit.measure(range(4), range(4))
+    with circuit.if_test((alias, 2)):
+        circuit.save_statevector(pershot=True)
+    with circuit.if_test((circuit.clbits[3], 1)):
+        circuit.x(4)
+
+    assert_runs_the_same(circuit)
+
+
+def test_parameters_are_the_same_parameters() -> None:
+    p, vector = Parameter("θ"), ParameterVector("v", 2)
+    circuit = QuantumCircuit(1, global_phase=vector[0])
+    circuit.rx(2 * p + vector[1], 0)
+    circuit.save_statevector()
+
+    again = once(circuit)
+
+    assert again.parameters == circuit.parameters
+    bound = [c.assign_parameters({p: 0.1, vector: [0.2, 0.3]}) for c in (circuit, again)]
+    assert differences(run(bound[:1]).data(), run(bound[1:]).data()) == []
+
+
+def test_ordinary_gates_are_kept() -> None:
+    circuit = QuantumCircuit(3)
+    circuit.append(XGate(label="noisy"), [0])
+    circuit.append(RXGate(0.2).control(2, ctrl_state=1, annotated=False), [0, 1, 2])
+    circuit.append(CXGate(ctrl_state=0), [0, 1])
+    circuit.rx(float("nan"), 0)
+    circuit.rx(-0.0, 0)
+    circuit.initialize([0, 1], 0)
+    circuit.unitary(np.eye(4), [0, 1])
+    circuit.append(Instruction("nosuch", 2, 0, []), [0, 1])
+    circuit.barrier(label="aer:save_statevector")  # looks like a placeholder, and is none
+
+    again = once(circuit)
+
+    assert [item.name for item in again.data] == [item.name for item in circuit.data]
+    assert again.data[0].label == "noisy"
+
+
+@pytest.mark.parametrize(
+    "circuit",
+    [QuantumCircuit(), QuantumCircuit(0, 2), QuantumCircuit(1)],
+    ids=["nothing", "bits only", "no instructions"],
+)
+def test_small_circuits(circuit: QuantumCircuit) -> None:
+    again = once(circuit)
+
+    assert (again.num_qubits, again.num_clbits, len(again.data)) == (circuit.num_qubits, circuit.num_clbits, 0)
+
+
+def test_no_circuits() -> None:
+    encoded = encode_circuits([])
+
+    assert decode_circuits(encoded.qpy, encoded.aer) == []
+
+
+def test_circuits_keep_their_order_and_the_errors_circuits_stay_inside() -> None:
+    noisy = bell(name="noisy")
+    noisy.append(depolarizing_error(0.1, 1), [0])
+
+    encoded = encode_circuits([bell(name="a"), noisy, bell(name="a"), noisy])
+
+    assert [c.name for c in decode_circuits(encoded.qpy, encoded.aer)] == ["a", "noisy", "a", "noisy"]
+
+
+def test_layout_of_a_transpiled_circuit_is_kept() -> None:
+    circuit = bell()
+    circuit.save_statevector()
+    mapped = transpile(circuit, coupling_map=[[0, 1], [1, 2], [2, 3]], initial_layout=[3, 1], seed_transpiler=1)
+
+    layout = once(mapped).layout
+
+    assert layout.initial_index_layout() == mapped.layout.initial_index_layout()
+    assert layout.final_index_layout() == mapped.layout.final_index_layout()
+
+
+def test_subclass_comes_back_as_a_circuit() -> None:
+    class Special(QuantumCircuit):
+        pass
+
+    circuit = Special(1)
+    circuit.save_statevector()
+
+    assert type(once(circuit)) is QuantumCircuit
+
+
+def test_circuits_are_not_changed() -> None:
+    circuit = control_flow()
+    circuit.metadata = metadata = {"of": "mine"}
+    circuit.name = "x" * 70_000
+    operations = [item.operation for item in circuit.data]
+
+    encode_circuits([circuit])
+
+    assert circuit.metadata is metadata
+    assert len(circuit.name) == 70_000
+    assert [item.operation for item in circuit.data] == operations
+    assert type(circuit.data[6].operation.blocks[0].data[1].operation) is aer.SaveStatevector
+
+
+# Names and metadata
+
+
+@pytest.mark.parametrize(
+    "name", ["ψ→φ 😀", "", "nul\0x", "line\nbreak", "x" * 1000, "x" * 70_000, "é" * 40_000, "\ud800"]
+)
+def test_name_is_kept(name: str) -> None:
+    circuit = bell()
+    circuit.name = name
+    circuit.save_statevector()
+
+    assert once(circuit).name == name
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        {},
+        {"complex": 1 + 2j, "array": np.asfortranarray(np.eye(3)[:, ::2]), 5: "int", ("t", 1): (b"\0", {1, 2}, None)},
+        {"nan": float("nan"), "zero": -0.0, "numpy": np.float32(1.5), "big": 10**40, "$": "missing"},
+    ],
+    ids=["None", "empty", "types", "numbers"],
+)
+def test_metadata_is_kept(metadata: object) -> None:
+    circuit = bell()
+    circuit._metadata = metadata
+
+    assert differences(once(circuit).metadata, metadata) == []
+
+
+def test_metadata_of_a_block_is_kept() -> None:
+    body = QuantumCircuit(1, metadata={"of": (1, 2)})
+    body.x(0)
+    circuit = QuantumCircuit(1)
+    circuit.for_loop(range(2), None, body, [0], [])
+
+    assert once(circuit).data[0].operation.blocks[0].metadata == {"of": (1, 2)}
+
+
+def test_metadata_value_of_an_unknown_type_is_named_and_the_rest_kept() -> None:
+    circuit = bell()
+    circuit.metadata = {"parameter": [Parameter("x")], "ordered": collections.OrderedDict(a=1), "kept": 1}
+
+    encoded = encode_circuits([circuit])
+    (again,) = decode_circuits(encoded.qpy, encoded.aer)
+
+    assert again.metadata == {
+        "parameter": [MissingValue("qiskit._accelerate.circuit.Parameter", "Parameter(x)")],
+        "ordered": MissingValue("collections.OrderedDict", repr(collections.OrderedDict(a=1))),
+        "kept": 1,
+    }
+    assert encoded.lost == (
+        "circuit 0 'bell': metadata value of type qiskit._accelerate.circuit.Parameter is not kept: Parameter(x)",
+        "circuit 0 'bell': metadata value of type collections.OrderedDict is not kept: "
+        f"{collections.OrderedDict(a=1)!r}",
+    )
+    assert once(again).metadata == again.metadata, "a missing value stays one, and is not lost a second time"
+
+
+def test_metadata_in_itself_loses_only_what_is_in_itself() -> None:
+    cycle: dict[str, object] = {}
+    cycle |= {"in itself": cycle, "again": [cycle], "kept": 1}
+    crowd: list[dict[int, object]] = [{} for _ in range(12)]
+    for one in crowd:
+        one.update(enumerate(crowd))
+    circuit = bell()
+    circuit.metadata = cycle | {"crowd": crowd, "digits": 10**5000}
+
+    encoded = encode_circuits([circuit])
+    (again,) = decode_circuits(encoded.qpy, encoded.aer)
+
+    assert again.metadata["kept"] == 1
+    kinds = ["dict", "list", "list", "int"]
+    lost = [again.metadata[key] for key in ("in itself", "again", "crowd", "digits")]
+    assert [value.type_name for value in lost] == [f"builtins.{kind}" for kind in kinds]
+    assert all(len(value.text) <= 200 for value in lost)
+    assert len(encoded.lost) == 4
+
+
+def test_value_without_a_repr() -> None:
+    class Silent:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    circuit = bell()
+    circuit.metadata = {"value": Silent()}
+
+    (lost,) = encode_circuits([circuit]).lost
+
+    assert lost.endswith("Silent is not kept: <no repr: RuntimeError>")
+
+
+def test_subclass_of_dict_as_metadata() -> None:
+    circuit = bell()
+    circuit.metadata = collections.OrderedDict(a=1)
+
+    encoded = encode_circuits([circuit])
+
+    assert encoded.lost == ("circuit 0 'bell': metadata of type collections.OrderedDict comes back as a dict",)
+    assert decode_circuits(encoded.qpy, encoded.aer)[0].metadata == {"a": 1}
+
+
+# What cannot be kept
+
+
+class Secretive(Gate):
+    def __init__(self, secret: int) -> None:
+        super().__init__("secretive", 1, [0.5])
+        self.secret = secret
+
+    def _define(self) -> None:
+        self.definition = QuantumCircuit(1)
+
+
+class Indefinable(Gate):
+    def __init__(self) -> None:
+        super().__init__("indefinable", 1, [])
+
+    def _define(self) -> None:
+        raise ValueError("no definition")
+
+
+def lost_from(*circuits: QuantumCircuit) -> tuple[str, ...]:
+    return encode_circuits(circuits).lost
+
+
+def test_class_of_a_custom_gate_is_named() -> None:
+    circuit = bell()
+    circuit.append(Secretive(7), [0])
+
+    assert lost_from(bell(), circuit) == (
+        f"circuit 1 'bell': instruction 4 (secretive): {__name__}.Secretive came back as Gate",
+        "circuit 1 'bell': instruction 4 (secretive): secret 7 is not kept",
+    )
+
+
+def test_integer_that_came_back_a_float_is_named() -> None:
+    circuit = QuantumCircuit(1, name="c")
+    circuit.append(Instruction("nosuch", 1, 0, [5]), [0])
+
+    assert lost_from(circuit) == ("circuit 0 'c': instruction 0 (nosuch): params [5] came back as [5.0]",)
+
+
+def test_inverse_of_a_state_preparation_is_named() -> None:
+    circuit = QuantumCircuit(1, name="c")
+    circuit.append(StatePreparation([0.6, 0.8]).inverse(), [0])
+
+    assert any("inverse True is not kept" in text for text in lost_from(circuit))
+
+
+def test_subclass_of_an_aer_instruction_is_named() -> None:
+    class Mine(aer.SaveStatevector):
+        pass
+
+    circuit = QuantumCircuit(1, name="c")
+    circuit.append(Mine(1), [0])
+
+    assert any("Mine came back as Instruction" in text for text in lost_from(circuit))
+
+
+def test_aer_instruction_in_a_definition_is_named() -> None:
+    inner = QuantumCircuit(1, name="inner")
+    inner.save_statevector()
+    circuit = QuantumCircuit(1, name="c")
+    circuit.append(inner.to_instruction(), [0])
+
+    assert lost_from(circuit) == ("circuit 0 'c': instruction 0 (inner): definition is not the same",)
+
+
+def test_loss_in_a_block_is_named() -> None:
+    circuit = QuantumCircuit(1, 1, name="c")
+    with circuit.if_test((0, 1)):
+        circuit.append(Secretive(7), [0])
+
+    assert any(text.startswith("circuit 0 'c': instruction 0 (if_else)") for text in lost_from(circuit))
+
+
+def test_many_losses_are_counted() -> None:
+    circuit = QuantumCircuit(1, name="c")
+    for _ in range(100):
+        circuit.append(Instruction("nosuch", 1, 0, [5]), [0])
+
+    lost = lost_from(circuit)
+
+    assert len(lost) == codec.MAX_LOSSES + 1
+    assert lost[-1] == "circuit 0 'c': 80 more differences"
+
+
+def test_broken_circuit_beside_good_ones() -> None:
+    registers = [QuantumRegister(2, "q"), ClassicalRegister(3, "out")]
+    broken = QuantumCircuit(*registers, name="broken", metadata={"kept": (1,)})
+    broken.append(Indefinable(), [0])
+    good = bell(name="good")
+    good.save_statevector()
+
+    encoded = encode_circuits([good, broken, good])
+    again = decode_circuits(encoded.qpy, encoded.aer)
+
+    assert encoded.lost == (
+        "circuit 1 'broken': cannot be stored, an empty circuit stands in its place (ValueError: no definition)",
+    )
+    assert [c.name for c in again] == ["good", "broken", "good"]
+    assert (again[1].qregs, again[1].cregs, again[1].metadata) == ([registers[0]], [registers[1]], {"kept": (1,)})
+    assert len(again[1].data) == 0
+    assert differences(run([again[0]]).data(), run([good]).data()) == []
+
+
+def test_aer_instruction_with_a_strange_parameter() -> None:
+    save = aer.SaveStatevector(1)
+    save.params = [object()]
+    circuit = QuantumCircuit(1, name="strange", metadata={"p": Parameter("p")})
+    circuit.append(depolarizing_error(0.1, 1), [0])
+    circuit.append(save, [0])
+
+    encoded = encode_circuits([circuit, bell()])
+
+    assert [c.name for c in decode_circuits(encoded.qpy, encoded.aer)] == ["strange", "bell"]
+    assert [text.split(" (")[0] for text in encoded.lost] == [
+        "circuit 0 'strange': metadata value of type qiskit._accelerate.circuit.Parameter is not kept: Parameter(p)",
+        "circuit 0 'strange': cannot be stored, an empty circuit stands in its place",
+    ]
+
+
+def test_panic_is_an_error_and_an_interrupt_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        """As pyo3 makes it."""
+
+    def dump(circuits: list[QuantumCircuit], file: object) -> None:
+        if any(c.name == "bad" and len(c.data) for c in circuits):
+            raise failure
+        original(circuits, file)
+
+    original = qpy.dump
+    monkeypatch.setattr(qpy, "dump", dump)
+
+    failure: BaseException = PanicException("in Rust")
+    assert "PanicException: in Rust" in lost_from(bell(), bell(name="bad"))[0]
+
+    failure = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        encode_circuits([bell(), bell(name="bad")])
+
+
+def test_refuses_what_is_no_circuit() -> None:
+    with pytest.raises(InvalidInputError, match=r"^not a QuantumCircuit: builtins\.int$"):
+        encode_circuits([5])
+
+
+# The same bytes each time
+
+
+def test_same_circuit_gives_the_same_bytes() -> None:
+    circuit = bell()
+    for save, _ in SAVES.values():
+        save(circuit)
+    circuit.append(depolarizing_error(0.1, 1), [0])
+
+    assert len({encode_circuits([circuit, circuit]) for _ in range(20)}) == 1
+
+
+def test_other_process_gives_the_same_bytes() -> None:
+    script = (
+        "import hashlib\nfrom qiskit import QuantumCircuit\nfrom qiskit.quantum_info import Pauli\n"
+        "import qiskit_aer\nfrom qiskit_aer.noise import depolarizing_error\n"
+        "from aerchive.codecs.circuits import encode_circuits\n"
+        "c = QuantumCircuit(2, 2, name='c', metadata={'set': {'a', 'b', 'c'}})\n"
+        "c.h(0)\nc.save_statevector()\nc.save_expectation_value(Pauli('ZZ'), [0, 1])\nc.save_amplitudes([0, 3])\n"
+        "e = depolarizing_error(0.1, 1)\ne._id = 'e'\nc.append(e, [0])\n"
+        "for k, part in enumerate(e.circuits): part.name = str(k)\n"
+        "print(hashlib.sha256(b''.join(encode_circuits([c, c])[:2])).hexdigest())\n"
+    )
+    answers = set()
+    for seed in "01234":
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(SOURCE)}
+        answers.add(
+            subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True).stdout
+        )
+
+    assert len(answers) == 1
+    assert len(answers.pop().strip()) == 2 * hashlib.sha256().digest_size
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (b"", "stored circuits are not QPY"),
+        (b"QISKIT", "stored circuits are not QPY"),
+        (b"\x80\x04K\x01.......", "stored circuits are not QPY"),
+        (b"QISKIT\x0c" + bytes(50), "stored circuits are QPY version 12; versions below 13 are unsafe to read"),
+        (b"QISKIT\x00" + bytes(50), "stored circuits are QPY version 0; versions below 13 are unsafe to read"),
+    ],
+)
+def test_refuses_other_payloads_unread(monkeypatch: pytest.MonkeyPatch, payload: bytes, message: str) -> None:
+    monkeypatch.setattr(qpy, "load", lambda *_: pytest.fail("was read"))
+
+    with pytest.raises(FormatError) as refusal:
+        decode_circuits(payload, b"{}")
+
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize("payload", [b"QISKIT\x7f" + bytes(50), b"QISKIT\x12\x02\x06\x02" + b"\x01" * 8])
+def test_errors_of_qpy_are_translated(payload: bytes) -> None:
+    with pytest.raises(FormatError, match=r"^stored circuits cannot be read: \w+: "):
+        decode_circuits(payload, b"{}")
+
+
+SAVE = b'{"class":"SaveState","name":"save_state","label":"l","params":[],"qubits":[0],"clbits":[],"subtype":"list"}'
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (b"{", "side table of the circuits: not a valid JSON document"),
+        (b"[]", "side table of the circuits cannot be read: TypeError"),
+        (b"{}", "side table of the circuits cannot be read: KeyError: 'circuits'"),
+        (b'{"main":1,"circuits":[],"errors":[]}', "side table is of 0 circuits, the payload has 1"),
+        (b'{"main":2,"circuits":[{}],"errors":[]}', "side table is of 1 circuits, the payload has 1"),
+        (b'{"main":1,"circuits":[{"new":1}],"errors":[]}', r"side table has the unknown keys \['new'\]; a newer"),
+        (b'{"main":1,"circuits":[{"instructions":[[9,{}]]}],"errors":[]}', "side table of the circuits cannot be read"),
+        (
+            b'{"main":1,"circuits":[{"instructions":[[0,%b]]}],"errors":[]}' % SAVE,
+            "instruction 'SaveState' of the side",
+        ),
+        (b'{"main":1,"circuits":[{"blocks":[[0,[]]]}],"errors":[]}', "side table of the circuits cannot be read"),
+        (
+            b'{"main":1,"circuits":[{"metadata":{"$":"object"}}],"errors":[]}',
+            "metadata has a value of the unknown type",
+        ),
+        (b'{"main":1,"circuits":[{}],"errors":[{"class":"object"}]}', "side table of the circuits cannot be read"),
+    ],
+)
+def test_refuses_a_malformed_side_table(table: bytes, message: str) -> None:
+    with pytest.raises(FormatError, match=f"^{message}"):
+        decode_circuits(encode_circuits([bell()]).qpy, table)
+
+
+@pytest.mark.parametrize(
+    "change", [(b'"SaveStatevector"', b'"QuantumCircuit"'), (b'"qubits":[0,1]', b'"qubits":[0,9]')]
+)
+def test_refuses_an_instruction_that_does_not_exist(change: tuple[bytes, bytes]) -> None:
+    circuit = bell()
+    circuit.save_statevector()
+    encoded = encode_circuits([circuit])
+    assert change[0] in encoded.aer
+
+    with pytest.raises(FormatError):
+        decode_circuits(encoded.qpy, encoded.aer.replace(*change))

@@ -1,0 +1,57 @@
+"""Equality that forgives nothing: types, bits, the order of keys and of array elements in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qiskit.quantum_info import Clifford, StabilizerState
+from qiskit.quantum_info.operators.base_operator import BaseOperator
+from qiskit.quantum_info.states.quantum_state import QuantumState
+from qiskit.result import Result
+from qiskit.result.models import ExperimentResult, ExperimentResultData
+
+TIMING = {"date", "time_taken", "job_id"}
+"""Keys that differ between two runs of the same simulation."""
+
+
+def differences(a: Any, b: Any, path: str = "value") -> list[str]:
+    """Where `b` is not the same as `a`; empty if it is, all the way down."""
+    if type(a) is not type(b):
+        return [f"{path}: {type(a).__qualname__} became {type(b).__qualname__}"]
+    if isinstance(a, np.ndarray):
+        return _array_differences(a, b, path)
+    if isinstance(a, (float, complex, np.generic)):
+        same = np.asarray(a).tobytes() == np.asarray(b).tobytes()
+        return [] if same else [f"{path}: {a!r} became {b!r}"]
+    if isinstance(a, dict):
+        found = [] if list(a) == list(b) else [f"{path}: keys {list(a)} became {list(b)}"]
+        for key in a.keys() & b.keys():
+            found += differences(a[key], b[key], f"{path}[{key!r}]")
+        if type(a) is not dict:  # such as ProbDistribution, which has attributes, too
+            found += differences(vars(a), vars(b), f"{path}.__dict__")
+        return found
+    if isinstance(a, (list, tuple)):
+        if len(a) != len(b):
+            return [f"{path}: length {len(a)} became {len(b)}"]
+        return [text for i, pair in enumerate(zip(a, b, strict=True)) for text in differences(*pair, f"{path}[{i}]")]
+    if isinstance(a, StabilizerState):
+        return differences(a.clifford.tableau, b.clifford.tableau, f"{path}.tableau")
+    if isinstance(a, Clifford):
+        return differences(a.tableau, b.tableau, f"{path}.tableau")
+    if isinstance(a, (QuantumState, BaseOperator)):
+        return differences(a.data, b.data, f"{path}.data") + differences(a._op_shape, b._op_shape, f"{path}.dims")
+    if isinstance(a, (Result, ExperimentResult, ExperimentResultData)):
+        return differences(*({k: v for k, v in vars(x).items() if k not in TIMING} for x in (a, b)), path)
+    return [] if bool(a == b) else [f"{path}: {a!r} became {b!r}"]
+
+
+def _array_differences(a: np.ndarray, b: np.ndarray, path: str) -> list[str]:
+    if (a.dtype, a.shape) != (b.dtype, b.shape):
+        return [f"{path}: {a.dtype}{a.shape} became {b.dtype}{b.shape}"]
+    found = []
+    if (a.flags.c_contiguous, a.flags.f_contiguous) != (b.flags.c_contiguous, b.flags.f_contiguous):
+        found.append(f"{path}: order in memory is another")
+    if a.tobytes() != b.tobytes():
+        found.append(f"{path}: bits differ")
+    return found
