@@ -281,11 +281,15 @@ def _outcome(result: Result) -> Outcome:
 
 
 def _message(result: Result) -> str | None:
+    """What Aer says of a failure: of the whole result, and of each experiment if that adds something."""
     if result.success:
         return None
-    failed = [(i, e) for i, e in enumerate(result.results) if not e.success]
-    texts = [f"experiment {i}: {getattr(e, 'status', '')}" for i, e in failed]
-    return "; ".join([str(result.status), *texts])
+    texts = [str(result.status)]
+    for number, experiment in enumerate(result.results):
+        text = str(getattr(experiment, "status", ""))
+        if not experiment.success and text.removeprefix("ERROR: ").strip() not in texts[0]:
+            texts.append(f"experiment {number}: {text}")
+    return "; ".join(texts)
 
 
 def _seconds(result: Result, started: str | None, finished: str) -> float | None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from qiskit_aer.noise import NoiseModel
@@ -17,7 +18,8 @@ KIND = "noise_model"
 ENCODING = "noise_model"
 VERSION = 1
 
-_made: weakref.WeakKeyDictionary[Any, tuple[Any, ObjectDraft]] = weakref.WeakKeyDictionary()
+_made: dict[int, tuple[weakref.ref[NoiseModel], list[Any], ObjectDraft]] = {}
+"""By identity of the model (models cannot be hashed): itself, the parts it had, and its object."""
 
 
 def encode_noise_model(model: NoiseModel) -> ObjectDraft:
@@ -32,10 +34,10 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     Raises:
         UnsupportedTypeError: It holds a value that JSON cannot carry.
     """
-    state = _state(model)
-    known = _made.get(model)
-    if known is not None and known[0] == state:
-        return known[1]
+    parts = list(_parts(model))
+    known = _made.get(id(model))
+    if known is not None and known[0]() is model and _are_same(known[1], parts):
+        return known[2]
     passes = [f"{type(p).__module__}.{type(p).__qualname__}" for p in getattr(model, "_custom_noise_passes", [])]
     document = {
         "errors": model.to_dict(serializable=True),
@@ -45,22 +47,32 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     text = tagged_json.dumps(tagged_json.encode(document))
     attributes = {"encoding": ENCODING, "encoding_version": VERSION, "number_of_errors": len(document["errors"].get("errors", []))}
     draft = ObjectDraft(KIND, attributes, {"model": text_dataset(text)})
-    _made[model] = (state, draft)
+    key = id(model)
+    _made[key] = (weakref.ref(model, lambda _: _made.pop(key, None)), parts, draft)
     return draft
 
 
-def _state(model: NoiseModel) -> Any:
-    """What changes when an error is added: the objects in the model's tables, by identity."""
-    tables = (
+def _parts(model: NoiseModel) -> Iterator[Any]:
+    """What changes when somebody adds to the model: the errors and passes in its tables, and their keys."""
+    for table in (
         model._default_quantum_errors,
         model._local_quantum_errors,
         model._default_readout_error,
         model._local_readout_errors,
-    )
-    return tuple(_identities(table) for table in tables), tuple(map(id, getattr(model, "_custom_noise_passes", [])))
+    ):
+        yield from _leaves(table)
+    yield from getattr(model, "_custom_noise_passes", [])
+    yield from sorted(model.basis_gates)
 
 
-def _identities(value: Any) -> Any:
+def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
-        return tuple((key, _identities(item)) for key, item in value.items())
-    return id(value)
+        for key, item in value.items():
+            yield key
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _are_same(one: list[Any], other: list[Any]) -> bool:
+    return len(one) == len(other) and all(a is b or (isinstance(a, str | tuple) and a == b) for a, b in zip(one, other, strict=True))

@@ -6,6 +6,7 @@ type, and a body:
 
 ===========================  ==================================================================
 ``tuple``                    ``{"$": "tuple", "items": [...]}``
+text with surrogates         ``{"$": "text", "base64": "..."}`` (UTF-8, each surrogate by itself: JSON would join pairs)
 ``set``, ``frozenset``       ``{"$": "set", "items": [...]}`` (in the order of their JSON text)
 other ``dict``               ``{"$": "dict", "items": [[key, value], ...]}``
 ``float`` NaN, infinities    ``{"$": "float", "hex": "7ff8000000000000"}`` (big-endian IEEE 754)
@@ -27,6 +28,7 @@ import binascii
 import datetime
 import json
 import math
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +45,8 @@ Extend = Callable[[Any], "dict[str, Any] | None"]
 Hooks = tuple["Extend | None", "Extend | None"]
 Restore = Callable[[str, "dict[str, Any]"], Any]
 
-_PLAIN = frozenset({type(None), bool, int, str})
+_PLAIN = frozenset({type(None), bool, int})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ARRAY_KINDS = frozenset("biufcSU")
 
 
@@ -66,6 +69,8 @@ def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise UnsupportedTypeError(f"{path}: nested more than {MAX_DEPTH} deep (or in itself)")
     kind = type(value)
+    if kind is str:
+        return value if _is_clean(value) else {TYPE_KEY: "text", "base64": _to_base64(value.encode("utf-8", "surrogatepass"))}
     if kind in _PLAIN:
         return value
     if kind is float:
@@ -104,7 +109,7 @@ def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:
 
 
 def _encode_dict(value: dict[Any, Any], hooks: Hooks, path: str, depth: int) -> Any:
-    if TYPE_KEY not in value and all(type(key) is str for key in value):
+    if TYPE_KEY not in value and all(type(key) is str and _is_clean(key) for key in value):
         return {k: _encode(v, hooks, f"{path}[{k!r}]", depth + 1) for k, v in value.items()}
     items = [
         [_encode(k, hooks, f"{path} key", depth + 1), _encode(v, hooks, f"{path}[{k!r}]", depth + 1)]
@@ -122,6 +127,10 @@ def _encode_array(value: np.ndarray[Any, Any]) -> Any:
         "order": order,
         "base64": _to_base64(value.tobytes(order=order)),
     }
+
+
+def _is_clean(text: str) -> bool:
+    return text.isascii() or _SURROGATE.search(text) is None
 
 
 def _is_plain_time(value: datetime.datetime) -> bool:
@@ -185,6 +194,7 @@ _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
     "dict": lambda tree, item: {item(k): item(v) for k, v in tree["items"]},
     "float": lambda tree, item: struct.unpack(">d", bytes.fromhex(tree["hex"]))[0],
     "complex": lambda tree, item: complex(*(item(v) for v in tree["items"])),
+    "text": lambda tree, item: base64.b64decode(tree["base64"], validate=True).decode("utf-8", "surrogatepass"),
     "bytes": lambda tree, item: base64.b64decode(tree["base64"], validate=True),
     "datetime": lambda tree, item: datetime.datetime.fromisoformat(tree["iso"]),
     "numpy": lambda tree, item: np.frombuffer(
@@ -195,7 +205,7 @@ _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
 
 
 def dumps(tree: Any) -> bytes:
-    """The ASCII JSON text of an encoded structure; lone surrogates are escaped, so nothing is lost."""
+    """The ASCII JSON text of an encoded structure."""
     return json.dumps(tree, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 

@@ -1,0 +1,64 @@
+"""The command ``aerchive``: one module a command, imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from aerchive.errors import AerchiveError, InvalidInputError
+
+COMMANDS = {
+    "demo": "run real simulations, archive them, and read them back in a second process",
+    "ls": "list the runs of a project",
+    "show": "show one run: its configuration, status, provenance and what was saved",
+    "schema": "print the JSON Schema of a document of the format",
+}
+"""Each command and its line in the help; the module of the same name has ``configure`` and ``run``."""
+
+EXIT_PROBLEM = 1
+EXIT_WRONG_USE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: Of the command line, without the program's name; by default those of this process.
+
+    Returns:
+        The exit status: 0; 1, a problem was found; 2, wrong use.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="aerchive",
+        description="Where quantum simulations live after they ran.",
+        epilog="example: aerchive -p vqe.h5 ls",
+    )
+    parser.add_argument("-p", "--project", metavar="FILE", help="the project file; by default that of the settings")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    wanted = next((word for word in given if word in COMMANDS), None)
+    for name, line in COMMANDS.items():
+        command = commands.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
+        if name == wanted:
+            import_module(f"aerchive.cli.{name}").configure(command)
+    options = parser.parse_args(given)
+    if options.version:
+        print(f"aerchive {import_module('importlib.metadata').version('aerchive')}")
+        return 0
+    if options.command is None:
+        parser.print_help()
+        return EXIT_WRONG_USE
+    try:
+        return int(import_module(f"aerchive.cli.{options.command}").run(options))
+    except InvalidInputError as error:
+        print(f"aerchive: {error}", file=sys.stderr)
+        return EXIT_WRONG_USE
+    except AerchiveError as error:
+        print(f"aerchive: {error}", file=sys.stderr)
+        return EXIT_PROBLEM
+    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
+        sys.stderr.close()
+        return EXIT_PROBLEM

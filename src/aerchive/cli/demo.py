@@ -1,0 +1,150 @@
+"""``aerchive demo``: four real simulations, archived, and read back in a second process."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aerchive.aer.opening import open_path
+from aerchive.display.text import format_bytes
+from aerchive.errors import AlreadyExistsError
+from aerchive.project.job_list import runs_table
+from aerchive.storage.trace import record_reads
+
+_FILE = "aerchive-demo.h5"
+_QUBITS = 20
+_SLICE = slice(524_280, 524_288)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive demo --file /tmp/demo.h5"
+    parser.add_argument("--file", metavar="FILE", default=_FILE, help=f"the project file to make (default {_FILE}, here)")
+    parser.add_argument("--read", action="store_true", help="only the second half: read the file that is there")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the demo, or its second half."""
+    path = Path(options.project or options.file).absolute()
+    if options.read:
+        return _read(path)
+    if path.exists():
+        raise AlreadyExistsError(f"{path}: exists, and the demo overwrites nothing; remove it, or choose another with --file")
+    _write(path)
+    print("\nNow a second process opens the file, and knows nothing but its name.\n", flush=True)
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    second = [sys.executable, "-m", "aerchive", "demo", "--read", "--file", str(path)]
+    return subprocess.run(second, check=False, env=environment).returncode  # noqa: S603  (this program)
+
+
+def _step(number: int, text: str, action: Callable[[], Any]) -> Any:
+    """Runs one step, with a line that says what is going on."""
+    label = f"[{number}/5] {text}"
+    terminal = sys.stdout.isatty()
+    if terminal:
+        print(f"{label} ...", end="\r", flush=True)
+    begun = time.perf_counter()
+    value = action()
+    print(f"{label:<72} {time.perf_counter() - begun:6.2f} s", flush=True)
+    return value
+
+
+def _write(path: Path) -> None:
+    _step(1, "loading Qiskit and Aer", _load)
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
+    from qiskit_aer.noise import NoiseModel, depolarizing_error
+
+    from aerchive.aer import AerSimulator
+
+    def statevector() -> None:
+        simulator = AerSimulator(project=path, method="statevector", seed_simulator=1)
+        circuit = QuantumCircuit(_QUBITS, name="entangled layers")
+        for layer in range(4):
+            for qubit in range(_QUBITS):
+                circuit.ry(0.1 + 0.3 * layer + 0.07 * qubit, qubit)
+            for qubit in range(_QUBITS - 1):
+                circuit.cx(qubit, qubit + 1)
+        circuit.save_statevector()
+        simulator.run(circuit, name="20-qubit state", tags=["demo"]).result()
+
+    def noisy() -> None:
+        noise = NoiseModel()
+        noise.add_all_qubit_quantum_error(depolarizing_error(0.02, 2), ["cx"])
+        simulator = AerSimulator(project=path, noise_model=noise, seed_simulator=2)
+        circuit = QuantumCircuit(3, 3, name="GHZ")
+        circuit.h(0)
+        circuit.cx(0, 1)
+        circuit.cx(1, 2)
+        circuit.measure(range(3), range(3))
+        simulator.run(circuit, shots=1000, name="noisy GHZ", tags=["demo"]).result()
+
+    def sweep() -> None:
+        simulator = AerSimulator(project=path, seed_simulator=3)
+        angle = Parameter("angle")
+        circuit = QuantumCircuit(1, 1, name="rotation")
+        circuit.rx(angle, 0)
+        circuit.measure(0, 0)
+        angles = [0.1 * step for step in range(32)]
+        job = simulator.run(circuit, [{angle: angles}], shots=200, name="sweep of 32 angles", tags=["demo"], params={"points": 32})
+        job.result()
+
+    def failing() -> None:
+        simulator = AerSimulator(project=path, method="stabilizer")
+        circuit = QuantumCircuit(1, 1, name="not a Clifford circuit")
+        circuit.t(0)
+        circuit.measure(0, 0)
+        simulator.run(circuit, name="a failure", tags=["demo"]).result()
+
+    import logging
+
+    logging.getLogger("qiskit_aer").setLevel(logging.CRITICAL)  # the failure is part of the demo
+    _step(2, f"{_QUBITS}-qubit statevector, 16 MiB", statevector)
+    _step(3, "noisy GHZ state, 1000 shots", noisy)
+    _step(4, "parameter sweep, 32 angles", sweep)
+    _step(5, "a job that fails: a T gate in a stabilizer simulation", failing)
+    print(f"\nAll four are in {path} ({format_bytes(path.stat().st_size)}).")
+
+
+def _load() -> None:
+    import qiskit_aer  # noqa: F401
+
+
+def _read(path: Path) -> int:
+    project = open_path(path, "r")
+    print(runs_table(project.runs()))
+
+    job = project.latest(name="noisy GHZ").job()
+    print(f"\nThe noisy job's counts, from its Result:\n  {job.result().get_counts()}")
+
+    state = project.latest(name="20-qubit state").array("statevector")
+    with record_reads() as log:
+        part = state[_SLICE]
+    print(f"\nAmplitudes {_SLICE.start} to {_SLICE.stop - 1} of the state of {state.size:,} ({format_bytes(state.nbytes)}):")
+    for number, amplitude in enumerate(part, _SLICE.start):
+        print(f"  |{number:0{_QUBITS}b}⟩  {amplitude:+.6f}")
+    print(f"  read for this: {log.nbytes:,} bytes in {len(log.extents)} reads, of a file of {path.stat().st_size:,} bytes")
+
+    sweep = project.latest(name="sweep of 32 angles")
+    ones = [sweep.counts(i).get("1", 0) for i in range(0, 32, 8)]
+    print(f"\nThe sweep: 1 was measured {', '.join(map(str, ones))} times of 200 at angles 0.0, 0.8, 1.6 and 2.4")
+
+    failed = project.latest(name="a failure")
+    print(f"\nThe failed job says:\n  {failed.record.status.message}")
+
+    folder = project.latest().path.rpartition("/")[0]
+    print(
+        f"""
+Now open {path} in HDFView (or with: h5dump -A {path.name}):
+  /                   its attributes say what the file is
+  /catalogue          a table, one row a run
+  /{folder}    one group a run: select one, look at the attributes of its
+                      config, status and provenance; open counts (a table) or statevector (r and i)"""
+    )
+    return 0

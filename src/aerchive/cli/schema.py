@@ -1,0 +1,23 @@
+"""``aerchive schema``: the JSON Schemas of the format's documents."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from aerchive.models.json_schema import DOCUMENTS, json_schema
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive schema config"
+    parser.add_argument("document", nargs="?", choices=sorted(DOCUMENTS), help="which one; without it, their names")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the schema, or the names of all."""
+    if options.document is None:
+        print("\n".join(sorted(DOCUMENTS)))
+    else:
+        print(json.dumps(json_schema(options.document), indent=2, ensure_ascii=False))
+    return 0

@@ -1,0 +1,76 @@
+"""``aerchive show JOB``: everything about one run but its values."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from aerchive.aer.opening import open_path
+from aerchive.display.text import clean, format_bytes, format_table
+from aerchive.errors import NotFoundError
+from aerchive.models import tagged_json
+from aerchive.project.run import Run, SavedValue
+
+_MOST_SAVED = 30
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive -p vqe.h5 show 4ff2da70"
+    parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the run."""
+    one = open_path(options.project, "r")[options.job]
+    saved = _saved(one)
+    if options.json:
+        document = {**one.record.model_dump(), "saved": [value._asdict() for value in saved]}
+        print(tagged_json.dumps(tagged_json.encode(document)).decode("ascii"))
+        return 0
+    print("\n".join(_lines(one, saved)))
+    return 0
+
+
+def _saved(one: Run) -> list[SavedValue]:
+    try:
+        return one.saved
+    except NotFoundError:
+        return []
+
+
+def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
+    record = one.record
+    yield f"run {clean(one.job_id)}: {one.outcome}"
+    if not one.pending:
+        yield f"in /{one.path}"
+    documents: list[tuple[str, Any]] = [
+        ("labels", record.labels),
+        ("config", record.config),
+        ("status", record.status),
+        ("provenance", record.provenance),
+    ]
+    for title, document in documents:
+        if document is not None:
+            fields = document.to_attributes()
+            if fields:
+                yield ""
+                yield f"{title}:"
+            for name, value in fields.items():
+                first, *rest = str(value).splitlines() or [""]
+                yield f"  {clean(name)} = {clean(first)}"
+                yield from (f"      {clean(line)}" for line in rest)
+    if saved:
+        yield ""
+        yield "saved:"
+        rows = [
+            (str(v.experiment), v.circuit or "", v.label, v.kind, "×".join(map(str, v.shape)), v.dtype, format_bytes(v.nbytes))
+            for v in saved[:_MOST_SAVED]
+        ]
+        yield format_table(("experiment", "circuit", "label", "kind", "shape", "dtype", "size"), rows, (0, 6))
+        if len(saved) > _MOST_SAVED:
+            yield f"... and {len(saved) - _MOST_SAVED} more; --json shows all"
+
+
