@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aerchive.aer.opening import open_path as open  # noqa: A004
+    from aerchive.aer.opening import open_path as open
     from aerchive.errors import (
         AerchiveError,
         AlreadyExistsError,

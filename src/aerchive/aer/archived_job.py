@@ -129,4 +129,3 @@ class ArchivedJob(AerJob):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ArchivedJob, (self.run,)
-

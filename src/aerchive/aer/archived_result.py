@@ -114,7 +114,7 @@ class LazyDict(dict[str, Any]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]  # as for every dict
+    __hash__ = None  # as for every dict
 
     def __repr__(self) -> str:
         return repr(self.copy())

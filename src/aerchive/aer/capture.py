@@ -29,7 +29,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import now
-from aerchive.storage.nodes import DatasetDraft, ObjectDraft, bytes_dataset, text_dataset
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft, bytes_dataset, text_dataset
 
 _DONE_BY_AER = frozenset({"parameterizations"})
 """Keys that Aer itself adds to the options of a run."""
@@ -70,19 +70,19 @@ class Submitted:
     parameter_binds: Any = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     backend: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
-    labels: RunLabels = RunLabels()
+    labels: RunLabels = dataclasses.field(default_factory=RunLabels)
     started: str | None = None
 
     def config(self, **more: Any) -> RunConfig:
         """The configuration as far as it is known before the result."""
         circuits = [c for c in self.circuits or () if isinstance(c, QuantumCircuit)]
+        known: dict[str, Any] = {**self.backend, **more}
         return RunConfig(
-            **self.backend,
             num_circuits=None if self.circuits is None else len(self.circuits),
             num_qubits=max((c.num_qubits for c in circuits), default=None),
             num_clbits=max((c.num_clbits for c in circuits), default=None),
             circuit_names=[str(c.name) for c in circuits] or None,
-            **more,
+            **known,
         )
 
 
@@ -109,7 +109,9 @@ def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_same(value: Any, default: Any) -> bool:
-    return value is default or (type(value) is type(default) and isinstance(value, int | float | str) and value == default)
+    return value is default or (
+        type(value) is type(default) and isinstance(value, int | float | str) and value == default
+    )
 
 
 def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
@@ -199,7 +201,7 @@ def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDr
         return {}
     encoded = circuit_codec.encode_circuits(known)
     refused += [f"circuits: {loss}" for loss in encoded.lost]
-    attributes = {
+    attributes: dict[str, AttributeValue] = {
         "encoding": circuit_codec.ENCODING,
         "encoding_version": circuit_codec.VERSION,
         "count": len(known),
@@ -326,7 +328,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         )
         try:
             result = source.result()
-        except (Exception, CancelledError) as error:
+        except Exception as error:  # noqa: BLE001  (whatever the job raised is what is archived)
             return draft_failed(submitted, error)
         return draft_finished(submitted, result)
     if isinstance(source, Result):
@@ -339,7 +341,8 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         )
         return draft_finished(submitted, source)
     raise InvalidInputError(
-        f"cannot archive {type(source).__module__}.{type(source).__qualname__}: give an AerJob or a qiskit.result.Result"
+        f"cannot archive {type(source).__module__}.{type(source).__qualname__}: give an AerJob or a "
+        "qiskit.result.Result"
     )
 
 
@@ -349,5 +352,3 @@ def _date(result: Result) -> str:
     except ValueError:
         return now()
     return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 from qiskit_aer.jobs import AerJob
@@ -11,17 +12,35 @@ from aerchive.errors import ArchiveWarning, NotFoundError
 from aerchive.project.run import Run
 
 
+@dataclass
+class ArchiveNote:
+    """What became of a job's archiving; written where the job ends, read where somebody asks for its result.
+
+    Attributes:
+        run: The archived run.
+        problem: Why there is none, or what is missing in it, for a warning.
+        failure: Raised from ``result()``, if that is what the settings say.
+    """
+
+    run: Run | None = None
+    problem: str | None = None
+    failure: Exception | None = None
+
+
 class ArchivingJob(AerJob):
     """An ``AerJob`` that knows the run it became.
 
     ``result()`` gives the stock ``Result`` that Aer made; when it returns, the run is in the project.
+
+    Args:
+        *arguments: As for ``AerJob``.
+        note: Where the archiving says what became of it.
+        **keywords: As for ``AerJob``.
     """
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+    def __init__(self, *arguments: Any, note: ArchiveNote, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._run: Run | None = None
-        self._problem: str | None = None
-        self._failure: Exception | None = None
+        self._note = note
         self._reported = False
 
     @property
@@ -31,25 +50,10 @@ class ArchivingJob(AerJob):
         Raises:
             NotFoundError: It is not archived yet, or could not be; the message says which.
         """
-        if self._run is None:
-            why = self._problem or "it has not finished yet: wait for result()"
+        if self._note.run is None:
+            why = self._note.problem or "it has not finished yet: wait for result()"
             raise NotFoundError(f"job {self.job_id()} is not in the project: {why}")
-        return self._run
-
-    def note_archived(self, run: Run, problem: str | None) -> None:
-        """Called where the job ended, when its run is in the project; ``problem`` names what is missing in it."""
-        self._run = run
-        self._problem = problem
-
-    def note_not_archived(self, problem: str, failure: Exception | None) -> None:
-        """Called where the job ended, when its run could not be archived.
-
-        Args:
-            problem: Why, for a warning.
-            failure: Raised from ``result()``, if that is what the settings say.
-        """
-        self._problem = problem
-        self._failure = failure
+        return self._note.run
 
     def result(self, timeout: float | None = None) -> Any:
         """The result, as ``AerJob.result`` gives it; arguments and exceptions are the same.
@@ -69,9 +73,10 @@ class ArchivingJob(AerJob):
         return result
 
     def _report(self, *, may_raise: bool) -> None:
-        if self._problem is None or self._reported:
+        note = self._note
+        if note.problem is None or self._reported:
             return
         self._reported = True
-        if may_raise and self._failure is not None:
-            raise self._failure
-        warnings.warn(self._problem, ArchiveWarning, stacklevel=3)
+        if may_raise and note.failure is not None:
+            raise note.failure
+        warnings.warn(note.problem, ArchiveWarning, stacklevel=3)

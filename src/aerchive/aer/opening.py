@@ -47,9 +47,12 @@ def open_path(
 
     Args:
         path: The project file; ``None``: the project of the settings.
-        mode: ``"r"`` for reading; ``"r+"`` for writing, it must exist; ``"a"``, the default, for writing, it is made if missing;
-            ``"x"`` for writing, it must not exist. A file that this user may not write is opened with ``"r"`` unless a mode is given.
-        lock_timeout: How long to wait for other programs to let go of the file, in seconds; by default as the settings say (60).
+        mode: ``"r"`` for reading; ``"r+"`` for writing, it must exist; ``"a"``, the default, for writing, it is made
+            if missing;
+            ``"x"`` for writing, it must not exist. A file that this user may not write is opened with ``"r"`` unless
+            a mode is given.
+        lock_timeout: How long to wait for other programs to let go of the file, in seconds; by default as the
+            settings say (60).
 
     Raises:
         InvalidInputError: No such mode, or the path is a folder.
@@ -69,7 +72,8 @@ def open_path(
         mode = "r" if exists and not os.access(file, os.W_OK) else "a"
     if mode not in _MODES:
         raise InvalidInputError(
-            f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; an archive is never truncated, so there is no 'w'"
+            f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; "
+            "an archive is never truncated, so there is no 'w'"
         )
     if mode == "x" and exists:
         raise AlreadyExistsError(f"{file}: exists; open it with mode 'r+', or choose another name")

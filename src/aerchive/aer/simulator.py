@@ -17,7 +17,7 @@ import qiskit_aer
 from qiskit import QuantumCircuit
 
 from aerchive.aer.capture import Submitted, describe_backend, draft_failed, draft_finished, set_options
-from aerchive.aer.job import ArchivingJob
+from aerchive.aer.job import ArchiveNote, ArchivingJob
 from aerchive.aer.opening import open_path
 from aerchive.aer.provenance import provenance
 from aerchive.codecs.registry import codecs
@@ -35,7 +35,8 @@ codecs()  # imported now: a worker thread that outlives the main thread may not 
 class AerSimulator(qiskit_aer.AerSimulator):
     """A ``qiskit_aer.AerSimulator`` that archives each run in a project file.
 
-    Results, exceptions and seeds are those of the stock simulator. Circuits, options and parameter binds are copied when ``run`` is called, and the
+    Results, exceptions and seeds are those of the stock simulator. Circuits, options and parameter binds are copied
+    when ``run`` is called, and the
     copies are simulated, so that the archive describes what ran, whatever happens to the originals.
 
     Args:
@@ -123,7 +124,8 @@ class AerSimulator(qiskit_aer.AerSimulator):
             backend=describe_backend(self),
             labels=labels,
         )
-        archive = _Archive(self.project, submitted, settings)
+        note = ArchiveNote()
+        archive = _Archive(self.project, submitted, settings, note)
         job = ArchivingJob(
             self,
             submitted.job_id,
@@ -131,8 +133,8 @@ class AerSimulator(qiskit_aer.AerSimulator):
             parameter_binds=parameter_binds,
             circuits=circuits,
             run_options=run_options,
+            note=note,
         )
-        archive.job = job
         archive.begin()
         job.submit()
         job._future.add_done_callback(archive.note_end)
@@ -148,7 +150,14 @@ class AerSimulator(qiskit_aer.AerSimulator):
 
 
 def _simulate(
-    backend: AerSimulator, circuits: Any, binds: Any, archive: _Archive, _circuits: Any, _binds: Any, run_options: Any, job_id: str
+    backend: AerSimulator,
+    circuits: Any,
+    binds: Any,
+    archive: _Archive,
+    _circuits: Any,
+    _binds: Any,
+    run_options: Any,
+    job_id: str,
 ) -> Any:
     """What the worker thread does: simulate the snapshot, archive, and only then hand out the result."""
     started = now()
@@ -164,11 +173,11 @@ def _simulate(
 class _Archive:
     """One submission on its way into the project."""
 
-    def __init__(self, project: Project, submitted: Submitted, settings: Settings) -> None:
+    def __init__(self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote) -> None:
         self._project = project
         self._submitted = submitted
         self._settings = settings
-        self.job: ArchivingJob | None = None
+        self._note = note
 
     def submitted_at(self, started: str) -> Submitted:
         """What was submitted, with the time when the simulation began."""
@@ -178,7 +187,7 @@ class _Archive:
         """Leaves the trace that outlives this process."""
         provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
         simple = {k: v for k, v in self._submitted.options.items() if type(v) in (bool, int, float, str)}
-        record = {
+        record: dict[str, Any] = {
             "created": self._submitted.created,
             "config": self._submitted.config(options=simple).to_attributes(),
             "labels": _simple_labels(self._submitted.labels).to_attributes(),
@@ -192,23 +201,19 @@ class _Archive:
 
     def keep(self, make_draft: Any) -> None:
         """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
-        job = self.job
-        assert job is not None
         try:
             draft: RunDraft = make_draft()
-            run = self._project.write_draft(draft, self._submitted.labels)
+            self._note.run = self._project.archive(draft)
         except Exception as error:
-            problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
-            logger.error("%s", problem, exc_info=error)
-            job.note_not_archived(problem, error if self._settings.on_error == "raise" else None)
+            self._note.problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
+            self._note.failure = error if self._settings.on_error == "raise" else None
+            logger.error("%s", self._note.problem, exc_info=error)
             return
         finally:
             self._project.submissions.finished(self._submitted.job_id)
-        problem = None
         if draft.refused:
-            problem = f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
-            logger.warning("%s", problem)
-        job.note_archived(run, problem)
+            self._note.problem = f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
+            logger.warning("%s", self._note.problem)
 
 
 def _simple_labels(labels: RunLabels) -> RunLabels:
@@ -228,8 +233,10 @@ def _copy_circuit(circuit: Any) -> Any:
         return circuit
     try:
         return circuit.copy()
-    except Exception as error:
-        logger.warning("circuit %r cannot be copied (%s); its archive is right only if it is not changed", circuit.name, error)
+    except Exception as error:  # noqa: BLE001  (a foreign circuit class may raise anything)
+        logger.warning(
+            "circuit %r cannot be copied (%s); its archive is right only if it is not changed", circuit.name, error
+        )
         return circuit
 
 
@@ -238,4 +245,3 @@ def _snapshot_binds(binds: Any) -> Any:
         return [{key: copy.copy(values) for key, values in bind.items()} for bind in binds] if binds else binds
     except AttributeError:
         return binds
-

@@ -25,7 +25,9 @@ _SLICE = slice(524_280, 524_288)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive demo --file /tmp/demo.h5"
-    parser.add_argument("--file", metavar="FILE", default=_FILE, help=f"the project file to make (default {_FILE}, here)")
+    parser.add_argument(
+        "--file", metavar="FILE", default=_FILE, help=f"the project file to make (default {_FILE}, here)"
+    )
     parser.add_argument("--read", action="store_true", help="only the second half: read the file that is there")
 
 
@@ -35,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
     if options.read:
         return _read(path)
     if path.exists():
-        raise AlreadyExistsError(f"{path}: exists, and the demo overwrites nothing; remove it, or choose another with --file")
+        raise AlreadyExistsError(
+            f"{path}: exists, and the demo overwrites nothing; remove it, or choose another with --file"
+        )
     _write(path)
     print("\nNow a second process opens the file, and knows nothing but its name.\n", flush=True)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
@@ -92,7 +96,9 @@ def _write(path: Path) -> None:
         circuit.rx(angle, 0)
         circuit.measure(0, 0)
         angles = [0.1 * step for step in range(32)]
-        job = simulator.run(circuit, [{angle: angles}], shots=200, name="sweep of 32 angles", tags=["demo"], params={"points": 32})
+        job = simulator.run(
+            circuit, [{angle: angles}], shots=200, name="sweep of 32 angles", tags=["demo"], params={"points": 32}
+        )
         job.result()
 
     def failing() -> None:
@@ -126,10 +132,12 @@ def _read(path: Path) -> int:
     state = project.latest(name="20-qubit state").array("statevector")
     with record_reads() as log:
         part = state[_SLICE]
-    print(f"\nAmplitudes {_SLICE.start} to {_SLICE.stop - 1} of the state of {state.size:,} ({format_bytes(state.nbytes)}):")
+    print(f"\nAmplitudes {_SLICE.start} to {_SLICE.stop - 1} of {state.size:,} ({format_bytes(state.nbytes)}):")
     for number, amplitude in enumerate(part, _SLICE.start):
         print(f"  |{number:0{_QUBITS}b}⟩  {amplitude:+.6f}")
-    print(f"  read for this: {log.nbytes:,} bytes in {len(log.extents)} reads, of a file of {path.stat().st_size:,} bytes")
+    print(
+        f"  read for this: {log.nbytes:,} bytes in {len(log.extents)} reads, of a file of {path.stat().st_size:,} bytes"
+    )
 
     sweep = project.latest(name="sweep of 32 angles")
     ones = [sweep.counts(i).get("1", 0) for i in range(0, 32, 8)]

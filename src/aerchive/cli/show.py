@@ -66,11 +66,17 @@ def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
         yield ""
         yield "saved:"
         rows = [
-            (str(v.experiment), v.circuit or "", v.label, v.kind, "×".join(map(str, v.shape)), v.dtype, format_bytes(v.nbytes))
+            (
+                str(v.experiment),
+                v.circuit or "",
+                v.label,
+                v.kind,
+                "×".join(map(str, v.shape)),
+                v.dtype,
+                format_bytes(v.nbytes),
+            )
             for v in saved[:_MOST_SAVED]
         ]
         yield format_table(("experiment", "circuit", "label", "kind", "shape", "dtype", "size"), rows, (0, 6))
         if len(saved) > _MOST_SAVED:
             yield f"... and {len(saved) - _MOST_SAVED} more; --json shows all"
-
-

@@ -8,6 +8,7 @@ import numpy as np
 
 from aerchive.codecs.base import Codec, Decoder, Encoder, is_storable
 
+
 def _encode(value: np.ndarray[Any, Any], encoder: Encoder) -> dict[str, Any] | None:
     return {"data": encoder.array(value, "array")} if is_storable(value) else None
 

@@ -94,4 +94,4 @@ def is_storable(value: np.ndarray[Any, Any]) -> bool:
 
 def is_outcome(text: str) -> bool:
     """Whether a key is an outcome in hexadecimal, as Aer writes it."""
-    return text.startswith("0x") and text.isascii() and len(text) > 2 and all(c in "0123456789abcdef" for c in text[2:])  # noqa: PLR2004  ('0x' and a digit)
+    return text.startswith("0x") and text.isascii() and len(text) > 2 and all(c in "0123456789abcdef" for c in text[2:])

@@ -25,7 +25,7 @@ def _encode_keyed(value: dict[Any, Any], encoder: Encoder) -> dict[str, Any] | N
 
 
 def _is_short_ascii(key: str) -> bool:
-    return 0 < len(key) <= 256 and key.isascii() and "\0" not in key  # noqa: PLR2004  (a 1,000-bit outcome has 252)
+    return 0 < len(key) <= 256 and key.isascii() and "\0" not in key
 
 
 def _decode_keyed(body: dict[str, Any], decoder: Decoder) -> Any:
@@ -42,7 +42,12 @@ def _encode_distribution(value: Any, encoder: Encoder) -> dict[str, Any] | None:
         values: Any = encoder.array(np.array([item for _, item in items]), "values")
     else:
         keys, values = {"list": [key for key, _ in items]}, {"list": encoder.value([item for _, item in items])}
-    return {"keys": keys, "values": values, "shots": encoder.value(value.shots), "num_bits": encoder.value(value._num_bits)}
+    return {
+        "keys": keys,
+        "values": values,
+        "shots": encoder.value(value.shots),
+        "num_bits": encoder.value(value._num_bits),
+    }
 
 
 def _decode_distribution(body: dict[str, Any], decoder: Decoder) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from qiskit_aer.noise import NoiseModel
 
 from aerchive.models import tagged_json
-from aerchive.storage.nodes import ObjectDraft, text_dataset
+from aerchive.storage.nodes import AttributeValue, ObjectDraft, text_dataset
 
 KIND = "noise_model"
 ENCODING = "noise_model"
@@ -45,7 +45,11 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
         "passes": passes,
     }
     text = tagged_json.dumps(tagged_json.encode(document))
-    attributes = {"encoding": ENCODING, "encoding_version": VERSION, "number_of_errors": len(document["errors"].get("errors", []))}
+    attributes: dict[str, AttributeValue] = {
+        "encoding": ENCODING,
+        "encoding_version": VERSION,
+        "number_of_errors": len(document["errors"].get("errors", [])),
+    }
     draft = ObjectDraft(KIND, attributes, {"model": text_dataset(text)})
     key = id(model)
     _made[key] = (weakref.ref(model, lambda _: _made.pop(key, None)), parts, draft)
@@ -75,4 +79,6 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _are_same(one: list[Any], other: list[Any]) -> bool:
-    return len(one) == len(other) and all(a is b or (isinstance(a, str | tuple) and a == b) for a, b in zip(one, other, strict=True))
+    return len(one) == len(other) and all(
+        a is b or (isinstance(a, str | tuple) and a == b) for a, b in zip(one, other, strict=True)
+    )

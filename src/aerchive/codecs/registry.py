@@ -10,7 +10,7 @@ from aerchive.codecs.base import Codec
 @functools.cache
 def codecs() -> tuple[Codec, ...]:
     """All codecs of values in result documents; Qiskit is imported on the first call."""
-    from aerchive.codecs import arrays, distributions, stabilizers, states, symbols  # noqa: PLC0415
+    from aerchive.codecs import arrays, distributions, stabilizers, states, symbols
 
     return (
         arrays.CODEC,

@@ -19,7 +19,7 @@ from aerchive.codecs.scalars import ScalarTable
 from aerchive.errors import FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.nodes import DatasetDraft, text_dataset
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, text_dataset
 
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
@@ -92,7 +92,7 @@ class ResultEncoder:
             layout.SCALARS: self._scalars.draft(),
             **self._pool.drafts(),
         }
-        attributes = {"encoding": "result", "encoding_version": 1}
+        attributes: dict[str, AttributeValue] = {"encoding": "result", "encoding_version": 1}
         datasets = {layout.RESULT: text_dataset(tagged_json.dumps(document), attributes)}
         datasets |= {name: draft for name, draft in drafts.items() if draft is not None}
         return EncodedResult(datasets, self.refused)

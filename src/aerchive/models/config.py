@@ -21,7 +21,8 @@ class RunConfig(Document):
         num_clbits: The most classical bits of a circuit.
         circuit_names: Of the circuits, in order.
         options: Options set by the user, on the backend or for this run; the run's win.
-        used: What Aer reports to have used: ``method``, ``device``, ``seed_simulator``, ``shots`` and so on, of the first experiment.
+        used: What Aer reports to have used: ``method``, ``device``, ``seed_simulator``, ``shots`` and so on, of the
+            first experiment.
         missing: In words, what of the run could not be stored.
     """
 

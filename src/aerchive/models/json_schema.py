@@ -34,7 +34,10 @@ def json_schema(name: str) -> dict[str, Any]:
         name: A key of `DOCUMENTS`.
     """
     schema = DOCUMENTS[name].model_json_schema()
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"aerchive/v{layout.FORMAT_VERSION}/{name}"}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"aerchive/v{layout.FORMAT_VERSION}/{name}",
+    }
     return head | schema
 
 

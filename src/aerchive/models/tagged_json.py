@@ -31,7 +31,7 @@ import math
 import re
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -65,12 +65,16 @@ def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = Non
     return _encode(value, (extend, prefer), "value", 0)
 
 
-def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:
+def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:  # noqa: PLR0912  (one branch a type)
     if depth > MAX_DEPTH:
         raise UnsupportedTypeError(f"{path}: nested more than {MAX_DEPTH} deep (or in itself)")
     kind = type(value)
     if kind is str:
-        return value if _is_clean(value) else {TYPE_KEY: "text", "base64": _to_base64(value.encode("utf-8", "surrogatepass"))}
+        return (
+            value
+            if _is_clean(value)
+            else {TYPE_KEY: "text", "base64": _to_base64(value.encode("utf-8", "surrogatepass"))}
+        )
     if kind in _PLAIN:
         return value
     if kind is float:
@@ -119,7 +123,7 @@ def _encode_dict(value: dict[Any, Any], hooks: Hooks, path: str, depth: int) -> 
 
 
 def _encode_array(value: np.ndarray[Any, Any]) -> Any:
-    order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+    order: Literal["C", "F"] = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
     return {
         TYPE_KEY: "ndarray",
         "dtype": value.dtype.str,
@@ -197,9 +201,9 @@ _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
     "text": lambda tree, item: base64.b64decode(tree["base64"], validate=True).decode("utf-8", "surrogatepass"),
     "bytes": lambda tree, item: base64.b64decode(tree["base64"], validate=True),
     "datetime": lambda tree, item: datetime.datetime.fromisoformat(tree["iso"]),
-    "numpy": lambda tree, item: np.frombuffer(
-        base64.b64decode(tree["base64"], validate=True), _dtype(tree["dtype"])
-    )[0],
+    "numpy": lambda tree, item: np.frombuffer(base64.b64decode(tree["base64"], validate=True), _dtype(tree["dtype"]))[
+        0
+    ],
     "ndarray": _decode_array,
 }
 

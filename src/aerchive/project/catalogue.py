@@ -34,15 +34,16 @@ def read_rows(session: ReadSession | WriteSession, first: int = 0) -> NDArray[An
     bad = catalogue.damaged_rows(rows, first)
     if bad:
         raise IntegrityError(
-            f"{table.where}: row {bad[0]} is damaged ({len(bad)} in all); the runs are not affected, and the catalogue can be "
-            "rebuilt from them"
+            f"{table.where}: row {bad[0]} is damaged ({len(bad)} in all); "
+            "the runs are not affected, and the catalogue can be rebuilt from them"
         )
     return rows
 
 
 def present(rows: NDArray[Any]) -> NDArray[Any]:
     """The rows of runs that were not deleted."""
-    return rows[rows["deleted"] == 0]
+    kept: NDArray[Any] = rows[rows["deleted"] == 0]
+    return kept
 
 
 def whole_id(session: ReadSession | WriteSession, row: Any) -> str:

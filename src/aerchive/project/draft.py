@@ -15,7 +15,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.storage.nodes import DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
 
@@ -47,7 +47,7 @@ class RunDraft:
     created: str
     config: RunConfig
     status: RunStatus
-    labels: RunLabels = RunLabels()
+    labels: RunLabels = field(default_factory=RunLabels)
     provenance: Provenance | None = None
     datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
     objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class RunDraft:
         objects = dict(self.objects)
         if self.provenance is not None:
             objects[layout.PROVENANCE] = ObjectDraft(layout.PROVENANCE, self.provenance.to_attributes())
-        attributes = {
+        attributes: dict[str, AttributeValue] = {
             "encoding": "run",
             "encoding_version": 1,
             "run_uuid": self.run_uuid,
@@ -96,6 +96,10 @@ class RunDraft:
     @property
     def group_name(self) -> str:
         """A name for its group: the time, and the job id if that makes a safe name."""
-        safe = self.job_id if _SAFE_ID.match(self.job_id) else hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        safe = (
+            self.job_id
+            if _SAFE_ID.match(self.job_id)
+            else hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        )
         to_microseconds(self.created)  # refuses a time that is not in the format's notation
         return f"{self.created[11:].replace(':', '').removesuffix('Z')}Z_{safe}"

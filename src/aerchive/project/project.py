@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import FormatError, InvalidInputError, NotFoundError, ReadOnlyError, TransactionError, UnsupportedTypeError
+from aerchive.errors import (
+    FormatError,
+    InvalidInputError,
+    NotFoundError,
+    ReadOnlyError,
+    TransactionError,
+    UnsupportedTypeError,
+)
 from aerchive.models import catalogue as table
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
@@ -43,7 +50,8 @@ def now() -> str:
 class Project:
     """One project file; made by `aerchive.open`.
 
-    A project holds nothing open: every method opens the file for as long as it needs it, so other processes and viewers may use it in
+    A project holds nothing open: every method opens the file for as long as it needs it, so other processes and
+    viewers may use it in
     between, and ``close()`` is not needed. It may be shared by threads. As a mapping it goes from job ids to runs.
 
     Args:
@@ -100,21 +108,21 @@ class Project:
         self._check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
         draft = self.bridge.capture(job_or_result, given, options)
-        run = self.write_draft(draft, labels)
+        run = self._keep(draft, labels)
         if draft.refused:
             raise UnsupportedTypeError(
                 f"run {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
             )
         return run
 
-    def write_draft(self, draft: RunDraft, labels: RunLabels) -> Run:
-        """Commits a captured run, or keeps it for the commit of the transaction that is open in this thread.
-
-        Args:
-            draft: From the bridge.
-            labels: Its labels; a run that is in the project already gets them in addition.
-        """
+    def archive(self, draft: RunDraft) -> Run:
+        """Commits a captured run at once, also while a transaction is open: a simulation is kept whatever happens."""
         self._check_writable()
+        run = Run(self, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
+        self._commit([(draft, run)])
+        return run
+
+    def _keep(self, draft: RunDraft, labels: RunLabels) -> Run:
         existing = self._find_existing(draft.job_id)
         if existing is not None:
             existing.add_labels(labels)
@@ -174,7 +182,9 @@ class Project:
         """Commits new labels of a run; use `Run.add_tags` and `Run.annotate`."""
         self._check_writable()
         with self.file.write(now()) as session:
-            session.replace_group(run.path, layout.LABELS, GroupDraft(labels.to_attributes(), mutable=True), run.run_uuid)
+            session.replace_group(
+                run.path, layout.LABELS, GroupDraft(labels.to_attributes(), mutable=True), run.run_uuid
+            )
             rows = read_rows(session)
             number = row_number(session, rows, run.job_id)
             if number is None:
@@ -193,7 +203,9 @@ class Project:
 
     def _check_writable(self) -> None:
         if self.mode == "r":
-            raise ReadOnlyError(f"{self.path}: the project is open for reading; open it with aerchive.open({str(self.path)!r}, 'r+')")
+            raise ReadOnlyError(
+                f"{self.path}: the project is open for reading; open it with aerchive.open({str(self.path)!r}, 'r+')"
+            )
 
     # -- finding
 
@@ -234,8 +246,8 @@ class Project:
         """One row a run, no run being opened.
 
         Returns:
-            A structured array of dtype `aerchive.models.catalogue.DTYPE`, in the order in which runs were committed; text columns hold bytes
-            (UTF-8, cut where the row's bit in ``overflow`` is set).
+            A structured array of dtype `aerchive.models.catalogue.DTYPE`, in the order in which runs were committed;
+            text columns hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
         """
         return self._rows()
 
@@ -243,8 +255,8 @@ class Project:
         """The runs that meet all conditions, oldest first.
 
         Args:
-            **conditions_: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue, ``created``, ``tags`` (a run must have all;
-                with ``__in`` any) and ``params__NAME``. Operators: ``eq ne lt le gt ge in contains startswith``.
+            **conditions_: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue,
+                ``created``, ``tags`` (a run must have all; with ``__in`` any) and ``params__NAME``. Operators: ``eq ne lt le gt ge in contains startswith``.
 
         Raises:
             InvalidInputError: No such column or operator.
@@ -261,7 +273,9 @@ class Project:
         """
         found = self.find(**conditions_)
         if not found:
-            raise NotFoundError(f"{self.path}: no run meets {conditions_}" if conditions_ else f"{self.path}: has no runs")
+            raise NotFoundError(
+                f"{self.path}: no run meets {conditions_}" if conditions_ else f"{self.path}: has no runs"
+            )
         return found[-1]
 
     def runs(self, limit: int | None = None, *, descending: bool = True) -> list[Run]:
@@ -304,7 +318,7 @@ class Project:
         Returns:
             ``ArchivedJob`` objects in a list that prints as a table.
         """
-        if limit is not None and limit < 0 or skip < 0:
+        if (limit is not None and limit < 0) or skip < 0:
             raise InvalidInputError("limit and skip must not be negative")
         if instance is not None or session_id is not None:
             return JobList(self.bridge, [])
@@ -337,7 +351,7 @@ class Project:
         return self[job_id].job()
 
     def __getitem__(self, job_id: str) -> Run:
-        if not isinstance(job_id, str) or not job_id:
+        if type(job_id) is not str or not job_id:
             raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
         existing = self._find_existing(job_id)
         if existing is not None:
@@ -353,7 +367,9 @@ class Project:
             return matches[0]
         if matches:
             some = ", ".join(run.job_id for run in matches[:5])
-            raise NotFoundError(f"{self.path}: the id {job_id!r} is ambiguous: {some}{' ...' if len(matches) > 5 else ''}")  # noqa: PLR2004
+            raise NotFoundError(
+                f"{self.path}: the id {job_id!r} is ambiguous: {some}{' ...' if len(matches) > 5 else ''}"
+            )
         raise not_found(str(self.path), job_id, [*_ids(rows), *unfinished])
 
     def __contains__(self, job_id: object) -> bool:
@@ -393,7 +409,10 @@ class Project:
 def open_project(path: Path, mode: Mode, bridge: Bridge, lock_timeout_s: float) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
-        path, lock_timeout_s=lock_timeout_s, catalogue_dtype=table.DTYPE, created_by=f"aerchive {metadata.version('aerchive')}"
+        path,
+        lock_timeout_s=lock_timeout_s,
+        catalogue_dtype=table.DTYPE,
+        created_by=f"aerchive {metadata.version('aerchive')}",
     )
     return Project(file, mode, bridge)
 
@@ -416,7 +435,7 @@ def _with_labels(draft: RunDraft, labels: RunLabels) -> RunDraft:
 
 
 def _submission_record(submission: Submission) -> RunRecord:
-    record = submission.record
+    record: dict[str, Any] = dict(submission.record)
     where = f"{submission.path}: job {submission.job_id}"
     message = None
     if not submission.alive:

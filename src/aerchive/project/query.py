@@ -1,4 +1,4 @@
-"""Conditions on runs, as ``find`` takes them: ``method="statevector"``, ``num_qubits__ge=20``, ``params__distance__lt=1``."""
+"""Conditions on runs, as ``find`` takes them: ``num_qubits__ge=20``, ``params__distance__lt=1``."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "contains": lambda value, part: part in value,
     "startswith": lambda value, start: str(value).startswith(start),
 }
-_NUMBERS = frozenset(
-    ("shots", "seed", "nbytes", "num_circuits", "num_qubits", "num_clbits", "seconds", "noisy")
-)
+_NUMBERS = frozenset(("shots", "seed", "nbytes", "num_circuits", "num_qubits", "num_clbits", "seconds", "noisy"))
 COLUMNS = (*(name for name in catalogue.TEXT_COLUMNS if name not in ("path", "tags", "params")), *sorted(_NUMBERS))
 """What conditions may name, besides ``tags``, ``created`` and ``params__NAME``."""
 
@@ -50,7 +48,8 @@ class Condition:
             raise InvalidInputError(f"condition {name!r}: name the parameter, as in params__distance__lt=1")
         if self.column not in (*COLUMNS, "tags", "created", "params"):
             raise InvalidInputError(
-                f"condition {name!r}: no column {self.column!r}; there are {', '.join(COLUMNS)}, tags, created and params__NAME"
+                f"condition {name!r}: no column {self.column!r}; there are {', '.join(COLUMNS)}, "
+                "tags, created and params__NAME"
             )
         if self.column != "params" and len(parts) > 1:
             raise InvalidInputError(f"condition {name!r}: no operator {parts[-1]!r}; there are {', '.join(_COMPARE)}")
@@ -87,7 +86,9 @@ class Condition:
         try:
             return value is not None and bool(_COMPARE[self._operator](value, self._wanted))
         except TypeError as error:
-            raise InvalidInputError(f"condition on {self.column!r}: cannot compare {value!r} with {self._wanted!r}") from error
+            raise InvalidInputError(
+                f"condition on {self.column!r}: cannot compare {value!r} with {self._wanted!r}"
+            ) from error
 
 
 def _number(row: Any, column: str) -> int | float | None:
@@ -118,7 +119,9 @@ def moment(when: Any) -> int:
         parsed = datetime.datetime.fromisoformat(when) if isinstance(when, str) else when
         return catalogue.to_microseconds(parsed.astimezone(datetime.UTC).isoformat())
     except (ValueError, AttributeError) as error:
-        raise InvalidInputError(f"{when!r} is not a time; give a datetime, or text such as '2026-11-22T14:00'") from error
+        raise InvalidInputError(
+            f"{when!r} is not a time; give a datetime, or text such as '2026-11-22T14:00'"
+        ) from error
 
 
 def as_texts(tags: str | Sequence[str] | None) -> list[str]:

@@ -123,7 +123,8 @@ class Run:
         """
         if self._path is None:
             raise NotFoundError(
-                f"{self._home.file.path}: run {self.job_id} has no data: {self.record.status.message or 'still running'}"
+                f"{self._home.file.path}: run {self.job_id} has no data: "
+                f"{self.record.status.message or 'still running'}"
             )
         return self._path
 
@@ -181,7 +182,8 @@ class Run:
         """Replaces the notes, and adds parameters; a commit."""
         labels = self.record.labels
         self._relabel(
-            notes=labels.notes if notes is None else notes, params=labels.params if params is None else {**labels.params, **params}
+            notes=labels.notes if notes is None else notes,
+            params=labels.params if params is None else {**labels.params, **params},
         )
 
     def add_labels(self, labels: RunLabels) -> None:
@@ -238,7 +240,9 @@ class Run:
         with self._home.file.read() as session:
             group = session.root.group(self.path)
             if layout.RESULT not in group:
-                raise NotFoundError(f"{group.where()}: run {self.job_id} has no result: it ended with outcome '{self.outcome}'")
+                raise NotFoundError(
+                    f"{group.where()}: run {self.job_id} has no result: it ended with outcome '{self.outcome}'"
+                )
             where = group.where(layout.RESULT)
             tree = tagged_json.loads(group.read_bytes(layout.RESULT, self.run_uuid), where)
         if not isinstance(tree, dict) or not {"fields", "metadata", "experiments"} <= tree.keys():
@@ -259,7 +263,8 @@ class Run:
         experiments = self.document["experiments"]
         if not -len(experiments) <= experiment < len(experiments):
             raise NotFoundError(
-                f"run {self.job_id} has {len(experiments)} experiments, numbered from 0; there is no number {experiment}"
+                f"run {self.job_id} has {len(experiments)} experiments, numbered from 0; "
+                f"there is no number {experiment}"
             )
         return dict(experiments[experiment])
 
@@ -334,7 +339,9 @@ class Run:
             NotFoundError: There is none of this label.
             InvalidInputError: There are several to choose from, which the message lists.
         """
-        choices = {lbl: refs for lbl, tree in self._experiment(experiment)["data"] if (refs := list(array_references(tree)))}
+        choices = {
+            lbl: refs for lbl, tree in self._experiment(experiment)["data"] if (refs := list(array_references(tree)))
+        }
         if label is None:
             if len(choices) > 1:
                 raise InvalidInputError(f"run {self.job_id} has several arrays; choose one of {_names(choices)}")
@@ -395,7 +402,8 @@ class Run:
         data = dict(self._experiment(experiment)["data"])
         if label not in data:
             raise NotFoundError(
-                f"run {self.job_id}, experiment {experiment}: nothing was saved as {label!r}; there are {_names(data) or 'no values'}"
+                f"run {self.job_id}, experiment {experiment}: nothing was saved as {label!r}; "
+                f"there are {_names(data) or 'no values'}"
             )
         return data[label]
 

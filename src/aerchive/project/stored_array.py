@@ -66,7 +66,7 @@ def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
         raise FormatError(f"{group.where()}: array reference {reference!r} is not valid: {error}") from error
 
 
-def read_place(group: GroupReader, place: ArrayPlace, key: object = ...) -> NDArray[Any]:
+def read_place(group: GroupReader, place: ArrayPlace, key: Any = ...) -> NDArray[Any]:
     """Reads from an open project; see `StoredArray`."""
     if place.offset is not None:
         stop = place.offset + math.prod(place.shape)
@@ -74,7 +74,9 @@ def read_place(group: GroupReader, place: ArrayPlace, key: object = ...) -> NDAr
         order: Any = place.order
         whole: NDArray[Any] = flat.reshape(place.shape, order=order)
         return _typed(np.asarray(whole, order=order)[key], place)
-    return _typed(group.plan(place.name, place.owner, _stored_key(place, key)).read(group.fd), place, place.order == "F")
+    return _typed(
+        group.plan(place.name, place.owner, _stored_key(place, key)).read(group.fd), place, place.order == "F"
+    )
 
 
 def _stored_key(place: ArrayPlace, key: object) -> object:
@@ -87,7 +89,7 @@ def _stored_key(place: ArrayPlace, key: object) -> object:
     return keys if place.row is None else (place.row, *keys)
 
 
-def _typed(values: NDArray[Any], place: ArrayPlace, transposed: bool = False) -> NDArray[Any]:  # noqa: FBT001, FBT002
+def _typed(values: NDArray[Any], place: ArrayPlace, transposed: bool = False) -> NDArray[Any]:
     dtype = np.dtype(place.dtype)
     if values.dtype != dtype:
         values = values.view(dtype) if values.dtype.itemsize == dtype.itemsize else values.astype(dtype)
@@ -97,7 +99,8 @@ def _typed(values: NDArray[Any], place: ArrayPlace, transposed: bool = False) ->
 class StoredArray:
     """An array in a project, read only where it is indexed.
 
-    It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file for as long as it needs to find the
+    It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file
+    for as long as it needs to find the
     chunks. Values are those that were saved, bit for bit, and each chunk is verified against its checksum.
 
     Attributes:

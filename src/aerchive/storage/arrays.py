@@ -15,8 +15,8 @@ from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.filters.pipeline import unpack_chunk
 from aerchive.storage import checksums
-from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
 from aerchive.storage.attributes import read_attributes
+from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
 from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
 
@@ -202,8 +202,7 @@ def _chunk_table(
 def _crc_lookup(
     group: h5g.GroupID, dsid: h5d.DatasetID, name: str, what: DatasetShape, number: int, where: str
 ) -> Callable[[int], int]:
-    assert what.chunk is not None
-    if int(np.prod(grid_shape(what.shape, what.chunk))) == 1:
+    if what.chunk is None or int(np.prod(grid_shape(what.shape, what.chunk))) == 1:
         only = read_attributes(dsid, where).get("crc32")
         if not isinstance(only, int):
             raise IntegrityError(f"{where}: has no checksum")
@@ -224,4 +223,3 @@ def _read_rows(table: h5d.DatasetID, first: int, number: int) -> NDArray[Any]:
     space.select_hyperslab((first,), (number,))
     table.read(h5s.create_simple((number,)), space, rows, stored_type(checksums.TABLE))
     return rows
-

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.storage.nodes import AttributeValue
-from aerchive.text import decode_text
 from aerchive.storage.types import memory_dtype, stored_type
+from aerchive.text import decode_text
 
 _MAX_ATTRIBUTES = 1024
 
@@ -29,7 +29,7 @@ def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
         if number > _MAX_ATTRIBUTES:
             raise FormatError(f"{where}: {number} attributes are too many to be ours")
         opened = [h5a.open(oid, index=i) for i in range(number)]
-        return {name: value for name, value in sorted((_name(a), _read(a, where)) for a in opened)}
+        return dict(sorted((_name(a), _read(a, where)) for a in opened))
     except (OSError, RuntimeError) as error:
         if isinstance(error, FormatError):
             raise
@@ -72,5 +72,3 @@ def long_names(group: h5g.GroupID) -> list[str]:
     """Names of the attributes of a group that are stored as datasets."""
     prefix = layout.LONG_PREFIX.encode()
     return [name.decode()[len(prefix) :] for name in group if name.startswith(prefix)]
-
-

@@ -112,9 +112,7 @@ class ProjectFile:
         created_by: Program and version, for a new file.
     """
 
-    def __init__(
-        self, path: Path, *, lock_timeout_s: float, catalogue_dtype: np.dtype[Any], created_by: str
-    ) -> None:
+    def __init__(self, path: Path, *, lock_timeout_s: float, catalogue_dtype: np.dtype[Any], created_by: str) -> None:
         self.path = path
         self.lock_timeout_s = lock_timeout_s
         self._catalogue_dtype = catalogue_dtype
@@ -318,7 +316,9 @@ def _open(path: Path, flags: int) -> int:
         raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}") from None
     except PermissionError:
         what = "written" if flags & os.O_RDWR else "read"
-        raise ReadOnlyError(f"{path}: may not be {what} by this user; change its permissions, or open it with mode='r'") from None
+        raise ReadOnlyError(
+            f"{path}: may not be {what} by this user; change its permissions, or open it with mode='r'"
+        ) from None
     except OSError as error:
         if flags & os.O_RDWR and error.errno == errno.EROFS:
             raise ReadOnlyError(f"{path}: is on a read-only file system; open it with mode='r'") from None
@@ -340,4 +340,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-

@@ -45,7 +45,8 @@ def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
                 raise
             raise ProjectLockedError(
-                f"{path}: the file system cannot lock files ({os.strerror(error.errno)}); keep the project on one that can"
+                f"{path}: the file system cannot lock files ({os.strerror(error.errno)}); "
+                "keep the project on one that can"
             ) from error
         else:
             return

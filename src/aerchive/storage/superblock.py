@@ -39,7 +39,8 @@ def check_superblock(fd: int, path: str) -> int:
         )
     if head[_FLAGS_AT] & 0b101:
         raise IntegrityError(
-            f"{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a write; close it. "
+            f"{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a "
+            "write; close it. "
             "If it has died, `h5clear -s` makes the file readable again, then check it"
         )
     end = int.from_bytes(head[_END_AT : _END_AT + 8], "little")

@@ -65,6 +65,7 @@ def replace_row(dsid: h5d.DatasetID, number: int, row: NDArray[Any]) -> None:
     """Writes one row anew.
 
     Args:
+        dsid: The open table.
         number: Of the row.
         row: Shape ``(1,)``.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any
 
 from aerchive.errors import TransactionError
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
@@ -20,7 +21,8 @@ _PAGE = 4096
 class Overlay(io.RawIOBase):
     """A file object for h5py in which committed bytes never change before `commit`.
 
-    h5py ignores what a callback raises or returns in some places, so nothing here raises while HDF5 is at work: the first error is kept,
+    h5py ignores what a callback raises or returns in some places, so nothing here raises while HDF5 is at work: the
+    first error is kept,
     and `commit` raises it.
 
     Args:
@@ -48,7 +50,7 @@ class Overlay(io.RawIOBase):
         """As for any file."""
         return self._position
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         """Fills the buffer, with zeros beyond the end."""
         view = memoryview(buffer).cast("B")
         try:
@@ -58,7 +60,7 @@ class Overlay(io.RawIOBase):
         self._position += len(view)
         return len(view)
 
-    def write(self, data: memoryview) -> int:
+    def write(self, data: Any) -> int:
         """Keeps the data, in the file or in memory."""
         view = memoryview(data).cast("B")
         try:

@@ -68,7 +68,8 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
             raise FormatError(f"{where}: variable-length text has no place in an aerchive project")
         return np.dtype(f"S{tid.get_size()}")
     if kind in (h5t.INTEGER, h5t.FLOAT):
-        return np.dtype(tid.dtype)
+        dtype: np.dtype[Any] = np.dtype(tid.dtype)
+        return dtype
     if kind == h5t.COMPOUND:
         names = [tid.get_member_name(i).decode("utf-8", "backslashreplace") for i in range(tid.get_nmembers())]
         members = [memory_dtype(tid.get_member_type(i), where) for i in range(tid.get_nmembers())]

@@ -192,8 +192,8 @@ class DraftWriter:
             content = [s.sha256.encode() for s in sums]
         write_attributes(dsid, attributes, digest)
         digest.content(dtype, shape)
-        for data in content:
-            digest.data(data)
+        for piece in content:
+            digest.data(piece)
         nodes[path] = digest.hexdigest()
 
     def _chunks(
