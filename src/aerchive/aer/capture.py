@@ -24,11 +24,11 @@ from aerchive.codecs.registry import codecs_by_type
 from aerchive.codecs.result import encode_result
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
+from aerchive.models.catalogue import now
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.project.draft import RunDraft
-from aerchive.project.project import now
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft, bytes_dataset, text_dataset
 
 _DONE_BY_AER = frozenset({"parameterizations"})

@@ -21,9 +21,10 @@ from aerchive.aer.job import ArchiveNote, ArchivingJob
 from aerchive.aer.opening import open_path
 from aerchive.aer.provenance import provenance
 from aerchive.codecs.registry import codecs
+from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.draft import RunDraft
-from aerchive.project.project import Project, now
+from aerchive.project.project import Project
 from aerchive.project.query import as_texts
 from aerchive.settings import Settings, load_settings
 

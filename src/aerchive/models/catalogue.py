@@ -149,3 +149,8 @@ def from_microseconds(microseconds: int) -> str:
     """The time in the format's notation."""
     moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def now() -> str:
+    """The time, in the format's notation: UTC, ISO 8601, microseconds, ``Z``."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

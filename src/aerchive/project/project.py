@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import (
-    FormatError,
     InvalidInputError,
     NotFoundError,
     ReadOnlyError,
@@ -26,25 +25,19 @@ from aerchive.errors import (
     UnsupportedTypeError,
 )
 from aerchive.models import catalogue as table
-from aerchive.models.config import RunConfig
+from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
-from aerchive.models.run import RunRecord
-from aerchive.models.status import RunStatus
 from aerchive.project.catalogue import not_found, present, read_rows, row_number, rows_of_prefix, whole_id
+from aerchive.project.commit import merge_labels, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.job_list import JobList
 from aerchive.project.query import Condition, as_texts, conditions
 from aerchive.project.run import Bridge, Run
-from aerchive.storage.file import ProjectFile, WriteSession
-from aerchive.storage.nodes import GroupDraft
-from aerchive.storage.submissions import Submission, Submissions
+from aerchive.project.unfinished import lost_draft, submission_record
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.submissions import Submissions
 
 Mode = Literal["r", "r+", "a", "x"]
-
-
-def now() -> str:
-    """The time, in the format's notation."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Project:
@@ -118,23 +111,27 @@ class Project:
     def archive(self, draft: RunDraft) -> Run:
         """Commits a captured run at once, also while a transaction is open: a simulation is kept whatever happens."""
         self._check_writable()
-        run = Run(self, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
+        run = self._unwritten(draft)
         self._commit([(draft, run)])
         return run
 
     def _keep(self, draft: RunDraft, labels: RunLabels) -> Run:
-        existing = self._find_existing(draft.job_id)
-        if existing is not None:
-            existing.add_labels(labels)
-            return existing
-        draft = _with_labels(draft, labels)
-        run = Run(self, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
-        waiting: list[tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
-        if waiting is not None:
-            waiting.append((draft, run))
+        waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
+        if waiting is not None and draft.job_id in waiting:
+            draft, run = waiting[draft.job_id]
+            draft = dataclasses.replace(draft, labels=merge_labels(draft.labels, labels))
+            run.__dict__["record"] = draft.record
         else:
+            draft = dataclasses.replace(draft, labels=labels)
+            run = self._unwritten(draft)
+        if waiting is None:
             self._commit([(draft, run)])
+        else:
+            waiting[draft.job_id] = draft, run
         return run
+
+    def _unwritten(self, draft: RunDraft) -> Run:
+        return Run(self, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -148,50 +145,29 @@ class Project:
         self._check_writable()
         if getattr(self._transaction, "waiting", None) is not None:
             raise TransactionError(f"{self.path}: a transaction is open in this thread; finish it first")
-        waiting: list[tuple[RunDraft, Run]] = []
+        waiting: dict[str, tuple[RunDraft, Run]] = {}
         self._transaction.waiting = waiting
         try:
             yield
         finally:
             self._transaction.waiting = None
         if waiting:
-            self._commit(waiting)
+            self._commit(list(waiting.values()))
 
     def _commit(self, drafts: list[tuple[RunDraft, Run]]) -> None:
         ids = {draft.job_id for draft, _ in drafts}
         lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
-        work: list[tuple[RunDraft, Run | None]] = [*drafts, *((_lost_draft(s), None) for s in lost)]
         with self.file.write(now()) as session:
-            rows = read_rows(session)
-            fresh: list[NDArray[Any]] = []
-            for draft, run in work:
-                number = row_number(session, rows, draft.job_id)
-                if number is not None:  # another process was faster
-                    path = f"{layout.RUNS}/{table.row_text(rows[number], 'path')}"
-                else:
-                    path = _write_run(session, draft)
-                    row = table.make_row(draft.record, path.removeprefix(f"{layout.RUNS}/"), draft.nbytes)
-                    fresh.append(table.seal_row(row, len(rows) + len(fresh)))
-                if run is not None:
-                    run.settle(path)
-            if fresh:
-                session.append_rows(layout.CATALOGUE, np.concatenate(fresh))
+            paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
+        for (_, run), path in zip(drafts, paths, strict=False):
+            run.settle(path)
         self.submissions.forget([s.job_id for s in lost])
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits new labels of a run; use `Run.add_tags` and `Run.annotate`."""
         self._check_writable()
         with self.file.write(now()) as session:
-            session.replace_group(
-                run.path, layout.LABELS, GroupDraft(labels.to_attributes(), mutable=True), run.run_uuid
-            )
-            rows = read_rows(session)
-            number = row_number(session, rows, run.job_id)
-            if number is None:
-                raise not_found(str(self.path), run.job_id, _ids(rows))
-            record = run.record.model_copy(update={"labels": labels})
-            row = table.make_row(record, run.path.removeprefix(f"{layout.RUNS}/"), run.nbytes)
-            session.replace_row(layout.CATALOGUE, number, table.seal_row(row, number))
+            write_labels(session, run.path, run.nbytes, labels)
 
     def _find_existing(self, job_id: str) -> Run | None:
         if not self.file.exists():
@@ -229,7 +205,7 @@ class Project:
         known = {bytes(key) for key in rows["job_id"]}
         runs = []
         for submission in self.submissions.open_jobs():
-            run = Run(self, None, job_id=submission.job_id, record=_submission_record(submission))
+            run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
             if bytes(run.row()["job_id"]) not in known:
                 runs.append(run)
         return runs
@@ -256,7 +232,8 @@ class Project:
 
         Args:
             **conditions_: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue,
-                ``created``, ``tags`` (a run must have all; with ``__in`` any) and ``params__NAME``. Operators: ``eq ne lt le gt ge in contains startswith``.
+                ``created``, ``tags`` (a run must have all; with ``__in`` any) and ``params__NAME``. Operators:
+                ``eq ne lt le gt ge in contains startswith``.
 
         Raises:
             InvalidInputError: No such column or operator.
@@ -415,56 +392,6 @@ def open_project(path: Path, mode: Mode, bridge: Bridge, lock_timeout_s: float) 
         created_by=f"aerchive {metadata.version('aerchive')}",
     )
     return Project(file, mode, bridge)
-
-
-def _write_run(session: WriteSession, draft: RunDraft) -> str:
-    folder = f"{layout.RUNS}/{draft.day}"
-    part = 0
-    while (session.count_members(folder) or 0) >= layout.RUNS_PER_FOLDER:
-        part += 1
-        folder = f"{layout.RUNS}/{draft.day}.{part:03d}"
-    name, number = draft.group_name, 1
-    while session.has(f"{folder}/{name}"):
-        number += 1
-        name = f"{draft.group_name}-{number}"
-    return session.write_run(folder, name, draft.to_group(), draft.run_uuid)
-
-
-def _with_labels(draft: RunDraft, labels: RunLabels) -> RunDraft:
-    return dataclasses.replace(draft, labels=labels)
-
-
-def _submission_record(submission: Submission) -> RunRecord:
-    record: dict[str, Any] = dict(submission.record)
-    where = f"{submission.path}: job {submission.job_id}"
-    message = None
-    if not submission.alive:
-        message = f"the process {submission.pid} on {submission.host} died before the simulation was archived"
-    try:
-        return RunRecord(
-            job_id=submission.job_id,
-            run_uuid=str(record.get("run_uuid", "")),
-            created=str(record["created"]),
-            config=RunConfig.from_attributes(record.get("config", {}), where),
-            status=RunStatus(
-                outcome="running" if submission.alive else "lost", message=message, submitted=str(record["created"])
-            ),
-            labels=RunLabels.from_attributes(record.get("labels", {}), where),
-        )
-    except (KeyError, FormatError):
-        # A trace by another version, or cut to the least: the run is still worth a line.
-        return RunRecord(
-            job_id=submission.job_id,
-            run_uuid="",
-            created=str(record.get("created", now())),
-            config=RunConfig(),
-            status=RunStatus(outcome="running" if submission.alive else "lost", message=message),
-        )
-
-
-def _lost_draft(submission: Submission) -> RunDraft:
-    record = _submission_record(submission)
-    return RunDraft(record.job_id, record.created, record.config, record.status, record.labels)
 
 
 def _ids(rows: NDArray[Any]) -> list[str]:

@@ -15,13 +15,12 @@ from aerchive.codecs.result import decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, InvalidInputError, NotFoundError
 from aerchive.models import catalogue, tagged_json
-from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
-from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
-from aerchive.models.status import RunStatus
 from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.project.commit import merge_labels
 from aerchive.project.draft import RunDraft
+from aerchive.project.record import read_record
 from aerchive.project.stored_array import ArrayPlace, StoredArray, locate, read_place
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
@@ -175,32 +174,22 @@ class Run:
 
     def add_tags(self, *tags: str) -> None:
         """Adds tags; a commit."""
-        merged = list(dict.fromkeys((*self.tags, *tags)))
-        self._relabel(tags=merged)
+        self.add_labels(RunLabels.checked(tags=list(tags)))
 
     def annotate(self, notes: str | None = None, params: Mapping[str, Any] | None = None) -> None:
         """Replaces the notes, and adds parameters; a commit."""
-        labels = self.record.labels
-        self._relabel(
-            notes=labels.notes if notes is None else notes,
-            params=labels.params if params is None else {**labels.params, **params},
-        )
+        self.add_labels(RunLabels.checked(notes=notes, params=dict(params or {})))
 
     def add_labels(self, labels: RunLabels) -> None:
         """Adds tags and parameters, replaces name and notes where there are new ones; a commit if anything is given."""
         if labels.is_empty:
             return
-        old = self.record.labels
-        self._relabel(
-            name=labels.name or old.name,
-            tags=list(dict.fromkeys([*(old.tags or []), *(labels.tags or [])])) or None,
-            notes=labels.notes or old.notes,
-            params={**old.params, **labels.params},
-        )
+        self._relabel(merge_labels(self.record.labels, labels))
 
     def settle(self, path: str) -> None:
-        """Called by the project when the run has been committed."""
+        """Called by the project when the run has been committed; its documents are those in the file from now on."""
         self._path = path
+        self.__dict__.pop("record", None)
 
     def row(self) -> Any:
         """The run as a row of the catalogue, made of its documents."""
@@ -223,8 +212,7 @@ class Run:
         }
         return values[column] if column in values else used.get(column) or ""
 
-    def _relabel(self, **changes: Any) -> None:
-        labels = RunLabels.checked(**{**self.record.labels.model_dump(), **changes})
+    def _relabel(self, labels: RunLabels) -> None:
         self._home.relabel(self, labels)
         self.__dict__["record"] = self.record.model_copy(update={"labels": labels})
 
@@ -452,53 +440,6 @@ class Run:
 
     def __hash__(self) -> int:
         return hash((self.job_id, self._home.file.path))
-
-
-def read_record(group: GroupReader) -> RunRecord:
-    """The documents of a run's group.
-
-    Raises:
-        FormatError: A document is not what the format says; its node is named.
-    """
-    attributes = group.attributes()
-    if attributes.get("encoding") != "run":
-        raise FormatError(f"{group.where()}: is not a run")
-    if not isinstance(version := attributes.get("encoding_version"), int) or version > 1:
-        raise FormatError(f"{group.where()}: run encoding {version} is newer than this aerchive: upgrade it")
-    owner = _text(attributes, "run_uuid", group)
-    config = group.group(layout.CONFIG)
-    status = group.group(layout.STATUS)
-    labels = RunLabels()
-    if layout.LABELS in group:
-        labels = RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner))
-    provenance = None
-    if layout.PROVENANCE in group:
-        node = group.group(layout.PROVENANCE)
-        fields = node.attributes()
-        fields.pop("object", None)
-        provenance = Provenance.from_attributes(fields, node.where())
-    return RunRecord(
-        job_id=_text(attributes, "job_id", group),
-        run_uuid=owner,
-        created=_text(attributes, "created", group),
-        config=RunConfig.from_attributes(config.attributes(owner), config.where()),
-        status=RunStatus.from_attributes(*_mutable(status, owner)),
-        labels=labels,
-        provenance=provenance,
-    )
-
-
-def _mutable(group: GroupReader, owner: str) -> tuple[dict[str, Any], str]:
-    attributes = group.attributes(owner)
-    attributes.pop("sha256", None)
-    return attributes, group.where()
-
-
-def _text(attributes: Mapping[str, Any], name: str, group: GroupReader) -> str:
-    value = attributes.get(name)
-    if not isinstance(value, str):
-        raise FormatError(f"{group.where()}@{name}: must be text, found {value!r}")
-    return value
 
 
 class _NoArrays:

@@ -79,6 +79,10 @@ class WriteSession:
         """Replaces a mutable group; see `DraftWriter.replace_group`."""
         self._drafts.replace_group(parent, name, draft, owner)
 
+    def remove(self, path: str) -> None:
+        """Unlinks a group; its bytes become dead space, which is never used again."""
+        self._root.unlink(path.encode())
+
     def count_members(self, folder: str) -> int | None:
         """How many members a group has, or ``None`` if there is no such group."""
         if folder.encode() not in self._root:

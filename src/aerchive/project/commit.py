@@ -1,0 +1,115 @@
+"""Writing captured runs into an open project: groups, catalogue rows, labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.models import catalogue
+from aerchive.models.labels import RunLabels
+from aerchive.models.run import RunRecord
+from aerchive.project.catalogue import not_found, read_rows, row_number
+from aerchive.project.draft import RunDraft
+from aerchive.project.record import read_record
+from aerchive.storage.file import WriteSession
+from aerchive.storage.nodes import GroupDraft
+from aerchive.text import fit_text
+
+_WITHOUT_DATA = frozenset({"lost", "running"})
+
+
+def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]:
+    """Writes runs, and a row of the catalogue for each.
+
+    A run that is in the project already gets the new labels in addition; if it was taken for lost, it gets its data.
+
+    Returns:
+        The path of each run's group.
+    """
+    rows = read_rows(session)
+    known = set(rows["job_id"].tolist())
+    fresh: list[NDArray[Any]] = []
+    paths = []
+    for draft in drafts:
+        key, _ = fit_text(draft.job_id, catalogue.TEXT_COLUMNS["job_id"])
+        number = row_number(session, rows, draft.job_id) if key.rstrip(b"\0") in known else None
+        if number is None:
+            path = _write_run(session, draft)
+            fresh.append(_row(draft.record, path, draft.nbytes, len(rows) + len(fresh)))
+        else:
+            path = _write_again(session, draft, rows, number)
+        paths.append(path)
+    if fresh:
+        session.append_rows(layout.CATALOGUE, np.concatenate(fresh))
+    return paths
+
+
+def write_labels(session: WriteSession, path: str, nbytes: int, labels: RunLabels) -> None:
+    """Replaces the labels of a run, in its group and in the catalogue.
+
+    Raises:
+        NotFoundError: The catalogue does not know the run.
+    """
+    record = read_record(session.root.group(path))
+    rows = read_rows(session)
+    number = row_number(session, rows, record.job_id)
+    if number is None:
+        known = [catalogue.row_text(row, "job_id") for row in rows]
+        raise not_found(session.root.file, record.job_id, known)
+    _replace_labels(session, record, path, nbytes, number, labels)
+
+
+def merge_labels(old: RunLabels, new: RunLabels) -> RunLabels:
+    """Adds tags and parameters, replaces name and notes where there are new ones."""
+    return RunLabels(
+        name=new.name or old.name,
+        tags=list(dict.fromkeys([*(old.tags or []), *(new.tags or [])])) or None,
+        notes=new.notes or old.notes,
+        params={**old.params, **new.params},
+    )
+
+
+def _write_again(session: WriteSession, draft: RunDraft, rows: NDArray[Any], number: int) -> str:
+    old_path = f"{layout.RUNS}/{catalogue.row_text(rows[number], 'path')}"
+    record = read_record(session.root.group(old_path))
+    labels = merge_labels(record.labels, draft.labels)
+    if record.status.outcome in _WITHOUT_DATA and draft.status.outcome not in _WITHOUT_DATA:
+        draft = dataclasses.replace(draft, labels=labels)
+        path = _write_run(session, draft)
+        session.remove(old_path)
+        session.replace_row(layout.CATALOGUE, number, _row(draft.record, path, draft.nbytes, number))
+        return path
+    if labels != record.labels:
+        _replace_labels(session, record, old_path, int(rows["nbytes"][number]), number, labels)
+    return old_path
+
+
+def _replace_labels(
+    session: WriteSession, record: RunRecord, path: str, nbytes: int, number: int, labels: RunLabels
+) -> None:
+    draft = GroupDraft(labels.to_attributes(), mutable=True)
+    session.replace_group(path, layout.LABELS, draft, record.run_uuid)
+    changed = record.model_copy(update={"labels": labels})
+    session.replace_row(layout.CATALOGUE, number, _row(changed, path, nbytes, number))
+
+
+def _row(record: RunRecord, path: str, nbytes: int, number: int) -> NDArray[Any]:
+    return catalogue.seal_row(catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes), number)
+
+
+def _write_run(session: WriteSession, draft: RunDraft) -> str:
+    folder = f"{layout.RUNS}/{draft.day}"
+    part = 0
+    while (session.count_members(folder) or 0) >= layout.RUNS_PER_FOLDER:
+        part += 1
+        folder = f"{layout.RUNS}/{draft.day}.{part:03d}"
+    name, number = draft.group_name, 1
+    while session.has(f"{folder}/{name}"):
+        number += 1
+        name = f"{draft.group_name}-{number}"
+    return session.write_run(folder, name, draft.to_group(), draft.run_uuid)

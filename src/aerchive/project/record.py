@@ -1,0 +1,65 @@
+"""The documents of a run's group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aerchive import layout
+from aerchive.errors import FormatError
+from aerchive.models.config import RunConfig
+from aerchive.models.labels import RunLabels
+from aerchive.models.provenance import Provenance
+from aerchive.models.run import RunRecord
+from aerchive.models.status import RunStatus
+from aerchive.storage.reader import GroupReader
+
+ENCODING = "run"
+VERSION = 1
+
+
+def read_record(group: GroupReader) -> RunRecord:
+    """The documents of a run's group.
+
+    Raises:
+        FormatError: A document is not what the format says; its node is named.
+    """
+    attributes = group.attributes()
+    if attributes.get("encoding") != ENCODING:
+        raise FormatError(f"{group.where()}: is not a run")
+    if not isinstance(version := attributes.get("encoding_version"), int) or version > VERSION:
+        raise FormatError(f"{group.where()}: run encoding {version} is newer than this aerchive: upgrade it")
+    owner = _text(attributes, "run_uuid", group)
+    config = group.group(layout.CONFIG)
+    status = group.group(layout.STATUS)
+    labels = RunLabels()
+    if layout.LABELS in group:
+        labels = RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner))
+    provenance = None
+    if layout.PROVENANCE in group:
+        node = group.group(layout.PROVENANCE)
+        fields = node.attributes()
+        fields.pop("object", None)
+        provenance = Provenance.from_attributes(fields, node.where())
+    return RunRecord(
+        job_id=_text(attributes, "job_id", group),
+        run_uuid=owner,
+        created=_text(attributes, "created", group),
+        config=RunConfig.from_attributes(config.attributes(owner), config.where()),
+        status=RunStatus.from_attributes(*_mutable(status, owner)),
+        labels=labels,
+        provenance=provenance,
+    )
+
+
+def _mutable(group: GroupReader, owner: str) -> tuple[dict[str, Any], str]:
+    attributes = group.attributes(owner)
+    attributes.pop("sha256", None)
+    return attributes, group.where()
+
+
+def _text(attributes: Mapping[str, Any], name: str, group: GroupReader) -> str:
+    value = attributes.get(name)
+    if not isinstance(value, str):
+        raise FormatError(f"{group.where()}@{name}: must be text, found {value!r}")
+    return value
