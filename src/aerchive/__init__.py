@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         AerchiveError,
         AlreadyExistsError,
         ArchiveWarning,
+        CommittedError,
         FormatError,
         IntegrityError,
         InvalidInputError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         TransactionError,
         UnsafeContentError,
         UnsupportedTypeError,
+        WriteError,
     )
     from aerchive.project.project import Project
     from aerchive.project.run import Run
@@ -33,6 +35,7 @@ __all__ = [
     "AerchiveError",
     "AlreadyExistsError",
     "ArchiveWarning",
+    "CommittedError",
     "FormatError",
     "IntegrityError",
     "InvalidInputError",
@@ -45,6 +48,7 @@ __all__ = [
     "TransactionError",
     "UnsafeContentError",
     "UnsupportedTypeError",
+    "WriteError",
     "open",
 ]
 

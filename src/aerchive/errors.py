@@ -10,6 +10,8 @@
     ├── ProjectLockedError     (TimeoutError)    try again later
     ├── ReadOnlyError          (PermissionError) open for writing
     ├── TransactionError       (RuntimeError)    finish or roll back first
+    ├── WriteError             (OSError)         make room, or mend the disk; nothing was saved
+    │   └── CommittedError                       saved; the next opening completes the work
     ├── FormatError            (OSError)         not a project, or a newer format
     │   └── IntegrityError                       the bytes are damaged
     └── UnsafeContentError     (OSError)         the file asks for what it may not have
@@ -81,6 +83,18 @@ class TransactionError(AerchiveError, RuntimeError):
     """The operation does not fit the state of the transaction."""
 
     code = "transaction"
+
+
+class WriteError(AerchiveError, OSError):
+    """The disk is full or failed while the project was written; the file is as it was."""
+
+    code = "write"
+
+
+class CommittedError(WriteError):
+    """The disk failed after the commit: what was to be saved is saved, and the next opening completes the work."""
+
+    code = "committed"
 
 
 class FormatError(AerchiveError, OSError):

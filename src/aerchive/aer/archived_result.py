@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
@@ -11,6 +13,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from aerchive.aer.errors import AerJobError
 from aerchive.project.run import Run
+from aerchive.project.stored_result import StoredExperiment, StoredResult
 
 
 class LazyDict(dict[str, Any]):
@@ -165,8 +168,8 @@ class ArchivedData(ExperimentResultData):
             super().__setattr__(name, value)
 
     def to_dict(self) -> dict[str, Any]:
-        """The values by label, made when they are used."""
-        return self._values
+        """A new dictionary of the values by label, made when they are used, and then kept here."""
+        return LazyDict({name: functools.partial(self._values.__getitem__, name) for name in self._values.keys()})  # noqa: SIM118  (iterating itself may load)
 
     def __repr__(self) -> str:
         return f"ExperimentResultData({', '.join(f'{name}={value}' for name, value in self._values.items())})"
@@ -182,19 +185,26 @@ def _plain_data(values: dict[str, Any]) -> ExperimentResultData:
 class ArchivedResult(Result):
     """A ``qiskit.result.Result`` out of a project.
 
-    Attributes:
+    Args:
         run: The run it belongs to.
+
+    Raises:
+        FormatError: The stored document is not that of a result.
     """
 
     def __init__(self, run: Run) -> None:
-        document = run.document
-        metadata = run.decode(document["metadata"])
-        fields = run.decode(document["fields"])
-        self.run = run
-        super().__init__(**metadata)
-        for name, value in fields.items():
+        self._run = run
+        stored = run.stored_result
+        super().__init__()
+        self._metadata = stored.decode(stored.metadata)
+        for name, value in stored.decode(stored.fields).items():
             setattr(self, name, value)
-        self.results = [_experiment(run, experiment) for experiment in document["experiments"]]
+        self.results = [_experiment(stored, experiment) for experiment in stored.experiments]
+
+    @property
+    def run(self) -> Run:
+        """The run it belongs to."""
+        return self._run
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _plain_result, (self.to_dict(),)
@@ -203,8 +213,6 @@ class ArchivedResult(Result):
         return _plain_result(self.to_dict())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Result:
-        import copy
-
         return _plain_result(copy.deepcopy(self.to_dict(), memo))
 
 
@@ -212,24 +220,14 @@ def _plain_result(values: dict[str, Any]) -> Result:
     return Result.from_dict(values)
 
 
-def _experiment(run: Run, stored: Mapping[str, Any]) -> ExperimentResult:
-    makers = {label: _Maker(run, tree) for label, tree in stored["data"]}
-    experiment = ExperimentResult(None, None, ArchivedData(makers), **run.decode(stored["metadata"]))
-    vars(experiment).pop("meas_level", None)
-    for name, value in run.decode(stored["fields"]).items():
+def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult:
+    makers = {label: functools.partial(stored.decode, tree) for label, tree in one.data.items()}
+    experiment = ExperimentResult(None, None, ArchivedData(makers))
+    del experiment.meas_level
+    experiment._metadata = stored.decode(one.metadata)
+    for name, value in stored.decode(one.fields).items():
         setattr(experiment, name, value)
     return experiment
-
-
-class _Maker:
-    """Makes one value of a result."""
-
-    def __init__(self, run: Run, tree: Any) -> None:
-        self._run = run
-        self._tree = tree
-
-    def __call__(self) -> Any:
-        return self._run.decode(self._tree)
 
 
 def archived_result(run: Run) -> ArchivedResult:

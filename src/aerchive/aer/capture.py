@@ -320,7 +320,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         run_options = dict(options) if options is not None else set_options(backend, source._run_options or {})
         submitted = Submitted(
             job_id=source.job_id(),
-            created=now(),
+            created=getattr(getattr(source, "_archived_run", None), "created", None) or now(),
             circuits=circuits if circuits is not None else source.circuits(),
             parameter_binds=source._parameter_binds,
             options=run_options,

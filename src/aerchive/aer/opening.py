@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,25 +63,43 @@ def open_path(
         IntegrityError: The file is damaged.
         ReadOnlyError: This user may not read it.
     """
-    settings = load_settings(lock_timeout=lock_timeout)
-    if path is None:
-        path = settings.project
-        path.parent.mkdir(parents=True, exist_ok=True)
-    file = Path(path).absolute()
-    exists = file.exists()
-    if mode is None:
-        mode = "r" if exists and not os.access(file, os.W_OK) else "a"
-    if mode not in _MODES:
+    if mode is not None and mode not in _MODES:
         raise InvalidInputError(
             f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; "
             "an archive is never truncated, so there is no 'w'"
         )
+    project = project_at(path, mode, lock_timeout=lock_timeout)
+    file = project.path
+    exists = file.exists()
     if mode == "x" and exists:
         raise AlreadyExistsError(f"{file}: exists; open it with mode 'r+', or choose another name")
     if mode in ("r", "r+") and not exists:
         raise NotFoundError(f"{file}: no such project; mode 'a' makes it when the first run is saved")
-    project = open_project(file, mode, QiskitBridge(), settings.lock_timeout)
     if exists:
         with project.file.read():  # says at once what is wrong with the file
             pass
     return project
+
+
+def project_at(
+    path: str | os.PathLike[str] | None = None, mode: Mode | None = None, *, lock_timeout: float | None = None
+) -> Project:
+    """A project, its file not looked at yet: what is wrong with it shows when it is used.
+
+    Args:
+        path: As for `open_path`.
+        mode: As for `open_path`.
+        lock_timeout: As for `open_path`.
+
+    Raises:
+        InvalidInputError: A setting cannot be used.
+    """
+    settings = load_settings(lock_timeout=lock_timeout)
+    if path is None:
+        path = settings.project
+        with contextlib.suppress(OSError):  # the first commit says what is wrong with the folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+    file = Path(os.path.realpath(path))
+    if mode is None:
+        mode = "r" if file.exists() and not os.access(file, os.W_OK) else "a"
+    return open_project(file, mode, QiskitBridge(), settings.lock_timeout)

@@ -18,7 +18,7 @@ from qiskit import QuantumCircuit
 
 from aerchive.aer.capture import Submitted, describe_backend, draft_failed, draft_finished, set_options
 from aerchive.aer.job import ArchiveNote, ArchivingJob
-from aerchive.aer.opening import open_path
+from aerchive.aer.opening import project_at
 from aerchive.aer.provenance import provenance
 from aerchive.codecs.registry import codecs
 from aerchive.models.catalogue import now
@@ -74,7 +74,7 @@ class AerSimulator(qiskit_aer.AerSimulator):
     def project(self) -> Project:
         """Where this simulator's runs go; its file is made by the first of them."""
         if not isinstance(self._aerchive_project, Project):
-            self._aerchive_project = open_path(self._aerchive_project)
+            self._aerchive_project = project_at(self._aerchive_project)
         return self._aerchive_project
 
     def run(
@@ -106,11 +106,13 @@ class AerSimulator(qiskit_aer.AerSimulator):
 
         Raises:
             InvalidInputError: A label has the wrong type.
+            UnsupportedTypeError: A value in ``params`` cannot be stored.
         """
         settings = load_settings(save_jobs=self._aerchive_save_jobs if save_jobs is None else save_jobs)
         if not settings.save_jobs:
             return super().run(circuits, parameter_binds, **run_options)
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
+        labels.to_attributes()  # refuses what cannot be stored before anything is simulated
         if isinstance(circuits, QuantumCircuit):
             circuits = [circuits]
         snapshot = _snapshot_circuits(circuits)

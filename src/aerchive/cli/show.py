@@ -10,7 +10,8 @@ from aerchive.aer.opening import open_path
 from aerchive.display.text import clean, format_bytes, format_table
 from aerchive.errors import NotFoundError
 from aerchive.models import tagged_json
-from aerchive.project.run import Run, SavedValue
+from aerchive.project.run import Run
+from aerchive.project.stored_result import SavedValue
 
 _MOST_SAVED = 30
 

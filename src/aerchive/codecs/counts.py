@@ -19,11 +19,11 @@ def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
     """An outcome as ``Result.get_counts`` prints it.
 
     Args:
-        outcome: As in the result, ``0x..``.
+        outcome: As in the result: hexadecimal with ``0x``, else bits.
         header: Of the experiment: ``memory_slots`` pads with zeros, ``creg_sizes`` sets spaces between registers, the
             last register first.
     """
-    bits = format(int(outcome, 16), "b")
+    bits = format(int(outcome, 16), "b") if outcome.startswith("0x") else outcome
     slots = (header or {}).get("memory_slots")
     sizes = (header or {}).get("creg_sizes")
     if not slots:

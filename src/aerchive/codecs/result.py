@@ -16,13 +16,15 @@ from aerchive.codecs.memory import MemoryColumn
 from aerchive.codecs.pool import ArrayPool
 from aerchive.codecs.registry import codecs_by_tag, codecs_by_type
 from aerchive.codecs.scalars import ScalarTable
-from aerchive.errors import FormatError, UnsupportedTypeError
+from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, text_dataset
 
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
+_NOT_FIELDS = frozenset({"results", "data", "_metadata", "_run"})
+"""Attributes of results and experiments that are stored otherwise, or belong to an archived result itself."""
 _RESERVED = frozenset(
     {
         layout.CONFIG,
@@ -80,7 +82,7 @@ class ResultEncoder:
 
     def encode(self, result: Any) -> EncodedResult:
         """Takes the result apart."""
-        fields = {name: v for name, v in vars(result).items() if name not in ("results", "_metadata")}
+        fields = {name: v for name, v in vars(result).items() if name not in _NOT_FIELDS}
         document = {
             "fields": self._tolerant(fields, "result"),
             "metadata": self._tolerant(dict(result._metadata), "result metadata"),
@@ -99,7 +101,7 @@ class ResultEncoder:
 
     def _encode_experiment(self, number: int, experiment: Any) -> dict[str, Any]:
         self._experiment = number
-        fields = {name: v for name, v in vars(experiment).items() if name not in ("data", "_metadata")}
+        fields = {name: v for name, v in vars(experiment).items() if name not in _NOT_FIELDS}
         data = experiment.data
         header = fields.get("header")
         items = [
@@ -199,5 +201,7 @@ def _restore(tag: str, body: dict[str, Any], decoder: Decoder) -> Any:
         raise FormatError(f"no codec reads {tag!r} here; a newer aerchive may: pip install --upgrade aerchive")
     try:
         return codec.decode(body, decoder)
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except AerchiveError:
+        raise
+    except Exception as error:
         raise FormatError(f"a value of encoding {tag!r} cannot be read: {error!r}") from error

@@ -10,6 +10,9 @@ from qiskit.circuit.parametervector import ParameterVectorElement
 from qiskit.result.models import MeasLevel, MeasReturnType
 
 from aerchive.codecs.base import Codec, Decoder, Encoder
+from aerchive.errors import FormatError
+
+_MAX_LENGTH = 10_000_000
 
 
 def _encode_enum(value: Any, _encoder: Encoder) -> dict[str, Any]:
@@ -30,6 +33,8 @@ def _encode_element(value: Any, _encoder: Encoder) -> dict[str, Any]:
 
 
 def _decode_element(body: dict[str, Any], _decoder: Decoder) -> Any:
+    if not 0 <= body["index"] < body["length"] <= _MAX_LENGTH:
+        raise FormatError(f"a parameter vector of length {body['length']} has no element {body['index']}")
     vector = ParameterVector(body["vector"], body["length"])
     return ParameterVectorElement(vector, body["index"], uuid=uuid.UUID(body["uuid"]))
 

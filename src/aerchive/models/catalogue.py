@@ -27,7 +27,7 @@ TEXT_COLUMNS: dict[str, int] = {
     "parent": 40,
     "tags": 48,
     "params": 64,
-    "message": 64,
+    "message": 63,
 }
 """Text columns and their width in bytes; the bit of a column in ``overflow`` is its place here."""
 
@@ -35,7 +35,7 @@ DTYPE = np.dtype(
     [(name, f"S{width}") for name, width in TEXT_COLUMNS.items()]
     + [(name, "<i8") for name in ("created_us", "shots", "seed", "nbytes")]
     + [(name, "<i4") for name in ("num_circuits", "num_qubits", "num_clbits")]
-    + [("seconds", "<f8"), ("noisy", "u1"), ("deleted", "u1"), ("overflow", "<u4"), ("crc32", "<u4")]
+    + [("seconds", "<f8"), ("noisy", "u1"), ("seeded", "u1"), ("deleted", "u1"), ("overflow", "<u4"), ("crc32", "<u4")]
 )
 """Of a row on disk; packed, little-endian, 512 bytes."""
 
@@ -69,13 +69,14 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
         "message": (status.message or "").strip(),
     }
     row = np.zeros(1, DTYPE)
-    overflow = 0
+    overflow = 0 if _are_plain(labels.params) else 1 << list(TEXT_COLUMNS).index("params")
     for bit, (name, width) in enumerate(TEXT_COLUMNS.items()):
         row[name], cut = fit_text(texts.get(name, ""), width)
         overflow |= cut << bit
     row["created_us"] = to_microseconds(record.created)
     row["shots"] = _integer(used.get("shots"))
     row["seed"] = _integer(used.get("seed_simulator"))
+    row["seeded"] = _is_integer(used.get("seed_simulator"))
     row["nbytes"] = nbytes
     row["num_circuits"] = _integer(config.num_circuits)
     row["num_qubits"] = _integer(config.num_qubits)
@@ -120,8 +121,21 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def row_seed(row: Any) -> int | None:
+    """The seed of a row: unsigned where Aer's was, or ``None`` without one."""
+    return int(row["seed"]) % 2**64 if row["seeded"] else None
+
+
+def _is_integer(value: Any) -> bool:
+    return type(value) is int or isinstance(value, np.integer)
+
+
+def _are_plain(params: Mapping[str, Any]) -> bool:
+    return all(isinstance(value, np.generic | str | int | float | None) for value in params.values())
+
+
 def _integer(value: Any) -> int:
-    if type(value) is not int and not isinstance(value, np.integer):
+    if not _is_integer(value):
         return -1
     value = int(value)
     if value >= 2**63:

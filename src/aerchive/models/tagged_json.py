@@ -9,6 +9,7 @@ type, and a body:
 text with surrogates         ``{"$": "text", "base64": "..."}`` (UTF-8, each surrogate by itself: JSON would join pairs)
 ``set``, ``frozenset``       ``{"$": "set", "items": [...]}`` (in the order of their JSON text)
 other ``dict``               ``{"$": "dict", "items": [[key, value], ...]}``
+large ``int``                ``{"$": "int", "hex": "0x..."}``, beyond 4,096 bits
 ``float`` NaN, infinities    ``{"$": "float", "hex": "7ff8000000000000"}`` (big-endian IEEE 754)
 ``complex``                  ``{"$": "complex", "items": [re, im]}``
 ``bytes``                    ``{"$": "bytes", "base64": "..."}``
@@ -46,6 +47,8 @@ Hooks = tuple["Extend | None", "Extend | None"]
 Restore = Callable[[str, "dict[str, Any]"], Any]
 
 _PLAIN = frozenset({type(None), bool, int})
+_MAX_PLAIN_BITS = 4096
+"""Python refuses to read decimal numbers of more than 4,300 digits; longer ones are hexadecimal."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ARRAY_KINDS = frozenset("biufcSU")
 
@@ -66,6 +69,8 @@ def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = Non
 
 
 def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:  # noqa: PLR0912  (one branch a type)
+    if depth > MAX_DEPTH and hooks[0] is not None and (body := hooks[0](value)) is not None:
+        return body
     if depth > MAX_DEPTH:
         raise UnsupportedTypeError(f"{path}: nested more than {MAX_DEPTH} deep (or in itself)")
     kind = type(value)
@@ -75,6 +80,8 @@ def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:  # noqa: PL
             if _is_clean(value)
             else {TYPE_KEY: "text", "base64": _to_base64(value.encode("utf-8", "surrogatepass"))}
         )
+    if kind is int and value.bit_length() > _MAX_PLAIN_BITS:
+        return {TYPE_KEY: "int", "hex": hex(value)}
     if kind in _PLAIN:
         return value
     if kind is float:
@@ -196,6 +203,7 @@ _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
     "set": lambda tree, item: {item(v) for v in tree["items"]},
     "frozenset": lambda tree, item: frozenset(item(v) for v in tree["items"]),
     "dict": lambda tree, item: {item(k): item(v) for k, v in tree["items"]},
+    "int": lambda tree, item: int(tree["hex"], 16),
     "float": lambda tree, item: struct.unpack(">d", bytes.fromhex(tree["hex"]))[0],
     "complex": lambda tree, item: complex(*(item(v) for v in tree["items"])),
     "text": lambda tree, item: base64.b64decode(tree["base64"], validate=True).decode("utf-8", "surrogatepass"),

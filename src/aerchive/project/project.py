@@ -98,6 +98,7 @@ class Project:
             ReadOnlyError: The project is open for reading.
         """
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
+        labels.to_attributes()  # refuses what cannot be stored before anything is done
         self._check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
         draft = self.bridge.capture(job_or_result, given, options)
@@ -206,7 +207,11 @@ class Project:
         runs = []
         for submission in self.submissions.open_jobs():
             run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
-            if bytes(run.row()["job_id"]) not in known:
+            row = run.row()
+            is_known = bytes(row["job_id"]) in known
+            if is_known and table.is_cut(row, "job_id"):
+                is_known = self._find_existing(run.job_id) is not None
+            if not is_known:
                 runs.append(run)
         return runs
 

@@ -23,6 +23,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "startswith": lambda value, start: str(value).startswith(start),
 }
 _NUMBERS = frozenset(("shots", "seed", "nbytes", "num_circuits", "num_qubits", "num_clbits", "seconds", "noisy"))
+_TAG_OPERATORS = ("eq", "contains", "ne", "in")
 COLUMNS = (*(name for name in catalogue.TEXT_COLUMNS if name not in ("path", "tags", "params")), *sorted(_NUMBERS))
 """What conditions may name, besides ``tags``, ``created`` and ``params__NAME``."""
 
@@ -53,6 +54,11 @@ class Condition:
             )
         if self.column != "params" and len(parts) > 1:
             raise InvalidInputError(f"condition {name!r}: no operator {parts[-1]!r}; there are {', '.join(_COMPARE)}")
+        if self.column == "tags" and self._operator not in _TAG_OPERATORS:
+            raise InvalidInputError(
+                f"condition {name!r}: tags can be compared with {', '.join(_TAG_OPERATORS)}: a run must have all, "
+                "not all, or any of those given"
+            )
         if self.column == "created":
             self._wanted = moment(wanted)
 
@@ -77,10 +83,8 @@ class Condition:
         if self.column == "params":
             return self._parameter in (value or {}) and self._compare((value or {})[self._parameter])
         tags = set(value or ())
-        if self._operator == "in":
-            return bool(tags & set(self._wanted))
         wanted = {self._wanted} if isinstance(self._wanted, str) else set(self._wanted)
-        return (wanted <= tags) is (self._operator != "ne")
+        return bool(tags & wanted) if self._operator == "in" else (wanted <= tags) is (self._operator != "ne")
 
     def _compare(self, value: Any) -> bool:
         try:
@@ -95,9 +99,9 @@ def _number(row: Any, column: str) -> int | float | None:
     if column == "seconds":
         seconds = float(row["seconds"])
         return None if seconds != seconds else seconds  # noqa: PLR0124  (NaN)
-    value = int(row[column])
     if column == "seed":
-        return value % 2**64 if value < -1 else (None if value == -1 else value)
+        return catalogue.row_seed(row)
+    value = int(row[column])
     return None if value == -1 else value
 
 

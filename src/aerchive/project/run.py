@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from aerchive import layout
-from aerchive.codecs.counts import TAG as COUNTS_TAG
-from aerchive.codecs.counts import counts_from_rows, format_outcome
-from aerchive.codecs.memory import TAG as MEMORY_TAG
-from aerchive.codecs.memory import memory_from_rows
-from aerchive.codecs.result import decode_value
-from aerchive.codecs.scalars import TAG as SCALAR_TAG
-from aerchive.errors import AerchiveError, FormatError, IntegrityError, InvalidInputError, NotFoundError
-from aerchive.models import catalogue, tagged_json
+from aerchive.errors import NotFoundError
+from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
-from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.project.commit import merge_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
-from aerchive.project.stored_array import ArrayPlace, StoredArray, locate, read_place
+from aerchive.project.stored_array import StoredArray
+from aerchive.project.stored_result import SavedValue, StoredResult
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.reader import GroupReader
 
 
 class Bridge(Protocol):
@@ -50,30 +43,6 @@ class RunHome(Protocol):
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits new labels."""
-
-
-class SavedValue(NamedTuple):
-    """One saved value of a run: a row of `Run.saved`.
-
-    Attributes:
-        experiment: Index of the experiment.
-        circuit: Name of its circuit, if the experiment has a header.
-        bind: Index of its parameter bind, if there were binds.
-        label: Under which it was saved.
-        kind: Encoding, such as ``statevector``; ``json`` for small values in the document.
-        shape: Of the first array in it, else ``()``.
-        dtype: Of the first array in it, in numpy's notation, else empty.
-        nbytes: Of all arrays in it, before compression.
-    """
-
-    experiment: int
-    circuit: str | None
-    bind: int | None
-    label: str
-    kind: str
-    shape: tuple[int, ...]
-    dtype: str
-    nbytes: int
 
 
 class Run:
@@ -216,76 +185,21 @@ class Run:
         self._home.relabel(self, labels)
         self.__dict__["record"] = self.record.model_copy(update={"labels": labels})
 
-    # -- the result document
+    # -- values
 
     @functools.cached_property
-    def document(self) -> dict[str, Any]:
-        """The result without its large values, as ``layout.md`` defines it.
-
-        Raises:
-            NotFoundError: The run has no result; the message says why.
-        """
-        with self._home.file.read() as session:
-            group = session.root.group(self.path)
-            if layout.RESULT not in group:
-                raise NotFoundError(
-                    f"{group.where()}: run {self.job_id} has no result: it ended with outcome '{self.outcome}'"
-                )
-            where = group.where(layout.RESULT)
-            tree = tagged_json.loads(group.read_bytes(layout.RESULT, self.run_uuid), where)
-        if not isinstance(tree, dict) or not {"fields", "metadata", "experiments"} <= tree.keys():
-            raise FormatError(f"{where}: is not a result document")
-        return tree
-
-    @functools.cached_property
-    def inputs(self) -> dict[str, Any]:
-        """Parameter binds, and which circuit and bind each experiment belongs to; empty without binds."""
-        with self._home.file.read() as session:
-            group = session.root.group(self.path)
-            if layout.INPUTS not in group:
-                return {}
-            text = group.read_bytes(layout.INPUTS, self.run_uuid)
-            return dict(tagged_json.loads(text, group.where(layout.INPUTS)))
-
-    def _experiment(self, experiment: int) -> dict[str, Any]:
-        experiments = self.document["experiments"]
-        if not -len(experiments) <= experiment < len(experiments):
-            raise NotFoundError(
-                f"run {self.job_id} has {len(experiments)} experiments, numbered from 0; "
-                f"there is no number {experiment}"
-            )
-        return dict(experiments[experiment])
-
-    def _items(self) -> Iterator[tuple[int, str, Any]]:
-        for number, experiment in enumerate(self.document["experiments"]):
-            for label, tree in experiment["data"]:
-                yield number, label, tree
+    def stored_result(self) -> StoredResult:
+        """The result as it is stored."""
+        return StoredResult(self._home.file, self.path, self.run_uuid, f"run {self.job_id} (outcome {self.outcome})")
 
     @property
     def saved(self) -> list[SavedValue]:
-        """What was saved, one row a value, in the order of the result."""
-        rows = []
-        bind_of = self.inputs.get("bind_of", [])
-        with self._home.file.read() as session:
-            group = session.root.group(self.path)
-            for number, label, tree in self._items():
-                places = [locate(group, self.run_uuid, reference) for reference in array_references(tree)]
-                first = places[0] if places else None
-                rows.append(
-                    SavedValue(
-                        number,
-                        circuit_name(self.document["experiments"][number]),
-                        bind_of[number] if number < len(bind_of) else None,
-                        label,
-                        kind_of(tree),
-                        first.shape if first else (),
-                        first.dtype if first else "",
-                        sum(_nbytes(place) for place in places),
-                    )
-                )
-        return rows
+        """What was saved, one row a value, in the order of the result.
 
-    # -- values
+        Raises:
+            NotFoundError: The run has no result.
+        """
+        return self.stored_result.saved()
 
     def counts(self, experiment: int = 0) -> dict[str, int]:
         """How often each outcome was measured, as ``Result.get_counts`` gives it; only counts are read.
@@ -299,22 +213,18 @@ class Run:
         Raises:
             NotFoundError: There are no counts.
         """
-        tree = self._data(experiment, "counts")
-        if isinstance(tree, dict) and tree.get(TYPE_KEY) == COUNTS_TAG:
-            return counts_from_rows(self._rows(layout.COUNTS, tree), "bitstring")
-        header = self._header(experiment)
-        return {format_outcome(key, header): value for key, value in dict(tree).items()}
+        return self.stored_result.counts(experiment)
 
     def memory(self, experiment: int = 0) -> list[str]:
         """The outcome of each shot, as ``Result.get_memory`` gives it.
 
+        Args:
+            experiment: Its index.
+
         Raises:
             NotFoundError: The run was not made with ``memory=True``.
         """
-        tree = self._data(experiment, "memory")
-        shots = memory_from_rows(self._rows(layout.MEMORY, tree)) if isinstance(tree, dict) else list(tree)
-        header = self._header(experiment)
-        return [format_outcome(shot, header) for shot in shots]
+        return self.stored_result.memory(experiment)
 
     def array(self, label: str | None = None, experiment: int = 0) -> StoredArray:
         """A saved array, of which nothing is read yet.
@@ -327,27 +237,7 @@ class Run:
             NotFoundError: There is none of this label.
             InvalidInputError: There are several to choose from, which the message lists.
         """
-        choices = {
-            lbl: refs for lbl, tree in self._experiment(experiment)["data"] if (refs := list(array_references(tree)))
-        }
-        if label is None:
-            if len(choices) > 1:
-                raise InvalidInputError(f"run {self.job_id} has several arrays; choose one of {_names(choices)}")
-            if not choices:
-                raise NotFoundError(f"run {self.job_id}, experiment {experiment}: no array was saved")
-            (label,) = choices
-        if label not in choices:
-            raise NotFoundError(
-                f"run {self.job_id}, experiment {experiment}: no array {label!r}; there are {_names(choices) or 'none'}"
-            )
-        references = choices[label]
-        if len(references) > 1:
-            raise InvalidInputError(
-                f"run {self.job_id}: {label!r} holds {len(references)} arrays; read it with value({label!r})"
-            )
-        with self._home.file.read() as session:
-            place = locate(session.root.group(self.path), self.run_uuid, references[0])
-        return StoredArray(self._home.file, place)
+        return self.stored_result.array(label, experiment)
 
     def value(self, label: str, experiment: int = 0) -> Any:
         """Any saved value, with the type it had.
@@ -360,44 +250,7 @@ class Run:
             NotFoundError: There is none of this label.
             UnsupportedTypeError: It was not archived, because no codec knew its type.
         """
-        return self.decode(self._data(experiment, label))
-
-    def decode(self, tree: Any) -> Any:
-        """Puts a value of the result document together, reading what it refers to."""
-        if isinstance(tree, dict):
-            tag = tree.get(TYPE_KEY)
-            if tag == COUNTS_TAG:
-                return counts_from_rows(self._rows(layout.COUNTS, tree), "outcome")
-            if tag == MEMORY_TAG:
-                return memory_from_rows(self._rows(layout.MEMORY, tree))
-            if tag == SCALAR_TAG:
-                return float(self._rows(layout.SCALARS, {"rows": [tree["row"], 1]})["value"][0])
-        if not any(True for _ in array_references(tree)):
-            return decode_value(tree, _NoArrays())
-        with self._home.file.read() as session:
-            return decode_value(tree, _Decoder(session.root.group(self.path), self.run_uuid))
-
-    def _rows(self, name: str, tree: Mapping[str, Any]) -> Any:
-        try:
-            first, number = tree["rows"]
-            wanted = slice(int(first), int(first) + int(number))
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"run {self.job_id}: a reference to {name} cannot be read: {tree!r}") from error
-        with self._home.file.read() as session:
-            return session.root.group(self.path).read(name, self.run_uuid, wanted)
-
-    def _data(self, experiment: int, label: str) -> Any:
-        data = dict(self._experiment(experiment)["data"])
-        if label not in data:
-            raise NotFoundError(
-                f"run {self.job_id}, experiment {experiment}: nothing was saved as {label!r}; "
-                f"there are {_names(data) or 'no values'}"
-            )
-        return data[label]
-
-    def _header(self, experiment: int) -> dict[str, Any] | None:
-        header = self._experiment(experiment)["fields"].get("header")
-        return header if isinstance(header, dict) else None
+        return self.stored_result.decode(self.stored_result.data(experiment, label))
 
     # -- objects of Qiskit
 
@@ -440,79 +293,3 @@ class Run:
 
     def __hash__(self) -> int:
         return hash((self.job_id, self._home.file.path))
-
-
-class _NoArrays:
-    def array(self, reference: Any) -> Any:
-        raise FormatError(f"array reference {reference!r} where none is expected")
-
-    def value(self, tree: Any) -> Any:
-        return decode_value(tree, self)
-
-
-class _Decoder:
-    """Reads the arrays of a value from an open project."""
-
-    def __init__(self, group: GroupReader, owner: str) -> None:
-        self._group = group
-        self._owner = owner
-
-    def array(self, reference: Any) -> Any:
-        try:
-            return read_place(self._group, locate(self._group, self._owner, reference))
-        except AerchiveError:
-            raise
-        except (OSError, ValueError) as error:
-            raise IntegrityError(f"{self._group.where()}: {reference!r} cannot be read: {error}") from error
-
-    def value(self, tree: Any) -> Any:
-        return decode_value(tree, self)
-
-
-_REFERENCE_KEYS = ("data", "keys", "values", "tableau")
-
-
-def array_references(tree: Any) -> Iterator[Any]:
-    """All array references in a value of the result document, in order."""
-    if isinstance(tree, list):
-        for item in tree:
-            yield from array_references(item)
-    elif isinstance(tree, dict):
-        if "/" in str(tree.get(TYPE_KEY, "")):
-            for key in _REFERENCE_KEYS:
-                if isinstance(tree.get(key), list):
-                    yield tree[key]
-        else:
-            for item in tree.values():
-                yield from array_references(item)
-
-
-def kind_of(tree: Any) -> str:
-    """What a value of the result document is, in a word."""
-    if isinstance(tree, dict) and "/" in str(tree.get(TYPE_KEY, "")):
-        return str(tree[TYPE_KEY]).partition("/")[0]
-    if isinstance(tree, list) and tree:
-        return f"list of {kind_of(tree[0])}"
-    if isinstance(tree, dict) and TYPE_KEY not in tree and tree:
-        return f"dict of {kind_of(next(iter(tree.values())))}"
-    if isinstance(tree, dict) and tree.get(TYPE_KEY) == "tuple" and tree["items"]:
-        return f"tuple of {kind_of(tree['items'][0])}"
-    return "json"
-
-
-def circuit_name(experiment: Mapping[str, Any]) -> str | None:
-    """The name of an experiment's circuit, if its header has one."""
-    header = experiment["fields"].get("header")
-    name = header.get("name") if isinstance(header, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def _nbytes(place: ArrayPlace) -> int:
-    size = 1
-    for length in place.shape:
-        size *= length
-    return size * int("".join(c for c in place.dtype if c.isdigit()) or 1)
-
-
-def _names(choices: Mapping[str, Any]) -> str:
-    return ", ".join(repr(name) for name in choices)

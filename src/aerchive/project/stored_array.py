@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError
-from aerchive.storage.chunks import chunk_shape
+from aerchive.errors import AerchiveError, FormatError, NotFoundError
+from aerchive.storage.chunks import chunk_shape, select
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
+
+_KINDS = frozenset("biufcS")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class ArrayPlace:
     order: str
     dtype: str
 
+    @property
+    def nbytes(self) -> int:
+        """Of all its values, before compression."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
 
 def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
     """The place that an array reference names.
@@ -48,12 +55,16 @@ def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
     """
     try:
         name, at, *packed = reference
+        if type(name) is not str or not (at is None or type(at) is int):
+            raise TypeError("a name and a number are expected")
         what = group.describe(name)
         attributes = group.dataset_attributes(name)
         dtype = str(attributes["dtype"])
+        if np.dtype(dtype).kind not in _KINDS:
+            raise ValueError(f"dtype {dtype!r} is not allowed")
         if packed:
             shape, order = tuple(int(length) for length in packed[0]), str(packed[1])
-            if at < 0 or at + math.prod(shape) > what.shape[0]:
+            if at is None or at < 0 or min(shape, default=0) < 0 or at + math.prod(shape) > what.shape[0]:
                 raise ValueError("a piece reaches over the end")
             return ArrayPlace(group.path, owner, name, None, at, shape, order, dtype)
         order = str(attributes["order"])
@@ -63,6 +74,8 @@ def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
         shape = stored[::-1] if order == "F" else stored
         return ArrayPlace(group.path, owner, name, at, None, shape, order, dtype)
     except (ValueError, TypeError, KeyError, IndexError) as error:
+        if isinstance(error, AerchiveError):
+            raise
         raise FormatError(f"{group.where()}: array reference {reference!r} is not valid: {error}") from error
 
 
@@ -73,7 +86,9 @@ def read_place(group: GroupReader, place: ArrayPlace, key: Any = ...) -> NDArray
         flat = group.read(place.name, place.owner, slice(place.offset, stop))
         order: Any = place.order
         whole: NDArray[Any] = flat.reshape(place.shape, order=order)
-        return _typed(np.asarray(whole, order=order)[key], place)
+        wanted = select(key, place.shape)
+        box = tuple(slice(axis.start, axis.stop, axis.step) for axis in wanted.axes)
+        return _typed(np.asarray(whole, order=order)[box][wanted.finish], place)
     return _typed(
         group.plan(place.name, place.owner, _stored_key(place, key)).read(group.fd), place, place.order == "F"
     )
@@ -154,7 +169,10 @@ class StoredArray:
             NotFoundError: The run, or the file, is gone.
         """
         with self._file.read() as session:
-            values = read_place(session.root.group(self._place.group), self._place, key)
+            group = session.root.group(self._place.group)
+            if group.attribute("run_uuid") != self._place.owner:
+                raise NotFoundError(f"{group.where()}: is another run now; ask the project for this one again")
+            values = read_place(group, self._place, key)
         return values[()] if values.ndim == 0 else values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

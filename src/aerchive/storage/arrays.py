@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from aerchive.filters.pipeline import unpack_chunk
 from aerchive.storage import checksums
 from aerchive.storage.attributes import read_attributes
 from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
+from aerchive.storage.disk import read_bytes
 from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
 
@@ -95,7 +95,7 @@ class ReadPlan:
         stored = b""
         if place.nbytes:
             note_read(place.address, place.nbytes)
-            stored = os.pread(fd, place.nbytes, place.address)
+            stored = read_bytes(fd, place.address, place.nbytes)
         crc = checksums.chunk_crc(stored, self.owner, self.name, place.number, place.mask)
         if crc != place.crc32 or len(stored) != place.nbytes:
             raise IntegrityError(

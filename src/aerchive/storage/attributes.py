@@ -68,6 +68,14 @@ def read_attributes(oid: Any, where: str) -> dict[str, AttributeValue]:
     return values
 
 
+def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
+    """One attribute of a node as a Python value, or ``None`` if there is none of this name."""
+    if not h5a.exists(oid, name.encode()):
+        return None
+    value = _read(h5a.open(oid, name.encode()), where)
+    return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
+
+
 def long_names(group: h5g.GroupID) -> list[str]:
     """Names of the attributes of a group that are stored as datasets."""
     prefix = layout.LONG_PREFIX.encode()

@@ -21,17 +21,23 @@ from h5py import h5d
 from aerchive import layout
 from aerchive.errors import (
     AerchiveError,
+    CommittedError,
     FormatError,
     IntegrityError,
     InvalidInputError,
     NotFoundError,
     ReadOnlyError,
+    WriteError,
 )
 from aerchive.storage.attributes import read_attributes
+from aerchive.storage.disk import disk
+from aerchive.storage.interrupts import deferred_interrupts
+from aerchive.storage.journal import Journal, find_journal
 from aerchive.storage.locks import lock, unlock
 from aerchive.storage.nodes import AttributeValue, GroupDraft
 from aerchive.storage.reader import GroupReader
-from aerchive.storage.superblock import check_superblock
+from aerchive.storage.recovery import recover
+from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.table import TableReader, append_rows, create_table, replace_row
 from aerchive.storage.trace import note_read
 from aerchive.storage.transaction import Overlay
@@ -137,12 +143,47 @@ class ProjectFile:
             ProjectLockedError: A writer did not finish in time.
             ReadOnlyError: This user may not read it.
         """
-        with self._opened(os.O_RDONLY, exclusive=False) as fd:
-            check_superblock(fd, str(self.path))
-            with _hdf5(_ReadFile(fd), "r", str(self.path)) as file:
-                header = check_header(file, str(self.path))
-                root = GroupReader(h5py.h5g.open(file.id, b"/"), fd, "", str(self.path))
-                yield ReadSession(root, header, fd)
+        with self._reading() as (fd, journal), _hdf5(_ReadFile(fd, journal), "r", str(self.path)) as file:
+            header = check_header(file, str(self.path))
+            root = GroupReader(h5py.h5g.open(file.id, b"/"), fd, "", str(self.path))
+            yield ReadSession(root, header, fd)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[tuple[int, Journal | None]]:
+        """The file, locked for reading; with the journal of an interrupted commit if this user cannot complete it."""
+        recovered = False
+        while True:
+            with self._opened(os.O_RDONLY, exclusive=False) as fd:
+                superblock = read_superblock(fd, str(self.path))
+                journal = find_journal(fd, superblock) if _may_have_journal(fd, superblock) else None
+                if journal is None or recovered or not os.access(self.path, os.W_OK):
+                    if journal is None:
+                        check_superblock(superblock, disk().size(fd), str(self.path))
+                    yield fd, journal
+                    return
+            self.recover()
+            recovered = True
+
+    def recover(self) -> bool:
+        """Completes a commit that was interrupted, if there is one.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            AerchiveError: As `read` does.
+            WriteError: The disk failed; the next opening tries again.
+        """
+        with self._opened(os.O_RDWR, exclusive=True) as fd, deferred_interrupts():
+            return self._recover(fd)
+
+    def _recover(self, fd: int) -> bool:
+        try:
+            return recover(fd, str(self.path))
+        except AerchiveError:
+            raise
+        except OSError as error:
+            raise WriteError(f"{self.path}: an interrupted commit could not be completed: {error}") from error
 
     @contextlib.contextmanager
     def write(self, created: str) -> Iterator[WriteSession]:
@@ -191,22 +232,35 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def _commit(self, fd: int) -> Iterator[WriteSession]:
-        overlay = Overlay(fd, check_superblock(fd, str(self.path)))
-        try:
-            with _hdf5(overlay, "r+", str(self.path)) as file:
-                yield WriteSession(file, fd, str(self.path), check_header(file, str(self.path)))
-            overlay.commit()
-        except BaseException:
-            overlay.roll_back()
-            raise
+        with deferred_interrupts():
+            self._recover(fd)
+            superblock = read_superblock(fd, str(self.path))
+            check_superblock(superblock, disk().size(fd), str(self.path))
+            overlay = Overlay(fd, superblock, str(self.path))
+            try:
+                try:
+                    with _hdf5(overlay, "r+", str(self.path)) as file:
+                        yield WriteSession(file, fd, str(self.path), check_header(file, str(self.path)))
+                except IntegrityError:
+                    if overlay.error is None:
+                        raise
+                overlay.commit()  # raises what went wrong while HDF5 was at work
+            except CommittedError:
+                raise
+            except BaseException:
+                with contextlib.suppress(OSError):  # what is left beyond the end is never read
+                    overlay.roll_back()
+                raise
 
     @contextlib.contextmanager
     def _creating(self) -> Iterator[tuple[int, Path] | None]:
         folder = self.path.parent
         try:
             folder_fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise NotFoundError(f"{self.path}: the folder {folder} does not exist; make it first") from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(f"{self.path}: there is no folder {folder}; make it first") from None
+        except PermissionError:
+            raise ReadOnlyError(f"{self.path}: this user may not look into {folder}") from None
         try:
             lock(folder_fd, str(folder), exclusive=True, timeout_s=self.lock_timeout_s)
             if self.exists():
@@ -269,13 +323,15 @@ def check_header(file: h5py.File, path: str) -> dict[str, AttributeValue]:
 class _ReadFile(io.RawIOBase):
     """Positioned reads for h5py, counted."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, journal: Journal | None) -> None:
         self._fd = fd
         self._position = 0
+        self._end = disk().size(fd) if journal is None else journal.new.end
+        self._changes = () if journal is None else ((0, journal.new.raw), *journal.changes)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence)
-        self._position = (os.fstat(self._fd).st_size if base is None else base) + offset
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
+        self._position = base + offset
         return self._position
 
     def tell(self) -> int:
@@ -283,14 +339,14 @@ class _ReadFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        done = 0
-        while done < len(view):
-            number = os.preadv(self._fd, [view[done:]], self._position + done)
-            if number == 0:
-                break
-            done += number
-        note_read(self._position, done)
+        start = self._position
+        done = disk().read(self._fd, view, start)
+        note_read(start, done)
         view[done:] = bytes(len(view) - done)
+        for offset, data in self._changes:
+            low, high = max(start, offset), min(start + len(view), offset + len(data))
+            if low < high:
+                view[low - start : high - start] = data[low - offset : high - offset]
         self._position += len(view)
         return len(view)
 
@@ -302,22 +358,29 @@ def _hdf5(fileobj: object, mode: str, path: str) -> Iterator[h5py.File]:
     except (OSError, RuntimeError) as error:
         raise IntegrityError(f"{path}: HDF5 cannot open it: {error}") from error
     try:
-        yield file
+        try:
+            yield file
+        finally:
+            file.close()
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         if isinstance(error, AerchiveError):
             raise
         raise IntegrityError(f"{path}: HDF5 cannot read it: {error}") from error
-    finally:
-        file.close()
+
+
+def _may_have_journal(fd: int, superblock: Superblock) -> bool:
+    return superblock.is_flagged or disk().size(fd) != superblock.end
 
 
 def _open(path: Path, flags: int) -> int:
+    if path.is_dir():
+        raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
+    if path.exists() and not path.is_file():
+        raise InvalidInputError(f"{path}: is not a regular file; a project is one")
     try:
         return os.open(path, flags | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"{path}: no such project") from None
-    except IsADirectoryError:
-        raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}") from None
     except PermissionError:
         what = "written" if flags & os.O_RDWR else "read"
         raise ReadOnlyError(

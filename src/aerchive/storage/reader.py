@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import IntegrityError, NotFoundError
 from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
-from aerchive.storage.attributes import long_names, read_attributes
+from aerchive.storage.attributes import long_names, read_attribute, read_attributes
 from aerchive.storage.nodes import AttributeValue
 from aerchive.text import decode_text
 
@@ -58,6 +58,10 @@ class GroupReader:
             data = plan_read(self._gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
             values[name] = decode_text(data.read(self.fd).tobytes())
         return values
+
+    def attribute(self, name: str) -> AttributeValue | None:
+        """One attribute, or ``None`` if there is none of this name."""
+        return read_attribute(self._gid, name, self.where())
 
     def group(self, path: str) -> GroupReader:
         """The group at a path below this one.

@@ -1,33 +1,68 @@
 """The first 48 bytes of a project: enough to say what a file is before HDF5 opens it.
 
-Layout: HDF5 File Format Specification 3.0, section II.A, superblock version 3.
+Layout: HDF5 File Format Specification 3.0, section II.A, superblock version 3. Its checksum is Bob Jenkins' lookup3
+(http://burtleburtle.net/bob/c/lookup3.c, public domain, function ``hashlittle``).
 """
 
 from __future__ import annotations
 
-import os
+import dataclasses
 
 from aerchive.errors import FormatError, IntegrityError
+from aerchive.storage.disk import disk, read_bytes
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIZE = 48
 _VERSION = 3
 _FLAGS_AT = 11
 _END_AT = 28
+_SUM_AT = 44
+_WRITING = 0b101
+"""Consistency flags: open for writing; open for single-writer, multiple-reader access."""
 
 
-def check_superblock(fd: int, path: str) -> int:
+@dataclasses.dataclass(frozen=True)
+class Superblock:
+    """The superblock of a project.
+
+    Attributes:
+        raw: Its 48 bytes.
+    """
+
+    raw: bytes
+
+    @property
+    def end(self) -> int:
+        """Where the file's content ends, in bytes."""
+        return int.from_bytes(self.raw[_END_AT : _END_AT + 8], "little")
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the file says that somebody writes to it; stock HDF5 then refuses it."""
+        return bool(self.raw[_FLAGS_AT] & _WRITING)
+
+    @property
+    def content(self) -> bytes:
+        """All of it but flags and checksum."""
+        return self.raw[:_FLAGS_AT] + b"\0" + self.raw[_FLAGS_AT + 1 : _SUM_AT]
+
+    def flagged(self, end: int) -> Superblock:
+        """The same with the flag set and another end of file."""
+        body = bytearray(self.raw[:_SUM_AT])
+        body[_FLAGS_AT] |= 1
+        body[_END_AT : _END_AT + 8] = end.to_bytes(8, "little")
+        return Superblock(bytes(body) + lookup3(bytes(body)).to_bytes(4, "little"))
+
+
+def read_superblock(fd: int, path: str) -> Superblock:
     """Looks at an open file.
-
-    Returns:
-        Where its committed content ends, in bytes.
 
     Raises:
         FormatError: Not HDF5, or HDF5 that aerchive did not write.
-        IntegrityError: Shorter than it should be, or left in the middle of a foreign program's write.
+        IntegrityError: Shorter than a superblock, or the superblock is damaged.
     """
-    head = os.pread(fd, SIZE, 0)
-    size = os.fstat(fd).st_size
+    head = read_bytes(fd, 0, SIZE)
+    size = disk().size(fd)
     if head[:8] != SIGNATURE:
         what = "is empty" if size == 0 else "is not an HDF5 file"
         raise FormatError(f"{path}: {what}, so not an aerchive project; choose another file")
@@ -37,13 +72,66 @@ def check_superblock(fd: int, path: str) -> int:
         raise FormatError(
             f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of {_VERSION})"
         )
-    if head[_FLAGS_AT] & 0b101:
+    if lookup3(head[:_SUM_AT]).to_bytes(4, "little") != head[_SUM_AT:]:
+        raise IntegrityError(f"{path}: the superblock, its first {SIZE} bytes, is damaged; restore it from a copy")
+    return Superblock(head)
+
+
+def check_superblock(superblock: Superblock, size: int, path: str) -> None:
+    """Refuses a file that cannot be read as it is.
+
+    Args:
+        superblock: Of the file.
+        size: Of the file, in bytes.
+        path: Of the file, for messages.
+
+    Raises:
+        IntegrityError: Truncated, or left in the middle of a foreign program's write.
+    """
+    if superblock.is_flagged:
         raise IntegrityError(
             f"{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a "
-            "write; close it. "
-            "If it has died, `h5clear -s` makes the file readable again, then check it"
+            "write; close it. If it has died, `h5clear -s` makes the file readable again, then check it"
         )
-    end = int.from_bytes(head[_END_AT : _END_AT + 8], "little")
-    if end > size:
-        raise IntegrityError(f"{path}: truncated: {size} bytes are left of {end}; take a copy that is whole")
-    return end
+    if superblock.end > size:
+        raise IntegrityError(f"{path}: truncated: {size} bytes are left of {superblock.end}; take a copy that is whole")
+
+
+def lookup3(data: bytes) -> int:
+    """Jenkins' ``hashlittle`` with initial value 0, as HDF5 protects its metadata with."""
+    mask = 0xFFFFFFFF
+
+    def rotate(value: int, bits: int) -> int:
+        return ((value << bits) | (value >> (32 - bits))) & mask
+
+    a = b = c = (0xDEADBEEF + len(data)) & mask
+    whole = max(0, (len(data) - 1) // 12 * 12)
+    for at in range(0, whole, 12):
+        a = (a + int.from_bytes(data[at : at + 4], "little")) & mask
+        b = (b + int.from_bytes(data[at + 4 : at + 8], "little")) & mask
+        c = (c + int.from_bytes(data[at + 8 : at + 12], "little")) & mask
+        a = (a - c) & mask ^ rotate(c, 4)
+        c = (c + b) & mask
+        b = (b - a) & mask ^ rotate(a, 6)
+        a = (a + c) & mask
+        c = (c - b) & mask ^ rotate(b, 8)
+        b = (b + a) & mask
+        a = (a - c) & mask ^ rotate(c, 16)
+        c = (c + b) & mask
+        b = (b - a) & mask ^ rotate(a, 19)
+        a = (a + c) & mask
+        c = (c - b) & mask ^ rotate(b, 4)
+        b = (b + a) & mask
+    tail = data[whole:].ljust(12, b"\0")
+    if not data:
+        return c
+    a = (a + int.from_bytes(tail[:4], "little")) & mask
+    b = (b + int.from_bytes(tail[4:8], "little")) & mask
+    c = (c + int.from_bytes(tail[8:], "little")) & mask
+    c = ((c ^ b) - rotate(b, 14)) & mask
+    a = ((a ^ c) - rotate(c, 11)) & mask
+    b = ((b ^ a) - rotate(a, 25)) & mask
+    c = ((c ^ b) - rotate(b, 16)) & mask
+    a = ((a ^ c) - rotate(c, 4)) & mask
+    b = ((b ^ a) - rotate(a, 14)) & mask
+    return ((c ^ b) - rotate(b, 24)) & mask

@@ -1,8 +1,8 @@
 """One commit: HDF5 writes into an overlay, and the file changes only when all of it is there.
 
-Bytes beyond the committed end go to the file at once, where no reader looks; changes of committed bytes are held
-in memory. ``commit`` makes the new bytes durable, then applies the changes, the superblock last. ``roll_back``
-cuts the file off at its old end.
+Bytes beyond the committed end go to the file at once, where no reader looks; changes of committed bytes are held in
+memory. ``commit`` writes them as a journal into the file's tail and makes data and journal durable: that is the moment
+of the commit. Then the changes are applied, the superblock last.
 """
 
 from __future__ import annotations
@@ -11,29 +11,39 @@ import io
 import os
 from typing import Any
 
-from aerchive.errors import TransactionError
+from aerchive.errors import CommittedError, WriteError
+from aerchive.storage.disk import disk, read_bytes
+from aerchive.storage.journal import Journal, digest_of
+from aerchive.storage.recovery import apply_journal
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
+from aerchive.storage.superblock import Superblock
 from aerchive.storage.trace import note_read
 
 _PAGE = 4096
+_LARGE_BYTES = 1024 * 1024
+"""From here on new data is made durable by a sync of its own instead of being hashed into the journal."""
+_GAP = 16
+"""Changes closer than this become one; each has a head of this size."""
 
 
 class Overlay(io.RawIOBase):
     """A file object for h5py in which committed bytes never change before `commit`.
 
     h5py ignores what a callback raises or returns in some places, so nothing here raises while HDF5 is at work: the
-    first error is kept,
-    and `commit` raises it.
+    first error is kept, and `commit` raises it.
 
     Args:
         fd: The project file, open for reading and writing, exclusively locked.
-        committed_end: Bytes of the file that are committed.
+        superblock: Of the committed state.
+        path: Of the file, for messages.
     """
 
-    def __init__(self, fd: int, committed_end: int) -> None:
+    def __init__(self, fd: int, superblock: Superblock, path: str) -> None:
         self._fd = fd
-        self._base = committed_end
-        self._end = committed_end
+        self._old = superblock
+        self._path = path
+        self._base = superblock.end
+        self._end = superblock.end
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._error: BaseException | None = None
@@ -64,9 +74,10 @@ class Overlay(io.RawIOBase):
         """Keeps the data, in the file or in memory."""
         view = memoryview(data).cast("B")
         try:
-            self._write(view)
+            if self._error is None:
+                self._write(view)
         except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
-            self._error = self._error or error
+            self._error = error
         self._position += len(view)
         self._end = max(self._end, self._position)
         return len(view)
@@ -81,37 +92,92 @@ class Overlay(io.RawIOBase):
 
     # -- the two ends of a transaction
 
+    @property
+    def error(self) -> BaseException | None:
+        """What went wrong while HDF5 was at work."""
+        return self._error
+
     def commit(self) -> None:
         """Makes the new state durable.
 
         Raises:
-            OSError: What went wrong while HDF5 was writing, or now. Before the first committed byte is changed the
-                file still holds the old state.
+            WriteError: The disk is full or failed; the file is as it was.
+            CommittedError: The disk failed after the commit: the new state is durable, and the next opening
+                completes it.
         """
         if self._error is not None:
-            raise self._error
-        if self._end < SUPERBLOCK_SIZE:
-            raise TransactionError("HDF5 wrote no superblock; nothing was committed")
-        os.ftruncate(self._fd, self._end)
-        os.fsync(self._fd)
-        for page in sorted(self._pages, reverse=True):  # page 0, with the superblock, last
-            start = page * _PAGE
-            stop = min(start + _PAGE, self._base)
-            _write_all(self._fd, memoryview(self._pages[page])[: stop - start], start)
-        os.fsync(self._fd)
+            raise self._failure(self._error) from self._error
+        try:
+            journal = self._make_durable()
+        except OSError as error:
+            raise self._failure(error) from error
+        try:
+            apply_journal(self._fd, journal)
+        except OSError as error:
+            raise CommittedError(
+                f"{self._path}: the runs are saved, but the disk failed right after ({error}); "
+                "the next opening of the project completes the work"
+            ) from error
 
     def roll_back(self) -> None:
-        """Leaves the file as it was."""
-        os.ftruncate(self._fd, self._base)
+        """Leaves the file as it was.
+
+        Raises:
+            OSError: The disk failed; what is left lies beyond the end, where no reader looks.
+        """
+        disk().truncate(self._fd, self._base)
+
+    def _make_durable(self) -> Journal:
+        """Writes the journal; when this returns, the transaction is committed."""
+        port = disk()
+        new = Superblock(bytes(self._held(0, SUPERBLOCK_SIZE)))
+        port.truncate(self._fd, new.end)
+        is_large = new.end - self._base >= _LARGE_BYTES
+        if is_large:
+            port.sync(self._fd)
+        journal = Journal(self._old, new, tuple(self._changes()))
+        if not is_large:
+            journal = Journal(self._old, new, journal.changes, digest_of(self._fd, self._base, new.end))
+        port.write(self._fd, memoryview(journal.to_bytes()), journal.start)
+        port.sync(self._fd)
+        return journal
+
+    def _failure(self, error: BaseException) -> BaseException:
+        if isinstance(error, OSError):
+            return WriteError(f"{self._path}: {error.strerror or error}; nothing was saved, the file is as it was")
+        return error
 
     # -- bytes
 
+    def _held(self, start: int, length: int) -> bytearray:
+        buffer = bytearray(length)
+        self._read_at(memoryview(buffer), start)
+        return buffer
+
+    def _changes(self) -> list[tuple[int, bytes]]:
+        """The pieces of committed content that differ now, the superblock not among them."""
+        changes: list[tuple[int, bytes]] = []
+        for page in sorted(self._pages):
+            start = max(page * _PAGE, SUPERBLOCK_SIZE)
+            stop = min((page + 1) * _PAGE, self._base)
+            old = read_bytes(self._fd, start, stop - start)
+            new = bytes(self._pages[page][start - page * _PAGE : stop - page * _PAGE])
+            for at, data in _differences(old, new):
+                last = changes[-1] if changes else None
+                if last is not None and last[0] + len(last[1]) == start + at:
+                    changes[-1] = (last[0], last[1] + data)
+                else:
+                    changes.append((start + at, data))
+        return changes
+
     def _read(self, view: memoryview) -> None:
-        start = self._position
-        done = _read_all(self._fd, view, start)
-        note_read(start, done)
+        self._read_at(view, self._position)
+        note_read(self._position, len(view))
+
+    def _read_at(self, view: memoryview, start: int) -> None:
+        done = disk().read(self._fd, view, start)
         view[done:] = bytes(len(view) - done)
-        for page in self._pages_of(start, len(view)):
+        for page in _pages_of(start, len(view)):
             held = self._pages.get(page)
             if held is not None:
                 low, high = max(start, page * _PAGE), min(start + len(view), (page + 1) * _PAGE, self._base)
@@ -120,33 +186,31 @@ class Overlay(io.RawIOBase):
     def _write(self, view: memoryview) -> None:
         start = self._position
         below = max(0, min(len(view), self._base - start))
-        for page in self._pages_of(start, below):
+        for page in _pages_of(start, below):
             held = self._pages.get(page)
             if held is None:
                 held = bytearray(_PAGE)
-                _read_all(self._fd, memoryview(held), page * _PAGE)
+                disk().read(self._fd, memoryview(held), page * _PAGE)
                 self._pages[page] = held
             low, high = max(start, page * _PAGE), min(start + below, (page + 1) * _PAGE)
             held[low - page * _PAGE : high - page * _PAGE] = view[low - start : high - start]
         if below < len(view):
-            _write_all(self._fd, view[below:], start + below)
-
-    @staticmethod
-    def _pages_of(start: int, length: int) -> range:
-        return range(start // _PAGE, -(-(start + length) // _PAGE)) if length else range(0)
+            disk().write(self._fd, view[below:], start + below)
 
 
-def _read_all(fd: int, view: memoryview, offset: int) -> int:
-    done = 0
-    while done < len(view):
-        number = os.preadv(fd, [view[done:]], offset + done)
-        if number == 0:
-            break
-        done += number
-    return done
+def _pages_of(start: int, length: int) -> range:
+    return range(start // _PAGE, -(-(start + length) // _PAGE)) if length else range(0)
 
 
-def _write_all(fd: int, view: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(view):
-        done += os.pwrite(fd, view[done:], offset + done)
+def _differences(old: bytes, new: bytes) -> list[tuple[int, bytes]]:
+    """Where two pieces of one length differ: offset and new bytes, near ones joined."""
+    if old == new:
+        return []
+    found: list[tuple[int, int]] = []
+    for at, (a, b) in enumerate(zip(old, new, strict=True)):
+        if a != b:
+            if found and at - found[-1][1] < _GAP:
+                found[-1] = (found[-1][0], at + 1)
+            else:
+                found.append((at, at + 1))
+    return [(start, new[start:stop]) for start, stop in found]

@@ -14,6 +14,7 @@ from aerchive import layout
 from aerchive.filters.pipeline import pack_chunk
 from aerchive.storage import checksums
 from aerchive.storage.chunks import chunk_offsets, chunk_shape
+from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.nodes import (
     AttributeValue,
     DatasetDraft,
@@ -201,6 +202,7 @@ class DraftWriter:
     ) -> list[checksums.ChunkSums]:
         sums = []
         for number, offset in enumerate(chunk_offsets(draft.shape, chunk)):
+            check_interrupt()
             raw = draft.read_chunk(offset, chunk)
             if not raw.any():
                 sums.append(checksums.chunk_sums(b"", owner, name, number, 0))

@@ -1,0 +1,327 @@
+"""The result of a run as it is stored: one document, and the tables and arrays it refers to."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from aerchive import layout
+from aerchive.codecs.counts import TAG as COUNTS_TAG
+from aerchive.codecs.counts import counts_from_rows, format_outcome
+from aerchive.codecs.memory import TAG as MEMORY_TAG
+from aerchive.codecs.memory import memory_from_rows
+from aerchive.codecs.result import decode_value
+from aerchive.codecs.scalars import TAG as SCALAR_TAG
+from aerchive.errors import FormatError, InvalidInputError, NotFoundError
+from aerchive.models import tagged_json
+from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.project.stored_array import StoredArray, locate, read_place
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.reader import GroupReader
+
+
+class SavedValue(NamedTuple):
+    """One saved value of a run: a row of `Run.saved`.
+
+    Attributes:
+        experiment: Index of the experiment.
+        circuit: Name of its circuit, if the experiment has a header.
+        bind: Index of its parameter bind, if there were binds.
+        label: Under which it was saved.
+        kind: Encoding, such as ``statevector``; ``json`` for small values in the document.
+        shape: Of the first array in it, else ``()``.
+        dtype: Of the first array in it, in numpy's notation, else empty.
+        nbytes: Of all arrays in it, before compression.
+    """
+
+    experiment: int
+    circuit: str | None
+    bind: int | None
+    label: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+
+
+class StoredExperiment(NamedTuple):
+    """One experiment of the document; its values are still encoded.
+
+    Attributes:
+        fields: Attributes of the ``ExperimentResult``, encoded.
+        metadata: Its further metadata, encoded.
+        data: Label and encoded value, in the order of the result.
+    """
+
+    fields: dict[str, Any]
+    metadata: dict[str, Any]
+    data: dict[str, Any]
+
+    @property
+    def header(self) -> dict[str, Any] | None:
+        """The header, if there is one."""
+        header = self.fields.get("header")
+        return header if isinstance(header, dict) and TYPE_KEY not in header else None
+
+
+class StoredResult:
+    """The stored result of one run. The document is read once, values when they are asked for.
+
+    Args:
+        file: The project file.
+        path: Of the run's group.
+        owner: The run's UUID.
+        what: The run, for messages.
+    """
+
+    def __init__(self, file: ProjectFile, path: str, owner: str, what: str) -> None:
+        self._file = file
+        self._path = path
+        self._owner = owner
+        self._what = what
+
+    @functools.cached_property
+    def _document(self) -> tuple[dict[str, Any], dict[str, Any], list[StoredExperiment]]:
+        with self._file.read() as session:
+            group = session.root.group(self._path)
+            if layout.RESULT not in group:
+                raise NotFoundError(f"{group.where()}: {self._what} has no result")
+            where = group.where(layout.RESULT)
+            tree = tagged_json.loads(group.read_bytes(layout.RESULT, self._owner), where)
+        try:
+            experiments = [
+                StoredExperiment(_mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]))
+                for e in tree["experiments"]
+            ]
+            return _mapping(tree["fields"]), _mapping(tree["metadata"]), experiments
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"{where}: is not a result document: {error}") from error
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Attributes of the ``Result``, encoded."""
+        return self._document[0]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Further metadata of the ``Result``, encoded."""
+        return self._document[1]
+
+    @property
+    def experiments(self) -> list[StoredExperiment]:
+        """The experiments, in order."""
+        return self._document[2]
+
+    @functools.cached_property
+    def inputs(self) -> dict[str, Any]:
+        """Parameter binds, and which circuit and bind each experiment belongs to; empty without binds."""
+        with self._file.read() as session:
+            group = session.root.group(self._path)
+            if layout.INPUTS not in group:
+                return {}
+            where = group.where(layout.INPUTS)
+            tree = tagged_json.loads(group.read_bytes(layout.INPUTS, self._owner), where)
+        if not isinstance(tree, dict) or not isinstance(tree.get("bind_of"), list):
+            raise FormatError(f"{where}: is not a document of inputs")
+        return tree
+
+    def experiment(self, number: int) -> StoredExperiment:
+        """One experiment.
+
+        Raises:
+            NotFoundError: There is no such number.
+        """
+        if not -len(self.experiments) <= number < len(self.experiments):
+            raise NotFoundError(
+                f"{self._what} has {len(self.experiments)} experiments, numbered from 0; there is no number {number}"
+            )
+        return self.experiments[number]
+
+    def data(self, number: int, label: str) -> Any:
+        """An encoded value.
+
+        Raises:
+            NotFoundError: Nothing was saved under this label.
+        """
+        data = self.experiment(number).data
+        if label not in data:
+            raise NotFoundError(
+                f"{self._what}, experiment {number}: nothing was saved as {label!r}; "
+                f"there are {_names(data) or 'no values'}"
+            )
+        return data[label]
+
+    def saved(self) -> list[SavedValue]:
+        """What was saved, one row a value."""
+        rows = []
+        bind_of = self.inputs.get("bind_of", [])
+        with self._file.read() as session:
+            group = session.root.group(self._path)
+            for number, experiment in enumerate(self.experiments):
+                for label, tree in experiment.data.items():
+                    places = [locate(group, self._owner, reference) for reference in array_references(tree)]
+                    rows.append(
+                        SavedValue(
+                            number,
+                            (experiment.header or {}).get("name"),
+                            bind_of[number] if number < len(bind_of) else None,
+                            label,
+                            kind_of(tree),
+                            places[0].shape if places else (),
+                            places[0].dtype if places else "",
+                            sum(place.nbytes for place in places),
+                        )
+                    )
+        return rows
+
+    def counts(self, number: int) -> dict[str, int]:
+        """Counts by bit string; see `Run.counts`."""
+        tree = self.data(number, "counts")
+        if _tag(tree) == COUNTS_TAG:
+            return counts_from_rows(self._rows(layout.COUNTS, tree), "bitstring")
+        header = self.experiment(number).header
+        return {format_outcome(key, header): value for key, value in self.decode(tree).items()}
+
+    def memory(self, number: int) -> list[str]:
+        """Outcomes of the shots; see `Run.memory`."""
+        header = self.experiment(number).header
+        return [format_outcome(shot, header) for shot in self.decode(self.data(number, "memory"))]
+
+    def array(self, label: str | None, number: int) -> StoredArray:
+        """A saved array; see `Run.array`."""
+        data = self.experiment(number).data
+        choices = {name: references for name, tree in data.items() if (references := list(array_references(tree)))}
+        if label is None:
+            if len(choices) > 1:
+                raise InvalidInputError(f"{self._what} has several arrays; choose one of {_names(choices)}")
+            if not choices:
+                raise NotFoundError(f"{self._what}, experiment {number}: no array was saved")
+            (label,) = choices
+        if label not in choices:
+            raise NotFoundError(
+                f"{self._what}, experiment {number}: no array {label!r}; there are {_names(choices) or 'none'}"
+            )
+        references = choices[label]
+        if len(references) > 1:
+            raise InvalidInputError(
+                f"{self._what}: {label!r} holds {len(references)} arrays; read it with value({label!r})"
+            )
+        with self._file.read() as session:
+            place = locate(session.root.group(self._path), self._owner, references[0])
+        return StoredArray(self._file, place)
+
+    def decode(self, tree: Any) -> Any:
+        """Puts a value together, reading what it refers to.
+
+        Raises:
+            UnsupportedTypeError: It was not archived, because no codec knew its type.
+            FormatError: The document is not what the format says.
+            IntegrityError: Stored bytes are damaged.
+        """
+        tag = _tag(tree)
+        if tag == COUNTS_TAG:
+            return counts_from_rows(self._rows(layout.COUNTS, tree), "outcome")
+        if tag == MEMORY_TAG:
+            return memory_from_rows(self._rows(layout.MEMORY, tree))
+        if tag == SCALAR_TAG:
+            return float(self._rows(layout.SCALARS, {"rows": [tree.get("row"), 1]})["value"][0])
+        if next(array_references(tree), None) is None:
+            return decode_value(tree, _NoArrays())
+        with self._file.read() as session:
+            return decode_value(tree, _Decoder(session.root.group(self._path), self._owner))
+
+    def _rows(self, name: str, tree: Mapping[str, Any]) -> Any:
+        rows = tree.get("rows")
+        with self._file.read() as session:
+            group = session.root.group(self._path)
+            length = group.describe(name).shape[0] if name in group else -1
+            if not _is_range(rows, length):
+                raise FormatError(f"{group.where(name)}: {self._what} refers to rows {rows!r} of {max(length, 0)}")
+            first, number = rows  # type: ignore[misc]  # _is_range has looked
+            return group.read(name, self._owner, slice(first, first + number))
+
+
+class _NoArrays:
+    def array(self, reference: Any) -> Any:
+        raise FormatError(f"array reference {reference!r} where none is expected")
+
+    def value(self, tree: Any) -> Any:
+        return decode_value(tree, self)
+
+
+class _Decoder:
+    """Reads the arrays of a value from an open project."""
+
+    def __init__(self, group: GroupReader, owner: str) -> None:
+        self._group = group
+        self._owner = owner
+
+    def array(self, reference: Any) -> Any:
+        return read_place(self._group, locate(self._group, self._owner, reference))
+
+    def value(self, tree: Any) -> Any:
+        return decode_value(tree, self)
+
+
+_REFERENCE_KEYS = ("data", "keys", "values", "tableau")
+
+
+def array_references(tree: Any) -> Iterator[Any]:
+    """All array references in a value of the result document, in order."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from array_references(item)
+    elif isinstance(tree, dict):
+        if "/" in str(tree.get(TYPE_KEY, "")):
+            for key in _REFERENCE_KEYS:
+                if isinstance(tree.get(key), list):
+                    yield tree[key]
+        else:
+            for item in tree.values():
+                yield from array_references(item)
+
+
+def kind_of(tree: Any) -> str:
+    """What a value of the result document is, in a word."""
+    tag = _tag(tree)
+    if tag is not None and "/" in tag:
+        return tag.partition("/")[0]
+    if isinstance(tree, list) and tree:
+        return f"list of {kind_of(tree[0])}"
+    if isinstance(tree, dict) and tag is None and tree:
+        return f"dict of {kind_of(next(iter(tree.values())))}"
+    if tag == "tuple" and tree.get("items"):
+        return f"tuple of {kind_of(tree['items'][0])}"
+    return "json"
+
+
+def _tag(tree: Any) -> str | None:
+    tag = tree.get(TYPE_KEY) if isinstance(tree, dict) else None
+    return tag if isinstance(tag, str) else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"a mapping is expected, found {type(value).__name__}")
+    return value
+
+
+def _pairs(value: Any) -> dict[str, Any]:
+    pairs = [(label, tree) for label, tree in value]
+    if not all(type(label) is str for label, _ in pairs) or len(dict(pairs)) != len(pairs):
+        raise TypeError("labels must be text, each once")
+    return dict(pairs)
+
+
+def _is_range(rows: Any, length: int) -> bool:
+    return (
+        isinstance(rows, list)
+        and len(rows) == 2
+        and all(type(number) is int and number >= 0 for number in rows)
+        and rows[0] + rows[1] <= length
+    )
+
+
+def _names(choices: Mapping[str, Any]) -> str:
+    return ", ".join(repr(name) for name in choices)
