@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aerchive import layout
 from aerchive.errors import InvalidInputError
@@ -92,8 +93,7 @@ def select(key: object, shape: tuple[int, ...]) -> Selection:
             axes.append(wanted[::-1] if flip else wanted)
             flipped.append(flip)
             dropped.append(False)
-        elif hasattr(item, "__index__") and not isinstance(item, bool):
-            position = item.__index__()
+        elif (position := _as_integer(item)) is not None:
             if not -length <= position < length:
                 raise IndexError(f"index {position} is out of range for axis {axis} with length {length}")
             axes.append(range(position % length, position % length + 1))
@@ -105,6 +105,15 @@ def select(key: object, shape: tuple[int, ...]) -> Selection:
                 "or numpy.asarray(array)[...] to read all of it first"
             )
     return Selection(tuple(axes), tuple(flipped), tuple(dropped))
+
+
+def _as_integer(item: Any) -> int | None:
+    if isinstance(item, bool):
+        return None
+    try:
+        return operator.index(item)
+    except TypeError:
+        return None
 
 
 class Piece(NamedTuple):
