@@ -13,6 +13,8 @@ COMMANDS = {
     "demo": "run real simulations, archive them, and read them back in a second process",
     "ls": "list the runs of a project",
     "show": "show one run: its configuration, status, provenance and what was saved",
+    "verify": "look at every byte of a project that a read can return",
+    "recover": "complete a commit that a crash interrupted",
     "schema": "print the JSON Schema of a document of the format",
 }
 """Each command and its line in the help; the module of the same name has ``configure`` and ``run``."""

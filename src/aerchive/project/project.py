@@ -34,6 +34,7 @@ from aerchive.project.job_list import JobList
 from aerchive.project.query import Condition, as_texts, conditions
 from aerchive.project.run import Bridge, Run
 from aerchive.project.unfinished import lost_draft, submission_record
+from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.submissions import Submissions
 
@@ -367,6 +368,37 @@ class Project:
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs(descending=False))
+
+    # -- looking after the file
+
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Looks at every byte that a read can return: chunks, documents, shared objects, catalogue.
+
+        The file is read run by run, so that others may write in between.
+
+        Args:
+            progress: Called with the number of runs done and of all runs.
+
+        Returns:
+            A report with ``ok`` and ``problems``, each of which names the file and the node.
+
+        Raises:
+            FormatError: The file cannot be opened at all.
+        """
+        return verify(self.file, progress)
+
+    def recover(self) -> bool:
+        """Completes a commit that a crash interrupted; every opening for writing does so by itself.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            WriteError: The disk failed.
+            ReadOnlyError: The file may not be written.
+        """
+        self._check_writable()
+        return self.file.recover()
 
     # -- the object itself
 

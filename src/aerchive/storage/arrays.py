@@ -86,12 +86,17 @@ class ReadPlan:
             return self.values[box][self.selection.finish]
         out = np.zeros(self.selection.shape, self.dtype)
         for place in self.places:
-            stored = self._stored(fd, place)
-            if stored:
-                out[place.piece.target] = self._values(stored, place)[place.piece.inside]
+            stored = self.stored_bytes(fd, place)
+            if stored:  # else they are zero already
+                out[place.piece.target] = self.values_of(stored, place)[place.piece.inside]
         return out[self.selection.finish]
 
-    def _stored(self, fd: int, place: ChunkPlace) -> bytes:
+    def stored_bytes(self, fd: int, place: ChunkPlace) -> bytes:
+        """The bytes of a chunk as the file holds them, verified; empty if it was never written.
+
+        Raises:
+            IntegrityError: They are not what was written.
+        """
         stored = b""
         if place.nbytes:
             note_read(place.address, place.nbytes)
@@ -104,7 +109,14 @@ class ReadPlan:
             )
         return stored
 
-    def _values(self, stored: bytes, place: ChunkPlace) -> NDArray[Any]:
+    def values_of(self, stored: bytes, place: ChunkPlace) -> NDArray[Any]:
+        """The values of a chunk, all zero if it was never written.
+
+        Raises:
+            IntegrityError: The bytes do not expand to a chunk.
+        """
+        if not stored:
+            return np.zeros(self.chunk, self.dtype)
         size = int(np.prod(self.chunk)) * self.dtype.itemsize
         try:
             raw = unpack_chunk(stored, place.mask, size, self.dtype.itemsize)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from h5py import h5d, h5g
+from h5py import h5d, h5g, h5o
 from numpy.typing import NDArray
 
 from aerchive import layout
@@ -27,7 +27,7 @@ class GroupReader:
     """
 
     def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
-        self._gid = gid
+        self.gid = gid
         self.fd = fd
         self.path = path
         self.file = file
@@ -38,10 +38,17 @@ class GroupReader:
 
     def names(self) -> list[str]:
         """Of the members of the group, in order of name."""
-        return [name.decode("utf-8", "backslashreplace") for name in self._gid]
+        return [name.decode("utf-8", "backslashreplace") for name in self.gid]
 
     def __contains__(self, name: str) -> bool:
-        return name.encode() in self._gid
+        return name.encode() in self.gid
+
+    def is_group(self, name: str) -> bool:
+        """Whether a member is a group; raises `IntegrityError` if it cannot be opened."""
+        try:
+            return isinstance(h5o.open(self.gid, name.encode()), h5g.GroupID)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise IntegrityError(f"{self.where(name)}: damaged: {error}") from error
 
     def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
         """All attributes, also those that are too long to be stored as one.
@@ -53,15 +60,15 @@ class GroupReader:
             FormatError: An attribute that aerchive never writes.
             IntegrityError: A damaged header.
         """
-        values = read_attributes(self._gid, self.where())
-        for name in long_names(self._gid):
-            data = plan_read(self._gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
+        values = read_attributes(self.gid, self.where())
+        for name in long_names(self.gid):
+            data = plan_read(self.gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
             values[name] = decode_text(data.read(self.fd).tobytes())
         return values
 
     def attribute(self, name: str) -> AttributeValue | None:
         """One attribute, or ``None`` if there is none of this name."""
-        return read_attribute(self._gid, name, self.where())
+        return read_attribute(self.gid, name, self.where())
 
     def group(self, path: str) -> GroupReader:
         """The group at a path below this one.
@@ -69,7 +76,7 @@ class GroupReader:
         Raises:
             NotFoundError: There is none.
         """
-        gid = self._gid
+        gid = self.gid
         for name in path.split("/"):
             if name.encode() not in gid:
                 raise NotFoundError(f"{self.where(path)}: no such group")
@@ -101,7 +108,7 @@ class GroupReader:
             key: What is wanted.
         """
         self.open_dataset(name)
-        return plan_read(self._gid, name, owner, self.where(name), key)
+        return plan_read(self.gid, name, owner, self.where(name), key)
 
     def read(self, name: str, owner: str, key: object = ...) -> NDArray[Any]:
         """Reads a selection of a dataset and verifies its checksums.
@@ -124,9 +131,9 @@ class GroupReader:
             NotFoundError: There is none of this name.
             IntegrityError: It is damaged.
         """
-        if name.encode() not in self._gid:
+        if name.encode() not in self.gid:
             raise NotFoundError(f"{self.where(name)}: no such dataset")
         try:
-            return h5d.open(self._gid, name.encode())
+            return h5d.open(self.gid, name.encode())
         except (OSError, RuntimeError, ValueError) as error:
             raise IntegrityError(f"{self.where(name)}: damaged, or not a dataset: {error}") from error

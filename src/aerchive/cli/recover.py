@@ -1,0 +1,28 @@
+"""``aerchive recover``: complete a commit that a crash interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from aerchive.aer.opening import project_at
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive recover vqe.h5"
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the project; by default that of -p or of the settings")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Recovers, and says whether there was anything to do."""
+    project = project_at(options.file or options.project, "r+")
+    found = project.recover()
+    if options.json:
+        print(json.dumps({"path": str(project.path), "recovered": found, "runs": len(project)}))
+    elif found:
+        print(f"{project.path}: an interrupted commit was completed; the project has {len(project)} runs")
+    else:
+        print(f"{project.path}: nothing to recover; the project has {len(project)} runs")
+    return 0

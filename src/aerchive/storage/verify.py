@@ -1,0 +1,145 @@
+"""Looking at every byte of a group that a read can return."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5g, h5s
+
+from aerchive import layout
+from aerchive.errors import AerchiveError, FormatError, IntegrityError
+from aerchive.storage import checksums
+from aerchive.storage.arrays import describe_dataset, plan_read
+from aerchive.storage.attributes import read_raw_attributes
+from aerchive.storage.reader import GroupReader
+from aerchive.storage.types import stored_type
+from aerchive.storage.writer import NodeDigest, core_digest
+
+_OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
+"""Attributes of groups that say what the digest of the rest is."""
+
+
+class GroupVerifier:
+    """Verifies one run or object: each chunk against its SHA-256, each node against the digest of the whole.
+
+    Args:
+        group: Of the run or object.
+        owner: The run's UUID, or the object's path.
+    """
+
+    def __init__(self, group: GroupReader, owner: str) -> None:
+        self._group = group
+        self._owner = owner
+
+    def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
+        """What is wrong, in words, each with file and node.
+
+        Args:
+            mutable: Names of groups with a digest of their own.
+            linked: Names of groups that are objects, verified elsewhere.
+        """
+        nodes: dict[str, str] = {}
+        yield from self._visit(self._group, "", nodes, mutable, linked)
+        stored = self._group.attribute("core_sha256")
+        if stored is not None and stored != core_digest(nodes):
+            yield f"{self._group.where()}: the digest of the run does not match: something in it was changed"
+
+    def _visit(
+        self, group: GroupReader, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
+    ) -> Iterator[str]:
+        prefix = f"{path}/" if path else ""
+        try:
+            nodes[path] = self._attributes(group.gid, path, group.where())
+            names = group.names()
+        except AerchiveError as error:
+            yield str(error)
+            return
+        for name in names:
+            if name.endswith(layout.CHECKSUMS_SUFFIX):
+                continue
+            try:
+                if not group.is_group(name):
+                    nodes[prefix + name] = self._dataset(group, name, prefix + name)
+                elif name in linked and not path:
+                    nodes[name] = str(group.group(name).attribute("object")).rpartition("/")[2]
+                elif name in mutable and not path:
+                    inner: dict[str, str] = {}
+                    yield from self._visit(group.group(name), name, inner, frozenset(), frozenset())
+                    if group.group(name).attribute("sha256") != core_digest(inner):
+                        yield f"{group.where(name)}: its digest does not match: something in it was changed"
+                else:
+                    yield from self._visit(group.group(name), prefix + name, nodes, frozenset(), frozenset())
+            except AerchiveError as error:
+                yield str(error)
+
+    def _attributes(self, oid: Any, path: str, where: str) -> str:
+        digest = NodeDigest(path)
+        for name, value in read_raw_attributes(oid, where).items():
+            if name not in _OWN_DIGESTS:
+                digest.attribute(name, value)
+        return digest.hexdigest()
+
+    def _dataset(self, group: GroupReader, name: str, path: str) -> str:
+        dsid = group.open_dataset(name)
+        where = group.where(name)
+        what = describe_dataset(dsid, where)
+        attributes = read_raw_attributes(dsid, where)
+        digest = NodeDigest(path)
+        for key, value in attributes.items():
+            digest.attribute(key, value)
+        digest.content(what.dtype, what.shape)
+        if what.chunk is None:
+            values = np.empty(what.shape, what.dtype)
+            dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
+            digest.data(values.tobytes())
+            return digest.hexdigest()
+        plan = plan_read(group.gid, name, self._owner, where)
+        expected = _sums(group.gid, dsid, name, len(plan.places), where)
+        for place in plan.places:
+            stored = plan.stored_bytes(group.fd, place)
+            plan.values_of(stored, place)
+            sums = checksums.chunk_sums(stored, self._owner, name, place.number, place.mask)
+            if sums.sha256 != expected[place.number]:
+                raise IntegrityError(f"{where}: chunk {place.number} is damaged (its SHA-256 does not match)")
+            digest.data(sums.sha256)
+        return digest.hexdigest()
+
+
+def _sums(group: h5g.GroupID, dsid: h5d.DatasetID, name: str, number: int, where: str) -> list[str]:
+    if number == 1:
+        stored = read_raw_attributes(dsid, where).get("sha256")
+        return ["" if stored is None else bytes(stored.item()).decode("ascii", "replace")]
+    table = h5d.open(group, (name + layout.CHECKSUMS_SUFFIX).encode())
+    rows = np.empty(table.shape, checksums.TABLE)
+    if rows.shape != (number,):
+        raise FormatError(f"{where}: the table of its checksums has {rows.shape} rows for {number} chunks")
+    table.read(h5s.ALL, h5s.ALL, rows, stored_type(checksums.TABLE))
+    return [bytes(row).decode("ascii", "replace") for row in rows["sha256"].tolist()]
+
+
+def object_problems(group: GroupReader, kind: str) -> Iterator[str]:
+    """What is wrong with an object: its content must have the digest that is its name."""
+    path = group.attribute("object")
+    digest = group.path.rpartition("/")[2]
+    if path != group.path:
+        yield f"{group.where()}: says that it is {path!r}"
+        return
+    try:
+        yield from GroupVerifier(group, str(path)).problems(frozenset(), frozenset())
+        content = hashlib.sha256(kind.encode())
+        for name, value in read_raw_attributes(group.gid, group.where()).items():
+            if name != "object":
+                content.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
+        for name in group.names():
+            if name.endswith(layout.CHECKSUMS_SUFFIX):
+                continue
+            values = group.read(name, str(path))
+            content.update(f"|{name}|{values.dtype.descr}|{values.shape}|".encode() + values.tobytes())
+    except AerchiveError as error:
+        yield str(error)
+        return
+    if content.hexdigest()[: layout.OBJECT_DIGEST_LENGTH] != digest:
+        yield f"{group.where()}: its content does not match its name, which is a digest of it"
