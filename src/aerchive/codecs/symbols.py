@@ -12,7 +12,7 @@ from qiskit.result.models import MeasLevel, MeasReturnType
 from aerchive.codecs.base import Codec, Decoder, Encoder
 from aerchive.errors import FormatError
 
-_MAX_LENGTH = 10_000_000
+_MAX_LENGTH = 2**20
 
 
 def _encode_enum(value: Any, _encoder: Encoder) -> dict[str, Any]:
@@ -35,8 +35,9 @@ def _encode_element(value: Any, _encoder: Encoder) -> dict[str, Any]:
 def _decode_element(body: dict[str, Any], _decoder: Decoder) -> Any:
     if not 0 <= body["index"] < body["length"] <= _MAX_LENGTH:
         raise FormatError(f"a parameter vector of length {body['length']} has no element {body['index']}")
-    vector = ParameterVector(body["vector"], body["length"])
-    return ParameterVectorElement(vector, body["index"], uuid=uuid.UUID(body["uuid"]))
+    # An element's UUID is that of its vector plus its index.
+    root = uuid.UUID(int=uuid.UUID(body["uuid"]).int - body["index"])
+    return ParameterVector(body["vector"], body["length"], uuid=root)[body["index"]]
 
 
 MEAS_LEVEL = Codec("meas_level", 1, (MeasLevel,), _encode_enum, lambda body, _: MeasLevel(body["value"]))

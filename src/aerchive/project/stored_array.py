@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import AerchiveError, FormatError, NotFoundError
-from aerchive.storage.chunks import chunk_shape, select
+from aerchive.storage.arrays import ReadPlan
+from aerchive.storage.chunks import Selection, chunk_shape, select
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
 
@@ -59,15 +61,15 @@ def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
             raise TypeError("a name and a number are expected")
         what = group.describe(name)
         attributes = group.dataset_attributes(name)
-        dtype = str(attributes["dtype"])
-        if np.dtype(dtype).kind not in _KINDS:
-            raise ValueError(f"dtype {dtype!r} is not allowed")
+        dtype = _checked_dtype(str(attributes["dtype"]), what.dtype)
         if packed:
             shape, order = tuple(int(length) for length in packed[0]), str(packed[1])
             if at is None or at < 0 or min(shape, default=0) < 0 or at + math.prod(shape) > what.shape[0]:
                 raise ValueError("a piece reaches over the end")
+            _check_order(order)
             return ArrayPlace(group.path, owner, name, None, at, shape, order, dtype)
         order = str(attributes["order"])
+        _check_order(order)
         stored = what.shape if at is None else what.shape[1:]
         if at is not None and not 0 <= at < what.shape[0]:
             raise ValueError("a row is out of range")
@@ -79,19 +81,66 @@ def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
         raise FormatError(f"{group.where()}: array reference {reference!r} is not valid: {error}") from error
 
 
-def read_place(group: GroupReader, place: ArrayPlace, key: Any = ...) -> NDArray[Any]:
-    """Reads from an open project; see `StoredArray`."""
-    if place.offset is not None:
-        stop = place.offset + math.prod(place.shape)
-        flat = group.read(place.name, place.owner, slice(place.offset, stop))
-        order: Any = place.order
-        whole: NDArray[Any] = flat.reshape(place.shape, order=order)
-        wanted = select(key, place.shape)
-        box = tuple(slice(axis.start, axis.stop, axis.step) for axis in wanted.axes)
-        return _typed(np.asarray(whole, order=order)[box][wanted.finish], place)
-    return _typed(
-        group.plan(place.name, place.owner, _stored_key(place, key)).read(group.fd), place, place.order == "F"
-    )
+def _checked_dtype(wanted: str, stored: np.dtype[Any]) -> str:
+    dtype = np.dtype(wanted)
+    if dtype.kind not in _KINDS or (np.dtype("u1") if dtype.kind == "b" else dtype) != stored:
+        raise ValueError(f"values of dtype {wanted!r} cannot be stored as {stored}")
+    return dtype.str
+
+
+def _check_order(order: str) -> None:
+    if order not in ("C", "F"):
+        raise ValueError(f"order {order!r} is neither C nor F")
+
+
+def read_place(group: GroupReader, place: ArrayPlace) -> NDArray[Any]:
+    """Reads all of an array from an open project."""
+    return plan_place(group, place).read(group.fd)
+
+
+@dataclass(frozen=True)
+class PlacePlan:
+    """A selection of an array, resolved: it can be read without HDF5 and without a lock.
+
+    Attributes:
+        place: Where the array is.
+        plan: What to read of its dataset.
+        wanted: What to take of a packed array once it is there.
+    """
+
+    place: ArrayPlace
+    plan: ReadPlan
+    wanted: Selection | None = None
+
+    def read(self, fd: int) -> NDArray[Any]:
+        """Reads the selection.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+        place, values = self.place, self.plan.read(fd)
+        if self.wanted is not None:
+            order: Any = place.order
+            whole = np.asarray(values.reshape(place.shape, order=order), order=order)
+            box = tuple(slice(axis.start, axis.stop, axis.step) for axis in self.wanted.axes)
+            values = whole[box][self.wanted.finish]
+        elif place.order == "F":
+            values = values.T
+        dtype = np.dtype(place.dtype)
+        return values if values.dtype == dtype else values.view(dtype)
+
+
+def plan_place(group: GroupReader, place: ArrayPlace, key: object = ...) -> PlacePlan:
+    """Resolves a selection of an array of an open project.
+
+    Raises:
+        InvalidInputError: An index that stored arrays do not have.
+        IndexError: An index out of range.
+    """
+    if place.offset is None:
+        return PlacePlan(place, group.plan(place.name, place.owner, _stored_key(place, key)))
+    whole = slice(place.offset, place.offset + math.prod(place.shape))
+    return PlacePlan(place, group.plan(place.name, place.owner, whole), select(key, place.shape))
 
 
 def _stored_key(place: ArrayPlace, key: object) -> object:
@@ -102,13 +151,6 @@ def _stored_key(place: ArrayPlace, key: object) -> object:
             keys = (*keys, Ellipsis)
         keys = tuple(reversed(keys))
     return keys if place.row is None else (place.row, *keys)
-
-
-def _typed(values: NDArray[Any], place: ArrayPlace, transposed: bool = False) -> NDArray[Any]:
-    dtype = np.dtype(place.dtype)
-    if values.dtype != dtype:
-        values = values.view(dtype) if values.dtype.itemsize == dtype.itemsize else values.astype(dtype)
-    return values.T if transposed else values
 
 
 class StoredArray:
@@ -172,7 +214,12 @@ class StoredArray:
             group = session.root.group(self._place.group)
             if group.attribute("run_uuid") != self._place.owner:
                 raise NotFoundError(f"{group.where()}: is another run now; ask the project for this one again")
-            values = read_place(group, self._place, key)
+            plan = plan_place(group, self._place, key)
+            fd = session.detach()
+        try:  # committed chunks never move, so no lock is held while bytes flow
+            values = plan.read(fd)
+        finally:
+            os.close(fd)
         return values[()] if values.ndim == 0 else values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

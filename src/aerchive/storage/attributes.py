@@ -48,7 +48,7 @@ def _read(attribute: h5a.AttrID, where: str) -> NDArray[Any]:
     if dtype.kind not in "Siuf":
         raise FormatError(f"{node}: attributes are text, integers and floats, not {dtype}")
     value = np.empty((), dtype)
-    attribute.read(value, stored_type(dtype))
+    attribute.read(value, attribute.get_type() if dtype.kind == "S" else stored_type(dtype))
     return value
 
 

@@ -58,6 +58,10 @@ class ReadSession:
     header: dict[str, AttributeValue]
     fd: int
 
+    def detach(self) -> int:
+        """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
+        return os.dup(self.fd)
+
     def table(self, name: str) -> TableReader:
         """A table at the root."""
         return TableReader(self.root.open_dataset(name), self.root.where(name))

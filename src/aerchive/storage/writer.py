@@ -192,7 +192,7 @@ class DraftWriter:
                 )
             content = [s.sha256.encode() for s in sums]
         write_attributes(dsid, attributes, digest)
-        digest.content(dtype, shape)
+        digest.content(np.dtype("u1") if dtype.kind == "b" else dtype, shape)
         for piece in content:
             digest.data(piece)
         nodes[path] = digest.hexdigest()
