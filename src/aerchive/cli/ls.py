@@ -43,6 +43,7 @@ def _summary(one: Run) -> dict[str, object]:
         "job_id": one.job_id,
         "created": one.created,
         "outcome": one.outcome,
+        "pending": one.pending,
         "name": one.name,
         "tags": list(one.tags),
         "backend": config.backend_name,

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.codecs.base import ArrayReference
 from aerchive.storage.nodes import AttributeValue, DatasetDraft
+from aerchive.text import encode_text
 
 _UNSAFE = re.compile(r"[^a-z0-9_]+")
 _MAX_NAME = 32
+_MAX_LABEL_BYTES = 1024
+"""Longer labels are only in the result document."""
 
 
 class _Entry(NamedTuple):
@@ -54,6 +57,18 @@ class ArrayPool:
         reference: ArrayReference = []
         self._entries[kind, value.dtype.str].append(_Entry(stored, order, label, experiment, reference))
         return reference
+
+    @property
+    def mark(self) -> dict[tuple[str, str], int]:
+        """How far it is filled, for `roll_back`."""
+        return {key: len(entries) for key, entries in self._entries.items()}
+
+    def roll_back(self, mark: dict[tuple[str, str], int]) -> None:
+        """Gives the arrays back that were taken since `mark`: their value turned out to have no codec."""
+        for key in list(self._entries):
+            del self._entries[key][mark.get(key, 0) :]
+            if not self._entries[key]:
+                del self._entries[key]
 
     def drafts(self) -> dict[str, DatasetDraft]:
         """The datasets, by name; fills in all references."""
@@ -108,7 +123,7 @@ def _attributes(kind: str, form: str, entries: list[_Entry], order: str) -> dict
         "order": order,
         "number": len(entries),
     }
-    if len({entry.label for entry in entries}) == 1:
+    if len({entry.label for entry in entries}) == 1 and len(encode_text(entries[0].label)) <= _MAX_LABEL_BYTES:
         attributes["label"] = entries[0].label
     if len({entry.experiment for entry in entries}) == 1:
         attributes["experiment"] = entries[0].experiment

@@ -126,9 +126,11 @@ class ResultEncoder:
             tree = self._scalars.add(value, label, self._experiment)
         if tree is not None:
             return tree
+        mark = self._pool.mark
         try:
             return self.value(value)
         except UnsupportedTypeError as error:
+            self._pool.roll_back(mark)
             self.refused.append(f"experiment {self._experiment}, {label!r}: {error}")
             return _refused(value)
 

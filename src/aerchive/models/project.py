@@ -16,6 +16,7 @@ class ProjectHeader(Document):
         created: When, UTC.
         created_by: Program and version.
         about: A line for people who open the file in a viewer.
+        pending_for: In a pending file, the project it belongs to.
     """
 
     format: str
@@ -25,3 +26,4 @@ class ProjectHeader(Document):
     created: str
     created_by: str
     about: str
+    pending_for: str | None = None

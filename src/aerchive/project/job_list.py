@@ -21,7 +21,7 @@ def run_row(run: Run) -> tuple[str, ...]:
     return (
         cut(run.job_id, 36),
         run.created[:19].replace("T", " "),
-        run.outcome,
+        f"{run.outcome} (pending)" if run.pending else run.outcome,
         str(used.get("method", "")),
         "" if config.num_qubits is None else str(config.num_qubits),
         str(used.get("shots", "")),

@@ -6,7 +6,9 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import logging
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -18,8 +20,10 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import (
+    ArchiveWarning,
     InvalidInputError,
     NotFoundError,
+    ProjectLockedError,
     ReadOnlyError,
     TransactionError,
     UnsupportedTypeError,
@@ -31,12 +35,18 @@ from aerchive.project.catalogue import not_found, present, read_rows, row_number
 from aerchive.project.commit import merge_labels, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.job_list import JobList
+from aerchive.project.pending import PendingFiles, PendingHome, pending_runs, remove_merged
 from aerchive.project.query import Condition, as_texts, conditions
 from aerchive.project.run import Bridge, Run
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.submissions import Submissions
+
+logger = logging.getLogger("aerchive")
+
+_IMPATIENT_S = 1.0
+"""How long to wait for a program that has let us wait in vain already."""
 
 Mode = Literal["r", "r+", "a", "x"]
 
@@ -60,6 +70,9 @@ class Project:
         self.bridge = bridge
         self.submissions = Submissions(file.path)
         self._transaction = threading.local()
+        self._pending = PendingFiles(file)
+        self._patience_s: float | None = None
+        self._uuid: str | None = None
 
     @property
     def path(self) -> Path:
@@ -159,10 +172,22 @@ class Project:
     def _commit(self, drafts: list[tuple[RunDraft, Run]]) -> None:
         ids = {draft.job_id for draft, _ in drafts}
         lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
-        with self.file.write(now()) as session:
-            paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
+        try:
+            with contextlib.ExitStack() as sources:
+                with self.file.write(now(), self._patience_s) as session:
+                    self._uuid = str(session.header["project_uuid"])
+                    merged = self._pending.merge_into(session, sources)
+                    paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
+                remove_merged(merged)
+            home = None
+            self._patience_s = None
+        except ProjectLockedError as error:
+            logger.warning("%s; the run goes to a pending file beside the project", error)
+            file, paths = self._pending.write([draft for draft, _ in drafts], self._uuid or "")
+            home, lost = PendingHome(file, self.bridge), []
+            self._patience_s = min(self.file.lock_timeout_s, _IMPATIENT_S)
         for (_, run), path in zip(drafts, paths, strict=False):
-            run.settle(path)
+            run.settle(path, home)
         self.submissions.forget([s.job_id for s in lost])
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
@@ -202,25 +227,27 @@ class Project:
                 job_id = table.row_text(row, "job_id")
         return Run(self, f"{layout.RUNS}/{table.row_text(row, 'path')}", job_id=job_id, nbytes=int(row["nbytes"]))
 
-    def _unfinished(self, rows: NDArray[Any]) -> list[Run]:
-        """Runs that only their submission tells of: still running, or lost with their process."""
-        known = {bytes(key) for key in rows["job_id"]}
-        runs = []
+    def _elsewhere(self, rows: NDArray[Any]) -> list[tuple[Any, Run]]:
+        """Runs in pending files, still running, or lost with their process, each with its row."""
+        found = [item for file in self._pending.files(self._uuid) for item in pending_runs(file, self.bridge)]
         for submission in self.submissions.open_jobs():
             run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
-            row = run.row()
+            found.append((run.row(), run))
+        known = {bytes(key) for key in rows["job_id"]}
+        fresh: dict[str, tuple[Any, Run]] = {}
+        for row, run in found:
             is_known = bytes(row["job_id"]) in known
             if is_known and table.is_cut(row, "job_id"):
                 is_known = self._find_existing(run.job_id) is not None
             if not is_known:
-                runs.append(run)
-        return runs
+                fresh.setdefault(run.job_id, (row, run))
+        return list(fresh.values())
 
     def _entries(self) -> list[tuple[Any, Callable[[], Run]]]:
-        """Catalogue rows in order of submission, each with the way to its run; unfinished runs included."""
+        """Catalogue rows in order of submission, each with the way to its run; runs that are elsewhere included."""
         rows = self._rows()
         entries: list[tuple[Any, Callable[[], Run]]] = [(row, functools.partial(self._run, row)) for row in rows]
-        entries += [(run.row(), functools.partial(_identity, run)) for run in self._unfinished(rows)]
+        entries += [(row, functools.partial(_identity, run)) for row, run in self._elsewhere(rows)]
         entries.sort(key=lambda entry: int(entry[0]["created_us"]))
         return entries
 
@@ -340,12 +367,12 @@ class Project:
         if existing is not None:
             return existing
         rows = self._rows()
-        unfinished = {run.job_id: run for run in self._unfinished(rows)}
-        if job_id in unfinished:
-            return unfinished[job_id]
+        elsewhere = {run.job_id: run for _, run in self._elsewhere(rows)}
+        if job_id in elsewhere:
+            return elsewhere[job_id]
         matches = [self._run(rows[i]) for i in rows_of_prefix(rows, job_id)]
         matches = [run for run in matches if run.job_id.startswith(job_id)]
-        matches += [run for other, run in unfinished.items() if other.startswith(job_id)]
+        matches += [run for other, run in elsewhere.items() if other.startswith(job_id)]
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -353,18 +380,18 @@ class Project:
             raise NotFoundError(
                 f"{self.path}: the id {job_id!r} is ambiguous: {some}{' ...' if len(matches) > 5 else ''}"
             )
-        raise not_found(str(self.path), job_id, [*_ids(rows), *unfinished])
+        raise not_found(str(self.path), job_id, [*_ids(rows), *elsewhere])
 
     def __contains__(self, job_id: object) -> bool:
         if not isinstance(job_id, str):
             return False
         return self._find_existing(job_id) is not None or any(
-            run.job_id == job_id for run in self._unfinished(self._rows())
+            run.job_id == job_id for _, run in self._elsewhere(self._rows())
         )
 
     def __len__(self) -> int:
         rows = self._rows()
-        return len(rows) + len(self._unfinished(rows))
+        return len(rows) + len(self._elsewhere(rows))
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs(descending=False))
@@ -403,7 +430,21 @@ class Project:
     # -- the object itself
 
     def close(self) -> None:
-        """Does nothing that matters: what was saved is durable, and lazy objects go on working."""
+        """Says if there are pending files, which belong to the project and should go where it goes.
+
+        Nothing else is needed: what was saved is durable, and lazy objects go on working.
+
+        Warns:
+            ArchiveWarning: Runs are still in pending files.
+        """
+        waiting = [str(file.path) for file in self._pending.files(self._uuid)]
+        if waiting:
+            warnings.warn(
+                f"{self.path}: some of its runs are still in {', '.join(waiting)}: keep the files together; the next "
+                "save moves the runs into the project",
+                ArchiveWarning,
+                stacklevel=2,
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -57,15 +57,24 @@ class Run:
         job_id: Of the run.
         nbytes: Of the payload, before compression.
         record: The documents, if they are known already.
+        pending: Whether the home is a pending file.
     """
 
     def __init__(
-        self, home: RunHome, path: str | None, *, job_id: str, nbytes: int = 0, record: RunRecord | None = None
+        self,
+        home: RunHome,
+        path: str | None,
+        *,
+        job_id: str,
+        nbytes: int = 0,
+        record: RunRecord | None = None,
+        pending: bool = False,
     ) -> None:
         self._home = home
         self._path = path
         self.job_id = job_id
         self.nbytes = nbytes
+        self._pending = pending
         if record is not None:
             self.__dict__["record"] = record
 
@@ -138,8 +147,8 @@ class Run:
 
     @property
     def pending(self) -> bool:
-        """Whether the run is not in the project file itself."""
-        return self._path is None
+        """Whether the run is in a pending file beside the project, until the next writer moves it."""
+        return self._pending
 
     def add_tags(self, *tags: str) -> None:
         """Adds tags; a commit."""
@@ -155,9 +164,17 @@ class Run:
             return
         self._relabel(merge_labels(self.record.labels, labels))
 
-    def settle(self, path: str) -> None:
-        """Called by the project when the run has been committed; its documents are those in the file from now on."""
+    def settle(self, path: str, home: RunHome | None = None) -> None:
+        """Called by the project when the run has been committed; its documents are those in the file from now on.
+
+        Args:
+            path: Of its group.
+            home: The pending file, if it went there.
+        """
         self._path = path
+        if home is not None:
+            self._home = home
+            self._pending = True
         self.__dict__.pop("record", None)
 
     def row(self) -> Any:

@@ -62,7 +62,12 @@ class StoredExperiment(NamedTuple):
     def header(self) -> dict[str, Any] | None:
         """The header, if there is one."""
         header = self.fields.get("header")
-        return header if isinstance(header, dict) and TYPE_KEY not in header else None
+        if not isinstance(header, dict) or TYPE_KEY in header:
+            return None
+        slots, sizes = header.get("memory_slots"), header.get("creg_sizes")
+        if not isinstance(slots, int | None) or not _are_sizes(sizes):
+            raise FormatError(f"a header has registers that cannot be read: {slots!r}, {sizes!r}")
+        return header
 
 
 class StoredResult:
@@ -291,7 +296,7 @@ def kind_of(tree: Any) -> str:
         return f"list of {kind_of(tree[0])}"
     if isinstance(tree, dict) and tag is None and tree:
         return f"dict of {kind_of(next(iter(tree.values())))}"
-    if tag == "tuple" and tree.get("items"):
+    if tag == "tuple" and isinstance(tree.get("items"), list) and tree["items"]:
         return f"tuple of {kind_of(tree['items'][0])}"
     return "json"
 
@@ -299,6 +304,12 @@ def kind_of(tree: Any) -> str:
 def _tag(tree: Any) -> str | None:
     tag = tree.get(TYPE_KEY) if isinstance(tree, dict) else None
     return tag if isinstance(tag, str) else None
+
+
+def _are_sizes(sizes: Any) -> bool:
+    return sizes is None or (
+        isinstance(sizes, list) and all(isinstance(s, list) and len(s) == 2 and isinstance(s[1], int) for s in sizes)
+    )
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from aerchive.errors import (
     IntegrityError,
     InvalidInputError,
     NotFoundError,
+    ProjectLockedError,
     ReadOnlyError,
     WriteError,
 )
@@ -42,6 +43,9 @@ from aerchive.storage.table import TableReader, append_rows, create_table, repla
 from aerchive.storage.trace import note_read
 from aerchive.storage.transaction import Overlay
 from aerchive.storage.writer import DraftWriter, create_group, write_attributes
+
+_RECOVERY_PATIENCE_S = 1.0
+"""How long a reader waits to complete an interrupted commit before it reads the journal instead."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ class WriteSession:
     def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
         """Replaces a mutable group; see `DraftWriter.replace_group`."""
         self._drafts.replace_group(parent, name, draft, owner)
+
+    def set_root_attribute(self, name: str, value: AttributeValue) -> None:
+        """Adds an attribute to the root."""
+        write_attributes(self._root, {name: value})
 
     def remove(self, path: str) -> None:
         """Unlinks a group; its bytes become dead space, which is never used again."""
@@ -136,6 +144,15 @@ class ProjectFile:
         """Whether there is a file."""
         return self.path.exists()
 
+    def sibling(self, path: Path) -> ProjectFile:
+        """Another file, used in the same way."""
+        return ProjectFile(
+            path,
+            lock_timeout_s=self.lock_timeout_s,
+            catalogue_dtype=self._catalogue_dtype,
+            created_by=self._created_by,
+        )
+
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadSession]:
         """Opens the committed state for reading.
@@ -165,7 +182,8 @@ class ProjectFile:
                         check_superblock(superblock, disk().size(fd), str(self.path))
                     yield fd, journal
                     return
-            self.recover()
+            with contextlib.suppress(ProjectLockedError, ReadOnlyError):  # then the journal is read as if applied
+                self._recover_within(min(self.lock_timeout_s, _RECOVERY_PATIENCE_S))
             recovered = True
 
     def recover(self) -> bool:
@@ -178,7 +196,10 @@ class ProjectFile:
             AerchiveError: As `read` does.
             WriteError: The disk failed; the next opening tries again.
         """
-        with self._opened(os.O_RDWR, exclusive=True) as fd, deferred_interrupts():
+        return self._recover_within(self.lock_timeout_s)
+
+    def _recover_within(self, timeout_s: float) -> bool:
+        with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, deferred_interrupts():
             return self._recover(fd)
 
     def _recover(self, fd: int) -> bool:
@@ -190,23 +211,24 @@ class ProjectFile:
             raise WriteError(f"{self.path}: an interrupted commit could not be completed: {error}") from error
 
     @contextlib.contextmanager
-    def write(self, created: str) -> Iterator[WriteSession]:
+    def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:
         """Opens the project, made if it is missing, for one commit.
 
         Args:
             created: The time now, for a new file.
+            timeout_s: How long to wait for the lock, in seconds; by default as long as the file was made with.
 
         Raises:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
             OSError: The disk is full or broken; the file is as it was.
         """
         if self.exists():
-            with self._opened(os.O_RDWR, exclusive=True) as fd, self._commit(fd) as session:
+            with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, self._commit(fd) as session:
                 yield session
             return
         with self._creating() as made:
             if made is None:  # another process was faster
-                with self._opened(os.O_RDWR, exclusive=True) as fd, self._commit(fd) as session:
+                with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, self._commit(fd) as session:
                     yield session
                 return
             fd, temporary = made
@@ -217,11 +239,16 @@ class ProjectFile:
             _sync_folder(self.path.parent)
 
     @contextlib.contextmanager
-    def _opened(self, flags: int, *, exclusive: bool) -> Iterator[int]:
+    def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
         while True:
             fd = _open(self.path, flags)
             try:
-                lock(fd, str(self.path), exclusive=exclusive, timeout_s=self.lock_timeout_s)
+                lock(
+                    fd,
+                    str(self.path),
+                    exclusive=exclusive,
+                    timeout_s=self.lock_timeout_s if timeout_s is None else timeout_s,
+                )
             except BaseException:
                 os.close(fd)
                 raise
@@ -400,7 +427,7 @@ def _is_same_file(fd: int, path: Path) -> bool:
     try:
         there = os.stat(path)
     except FileNotFoundError:
-        return True  # unlinked while open: the session goes on with what it has
+        return False
     here = os.fstat(fd)
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 

@@ -1,0 +1,63 @@
+"""Stored nodes as drafts again, so that a run can be written into another project without being held in memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft
+from aerchive.storage.reader import GroupReader
+
+_MADE_ANEW = frozenset({"crc32", "sha256", "core_sha256", "object"})
+"""Attributes that the writer makes from the content."""
+
+
+class StoredPart:
+    """A stored dataset in the place of an array: what is sliced is read.
+
+    Args:
+        group: Where the dataset is; its session must outlive this object.
+        name: Of the dataset.
+        owner: Whose it is, for checksums.
+    """
+
+    def __init__(self, group: GroupReader, name: str, owner: str) -> None:
+        what = group.describe(name)
+        self._group = group
+        self._name = name
+        self._owner = owner
+        self.dtype = what.dtype
+        self.shape = what.shape
+        self.nbytes = math.prod(what.shape) * what.dtype.itemsize
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return self._group.read(self._name, self._owner, key)
+
+    def reshape(self, *shape: Any) -> NDArray[Any]:
+        """All values, in another shape."""
+        return np.ascontiguousarray(self[...]).reshape(*shape)
+
+
+def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
+    """The datasets of a group, by name; tables of checksums and parts of attributes are left out."""
+    drafts = {}
+    for name in group.names():
+        if name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name):
+            continue
+        part: Any = StoredPart(group, name, owner)
+        drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)))
+    return drafts
+
+
+def object_draft(group: GroupReader) -> ObjectDraft:
+    """A shared object, found through a run's link to it."""
+    path = str(group.attribute("object"))
+    return ObjectDraft(path.split("/")[1], _kept(group.attributes(path)), dataset_drafts(group, path))
+
+
+def _kept(attributes: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
+    return {name: value for name, value in attributes.items() if name not in _MADE_ANEW}
