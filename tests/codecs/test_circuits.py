@@ -492,11 +492,12 @@ def test_metadata_in_itself_loses_only_what_is_in_itself() -> None:
     (again,) = decode_circuits(encoded.qpy, encoded.aer)
 
     assert again.metadata["kept"] == 1
-    kinds = ["dict", "list", "list", "int"]
-    lost = [again.metadata[key] for key in ("in itself", "again", "crowd", "digits")]
+    assert again.metadata["digits"] == 10**5000
+    kinds = ["dict", "list", "list"]
+    lost = [again.metadata[key] for key in ("in itself", "again", "crowd")]
     assert [value.type_name for value in lost] == [f"builtins.{kind}" for kind in kinds]
     assert all(len(value.text) <= 200 for value in lost)
-    assert len(encoded.lost) == 4
+    assert len(encoded.lost) == 3
 
 
 def test_value_without_a_repr() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import Future
 from typing import Any
 
@@ -11,7 +12,7 @@ from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.archived_result import archived_result
 from aerchive.aer.errors import AerJobError
-from aerchive.errors import InvalidInputError
+from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
 
@@ -100,10 +101,16 @@ class ArchivedJob(AerJob):
         return self.run.circuits()
 
     def backend(self) -> Any:
-        """A stock ``AerSimulator`` with the stored options of the run.
+        """A stock ``AerSimulator`` with the stored options and the noise model of the run.
+
+        Options that were given to ``run`` are options of the backend here; Aer heeds some of them, ``memory`` for one,
+        only in ``run``.
 
         Raises:
             InvalidInputError: An option cannot be used any more; it is named.
+
+        Warns:
+            ArchiveWarning: The noise model had custom passes, which are not stored.
         """
         options = {
             name: value
@@ -111,8 +118,19 @@ class ArchivedJob(AerJob):
             if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
         }
         known = AerSimulator._default_options().__dict__
+        usable = {name: value for name, value in options.items() if name in known}
+        noise = self.run.noise_model()
+        if noise is not None:
+            usable["noise_model"] = noise
+            if noise.passes:
+                warnings.warn(
+                    f"job {self.job_id()}: its noise model had custom passes ({', '.join(noise.passes)}), which are "
+                    "not stored: circuits with delays give other results",
+                    ArchiveWarning,
+                    stacklevel=2,
+                )
         try:
-            return AerSimulator(**{name: value for name, value in options.items() if name in known})
+            return AerSimulator(**usable)
         except Exception as error:
             raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
 

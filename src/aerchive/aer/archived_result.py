@@ -12,6 +12,7 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from aerchive.aer.errors import AerJobError
+from aerchive.errors import FormatError
 from aerchive.project.run import Run
 from aerchive.project.stored_result import StoredExperiment, StoredResult
 
@@ -196,8 +197,8 @@ class ArchivedResult(Result):
         self._run = run
         stored = run.stored_result
         super().__init__()
-        self._metadata = stored.decode(stored.metadata)
-        for name, value in stored.decode(stored.fields).items():
+        self._metadata = _names_checked(stored.decode(stored.metadata))
+        for name, value in _names_checked(stored.decode(stored.fields)).items():
             setattr(self, name, value)
         self.results = [_experiment(stored, experiment) for experiment in stored.experiments]
 
@@ -208,6 +209,11 @@ class ArchivedResult(Result):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _plain_result, (self.to_dict(),)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Result:
+        """A plain Result, as `Result.from_dict` makes it."""
+        return Result.from_dict(data)
 
     def __copy__(self) -> Result:
         return _plain_result(self.to_dict())
@@ -220,12 +226,23 @@ def _plain_result(values: dict[str, Any]) -> Result:
     return Result.from_dict(values)
 
 
+def _names_checked(fields: Any) -> dict[str, Any]:
+    """The fields of a result, unless a stranger's file tries to set what is no field."""
+    if not isinstance(fields, dict) or not all(type(name) is str and _is_field(name) for name in fields):
+        raise FormatError(f"the stored result has fields that no result has: {list(fields)!r:.200}")
+    return fields
+
+
+def _is_field(name: str) -> bool:
+    return not name.startswith("_") and name != "self"
+
+
 def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult:
     makers = {label: functools.partial(stored.decode, tree) for label, tree in one.data.items()}
     experiment = ExperimentResult(None, None, ArchivedData(makers))
     del experiment.meas_level
-    experiment._metadata = stored.decode(one.metadata)
-    for name, value in stored.decode(one.fields).items():
+    experiment._metadata = _names_checked(stored.decode(one.metadata))
+    for name, value in _names_checked(stored.decode(one.fields)).items():
         setattr(experiment, name, value)
     return experiment
 

@@ -28,7 +28,7 @@ def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
     sizes = (header or {}).get("creg_sizes")
     if not slots:
         return bits
-    bits = bits.zfill(slots)
+    bits = format(int(bits, 2), f"0{slots}b")
     if not sizes:
         return bits
     parts = []
@@ -78,3 +78,16 @@ def counts_from_rows(rows: NDArray[Any], column: str) -> dict[str, int]:
     """
     keys = (key.decode("ascii") for key in rows[column].tolist())
     return dict(zip(keys, rows["count"].tolist(), strict=True))
+
+
+def foreign_counts(counts: Mapping[Any, Any], header: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Counts that are not as Aer writes them, formatted by Qiskit itself.
+
+    Args:
+        counts: With keys of any kind that Qiskit reads.
+        header: Of the experiment.
+    """
+    from qiskit.result import Counts
+
+    known = {name: value for name, value in (header or {}).items() if name in ("creg_sizes", "memory_slots")}
+    return dict(Counts(dict(counts), **known))

@@ -11,6 +11,7 @@ from typing import Any
 
 from qiskit_aer.noise import NoiseModel
 
+from aerchive.errors import FormatError
 from aerchive.models import tagged_json
 from aerchive.storage.nodes import AttributeValue, ObjectDraft, text_dataset
 
@@ -54,6 +55,46 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     key = id(model)
     _made[key] = (weakref.ref(model, lambda _: _made.pop(key, None)), parts, draft)
     return draft
+
+
+class ArchivedNoiseModel(NoiseModel):
+    """A noise model out of a project: Aer's simulator receives exactly what it received on the day.
+
+    Args:
+        errors: What ``NoiseModel.to_dict(serializable=True)`` had given.
+        basis_gates: Of the model.
+        passes: Names of the custom passes it had, which change circuits before they are simulated and are not stored.
+    """
+
+    def __init__(self, errors: dict[str, Any], basis_gates: list[str], passes: list[str]) -> None:
+        super().__init__(basis_gates=basis_gates)
+        self.stored_errors = errors
+        self.passes = passes
+
+    def to_dict(self, serializable: bool = False) -> dict[str, Any]:
+        """The stored errors, and those added since."""
+        added = super().to_dict(serializable)
+        return {**self.stored_errors, "errors": [*self.stored_errors.get("errors", []), *added.get("errors", [])]}
+
+    def is_ideal(self) -> bool:
+        """Whether there is no noise at all."""
+        return not self.stored_errors.get("errors") and bool(super().is_ideal())
+
+
+def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
+    """The noise model in a stored document.
+
+    Raises:
+        FormatError: The document is damaged, or newer.
+    """
+    document = tagged_json.decode(tagged_json.loads(text, where))
+    try:
+        errors, gates, passes = document["errors"], list(document["basis_gates"]), list(document["passes"])
+        if not isinstance(errors, dict) or not isinstance(errors.get("errors", []), list):
+            raise TypeError("errors must be a mapping")
+    except (KeyError, TypeError) as error:
+        raise FormatError(f"{where}: is not a noise model: {error}") from error
+    return ArchivedNoiseModel(errors, gates, passes)
 
 
 def _parts(model: NoiseModel) -> Iterator[Any]:

@@ -23,6 +23,8 @@ from aerchive.storage.nodes import AttributeValue, DatasetDraft, text_dataset
 
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
+_TOLERANT_LEVELS = 4
+"""Fields, header, metadata, and their keys: so deep one value that cannot be stored leaves its neighbours alone."""
 _NOT_FIELDS = frozenset({"results", "data", "_metadata", "_run"})
 """Attributes of results and experiments that are stored otherwise, or belong to an archived result itself."""
 _RESERVED = frozenset(
@@ -134,7 +136,9 @@ class ResultEncoder:
             self.refused.append(f"experiment {self._experiment}, {label!r}: {error}")
             return _refused(value)
 
-    def _tolerant(self, value: Any, what: str) -> Any:
+    def _tolerant(self, value: Any, what: str, levels: int = _TOLERANT_LEVELS) -> Any:
+        """Encodes what it can; what cannot be stored is named and left out, and nothing else is."""
+
         def refuse(item: Any) -> dict[str, Any]:
             tree = _refused(item)
             self.refused.append(f"{what}: no codec for {tree['type']}")
@@ -143,8 +147,10 @@ class ResultEncoder:
         try:
             return tagged_json.encode(value, extend=refuse, prefer=self._prefer_symbols)
         except UnsupportedTypeError as error:
+            if type(value) is dict and levels > 0 and all(type(key) is str for key in value):
+                return {key: self._tolerant(item, f"{what}, {key!r}", levels - 1) for key, item in value.items()}
             self.refused.append(f"{what}: {error}")
-            return {key: _refused(item) for key, item in value.items()}
+            return _refused(value)
 
     def _prefer(self, value: Any) -> dict[str, Any] | None:
         codec = codecs_by_type().get(type(value))

@@ -19,7 +19,15 @@ def _tableau(clifford: Any, encoder: Encoder, kind: str) -> dict[str, Any] | Non
 
 
 def _clifford(body: dict[str, Any], decoder: Decoder) -> Any:
-    return quantum_info.Clifford(decoder.array(body["tableau"]), validate=False, copy=False)
+    tableau = decoder.array(body["tableau"])
+    if (
+        tableau.ndim != 2
+        or tableau.dtype != bool
+        or tableau.shape != (len(tableau), len(tableau) + 1)
+        or len(tableau) % 2
+    ):
+        raise FormatError(f"clifford: a tableau of shape {tableau.shape} and dtype {tableau.dtype}")
+    return quantum_info.Clifford(tableau, validate=False, copy=False)
 
 
 def _encode_clifford(value: Any, encoder: Encoder) -> dict[str, Any] | None:

@@ -69,7 +69,7 @@ class Document(BaseModel):
             base = free.removesuffix(_JSON)
             if base in cls.free_fields and (key or free.endswith(_JSON)):
                 fields[base] |= _gather(key, value, is_json=free.endswith(_JSON), where=f"{where}@{name}")
-            elif name in cls.model_fields:
+            elif name in cls.model_fields and name not in cls.free_fields:
                 fields[name] = _from_scalar(cls.model_fields[name].annotation, value, f"{where}@{name}")
             else:
                 fields[name] = value
@@ -138,8 +138,10 @@ def _gather(key: str, value: Scalar, *, is_json: bool, where: str) -> dict[str, 
 
 def _from_scalar(annotation: Any, value: Scalar, where: str) -> Any:
     kinds = set(typing.get_args(annotation)) if isinstance(annotation, types.UnionType) else {annotation}
-    if bool in kinds and type(value) is int and value in (0, 1):
-        return bool(value)
+    if bool in kinds:
+        return bool(value) if type(value) is int and value in (0, 1) else str(value)
+    if float in kinds and int not in kinds and type(value) is int:
+        return str(value)  # refused by the model: a float is stored as one
     if kinds & {str, int, float} or any(typing.get_origin(kind) is typing.Literal for kind in kinds):
         return value
     return _from_text(value, where)

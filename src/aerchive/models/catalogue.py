@@ -156,7 +156,7 @@ def _plain(value: Any) -> Any:
 def to_microseconds(time: str) -> int:
     """Microseconds since 1970 of a time in the format's notation."""
     moment = datetime.datetime.fromisoformat(time)
-    return round((moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) / datetime.timedelta(microseconds=1))
+    return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(microseconds=1)
 
 
 def from_microseconds(microseconds: int) -> str:

@@ -42,8 +42,10 @@ TYPE_KEY = "$"
 MAX_DEPTH = 64
 """How deep values may nest; more is refused on the way in and on the way out."""
 
+MAX_VALUES = 20_000_000
+"""How many values one document may hold; a small structure that refers to itself in many places can have more."""
+
 Extend = Callable[[Any], "dict[str, Any] | None"]
-Hooks = tuple["Extend | None", "Extend | None"]
 Restore = Callable[[str, "dict[str, Any]"], Any]
 
 _PLAIN = frozenset({type(None), bool, int})
@@ -63,70 +65,97 @@ def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = Non
         prefer: The same, but asked first, and for containers and arrays too.
 
     Raises:
-        UnsupportedTypeError: A type is not known; the message has the path to it.
+        UnsupportedTypeError: A type is not known, or values nest too deep or in themselves; the message has the path.
     """
-    return _encode(value, (extend, prefer), "value", 0)
+    return _Encoding(extend, prefer).encode(value, "value")
 
 
-def _encode(value: Any, hooks: Hooks, path: str, depth: int) -> Any:  # noqa: PLR0912  (one branch a type)
-    if depth > MAX_DEPTH and hooks[0] is not None and (body := hooks[0](value)) is not None:
-        return body
-    if depth > MAX_DEPTH:
-        raise UnsupportedTypeError(f"{path}: nested more than {MAX_DEPTH} deep (or in itself)")
-    kind = type(value)
-    if kind is str:
-        return (
-            value
-            if _is_clean(value)
-            else {TYPE_KEY: "text", "base64": _to_base64(value.encode("utf-8", "surrogatepass"))}
-        )
-    if kind is int and value.bit_length() > _MAX_PLAIN_BITS:
-        return {TYPE_KEY: "int", "hex": hex(value)}
-    if kind in _PLAIN:
-        return value
-    if kind is float:
-        if math.isfinite(value):
+class _Encoding:
+    """One call of `encode`: its hooks, and the containers that are being taken apart."""
+
+    def __init__(self, extend: Extend | None, prefer: Extend | None) -> None:
+        self._extend = extend
+        self._prefer = prefer
+        self._open: set[int] = set()
+        self._values = 0
+
+    def encode(self, value: Any, path: str) -> Any:
+        """Encodes a value or, where its type is not known, what ``extend`` has for it."""
+        kind = type(value)
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise UnsupportedTypeError(f"{path}: more than {MAX_VALUES:,} values; save them as an array")
+        if kind in _PLAIN and not (kind is int and value.bit_length() > _MAX_PLAIN_BITS):
             return value
-        return {TYPE_KEY: "float", "hex": struct.pack(">d", value).hex()}
-    extend, prefer = hooks
-    if prefer is not None and (body := prefer(value)) is not None:
+        if kind in (int, float, str, complex, bytes):
+            return _encode_simple(value)
+        if self._prefer is not None and (body := self._prefer(value)) is not None:
+            return body
+        if kind in (dict, list, tuple, set, frozenset):
+            if id(value) in self._open or len(self._open) > MAX_DEPTH:
+                raise UnsupportedTypeError(f"{path}: nested more than {MAX_DEPTH} deep (or in itself)")
+            self._open.add(id(value))
+            try:
+                return self._container(value, path)
+            finally:
+                self._open.discard(id(value))
+        body = _encode_foreign(value)
+        if body is not None:
+            return body
+        return self._other(
+            value,
+            f"{path}: no codec for {kind.__module__}.{kind.__qualname__}; store something else, or register a codec "
+            "for it",
+        )
+
+    def _other(self, value: Any, problem: str) -> Any:
+        body = self._extend(value) if self._extend is not None else None
+        if body is None:
+            raise UnsupportedTypeError(problem)
         return body
-    if kind is dict:
-        return _encode_dict(value, hooks, path, depth)
-    if kind is list or kind is tuple:
-        items = [_encode(v, hooks, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
-        return items if kind is list else {TYPE_KEY: "tuple", "items": items}
-    if kind is set or kind is frozenset:
-        items = [_encode(v, hooks, f"{path}{{}}", depth + 1) for v in value]
+
+    def _container(self, value: Any, path: str) -> Any:
+        kind = type(value)
+        if kind is dict:
+            return self._mapping(value, path)
+        if kind in (list, tuple):
+            items = [self.encode(item, f"{path}[{i}]") for i, item in enumerate(value)]
+            return items if kind is list else {TYPE_KEY: "tuple", "items": items}
+        items = [self.encode(item, f"{path}{{}}") for item in value]
         return {TYPE_KEY: kind.__name__, "items": sorted(items, key=json.dumps)}
-    if kind is complex:
-        parts = [_encode(part, (None, None), path, depth + 1) for part in (value.real, value.imag)]
-        return {TYPE_KEY: "complex", "items": parts}
-    if kind is bytes:
-        return {TYPE_KEY: "bytes", "base64": _to_base64(value)}
+
+    def _mapping(self, value: dict[Any, Any], path: str) -> Any:
+        if TYPE_KEY not in value and all(type(key) is str and _is_clean(key) for key in value):
+            return {key: self.encode(item, f"{path}[{key!r}]") for key, item in value.items()}
+        items = [
+            [self.encode(key, f"{path} key"), self.encode(item, f"{path}[{key!r}]")] for key, item in value.items()
+        ]
+        return {TYPE_KEY: "dict", "items": items}
+
+
+def _encode_simple(value: Any) -> Any:
+    if isinstance(value, int):
+        return {TYPE_KEY: "int", "hex": hex(value)}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {TYPE_KEY: "float", "hex": struct.pack(">d", value).hex()}
+    if isinstance(value, str):
+        if _is_clean(value):
+            return value
+        return {TYPE_KEY: "text", "base64": _to_base64(value.encode("utf-8", "surrogatepass"))}
+    if isinstance(value, complex):
+        return {TYPE_KEY: "complex", "items": [_encode_simple(value.real), _encode_simple(value.imag)]}
+    return {TYPE_KEY: "bytes", "base64": _to_base64(value)}
+
+
+def _encode_foreign(value: Any) -> Any:
+    kind = type(value)
     if kind is datetime.datetime and _is_plain_time(value):
         return {TYPE_KEY: "datetime", "iso": value.isoformat()}
     if isinstance(value, np.generic) and value.dtype.kind in _ARRAY_KINDS and kind is value.dtype.type:
         return {TYPE_KEY: "numpy", "dtype": value.dtype.str, "base64": _to_base64(value.tobytes())}
     if kind is np.ndarray and value.dtype.kind in _ARRAY_KINDS:
         return _encode_array(value)
-    body = extend(value) if extend is not None else None
-    if body is None:
-        raise UnsupportedTypeError(
-            f"{path}: no codec for {kind.__module__}.{kind.__qualname__}; "
-            "store something else, or register a codec for it"
-        )
-    return body
-
-
-def _encode_dict(value: dict[Any, Any], hooks: Hooks, path: str, depth: int) -> Any:
-    if TYPE_KEY not in value and all(type(key) is str and _is_clean(key) for key in value):
-        return {k: _encode(v, hooks, f"{path}[{k!r}]", depth + 1) for k, v in value.items()}
-    items = [
-        [_encode(k, hooks, f"{path} key", depth + 1), _encode(v, hooks, f"{path}[{k!r}]", depth + 1)]
-        for k, v in value.items()
-    ]
-    return {TYPE_KEY: "dict", "items": items}
+    return None
 
 
 def _encode_array(value: np.ndarray[Any, Any]) -> Any:
@@ -179,7 +208,7 @@ def _decode(tree: Any, restore: Restore | None, depth: int) -> Any:
         reader = _READERS.get(tag)
         if reader is not None:
             return reader(tree, lambda item: _decode(item, restore, depth + 1))
-    except (KeyError, IndexError, ValueError, TypeError, struct.error, binascii.Error) as error:
+    except (LookupError, ValueError, TypeError, SyntaxError, struct.error, binascii.Error) as error:
         raise FormatError(f"stored value of type {tag!r} cannot be read: {error}") from error
     if restore is None:
         raise FormatError(f"stored value has the unknown type {tag!r}; a newer aerchive may read it")
@@ -189,6 +218,12 @@ def _decode(tree: Any, restore: Restore | None, depth: int) -> Any:
 def _decode_array(tree: dict[str, Any], _item: Callable[[Any], Any]) -> np.ndarray[Any, Any]:
     flat = np.frombuffer(base64.b64decode(tree["base64"], validate=True), _dtype(tree["dtype"]))
     return flat.reshape(tree["shape"], order=tree["order"]).copy(order=tree["order"])
+
+
+def _decode_scalar(tree: dict[str, Any]) -> Any:
+    dtype = _dtype(tree["dtype"])
+    data = base64.b64decode(tree["base64"], validate=True)
+    return np.frombuffer(data, dtype)[0] if dtype.itemsize else dtype.type()
 
 
 def _dtype(text: str) -> np.dtype[Any]:
@@ -209,9 +244,7 @@ _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
     "text": lambda tree, item: base64.b64decode(tree["base64"], validate=True).decode("utf-8", "surrogatepass"),
     "bytes": lambda tree, item: base64.b64decode(tree["base64"], validate=True),
     "datetime": lambda tree, item: datetime.datetime.fromisoformat(tree["iso"]),
-    "numpy": lambda tree, item: np.frombuffer(base64.b64decode(tree["base64"], validate=True), _dtype(tree["dtype"]))[
-        0
-    ],
+    "numpy": lambda tree, _item: _decode_scalar(tree),
     "ndarray": _decode_array,
 }
 

@@ -88,8 +88,9 @@ class Run:
             FormatError: A document has an unknown field or a value of the wrong type; the node is named.
             NotFoundError: The run is not in the file any more.
         """
+        path = self.path
         with self._home.file.read() as session:
-            return read_record(session.root.group(self.path))
+            return read_record(session.root.group(path))
 
     @property
     def path(self) -> str:
@@ -292,14 +293,32 @@ class Run:
         """
         from aerchive.codecs.circuits import decode_circuits
 
+        path = self.path
         with self._home.file.read() as session:
-            group = session.root.group(self.path)
+            group = session.root.group(path)
             if layout.CIRCUITS not in group:
                 raise NotFoundError(f"{group.where()}: run {self.job_id} was saved without its circuits")
             stored = group.group(layout.CIRCUITS)
             owner = str(stored.attributes()["object"])
             qpy, aer = stored.read_bytes("qpy", owner), stored.read_bytes("aer", owner)
         return decode_circuits(qpy, aer)
+
+    def noise_model(self) -> Any | None:
+        """The noise model of the run, or ``None`` if it had none; imports Qiskit.
+
+        Returns:
+            A ``NoiseModel`` with which Aer computes the same.
+        """
+        from aerchive.codecs.noise_model import decode_noise_model
+
+        path = self.path
+        with self._home.file.read() as session:
+            group = session.root.group(path)
+            if layout.NOISE_MODEL not in group:
+                return None
+            stored = group.group(layout.NOISE_MODEL)
+            text = stored.read_bytes("model", str(stored.attributes()["object"]))
+            return decode_noise_model(text, stored.where())
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""

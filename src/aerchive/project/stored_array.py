@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import AerchiveError, FormatError, NotFoundError
+from aerchive.errors import FormatError, NotFoundError
 from aerchive.storage.arrays import ReadPlan
 from aerchive.storage.chunks import Selection, chunk_shape, select
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
 
 _KINDS = frozenset("biufcS")
+_NAME = re.compile(r"[A-Za-z0-9_]+\Z")
 
 
 @dataclass(frozen=True)
@@ -56,29 +58,42 @@ def locate(group: GroupReader, owner: str, reference: Any) -> ArrayPlace:
         FormatError: The reference does not fit the dataset.
     """
     try:
-        name, at, *packed = reference
-        if type(name) is not str or not (at is None or type(at) is int):
-            raise TypeError("a name and a number are expected")
+        name, at, shape, order = _parse(reference)
         what = group.describe(name)
         attributes = group.dataset_attributes(name)
         dtype = _checked_dtype(str(attributes["dtype"]), what.dtype)
-        if packed:
-            shape, order = tuple(int(length) for length in packed[0]), str(packed[1])
-            if at is None or at < 0 or min(shape, default=0) < 0 or at + math.prod(shape) > what.shape[0]:
+        if shape is not None and at is not None:
+            if len(what.shape) != 1 or at + math.prod(shape) > what.shape[0]:
                 raise ValueError("a piece reaches over the end")
-            _check_order(order)
             return ArrayPlace(group.path, owner, name, None, at, shape, order, dtype)
         order = str(attributes["order"])
-        _check_order(order)
-        stored = what.shape if at is None else what.shape[1:]
-        if at is not None and not 0 <= at < what.shape[0]:
+        if order not in ("C", "F"):
+            raise ValueError(f"order {order!r} is neither C nor F")
+        if at is not None and (not what.shape or at >= what.shape[0]):
             raise ValueError("a row is out of range")
-        shape = stored[::-1] if order == "F" else stored
-        return ArrayPlace(group.path, owner, name, at, None, shape, order, dtype)
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        if isinstance(error, AerchiveError):
-            raise
+        stored = what.shape if at is None else what.shape[1:]
+        return ArrayPlace(group.path, owner, name, at, None, stored[::-1] if order == "F" else stored, order, dtype)
+    except (ValueError, TypeError, KeyError) as error:
         raise FormatError(f"{group.where()}: array reference {reference!r} is not valid: {error}") from error
+
+
+def _parse(reference: Any) -> tuple[str, int | None, tuple[int, ...] | None, str]:
+    """Name, row or offset, shape of a packed array or ``None``, its order."""
+    if not isinstance(reference, list) or len(reference) not in (2, 4):
+        raise TypeError("a list of two or four is expected")
+    name, at, *packed = reference
+    if type(name) is not str or not _NAME.match(name):
+        raise TypeError("the name of a dataset is expected")
+    if not (at is None and not packed) and (type(at) is not int or at < 0):
+        raise TypeError("a number is expected")
+    if not packed:
+        return name, at, None, ""
+    shape, order = packed
+    if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
+        raise TypeError("a shape is expected")
+    if order not in ("C", "F"):
+        raise ValueError(f"order {order!r} is neither C nor F")
+    return name, at, tuple(shape), order
 
 
 def _checked_dtype(wanted: str, stored: np.dtype[Any]) -> str:
@@ -86,11 +101,6 @@ def _checked_dtype(wanted: str, stored: np.dtype[Any]) -> str:
     if dtype.kind not in _KINDS or (np.dtype("u1") if dtype.kind == "b" else dtype) != stored:
         raise ValueError(f"values of dtype {wanted!r} cannot be stored as {stored}")
     return dtype.str
-
-
-def _check_order(order: str) -> None:
-    if order not in ("C", "F"):
-        raise ValueError(f"order {order!r} is neither C nor F")
 
 
 def read_place(group: GroupReader, place: ArrayPlace) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aerchive import layout
 from aerchive.codecs.counts import TAG as COUNTS_TAG
-from aerchive.codecs.counts import counts_from_rows, format_outcome
+from aerchive.codecs.counts import counts_from_rows, foreign_counts, format_outcome
 from aerchive.codecs.memory import TAG as MEMORY_TAG
 from aerchive.codecs.memory import memory_from_rows
 from aerchive.codecs.result import decode_value
@@ -60,13 +60,13 @@ class StoredExperiment(NamedTuple):
 
     @property
     def header(self) -> dict[str, Any] | None:
-        """The header, if there is one."""
+        """The header, if there is one that can be read."""
         header = self.fields.get("header")
         if not isinstance(header, dict) or TYPE_KEY in header:
             return None
         slots, sizes = header.get("memory_slots"), header.get("creg_sizes")
         if not isinstance(slots, int | None) or not _are_sizes(sizes):
-            raise FormatError(f"a header has registers that cannot be read: {slots!r}, {sizes!r}")
+            return None
         return header
 
 
@@ -185,13 +185,24 @@ class StoredResult:
         tree = self.data(number, "counts")
         if _tag(tree) == COUNTS_TAG:
             return counts_from_rows(self._rows(layout.COUNTS, tree), "bitstring")
-        header = self.experiment(number).header
-        return {format_outcome(key, header): value for key, value in self.decode(tree).items()}
+        counts = self.decode(tree)
+        if not isinstance(counts, dict):
+            raise FormatError(f"{self._what}: its counts are a {type(counts).__name__}, not a dictionary")
+        try:
+            return foreign_counts(counts, self.experiment(number).header)
+        except Exception as error:
+            raise FormatError(f"{self._what}: its counts cannot be read: {error}") from error
 
     def memory(self, number: int) -> list[str]:
         """Outcomes of the shots; see `Run.memory`."""
         header = self.experiment(number).header
-        return [format_outcome(shot, header) for shot in self.decode(self.data(number, "memory"))]
+        shots = self.decode(self.data(number, "memory"))
+        if not isinstance(shots, list):
+            raise FormatError(f"{self._what}: its memory is a {type(shots).__name__}, not a list")
+        try:
+            return [format_outcome(shot, header) if isinstance(shot, str) else shot for shot in shots]
+        except ValueError as error:
+            raise FormatError(f"{self._what}: its memory cannot be read: {error}") from error
 
     def array(self, label: str | None, number: int) -> StoredArray:
         """A saved array; see `Run.array`."""

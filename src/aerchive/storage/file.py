@@ -400,7 +400,7 @@ def _hdf5(fileobj: object, mode: str, path: str) -> Iterator[h5py.File]:
 
 
 def _may_have_journal(fd: int, superblock: Superblock) -> bool:
-    return superblock.is_flagged or disk().size(fd) != superblock.end
+    return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end
 
 
 def _open(path: Path, flags: int) -> int:

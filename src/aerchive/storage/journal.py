@@ -90,8 +90,6 @@ def find_journal(fd: int, superblock: Superblock) -> Journal | None:
         superblock: As it is now.
     """
     size = disk().size(fd)
-    if size < superblock.end and not superblock.is_flagged:
-        return None
     trailer = read_bytes(fd, size - _TRAILER.size, _TRAILER.size) if size > _TRAILER.size else b""
     if len(trailer) != _TRAILER.size:
         return None
@@ -129,5 +127,11 @@ def _parse(body: bytes) -> Journal | None:
 
 
 def _belongs(journal: Journal, now: Superblock, size: int) -> bool:
-    """Whether the file is in one of the states this journal leads through, whatever became of the flag."""
+    """Whether the file is in one of the states this journal leads through, whatever became of the flag.
+
+    The superblock may have been torn in between: its 48 bytes lie in one sector, but not every medium writes a
+    sector as a whole.
+    """
+    if not now.is_whole:
+        return now.is_mixture_of(journal.old, journal.old.flagged(size), journal.new)
     return now.content in (journal.old.content, journal.old.flagged(size).content, journal.new.content)

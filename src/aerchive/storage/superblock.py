@@ -42,6 +42,15 @@ class Superblock:
         return bool(self.raw[_FLAGS_AT] & _WRITING)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether its checksum is right."""
+        return lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
+
+    def is_mixture_of(self, *others: Superblock) -> bool:
+        """Whether each byte is that of one of the others: what a write leaves that was torn."""
+        return all(byte in {other.raw[at] for other in others} for at, byte in enumerate(self.raw))
+
+    @property
     def content(self) -> bytes:
         """All of it but flags and checksum."""
         return self.raw[:_FLAGS_AT] + b"\0" + self.raw[_FLAGS_AT + 1 : _SUM_AT]
@@ -59,7 +68,7 @@ def read_superblock(fd: int, path: str) -> Superblock:
 
     Raises:
         FormatError: Not HDF5, or HDF5 that aerchive did not write.
-        IntegrityError: Shorter than a superblock, or the superblock is damaged.
+        IntegrityError: Shorter than a superblock.
     """
     head = read_bytes(fd, 0, SIZE)
     size = disk().size(fd)
@@ -72,13 +81,11 @@ def read_superblock(fd: int, path: str) -> Superblock:
         raise FormatError(
             f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of {_VERSION})"
         )
-    if lookup3(head[:_SUM_AT]).to_bytes(4, "little") != head[_SUM_AT:]:
-        raise IntegrityError(f"{path}: the superblock, its first {SIZE} bytes, is damaged; restore it from a copy")
     return Superblock(head)
 
 
 def check_superblock(superblock: Superblock, size: int, path: str) -> None:
-    """Refuses a file that cannot be read as it is.
+    """Refuses a file that cannot be read as it is, and has no journal that mends it.
 
     Args:
         superblock: Of the file.
@@ -86,8 +93,10 @@ def check_superblock(superblock: Superblock, size: int, path: str) -> None:
         path: Of the file, for messages.
 
     Raises:
-        IntegrityError: Truncated, or left in the middle of a foreign program's write.
+        IntegrityError: Damaged, truncated, or left in the middle of a foreign program's write.
     """
+    if not superblock.is_whole:
+        raise IntegrityError(f"{path}: the superblock, its first {SIZE} bytes, is damaged; restore it from a copy")
     if superblock.is_flagged:
         raise IntegrityError(
             f"{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a "

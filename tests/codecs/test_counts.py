@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import Clbit, Qubit
+from qiskit_aer import AerSimulator
+
+import aerchive
+from aerchive.codecs.counts import format_outcome
+from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from tests.codecs.conftest import make_result
+from tests.strict import differences
+
+
+def many_registers() -> QuantumCircuit:
+    registers = ClassicalRegister(3, "a"), ClassicalRegister(1, "b"), ClassicalRegister(2, "ç d")
+    circuit = QuantumCircuit(QuantumRegister(6), *registers)
+    circuit.h(range(6))
+    circuit.measure(range(6), [5, 4, 3, 2, 1, 0])
+    return circuit
+
+
+def loose_bits() -> QuantumCircuit:
+    circuit = QuantumCircuit([Qubit(), Qubit()], [Clbit(), Clbit(), Clbit()])
+    circuit.h(0)
+    circuit.measure([0, 1], [2, 0])
+    return circuit
+
+
+def loose_bits_and_register() -> QuantumCircuit:
+    circuit = QuantumCircuit([Qubit(), Qubit()], [Clbit(), Clbit()])
+    circuit.add_register(ClassicalRegister(2, "c"))
+    circuit.h([0, 1])
+    circuit.measure([0, 1, 0], [0, 2, 3])
+    return circuit
+
+
+def overlapping_registers() -> QuantumCircuit:
+    bits = [Clbit(), Clbit(), Clbit()]
+    circuit = QuantumCircuit([Qubit(), Qubit()], bits)
+    circuit.add_register(ClassicalRegister(bits=bits[:2], name="low"))
+    circuit.add_register(ClassicalRegister(bits=bits[1:], name="high"))
+    circuit.h([0, 1])
+    circuit.measure([0, 1], [0, 2])
+    return circuit
+
+
+def hundred_bits() -> QuantumCircuit:
+    circuit = QuantumCircuit(QuantumRegister(100), ClassicalRegister(60, "x"), ClassicalRegister(40, "y"))
+    circuit.h([0, 99])
+    circuit.measure(range(100), range(100))
+    return circuit
+
+
+def unused_bits() -> QuantumCircuit:
+    circuit = QuantumCircuit(2, 9)
+    circuit.h(0)
+    circuit.measure(0, 8)
+    return circuit
+
+
+CIRCUITS = [many_registers, loose_bits, loose_bits_and_register, overlapping_registers, hundred_bits, unused_bits]
+
+
+@pytest.mark.parametrize("make", CIRCUITS, ids=lambda make: make.__name__)
+def test_counts_are_those_of_qiskit(path: Any, make: Callable[[], QuantumCircuit]) -> None:
+    circuit = make()
+    method = "stabilizer" if circuit.num_qubits > 20 else "automatic"
+    result = AerSimulator(seed_simulator=3, method=method).run(circuit, shots=60, memory=True).result()
+    aerchive.open(path).save(result)
+
+    run = aerchive.open(path, "r").latest()
+
+    expected = result.get_counts()
+    assert len(expected) > 1
+    assert list(run.counts().items()) == list(expected.items())
+    assert run.memory() == result.get_memory()
+    assert differences(dict(expected), dict(run.result().get_counts())) == []
+    assert differences(result.data(0)["counts"], run.value("counts")) == []
+
+
+def test_counts_of_each_experiment(path: Any) -> None:
+    circuits = [make() for make in CIRCUITS[:4]]
+    result = AerSimulator(seed_simulator=3).run(circuits, shots=40).result()
+    aerchive.open(path).save(result)
+
+    run = aerchive.open(path, "r").latest()
+
+    for number, expected in enumerate(result.get_counts()):
+        assert list(run.counts(number).items()) == list(expected.items())
+    assert run.counts(-1) == run.counts(3)
+    with pytest.raises(NotFoundError, match="4 experiments"):
+        run.counts(4)
+
+
+@pytest.mark.parametrize(
+    ("header", "outcome", "expected"),
+    [
+        (None, "0x5", "101"),
+        ({}, "0x0", "0"),
+        ({"memory_slots": 0, "creg_sizes": []}, "0x2", "10"),
+        ({"memory_slots": 5}, "0x5", "00101"),
+        ({"memory_slots": 5, "creg_sizes": []}, "0x5", "00101"),
+        ({"creg_sizes": [["c", 2]]}, "0x2", "10"),
+        ({"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 2]]}, "0x5", "10 1"),
+        ({"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 1]]}, "0x5", None),
+        ({"memory_slots": 2, "creg_sizes": [["a", 2]]}, "0xf", None),
+    ],
+)
+def test_outcome_is_printed_as_qiskit_prints_it(header: Any, outcome: str, expected: str | None) -> None:
+    (qiskit,) = make_result({"counts": {outcome: 1}}, header=header).get_counts()
+
+    assert format_outcome(outcome, header) == qiskit
+    assert expected in (None, qiskit)
+
+
+def test_table_that_a_person_sees(store: Callable[..., Any], path: Any) -> None:
+    header = {"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 2]]}
+    run = store({"counts": {"0x5": 3, "0x0": 7}}, {"counts": {"0x1": 10}}, header=header)
+
+    with h5py.File(path, "r") as file:
+        table = file[run.path]["counts"][...]
+
+    assert table.dtype.names == ("experiment", "outcome", "bitstring", "count")
+    assert table.tolist() == [(0, b"0x5", b"10 1", 3), (0, b"0x0", b"00 0", 7), (1, b"0x1", b"00 1", 10)]
+
+
+def test_order_of_the_dictionary(store: Callable[..., Any]) -> None:
+    keys = [hex(int(key)) for key in np.random.default_rng(1).permutation(2000)]
+    counts = {key: number for number, key in enumerate(keys)}
+
+    assert differences(counts, store({"counts": counts}).value("counts")) == []
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {},
+        {"0x0": 2**62, "0x1": -3},
+        {"0x0": 2**70},
+        {"0x00": 1, "0x0": 2},
+        {"0xA": 1},
+        {"0x1": np.int64(5), "0x0": np.uint8(1)},
+        {"0x1": True},
+        {"0x1": 0.5},
+        {hex(key): key / 3 for key in range(12)},
+        {"00": 3, "11": 4},
+        {"0 1": 3, "1 1": 4},
+        {"0b10": 3},
+        {1: 3, 2: 4},
+        {"0x": 3},
+        {"0x１": 3},
+        {"$": 3},
+    ],
+    ids=repr,
+)
+def test_counts_by_other_hands(round_trip: Callable[..., Any], counts: Any) -> None:
+    assert differences(counts, round_trip(counts, "counts")) == []
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"00": 3, "11": 4},
+        {"0b10": 3, "0b1": 2},
+        {"0 1": 3, "1 1": 4},
+        {"0x1": np.int64(5), "0x0": np.int64(2)},
+        {"0x3": 0.25, "0x0": 0.75},
+        {hex(key): key / 3 for key in range(12)},
+        {1: 3, 2: 4},
+        {"0x0": 2**70},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("header", [None, {"memory_slots": 4, "creg_sizes": [["a", 3], ["b", 1]]}])
+def test_counts_by_other_hands_are_those_of_qiskit(store: Callable[..., Any], counts: Any, header: Any) -> None:
+    expected = make_result({"counts": counts}, header=header).get_counts()
+
+    assert differences(dict(expected), store({"counts": counts}, header=header).counts()) == []
+
+
+def test_no_counts(store: Callable[..., Any]) -> None:
+    with pytest.raises(NotFoundError, match="'other'"):
+        store({"other": 1.5}).counts()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[0, 3], [1, 2], [2, 1], [-1, 1], [0, -1], [-2, 2], [0, 2.5], ["0", 2], [0], [0, 1, 2], None, 5, {}, [[0], [2]]],
+    ids=repr,
+)
+def test_rows_that_are_not_there(forge: Callable[..., Any], rows: Any) -> None:
+    counts = {"0x0": 6, "0x1": 4}
+    run = forge({"counts": counts}, lambda document: document["experiments"][0]["data"][0][1].update({"rows": rows}))
+
+    with pytest.raises(FormatError):
+        run.counts()
+    with pytest.raises(FormatError):
+        run.value("counts")
+    with pytest.raises(FormatError):
+        run.result().get_counts()
+
+
+@pytest.mark.parametrize(
+    "tree", [None, 5, "0x1", [], ["0x1"], {"$": "counts/2", "rows": [0, 1]}, {"$": "counts/1"}, {"$": 7}]
+)
+def test_document_without_counts_in_it(forge: Callable[..., Any], tree: Any) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["experiments"][0]["data"][0][1] = tree
+
+    run = forge({"counts": {"0x0": 6}}, change)
+
+    with pytest.raises(FormatError):
+        run.counts()
+
+
+def test_damaged_table(store: Callable[..., Any], path: Any) -> None:
+    run = store({"counts": {hex(key): key for key in range(500)}})
+    with h5py.File(path, "r") as file:
+        chunk = file[run.path]["counts"].id.get_chunk_info(0)
+    with path.open("r+b") as file:
+        file.seek(chunk.byte_offset + chunk.size // 2)
+        file.write(b"\x55\xaa\x55")
+
+    with pytest.raises(IntegrityError, match="counts"):
+        run.counts()

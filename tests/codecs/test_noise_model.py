@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import (
+    NoiseModel,
+    ReadoutError,
+    RelaxationNoisePass,
+    amplitude_damping_error,
+    coherent_unitary_error,
+    depolarizing_error,
+    pauli_error,
+    reset_error,
+    thermal_relaxation_error,
+)
+
+import aerchive
+from aerchive.codecs.noise_model import encode_noise_model
+from aerchive.models import tagged_json
+from tests.strict import differences
+
+
+def models() -> dict[str, NoiseModel]:
+    found = {
+        name: NoiseModel()
+        for name in ("empty", "depolarizing", "readout", "thermal", "kraus", "pauli", "unitary", "local")
+    }
+    found["depolarizing"].add_all_qubit_quantum_error(depolarizing_error(0.05, 1), ["h", "ry"])
+    found["depolarizing"].add_all_qubit_quantum_error(depolarizing_error(0.1, 2), ["cx"])
+    found["readout"].add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
+    found["thermal"].add_all_qubit_quantum_error(thermal_relaxation_error(50e-6, 70e-6, 1e-6, 0.1), ["h"])
+    found["kraus"].add_all_qubit_quantum_error(thermal_relaxation_error(50e-6, 90e-6, 1e-6), ["h"])
+    found["kraus"].add_all_qubit_quantum_error(amplitude_damping_error(0.2), ["ry"])
+    found["pauli"].add_all_qubit_quantum_error(pauli_error([("X", 0.1), ("I", 0.9)]), ["measure"])
+    found["unitary"].add_all_qubit_quantum_error(coherent_unitary_error(np.array([[1, 0], [0, 1j]])), ["h"])
+    found["local"].add_quantum_error(reset_error(0.1), ["h"], [0])
+    found["local"].add_readout_error(ReadoutError([[0.8, 0.2], [0.3, 0.7]]), [1])
+    found["passes"] = NoiseModel()
+    found["passes"]._custom_noise_passes.append(RelaxationNoisePass([1e-4], [1e-4], 1e-9))
+    return found
+
+
+def circuit() -> QuantumCircuit:
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.ry(0.3, 1)
+    circuit.cx(0, 1)
+    circuit.measure_all()
+    return circuit
+
+
+def stored_model(path: Path, run: Any) -> dict[str, Any]:
+    with h5py.File(path, "r") as file:
+        group = file[run.path]["noise_model"]
+        assert group.attrs["encoding"] in ("noise_model", b"noise_model")
+        node = group["model"]
+        data = node[...].tobytes() if node.dtype == np.uint8 else node[0]
+        assert group == file[group.attrs["object"]]
+        where = group.attrs["object"]
+    document = tagged_json.decode(json.loads(data))
+    document["object"] = where.decode() if isinstance(where, bytes) else where
+    return dict(document)
+
+
+@pytest.mark.parametrize("place", ["backend", "run"])
+@pytest.mark.parametrize("name", models())
+def test_what_the_simulator_got_is_stored(tmp_path: Path, name: str, place: str) -> None:
+    path, model = tmp_path / "p.h5", models()[name]
+    if place == "backend":
+        job = AerSimulator(noise_model=model, seed_simulator=1).run(circuit(), shots=10)
+    else:
+        job = AerSimulator(seed_simulator=1).run(circuit(), shots=10, noise_model=model)
+
+    run = aerchive.open(path).save(job)
+
+    document = stored_model(path, run)
+    assert differences(document["errors"], json.loads(json.dumps(model.to_dict(serializable=True)))) == []
+    assert document["basis_gates"] == model.basis_gates
+    passes = [f"{type(item).__module__}.{type(item).__qualname__}" for item in model._custom_noise_passes]
+    assert document["passes"] == passes
+    digest = document["object"].rpartition("/")[2]
+    assert run.record.config.options["noise_model"] == {"noise_model": digest}
+    assert [found.job_id for found in aerchive.open(path).find(noisy=True)] == [run.job_id]
+
+
+def test_is_stored_once(tmp_path: Path) -> None:
+    path, found = tmp_path / "p.h5", models()
+    project = aerchive.open(path)
+    for model in (found["pauli"], found["pauli"], found["readout"], models()["readout"]):
+        project.save(AerSimulator(noise_model=model).run(circuit(), shots=5))
+
+    with h5py.File(path, "r") as file:
+        names: list[str] = []
+        file["objects/noise_model"].visit(names.append)
+
+    assert sum(name.endswith("/model") for name in names) == 2
+
+
+def test_a_model_is_described_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    original = NoiseModel.to_dict
+    monkeypatch.setattr(NoiseModel, "to_dict", lambda self, **options: calls.append(1) or original(self, **options))
+    model = models()["kraus"]
+
+    first, second = encode_noise_model(model), encode_noise_model(model)
+
+    assert len(calls) == 1
+    assert first is second
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.add_all_qubit_quantum_error(depolarizing_error(0.2, 1), ["x"]),
+        lambda model: model.add_quantum_error(depolarizing_error(0.2, 1), ["h"], [1], warnings=False),
+        lambda model: model.add_all_qubit_readout_error(ReadoutError([[0.5, 0.5], [0.5, 0.5]]), warnings=False),
+        lambda model: model.add_readout_error(ReadoutError([[0.5, 0.5], [0.5, 0.5]]), [0], warnings=False),
+        lambda model: model.add_basis_gates(["swap"]),
+        lambda model: model._custom_noise_passes.append(RelaxationNoisePass([1e-4], [1e-4], 1e-9)),
+    ],
+)
+@pytest.mark.parametrize("name", ["empty", "pauli"])
+def test_a_model_that_changed_is_another(name: str, change: Any) -> None:
+    model = models()[name]
+    before = encode_noise_model(model)
+
+    change(model)
+
+    after = encode_noise_model(model)
+    assert after.digest != before.digest
+
+
+def test_equal_models_are_one_object() -> None:
+    # Quantum errors have random ids, which the simulator gets, too; so only models without them can be equal.
+    assert encode_noise_model(models()["readout"]).digest == encode_noise_model(models()["readout"]).digest
+    digests = {encode_noise_model(model).digest for model in models().values()}
+    assert len(digests) == len(models())
+
+
+def test_a_new_model_in_the_place_of_an_old_one() -> None:
+    digests = []
+    for probability in np.linspace(0.01, 0.2, 20):
+        model = NoiseModel()
+        model.add_all_qubit_quantum_error(depolarizing_error(probability, 1), ["h"])
+        digests.append(encode_noise_model(model).digest)
+        del model
+
+    assert len(set(digests)) == 20
+
+
+def test_model_that_json_cannot_carry_is_named_and_the_run_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = AerSimulator(noise_model=models()["pauli"]).run(circuit(), shots=10)
+    expected = job.result().get_counts()
+    monkeypatch.setattr(NoiseModel, "to_dict", lambda self, **options: {"errors": [object()]})
+    project = aerchive.open(tmp_path / "p.h5")
+
+    with pytest.raises(aerchive.UnsupportedTypeError, match=r"noise_model.*object"):
+        project.save(job)
+
+    assert project.latest().counts() == expected
+    assert "noise_model" in str(project.latest().record.config.missing)

@@ -1,0 +1,232 @@
+"""What is done to a project while its disk is recorded, and what the project must show before and after."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from aerchive import layout
+from aerchive.models.labels import RunLabels
+from aerchive.models.run import RunRecord
+from aerchive.models.status import RunStatus
+from aerchive.project.draft import RunDraft
+from aerchive.project.project import Project
+from aerchive.testing.disks import Operation, RecordingDisk, final_content, using
+from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, values_of
+from tests.crash.views import StockView, project_view, stock_values, stock_view
+
+Step = Callable[[Project, Model], Model]
+"""Does one commit, and says what the project holds after it."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Commits on a project of a few runs.
+
+    Attributes:
+        name: For people.
+        base: Runs that are there before.
+        steps: The commits.
+        catalogue_rows: In a chunk of the catalogue.
+        runs_per_folder: After which a day gets another folder.
+    """
+
+    name: str
+    base: tuple[RunDraft, ...]
+    steps: tuple[Step, ...]
+    catalogue_rows: int = 4
+    runs_per_folder: int = layout.RUNS_PER_FOLDER
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A workload done once.
+
+    Attributes:
+        name: Of the workload.
+        initial: The file before it.
+        log: What was done to the file.
+        models: What aerchive shows after no, one, two, ... commits.
+        stock: The same for stock h5py.
+    """
+
+    name: str
+    initial: bytes
+    log: tuple[Operation, ...]
+    models: tuple[Model, ...]
+    stock: tuple[StockView, ...]
+
+    def versions(self, done: int) -> range:
+        """How many commits a reader may see when so many operations had been begun and all syncs among them done."""
+        marks = self._marks
+        return range(sum(c <= done for _, c, _ in marks), sum(w <= done for w, _, _ in marks) + 1)
+
+    def stock_versions(self, done: int) -> range:
+        """The same for a reader that knows nothing of journals, unless it is refused."""
+        marks = self._marks
+        return range(sum(s <= done for _, _, s in marks), sum(w <= done for w, _, _ in marks) + 1)
+
+    @property
+    def _marks(self) -> list[tuple[int, int, int]]:
+        """For each commit: when its journal is written, when it is synced, and when the flag is."""
+        syncs = [number for number, operation in enumerate(self.log, 1) if operation.kind == "sync"]
+        marks = []
+        for number, operation in enumerate(self.log, 1):
+            if operation.data.startswith(b"AERJRNL"):
+                after = [sync for sync in syncs if sync > number]
+                marks.append((number, after[0], after[1]))
+        return marks
+
+
+def record(workload: Workload, folder: Path) -> Recording:
+    """Does a workload, and makes sure that without a crash everything is as it must be."""
+    folder.mkdir()
+    path = folder / "project.h5"
+    with (
+        mock.patch.object(layout, "CATALOGUE_CHUNK_ROWS", workload.catalogue_rows),
+        mock.patch.object(layout, "RUNS_PER_FOLDER", workload.runs_per_folder),
+        using(RecordingDisk()) as disk,
+    ):
+        project = project_at(path)
+        for draft in workload.base:
+            project.archive(draft)
+        disk.log.clear()
+        initial = path.read_bytes()
+        models, stock = [model_of(workload.base)], [stock_view(path)]
+        for step in workload.steps:
+            models.append(step(project, models[-1]))
+            stock.append(stock_view(path))
+            assert project_view(path) == models[-1]
+            assert stock_values(path) == {job: values for job, (_, values) in models[-1].items()}
+        log = tuple(disk.of(path))
+    assert final_content(initial, log) == path.read_bytes(), "something was written past the disk"
+    recording = Recording(workload.name, initial, log, tuple(models), tuple(stock))
+    assert len(recording._marks) == len(workload.steps)
+    shutil.rmtree(folder)
+    return recording
+
+
+@dataclass(frozen=True)
+class Creation:
+    """The first commit, which makes the file.
+
+    Attributes:
+        recording: Its last operations, the project being in place; ``initial`` is what it was linked with.
+        before: What the file under a temporary name held at each moment before.
+    """
+
+    recording: Recording
+    before: tuple[bytes, ...]
+
+
+def record_creation(folder: Path, step: Step) -> Creation:
+    """Makes a project; the link that puts it in place is part of the log."""
+    folder.mkdir()
+    path = folder / "project.h5"
+    before: list[bytes] = []
+    link = os.link
+
+    def noted_link(source: Path, target: Path) -> None:
+        disk.note("link")
+        link(source, target)
+
+    class Watching(RecordingDisk):
+        def sync(self, fd: int) -> None:
+            super().sync(fd)
+            before.append(os.pread(fd, os.fstat(fd).st_size, 0))
+
+    with mock.patch("os.link", noted_link), using(Watching()) as disk:
+        model = step(project_at(path), {})
+    log = disk.of(path)
+    at = [operation.remark for operation in log].index("link")
+    since = max(number for number, operation in enumerate(log[:at]) if operation.kind == "sync") + 1
+    content = path.read_bytes()
+    unsynced = (*log[since:at], *log[at + 1 :])
+    recording = Recording("create", before[-1], unsynced, (model,), (stock_view(path),))
+    assert project_view(path) == model
+    assert final_content(before[-1], unsynced) == content
+    shutil.rmtree(folder)
+    return Creation(recording, tuple(before))
+
+
+# -- commits
+
+
+def archive(draft: RunDraft) -> Step:
+    def step(project: Project, model: Model) -> Model:
+        project.archive(draft)
+        return {**model, draft.job_id: (_with_labels(model, draft), values_of(draft))}
+
+    return step
+
+
+def _with_labels(model: Model, draft: RunDraft) -> RunRecord:
+    """A run that was there as lost keeps its labels."""
+    record = draft.record
+    return record.model_copy(update={"labels": model[draft.job_id][0].labels}) if draft.job_id in model else record
+
+
+def transaction(*drafts: RunDraft) -> Step:
+    def step(project: Project, model: Model) -> Model:
+        with project.transaction():
+            for draft in drafts:
+                project.save(draft, name="together", tags=["t"])
+        labels = RunLabels(name="together", tags=["t"])
+        return model | model_of(dataclasses.replace(draft, labels=labels) for draft in drafts)
+
+    return step
+
+
+def label(number: int, **labels: object) -> Step:
+    def step(project: Project, model: Model) -> Model:
+        given = RunLabels.checked(**labels)
+        project[job_id(number)].add_labels(given)
+        old = model[job_id(number)][0].labels
+        tags = [*(old.tags or []), *(given.tags or [])] or None
+        merged = RunLabels(
+            name=given.name or old.name, tags=tags, notes=given.notes or old.notes, params={**old.params, **given.params}
+        )
+        return relabelled(model, job_id(number), merged)
+
+    return step
+
+
+def lost(number: int) -> RunDraft:
+    """The run of a job whose process died."""
+    draft = draft_of(number)
+    return RunDraft(
+        draft.job_id,
+        draft.created,
+        draft.config,
+        RunStatus(outcome="lost", message="the process died"),
+        RunLabels(tags=["was lost"]),
+    )
+
+
+LARGE = 1024 * 1024 + 70_000
+
+
+def workloads() -> Iterator[Workload]:
+    two = (draft_of(0), draft_of(1))
+    yield Workload("append", two, (archive(draft_of(2)),))
+    yield Workload("append twice", two, (archive(draft_of(2)), archive(draft_of(3))))
+    yield Workload("transaction", two, (transaction(draft_of(2), draft_of(3), draft_of(4)),))
+    yield Workload(
+        "labels",
+        two,
+        (label(0, name="first", tags=["a"]), label(0, tags=["b"], notes="n" * 200), label(1, params={"x": 0.5})),
+    )
+    yield Workload("adopt", (draft_of(0), lost(1)), (archive(draft_of(1)),))
+    yield Workload(
+        "grow",
+        (draft_of(0), draft_of(1)),
+        (archive(draft_of(2)), archive(draft_of(3, day=23)), archive(draft_of(4, day=23)), archive(draft_of(5, day=24))),
+        catalogue_rows=2,
+        runs_per_folder=2,
+    )
+    yield Workload("large", two, (archive(draft_of(2, extra_bytes=LARGE)),))

@@ -1,0 +1,40 @@
+"""The byte shuffle is HDF5's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aerchive.filters.shuffle import shuffle, unshuffle
+
+
+@given(st.binary(max_size=200), st.integers(1, 20))
+def test_every_byte_comes_back_to_its_place(data: bytes, itemsize: int) -> None:
+    raw = np.frombuffer(data, np.uint8)
+
+    assert unshuffle(shuffle(raw, itemsize), itemsize).tobytes() == data
+
+
+@pytest.mark.parametrize(
+    ("data", "itemsize", "planes"),
+    [
+        (b"aAbBcC", 2, b"abcABC"),
+        (b"a1xb2yc3z", 3, b"abc123xyz"),
+        (b"aAbBc", 2, b"abABc"),  # the remainder stays where it is
+        (b"abc", 1, b"abc"),
+        (b"ab", 4, b"ab"),
+        (b"", 8, b""),
+    ],
+)
+def test_planes(data: bytes, itemsize: int, planes: bytes) -> None:
+    assert shuffle(np.frombuffer(data, np.uint8), itemsize).tobytes() == planes
+
+
+def test_the_input_is_not_changed() -> None:
+    raw = np.arange(64, dtype=np.uint8)
+    shuffle(raw, 8)
+    unshuffle(raw, 8)
+
+    assert raw.tolist() == list(range(64))

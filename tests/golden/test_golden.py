@@ -1,0 +1,193 @@
+"""Projects of every format version that was ever released, read by this one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+from qiskit.result import Result
+
+import aerchive
+from aerchive import layout
+from aerchive.codecs import circuits as circuit_codec
+from aerchive.codecs import noise_model as noise_codec
+from aerchive.codecs.counts import TAG as COUNTS
+from aerchive.codecs.memory import TAG as MEMORY
+from aerchive.codecs.registry import codecs
+from aerchive.codecs.result import REFUSED_TAG
+from aerchive.codecs.scalars import TAG as SCALAR
+from aerchive.errors import UnsupportedTypeError
+from aerchive.models import tagged_json
+from tests.golden.description import describe, describe_circuit
+
+VERSIONS = sorted(Path(__file__).parent.glob("v*"))
+MAX_BYTES = 200 * 1024
+
+
+def expected(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "expected.json").read_text("ascii")))
+
+
+RUNS = [pytest.param(folder, name, id=f"{folder.name}-{name}") for folder in VERSIONS for name in expected(folder)["runs"]]
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> aerchive.Project:
+    """A copy, so that nothing that goes wrong can write into a golden file."""
+    folder = request.getfixturevalue("folder")
+    return aerchive.open(shutil.copy(folder / "project.h5", tmp_path), "r")
+
+
+def text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def tags_in(tree: Any) -> set[str]:
+    if isinstance(tree, list):
+        return set().union(*map(tags_in, tree))
+    if isinstance(tree, dict):
+        return set().union(*map(tags_in, tree.values())) | ({tree["$"]} if isinstance(tree.get("$"), str) else set())
+    return set()
+
+
+@pytest.mark.parametrize(("folder", "name"), RUNS)
+def test_values(project: aerchive.Project, folder: Path, name: str) -> None:
+    wanted = expected(folder)["runs"][name]
+
+    run = project[wanted["job_id"]]
+
+    assert [row.label for row in run.saved] == wanted["labels"]
+    data = run.result().data(0)
+    for label, description in wanted["values"].items():
+        assert describe(run.value(label)) == description, label
+        assert describe(data[label]) == description, label
+
+
+@pytest.mark.parametrize(("folder", "name"), RUNS)
+def test_documents(project: aerchive.Project, folder: Path, name: str) -> None:
+    wanted = expected(folder)["runs"][name]
+
+    run = project[wanted["job_id"]]
+
+    record = json.loads(run.record.model_dump_json(include={"status", "provenance"}))
+    assert {key: record["status"][key] for key in wanted["status"]} == wanted["status"]
+    assert {key: record["provenance"][key] for key in wanted["provenance"]} == wanted["provenance"]
+    assert unordered(describe(run.record.config.model_dump())) == unordered(wanted["config"])
+    assert unordered(describe(run.record.labels.model_dump())) == unordered(wanted["run_labels"])
+
+
+def unordered(description: Any) -> Any:
+    """Documents have no order of keys: their fields are attributes of a group."""
+    if isinstance(description, dict) and description.get("type") == "builtins.dict":
+        pairs = [(str(key), unordered(item)) for key, item in description["items"]]
+        return sorted((pair for pair in pairs if pair[1] not in (None, [])), key=str)
+    return description
+
+
+@pytest.mark.parametrize(("folder", "name"), RUNS)
+def test_circuits(project: aerchive.Project, folder: Path, name: str) -> None:
+    wanted = expected(folder)["runs"][name]
+    run = project[wanted["job_id"]]
+    if not wanted["circuits"]:
+        with pytest.raises(aerchive.NotFoundError):
+            run.circuits()
+        return
+
+    circuits = run.circuits()
+
+    assert [describe_circuit(circuit) for circuit in circuits] == wanted["circuits"]
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_results(project: aerchive.Project, folder: Path) -> None:
+    run = project[expected(folder)["runs"]["counts and memory"]["job_id"]]
+
+    result = run.result()
+
+    assert run.counts() == dict(result.get_counts()) == {"10 1": 3, "00 0": 5, "00 1": 2}
+    assert run.memory() == result.get_memory()
+    assert run.memory()[:2] == ["10 1", "00 0"]
+    assert result.results[0].header["metadata"] == {"z": 1, "a": (2,)}
+    assert list(result.results[0].header) == ["creg_sizes", "memory_slots", "name", "metadata"]
+    assert result.results[0].seed_simulator == 2**64 - 1
+    assert (result.date, result.status, result.time_taken) == ("2026-11-22T12:00:00.000000", "COMPLETED", 0.75)
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_what_was_refused_and_what_failed(project: aerchive.Project, folder: Path) -> None:
+    run = project[expected(folder)["runs"]["refused"]["job_id"]]
+
+    with pytest.raises(UnsupportedTypeError, match=r"builtins\.type"):
+        run.value("foreign")
+    assert "foreign" in str(run.record.config.missing)
+    failed = project["golden-failed"]
+    assert (failed.outcome, failed.record.status.message) == ("error", "no circuits ψ")
+    assert failed.record.status.error_type == "builtins.ValueError"
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_finding(project: aerchive.Project, folder: Path) -> None:
+    names = list(expected(folder)["runs"])
+
+    assert [run.name for run in project] == [*names, None]
+    assert [run.name for run in project.find(params__n__lt=2)] == names[:2]
+    assert [run.name for run in project.find(tags="ψ", name="arrays")] == ["arrays"]
+    assert [run.job_id for run in project.find(outcome="error")] == ["golden-failed"]
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_a_project_of_then_can_be_written_now(project: aerchive.Project, folder: Path) -> None:
+    other = aerchive.open(project.path, "r+")
+    run = other["golden-1"]
+
+    run.add_tags("new")
+    other.save(Result.from_dict(dict(project["golden-3"].result().to_dict()) | {"job_id": "copy"}))
+
+    assert project["golden-1"].tags == ("golden", "ψ", "new")
+    assert len(project) == len(expected(folder)["runs"]) + 2
+    assert describe(project["copy"].value("matrix_product_state")) == describe(project["golden-3"].value("matrix_product_state"))
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_golden_files_are_small(folder: Path) -> None:
+    assert (folder / "project.h5").stat().st_size < MAX_BYTES
+    assert (folder / "expected.json").stat().st_size < MAX_BYTES
+
+
+def test_this_format_has_a_golden_file() -> None:
+    assert [folder.name for folder in VERSIONS] == [f"v{version}" for version in range(1, layout.FORMAT_VERSION + 1)]
+
+
+def test_every_encoding_has_a_golden_value() -> None:
+    """A codec, or a new version of one, without a value in a golden file fails here: add it to ``make.py``."""
+    tags: set[str] = set()
+
+    def note(name: str, node: Any) -> None:
+        if name.rpartition("/")[2] in ("result", "inputs"):
+            tags.update(tags_in(json.loads(node[...].tobytes().rstrip(b"\0"))))
+
+    for folder in VERSIONS:
+        with h5py.File(folder / "project.h5", "r") as file:
+            file.visititems(note)
+
+    assert {codec.tag for codec in codecs()} | {COUNTS, MEMORY, SCALAR, REFUSED_TAG} <= tags
+    assert set(tagged_json._READERS) <= tags
+
+
+def test_every_stamp_has_a_golden_node() -> None:
+    stamps: set[tuple[str, int]] = set()
+
+    def note(_name: str, node: Any) -> None:
+        if "encoding" in node.attrs:
+            stamps.add((text(node.attrs["encoding"]), int(node.attrs["encoding_version"])))
+
+    for folder in VERSIONS:
+        with h5py.File(folder / "project.h5", "r") as file:
+            file.visititems(note)
+
+    own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec)}
+    assert own | {(name, 1) for name in ("run", "result", "counts", "memory", "scalars", "array", "inputs")} <= stamps
