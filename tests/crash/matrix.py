@@ -81,7 +81,7 @@ class Matrix:
         assert version in versions, f"aerchive sees {version} commits instead of {list(versions)}"
         assert readable in (None, version), "a reader that may not write sees another state"
         recovered = path.read_bytes()
-        self.figures["aerchive: " + ("new" if version == versions[-1] else "old")] += 1
+        self.figures[f"aerchive: {'old' if version < versions[-1] else 'new' if version else 'nothing new yet'}"] += 1
         self._stock(path, recovered, range(version, version + 1), may_refuse=False)
         self._go_on(path, recovered, version)
         if recovered != content:
@@ -105,9 +105,8 @@ class Matrix:
             assert may_refuse, "stock HDF5 refuses the project after its recovery"
         else:
             assert version in versions, f"stock h5py sees {version} commits instead of {list(versions)}"
-        self.figures[
-            f"stock: {'refused' if version is None else 'new' if version == versions[-1] else 'old'}"
-        ] += may_refuse
+        seen = "refused" if version is None else "old" if version < versions[-1] else "new" if version else "nothing new yet"
+        self.figures[f"stock: {seen}"] += may_refuse
 
     def _stock_version(self, path: Path, content: bytes) -> int | None:
         try:

@@ -19,7 +19,7 @@ from tests.crash.matrix import Matrix, is_flagged
 from tests.crash.views import project_view
 from tests.crash.workloads import Workload, archive, record, record_creation, workloads
 
-STATES = 220
+STATES = 130
 """Of each workload, besides those in recovery."""
 
 TEMPORARY = ".project.h5.new-1-abcdef12"

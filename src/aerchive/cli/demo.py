@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the demo, or its second half."""
-    path = Path(options.project or options.file).absolute()
+    path = Path(options.project or options.file or _free_name()).absolute()
     if options.read:
         return _read(path)
     if path.exists():
@@ -45,6 +46,13 @@ def run(options: argparse.Namespace) -> int:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     second = [sys.executable, "-m", "aerchive", "demo", "--read", "--file", str(path)]
     return subprocess.run(second, check=False, env=environment).returncode  # noqa: S603  (this program)
+
+
+def _free_name() -> str:
+    """The usual name, numbered if there is such a file already: nothing is overwritten."""
+    stem, _, ending = _FILE.rpartition(".")
+    names = itertools.chain([_FILE], (f"{stem}-{number}.{ending}" for number in itertools.count(2)))
+    return next(name for name in names if not Path(name).exists())
 
 
 def _step(number: int, text: str, action: Callable[[], Any]) -> Any:
