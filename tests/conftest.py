@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what is made once for many tests, before `_own_settings` of the first of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        _isolate(patch, tmp_path_factory.mktemp("home"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the settings of whoever runs it, and none writes to their default project."""
-    home: Path = tmp_path_factory.mktemp("home", numbered=True)
+    _isolate(monkeypatch, tmp_path_factory.mktemp("home"))
+
+
+def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     for name in ("SAVE_JOBS", "LOCK_TIMEOUT", "ON_ERROR"):
-        monkeypatch.delenv(f"AERCHIVE_{name}", raising=False)
-    monkeypatch.setenv("AERCHIVE_PROJECT", str(home / "default.h5"))
+        patch.delenv(f"AERCHIVE_{name}", raising=False)
+    patch.setenv("AERCHIVE_PROJECT", str(home / "default.h5"))
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+        patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))

@@ -21,16 +21,23 @@ def bits(dtype: str, *shape: int) -> np.ndarray:
     return raw.view(dtype).reshape(shape)
 
 
+SHAPES = [(1,), (7,), (3, 5), (5, 1), (2, 3, 4), (1, 1, 1, 2)]
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("shape", [(1,), (7,), (3, 5), (5, 1), (2, 3, 4), (1, 1, 1, 2)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_round_trip(round_trip: Callable[..., Any], dtype: str, shape: tuple[int, ...], order: str) -> None:
-    array = np.asarray(bits(dtype, *shape), order=order)
+def test_round_trip(store: Callable[..., Any], dtype: str, order: str) -> None:
+    arrays = {str(shape): np.asarray(bits(dtype, *shape), order=order) for shape in SHAPES}
 
-    read = round_trip(array)
+    together = store(arrays)
+    alone = {label: store({label: array}, job_id=label) for label, array in list(arrays.items())[2:4]}
 
-    assert differences(array, read) == []
-    assert read.flags.writeable
+    for label, array in arrays.items():
+        for run in (together, alone.get(label, together)):
+            read = run.value(label)
+            assert differences(array, read, label) == []
+            assert differences(array, run.result().data(0)[label], label) == []
+            assert read.flags.writeable
 
 
 @pytest.mark.parametrize("value", [-0.0, 0.0, np.inf, -np.inf])

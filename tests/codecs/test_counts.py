@@ -166,6 +166,7 @@ def test_counts_by_other_hands(round_trip: Callable[..., Any], counts: Any) -> N
 @pytest.mark.parametrize(
     "counts",
     [
+        {"0x0": 3, "0xf": 4},
         {"00": 3, "11": 4},
         {"0b10": 3, "0b1": 2},
         {"0 1": 3, "1 1": 4},
@@ -177,11 +178,23 @@ def test_counts_by_other_hands(round_trip: Callable[..., Any], counts: Any) -> N
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("header", [None, {"memory_slots": 4, "creg_sizes": [["a", 3], ["b", 1]]}])
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        {"memory_slots": 4, "creg_sizes": [["a", 3], ["b", 1]]},
+        {"memory_slots": 4, "creg_sizes": [("a", 3), ("b", 1)]},
+        {"memory_slots": 4, "creg_sizes": (("a", 3), ("b", 1))},
+    ],
+)
 def test_counts_by_other_hands_are_those_of_qiskit(store: Callable[..., Any], counts: Any, header: Any) -> None:
     expected = make_result({"counts": counts}, header=header).get_counts()
 
-    assert differences(dict(expected), store({"counts": counts}, header=header).counts()) == []
+    run = store({"counts": counts}, header=header)
+
+    assert differences(dict(expected), run.counts()) == []
+    assert differences(dict(expected), dict(run.result().get_counts())) == []
+    assert [row.label for row in run.saved] == ["counts"]
 
 
 def test_no_counts(store: Callable[..., Any]) -> None:

@@ -62,7 +62,14 @@ def test_round_trip(round_trip: Callable[..., Any], memory: Any) -> None:
     assert differences(memory, round_trip(memory, "memory")) == []
 
 
-@pytest.mark.parametrize("header", [None, {"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 2]]}])
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        {"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 2]]},
+        {"memory_slots": 3, "creg_sizes": [("a", 1), ("b", 2)]},
+    ],
+)
 @pytest.mark.parametrize("memory", [["0x0", "0x5"], ["01", "10"], ["0b1", "0b11"]])
 def test_memory_by_other_hands_is_that_of_qiskit(store: Callable[..., Any], memory: Any, header: Any) -> None:
     result = make_result({"memory": memory}, header={} if header is None else header)

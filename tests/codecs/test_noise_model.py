@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from qiskit_aer.noise import (
 )
 
 import aerchive
-from aerchive.codecs.noise_model import encode_noise_model
+from aerchive.codecs.noise_model import decode_noise_model, encode_noise_model
+from aerchive.errors import FormatError
 from aerchive.models import tagged_json
 from tests.strict import differences
 
@@ -168,3 +171,79 @@ def test_model_that_json_cannot_carry_is_named_and_the_run_kept(
 
     assert project.latest().counts() == expected
     assert "noise_model" in str(project.latest().record.config.missing)
+
+
+@pytest.mark.parametrize("name", [name for name in models() if name != "passes"])
+def test_comes_back_and_does_the_same(tmp_path: Path, name: str) -> None:
+    model = models()[name]
+    job = AerSimulator(seed_simulator=1).run(circuit(), shots=200, noise_model=model)
+    run = aerchive.open(tmp_path / "p.h5").save(job)
+
+    read = aerchive.open(tmp_path / "p.h5", "r").latest().noise_model()
+
+    assert isinstance(read, NoiseModel)
+    assert differences(model.to_dict(serializable=True), read.to_dict(serializable=True)) == []
+    assert read.basis_gates == model.basis_gates
+    assert read.is_ideal() == model.is_ideal()
+    again = AerSimulator(seed_simulator=1).run(run.circuits(), shots=200, noise_model=read).result()
+    assert differences(dict(job.result().get_counts()), dict(again.get_counts())) == []
+    backend = run.job().backend()
+    assert differences(dict(again.get_counts()), dict(backend.run(run.circuits()).result().get_counts())) == []
+
+
+def test_comes_back_with_the_names_of_its_passes(tmp_path: Path) -> None:
+    job = AerSimulator().run(circuit(), shots=5, noise_model=models()["passes"])
+    run = aerchive.open(tmp_path / "p.h5").save(job)
+
+    assert run.noise_model().passes == ["qiskit_aer.noise.passes.relaxation_noise_pass.RelaxationNoisePass"]
+    with pytest.warns(aerchive.ArchiveWarning, match=r"RelaxationNoisePass.*not stored"):
+        run.job().backend()
+
+
+def test_what_came_back_is_archived_again_as_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "p.h5"
+    project = aerchive.open(path)
+    run = project.save(AerSimulator().run(circuit(), shots=5, noise_model=models()["kraus"]))
+
+    again = project.save(AerSimulator().run(circuit(), shots=5, noise_model=run.noise_model()))
+
+    assert stored_model(path, again) == stored_model(path, run)
+    copied = copy.deepcopy(run.noise_model())
+    assert copied.to_dict(serializable=True) == run.noise_model().to_dict(serializable=True)
+    assert pickle.loads(pickle.dumps(copied)).to_dict() == copied.to_dict()
+
+
+def test_errors_may_be_added_to_what_came_back(tmp_path: Path) -> None:
+    run = aerchive.open(tmp_path / "p.h5").save(AerSimulator().run(circuit(), noise_model=models()["readout"]))
+    read = run.noise_model()
+    before = len(read.to_dict()["errors"])
+
+    read.add_all_qubit_quantum_error(pauli_error([("X", 1.0)]), ["ry"])
+
+    assert len(read.to_dict()["errors"]) == before + 1
+    assert encode_noise_model(read).digest != encode_noise_model(run.noise_model()).digest
+
+
+def test_no_noise_model(tmp_path: Path) -> None:
+    assert aerchive.open(tmp_path / "p.h5").save(AerSimulator().run(circuit())).noise_model() is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        5,
+        [],
+        {},
+        {"errors": [], "basis_gates": [], "passes": []},
+        {"errors": {"errors": 5}, "basis_gates": [], "passes": []},
+        {"errors": {}, "basis_gates": 5, "passes": []},
+        {"errors": {}, "basis_gates": [5], "passes": []},
+        {"errors": {}, "basis_gates": ["h"], "passes": None},
+        {"errors": {"$": "nosuch/1"}, "basis_gates": [], "passes": []},
+    ],
+    ids=repr,
+)
+def test_document_that_is_not_a_noise_model(document: Any) -> None:
+    with pytest.raises(FormatError, match="here"):
+        decode_noise_model(json.dumps(document).encode(), "here")

@@ -105,7 +105,15 @@ class Matrix:
             assert may_refuse, "stock HDF5 refuses the project after its recovery"
         else:
             assert version in versions, f"stock h5py sees {version} commits instead of {list(versions)}"
-        seen = "refused" if version is None else "old" if version < versions[-1] else "new" if version else "nothing new yet"
+        seen = (
+            "refused"
+            if version is None
+            else "old"
+            if version < versions[-1]
+            else "new"
+            if version
+            else "nothing new yet"
+        )
         self.figures[f"stock: {seen}"] += may_refuse
 
     def _stock_version(self, path: Path, content: bytes) -> int | None:

@@ -18,6 +18,7 @@ from aerchive.project.record import read_record
 from aerchive.storage.reader import GroupReader
 from tests.crash.drafts import Model, Values, project_at, type_name
 
+
 def project_view(path: Path | Project) -> Model:
     """What aerchive shows; each row of the catalogue must be the one that its run gives."""
     project = path if isinstance(path, Project) else project_at(path)

@@ -189,7 +189,10 @@ def label(number: int, **labels: object) -> Step:
         old = model[job_id(number)][0].labels
         tags = [*(old.tags or []), *(given.tags or [])] or None
         merged = RunLabels(
-            name=given.name or old.name, tags=tags, notes=given.notes or old.notes, params={**old.params, **given.params}
+            name=given.name or old.name,
+            tags=tags,
+            notes=given.notes or old.notes,
+            params={**old.params, **given.params},
         )
         return relabelled(model, job_id(number), merged)
 
@@ -225,7 +228,12 @@ def workloads() -> Iterator[Workload]:
     yield Workload(
         "grow",
         (draft_of(0), draft_of(1)),
-        (archive(draft_of(2)), archive(draft_of(3, day=23)), archive(draft_of(4, day=23)), archive(draft_of(5, day=24))),
+        (
+            archive(draft_of(2)),
+            archive(draft_of(3, day=23)),
+            archive(draft_of(4, day=23)),
+            archive(draft_of(5, day=24)),
+        ),
         catalogue_rows=2,
         runs_per_folder=2,
     )

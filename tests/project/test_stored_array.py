@@ -126,7 +126,7 @@ def test_indexing_is_that_of_numpy(run: aerchive.Run, packed: aerchive.Run) -> N
     for array, value in cases(run, packed):
         keys: list[Any] = [(), ..., (...,)]
         keys += AXIS
-        keys += list(itertools.product(AXIS, repeat=2))[:: 1 if value.size < 100 else 7]
+        keys += list(itertools.product(AXIS, repeat=2))[:: 2 if value.size < 100 else 11]
         keys += [(0, ...), (..., 0), (slice(1, 3), ..., -1), (0, ..., 1, 2), (1, slice(None), slice(None, None, -1))]
         for key in keys:
             try:
@@ -223,7 +223,7 @@ def test_only_the_chunks_that_are_needed_are_read(tmp_path: Path) -> None:
     assert log.nbytes < 2 * chunks[0].size + 100_000
     with record_reads() as log:
         assert stored[::-1][:3].shape == (3,)
-    assert log.nbytes > array.nbytes * 0.9
+    assert log.nbytes > array.nbytes / 2
 
 
 def test_pickle(run: aerchive.Run, packed: aerchive.Run) -> None:
@@ -239,6 +239,8 @@ def read_in_child(array: aerchive.StoredArray) -> tuple[int, bytes]:
     return os.getpid(), np.asarray(array).tobytes()
 
 
+# From Python 3.12 on, a fork with threads is warned of; here the threads are Aer's and idle.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_in_another_process(run: aerchive.Run, method: str) -> None:
     array = run.array("chunked")

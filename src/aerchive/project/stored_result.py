@@ -61,8 +61,11 @@ class StoredExperiment(NamedTuple):
     @property
     def header(self) -> dict[str, Any] | None:
         """The header, if there is one that can be read."""
-        header = self.fields.get("header")
-        if not isinstance(header, dict) or TYPE_KEY in header:
+        try:
+            header = tagged_json.decode(self.fields.get("header"), lambda _tag, _body: None)
+        except FormatError:
+            return None
+        if not isinstance(header, dict):
             return None
         slots, sizes = header.get("memory_slots"), header.get("creg_sizes")
         if not isinstance(slots, int | None) or not _are_sizes(sizes):
@@ -319,7 +322,8 @@ def _tag(tree: Any) -> str | None:
 
 def _are_sizes(sizes: Any) -> bool:
     return sizes is None or (
-        isinstance(sizes, list) and all(isinstance(s, list) and len(s) == 2 and isinstance(s[1], int) for s in sizes)
+        isinstance(sizes, list | tuple)
+        and all(isinstance(s, list | tuple) and len(s) == 2 and isinstance(s[1], int) for s in sizes)
     )
 
 

@@ -15,6 +15,7 @@ from aerchive.errors import FormatError, IntegrityError
 from aerchive.filters.pipeline import unpack_chunk
 from aerchive.storage import checksums
 from aerchive.storage.attributes import read_attributes
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
 from aerchive.storage.disk import read_bytes
 from aerchive.storage.trace import note_read
@@ -148,8 +149,9 @@ def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
     Raises:
         FormatError: A layout this format does not have.
     """
-    properties = dsid.get_create_plist()
-    kind = properties.get_layout()
+    with hdf5_errors(where):
+        properties = dsid.get_create_plist()
+        kind = properties.get_layout()
     if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or properties.get_external_count():
         raise FormatError(f"{where}: virtual or external storage has no place in an aerchive project")
     chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
@@ -174,7 +176,8 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
     selection = select(key, what.shape)
     if what.chunk is None:
         values = np.empty(what.shape, what.dtype)
-        dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
+        with hdf5_errors(where):
+            dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
         return ReadPlan(where, owner, name, what.dtype, what.shape, selection, values=values)
     if int(np.prod(what.chunk)) * what.dtype.itemsize > _MAX_CHUNK_BYTES:
         raise FormatError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
@@ -222,16 +225,21 @@ def _crc_lookup(
     sums = (name + layout.CHECKSUMS_SUFFIX).encode()
     if sums not in group:
         raise IntegrityError(f"{where}: the table of its checksums is missing")
-    table = h5d.open(group, sums)
+    with hdf5_errors(where):
+        table = h5d.open(group, sums)
+        length = int(np.prod(grid_shape(what.shape, what.chunk)))
+        if tuple(table.shape) != (length,):
+            raise IntegrityError(f"{where}: the table of its checksums has shape {table.shape} for {length} chunks")
     if number < _LOOK_UP_EACH:
-        return lambda row: int(_read_rows(table, row, 1)["crc32"][0])
-    rows = _read_rows(table, 0, table.shape[0])["crc32"]
+        return lambda row: int(_read_rows(table, row, 1, where)["crc32"][0])
+    rows = _read_rows(table, 0, length, where)["crc32"]
     return lambda row: int(rows[row])
 
 
-def _read_rows(table: h5d.DatasetID, first: int, number: int) -> NDArray[Any]:
+def _read_rows(table: h5d.DatasetID, first: int, number: int, where: str) -> NDArray[Any]:
     rows = np.empty(number, checksums.TABLE)
-    space = table.get_space()
-    space.select_hyperslab((first,), (number,))
-    table.read(h5s.create_simple((number,)), space, rows, stored_type(checksums.TABLE))
+    with hdf5_errors(where):
+        space = table.get_space()
+        space.select_hyperslab((first,), (number,))
+        table.read(h5s.create_simple((number,)), space, rows, stored_type(checksums.TABLE))
     return rows

@@ -8,6 +8,7 @@ import fcntl
 import io
 import os
 import secrets
+import stat
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from aerchive.errors import (
     AerchiveError,
     CommittedError,
     FormatError,
-    IntegrityError,
     InvalidInputError,
     NotFoundError,
     ProjectLockedError,
@@ -31,6 +31,7 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.storage.attributes import read_attributes
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.disk import disk
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
@@ -142,7 +143,10 @@ class ProjectFile:
 
     def exists(self) -> bool:
         """Whether there is a file."""
-        return self.path.exists()
+        try:
+            return self.path.exists()
+        except PermissionError:
+            raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
 
     def sibling(self, path: Path) -> ProjectFile:
         """Another file, used in the same way."""
@@ -233,10 +237,15 @@ class ProjectFile:
                 return
             fd, temporary = made
             self._create(temporary, created)
-            with self._commit(fd) as session:
-                yield session
-            os.link(temporary, self.path)
-            _sync_folder(self.path.parent)
+            committed = None
+            try:
+                with self._commit(fd) as session:
+                    yield session
+            except CommittedError as error:
+                committed = error
+            self._publish(temporary)
+            if committed is not None:
+                raise committed
 
     @contextlib.contextmanager
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
@@ -272,7 +281,7 @@ class ProjectFile:
                 try:
                     with _hdf5(overlay, "r+", str(self.path)) as file:
                         yield WriteSession(file, fd, str(self.path), check_header(file, str(self.path)))
-                except IntegrityError:
+                except Exception:
                     if overlay.error is None:
                         raise
                 overlay.commit()  # raises what went wrong while HDF5 was at work
@@ -287,7 +296,7 @@ class ProjectFile:
     def _creating(self) -> Iterator[tuple[int, Path] | None]:
         folder = self.path.parent
         try:
-            folder_fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            folder_fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(f"{self.path}: there is no folder {folder}; make it first") from None
         except PermissionError:
@@ -310,6 +319,19 @@ class ProjectFile:
         finally:
             fcntl.flock(folder_fd, fcntl.LOCK_UN)
             os.close(folder_fd)
+
+    def _publish(self, temporary: Path) -> None:
+        """Gives a new project its name, durably."""
+        try:
+            os.link(temporary, self.path)
+        except OSError as error:
+            raise WriteError(f"{self.path}: cannot be made: {error.strerror}; nothing was saved") from error
+        try:
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise CommittedError(
+                f"{self.path}: the runs are saved, but the disk failed when the folder was written ({error.strerror})"
+            ) from error
 
     def _create(self, temporary: Path, created: str) -> None:
         with h5py.File(temporary, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
@@ -336,13 +358,17 @@ def check_header(file: h5py.File, path: str) -> dict[str, AttributeValue]:
     Raises:
         FormatError: It is not, or it is from a newer version.
     """
-    root = h5py.h5g.open(file.id, b"/")
-    if not h5py.h5a.exists(root, b"format"):
+    with hdf5_errors(f"{path}: /"):
+        root = h5py.h5g.open(file.id, b"/")
+        is_ours = h5py.h5a.exists(root, b"format")
+    if not is_ours:
         raise FormatError(f"{path}: is an HDF5 file, but not an aerchive project; choose another file")
     header = read_attributes(root, f"{path}: /")
     version = header.get("format_version")
     if header.get("format") != layout.FORMAT or not isinstance(version, int):
         raise FormatError(f"{path}: is an HDF5 file, but not an aerchive project; choose another file")
+    if version < 1:
+        raise FormatError(f"{path}: has format version {version}, which does not exist; the file is damaged or forged")
     if version > layout.FORMAT_VERSION:
         raise FormatError(
             f"{path}: has format version {version}, and this aerchive reads up to {layout.FORMAT_VERSION}; "
@@ -384,19 +410,13 @@ class _ReadFile(io.RawIOBase):
 
 @contextlib.contextmanager
 def _hdf5(fileobj: object, mode: str, path: str) -> Iterator[h5py.File]:
-    try:
+    with hdf5_errors(path):
         file = h5py.File(fileobj, mode, libver=layout.LIBVER)
-    except (OSError, RuntimeError) as error:
-        raise IntegrityError(f"{path}: HDF5 cannot open it: {error}") from error
     try:
-        try:
-            yield file
-        finally:
+        yield file
+    finally:
+        with hdf5_errors(path):
             file.close()
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        if isinstance(error, AerchiveError):
-            raise
-        raise IntegrityError(f"{path}: HDF5 cannot read it: {error}") from error
 
 
 def _may_have_journal(fd: int, superblock: Superblock) -> bool:
@@ -404,19 +424,26 @@ def _may_have_journal(fd: int, superblock: Superblock) -> bool:
 
 
 def _open(path: Path, flags: int) -> int:
-    if path.is_dir():
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"{path}: no such project") from None
+    except PermissionError:
+        raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
+    if stat.S_ISDIR(kind):
         raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(kind):
         raise InvalidInputError(f"{path}: is not a regular file; a project is one")
     try:
         return os.open(path, flags | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"{path}: no such project") from None
     except PermissionError:
-        what = "written" if flags & os.O_RDWR else "read"
-        raise ReadOnlyError(
-            f"{path}: may not be {what} by this user; change its permissions, or open it with mode='r'"
-        ) from None
+        if flags & os.O_RDWR:
+            raise ReadOnlyError(
+                f"{path}: may not be written by this user; change its permissions, or open it with mode='r'"
+            ) from None
+        raise ReadOnlyError(f"{path}: may not be read by this user; change its permissions") from None
     except OSError as error:
         if flags & os.O_RDWR and error.errno == errno.EROFS:
             raise ReadOnlyError(f"{path}: is on a read-only file system; open it with mode='r'") from None

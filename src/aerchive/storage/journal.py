@@ -17,6 +17,8 @@ from aerchive.storage.superblock import Superblock
 _HEAD = struct.Struct("<8sQQQ48s48s32s")
 _CHANGE = struct.Struct("<QQ")
 _TRAILER = struct.Struct("<8sQQ32s8x")
+TRAILER_SIZE = _TRAILER.size
+"""Bytes at the end of the file that make a journal one."""
 _HEAD_MAGIC = b"AERJRNL1"
 _TRAILER_MAGIC = b"AERJEND1"
 _NO_DIGEST = bytes(32)

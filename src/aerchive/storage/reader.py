@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from h5py import h5d, h5g, h5o
+from h5py import h5d, h5g, h5l, h5o
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import IntegrityError, NotFoundError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import long_names, read_attribute, read_attributes
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import AttributeValue
 from aerchive.text import decode_text
 
@@ -38,17 +39,17 @@ class GroupReader:
 
     def names(self) -> list[str]:
         """Of the members of the group, in order of name."""
-        return [name.decode("utf-8", "backslashreplace") for name in self.gid]
+        with hdf5_errors(self.where()):
+            return [name.decode("utf-8", "backslashreplace") for name in self.gid]
 
     def __contains__(self, name: str) -> bool:
-        return name.encode() in self.gid
+        with hdf5_errors(self.where(name)):
+            return name.encode() in self.gid
 
     def is_group(self, name: str) -> bool:
         """Whether a member is a group; raises `IntegrityError` if it cannot be opened."""
-        try:
+        with hdf5_errors(self.where(name)):
             return isinstance(h5o.open(self.gid, name.encode()), h5g.GroupID)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise IntegrityError(f"{self.where(name)}: damaged: {error}") from error
 
     def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
         """All attributes, also those that are too long to be stored as one.
@@ -78,11 +79,17 @@ class GroupReader:
         """
         gid = self.gid
         for name in path.split("/"):
-            if name.encode() not in gid:
+            with hdf5_errors(self.where(path)):
+                exists = name.encode() in gid
+            if not exists:
                 raise NotFoundError(f"{self.where(path)}: no such group")
             try:
+                if gid.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+                    raise FormatError(f"{self.where(path)}: links have no place in an aerchive project")
                 gid = h5g.open(gid, name.encode())
-            except (OSError, RuntimeError, ValueError) as error:
+            except FormatError:
+                raise
+            except (OSError, RuntimeError, ValueError, KeyError) as error:
                 raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
         return GroupReader(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
 
@@ -131,9 +138,9 @@ class GroupReader:
             NotFoundError: There is none of this name.
             IntegrityError: It is damaged.
         """
-        if name.encode() not in self.gid:
+        if name not in self:
             raise NotFoundError(f"{self.where(name)}: no such dataset")
         try:
             return h5d.open(self.gid, name.encode())
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise IntegrityError(f"{self.where(name)}: damaged, or not a dataset: {error}") from error

@@ -57,8 +57,15 @@ class Superblock:
 
     def flagged(self, end: int) -> Superblock:
         """The same with the flag set and another end of file."""
+        return self._changed(self.raw[_FLAGS_AT] | 1, end)
+
+    def ending_at(self, end: int) -> Superblock:
+        """The same with another end of file."""
+        return self._changed(self.raw[_FLAGS_AT], end)
+
+    def _changed(self, flags: int, end: int) -> Superblock:
         body = bytearray(self.raw[:_SUM_AT])
-        body[_FLAGS_AT] |= 1
+        body[_FLAGS_AT] = flags
         body[_END_AT : _END_AT + 8] = end.to_bytes(8, "little")
         return Superblock(bytes(body) + lookup3(bytes(body)).to_bytes(4, "little"))
 

@@ -9,6 +9,7 @@ from h5py import h5d, h5g, h5p, h5s
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.types import memory_dtype, stored_type
 
 
@@ -48,9 +49,10 @@ class TableReader:
         number = len(self) - first if number is None else number
         rows = np.empty(number, self.dtype)
         if number:
-            space = self._dsid.get_space()
-            space.select_hyperslab((first,), (number,))
-            self._dsid.read(h5s.create_simple((number,)), space, rows, stored_type(self.dtype))
+            with hdf5_errors(self.where):
+                space = self._dsid.get_space()
+                space.select_hyperslab((first,), (number,))
+                self._dsid.read(h5s.create_simple((number,)), space, rows, stored_type(self.dtype))
         return rows
 
 

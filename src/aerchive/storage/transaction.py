@@ -13,7 +13,7 @@ from typing import Any
 
 from aerchive.errors import CommittedError, WriteError
 from aerchive.storage.disk import disk, read_bytes
-from aerchive.storage.journal import Journal, digest_of
+from aerchive.storage.journal import TRAILER_SIZE, Journal, digest_of
 from aerchive.storage.recovery import apply_journal
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.superblock import Superblock
@@ -47,6 +47,8 @@ class Overlay(io.RawIOBase):
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._error: BaseException | None = None
+        if disk().size(fd) > self._base:  # what an interrupted commit left, and nobody reads
+            disk().truncate(fd, self._base)
 
     # -- what h5py calls
 
@@ -84,8 +86,14 @@ class Overlay(io.RawIOBase):
 
     def truncate(self, size: int | None = None) -> int:
         """Sets the end that the file will have."""
-        self._end = self._position if size is None else size
-        return self._end
+        size = self._position if size is None else size
+        try:
+            if self._error is None and size < self._end:
+                disk().truncate(self._fd, max(size, self._base))
+        except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
+            self._error = error
+        self._end = size
+        return size
 
     def flush(self) -> None:
         """Nothing: durability is decided by `commit`."""
@@ -110,7 +118,7 @@ class Overlay(io.RawIOBase):
         try:
             journal = self._make_durable()
         except OSError as error:
-            raise self._failure(error) from error
+            raise self._revoked(error) from error
         try:
             apply_journal(self._fd, journal)
         except OSError as error:
@@ -131,6 +139,8 @@ class Overlay(io.RawIOBase):
         """Writes the journal; when this returns, the transaction is committed."""
         port = disk()
         new = Superblock(bytes(self._held(0, SUPERBLOCK_SIZE)))
+        if new.end < self._base:  # HDF5 gave back what lay at the end; committed addresses are never used again
+            new = new.ending_at(self._base)
         port.truncate(self._fd, new.end)
         is_large = new.end - self._base >= _LARGE_BYTES
         if is_large:
@@ -141,6 +151,21 @@ class Overlay(io.RawIOBase):
         port.write(self._fd, memoryview(journal.to_bytes()), journal.start)
         port.sync(self._fd)
         return journal
+
+    def _revoked(self, error: OSError) -> WriteError:
+        """Takes the journal away, which may be complete although the disk says that it failed."""
+        try:
+            self.roll_back()
+        except OSError:
+            try:
+                end = disk().size(self._fd)
+                disk().write(self._fd, memoryview(bytes(TRAILER_SIZE)), max(self._base, end - TRAILER_SIZE))
+            except OSError:
+                return WriteError(
+                    f"{self._path}: {error.strerror or error}, and the disk lets nothing be undone: whether the runs "
+                    "are saved shows only when the project is opened again; look there before you save them again"
+                )
+        return WriteError(f"{self._path}: {error.strerror or error}; nothing was saved, the file is as it was")
 
     def _failure(self, error: BaseException) -> BaseException:
         if isinstance(error, OSError):
@@ -181,6 +206,7 @@ class Overlay(io.RawIOBase):
             held = self._pages.get(page)
             if held is not None:
                 low, high = max(start, page * _PAGE), min(start + len(view), (page + 1) * _PAGE, self._base)
+                high = max(low, high)  # the page may reach over the committed end, and the buffer lie beyond it
                 view[low - start : high - start] = held[low - page * _PAGE : high - page * _PAGE]
 
     def _write(self, view: memoryview) -> None:

@@ -33,6 +33,8 @@ def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
     """
     if dtype.kind == "S":
         return text_type(dtype.itemsize)
+    if not dtype.isnative:
+        raise FormatError(f"dtype {dtype} has the byte order of another machine; convert it first")
     if dtype.kind == "c":
         part = stored_type(np.dtype(f"<f{dtype.itemsize // 2}"))
         tid = h5t.create(h5t.COMPOUND, dtype.itemsize)
@@ -69,12 +71,17 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
         return np.dtype(f"S{tid.get_size()}")
     if kind in (h5t.INTEGER, h5t.FLOAT):
         dtype: np.dtype[Any] = np.dtype(tid.dtype)
+        if not dtype.isnative:
+            raise FormatError(f"{where}: big-endian values have no place in an aerchive project")
         return dtype
     if kind == h5t.COMPOUND:
         names = [tid.get_member_name(i).decode("utf-8", "backslashreplace") for i in range(tid.get_nmembers())]
         members = [memory_dtype(tid.get_member_type(i), where) for i in range(tid.get_nmembers())]
-        if names == ["r", "i"] and members[0] == members[1] and members[0].kind == "f":
-            return np.dtype(f"<c{2 * members[0].itemsize}")
         offsets = [tid.get_member_offset(i) for i in range(tid.get_nmembers())]
+        if names == ["r", "i"] and members[0] == members[1] and members[0].kind == "f":
+            size = members[0].itemsize
+            if offsets != [0, size] or tid.get_size() != 2 * size:
+                raise FormatError(f"{where}: complex numbers have padding, which has no place in an aerchive project")
+            return np.dtype(f"<c{2 * size}")
         return np.dtype({"names": names, "formats": members, "offsets": offsets, "itemsize": tid.get_size()})
     raise FormatError(f"{where}: HDF5 type class {kind} has no place in an aerchive project")

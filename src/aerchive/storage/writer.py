@@ -11,6 +11,7 @@ from h5py import h5a, h5d, h5g, h5p, h5s
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.errors import AlreadyExistsError
 from aerchive.filters.pipeline import pack_chunk
 from aerchive.storage import checksums
 from aerchive.storage.chunks import chunk_offsets, chunk_shape
@@ -25,6 +26,7 @@ from aerchive.storage.nodes import (
 )
 from aerchive.storage.types import stored_type
 
+_REPLACEMENT = "replacement"
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
@@ -125,7 +127,10 @@ class DraftWriter:
         Returns:
             The path of its group.
         """
-        group = create_group(require_group(self._root, folder), name)
+        parent = require_group(self._root, folder)
+        if name.encode() in parent:
+            raise AlreadyExistsError(f"/{folder}/{name}: exists already")
+        group = create_group(parent, name)
         nodes: dict[str, str] = {}
         self._fill(group, "", draft, run_uuid, nodes)
         write_attributes(group, {"core_sha256": core_digest(nodes)})
@@ -134,9 +139,13 @@ class DraftWriter:
     def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
         """Replaces one mutable group of a run; the old one becomes dead space."""
         group = h5g.open(self._root, parent.encode())
-        if name.encode() in group:
-            group.unlink(name.encode())
-        self._fill(create_group(group, name), name, draft, owner, {})
+        if name.encode() not in group:
+            self._fill(create_group(group, name), name, draft, owner, {})
+            return
+        # The old one goes last, so that its space is never at the end of the file, where HDF5 would use it again.
+        self._fill(create_group(group, _REPLACEMENT), name, draft, owner, {})
+        group.unlink(name.encode())
+        group.move(_REPLACEMENT.encode(), name.encode())
 
     def _fill(self, gid: h5g.GroupID, path: str, draft: GroupDraft, owner: str, nodes: dict[str, str]) -> None:
         prefix = f"{path}/" if path else ""
