@@ -66,8 +66,11 @@ class ArchivingJob(AerJob):
         """
         try:
             result = super().result(timeout=timeout)
-        except BaseException:
-            self._report(may_raise=False)
+        except BaseException as error:
+            try:
+                self._report(may_raise=False)
+            except ArchiveWarning as warning:  # where warnings are errors; the job's own one goes first
+                error.add_note(str(warning))
             raise
         self._report(may_raise=True)
         return result

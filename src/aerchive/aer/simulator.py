@@ -13,8 +13,10 @@ from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import qiskit_aer
 from qiskit import QuantumCircuit
+from qiskit_aer.noise import NoiseModel
 
 from aerchive.aer.capture import Submitted, describe_backend, draft_failed, draft_finished, set_options
 from aerchive.aer.job import ArchiveNote, ArchivingJob
@@ -117,13 +119,14 @@ class AerSimulator(qiskit_aer.AerSimulator):
             circuits = [circuits]
         snapshot = _snapshot_circuits(circuits)
         binds = _snapshot_binds(parameter_binds)
+        options = {name: _snapshot_option(value) for name, value in run_options.items()}
         frozen = self._frozen()
         submitted = Submitted(
             job_id=str(uuid.uuid4()),
             created=now(),
             circuits=snapshot if isinstance(snapshot, list | tuple) else None,
             parameter_binds=binds,
-            options=set_options(self, run_options),
+            options=set_options(frozen, options),
             backend=describe_backend(self),
             labels=labels,
         )
@@ -132,7 +135,7 @@ class AerSimulator(qiskit_aer.AerSimulator):
         job = ArchivingJob(
             self,
             submitted.job_id,
-            functools.partial(_simulate, frozen, snapshot, binds, archive),
+            functools.partial(_simulate, frozen, snapshot, binds, options, archive),
             parameter_binds=parameter_binds,
             circuits=circuits,
             run_options=run_options,
@@ -147,6 +150,8 @@ class AerSimulator(qiskit_aer.AerSimulator):
         """This simulator with the options it has now, for Aer reads them only when the simulation starts."""
         frozen = copy.copy(self)
         frozen._options = copy.copy(self._options)
+        for name, value in self._options.__dict__.items():
+            setattr(frozen._options, name, _snapshot_option(value))
         frozen._options_configuration = dict(self._options_configuration)
         frozen._options_properties = dict(self._options_properties)
         return frozen
@@ -156,16 +161,23 @@ def _simulate(
     backend: AerSimulator,
     circuits: Any,
     binds: Any,
+    options: dict[str, Any],
     archive: _Archive,
-    _circuits: Any,
-    _binds: Any,
-    run_options: Any,
-    job_id: str,
+    *arguments: Any,
 ) -> Any:
-    """What the worker thread does: simulate the snapshot, archive, and only then hand out the result."""
+    """What the worker thread does: simulate the snapshot, archive, and only then hand out the result.
+
+    Args:
+        backend: The simulator with its options frozen.
+        circuits: Copies.
+        binds: Copies.
+        options: Copies of those of the run.
+        archive: Where the run goes.
+        *arguments: What ``AerJob`` hands over: circuits, binds and options as given, and the job id.
+    """
     started = now()
     try:
-        result = backend._execute_circuits_job(circuits, binds, run_options, job_id)
+        result = backend._execute_circuits_job(circuits, binds, options, arguments[-1])
     except BaseException as error:
         archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
         raise
@@ -246,5 +258,23 @@ def _copy_circuit(circuit: Any) -> Any:
 def _snapshot_binds(binds: Any) -> Any:
     try:
         return [{key: copy.copy(values) for key, values in bind.items()} for bind in binds] if binds else binds
-    except AttributeError:
+    except (AttributeError, TypeError):
         return binds
+
+
+def _snapshot_option(value: Any) -> Any:
+    """A copy of what a caller could change after ``run``: containers, arrays, noise models."""
+    if isinstance(value, NoiseModel):
+        model = copy.copy(value)
+        for name, table in vars(value).items():
+            if isinstance(table, dict):
+                setattr(model, name, {k: copy.copy(v) if isinstance(v, dict) else v for k, v in table.items()})
+            elif isinstance(table, list | set):
+                setattr(model, name, copy.copy(table))
+        return model
+    if type(value) in (list, dict, set):
+        try:
+            return copy.deepcopy(value)
+        except Exception:  # noqa: BLE001  (what cannot be copied is left as it is)
+            return value
+    return value.copy() if type(value) is np.ndarray else value

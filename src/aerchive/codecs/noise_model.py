@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import weakref
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +19,9 @@ KIND = "noise_model"
 ENCODING = "noise_model"
 VERSION = 1
 
-_made: dict[int, tuple[weakref.ref[NoiseModel], list[Any], ObjectDraft]] = {}
-"""By identity of the model (models cannot be hashed): itself, the parts it had, and its object."""
+_REMEMBERED = 8
+_made: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
+"""The parts of models seen lately, and their objects. A copy of a model has the same parts."""
 
 
 def encode_noise_model(model: NoiseModel) -> ObjectDraft:
@@ -36,9 +37,9 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
         UnsupportedTypeError: It holds a value that JSON cannot carry.
     """
     parts = list(_parts(model))
-    known = _made.get(id(model))
-    if known is not None and known[0]() is model and _are_same(known[1], parts):
-        return known[2]
+    known = next((draft for seen, draft in list(_made) if _are_same(seen, parts)), None)
+    if known is not None:
+        return known
     passes = [f"{type(p).__module__}.{type(p).__qualname__}" for p in getattr(model, "_custom_noise_passes", [])]
     document = {
         "errors": model.to_dict(serializable=True),
@@ -52,8 +53,7 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
         "number_of_errors": len(document["errors"].get("errors", [])),
     }
     draft = ObjectDraft(KIND, attributes, {"model": text_dataset(text)})
-    key = id(model)
-    _made[key] = (weakref.ref(model, lambda _: _made.pop(key, None)), parts, draft)
+    _made.append((parts, draft))
     return draft
 
 
@@ -87,14 +87,14 @@ def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
     Raises:
         FormatError: The document is damaged, or newer.
     """
-    document = tagged_json.decode(tagged_json.loads(text, where))
     try:
+        document = tagged_json.decode(tagged_json.loads(text, where))
         errors, gates, passes = document["errors"], list(document["basis_gates"]), list(document["passes"])
         if not isinstance(errors, dict) or not isinstance(errors.get("errors", []), list):
             raise TypeError("errors must be a mapping")
-    except (KeyError, TypeError) as error:
+        return ArchivedNoiseModel(errors, gates, passes)
+    except Exception as error:
         raise FormatError(f"{where}: is not a noise model: {error}") from error
-    return ArchivedNoiseModel(errors, gates, passes)
 
 
 def _parts(model: NoiseModel) -> Iterator[Any]:
