@@ -10,8 +10,10 @@
     ├── ProjectLockedError     (TimeoutError)    try again later
     ├── ReadOnlyError          (PermissionError) open for writing
     ├── TransactionError       (RuntimeError)    finish or roll back first
+    ├── ReadError              (OSError)         the disk failed; look at the machine, read again
     ├── WriteError             (OSError)         make room, or mend the disk; nothing was saved
-    │   └── CommittedError                       saved; the next opening completes the work
+    │   ├── CommittedError                       saved; the next opening completes the work
+    │   └── UncertainError                       the disk hides what is saved; open the project again, and look
     ├── FormatError            (OSError)         not a project, or a newer format
     │   └── IntegrityError                       the bytes are damaged
     └── UnsafeContentError     (OSError)         the file asks for what it may not have
@@ -85,6 +87,12 @@ class TransactionError(AerchiveError, RuntimeError):
     code = "transaction"
 
 
+class ReadError(AerchiveError, OSError):
+    """The disk failed while the project was read; nothing says that stored bytes are wrong."""
+
+    code = "read"
+
+
 class WriteError(AerchiveError, OSError):
     """The disk is full or failed while the project was written; the file is as it was."""
 
@@ -95,6 +103,12 @@ class CommittedError(WriteError):
     """The disk failed after the commit: what was to be saved is saved, and the next opening completes the work."""
 
     code = "committed"
+
+
+class UncertainError(WriteError):
+    """The disk failed at the commit and let nothing be undone: only opening the project again shows what is saved."""
+
+    code = "uncertain"
 
 
 class FormatError(AerchiveError, OSError):

@@ -49,11 +49,8 @@ def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]
     return paths
 
 
-def write_labels(session: WriteSession, path: str, nbytes: int, labels: RunLabels) -> RunLabels:
+def write_labels(session: WriteSession, path: str, nbytes: int, labels: RunLabels) -> None:
     """Adds labels to those a run has in the file, in its group and in the catalogue.
-
-    Returns:
-        All its labels now.
 
     Raises:
         NotFoundError: The catalogue does not know the run.
@@ -64,9 +61,7 @@ def write_labels(session: WriteSession, path: str, nbytes: int, labels: RunLabel
     if number is None:
         known = [catalogue.row_text(row, "job_id") for row in rows]
         raise not_found(session.root.file, record.job_id, known)
-    merged = merge_labels(record.labels, labels)
-    _replace_labels(session, record, path, nbytes, number, merged)
-    return merged
+    _replace_labels(session, record, path, nbytes, number, merge_labels(record.labels, labels))
 
 
 def merge_labels(old: RunLabels, new: RunLabels) -> RunLabels:

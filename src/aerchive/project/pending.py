@@ -119,7 +119,7 @@ class PendingHome:
         self.file = file
         self.bridge = bridge
 
-    def relabel(self, run: Run, labels: RunLabels) -> RunLabels:
+    def relabel(self, run: Run, labels: RunLabels) -> None:
         """Not before the run is in its project.
 
         Raises:

@@ -190,13 +190,12 @@ class Project:
             run.settle(path, home)
         self.submissions.forget([s.job_id for s in lost])
 
-    def relabel(self, run: Run, labels: RunLabels) -> RunLabels:
-        """Commits labels to add to a run, and returns all it has; use `Run.add_tags` and `Run.annotate`."""
+    def relabel(self, run: Run, labels: RunLabels) -> None:
+        """Commits labels to add to a run; use `Run.add_tags` and `Run.annotate`."""
         self._check_writable()
         path = run.path
         with self.file.write(now()) as session:
-            merged = write_labels(session, path, run.nbytes, labels)
-        return merged
+            write_labels(session, path, run.nbytes, labels)
 
     def _find_existing(self, job_id: str) -> Run | None:
         if not self.file.exists():

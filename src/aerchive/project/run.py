@@ -40,8 +40,8 @@ class RunHome(Protocol):
     file: ProjectFile
     bridge: Bridge
 
-    def relabel(self, run: Run, labels: RunLabels) -> RunLabels:
-        """Commits labels to add, and returns all the run has then."""
+    def relabel(self, run: Run, labels: RunLabels) -> None:
+        """Commits labels to add."""
 
 
 class Run:
@@ -163,8 +163,8 @@ class Run:
         if labels.is_empty:
             return
         labels.to_attributes()  # refuses what cannot be stored before the file is opened
-        merged = self._home.relabel(self, labels)
-        self.__dict__["record"] = self.record.model_copy(update={"labels": merged})
+        self._home.relabel(self, labels)
+        self.__dict__.pop("record", None)  # read again when somebody asks
 
     def settle(self, path: str, home: RunHome | None = None) -> None:
         """Called by the project when the run has been committed; its documents are those in the file from now on.

@@ -15,7 +15,7 @@ from aerchive.errors import FormatError, IntegrityError
 from aerchive.filters.pipeline import unpack_chunk
 from aerchive.storage import checksums
 from aerchive.storage.attributes import read_attributes
-from aerchive.storage.border import hdf5_errors
+from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
 from aerchive.storage.disk import read_bytes
 from aerchive.storage.trace import note_read
@@ -101,7 +101,8 @@ class ReadPlan:
         stored = b""
         if place.nbytes:
             note_read(place.address, place.nbytes)
-            stored = read_bytes(fd, place.address, place.nbytes)
+            with disk_errors(self.where):
+                stored = read_bytes(fd, place.address, place.nbytes)
         crc = checksums.chunk_crc(stored, self.owner, self.name, place.number, place.mask)
         if crc != place.crc32 or len(stored) != place.nbytes:
             raise IntegrityError(

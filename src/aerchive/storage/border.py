@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from aerchive.errors import AerchiveError, IntegrityError
+from aerchive.errors import AerchiveError, IntegrityError, ReadError
 
 
 @contextlib.contextmanager
@@ -24,3 +24,23 @@ def hdf5_errors(where: str) -> Iterator[None]:
         raise
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise IntegrityError(f"{where}: damaged: {error}") from error
+
+
+@contextlib.contextmanager
+def disk_errors(path: str) -> Iterator[None]:
+    """Translates what the operating system says when a file cannot be read.
+
+    Args:
+        path: Of the file, for the message.
+
+    Raises:
+        ReadError: The disk failed.
+    """
+    try:
+        yield
+    except AerchiveError:
+        raise
+    except OSError as error:
+        raise ReadError(
+            f"{path}: {error.strerror or error} while reading; look at the disk, then read again"
+        ) from error

@@ -27,11 +27,13 @@ from aerchive.errors import (
     InvalidInputError,
     NotFoundError,
     ProjectLockedError,
+    ReadError,
     ReadOnlyError,
+    UncertainError,
     WriteError,
 )
 from aerchive.storage.attributes import read_attributes
-from aerchive.storage.border import hdf5_errors
+from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.disk import disk
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
@@ -168,10 +170,16 @@ class ProjectFile:
             ProjectLockedError: A writer did not finish in time.
             ReadOnlyError: This user may not read it.
         """
-        with self._reading() as (fd, journal), _hdf5(_ReadFile(fd, journal), "r", str(self.path)) as file:
-            header = check_header(file, str(self.path))
-            root = GroupReader(h5py.h5g.open(file.id, b"/"), fd, "", str(self.path))
-            yield ReadSession(root, header, fd)
+        path = str(self.path)
+        with self._reading() as (fd, journal):
+            with disk_errors(path):
+                source = _ReadFile(fd, journal)
+            try:
+                with _hdf5(source, "r", path) as file:
+                    header = check_header(file, path)
+                    yield ReadSession(GroupReader(h5py.h5g.open(file.id, b"/"), fd, "", path), header, fd)
+            finally:
+                source.check(path)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[int, Journal | None]]:
@@ -179,11 +187,12 @@ class ProjectFile:
         recovered = False
         while True:
             with self._opened(os.O_RDONLY, exclusive=False) as fd:
-                superblock = read_superblock(fd, str(self.path))
-                journal = find_journal(fd, superblock) if _may_have_journal(fd, superblock) else None
-                if journal is None or recovered or not os.access(self.path, os.W_OK):
+                with disk_errors(str(self.path)):
+                    superblock = read_superblock(fd, str(self.path))
+                    journal = find_journal(fd, superblock) if _may_have_journal(fd, superblock) else None
                     if journal is None:
                         check_superblock(superblock, disk().size(fd), str(self.path))
+                if journal is None or recovered or not os.access(self.path, os.W_OK):
                     yield fd, journal
                     return
             with contextlib.suppress(ProjectLockedError, ReadOnlyError):  # then the journal is read as if applied
@@ -236,13 +245,16 @@ class ProjectFile:
                     yield session
                 return
             fd, temporary = made
-            self._create(temporary, created)
+            with _write_errors(str(self.path)):
+                self._create(temporary, created)
             committed = None
             try:
                 with self._commit(fd) as session:
                     yield session
             except CommittedError as error:
                 committed = error
+            except UncertainError as error:  # the file has no name yet, so it goes
+                raise WriteError(f"{self.path}: cannot be made: {error.__cause__}; nothing was saved") from error
             self._publish(temporary)
             if committed is not None:
                 raise committed
@@ -274,9 +286,10 @@ class ProjectFile:
     def _commit(self, fd: int) -> Iterator[WriteSession]:
         with deferred_interrupts():
             self._recover(fd)
-            superblock = read_superblock(fd, str(self.path))
-            check_superblock(superblock, disk().size(fd), str(self.path))
-            overlay = Overlay(fd, superblock, str(self.path))
+            with _write_errors(str(self.path)):
+                superblock = read_superblock(fd, str(self.path))
+                check_superblock(superblock, disk().size(fd), str(self.path))
+                overlay = Overlay(fd, superblock, str(self.path))
             try:
                 try:
                     with _hdf5(overlay, "r+", str(self.path)) as file:
@@ -301,6 +314,8 @@ class ProjectFile:
             raise NotFoundError(f"{self.path}: there is no folder {folder}; make it first") from None
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {folder}") from None
+        except OSError as error:
+            raise WriteError(f"{self.path}: {error.strerror}; nothing was saved") from error
         try:
             lock(folder_fd, str(folder), exclusive=True, timeout_s=self.lock_timeout_s)
             if self.exists():
@@ -311,11 +326,16 @@ class ProjectFile:
                 fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             except PermissionError:
                 raise ReadOnlyError(f"{self.path}: this user may not create files in {folder}") from None
+            except OSError as error:
+                if error.errno == errno.EROFS:
+                    raise ReadOnlyError(f"{self.path}: {folder} is on a read-only file system") from None
+                raise WriteError(f"{self.path}: cannot be made: {error.strerror}; nothing was saved") from error
             try:
                 yield fd, temporary
             finally:
                 os.close(fd)
-                temporary.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a hidden file that stays behind does no harm
+                    temporary.unlink(missing_ok=True)
         finally:
             fcntl.flock(folder_fd, fcntl.LOCK_UN)
             os.close(folder_fd)
@@ -378,12 +398,19 @@ def check_header(file: h5py.File, path: str) -> dict[str, AttributeValue]:
 
 
 class _ReadFile(io.RawIOBase):
-    """Positioned reads for h5py, counted."""
+    """Positioned reads for h5py, counted; an error of the disk is kept for `check`."""
+
+    def check(self, path: str) -> None:
+        """Raises what the disk said while HDF5 was at work."""
+        with disk_errors(path):
+            if self._error is not None:
+                raise self._error
 
     def __init__(self, fd: int, journal: Journal | None) -> None:
         self._fd = fd
         self._position = 0
         self._end = disk().size(fd) if journal is None else journal.new.end
+        self._error: OSError | None = None
         self._changes = () if journal is None else ((0, journal.new.raw), *journal.changes)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -397,7 +424,11 @@ class _ReadFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         start = self._position
-        done = disk().read(self._fd, view, start)
+        done = 0
+        try:
+            done = disk().read(self._fd, view, start)
+        except OSError as error:  # h5py cannot carry it
+            self._error = error
         note_read(start, done)
         view[done:] = bytes(len(view) - done)
         for offset, data in self._changes:
@@ -406,6 +437,16 @@ class _ReadFile(io.RawIOBase):
                 view[low - start : high - start] = data[low - offset : high - offset]
         self._position += len(view)
         return len(view)
+
+
+@contextlib.contextmanager
+def _write_errors(path: str) -> Iterator[None]:
+    try:
+        yield
+    except AerchiveError:
+        raise
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror or error}; nothing was saved, the file is as it was") from error
 
 
 @contextlib.contextmanager
@@ -447,7 +488,9 @@ def _open(path: Path, flags: int) -> int:
     except OSError as error:
         if flags & os.O_RDWR and error.errno == errno.EROFS:
             raise ReadOnlyError(f"{path}: is on a read-only file system; open it with mode='r'") from None
-        raise
+        if flags & os.O_RDWR:
+            raise WriteError(f"{path}: {error.strerror}; nothing was saved, the file is as it was") from error
+        raise ReadError(f"{path}: {error.strerror} while opening; look at the disk, then read again") from error
 
 
 def _is_same_file(fd: int, path: Path) -> bool:

@@ -11,7 +11,7 @@ import io
 import os
 from typing import Any
 
-from aerchive.errors import CommittedError, WriteError
+from aerchive.errors import CommittedError, UncertainError, WriteError
 from aerchive.storage.disk import disk, read_bytes
 from aerchive.storage.journal import TRAILER_SIZE, Journal, digest_of
 from aerchive.storage.recovery import apply_journal
@@ -47,6 +47,7 @@ class Overlay(io.RawIOBase):
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._error: BaseException | None = None
+        self._is_committed = False
         if disk().size(fd) > self._base:  # what an interrupted commit left, and nobody reads
             disk().truncate(fd, self._base)
 
@@ -110,6 +111,7 @@ class Overlay(io.RawIOBase):
 
         Raises:
             WriteError: The disk is full or failed; the file is as it was.
+            UncertainError: The disk failed at the commit, and lets nothing be undone.
             CommittedError: The disk failed after the commit: the new state is durable, and the next opening
                 completes it.
         """
@@ -117,22 +119,25 @@ class Overlay(io.RawIOBase):
             raise self._failure(self._error) from self._error
         try:
             journal = self._make_durable()
-        except OSError as error:
+        except BaseException as error:
             raise self._revoked(error) from error
+        self._is_committed = True
         try:
             apply_journal(self._fd, journal)
-        except OSError as error:
+        except BaseException as error:
             raise CommittedError(
-                f"{self._path}: the runs are saved, but the disk failed right after ({error}); "
-                "the next opening of the project completes the work"
+                f"{self._path}: the runs are saved, but the file could not be completed ({error}); "
+                "the next opening of the project does it"
             ) from error
 
     def roll_back(self) -> None:
-        """Leaves the file as it was.
+        """Leaves the file as it was; after the commit it does nothing, for the journal is needed.
 
         Raises:
             OSError: The disk failed; what is left lies beyond the end, where no reader looks.
         """
+        if self._is_committed:
+            return
         disk().truncate(self._fd, self._base)
 
     def _make_durable(self) -> Journal:
@@ -152,8 +157,8 @@ class Overlay(io.RawIOBase):
         port.sync(self._fd)
         return journal
 
-    def _revoked(self, error: OSError) -> WriteError:
-        """Takes the journal away, which may be complete although the disk says that it failed."""
+    def _revoked(self, error: BaseException) -> BaseException:
+        """Takes the journal away, which may be complete although writing it failed."""
         try:
             self.roll_back()
         except OSError:
@@ -161,11 +166,12 @@ class Overlay(io.RawIOBase):
                 end = disk().size(self._fd)
                 disk().write(self._fd, memoryview(bytes(TRAILER_SIZE)), max(self._base, end - TRAILER_SIZE))
             except OSError:
-                return WriteError(
-                    f"{self._path}: {error.strerror or error}, and the disk lets nothing be undone: whether the runs "
-                    "are saved shows only when the project is opened again; look there before you save them again"
+                self._is_committed = True  # perhaps: nothing may be cut off any more
+                return UncertainError(
+                    f"{self._path}: {error}, and the disk lets nothing be undone: whether the runs are saved shows "
+                    "only when the project is opened again; look there before you save them again"
                 )
-        return WriteError(f"{self._path}: {error.strerror or error}; nothing was saved, the file is as it was")
+        return self._failure(error)
 
     def _failure(self, error: BaseException) -> BaseException:
         if isinstance(error, OSError):
