@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import io
 import os
 import secrets
 import stat
@@ -39,11 +38,11 @@ from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
 from aerchive.storage.locks import lock, unlock
 from aerchive.storage.nodes import AttributeValue, GroupDraft
+from aerchive.storage.read_file import ReadFile
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.recovery import recover
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.table import TableReader, append_rows, create_table, replace_row
-from aerchive.storage.trace import note_read
 from aerchive.storage.transaction import Overlay
 from aerchive.storage.writer import DraftWriter, create_group, write_attributes
 
@@ -173,7 +172,7 @@ class ProjectFile:
         path = str(self.path)
         with self._reading() as (fd, journal):
             with disk_errors(path):
-                source = _ReadFile(fd, journal)
+                source = ReadFile(fd, journal)
             try:
                 with _hdf5(source, "r", path) as file:
                     header = check_header(file, path)
@@ -395,48 +394,6 @@ def check_header(file: h5py.File, path: str) -> dict[str, AttributeValue]:
             "upgrade it with: pip install --upgrade aerchive"
         )
     return header
-
-
-class _ReadFile(io.RawIOBase):
-    """Positioned reads for h5py, counted; an error of the disk is kept for `check`."""
-
-    def check(self, path: str) -> None:
-        """Raises what the disk said while HDF5 was at work."""
-        with disk_errors(path):
-            if self._error is not None:
-                raise self._error
-
-    def __init__(self, fd: int, journal: Journal | None) -> None:
-        self._fd = fd
-        self._position = 0
-        self._end = disk().size(fd) if journal is None else journal.new.end
-        self._error: OSError | None = None
-        self._changes = () if journal is None else ((0, journal.new.raw), *journal.changes)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        start = self._position
-        done = 0
-        try:
-            done = disk().read(self._fd, view, start)
-        except OSError as error:  # h5py cannot carry it
-            self._error = error
-        note_read(start, done)
-        view[done:] = bytes(len(view) - done)
-        for offset, data in self._changes:
-            low, high = max(start, offset), min(start + len(view), offset + len(data))
-            if low < high:
-                view[low - start : high - start] = data[low - offset : high - offset]
-        self._position += len(view)
-        return len(view)
 
 
 @contextlib.contextmanager

@@ -7,13 +7,13 @@ of the commit. Then the changes are applied, the superblock last.
 
 from __future__ import annotations
 
-import io
 import os
 from typing import Any
 
 from aerchive.errors import CommittedError, UncertainError, WriteError
 from aerchive.storage.disk import disk, read_bytes
 from aerchive.storage.journal import TRAILER_SIZE, Journal, digest_of
+from aerchive.storage.read_file import bare
 from aerchive.storage.recovery import apply_journal
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.superblock import Superblock
@@ -26,7 +26,7 @@ _GAP = 16
 """Changes closer than this become one; each has a head of this size."""
 
 
-class Overlay(io.RawIOBase):
+class Overlay:
     """A file object for h5py in which committed bytes never change before `commit`.
 
     h5py ignores what a callback raises or returns in some places, so nothing here raises while HDF5 is at work: the
@@ -63,13 +63,19 @@ class Overlay(io.RawIOBase):
         """As for any file."""
         return self._position
 
+    def read(self, size: int) -> bytes:
+        """As for any file; h5py asks for this method, and calls `readinto`."""
+        buffer = bytearray(size)
+        self.readinto(buffer)
+        return bytes(buffer)
+
     def readinto(self, buffer: Any) -> int:
         """Fills the buffer, with zeros beyond the end."""
         view = memoryview(buffer).cast("B")
         try:
             self._read(view)
         except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
-            self._error = self._error or error
+            self._error = self._error or bare(error)
         self._position += len(view)
         return len(view)
 
@@ -80,7 +86,7 @@ class Overlay(io.RawIOBase):
             if self._error is None:
                 self._write(view)
         except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
-            self._error = error
+            self._error = bare(error)
         self._position += len(view)
         self._end = max(self._end, self._position)
         return len(view)
@@ -92,7 +98,7 @@ class Overlay(io.RawIOBase):
             if self._error is None and size < self._end:
                 disk().truncate(self._fd, max(size, self._base))
         except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
-            self._error = error
+            self._error = bare(error)
         self._end = size
         return size
 
