@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from aerchive.errors import AerchiveError, FormatError, IntegrityError
+from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
 from aerchive.storage.nodes import GroupDraft
 from tests.storage.samples import FOLDER, OWNER, RUN, dataset, noise, project_file, read_values, write_run
 
@@ -187,7 +187,8 @@ def test_what_the_format_does_not_have_is_refused(path: Path, what: str, reason:
     with h5py.File(path, "r+") as file:
         foreign(file, what)
 
-    with pytest.raises(FormatError) as caught:
+    expected = UnsafeContentError if what in ("external storage", "virtual") else FormatError
+    with pytest.raises(expected) as caught:
         read_values(path, "y")
     assert str(caught.value) == f"{path}: /{RUN}/y: {reason}"
 

@@ -11,7 +11,7 @@ from h5py import h5d, h5g, h5s
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError
+from aerchive.errors import IntegrityError, UnsafeContentError
 from aerchive.filters.pipeline import unpack_chunk
 from aerchive.storage import checksums
 from aerchive.storage.attributes import read_attributes
@@ -148,13 +148,13 @@ def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
     """Shape, dtype and chunks of an open dataset.
 
     Raises:
-        FormatError: A layout this format does not have.
+        UnsafeContentError: A layout this format does not have.
     """
     with hdf5_errors(where):
         properties = dsid.get_create_plist()
         kind = properties.get_layout()
     if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or properties.get_external_count():
-        raise FormatError(f"{where}: virtual or external storage has no place in an aerchive project")
+        raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
     chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
     return DatasetShape(memory_dtype(dsid.get_type(), where), tuple(dsid.shape), chunk, dsid.get_storage_size())
 
@@ -170,7 +170,8 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         key: What is wanted: integers, slices, ``...``, or a tuple of them.
 
     Raises:
-        FormatError: The dataset has a form that aerchive never writes.
+        FormatError: The dataset has a type that aerchive never writes.
+        UnsafeContentError: Its storage is virtual or external, or its chunks are too large.
     """
     dsid = h5d.open(group, name.encode())
     what = describe_dataset(dsid, where)
@@ -181,7 +182,7 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
             dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
         return ReadPlan(where, owner, name, what.dtype, what.shape, selection, values=values)
     if int(np.prod(what.chunk)) * what.dtype.itemsize > _MAX_CHUNK_BYTES:
-        raise FormatError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
+        raise UnsafeContentError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
     crcs = _crc_lookup(group, dsid, name, what, len(needed), where)

@@ -9,7 +9,7 @@ from h5py import h5d, h5g, h5l, h5o
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import long_names, read_attribute, read_attributes
 from aerchive.storage.border import hdf5_errors
@@ -85,9 +85,9 @@ class GroupReader:
                 raise NotFoundError(f"{self.where(path)}: no such group")
             try:
                 if gid.links.get_info(name.encode()).type != h5l.TYPE_HARD:
-                    raise FormatError(f"{self.where(path)}: links have no place in an aerchive project")
+                    raise UnsafeContentError(f"{self.where(path)}: soft and external links have no place in a project")
                 gid = h5g.open(gid, name.encode())
-            except FormatError:
+            except UnsafeContentError:
                 raise
             except (OSError, RuntimeError, ValueError, KeyError) as error:
                 raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
