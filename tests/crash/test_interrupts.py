@@ -20,7 +20,7 @@ from tests.crash.drafts import draft_of, model_of, project_at
 from tests.crash.views import project_view
 
 PACKAGE = str(Path(aerchive.__file__).parent)
-POINTS = 100000
+POINTS = 150
 """Of each action, spread over all its lines."""
 
 

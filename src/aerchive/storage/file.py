@@ -260,26 +260,27 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
+        fd = -1
+        try:
+            with deferred_interrupts():  # so that no interrupt comes between the lock and the way to give it back
+                fd = self._locked(flags, exclusive, self.lock_timeout_s if timeout_s is None else timeout_s)
+            yield fd
+        finally:
+            if fd >= 0:
+                unlock(fd)
+                os.close(fd)
+
+    def _locked(self, flags: int, exclusive: bool, timeout_s: float) -> int:
         while True:
             fd = _open(self.path, flags)
             try:
-                lock(
-                    fd,
-                    str(self.path),
-                    exclusive=exclusive,
-                    timeout_s=self.lock_timeout_s if timeout_s is None else timeout_s,
-                )
+                lock(fd, str(self.path), exclusive=exclusive, timeout_s=timeout_s)
+                if _is_same_file(fd, self.path):
+                    return fd
             except BaseException:
                 os.close(fd)
                 raise
-            if _is_same_file(fd, self.path):
-                break
             os.close(fd)  # replaced while we waited
-        try:
-            yield fd
-        finally:
-            unlock(fd)
-            os.close(fd)
 
     @contextlib.contextmanager
     def _commit(self, fd: int) -> Iterator[WriteSession]:

@@ -27,16 +27,23 @@ def deferred_interrupts() -> Iterator[None]:
         yield
         return
 
-    def note(_number: int, _frame: FrameType | None) -> None:
-        _waiting[0] = True
+    noted: list[bool] = []
 
-    _waiting.append(False)
-    signal.signal(signal.SIGINT, note)
+    def note(_number: int, _frame: FrameType | None) -> None:
+        if _waiting:
+            _waiting[0] = True
+        else:
+            noted.append(True)
+
     try:
+        _waiting.append(False)
+        signal.signal(signal.SIGINT, note)
         yield
     finally:
+        if _waiting and _waiting.pop():
+            noted.append(True)
         signal.signal(signal.SIGINT, handler)
-        if _waiting.pop():
+        if noted:
             handler(signal.SIGINT, None)
 
 

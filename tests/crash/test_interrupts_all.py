@@ -1,0 +1,118 @@
+"""Ctrl-C at every line: the commit is there or not, nothing stays locked, and the next commit is as safe."""
+
+from __future__ import annotations
+
+import collections
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import aerchive
+from aerchive.project.project import Project
+from aerchive.storage import interrupts
+from aerchive.testing.disks import UnsyncedDisk, using
+from tests.crash.drafts import draft_of, model_of, project_at
+from tests.crash.views import project_view
+
+PACKAGE = str(Path(aerchive.__file__).parent)
+POINTS = 1200
+"""Of each action, spread over all its lines."""
+
+
+class Interrupter:
+    """Sends SIGINT to this process at a line that is executed, counted over this package and `contextlib`.
+
+    Args:
+        nth: The line; negative: none, to count them.
+    """
+
+    def __init__(self, nth: int) -> None:
+        self.lines = 0
+        self.place = ""
+        self._nth = nth
+
+    def __call__(self, frame: FrameType, event: str, _argument: Any) -> Any:
+        name = frame.f_code.co_filename
+        if not name.startswith(PACKAGE) and not name.endswith("contextlib.py"):
+            return None
+        if event == "line":
+            self.lines += 1
+            if self.lines - 1 == self._nth:
+                self.place = f"{Path(name).name}:{frame.f_lineno}"
+                sys.settrace(None)
+                signal.raise_signal(signal.SIGINT)
+        return self
+
+
+def interrupted(nth: int, action: Callable[[], Any]) -> tuple[Interrupter, BaseException | None]:
+    interrupter = Interrupter(nth)
+    before = sys.gettrace()
+    raised: BaseException | None = None
+    try:
+        sys.settrace(interrupter)
+        try:
+            action()
+        finally:
+            sys.settrace(before)
+    except KeyboardInterrupt as error:
+        raised = error
+    return interrupter, raised
+
+
+def first(project: Project) -> None:
+    project.archive(draft_of(7))
+
+
+def second(project: Project) -> None:
+    project.archive(draft_of(8, extra_bytes=300_000))
+
+
+def read(project: Project) -> None:
+    assert "job-000000" in project
+
+
+@pytest.mark.parametrize("action", [first, second, read])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_at_each_line(action: Callable[[Project], None], folder: Path) -> None:
+    path = folder / "project.h5"
+    before = sys.gettrace()
+    with using(UnsyncedDisk()):
+        if action is not first:
+            project_at(path).archive(draft_of(0))
+        content = path.read_bytes() if path.exists() else None
+        old = project_view(path) if content else {}
+        count, _ = interrupted(-1, lambda: action(project_at(path)))
+        new = project_view(path)
+        wrong = collections.Counter[str]()
+        seen = collections.Counter[str]()
+
+        for nth in range(0, count.lines, max(1, count.lines // POINTS)):
+            path.unlink(missing_ok=True)
+            if content:
+                path.write_bytes(content)
+            project = project_at(path, lock_timeout_s=0.05)
+            interrupter, raised = interrupted(nth, lambda project=project: action(project))
+            del project
+            try:
+                found = project_view(path) if path.exists() else {}
+                assert found in (old, new), "half a commit"
+                assert raised or found == new, "no KeyboardInterrupt, and no commit"
+                assert not interrupts._waiting, "later commits would not be protected"
+                assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "the handler stays ours"
+                project_at(path, lock_timeout_s=0.05).archive(draft_of(9))
+                assert project_view(path) == found | model_of([draft_of(9)])
+                seen["new" if found == new else "old"] += 1
+            except Exception as error:
+                wrong[f"{interrupter.place}: {raised!r}: {type(error).__name__}: {str(error)[:120]}"] += 1
+                interrupts._waiting.clear()
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    assert sys.gettrace() is before
+    assert not wrong, wrong
+    assert seen["old"] or action is read
+    assert seen["new"]
