@@ -191,9 +191,10 @@ def demo(arguments: Arguments) -> int:
 
 @task("all tests; arguments go to pytest: `test -k counts`", takes_arguments=True)
 def test(arguments: Arguments) -> int:
-    """Runs pytest, whose closing line is the last one printed."""
+    """Runs pytest on two processors, unless the arguments say otherwise; its closing line is the last one printed."""
     provide_hdf5_tools()
-    return python("-m", "pytest", *arguments)
+    spread = [] if any(word.startswith(("-n", "-p", "--pdb", "-s")) for word in arguments) else ["-n", "2"]
+    return python("-m", "pytest", *spread, *arguments)
 
 
 @task("the tests, and which lines and branches they reach; arguments go to pytest", takes_arguments=True)
@@ -260,13 +261,11 @@ def schema_texts(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in sorted(folder.rglob("*.json"))}
 
 
-@task("the measurements in tests/benchmarks; arguments go to pytest", takes_arguments=True)
+@task("the measurements in tests/benchmarks; arguments go to each of them", takes_arguments=True)
 def benchmarks(arguments: Arguments) -> int:
-    """Runs the files `bench_*.py`, which pytest does not collect as tests."""
-    if not any(BENCHMARKS.rglob("bench_*.py")):
-        say(f"no bench_*.py in {BENCHMARKS.relative_to(ROOT)}")
-        return 1
-    return python("-m", "pytest", "-o", "python_files=bench_*.py", "--capture=no", *arguments, BENCHMARKS)
+    """Runs the scripts `bench_*.py` one after another."""
+    codes = [python(path, *arguments) for path in sorted(BENCHMARKS.rglob("bench_*.py"))]
+    return max(codes, default=1)
 
 
 @task("what a change must pass: lint, types, floors, schemas --check, and the tests last")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +29,11 @@ def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("AERCHIVE_PROJECT", str(home / "default.h5"))
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what tests recorded as their ``summary``: a figure that a passing test would not show."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, line in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(str(line))

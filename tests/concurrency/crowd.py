@@ -27,6 +27,8 @@ from tests.crash.views import project_view, stock_values
 WRITER_NUMBERS = 1000
 """Runs of one writer begin at a multiple of this."""
 LOCK_TIMEOUT_S = 60.0
+PAUSE_S = 0.02
+"""Between two looks; a program that never closes the file is another test's subject."""
 SOME = 4
 """Runs that a reader reads of each state."""
 
@@ -69,7 +71,7 @@ def read(path: Path, _number: int, _count: int, stop: Path) -> dict[str, float]:
         figures["reads"] += 1
         figures["runs read"] += len(jobs)
         old = keep_one(project, jobs, old)
-        time.sleep(0.002)
+        time.sleep(PAUSE_S)
     return dict(figures)
 
 
@@ -116,7 +118,7 @@ def intrude(path: Path, _number: int, _count: int, stop: Path) -> dict[str, floa
                 figures[f"opened {mode}"] += 1
             except BlockingIOError:
                 figures[f"refused {mode}"] += 1
-        time.sleep(0.003)
+        time.sleep(PAUSE_S)
     return dict(figures)
 
 

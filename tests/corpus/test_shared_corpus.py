@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests import processes
-
-SUMMARY = pytest.StashKey[list[str]]()
-"""Lines for the end of pytest's output."""
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
@@ -103,7 +101,7 @@ READ = (
 
 
 @pytest.mark.skipif(not (CORPUS / "aer_cases.py").exists(), reason="no corpus of Aer jobs beside this checkout")
-def test_every_case_comes_back(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_every_case_comes_back(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     project, expected = tmp_path / "corpus.h5", tmp_path / "expected.json"
 
     # Aer and Qiskit warn of some of these jobs.
@@ -119,7 +117,8 @@ def test_every_case_comes_back(tmp_path: Path, request: pytest.FixtureRequest) -
         f"{len(differences)} differences",
         *(f"  refused in {name}: {why[:160]}" for name, why in refused.items()),
     ]
-    request.config.stash.setdefault(SUMMARY, []).extend(lines)
+    for line in lines:
+        record_property("summary", line)
     print("\n".join(lines))
     assert differences == []
     assert len(cases) >= 775

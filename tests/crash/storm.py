@@ -155,7 +155,7 @@ def _save_stubbornly(path: Path, numbers: range, tell: Callable[[str], None]) ->
                 tell(f"ok {job_id(number)}")
         except KeyboardInterrupt:
             tell("interrupted")
-        except Exception as error:  # noqa: BLE001  (told to the parent)
+        except Exception as error:
             tell(f"bad {error!r}")
             raise
 

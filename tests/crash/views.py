@@ -26,7 +26,7 @@ def project_view(path: Path | Project, jobs: Collection[str] | None = None) -> M
     project = path if isinstance(path, Project) else project_at(path)
     found: Model = {}
     with project.file.read() as session:
-        for number, row in enumerate(read_rows(session)):
+        for row in read_rows(session):
             if row["deleted"] or (jobs is not None and catalogue.row_text(row, "job_id") not in jobs):
                 continue
             where = catalogue.row_text(row, "path")

@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -109,20 +108,21 @@ class ProjectMachine(RuleBasedStateMachine):
 
     @rule(run=held, tags=TAGS, params=PARAMS)
     def label_held(self, run: Run, tags: list[str], params: dict[str, object]) -> None:
-        self._label(run.job_id, lambda: run.add_labels(RunLabels.checked(tags=tags or None, params=params)), tags, params)
+        self._label(
+            run.job_id, lambda: run.add_labels(RunLabels.checked(tags=tags or None, params=params)), tags, params
+        )
 
     @precondition(lambda self: self.model)
     @rule(data=st.data(), tags=TAGS, params=PARAMS)
     def label_found(self, data: st.DataObject, tags: list[str], params: dict[str, object]) -> None:
         job = data.draw(st.sampled_from(sorted(self.model)))
-        run = self.project[job]
-        self._label(job, lambda: run.add_labels(RunLabels.checked(tags=tags or None, params=params)), tags, params)
+        self._label(self.project[job], tags, params)
 
-    def _label(self, job: str, action: Callable[[], None], tags: list[str], params: dict[str, object]) -> None:
-        action()
-        record, values = self.model[job]
+    def _label(self, run: Run, tags: list[str], params: dict[str, object]) -> None:
+        run.add_labels(RunLabels.checked(tags=tags or None, params=params))
+        record, values = self.model[run.job_id]
         labels = merged(record.labels, None, tags, params)
-        self.model = {**self.model, job: (record.model_copy(update={"labels": labels}), values)}
+        self.model = {**self.model, run.job_id: (record.model_copy(update={"labels": labels}), values)}
 
     @rule(run=consumes(held))
     def forget_handle(self, run: Run) -> None:
@@ -132,9 +132,7 @@ class ProjectMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.project = project_at(self.path)
 
-    @rule(
-        number=NUMBERS, nth=st.integers(0, 90), sticky=st.booleans(), kind=st.sampled_from([errno.EIO, errno.ENOSPC])
-    )
+    @rule(number=NUMBERS, nth=st.integers(0, 90), sticky=st.booleans(), kind=st.sampled_from([errno.EIO, errno.ENOSPC]))
     def save_with_a_fault(self, number: int, nth: int, sticky: bool, kind: int) -> None:
         after = self.after_save(self.model, number, None, [], {})
         allowed = [after]

@@ -18,6 +18,7 @@ from aerchive.storage.attributes import read_attributes
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
 from aerchive.storage.disk import read_bytes
+from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
 
@@ -87,6 +88,7 @@ class ReadPlan:
             return self.values[box][self.selection.finish]
         out = np.zeros(self.selection.shape, self.dtype)
         for place in self.places:
+            check_interrupt()
             stored = self.stored_bytes(fd, place)
             if stored:  # else they are zero already
                 out[place.piece.target] = self.values_of(stored, place)[place.piece.inside]

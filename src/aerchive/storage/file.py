@@ -170,7 +170,8 @@ class ProjectFile:
             ReadOnlyError: This user may not read it.
         """
         path = str(self.path)
-        with self._reading() as (fd, journal):
+        # An interrupt inside one of HDF5's callbacks would come out as something else, or nowhere.
+        with deferred_interrupts(), self._reading() as (fd, journal):
             with disk_errors(path):
                 source = ReadFile(fd, journal)
             try:
@@ -234,6 +235,11 @@ class ProjectFile:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
             OSError: The disk is full or broken; the file is as it was.
         """
+        with deferred_interrupts(), self._writing(created, timeout_s) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def _writing(self, created: str, timeout_s: float | None) -> Iterator[WriteSession]:
         if self.exists():
             with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, self._commit(fd) as session:
                 yield session

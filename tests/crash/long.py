@@ -1,0 +1,134 @@
+"""The long crash tests, with figures: ``python3 tests/crash/long.py --states 10000 --kills 1000 --interrupts 500``.
+
+Prints a line for each part and, at the end, all figures as JSON. The exit code is 0 if nothing was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from aerchive.testing.disks import crash_states
+from tests.concurrency.crowds import crowd
+from tests.crash.folders import memory_folder
+from tests.crash.matrix import Matrix
+from tests.crash.test_kill import storm
+from tests.crash.workloads import record, workloads
+
+SHOWN = 5
+"""Problems of one part that are printed."""
+
+
+def states(number: int, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """At least so many crash states, those in recovery included, over all workloads and with one seed after another."""
+    figures: collections.Counter[str] = collections.Counter()
+    problems: list[str] = []
+    seed = 0
+    while figures["states"] + figures["states in recovery"] < number:
+        for workload in workloads():
+            recording = record(workload, folder / "recorded")
+            matrix = Matrix(recording, folder, seed=seed, dear=0.05 if workload.name != "large" else 0.02)
+            for state in crash_states(recording.initial, recording.log, torn=3, power=4, seed=seed):
+                try:
+                    matrix.check(state)
+                except AssertionError as error:
+                    problems.append(str(error))
+            figures += matrix.figures
+            print(f"  {workload.name}, seed {seed}: {matrix.figures['states']} states", file=sys.stderr, flush=True)
+        seed += 1
+    return dict(figures) | {"bad": len(problems)}, problems
+
+
+def kills(number: int) -> tuple[dict[str, Any], list[str]]:
+    """Half of them on the disk as it is, a tenth on a slow one, the rest without waiting for syncs."""
+    return _storms(
+        [
+            ("kill", number // 2),
+            ("kill", number // 10, "--pause", 0.002),
+            ("kill", number - number // 2 - number // 10, "--unsynced"),
+        ]
+    )
+
+
+def interrupts(number: int) -> tuple[dict[str, Any], list[str]]:
+    return _storms([("interrupt", number)])
+
+
+def _storms(parts: list[tuple[object, ...]]) -> tuple[dict[str, Any], list[str]]:
+    figures: collections.Counter[str] = collections.Counter()
+    problems = []
+    for seed, part in enumerate(parts):
+        try:
+            figures += collections.Counter(storm(*part, "--seed", seed, timeout_s=3600))
+        except AssertionError as error:
+            problems.append(f"{part}: {error}")
+    return dict(figures) | {"bad": len(problems)}, problems
+
+
+def crowds(folder: Path, runs: int) -> tuple[dict[str, Any], list[str]]:
+    """8 writers, 4 readers, 1 foreign program."""
+    place = folder / "crowd"
+    place.mkdir()
+    try:
+        answers = crowd(place, writers=8, runs=runs, readers=4, intruders=1, timeout_s=3600)
+    except AssertionError as error:
+        return {"bad": 1}, [str(error)]
+    figures: collections.Counter[str] = collections.Counter()
+    for answer in answers:
+        figures += collections.Counter({k: v for k, v in answer.items() if k != "role" and not k.endswith("_ms")})
+    waits = [answer["longest_ms"] for answer in answers if "longest_ms" in answer]
+    medians = sorted(answer["median_ms"] for answer in answers if "median_ms" in answer)
+    return dict(figures) | {
+        "bad": 0,
+        "median save in ms": round(medians[len(medians) // 2], 1),
+        "longest save in ms": round(max(waits), 1),
+    }, []
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--states", type=int, default=10_000, help="crash states")
+    parser.add_argument("--kills", type=int, default=1_000, help="SIGKILL")
+    parser.add_argument("--interrupts", type=int, default=500, help="SIGINT")
+    parser.add_argument("--runs", type=int, default=100, help="of each of 8 writers at once")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(dir=memory_folder()))
+    on_disk = Path(tempfile.mkdtemp())
+    parts: dict[str, Callable[[], tuple[dict[str, Any], list[str]]]] = {
+        "crash states": lambda: states(given.states, folder),
+        "kills": lambda: kills(given.kills),
+        "interrupts": lambda: interrupts(given.interrupts),
+        "processes": lambda: crowds(on_disk, given.runs),
+    }
+    report: dict[str, Any] = {}
+    bad = 0
+    try:
+        for name, part in parts.items():
+            begun = time.monotonic()
+            figures, problems = part()
+            figures["seconds"] = round(time.monotonic() - begun, 1)
+            print(f"{name}: {', '.join(f'{value} {what}' for what, value in sorted(figures.items()))}", flush=True)
+            for problem in problems[:SHOWN]:
+                print(f"  WRONG: {problem[:2000]}", flush=True)
+            report[name] = figures
+            bad += len(problems)
+    finally:
+        shutil.rmtree(folder)
+        shutil.rmtree(on_disk)
+    print(json.dumps(report))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
