@@ -336,7 +336,7 @@ def test_labels(simulator: AerSimulator, project: aerchive.Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [{"name": 5}, {"tags": [5]}, {"notes": 5}, {"params": {5: 1}}, {"params": {"x": object()}}], ids=str
+    "labels", [{"name": 5}, {"tags": [5]}, {"notes": 5}, {"params": {5: 1}}, {"params": {"x": object}}], ids=str
 )
 def test_wrong_labels_are_refused_before_anything_is_simulated(
     simulator: AerSimulator, path: Path, labels: Any

@@ -308,8 +308,8 @@ print(died)
             id="sticky",
             marks=pytest.mark.xfail(
                 strict=False,
-                reason="a disk that fails for good while HDF5 opens the file: HDF5 keeps the file object and may call it "
-                "when the interpreter has ended",
+                reason="a disk that fails for good while HDF5 opens the file: HDF5 keeps the file object, and may call "
+                "it when the interpreter has ended",
             ),
         ),
     ],

@@ -150,7 +150,7 @@ def test_save_a_job_that_raised(project: aerchive.Project, reopen: Reopen) -> No
     assert [circuit.name for circuit in read.circuits()] == ["bell"]
 
 
-@pytest.mark.parametrize("thing", [None, 5, "text", {}, bell(), [run_stock]], ids=str)
+@pytest.mark.parametrize("thing", [None, 5, "text", {}, bell(), [run_stock]], ids=lambda v: type(v).__name__)
 def test_save_something_else(project: aerchive.Project, path: Path, thing: Any) -> None:
     with pytest.raises(InvalidInputError, match="give an AerJob or a"):
         project.save(thing)
@@ -166,7 +166,7 @@ def test_save_something_else(project: aerchive.Project, path: Path, thing: Any) 
         {"tags": [None]},
         {"notes": 5},
         {"params": {5: 1}},
-        {"params": {"x": object()}},
+        {"params": {"x": object}},
         {"name": b"x"},
     ],
     ids=repr,
