@@ -108,9 +108,7 @@ class ProjectMachine(RuleBasedStateMachine):
 
     @rule(run=held, tags=TAGS, params=PARAMS)
     def label_held(self, run: Run, tags: list[str], params: dict[str, object]) -> None:
-        self._label(
-            run.job_id, lambda: run.add_labels(RunLabels.checked(tags=tags or None, params=params)), tags, params
-        )
+        self._label(run, tags, params)
 
     @precondition(lambda self: self.model)
     @rule(data=st.data(), tags=TAGS, params=PARAMS)
@@ -189,7 +187,7 @@ class ProjectMachine(RuleBasedStateMachine):
 
 TestProjectMachine = ProjectMachine.TestCase
 TestProjectMachine.settings = settings(
-    max_examples=50,
+    max_examples=40,
     stateful_step_count=14,
     deadline=None,
     suppress_health_check=list(HealthCheck),

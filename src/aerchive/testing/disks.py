@@ -143,6 +143,10 @@ class FailingDisk(Disk):
         """Whether a call failed."""
         return 0 <= self._nth < len(self.calls)
 
+    def _fresh_error(self) -> Fault:
+        """A new one each time, as from the system: one that is raised again would keep alive where it was before."""
+        return type(self._error)(*self._error.args)
+
     def _fails(self, kind: str) -> bool:
         if kind not in self._only:
             return False
@@ -153,7 +157,7 @@ class FailingDisk(Disk):
     def read(self, fd: int, view: memoryview, offset: int) -> int:
         """See `Disk`."""
         if self._fails("read"):
-            raise self._error
+            raise self._fresh_error()
         return super().read(fd, view, offset)
 
     def write(self, fd: int, data: memoryview, offset: int) -> None:
@@ -161,24 +165,24 @@ class FailingDisk(Disk):
         if self._fails("write"):
             if self._torn:
                 super().write(fd, data[: len(data) // 2], offset)
-            raise self._error
+            raise self._fresh_error()
         super().write(fd, data, offset)
 
     def truncate(self, fd: int, size: int) -> None:
         """See `Disk`."""
         if self._fails("truncate"):
-            raise self._error
+            raise self._fresh_error()
         super().truncate(fd, size)
 
     def sync(self, fd: int) -> None:
         """See `Disk`. One that fails has not synced."""
         if self._fails("sync"):
-            raise self._error
+            raise self._fresh_error()
 
     def size(self, fd: int) -> int:
         """See `Disk`."""
         if self._fails("size"):
-            raise self._error
+            raise self._fresh_error()
         return super().size(fd)
 
 
