@@ -47,6 +47,7 @@ class Overlay:
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._error: BaseException | None = None
+        self._has_journal = False
         self._is_committed = False
         if disk().size(fd) > self._base:  # what an interrupted commit left, and nobody reads
             disk().truncate(fd, self._base)
@@ -159,12 +160,13 @@ class Overlay:
         journal = Journal(self._old, new, tuple(self._changes()))
         if not is_large:
             journal = Journal(self._old, new, journal.changes, digest_of(self._fd, self._base, new.end))
+        self._has_journal = True
         port.write(self._fd, memoryview(journal.to_bytes()), journal.start)
         port.sync(self._fd)
         return journal
 
     def _revoked(self, error: BaseException) -> BaseException:
-        """Takes the journal away, which may be complete although writing it failed."""
+        """Takes the journal away, which may be complete, even durable, although writing it failed."""
         try:
             self.roll_back()
         except OSError:
@@ -176,6 +178,14 @@ class Overlay:
                 return UncertainError(
                     f"{self._path}: {error}, and the disk lets nothing be undone: whether the runs are saved shows "
                     "only when the project is opened again; look there before you save them again"
+                )
+        if self._has_journal:
+            try:
+                disk().sync(self._fd)
+            except OSError:
+                return UncertainError(
+                    f"{self._path}: {error}, and the disk does not say that this was undone: nothing is saved, but "
+                    "after a power cut the runs may be there; look there before you save them again"
                 )
         return self._failure(error)
 
