@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         project: The project file that is used when none is named.
         save_jobs: Whether simulations are archived without being asked.
         lock_timeout: How long to wait for another program to let go of the project, in seconds.
+        trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
     """
 
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     project: Path = Field(default_factory=default_project)
     save_jobs: bool = True
     lock_timeout: float = Field(default=60.0, ge=0)
+    trust_locks: bool = False
     on_error: Literal["warn", "raise"] = "warn"
 
     @classmethod

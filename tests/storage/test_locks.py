@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +19,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from aerchive.errors import IntegrityError, ProjectLockedError
+from aerchive.errors import IntegrityError, ProjectLockedError, WriteError
 from aerchive.storage import locks
 from aerchive.storage.nodes import GroupDraft
 from tests.processes import run, start
@@ -54,7 +57,8 @@ def holding(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 def held_by(path: Path, process: subprocess.Popen[str], timeout: str) -> str:
     program = Path(f"/proc/{process.pid}/comm").read_text().strip()
     return (
-        f"{path}: the project is held by process {process.pid} ({program}); waited {timeout} s. "
+        f"{path}: the project is held by process {process.pid} ({program}) on {socket.gethostname()}; "
+        f"waited {timeout} s. "
         "Close the file there, or wait longer with lock_timeout=..."
     )
 
@@ -176,17 +180,100 @@ def test_a_stock_writer_that_died_is_noticed(committed: Path) -> None:
     assert committed.read_bytes() == before
 
 
-def test_a_file_system_without_locks_is_named(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(fd: int, mode: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+def test_a_long_wait_tells_since_when(committed: Path) -> None:
+    with (
+        holding(HOLD, committed, "shared", 60) as process,
+        pytest.raises(ProjectLockedError) as caught,
+        project_file(committed, 0.6).write(CREATED),
+    ):
+        pass
+    pattern = rf"process {process.pid} \(.*\) on \S+, since (\d\d:\d\d:\d\d) or before; waited 0.6 s"
+    told = re.search(pattern, str(caught.value))
+    assert told is not None, caught.value
+    since = time.strptime(told[1], "%H:%M:%S")
+    assert since.tm_min in (time.localtime().tm_min, time.localtime(time.time() - 5).tm_min)
 
-    with committed.open("rb") as file:
-        monkeypatch.setattr(fcntl, "flock", refuse)
-        with pytest.raises(ProjectLockedError) as caught:
+
+READ_ON_AND_ON = """
+import sys, time
+from pathlib import Path
+from tests.storage.samples import project_file
+file = project_file(Path(sys.argv[1]), 60)
+print("held", flush=True)
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    with file.read():
+        time.sleep(0.05)
+"""
+
+
+def test_readers_without_a_gap_do_not_keep_a_writer_out(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), *filter(None, sys.path)]))
+    waits = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(holding(READ_ON_AND_ON, committed, 60))
+        for _ in range(5):
+            begun = time.monotonic()
+            with project_file(committed, 30).write(CREATED):
+                waits.append(time.monotonic() - begun)
+    assert max(waits) < 10, waits  # never, without the turnstile: six readers, each there nine tenths of the time
+
+
+def test_writers_without_a_gap_do_not_keep_a_reader_out(committed: Path) -> None:
+    """Writers always wait there, and a reader lets them go first only for a while."""
+    with committed.open("r+b") as waiting, locks._Turnstile(waiting.fileno()) as turnstile:
+        turnstile.take()
+        with committed.open("rb") as file:
+            begun = time.monotonic()
             locks.lock(file.fileno(), "p.h5", exclusive=False, timeout_s=5)
+            assert 0.2 < time.monotonic() - begun < 4
+
+
+def test_where_there_is_no_turnstile_locks_work_the_same(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks._Turnstile, "_COMMAND_SET", None)
+    monkeypatch.setattr(locks._Turnstile, "_COMMAND_GET", None)
+    with holding(HOLD, committed, "shared", 0.3), project_file(committed, 30).write(CREATED):
+        pass
+
+
+def without_locks(fd: int, mode: int) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def test_a_file_system_without_locks_is_not_written(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = committed.read_bytes()
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+
+    with pytest.raises(WriteError) as caught, project_file(committed).write(CREATED):
+        pass
+
     assert str(caught.value) == (
-        "p.h5: the file system cannot lock files (No locks available); keep the project on one that can"
+        f"{committed}: the file system cannot lock files (No locks available); nothing was saved. Keep the project on "
+        "another file system and copy it with 'aerchive copy'"
     )
+    assert committed.read_bytes() == before
+
+
+def test_a_file_system_without_locks_can_be_read(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+    with project_file(committed).read() as session:
+        assert session.root.group(RUN).attributes(OWNER)["a"] == 1
+
+
+def test_where_only_folders_cannot_be_locked_a_project_is_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = fcntl.flock
+
+    def no_folders(fd: int, mode: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{fd}"):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        real(fd, mode)
+
+    monkeypatch.setattr(fcntl, "flock", no_folders)
+    write_run(path, GroupDraft({"a": 1}))
+    with project_file(path).read() as session:
+        assert session.root.group(RUN).attributes(OWNER)["a"] == 1
 
 
 def test_another_error_of_the_lock_is_not_hidden() -> None:
@@ -197,11 +284,11 @@ def test_another_error_of_the_lock_is_not_hidden() -> None:
 def test_all_holders_are_named(committed: Path) -> None:
     with holding(HOLD, committed, "shared", 60) as one, holding(HOLD, committed, "shared", 60) as other:
         with committed.open("rb") as file:
-            told = locks.describe_holders(file.fileno())
+            told = locks.Holders(file.fileno()).describe()
         assert str(one.pid) in told
         assert str(other.pid) in told
     with committed.open("rb") as file:
-        assert locks.describe_holders(file.fileno()) == "another program has the project open"
+        assert locks.Holders(file.fileno()).describe() == "another program has the project open"
 
 
 def test_a_file_replaced_while_waiting_is_opened_anew(committed: Path) -> None:

@@ -102,4 +102,4 @@ def project_at(
     file = Path(os.path.realpath(path))
     if mode is None:
         mode = "r" if file.exists() and not os.access(file, os.W_OK) else "a"
-    return open_project(file, mode, QiskitBridge(), settings.lock_timeout)
+    return open_project(file, mode, QiskitBridge(), settings.lock_timeout, trust_locks=settings.trust_locks)

@@ -462,13 +462,16 @@ class Project:
         return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
 
 
-def open_project(path: Path, mode: Mode, bridge: Bridge, lock_timeout_s: float) -> Project:
+def open_project(
+    path: Path, mode: Mode, bridge: Bridge, lock_timeout_s: float, *, trust_locks: bool = False
+) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
         path,
         lock_timeout_s=lock_timeout_s,
         catalogue_dtype=table.DTYPE,
         created_by=f"aerchive {metadata.version('aerchive')}",
+        trust_locks=trust_locks,
     )
     return Project(file, mode, bridge)
 

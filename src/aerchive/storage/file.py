@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
-import fcntl
 import os
-import secrets
 import stat
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,18 +31,20 @@ from aerchive.errors import (
 )
 from aerchive.storage.attributes import read_attributes
 from aerchive.storage.border import disk_errors, hdf5_errors
+from aerchive.storage.creation import new_file
 from aerchive.storage.disk import disk
+from aerchive.storage.filesystems import LockTrial, no_locks
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
-from aerchive.storage.locks import lock, unlock
+from aerchive.storage.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.nodes import AttributeValue, GroupDraft
 from aerchive.storage.read_file import ReadFile
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.recovery import recover
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
-from aerchive.storage.table import TableReader, append_rows, create_table, replace_row
+from aerchive.storage.table import TableReader, append_rows, replace_row
 from aerchive.storage.transaction import Overlay
-from aerchive.storage.writer import DraftWriter, create_group, write_attributes
+from aerchive.storage.writer import DraftWriter, write_attributes
 
 _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
@@ -134,13 +134,23 @@ class ProjectFile:
         lock_timeout_s: How long a session waits for its turn, in seconds.
         catalogue_dtype: Of the rows of the catalogue, for a new file.
         created_by: Program and version, for a new file.
+        trust_locks: Whether the user vouches for the locks of the file system.
     """
 
-    def __init__(self, path: Path, *, lock_timeout_s: float, catalogue_dtype: np.dtype[Any], created_by: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lock_timeout_s: float,
+        catalogue_dtype: np.dtype[Any],
+        created_by: str,
+        trust_locks: bool = False,
+    ) -> None:
         self.path = path
         self.lock_timeout_s = lock_timeout_s
         self._catalogue_dtype = catalogue_dtype
         self._created_by = created_by
+        self._trial = LockTrial(trusted=trust_locks)
 
     def exists(self) -> bool:
         """Whether there is a file."""
@@ -151,12 +161,9 @@ class ProjectFile:
 
     def sibling(self, path: Path) -> ProjectFile:
         """Another file, used in the same way."""
-        return ProjectFile(
-            path,
-            lock_timeout_s=self.lock_timeout_s,
-            catalogue_dtype=self._catalogue_dtype,
-            created_by=self._created_by,
-        )
+        other = copy.copy(self)
+        other.path = path
+        return other
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadSession]:
@@ -221,7 +228,10 @@ class ProjectFile:
         except AerchiveError:
             raise
         except OSError as error:
-            raise WriteError(f"{self.path}: an interrupted commit could not be completed: {error}") from error
+            raise WriteError(
+                f"{self.path}: {error.strerror or error} while looking for an interrupted commit; nothing was lost, "
+                "look at the disk, then open the project again"
+            ) from error
 
     @contextlib.contextmanager
     def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:
@@ -244,23 +254,23 @@ class ProjectFile:
             with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, self._commit(fd) as session:
                 yield session
             return
-        with self._creating() as made:
-            if made is None:  # another process was faster
+        with new_file(self.path, self.lock_timeout_s) as new:
+            if new is None:  # another process was faster
                 with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, self._commit(fd) as session:
                     yield session
                 return
-            fd, temporary = made
-            with _write_errors(str(self.path)):
-                self._create(temporary, created)
             committed = None
             try:
-                with self._commit(fd) as session:
+                self._lock(new.fd, new.temporary, exclusive=True, timeout_s=0)
+                with _write_errors(str(self.path)):
+                    new.fill(self._catalogue_dtype, created, self._created_by)
+                with self._commit(new.fd) as session:
                     yield session
             except CommittedError as error:
                 committed = error
             except UncertainError as error:  # the file has no name yet, so it goes
                 raise WriteError(f"{self.path}: cannot be made: {error.__cause__}; nothing was saved") from error
-            self._publish(temporary)
+            new.publish()
             if committed is not None:
                 raise committed
 
@@ -280,13 +290,29 @@ class ProjectFile:
         while True:
             fd = _open(self.path, flags)
             try:
-                lock(fd, str(self.path), exclusive=exclusive, timeout_s=timeout_s)
+                self._lock(fd, self.path, exclusive, timeout_s)
                 if _is_same_file(fd, self.path):
                     return fd
             except BaseException:
                 os.close(fd)
                 raise
             os.close(fd)  # replaced while we waited
+
+    def _lock(self, fd: int, place: Path, exclusive: bool, timeout_s: float) -> None:
+        try:
+            lock(fd, str(self.path), exclusive=exclusive, timeout_s=timeout_s)
+            if exclusive:
+                self._trial.check(fd, str(self.path), str(place))
+        except AerchiveError:
+            raise
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise (WriteError if exclusive else ReadError)(
+                    f"{self.path}: {error.strerror} while locking"
+                ) from error
+            if exclusive:
+                raise no_locks(str(self.path), error) from error
+            # Nobody of ours writes where there are no locks, so a reader needs none.
 
     @contextlib.contextmanager
     def _commit(self, fd: int) -> Iterator[WriteSession]:
@@ -310,72 +336,6 @@ class ProjectFile:
                 with contextlib.suppress(OSError):  # what is left beyond the end is never read
                     overlay.roll_back()
                 raise
-
-    @contextlib.contextmanager
-    def _creating(self) -> Iterator[tuple[int, Path] | None]:
-        folder = self.path.parent
-        try:
-            folder_fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFoundError(f"{self.path}: there is no folder {folder}; make it first") from None
-        except PermissionError:
-            raise ReadOnlyError(f"{self.path}: this user may not look into {folder}") from None
-        except OSError as error:
-            raise WriteError(f"{self.path}: {error.strerror}; nothing was saved") from error
-        try:
-            lock(folder_fd, str(folder), exclusive=True, timeout_s=self.lock_timeout_s)
-            if self.exists():
-                yield None
-                return
-            temporary = folder / f".{self.path.name}.new-{os.getpid()}-{secrets.token_hex(4)}"
-            try:
-                fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            except PermissionError:
-                raise ReadOnlyError(f"{self.path}: this user may not create files in {folder}") from None
-            except OSError as error:
-                if error.errno == errno.EROFS:
-                    raise ReadOnlyError(f"{self.path}: {folder} is on a read-only file system") from None
-                raise WriteError(f"{self.path}: cannot be made: {error.strerror}; nothing was saved") from error
-            try:
-                yield fd, temporary
-            finally:
-                os.close(fd)
-                with contextlib.suppress(OSError):  # a hidden file that stays behind does no harm
-                    temporary.unlink(missing_ok=True)
-        finally:
-            fcntl.flock(folder_fd, fcntl.LOCK_UN)
-            os.close(folder_fd)
-
-    def _publish(self, temporary: Path) -> None:
-        """Gives a new project its name, durably."""
-        try:
-            os.link(temporary, self.path)
-        except OSError as error:
-            raise WriteError(f"{self.path}: cannot be made: {error.strerror}; nothing was saved") from error
-        try:
-            _sync_folder(self.path.parent)
-        except OSError as error:
-            raise CommittedError(
-                f"{self.path}: the runs are saved, but the disk failed when the folder was written ({error.strerror})"
-            ) from error
-
-    def _create(self, temporary: Path, created: str) -> None:
-        with h5py.File(temporary, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
-            root = h5py.h5g.open(file.id, b"/")
-            write_attributes(
-                root,
-                {
-                    "format": layout.FORMAT,
-                    "format_version": layout.FORMAT_VERSION,
-                    "project_uuid": str(uuid.uuid4()),
-                    "generation": 1,
-                    "created": created,
-                    "created_by": self._created_by,
-                    "about": layout.ABOUT,
-                },
-            )
-            create_group(root, layout.RUNS)
-            create_table(root, layout.CATALOGUE, self._catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
 
 
 def check_header(file: h5py.File, path: str) -> dict[str, AttributeValue]:
@@ -464,11 +424,3 @@ def _is_same_file(fd: int, path: Path) -> bool:
         return False
     here = os.fstat(fd)
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

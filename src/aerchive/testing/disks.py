@@ -344,6 +344,7 @@ class _Window:
     def __init__(self, durable: bytes) -> None:
         self._durable = durable
         self._sizes = [len(durable)]
+        self._size_numbers = [0]
         self._versions: dict[int, tuple[list[int], list[bytes]]] = {}
         self._number = 0
 
@@ -363,6 +364,7 @@ class _Window:
                 versions.append(version)
         if new != old:
             self._sizes.append(new)
+            self._size_numbers.append(self._number)
 
     def samples(self, number: int, chance: random.Random) -> Iterator[bytes]:
         """States that a loss of power may leave, different ones, the full one not among them."""
@@ -394,8 +396,16 @@ class _Window:
         newest = [count - 1 for count in counts]
         kinds = [self._one_lost, self._one_kept, self._cut_in_time, self._any]
         for _ in range(8 * number):
+            if chance.random() < 0.2:
+                yield self._as_of(sectors, max(0, self._number - chance.randrange(4)))
+                continue
             size = self._sizes[-1] if chance.random() < 0.6 else chance.choice(sizes)
             yield size, chance.choice(kinds)(sectors, counts, newest, chance)
+
+    def _as_of(self, sectors: list[int], then: int) -> tuple[int, list[int]]:
+        """All as it was at some time before: nothing of what followed is on the medium."""
+        size = self._sizes[bisect.bisect_right(self._size_numbers, then) - 1]
+        return size, [bisect.bisect_right(self._versions[sector][0], then) - 1 for sector in sectors]
 
     def _one_lost(self, _: list[int], counts: list[int], newest: list[int], chance: random.Random) -> list[int]:
         picked = list(newest)

@@ -1,0 +1,182 @@
+"""A new project file: made whole under a hidden name, then given its own, so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import os
+import secrets
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from aerchive import layout
+from aerchive.errors import CommittedError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
+from aerchive.storage.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.table import create_table
+from aerchive.storage.writer import create_group, write_attributes
+
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What ``link`` says on file systems without hard links, such as exFAT."""
+
+
+class NewFile:
+    """A project file without a name.
+
+    Attributes:
+        fd: The file, open for reading and writing; nobody else knows it.
+        temporary: Its hidden name.
+    """
+
+    def __init__(self, path: Path, fd: int, temporary: Path, *, is_alone: bool) -> None:
+        self._path = path
+        self.fd = fd
+        self.temporary = temporary
+        self._is_alone = is_alone
+
+    def fill(self, catalogue_dtype: np.dtype[Any], created: str, created_by: str) -> None:
+        """Makes an empty project of it."""
+        with h5py.File(self.temporary, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
+            root = h5py.h5g.open(file.id, b"/")
+            write_attributes(
+                root,
+                {
+                    "format": layout.FORMAT,
+                    "format_version": layout.FORMAT_VERSION,
+                    "project_uuid": str(uuid.uuid4()),
+                    "generation": 1,
+                    "created": created,
+                    "created_by": created_by,
+                    "about": layout.ABOUT,
+                },
+            )
+            create_group(root, layout.RUNS)
+            create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
+
+    def publish(self) -> None:
+        """Gives it its name, durably.
+
+        Raises:
+            WriteError: The folder cannot be written; there is no file.
+            ProjectLockedError: Somebody else made one of this name meanwhile; that one stays.
+            CommittedError: It has its name, but the folder may forget it in a power cut.
+        """
+        try:
+            self._put_in_place()
+        except FileExistsError as error:
+            raise ProjectLockedError(f"{self._path}: another program made it at this moment; save again") from error
+        except OSError as error:
+            raise WriteError(f"{self._path}: cannot be made: {error.strerror}; nothing was saved") from error
+        try:
+            _sync_folder(self._path.parent)
+        except OSError as error:
+            raise CommittedError(
+                f"{self._path}: the runs are saved, but the disk failed when the folder was written ({error.strerror})"
+            ) from error
+
+    def _put_in_place(self) -> None:
+        try:
+            os.link(self.temporary, self._path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS or not self._is_alone:
+                raise
+            if self._path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+            os.rename(self.temporary, self._path)  # alone in the folder, so nothing can come in between
+
+
+@contextlib.contextmanager
+def new_file(path: Path, timeout_s: float) -> Iterator[NewFile | None]:
+    """A file that becomes the project when `NewFile.publish` is called, and goes if it is not.
+
+    Yields:
+        The file, or ``None`` if there is a project of this name by now.
+
+    Raises:
+        NotFoundError: There is no such folder.
+        ReadOnlyError: This user may not write there.
+        WriteError: The disk failed.
+        ProjectLockedError: Other programs kept the folder locked.
+    """
+    with _folder_of(path) as folder_fd:
+        is_alone = _lock_folder(folder_fd, path, timeout_s)
+        try:
+            if path.exists():
+                yield None
+                return
+            if is_alone:
+                _remove_leftovers(path)
+            fd, temporary = _open_temporary(path)
+            try:
+                yield NewFile(path, fd, temporary, is_alone=is_alone)
+            finally:
+                os.close(fd)
+                with contextlib.suppress(OSError):  # the next who makes this project removes what stays behind
+                    temporary.unlink(missing_ok=True)
+        finally:
+            unlock(folder_fd)
+
+
+@contextlib.contextmanager
+def _folder_of(path: Path) -> Iterator[int]:
+    try:
+        fd = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"{path}: there is no folder {path.parent}; make it first") from None
+    except PermissionError:
+        raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror}; nothing was saved") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _lock_folder(folder_fd: int, path: Path, timeout_s: float) -> bool:
+    """Whether we are the only one of our kind in the folder; network file systems may not lock folders."""
+    try:
+        lock(folder_fd, str(path.parent), exclusive=True, timeout_s=timeout_s)
+    except ProjectLockedError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_LOCKS | {errno.EBADF}:  # NFS locks only what can be open for writing
+            raise WriteError(f"{path}: {error.strerror} while locking the folder; nothing was saved") from error
+        return False
+    return True
+
+
+def _open_temporary(path: Path) -> tuple[int, Path]:
+    temporary = path.parent / f"{_temporary_prefix(path)}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), temporary
+    except PermissionError:
+        raise ReadOnlyError(f"{path}: this user may not create files in {path.parent}") from None
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise ReadOnlyError(f"{path}: {path.parent} is on a read-only file system") from None
+        raise WriteError(f"{path}: cannot be made: {error.strerror}; nothing was saved") from error
+
+
+def _temporary_prefix(path: Path) -> str:
+    return f".{path.name}.new-"
+
+
+def _remove_leftovers(path: Path) -> None:
+    """What processes left that died while they made this project; who lives would hold the folder's lock."""
+    for leftover in path.parent.glob(f"{glob.escape(_temporary_prefix(path))}*"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
