@@ -23,6 +23,7 @@ CATALOGUE: Final = "catalogue"
 CATALOGUE_CHUNK_ROWS: Final = 32
 """A commit rewrites one chunk; 32 rows are 16 KiB."""
 RUNS: Final = "runs"
+DELETED: Final = "deleted"
 RUNS_PER_FOLDER: Final = 1000
 OBJECTS: Final = "objects"
 OBJECT_DIGEST_LENGTH: Final = 40

@@ -248,6 +248,14 @@ def small_commits(folder: Path, base: int, runs: int) -> Figures:
 # -- payload
 
 
+def touch_memory(nbytes: int) -> None:
+    """Has so much memory at hand for the page cache: a virtual machine may have given it back, and asks for it slowly.
+
+    Without this a write takes one or eight times as long, by chance.
+    """
+    np.ones(nbytes, np.uint8)
+
+
 def noise(mib: int) -> NDArray[np.complex128]:
     """Incompressible."""
     return np.random.default_rng(1).standard_normal(mib * MIB // 8).view(np.complex128)
@@ -305,6 +313,7 @@ def payload(folder: Path, mib: int, repetitions: int) -> Figures:
             for way, opened in rotated(WAYS, number):
                 shutil.copy(start, path)
                 settle(folder)
+                touch_memory(data.nbytes * 5 // 4)
                 begun = time.perf_counter()
                 with opened(path) as (file, make_durable):
                     write(file, data)

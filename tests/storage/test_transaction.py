@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aerchive.errors import CommittedError, WriteError
+from aerchive.errors import CommittedError, UncertainError, WriteError
 from aerchive.layout import CATALOGUE
 from aerchive.models.catalogue import DTYPE
 from aerchive.storage.file import WriteSession
@@ -432,7 +432,7 @@ def test_a_commit_that_dies_while_it_applies_is_completed_by_the_next_reader(
             with h5py.File(committed) as file:  # complete for everybody
                 assert "new" in file[FOLDER]
         committed.write_bytes(before)
-    assert outcomes == {WriteError, CommittedError}
+    assert outcomes == {WriteError, UncertainError, CommittedError}
 
 
 # ---- threads

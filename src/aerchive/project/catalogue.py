@@ -46,11 +46,16 @@ def present(rows: NDArray[Any]) -> NDArray[Any]:
     return kept
 
 
+def run_path(row: Any) -> str:
+    """Of the group of a row's run."""
+    return f"{layout.RUNS}/{catalogue.row_text(row, 'path')}"
+
+
 def whole_id(session: ReadSession | WriteSession, row: Any) -> str:
     """The job id of a row, asked of its run where the column was too narrow."""
     if not catalogue.is_cut(row, "job_id"):
         return catalogue.row_text(row, "job_id")
-    group = session.root.group(f"{layout.RUNS}/{catalogue.row_text(row, 'path')}")
+    group = session.root.group(run_path(row))
     return str(group.attributes()["job_id"])
 
 

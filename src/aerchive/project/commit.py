@@ -13,7 +13,7 @@ from aerchive import layout
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
-from aerchive.project.catalogue import not_found, read_rows, row_number
+from aerchive.project.catalogue import not_found, present, read_rows, row_number, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.storage.file import WriteSession
@@ -49,19 +49,36 @@ def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]
     return paths
 
 
-def write_labels(session: WriteSession, path: str, nbytes: int, labels: RunLabels) -> None:
+def write_labels(session: WriteSession, job_id: str, labels: RunLabels) -> None:
     """Adds labels to those a run has in the file, in its group and in the catalogue.
 
     Raises:
         NotFoundError: The catalogue does not know the run.
     """
-    record = read_record(session.root.group(path))
     rows = read_rows(session)
-    number = row_number(session, rows, record.job_id)
+    number = row_number(session, rows, job_id)
     if number is None:
-        known = [catalogue.row_text(row, "job_id") for row in rows]
-        raise not_found(session.root.file, record.job_id, known)
-    _replace_labels(session, record, path, nbytes, number, merge_labels(record.labels, labels))
+        raise not_found(session.root.file, job_id, [catalogue.row_text(row, "job_id") for row in present(rows)])
+    path = run_path(rows[number])
+    record = read_record(session.root.group(path))
+    labels = merge_labels(record.labels, labels)
+    _replace_labels(session, record, path, int(rows["nbytes"][number]), number, labels)
+
+
+def delete_run(session: WriteSession, job_id: str) -> None:
+    """Takes a run out of the project: its row says so, its group has no name any more, its bytes stay as dead space.
+
+    Raises:
+        NotFoundError: There is no such run; the message lists near ones.
+    """
+    rows = read_rows(session)
+    number = row_number(session, rows, job_id)
+    if number is None:
+        raise not_found(session.root.file, job_id, [catalogue.row_text(row, "job_id") for row in present(rows)])
+    gone = rows[number : number + 1].copy()
+    gone["deleted"] = 1
+    session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(gone, number))
+    session.remove(run_path(rows[number]))
 
 
 def merge_labels(old: RunLabels, new: RunLabels) -> RunLabels:
@@ -75,7 +92,7 @@ def merge_labels(old: RunLabels, new: RunLabels) -> RunLabels:
 
 
 def _write_again(session: WriteSession, draft: RunDraft, rows: NDArray[Any], number: int) -> str:
-    old_path = f"{layout.RUNS}/{catalogue.row_text(rows[number], 'path')}"
+    old_path = run_path(rows[number])
     record = read_record(session.root.group(old_path))
     labels = merge_labels(record.labels, draft.labels)
     if record.status.outcome in _WITHOUT_DATA and draft.status.outcome not in _WITHOUT_DATA:

@@ -17,15 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, NotFoundError, TransactionError
-from aerchive.models import catalogue
+from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.models.catalogue import now
-from aerchive.models.labels import RunLabels
-from aerchive.project.catalogue import present, read_rows, whole_id
+from aerchive.project.catalogue import present, read_rows, run_path, whole_id
 from aerchive.project.commit import write_drafts
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
-from aerchive.project.run import Bridge, Run
+from aerchive.project.run import Run, RunHome
 from aerchive.storage.file import ProjectFile, ReadSession, WriteSession
 from aerchive.storage.transfer import dataset_drafts, object_draft
 
@@ -107,33 +105,8 @@ class PendingFiles:
         return owner in ("", project_uuid) or project_uuid is None
 
 
-class PendingHome:
-    """Where the runs of a pending file are at home.
-
-    Args:
-        file: The pending file.
-        bridge: The way to live objects of Qiskit.
-    """
-
-    def __init__(self, file: ProjectFile, bridge: Bridge) -> None:
-        self.file = file
-        self.bridge = bridge
-
-    def relabel(self, run: Run, labels: RunLabels) -> None:
-        """Not before the run is in its project.
-
-        Raises:
-            TransactionError: Always.
-        """
-        del labels
-        raise TransactionError(
-            f"{self.file.path}: run {run.job_id} is still in a pending file; label it once it is in its project"
-        )
-
-
-def pending_runs(file: ProjectFile, bridge: Bridge) -> list[tuple[np.void, Run]]:
+def pending_runs(file: ProjectFile, home: RunHome) -> list[tuple[np.void, Run]]:
     """The runs of a pending file, each with its row of the catalogue; none if the file was merged just now."""
-    home = PendingHome(file, bridge)
     try:
         with file.read() as session:
             rows = present(read_rows(session))
@@ -145,10 +118,10 @@ def pending_runs(file: ProjectFile, bridge: Bridge) -> list[tuple[np.void, Run]]
             row,
             Run(
                 home,
-                f"{layout.RUNS}/{catalogue.row_text(row, 'path')}",
+                run_path(row),
                 job_id=job_id,
                 nbytes=int(row["nbytes"]),
-                pending=True,
+                pending=file,
             ),
         )
         for row, job_id in zip(rows, ids, strict=True)
@@ -157,7 +130,7 @@ def pending_runs(file: ProjectFile, bridge: Bridge) -> list[tuple[np.void, Run]]
 
 def _drafts(session: ReadSession) -> Iterator[RunDraft]:
     for row in present(read_rows(session)):
-        group = session.root.group(f"{layout.RUNS}/{catalogue.row_text(row, 'path')}")
+        group = session.root.group(run_path(row))
         record = read_record(group)
         linked = (layout.PROVENANCE, layout.CIRCUITS, layout.NOISE_MODEL)
         yield RunDraft(

@@ -18,7 +18,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive import layout
 from aerchive.errors import (
     ArchiveWarning,
     InvalidInputError,
@@ -31,11 +30,11 @@ from aerchive.errors import (
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
-from aerchive.project.catalogue import not_found, present, read_rows, row_number, rows_of_prefix, whole_id
-from aerchive.project.commit import merge_labels, write_drafts, write_labels
+from aerchive.project.catalogue import not_found, present, read_rows, row_number, rows_of_prefix, run_path, whole_id
+from aerchive.project.commit import delete_run, merge_labels, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.job_list import JobList
-from aerchive.project.pending import PendingFiles, PendingHome, pending_runs, remove_merged
+from aerchive.project.pending import PendingFiles, pending_runs, remove_merged
 from aerchive.project.query import Condition, as_texts, conditions
 from aerchive.project.run import Bridge, Run
 from aerchive.project.unfinished import lost_draft, submission_record
@@ -179,23 +178,27 @@ class Project:
                     merged = self._pending.merge_into(session, sources)
                     paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
                 remove_merged(merged)
-            home = None
+            pending = None
             self._patience_s = None
         except ProjectLockedError as error:
             logger.warning("%s; the run goes to a pending file beside the project", error)
-            file, paths = self._pending.write([draft for draft, _ in drafts], self._uuid or "")
-            home, lost = PendingHome(file, self.bridge), []
+            pending, paths = self._pending.write([draft for draft, _ in drafts], self._uuid or "")
+            lost = []
             self._patience_s = min(self.file.lock_timeout_s, _IMPATIENT_S)
         for (_, run), path in zip(drafts, paths, strict=False):
-            run.settle(path, home)
+            run.settle(path, pending)
         self.submissions.forget([s.job_id for s in lost])
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add to a run; use `Run.add_tags` and `Run.annotate`."""
         self._check_writable()
-        path = run.path
+        if run.pending:
+            raise TransactionError(
+                f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
+            )
+        run.path  # noqa: B018  (a run without data has no labels in the file)
         with self.file.write(now()) as session:
-            write_labels(session, path, run.nbytes, labels)
+            write_labels(session, run.job_id, labels)
 
     def _find_existing(self, job_id: str) -> Run | None:
         if not self.file.exists():
@@ -226,11 +229,11 @@ class Project:
                     job_id = whole_id(session, row)
             else:
                 job_id = table.row_text(row, "job_id")
-        return Run(self, f"{layout.RUNS}/{table.row_text(row, 'path')}", job_id=job_id, nbytes=int(row["nbytes"]))
+        return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]))
 
     def _elsewhere(self, rows: NDArray[Any]) -> list[tuple[Any, Run]]:
         """Runs in pending files, still running, or lost with their process, each with its row."""
-        found = [item for file in self._pending.files(self._uuid) for item in pending_runs(file, self.bridge)]
+        found = [item for file in self._pending.files(self._uuid) for item in pending_runs(file, self)]
         for submission in self.submissions.open_jobs():
             run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
             found.append((run.row(), run))
@@ -360,6 +363,22 @@ class Project:
             NotFoundError: There is none, or several; the message lists near ones.
         """
         return self[job_id].job()
+
+    def delete_job(self, job_id: str) -> None:
+        """Takes a job out of the project.
+
+        Its bytes stay in the file, among the deleted ones, until the project is compacted.
+
+        Args:
+            job_id: The whole id.
+
+        Raises:
+            NotFoundError: There is none in the project; the message lists near ones.
+            ReadOnlyError: The project is open for reading.
+        """
+        self._check_writable()
+        with self.file.write(now()) as session:
+            delete_run(session, job_id)
 
     def __getitem__(self, job_id: str) -> Run:
         if type(job_id) is not str or not job_id:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aerchive import layout
@@ -12,10 +13,12 @@ from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.draft import RunDraft
+from aerchive.project.place import RunPlace
 from aerchive.project.record import read_record
 from aerchive.project.stored_array import StoredArray
 from aerchive.project.stored_result import SavedValue, StoredResult
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.reader import GroupReader
 
 
 class Bridge(Protocol):
@@ -56,7 +59,10 @@ class Run:
         job_id: Of the run.
         nbytes: Of the payload, before compression.
         record: The documents, if they are known already.
-        pending: Whether the home is a pending file.
+        pending: The pending file that it is in.
+
+    Attributes:
+        place: Where it is, also after it has moved.
     """
 
     def __init__(
@@ -67,13 +73,12 @@ class Run:
         job_id: str,
         nbytes: int = 0,
         record: RunRecord | None = None,
-        pending: bool = False,
+        pending: ProjectFile | None = None,
     ) -> None:
         self._home = home
-        self._path = path
+        self.place = RunPlace(home.file, job_id, path, pending=pending)
         self.job_id = job_id
         self.nbytes = nbytes
-        self._pending = pending
         if record is not None:
             self.__dict__["record"] = record
 
@@ -87,9 +92,8 @@ class Run:
             FormatError: A document has an unknown field or a value of the wrong type; the node is named.
             NotFoundError: The run is not in the file any more.
         """
-        path = self.path
-        with self._home.file.read() as session:
-            return read_record(session.root.group(path))
+        with self.place.open() as (_, group):
+            return read_record(group)
 
     @property
     def path(self) -> str:
@@ -98,12 +102,9 @@ class Run:
         Raises:
             NotFoundError: There is none: the run was lost, or is still running.
         """
-        if self._path is None:
-            raise NotFoundError(
-                f"{self._home.file.path}: run {self.job_id} has no data: "
-                f"{self.record.status.message or 'still running'}"
-            )
-        return self._path
+        if self.place.path is None:
+            raise self._no_data()
+        return self.place.path
 
     @property
     def run_uuid(self) -> str:
@@ -143,12 +144,12 @@ class Run:
     @property
     def durable(self) -> bool:
         """Whether the run survives a crash of the machine."""
-        return self._path is not None
+        return self.place.path is not None
 
     @property
     def pending(self) -> bool:
         """Whether the run is in a pending file beside the project, until the next writer moves it."""
-        return self._pending
+        return self.place.is_pending
 
     def add_tags(self, *tags: str) -> None:
         """Adds tags; a commit."""
@@ -166,17 +167,14 @@ class Run:
         self._home.relabel(self, labels)
         self.__dict__.pop("record", None)  # read again when somebody asks
 
-    def settle(self, path: str, home: RunHome | None = None) -> None:
+    def settle(self, path: str, pending: ProjectFile | None = None) -> None:
         """Called by the project when the run has been committed; its documents are those in the file from now on.
 
         Args:
             path: Of its group.
-            home: The pending file, if it went there.
+            pending: The pending file, if it went there.
         """
-        self._path = path
-        if home is not None:
-            self._home = home
-            self._pending = True
+        self.place = RunPlace(self._home.file, self.job_id, path, pending=pending)
         self.__dict__.pop("record", None)
 
     def row(self) -> Any:
@@ -205,7 +203,10 @@ class Run:
     @functools.cached_property
     def stored_result(self) -> StoredResult:
         """The result as it is stored."""
-        return StoredResult(self._home.file, self.path, self.run_uuid, f"run {self.job_id} (outcome {self.outcome})")
+        if self.place.path is None:
+            raise self._no_data()
+        what = f"run {self.job_id} (outcome {self.outcome})"
+        return StoredResult(self.place.of_run(self.run_uuid), self.run_uuid, what)
 
     @property
     def saved(self) -> list[SavedValue]:
@@ -290,9 +291,7 @@ class Run:
         """
         from aerchive.codecs.circuits import decode_circuits
 
-        path = self.path
-        with self._home.file.read() as session:
-            group = session.root.group(path)
+        with self._group() as group:
             if layout.CIRCUITS not in group:
                 raise NotFoundError(f"{group.where()}: run {self.job_id} was saved without its circuits")
             stored = group.group(layout.CIRCUITS)
@@ -308,14 +307,24 @@ class Run:
         """
         from aerchive.codecs.noise_model import decode_noise_model
 
-        path = self.path
-        with self._home.file.read() as session:
-            group = session.root.group(path)
+        with self._group() as group:
             if layout.NOISE_MODEL not in group:
                 return None
             stored = group.group(layout.NOISE_MODEL)
             text = stored.read_bytes("model", str(stored.attributes()["object"]))
             return decode_noise_model(text, stored.where())
+
+    @contextlib.contextmanager
+    def _group(self) -> Iterator[GroupReader]:
+        if self.place.path is None:
+            raise self._no_data()
+        with self.place.of_run(self.run_uuid).open() as (_, group):
+            yield group
+
+    def _no_data(self) -> NotFoundError:
+        return NotFoundError(
+            f"{self._home.file.path}: run {self.job_id} has no data: {self.record.status.message or 'still running'}"
+        )
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""

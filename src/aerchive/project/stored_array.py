@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError, NotFoundError
+from aerchive.errors import FormatError
+from aerchive.project.place import RunPlace
 from aerchive.storage.arrays import ReadPlan
 from aerchive.storage.chunks import Selection, chunk_shape, select
-from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
 
 _KINDS = frozenset("biufcS")
@@ -26,7 +26,7 @@ class ArrayPlace:
     """Where an array is in a project, as its reference in the result document says.
 
     Attributes:
-        group: Path of the run's group.
+        group: Path of the run's group when it was looked up, for people.
         owner: The run's UUID.
         name: Of the dataset.
         row: Of a stacked dataset.
@@ -177,8 +177,8 @@ class StoredArray:
         nbytes: Of all its values, before compression.
     """
 
-    def __init__(self, file: ProjectFile, place: ArrayPlace) -> None:
-        self._file = file
+    def __init__(self, run: RunPlace, place: ArrayPlace) -> None:
+        self._run = run
         self._place = place
         self.shape = place.shape
         self.dtype = np.dtype(place.dtype)
@@ -220,10 +220,7 @@ class StoredArray:
             IntegrityError: The stored bytes are damaged.
             NotFoundError: The run, or the file, is gone.
         """
-        with self._file.read() as session:
-            group = session.root.group(self._place.group)
-            if group.attribute("run_uuid") != self._place.owner:
-                raise NotFoundError(f"{group.where()}: is another run now; ask the project for this one again")
+        with self._run.open() as (session, group):
             plan = plan_place(group, self._place, key)
             fd = session.detach()
         try:  # committed chunks never move, so no lock is held while bytes flow

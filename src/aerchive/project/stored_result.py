@@ -16,8 +16,8 @@ from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.project.place import RunPlace
 from aerchive.project.stored_array import StoredArray, locate, read_place
-from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
 
 
@@ -77,22 +77,19 @@ class StoredResult:
     """The stored result of one run. The document is read once, values when they are asked for.
 
     Args:
-        file: The project file.
-        path: Of the run's group.
+        place: Of the run.
         owner: The run's UUID.
         what: The run, for messages.
     """
 
-    def __init__(self, file: ProjectFile, path: str, owner: str, what: str) -> None:
-        self._file = file
-        self._path = path
+    def __init__(self, place: RunPlace, owner: str, what: str) -> None:
+        self._place = place
         self._owner = owner
         self._what = what
 
     @functools.cached_property
     def _document(self) -> tuple[dict[str, Any], dict[str, Any], list[StoredExperiment]]:
-        with self._file.read() as session:
-            group = session.root.group(self._path)
+        with self._place.open() as (_, group):
             if layout.RESULT not in group:
                 raise NotFoundError(f"{group.where()}: {self._what} has no result")
             where = group.where(layout.RESULT)
@@ -124,8 +121,7 @@ class StoredResult:
     @functools.cached_property
     def inputs(self) -> dict[str, Any]:
         """Parameter binds, and which circuit and bind each experiment belongs to; empty without binds."""
-        with self._file.read() as session:
-            group = session.root.group(self._path)
+        with self._place.open() as (_, group):
             if layout.INPUTS not in group:
                 return {}
             where = group.where(layout.INPUTS)
@@ -164,8 +160,7 @@ class StoredResult:
         """What was saved, one row a value."""
         rows = []
         bind_of = self.inputs.get("bind_of", [])
-        with self._file.read() as session:
-            group = session.root.group(self._path)
+        with self._place.open() as (_, group):
             for number, experiment in enumerate(self.experiments):
                 for label, tree in experiment.data.items():
                     places = [locate(group, self._owner, reference) for reference in array_references(tree)]
@@ -226,9 +221,9 @@ class StoredResult:
             raise InvalidInputError(
                 f"{self._what}: {label!r} holds {len(references)} arrays; read it with value({label!r})"
             )
-        with self._file.read() as session:
-            place = locate(session.root.group(self._path), self._owner, references[0])
-        return StoredArray(self._file, place)
+        with self._place.open() as (_, group):
+            place = locate(group, self._owner, references[0])
+        return StoredArray(self._place, place)
 
     def decode(self, tree: Any) -> Any:
         """Puts a value together, reading what it refers to.
@@ -247,13 +242,12 @@ class StoredResult:
             return float(self._rows(layout.SCALARS, {"rows": [tree.get("row"), 1]})["value"][0])
         if next(array_references(tree), None) is None:
             return decode_value(tree, _NoArrays())
-        with self._file.read() as session:
-            return decode_value(tree, _Decoder(session.root.group(self._path), self._owner))
+        with self._place.open() as (_, group):
+            return decode_value(tree, _Decoder(group, self._owner))
 
     def _rows(self, name: str, tree: Mapping[str, Any]) -> Any:
         rows = tree.get("rows")
-        with self._file.read() as session:
-            group = session.root.group(self._path)
+        with self._place.open() as (_, group):
             length = group.describe(name).shape[0] if name in group else -1
             if not _is_range(rows, length):
                 raise FormatError(f"{group.where(name)}: {self._what} refers to rows {rows!r} of {max(length, 0)}")

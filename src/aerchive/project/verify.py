@@ -10,6 +10,7 @@ import numpy as np
 from aerchive import layout
 from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
+from aerchive.project.catalogue import run_path
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile, ReadSession
 from aerchive.storage.reader import GroupReader
@@ -121,7 +122,7 @@ def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, np.void]:
     bad = set(catalogue.damaged_rows(rows, 0))
     problems += [f"{where}: row {number} is damaged" for number in sorted(bad)]
     good = (row for number, row in enumerate(rows) if number not in bad and not row["deleted"])
-    return {f"{layout.RUNS}/{catalogue.row_text(row, 'path')}": row for row in good}
+    return {run_path(row): row for row in good}
 
 
 def _run_problems(session: ReadSession, path: str, rows: dict[str, np.void]) -> list[str]:

@@ -44,7 +44,7 @@ from aerchive.storage.recovery import recover
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.table import TableReader, append_rows, replace_row
 from aerchive.storage.transaction import Overlay
-from aerchive.storage.writer import DraftWriter, write_attributes
+from aerchive.storage.writer import DraftWriter, require_group, write_attributes
 
 _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
@@ -100,8 +100,15 @@ class WriteSession:
         write_attributes(self._root, {name: value})
 
     def remove(self, path: str) -> None:
-        """Unlinks a group; its bytes become dead space, which is never used again."""
-        self._root.unlink(path.encode())
+        """Puts a group among the deleted ones: nothing is freed, so no address ever means something else."""
+        deleted = require_group(self._root, layout.DELETED)
+        folder, _, name = path.rpartition("/")
+        target, number = path.replace("/", "-").encode(), 1
+        while target in deleted:
+            number += 1
+            target = f"{path.replace('/', '-')}-{number}".encode()
+        source = h5py.h5g.open(self._root, folder.encode())
+        source.links.move(name.encode(), deleted, target)
 
     def count_members(self, folder: str) -> int | None:
         """How many members a group has, or ``None`` if there is no such group."""
