@@ -251,7 +251,7 @@ def small_commits(folder: Path, base: int, runs: int) -> Figures:
 def touch_memory(nbytes: int) -> None:
     """Has so much memory at hand for the page cache: a virtual machine may have given it back, and asks for it slowly.
 
-    Without this a write takes one or eight times as long, by chance.
+    Without this some writes take eight times as long as others, by chance.
     """
     np.ones(nbytes, np.uint8)
 

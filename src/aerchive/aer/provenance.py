@@ -11,6 +11,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from aerchive.filters.threads import processors
 from aerchive.models.provenance import Provenance
 from aerchive.storage.types import HDF5_VERSION
 
@@ -53,7 +54,7 @@ def _provenance(_pid: int, folder: str) -> Provenance:
         host=socket.gethostname(),
         platform=platform.platform(),
         cpu_count=os.cpu_count() or 1,
-        cpu_available=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cpu_available=processors(),
         threads={name: os.environ[name] for name in _THREADS if name in os.environ},
         script=Path(sys.argv[0]).name or None if sys.argv else None,
         git_commit=commit,

@@ -15,6 +15,7 @@ COMMANDS = {
     "show": "show one run: its configuration, status, provenance and what was saved",
     "verify": "look at every byte of a project that a read can return",
     "recover": "complete a commit that a crash interrupted",
+    "copy": "copy a project as one state of it, also while others write",
     "schema": "print the JSON Schema of a document of the format",
 }
 """Each command and its line in the help; the module of the same name has ``configure`` and ``run``."""

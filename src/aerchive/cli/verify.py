@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 
 from aerchive.aer.opening import open_path
-
-_PATIENCE_S = 1.0
+from aerchive.cli.progress import ProgressLine
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the report; the exit status is 1 if there are problems."""
-    begun = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - begun > _PATIENCE_S:
-            print(f"\rverified {done} of {total} runs", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-    report = open_path(options.file or options.project, "r").verify(show)
+    with ProgressLine("verified") as line:
+        report = open_path(options.file or options.project, "r").verify(line.show)
     if options.json:
         print(
             json.dumps(

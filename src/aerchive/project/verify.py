@@ -1,15 +1,22 @@
-"""Looking at a whole project: every run, every object, the catalogue against the runs."""
+"""Looking at a whole project: every run, every object, the catalogue against the runs.
+
+Run by run, and the chunks of a run by several threads while the file is not locked: others may write meanwhile.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from aerchive import layout
-from aerchive.errors import AerchiveError
+from aerchive.errors import AerchiveError, NotFoundError
+from aerchive.filters.threads import processors
 from aerchive.models import catalogue
+from aerchive.models.run import RunRecord
 from aerchive.project.catalogue import run_path
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile, ReadSession
@@ -20,7 +27,10 @@ MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset({layout.PROVENANCE, layout.CIRCUITS, layout.NOISE_MODEL})
 
 Progress = Callable[[int, int], None]
-"""Called with the runs done and the runs in all."""
+"""Called with the work done and all of it, in bytes of payload before compression and one for each run."""
+
+_Row = tuple[int, np.void]
+"""A row of the catalogue and its number."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,11 @@ class VerifyReport:
         """Whether nothing was found."""
         return not self.problems
 
+    def __add__(self, other: VerifyReport) -> VerifyReport:
+        """What was found in a project and in a pending file of it."""
+        problems = [*self.problems, *other.problems]
+        return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems)
+
     def __str__(self) -> str:
         head = f"{self.path}: {self.runs} runs and {self.objects} shared objects verified"
         if self.ok:
@@ -60,11 +75,18 @@ def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
         objects = list(_object_paths(session, problems))
         for path in objects:
             problems += object_problems(session.root.group(path), path.split("/")[1])
-    for number, path in enumerate(paths):
-        with file.read() as session:  # one at a time: writers get their turn
-            problems += _run_problems(session, path, rows)
-        if progress is not None:
-            progress(number + 1, len(paths))
+    done, total = 0, len(paths) + sum(int(row["nbytes"]) for _, row in rows.values())
+    with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-verify") as pool:
+        for path in paths:
+            size = 1 + (int(rows[path][1]["nbytes"]) if path in rows else 0)
+
+            def step(share: float, done: int = done, size: int = size) -> None:
+                if progress is not None:
+                    progress(done + int(share * size), total)
+
+            problems += _run_problems(file, path, rows.get(path), pool, step)
+            done += size
+            step(1.0)
     missing = rows.keys() - set(paths)
     problems += [f"{file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)]
     return VerifyReport(str(file.path), len(paths), len(objects), problems)
@@ -107,7 +129,7 @@ def _members(group: GroupReader, problems: list[str]) -> list[str]:
         return []
 
 
-def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, np.void]:
+def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
     """Rows by path of the run, deleted ones left out."""
     where = session.root.where(layout.CATALOGUE)
     try:
@@ -121,26 +143,51 @@ def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, np.void]:
         return {}
     bad = set(catalogue.damaged_rows(rows, 0))
     problems += [f"{where}: row {number} is damaged" for number in sorted(bad)]
-    good = (row for number, row in enumerate(rows) if number not in bad and not row["deleted"])
-    return {run_path(row): row for row in good}
+    good = ((number, row) for number, row in enumerate(rows) if number not in bad and not row["deleted"])
+    return {run_path(row): (number, row) for number, row in good}
 
 
-def _run_problems(session: ReadSession, path: str, rows: dict[str, np.void]) -> list[str]:
-    try:
-        group = session.root.group(path)
-        record = read_record(group)
-        found = list(GroupVerifier(group, record.run_uuid).problems(MUTABLE, LINKED))
-    except AerchiveError as error:
-        return [str(error)]
-    row = rows.get(path)
-    if row is None:
-        return [*found, f"{group.where()}: is not in the catalogue"]
-    fresh = catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), int(row["nbytes"]))[0]
-    differing = [
-        name
-        for name in catalogue.DTYPE.names or ()
-        if name not in ("crc32",) and fresh[name].tobytes() != row[name].tobytes()
-    ]
-    if differing:
-        found.append(f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}")
+def _run_problems(
+    file: ProjectFile, path: str, row: _Row | None, pool: ThreadPoolExecutor, step: Callable[[float], None]
+) -> list[str]:
+    with file.read() as session:
+        try:
+            group = session.root.group(path)
+            record = read_record(group)
+            verifier = GroupVerifier(group, record.run_uuid)
+            found = list(verifier.problems(MUTABLE, LINKED))
+            if row is None:
+                found.append(f"{group.where()}: is not in the catalogue")
+            else:
+                found += _row_problems(session, group, record, row)
+        except AerchiveError as error:
+            is_gone = isinstance(error, NotFoundError) and row is not None and _is_gone(session, row)
+            return [] if is_gone else [str(error)]
+        fd = session.detach()
+    try:  # committed chunks never move, so no lock is held while bytes flow
+        for number, problem in enumerate(pool.map(lambda check: check.problem(fd), verifier.chunks), 1):
+            if problem is not None:
+                found.append(problem)
+            step(number / len(verifier.chunks))
+    finally:
+        os.close(fd)
     return found
+
+
+def _row_problems(session: ReadSession, group: GroupReader, record: RunRecord, row: _Row) -> list[str]:
+    """Compares a run with its row, as both are now."""
+    number, before = row
+    now = session.table(layout.CATALOGUE).rows(number, 1)
+    if catalogue.damaged_rows(now, number):
+        return [f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"]
+    fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), int(before["nbytes"]))[0]
+    names = [name for name in catalogue.DTYPE.names or () if name != "crc32"]
+    differing = [name for name in names if fresh[name].tobytes() != now[0][name].tobytes()]
+    return [f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"] if differing else []
+
+
+def _is_gone(session: ReadSession, row: _Row) -> bool:
+    """Whether a run was deleted, or moved, since the catalogue was read."""
+    number, before = row
+    now = session.table(layout.CATALOGUE).rows(number, 1)[0]
+    return bool(now["deleted"]) or run_path(now) != run_path(before)

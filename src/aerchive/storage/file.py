@@ -19,6 +19,7 @@ from h5py import h5d
 from aerchive import layout
 from aerchive.errors import (
     AerchiveError,
+    AlreadyExistsError,
     CommittedError,
     FormatError,
     InvalidInputError,
@@ -31,6 +32,7 @@ from aerchive.errors import (
 )
 from aerchive.storage.attributes import read_attributes
 from aerchive.storage.border import disk_errors, hdf5_errors
+from aerchive.storage.copying import Progress, copy_state
 from aerchive.storage.creation import new_file
 from aerchive.storage.disk import disk
 from aerchive.storage.filesystems import LockTrial, no_locks
@@ -239,6 +241,17 @@ class ProjectFile:
                 f"{self.path}: {error.strerror or error} while looking for an interrupted commit; nothing was lost, "
                 "look at the disk, then open the project again"
             ) from error
+
+    def copy(self, target: Path, progress: Progress | None = None) -> ProjectFile:
+        """Copies the committed state; see `aerchive.project.project.Project.copy`."""
+        with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s) as new:
+            if new is None:
+                raise AlreadyExistsError(f"{target}: exists; choose another name")
+            with _write_errors(str(target)):
+                end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
+                copy_state(fd, new.fd, end, journal, progress)
+            new.publish()
+        return self.sibling(target)
 
     @contextlib.contextmanager
     def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:

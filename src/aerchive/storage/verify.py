@@ -1,18 +1,21 @@
-"""Looking at every byte of a group that a read can return."""
+"""Looking at every byte of a group that a read can return.
+
+The structure is looked at while the file is open; what takes long, the chunks, can wait until it is not.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from h5py import h5d, h5g, h5s
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, FormatError, IntegrityError
+from aerchive.errors import AerchiveError, FormatError
 from aerchive.storage import checksums
-from aerchive.storage.arrays import describe_dataset, plan_read
+from aerchive.storage.arrays import ChunkPlace, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import read_raw_attributes
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.types import stored_type
@@ -22,20 +25,55 @@ _OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
 """Attributes of groups that say what the digest of the rest is."""
 
 
+class ChunkCheck(NamedTuple):
+    """One chunk to be looked at, without HDF5 and without a lock.
+
+    Attributes:
+        plan: Of its dataset.
+        place: Of the chunk.
+        sha256: What its digest must be.
+    """
+
+    plan: ReadPlan
+    place: ChunkPlace
+    sha256: str
+
+    def problem(self, fd: int) -> str | None:
+        """Reads and expands the chunk; returns what is wrong, in words.
+
+        Args:
+            fd: The file.
+        """
+        plan, place = self.plan, self.place
+        try:
+            stored = plan.stored_bytes(fd, place)
+            plan.values_of(stored, place)
+        except AerchiveError as error:
+            return str(error)
+        sums = checksums.chunk_sums(stored, plan.owner, plan.name, place.number, place.mask)
+        if sums.sha256 != self.sha256:
+            return f"{plan.where}: chunk {place.number} is damaged (its SHA-256 does not match)"
+        return None
+
+
 class GroupVerifier:
     """Verifies one run or object: each chunk against its SHA-256, each node against the digest of the whole.
 
     Args:
         group: Of the run or object.
         owner: The run's UUID, or the object's path.
+
+    Attributes:
+        chunks: The chunks of all datasets seen by `problems`, still to be looked at.
     """
 
     def __init__(self, group: GroupReader, owner: str) -> None:
         self._group = group
         self._owner = owner
+        self.chunks: list[ChunkCheck] = []
 
     def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
-        """What is wrong, in words, each with file and node.
+        """What is wrong with everything but the chunks, in words, each with file and node.
 
         Args:
             mutable: Names of groups with a digest of their own.
@@ -99,12 +137,8 @@ class GroupVerifier:
         plan = plan_read(group.gid, name, self._owner, where)
         expected = _sums(group.gid, dsid, name, len(plan.places), where)
         for place in plan.places:
-            stored = plan.stored_bytes(group.fd, place)
-            plan.values_of(stored, place)
-            sums = checksums.chunk_sums(stored, self._owner, name, place.number, place.mask)
-            if sums.sha256 != expected[place.number]:
-                raise IntegrityError(f"{where}: chunk {place.number} is damaged (its SHA-256 does not match)")
-            digest.data(sums.sha256)
+            self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
+            digest.data(expected[place.number])
         return digest.hexdigest()
 
 
@@ -128,7 +162,9 @@ def object_problems(group: GroupReader, kind: str) -> Iterator[str]:
         yield f"{group.where()}: says that it is {path!r}"
         return
     try:
-        yield from GroupVerifier(group, str(path)).problems(frozenset(), frozenset())
+        verifier = GroupVerifier(group, str(path))
+        yield from verifier.problems(frozenset(), frozenset())
+        yield from (problem for check in verifier.chunks if (problem := check.problem(group.fd)))
         content = hashlib.sha256(kind.encode())
         for name, value in read_raw_attributes(group.gid, group.where()).items():
             if name != "object":
