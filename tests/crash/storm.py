@@ -116,6 +116,7 @@ def interrupt_storm(folder: Path, interrupts: int, *, seed: int = 0) -> dict[str
     while storm.figures["interrupts"] < interrupts:
         numbers = storm.next_numbers()
         with _victim(lambda tell, numbers=numbers: _save_stubbornly(storm.path, numbers, tell)) as (child, lines):
+            _wait_for_one(lines)
             for _ in range(8):
                 time.sleep(storm.chance.uniform(0.001, 0.03))
                 with contextlib.suppress(ProcessLookupError):
@@ -181,6 +182,13 @@ def _victim(work: Callable[[Callable[[str], None]], None]) -> Iterator[tuple[int
             return os.pread(log.fileno(), size, 0).decode().splitlines()
 
         yield child, lines
+
+
+def _wait_for_one(lines: Callable[[], list[str]]) -> None:
+    """Until the victim has told something, on a machine as slow as it likes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not lines() and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 def _wait(child: int) -> int:

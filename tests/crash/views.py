@@ -120,6 +120,8 @@ def stock_values(path: Path, last: int = 0) -> dict[str, Values]:
     found: dict[str, Values] = {}
     with h5py.File(path, "r") as file:
         for row in file[layout.CATALOGUE][-last or None :]:
+            if row["deleted"]:
+                continue
             group = file[layout.RUNS][row["path"].decode()]
             found[row["job_id"].decode()] = {
                 name: (type_name(node.dtype), node.shape, np.asarray(node[()]).tobytes())

@@ -199,6 +199,14 @@ def label(number: int, **labels: object) -> Step:
     return step
 
 
+def delete(number: int) -> Step:
+    def step(project: Project, model: Model) -> Model:
+        project.delete_job(job_id(number))
+        return {job: run for job, run in model.items() if job != job_id(number)}
+
+    return step
+
+
 def lost(number: int) -> RunDraft:
     """The run of a job whose process died."""
     draft = draft_of(number)
@@ -237,4 +245,5 @@ def workloads() -> Iterator[Workload]:
         catalogue_rows=2,
         runs_per_folder=2,
     )
+    yield Workload("delete", (*two, draft_of(2)), (delete(1), archive(draft_of(3)), delete(0)))
     yield Workload("large", two, (archive(draft_of(2, extra_bytes=LARGE)),))

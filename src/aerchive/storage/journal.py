@@ -34,8 +34,7 @@ class Journal:
         new: Superblock after it.
         changes: Offset and new bytes of each changed piece of committed content, the superblock not among them.
         data_digest: SHA-256 of the bytes between the old and the new end, or 32 zero bytes if they were made durable
-            before the
-            journal was written.
+            before the journal was written.
     """
 
     old: Superblock

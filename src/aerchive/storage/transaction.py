@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from aerchive.errors import CommittedError, UncertainError, WriteError
 from aerchive.storage.disk import disk, read_bytes
 from aerchive.storage.journal import TRAILER_SIZE, Journal, digest_of
@@ -48,7 +50,7 @@ class Overlay:
         self._pages: dict[int, bytearray] = {}
         self._error: BaseException | None = None
         self._has_journal = False
-        self._is_committed = False
+        self._keeps_tail = False
         if disk().size(fd) > self._base:  # what an interrupted commit left, and nobody reads
             disk().truncate(fd, self._base)
 
@@ -124,11 +126,12 @@ class Overlay:
         """
         if self._error is not None:
             raise self._failure(self._error) from self._error
+        self._check_alone()
         try:
             journal = self._make_durable()
         except BaseException as error:
             raise self._revoked(error) from error
-        self._is_committed = True
+        self._keeps_tail = True
         try:
             apply_journal(self._fd, journal)
         except BaseException as error:
@@ -138,14 +141,31 @@ class Overlay:
             ) from error
 
     def roll_back(self) -> None:
-        """Leaves the file as it was; after the commit it does nothing, for the journal is needed.
+        """Leaves the file as it was; does nothing if what lies behind its end is needed, as after the commit.
 
         Raises:
             OSError: The disk failed; what is left lies beyond the end, where no reader looks.
         """
-        if self._is_committed:
+        if self._keeps_tail:
             return
         disk().truncate(self._fd, self._base)
+
+    def _check_alone(self) -> None:
+        """Notices who ignores locks, as far as that shows; what is there then may be theirs.
+
+        Raises:
+            WriteError: The superblock is another one, or cannot be read.
+        """
+        try:
+            now = read_bytes(self._fd, 0, SUPERBLOCK_SIZE)
+        except OSError as error:
+            raise self._failure(error) from error
+        if now != self._old.raw:
+            self._keeps_tail = True
+            raise WriteError(
+                f"{self._path}: a program that ignores locks has written into the file meanwhile; nothing was saved. "
+                "Close that program, then look at the file with 'aerchive verify'"
+            )
 
     def _make_durable(self) -> Journal:
         """Writes the journal; when this returns, the transaction is committed."""
@@ -174,7 +194,7 @@ class Overlay:
                 end = disk().size(self._fd)
                 disk().write(self._fd, memoryview(bytes(TRAILER_SIZE)), max(self._base, end - TRAILER_SIZE))
             except OSError:
-                self._is_committed = True  # perhaps: nothing may be cut off any more
+                self._keeps_tail = True  # perhaps it is committed: nothing may be cut off any more
                 return UncertainError(
                     f"{self._path}: {error}, and the disk lets nothing be undone: whether the runs are saved shows "
                     "only when the project is opened again; look there before you save them again"
@@ -252,13 +272,9 @@ def _pages_of(start: int, length: int) -> range:
 
 def _differences(old: bytes, new: bytes) -> list[tuple[int, bytes]]:
     """Where two pieces of one length differ: offset and new bytes, near ones joined."""
-    if old == new:
+    at = np.flatnonzero(np.frombuffer(old, np.uint8) != np.frombuffer(new, np.uint8))
+    if not at.size:
         return []
-    found: list[tuple[int, int]] = []
-    for at, (a, b) in enumerate(zip(old, new, strict=True)):
-        if a != b:
-            if found and at - found[-1][1] < _GAP:
-                found[-1] = (found[-1][0], at + 1)
-            else:
-                found.append((at, at + 1))
-    return [(start, new[start:stop]) for start, stop in found]
+    last = np.flatnonzero(np.diff(at) > _GAP)
+    starts, stops = at[[0, *(last + 1)]].tolist(), (at[[*last, -1]] + 1).tolist()
+    return [(start, new[start:stop]) for start, stop in zip(starts, stops, strict=True)]
