@@ -89,7 +89,7 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
 
 def seal_row(row: NDArray[Any], number: int) -> NDArray[Any]:
     """Sets the checksum of a row that will be row ``number`` of the catalogue; returns it."""
-    row["crc32"] = _crc(row, number)
+    row["crc32"] = _crc(row.tobytes()[:_CHECKED], number)
     return row
 
 
@@ -100,11 +100,17 @@ def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
         rows: Rows of the catalogue, dtype `DTYPE`.
         first: The number of the first one.
     """
-    return [first + i for i in range(len(rows)) if int(rows["crc32"][i]) != _crc(rows[i : i + 1], first + i)]
+    data = memoryview(rows.tobytes())
+    size = DTYPE.itemsize
+    return [
+        number
+        for number, crc in enumerate(rows["crc32"].tolist(), first)
+        if crc != _crc(data[(number - first) * size : (number - first) * size + _CHECKED], number)
+    ]
 
 
-def _crc(row: NDArray[Any], number: int) -> int:
-    return binascii.crc32(row.tobytes()[:_CHECKED], binascii.crc32(number.to_bytes(8, "little")))
+def _crc(checked: bytes | memoryview, number: int) -> int:
+    return binascii.crc32(checked, binascii.crc32(number.to_bytes(8, "little")))
 
 
 def row_text(row: Any, column: str) -> str:

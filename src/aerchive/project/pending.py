@@ -56,7 +56,7 @@ class PendingFiles:
         pending = self._file.sibling(self._own)
         try:
             with pending.write(now()) as session:
-                if _ATTRIBUTE not in session.header:
+                if session.root.attribute(_ATTRIBUTE) is None:
                     session.set_root_attribute(_ATTRIBUTE, project_uuid)
                 paths = write_drafts(session, drafts)
         except NotFoundError:  # merged and removed while we waited for it
@@ -85,7 +85,7 @@ class PendingFiles:
             The files to remove once the session is committed. One that is locked or damaged is left for later.
         """
         merged = []
-        for pending in self.files(str(session.header.get("project_uuid"))):
+        for pending in self.files(str(session.root.attribute("project_uuid"))):
             try:
                 with contextlib.ExitStack() as attempt:
                     source = attempt.enter_context(pending.read())
@@ -99,7 +99,7 @@ class PendingFiles:
     def _belongs(self, pending: ProjectFile, project_uuid: str | None) -> bool:
         try:
             with pending.read() as session:
-                owner = session.header.get(_ATTRIBUTE)
+                owner = session.root.attribute(_ATTRIBUTE)
         except AerchiveError:
             return False
         return owner in ("", project_uuid) or project_uuid is None

@@ -175,7 +175,7 @@ class Project:
         try:
             with contextlib.ExitStack() as sources:
                 with self.file.write(now(), self._patience_s) as session:
-                    self._uuid = str(session.header["project_uuid"])
+                    self._uuid = str(session.root.attribute("project_uuid"))
                     merged = self._pending.merge_into(session, sources)
                     paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
                 remove_merged(merged)

@@ -54,6 +54,10 @@ def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
     raise FormatError(f"dtype {dtype} has no place in an aerchive project")
 
 
+_known_types: dict[bytes, np.dtype[Any]] = {}
+_MAX_KNOWN_TYPES = 256
+
+
 def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     """The numpy dtype of a stored type.
 
@@ -64,6 +68,17 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     Raises:
         FormatError: A type this format does not have (variable length, reference, opaque, enumeration, ...).
     """
+    if tid.get_class() != h5t.COMPOUND:
+        return _memory_dtype(tid, where)
+    key = tid.encode()  # the catalogue has many columns, and is opened each time
+    if key not in _known_types:
+        if len(_known_types) >= _MAX_KNOWN_TYPES:
+            _known_types.clear()
+        _known_types[key] = _memory_dtype(tid, where)
+    return _known_types[key]
+
+
+def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     kind = tid.get_class()
     if kind == h5t.STRING:
         if tid.is_variable_str():
