@@ -89,7 +89,7 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
 
 def seal_row(row: NDArray[Any], number: int) -> NDArray[Any]:
     """Sets the checksum of a row that will be row ``number`` of the catalogue; returns it."""
-    row["crc32"] = _crc(row.tobytes()[:_CHECKED], number)
+    row["crc32"] = binascii.crc32(row.tobytes()[:_CHECKED], binascii.crc32(number.to_bytes(8, "little")))
     return row
 
 
@@ -100,17 +100,13 @@ def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
         rows: Rows of the catalogue, dtype `DTYPE`.
         first: The number of the first one.
     """
-    data = memoryview(rows.tobytes())
-    size = DTYPE.itemsize
+    data, size, crc32 = memoryview(rows.tobytes()), DTYPE.itemsize, binascii.crc32  # asked of each row at each commit
+    starts = range(0, len(data), size)
     return [
         number
-        for number, crc in enumerate(rows["crc32"].tolist(), first)
-        if crc != _crc(data[(number - first) * size : (number - first) * size + _CHECKED], number)
+        for number, (crc, start) in enumerate(zip(rows["crc32"].tolist(), starts, strict=True), first)
+        if crc != crc32(data[start : start + _CHECKED], crc32(number.to_bytes(8, "little")))
     ]
-
-
-def _crc(checked: bytes | memoryview, number: int) -> int:
-    return binascii.crc32(checked, binascii.crc32(number.to_bytes(8, "little")))
 
 
 def row_text(row: Any, column: str) -> str:

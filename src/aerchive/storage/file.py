@@ -45,7 +45,7 @@ from aerchive.storage.recovery import recover
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.table import TableReader, append_rows, replace_row
 from aerchive.storage.transaction import Overlay
-from aerchive.storage.writer import DraftWriter, require_group, write_attributes
+from aerchive.storage.writer import DraftWriter, find_group, require_group, write_attributes
 
 _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
@@ -109,13 +109,14 @@ class WriteSession:
 
     def count_members(self, folder: str) -> int | None:
         """How many members a group has, or ``None`` if there is no such group."""
-        if folder.encode() not in self._root:
-            return None
-        return int(h5g.open(self._root, folder.encode()).get_num_objs())
+        group = find_group(self._root, folder)
+        return None if group is None else int(group.get_num_objs())
 
     def has(self, path: str) -> bool:
         """Whether there is anything at a path."""
-        return path.encode() in self._root
+        folder, _, name = path.rpartition("/")
+        group = find_group(self._root, folder)
+        return group is not None and bool(group.links.exists(name.encode()))
 
     def table(self, name: str) -> TableReader:
         """A table at the root, as it was before this session."""

@@ -48,6 +48,7 @@ class Overlay:
         self._end = superblock.end
         self._position = 0
         self._pages: dict[int, bytearray] = {}
+        self._originals: dict[int, bytes] = {}
         self._error: BaseException | None = None
         self._has_journal = False
         self._keeps_tail = False
@@ -177,7 +178,7 @@ class Overlay:
         is_large = new.end - self._base >= _LARGE_BYTES
         if is_large:
             port.sync(self._fd)
-        journal = Journal(self._old, new, tuple(self._changes()))
+        journal = Journal(self._old, new, self._changes())
         if not is_large:
             journal = Journal(self._old, new, journal.changes, digest_of(self._fd, self._base, new.end))
         self._has_journal = True
@@ -221,21 +222,21 @@ class Overlay:
         self._read_at(memoryview(buffer), start)
         return buffer
 
-    def _changes(self) -> list[tuple[int, bytes]]:
-        """The pieces of committed content that differ now, the superblock not among them."""
-        changes: list[tuple[int, bytes]] = []
-        for page in sorted(self._pages):
-            start = max(page * _PAGE, SUPERBLOCK_SIZE)
-            stop = min((page + 1) * _PAGE, self._base)
-            old = read_bytes(self._fd, start, stop - start)
-            new = bytes(self._pages[page][start - page * _PAGE : stop - page * _PAGE])
-            for at, data in _differences(old, new):
-                last = changes[-1] if changes else None
-                if last is not None and last[0] + len(last[1]) == start + at:
-                    changes[-1] = (last[0], last[1] + data)
-                else:
-                    changes.append((start + at, data))
-        return changes
+    def _changes(self) -> tuple[tuple[int, bytes], ...]:
+        """The pieces of committed content that differ now, near ones joined; the superblock is not among them."""
+        pages = np.array(sorted(self._pages), np.int64)
+        old = np.frombuffer(b"".join(self._originals[page] for page in pages.tolist()), np.uint8)
+        content = b"".join(self._pages[page] for page in pages.tolist())
+        at = np.flatnonzero(old != np.frombuffer(content, np.uint8))
+        places = pages[at // _PAGE] * _PAGE + at % _PAGE
+        inside = (places >= SUPERBLOCK_SIZE) & (places < self._base)
+        at, places = at[inside], places[inside]
+        if not at.size:
+            return ()
+        last = np.flatnonzero(np.diff(places) > _GAP)
+        first, last = np.concatenate(([0], last + 1)), np.concatenate((last, [-1]))
+        pieces = zip(places[first].tolist(), at[first].tolist(), at[last].tolist(), strict=True)
+        return tuple((place, content[start : stop + 1]) for place, start, stop in pieces)
 
     def _read(self, view: memoryview) -> None:
         self._read_at(view, self._position)
@@ -259,6 +260,7 @@ class Overlay:
             if held is None:
                 held = bytearray(_PAGE)
                 disk().read(self._fd, memoryview(held), page * _PAGE)
+                self._originals[page] = bytes(held)
                 self._pages[page] = held
             low, high = max(start, page * _PAGE), min(start + below, (page + 1) * _PAGE)
             held[low - page * _PAGE : high - page * _PAGE] = view[low - start : high - start]
@@ -268,13 +270,3 @@ class Overlay:
 
 def _pages_of(start: int, length: int) -> range:
     return range(start // _PAGE, -(-(start + length) // _PAGE)) if length else range(0)
-
-
-def _differences(old: bytes, new: bytes) -> list[tuple[int, bytes]]:
-    """Where two pieces of one length differ: offset and new bytes, near ones joined."""
-    at = np.flatnonzero(np.frombuffer(old, np.uint8) != np.frombuffer(new, np.uint8))
-    if not at.size:
-        return []
-    last = np.flatnonzero(np.diff(at) > _GAP)
-    starts, stops = at[[0, *(last + 1)]].tolist(), (at[[*last, -1]] + 1).tolist()
-    return [(start, new[start:stop]) for start, stop in zip(starts, stops, strict=True)]

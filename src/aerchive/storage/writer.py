@@ -47,8 +47,17 @@ def create_group(parent: h5g.GroupID, name: str) -> h5g.GroupID:
 def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
     """The group at a path of generated names, made where it is missing."""
     for name in path.split("/"):
-        exists = name.encode() in parent
+        exists = parent.links.exists(name.encode())
         parent = h5g.open(parent, name.encode()) if exists else create_group(parent, name)
+    return parent
+
+
+def find_group(parent: h5g.GroupID, path: str) -> h5g.GroupID | None:
+    """The group at a path, or ``None`` if there is none."""
+    for name in path.split("/"):
+        if not parent.links.exists(name.encode()):
+            return None
+        parent = h5g.open(parent, name.encode())
     return parent
 
 
@@ -128,7 +137,7 @@ class DraftWriter:
             The path of its group.
         """
         parent = require_group(self._root, folder)
-        if name.encode() in parent:
+        if parent.links.exists(name.encode()):
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
         group = create_group(parent, name)
         nodes: dict[str, str] = {}
@@ -168,7 +177,7 @@ class DraftWriter:
     def _link(self, gid: h5g.GroupID, name: str, target: ObjectDraft) -> None:
         folder, _, digest = target.path.rpartition("/")
         parent = require_group(self._root, folder)
-        if digest.encode() not in parent:
+        if not parent.links.exists(digest.encode()):
             group = create_group(parent, digest)
             self._fill(group, "", GroupDraft(target.attributes, target.datasets), target.path, {})
             write_attributes(group, {"object": target.path})
