@@ -74,12 +74,8 @@ class Journal:
 def digest_of(fd: int, start: int, stop: int) -> bytes:
     """SHA-256 of a piece of the file."""
     digest = hashlib.sha256()
-    while start < stop:
-        data = read_bytes(fd, start, min(_READ_BYTES, stop - start))
-        if not data:
-            break
-        digest.update(data)
-        start += len(data)
+    for at in range(start, stop, _READ_BYTES):
+        digest.update(read_bytes(fd, at, min(_READ_BYTES, stop - at)))
     return digest.digest()
 
 
