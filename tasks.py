@@ -26,7 +26,8 @@ PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed-from"
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
-HDF5_TOOLS = ("h5dump", "h5ls")
+HDF5_TOOLS = ("h5dump", "h5ls", "h5clear")
+WHOLLY_COVERED = ("transaction", "journal", "recovery", "superblock")
 
 Arguments = Sequence[str]
 
@@ -199,9 +200,20 @@ def test(arguments: Arguments) -> int:
 
 @task("the tests, and which lines and branches they reach; arguments go to pytest", takes_arguments=True)
 def coverage(arguments: Arguments) -> int:
-    """Runs pytest under coverage."""
+    """Runs pytest under coverage; what commits and recovers must be reached in every line and branch."""
     provide_hdf5_tools()
-    return python("-m", "pytest", "--cov", "--cov-report=term-missing", *arguments)
+    failed = python("-m", "pytest", "-n", "2", "--cov", "--cov-report=term-missing:skip-covered", *arguments)
+    say(f"lines and branches of {', '.join(WHOLLY_COVERED)}, of which none may be missing")
+    include = ",".join(f"*/storage/{name}.py" for name in WHOLLY_COVERED)
+    missed = python("-m", "coverage", "report", f"--include={include}", "--fail-under=100", "--show-missing")
+    return failed or missed
+
+
+@task("the long crash tests, about an hour: `crash --states 10000 --kills 1000`", takes_arguments=True)
+def crash(arguments: Arguments) -> int:
+    """Runs them with the arguments of ``tests/crash/long.py``."""
+    provide_hdf5_tools()
+    return python("tests/crash/long.py", *arguments)
 
 
 @task("style and likely bugs: ruff, checking only")

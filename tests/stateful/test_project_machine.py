@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from aerchive.errors import AerchiveError, CommittedError, UncertainError
+from aerchive.errors import AerchiveError, CommittedError, NotFoundError, UncertainError
 from aerchive.models.labels import RunLabels
 from aerchive.project.run import Run
 from aerchive.testing.disks import FailingDisk, RecordingDisk, UnsyncedDisk, crash_states, fault, use_disk, using
@@ -117,6 +119,11 @@ class ProjectMachine(RuleBasedStateMachine):
         self._label(self.project[job], tags, params)
 
     def _label(self, run: Run, tags: list[str], params: dict[str, object]) -> None:
+        if run.job_id not in self.model:
+            if tags or params:
+                with pytest.raises(NotFoundError):
+                    run.add_labels(RunLabels.checked(tags=tags or None, params=params))
+            return
         run.add_labels(RunLabels.checked(tags=tags or None, params=params))
         record, values = self.model[run.job_id]
         labels = merged(record.labels, None, tags, params)
@@ -124,7 +131,25 @@ class ProjectMachine(RuleBasedStateMachine):
 
     @rule(run=consumes(held))
     def forget_handle(self, run: Run) -> None:
-        assert run.job_id in self.model
+        """What a handle shows is what is there, or that it is gone."""
+        if run.job_id in self.model:
+            assert run.record.job_id == run.job_id
+        else:
+            with pytest.raises(NotFoundError):
+                Run(self.project, run.path, job_id=run.job_id).record  # noqa: B018
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(sorted(self.model)))
+        self.project.delete_job(job)
+        self.model = {other: run for other, run in self.model.items() if other != job}
+
+    @rule()
+    def copy_and_go_on_with_the_copy(self) -> None:
+        if self.path.exists():
+            copied = self.project.copy(self.folder / "copy.h5")
+            os.replace(copied.path, self.path)
 
     @rule()
     def reopen(self) -> None:
