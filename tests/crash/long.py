@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aerchive.testing.disks import crash_states
 from tests.concurrency.crowds import crowd
+from tests.crash.flips import damaged_project
 from tests.crash.folders import memory_folder
 from tests.crash.matrix import Matrix
 from tests.crash.test_kill import storm
@@ -76,6 +77,12 @@ def _storms(parts: list[tuple[object, ...]]) -> tuple[dict[str, Any], list[str]]
     return dict(figures) | {"bad": len(problems)}, problems
 
 
+def flips(number: int, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Single bits of a project."""
+    figures, problems = damaged_project(folder, number)
+    return dict(figures) | {"bad": len(problems)}, problems
+
+
 def crowds(folder: Path, runs: int) -> tuple[dict[str, Any], list[str]]:
     """8 writers, 4 readers, 1 foreign program."""
     place = folder / "crowd"
@@ -101,6 +108,7 @@ def main() -> int:
     parser.add_argument("--states", type=int, default=10_000, help="crash states")
     parser.add_argument("--kills", type=int, default=1_000, help="SIGKILL")
     parser.add_argument("--interrupts", type=int, default=500, help="SIGINT")
+    parser.add_argument("--flips", type=int, default=10_000, help="changed bits")
     parser.add_argument("--runs", type=int, default=100, help="of each of 8 writers at once")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=memory_folder()))
@@ -109,6 +117,7 @@ def main() -> int:
         "crash states": lambda: states(given.states, folder),
         "kills": lambda: kills(given.kills),
         "interrupts": lambda: interrupts(given.interrupts),
+        "changed bits": lambda: flips(given.flips, folder),
         "processes": lambda: crowds(on_disk, given.runs),
     }
     report: dict[str, Any] = {}
