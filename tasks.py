@@ -209,7 +209,7 @@ def coverage(arguments: Arguments) -> int:
     return failed or missed
 
 
-@task("the long crash tests, six minutes: `crash --states 10000 --kills 1000`", takes_arguments=True)
+@task("the long crash tests, a quarter of an hour: `crash --states 10000 --kills 1000`", takes_arguments=True)
 def crash(arguments: Arguments) -> int:
     """Runs them with the arguments of ``tests/crash/long.py``."""
     provide_hdf5_tools()

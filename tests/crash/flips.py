@@ -38,7 +38,7 @@ def damaged_project(folder: Path, flips: int, *, seed: int = 0) -> tuple[collect
         seen, told = _read(path, model), _verify(path)
         figures[f"read {seen}, verify {told}"] += 1
         figures["flips"] += 1
-        if seen == "wrong" or (seen == "refused" and told == "ok"):
+        if seen not in ("right", "refused") or (seen == "refused" and told == "ok"):
             problems.append(f"bit {bit} of byte {at}: read {seen}, verify {told}")
         with path.open("r+b") as file:
             file.seek(at)
@@ -71,6 +71,8 @@ def _read(path: Path, model: Model) -> str:
         return "right" if project_view(project_at(path, "r")) == model else "wrong"
     except AerchiveError:
         return "refused"
+    except (RuntimeError, KeyError, ValueError, OSError) as error:
+        return f"not typed: {error!r}"
     except AssertionError:  # the view's own check of the catalogue against the runs
         return "wrong"
 

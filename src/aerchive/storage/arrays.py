@@ -155,10 +155,10 @@ def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
     with hdf5_errors(where):
         properties = dsid.get_create_plist()
         kind = properties.get_layout()
-    if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or properties.get_external_count():
-        raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
-    chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
-    return DatasetShape(memory_dtype(dsid.get_type(), where), tuple(dsid.shape), chunk, dsid.get_storage_size())
+        if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or properties.get_external_count():
+            raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
+        chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
+        return DatasetShape(memory_dtype(dsid.get_type(), where), tuple(dsid.shape), chunk, dsid.get_storage_size())
 
 
 def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object = ...) -> ReadPlan:
@@ -175,7 +175,8 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         FormatError: The dataset has a type that aerchive never writes.
         UnsafeContentError: Its storage is virtual or external, or its chunks are too large.
     """
-    dsid = h5d.open(group, name.encode())
+    with hdf5_errors(where):
+        dsid = h5d.open(group, name.encode())
     what = describe_dataset(dsid, where)
     selection = select(key, what.shape)
     if what.chunk is None:
@@ -227,9 +228,9 @@ def _crc_lookup(
             raise IntegrityError(f"{where}: has no checksum")
         return lambda _number: only
     sums = (name + layout.CHECKSUMS_SUFFIX).encode()
-    if sums not in group:
-        raise IntegrityError(f"{where}: the table of its checksums is missing")
     with hdf5_errors(where):
+        if sums not in group:
+            raise IntegrityError(f"{where}: the table of its checksums is missing")
         table = h5d.open(group, sums)
         length = int(np.prod(grid_shape(what.shape, what.chunk)))
         if tuple(table.shape) != (length,):

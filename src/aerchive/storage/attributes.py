@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.types import memory_dtype, stored_type
 from aerchive.text import decode_text
@@ -70,13 +71,19 @@ def read_attributes(oid: Any, where: str) -> dict[str, AttributeValue]:
 
 def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
     """One attribute of a node as a Python value, or ``None`` if there is none of this name."""
-    if not h5a.exists(oid, name.encode()):
-        return None
-    value = _read(h5a.open(oid, name.encode()), where)
+    with hdf5_errors(f"{where}@{name}"):
+        if not h5a.exists(oid, name.encode()):
+            return None
+        value = _read(h5a.open(oid, name.encode()), where)
     return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
 
 
-def long_names(group: h5g.GroupID) -> list[str]:
-    """Names of the attributes of a group that are stored as datasets."""
+def long_names(group: h5g.GroupID, where: str) -> list[str]:
+    """Names of the attributes of a group that are stored as datasets.
+
+    Raises:
+        IntegrityError: HDF5 found the group damaged.
+    """
     prefix = layout.LONG_PREFIX.encode()
-    return [name.decode()[len(prefix) :] for name in group if name.startswith(prefix)]
+    with hdf5_errors(where):
+        return [name.decode()[len(prefix) :] for name in group if name.startswith(prefix)]

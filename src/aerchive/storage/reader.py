@@ -62,7 +62,7 @@ class GroupReader:
             IntegrityError: A damaged header.
         """
         values = read_attributes(self.gid, self.where())
-        for name in long_names(self.gid):
+        for name in long_names(self.gid, self.where()):
             data = plan_read(self.gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
             values[name] = decode_text(data.read(self.fd).tobytes())
         return values

@@ -32,9 +32,10 @@ class TableReader:
     def __init__(self, dsid: h5d.DatasetID, where: str) -> None:
         self._dsid = dsid
         self.where = where
-        if len(dsid.shape) != 1:
-            raise FormatError(f"{where}: is not a table")
-        self.dtype = memory_dtype(dsid.get_type(), where)
+        with hdf5_errors(where):
+            if len(dsid.shape) != 1:
+                raise FormatError(f"{where}: is not a table")
+            self.dtype = memory_dtype(dsid.get_type(), where)
 
     def __len__(self) -> int:
         return int(self._dsid.shape[0])

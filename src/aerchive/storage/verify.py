@@ -17,6 +17,7 @@ from aerchive.errors import AerchiveError, FormatError
 from aerchive.storage import checksums
 from aerchive.storage.arrays import ChunkPlace, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import read_raw_attributes
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.types import stored_type
 from aerchive.storage.writer import NodeDigest, core_digest
@@ -131,7 +132,8 @@ class GroupVerifier:
         digest.content(what.dtype, what.shape)
         if what.chunk is None:
             values = np.empty(what.shape, what.dtype)
-            dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
+            with hdf5_errors(where):
+                dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
             digest.data(values.tobytes())
             return digest.hexdigest()
         plan = plan_read(group.gid, name, self._owner, where)
@@ -146,11 +148,12 @@ def _sums(group: h5g.GroupID, dsid: h5d.DatasetID, name: str, number: int, where
     if number == 1:
         stored = read_raw_attributes(dsid, where).get("sha256")
         return ["" if stored is None else bytes(stored.item()).decode("ascii", "replace")]
-    table = h5d.open(group, (name + layout.CHECKSUMS_SUFFIX).encode())
-    rows = np.empty(table.shape, checksums.TABLE)
-    if rows.shape != (number,):
-        raise FormatError(f"{where}: the table of its checksums has {rows.shape} rows for {number} chunks")
-    table.read(h5s.ALL, h5s.ALL, rows, stored_type(checksums.TABLE))
+    with hdf5_errors(where):
+        table = h5d.open(group, (name + layout.CHECKSUMS_SUFFIX).encode())
+        rows = np.empty(table.shape, checksums.TABLE)
+        if rows.shape != (number,):
+            raise FormatError(f"{where}: the table of its checksums has {rows.shape} rows for {number} chunks")
+        table.read(h5s.ALL, h5s.ALL, rows, stored_type(checksums.TABLE))
     return [bytes(row).decode("ascii", "replace") for row in rows["sha256"].tolist()]
 
 
