@@ -99,6 +99,22 @@ READ = (
 """
 )
 
+REPRODUCE = """
+    import collections, json, logging, sys
+    logging.disable(logging.CRITICAL)
+    import aerchive
+    verdicts = collections.Counter()
+    found = []
+    for run in aerchive.open(sys.argv[1], "r"):
+        report = run.reproduce()
+        verdicts[report.verdict] += 1
+        if report.verdict == "not_rerunnable" and run.outcome == "cancelled":
+            continue
+        if report.verdict != "identical":
+            found.append(f"{run.name}: {report}")
+    print(json.dumps([verdicts, found]))
+"""
+
 
 @pytest.mark.skipif(not (CORPUS / "aer_cases.py").exists(), reason="no corpus of Aer jobs beside this checkout")
 def test_every_case_comes_back(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
@@ -110,16 +126,20 @@ def test_every_case_comes_back(tmp_path: Path, record_property: Callable[[str, o
     assert archiving.returncode == 0, err
     differences = json.loads(processes.run(READ, CORPUS, project, expected, timeout_s=300))
 
+    verdicts, not_same = json.loads(processes.run(REPRODUCE, project, warnings="default", timeout_s=300))
+
     cases = json.loads(expected.read_text())
     refused = {name: case["refused"] for name, case in cases.items() if case["refused"]}
     lines = [
         f"corpus of Aer jobs: {len(cases)} run, {len(refused)} with a value that was refused by name, "
         f"{len(differences)} differences",
+        f"run again from the file alone: {verdicts}",
         *(f"  refused in {name}: {why[:160]}" for name, why in refused.items()),
     ]
     for line in lines:
         record_property("summary", line)
     print("\n".join(lines))
     assert differences == []
+    assert not_same == []
     assert len(cases) >= 775
     assert len(refused) <= 3

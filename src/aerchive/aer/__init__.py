@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aerchive.aer.archived_result import ArchivedResult
     from aerchive.aer.errors import AerJobError
     from aerchive.aer.job import ArchivingJob
+    from aerchive.aer.rerun import ReproduceReport
     from aerchive.aer.simulator import AerSimulator
 
 _HOME = {
@@ -18,9 +19,10 @@ _HOME = {
     "ArchivedJob": "archived_job",
     "ArchivedResult": "archived_result",
     "ArchivingJob": "job",
+    "ReproduceReport": "rerun",
 }
 
-__all__ = ["AerJobError", "AerSimulator", "ArchivedJob", "ArchivedResult", "ArchivingJob"]
+__all__ = ["AerJobError", "AerSimulator", "ArchivedJob", "ArchivedResult", "ArchivingJob", "ReproduceReport"]
 
 
 def __getattr__(name: str) -> Any:

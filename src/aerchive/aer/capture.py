@@ -59,7 +59,9 @@ class Submitted:
         circuits: Copies that nobody else changes, or ``None`` if they are not known.
         parameter_binds: As given.
         options: Set on the backend or for this run.
-        backend: What of the backend is recorded: ``backend_name``, ``backend_version``, ``backend_class``.
+        run_options: Names of those options that were given for this run.
+        backend: What of the backend is recorded: ``backend_name``, ``backend_version``, ``backend_class``,
+            ``target_gates``.
         labels: Given with the run.
         started: When the simulation began, UTC.
     """
@@ -69,7 +71,8 @@ class Submitted:
     circuits: Sequence[Any] | None = None
     parameter_binds: Any = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    backend: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    run_options: Sequence[str] | None = None
+    backend: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     labels: RunLabels = dataclasses.field(default_factory=RunLabels)
     started: str | None = None
 
@@ -82,17 +85,20 @@ class Submitted:
             num_qubits=max((c.num_qubits for c in circuits), default=None),
             num_clbits=max((c.num_clbits for c in circuits), default=None),
             circuit_names=[str(c.name) for c in circuits] or None,
+            run_options=None if self.run_options is None else list(self.run_options),
             **known,
         )
 
 
-def describe_backend(backend: Any) -> dict[str, str | None]:
-    """Name, version and class of a backend."""
+def describe_backend(backend: Any) -> dict[str, Any]:
+    """Name, version and class of a backend, and the basis gates of one with a target."""
+    has_target = getattr(backend, "_target", None) is not None
     version = getattr(backend.configuration(), "backend_version", None) if hasattr(backend, "configuration") else None
     return {
         "backend_name": str(backend.name),
         "backend_version": None if version is None else str(version),
         "backend_class": f"{type(backend).__module__}.{type(backend).__qualname__}",
+        "target_gates": list(backend.configuration().basis_gates) if has_target else None,
     }
 
 
@@ -317,13 +323,15 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
     """
     if isinstance(source, AerJob):
         backend = source.backend()
-        run_options = dict(options) if options is not None else set_options(backend, source._run_options or {})
+        in_run = options if options is not None else source._run_options or {}
+        run_options = dict(options) if options is not None else set_options(backend, in_run)
         submitted = Submitted(
             job_id=source.job_id(),
             created=getattr(getattr(source, "_archived_run", None), "created", None) or now(),
             circuits=circuits if circuits is not None else source.circuits(),
             parameter_binds=source._parameter_binds,
             options=run_options,
+            run_options=[name for name in in_run if name not in _DONE_BY_AER],
             backend={} if backend is None else describe_backend(backend),
         )
         try:

@@ -38,6 +38,18 @@ class QiskitBridge:
 
         return archived_result(run)
 
+    def rerun(self, run: Run, *, save: bool) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.rerun import rerun
+
+        return rerun(run, save=save)
+
+    def reproduce(self, run: Run) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.rerun import reproduce
+
+        return reproduce(run)
+
 
 def open_path(
     path: str | os.PathLike[str] | None = None, mode: Mode | None = None, *, lock_timeout: float | None = None

@@ -127,6 +127,7 @@ class AerSimulator(qiskit_aer.AerSimulator):
             circuits=snapshot if isinstance(snapshot, list | tuple) else None,
             parameter_binds=binds,
             options=set_options(frozen, options),
+            run_options=list(options),
             backend=describe_backend(self),
             labels=labels,
         )

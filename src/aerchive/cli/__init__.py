@@ -13,6 +13,8 @@ COMMANDS = {
     "demo": "run real simulations, archive them, and read them back in a second process",
     "ls": "list the runs of a project",
     "show": "show one run: its configuration, status, provenance and what was saved",
+    "rerun": "run an archived run again from the file alone, and compare every bit",
+    "diff": "compare two runs: configuration, circuits, noise, counts, states",
     "verify": "look at every byte of a project that a read can return",
     "recover": "complete a commit that a crash interrupted",
     "copy": "copy a project as one state of it, also while others write",

@@ -21,6 +21,8 @@ class RunConfig(Document):
         num_clbits: The most classical bits of a circuit.
         circuit_names: Of the circuits, in order.
         options: Options set by the user, on the backend or for this run; the run's win.
+        run_options: Names of those that were given to ``run``; the others were set on the backend.
+        target_gates: Basis gates of a backend with a target; others have none.
         used: What Aer reports to have used: ``method``, ``device``, ``seed_simulator``, ``shots`` and so on, of the
             first experiment.
         missing: In words, what of the run could not be stored.
@@ -38,5 +40,7 @@ class RunConfig(Document):
     num_clbits: int | None = None
     circuit_names: list[str] | None = None
     options: dict[str, Any] = {}
+    run_options: list[str] | None = None
+    target_gates: list[str] | None = None
     used: dict[str, Any] = {}
     missing: list[str] | None = None

@@ -16,7 +16,7 @@ from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
 from aerchive.project.record import read_record
 from aerchive.project.stored_array import StoredArray
-from aerchive.project.stored_result import SavedValue, StoredResult
+from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
 
@@ -36,6 +36,12 @@ class Bridge(Protocol):
     def result(self, run: Run) -> Any:
         """An ``ArchivedResult``; raises what the job had raised."""
 
+    def rerun(self, run: Run, *, save: bool) -> Any:
+        """The ``Result`` of running a run again."""
+
+    def reproduce(self, run: Run) -> Any:
+        """A ``ReproduceReport``."""
+
 
 class RunHome(Protocol):
     """What a run needs of the project it is in."""
@@ -45,6 +51,11 @@ class RunHome(Protocol):
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add."""
+
+    def save(
+        self, job_or_result: Any, *, name: str | None = None, tags: str | Sequence[str] = (), notes: str | None = None
+    ) -> Run:
+        """Archives a job."""
 
 
 class Run:
@@ -282,6 +293,66 @@ class Run:
         """
         return self._home.bridge.result(self)
 
+    def rerun(self, *, save: bool = False) -> Any:
+        """Runs it again from the file alone: its circuits, binds, options, noise model and seed.
+
+        Aer's own choice of a seed is repeated. A stock simulator runs it; imports Qiskit.
+
+        Args:
+            save: Whether the new run goes into the project.
+
+        Returns:
+            A stock ``Result``.
+
+        Raises:
+            InvalidInputError: It cannot be run again; the message says what is not archived.
+            NotFoundError: It was saved without its circuits.
+        """
+        return self._home.bridge.rerun(self, save=save)
+
+    def reproduce(self) -> Any:
+        """Runs it again and compares every value, bit for bit; imports Qiskit.
+
+        Returns:
+            A `aerchive.aer.ReproduceReport` with ``verdict``: ``identical``, ``same_counts``, ``different`` or
+            ``not_rerunnable``; it prints as a table.
+        """
+        return self._home.bridge.reproduce(self)
+
+    @property
+    def project(self) -> RunHome:
+        """The project it belongs to."""
+        return self._home
+
+    @property
+    def stored_seed(self) -> int | None:
+        """The seed of the first circuit as Aer used it, or ``None`` if no result says.
+
+        Circuit ``i`` of a batch gets the seed of the first plus ``2113 * i`` (Aer's ``aer_controller``), so a later one
+        tells, too, if the first failed.
+        """
+        if self.outcome in ("error", "cancelled", "lost", "running"):
+            return None
+        for number, experiment in enumerate(self.stored_result.experiments):
+            seed = experiment.metadata.get("seed_simulator")
+            if type(seed) is int:
+                return (seed - 2113 * number) % 2**64
+        return None
+
+    def parameter_binds(self) -> list[dict[Any, Any]] | None:
+        """The parameter binds as they were given, or ``None``; imports Qiskit.
+
+        Returns:
+            One dictionary a circuit: a ``Parameter`` or its name to a list or array of values.
+        """
+        from aerchive.codecs.result import decode_value
+
+        if self.outcome in ("lost", "running"):
+            return None
+        tree = self.stored_result.inputs.get("parameter_binds")
+        binds: list[dict[Any, Any]] | None = None if tree is None else decode_value(tree, NoArrays())
+        return binds
+
     def circuits(self) -> list[Any]:
         """The circuits that were run; imports Qiskit.
 
@@ -298,6 +369,11 @@ class Run:
             owner = str(stored.attributes()["object"])
             qpy, aer = stored.read_bytes("qpy", owner), stored.read_bytes("aer", owner)
         return decode_circuits(qpy, aer)
+
+    def object_id(self, name: str) -> str | None:
+        """Path of a shared object of the run (``circuits``, ``noise_model``), or ``None``; it ends with its digest."""
+        with self._group() as group:
+            return None if name not in group else str(group.group(name).attribute("object"))
 
     def noise_model(self) -> Any | None:
         """The noise model of the run, or ``None`` if it had none; imports Qiskit.

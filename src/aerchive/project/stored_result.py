@@ -241,7 +241,7 @@ class StoredResult:
         if tag == SCALAR_TAG:
             return float(self._rows(layout.SCALARS, {"rows": [tree.get("row"), 1]})["value"][0])
         if next(array_references(tree), None) is None:
-            return decode_value(tree, _NoArrays())
+            return decode_value(tree, NoArrays())
         with self._place.open() as (_, group):
             return decode_value(tree, _Decoder(group, self._owner))
 
@@ -255,11 +255,15 @@ class StoredResult:
             return group.read(name, self._owner, slice(first, first + number))
 
 
-class _NoArrays:
+class NoArrays:
+    """For values that hold no arrays."""
+
     def array(self, reference: Any) -> Any:
+        """None has a place here."""
         raise FormatError(f"array reference {reference!r} where none is expected")
 
     def value(self, tree: Any) -> Any:
+        """A value without arrays."""
         return decode_value(tree, self)
 
 

@@ -1,0 +1,157 @@
+"""Two results value by value: same bits, other bits, or different."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from qiskit.quantum_info import Clifford, DensityMatrix, Operator, StabilizerState, Statevector, SuperOp
+from qiskit.result import Result
+
+from aerchive.codecs.base import MissingValue
+
+Verdict = Literal["identical", "other bits", "different", "missing", "new", "not archived"]
+
+_CLOSE = 1e-9
+"""Up to here numbers differ as those of two orders of summation do, not as those of two states."""
+
+
+class ValueReport(NamedTuple):
+    """How one saved value compares.
+
+    Attributes:
+        experiment: Its index in the result.
+        label: Of the value, or the name of an attribute of the experiment, such as ``shots``.
+        verdict: ``identical``: type, shape, order and every bit; ``other bits``: numbers differ by at most 1e-9, or
+            only their order or memory layout does; ``different``; ``missing``: not in the second; ``new``: only there;
+            ``not archived``: no codec knew its type.
+        detail: What differs, in words; empty if nothing does.
+    """
+
+    experiment: int
+    label: str
+    verdict: Verdict
+    detail: str = ""
+
+
+def compare_results(one: Result, other: Result) -> Iterator[ValueReport]:
+    """Compares what two results say of their experiments; times, dates and ids are not looked at."""
+    if len(one.results) != len(other.results):
+        yield ValueReport(-1, "results", "different", f"{len(one.results)} experiments, and {len(other.results)}")
+    for number, (a, b) in enumerate(zip(one.results, other.results, strict=False)):
+        for name in ("shots", "success", "status", "meas_level"):
+            verdict, detail = compare_values(getattr(a, name, None), getattr(b, name, None))
+            if verdict != "identical":
+                yield ValueReport(number, name, verdict, detail)
+        yield from _compare_data(number, a.data.to_dict(), b.data.to_dict())
+
+
+def _compare_data(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:
+    for label in one:
+        if label not in other:
+            yield ValueReport(number, label, "missing", "is not in the second result")
+        else:
+            yield ValueReport(number, label, *compare_values(one[label], other[label]))
+    for label in other:
+        if label not in one:
+            yield ValueReport(number, label, "new", "is not in the first result")
+    if list(one) != list(other) and set(one) == set(other):
+        yield ValueReport(number, "data", "other bits", "the values come in another order")
+
+
+def compare_values(one: Any, other: Any) -> tuple[Verdict, str]:
+    """Compares two values of a result.
+
+    Returns:
+        The verdict, and what differs in words.
+    """
+    if isinstance(one, MissingValue) or isinstance(other, MissingValue):
+        return "not archived", "its type had no codec"
+    found = list(_differences(one, other, ""))
+    if not found:
+        return "identical", ""
+    worst: Verdict = "different" if any(not close for close, _ in found) else "other bits"
+    texts = [text for close, text in found if close == (worst == "other bits")]
+    return worst, texts[0] + (f" and {len(texts) - 1} more" if len(texts) > 1 else "")
+
+
+def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
+    """Whether a difference is one of bits only, and what it is."""
+    if type(one) is not type(other):
+        yield False, f"{path or 'it'} is a {_type_name(one)}, and a {_type_name(other)}"
+    elif isinstance(one, np.ndarray):
+        yield from _array_differences(one, other, path)
+    elif isinstance(one, Statevector | DensityMatrix | Operator | SuperOp):
+        if one._op_shape != other._op_shape:
+            yield False, f"{path or 'it'} has other dimensions"
+        yield from _array_differences(one.data, other.data, path)
+    elif isinstance(one, StabilizerState):
+        yield from _array_differences(one.clifford.tableau, other.clifford.tableau, path)
+    elif isinstance(one, Clifford):
+        yield from _array_differences(one.tableau, other.tableau, path)
+    elif isinstance(one, dict):
+        yield from _mapping_differences(one, other, path)
+    elif isinstance(one, list | tuple):
+        if len(one) != len(other):
+            yield False, f"{path or 'it'} has {len(one)} items, and {len(other)}"
+        for number, (a, b) in enumerate(zip(one, other, strict=False)):
+            yield from _differences(a, b, f"{path}[{number}]")
+    elif isinstance(one, float | complex | np.inexact):
+        yield from _array_differences(np.asarray(one), np.asarray(other), path)
+    elif one != other:
+        yield False, f"{path or 'it'} is {_short(one)}, and {_short(other)}"
+
+
+def _array_differences(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], path: str) -> Iterator[tuple[bool, str]]:
+    what = path or "it"
+    if one.dtype != other.dtype or one.shape != other.shape:
+        yield False, f"{what} has dtype {one.dtype} and shape {one.shape}, and {other.dtype} and {other.shape}"
+        return
+    if one.flags.c_contiguous != other.flags.c_contiguous or one.flags.f_contiguous != other.flags.f_contiguous:
+        yield True, f"{what} has another memory layout"
+    if one.tobytes("A") == other.tobytes("A") and one.strides == other.strides:
+        return
+    if one.tobytes() == other.tobytes():
+        return
+    if one.dtype.kind in "fc":
+        with np.errstate(invalid="ignore", over="ignore"):
+            largest = float(np.max(np.abs(one - other), initial=0.0)) if one.size else 0.0
+        same_holes = np.array_equal(np.isfinite(one), np.isfinite(other))
+        is_close = (largest <= _CLOSE or math.isnan(largest)) and same_holes
+        yield is_close, f"{what} differs by up to {largest:.3g}"
+    else:
+        yield False, f"{what} differs in {int(np.sum(one != other))} of {one.size} elements"
+
+
+def _mapping_differences(one: dict[Any, Any], other: dict[Any, Any], path: str) -> Iterator[tuple[bool, str]]:
+    what = path or "it"
+    if one.keys() != other.keys():
+        yield (
+            False,
+            f"{what} has {len(one.keys() - other.keys())} keys that the other has not, and lacks "
+            + str(len(other.keys() - one.keys())),
+        )
+        return
+    if list(one) != list(other):
+        yield True, f"{what} has its keys in another order"
+    if all(type(value) is int for value in one.values()) and all(type(value) is int for value in other.values()):
+        moved = sum(abs(one[key] - other[key]) for key in one)
+        if moved:
+            yield False, f"{what}: counts differ by {moved} in all"
+        return
+    for key, value in one.items():
+        yield from _differences(value, other[key], f"{path}[{key!r}]")
+    if type(one) is not dict:
+        yield from _differences(dict(vars(one)), dict(vars(other)), f"{path}.attributes")
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

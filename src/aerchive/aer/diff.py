@@ -1,0 +1,260 @@
+"""Two archived runs side by side: what was asked for, and what came out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from scipy.special import chdtrc
+
+from aerchive import layout
+from aerchive.aer.compare import compare_values
+from aerchive.errors import AerchiveError, NotFoundError
+from aerchive.project.run import Run
+from aerchive.project.stored_array import StoredArray
+
+_DIFFERENT_BELOW = 1e-4
+_COMPATIBLE_ABOVE = 0.01
+"""Of the p-value of the test of two counts: in between it decides nothing."""
+_RARE = 5.0
+"""Outcomes expected less often than this are counted as one: the rule of thumb for Pearson's test."""
+_DETECTABLE = 0.5
+"""Counts so few that only larger total variation distances would show decide nothing."""
+_PIECE = 2**20
+"""Elements of an array that are compared at a time."""
+
+
+class Difference(NamedTuple):
+    """One thing that two runs were compared in.
+
+    Attributes:
+        what: Such as ``option shots``, ``circuits``, ``counts 0`` or ``statevector 0``.
+        verdict: ``same``; ``compatible``: equal up to what shots or rounding explain; ``inconclusive``; ``different``.
+        detail: In words; empty for what is the same.
+    """
+
+    what: str
+    verdict: Literal["same", "compatible", "inconclusive", "different"]
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class DiffReport:
+    """What `diff_runs` found.
+
+    Attributes:
+        first: Job id of the one run.
+        second: Of the other.
+        differences: All that was compared.
+    """
+
+    first: str
+    second: str
+    differences: tuple[Difference, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs, shots and rounding aside."""
+        return all(difference.verdict in ("same", "compatible") for difference in self.differences)
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        found = [difference._asdict() for difference in self.differences]
+        return {"first": self.first, "second": self.second, "same": self.same, "differences": found}
+
+    def __str__(self) -> str:
+        width = max((len(difference.what) for difference in self.differences), default=0)
+        lines = [f"{self.first} and {self.second}"]
+        lines += [f"  {d.what:{width}}  {d.verdict}{': ' if d.detail else ''}{d.detail}" for d in self.differences]
+        return "\n".join(lines)
+
+
+def diff_runs(one: Run, other: Run) -> DiffReport:
+    """Compares two runs; states are read piece by piece.
+
+    Args:
+        one: A run.
+        other: Another, of the same or another project.
+
+    Returns:
+        Configuration by field, circuits and noise model by content, counts by a test of homogeneity, states by
+        fidelity, unitaries up to a global phase, everything else by its bits.
+    """
+    found = [*_config(one, other), *_objects(one, other), *_values(one, other)]
+    return DiffReport(one.job_id, other.job_id, tuple(found))
+
+
+def _config(one: Run, other: Run) -> Iterator[Difference]:
+    if one.outcome != other.outcome:
+        yield Difference("outcome", "different", f"{one.outcome}, and {other.outcome}")
+    a, b = one.record.config, other.record.config
+    for name in ("program", "backend_name", "backend_version", "backend_class", "target_gates", "num_circuits"):
+        if getattr(a, name) != getattr(b, name):
+            yield Difference(name, "different", f"{getattr(a, name)}, and {getattr(b, name)}")
+    for name in sorted((a.options.keys() | b.options.keys()) - {"noise_model"}):
+        x, y = a.options.get(name), b.options.get(name)
+        verdict, _ = compare_values(x, y)
+        if verdict != "identical":
+            yield Difference(f"option {name}", "different", f"{_short(x)}, and {_short(y)}")
+    then, now = one.record.provenance, other.record.provenance
+    for name in ("qiskit_aer", "qiskit"):
+        if getattr(then, name, None) != getattr(now, name, None):
+            yield Difference(name, "different", f"{getattr(then, name, None)}, and {getattr(now, name, None)}")
+
+
+def _objects(one: Run, other: Run) -> Iterator[Difference]:
+    for what in (layout.CIRCUITS, layout.NOISE_MODEL):
+        a, b = one.object_id(what), other.object_id(what)
+        if a is None and b is None:
+            continue
+        if a == b:
+            yield Difference(what, "same")
+        elif a is None or b is None:
+            yield Difference(what, "different", f"only {one.job_id if b is None else other.job_id} has any")
+        elif what == layout.CIRCUITS:
+            yield _circuits(one, other)
+        else:
+            yield _noise(one, other)
+
+
+def _circuits(one: Run, other: Run) -> Difference:
+    a, b = one.circuits(), other.circuits()
+    if len(a) != len(b):
+        return Difference("circuits", "different", f"{len(a)} circuits, and {len(b)}")
+    differing = [number for number, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+    if not differing:
+        return Difference("circuits", "same", "equal, in other bytes")
+    x, y = a[differing[0]], b[differing[0]]
+    detail = f"circuit {differing[0]}: {_describe(x)}, and {_describe(y)}"
+    return Difference("circuits", "different", detail + (f"; {len(differing)} in all" if len(differing) > 1 else ""))
+
+
+def _describe(circuit: Any) -> str:
+    gates = ", ".join(f"{number} {name}" for name, number in list(circuit.count_ops().items())[:6])
+    return f"{circuit.num_qubits} qubits, depth {circuit.depth()} ({gates or 'no gates'})"
+
+
+def _noise(one: Run, other: Run) -> Difference:
+    a, b = one.noise_model(), other.noise_model()
+    if a is not None and b is not None:
+        verdict, detail = compare_values(_without_ids(a.to_dict()), _without_ids(b.to_dict()))
+        if verdict == "identical" and a.basis_gates == b.basis_gates:
+            return Difference("noise_model", "same", "equal, with other ids")
+        return Difference("noise_model", "different", detail or "other basis gates")
+    return Difference("noise_model", "different", "one cannot be read")
+
+
+def _without_ids(tree: Any) -> Any:
+    """Quantum errors get a random id in each process."""
+    if isinstance(tree, dict):
+        return {key: _without_ids(value) for key, value in tree.items() if key != "id"}
+    return [_without_ids(item) for item in tree] if isinstance(tree, list) else tree
+
+
+def _values(one: Run, other: Run) -> Iterator[Difference]:
+    try:
+        labels = {(value.experiment, value.label): value.kind for value in one.saved}
+        others = {(value.experiment, value.label): value.kind for value in other.saved}
+    except NotFoundError as error:
+        yield Difference("result", "different", str(error))
+        return
+    for key in labels.keys() - others.keys():
+        yield Difference(f"{key[1]} {key[0]}", "different", f"only {one.job_id} has it")
+    for key in others.keys() - labels.keys():
+        yield Difference(f"{key[1]} {key[0]}", "different", f"only {other.job_id} has it")
+    for (experiment, label), kind in labels.items():
+        if (experiment, label) in others:
+            yield _value(one, other, experiment, label, kind)
+
+
+def _value(one: Run, other: Run, experiment: int, label: str, kind: str) -> Difference:
+    what = f"{label} {experiment}"
+    try:
+        if label == "counts":
+            return compare_counts(what, one.counts(experiment), other.counts(experiment))
+        if kind in ("statevector", "density_matrix", "unitary", "operator"):
+            return _states(what, one.array(label, experiment), other.array(label, experiment), kind)
+        verdict, detail = compare_values(one.value(label, experiment), other.value(label, experiment))
+    except AerchiveError as error:
+        return Difference(what, "inconclusive", str(error))
+    if verdict == "identical":
+        return Difference(what, "same")
+    return Difference(what, "compatible" if verdict == "other bits" else "different", detail)
+
+
+def compare_counts(what: str, one: dict[str, int], other: dict[str, int]) -> Difference:
+    """Whether two counts may come from one distribution.
+
+    Pearson's chi-squared test of homogeneity on the 2 x k table of outcomes, those expected less than five times in
+    either row taken together (K. Pearson, Phil. Mag. 50 (1900) 157; W. G. Cochran, Biometrics 10 (1954) 417).
+
+    Args:
+        what: The name of the comparison.
+        one: Outcome to number.
+        other: The same of the other run.
+
+    Returns:
+        ``same``; ``different`` for p < 1e-4; ``compatible`` for p > 0.01, if the shots suffice to see half of the
+        probability move; else ``inconclusive``.
+    """
+    if one == other:
+        return Difference(what, "same")
+    keys = sorted(one.keys() | other.keys())
+    table = np.array([[one.get(key, 0) for key in keys], [other.get(key, 0) for key in keys]], dtype=float)
+    shots = table.sum(axis=1)
+    if not shots.all():
+        return Difference(what, "inconclusive", "one has no shots")
+    distance = 0.5 * float(np.abs(table[0] / shots[0] - table[1] / shots[1]).sum())
+    expected = np.outer(shots, table.sum(axis=0)) / shots.sum()
+    rare = expected.min(axis=0) < _RARE
+    merged = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)]) if rare.any() else table
+    merged = merged[:, merged.sum(axis=0) > 0]
+    told = f"total variation distance {distance:.3g}"
+    degrees = merged.shape[1] - 1
+    if degrees < 1:
+        return Difference(what, "inconclusive", f"{told}; too few shots for so many outcomes")
+    expected = np.outer(shots, merged.sum(axis=0)) / shots.sum()
+    p = float(chdtrc(degrees, float(((merged - expected) ** 2 / expected).sum())))
+    told += f", p = {p:.2g}"
+    if p < _DIFFERENT_BELOW:
+        return Difference(what, "different", told)
+    noise = math.sqrt(degrees * float((1 / shots).sum()))
+    if p < _COMPATIBLE_ABOVE or noise > _DETECTABLE:
+        return Difference(what, "inconclusive", told)
+    return Difference(what, "compatible", told)
+
+
+def _states(what: str, one: StoredArray, other: StoredArray, kind: str) -> Difference:
+    if one.shape != other.shape:
+        return Difference(what, "different", f"shape {one.shape}, and {other.shape}")
+    overlap, norm, other_norm, largest, is_same = 0j, 0.0, 0.0, 0.0, True
+    rows = max(1, _PIECE // max(1, math.prod(one.shape[1:])))
+    for start in range(0, one.shape[0], rows):
+        a, b = one[start : start + rows], other[start : start + rows]
+        is_same = is_same and a.tobytes() == b.tobytes()
+        overlap += complex(np.vdot(a, b))
+        norm += float(np.vdot(a, a).real)
+        other_norm += float(np.vdot(b, b).real)
+        largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
+    if is_same:
+        return Difference(what, "same")
+    agreement = abs(overlap) / math.sqrt(norm * other_norm) if norm and other_norm else 0.0
+    if kind == "statevector":
+        fidelity = agreement**2
+        return Difference(what, _closeness(1 - fidelity), f"fidelity 1 - {max(0.0, 1 - fidelity):.2g}")
+    if kind == "density_matrix":
+        verdict = _closeness(largest)
+        return Difference(what, verdict, f"elements differ by up to {largest:.2g}, overlap 1 - {1 - agreement:.2g}")
+    return Difference(what, _closeness(1 - agreement), f"up to a phase |tr(A\u2020B)|/|A||B| = 1 - {1 - agreement:.2g}")
+
+
+def _closeness(distance: float) -> Literal["compatible", "different"]:
+    return "compatible" if distance < 1e-9 else "different"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,36 @@
+"""``aerchive rerun JOB``: run it again from the file alone, and compare."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+from aerchive.aer.opening import open_path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive -p vqe.h5 rerun 4ff2da70"
+    parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("--save", action="store_true", help="archive the new run, instead of comparing it")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs it again; the exit status is 1 if something differs, or it cannot be run again."""
+    one = open_path(options.project, "r+" if options.save else "r")[options.job]
+    if options.save:
+        result = one.rerun(save=True)
+        if options.json:
+            print(json.dumps({"job_id": result.job_id, "success": result.success}))
+        else:
+            print(f"{one.job_id}: run again and archived as {result.job_id}")
+        return 0 if result.success else 1
+    report = one.reproduce()
+    if options.json:
+        document = dataclasses.asdict(report) | {"values": [value._asdict() for value in report.values]}
+        print(json.dumps(document, indent=2))
+    else:
+        print(report)
+    return 0 if report.verdict in ("identical", "same_counts") else 1
