@@ -564,8 +564,7 @@ def test_from_backend(path: Path, project: aerchive.Project) -> None:
     assert run.record.config.backend_name == simulator.name
     assert "noise_model" in run.record.config.options
     assert run.result().get_counts() == stock.get_counts()
-    with pytest.warns(ArchiveWarning, match="custom passes"):
-        assert run.job().backend().options.seed_simulator == 3
+    assert run.job().backend().options.seed_simulator == 3
 
 
 def test_from_backend_without_a_project_uses_that_of_the_settings() -> None:

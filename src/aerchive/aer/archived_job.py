@@ -110,7 +110,7 @@ class ArchivedJob(AerJob):
             InvalidInputError: An option cannot be used any more; it is named.
 
         Warns:
-            ArchiveWarning: The noise model had custom passes, which are not stored.
+            ArchiveWarning: The noise model had custom passes that could not be stored.
         """
         options = {
             name: value
@@ -122,10 +122,10 @@ class ArchivedJob(AerJob):
         noise = self.run.noise_model()
         if noise is not None:
             usable["noise_model"] = noise
-            if noise.passes:
+            if noise.lost_passes:
                 warnings.warn(
-                    f"job {self.job_id()}: its noise model had custom passes ({', '.join(noise.passes)}), which are "
-                    "not stored: circuits with delays give other results",
+                    f"job {self.job_id()}: its noise model had custom passes ({', '.join(noise.lost_passes)}), which "
+                    "could not be stored: circuits with delays give other results",
                     ArchiveWarning,
                     stacklevel=2,
                 )

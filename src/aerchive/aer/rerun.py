@@ -163,6 +163,11 @@ class _Replay:
         noise = self._run.noise_model()
         if noise is not None:
             options["noise_model"] = noise
+            if noise.lost_passes:
+                raise InvalidInputError(
+                    f"run {self._run.job_id} cannot be run again: its noise model had custom passes "
+                    f"({', '.join(noise.lost_passes)}), which could not be stored"
+                )
         if options.get("seed_simulator") is None and self._run.stored_seed is not None:
             options["seed_simulator"] = self._run.stored_seed
         return options

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from qiskit_aer.noise import NoiseModel
+from qiskit import circuit
+from qiskit.circuit import Instruction, library
+from qiskit.transpiler import InstructionProperties
+from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
 from aerchive.errors import FormatError
 from aerchive.models import tagged_json
@@ -17,7 +21,8 @@ from aerchive.storage.nodes import AttributeValue, ObjectDraft, text_dataset
 
 KIND = "noise_model"
 ENCODING = "noise_model"
-VERSION = 1
+VERSION = 2
+"""1 had passes by name only, and the ids of errors as they were."""
 
 _REMEMBERED = 8
 _made: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
@@ -40,9 +45,9 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     known = next((draft for seen, draft in list(_made) if _are_same(seen, parts)), None)
     if known is not None:
         return known
-    passes = [f"{type(p).__module__}.{type(p).__qualname__}" for p in getattr(model, "_custom_noise_passes", [])]
-    document = {
-        "errors": model.to_dict(serializable=True),
+    passes = [_encode_pass(one) for one in getattr(model, "_custom_noise_passes", [])]
+    document: dict[str, Any] = {
+        "errors": _with_numbers_for_ids(model.to_dict(serializable=True)),
         "basis_gates": list(model.basis_gates),
         "passes": passes,
     }
@@ -61,15 +66,20 @@ class ArchivedNoiseModel(NoiseModel):
     """A noise model out of a project: Aer's simulator receives exactly what it received on the day.
 
     Args:
-        errors: What ``NoiseModel.to_dict(serializable=True)`` had given.
+        errors: What ``NoiseModel.to_dict(serializable=True)`` had given, its random ids replaced by numbers.
         basis_gates: Of the model.
-        passes: Names of the custom passes it had, which change circuits before they are simulated and are not stored.
+        passes: Custom passes, which change circuits before they are simulated: a pass, or its name if that is all that
+            could be stored.
+
+    Attributes:
+        lost_passes: Names of the custom passes it had and has no more.
     """
 
-    def __init__(self, errors: dict[str, Any], basis_gates: list[str], passes: list[str]) -> None:
+    def __init__(self, errors: dict[str, Any], basis_gates: list[str], passes: list[Any]) -> None:
         super().__init__(basis_gates=basis_gates)
         self.stored_errors = errors
-        self.passes = passes
+        self.lost_passes = [one for one in passes if isinstance(one, str)]
+        self._custom_noise_passes += [one for one in passes if not isinstance(one, str)]
 
     def to_dict(self, serializable: bool = False) -> dict[str, Any]:
         """The stored errors, and those added since."""
@@ -92,9 +102,74 @@ def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
         errors, gates, passes = document["errors"], list(document["basis_gates"]), list(document["passes"])
         if not isinstance(errors, dict) or not isinstance(errors.get("errors", []), list):
             raise TypeError("errors must be a mapping")
-        return ArchivedNoiseModel(errors, gates, passes)
+        return ArchivedNoiseModel(errors, gates, [_decode_pass(one) for one in passes])
     except Exception as error:
         raise FormatError(f"{where}: is not a noise model: {error}") from error
+
+
+def _with_numbers_for_ids(errors: dict[str, Any]) -> dict[str, Any]:
+    """Errors get random ids; numbers in their place make the same model the same document in every process."""
+    numbers: dict[Any, str] = {}
+    for error in errors.get("errors", []):
+        if isinstance(error, dict) and "id" in error:
+            error["id"] = numbers.setdefault(error["id"], f"{len(numbers):032x}")
+    return errors
+
+
+def _encode_pass(one: Any) -> Any:
+    """A pass with all that it does, or its name."""
+    name = f"{type(one).__module__}.{type(one).__qualname__}"
+    operations = [_operation_name(kind) for kind in getattr(one, "_ops", ())]
+    if type(one) is not RelaxationNoisePass or None in operations:
+        return name
+    target = one._target
+    return {
+        "class": "RelaxationNoisePass",
+        "t1s": one._t1s.astype(float).tolist(),
+        "t2s": one._t2s.astype(float).tolist(),
+        "p1s": one._p1s.astype(float).tolist(),
+        "dt": one._dt,
+        "operations": operations,
+        "durations": None if target is None else {name: _durations(target, name) for name in target.operation_names},
+    }
+
+
+def _durations(target: Any, name: str) -> list[Any]:
+    known = (target.get(name) or {}).items()
+    return [[list(qubits), getattr(found, "duration", None)] for qubits, found in known if qubits is not None]
+
+
+def _operation_name(kind: type) -> str | None:
+    return next((name for name, known in _operations().items() if known is kind), None)
+
+
+@functools.cache
+def _operations() -> dict[str, type]:
+    """Qiskit's own operations by name: no other class is looked up for a file."""
+    named = {**vars(library), **vars(circuit)}
+    return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
+
+
+def _decode_pass(stored: Any) -> Any:
+    if isinstance(stored, str):
+        return stored
+    if stored["class"] != "RelaxationNoisePass":
+        raise ValueError(f"no pass {stored['class']!r} is known")
+    durations = stored["durations"]
+    target = None
+    if durations is not None:
+        target = {
+            name: {tuple(qubits): InstructionProperties(duration=duration) for qubits, duration in table}
+            for name, table in durations.items()
+        }
+    return RelaxationNoisePass(
+        stored["t1s"],
+        stored["t2s"],
+        dt=stored["dt"],
+        op_types=[_operations()[name] for name in stored["operations"]] or None,
+        excited_state_populations=stored["p1s"],
+        target=target,
+    )
 
 
 def _parts(model: NoiseModel) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aerchive import layout
-from aerchive.errors import NotFoundError
+from aerchive.errors import FormatError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
@@ -381,12 +381,18 @@ class Run:
         Returns:
             A ``NoiseModel`` with which Aer computes the same.
         """
+        from aerchive.codecs.noise_model import VERSION as NOISE_VERSION
         from aerchive.codecs.noise_model import decode_noise_model
 
         with self._group() as group:
             if layout.NOISE_MODEL not in group:
                 return None
             stored = group.group(layout.NOISE_MODEL)
+            version = stored.attribute("encoding_version")
+            if not isinstance(version, int) or version > NOISE_VERSION:
+                raise FormatError(
+                    f"{stored.where()}: noise model encoding {version} is newer than this aerchive: upgrade it"
+                )
             text = stored.read_bytes("model", str(stored.attributes()["object"]))
             return decode_noise_model(text, stored.where())
 
