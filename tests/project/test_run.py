@@ -78,7 +78,7 @@ def test_choice_of_an_array(project: aerchive.Project) -> None:
         run.array("c")
     with pytest.raises(NotFoundError, match="'energy'"):
         run.array("energy")
-    with pytest.raises(InvalidInputError, match=r"2 arrays.*value"):
+    with pytest.raises(InvalidInputError, match="each of 2 shots"):
         run.array("several")
     with pytest.raises(NotFoundError, match="1 experiments"):
         run.array("a", 1)

@@ -138,9 +138,13 @@ class ArchivedJob(AerJob):
         """Why the job did not succeed, or ``None``."""
         return self.run.record.status.message
 
-    def array(self, label: str | None = None, experiment: int = 0) -> StoredArray:
+    def array(self, label: str | None = None, experiment: int = 0, **choice: Any) -> StoredArray:
         """A saved array; see `aerchive.project.run.Run.array`."""
-        return self.run.array(label, experiment)
+        return self.run.array(label, experiment, **choice)
+
+    def rerun(self, *, save: bool = False) -> Any:
+        """Runs it again; see `aerchive.project.run.Run.rerun`."""
+        return self.run.rerun(save=save)
 
     def __repr__(self) -> str:
         return f"<ArchivedJob {self.job_id()} {self.run.outcome}>"

@@ -16,7 +16,7 @@ from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
 from aerchive.project.record import read_record
 from aerchive.project.stored_array import StoredArray
-from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult
+from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult, chosen
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
 
@@ -253,31 +253,60 @@ class Run:
         """
         return self.stored_result.memory(experiment)
 
-    def array(self, label: str | None = None, experiment: int = 0) -> StoredArray:
+    def array(
+        self,
+        label: str | None = None,
+        experiment: int = 0,
+        *,
+        bind: int | None = None,
+        shot: int | None = None,
+        condition: int | str | None = None,
+    ) -> StoredArray:
         """A saved array, of which nothing is read yet.
 
         Args:
             label: Under which it was saved; ``None`` if there is only one.
-            experiment: Index of the experiment.
+            experiment: Index of the experiment; of the circuit, if there is a bind.
+            bind: Number of the parameter bind among those of the circuit.
+            shot: Number of the shot, of what was saved with ``pershot=True``; ``None`` if there is only one.
+            condition: Content of the classical bits, of what was saved with ``conditional=True``: a number, ``"0x2"``
+                or ``"10"``, the highest bit first; ``None`` if there is only one.
 
         Raises:
             NotFoundError: There is none of this label.
             InvalidInputError: There are several to choose from, which the message lists.
         """
-        return self.stored_result.array(label, experiment)
+        stored = self.stored_result
+        return stored.array(label, stored.number_of(experiment, bind), shot, condition)
 
-    def value(self, label: str, experiment: int = 0) -> Any:
+    def value(
+        self,
+        label: str,
+        experiment: int = 0,
+        *,
+        bind: int | None = None,
+        shot: int | None = None,
+        condition: int | str | None = None,
+    ) -> Any:
         """Any saved value, with the type it had.
 
         Args:
             label: Under which it was saved.
-            experiment: Index of the experiment.
+            experiment: Index of the experiment; of the circuit, if there is a bind.
+            bind: Number of the parameter bind among those of the circuit.
+            shot: One shot of those saved with ``pershot=True``; ``None``: all, as Aer gave them.
+            condition: One condition of those saved with ``conditional=True``; ``None``: all, as Aer gave them.
 
         Raises:
-            NotFoundError: There is none of this label.
+            NotFoundError: There is none of this label, bind, shot or condition.
+            InvalidInputError: Shot or condition are given, and it was not saved so.
             UnsupportedTypeError: It was not archived, because no codec knew its type.
         """
-        return self.stored_result.decode(self.stored_result.data(experiment, label))
+        stored = self.stored_result
+        tree = stored.data(stored.number_of(experiment, bind), label)
+        if shot is not None or condition is not None:
+            tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
+        return stored.decode(tree)
 
     # -- objects of Qiskit
 

@@ -202,7 +202,30 @@ class StoredResult:
         except ValueError as error:
             raise FormatError(f"{self._what}: its memory cannot be read: {error}") from error
 
-    def array(self, label: str | None, number: int) -> StoredArray:
+    def number_of(self, experiment: int, bind: int | None) -> int:
+        """The index of the experiment that a circuit and one of its parameter binds became.
+
+        Args:
+            experiment: Of the experiment; of the circuit, if there is a bind.
+            bind: Number of the bind among those of the circuit.
+
+        Raises:
+            NotFoundError: The circuit has no such bind.
+        """
+        if bind is None:
+            return experiment
+        pairs = list(zip(self.inputs.get("circuit_of", []), self.inputs.get("bind_of", []), strict=False))
+        if (experiment, bind) not in pairs:
+            known = [number for circuit, number in pairs if circuit == experiment]
+            has = (
+                f"{len(known)} parameter binds, numbered from 0; there is no {bind}" if known else "no parameter binds"
+            )
+            raise NotFoundError(f"{self._what}: circuit {experiment} has {has}")
+        return pairs.index((experiment, bind))
+
+    def array(
+        self, label: str | None, number: int, shot: int | None = None, condition: int | str | None = None
+    ) -> StoredArray:
         """A saved array; see `Run.array`."""
         data = self.experiment(number).data
         choices = {name: references for name, tree in data.items() if (references := list(array_references(tree)))}
@@ -216,11 +239,11 @@ class StoredResult:
             raise NotFoundError(
                 f"{self._what}, experiment {number}: no array {label!r}; there are {_names(choices) or 'none'}"
             )
-        references = choices[label]
-        if len(references) > 1:
-            raise InvalidInputError(
-                f"{self._what}: {label!r} holds {len(references)} arrays; read it with value({label!r})"
-            )
+        tree = chosen(data[label], shot, condition, f"{self._what}: {label!r}")
+        references = list(array_references(tree))
+        if len(references) != 1:
+            holds = f"holds {len(references)} arrays" if references else "holds no array"
+            raise InvalidInputError(f"{self._what}: {label!r} {holds}; read it with value({label!r})")
         with self._place.open() as (_, group):
             place = locate(group, self._owner, references[0])
         return StoredArray(self._place, place)
@@ -279,6 +302,57 @@ class _Decoder:
 
     def value(self, tree: Any) -> Any:
         return decode_value(tree, self)
+
+
+def chosen(tree: Any, shot: int | None, condition: int | str | None, what: str, *, all_shots: bool = False) -> Any:
+    """One of the values that a label has for each condition and each shot.
+
+    Args:
+        tree: All of them, encoded.
+        shot: Number of the shot; ``None`` if there is only one.
+        condition: Content of the classical bits: a number, ``0x...``, or bits, the highest first; ``None`` if there is
+            only one.
+        what: The value, for messages.
+        all_shots: Whether no shot means all of them.
+
+    Raises:
+        InvalidInputError: There are several to choose from, or none to choose among.
+        NotFoundError: No such shot or condition.
+    """
+    if isinstance(tree, dict) and _tag(tree) is None and tree:
+        keys = {key: str(key) for key in tree}
+        if condition is None:
+            if len(tree) > 1:
+                raise InvalidInputError(f"{what} has a value for each condition; choose one of {_names(keys)}")
+            (key,) = tree
+        else:
+            key = _outcome(condition)
+            if key not in tree:
+                raise NotFoundError(f"{what}: nothing was saved for condition {condition!r}; there are {_names(keys)}")
+        tree = tree[key]
+    elif condition is not None:
+        raise InvalidInputError(f"{what} was not saved with conditional=True, so it has no condition to choose")
+    if isinstance(tree, list):
+        if shot is None:
+            if all_shots:
+                return tree
+            if len(tree) > 1:
+                raise InvalidInputError(f"{what} has a value for each of {len(tree)} shots; choose one with shot=")
+            shot = 0
+        if not -len(tree) <= shot < len(tree):
+            raise NotFoundError(f"{what} has {len(tree)} shots, numbered from 0; there is no {shot}")
+        return tree[shot]
+    if shot is not None:
+        raise InvalidInputError(f"{what} has no list of shots to choose from")
+    return tree
+
+
+def _outcome(condition: int | str) -> str:
+    """The key of a condition, as Aer writes it."""
+    if isinstance(condition, int):
+        return hex(condition)
+    text = condition.replace(" ", "")
+    return hex(int(text, 2)) if text and not text.startswith("0x") and set(text) <= {"0", "1"} else condition
 
 
 _REFERENCE_KEYS = ("data", "keys", "values", "tableau")
