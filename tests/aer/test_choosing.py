@@ -87,7 +87,7 @@ def test_a_bind(path: Path) -> None:
         expected = result.data(number)["statevector"]
         assert np.array_equal(run.array(experiment=one, bind=bind)[:], expected.data)
         assert differences(run.value("statevector", one, bind=bind), expected) == []
-    with pytest.raises(NotFoundError, match="circuit 1 has 2 binds, numbered from 0; there is no 2"):
+    with pytest.raises(NotFoundError, match="circuit 1 has 2 parameter binds, numbered from 0; there is no 2"):
         run.array(experiment=1, bind=2)
     plain, _ = saved(path, circuit())
     with pytest.raises(NotFoundError, match="circuit 0 has no parameter binds"):

@@ -18,7 +18,7 @@ def test_writers_readers_and_a_foreign_program(tmp_path: Path) -> None:
     assert sum(answer["saved"] for answer in figures["write"]) == 60
     assert all(answer["reads"] > 3 for answer in figures["read"])
     assert figures["intrude"][0]["opened r"] > 3
-    assert figures["intrude"][0]["opened r+"] > 1
+    assert figures["intrude"][0]["opened r+"] > 0
 
 
 def test_threads_share_a_project(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,15 @@ def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]
     rows = read_rows(session)
     known = set(rows["job_id"].tolist())
     fresh: list[NDArray[Any]] = []
+    made: dict[str, str] = {}
     paths = []
     for draft in drafts:
         key, _ = fit_text(draft.job_id, catalogue.TEXT_COLUMNS["job_id"])
         number = row_number(session, rows, draft.job_id) if key.rstrip(b"\0") in known else None
-        if number is None:
-            path = _write_run(session, draft)
+        if draft.job_id in made:  # the same job once more
+            path = made[draft.job_id]
+        elif number is None:
+            path = made[draft.job_id] = _write_run(session, draft)
             fresh.append(_row(draft.record, path, draft.nbytes, len(rows) + len(fresh)))
         else:
             path = _write_again(session, draft, rows, number)
@@ -47,6 +50,24 @@ def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]
     if fresh:
         session.append_rows(layout.CATALOGUE, np.concatenate(fresh))
     return paths
+
+
+def adopt_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> None:
+    """Writes runs of a pending file. What is in the project already, or was deleted from it, stays as it is."""
+    rows = read_rows(session)
+    deleted = session.attributes_of_members(layout.DELETED, "run_uuid")
+    missing = []
+    for draft in drafts:
+        number = row_number(session, rows, draft.job_id)
+        if draft.run_uuid in deleted or (number is not None and _has_data(rows[number])):
+            continue
+        missing.append(draft)
+    if missing:
+        write_drafts(session, missing)
+
+
+def _has_data(row: Any) -> bool:
+    return catalogue.row_text(row, "outcome") not in _WITHOUT_DATA
 
 
 def write_labels(session: WriteSession, job_id: str, labels: RunLabels) -> None:
@@ -65,8 +86,13 @@ def write_labels(session: WriteSession, job_id: str, labels: RunLabels) -> None:
     _replace_labels(session, record, path, int(rows["nbytes"][number]), number, labels)
 
 
-def delete_run(session: WriteSession, job_id: str) -> None:
+def delete_run(session: WriteSession, job_id: str, *, may_miss: bool = False) -> None:
     """Takes a run out of the project: its row says so, its group has no name any more, its bytes stay as dead space.
+
+    Args:
+        session: Of the project.
+        job_id: Of the run.
+        may_miss: Whether it is all right if there is none.
 
     Raises:
         NotFoundError: There is no such run; the message lists near ones.
@@ -74,6 +100,8 @@ def delete_run(session: WriteSession, job_id: str) -> None:
     rows = read_rows(session)
     number = row_number(session, rows, job_id)
     if number is None:
+        if may_miss:
+            return
         raise not_found(session.root.file, job_id, [catalogue.row_text(row, "job_id") for row in present(rows)])
     gone = rows[number : number + 1].copy()
     gone["deleted"] = 1

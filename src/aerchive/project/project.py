@@ -35,12 +35,13 @@ from aerchive.project.catalogue import not_found, present, read_rows, row_number
 from aerchive.project.commit import delete_run, merge_labels, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.job_list import JobList
-from aerchive.project.pending import PendingFiles, pending_runs, remove_merged
+from aerchive.project.pending import PendingFiles, pending_runs
 from aerchive.project.query import Condition, as_texts, conditions
 from aerchive.project.run import Bridge, Run
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
-from aerchive.storage.file import ProjectFile
+from aerchive.storage.border import hdf5_errors
+from aerchive.storage.file import ProjectFile, WriteSession
 from aerchive.storage.submissions import Submissions
 
 logger = logging.getLogger("aerchive")
@@ -72,7 +73,6 @@ class Project:
         self._transaction = threading.local()
         self._pending = PendingFiles(file)
         self._patience_s: float | None = None
-        self._uuid: str | None = None
 
     @property
     def path(self) -> Path:
@@ -172,33 +172,33 @@ class Project:
     def _commit(self, drafts: list[tuple[RunDraft, Run]]) -> None:
         ids = {draft.job_id for draft, _ in drafts}
         lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
+        pending = None
         try:
-            with contextlib.ExitStack() as sources:
-                with self.file.write(now(), self._patience_s) as session:
-                    self._uuid = str(session.root.attribute("project_uuid"))
-                    merged = self._pending.merge_into(session, sources)
-                    paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
-                remove_merged(merged)
-            pending = None
+            with self.file.write(now(), self._patience_s) as session, hdf5_errors(str(self.path)):
+                paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
             self._patience_s = None
         except ProjectLockedError as error:
             logger.warning("%s; the run goes to a pending file beside the project", error)
-            pending, paths = self._pending.write([draft for draft, _ in drafts], self._uuid or "")
+            pending, paths = self._pending.write([draft for draft, _ in drafts])
             lost = []
             self._patience_s = min(self.file.lock_timeout_s, _IMPATIENT_S)
         for (_, run), path in zip(drafts, paths, strict=False):
             run.settle(path, pending)
         self.submissions.forget([s.job_id for s in lost])
+        if pending is None:
+            self._pending.merge()
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add to a run; use `Run.add_tags` and `Run.annotate`."""
         self._check_writable()
         if run.pending:
+            self._pending.merge()
+        if run.pending:
             raise TransactionError(
                 f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
             )
         run.path  # noqa: B018  (a run without data has no labels in the file)
-        with self.file.write(now()) as session:
+        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
             write_labels(session, run.job_id, labels)
 
     def _find_existing(self, job_id: str) -> Run | None:
@@ -232,27 +232,40 @@ class Project:
                 job_id = table.row_text(row, "job_id")
         return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]))
 
-    def _elsewhere(self, rows: NDArray[Any]) -> list[tuple[Any, Run]]:
-        """Runs in pending files, still running, or lost with their process, each with its row."""
-        found = [item for file in self._pending.files(self._uuid) for item in pending_runs(file, self)]
+    def _survey(self) -> tuple[NDArray[Any], list[tuple[Any, Run]]]:
+        """Rows of the catalogue, and runs that are not in it, each with its row.
+
+        They are in pending files, still running, or lost with their process. These are looked at first: what is merged
+        meanwhile is then in the catalogue.
+        """
+        survey = self._pending.survey()
+        for problem in survey.problems.values():
+            logger.warning("a pending file is not read: %s", problem)
+        found = [item for file in survey.files for item in pending_runs(file, self)]
         for submission in self.submissions.open_jobs():
             run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
             found.append((run.row(), run))
-        known = {bytes(key) for key in rows["job_id"]}
+        rows = self._rows()
+        numbers = {bytes(key): number for number, key in enumerate(rows["job_id"])}
         fresh: dict[str, tuple[Any, Run]] = {}
+        outdated = np.zeros(len(rows), bool)
         for row, run in found:
-            is_known = bytes(row["job_id"]) in known
-            if is_known and table.is_cut(row, "job_id"):
-                is_known = self._find_existing(run.job_id) is not None
-            if not is_known:
+            number = numbers.get(bytes(row["job_id"]))
+            if number is not None and len(bytes(row["job_id"])) == table.TEXT_COLUMNS["job_id"]:
+                existing = self._find_existing(run.job_id)  # the column may hold only the beginning of either id
+                number = None if existing is None else number
+            if number is None:
                 fresh.setdefault(run.job_id, (row, run))
-        return list(fresh.values())
+            elif run.pending and table.row_text(rows[number], "outcome") in ("lost", "running"):
+                outdated[number] = True  # it turned up, and will take the place of the lost one
+                fresh.setdefault(run.job_id, (row, run))
+        return rows[~outdated], list(fresh.values())
 
     def _entries(self) -> list[tuple[Any, Callable[[], Run]]]:
         """Catalogue rows in order of submission, each with the way to its run; runs that are elsewhere included."""
-        rows = self._rows()
+        rows, elsewhere = self._survey()
         entries: list[tuple[Any, Callable[[], Run]]] = [(row, functools.partial(self._run, row)) for row in rows]
-        entries += [(row, functools.partial(_identity, run)) for row, run in self._elsewhere(rows)]
+        entries += [(row, functools.partial(_identity, run)) for row, run in elsewhere]
         entries.sort(key=lambda entry: int(entry[0]["created_us"]))
         return entries
 
@@ -378,19 +391,25 @@ class Project:
             ReadOnlyError: The project is open for reading.
         """
         self._check_writable()
-        with self.file.write(now()) as session:
-            delete_run(session, job_id)
+        self._pending.merge()
+        traces = [s.job_id for s in self.submissions.open_jobs() if s.job_id == job_id and not s.alive]
+        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+            delete_run(session, job_id, may_miss=bool(traces))
+        self.submissions.forget(traces)
 
     def __getitem__(self, job_id: str) -> Run:
         if type(job_id) is not str or not job_id:
             raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
         existing = self._find_existing(job_id)
-        if existing is not None:
+        if existing is not None and not self._pending.paths():
             return existing
-        rows = self._rows()
-        elsewhere = {run.job_id: run for _, run in self._elsewhere(rows)}
+        rows, found = self._survey()
+        elsewhere = {run.job_id: run for _, run in found}
         if job_id in elsewhere:
             return elsewhere[job_id]
+        existing = self._find_existing(job_id)
+        if existing is not None:
+            return existing
         matches = [self._run(rows[i]) for i in rows_of_prefix(rows, job_id)]
         matches = [run for run in matches if run.job_id.startswith(job_id)]
         matches += [run for other, run in elsewhere.items() if other.startswith(job_id)]
@@ -406,13 +425,15 @@ class Project:
     def __contains__(self, job_id: object) -> bool:
         if not isinstance(job_id, str):
             return False
-        return self._find_existing(job_id) is not None or any(
-            run.job_id == job_id for _, run in self._elsewhere(self._rows())
+        return (
+            self._find_existing(job_id) is not None
+            or any(run.job_id == job_id for _, run in self._survey()[1])
+            or self._find_existing(job_id) is not None
         )
 
     def __len__(self) -> int:
-        rows = self._rows()
-        return len(rows) + len(self._elsewhere(rows))
+        rows, elsewhere = self._survey()
+        return len(rows) + len(elsewhere)
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs(descending=False))
@@ -435,9 +456,11 @@ class Project:
             FormatError: The file cannot be opened at all.
         """
         report = verify(self.file, progress)
-        for file in self._pending.files(self._uuid):
+        survey = self._pending.survey()
+        for file in survey.files:
             with contextlib.suppress(NotFoundError):  # merged meanwhile
                 report += verify(file)
+        report.problems.extend(survey.problems.values())
         return report
 
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Project:
@@ -463,14 +486,16 @@ class Project:
         path = Path(os.path.realpath(target))
         if path.is_dir():
             path /= self.path.name
-        copied = self.file.copy(path, progress)
-        if self._pending.files(self._uuid):
-            with contextlib.ExitStack() as sources, copied.write(now()) as session:
-                self._pending.merge_into(session, sources)
-        return Project(copied, "a", self.bridge)
+        return Project(self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge)
+
+    def _pending_for_copy(self) -> Callable[[WriteSession], None] | None:
+        survey = self._pending.survey()
+        for problem in survey.problems.values():
+            raise ProjectLockedError(f"{self.path}: not copied, for runs of it would be missing: {problem}")
+        return (lambda session: self._pending.adopt_into(session, survey.files)) if survey.files else None
 
     def recover(self) -> bool:
-        """Completes a commit that a crash interrupted; every opening for writing does so by itself.
+        """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
 
         Returns:
             Whether there was one.
@@ -480,7 +505,9 @@ class Project:
             ReadOnlyError: The file may not be written.
         """
         self._check_writable()
-        return self.file.recover()
+        found = self.file.recover()
+        self._pending.merge()
+        return found
 
     # -- the object itself
 
@@ -492,7 +519,7 @@ class Project:
         Warns:
             ArchiveWarning: Runs are still in pending files.
         """
-        waiting = [str(file.path) for file in self._pending.files(self._uuid)]
+        waiting = [str(path) for path in self._pending.paths()]
         if waiting:
             warnings.warn(
                 f"{self.path}: some of its runs are still in {', '.join(waiting)}: keep the files together; the next "

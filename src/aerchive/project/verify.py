@@ -74,7 +74,10 @@ def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
         rows = _catalogue(session, problems)
         objects = list(_object_paths(session, problems))
         for path in objects:
-            problems += object_problems(session.root.group(path), path.split("/")[1])
+            try:
+                problems += object_problems(session.root.group(path), path.split("/")[1])
+            except AerchiveError as error:
+                problems.append(str(error))
     done, total = 0, len(paths) + sum(int(row["nbytes"]) for _, row in rows.values())
     with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-verify") as pool:
         for path in paths:
@@ -178,6 +181,8 @@ def _row_problems(session: ReadSession, group: GroupReader, record: RunRecord, r
     """Compares a run with its row, as both are now."""
     number, before = row
     now = session.table(layout.CATALOGUE).rows(number, 1)
+    if now[0]["deleted"]:  # and saved again since
+        return []
     if catalogue.damaged_rows(now, number):
         return [f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"]
     fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), int(before["nbytes"]))[0]

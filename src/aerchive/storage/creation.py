@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import glob
 import os
+import re
 import secrets
 import uuid
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from aerchive.storage.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.table import create_table
 from aerchive.storage.writer import create_group, write_attributes
 
+_OURS = re.compile(r"\.new-[0-9]+-[0-9a-f]{8}\Z")
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """What ``link`` says on file systems without hard links, such as exFAT."""
 
@@ -33,10 +36,14 @@ class NewFile:
         temporary: Its hidden name.
     """
 
-    def __init__(self, path: Path, fd: int, temporary: Path, *, is_alone: bool) -> None:
+    def __init__(
+        self, path: Path, fd: int, temporary: Path, folder_fd: int, timeout_s: float, *, is_alone: bool
+    ) -> None:
         self._path = path
         self.fd = fd
         self.temporary = temporary
+        self._folder_fd = folder_fd
+        self._timeout_s = timeout_s
         self._is_alone = is_alone
 
     def fill(self, catalogue_dtype: np.dtype[Any], created: str, created_by: str) -> None:
@@ -83,7 +90,9 @@ class NewFile:
         try:
             os.link(self.temporary, self._path)
         except OSError as error:
-            if error.errno not in _NO_LINKS or not self._is_alone:
+            if error.errno not in _NO_LINKS:
+                raise
+            if not self._is_alone and not _lock_folder(self._folder_fd, self._path, self._timeout_s):
                 raise
             if self._path.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
@@ -91,8 +100,14 @@ class NewFile:
 
 
 @contextlib.contextmanager
-def new_file(path: Path, timeout_s: float) -> Iterator[NewFile | None]:
+def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Iterator[NewFile | None]:
     """A file that becomes the project when `NewFile.publish` is called, and goes if it is not.
+
+    Args:
+        path: Of the project.
+        timeout_s: How long to wait for others who make a project in this folder.
+        lock_folder: Whether to wait for them at all, so that all end up with one project. Who does not wait finds out
+            when it publishes.
 
     Yields:
         The file, or ``None`` if there is a project of this name by now.
@@ -104,16 +119,15 @@ def new_file(path: Path, timeout_s: float) -> Iterator[NewFile | None]:
         ProjectLockedError: Other programs kept the folder locked.
     """
     with _folder_of(path) as folder_fd:
-        is_alone = _lock_folder(folder_fd, path, timeout_s)
+        is_alone = lock_folder and _lock_folder(folder_fd, path, timeout_s)
         try:
             if path.exists():
                 yield None
                 return
-            if is_alone:
-                _remove_leftovers(path)
+            _remove_leftovers(path)
             fd, temporary = _open_temporary(path)
             try:
-                yield NewFile(path, fd, temporary, is_alone=is_alone)
+                yield NewFile(path, fd, temporary, folder_fd, timeout_s, is_alone=is_alone)
             finally:
                 os.close(fd)
                 with contextlib.suppress(OSError):  # the next who makes this project removes what stays behind
@@ -168,10 +182,12 @@ def _temporary_prefix(path: Path) -> str:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """What processes left that died while they made this project; who lives would hold the folder's lock."""
+    """What processes left that died while they made this project; who lives has it locked."""
     for leftover in path.parent.glob(f"{glob.escape(_temporary_prefix(path))}*"):
-        with contextlib.suppress(OSError):
-            leftover.unlink()
+        if _OURS.search(leftover.name):
+            with contextlib.suppress(OSError), leftover.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ import copy
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,14 @@ class WriteSession:
         group = find_group(self._root, folder)
         return None if group is None else int(group.get_num_objs())
 
+    def attributes_of_members(self, folder: str, name: str) -> set[AttributeValue | None]:
+        """One attribute of each group in a folder; empty if there is no such folder."""
+        group = find_group(self._root, folder)
+        if group is None:
+            return set()
+        where = self.root.where(folder)
+        return {read_attribute(h5g.open(group, member), name, where) for member in group}
+
     def has(self, path: str) -> bool:
         """Whether there is anything at a path."""
         folder, _, name = path.rpartition("/")
@@ -164,11 +172,41 @@ class ProjectFile:
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
 
-    def sibling(self, path: Path) -> ProjectFile:
-        """Another file, used in the same way."""
+    def sibling(self, path: Path, lock_timeout_s: float | None = None) -> ProjectFile:
+        """Another file, used in the same way.
+
+        Args:
+            path: The file.
+            lock_timeout_s: How long to wait for it, if not as long as for this one.
+        """
         other = copy.copy(self)
         other.path = path
+        if lock_timeout_s is not None:
+            other.lock_timeout_s = lock_timeout_s
         return other
+
+    def peek_uuid(self) -> str | None:
+        """The project's UUID, read without a lock: it never changes, and HDF5's checksums protect it.
+
+        Returns:
+            ``None`` if there is no file, or if its root cannot be read at the moment.
+        """
+        path = str(self.path)
+        try:
+            fd = _open(self.path, os.O_RDONLY)
+        except AerchiveError:
+            return None
+        try:
+            superblock = read_superblock(fd, path)
+            journal = find_journal(fd, superblock)
+            source = ReadFile(fd, journal, superblock.unflagged())
+            with _hdf5(source, h5f.ACC_RDONLY, path) as file:
+                found = read_attribute(h5g.open(file, b"/"), "project_uuid", path)
+        except (AerchiveError, OSError, RuntimeError, KeyError, ValueError):
+            return None
+        finally:
+            os.close(fd)
+        return found if isinstance(found, str) else None
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadSession]:
@@ -207,7 +245,8 @@ class ProjectFile:
                 if journal is None or recovered or not os.access(self.path, os.W_OK):
                     yield fd, journal
                     return
-            with contextlib.suppress(ProjectLockedError, ReadOnlyError):  # then the journal is read as if applied
+            # If it cannot be completed, the journal is read as if it had been applied.
+            with contextlib.suppress(ProjectLockedError, ReadOnlyError, WriteError):
                 self._recover_within(min(self.lock_timeout_s, _RECOVERY_PATIENCE_S))
             recovered = True
 
@@ -238,46 +277,72 @@ class ProjectFile:
                 "look at the disk, then open the project again"
             ) from error
 
-    def copy(self, target: Path, progress: Progress | None = None) -> ProjectFile:
-        """Copies the committed state; see `aerchive.project.project.Project.copy`."""
-        with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s) as new:
+    def copy(
+        self,
+        target: Path,
+        progress: Progress | None = None,
+        complete: Callable[[], Callable[[WriteSession], None] | None] | None = None,
+    ) -> ProjectFile:
+        """Copies the committed state; see `aerchive.project.project.Project.copy`.
+
+        Args:
+            target: The new file.
+            progress: Called with the bytes done and all of them.
+            complete: Called while this file is locked; may give what else to commit to the copy before it has a name.
+        """
+        copied = self.sibling(target)
+        with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
             if new is None:
                 raise AlreadyExistsError(f"{target}: exists; choose another name")
+            copied._lock(new.fd, exclusive=True, timeout_s=0)
             with _write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
-            new.publish()
-        return self.sibling(target)
+            more = None if complete is None else complete()
+            if more is not None:
+                with copied._commit(new.fd) as session:
+                    more(session)
+            try:
+                new.publish()
+            except ProjectLockedError:
+                raise AlreadyExistsError(f"{target}: exists by now; choose another name") from None
+        return copied
 
     @contextlib.contextmanager
-    def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:
+    def write(
+        self, created: str, timeout_s: float | None = None, *, is_private: bool = False
+    ) -> Iterator[WriteSession]:
         """Opens the project, made if it is missing, for one commit.
 
         Args:
             created: The time now, for a new file.
             timeout_s: How long to wait for the lock, in seconds; by default as long as the file was made with.
+            is_private: Whether nobody else makes a file of this name, so that the folder need not be locked.
 
         Raises:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
             OSError: The disk is full or broken; the file is as it was.
         """
-        with deferred_interrupts(), self._writing(created, timeout_s) as session:
+        with deferred_interrupts(), self._writing(created, timeout_s, is_private) as session:
             yield session
 
     @contextlib.contextmanager
-    def _writing(self, created: str, timeout_s: float | None) -> Iterator[WriteSession]:
-        if self.exists():
-            with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, self._commit(fd) as session:
-                yield session
-            return
-        with new_file(self.path, self.lock_timeout_s) as new:
-            if new is None:  # another process was faster
-                with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, self._commit(fd) as session:
+    def _writing(self, created: str, timeout_s: float | None, is_private: bool) -> Iterator[WriteSession]:
+        with contextlib.ExitStack() as stack:
+            new = None
+            fd = self._open_existing(stack, timeout_s)
+            if fd is None:
+                new = stack.enter_context(new_file(self.path, self.lock_timeout_s, lock_folder=not is_private))
+                if new is None:  # another process was faster
+                    fd = stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
+            if new is None:
+                with self._commit(-1 if fd is None else fd) as session:
                     yield session
                 return
             committed = None
             try:
-                self._lock(new.fd, new.temporary, exclusive=True, timeout_s=0)
+                self._lock(new.fd, exclusive=True, timeout_s=0)
+                self._try_lock(new.fd, new.temporary)
                 with _write_errors(str(self.path)):
                     new.fill(self._catalogue_dtype, created, self._created_by)
                 with self._commit(new.fd) as session:
@@ -289,6 +354,15 @@ class ProjectFile:
             new.publish()
             if committed is not None:
                 raise committed
+
+    def _open_existing(self, stack: contextlib.ExitStack, timeout_s: float | None) -> int | None:
+        """The file, locked for writing; ``None`` if there is none, perhaps no more."""
+        if not self.exists():
+            return None
+        try:
+            return stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
+        except NotFoundError:
+            return None
 
     @contextlib.contextmanager
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
@@ -306,19 +380,23 @@ class ProjectFile:
         while True:
             fd = _open(self.path, flags)
             try:
-                self._lock(fd, self.path, exclusive, timeout_s)
+                self._lock(fd, exclusive, timeout_s)
                 if _is_same_file(fd, self.path):
+                    if exclusive:
+                        self._try_lock(fd, self.path)
                     return fd
             except BaseException:
                 os.close(fd)
                 raise
             os.close(fd)  # replaced while we waited
 
-    def _lock(self, fd: int, place: Path, exclusive: bool, timeout_s: float) -> None:
+    def _try_lock(self, fd: int, place: Path) -> None:
+        with _write_errors(str(self.path)):
+            self._trial.check(fd, str(self.path), str(place))
+
+    def _lock(self, fd: int, exclusive: bool, timeout_s: float) -> None:
         try:
             lock(fd, str(self.path), exclusive=exclusive, timeout_s=timeout_s)
-            if exclusive:
-                self._trial.check(fd, str(self.path), str(place))
         except AerchiveError:
             raise
         except OSError as error:
@@ -437,7 +515,7 @@ def _open(path: Path, flags: int) -> int:
 def _is_same_file(fd: int, path: Path) -> bool:
     try:
         there = os.stat(path)
-    except FileNotFoundError:
+    except OSError:
         return False
     here = os.fstat(fd)
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)

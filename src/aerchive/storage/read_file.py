@@ -13,6 +13,7 @@ from typing import Any
 from aerchive.storage.border import disk_errors
 from aerchive.storage.disk import disk
 from aerchive.storage.journal import Journal
+from aerchive.storage.superblock import Superblock
 from aerchive.storage.trace import note_read
 
 
@@ -28,14 +29,19 @@ class ReadFile:
     Args:
         fd: The project file.
         journal: Of a commit that nobody has completed; the file is read as if somebody had.
+        head: Read in the place of the file's own superblock, if there is no journal.
     """
 
-    def __init__(self, fd: int, journal: Journal | None) -> None:
+    def __init__(self, fd: int, journal: Journal | None, head: Superblock | None = None) -> None:
         self._fd = fd
         self._position = 0
         self._error: BaseException | None = None
         self._end = disk().size(fd) if journal is None else journal.new.end
-        self._changes = () if journal is None else ((0, journal.new.raw), *journal.changes)
+        self._changes: tuple[tuple[int, bytes], ...] = ()
+        if journal is not None:
+            self._changes = ((0, journal.new.raw), *journal.changes)
+        elif head is not None:
+            self._changes = ((0, head.raw),)
 
     def check(self, path: str) -> None:
         """Raises what the disk said while HDF5 was at work."""

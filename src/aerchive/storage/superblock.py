@@ -59,6 +59,10 @@ class Superblock:
         """The same with the flag set and another end of file."""
         return self._changed(self.raw[_FLAGS_AT] | 1, end)
 
+    def unflagged(self) -> Superblock:
+        """The same without the flag."""
+        return self._changed(self.raw[_FLAGS_AT] & ~0b101, self.end)
+
     def ending_at(self, end: int) -> Superblock:
         """The same with another end of file."""
         return self._changed(self.raw[_FLAGS_AT], end)

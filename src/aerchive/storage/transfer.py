@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.errors import FormatError
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft
 from aerchive.storage.reader import GroupReader
 
@@ -56,6 +57,8 @@ def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
 def object_draft(group: GroupReader) -> ObjectDraft:
     """A shared object, found through a run's link to it."""
     path = str(group.attribute("object"))
+    if len(path.split("/")) != 4:
+        raise FormatError(f"{group.where()}: is not a shared object")
     return ObjectDraft(path.split("/")[1], _kept(group.attributes(path)), dataset_drafts(group, path))
 
 
