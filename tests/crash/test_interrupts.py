@@ -16,6 +16,7 @@ import aerchive
 from aerchive.project.project import Project
 from aerchive.storage import interrupts
 from aerchive.testing.disks import UnsyncedDisk, using
+from tests import processes
 from tests.crash.drafts import draft_of, model_of, project_at
 from tests.crash.views import project_view
 
@@ -117,3 +118,41 @@ def test_an_interrupt_at_each_line(action: Callable[[Project], None], folder: Pa
     assert not wrong, wrong
     assert seen["old"] or action is read
     assert seen["new"]
+
+
+ALARMS = """
+import signal, sys
+from pathlib import Path
+from tests.crash.drafts import draft_of, project_at
+from tests.crash.views import project_view, stock_values
+
+class Alarm(Exception):
+    pass
+
+def ring(number, frame):
+    raise Alarm
+
+signal.signal(signal.SIGALRM, ring)
+path = Path(sys.argv[1])
+saved, rung = [], 0
+for number in range(150):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005 + number % 13 / 1000)
+        project_at(path).archive(draft_of(number))
+        saved.append(number)
+        project_view(path)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Alarm:
+        rung += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+found = set(project_view(path))
+assert {draft_of(number).job_id for number in saved} <= found
+assert stock_values(path).keys() == found
+assert project_at(path).verify().ok
+print(rung)
+"""
+
+
+def test_handlers_that_raise_wait_for_the_end_of_a_session(folder: Path) -> None:
+    """As of a batch system's warning, or of somebody's timeout."""
+    assert int(processes.run(ALARMS, folder / "project.h5", timeout_s=100)) > 20

@@ -171,6 +171,8 @@ class ProjectFile:
             return self.path.exists()
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
+        except (OSError, ValueError) as error:
+            raise InvalidInputError(f"{self.path}: cannot be the name of a file: {error}") from None
 
     def sibling(self, path: Path, lock_timeout_s: float | None = None) -> ProjectFile:
         """Another file, used in the same way.
@@ -490,6 +492,8 @@ def _open(path: Path, flags: int) -> int:
         raise NotFoundError(f"{path}: no such project") from None
     except PermissionError:
         raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path}: cannot be the name of a file: {error}") from None
     if stat.S_ISDIR(kind):
         raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
     if not stat.S_ISREG(kind):
