@@ -772,3 +772,37 @@ def test_refuses_an_instruction_that_does_not_exist(change: tuple[bytes, bytes])
 
     with pytest.raises(FormatError):
         decode_circuits(encoded.qpy, encoded.aer.replace(*change))
+
+
+def with_custom_gates(angle: float) -> QuantumCircuit:
+    made = QuantumCircuit(3, name="custom")
+    for number in range(5):
+        gate = QuantumCircuit(2, name=f"gate {number}")
+        gate.h(0)
+        gate.cx(0, 1)
+        gate.rz(angle * number, 0)
+        made.append(gate.to_gate(), [number % 2, 2])
+    return made
+
+
+def test_equal_circuits_are_the_same_bytes() -> None:
+    """QPY orders the definitions of custom gates as it likes, so a sweep would store its circuit again and again."""
+    encoded = [encode_circuits([with_custom_gates(0.25)]) for _ in range(20)]
+    assert len({one.qpy for one in encoded}) == 1
+    other = encode_circuits([with_custom_gates(0.5)])
+    assert other.qpy != encoded[0].qpy
+    assert decode_circuits(other.qpy, other.aer) == [with_custom_gates(0.5)]
+    assert encode_circuits([with_custom_gates(0.25)]).qpy == encoded[0].qpy
+    named = with_custom_gates(0.25)
+    named.name = "mocust"  # the same letters
+    assert decode_circuits(*encode_circuits([named])[:2])[0].name == "mocust"
+
+
+def test_what_is_remembered_is_not_what_the_caller_has() -> None:
+    mine = with_custom_gates(0.75)
+    first = encode_circuits([mine])
+    mine.x(0)
+    again = encode_circuits([with_custom_gates(0.75)])
+    assert again == first
+    assert decode_circuits(again.qpy, again.aer) == [with_custom_gates(0.75)]
+    assert decode_circuits(*encode_circuits([mine])[:2]) == [mine]

@@ -25,6 +25,7 @@ from __future__ import annotations
 import copy
 import io
 import reprlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -78,6 +79,9 @@ _CLASSES = {kind.__name__: kind for kind in (*_TAKEN, Delay)}
 _ERRORS = {kind.__name__: kind for kind in (QuantumError, PauliLindbladError, PauliError)}
 
 
+_MAX_REMEMBERED_BYTES = 1024 * 1024
+
+
 class EncodedCircuits(NamedTuple):
     """What is stored for a list of circuits.
 
@@ -90,6 +94,10 @@ class EncodedCircuits(NamedTuple):
     qpy: bytes
     aer: bytes
     lost: tuple[str, ...]
+
+
+_lately: deque[tuple[EncodedCircuits, Any, list[QuantumCircuit]]] = deque(maxlen=8)
+"""What was encoded lately without loss: the payloads, how often each byte is in the QPY, and what was read back."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +134,42 @@ def encode_circuits(circuits: Sequence[QuantumCircuit]) -> EncodedCircuits:
     writer = _Writer(circuits)
     try:
         payload = _dump([entry.bare for entry in writer.entries])
+        known = _encoded_before(writer, payload)
+        if known is not None:
+            return known
         loaded = _load(payload)
     except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
         _reraise_unless_failure(error)
         writer.replace_what_fails()
         payload = _dump([entry.bare for entry in writer.entries])
         loaded = _load(payload)
-    tables: list[dict[str, Any]] = [entry.table for entry in writer.entries]
-    aer = tagged_json.dumps({"main": len(circuits), "circuits": tables, "errors": writer.errors})
+    aer = writer.side_table()
     _restore(loaded, tagged_json.loads(aer, "side table"))
-    return EncodedCircuits(payload, aer, (*writer.lost, *_canary(writer.entries, loaded)))
+    encoded = EncodedCircuits(payload, aer, (*writer.lost, *_canary(writer.entries, loaded)))
+    if not encoded.lost and len(payload) <= _MAX_REMEMBERED_BYTES:
+        _lately.append((encoded, _histogram(payload), loaded))
+    return encoded
+
+
+def _encoded_before(writer: _Writer, payload: bytes) -> EncodedCircuits | None:
+    """An earlier encoding of equal circuits, so that a sweep over one circuit stores it once.
+
+    QPY writes the definitions of several custom gates in an order that is another each time. What was written before is
+    taken if it has the same bytes in any order, the same side table, and reads as these circuits.
+    """
+    if writer.lost or not _lately:
+        return None
+    aer, histogram = writer.side_table(), _histogram(payload)
+    for encoded, seen, loaded in list(_lately):
+        if encoded.aer != aer or not np.array_equal(seen, histogram) or len(loaded) != len(writer.entries):
+            continue
+        if encoded.qpy == payload or next(_canary(writer.entries, loaded), None) is None:
+            return encoded
+    return None
+
+
+def _histogram(payload: bytes) -> Any:
+    return np.bincount(np.frombuffer(payload, np.uint8), minlength=256)
 
 
 def decode_circuits(qpy: bytes, aer: bytes) -> list[QuantumCircuit]:
@@ -205,6 +239,7 @@ class _Writer:
     """Takes circuits apart: ``entries`` for QPY, the main ones first, and ``errors`` for the side table."""
 
     def __init__(self, circuits: Sequence[QuantumCircuit]) -> None:
+        self._main = len(circuits)
         self.entries: list[_Entry] = []
         self.errors: list[dict[str, Any]] = []
         self.lost: list[str] = []
@@ -213,6 +248,11 @@ class _Writer:
         self._queue = [(circuit, f"circuit {i} {_short(circuit.name)}") for i, circuit in enumerate(circuits)]
         while len(self.entries) < len(self._queue):
             self._add(*self._queue[len(self.entries)])
+
+    def side_table(self) -> bytes:
+        """All that QPY does not carry, as JSON."""
+        tables: list[dict[str, Any]] = [entry.table for entry in self.entries]
+        return tagged_json.dumps({"main": self._main, "circuits": tables, "errors": self.errors})
 
     def _add(self, circuit: QuantumCircuit, where: str) -> None:
         entry = _Entry(circuit, circuit, {}, where)

@@ -296,7 +296,8 @@ class ProjectFile:
         with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
             if new is None:
                 raise AlreadyExistsError(f"{target}: exists; choose another name")
-            copied._lock(new.fd, exclusive=True, timeout_s=0)
+            with contextlib.suppress(WriteError):  # it only says that the file is being made
+                copied._lock(new.fd, exclusive=True, timeout_s=0)
             with _write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
