@@ -1,18 +1,26 @@
-"""Which codec is for which type: the one list."""
+"""Which codec is for which type: the one list, and what other packages add to it."""
 
 from __future__ import annotations
 
 import functools
+import logging
+from collections.abc import Iterator
+from importlib.metadata import entry_points
 
 from aerchive.codecs.base import Codec
+
+logger = logging.getLogger("aerchive")
+
+ENTRY_POINTS = "aerchive.codecs"
+"""The group of entry points under which a package offers a `Codec`, or several in a list or tuple."""
 
 
 @functools.cache
 def codecs() -> tuple[Codec, ...]:
-    """All codecs of values in result documents; Qiskit is imported on the first call."""
+    """All codecs of values in result documents, our own first; Qiskit is imported on the first call."""
     from aerchive.codecs import arrays, distributions, stabilizers, states, symbols
 
-    return (
+    own = (
         arrays.CODEC,
         states.STATEVECTOR,
         states.DENSITY_MATRIX,
@@ -27,6 +35,28 @@ def codecs() -> tuple[Codec, ...]:
         symbols.PARAMETER,
         symbols.PARAMETER_ELEMENT,
     )
+    return (*own, *_others(own))
+
+
+def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
+    """Codecs of other packages. One that cannot be loaded, or takes the name or type of another, is left out."""
+    types = {kind for codec in own for kind in codec.types}
+    tags = {codec.tag for codec in own}
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
+        try:
+            loaded = point.load()
+        except Exception as error:  # noqa: BLE001  (a broken package must not keep simulations from being archived)
+            logger.warning("codec %r of %r cannot be loaded: %r", point.name, point.value, error)
+            continue
+        for codec in loaded if isinstance(loaded, list | tuple) else (loaded,):
+            if not isinstance(codec, Codec):
+                logger.warning("codec %r of %r is a %s, not a Codec", point.name, point.value, type(codec).__qualname__)
+            elif codec.tag in tags or types & set(codec.types):
+                logger.warning("codec %r of %r is left out: its name or a type of it is taken", codec.tag, point.value)
+            else:
+                tags.add(codec.tag)
+                types.update(codec.types)
+                yield codec
 
 
 @functools.cache

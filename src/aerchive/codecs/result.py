@@ -154,7 +154,14 @@ class ResultEncoder:
 
     def _prefer(self, value: Any) -> dict[str, Any] | None:
         codec = codecs_by_type().get(type(value))
-        return None if codec is None else codec.encode_tagged(value, self)
+        if codec is None:
+            return None
+        try:
+            return codec.encode_tagged(value, self)
+        except AerchiveError:
+            raise
+        except Exception as error:  # a codec may be anybody's, and must not cost more than its own value
+            raise UnsupportedTypeError(f"codec {codec.tag} failed: {error!r}") from error
 
     def _prefer_symbols(self, value: Any) -> dict[str, Any] | None:
         """Arrays and dictionaries of headers stay in the document."""

@@ -1,0 +1,115 @@
+"""What every codec must promise, as one check: ``check_codec(codec, values, same)``."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.codecs.base import Codec, is_storable
+from aerchive.errors import AerchiveError, UnsupportedTypeError
+from aerchive.models import tagged_json
+from aerchive.models.tagged_json import TYPE_KEY
+
+_HOSTILE: tuple[Any, ...] = (None, True, -1, 2**70, 1.5, "", "x", "\0", [], [1], ["a", 0], {}, {"$": "tuple"}, [None])
+
+
+class MemoryArrays:
+    """Stands for a project file: keeps the arrays of encoded values, by number.
+
+    Attributes:
+        arrays: What was handed over.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: list[NDArray[Any]] = []
+
+    def array(self, value: Any, kind: str = "") -> Any:
+        """Keeps an array and gives its reference, or gives the array of a reference."""
+        if isinstance(value, np.ndarray):
+            if not is_storable(value) and value.dtype.kind != "S":
+                raise AssertionError(f"{kind}: an array of dtype {value.dtype}, shape {value.shape} cannot be stored")
+            self.arrays.append(value)
+            return [f"array_{len(self.arrays) - 1}", None]
+        return self._read(value)
+
+    def _read(self, reference: Any) -> NDArray[Any]:
+        if not isinstance(reference, list) or len(reference) != 2 or not isinstance(reference[0], str):
+            raise ValueError(f"{reference!r} is not a reference")
+        return self.arrays[int(reference[0].removeprefix("array_"))].copy(order="K")
+
+    def value(self, value: Any) -> Any:
+        """Encodes or decodes a part that tagged JSON carries."""
+        return tagged_json.decode(value) if isinstance(value, dict | list) else tagged_json.encode(value)
+
+
+class _Encoder(MemoryArrays):
+    def value(self, value: Any) -> Any:
+        return tagged_json.encode(value)
+
+
+class _Decoder(MemoryArrays):
+    def value(self, value: Any) -> Any:
+        return tagged_json.decode(value)
+
+
+def check_codec(codec: Codec, values: Sequence[Any], same: Callable[[Any, Any], bool]) -> None:
+    """Checks a codec: round trip, the same bytes each time, refusal of what is not its own, damaged documents.
+
+    Args:
+        codec: The codec.
+        values: Values that it must encode, odd ones (empty, NaN, -0.0, one element, other dimensions) among them.
+        same: Whether what came back is the value: same type, bits, order.
+
+    Raises:
+        AssertionError: A promise is broken; the message says which, and for which value.
+    """
+    _check(codec.version >= 1 and codec.name.isidentifier(), f"{codec.tag}: a name is an identifier, a version from 1")
+    for number, value in enumerate(values):
+        what = f"{codec.tag}, value {number} ({type(value).__qualname__})"
+        _check(type(value) in codec.types, f"{what}: is of none of its types")
+        document, arrays = _encoded(codec, value, what)
+        again, more = _encoded(codec, value, what)
+        _check(document == again, f"{what}: is encoded in another way the second time")
+        _check(len(arrays) == len(more), f"{what}: hands over other arrays the second time")
+        back = _decoded(codec, document, arrays)
+        _check(type(back) is type(value), f"{what}: came back as {type(back).__qualname__}")
+        _check(same(value, back), f"{what}: did not come back the same")
+        for damaged in _damaged(json.loads(document)):
+            try:
+                _decoded(codec, json.dumps(damaged), arrays)
+            except (AerchiveError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+                continue  # the first is meant; the others are translated where codecs are called
+
+
+def _encoded(codec: Codec, value: Any, what: str) -> tuple[str, list[NDArray[Any]]]:
+    encoder = _Encoder()
+    body = codec.encode(value, encoder)
+    if body is None:
+        raise UnsupportedTypeError(f"{what}: refused")
+    _check(TYPE_KEY not in body, f"{what}: its body may not have the key {TYPE_KEY!r}")
+    return tagged_json.dumps(body).decode("ascii"), encoder.arrays
+
+
+def _decoded(codec: Codec, document: str, arrays: list[NDArray[Any]]) -> Any:
+    decoder = _Decoder()
+    decoder.arrays = arrays
+    return codec.decode(json.loads(document), decoder)
+
+
+def _damaged(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for key in document:
+        without = copy.deepcopy(document)
+        del without[key]
+        yield without
+        for hostile in _HOSTILE:
+            yield {**document, key: hostile}
+
+
+def _check(condition: bool, text: str) -> None:
+    if not condition:
+        raise AssertionError(text)

@@ -1,0 +1,189 @@
+"""Every codec keeps the promises of a codec; a codec of another package is found, and costs only its own value."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import quantum_info
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.quantum_info import random_clifford
+from qiskit.result import ProbDistribution
+from qiskit.result.models import MeasLevel, MeasReturnType
+from qiskit_aer.backends import compatibility
+
+from aerchive.codecs.base import Codec
+from aerchive.codecs.registry import codecs
+from aerchive.testing.codecs import check_codec
+from tests import processes
+from tests.strict import differences
+
+ODD = np.array([np.nan, -0.0, np.inf, 5e-324, 1 / 3, -1.0, 0.0, 2.0])
+
+
+def matrix(size: int, order: Any = "F") -> np.ndarray:
+    return np.asarray((np.arange(size * size) - 1j / 3).reshape(size, size), order=order)
+
+
+VALUES: dict[str, list[Any]] = {
+    "array/1": [np.arange(5), ODD, ODD.astype("f4").reshape(2, 4), matrix(3), np.array([True, False]), np.uint8([255])],
+    "statevector/1": [
+        compatibility.Statevector(ODD.view(complex)),
+        quantum_info.Statevector(np.ones(6) / 6 + 0j, dims=(2, 3)),
+    ],
+    "density_matrix/1": [compatibility.DensityMatrix(matrix(4)), quantum_info.DensityMatrix(matrix(2, "C"))],
+    "operator/1": [compatibility.Operator(matrix(4)), quantum_info.Operator(np.ones((6, 4)) + 0j, (4,), (2, 3))],
+    "superop/1": [compatibility.SuperOp(matrix(4)), quantum_info.SuperOp(matrix(16))],
+    "clifford/1": [random_clifford(n, seed=n) for n in (1, 3, 8)],
+    "stabilizer_state/1": [compatibility.StabilizerState(random_clifford(3, seed=1))],
+    "keyed_array/1": [
+        {hex(n): float(n) for n in range(9)},
+        {hex(n): complex(x, -0.0) for n, x in enumerate(ODD)},
+    ],
+    "prob_distribution/1": [
+        ProbDistribution({0: 0.5, 3: 0.5}, shots=7),
+        ProbDistribution({2**70: 1.0}),
+        ProbDistribution({}),
+    ],
+    "meas_level/1": list(MeasLevel),
+    "meas_return/1": list(MeasReturnType),
+    "parameter/1": [Parameter("θ"), Parameter("a b")],
+    "parameter_vector_element/1": list(ParameterVector("v", 2)),
+}
+
+
+@pytest.mark.parametrize("codec", codecs(), ids=lambda codec: codec.name)
+def test_a_codec_keeps_its_promises(codec: Codec) -> None:
+    check_codec(codec, VALUES[codec.tag], lambda one, other: differences(one, other) == [])
+
+
+def encode_set(value: Any, _encoder: Any) -> dict[str, Any]:
+    return {"items": sorted(value)}
+
+
+def broken(**changes: Any) -> Codec:
+    fields = {
+        "name": "set",
+        "version": 1,
+        "types": (set,),
+        "encode": encode_set,
+        "decode": lambda body, _: set(body["items"]),
+    }
+    return Codec(**{**fields, **changes})
+
+
+def test_the_suite_passes_a_good_codec() -> None:
+    check_codec(broken(), [set(), {1, 2}], lambda one, other: one == other)
+
+
+COUNTER = iter(range(100))
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        (broken(decode=lambda body, _: set()), "did not come back the same"),
+        (broken(decode=lambda body, _: frozenset(body["items"])), "came back as frozenset"),
+        (broken(encode=lambda value, _: {"items": sorted(value), "n": next(COUNTER)}), "another way the second time"),
+        (broken(types=(frozenset,)), "is of none of its types"),
+        (broken(name="a b"), "a name is an identifier"),
+        (broken(encode=lambda value, _: {"$": "x", "items": []}), "may not have the key"),
+    ],
+)
+def test_the_suite_finds_a_bad_one(codec: Codec, text: str) -> None:
+    with pytest.raises(AssertionError, match=text):
+        check_codec(codec, [{1, 2}], lambda one, other: one == other)
+
+
+def test_the_suite_finds_a_codec_that_crashes_on_damage() -> None:
+    def fragile(body: dict[str, Any], _: Any) -> set[int]:
+        if not isinstance(body.get("items"), list):
+            raise SystemError("crash")
+        return set(body["items"])
+
+    with pytest.raises(SystemError):
+        check_codec(broken(decode=fragile), [{1}], lambda one, other: one == other)
+
+
+PACKAGE = """
+    from fractions import Fraction
+    from aerchive.codecs.base import Codec
+
+    def encode(value, encoder):
+        if value.denominator == 13:
+            raise RuntimeError("unlucky")
+        return {"numerator": str(value.numerator), "denominator": str(value.denominator)}
+
+    def decode(body, decoder):
+        return Fraction(int(body["numerator"]), int(body["denominator"]))
+
+    FRACTION = Codec("fraction", 1, (Fraction,), encode, decode)
+    TAKEN = Codec("array", 1, (bytearray,), encode, decode)
+    NONSENSE = 5
+"""
+USE = """
+    import logging, sys
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    sys.path.insert(0, sys.argv[2])  # as if it were installed
+    from fractions import Fraction
+    import aerchive
+    from qiskit.result import Result
+    from qiskit.result.models import ExperimentResult, ExperimentResultData
+
+    def result(**data):
+        experiment = ExperimentResult(shots=1, success=True, data=ExperimentResultData(**data))
+        return Result(results=[experiment], job_id="job", success=True, backend_name="b", backend_version="1")
+
+    project = aerchive.open(sys.argv[1])
+    project.save(result(third=Fraction(1, 3), number=5))
+    run = aerchive.open(sys.argv[1], "r")["job"]
+    print(repr(run.value("third")), run.value("number"))
+    other = aerchive.open(sys.argv[1] + "2")
+    try:
+        other.save(result(bad=Fraction(1, 13), number=6))
+    except aerchive.UnsupportedTypeError as error:
+        print(error)
+    print(other["job"].value("number"))
+"""
+WITHOUT = """
+    import sys
+    import aerchive
+    run = aerchive.open(sys.argv[1], "r")["job"]
+    print(run.value("number"))
+    try:
+        run.value("third")
+    except aerchive.FormatError as error:
+        print(error)
+"""
+
+
+def test_a_codec_of_another_package(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    info = site / "demo_codecs-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "demo_codecs.py").write_text(textwrap.dedent(PACKAGE))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: demo-codecs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[aerchive.codecs]\nfraction = demo_codecs:FRACTION\nmissing = demo_codecs:MISSING\n"
+        "nonsense = demo_codecs:NONSENSE\ntaken = demo_codecs:TAKEN\n"
+    )
+    path = tmp_path / "project.h5"
+    told = processes.run(USE, path, site).splitlines()
+    assert told == [
+        "codec 'missing' of 'demo_codecs:MISSING' cannot be loaded: "
+        "AttributeError(\"module 'demo_codecs' has no attribute 'MISSING'\")",
+        "codec 'nonsense' of 'demo_codecs:NONSENSE' is a int, not a Codec",
+        "codec 'array/1' of 'demo_codecs:TAKEN' is left out: its name or a type of it is taken",
+        "Fraction(1, 3) 5",
+        "run job was archived without these values: experiment 0, 'bad': codec fraction/1 failed: "
+        "RuntimeError('unlucky')",
+        "6",
+    ]
+
+    assert processes.run(WITHOUT, path).splitlines() == [
+        "5",
+        "no codec reads 'fraction/1' here; a newer aerchive may: pip install --upgrade aerchive",
+    ]
