@@ -58,7 +58,7 @@ class Storm:
         return range(self._number, self._number + 1000)
 
     def _begin_file(self) -> None:
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)  # on a busy machine no victim may have got so far
         self._file += 1
         self._number = self._file * 1000
         self.path = self._folder / f"project-{self._file}.h5"
