@@ -60,7 +60,7 @@ def read(path: Path, _number: int, _count: int, stop: Path) -> dict[str, float]:
     before: list[str] = []
     project = project_at(path, "r", lock_timeout_s=LOCK_TIMEOUT_S)
     old: Run | None = None
-    while not stop.exists():
+    while not figures["reads"] or not stop.exists():  # once at least, however late it comes
         if not path.exists():
             time.sleep(0.01)
             continue
@@ -102,7 +102,7 @@ def by_writer(jobs: Iterable[str]) -> dict[int, list[int]]:
 def intrude(path: Path, _number: int, _count: int, stop: Path) -> dict[str, float]:
     """Stock h5py, with HDF5's own locks: reads all, and opens for writing, too."""
     figures: collections.Counter[str] = collections.Counter()
-    while not stop.exists():
+    while figures.total() < 2 or not stop.exists():
         if not path.exists():
             time.sleep(0.01)
             continue
