@@ -19,7 +19,7 @@ def test_writers_readers_and_a_foreign_program(tmp_path: Path) -> None:
     assert all(answer["reads"] > 0 for answer in figures["read"])
     (foreign,) = figures["intrude"]
     for mode in ("r", "r+"):  # how often it gets in is the machine's business; what it sees was checked where it saw it
-        assert foreign.get(f"opened {mode}", 0) + foreign.get(f"refused {mode}", 0) > 1
+        assert foreign.get(f"opened {mode}", 0) + foreign.get(f"refused {mode}", 0) > 0
 
 
 def test_threads_share_a_project(tmp_path: Path) -> None:
