@@ -12,14 +12,13 @@ from tests.crash.views import project_view
 
 
 def test_writers_readers_and_a_foreign_program(tmp_path: Path) -> None:
-    answers = crowd(tmp_path, writers=4, runs=20, readers=2, intruders=1, timeout_s=100)
+    answers = crowd(tmp_path, writers=4, runs=15, readers=2, intruders=1, timeout_s=100)
 
     figures = {role: [a for a in answers if a["role"] == role] for role in ("write", "read", "intrude")}
-    assert sum(answer["saved"] for answer in figures["write"]) == 80
-    assert all(answer["reads"] > 0 for answer in figures["read"])
-    (foreign,) = figures["intrude"]
-    for mode in ("r", "r+"):  # how often it gets in is the machine's business; what it sees was checked where it saw it
-        assert foreign.get(f"opened {mode}", 0) + foreign.get(f"refused {mode}", 0) > 0
+    assert sum(answer["saved"] for answer in figures["write"]) == 60
+    assert all(answer["reads"] > 3 for answer in figures["read"])
+    assert figures["intrude"][0]["opened r"] > 3
+    assert figures["intrude"][0]["opened r+"] > 1
 
 
 def test_threads_share_a_project(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests import processes
+from tests.holding import mounted
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,16 +107,8 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """A file system of this size."""
     place = folder / "small"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        pytest.skip(f"cannot mount a small file system: {answer.stderr.strip()}")
-    try:
+    with mounted("small file system", place, "-t", "tmpfs", "-o", f"size={size}", "tmpfs"):
         yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
 
 
 @pytest.mark.parametrize(("first", "step"), [(3, 4096), (0, 4096), (3, 8192)])

@@ -19,6 +19,7 @@ from aerchive.storage import copying
 from aerchive.testing.disks import FailingDisk, RecordingDisk, crash_states, fault, using
 from tests.crash.drafts import Model, draft_of, model_of, project_at
 from tests.crash.views import project_view, stock_view
+from tests.holding import held
 
 
 @pytest.fixture
@@ -85,8 +86,7 @@ def test_a_copy_of_an_interrupted_commit_is_complete(path: Path, monkeypatch: py
 
 
 def test_pending_runs_go_with_the_copy(path: Path) -> None:
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with held(path, fcntl.LOCK_EX):
         project = project_at(path, lock_timeout_s=0.05)
         project.archive(draft_of(7))
     pending = list(path.parent.glob("*.pending-*"))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -19,6 +17,7 @@ from aerchive.aer import AerSimulator
 from aerchive.errors import NotFoundError, TransactionError
 from aerchive.project.project import Project
 from aerchive.project.run import Run
+from tests.holding import held
 
 
 @pytest.fixture
@@ -36,22 +35,12 @@ def simulate(path: Path, angle: float, name: str | None = None) -> Run:
     return job.run
 
 
-@contextmanager
-def kept_by_another(path: Path) -> Iterator[None]:
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
-
-
 @pytest.fixture
 def pending(path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run in a pending file."""
     monkeypatch.setenv("AERCHIVE_LOCK_TIMEOUT", "0.05")
     simulate(path, 0.1)
-    with kept_by_another(path):
+    with held(path, fcntl.LOCK_EX):
         run = simulate(path, 0.2, "waits")
     assert run.pending
     assert run.durable
@@ -76,7 +65,7 @@ def test_handles_outlive_the_merge_of_a_pending_file(path: Path, pending: Run) -
 
 def test_a_pending_run_is_labelled_once_it_is_in_its_project(path: Path, pending: Run) -> None:
     with (
-        kept_by_another(path),
+        held(path, fcntl.LOCK_EX),
         pytest.raises(TransactionError, match="is in a pending file; label it once it is in its project"),
     ):
         pending.add_tags("early")

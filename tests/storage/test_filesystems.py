@@ -17,6 +17,7 @@ from aerchive.storage import creation, filesystems
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.filesystems import LockTrial, Mount, mount_of, why_unsafe
 from aerchive.storage.nodes import GroupDraft
+from tests.holding import mounted
 from tests.storage.samples import CREATED, OWNER, RUN, project_file, write_run
 
 DTYPE_SOURCE = project_file(Path("none"))
@@ -195,19 +196,12 @@ def fat(tmp_path: Path) -> Iterator[Path]:
     image, place = tmp_path / "image", tmp_path / "fat"
     place.mkdir()
     image.write_bytes(bytes(16 * 1024 * 1024))
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a file system")
     try:
         subprocess.run(["mkfs.vfat", image], check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("mkfs.vfat is not installed (Debian package dosfstools)")
-    answer = subprocess.run(["mount", "-o", "loop", image, place], capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        pytest.skip(f"cannot mount a FAT file system: {answer.stderr.strip()}")
-    try:
+    with mounted("FAT file system", place, "-o", "loop", image):
         yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
 
 
 def test_a_project_on_fat(fat: Path) -> None:

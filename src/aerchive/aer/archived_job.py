@@ -11,6 +11,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.archived_result import archived_result
+from aerchive.aer.capture import stored_options
 from aerchive.aer.errors import AerJobError
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
@@ -112,13 +113,8 @@ class ArchivedJob(AerJob):
         Warns:
             ArchiveWarning: The noise model had custom passes that could not be stored.
         """
-        options = {
-            name: value
-            for name, value in self.run.record.config.options.items()
-            if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
-        }
         known = AerSimulator._default_options().__dict__
-        usable = {name: value for name, value in options.items() if name in known}
+        usable = {name: value for name, value in stored_options(self.run.record.config).items() if name in known}
         noise = self.run.noise_model()
         if noise is not None:
             usable["noise_model"] = noise

@@ -235,6 +235,15 @@ def _option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: lis
     return value
 
 
+def stored_options(config: RunConfig) -> dict[str, Any]:
+    """The options that are stored as they were: without the noise model, and without what `_option` left out."""
+    return {
+        name: value
+        for name, value in config.options.items()
+        if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
+    }
+
+
 def _binds(binds: Any, refused: list[str], num_experiments: int | None) -> dict[str, DatasetDraft]:
     def extend(value: Any) -> dict[str, Any] | None:
         codec = codecs_by_type().get(type(value))

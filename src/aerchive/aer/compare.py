@@ -101,7 +101,7 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
     elif isinstance(one, float | complex | np.inexact):
         yield from _array_differences(np.asarray(one), np.asarray(other), path)
     elif one != other:
-        yield False, f"{path or 'it'} is {_short(one)}, and {_short(other)}"
+        yield False, f"{path or 'it'} is {short(one)}, and {short(other)}"
 
 
 def _array_differences(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], path: str) -> Iterator[tuple[bool, str]]:
@@ -152,6 +152,7 @@ def _type_name(value: Any) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """The ``repr``, cut where it gets long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from aerchive import layout
-from aerchive.aer.compare import compare_values
+from aerchive.aer.compare import compare_values, short
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
@@ -98,7 +98,7 @@ def _config(one: Run, other: Run) -> Iterator[Difference]:
         x, y = a.options.get(name), b.options.get(name)
         verdict, _ = compare_values(x, y)
         if verdict != "identical":
-            yield Difference(f"option {name}", "different", f"{_short(x)}, and {_short(y)}")
+            yield Difference(f"option {name}", "different", f"{short(x)}, and {short(y)}")
     then, now = one.record.provenance, other.record.provenance
     for name in ("qiskit_aer", "qiskit"):
         if getattr(then, name, None) != getattr(now, name, None):
@@ -253,8 +253,3 @@ def _states(what: str, one: StoredArray, other: StoredArray, kind: str) -> Diffe
 
 def _closeness(distance: float) -> Literal["compatible", "different"]:
     return "compatible" if distance < 1e-9 else "different"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

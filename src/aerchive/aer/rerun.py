@@ -12,6 +12,7 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from aerchive.aer.archived_result import archived_result
+from aerchive.aer.capture import stored_options
 from aerchive.aer.compare import ValueReport, compare_results
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.provenance import provenance
@@ -155,11 +156,7 @@ class _Replay:
 
     def _known_options(self) -> dict[str, Any]:
         """The options with their values, the noise model and the seed that Aer had chosen among them."""
-        options = {
-            name: value
-            for name, value in self._config.options.items()
-            if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
-        }
+        options = stored_options(self._config)
         noise = self._run.noise_model()
         if noise is not None:
             options["noise_model"] = noise

@@ -113,9 +113,13 @@ class Run:
         Raises:
             NotFoundError: There is none: the run was lost, or is still running.
         """
-        if self.place.path is None:
-            raise self._no_data()
-        return self.place.path
+        path = self.place.path
+        if path is None:
+            raise NotFoundError(
+                f"{self._home.file.path}: run {self.job_id} has no data: "
+                f"{self.record.status.message or 'still running'}"
+            )
+        return path
 
     @property
     def run_uuid(self) -> str:
@@ -214,10 +218,8 @@ class Run:
     @functools.cached_property
     def stored_result(self) -> StoredResult:
         """The result as it is stored."""
-        if self.place.path is None:
-            raise self._no_data()
         what = f"run {self.job_id} (outcome {self.outcome})"
-        return StoredResult(self.place.of_run(self.run_uuid), self.run_uuid, what)
+        return StoredResult(self._this_very_run(), self.run_uuid, what)
 
     @property
     def saved(self) -> list[SavedValue]:
@@ -427,15 +429,13 @@ class Run:
 
     @contextlib.contextmanager
     def _group(self) -> Iterator[GroupReader]:
-        if self.place.path is None:
-            raise self._no_data()
-        with self.place.of_run(self.run_uuid).open() as (_, group):
+        with self._this_very_run().open() as (_, group):
             yield group
 
-    def _no_data(self) -> NotFoundError:
-        return NotFoundError(
-            f"{self._home.file.path}: run {self.job_id} has no data: {self.record.status.message or 'still running'}"
-        )
+    def _this_very_run(self) -> RunPlace:
+        """Where its values are, if it has any."""
+        self.path  # noqa: B018  (says what is wrong if it has none)
+        return self.place.of_run(self.run_uuid)
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""

@@ -32,7 +32,7 @@ from aerchive.errors import (
 from aerchive.storage.attributes import read_attribute
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.copying import Progress, copy_state
-from aerchive.storage.creation import new_file
+from aerchive.storage.creation import NewFile, new_file
 from aerchive.storage.disk import disk
 from aerchive.storage.filesystems import LockTrial, no_locks
 from aerchive.storage.interrupts import deferred_interrupts
@@ -332,31 +332,36 @@ class ProjectFile:
     @contextlib.contextmanager
     def _writing(self, created: str, timeout_s: float | None, is_private: bool) -> Iterator[WriteSession]:
         with contextlib.ExitStack() as stack:
-            new = None
             fd = self._open_existing(stack, timeout_s)
             if fd is None:
                 new = stack.enter_context(new_file(self.path, self.lock_timeout_s, lock_folder=not is_private))
-                if new is None:  # another process was faster
-                    fd = stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
-            if new is None:
-                with self._commit(-1 if fd is None else fd) as session:
-                    yield session
-                return
-            committed = None
-            try:
-                self._lock(new.fd, exclusive=True, timeout_s=0)
-                self._try_lock(new.fd, new.temporary)
-                with _write_errors(str(self.path)):
-                    new.fill(self._catalogue_dtype, created, self._created_by)
-                with self._commit(new.fd) as session:
-                    yield session
-            except CommittedError as error:
-                committed = error
-            except UncertainError as error:  # the file has no name yet, so it goes
-                raise WriteError(f"{self.path}: cannot be made: {error.__cause__}; nothing was saved") from error
-            new.publish()
-            if committed is not None:
-                raise committed
+                if new is not None:
+                    with self._first_commit(new, created) as session:
+                        yield session
+                    return
+                # Another process was faster.
+                fd = stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
+            with self._commit(fd) as session:
+                yield session
+
+    @contextlib.contextmanager
+    def _first_commit(self, new: NewFile, created: str) -> Iterator[WriteSession]:
+        """The commit that makes the file, and gives it its name."""
+        committed = None
+        try:
+            self._lock(new.fd, exclusive=True, timeout_s=0)
+            self._check_lock_works(new.fd, new.temporary)
+            with _write_errors(str(self.path)):
+                new.fill(self._catalogue_dtype, created, self._created_by)
+            with self._commit(new.fd) as session:
+                yield session
+        except CommittedError as error:
+            committed = error
+        except UncertainError as error:  # the file has no name yet, so it goes
+            raise WriteError(f"{self.path}: cannot be made: {error.__cause__}; nothing was saved") from error
+        new.publish()
+        if committed is not None:
+            raise committed
 
     def _open_existing(self, stack: contextlib.ExitStack, timeout_s: float | None) -> int | None:
         """The file, locked for writing; ``None`` if there is none, perhaps no more."""
@@ -386,14 +391,14 @@ class ProjectFile:
                 self._lock(fd, exclusive, timeout_s)
                 if _is_same_file(fd, self.path):
                     if exclusive:
-                        self._try_lock(fd, self.path)
+                        self._check_lock_works(fd, self.path)
                     return fd
             except BaseException:
                 os.close(fd)
                 raise
             os.close(fd)  # replaced while we waited
 
-    def _try_lock(self, fd: int, place: Path) -> None:
+    def _check_lock_works(self, fd: int, place: Path) -> None:
         with _write_errors(str(self.path)):
             self._trial.check(fd, str(self.path), str(place))
 

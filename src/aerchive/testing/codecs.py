@@ -7,10 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.codecs.base import Codec, is_storable
+from aerchive.codecs.base import ArrayReference, Codec, is_storable
 from aerchive.errors import AerchiveError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
@@ -18,43 +17,35 @@ from aerchive.models.tagged_json import TYPE_KEY
 _HOSTILE: tuple[Any, ...] = (None, True, -1, 2**70, 1.5, "", "x", "\0", [], [1], ["a", 0], {}, {"$": "tuple"}, [None])
 
 
-class MemoryArrays:
-    """Stands for a project file: keeps the arrays of encoded values, by number.
-
-    Attributes:
-        arrays: What was handed over.
-    """
+class _Encoder:
+    """Stands for a file that is written: keeps the arrays that are handed over, by number."""
 
     def __init__(self) -> None:
         self.arrays: list[NDArray[Any]] = []
 
-    def array(self, value: Any, kind: str = "") -> Any:
-        """Keeps an array and gives its reference, or gives the array of a reference."""
-        if isinstance(value, np.ndarray):
-            if not is_storable(value) and value.dtype.kind != "S":
-                raise AssertionError(f"{kind}: an array of dtype {value.dtype}, shape {value.shape} cannot be stored")
-            self.arrays.append(value)
-            return [f"array_{len(self.arrays) - 1}", None]
-        return self._read(value)
+    def array(self, value: NDArray[Any], kind: str) -> ArrayReference:
+        if not is_storable(value) and value.dtype.kind != "S":
+            raise AssertionError(f"{kind}: an array of dtype {value.dtype}, shape {value.shape} cannot be stored")
+        self.arrays.append(value)
+        return [f"array_{len(self.arrays) - 1}", None]
 
-    def _read(self, reference: Any) -> NDArray[Any]:
-        if not isinstance(reference, list) or len(reference) != 2 or not isinstance(reference[0], str):
-            raise ValueError(f"{reference!r} is not a reference")
-        return self.arrays[int(reference[0].removeprefix("array_"))].copy(order="K")
-
-    def value(self, value: Any) -> Any:
-        """Encodes or decodes a part that tagged JSON carries."""
-        return tagged_json.decode(value) if isinstance(value, dict | list) else tagged_json.encode(value)
-
-
-class _Encoder(MemoryArrays):
     def value(self, value: Any) -> Any:
         return tagged_json.encode(value)
 
 
-class _Decoder(MemoryArrays):
-    def value(self, value: Any) -> Any:
-        return tagged_json.decode(value)
+class _Decoder:
+    """Stands for the same file when it is read."""
+
+    def __init__(self, arrays: list[NDArray[Any]]) -> None:
+        self._arrays = arrays
+
+    def array(self, reference: Any) -> NDArray[Any]:
+        if not isinstance(reference, list) or len(reference) != 2 or not isinstance(reference[0], str):
+            raise ValueError(f"{reference!r} is not a reference")
+        return self._arrays[int(reference[0].removeprefix("array_"))].copy(order="K")
+
+    def value(self, tree: Any) -> Any:
+        return tagged_json.decode(tree)
 
 
 def check_codec(codec: Codec, values: Sequence[Any], same: Callable[[Any, Any], bool]) -> None:
@@ -96,9 +87,7 @@ def _encoded(codec: Codec, value: Any, what: str) -> tuple[str, list[NDArray[Any
 
 
 def _decoded(codec: Codec, document: str, arrays: list[NDArray[Any]]) -> Any:
-    decoder = _Decoder()
-    decoder.arrays = arrays
-    return codec.decode(json.loads(document), decoder)
+    return codec.decode(json.loads(document), _Decoder(arrays))
 
 
 def _damaged(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
