@@ -22,15 +22,19 @@ class QiskitBridge:
 
     def capture(self, source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.capture import capture
+        from aerchive.aer.saving import capture
 
         return capture(source, circuits, options)
 
     def job(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.archived_job import ArchivedJob
+        if run.program == "run":
+            from aerchive.aer.archived_job import ArchivedJob
 
-        return ArchivedJob(run)
+            return ArchivedJob(run)
+        from aerchive.aer.archived_primitive_job import ArchivedPrimitiveJob
+
+        return ArchivedPrimitiveJob(run)
 
     def result(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""

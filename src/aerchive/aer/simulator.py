@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 import logging
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,18 @@ import qiskit_aer
 from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
+from aerchive.aer.archive import Archive
 from aerchive.aer.capture import Submitted, describe_backend, draft_failed, draft_finished, set_options
 from aerchive.aer.job import ArchiveNote, ArchivingJob
 from aerchive.aer.opening import project_at
-from aerchive.aer.provenance import provenance
+from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive, is_off
 from aerchive.codecs.registry import codecs
+from aerchive.errors import UnsupportedTypeError
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
-from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
-from aerchive.settings import Settings, load_settings
+from aerchive.settings import load_settings
 
 logger = logging.getLogger("aerchive")
 
@@ -67,9 +66,7 @@ class AerSimulator(qiskit_aer.AerSimulator):
         **backend_options: Any,
     ) -> None:
         super().__init__(configuration, properties, provider, target, **backend_options)
-        if project is not None and not isinstance(project, Project):
-            project = Path(project).absolute()
-        self._aerchive_project: Project | Path | None = project
+        self._aerchive_project = _place(project)
         self._aerchive_save_jobs = save_jobs
 
     @property
@@ -78,6 +75,11 @@ class AerSimulator(qiskit_aer.AerSimulator):
         if not isinstance(self._aerchive_project, Project):
             self._aerchive_project = project_at(self._aerchive_project)
         return self._aerchive_project
+
+    @property
+    def save_jobs(self) -> bool | None:
+        """Whether this simulator's runs are archived; ``None``: as the settings say."""
+        return self._aerchive_save_jobs
 
     def run(
         self,
@@ -111,8 +113,9 @@ class AerSimulator(qiskit_aer.AerSimulator):
             UnsupportedTypeError: A value in ``params`` cannot be stored.
         """
         settings = load_settings(save_jobs=self._aerchive_save_jobs if save_jobs is None else save_jobs)
-        if not settings.save_jobs:
+        if not settings.save_jobs or is_off():
             return super().run(circuits, parameter_binds, **run_options)
+        primitive = calling_primitive(lambda: self.project, settings)
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is simulated
         if isinstance(circuits, QuantumCircuit):
@@ -130,13 +133,14 @@ class AerSimulator(qiskit_aer.AerSimulator):
             run_options=list(options),
             backend=describe_backend(self),
             labels=labels,
+            parent=None if primitive is None else primitive.job_id,
         )
-        note = ArchiveNote()
-        archive = _Archive(self.project, submitted, settings, note)
+        note = ArchiveNote(above=None if primitive is None else primitive.note)
+        archive = Archive(self.project, submitted, settings, note)
         job = ArchivingJob(
             self,
             submitted.job_id,
-            functools.partial(_simulate, frozen, snapshot, binds, options, archive),
+            functools.partial(_simulate, frozen, snapshot, binds, options, archive, primitive),
             parameter_binds=parameter_binds,
             circuits=circuits,
             run_options=run_options,
@@ -163,7 +167,8 @@ def _simulate(
     circuits: Any,
     binds: Any,
     options: dict[str, Any],
-    archive: _Archive,
+    archive: Archive,
+    primitive: PrimitiveCall | None,
     *arguments: Any,
 ) -> Any:
     """What the worker thread does: simulate the snapshot, archive, and only then hand out the result.
@@ -174,6 +179,7 @@ def _simulate(
         binds: Copies.
         options: Copies of those of the run.
         archive: Where the run goes.
+        primitive: The call of a primitive that it belongs to.
         *arguments: What ``AerJob`` hands over: circuits, binds and options as given, and the job id.
     """
     started = now()
@@ -183,58 +189,39 @@ def _simulate(
         archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
         raise
     archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
+    if primitive is not None:
+        primitive.saw(result)
     return result
 
 
-class _Archive:
-    """One submission on its way into the project."""
+def archiving(
+    backend: Any, project: str | os.PathLike[str] | Project | None = None, *, save_jobs: bool | None = None
+) -> AerSimulator:
+    """A simulator like another one, whose runs are archived; the other one stays as it is.
 
-    def __init__(self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote) -> None:
-        self._project = project
-        self._submitted = submitted
-        self._settings = settings
-        self._note = note
+    Args:
+        backend: An ``AerSimulator``, stock or archiving.
+        project: Path of a project file, or an open project; ``None``: that of the backend, or of the settings.
+        save_jobs: Whether runs are archived; ``None``: as the backend or the settings say.
 
-    def submitted_at(self, started: str) -> Submitted:
-        """What was submitted, with the time when the simulation began."""
-        return dataclasses.replace(self._submitted, started=started)
-
-    def begin(self) -> None:
-        """Leaves the trace that outlives this process."""
-        provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
-        simple = {k: v for k, v in self._submitted.options.items() if type(v) in (bool, int, float, str)}
-        record: dict[str, Any] = {
-            "created": self._submitted.created,
-            "config": self._submitted.config(options=simple).to_attributes(),
-            "labels": _simple_labels(self._submitted.labels).to_attributes(),
-        }
-        self._project.submissions.submitted(self._submitted.job_id, record)
-
-    def note_end(self, future: Future[Any]) -> None:
-        """Archives a job that was cancelled before it ran; others are archived where they run."""
-        if future.cancelled():
-            self.keep(functools.partial(draft_failed, self._submitted, CancelledError()))
-
-    def keep(self, make_draft: Any) -> None:
-        """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
-        try:
-            draft: RunDraft = make_draft()
-            self._note.run = self._project.archive(draft)
-        except Exception as error:
-            self._note.problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
-            self._note.failure = error if self._settings.on_error == "raise" else None
-            logger.error("%s", self._note.problem, exc_info=error)
-            return
-        finally:
-            self._project.submissions.finished(self._submitted.job_id)
-        if draft.refused:
-            self._note.problem = f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
-            logger.warning("%s", self._note.problem)
+    Raises:
+        UnsupportedTypeError: It is another kind of backend.
+    """
+    if type(backend) not in (qiskit_aer.AerSimulator, AerSimulator):
+        raise UnsupportedTypeError(
+            f"{type(backend).__module__}.{type(backend).__qualname__} cannot be made to archive; give an AerSimulator, "
+            "or use project.save(job)"
+        )
+    ours = AerSimulator.__new__(AerSimulator)
+    ours.__dict__.update(AerSimulator._frozen(backend).__dict__)
+    place = _place(project)
+    ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
+    ours._aerchive_save_jobs = getattr(backend, "_aerchive_save_jobs", None) if save_jobs is None else save_jobs
+    return ours
 
 
-def _simple_labels(labels: RunLabels) -> RunLabels:
-    params = {name: value for name, value in labels.params.items() if type(value) in (bool, int, float, str)}
-    return labels.model_copy(update={"params": params})
+def _place(project: str | os.PathLike[str] | Project | None) -> Project | Path | None:
+    return project if project is None or isinstance(project, Project) else Path(project).absolute()
 
 
 def _snapshot_circuits(circuits: Any) -> Any:

@@ -81,7 +81,7 @@ class RunDraft:
             objects[layout.PROVENANCE] = ObjectDraft(layout.PROVENANCE, self.provenance.to_attributes())
         attributes: dict[str, AttributeValue] = {
             "encoding": "run",
-            "encoding_version": 1,
+            "encoding_version": 2 if self.config.is_of_primitive else 1,
             "run_uuid": self.run_uuid,
             "job_id": self.job_id,
             "created": self.created,

@@ -20,7 +20,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.errors import AerchiveError, NotFoundError, ProjectLockedError
-from aerchive.models.catalogue import now
+from aerchive.models.catalogue import now, row_text
 from aerchive.project.catalogue import present, read_rows, run_path, whole_id
 from aerchive.project.commit import adopt_drafts, write_drafts
 from aerchive.project.draft import RunDraft
@@ -191,6 +191,7 @@ def pending_runs(file: ProjectFile, home: RunHome) -> list[tuple[np.void, Run]]:
                 job_id=job_id,
                 nbytes=int(row["nbytes"]),
                 pending=file,
+                program=row_text(row, "program"),
             ),
         )
         for row, job_id in zip(rows, ids, strict=True)

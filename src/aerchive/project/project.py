@@ -230,7 +230,9 @@ class Project:
                     job_id = whole_id(session, row)
             else:
                 job_id = table.row_text(row, "job_id")
-        return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]))
+        return Run(
+            self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), program=table.row_text(row, "program")
+        )
 
     def _survey(self) -> tuple[NDArray[Any], list[tuple[Any, Run]]]:
         """Rows of the catalogue, and runs that are not in it, each with its row.
@@ -296,10 +298,15 @@ class Project:
     def latest(self, **conditions_: Any) -> Run:
         """The newest run that meets all conditions.
 
+        Args:
+            **conditions_: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
+                ``job_id`` is among them.
+
         Raises:
             NotFoundError: None does.
         """
-        found = self.find(**conditions_)
+        is_nested = any(name.startswith(("parent", "job_id")) for name in conditions_)
+        found = self.find(**conditions_ if is_nested else {"parent": "", **conditions_})
         if not found:
             raise NotFoundError(
                 f"{self.path}: no run meets {conditions_}" if conditions_ else f"{self.path}: has no runs"
@@ -379,7 +386,7 @@ class Project:
         return self[job_id].job()
 
     def delete_job(self, job_id: str) -> None:
-        """Takes a job out of the project.
+        """Takes a job out of the project, that of a primitive with the jobs beneath it.
 
         Its bytes stay in the file, among the deleted ones, until the project is compacted.
 
@@ -393,8 +400,11 @@ class Project:
         self._check_writable()
         self._pending.merge()
         traces = [s.job_id for s in self.submissions.open_jobs() if s.job_id == job_id and not s.alive]
+        children = [run.job_id for run in self.find(parent=job_id) if run.durable]
         with self.file.write(now()) as session, hdf5_errors(str(self.path)):
             delete_run(session, job_id, may_miss=bool(traces))
+            for child in children:
+                delete_run(session, child, may_miss=True)
         self.submissions.forget(traces)
 
     def __getitem__(self, job_id: str) -> Run:

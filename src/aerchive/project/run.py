@@ -52,6 +52,9 @@ class RunHome(Protocol):
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add."""
 
+    def find(self, **conditions: Any) -> list[Run]:
+        """Runs by the columns of the catalogue, oldest first."""
+
     def save(
         self, job_or_result: Any, *, name: str | None = None, tags: str | Sequence[str] = (), notes: str | None = None
     ) -> Run:
@@ -71,6 +74,7 @@ class Run:
         nbytes: Of the payload, before compression.
         record: The documents, if they are known already.
         pending: The pending file that it is in.
+        program: What was called, if it is known already.
 
     Attributes:
         place: Where it is, also after it has moved.
@@ -85,8 +89,10 @@ class Run:
         nbytes: int = 0,
         record: RunRecord | None = None,
         pending: ProjectFile | None = None,
+        program: str | None = None,
     ) -> None:
         self._home = home
+        self._program = program
         self.place = RunPlace(home.file, job_id, path, pending=pending)
         self.job_id = job_id
         self.nbytes = nbytes
@@ -140,6 +146,16 @@ class Run:
     def outcome(self) -> str:
         """``ok``, ``partial``, ``failed``, ``error``, ``cancelled``, ``lost`` or ``running``."""
         return self.record.status.outcome
+
+    @property
+    def program(self) -> str:
+        """What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive."""
+        return self._program or self.record.config.program
+
+    @property
+    def parent(self) -> str | None:
+        """Job id of the primitive that this run is a part of, or ``None``."""
+        return self.record.config.parent
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -206,7 +222,7 @@ class Run:
             "backend": record.config.backend_name or "",
             "outcome": record.status.outcome,
             "program": record.config.program,
-            "parent": "",
+            "parent": record.config.parent or "",
             "tags": record.labels.tags or [],
             "params": record.labels.params,
             "message": (record.status.message or "").strip(),
@@ -313,11 +329,13 @@ class Run:
     # -- objects of Qiskit
 
     def job(self) -> Any:
-        """The job as an ``ArchivedJob``; imports Qiskit."""
+        """The job as an ``ArchivedJob``, of a primitive as an ``ArchivedPrimitiveJob``; imports Qiskit."""
         return self._home.bridge.job(self)
 
     def result(self) -> Any:
         """The result as an ``ArchivedResult``, whose values are read when they are used; imports Qiskit.
+
+        That of a primitive is a stock ``PrimitiveResult``.
 
         Raises:
             AerJobError: The job had failed with an exception.
@@ -400,6 +418,19 @@ class Run:
             owner = str(stored.attributes()["object"])
             qpy, aer = stored.read_bytes("qpy", owner), stored.read_bytes("aer", owner)
         return decode_circuits(qpy, aer)
+
+    def pubs(self) -> list[Any]:
+        """What a primitive was asked for: ``SamplerPub`` or ``EstimatorPub`` objects; imports Qiskit.
+
+        Raises:
+            NotFoundError: It is not the run of a primitive, or was saved without its pubs.
+            FormatError: They were written by a newer Qiskit.
+        """
+        return self.stored_result.pubs(self.circuits() if self.record.config.num_circuits else [])
+
+    def children(self) -> list[Run]:
+        """The runs beneath that of a primitive, in the order in which they were submitted."""
+        return self._home.find(parent=self.job_id)
 
     def object_id(self, name: str) -> str | None:
         """Path of a shared object of the run (``circuits``, ``noise_model``), or ``None``; it ends with its digest."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aerchive import layout
@@ -120,15 +120,33 @@ class StoredResult:
 
     @functools.cached_property
     def inputs(self) -> dict[str, Any]:
-        """Parameter binds, and which circuit and bind each experiment belongs to; empty without binds."""
+        """Parameter binds, and which circuit and bind each experiment belongs to, or pubs; empty without them."""
         with self._place.open() as (_, group):
             if layout.INPUTS not in group:
                 return {}
             where = group.where(layout.INPUTS)
             tree = tagged_json.loads(group.read_bytes(layout.INPUTS, self._owner), where)
-        if not isinstance(tree, dict) or not isinstance(tree.get("bind_of"), list):
+        if not isinstance(tree, dict) or not isinstance(tree.get("bind_of", []), list):
             raise FormatError(f"{where}: is not a document of inputs")
         return tree
+
+    def pubs(self, circuits: Sequence[Any]) -> list[Any]:
+        """What a primitive was asked for; imports Qiskit.
+
+        Args:
+            circuits: Those of the run.
+
+        Raises:
+            NotFoundError: It is not the run of a primitive, or was saved without its pubs.
+            FormatError: The document is not what the format says.
+        """
+        from aerchive.codecs.pubs import decode_pubs
+
+        trees = self.inputs.get("pubs")
+        if trees is None:
+            raise NotFoundError(f"{self._what} has no pubs: only runs of primitives have")
+        with self._place.open() as (_, group):
+            return decode_pubs(trees, circuits, _Decoder(group, self._owner))
 
     def experiment(self, number: int) -> StoredExperiment:
         """One experiment.
