@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aerchive.aer.autosave import autosave
     from aerchive.aer.opening import open_path as open
     from aerchive.errors import (
         AerchiveError,
@@ -53,6 +54,7 @@ __all__ = [
     "UnsafeContentError",
     "UnsupportedTypeError",
     "WriteError",
+    "autosave",
     "open",
 ]
 
@@ -60,6 +62,7 @@ _HOME = {
     "Project": ("project.project", "Project"),
     "Run": ("project.run", "Run"),
     "StoredArray": ("project.stored_array", "StoredArray"),
+    "autosave": ("aer.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
 }
 

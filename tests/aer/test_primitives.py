@@ -27,6 +27,7 @@ from qiskit.primitives import (
     StatevectorSampler,
 )
 from qiskit.providers import JobStatus
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer.aererror import AerError
 from qiskit_aer.noise import NoiseModel, depolarizing_error
@@ -313,7 +314,10 @@ def test_from_backend_archives_what_it_is_given(path: Path) -> None:
 
 
 class Own(qiskit_aer.AerSimulator):
-    pass
+    """Of a user: with a ``run`` of its own, that must go on working."""
+
+    def run(self, circuits: Any, **options: Any) -> Any:
+        return super().run(circuits, shots=17, **options)
 
 
 def test_archiving_leaves_the_other_simulator_as_it_is(path: Path) -> None:
@@ -323,8 +327,18 @@ def test_archiving_leaves_the_other_simulator_as_it_is(path: Path) -> None:
     assert ours.options.seed_simulator == 4
     ours.run(failing()).result()
     assert len(aerchive.open(path)) == 1
-    with pytest.raises(UnsupportedTypeError, match=r"Own cannot be made to archive; give an AerSimulator"):
-        archiving(Own())
+    own = archiving(Own(), path)
+    assert isinstance(own, Own)
+    own.run(failing()).result()
+    run = aerchive.open(path).latest()
+    assert sum(run.counts().values()) == 17
+    assert run.record.config.backend_class == "tests.aer.test_primitives.Own"
+    twin = pickle.loads(pickle.dumps(own))
+    assert type(twin) is type(own)
+    twin.run(failing()).result()
+    assert len(aerchive.open(path)) == 3
+    with pytest.raises(UnsupportedTypeError, match="cannot be made to archive: give a backend of Aer, or use"):
+        archiving(GenericBackendV2(2))
 
 
 def test_a_primitive_that_ran_elsewhere_can_be_saved(path: Path) -> None:
@@ -461,8 +475,8 @@ def test_an_error_setting_raises_from_the_primitives_result(
 KILLED = """
     import os, signal, sys
     from aerchive.aer import AerSimulator, SamplerV2
-    from aerchive.aer import simulator
-    simulator.draft_finished = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    from aerchive.aer import submit
+    submit.draft_finished = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     from qiskit import QuantumCircuit
     circuit = QuantumCircuit(1)
     circuit.measure_all()

@@ -118,11 +118,12 @@ class Submitted:
 def describe_backend(backend: Any) -> dict[str, Any]:
     """Name, version and class of a backend, and the basis gates of one with a target."""
     has_target = getattr(backend, "_target", None) is not None
+    kind = getattr(type(backend), "archives", type(backend))
     version = getattr(backend.configuration(), "backend_version", None) if hasattr(backend, "configuration") else None
     return {
         "backend_name": str(backend.name),
         "backend_version": None if version is None else str(version),
-        "backend_class": f"{type(backend).__module__}.{type(backend).__qualname__}",
+        "backend_class": f"{kind.__module__}.{kind.__qualname__}",
         "target_gates": list(backend.configuration().basis_gates) if has_target else None,
     }
 

@@ -131,12 +131,13 @@ def is_off() -> bool:
     return _active.is_off
 
 
-def calling_primitive(project: Callable[[], Project], settings: Settings) -> PrimitiveCall | None:
+def calling_primitive(project: Callable[[], Project], settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
     """The call of a primitive that the caller works for, or ``None``.
 
     Args:
         project: Gives the project that a primitive which knows nothing of aerchive goes to.
         settings: In force.
+        labels: For the run of such a primitive.
     """
     if _active.call is not None or threading.current_thread() is threading.main_thread():
         return _active.call
@@ -152,7 +153,7 @@ def calling_primitive(project: Callable[[], Project], settings: Settings) -> Pri
         return known
     try:
         job_id = _job_id(item.future)
-        call = PrimitiveCall(primitive, arguments[0], job_id, project(), settings, ArchiveNote(), now(), RunLabels())
+        call = PrimitiveCall(primitive, arguments[0], job_id, project(), settings, ArchiveNote(), now(), labels)
     except Exception as error:  # the primitive goes on; the runs beneath are archived on their own
         logger.error("a run of %s is not archived: %s", type(primitive).__qualname__, error, exc_info=error)
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -16,18 +15,15 @@ from qiskit.primitives import PrimitiveJob
 
 from aerchive.aer.job import ArchiveNote
 from aerchive.aer.primitive_call import PrimitiveCall, not_archived
-from aerchive.aer.simulator import AerSimulator, archiving
+from aerchive.aer.simulator import Archiving, ProjectLike, archiving
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
-from aerchive.project.project import Project
 from aerchive.project.query import as_texts
 from aerchive.project.run import Run
 from aerchive.settings import load_settings
 
 _ID_PATIENCE_S = 60.0
 """How long the thread that called ``run`` may take to tell the id of the job it made."""
-
-ProjectLike = str | os.PathLike[str] | Project
 
 
 class ArchivingPrimitiveJob(PrimitiveJob[Any]):
@@ -73,7 +69,7 @@ class _Request:
 class _Archiving:
     """What the two primitives have in common; stands before the stock class."""
 
-    _backend: AerSimulator
+    _backend: Any
     _request: _Request | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,7 +131,7 @@ class _Archiving:
             **options: As for the constructor.
         """
         primitive: Self = super().from_backend(backend, **options)  # type: ignore[misc]  # of the stock class
-        if type(primitive._backend) is not AerSimulator or project is not None or save_jobs is not None:
+        if not isinstance(primitive._backend, Archiving) or project is not None or save_jobs is not None:
             primitive._backend = archiving(primitive._backend, project, save_jobs=save_jobs)
         return primitive
 

@@ -1,73 +1,50 @@
-"""``AerSimulator``, except that what it runs is kept."""
+"""Backends of Aer, except that what they run is kept."""
 
 from __future__ import annotations
 
-import copy
 import functools
-import logging
 import os
-import uuid
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import qiskit_aer
-from qiskit import QuantumCircuit
-from qiskit_aer.noise import NoiseModel
+from qiskit_aer.backends.aerbackend import AerBackend
 
-from aerchive.aer.archive import Archive
-from aerchive.aer.capture import Submitted, describe_backend, draft_failed, draft_finished, set_options
-from aerchive.aer.job import ArchiveNote, ArchivingJob
 from aerchive.aer.opening import project_at
-from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive, is_off
-from aerchive.codecs.registry import codecs
+from aerchive.aer.primitive_call import is_off, not_archived
+from aerchive.aer.submit import freeze, submit
 from aerchive.errors import UnsupportedTypeError
-from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
 from aerchive.settings import load_settings
 
-logger = logging.getLogger("aerchive")
-
-codecs()  # imported now: a worker thread that outlives the main thread may not be able to
+ProjectLike = str | os.PathLike[str] | Project
 
 
-class AerSimulator(qiskit_aer.AerSimulator):
-    """A ``qiskit_aer.AerSimulator`` that archives each run in a project file.
+class _Given(NamedTuple):
+    """What was said of one run, for the place where it is submitted."""
 
-    Results, exceptions and seeds are those of the stock simulator. Circuits, options and parameter binds are copied
-    when ``run`` is called, and the
-    copies are simulated, so that the archive describes what ran, whatever happens to the originals.
+    labels: RunLabels = RunLabels()
+    save_jobs: bool | None = None
 
-    Args:
-        configuration: As for the stock simulator.
-        properties: As for the stock simulator.
-        provider: As for the stock simulator.
-        target: As for the stock simulator.
-        project: Path of a project file, or an open project; ``None``: the project of the settings.
-        save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
-        **backend_options: As for the stock simulator.
 
-    Raises:
-        InvalidInputError: A setting cannot be used.
-    """
+class _Calls(threading.local):
+    """The call of ``run`` that this thread is in."""
 
-    def __init__(
-        self,
-        configuration: Any = None,
-        properties: Any = None,
-        provider: Any = None,
-        target: Any = None,
-        *,
-        project: str | os.PathLike[str] | Project | None = None,
-        save_jobs: bool | None = None,
-        **backend_options: Any,
-    ) -> None:
-        super().__init__(configuration, properties, provider, target, **backend_options)
-        self._aerchive_project = _place(project)
-        self._aerchive_save_jobs = save_jobs
+    given = _Given()
+
+
+_calls = _Calls()
+
+
+class Archiving:
+    """What archives the runs of a backend of Aer; stands before its class."""
+
+    _aerchive_project: Project | Path | None = None
+    _aerchive_save_jobs: bool | None = None
 
     @property
     def project(self) -> Project:
@@ -112,157 +89,123 @@ class AerSimulator(qiskit_aer.AerSimulator):
             InvalidInputError: A label has the wrong type.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
         """
-        settings = load_settings(save_jobs=self._aerchive_save_jobs if save_jobs is None else save_jobs)
-        if not settings.save_jobs or is_off():
-            return super().run(circuits, parameter_binds, **run_options)
-        primitive = calling_primitive(lambda: self.project, settings)
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is simulated
-        if isinstance(circuits, QuantumCircuit):
-            circuits = [circuits]
-        snapshot = _snapshot_circuits(circuits)
-        binds = _snapshot_binds(parameter_binds)
-        options = {name: _snapshot_option(value) for name, value in run_options.items()}
-        frozen = self._frozen()
-        submitted = Submitted(
-            job_id=str(uuid.uuid4()),
-            created=now(),
-            circuits=snapshot if isinstance(snapshot, list | tuple) else None,
-            parameter_binds=binds,
-            options=set_options(frozen, options),
-            run_options=list(options),
-            backend=describe_backend(self),
-            labels=labels,
-            parent=None if primitive is None else primitive.job_id,
-        )
-        note = ArchiveNote(above=None if primitive is None else primitive.note)
-        archive = Archive(self.project, submitted, settings, note)
-        job = ArchivingJob(
+        binds = {} if parameter_binds is None else {"parameter_binds": parameter_binds}
+        before, _calls.given = _calls.given, _Given(labels, save_jobs)
+        try:
+            return super().run(circuits, **binds, **run_options)  # type: ignore[misc]  # of the class behind
+        finally:
+            _calls.given = before
+
+    def _run_circuits(self, circuits: Any, parameter_binds: Any, **run_options: Any) -> Any:
+        """Where every ``run`` of a backend of Aer ends, whatever a subclass does before."""
+        labels, save_jobs = _calls.given
+        settings = load_settings(save_jobs=self._aerchive_save_jobs if save_jobs is None else save_jobs)
+        if not settings.save_jobs or is_off():
+            with not_archived():
+                return super()._run_circuits(circuits, parameter_binds, **run_options)  # type: ignore[misc]
+        return submit(
             self,
-            submitted.job_id,
-            functools.partial(_simulate, frozen, snapshot, binds, options, archive, primitive),
-            parameter_binds=parameter_binds,
-            circuits=circuits,
-            run_options=run_options,
-            note=note,
+            circuits,
+            parameter_binds,
+            run_options,
+            project=lambda: self.project,
+            settings=settings,
+            labels=labels,
         )
-        archive.begin()
-        job.submit()
-        job._future.add_done_callback(archive.note_end)
-        return job
-
-    def _frozen(self) -> AerSimulator:
-        """This simulator with the options it has now, for Aer reads them only when the simulation starts."""
-        frozen = copy.copy(self)
-        frozen._options = copy.copy(self._options)
-        for name, value in self._options.__dict__.items():
-            setattr(frozen._options, name, _snapshot_option(value))
-        frozen._options_configuration = dict(self._options_configuration)
-        frozen._options_properties = dict(self._options_properties)
-        return frozen
 
 
-def _simulate(
-    backend: AerSimulator,
-    circuits: Any,
-    binds: Any,
-    options: dict[str, Any],
-    archive: Archive,
-    primitive: PrimitiveCall | None,
-    *arguments: Any,
-) -> Any:
-    """What the worker thread does: simulate the snapshot, archive, and only then hand out the result.
+class AerSimulator(Archiving, qiskit_aer.AerSimulator):
+    """A ``qiskit_aer.AerSimulator`` that archives each run in a project file.
+
+    Results, exceptions and seeds are those of the stock simulator. Circuits, options and parameter binds are copied
+    when ``run`` is called, and the copies are simulated, so that the archive describes what ran, whatever happens to
+    the originals.
 
     Args:
-        backend: The simulator with its options frozen.
-        circuits: Copies.
-        binds: Copies.
-        options: Copies of those of the run.
-        archive: Where the run goes.
-        primitive: The call of a primitive that it belongs to.
-        *arguments: What ``AerJob`` hands over: circuits, binds and options as given, and the job id.
+        configuration: As for the stock simulator.
+        properties: As for the stock simulator.
+        provider: As for the stock simulator.
+        target: As for the stock simulator.
+        project: Path of a project file, or an open project; ``None``: the project of the settings.
+        save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
+        **backend_options: As for the stock simulator.
+
+    Raises:
+        InvalidInputError: A setting cannot be used.
     """
-    started = now()
-    try:
-        result = backend._execute_circuits_job(circuits, binds, options, arguments[-1])
-    except BaseException as error:
-        archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
-        raise
-    archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
-    if primitive is not None:
-        primitive.saw(result)
-    return result
+
+    def __init__(
+        self,
+        configuration: Any = None,
+        properties: Any = None,
+        provider: Any = None,
+        target: Any = None,
+        *,
+        project: ProjectLike | None = None,
+        save_jobs: bool | None = None,
+        **backend_options: Any,
+    ) -> None:
+        super().__init__(configuration, properties, provider, target, **backend_options)
+        self._aerchive_project = _place(project)
+        self._aerchive_save_jobs = save_jobs
 
 
-def archiving(
-    backend: Any, project: str | os.PathLike[str] | Project | None = None, *, save_jobs: bool | None = None
-) -> AerSimulator:
-    """A simulator like another one, whose runs are archived; the other one stays as it is.
+def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bool | None = None) -> Any:
+    """A backend like another one of Aer, whose runs are archived; the other one stays as it is.
 
     Args:
-        backend: An ``AerSimulator``, stock or archiving.
+        backend: Any backend of Aer: ``AerSimulator``, a subclass, ``QasmSimulator``, ...
         project: Path of a project file, or an open project; ``None``: that of the backend, or of the settings.
         save_jobs: Whether runs are archived; ``None``: as the backend or the settings say.
 
+    Returns:
+        A backend of a subclass of its class, an `AerSimulator` of ours for one of Aer's.
+
     Raises:
-        UnsupportedTypeError: It is another kind of backend.
+        UnsupportedTypeError: It is no backend of Aer.
     """
-    if type(backend) not in (qiskit_aer.AerSimulator, AerSimulator):
+    if not isinstance(backend, AerBackend):
         raise UnsupportedTypeError(
-            f"{type(backend).__module__}.{type(backend).__qualname__} cannot be made to archive; give an AerSimulator, "
-            "or use project.save(job)"
+            f"{type(backend).__module__}.{type(backend).__qualname__} cannot be made to archive: give a backend of "
+            "Aer, or use project.save(job)"
         )
-    ours = AerSimulator.__new__(AerSimulator)
-    ours.__dict__.update(AerSimulator._frozen(backend).__dict__)
+    ours = _new(type(backend))
+    ours.__dict__.update(freeze(backend).__dict__)
     place = _place(project)
     ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
     ours._aerchive_save_jobs = getattr(backend, "_aerchive_save_jobs", None) if save_jobs is None else save_jobs
     return ours
 
 
-def _place(project: str | os.PathLike[str] | Project | None) -> Project | Path | None:
+@functools.cache
+def _archiving_class(kind: type) -> type:
+    """A class that archives, before a given one."""
+    if issubclass(kind, Archiving):
+        return kind
+    if kind is qiskit_aer.AerSimulator:
+        return AerSimulator
+    return type(kind.__name__, (_Derived, kind), {"__doc__": kind.__doc__, "archives": kind})
+
+
+class _Derived(Archiving):
+    """Before classes that are made while the program runs, so that their objects can be pickled and named.
+
+    Attributes:
+        archives: The class behind.
+    """
+
+    archives: type
+
+    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
+        return _new, (self.archives,), self.__dict__
+
+
+def _new(kind: type) -> Any:
+    made: Any = _archiving_class(kind)
+    return made.__new__(made)
+
+
+def _place(project: ProjectLike | None) -> Project | Path | None:
     return project if project is None or isinstance(project, Project) else Path(project).absolute()
-
-
-def _snapshot_circuits(circuits: Any) -> Any:
-    """Copies of circuits in a list or tuple; anything else is left for Aer to refuse."""
-    if isinstance(circuits, list | tuple):
-        return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
-    return circuits
-
-
-def _copy_circuit(circuit: Any) -> Any:
-    if not isinstance(circuit, QuantumCircuit):
-        return circuit
-    try:
-        return circuit.copy()
-    except Exception as error:  # noqa: BLE001  (a foreign circuit class may raise anything)
-        logger.warning(
-            "circuit %r cannot be copied (%s); its archive is right only if it is not changed", circuit.name, error
-        )
-        return circuit
-
-
-def _snapshot_binds(binds: Any) -> Any:
-    try:
-        return [{key: copy.copy(values) for key, values in bind.items()} for bind in binds] if binds else binds
-    except (AttributeError, TypeError):
-        return binds
-
-
-def _snapshot_option(value: Any) -> Any:
-    """A copy of what a caller could change after ``run``: containers, arrays, noise models."""
-    if isinstance(value, NoiseModel):
-        model = copy.copy(value)
-        for name, table in vars(value).items():
-            if isinstance(table, dict):
-                setattr(model, name, {k: copy.copy(v) if isinstance(v, dict) else v for k, v in table.items()})
-            elif isinstance(table, list | set):
-                setattr(model, name, copy.copy(table))
-        return model
-    if type(value) in (list, dict, set):
-        try:
-            return copy.deepcopy(value)
-        except Exception:  # noqa: BLE001  (what cannot be copied is left as it is)
-            return value
-    return value.copy() if type(value) is np.ndarray else value
