@@ -59,7 +59,7 @@ class Archive:
         """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
         try:
             draft = make_draft()
-            self.note.run = self._project.archive(draft)
+            self.note.run = self._project.archive(draft, self._settings.durability)
         except Exception as error:
             problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
             self.note.tell(problem, error if self._settings.on_error == "raise" else None)

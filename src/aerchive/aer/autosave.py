@@ -22,6 +22,7 @@ from aerchive.errors import InvalidInputError
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
+from aerchive.project.waiting import Durability
 from aerchive.settings import load_settings
 
 logger = logging.getLogger("aerchive")
@@ -78,6 +79,7 @@ def autosave(
     tags: str | Sequence[str] = (),
     notes: str | None = None,
     params: Mapping[str, Any] | None = None,
+    durability: Durability | None = None,
 ) -> Autosave | None:
     """Archives every run of Aer from now on, whoever starts it: your code, a library, a primitive.
 
@@ -90,6 +92,7 @@ def autosave(
         tags: Words to find the runs by.
         notes: Free text for each of them.
         params: Parameters of the study, by name.
+        durability: When runs are committed, as for `aerchive.open`; not for a project that is open already.
 
     Returns:
         The switch, which is on, and may be used as a context manager; ``None`` for False.
@@ -106,7 +109,7 @@ def autosave(
     labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
     labels.to_attributes()  # refuses what cannot be stored before anything is simulated
     if not isinstance(project, Project):
-        project = project_at(None if project is True else project)
+        project = project_at(None if project is True else project, durability=durability)
     if project.mode == "r":
         raise InvalidInputError(f"{project.path}: is open for reading; autosave needs a project that can be written")
     switch = Autosave(project, labels)
@@ -121,7 +124,7 @@ def inherit() -> None:
     try:
         told = json.loads(os.environ.get(_VARIABLE, ""))
         labels = RunLabels.from_attributes(told["labels"], _VARIABLE)
-        switch = Autosave(project_at(told["project"]), labels)
+        switch = Autosave(project_at(told["project"], durability=told["durability"]), labels)
     except Exception as error:  # noqa: BLE001  (the process must do its work all the same)
         logger.error("autosave cannot be inherited from %s: %s", _VARIABLE, error)
         return
@@ -158,7 +161,7 @@ def _around(stock: Any) -> Any:
             parameter_binds,
             run_options,
             project=lambda: switch.project,
-            settings=load_settings(save_jobs=True),
+            settings=load_settings(save_jobs=True, durability=switch.project.durability),
             labels=switch.labels,
         )
 
@@ -183,5 +186,9 @@ def _tell(switch: Autosave | None) -> None:
         _before.setdefault(name, os.environ.get(name))
     paths = [path for path in (_before["PYTHONPATH"] or "").split(os.pathsep) if path and path != _STARTUP]
     os.environ["PYTHONPATH"] = os.pathsep.join([_STARTUP, *paths])
-    told = {"project": str(switch.project.path), "labels": switch.labels.to_attributes()}
+    told = {
+        "project": str(switch.project.path),
+        "durability": switch.project.durability,
+        "labels": switch.labels.to_attributes(),
+    }
     os.environ[_VARIABLE] = json.dumps(told)

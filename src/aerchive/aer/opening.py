@@ -12,6 +12,7 @@ from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Mode, Project, open_project
 from aerchive.project.run import Run
+from aerchive.project.waiting import Durability
 from aerchive.settings import load_settings
 
 _MODES = ("r", "r+", "a", "x")
@@ -56,7 +57,11 @@ class QiskitBridge:
 
 
 def open_path(
-    path: str | os.PathLike[str] | None = None, mode: Mode | None = None, *, lock_timeout: float | None = None
+    path: str | os.PathLike[str] | None = None,
+    mode: Mode | None = None,
+    *,
+    lock_timeout: float | None = None,
+    durability: Durability | None = None,
 ) -> Project:
     """Opens a project; ``aerchive.open`` is this function.
 
@@ -70,6 +75,8 @@ def open_path(
             a mode is given.
         lock_timeout: How long to wait for other programs to let go of the file, in seconds; by default as the
             settings say (60).
+        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
+            latest; ``"exit"`` when the process ends; by default as the settings say (``"each"``).
 
     Raises:
         InvalidInputError: No such mode, or the path is a folder.
@@ -84,7 +91,7 @@ def open_path(
             f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; "
             "an archive is never truncated, so there is no 'w'"
         )
-    project = project_at(path, mode, lock_timeout=lock_timeout)
+    project = project_at(path, mode, lock_timeout=lock_timeout, durability=durability)
     file = project.path
     exists = file.exists()
     if mode == "x" and exists:
@@ -98,7 +105,11 @@ def open_path(
 
 
 def project_at(
-    path: str | os.PathLike[str] | None = None, mode: Mode | None = None, *, lock_timeout: float | None = None
+    path: str | os.PathLike[str] | None = None,
+    mode: Mode | None = None,
+    *,
+    lock_timeout: float | None = None,
+    durability: Durability | None = None,
 ) -> Project:
     """A project, its file not looked at yet: what is wrong with it shows when it is used.
 
@@ -106,11 +117,12 @@ def project_at(
         path: As for `open_path`.
         mode: As for `open_path`.
         lock_timeout: As for `open_path`.
+        durability: As for `open_path`.
 
     Raises:
         InvalidInputError: A setting cannot be used.
     """
-    settings = load_settings(lock_timeout=lock_timeout)
+    settings = load_settings(lock_timeout=lock_timeout, durability=durability)
     if path is None:
         path = settings.project
         with contextlib.suppress(OSError):  # the first commit says what is wrong with the folder
@@ -118,4 +130,11 @@ def project_at(
     file = Path(os.path.realpath(path))
     if mode is None:
         mode = "r" if file.exists() and not os.access(file, os.W_OK) else "a"
-    return open_project(file, mode, QiskitBridge(), settings.lock_timeout, trust_locks=settings.trust_locks)
+    return open_project(
+        file,
+        mode,
+        QiskitBridge(),
+        settings.lock_timeout,
+        trust_locks=settings.trust_locks,
+        durability=settings.durability,
+    )

@@ -107,6 +107,7 @@ class _Archiving:
             with not_archived():
                 return run(pubs)
         project = self._backend.project
+        settings = settings.model_copy(update={"durability": self._backend.durability})
         call = PrimitiveCall(self, pubs, request.id(), project, settings, request.note, request.created, request.labels)
         with call.active():
             try:

@@ -19,6 +19,7 @@ from aerchive.errors import UnsupportedTypeError
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
+from aerchive.project.waiting import Durability
 from aerchive.settings import load_settings
 
 ProjectLike = str | os.PathLike[str] | Project
@@ -45,6 +46,7 @@ class Archiving:
 
     _aerchive_project: Project | Path | None = None
     _aerchive_save_jobs: bool | None = None
+    _aerchive_durability: Durability | None = None
 
     @property
     def project(self) -> Project:
@@ -52,6 +54,11 @@ class Archiving:
         if not isinstance(self._aerchive_project, Project):
             self._aerchive_project = project_at(self._aerchive_project)
         return self._aerchive_project
+
+    @property
+    def durability(self) -> Durability:
+        """When this simulator's runs are committed."""
+        return self._aerchive_durability or self.project.durability
 
     @property
     def save_jobs(self) -> bool | None:
@@ -111,7 +118,7 @@ class Archiving:
             parameter_binds,
             run_options,
             project=lambda: self.project,
-            settings=settings,
+            settings=settings.model_copy(update={"durability": self.durability}),
             labels=labels,
         )
 
@@ -130,6 +137,8 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         target: As for the stock simulator.
         project: Path of a project file, or an open project; ``None``: the project of the settings.
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
+        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
+            latest; ``"exit"`` when the process ends; ``None``: as the project says.
         **backend_options: As for the stock simulator.
 
     Raises:
@@ -145,11 +154,14 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         *,
         project: ProjectLike | None = None,
         save_jobs: bool | None = None,
+        durability: Durability | None = None,
         **backend_options: Any,
     ) -> None:
         super().__init__(configuration, properties, provider, target, **backend_options)
+        load_settings(durability=durability)  # refuses what is none
         self._aerchive_project = _place(project)
         self._aerchive_save_jobs = save_jobs
+        self._aerchive_durability = durability
 
 
 def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bool | None = None) -> Any:
@@ -176,6 +188,7 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
     place = _place(project)
     ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
     ours._aerchive_save_jobs = getattr(backend, "_aerchive_save_jobs", None) if save_jobs is None else save_jobs
+    ours._aerchive_durability = getattr(backend, "_aerchive_durability", None)
     return ours
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aerchive import layout
+from aerchive.errors import FormatError
 from aerchive.models.catalogue import to_microseconds
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
@@ -87,6 +88,38 @@ class RunDraft:
             "created": self.created,
         }
         return GroupDraft(attributes, self.datasets, groups, objects)
+
+    @classmethod
+    def from_group(cls, group: GroupDraft, where: str) -> RunDraft:
+        """The draft of which `to_group` made a group.
+
+        Args:
+            group: The run's group.
+            where: Where it is, for messages.
+
+        Raises:
+            FormatError: A document is not what the format says.
+        """
+        try:
+            job_id, created, run_uuid = (str(group.attributes[name]) for name in ("job_id", "created", "run_uuid"))
+            config, status = (group.groups[name].attributes for name in (layout.CONFIG, layout.STATUS))
+        except KeyError as error:
+            raise FormatError(f"{where}: a run lacks {error}") from error
+        labels = group.groups[layout.LABELS].attributes if layout.LABELS in group.groups else {}
+        objects = dict(group.objects)
+        provenance = objects.pop(layout.PROVENANCE, None)
+        return cls(
+            job_id=job_id,
+            created=created,
+            run_uuid=run_uuid,
+            config=RunConfig.from_attributes(config, where),
+            status=RunStatus.from_attributes(status, where),
+            labels=RunLabels.from_attributes(labels, where),
+            provenance=None if provenance is None else Provenance.from_attributes(provenance.attributes, where),
+            datasets=group.datasets,
+            objects=objects,
+            nbytes=sum(dataset.nbytes for dataset in group.datasets.values()),
+        )
 
     @property
     def day(self) -> str:

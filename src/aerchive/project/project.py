@@ -40,6 +40,14 @@ from aerchive.project.query import Condition, as_texts, conditions
 from aerchive.project.run import Bridge, Run
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
+from aerchive.project.waiting import (
+    Durability,
+    adopt_left_behind,
+    drafts_left_behind,
+    flush_before_reading,
+    flush_waiting,
+    waiting_runs,
+)
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import ProjectFile, WriteSession
 from aerchive.storage.submissions import Submissions
@@ -63,12 +71,16 @@ class Project:
         file: The project file.
         mode: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``, as `aerchive.open` has it.
         bridge: The way to live objects of Qiskit.
+        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
+            latest; ``"exit"`` when the process ends.
     """
 
-    def __init__(self, file: ProjectFile, mode: Mode, bridge: Bridge) -> None:
+    def __init__(self, file: ProjectFile, mode: Mode, bridge: Bridge, durability: Durability = "each") -> None:
         self.file = file
+        file.before_reading = functools.partial(flush_before_reading, file.path)
         self.mode = mode
         self.bridge = bridge
+        self.durability: Durability = durability
         self.submissions = Submissions(file.path)
         self._transaction = threading.local()
         self._pending = PendingFiles(file)
@@ -104,7 +116,8 @@ class Project:
             params: Parameters of the study, by name.
 
         Returns:
-            The run, durable. A job that is in the project already gets the new labels.
+            The run, durable if the project's durability is ``"each"``; else `Run.durable` and `flush`. A job that is in
+            the project already gets the new labels.
 
         Raises:
             UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
@@ -123,12 +136,31 @@ class Project:
             )
         return run
 
-    def archive(self, draft: RunDraft) -> Run:
-        """Commits a captured run at once, also while a transaction is open: a simulation is kept whatever happens."""
+    def archive(self, draft: RunDraft, durability: Durability | None = None) -> Run:
+        """Archives a captured run, also while a transaction is open: a simulation is kept whatever happens.
+
+        Args:
+            draft: Of the run.
+            durability: When it is committed, if not as the project says.
+        """
         self._check_writable()
         run = self._unwritten(draft)
-        self._commit([(draft, run)])
+        self._commit_in_time(draft, run, durability or self.durability)
         return run
+
+    def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability) -> None:
+        if durability == "each":
+            self._commit([(draft, run)])
+        else:
+            waiting_runs(self.path).add(draft, run, self._commit, durability)
+
+    def flush(self) -> None:
+        """Commits the runs of this process that wait for it; without ``"batch"`` or ``"exit"`` there are none.
+
+        Raises:
+            AerchiveError: The commit failed; they go on waiting.
+        """
+        flush_waiting(self.path)
 
     def _keep(self, draft: RunDraft, labels: RunLabels) -> Run:
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
@@ -140,7 +172,7 @@ class Project:
             draft = dataclasses.replace(draft, labels=labels)
             run = self._unwritten(draft)
         if waiting is None:
-            self._commit([(draft, run)])
+            self._commit_in_time(draft, run, self.durability)
         else:
             waiting[draft.job_id] = draft, run
         return run
@@ -169,7 +201,7 @@ class Project:
         if waiting:
             self._commit(list(waiting.values()))
 
-    def _commit(self, drafts: list[tuple[RunDraft, Run]]) -> None:
+    def _commit(self, drafts: Sequence[tuple[RunDraft, Run]]) -> None:
         ids = {draft.job_id for draft, _ in drafts}
         lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
         pending = None
@@ -186,13 +218,18 @@ class Project:
             run.settle(path, pending)
         self.submissions.forget([s.job_id for s in lost])
         if pending is None:
-            self._pending.merge()
+            self._merge()
+
+    def _merge(self) -> None:
+        """Moves into the project what other processes could not bring there."""
+        self._pending.merge()
+        adopt_left_behind(self.file)
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add to a run; use `Run.add_tags` and `Run.annotate`."""
         self._check_writable()
         if run.pending:
-            self._pending.merge()
+            self._merge()
         if run.pending:
             raise TransactionError(
                 f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
@@ -244,6 +281,9 @@ class Project:
         for problem in survey.problems.values():
             logger.warning("a pending file is not read: %s", problem)
         found = [item for file in survey.files for item in pending_runs(file, self)]
+        for draft in drafts_left_behind(self.path):
+            run = self._unwritten(draft)
+            found.append((run.row(), run))
         for submission in self.submissions.open_jobs():
             run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
             found.append((run.row(), run))
@@ -398,7 +438,7 @@ class Project:
             ReadOnlyError: The project is open for reading.
         """
         self._check_writable()
-        self._pending.merge()
+        self._merge()
         traces = [s.job_id for s in self.submissions.open_jobs() if s.job_id == job_id and not s.alive]
         children = [run.job_id for run in self.find(parent=job_id) if run.durable]
         with self.file.write(now()) as session, hdf5_errors(str(self.path)):
@@ -515,8 +555,10 @@ class Project:
             ReadOnlyError: The file may not be written.
         """
         self._check_writable()
+        if not self.file.exists():
+            adopt_left_behind(self.file)
         found = self.file.recover()
-        self._pending.merge()
+        self._merge()
         return found
 
     # -- the object itself
@@ -547,14 +589,20 @@ class Project:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Project, (self.file, self.mode, self.bridge)
+        return Project, (self.file, self.mode, self.bridge, self.durability)
 
     def __repr__(self) -> str:
         return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
 
 
 def open_project(
-    path: Path, mode: Mode, bridge: Bridge, lock_timeout_s: float, *, trust_locks: bool = False
+    path: Path,
+    mode: Mode,
+    bridge: Bridge,
+    lock_timeout_s: float,
+    *,
+    trust_locks: bool = False,
+    durability: Durability = "each",
 ) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
@@ -564,7 +612,7 @@ def open_project(
         created_by=f"aerchive {metadata.version('aerchive')}",
         trust_locks=trust_locks,
     )
-    return Project(file, mode, bridge)
+    return Project(file, mode, bridge, durability)
 
 
 def _ids(rows: NDArray[Any]) -> list[str]:

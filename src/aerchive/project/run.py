@@ -52,6 +52,9 @@ class RunHome(Protocol):
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add."""
 
+    def flush(self) -> None:
+        """Commits the runs that wait for it."""
+
     def find(self, **conditions: Any) -> list[Run]:
         """Runs by the columns of the catalogue, oldest first."""
 
@@ -119,12 +122,17 @@ class Run:
         Raises:
             NotFoundError: There is none: the run was lost, or is still running.
         """
+        if self.place.path is None:
+            self._home.flush()  # it may wait for its commit
         path = self.place.path
         if path is None:
-            raise NotFoundError(
-                f"{self._home.file.path}: run {self.job_id} has no data: "
-                f"{self.record.status.message or 'still running'}"
-            )
+            why = self.record.status.message or "still running"
+            if self.outcome not in ("lost", "running"):
+                why = (
+                    "it waits in a file of a process that died; the next save, or `aerchive recover`, moves it into "
+                    "the project"
+                )
+            raise NotFoundError(f"{self._home.file.path}: run {self.job_id} has no data: {why}")
         return path
 
     @property
@@ -174,7 +182,7 @@ class Run:
 
     @property
     def durable(self) -> bool:
-        """Whether the run survives a crash of the machine."""
+        """Whether the run survives a crash of the machine; while it waits for its commit, it survives its process."""
         return self.place.path is not None
 
     @property
