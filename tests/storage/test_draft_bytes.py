@@ -24,7 +24,14 @@ DRAFT = GroupDraft(
         "bytes": bytes_dataset(b"\0\1"),
     },
     {"config": GroupDraft({"shots": 3}), "labels": GroupDraft({"name": "x"}, mutable=True)},
-    {"circuits": ObjectDraft("circuits", {"count": 1}, {"qpy": bytes_dataset(b"QISKIT")})},
+    {
+        "circuits": ObjectDraft(
+            "circuits",
+            {"count": 1},
+            {"qpy": bytes_dataset(b"QISKIT")},
+            {"array_0": ObjectDraft("arrays", {"order": "C"}, {"data": DatasetDraft([ODD])})},
+        )
+    },
 )
 
 
@@ -35,7 +42,7 @@ def flat(draft: GroupDraft) -> dict[str, object]:
     for name, group in draft.groups.items():
         found[name] = flat(group)
     for name, target in draft.objects.items():
-        found[name] = target.digest
+        found[name] = target.digest, target.nbytes
     return {**found, "mutable": draft.mutable}
 
 

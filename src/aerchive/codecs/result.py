@@ -29,12 +29,10 @@ _NOT_FIELDS = frozenset({"results", "data", "_metadata", "_run"})
 """Attributes of results and experiments that are stored otherwise, or belong to an archived result itself."""
 _RESERVED = frozenset(
     {
+        *layout.LINKS,
         layout.CONFIG,
         layout.STATUS,
         layout.LABELS,
-        layout.PROVENANCE,
-        layout.CIRCUITS,
-        layout.NOISE_MODEL,
         layout.INPUTS,
         layout.RESULT,
         layout.COUNTS,

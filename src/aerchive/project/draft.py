@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,19 @@ from aerchive.models.status import RunStatus
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
+
+
+_lately: deque[tuple[Provenance, ObjectDraft]] = deque(maxlen=4)
+"""All runs of a process have one provenance, so its digest is not computed for each."""
+
+
+def _provenance_object(provenance: Provenance) -> ObjectDraft:
+    for known, draft in list(_lately):
+        if known is provenance:
+            return draft
+    draft = ObjectDraft(layout.PROVENANCE, provenance.to_attributes())
+    _lately.append((provenance, draft))
+    return draft
 
 
 def new_uuid() -> str:
@@ -79,7 +93,7 @@ class RunDraft:
             groups[layout.LABELS] = GroupDraft(self.labels.to_attributes(), mutable=True)
         objects = dict(self.objects)
         if self.provenance is not None:
-            objects[layout.PROVENANCE] = ObjectDraft(layout.PROVENANCE, self.provenance.to_attributes())
+            objects[layout.PROVENANCE] = _provenance_object(self.provenance)
         attributes: dict[str, AttributeValue] = {
             "encoding": "run",
             "encoding_version": 2 if self.config.is_of_primitive else 1,

@@ -34,7 +34,7 @@ Durability = Literal["each", "batch", "exit"]
 Commit = Callable[[Sequence[tuple[RunDraft, Run]]], None]
 
 SMALL_BYTES = 1024 * 1024
-"""A run with a larger payload is committed at once, and with it all that wait."""
+"""A run that is larger, with what it shares, is committed at once, and with it all that wait."""
 _MOST_RUNS = {"batch": 256, "exit": 8192}
 _MOST_BYTES = {"batch": 16 * 1024 * 1024, "exit": 64 * 1024 * 1024}
 _LONGEST_S = {"batch": 2.0, "exit": float("inf")}
@@ -70,12 +70,13 @@ class WaitingRuns:
         Raises:
             AerchiveError: It was time, and the commit failed.
         """
-        record = draft_to_bytes(draft.to_group()) if draft.nbytes < SMALL_BYTES else None
+        size = _size_of(draft)
+        record = draft_to_bytes(draft.to_group()) if size < SMALL_BYTES else None
         with self._list:
             is_time = record is None or not self._keep(record)
             self._runs.append((draft, run))
             self._commit = commit
-            self._bytes += draft.nbytes
+            self._bytes += size
             is_time = is_time or len(self._runs) >= _MOST_RUNS[rule] or self._bytes >= _MOST_BYTES[rule]
             if not is_time:
                 self._set_timer(_LONGEST_S[rule])
@@ -124,7 +125,7 @@ class WaitingRuns:
             except BaseException:
                 with self._list:
                     self._runs, self._files = runs + self._runs, files + self._files
-                    self._bytes += sum(draft.nbytes for draft, _ in runs)
+                    self._bytes += sum(_size_of(draft) for draft, _ in runs)
                 raise
             for file in files:
                 file.remove()
@@ -133,6 +134,10 @@ class WaitingRuns:
         """Forgets everything: in a forked child, whose parent commits."""
         for file in self._files:
             file.abandon()
+
+
+def _size_of(draft: RunDraft) -> int:
+    return draft.nbytes + sum(shared.nbytes for shared in draft.objects.values())
 
 
 class _Queues:

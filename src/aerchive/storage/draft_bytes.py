@@ -3,7 +3,7 @@
 ``length`` (uint64, little-endian), a JSON tree of so many bytes, then the bytes of all arrays, one after another, in
 the order in which the tree names them. The tree is the draft: ``attributes``, ``datasets`` (``attributes``, ``dtype``
 as numpy's ``.npy`` files describe it, ``shape`` of each part, ``parts``, ``stacked``), ``groups``, ``objects``
-(``kind``, ``attributes``, ``datasets``), ``mutable``.
+(``kind``, ``attributes``, ``datasets``, ``objects``), ``mutable``.
 """
 
 from __future__ import annotations
@@ -39,13 +39,21 @@ def _group_tree(draft: GroupDraft, arrays: list[NDArray[Any]]) -> dict[str, Any]
         "attributes": _attributes(draft.attributes),
         "datasets": _datasets(draft.datasets, arrays),
         "groups": {name: _group_tree(group, arrays) for name, group in draft.groups.items()},
-        "objects": {name: _object_tree(one, arrays) for name, one in draft.objects.items()},
+        "objects": _objects(draft.objects, arrays),
         "mutable": draft.mutable,
     }
 
 
-def _object_tree(one: ObjectDraft, arrays: list[NDArray[Any]]) -> dict[str, Any]:
-    return {"kind": one.kind, "attributes": _attributes(one.attributes), "datasets": _datasets(one.datasets, arrays)}
+def _objects(objects: Mapping[str, ObjectDraft], arrays: list[NDArray[Any]]) -> dict[str, Any]:
+    return {
+        name: {
+            "kind": one.kind,
+            "attributes": _attributes(one.attributes),
+            "datasets": _datasets(one.datasets, arrays),
+            "objects": _objects(one.objects, arrays),
+        }
+        for name, one in objects.items()
+    }
 
 
 def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
@@ -96,12 +104,17 @@ class _Reader:
             tree["attributes"],
             self._datasets(tree["datasets"]),
             {name: self.group(group) for name, group in tree["groups"].items()},
-            {name: self._object(one) for name, one in tree["objects"].items()},
+            self._objects(tree["objects"]),
             tree["mutable"],
         )
 
-    def _object(self, tree: dict[str, Any]) -> ObjectDraft:
-        return ObjectDraft(tree["kind"], tree["attributes"], self._datasets(tree["datasets"]))
+    def _objects(self, trees: dict[str, Any]) -> dict[str, ObjectDraft]:
+        return {
+            name: ObjectDraft(
+                tree["kind"], tree["attributes"], self._datasets(tree["datasets"]), self._objects(tree["objects"])
+            )
+            for name, tree in trees.items()
+        }
 
     def _datasets(self, trees: dict[str, Any]) -> dict[str, DatasetDraft]:
         return {name: self._dataset(tree) for name, tree in trees.items()}

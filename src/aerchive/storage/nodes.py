@@ -105,6 +105,22 @@ def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None =
     return DatasetDraft([np.frombuffer(data, np.uint8)], attributes=attributes or {})
 
 
+def split_long(
+    attributes: Mapping[str, AttributeValue],
+) -> tuple[dict[str, AttributeValue], dict[str, DatasetDraft]]:
+    """Attributes as they are stored: those that fit into one, and the datasets that hold the others."""
+    short: dict[str, AttributeValue] = {}
+    long: dict[str, DatasetDraft] = {}
+    for name, value in attributes.items():
+        if isinstance(value, str) and len(value) * 4 > layout.MAX_TEXT_ATTRIBUTE_BYTES:
+            data = attribute_array(value).tobytes()
+            if len(data) > layout.MAX_TEXT_ATTRIBUTE_BYTES:
+                long[layout.LONG_PREFIX + name] = bytes_dataset(data)
+                continue
+        short[name] = value
+    return short, long
+
+
 @dataclass(frozen=True)
 class GroupDraft:
     """A group to be written.
@@ -131,28 +147,67 @@ class ObjectDraft:
     Attributes:
         kind: Which objects it belongs to, such as ``circuits``.
         attributes: Of the group.
-        datasets: By name.
+        datasets: By name. Their parts must not change any more.
+        objects: Objects that it needs itself, by name of the link.
     """
 
     kind: str
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
+    objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
 
     @functools.cached_property
     def digest(self) -> str:
         """Identifies the content: equal content, equal digest."""
-        content = hashlib.sha256(self.kind.encode())
-        for name in sorted(self.attributes):
-            value = attribute_array(self.attributes[name])
-            content.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
-        for name in sorted(self.datasets):
-            draft = self.datasets[name]
-            content.update(f"|{name}|{draft.dtype.descr}|{draft.shape}|".encode())
+        content = ContentDigest(self.kind)
+        attributes, long = split_long(self.attributes)
+        for name in sorted(attributes):
+            content.attribute(name, attribute_array(attributes[name]))
+        for name, draft in sorted({**self.datasets, **long}.items()):
+            content.dataset(name, draft.dtype, draft.shape)
             for part in draft.parts:
-                content.update(part.reshape(-1).view(np.uint8).data)
-        return content.hexdigest()[: layout.OBJECT_DIGEST_LENGTH]
+                content.data(part)
+        for name in sorted(self.objects):
+            content.link(name, self.objects[name].digest)
+        return content.hexdigest()
+
+    @property
+    def nbytes(self) -> int:
+        """Of the values of this object and of those that it links, before compression."""
+        return sum(d.nbytes for d in self.datasets.values()) + sum(o.nbytes for o in self.objects.values())
 
     @property
     def path(self) -> str:
         """Where the object is in every project."""
         return f"{layout.OBJECTS}/{self.kind}/{self.digest[:2]}/{self.digest}"
+
+
+class ContentDigest:
+    """The digest that names an object: attributes, then datasets, then links to other objects, each in order of name.
+
+    Args:
+        kind: Of the object.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._hash = hashlib.sha256(kind.encode())
+
+    def attribute(self, name: str, value: NDArray[Any]) -> None:
+        """Adds an attribute."""
+        self._hash.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
+
+    def dataset(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        """Begins a dataset, whose values follow."""
+        self._hash.update(f"|{name}|{dtype.descr}|{shape}|".encode())
+
+    def data(self, values: NDArray[Any]) -> None:
+        """Adds values of the dataset, C-contiguous ones."""
+        self._hash.update(values.reshape(-1).view(np.uint8).data)
+
+    def link(self, name: str, digest: str) -> None:
+        """Adds an object that this one links, after all datasets."""
+        self._hash.update(f"|>{name}|{digest}|".encode())
+
+    def hexdigest(self) -> str:
+        """As many hexadecimal digits as names of objects have."""
+        return self._hash.hexdigest()[: layout.OBJECT_DIGEST_LENGTH]

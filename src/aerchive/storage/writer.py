@@ -22,7 +22,7 @@ from aerchive.storage.nodes import (
     GroupDraft,
     ObjectDraft,
     attribute_array,
-    bytes_dataset,
+    split_long,
 )
 from aerchive.storage.types import stored_type
 
@@ -107,19 +107,6 @@ def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: Nod
             digest.attribute(name, array)
 
 
-def _split_long(values: Mapping[str, AttributeValue]) -> tuple[dict[str, AttributeValue], dict[str, DatasetDraft]]:
-    short: dict[str, AttributeValue] = {}
-    long: dict[str, DatasetDraft] = {}
-    for name, value in values.items():
-        if isinstance(value, str) and len(value) * 4 > layout.MAX_TEXT_ATTRIBUTE_BYTES:
-            data = attribute_array(value).tobytes()
-            if len(data) > layout.MAX_TEXT_ATTRIBUTE_BYTES:
-                long[layout.LONG_PREFIX + name] = bytes_dataset(data)
-                continue
-        short[name] = value
-    return short, long
-
-
 class DraftWriter:
     """Writes drafts below the root of an open file.
 
@@ -129,6 +116,7 @@ class DraftWriter:
 
     def __init__(self, root: h5g.GroupID) -> None:
         self._root = root
+        self._linked: dict[str, h5g.GroupID] = {}
 
     def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
         """Writes one run.
@@ -158,7 +146,7 @@ class DraftWriter:
 
     def _fill(self, gid: h5g.GroupID, path: str, draft: GroupDraft, owner: str, nodes: dict[str, str]) -> None:
         prefix = f"{path}/" if path else ""
-        attributes, long = _split_long(draft.attributes)
+        attributes, long = split_long(draft.attributes)
         digest = NodeDigest(path)
         write_attributes(gid, attributes, digest)
         inner: dict[str, str] = {path: digest.hexdigest()}
@@ -175,12 +163,16 @@ class DraftWriter:
             nodes.update(inner)
 
     def _link(self, gid: h5g.GroupID, name: str, target: ObjectDraft) -> None:
-        folder, _, digest = target.path.rpartition("/")
-        parent = require_group(self._root, folder)
-        if not parent.links.exists(digest.encode()):
-            group = create_group(parent, digest)
-            self._fill(group, "", GroupDraft(target.attributes, target.datasets), target.path, {})
-            write_attributes(group, {"object": target.path})
+        path = target.path
+        folder, _, digest = path.rpartition("/")
+        parent = self._linked.get(path)
+        if parent is None:
+            parent = self._linked[path] = require_group(self._root, folder)
+            if not parent.links.exists(digest.encode()):
+                group = create_group(parent, digest)
+                content = GroupDraft(target.attributes, target.datasets, objects=target.objects)
+                self._fill(group, "", content, path, {})
+                write_attributes(group, {"object": path})
         gid.links.create_hard(name.encode(), parent, digest.encode())
 
     def _dataset(
