@@ -17,8 +17,8 @@ from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
 from aerchive.aer.provenance import provenance
-from aerchive.codecs import circuits as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
+from aerchive.codecs.circuits import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
 from aerchive.codecs.registry import codecs_by_type
@@ -30,7 +30,7 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.project.draft import RunDraft
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft, bytes_dataset, text_dataset
+from aerchive.storage.nodes import DatasetDraft, ObjectDraft, text_dataset
 
 DONE_BY_AER = frozenset({"parameterizations"})
 """Keys that Aer itself adds to the options of a run."""
@@ -277,16 +277,9 @@ def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDr
         return {}
     if not known:
         return {}
-    encoded = circuit_codec.encode_circuits(known)
-    refused += [f"circuits: {loss}" for loss in encoded.lost]
-    attributes: dict[str, AttributeValue] = {
-        "encoding": circuit_codec.ENCODING,
-        "encoding_version": circuit_codec.VERSION,
-        "count": len(known),
-        "names": tagged_json.dumps([str(circuit.name) for circuit in known]).decode("ascii"),
-    }
-    parts = {"qpy": bytes_dataset(encoded.qpy), "aer": text_dataset(encoded.aer)}
-    return {layout.CIRCUITS: ObjectDraft(layout.CIRCUITS, attributes, parts)}
+    draft, lost = circuits_object(known)
+    refused += [f"circuits: {loss}" for loss in lost]
+    return {layout.CIRCUITS: draft}
 
 
 def _option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:

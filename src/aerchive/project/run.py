@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -415,17 +416,23 @@ class Run:
 
         Raises:
             NotFoundError: The run has no circuits.
-            FormatError: They were written by a newer Qiskit.
+            FormatError: They were written by a newer Qiskit or aerchive.
+            IntegrityError: They are damaged.
         """
-        from aerchive.codecs.circuits import decode_circuits
+        from aerchive.codecs.circuits import find_circuits
 
-        with self._group() as group:
+        with self._this_very_run().open() as (session, group):
             if layout.CIRCUITS not in group:
                 raise NotFoundError(f"{group.where()}: run {self.job_id} was saved without its circuits")
-            stored = group.group(layout.CIRCUITS)
-            owner = str(stored.attributes()["object"])
-            qpy, aer = stored.read_bytes("qpy", owner), stored.read_bytes("aer", owner)
-        return decode_circuits(qpy, aer)
+            stored = find_circuits(group.group(layout.CIRCUITS))
+            fd = session.detach()
+        try:  # what is committed never moves, so no lock is held while arrays are read
+            circuits = stored.read(fd)
+        finally:
+            os.close(fd)
+        for circuit, name in zip(circuits, self.record.config.circuit_names or (), strict=False):
+            circuit.name = circuit.name or name  # one that Qiskit made up is not with the circuits
+        return circuits
 
     def pubs(self) -> list[Any]:
         """What a primitive was asked for: ``SamplerPub`` or ``EstimatorPub`` objects; imports Qiskit.
