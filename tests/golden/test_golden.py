@@ -15,6 +15,8 @@ import aerchive
 from aerchive import layout
 from aerchive.codecs import circuits as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
+from aerchive.codecs import shared_arrays as array_codec
+from aerchive.codecs import target as target_codec
 from aerchive.codecs.counts import TAG as COUNTS
 from aerchive.codecs.memory import TAG as MEMORY
 from aerchive.codecs.registry import codecs
@@ -191,5 +193,5 @@ def test_every_stamp_has_a_golden_node() -> None:
         with h5py.File(folder / "project.h5", "r") as file:
             file.visititems(note)
 
-    own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec)}
+    own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec, array_codec, target_codec)}
     assert own | {(name, 1) for name in ("run", "result", "counts", "memory", "scalars", "array", "inputs")} <= stamps

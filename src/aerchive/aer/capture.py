@@ -12,6 +12,7 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit.primitives import PrimitiveResult
 from qiskit.result import Result
+from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
@@ -23,6 +24,7 @@ from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
 from aerchive.codecs.registry import codecs_by_type
 from aerchive.codecs.result import ResultEncoder, Written, encode_result
+from aerchive.codecs.target import EncodedTarget, encode_target
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.catalogue import now
@@ -78,6 +80,7 @@ class Submitted:
         run_options: Names of those options that were given for this run.
         backend: What of the backend is recorded: ``backend_name``, ``backend_version``, ``backend_class``,
             ``target_gates``.
+        target: Of the backend, as it was then, or ``None`` if it has none.
         labels: Given with the run.
         started: When the simulation began, UTC.
         primitive: What called the simulator, if this is the run of a primitive.
@@ -92,6 +95,7 @@ class Submitted:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run_options: Sequence[str] | None = None
     backend: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    target: EncodedTarget | None = None
     labels: RunLabels = dataclasses.field(default_factory=RunLabels)
     started: str | None = None
     primitive: Primitive | None = None
@@ -126,6 +130,12 @@ def describe_backend(backend: Any) -> dict[str, Any]:
         "backend_class": f"{kind.__module__}.{kind.__qualname__}",
         "target_gates": list(backend.configuration().basis_gates) if has_target else None,
     }
+
+
+def target_of(backend: Any) -> EncodedTarget | None:
+    """The target of a backend that stands for a device, as it is now; others have none of their own."""
+    target = getattr(backend, "_target", None)
+    return encode_target(target) if isinstance(target, Target) else None
 
 
 def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,8 +274,13 @@ def _inputs(
     if submitted.primitive is not None:
         own = submitted.primitive.options
         more["primitive_options"] = {name: _option(name, value, objects, refused) for name, value in own.items()}
+    missing = list(refused)
+    if submitted.target is not None:  # what it lacks is named; no value of the run is less for it
+        missing += [f"target: {loss}" for loss in submitted.target.lost]
+        if submitted.target.draft is not None:
+            objects[layout.TARGET] = submitted.target.draft
     config = submitted.config(
-        options=options, used=used, num_experiments=num_experiments, missing=refused or None, **more
+        options=options, used=used, num_experiments=num_experiments, missing=missing or None, **more
     )
     return objects, config
 

@@ -33,6 +33,7 @@ from aerchive.aer.capture import (
     draft_failed,
     draft_of_primitive,
     set_options,
+    target_of,
     used_by,
 )
 from aerchive.aer.job import ArchiveNote
@@ -224,6 +225,7 @@ def submitted_pubs(
         options={} if backend is None else set_options(backend, {}),
         run_options=[],
         backend={} if backend is None else describe_backend(backend),
+        target=target_of(backend),
         labels=labels or RunLabels(),
         primitive=describe_primitive(primitive),
         pubs=kept,

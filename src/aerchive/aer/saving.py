@@ -20,6 +20,7 @@ from aerchive.aer.capture import (
     draft_finished,
     draft_of_primitive,
     set_options,
+    target_of,
 )
 from aerchive.aer.primitive_call import submitted_pubs
 from aerchive.codecs.primitive_result import is_sampled
@@ -46,6 +47,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             options=run_options,
             run_options=[name for name in in_run if name not in DONE_BY_AER],
             backend={} if backend is None else describe_backend(backend),
+            target=target_of(backend),
         )
         try:
             result = source.result()

@@ -14,7 +14,14 @@ from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
 from aerchive.aer.archive import Archive
-from aerchive.aer.capture import Submitted, describe_backend, draft_failed, draft_finished, set_options
+from aerchive.aer.capture import (
+    Submitted,
+    describe_backend,
+    draft_failed,
+    draft_finished,
+    set_options,
+    target_of,
+)
 from aerchive.aer.job import ArchiveNote, ArchivingJob
 from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive
 from aerchive.codecs.registry import codecs
@@ -68,6 +75,7 @@ def submit(
         options=set_options(frozen, options),
         run_options=list(options),
         backend=describe_backend(backend),
+        target=target_of(backend),
         labels=labels if primitive is None else RunLabels(),
         parent=None if primitive is None else primitive.job_id,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aerchive import layout
-from aerchive.errors import FormatError, NotFoundError
+from aerchive.errors import ArchiveWarning, FormatError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
@@ -472,6 +473,34 @@ class Run:
                 )
             text = stored.read_bytes("model", str(stored.attributes()["object"]))
             return decode_noise_model(text, stored.where())
+
+    def target(self) -> Any | None:
+        """The target of the backend, or ``None`` if it had none; imports Qiskit.
+
+        Returns:
+            A ``Target`` with the same operations, durations and errors.
+
+        Raises:
+            FormatError: It is of a newer encoding, or needs a newer Qiskit.
+
+        Warns:
+            ArchiveWarning: Something of it could not be stored; it is named.
+        """
+        from aerchive.codecs.target import find_target
+
+        with self._this_very_run().open() as (session, group):
+            if layout.TARGET not in group or not group.is_group(layout.TARGET):
+                return None
+            stored = find_target(group.group(layout.TARGET))
+            fd = session.detach()
+        try:
+            target, lost = stored.read(fd)
+        finally:
+            os.close(fd)
+        if lost:
+            message = f"run {self.job_id}: its target comes back without all that it had: {'; '.join(lost)}"
+            warnings.warn(message, ArchiveWarning, stacklevel=2)
+        return target
 
     @contextlib.contextmanager
     def _group(self) -> Iterator[GroupReader]:
