@@ -13,6 +13,7 @@ from scipy.special import chdtrc
 
 from aerchive import layout
 from aerchive.aer.compare import compare_values, short
+from aerchive.codecs.circuit_differences import differences
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
@@ -117,7 +118,7 @@ def _options(what: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Ite
 
 
 def _objects(one: Run, other: Run) -> Iterator[Difference]:
-    for what in (layout.CIRCUITS, layout.NOISE_MODEL):
+    for what in (layout.CIRCUITS, layout.NOISE_MODEL, layout.TARGET):
         a, b = one.object_id(what), other.object_id(what)
         if a is None and b is None:
             continue
@@ -127,15 +128,18 @@ def _objects(one: Run, other: Run) -> Iterator[Difference]:
             yield Difference(what, "different", f"only {one.job_id if b is None else other.job_id} has any")
         elif what == layout.CIRCUITS:
             yield _circuits(one, other)
-        else:
+        elif what == layout.NOISE_MODEL:
             yield _noise(one, other)
+        else:
+            yield Difference(what, "different", "another device, or its properties at another time")
 
 
 def _circuits(one: Run, other: Run) -> Difference:
     a, b = one.circuits(), other.circuits()
     if len(a) != len(b):
         return Difference("circuits", "different", f"{len(a)} circuits, and {len(b)}")
-    differing = [number for number, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+    # Not by ==, which synthesises the definition of a prepared state.
+    differing = [number for number, (x, y) in enumerate(zip(a, b, strict=True)) if any(differences(x, y))]
     if not differing:
         return Difference("circuits", "same", "equal, in other bytes")
     x, y = a[differing[0]], b[differing[0]]
