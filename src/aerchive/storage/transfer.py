@@ -10,11 +10,34 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import FormatError
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft
+from aerchive.filters.profiles import Codec
+from aerchive.storage.arrays import ReadPlan
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft, PackedChunk
 from aerchive.storage.reader import GroupReader
 
 _MADE_ANEW = frozenset({"crc32", "sha256", "core_sha256", "object"})
 """Attributes that the writer makes from the content."""
+
+
+class StoredDataset:
+    """The chunks of a stored dataset, as they are: checksums, filters and what was lost go with them.
+
+    Args:
+        plan: Of all of it.
+        fd: The file it is in.
+    """
+
+    def __init__(self, plan: ReadPlan, fd: int) -> None:
+        self._plan = plan
+        self._fd = fd
+        self.dtype = plan.stored
+        self.chunk = plan.chunk
+        self.codec: Codec = plan.codec
+
+    def read(self, number: int) -> PackedChunk:
+        """See `aerchive.storage.nodes.PackedDataset`."""
+        place = self._plan.places[number]
+        return PackedChunk(place.piece.offset, self._plan.stored_bytes(self._fd, place), place.mask)
 
 
 class StoredPart:
@@ -50,7 +73,9 @@ def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
         if name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name):
             continue
         part: Any = StoredPart(group, name, owner)
-        drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)))
+        plan = group.plan(name, owner)
+        packed = StoredDataset(plan, group.fd) if plan.values is None else None
+        drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)), packed=packed)
     return drafts
 
 
