@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         lock_timeout: How long to wait for another program to let go of the project, in seconds.
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
+        compression: How arrays are stored: ``portable``, ``none``, ``fast`` or ``small``. All of them are lossless;
+            rounding is never a setting.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid")
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     lock_timeout: float = Field(default=60.0, ge=0)
     trust_locks: bool = False
     on_error: Literal["warn", "raise"] = "warn"
+    compression: Literal["portable", "none", "fast", "small"] = "portable"
 
     @classmethod
     def settings_customise_sources(

@@ -23,6 +23,7 @@ from aerchive.aer.job import ArchiveNote, ArchivingJob
 from aerchive.aer.opening import project_at
 from aerchive.aer.provenance import provenance
 from aerchive.codecs.registry import codecs
+from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.draft import RunDraft
@@ -49,6 +50,9 @@ class AerSimulator(qiskit_aer.AerSimulator):
         target: As for the stock simulator.
         project: Path of a project file, or an open project; ``None``: the project of the settings.
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
+        compression: How arrays are stored: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; ``None``: as the
+            project was opened, or as the settings say.
+        max_infidelity: State vectors may be rounded as far as ``1 - F`` is proven to stay within this; ``None``: never.
         **backend_options: As for the stock simulator.
 
     Raises:
@@ -64,6 +68,8 @@ class AerSimulator(qiskit_aer.AerSimulator):
         *,
         project: str | os.PathLike[str] | Project | None = None,
         save_jobs: bool | None = None,
+        compression: str | None = None,
+        max_infidelity: float | None = None,
         **backend_options: Any,
     ) -> None:
         super().__init__(configuration, properties, provider, target, **backend_options)
@@ -71,6 +77,10 @@ class AerSimulator(qiskit_aer.AerSimulator):
             project = Path(project).absolute()
         self._aerchive_project: Project | Path | None = project
         self._aerchive_save_jobs = save_jobs
+        if compression is not None or max_infidelity is not None:
+            Compression.checked(compression or PORTABLE.profile, max_infidelity)
+        self._aerchive_compression = compression
+        self._aerchive_max_infidelity = max_infidelity
 
     @property
     def project(self) -> Project:
@@ -89,6 +99,8 @@ class AerSimulator(qiskit_aer.AerSimulator):
         notes: str | None = None,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
+        compression: str | None = None,
+        max_infidelity: float | None = None,
         **run_options: Any,
     ) -> Any:
         """Runs circuits, and archives the run.
@@ -101,13 +113,15 @@ class AerSimulator(qiskit_aer.AerSimulator):
             notes: Free text.
             name: A name for people.
             params: Parameters of the study, by name.
+            compression: How arrays of this run are stored; ``None``: as for the simulator.
+            max_infidelity: How far state vectors of this run may be rounded; ``None``: as for the simulator.
             **run_options: As for the stock simulator.
 
         Returns:
             An `ArchivingJob`, or a stock ``AerJob`` if the run is not archived.
 
         Raises:
-            InvalidInputError: A label has the wrong type.
+            InvalidInputError: A label has the wrong type, or there is no such compression.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
         """
         settings = load_settings(save_jobs=self._aerchive_save_jobs if save_jobs is None else save_jobs)
@@ -115,6 +129,10 @@ class AerSimulator(qiskit_aer.AerSimulator):
             return super().run(circuits, parameter_binds, **run_options)
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is simulated
+        stored = self.project.compression(
+            self._aerchive_compression if compression is None else compression,
+            self._aerchive_max_infidelity if max_infidelity is None else max_infidelity,
+        )
         if isinstance(circuits, QuantumCircuit):
             circuits = [circuits]
         snapshot = _snapshot_circuits(circuits)
@@ -132,7 +150,7 @@ class AerSimulator(qiskit_aer.AerSimulator):
             labels=labels,
         )
         note = ArchiveNote()
-        archive = _Archive(self.project, submitted, settings, note)
+        archive = _Archive(self.project, submitted, settings, note, stored)
         job = ArchivingJob(
             self,
             submitted.job_id,
@@ -189,7 +207,10 @@ def _simulate(
 class _Archive:
     """One submission on its way into the project."""
 
-    def __init__(self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote) -> None:
+    def __init__(
+        self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote, compression: Compression
+    ) -> None:
+        self._compression = compression
         self._project = project
         self._submitted = submitted
         self._settings = settings
@@ -218,7 +239,7 @@ class _Archive:
     def keep(self, make_draft: Any) -> None:
         """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
         try:
-            draft: RunDraft = make_draft()
+            draft: RunDraft = dataclasses.replace(make_draft(), compression=self._compression)
             self._note.run = self._project.archive(draft)
         except Exception as error:
             self._note.problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"

@@ -144,7 +144,7 @@ def sign_of(raw: NDArray[np.uint8]) -> int:
     words = raw[: raw.size // 8 * 8].view(np.uint64)
     sample = words[:: max(1, words.size // _SAMPLES)]
     zeros = 1 - np.count_nonzero(sample) / sample.size
-    return sum(zeros > limit for limit in _SIGNS)
+    return sum(bool(zeros > limit) for limit in _SIGNS)
 
 
 @dataclass
@@ -164,12 +164,15 @@ class _Plane:
         """How long a coder takes, in microseconds, about; measured for `docs/decisions/0009-chunk-pipeline.md`."""
         scale = self.length / 65536
         share = self.sizes[coder] / max(1, self.length)
-        return scale * {
-            Coder.STORED: 0,
-            Coder.QUICK: 15 + 110 * min(1, 10 * share),
-            Coder.ENTROPY: 190,
-            Coder.THOROUGH: min(740, 80 + 1900 * share),
-        }[coder]
+        return (
+            scale
+            * {
+                Coder.STORED: 0,
+                Coder.QUICK: 15 + 110 * min(1, 10 * share),
+                Coder.ENTROPY: 190,
+                Coder.THOROUGH: min(740, 80 + 1900 * share),
+            }[coder]
+        )
 
 
 def choose_coders(planes: NDArray[np.uint8], itemsize: int, deflater: Deflater) -> tuple[tuple[Coder, ...], int, float]:
@@ -188,7 +191,9 @@ def choose_coders(planes: NDArray[np.uint8], itemsize: int, deflater: Deflater) 
     tried = [_try_quick(plane, deflater) for plane in split(planes, itemsize)[:itemsize]]
     _try_thorough(split(planes, itemsize), tried, itemsize, deflater)
     for one, plane in zip(tried, split(planes, itemsize), strict=False):
-        one.gzip = len(zlib.compress(plane.data, 4)) if len(one.sizes) > 1 else min(one.sizes.values())
+        one.gzip = min(one.sizes.values())
+        if one.sizes.get(Coder.THOROUGH, one.length) <= one.gzip:  # perhaps better than gzip is: ask it
+            one.gzip = len(zlib.compress(plane.data, 4))
         one.coder = min(one.sizes, key=lambda coder: one.sizes[coder] + _BYTES_A_US * one.cost(coder))
     gzip = _LIKE_GZIP * sum(one.gzip for one in tried)
     while sum(one.size for one in tried) > gzip:

@@ -1,8 +1,8 @@
 """Ordinary zlib streams (RFC 1950), as HDF5's deflate filter reads and writes them, from the fastest kernels.
 
 igzip where speed counts; of zlib-ng the Huffman coder alone, where bytes are skew and do not repeat, and the whole of
-it where they repeat; libdeflate for whole chunks, and for expanding. `Deflater` gives pieces of one stream: each ends at
-a byte and refers to nothing before it, so that pieces of different kernels may follow each other (RFC 1951, section 3.2).
+it where they repeat; libdeflate for whole chunks, and for expanding. `Deflater` gives pieces of one stream: each ends
+at a byte and refers to nothing before it, so that pieces of different kernels may follow each other (RFC 1951, 3.2).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Deflater:
         return bytes(self._igzip.compress(data) + self._igzip.flush(isal_zlib.Z_FULL_FLUSH))
 
     def entropy(self, data: Buffer) -> bytes:
-        """A piece of Huffman codes only: shorter than others where bytes are skew but do not repeat, as exponents are."""
+        """A piece of Huffman codes only: the shortest where bytes are skew but do not repeat, as exponents are."""
         return bytes(self._huffman.compress(data) + self._huffman.flush(zlib_ng.Z_FULL_FLUSH))
 
     def thorough(self, data: Buffer) -> bytes:

@@ -51,6 +51,7 @@ class Packer:
         Returns:
             The stored bytes, and HDF5's filter mask (`SKIP_SHUFFLE`, `SKIP_COMPRESSION`).
         """
+        stream: Buffer
         if task is None:
             stream, mask = quick_stream(shuffle(raw, self._itemsize).data), 0
         elif task.fill is None and task.use is not None:

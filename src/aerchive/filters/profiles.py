@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from aerchive.filters.choice import Choices, Task
 from aerchive.filters.deflate import Buffer, inflate
 from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Packer, task_for
 from aerchive.filters.shuffle import unshuffle
-
 
 _Packer = TypeVar("_Packer")
 
@@ -59,8 +57,7 @@ class Compression:
                 f"compression {profile!r} needs the package zstandard: pip install 'aerchive[plugins]'"
             )
         if max_infidelity is not None:
-            is_number = isinstance(max_infidelity, int | float) and not isinstance(max_infidelity, bool)
-            if not is_number or not 0 < max_infidelity < 1 or not math.isfinite(max_infidelity):
+            if isinstance(max_infidelity, bool) or not 0 < max_infidelity < 1:
                 raise InvalidInputError(
                     f"max_infidelity {max_infidelity!r}: give a number between 0 and 1, such as 1e-12, or None"
                 )
@@ -129,9 +126,7 @@ class Packing:
         return packer
 
 
-def unpack_chunk(
-    stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
+def unpack_chunk(stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Turns stored bytes into those of a chunk.
 
     Args:

@@ -94,8 +94,8 @@ def _size(state: NDArray[Any]) -> tuple[float, int]:
 def _infidelity(state: NDArray[Any], grid: float) -> float:
     """``1 - F`` of a state and its rounded self.
 
-    With the error ``d = ψ - φ``, which is exact: ``(|d|² - |<φ|d>|² / |φ|²) / |ψ|²``, the part of the error across ``φ``;
-    ``1 - |<ψ|φ>|²`` would drown in rounding errors.
+    With the error ``d = ψ - φ``, which is exact: ``(|d|² - |<φ|d>|² / |φ|²) / |ψ|²``, the part of the error across
+    ``φ``; ``1 - |<ψ|φ>|²`` would drown in rounding errors.
     """
     norm = rounded_norm = error = 0.0
     overlap = 0j

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import uuid
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aerchive import layout
+from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.catalogue import to_microseconds
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
@@ -41,6 +43,7 @@ class RunDraft:
         refused: In words, what could not be stored.
         nbytes: Of the payload, before compression.
         run_uuid: New for each run.
+        compression: How the arrays are stored.
     """
 
     job_id: str
@@ -54,6 +57,7 @@ class RunDraft:
     refused: tuple[str, ...] = ()
     nbytes: int = 0
     run_uuid: str = field(default_factory=new_uuid)
+    compression: Compression = PORTABLE
 
     @property
     def record(self) -> RunRecord:
@@ -86,7 +90,10 @@ class RunDraft:
             "job_id": self.job_id,
             "created": self.created,
         }
-        return GroupDraft(attributes, self.datasets, groups, objects)
+        datasets = {
+            name: dataclasses.replace(dataset, compression=self.compression) for name, dataset in self.datasets.items()
+        }
+        return GroupDraft(attributes, datasets, groups, objects)
 
     @property
     def day(self) -> str:

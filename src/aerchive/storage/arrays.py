@@ -23,7 +23,7 @@ from aerchive.storage import checksums
 from aerchive.storage.attributes import read_attribute, read_attributes
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
-from aerchive.storage.disk import disk, read_bytes
+from aerchive.storage.disk import disk
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
@@ -67,11 +67,11 @@ class ReadPlan:
         owner: Whose chunks they are, for checksums.
         name: The dataset's name.
         dtype: Of the values, as they were in memory.
+        stored: Of the stored elements: `dtype`, or half as wide where that lost nothing.
         chunk: Shape of a chunk.
         selection: What is wanted.
         places: The chunks that hold it.
         values: The values themselves, where the dataset is small and lies in its own header.
-        stored: Of the stored elements: `dtype`, or half as wide where that lost nothing.
         codec: What the chunks are compressed with.
     """
 
@@ -79,11 +79,11 @@ class ReadPlan:
     owner: str
     name: str
     dtype: np.dtype[Any]
+    stored: np.dtype[Any]
     chunk: tuple[int, ...]
     selection: Selection
     places: tuple[ChunkPlace, ...] = ()
     values: NDArray[Any] | None = None
-    stored: np.dtype[Any] = np.dtype("u1")
     codec: Codec = Codec.DEFLATE
 
     def read(self, fd: int) -> NDArray[Any]:
@@ -255,7 +255,7 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         values = np.empty(what.shape, what.dtype)
         with hdf5_errors(where):
             dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
-        return ReadPlan(where, owner, name, what.dtype, what.shape, selection, values=values, stored=what.dtype)
+        return ReadPlan(where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values)
     dtype = _value_dtype(dsid, what, where)
     if math.prod(what.chunk) * dtype.itemsize > _MAX_CHUNK_BYTES:
         raise UnsafeContentError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
@@ -267,9 +267,7 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         number = chunk_number(piece.offset, what.shape, what.chunk)
         address, nbytes, mask = stored.get(piece.offset, (-1, 0, 0))
         places.append(ChunkPlace(piece, number, address, nbytes, mask, crcs(number)))
-    return ReadPlan(
-        where, owner, name, dtype, what.chunk, selection, tuple(places), stored=what.dtype, codec=what.codec
-    )
+    return ReadPlan(where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(places), codec=what.codec)
 
 
 def _value_dtype(dsid: h5d.DatasetID, what: DatasetShape, where: str) -> np.dtype[Any]:

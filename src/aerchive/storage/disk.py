@@ -34,7 +34,7 @@ class Disk:
             os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
 
     def begin_writing(self, fd: int, offset: int, length: int) -> None:
-        """Lets the system begin to put written bytes on the medium; a hint, without any promise: `sync` is still needed.
+        """Lets the system begin to put bytes on the medium; a hint, without any promise: `sync` is still needed.
 
         On Linux, "don't need" begins to write what is dirty, and forgets only what is clean.
         """

@@ -20,6 +20,7 @@ from aerchive.filters.threads import in_order
 from aerchive.storage.chunks import chunk_offsets, chunk_shape
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, PackedChunk, PackedDataset
 
+_GLANCE = 4096
 _EXACT = "max_infidelity was asked for, but {}"
 """Says in a dataset why it is exact all the same."""
 
@@ -73,7 +74,7 @@ def layers(draft: DatasetDraft) -> Layers:
 
     def take(_number: int, offset: tuple[int, ...]) -> tuple[NDArray[np.uint8], Task | None] | None:
         raw = draft.read_chunk(offset, chunk)
-        return (raw, packing.task(raw)) if raw.any() else None
+        return (raw, packing.task(raw)) if raw[:_GLANCE].any() or raw.any() else None
 
     def pack(taken: tuple[NDArray[np.uint8], Task | None] | None) -> tuple[Buffer, int]:
         if taken is None:
