@@ -12,6 +12,7 @@ from aerchive.filters.choice import (
     Plan,
     Task,
     Ticket,
+    by_record,
     is_outdated,
     try_chunk,
 )
@@ -24,7 +25,7 @@ SKIP_COMPRESSION = 2
 RAW = SKIP_SHUFFLE | SKIP_COMPRESSION
 WORTH = 0.99
 """A chunk is stored raw unless compression saves at least one byte in a hundred."""
-_BY_PLANE = frozenset({2, 4, 8, 16})
+_BY_PLANE = frozenset({1, 2, 4, 8, 16})
 _MIN_BYTES = 64 * 1024
 """Of a chunk that is worth a choice."""
 
@@ -81,15 +82,15 @@ class Packer:
             fill.fill(plan)
 
     def _shuffled(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self._planes.size != raw.size:
+        if self._itemsize == 1:
+            self._planes = raw
+        elif self._planes.size != raw.size:
             self._planes = np.empty(raw.size, np.uint8)
         return shuffle(raw, self._itemsize, self._planes)
 
     def _apply(self, plan: Plan, raw: NDArray[np.uint8]) -> Buffer:
-        if plan.method is Method.RECORDS:
-            return quick_stream(raw.data)
-        if plan.method is Method.RECORDS_WELL:
-            return thorough_stream(raw.data)
+        if plan.method not in (Method.PLANES, Method.WHOLE):
+            return by_record(plan.method, raw)
         planes = self._shuffled(raw)
         if plan.method is Method.WHOLE:
             return thorough_stream(planes.data)
@@ -97,7 +98,7 @@ class Packer:
 
 
 def _mask(plan: Plan) -> int:
-    return SKIP_SHUFFLE if plan.method in (Method.RECORDS, Method.RECORDS_WELL) else 0
+    return 0 if plan.method in (Method.PLANES, Method.WHOLE) else SKIP_SHUFFLE
 
 
 def task_for(raw: NDArray[np.uint8], itemsize: int, choices: Choices) -> Task | None:

@@ -61,6 +61,8 @@ class Compression:
                 raise InvalidInputError(
                     f"max_infidelity {max_infidelity!r}: give a number between 0 and 1, such as 1e-12, or None"
                 )
+            if profile == "none":
+                raise InvalidInputError("max_infidelity with compression 'none' would lose digits and save nothing")
             max_infidelity = float(max_infidelity)
         return cls(profile, max_infidelity)
 

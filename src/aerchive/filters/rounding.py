@@ -72,7 +72,10 @@ def certify(states: Sequence[NDArray[Any]], max_infidelity: float) -> Rounding |
     if grid < _SMALLEST:
         return None
     bound = max(number * grid**2 / (4 * norm * _SLACK) for norm, number in sizes if number)
-    return Rounding(grid, min(bound, max_infidelity), max(_infidelity(state, grid) for state in states))
+    infidelity = max(
+        _infidelity(state, grid, norm) for state, (norm, number) in zip(states, sizes, strict=True) if number
+    )
+    return Rounding(grid, min(bound, max_infidelity), infidelity)
 
 
 def _blocks(state: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
@@ -91,21 +94,24 @@ def _size(state: NDArray[Any]) -> tuple[float, int]:
     return norm, number
 
 
-def _infidelity(state: NDArray[Any], grid: float) -> float:
+def _infidelity(state: NDArray[Any], grid: float, norm: float) -> float:
     """``1 - F`` of a state and its rounded self.
 
     With the error ``d = ψ - φ``, which is exact: ``(|d|² - |<φ|d>|² / |φ|²) / |ψ|²``, the part of the error across
     ``φ``; ``1 - |<ψ|φ>|²`` would drown in rounding errors.
     """
-    norm = rounded_norm = error = 0.0
+    scale = math.ldexp(1.0, -(math.frexp(norm)[1] // 2))  # to a norm near one, where nothing over- or underflows
+    whole = rounded_norm = error = 0.0
     overlap = 0j
     for block in _blocks(state):
         rounded = to_grid(block, grid)
-        difference = block - rounded
-        norm += float(np.dot(block, block))
+        difference = (block - rounded) * scale
+        rounded *= scale
+        block = block * scale
+        whole += float(np.dot(block, block))
         rounded_norm += float(np.dot(rounded, rounded))
         error += float(np.dot(difference, difference))
         overlap += complex(np.vdot(rounded.view(np.complex128), difference.view(np.complex128)))
     if not rounded_norm:
         return 0.0
-    return max(0.0, (error - abs(overlap) ** 2 / rounded_norm) / norm)
+    return max(0.0, (error - abs(overlap) ** 2 / rounded_norm) / whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ _LOOK_UP_EACH = 16
 _IN_THREADS_BYTES = 2 * 1024 * 1024
 """From so many bytes on, chunks are read by several threads."""
 _HALVES = {half: double for double in map(np.dtype, ("<c16", "<f8")) if (half := narrower(double)) is not None}
+_MAX_SCRATCH_BYTES = 2 * 1024 * 1024
 _AHEAD = 8
 """So many chunks before its turn the system is told of one."""
 
@@ -156,7 +158,7 @@ class ReadPlan:
         is_whole = target.shape == self.chunk and target.flags.c_contiguous and self.stored == self.dtype
         room = target.reshape(-1).view(np.uint8) if is_whole else np.empty(self._chunk_bytes, np.uint8)
         is_raw = place.mask & RAW == RAW and place.nbytes == room.size
-        stored = self._verified(fd, place, room.data if is_raw else bytearray(place.nbytes))
+        stored = self._verified(fd, place, room.data if is_raw else _scratch(place.nbytes))
         if not stored or (is_whole and is_raw):
             return
         values = self._expanded(stored, place, room)
@@ -186,6 +188,23 @@ class ReadPlan:
         except FormatError as error:
             raise FormatError(f"{self.where}: {error}") from error
         return raw.view(self.stored).reshape(self.chunk)
+
+
+class _Scratch(threading.local):
+    """A buffer for each thread: fresh memory costs as much as reading into it."""
+
+    buffer = bytearray()
+
+
+_scratches = _Scratch()
+
+
+def _scratch(nbytes: int) -> memoryview:
+    if nbytes > _MAX_SCRATCH_BYTES:
+        return memoryview(bytearray(nbytes))
+    if len(_scratches.buffer) < nbytes:
+        _scratches.buffer = bytearray(nbytes)
+    return memoryview(_scratches.buffer)[:nbytes]
 
 
 @dataclass(frozen=True)
