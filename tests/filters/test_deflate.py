@@ -91,9 +91,7 @@ def test_stored_pieces_of_any_length(length: int) -> None:
 @pytest.mark.parametrize("data", [b"x" * 500, noise(500), noise(500, 5)], ids=["repeats", "noise", "skew"])
 @pytest.mark.parametrize("wrong", [-5, -1, 1, 1000])
 def test_another_size_is_refused(data: bytes, wrong: int) -> None:
-    with pytest.raises(
-        IntegrityError, match=r"^a compressed chunk (expands to \d+|of \d+ bytes cannot be expanded to)"
-    ):
+    with pytest.raises(IntegrityError, match=r"^a compressed chunk (expands to |of )"):
         inflate(quick_stream(data), len(data) + wrong)
 
 

@@ -122,9 +122,8 @@ def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
 def test_damaged_chunks_are_an_integrity_error(codec: Codec) -> None:
     raw, _ = chunk("sparse state")
     data = shuffle(raw, 16).tobytes()
-    stored = (
-        zlib.compress(data) if codec is Codec.DEFLATE else zstandard.ZstdCompressor(write_checksum=True).compress(data)
-    )
+    compress = zlib.compress if codec is Codec.DEFLATE else zstandard.ZstdCompressor(write_checksum=True).compress
+    stored = compress(data)
     noticed = 0
 
     for at in range(0, len(stored), 97):

@@ -72,9 +72,8 @@ def certify(states: Sequence[NDArray[Any]], max_infidelity: float) -> Rounding |
     if grid < _SMALLEST:
         return None
     bound = max(number * grid**2 / (4 * norm * _SLACK) for norm, number in sizes if number)
-    infidelity = max(
-        _infidelity(state, grid, norm) for state, (norm, number) in zip(states, sizes, strict=True) if number
-    )
+    pairs = zip(states, sizes, strict=True)
+    infidelity = max(_infidelity(state, grid, norm) for state, (norm, number) in pairs if number)
     return Rounding(grid, min(bound, max_infidelity), infidelity)
 
 
@@ -107,8 +106,8 @@ def _infidelity(state: NDArray[Any], grid: float, norm: float) -> float:
         rounded = to_grid(block, grid)
         difference = (block - rounded) * scale
         rounded *= scale
-        block = block * scale
-        whole += float(np.dot(block, block))
+        scaled = block * scale
+        whole += float(np.dot(scaled, scaled))
         rounded_norm += float(np.dot(rounded, rounded))
         error += float(np.dot(difference, difference))
         overlap += complex(np.vdot(rounded.view(np.complex128), difference.view(np.complex128)))
