@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -188,7 +189,8 @@ if kind == "fortran":
     state = np.lib.stride_tricks.as_strided(state, (3 * 2**10, 2**12), (16, 16 * 3 * 2**10)).T
 attributes = {"encoding": "array", "encoding_version": 1, "kind": "statevector", "dtype": "<c16"}
 def drafts(value):
-    return GroupDraft(datasets={"x": DatasetDraft([value], False, attributes, kind == "state", Compression(profile, limit))})
+    stored = Compression(profile, limit)
+    return GroupDraft(datasets={"x": DatasetDraft([value], False, attributes, kind == "state", stored)})
 write_run(path, drafts(state[:2]), "warm")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 write_run(path, drafts(state))
@@ -251,4 +253,4 @@ def test_the_data_is_on_its_way_before_the_commit_waits(path: Path, state: np.nd
 
     assert hints
     assert all(length >= 8 * 2**20 for _, length in hints)
-    assert all(start == first + size for (first, size), (start, _) in zip(hints, hints[1:], strict=False))
+    assert all(start == first + size for (first, size), (start, _) in itertools.pairwise(hints))

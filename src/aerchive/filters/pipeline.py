@@ -5,20 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.filters.choice import (
-    NO_BETTER,
-    Choices,
-    Method,
-    Plan,
-    Task,
-    Ticket,
-    by_record,
-    is_outdated,
-    try_chunk,
-)
+from aerchive.filters.choice import Choices, Method, Plan, Task, Ticket, is_outdated
 from aerchive.filters.deflate import Buffer, Deflater, quick_stream, thorough_stream
 from aerchive.filters.planes import pack_planes
 from aerchive.filters.shuffle import shuffle
+from aerchive.filters.trial import by_record, try_chunk
 
 SKIP_SHUFFLE = 1
 SKIP_COMPRESSION = 2
@@ -26,6 +17,8 @@ RAW = SKIP_SHUFFLE | SKIP_COMPRESSION
 WORTH = 0.99
 """A chunk is stored raw unless compression saves at least one byte in a hundred."""
 _BY_PLANE = frozenset({1, 2, 4, 8, 16})
+_NO_BETTER = 0.99
+"""A plan stays unless another one saves more than a hundredth."""
 _MIN_BYTES = 64 * 1024
 """Of a chunk that is worth a choice."""
 
@@ -75,7 +68,7 @@ class Packer:
                     return stream, _mask(plan)
             trial = try_chunk(raw, self._shuffled(raw), self._itemsize, self._deflater)
             other = self._apply(trial.plan, raw) if trial.stream is None else trial.stream
-            if stream is None or len(other) < NO_BETTER * len(stream):
+            if stream is None or len(other) < _NO_BETTER * len(stream):
                 plan, stream = trial.plan, other
             return stream, _mask(plan)
         finally:
