@@ -37,6 +37,8 @@ class Settings(BaseSettings):
         durability: When finished runs are committed: ``each`` at once; ``batch`` with others, after two seconds at the
             latest; ``exit`` when the process ends.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
+        compression: How arrays are stored: ``portable``, ``none``, ``fast`` or ``small``. All of them are lossless;
+            rounding is never a setting.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid")
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     trust_locks: bool = False
     durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
+    compression: Literal["portable", "none", "fast", "small"] = "portable"
 
     @classmethod
     def settings_customise_sources(

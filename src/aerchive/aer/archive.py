@@ -11,6 +11,7 @@ from typing import Any
 from aerchive.aer.capture import Submitted, draft_failed
 from aerchive.aer.job import ArchiveNote
 from aerchive.aer.provenance import provenance
+from aerchive.filters.profiles import Compression
 from aerchive.models.labels import RunLabels
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project
@@ -27,13 +28,17 @@ class Archive:
         submitted: What was submitted.
         settings: In force when it was.
         note: Gets what became of it.
+        compression: How its arrays are stored.
     """
 
-    def __init__(self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote) -> None:
+    def __init__(
+        self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote, compression: Compression
+    ) -> None:
         self._project = project
         self._submitted = submitted
         self._settings = settings
         self.note = note
+        self._compression = compression
 
     def submitted_at(self, started: str) -> Submitted:
         """What was submitted, with the time when the simulation began."""
@@ -58,7 +63,7 @@ class Archive:
     def keep(self, make_draft: Callable[[], RunDraft]) -> None:
         """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
         try:
-            draft = make_draft()
+            draft = dataclasses.replace(make_draft(), compression=self._compression)
             self.note.run = self._project.archive(draft, self._settings.durability)
         except Exception as error:
             problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"

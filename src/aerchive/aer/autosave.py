@@ -80,6 +80,7 @@ def autosave(
     notes: str | None = None,
     params: Mapping[str, Any] | None = None,
     durability: Durability | None = None,
+    compression: str | None = None,
 ) -> Autosave | None:
     """Archives every run of Aer from now on, whoever starts it: your code, a library, a primitive.
 
@@ -93,6 +94,7 @@ def autosave(
         notes: Free text for each of them.
         params: Parameters of the study, by name.
         durability: When runs are committed, as for `aerchive.open`; not for a project that is open already.
+        compression: How arrays are stored, as for `aerchive.open`; likewise.
 
     Returns:
         The switch, which is on, and may be used as a context manager; ``None`` for False.
@@ -109,7 +111,7 @@ def autosave(
     labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
     labels.to_attributes()  # refuses what cannot be stored before anything is simulated
     if not isinstance(project, Project):
-        project = project_at(None if project is True else project, durability=durability)
+        project = project_at(None if project is True else project, durability=durability, compression=compression)
     if project.mode == "r":
         raise InvalidInputError(f"{project.path}: is open for reading; autosave needs a project that can be written")
     switch = Autosave(project, labels)
@@ -163,6 +165,7 @@ def _around(stock: Any) -> Any:
             project=lambda: switch.project,
             settings=load_settings(save_jobs=True, durability=switch.project.durability),
             labels=switch.labels,
+            compression=switch.project.compression(),
         )
 
     run_circuits.aerchive_hides = stock  # type: ignore[attr-defined]

@@ -61,6 +61,7 @@ def open_path(
     mode: Mode | None = None,
     *,
     lock_timeout: float | None = None,
+    compression: str | None = None,
     durability: Durability | None = None,
 ) -> Project:
     """Opens a project; ``aerchive.open`` is this function.
@@ -75,11 +76,14 @@ def open_path(
             a mode is given.
         lock_timeout: How long to wait for other programs to let go of the file, in seconds; by default as the
             settings say (60).
+        compression: How arrays are stored that are saved through this object: ``"portable"``, readable by everything;
+            ``"none"``, for speed; ``"fast"`` or ``"small"``, which readers need a plugin for. By default as the
+            settings say (``"portable"``).
         durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
             latest; ``"exit"`` when the process ends; by default as the settings say (``"each"``).
 
     Raises:
-        InvalidInputError: No such mode, or the path is a folder.
+        InvalidInputError: No such mode or compression, or the path is a folder.
         NotFoundError: Mode ``"r"`` or ``"r+"``, and there is no such file.
         AlreadyExistsError: Mode ``"x"``, and there is one.
         FormatError: The file is not a project, or one of a newer format.
@@ -91,7 +95,7 @@ def open_path(
             f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; "
             "an archive is never truncated, so there is no 'w'"
         )
-    project = project_at(path, mode, lock_timeout=lock_timeout, durability=durability)
+    project = project_at(path, mode, lock_timeout=lock_timeout, compression=compression, durability=durability)
     file = project.path
     exists = file.exists()
     if mode == "x" and exists:
@@ -109,6 +113,7 @@ def project_at(
     mode: Mode | None = None,
     *,
     lock_timeout: float | None = None,
+    compression: str | None = None,
     durability: Durability | None = None,
 ) -> Project:
     """A project, its file not looked at yet: what is wrong with it shows when it is used.
@@ -117,6 +122,7 @@ def project_at(
         path: As for `open_path`.
         mode: As for `open_path`.
         lock_timeout: As for `open_path`.
+        compression: As for `open_path`.
         durability: As for `open_path`.
 
     Raises:
@@ -130,11 +136,14 @@ def project_at(
     file = Path(os.path.realpath(path))
     if mode is None:
         mode = "r" if file.exists() and not os.access(file, os.W_OK) else "a"
-    return open_project(
+    project = open_project(
         file,
         mode,
         QiskitBridge(),
         settings.lock_timeout,
         trust_locks=settings.trust_locks,
+        compression=compression,
         durability=settings.durability,
     )
+    project.compression()  # says at once if there is no such profile
+    return project

@@ -78,7 +78,7 @@ class PrimitiveCall:
         self.job_id = job_id
         self.note = note
         submitted = submitted_pubs(primitive, pubs, job_id, created, labels)
-        self._archive = Archive(project, submitted, settings, note)
+        self._archive = Archive(project, submitted, settings, note, project.compression())
         self._started = now()
         self._used: dict[str, Any] = {}
         self._archive.begin()

@@ -16,6 +16,7 @@ from aerchive.aer.opening import project_at
 from aerchive.aer.primitive_call import is_off, not_archived
 from aerchive.aer.submit import freeze, submit
 from aerchive.errors import UnsupportedTypeError
+from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
@@ -30,6 +31,8 @@ class _Given(NamedTuple):
 
     labels: RunLabels = RunLabels()
     save_jobs: bool | None = None
+    compression: str | None = None
+    max_infidelity: float | None = None
 
 
 class _Calls(threading.local):
@@ -47,6 +50,8 @@ class Archiving:
     _aerchive_project: Project | Path | None = None
     _aerchive_save_jobs: bool | None = None
     _aerchive_durability: Durability | None = None
+    _aerchive_compression: str | None = None
+    _aerchive_max_infidelity: float | None = None
 
     @property
     def project(self) -> Project:
@@ -75,6 +80,8 @@ class Archiving:
         notes: str | None = None,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
+        compression: str | None = None,
+        max_infidelity: float | None = None,
         **run_options: Any,
     ) -> Any:
         """Runs circuits, and archives the run.
@@ -87,19 +94,21 @@ class Archiving:
             notes: Free text.
             name: A name for people.
             params: Parameters of the study, by name.
+            compression: How arrays of this run are stored; ``None``: as for the simulator.
+            max_infidelity: How far state vectors of this run may be rounded; ``None``: as for the simulator.
             **run_options: As for the stock simulator.
 
         Returns:
             An `ArchivingJob`, or a stock ``AerJob`` if the run is not archived.
 
         Raises:
-            InvalidInputError: A label has the wrong type.
+            InvalidInputError: A label has the wrong type, or there is no such compression.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
         """
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is simulated
         binds = {} if parameter_binds is None else {"parameter_binds": parameter_binds}
-        before, _calls.given = _calls.given, _Given(labels, save_jobs)
+        before, _calls.given = _calls.given, _Given(labels, save_jobs, compression, max_infidelity)
         try:
             return super().run(circuits, **binds, **run_options)  # type: ignore[misc]  # of the class behind
         finally:
@@ -107,8 +116,8 @@ class Archiving:
 
     def _run_circuits(self, circuits: Any, parameter_binds: Any, **run_options: Any) -> Any:
         """Where every ``run`` of a backend of Aer ends, whatever a subclass does before."""
-        labels, save_jobs = _calls.given
-        settings = load_settings(save_jobs=self._aerchive_save_jobs if save_jobs is None else save_jobs)
+        given = _calls.given
+        settings = load_settings(save_jobs=self._aerchive_save_jobs if given.save_jobs is None else given.save_jobs)
         if not settings.save_jobs or is_off():
             with not_archived():
                 return super()._run_circuits(circuits, parameter_binds, **run_options)  # type: ignore[misc]
@@ -119,7 +128,11 @@ class Archiving:
             run_options,
             project=lambda: self.project,
             settings=settings.model_copy(update={"durability": self.durability}),
-            labels=labels,
+            labels=given.labels,
+            compression=self.project.compression(
+                self._aerchive_compression if given.compression is None else given.compression,
+                self._aerchive_max_infidelity if given.max_infidelity is None else given.max_infidelity,
+            ),
         )
 
 
@@ -139,6 +152,9 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
         durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
             latest; ``"exit"`` when the process ends; ``None``: as the project says.
+        compression: How arrays are stored: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; ``None``: as the
+            project was opened, or as the settings say.
+        max_infidelity: State vectors may be rounded as far as ``1 - F`` is proven to stay within this; ``None``: never.
         **backend_options: As for the stock simulator.
 
     Raises:
@@ -155,6 +171,8 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         project: ProjectLike | None = None,
         save_jobs: bool | None = None,
         durability: Durability | None = None,
+        compression: str | None = None,
+        max_infidelity: float | None = None,
         **backend_options: Any,
     ) -> None:
         super().__init__(configuration, properties, provider, target, **backend_options)
@@ -162,6 +180,10 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         self._aerchive_project = _place(project)
         self._aerchive_save_jobs = save_jobs
         self._aerchive_durability = durability
+        if compression is not None or max_infidelity is not None:
+            Compression.checked(compression or PORTABLE.profile, max_infidelity)
+        self._aerchive_compression = compression
+        self._aerchive_max_infidelity = max_infidelity
 
 
 def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bool | None = None) -> Any:
@@ -188,7 +210,8 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
     place = _place(project)
     ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
     ours._aerchive_save_jobs = getattr(backend, "_aerchive_save_jobs", None) if save_jobs is None else save_jobs
-    ours._aerchive_durability = getattr(backend, "_aerchive_durability", None)
+    for name in ("_aerchive_durability", "_aerchive_compression", "_aerchive_max_infidelity"):
+        setattr(ours, name, getattr(backend, name, None))
     return ours
 
 

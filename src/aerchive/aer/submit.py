@@ -25,6 +25,7 @@ from aerchive.aer.capture import (
 from aerchive.aer.job import ArchiveNote, ArchivingJob
 from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive
 from aerchive.codecs.registry import codecs
+from aerchive.filters.profiles import Compression
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
@@ -44,6 +45,7 @@ def submit(
     project: Callable[[], Project],
     settings: Settings,
     labels: RunLabels,
+    compression: Compression,
 ) -> ArchivingJob:
     """Starts a simulation whose run is archived.
 
@@ -58,6 +60,7 @@ def submit(
         project: Gives the project where the run goes.
         settings: In force.
         labels: Of the run; of the primitive that asks for it, if that knows nothing of aerchive.
+        compression: How its arrays are stored.
 
     Returns:
         The job, submitted.
@@ -80,7 +83,7 @@ def submit(
         parent=None if primitive is None else primitive.job_id,
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
-    archive = Archive(project(), submitted, settings, note)
+    archive = Archive(project(), submitted, settings, note, compression)
     job = ArchivingJob(
         backend,
         submitted.job_id,

@@ -88,7 +88,8 @@ class ResultEncoder:
 
     def array(self, value: NDArray[Any], kind: str) -> ArrayReference:
         """Hands an array to the pool; see `aerchive.codecs.base.Encoder`."""
-        return self._pool.add(value, self._label if kind == "array" else kind, self._label, self._experiment)
+        name = self._label if kind == "array" else kind
+        return self._pool.add(value, name, self._label, self._experiment, is_state=kind == "statevector")
 
     def value(self, value: Any) -> Any:
         """Encodes a value with all codecs; raises `UnsupportedTypeError` if none knows it."""

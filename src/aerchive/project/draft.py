@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import uuid
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 from aerchive import layout
 from aerchive.errors import FormatError
+from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.catalogue import to_microseconds
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
@@ -56,6 +58,7 @@ class RunDraft:
         refused: In words, what could not be stored.
         nbytes: Of the payload, before compression.
         run_uuid: New for each run.
+        compression: How the arrays are stored.
     """
 
     job_id: str
@@ -69,6 +72,7 @@ class RunDraft:
     refused: tuple[str, ...] = ()
     nbytes: int = 0
     run_uuid: str = field(default_factory=new_uuid)
+    compression: Compression = PORTABLE
 
     @property
     def record(self) -> RunRecord:
@@ -101,7 +105,10 @@ class RunDraft:
             "job_id": self.job_id,
             "created": self.created,
         }
-        return GroupDraft(attributes, self.datasets, groups, objects)
+        datasets = {
+            name: dataclasses.replace(dataset, compression=self.compression) for name, dataset in self.datasets.items()
+        }
+        return GroupDraft(attributes, datasets, groups, objects)
 
     @classmethod
     def from_group(cls, group: GroupDraft, where: str) -> RunDraft:

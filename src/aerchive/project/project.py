@@ -28,6 +28,7 @@ from aerchive.errors import (
     TransactionError,
     UnsupportedTypeError,
 )
+from aerchive.filters.profiles import Compression
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
@@ -48,6 +49,7 @@ from aerchive.project.waiting import (
     flush_waiting,
     waiting_runs,
 )
+from aerchive.settings import load_settings
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import ProjectFile, WriteSession
 from aerchive.storage.submissions import Submissions
@@ -73,14 +75,23 @@ class Project:
         bridge: The way to live objects of Qiskit.
         durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
             latest; ``"exit"`` when the process ends.
+        compression: The profile for what is saved here, if not as the settings say.
     """
 
-    def __init__(self, file: ProjectFile, mode: Mode, bridge: Bridge, durability: Durability = "each") -> None:
+    def __init__(
+        self,
+        file: ProjectFile,
+        mode: Mode,
+        bridge: Bridge,
+        durability: Durability = "each",
+        compression: str | None = None,
+    ) -> None:
         self.file = file
         file.before_reading = functools.partial(flush_before_reading, file.path)
         self.mode = mode
         self.bridge = bridge
         self.durability: Durability = durability
+        self._compression = compression
         self.submissions = Submissions(file.path)
         self._transaction = threading.local()
         self._pending = PendingFiles(file)
@@ -103,6 +114,8 @@ class Project:
         tags: str | Sequence[str] = (),
         notes: str | None = None,
         params: Mapping[str, Any] | None = None,
+        compression: str | None = None,
+        max_infidelity: float | None = None,
     ) -> Run:
         """Archives a job or a result.
 
@@ -114,6 +127,10 @@ class Project:
             tags: Words to find it by.
             notes: Free text.
             params: Parameters of the study, by name.
+            compression: How arrays are stored: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; by default as the
+                project was opened, or as the settings say.
+            max_infidelity: State vectors may be rounded as far as ``1 - F`` is proven to stay within this; what it
+                came to is stored with them. By default nothing is lost.
 
         Returns:
             The run, durable if the project's durability is ``"each"``; else `Run.durable` and `flush`. A job that is in
@@ -121,20 +138,35 @@ class Project:
 
         Raises:
             UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
-            InvalidInputError: It is neither a job nor a result.
+            InvalidInputError: It is neither a job nor a result; or there is no such compression.
             ReadOnlyError: The project is open for reading.
         """
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is done
+        stored = self.compression(compression, max_infidelity)
         self._check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
-        draft = self.bridge.capture(job_or_result, given, options)
+        draft = dataclasses.replace(self.bridge.capture(job_or_result, given, options), compression=stored)
         run = self._keep(draft, labels)
         if draft.refused:
             raise UnsupportedTypeError(
                 f"run {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
             )
         return run
+
+    def compression(self, profile: str | None = None, max_infidelity: float | None = None) -> Compression:
+        """How arrays of a run are stored in this project.
+
+        Args:
+            profile: As given for the run; else as for the project, else as the settings say.
+            max_infidelity: As given for the run.
+
+        Raises:
+            InvalidInputError: There is no such profile, or it needs a package that is not installed; or the infidelity
+                is not between 0 and 1.
+        """
+        profile = profile or self._compression or load_settings().compression
+        return Compression.checked(profile, max_infidelity)
 
     def archive(self, draft: RunDraft, durability: Durability | None = None) -> Run:
         """Archives a captured run, also while a transaction is open: a simulation is kept whatever happens.
@@ -536,7 +568,9 @@ class Project:
         path = Path(os.path.realpath(target))
         if path.is_dir():
             path /= self.path.name
-        return Project(self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge)
+        return Project(
+            self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge, self.durability, self._compression
+        )
 
     def _pending_for_copy(self) -> Callable[[WriteSession], None] | None:
         survey = self._pending.survey()
@@ -589,7 +623,7 @@ class Project:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Project, (self.file, self.mode, self.bridge, self.durability)
+        return Project, (self.file, self.mode, self.bridge, self.durability, self._compression)
 
     def __repr__(self) -> str:
         return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
@@ -603,6 +637,7 @@ def open_project(
     *,
     trust_locks: bool = False,
     durability: Durability = "each",
+    compression: str | None = None,
 ) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
@@ -612,7 +647,7 @@ def open_project(
         created_by=f"aerchive {metadata.version('aerchive')}",
         trust_locks=trust_locks,
     )
-    return Project(file, mode, bridge, durability)
+    return Project(file, mode, bridge, durability, compression)
 
 
 def _ids(rows: NDArray[Any]) -> list[str]:

@@ -33,6 +33,8 @@ class SavedValue(NamedTuple):
         shape: Of the first array in it, else ``()``.
         dtype: Of the first array in it, in numpy's notation, else empty.
         nbytes: Of all arrays in it, before compression.
+        infidelity: How far it was rounded, measured: ``1 - F``, the largest of its arrays; ``None`` if it is exact.
+        max_infidelity: How far that might go, as it was asked for.
     """
 
     experiment: int
@@ -43,6 +45,8 @@ class SavedValue(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
     nbytes: int
+    infidelity: float | None = None
+    max_infidelity: float | None = None
 
 
 class StoredExperiment(NamedTuple):
@@ -179,9 +183,16 @@ class StoredResult:
         rows = []
         bind_of = self.inputs.get("bind_of", [])
         with self._place.open() as (_, group):
+
+            @functools.cache
+            def loss(name: str) -> tuple[float | None, float | None]:
+                attributes = group.dataset_attributes(name)
+                return _number(attributes.get("infidelity")), _number(attributes.get("max_infidelity"))
+
             for number, experiment in enumerate(self.experiments):
                 for label, tree in experiment.data.items():
                     places = [locate(group, self._owner, reference) for reference in array_references(tree)]
+                    losses = [loss(place.name) for place in places]
                     rows.append(
                         SavedValue(
                             number,
@@ -192,6 +203,8 @@ class StoredResult:
                             places[0].shape if places else (),
                             places[0].dtype if places else "",
                             sum(place.nbytes for place in places),
+                            max((lost for lost, _ in losses if lost is not None), default=None),
+                            max((limit for _, limit in losses if limit is not None), default=None),
                         )
                     )
         return rows
@@ -437,6 +450,10 @@ def _is_range(rows: Any, length: int) -> bool:
         and all(type(number) is int and number >= 0 for number in rows)
         and rows[0] + rows[1] <= length
     )
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, float) else None
 
 
 def _names(choices: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from aerchive.errors import AerchiveError
+from aerchive.filters.profiles import PORTABLE
 from aerchive.models.catalogue import now
 from aerchive.project.commit import adopt_drafts
 from aerchive.project.draft import RunDraft
@@ -71,7 +72,7 @@ class WaitingRuns:
             AerchiveError: It was time, and the commit failed.
         """
         size = _size_of(draft)
-        record = draft_to_bytes(draft.to_group()) if size < SMALL_BYTES else None
+        record = draft_to_bytes(draft.to_group()) if size < SMALL_BYTES and not _is_special(draft) else None
         with self._list:
             is_time = record is None or not self._keep(record)
             self._runs.append((draft, run))
@@ -138,6 +139,11 @@ class WaitingRuns:
 
 def _size_of(draft: RunDraft) -> int:
     return draft.nbytes + sum(shared.nbytes for shared in draft.objects.values())
+
+
+def _is_special(draft: RunDraft) -> bool:
+    """Whether its arrays are stored in a way that a record does not tell."""
+    return draft.compression != PORTABLE and any(dataset.is_treated for dataset in draft.datasets.values())
 
 
 class _Queues:

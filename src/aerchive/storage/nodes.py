@@ -10,13 +10,15 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import InvalidInputError
+from aerchive.filters.deflate import Buffer
+from aerchive.filters.profiles import PORTABLE, Codec, Compression
 from aerchive.text import encode_text
 
 AttributeValue = str | int | float
@@ -41,6 +43,37 @@ def attribute_array(value: AttributeValue) -> NDArray[Any]:
     raise InvalidInputError(f"the integer {value} needs more than the 64 bits of an attribute")
 
 
+class PackedChunk(NamedTuple):
+    """One chunk as a file holds it.
+
+    Attributes:
+        offset: Where it begins in the array.
+        stored: Its bytes; empty if it is all zero and was never written.
+        mask: HDF5's filter mask.
+    """
+
+    offset: tuple[int, ...]
+    stored: Buffer
+    mask: int
+
+
+class PackedDataset(Protocol):
+    """A dataset that is compressed already: what another project holds.
+
+    Attributes:
+        dtype: Of the stored elements.
+        chunk: Shape of a chunk.
+        codec: What the chunks are compressed with.
+    """
+
+    dtype: np.dtype[Any]
+    chunk: tuple[int, ...]
+    codec: Codec
+
+    def read(self, number: int) -> PackedChunk:
+        """A chunk by its number, row-major; verified."""
+
+
 @dataclass(frozen=True)
 class DatasetDraft:
     """A dataset to be written.
@@ -49,11 +82,17 @@ class DatasetDraft:
         parts: C-contiguous arrays of one dtype and shape. They are read when the dataset is written, not copied before.
         stacked: Whether the dataset gets a new first axis, one row a part; else there is exactly one part.
         attributes: Of the dataset.
+        is_state: Whether each part is a state vector, which may be rounded if the user wants that.
+        compression: How it is stored, if it is an array of some size.
+        packed: The same, compressed already; then the stored bytes are taken over.
     """
 
     parts: Sequence[NDArray[Any]]
     stacked: bool = False
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    is_state: bool = False
+    compression: Compression = PORTABLE
+    packed: PackedDataset | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -70,6 +109,11 @@ class DatasetDraft:
     def nbytes(self) -> int:
         """Of the values, before compression."""
         return sum(part.nbytes for part in self.parts)
+
+    @property
+    def is_treated(self) -> bool:
+        """Whether the compression is for it: an array of some size. All else is stored portably."""
+        return self.attributes.get("encoding") == "array" and self.nbytes >= layout.MIN_TREATED_BYTES
 
     def read_chunk(self, offset: tuple[int, ...], chunk: tuple[int, ...]) -> NDArray[np.uint8]:
         """The bytes of one chunk, padded with zeros where it reaches over the edge.

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import UnsafeContentError
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft
+from aerchive.filters.profiles import Codec
+from aerchive.storage.arrays import ReadPlan
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft, PackedChunk
 from aerchive.storage.objects import object_path
 from aerchive.storage.reader import GroupReader
 
@@ -18,6 +20,27 @@ _MADE_ANEW = frozenset({"crc32", "sha256", "core_sha256", "object"})
 """Attributes that the writer makes from the content."""
 _MAX_DEPTH = 2
 """A target links the circuits of its operations, and those link their arrays."""
+
+
+class StoredDataset:
+    """The chunks of a stored dataset, as they are: checksums, filters and what was lost go with them.
+
+    Args:
+        plan: Of all of it.
+        fd: The file it is in.
+    """
+
+    def __init__(self, plan: ReadPlan, fd: int) -> None:
+        self._plan = plan
+        self._fd = fd
+        self.dtype = plan.stored
+        self.chunk = plan.chunk
+        self.codec: Codec = plan.codec
+
+    def read(self, number: int) -> PackedChunk:
+        """See `aerchive.storage.nodes.PackedDataset`."""
+        place = self._plan.places[number]
+        return PackedChunk(place.piece.offset, self._plan.stored_bytes(self._fd, place), place.mask)
 
 
 class StoredPart:
@@ -53,7 +76,9 @@ def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
         if name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name):
             continue
         part: Any = StoredPart(group, name, owner)
-        drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)))
+        plan = group.plan(name, owner)
+        packed = StoredDataset(plan, group.fd) if plan.values is None else None
+        drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)), packed=packed)
     return drafts
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5d, h5g, h5p, h5s
+from h5py import h5a, h5d, h5g, h5p, h5s, h5z
 from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError
-from aerchive.filters.pipeline import pack_chunk
+from aerchive.filters.deflate import Buffer
+from aerchive.filters.profiles import Codec
+from aerchive.filters.threads import in_order
 from aerchive.storage import checksums
-from aerchive.storage.chunks import chunk_offsets, chunk_shape
+from aerchive.storage.chunks import chunk_offsets, grid_shape
 from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.layers import Layers, layers
 from aerchive.storage.nodes import (
     AttributeValue,
     DatasetDraft,
@@ -181,7 +186,7 @@ class DraftWriter:
         digest = NodeDigest(path)
         shape, dtype = draft.shape, draft.dtype
         attributes = dict(draft.attributes)
-        if draft.nbytes <= layout.MAX_COMPACT_BYTES:
+        if draft.nbytes <= layout.MAX_COMPACT_BYTES and draft.packed is None:
             dsid = _create_dataset(gid, name, dtype, shape, None)
             raw = draft.read_chunk((0,) * len(shape), shape)
             data = raw.view(dtype).reshape(shape) if raw.size else np.empty(shape, dtype)
@@ -189,9 +194,11 @@ class DraftWriter:
                 dsid.write(h5s.ALL, h5s.ALL, data if dtype.kind != "b" else data.view("u1"), stored_type(dtype))
             content = [raw.tobytes()]
         else:
-            chunk = chunk_shape(shape, dtype.itemsize)
-            dsid = _create_dataset(gid, name, dtype, shape, chunk)
-            sums = self._chunks(dsid, name, draft, chunk, owner)
+            way = layers(draft)
+            dtype = way.dtype
+            attributes |= way.attributes
+            dsid = _create_dataset(gid, name, dtype, shape, way.chunk, way.codec)
+            sums = _write_chunks(dsid, name, shape, way, owner)
             if len(sums) == 1:
                 attributes |= {"crc32": sums[0].crc32, "sha256": sums[0].sha256}
             else:
@@ -207,24 +214,36 @@ class DraftWriter:
             digest.data(piece)
         nodes[path] = digest.hexdigest()
 
-    def _chunks(
-        self, dsid: h5d.DatasetID, name: str, draft: DatasetDraft, chunk: tuple[int, ...], owner: str
-    ) -> list[checksums.ChunkSums]:
-        sums = []
-        for number, offset in enumerate(chunk_offsets(draft.shape, chunk)):
+
+def _write_chunks(
+    dsid: h5d.DatasetID, name: str, shape: tuple[int, ...], way: Layers, owner: str
+) -> list[checksums.ChunkSums]:
+    """Compresses chunks in threads, and gives them to HDF5 in order: only a few are in memory."""
+
+    def packed(item: tuple[int, tuple[int, ...], Any]) -> tuple[tuple[int, ...], Buffer, int, checksums.ChunkSums]:
+        number, offset, taken = item
+        stored, mask = way.pack(taken)
+        return offset, stored, mask, checksums.chunk_sums(stored, owner, name, number, mask)
+
+    sums = []
+    offsets = enumerate(chunk_offsets(shape, way.chunk))
+    items = ((number, offset, way.take(number, offset)) for number, offset in offsets)
+    with contextlib.closing(in_order(packed, items, math.prod(grid_shape(shape, way.chunk)))) as chunks:
+        for offset, stored, mask, both in chunks:
             check_interrupt()
-            raw = draft.read_chunk(offset, chunk)
-            if not raw.any():
-                sums.append(checksums.chunk_sums(b"", owner, name, number, 0))
-                continue
-            stored, mask = pack_chunk(raw, draft.dtype.itemsize)
-            dsid.write_direct_chunk(offset, stored, mask)
-            sums.append(checksums.chunk_sums(stored, owner, name, number, mask))
-        return sums
+            if len(stored):  # a chunk that was never written reads as zeros
+                dsid.write_direct_chunk(offset, stored, mask)
+            sums.append(both)
+    return sums
 
 
 def _create_dataset(
-    gid: h5g.GroupID, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], chunk: tuple[int, ...] | None
+    gid: h5g.GroupID,
+    name: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    chunk: tuple[int, ...] | None,
+    codec: Codec = Codec.DEFLATE,
 ) -> h5d.DatasetID:
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
@@ -234,5 +253,8 @@ def _create_dataset(
     else:
         properties.set_chunk(chunk)
         properties.set_shuffle()
-        properties.set_deflate(layout.DEFLATE_LEVEL)
+        if codec is Codec.DEFLATE:
+            properties.set_deflate(layout.DEFLATE_LEVEL)
+        else:  # not mandatory, for HDF5 would look for its plugin now already
+            properties.set_filter(int(codec), h5z.FLAG_OPTIONAL)
     return h5d.create(gid, name.encode(), stored_type(dtype), h5s.create_simple(shape), dcpl=properties)
