@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     )
     from aerchive.project.project import Project
     from aerchive.project.run import Run
+    from aerchive.project.stacked_array import StackedArray
     from aerchive.project.stored_array import StoredArray
+    from aerchive.project.stored_density_matrix import StoredDensityMatrix
+    from aerchive.project.stored_operator import StoredOperator, StoredSuperOp
+    from aerchive.project.stored_state import StoredState
 
 __all__ = [
     "AerchiveError",
@@ -47,7 +51,12 @@ __all__ = [
     "ReadError",
     "ReadOnlyError",
     "Run",
+    "StackedArray",
     "StoredArray",
+    "StoredDensityMatrix",
+    "StoredOperator",
+    "StoredState",
+    "StoredSuperOp",
     "TransactionError",
     "UncertainError",
     "UnsafeContentError",
@@ -59,7 +68,12 @@ __all__ = [
 _HOME = {
     "Project": ("project.project", "Project"),
     "Run": ("project.run", "Run"),
+    "StackedArray": ("project.stacked_array", "StackedArray"),
     "StoredArray": ("project.stored_array", "StoredArray"),
+    "StoredDensityMatrix": ("project.stored_density_matrix", "StoredDensityMatrix"),
+    "StoredOperator": ("project.stored_operator", "StoredOperator"),
+    "StoredState": ("project.stored_state", "StoredState"),
+    "StoredSuperOp": ("project.stored_operator", "StoredSuperOp"),
     "open": ("aer.opening", "open_path"),
 }
 

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
         lock_timeout: How long to wait for another program to let go of the project, in seconds.
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
+        progress: Whether what takes longer than a second shows a bar on a terminal.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid")
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     lock_timeout: float = Field(default=60.0, ge=0)
     trust_locks: bool = False
     on_error: Literal["warn", "raise"] = "warn"
+    progress: bool = True
 
     @classmethod
     def settings_customise_sources(
