@@ -70,54 +70,78 @@ class _Group:
     """
 
     def __init__(self, x: int, low: int, where: NDArray[Any], z: NDArray[np.int64], is_odd: bool) -> None:
-        inside = (1 << low) - 1
         self.x_high = x >> low
         self.where = where
-        self._flip = _Flip(x & inside, low)
-        self._z_high = z >> low
-        self._sums = SignedSums(z & inside, low)
         self._is_odd = is_odd
+        self._is_diagonal = x == 0
+        x_low, z_low = x & ((1 << low) - 1), z & ((1 << low) - 1)
+        self._z_high = z >> low
+        if x_low and not self.x_high:  # partners are in one block: those with the highest bit of x cleared stand for both
+            pivot = x_low.bit_length() - 1
+            self._partners = _Partners(x_low, low, pivot)
+            below = (1 << pivot) - 1
+            self._sums = SignedSums(z_low & below | z_low >> pivot + 1 << pivot, low - 1)
+        else:
+            self._partners = _Partners(x_low, low, None)
+            self._sums = SignedSums(z_low, low)
 
     def sums(self, block: int, one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
-        """What a block, joined with the block of its partners, adds to each of ``W``."""
+        """What a block, joined with the block of its partners, adds to each of ``W``.
+
+        Args:
+            block: Number of the block.
+            one: Its amplitudes.
+            other: Those of the block of its partners, which may be itself.
+        """
         signs = np.where(np.bitwise_count(self._z_high & block) & 1, -1.0, 1.0)
-        if one is other and self._flip.is_nothing:
-            # Im is zero, and y is zero with x.
+        if self._is_diagonal:
             return signs * self._sums(squares(one))
-        shaped, partner = self._flip.shaped(one), self._flip(other)
+        psi, partner = self._partners.first(one), self._partners.second(other)
         if self._is_odd:
-            part = partner.real * shaped.imag
-            part -= partner.imag * shaped.real
+            part = partner.real * psi.imag
+            part -= partner.imag * psi.real
         else:
-            part = partner.real * shaped.real
-            part += partner.imag * shaped.imag
-        return signs * self._sums(part.reshape(-1))
+            part = partner.real * psi.real
+            part += partner.imag * psi.imag
+        return 2.0 * signs * self._sums(part.reshape(-1))
 
 
-class _Flip:
-    """A block with the index ``i ^ mask`` in the place of ``i``: along runs of set bits, a view backward."""
+class _Partners:
+    """The amplitudes ``i`` of a block, and in the same shape the amplitudes ``i ^ mask`` of a block: both are views.
 
-    def __init__(self, mask: int, bits: int) -> None:
-        self.is_nothing = mask == 0
+    Along runs of set bits the second goes backward.
+
+    Args:
+        mask: The mask.
+        bits: Of an index.
+        pivot: A set bit that is zero in the first and one in the second, so that each pair is met once; ``None``: each
+            index is met.
+    """
+
+    def __init__(self, mask: int, bits: int, pivot: int | None) -> None:
         self._shape: list[int] = []
-        self._key: list[slice] = []
+        self._first: list[int | slice] = []
+        self._second: list[int | slice] = []
         last = None
         for bit in range(bits - 1, -1, -1):
-            is_set = mask >> bit & 1
-            if is_set == last:
+            kind = "pivot" if bit == pivot else mask >> bit & 1
+            if kind == last:
                 self._shape[-1] *= 2
-            else:
-                self._shape.append(2)
-                self._key.append(slice(None, None, -1 if is_set else 1))
-            last = is_set
+                continue
+            last = kind
+            self._shape.append(2)
+            self._first.append(0 if kind == "pivot" else slice(None))
+            self._second.append(1 if kind == "pivot" else slice(None, None, -1 if kind else 1))
 
-    def shaped(self, block: NDArray[Any]) -> NDArray[Any]:
-        """The block as it is, in the shape that the flipped one has."""
-        return block.reshape(self._shape)
+    def first(self, block: NDArray[Any]) -> NDArray[Any]:
+        """The amplitudes ``i``."""
+        view: NDArray[Any] = block.reshape(self._shape)[tuple(self._first)]
+        return view
 
-    def __call__(self, block: NDArray[Any]) -> NDArray[Any]:
-        """The flipped block."""
-        return block.reshape(self._shape)[tuple(self._key)]
+    def second(self, block: NDArray[Any]) -> NDArray[Any]:
+        """The amplitudes ``i ^ mask``."""
+        view: NDArray[Any] = block.reshape(self._shape)[tuple(self._second)]
+        return view
 
 
 def _one_pass(
@@ -132,8 +156,7 @@ def _one_pass(
             for number, block in found.items():
                 other = number ^ group.x_high
                 if other >= number and other in found:
-                    twice = 2.0 if other > number else 1.0
-                    sums[at] = sums[at] + twice * group.sums(number, block, found[other])
+                    sums[at] = sums[at] + group.sums(number, block, found[other])
         return sums
 
     tasks = space.cosets(blocks.number)

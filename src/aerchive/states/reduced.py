@@ -2,7 +2,7 @@
 
 With the kept qubits ``a`` and the others ``e``: ``rho[a, b] = sum over e of psi[a, e] * conj(psi[b, e])``. Kept qubits
 among the high ones join blocks: for each value of the other high qubits the blocks of all kept values belong together.
-If these are too many to hold, they are taken in tiles, two tiles at a time, and each block is read more than once.
+If these are too many to hold, a tile of them is held while the others go by, once for each tile.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
 from aerchive.states.qubits import Blocks
+from aerchive.states.source import cut
 from aerchive.states.sums import Total
 from aerchive.states.workers import Workers
 
@@ -22,6 +23,8 @@ MAX_QUBITS = 12
 """Kept at most: their density matrix has 256 MiB."""
 _CARRIED = 8
 """Up to so many qubits the errors of the additions are carried along; beyond, each sum has few terms."""
+_AT_ONCE = 4
+"""Blocks that go by a tile together, a power of two: one alone would have to wait for the tile to pass from memory."""
 
 
 def reduced_density_matrix(blocks: Blocks, qargs: Sequence[int], workers: Workers) -> NDArray[np.complex128]:
@@ -41,15 +44,14 @@ def reduced_density_matrix(blocks: Blocks, qargs: Sequence[int], workers: Worker
     check_size(qargs)
     within = sorted(qubit for qubit in qargs if qubit < blocks.low)
     among = sorted(qubit - blocks.low for qubit in qargs if qubit >= blocks.low)
-    others = [bit for bit in range(blocks.num_qubits - blocks.low) if bit not in among]
-    kept, bases = spread(among), spread(others)
+    kept = spread(among)
+    bases = spread([bit for bit in range(blocks.num_qubits - blocks.low) if bit not in among])
     size = 1 << len(within)
-    held = max(1, min(len(kept), 1 << max(0, (workers.budget // blocks.nbytes // 4).bit_length() - 1)))
-    tiles = [range(at, at + held) for at in range(0, len(kept), held)]
     total = Total((len(kept), size, len(kept), size), np.complex128, is_exact=len(qargs) <= _CARRIED)
 
-    def rows(tile: range, base: int) -> NDArray[Any] | None:
-        found = [blocks.read(base | kept[number]) for number in tile]
+    def rows(base: int, numbers: Sequence[int]) -> NDArray[Any] | None:
+        """Blocks that belong together as one matrix, kept qubits by others; ``None`` if all are zero."""
+        found = [blocks.read(base | kept[number]) for number in numbers]
         if all(block is None for block in found):
             return None
         parts = np.zeros((len(found), size, blocks.length // size), np.complex128)
@@ -58,25 +60,36 @@ def reduced_density_matrix(blocks: Blocks, qargs: Sequence[int], workers: Worker
                 part[...] = _kept_first(block, within, blocks.low)
         return parts.reshape(len(found) * size, -1)
 
-    for one in tiles:
-        for other in tiles[one.start // held :]:
+    def together(base: int) -> NDArray[Any] | None:
+        left = rows(base, range(len(kept)))
+        return None if left is None else left @ left.conj().T
 
-            def product(base: int, one: range = one, other: range = other) -> NDArray[Any] | None:
-                left = rows(one, base)
-                right = left if other is one or left is None else rows(other, base)
-                if left is None or right is None:
-                    return None
-                matrix: NDArray[Any] = left @ right.conj().T
-                return matrix.reshape(len(one), size, len(other), size)
+    if len(kept) * blocks.nbytes * workers.number <= workers.budget:
+        nbytes = 3 * len(kept) * blocks.nbytes + 16 * (len(kept) * size) ** 2
+        for product in workers.map(together, bases, nbytes=nbytes):
+            if product is not None:
+                total.add(product.reshape(len(kept), size, len(kept), size))
+        return in_order_of(total.value.reshape(len(kept) * size, -1), qargs)
 
-            nbytes = 3 * held * blocks.nbytes + 16 * (held * size) ** 2
-            for part in workers.map(product, bases, nbytes=nbytes):
-                if part is None:
-                    continue
-                here, there = slice(one.start, one.stop), slice(other.start, other.stop)
-                total.add(part, (here, slice(None), there))
-                if other is not one:
-                    total.add(part.conj().transpose(2, 3, 0, 1), (there, slice(None), here))
+    for base in bases:
+        for tile in cut(len(kept), max(1, workers.budget // 2 // blocks.nbytes // _AT_ONCE) * _AT_ONCE):
+            left = rows(base, range(tile.start, tile.stop))
+            if left is None:
+                continue
+            np.conjugate(left, out=left)
+
+            def against(part: slice, base: int = base, left: NDArray[Any] = left) -> NDArray[Any] | None:
+                right = rows(base, range(part.start, part.stop))
+                return None if right is None else right @ left.T
+
+            parts = cut(len(kept), _AT_ONCE)[tile.start // _AT_ONCE :]
+            nbytes = _AT_ONCE * (3 * blocks.nbytes + 16 * len(left) * size)
+            for part, product in zip(parts, workers.map(against, parts, nbytes=nbytes), strict=True):
+                if product is not None:
+                    matrix = product.reshape(part.stop - part.start, size, -1, size)
+                    total.add(matrix, (part, slice(None), tile))
+                    if part.start >= tile.stop:
+                        total.add(matrix.conj().transpose(2, 3, 0, 1), (tile, slice(None), part))
     return in_order_of(total.value.reshape(len(kept) * size, -1), qargs)
 
 
