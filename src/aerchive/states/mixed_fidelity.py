@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 
 def mixed_fidelity(rho: NDArray[Any], sigma: NDArray[Any]) -> float:
-    """``(trace norm of sqrt(rho) sqrt(sigma)) ** 2``, as Qiskit's ``state_fidelity`` has it."""
+    """``(trace norm of sqrt(rho) sqrt(sigma)) ** 2``, as Qiskit's ``state_fidelity`` has it.
+
+    For states without full rank it is good to some 1e-8: the root of an eigenvalue that is zero up to rounding.
+    """
     singular_values = np.linalg.svd(_root(rho) @ _root(sigma), compute_uv=False)
     return float(np.sum(singular_values)) ** 2
 
