@@ -62,7 +62,9 @@ def test_diagonals(workers: Workers) -> None:
             assert np.array_equal(diagonal(matrix, workers), values.diagonal())
             numbers = np.arange(len(values))
             turned = values.T if matrix.is_transposed else values
-            for mask, line in zip([0, 1, len(values) - 1], diagonals(matrix, [0, 1, len(values) - 1], workers), strict=True):
+            for mask, line in zip(
+                [0, 1, len(values) - 1], diagonals(matrix, [0, 1, len(values) - 1], workers), strict=True
+            ):
                 assert np.array_equal(line, turned[numbers, numbers ^ mask])
 
 

@@ -93,17 +93,26 @@ def test_threads_end_when_a_task_fails() -> None:
         return task
 
     seen = []
-    with pytest.raises(ValueError, match="seven"), Workers(2) as workers:
-        for task in workers.map(fail, range(1000)):
-            seen.append(task)  # noqa: PERF402  (what was taken before it failed)
+
+    def go() -> None:
+        with Workers(2) as workers:
+            for task in workers.map(fail, range(1000)):
+                seen.append(task)
+
+    with pytest.raises(ValueError, match="seven"):
+        go()
     assert seen == list(range(7))
     assert not ours()
 
 
 def test_threads_end_when_the_loop_raises() -> None:
-    with pytest.raises(KeyError), Workers(2) as workers:
-        for _ in workers.map(str, range(1000)):
-            raise KeyError
+    def go() -> None:
+        with Workers(2) as workers:
+            for _ in workers.map(str, range(1000)):
+                raise KeyError
+
+    with pytest.raises(KeyError):
+        go()
     assert not ours()
 
 

@@ -94,6 +94,7 @@ class StoredQuantumArray(StoredArray):
         Raises:
             InvalidInputError: The circuit has another number of qubits, or the state is not normalised.
         """
+        self._qubits("initialize")
         return self._bridge.initialize(self, circuit)
 
     def _qubits(self, what: str) -> int:

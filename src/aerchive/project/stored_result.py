@@ -265,8 +265,8 @@ class StoredResult:
         kind = kind_of(tree)
         if kind not in _STORED:
             raise InvalidInputError(
-                f"{what} is a {kind}, not a {', '.join(_STORED)}, of which parts can be read: "
-                f"read it whole with value({label!r})"
+                f"{what} is of kind {kind}; of {', '.join(_STORED)} parts can be read, this is read whole with "
+                f"value({label!r})"
             )
         if _tag(tree) != f"{kind}/1":
             raise FormatError(f"{what} has the encoding {_tag(tree)}, which is newer than this aerchive: upgrade it")

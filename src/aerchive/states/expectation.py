@@ -76,7 +76,7 @@ class _Group:
         self._is_diagonal = x == 0
         x_low, z_low = x & ((1 << low) - 1), z & ((1 << low) - 1)
         self._z_high = z >> low
-        if x_low and not self.x_high:  # partners are in one block: those with the highest bit of x cleared stand for both
+        if x_low and not self.x_high:  # partners are in one block: one of each pair is enough
             pivot = x_low.bit_length() - 1
             self._partners = _Partners(x_low, low, pivot)
             below = (1 << pivot) - 1
