@@ -264,10 +264,8 @@ def test_expectation_values_of_matrices(pair: tuple[StoredState, Statevector]) -
             assert abs(stored.expectation_value(given, qargs) - expected) < 1e-12
     whole = random_hermitian(state.dim, seed=4)
     assert abs(stored.expectation_value(whole) - state.expectation_value(whole)) < 1e-12
-    assert (
-        abs(stored.expectation_value(Pauli("Y").to_instruction(), [0]) - state.expectation_value(Pauli("Y"), [0]))
-        < 1e-14
-    )
+    with_a_gate = stored.expectation_value(Pauli("Y").to_instruction(), [0])
+    assert abs(with_a_gate - state.expectation_value(Pauli("Y"), [0])) < 1e-14
 
 
 @pytest.mark.parametrize(
@@ -386,9 +384,9 @@ def test_other_dimensions(project: aerchive.Project) -> None:
     assert differences(state, stored.to_qiskit()) == []
     asks = [
         lambda: stored.probabilities([0]),
-        lambda: stored.probabilities_dict(),
+        stored.probabilities_dict,
         lambda: stored.sample_counts(10),
-        lambda: stored.measure(),
+        stored.measure,
         lambda: stored.expectation_value("X"),
         lambda: stored.reduced_density_matrix([0]),
         lambda: stored.top(1),
@@ -444,7 +442,8 @@ def test_in_a_fresh_process_without_qiskit(run: aerchive.Run) -> None:
     script = """
         import pickle, sys
         state = pickle.loads(bytes.fromhex(sys.argv[1]))
-        print(state.expectation_value("ZXZ", [8, 2, 5]), state.fidelity(state[...]), sorted(state.sample_counts(9, seed=1)))
+        counts = state.sample_counts(9, seed=1)
+        print(state.expectation_value("ZXZ", [8, 2, 5]), state.fidelity(state[...]), sorted(counts))
         print(any(name.startswith("qiskit") for name in sys.modules), "tqdm" in sys.modules)
     """
     state = run.state("random 10")

@@ -1,4 +1,4 @@
-"""Streams hold a few chunks, whatever the state: measured in fresh processes, on a state larger than what they may use."""
+"""Streams hold a few chunks, whatever the state: measured in fresh processes, that may use less than the state."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_a_pass_reads_each_chunk_once(workers: Workers) -> None:
 
 
 def test_probabilities(workers: Workers) -> None:
-    for num_qubits, values, source in cases():
+    for _, values, source in cases():
         state = Statevector(values)
         assert np.allclose(all_probabilities(source, workers), state.probabilities(), rtol=0, atol=4e-16)
         where, found = nonzero_probabilities(source, workers)
