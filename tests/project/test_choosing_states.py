@@ -128,6 +128,44 @@ def test_a_newer_encoding_is_refused(project: aerchive.Project) -> None:
         run.state()
 
 
+@pytest.mark.parametrize(
+    ("label", "dims"),
+    [
+        ("psi", [[2, 2, 2], []]),
+        ("psi", [[3], []]),
+        ("psi", [["x"], []]),
+        ("psi", []),
+        ("psi", 5),
+        ("rho", [[2], [2, 2]]),
+        ("S", [[2, 2], [2]]),
+        ("odd", None),
+    ],
+)
+def test_dimensions_that_do_not_fit_are_refused(project: aerchive.Project, label: str, dims: Any) -> None:
+    data = {
+        "psi": PSI[0],
+        "rho": DensityMatrix(np.eye(4)),
+        "S": SuperOp(np.eye(4)),
+        "odd": Statevector(np.ones(3)),
+    }
+    run = project.save(make_result(**data))
+    assert run.state(label).is_consistent
+    run.stored_result.experiments[0].data[label]["dims"] = dims
+
+    with pytest.raises(FormatError, match=rf"'{label}': an array of shape .* of the dimensions"):
+        run.state(label)
+
+
+def test_arrays_that_do_not_fit_are_refused(project: aerchive.Project) -> None:
+    run = project.save(make_result(psi=PSI[0], numbers=np.arange(4.0), matrix=np.eye(4, dtype=complex)))
+    data = run.stored_result.experiments[0].data
+
+    for label in ("numbers", "matrix"):
+        data["psi"]["data"] = data[label]["data"]
+        with pytest.raises(FormatError, match="is no statevector"):
+            run.state("psi")
+
+
 # reading whole values
 
 

@@ -90,7 +90,10 @@ def test_what_it_is(run: aerchive.Run, kind: str) -> None:
     assert stack.nbytes == whole.nbytes
     assert stack.labels == tuple(f"{kind}{time}" for time in sorted(TIMES))
     assert stack.experiments == (0,) * 6
+    rows = {"psi": 3, "sparse": 1, "long": 1}
     assert len(stack.chunks) == whole.ndim
+    assert stack.chunks[0] == rows.get(kind, stack.chunks[0])
+    assert stack.chunks[1:] == run.array(f"{kind}0").chunks
     assert repr(stack).startswith(f"<StackedArray shape={whole.shape} dtype={whole.dtype} of run ")
 
 

@@ -12,6 +12,7 @@ import pytest
 from qiskit.quantum_info import (
     DensityMatrix,
     Operator,
+    Pauli,
     SparsePauliOp,
     Statevector,
     SuperOp,
@@ -303,3 +304,24 @@ def test_superoperators(run: aerchive.Run, order: str) -> None:
     with pytest.raises(InvalidInputError, match="takes state vectors of 16 amplitudes"):
         stored.apply(random_density_matrix(8))
     assert np.array_equal(stored.to_qiskit().data, channel.data)
+
+
+def test_rows_that_are_longer_than_a_chunk(project: aerchive.Project) -> None:
+    rho, unitary = random_density_matrix(32, seed=1), random_unitary(32, seed=2)
+    data = {f"rho{order}": DensityMatrix(in_order(rho.data, order)) for order in "CF"}
+    data |= {f"U{order}": Operator(in_order(unitary.data, order)) for order in "CF"}
+    with small_chunks(256):  # half a row
+        run = project.save(make_result(**data))
+    psi = random_statevector(32, seed=3)
+
+    for order in "CF":
+        stored, other = run.state(f"rho{order}"), run.state(f"U{order}")
+        assert sorted(run.array(f"rho{order}").chunks) == [1, 16]
+        assert np.array_equal(np.asarray(stored), rho.data)
+        assert np.array_equal(stored.diagonal(), rho.data.diagonal())
+        assert abs(stored.expectation_value("XYZXY") - rho.expectation_value(Pauli("XYZXY"))) < 1e-15
+        assert abs(stored.fidelity(psi) - state_fidelity(rho, psi)) < 1e-15
+        assert np.allclose(stored.reduced_density_matrix([1, 3]).data, partial_trace(rho, [0, 2, 4]).data)
+        assert np.allclose(other.apply(psi).data, psi.evolve(unitary).data)
+        assert other.is_unitary()
+        assert abs(other.fidelity(run.state("UC")) - 1) < 1e-14

@@ -33,6 +33,7 @@ class ArrayPlace:
         shape: Of the value.
         order: ``C``, or ``F``: stored transposed.
         dtype: Of the value, in numpy's notation.
+        chunk: Shape of a chunk of the dataset, or ``None`` if it is not chunked.
     """
 
     group: str
@@ -43,6 +44,15 @@ class ArrayPlace:
     shape: tuple[int, ...]
     order: str
     dtype: str
+    chunk: tuple[int, ...] | None
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of the pieces of the value that are read whole, in its own axes."""
+        if self.chunk is None or self.offset is not None:
+            return self.shape
+        chunk = self.chunk if self.row is None else self.chunk[1:]
+        return chunk[::-1] if self.order == "F" else chunk
 
     @property
     def nbytes(self) -> int:
@@ -77,14 +87,15 @@ class Locator:
             if shape is not None and at is not None:
                 if len(what.shape) != 1 or at + math.prod(shape) > what.shape[0]:
                     raise ValueError("a piece reaches over the end")
-                return ArrayPlace(path, owner, name, None, at, shape, order, dtype)
+                return ArrayPlace(path, owner, name, None, at, shape, order, dtype, what.chunk)
             order = str(attributes["order"])
             if order not in ("C", "F"):
                 raise ValueError(f"order {order!r} is neither C nor F")
             if at is not None and (not what.shape or at >= what.shape[0]):
                 raise ValueError("a row is out of range")
             stored = what.shape if at is None else what.shape[1:]
-            return ArrayPlace(path, owner, name, at, None, stored[::-1] if order == "F" else stored, order, dtype)
+            shape = stored[::-1] if order == "F" else stored
+            return ArrayPlace(path, owner, name, at, None, shape, order, dtype, what.chunk)
         except (ValueError, TypeError, KeyError) as error:
             raise FormatError(f"{self._group.where()}: array reference {reference!r} is not valid: {error}") from error
 

@@ -19,7 +19,7 @@ from aerchive.project.place import RunPlace
 from aerchive.project.stored_array import StoredArray
 from aerchive.states.workers import Workers
 from aerchive.storage.arrays import ChunkPlace, ReadPlan
-from aerchive.storage.chunks import chunk_shape, select
+from aerchive.storage.chunks import select
 from aerchive.storage.reader import GroupReader
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
@@ -59,10 +59,10 @@ class StackedArray(StoredArray):
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Shape of the pieces that are read whole, if the arrays are stacked in one dataset in this order."""
-        turn = -1 if self._place.order == "F" else 1
-        first, *rest = chunk_shape((len(self._places), *self._place.shape[::turn]), self.dtype.itemsize)
-        return (first, *rest[::turn])
+        """Shape of the pieces that are read whole, if the arrays lie in the file in this order."""
+        chunk = self._place.chunk
+        rows = chunk[0] if chunk is not None and self._place.row is not None else 1
+        return (min(rows, len(self._places)), *self._place.chunks)
 
     def __getitem__(self, key: object) -> Any:
         """Reads a part; see `StoredArray`."""

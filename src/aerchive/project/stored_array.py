@@ -15,7 +15,6 @@ from aerchive.project.array_place import ArrayPlace, plan_place
 from aerchive.project.open_array import OpenArray
 from aerchive.project.place import RunPlace
 from aerchive.states.workers import Workers
-from aerchive.storage.chunks import chunk_shape
 
 
 class StoredArray:
@@ -56,9 +55,7 @@ class StoredArray:
     @property
     def chunks(self) -> tuple[int, ...]:
         """Shape of a chunk, in the axes of the array."""
-        stored = self.shape[::-1] if self._place.order == "F" else self.shape
-        chunk = chunk_shape(stored, self.dtype.itemsize)
-        return chunk[::-1] if self._place.order == "F" else chunk
+        return self._place.chunks
 
     def __getitem__(self, key: object) -> Any:
         """Reads a part.

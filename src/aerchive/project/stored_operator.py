@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -88,12 +89,7 @@ class StoredSuperOp(StoredMatrix):
     @property
     def dim(self) -> tuple[int, int]:
         """Dimensions of input and output states."""
-        return round(self.shape[1] ** 0.5), round(self.shape[0] ** 0.5)
-
-    def output_dims(self) -> tuple[int, ...]:
-        """The dimension of each subsystem that it gives; 2 for qubits."""
-        dims = self._tree.get("dims")
-        return self._dims(0) if dims is not None else (2,) * (self.dim[1].bit_length() - 1)
+        return math.isqrt(self.shape[1]), math.isqrt(self.shape[0])
 
     def apply(self, state: Any) -> Any:
         """The density matrix that it makes of another one, as ``state.evolve(superop)`` in Qiskit; imports Qiskit.

@@ -54,6 +54,18 @@ class StoredQuantumArray(StoredArray):
         self.kind = str(tree["$"]).partition("/")[0]
         self.label = label
 
+    @property
+    def is_consistent(self) -> bool:
+        """Whether array and dimensions fit each other, as they do in every file that aerchive wrote."""
+        axes = 1 if self.kind == "statevector" else 2
+        if self.ndim != axes or self.dtype != np.complex128:
+            return False
+        try:
+            sizes = [math.prod(self._dims(side)) for side in range(axes)]
+        except (TypeError, ValueError, LookupError):
+            return False
+        return tuple(size**2 for size in sizes) == self.shape if self.kind == "superop" else tuple(sizes) == self.shape
+
     def output_dims(self) -> tuple[int, ...]:
         """The dimension of each subsystem, the first one first: of a state, or of what an operator gives."""
         return self._dims(0)
@@ -61,8 +73,9 @@ class StoredQuantumArray(StoredArray):
     def _dims(self, side: int) -> tuple[int, ...]:
         dims = self._tree.get("dims")
         if dims is not None:
-            return tuple(int(dim) for dim in dims[side])
-        return (2,) * (self.shape[side].bit_length() - 1)
+            return tuple(operator.index(dim) for dim in dims[side])
+        length = math.isqrt(self.shape[side]) if self.kind == "superop" else self.shape[side]
+        return (2,) * (length.bit_length() - 1)
 
     @property
     def num_qubits(self) -> int | None:
@@ -96,6 +109,27 @@ class StoredQuantumArray(StoredArray):
         """
         self._qubits("initialize")
         return self._bridge.initialize(self, circuit)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All values, in the memory order that was saved; shows progress if it takes long.
+
+        Raises:
+            ValueError: A copy was forbidden; reading always makes one.
+        """
+        if copy is False:
+            raise ValueError("a stored array cannot become a numpy array without a copy")
+        with self._pass("reading") as (source, workers):
+            values = np.zeros(source.shape, self.dtype)
+
+            def fill(box: tuple[slice, ...]) -> None:
+                part = source.read(*box)
+                if part is not None:
+                    values[box] = part
+
+            for _ in workers.map(fill, list(source.boxes())):
+                pass
+            whole = values.T if source.is_turned else values
+        return whole if dtype is None else whole.astype(dtype, copy=False)
 
     def _qubits(self, what: str) -> int:
         """The number of qubits, for methods that need them."""

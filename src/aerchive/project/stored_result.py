@@ -271,7 +271,13 @@ class StoredResult:
         if _tag(tree) != f"{kind}/1":
             raise FormatError(f"{what} has the encoding {_tag(tree)}, which is newer than this aerchive: upgrade it")
         (place,) = self._locate(array_references(tree))
-        return _STORED[kind](self._place, place, tree, bridge, label)
+        stored = _STORED[kind](self._place, place, tree, bridge, label)
+        if not stored.is_consistent:
+            raise FormatError(
+                f"{what}: an array of shape {place.shape} and dtype {place.dtype} is no {kind} of the dimensions "
+                f"{tree.get('dims')!r}"
+            )
+        return stored
 
     def stack(
         self, labels: str | Sequence[str], numbers: Sequence[int], shot: int | None, condition: int | str | None
