@@ -99,8 +99,8 @@ def main() -> int:
             path = Path(folder) / f"{qubits}.h5"
             make(path, qubits)
             print(f"{qubits} qubits, {2**qubits * 16 / 2**20:.0f} MiB a state; seconds")
-            print("| operation | streamed | its CPU | extra MiB | loading | then Qiskit | extra MiB |")
-            print("|---|---|---|---|---|---|---|")
+            print("| operation | streamed | CPU | extra MiB | loading | then Qiskit | CPU of both | extra MiB |")
+            print("|---|---|---|---|---|---|---|---|")
             for name, (streamed, in_memory) in OPERATIONS.items():
                 pairs = [
                     (measured(path, "stream", streamed), measured(path, "qiskit", in_memory))
@@ -112,7 +112,7 @@ def main() -> int:
                 )
                 print(
                     f"| {name} | {first[1]:.3f} | {first[2]:.3f} | {first[3]:.0f} | "
-                    f"{second[0]:.3f} | {second[1]:.3f} | {second[3]:.0f} |",
+                    f"{second[0]:.3f} | {second[1]:.3f} | {second[2]:.3f} | {second[3]:.0f} |",
                     flush=True,
                 )
             path.unlink()

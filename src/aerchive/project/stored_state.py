@@ -238,7 +238,7 @@ class StoredState(StoredQuantumArray):
     def expectation_value(self, oper: Any, qargs: Sequence[int] | None = None) -> complex | float:
         """The expectation value of an operator.
 
-        Pauli operators whose X and Y are on the lowest 16 qubits take one pass together, each four to five further
+        Pauli operators whose X and Y are on the lowest 16 qubits take one pass together, each two to four further
         qubits with X or Y one more.
 
         Args:

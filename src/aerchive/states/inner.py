@@ -49,7 +49,8 @@ def inner(a: Source, b: Source, workers: Workers) -> complex:
         other = None if one is None else b.read(piece, *rest)
         return 0j if one is None or other is None else inner_parts(one.reshape(-1), other.reshape(-1))
 
-    return exact_sum(workers.map(part, cut(a.shape[0], max(a.chunk[0], b.chunk[0]))))
+    piece = max(a.chunk[0], b.chunk[0])
+    return exact_sum(workers.map(part, cut(a.shape[0], piece), nbytes=2 * 16 * piece * math.prod(a.shape[1:])))
 
 
 def square_norm(a: Source, workers: Workers) -> float:

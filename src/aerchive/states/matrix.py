@@ -37,8 +37,10 @@ class Matrix:
         return self.source.read(rows, slice(0, self.dim))
 
     def like(self, other: Matrix) -> Source:
-        """This matrix, stored the way round that another one is."""
-        return self.source if self.is_transposed == other.is_transposed else Transposed(self.source)
+        """This matrix, the way round that another one is stored."""
+        if self.is_transposed == other.is_transposed:
+            return self.source
+        return InMemory(self.source.values.T) if isinstance(self.source, InMemory) else Transposed(self.source)
 
 
 def in_memory(values: NDArray[Any]) -> Matrix:

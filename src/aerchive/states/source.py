@@ -8,8 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-_PIECE = 65536
+_PIECE = 2**16
 """Elements that are taken at once of an array in memory."""
+_TURNED = 2**20
+"""Elements that are taken at once of a matrix that is read across its chunks: 16 MiB."""
 
 
 class Source(Protocol):
@@ -83,8 +85,8 @@ class Transposed:
 
     @property
     def chunk(self) -> tuple[int, ...]:
-        """As many whole rows as there are in a chunk: every one of them touches all chunks."""
-        return self.source.chunk[0], self.source.shape[0]
+        """Many whole rows: each piece touches all chunks of the source, so there had better be few."""
+        return max(self.source.chunk[0], _TURNED // self.source.shape[0]), self.source.shape[0]
 
     def read(self, *box: slice) -> NDArray[Any] | None:
         """The values in a box."""
