@@ -216,6 +216,12 @@ def crash(arguments: Arguments) -> int:
     return python("tests/crash/long.py", *arguments)
 
 
+@task("states of 28 qubits, some minutes and 13 GiB of disk: `large --folder DIR --qubits 26`", takes_arguments=True)
+def large(arguments: Arguments) -> int:
+    """Runs ``tests/states/long.py``."""
+    return python("tests/states/long.py", *arguments)
+
+
 @task("style and likely bugs: ruff, checking only")
 def lint(_: Arguments) -> int:
     """Runs both checks of ruff, the second also if the first found something."""

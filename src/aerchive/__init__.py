@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     )
     from aerchive.project.project import Project
     from aerchive.project.run import Run
+    from aerchive.project.stacked_array import StackedArray
     from aerchive.project.stored_array import StoredArray
+    from aerchive.project.stored_density_matrix import StoredDensityMatrix
+    from aerchive.project.stored_operator import StoredOperator, StoredSuperOp
+    from aerchive.project.stored_state import StoredState
 
 __all__ = [
     "AerchiveError",
@@ -48,7 +52,12 @@ __all__ = [
     "ReadError",
     "ReadOnlyError",
     "Run",
+    "StackedArray",
     "StoredArray",
+    "StoredDensityMatrix",
+    "StoredOperator",
+    "StoredState",
+    "StoredSuperOp",
     "TransactionError",
     "UncertainError",
     "UnsafeContentError",
@@ -61,7 +70,12 @@ __all__ = [
 _HOME = {
     "Project": ("project.project", "Project"),
     "Run": ("project.run", "Run"),
+    "StackedArray": ("project.stacked_array", "StackedArray"),
     "StoredArray": ("project.stored_array", "StoredArray"),
+    "StoredDensityMatrix": ("project.stored_density_matrix", "StoredDensityMatrix"),
+    "StoredOperator": ("project.stored_operator", "StoredOperator"),
+    "StoredState": ("project.stored_state", "StoredState"),
+    "StoredSuperOp": ("project.stored_operator", "StoredSuperOp"),
     "autosave": ("aer.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
 }

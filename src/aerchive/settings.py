@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
         compression: How arrays are stored: ``portable``, ``none``, ``fast`` or ``small``. All of them are lossless;
             rounding is never a setting.
+        progress: Whether what takes longer than a second shows a bar on a terminal.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid")
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"
+    progress: bool = True
 
     @classmethod
     def settings_customise_sources(

@@ -4,6 +4,7 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError
 from aerchive.storage.trace import record_reads
 from tests import processes
 from tests.project.conftest import make_result
+from tests.small_chunks import small_chunks
 from tests.strict import differences
 
 RANDOM = np.random.default_rng(8)
@@ -320,3 +322,99 @@ def test_without_axes_there_is_no_length(tmp_path: Path) -> None:
     assert run.value("x") == 1.5
     with pytest.raises(NotFoundError):
         run.array("x")
+
+
+def in_blocks(array: aerchive.StoredArray, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What the blocks of an array give, and which elements they were; none comes twice."""
+    found, seen = np.zeros(array.shape, array.dtype), np.zeros(array.shape, bool)
+    for index, values in array.blocks(**options):
+        assert values.dtype == array.dtype
+        assert not seen[index].any()
+        found[index] = values
+        seen[index] = True
+    return found, seen
+
+
+def test_blocks(run: aerchive.Run, packed: aerchive.Run) -> None:
+    for array, value in cases(run, packed):
+        found, seen = in_blocks(array)
+        assert np.array_equal(found, value)
+        assert seen.all()
+
+
+@pytest.mark.parametrize("shape", [(5000,), (37, 91), (7, 11, 13), (1, 3000), (3000, 1)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_blocks_of_any_shape(tmp_path: Path, shape: tuple[int, ...], order: str) -> None:
+    project = aerchive.open(tmp_path / "p.h5")
+    value = values(*shape, order=order)
+    with small_chunks(1600):
+        array = project.save(make_result(x=value)).array("x")
+
+    indices = [index for index, _ in array.blocks()]
+    found, seen = in_blocks(array)
+
+    assert np.array_equal(found, value)
+    assert seen.all()
+    assert len(indices) > value.nbytes / 1700
+    assert all(np.zeros(shape)[index].nbytes <= 800 for index in indices)
+
+
+def test_blocks_that_were_never_written(tmp_path: Path) -> None:
+    project = aerchive.open(tmp_path / "p.h5")
+    value = np.zeros(8000, np.uint8)
+    value[[5, 4321]] = 1
+    with small_chunks(1000):
+        run = project.save(make_result(x=value, flags=value.astype(bool)))
+
+    for label in ("x", "flags"):
+        array = run.array(label)
+        found, seen = in_blocks(array, zeros=False)
+        assert np.array_equal(found, value)
+        assert seen.sum() == 2000
+        assert in_blocks(array)[1].all()
+
+
+def test_blocks_end_their_threads_and_close_the_file(tmp_path: Path) -> None:
+    project = aerchive.open(tmp_path / "p.h5")
+    with small_chunks(1600):
+        array = project.save(make_result(x=values(50_000))).array("x")
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+    blocks = array.blocks()
+    next(blocks)
+    assert threading.active_count() > threads
+    assert len(os.listdir("/proc/self/fd")) == files + 1
+    blocks.close()
+
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_blocks_of_a_damaged_array(tmp_path: Path) -> None:
+    project = aerchive.open(tmp_path / "p.h5")
+    array = project.save(make_result(x=values(200_000))).array("x")
+    with h5py.File(project.path, "r") as file:
+        chunk = file[project.latest().path]["x"].id.get_chunk_info(2)
+    with project.path.open("r+b") as file:
+        file.seek(chunk.byte_offset + 100)
+        file.write(b"\x13\x57")
+    threads = threading.active_count()
+
+    blocks = array.blocks()
+    next(blocks), next(blocks)
+    with pytest.raises(IntegrityError, match="chunk 2 is damaged"):
+        next(blocks)
+
+    assert threading.active_count() == threads
+
+
+def test_reads_of_blocks_are_noted(tmp_path: Path) -> None:
+    project = aerchive.open(tmp_path / "p.h5")
+    value = values(300_000)
+    array = project.save(make_result(x=value)).array("x")
+
+    with record_reads() as log:
+        for _ in array.blocks():
+            pass
+
+    assert value.nbytes * 0.8 < log.nbytes < value.nbytes + 100_000

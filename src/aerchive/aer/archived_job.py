@@ -140,6 +140,10 @@ class ArchivedJob(AerJob):
         """A saved array; see `aerchive.project.run.Run.array`."""
         return self.run.array(label, experiment, **choice)
 
+    def state(self, label: str | None = None, experiment: int = 0, **choice: Any) -> Any:
+        """A saved state or operator; see `aerchive.project.run.Run.state`."""
+        return self.run.state(label, experiment, **choice)
+
     def rerun(self, *, save: bool = False) -> Any:
         """Runs it again; see `aerchive.project.run.Run.rerun`."""
         return self.run.rerun(save=save)

@@ -55,6 +55,12 @@ class QiskitBridge:
 
         return reproduce(run)
 
+    def initialize(self, state: Any, circuit: Any) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.initialize import initialize
+
+        return initialize(state, circuit)
+
 
 def open_path(
     path: str | os.PathLike[str] | None = None,

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aerchive import layout
-from aerchive.errors import ArchiveWarning, FormatError, NotFoundError
+from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
 from aerchive.project.record import read_record
+from aerchive.project.stacked_array import StackedArray
 from aerchive.project.stored_array import StoredArray
 from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult, chosen
 from aerchive.storage.file import ProjectFile
@@ -43,6 +44,9 @@ class Bridge(Protocol):
 
     def reproduce(self, run: Run) -> Any:
         """A ``ReproduceReport``."""
+
+    def initialize(self, state: Any, circuit: Any) -> Any:
+        """A copy of a circuit that starts from a stored state."""
 
 
 class RunHome(Protocol):
@@ -306,6 +310,75 @@ class Run:
         """
         stored = self.stored_result
         return stored.array(label, stored.number_of(experiment, bind), shot, condition)
+
+    def state(
+        self,
+        label: str | None = None,
+        experiment: int = 0,
+        *,
+        bind: int | None = None,
+        shot: int | None = None,
+        condition: int | str | None = None,
+    ) -> Any:
+        """A saved statevector, density matrix, unitary or superoperator, of which nothing is read yet.
+
+        Args:
+            label: Under which it was saved; ``None`` if there is only one.
+            experiment: Index of the experiment; of the circuit, if there is a bind.
+            bind: Number of the parameter bind among those of the circuit.
+            shot: As for `array`.
+            condition: As for `array`.
+
+        Returns:
+            A `StoredState`, `StoredDensityMatrix`, `StoredOperator` or `StoredSuperOp`.
+
+        Raises:
+            NotFoundError: There is none of this label.
+            InvalidInputError: There are several to choose from, which the message lists; or it is a value of another
+                kind, such as a matrix product state, which `value` reads.
+        """
+        stored = self.stored_result
+        number = stored.number_of(experiment, bind)
+        return stored.state(label, number, shot, condition, self._home.bridge)
+
+    def stack(
+        self,
+        labels: str | Sequence[str],
+        experiment: int | None = 0,
+        *,
+        bind: int | None = None,
+        shot: int | None = None,
+        condition: int | str | None = None,
+    ) -> StackedArray:
+        """Saved arrays of one shape as one array along a new first axis, of which nothing is read yet.
+
+        Args:
+            labels: A label, a pattern such as ``"t*"`` (as in file names), or a list of labels. What a pattern
+                finds is in natural order, ``t2`` before ``t10``: Aer gives the labels of a result in no order.
+            experiment: Index of the experiment; of the circuit, if there is a bind. ``None``: all experiments one
+                after another, such as those of a sweep.
+            bind: Number of the parameter bind among those of the circuit.
+            shot: As for `array`.
+            condition: As for `array`.
+
+        Returns:
+            An array with the attributes ``labels`` and ``experiments``, which say what lies along its first axis.
+
+        Raises:
+            NotFoundError: There is none of these labels.
+            InvalidInputError: Their shapes or dtypes differ, or a label is of a value that is not one array.
+        """
+        stored = self.stored_result
+        if experiment is None:
+            if bind is not None:
+                raise InvalidInputError(
+                    "stack(experiment=None) is of all experiments, and so of all binds: give no bind"
+                )
+            numbers = range(len(stored.experiments))
+        else:
+            number = stored.number_of(experiment, bind)
+            numbers = range(number, number + 1)
+        return stored.stack(labels, numbers, shot, condition)
 
     def value(
         self,

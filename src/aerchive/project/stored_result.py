@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 from aerchive import layout
 from aerchive.codecs.counts import TAG as COUNTS_TAG
@@ -16,9 +19,21 @@ from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.project.array_place import ArrayPlace, Locator, PlacePlan, plan_place
 from aerchive.project.place import RunPlace
-from aerchive.project.stored_array import StoredArray, locate, read_place
-from aerchive.storage.reader import GroupReader
+from aerchive.project.stacked_array import StackedArray, natural_order
+from aerchive.project.stored_array import StoredArray
+from aerchive.project.stored_density_matrix import StoredDensityMatrix
+from aerchive.project.stored_operator import StoredOperator, StoredSuperOp
+from aerchive.project.stored_quantum_array import Initializer, StoredQuantumArray
+from aerchive.project.stored_state import StoredState
+
+_STORED: dict[str, type[StoredQuantumArray]] = {
+    "statevector": StoredState,
+    "density_matrix": StoredDensityMatrix,
+    "operator": StoredOperator,
+    "superop": StoredSuperOp,
+}
 
 
 class SavedValue(NamedTuple):
@@ -149,8 +164,8 @@ class StoredResult:
         trees = self.inputs.get("pubs")
         if trees is None:
             raise NotFoundError(f"{self._what} has no pubs: only runs of primitives have")
-        with self._place.open() as (_, group):
-            return decode_pubs(trees, circuits, _Decoder(group, self._owner))
+        with _Decoder(self._place, self._owner) as decoder:
+            return decode_pubs(trees, circuits, decoder)
 
     def experiment(self, number: int) -> StoredExperiment:
         """One experiment.
@@ -189,9 +204,10 @@ class StoredResult:
                 attributes = group.dataset_attributes(name)
                 return _number(attributes.get("infidelity")), _number(attributes.get("max_infidelity"))
 
+            locator = Locator(group, self._owner)
             for number, experiment in enumerate(self.experiments):
                 for label, tree in experiment.data.items():
-                    places = [locate(group, self._owner, reference) for reference in array_references(tree)]
+                    places = [locator.find(reference) for reference in array_references(tree)]
                     losses = [loss(place.name) for place in places]
                     rows.append(
                         SavedValue(
@@ -258,26 +274,103 @@ class StoredResult:
         self, label: str | None, number: int, shot: int | None = None, condition: int | str | None = None
     ) -> StoredArray:
         """A saved array; see `Run.array`."""
+        label = self._label(label, self._arrays(number), number, "array")
+        (place,) = self._locate([self._reference(label, number, shot, condition)])
+        return StoredArray(self._place, place)
+
+    def state(
+        self,
+        label: str | None,
+        number: int,
+        shot: int | None,
+        condition: int | str | None,
+        bridge: Initializer,
+    ) -> StoredQuantumArray:
+        """A saved state or operator; see `Run.state`."""
+        if label is None:
+            data = self.experiment(number).data
+            states = [name for name, tree in data.items() if kind_of(tree).rpartition(" of ")[2] in _STORED]
+            label = self._label(label, states, number, "state")
+        what = f"{self._what}: {label!r}"
+        tree = chosen(self.data(number, label), shot, condition, what)
+        kind = kind_of(tree)
+        if kind not in _STORED:
+            raise InvalidInputError(
+                f"{what} is of kind {kind}; of {', '.join(_STORED)} parts can be read, this is read whole with "
+                f"value({label!r})"
+            )
+        if _tag(tree) != f"{kind}/1":
+            raise FormatError(f"{what} has the encoding {_tag(tree)}, which is newer than this aerchive: upgrade it")
+        (place,) = self._locate(array_references(tree))
+        stored = _STORED[kind](self._place, place, tree, bridge, label)
+        if not stored.is_consistent:
+            raise FormatError(
+                f"{what}: an array of shape {place.shape} and dtype {place.dtype} is no {kind} of the dimensions "
+                f"{tree.get('dims')!r}"
+            )
+        return stored
+
+    def stack(
+        self, labels: str | Sequence[str], numbers: Sequence[int], shot: int | None, condition: int | str | None
+    ) -> StackedArray:
+        """Saved arrays as one; see `Run.stack`."""
+        members = [(label, number) for number in numbers for label in self._matching(labels, number)]
+        if not members:
+            raise InvalidInputError(f"{self._what}: a stack of nothing; give at least one label and one experiment")
+        places = self._locate(self._reference(label, number, shot, condition) for label, number in members)
+        for place, (label, number) in zip(places, members, strict=True):
+            if (place.shape, place.dtype) != (places[0].shape, places[0].dtype):
+                raise InvalidInputError(
+                    f"{self._what}: arrays of one shape and dtype can be stacked; {members[0][0]!r} has "
+                    f"{places[0].shape} {places[0].dtype}, {label!r} of experiment {number} {place.shape} {place.dtype}"
+                )
+        return StackedArray(self._place, places, *zip(*members, strict=True))
+
+    def _matching(self, labels: str | Sequence[str], number: int) -> list[str]:
+        if not isinstance(labels, str):
+            return list(labels)
+        arrays = self._arrays(number)
+        if labels in arrays:
+            return [labels]
+        found = sorted((name for name in arrays if fnmatch.fnmatchcase(name, labels)), key=natural_order)
+        if not found:
+            raise NotFoundError(
+                f"{self._what}, experiment {number}: no array {labels!r}; there are {_names(arrays) or 'none'}"
+            )
+        return found
+
+    def _arrays(self, number: int) -> list[str]:
+        """The labels of an experiment that hold arrays."""
         data = self.experiment(number).data
-        choices = {name: references for name, tree in data.items() if (references := list(array_references(tree)))}
+        return [name for name, tree in data.items() if next(array_references(tree), None) is not None]
+
+    def _label(self, label: str | None, choices: Sequence[str], number: int, what: str) -> str:
+        """The label that is meant: the only one there is, if none is given."""
         if label is None:
             if len(choices) > 1:
-                raise InvalidInputError(f"{self._what} has several arrays; choose one of {_names(choices)}")
+                raise InvalidInputError(f"{self._what} has several {what}s; choose one of {_names(choices)}")
             if not choices:
-                raise NotFoundError(f"{self._what}, experiment {number}: no array was saved")
+                raise NotFoundError(f"{self._what}, experiment {number}: no {what} was saved")
             (label,) = choices
         if label not in choices:
             raise NotFoundError(
-                f"{self._what}, experiment {number}: no array {label!r}; there are {_names(choices) or 'none'}"
+                f"{self._what}, experiment {number}: no {what} {label!r}; there are {_names(choices) or 'none'}"
             )
-        tree = chosen(data[label], shot, condition, f"{self._what}: {label!r}")
+        return label
+
+    def _reference(self, label: str, number: int, shot: int | None, condition: int | str | None) -> Any:
+        """The reference of the one array that a label, a shot and a condition choose."""
+        tree = chosen(self.data(number, label), shot, condition, f"{self._what}: {label!r}")
         references = list(array_references(tree))
         if len(references) != 1:
             holds = f"holds {len(references)} arrays" if references else "holds no array"
             raise InvalidInputError(f"{self._what}: {label!r} {holds}; read it with value({label!r})")
+        return references[0]
+
+    def _locate(self, references: Iterable[Any]) -> list[ArrayPlace]:
         with self._place.open() as (_, group):
-            place = locate(group, self._owner, references[0])
-        return StoredArray(self._place, place)
+            locator = Locator(group, self._owner)
+            return [locator.find(reference) for reference in references]
 
     def decode(self, tree: Any) -> Any:
         """Puts a value together, reading what it refers to.
@@ -294,10 +387,8 @@ class StoredResult:
             return memory_from_rows(self._rows(layout.MEMORY, tree))
         if tag == SCALAR_TAG:
             return float(self._rows(layout.SCALARS, {"rows": [tree.get("row"), 1]})["value"][0])
-        if next(array_references(tree), None) is None:
-            return decode_value(tree, NoArrays())
-        with self._place.open() as (_, group):
-            return decode_value(tree, _Decoder(group, self._owner))
+        with _Decoder(self._place, self._owner) as decoder:
+            return decode_value(tree, decoder.prepared(array_references(tree)))
 
     def _rows(self, name: str, tree: Mapping[str, Any]) -> Any:
         rows = tree.get("rows")
@@ -322,16 +413,44 @@ class NoArrays:
 
 
 class _Decoder:
-    """Reads the arrays of a value from an open project."""
+    """Reads the arrays of a value: all are looked up first, then read while no lock is held.
 
-    def __init__(self, group: GroupReader, owner: str) -> None:
-        self._group = group
+    Args:
+        place: Of the run.
+        owner: The run's UUID.
+    """
+
+    def __init__(self, place: RunPlace, owner: str) -> None:
+        self._place = place
         self._owner = owner
+        self._plans: dict[str, tuple[PlacePlan, int]] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def prepared(self, references: Iterable[Any]) -> Self:
+        """Looks up arrays, in one opening of the file."""
+        wanted = [reference for reference in references if repr(reference) not in self._plans]
+        if wanted:
+            with self._place.open() as (session, group):
+                locator = Locator(group, self._owner)
+                plans = [plan_place(group, locator.find(reference)) for reference in wanted]
+                fd = session.detach()
+            self._stack.callback(os.close, fd)
+            self._plans |= {repr(reference): (plan, fd) for reference, plan in zip(wanted, plans, strict=True)}
+        return self
 
     def array(self, reference: Any) -> Any:
-        return read_place(self._group, locate(self._group, self._owner, reference))
+        """Reads an array; one that only the codec knows of is looked up now."""
+        plan, fd = self.prepared([reference])._plans[repr(reference)]
+        return plan.read(fd)
 
     def value(self, tree: Any) -> Any:
+        """A part of the value."""
         return decode_value(tree, self)
 
 
@@ -456,5 +575,5 @@ def _number(value: Any) -> float | None:
     return value if isinstance(value, float) else None
 
 
-def _names(choices: Mapping[str, Any]) -> str:
+def _names(choices: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in choices)

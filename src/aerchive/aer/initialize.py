@@ -1,0 +1,58 @@
+"""Circuits that start from an archived state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.circuit import CircuitInstruction, Instruction, QuantumCircuit
+from qiskit_aer.library import SetDensityMatrix, SetStatevector, SetSuperOp, SetUnitary
+
+from aerchive.errors import InvalidInputError
+from aerchive.project.stored_quantum_array import StoredQuantumArray, is_close_to_one
+
+_INSTRUCTIONS: dict[str, tuple[type[Any], str]] = {
+    "statevector": (SetStatevector, "set_statevector"),
+    "density_matrix": (SetDensityMatrix, "set_density_matrix"),
+    "operator": (SetUnitary, "set_unitary"),
+    "superop": (SetSuperOp, "set_superop"),
+}
+
+
+def initialize(state: StoredQuantumArray, circuit: QuantumCircuit) -> QuantumCircuit:
+    """A circuit that starts from a stored state; see `StoredQuantumArray.initialize`.
+
+    Args:
+        state: The state.
+        circuit: What is done with it; not changed.
+
+    Raises:
+        InvalidInputError: The circuit has another number of qubits, or the state is not normalised.
+    """
+    if circuit.num_qubits != state.num_qubits:
+        raise InvalidInputError(
+            f"{state!r} has {state.num_qubits} qubits and the circuit {circuit.name!r} {circuit.num_qubits}: "
+            "Aer sets states of all qubits of a circuit"
+        )
+    values = np.asarray(state)
+    _check(state, values)
+    kind, name = _INSTRUCTIONS[state.kind]
+    # Their constructors would decompose a density matrix, and multiply a unitary with itself, to see what was archived.
+    instruction = object.__new__(kind)
+    Instruction.__init__(instruction, name, circuit.num_qubits, 0, [values])
+    started: QuantumCircuit = circuit.copy()
+    started.data.insert(0, CircuitInstruction(instruction, started.qubits))
+    return started
+
+
+def _check(state: StoredQuantumArray, values: NDArray[Any]) -> None:
+    """Refuses what Aer would take for a state and compute nonsense with."""
+    if state.kind == "statevector":
+        size = float(np.linalg.norm(values))
+    elif state.kind == "density_matrix":
+        size = abs(complex(np.trace(values)))
+    else:
+        return
+    if not is_close_to_one(size):
+        raise InvalidInputError(f"{state!r} has norm or trace {size!r}, not 1: no circuit can start from it")

@@ -1,0 +1,64 @@
+"""Inner products and norms of stored vectors."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from aerchive.states.source import Source, cut
+from aerchive.states.sums import exact_sum, inner_parts
+from aerchive.states.workers import Workers
+
+
+class Overlap(NamedTuple):
+    """What one pass over two vectors finds out.
+
+    Attributes:
+        inner: ``<a|b>``.
+        square_a: ``<a|a>``.
+        square_b: ``<b|b>``.
+    """
+
+    inner: complex
+    square_a: float
+    square_b: float
+
+
+def overlap(a: Source, b: Source, workers: Workers) -> Overlap:
+    """Inner product and squared norms of two vectors of one length, each read once."""
+
+    def part(piece: slice) -> tuple[complex, float, float]:
+        one, other = a.read(piece), b.read(piece)
+        square_a = 0.0 if one is None else inner_parts(one, one).real
+        square_b = 0.0 if other is None else inner_parts(other, other).real
+        return 0j if one is None or other is None else inner_parts(one, other), square_a, square_b
+
+    parts = list(workers.map(part, cut(a.shape[0], max(a.chunk[0], b.chunk[0]))))
+    return Overlap(exact_sum(p[0] for p in parts), math.fsum(p[1] for p in parts), math.fsum(p[2] for p in parts))
+
+
+def inner(a: Source, b: Source, workers: Workers) -> complex:
+    """``<a|b>`` of two vectors; of two matrices ``sum(conj(a_ij) * b_ij)``, which is ``trace(a^dagger b)``.
+
+    What is zero in the first is not read in the second.
+    """
+    rest = [slice(0, length) for length in a.shape[1:]]
+
+    def part(piece: slice) -> complex:
+        one = a.read(piece, *rest)
+        other = None if one is None else b.read(piece, *rest)
+        return 0j if one is None or other is None else inner_parts(one.reshape(-1), other.reshape(-1))
+
+    piece = max(a.chunk[0], b.chunk[0])
+    return exact_sum(workers.map(part, cut(a.shape[0], piece), nbytes=2 * 16 * piece * math.prod(a.shape[1:])))
+
+
+def square_norm(a: Source, workers: Workers) -> float:
+    """``<a|a>`` of a vector; of a matrix the sum of ``abs(a_ij) ** 2``."""
+    rest = [slice(0, length) for length in a.shape[1:]]
+
+    def part(piece: slice) -> float:
+        values = a.read(piece, *rest)
+        return 0.0 if values is None else inner_parts(values.reshape(-1), values.reshape(-1)).real
+
+    return math.fsum(workers.map(part, cut(a.shape[0], a.chunk[0])))

@@ -1,0 +1,96 @@
+"""A few threads that read and compute ahead of whoever takes the results."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from aerchive.filters.threads import processors
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+MAX_THREADS = 8
+"""More would not read faster, and each holds a few chunks."""
+BUDGET_BYTES = 64 * 1024 * 1024
+
+
+class Watch(Protocol):
+    """Sees results go by, to show how far a pass is."""
+
+    def __call__(self, results: Iterator[Answer], total: int, /) -> Iterator[Answer]:
+        """Passes the results on."""
+
+
+def watch_nothing(results: Iterator[Answer], _total: int, /) -> Iterator[Answer]:
+    """Passes the results on."""
+    return results
+
+
+class Workers:
+    """Does the tasks of a pass in threads, a few at a time, and gives their results in order.
+
+    The threads have ended when the ``with`` block has, also if it ends early: by an error, by Ctrl-C, or because enough
+    was seen. The pool begins with the first pass that needs it, and none outlives a block, so that a process may fork.
+
+    Args:
+        number: Of threads; by default one a processor, at least two (one reads while one computes), at most
+            `MAX_THREADS`.
+        watch: Sees the results of each pass go by.
+        budget: What tasks under way and results not yet taken may hold together, in bytes.
+    """
+
+    def __init__(self, number: int | None = None, watch: Watch = watch_nothing, budget: int = BUDGET_BYTES) -> None:
+        self.number = number or min(max(processors(), 2), MAX_THREADS)
+        self.budget = budget
+        self._watch = watch
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+    def map(self, function: Callable[[Task], Answer], tasks: Sequence[Task], nbytes: int = 0) -> Iterator[Answer]:
+        """Does all tasks; at any time only a few are under way or wait to be taken.
+
+        Args:
+            function: Called in several threads at once.
+            tasks: What it is called with.
+            nbytes: What one task and its result hold in memory, if that is more than a few mebibytes.
+
+        Returns:
+            The results, in the order of the tasks.
+        """
+        return self._watch(self._in_order(function, tasks, nbytes), len(tasks))
+
+    def _in_order(self, function: Callable[[Task], Answer], tasks: Sequence[Task], nbytes: int) -> Iterator[Answer]:
+        ahead = max(1, min(2 * self.number, self.budget // max(nbytes, 1)))
+        if min(self.number, len(tasks)) == 1:
+            yield from map(function, tasks)
+            return
+        waiting: deque[Future[Answer]] = deque()
+        left = iter(tasks)
+        for task in itertools.islice(left, ahead):
+            waiting.append(self._submit(function, task))
+        while waiting:
+            yield waiting.popleft().result()
+            for task in itertools.islice(left, 1):
+                waiting.append(self._submit(function, task))
+
+    def _submit(self, function: Callable[[Task], Answer], task: Task) -> Future[Any]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.number, thread_name_prefix=f"aerchive-states-{os.getpid()}")
+        # The context carries who counts reads (`storage.trace`); one context cannot be entered twice at a time.
+        return self._pool.submit(contextvars.copy_context().run, function, task)

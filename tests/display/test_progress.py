@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import textwrap
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from aerchive.display import progress
+from aerchive.display.progress import ProgressBar
+
+SLOW = """
+    import threading, time
+    from aerchive.display.progress import ProgressBar
+
+    def slow():
+        for number in range(15):
+            time.sleep(0.1)
+            yield number
+
+    assert list(ProgressBar("fidelity")(slow(), 15)) == list(range(15))
+    assert threading.active_count() == 1
+"""
+
+
+def on_a_terminal(script: str, **environment: str) -> str:
+    """What a script shows on standard error, if that is a terminal."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)} | environment,
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # how Linux says that the other side is closed
+        pass
+    finally:
+        os.close(ours)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, shown.decode()
+    assert not out
+    return shown.decode()
+
+
+def test_what_takes_a_second_shows_a_bar_on_a_terminal() -> None:
+    shown = on_a_terminal(SLOW)
+
+    assert "fidelity" in shown
+    assert re.search(r"1[0-5]/15", shown)
+    assert shown.rstrip(" \r\n").count("\n") == 0, "one line, and that is wiped at the end"
+
+
+def test_what_is_quick_shows_nothing() -> None:
+    assert on_a_terminal(SLOW.replace("0.1", "0.01")) == ""
+
+
+def test_the_setting_turns_it_off() -> None:
+    assert on_a_terminal(SLOW, AERCHIVE_PROGRESS="false") == ""
+
+
+def test_nothing_is_shown_where_no_terminal_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
+
+    assert list(ProgressBar("norm")(iter("abc"), 3)) == ["a", "b", "c"]
+
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_bar_that_is_left_early_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bar:
+        n = closed = 0
+
+        def update(self, more: int) -> None:
+            self.n += more
+
+        def close(self) -> None:
+            self.closed += 1
+
+    bar = Bar()
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(ProgressBar, "_bar", lambda _self, _done, _total: bar)
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            time.sleep(0.001)
+            yield number
+
+    for number in ProgressBar("norm")(items(), 10):
+        if number == 6:
+            break
+
+    assert bar.closed == 1
+    assert bar.n == 7
