@@ -64,7 +64,20 @@ def test_split_leaves_the_remainder_last(length: int) -> None:
     assert [part.size for part in parts[:16]] == [length // 16] * 16
 
 
-@pytest.mark.parametrize(("data", "is_one"), [(b"aaaa", True), (b"a", True), (b"aaba", False), (b"abaa", False)])
+@pytest.mark.parametrize(
+    ("data", "is_one"),
+    [
+        (b"aaaa", True),
+        (b"a", True),
+        (b"aaba", False),
+        (b"abaa", False),
+        (b"a" * 16, True),
+        (b"a" * 23, True),
+        (b"a" * 20 + b"baa", False),
+        (b"aab" + b"a" * 20, False),
+        (b"\xff" * 64, True),
+    ],
+)
 def test_constant(data: bytes, is_one: bool) -> None:
     assert is_constant(np.frombuffer(data, np.uint8)) is is_one
 

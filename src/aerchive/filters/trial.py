@@ -28,7 +28,7 @@ _WHOLE_FROM = 9
 """So many planes by zlib-ng take as long as the whole chunk by libdeflate."""
 _AS_WHOLE = 1.005
 _SAMPLE_BYTES = 128 * 1024
-_HOPELESS = 1.25
+_HOPELESS = 1.05
 _CLEAR = 0.85
 """By record in a way that is quick, against planes: beyond these nothing else needs to be tried."""
 _SLOWLY = 0.97
@@ -55,12 +55,11 @@ class Trial:
 
 @dataclass
 class _Plane:
-    """What the coders make of a plane: bytes by coder; and what gzip -4 makes of it."""
+    """What the coders make of a plane: bytes by coder."""
 
     length: int
     sizes: dict[Coder, int] = field(default_factory=dict)
     coder: Coder = Coder.STORED
-    gzip: int = 0
 
     @property
     def size(self) -> int:
@@ -162,18 +161,22 @@ def _try_thorough(planes: list[NDArray[np.uint8]], tried: list[_Plane], itemsize
                 break
 
 
+def _gzip(one: _Plane, plane: NDArray[np.uint8]) -> int:
+    """What gzip -4 makes of a plane; asked only where the best there is may be better than that."""
+    least = min(one.sizes.values())
+    return len(zlib.compress(plane.data, 4)) if one.sizes.get(Coder.THOROUGH) == least else least
+
+
 def _choose_coders(
     planes: NDArray[np.uint8], parts: list[NDArray[np.uint8]], tried: list[_Plane]
 ) -> tuple[tuple[Coder, ...], int, float]:
     """The coders, one a plane; the bytes they give; and what gzip -4 would give for the whole chunk, about."""
-    for one, plane in zip(tried, parts, strict=True):
-        one.gzip = min(one.sizes.values())
-        if one.sizes.get(Coder.THOROUGH, one.length) <= one.gzip:  # perhaps better than gzip is: ask it
-            one.gzip = len(zlib.compress(plane.data, 4))
+    for one in tried:
         one.coder = min(one.sizes, key=lambda coder: one.sizes[coder] + _BYTES_A_US * one.cost(coder))
-    gzip = _LIKE_GZIP * sum(one.gzip for one in tried)
     if sum(one.sizes.keys() == {Coder.STORED} for one in tried) <= len(tried) / 8:  # little noise: that is quick
         gzip = _SURELY * len(zlib.compress(planes.data, 4))
+    else:
+        gzip = _LIKE_GZIP * sum(map(_gzip, tried, parts))
     while sum(one.size for one in tried) > gzip:
         steps = [
             ((one.size - size) / max(1e-3, one.cost(coder) - one.cost(one.coder)), number, coder)
