@@ -98,7 +98,6 @@ def once(observer: Observer, folder: Path, method: Method, payload: Payload, *, 
     figures["read"] = as_figures(observer.measure(lambda: method.read(path))[1])
     if check:
         figures["infidelity"] = method.checked(path, payload)
-    make_durable(path)  # also what aerchive had made durable: only clean pages can be dropped
     touch_memory(nbytes * 9 // 4)
     drop_from_cache(path)
     figures["cold"] = as_figures(observer.measure(lambda: method.read(path), lambda: stored_bytes(place))[1])

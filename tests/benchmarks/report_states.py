@@ -1,6 +1,7 @@
 """The tables of what `bench_states` measured, made of its raw numbers: ``report_states.py states.json``.
 
-``--page docs/explanation/performance.md`` puts them into that page instead, between its markers.
+``--page docs/explanation/performance.md`` puts them into that page instead, between its markers, and links to the
+pictures in the folder ``performance`` beside it.
 """
 
 from __future__ import annotations
@@ -286,7 +287,7 @@ def conditions(data: Figures) -> str:
         rounds = [one for method in methods for one in method["rounds"] if one["counts"]]
         verdicts = [bool(one[phase]["disturbed"]) for one in rounds for phase in PHASES]
         lines.append(
-            f"Of {len(verdicts)} measurements {sum(verdicts)} were disturbed. A memcpy ran at {data['memcpy GB/s']} GB/s."
+            f"Of {len(verdicts)} measurements {sum(verdicts)} were disturbed. memcpy: {data['memcpy GB/s']} GB/s."
         )
         commits = " and ".join(
             f"{figure['median']:.1f} ms ({figure['p10']:.1f}–{figure['p90']:.1f}) {name}"
@@ -317,6 +318,10 @@ TITLES = {
     "states": "GB/s of raw bytes; ratios are medians (10–90 %)",
     "long": "The large state",
 }
+PICTURES = {
+    "gain": "How much faster than h5py gzip-4 with shuffle, by family",
+    "states": "Speed of writing against ratio, by family and method",
+}
 
 
 def print_report(data: Figures) -> None:
@@ -337,8 +342,15 @@ def put_into(page: Path, texts: dict[str, str]) -> None:
         pattern = re.compile(f"(<!-- measured: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(content):
             raise SystemExit(f"{page} has no marker for {name!r}")
-        content = pattern.sub(lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}", content)
+        content = pattern.sub(lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}", content, count=1)
     page.write_text(content, "utf-8")
+
+
+def pictures(page: Path) -> str:
+    """Links to the pictures that `plot_states` has put beside the page, in a folder of its name."""
+    folder = page.with_suffix("")
+    found = [(folder / f"{name}.svg", text) for name, text in PICTURES.items()]
+    return "\n\n".join(f"![{text}]({folder.name}/{path.name})" for path, text in found if path.exists())
 
 
 def main() -> None:
@@ -347,13 +359,15 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     given = parser.parse_args()
     data: dict[str, Any] = json.loads(given.file.read_text())
-    if given.page:
-        texts = sections(data)
-        if "long" in data:  # the page has one set of conditions, that of the states
-            texts["long"] = f"{texts.pop('conditions')}\n\n{texts['long']}"
-        put_into(given.page, texts)
-    else:
+    if not given.page:
         print_report(data)
+        return
+    texts = sections(data)
+    if "long" in data:  # the page has one set of conditions, that of the states
+        texts["long"] = f"{texts.pop('conditions')}\n\n{texts['long']}"
+    else:
+        texts["pictures"] = pictures(given.page)
+    put_into(given.page, texts)
 
 
 if __name__ == "__main__":
