@@ -53,6 +53,7 @@ from tests.benchmarks.storage_methods import (
     drop_from_cache,
     make_durable,
     stored_bytes,
+    tiny_payload,
 )
 
 BASES = (NPY, GZIP)
@@ -144,7 +145,7 @@ def measure_fresh(folder: Path, state: Path, payload: Payload, name: str, method
     script = fresh_process.__file__
     path, tiny = place / "state", place / "tiny"
     method.write(path, payload)
-    method.write(tiny, fresh_process.tiny_payload(payload.kind))
+    method.write(tiny, tiny_payload(payload.kind))
     for one in (path, tiny):
         make_durable(one)
     at = payload.values.size * 2 // 3 + 1
@@ -169,7 +170,7 @@ def tiny_commits(folder: Path) -> Figures:
     """Milliseconds of `Project.save` for a state of a few qubits: what does not depend on the size."""
     place = folder / "tiny"
     place.mkdir()
-    payload = fresh_process.tiny_payload("statevector")
+    payload = tiny_payload("statevector")
     payload.result.job_id = "warm-up"
     project = aerchive.open(place / "one.h5")
     project.save(payload.result)
@@ -263,9 +264,14 @@ def main() -> None:
             data["long"] = large_state.measure(folder, given.qubits or 28, given.repetitions)
         else:
             measure_states(data, given, folder)
-    if given.json:
-        given.json.write_text(json.dumps(data, indent=1) + "\n")
+    keep(data, given.json)
     print_report(data)
+
+
+def keep(data: Figures, file: Path | None) -> None:
+    """Writes all raw numbers, if they are to be written."""
+    if file is not None:
+        file.write_text(json.dumps(data, indent=1) + "\n")
 
 
 def measure_states(data: Figures, given: argparse.Namespace, folder: Path) -> None:
@@ -301,7 +307,8 @@ def measure_states(data: Figures, given: argparse.Namespace, folder: Path) -> No
         lost = sum(bool(one[phase]["disturbed"]) for m in figures.values() for one in m["rounds"] for phase in PHASES)
         seconds = time.perf_counter() - begun
         print(f"{family.title}: {seconds:.0f} s, {lost} measurements disturbed", file=sys.stderr, flush=True)
-    data["memcpy GB/s"] = round(observer.reference, 2)
+        data["memcpy GB/s"] = round(observer.reference, 2)
+        keep(data, given.json)  # what there is, should the rest never come
 
 
 if __name__ == "__main__":

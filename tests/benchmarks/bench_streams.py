@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from aerchive import Run
-from tests.benchmarks.fresh_process import ask, memory, start_of_peak, tiny_payload
+from tests.benchmarks.fresh_process import ask, memory, start_of_peak
 from tests.benchmarks.measuring import Figures, rotated, touch_memory
 from tests.benchmarks.state_families import kept
-from tests.benchmarks.storage_methods import METHODS, NPY, PORTABLE, Method, Payload, drop_from_cache
+from tests.benchmarks.storage_methods import METHODS, NPY, PORTABLE, Method, Payload, drop_from_cache, tiny_payload
 
 MIB = 1024 * 1024
 TERMS = 20

@@ -26,18 +26,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tests.benchmarks.storage_methods import METHODS, Method, Payload, drop_from_cache, element, make_durable
+from tests.benchmarks.storage_methods import (
+    METHODS,
+    Method,
+    Payload,
+    drop_from_cache,
+    element,
+    make_durable,
+    tiny_payload,
+)
 
 MIB = 1024 * 1024
-TINY = 4
-"""Qubits of the state that warms up."""
-
-
-def tiny_payload(kind: str) -> Payload:
-    """A state of few qubits, of the kind that is measured."""
-    side = 2**TINY
-    shape = (side,) if kind == "statevector" else (side, side)
-    return Payload(np.asfortranarray(np.full(shape, 2.0 ** (-TINY / 2), np.complex128)), kind)
 
 
 def ask(script: str | Path, **task: Any) -> dict[str, Any]:

@@ -35,7 +35,16 @@ from numpy.typing import NDArray
 from tests.benchmarks import fresh_process
 from tests.benchmarks.disturbance import Observer
 from tests.benchmarks.measuring import Figures, rotated, settle, touch_memory
-from tests.benchmarks.storage_methods import METHODS, NONE, NPY, PORTABLE, Payload, drop_from_cache, make_durable
+from tests.benchmarks.storage_methods import (
+    METHODS,
+    NONE,
+    NPY,
+    PORTABLE,
+    Payload,
+    drop_from_cache,
+    make_durable,
+    tiny_payload,
+)
 
 GIB = 1024**3
 MIB = 1024**2
@@ -95,7 +104,7 @@ def archive(folder: Path, qubits: int, number: int, repetitions: int) -> Figures
     """Archives a state, beside what else can be done with it, if there are repetitions of that."""
     payload = Payload(LargeState(qubits, number).whole(), "statevector")
     payload.result  # noqa: B018  (what the user holds anyway)
-    tiny = fresh_process.tiny_payload("statevector")
+    tiny = tiny_payload("statevector")
     METHODS[PORTABLE].write(folder / "warm-up.h5", tiny)
     (folder / "warm-up.h5").unlink()
     before = fresh_process.start_of_peak()
@@ -236,7 +245,7 @@ def measure(folder: Path, qubits: int, repetitions: int) -> Figures:
 
 def _first_amplitude(folder: Path, qubits: int) -> Figures:
     tiny = folder / "tiny.h5"
-    METHODS[PORTABLE].write(tiny, fresh_process.tiny_payload("statevector"))
+    METHODS[PORTABLE].write(tiny, tiny_payload("statevector"))
     row, column = 2 ** (qubits // 2) * 2 // 3, 1
     state = LargeState(qubits, 0)
     place = row * state.columns + column
