@@ -77,18 +77,26 @@ def speed(family: Figures, name: str, phase: str) -> Value | None:
     return value([family["raw bytes"] / 1e9 / one for one in seconds if one is not None], marked=marked)
 
 
-def gain(family: Figures, name: str, base: str, phase: str) -> Value | None:
-    """How many times faster than another method, in the same rounds."""
+def gain(family: Figures, name: str, base: str, phase: str, clock: str = "s") -> Value | None:
+    """How many times faster than another method, in the same rounds.
+
+    Args:
+        family: Figures of a family.
+        name: The method.
+        base: The other method.
+        phase: One of `PHASES`.
+        clock: ``s``, or ``cpu s`` for processor time, which a busy machine changes little, and threads do not shorten.
+    """
     methods = family["methods"]
     if name not in methods or base not in methods:
         return None
     (mine, first), (theirs, second) = counting(methods[name], phase), counting(methods[base], phase)
-    seconds = {one["round"]: one[phase]["s"] for one in theirs}
-    pairs = [(one[phase]["s"], seconds[one["round"]]) for one in mine if one["round"] in seconds]
+    seconds = {one["round"]: one[phase][clock] for one in theirs}
+    pairs = [(one[phase][clock], seconds[one["round"]]) for one in mine if one["round"] in seconds]
     if not pairs:  # a slow method takes part in the first round, in which the base does not count
-        seconds = {one["round"]: one[phase]["s"] for one in methods[base]["rounds"]}
-        pairs = [(one[phase]["s"], seconds[one["round"]]) for one in mine]
-    return value([other / own for own, other in pairs], marked=first or second)
+        seconds = {one["round"]: one[phase][clock] for one in methods[base]["rounds"]}
+        pairs = [(one[phase][clock], seconds[one["round"]]) for one in mine]
+    return value([other / own for own, other in pairs if own > 0], marked=first or second)
 
 
 def compression(family: Figures, name: str) -> float:
@@ -187,8 +195,8 @@ def median_of(amount: Value | None) -> float | None:
 def methods_table(data: Figures) -> str:
     """Every method over all families: the median, and the worst and best family."""
     head = [
-        "method", "size against gzip-4 + shuffle", "write + fsync against it", "read against it",
-        "write + fsync against np.save", "cold read against np.load",
+        "method", "size against gzip-4 + shuffle", "write + fsync against it", "processor time of that",
+        "read against it", "write + fsync against np.save", "cold read against np.load",
     ]  # fmt: skip
     rows = []
     titles = {name: m["title"] for family in data["families"].values() for name, m in family["methods"].items()}
@@ -196,6 +204,7 @@ def methods_table(data: Figures) -> str:
         figures: list[Callable[[Figures], float | None]] = [
             lambda f, n=name: compression(f, n) / compression(f, GZIP),
             lambda f, n=name: median_of(gain(f, n, GZIP, "durable")),
+            lambda f, n=name: median_of(gain(f, n, GZIP, "durable", "cpu s")),
             lambda f, n=name: median_of(gain(f, n, GZIP, "read")),
             lambda f, n=name: median_of(gain(f, n, NPY, "durable")),
             lambda f, n=name: median_of(gain(f, n, NPY, "cold")),
@@ -289,6 +298,8 @@ def conditions(data: Figures) -> str:
         lines.append(
             f"Of {len(verdicts)} measurements {sum(verdicts)} were disturbed. memcpy: {data['memcpy GB/s']} GB/s."
         )
+        if 2 * sum(verdicts) > len(verdicts):
+            lines.append("**The machine was busy with other work**: of these figures only sizes and memory are firm.")
         commits = " and ".join(
             f"{figure['median']:.1f} ms ({figure['p10']:.1f}–{figure['p90']:.1f}) {name}"
             for name, figure in data["tiny commits ms"].items()
@@ -342,7 +353,8 @@ def put_into(page: Path, texts: dict[str, str]) -> None:
         pattern = re.compile(f"(<!-- measured: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(content):
             raise SystemExit(f"{page} has no marker for {name!r}")
-        content = pattern.sub(lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}", content, count=1)
+        between = f"\n{text}\n\n" if text else ""
+        content = pattern.sub(lambda match, between=between: f"{match[1]}{between}{match[2]}", content, count=1)
     page.write_text(content, "utf-8")
 
 
