@@ -38,7 +38,7 @@ VERSION = 1
 TAG = f"{ENCODING}/{VERSION}"
 
 LEAST_BYTES = 8 * 1024
-"""From so many bytes on an array is shared: an object costs 0.9 kB and 0.4 ms (decision note 0008)."""
+"""From so many bytes on an array is shared: an object costs 0.5 kB and 0.5 ms (decision note 0008)."""
 MAX_BYTES = 2**36
 """More than any simulator here can start from."""
 
