@@ -275,7 +275,8 @@ def test_a_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as file:
         group = file[f"{RUN}/a0"]
         del group["data"]
-        group.create_dataset("data", (2**40,), "<f8", chunks=(1024,))  # nothing is written, so it takes no space
+        # Nothing is written, so it takes no space.
+        group.create_dataset("data", (2**40,), "<f8", chunks=(1024,), shuffle=True, compression="gzip")
 
     with pytest.raises(UnsafeContentError) as caught:
         found(path)
