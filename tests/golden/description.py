@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import hashlib
 import struct
 from typing import Any
 
@@ -37,6 +38,8 @@ def describe(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
         data = base64.b64encode(value.tobytes(order)).decode()
+        if value.nbytes > 16 * 1024:
+            data = hashlib.sha256(value.tobytes(order)).hexdigest()
         return {"type": kind, "dtype": value.dtype.str, "shape": list(value.shape), "order": order, "data": data}
     if isinstance(value, np.generic):
         return {"type": kind, "dtype": value.dtype.str, "data": value.tobytes().hex()}

@@ -33,12 +33,13 @@ from aerchive import layout
 from aerchive.aer.capture import Primitive, Submitted, draft_failed, draft_finished, draft_of_primitive
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.codecs.target import encode_target
+from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from tests.golden.description import describe, describe_circuit, describe_target
 
 REVISION = 3
-"""Of the encodings in format version 1: 1 had `noise_model` 1; 2 had neither primitives nor `circuits` 2."""
+"""Of the encodings in format version 1: 1 had `noise_model` 1; 2 had neither primitives, `circuits` 2 nor `array` 2."""
 FOLDER = Path(__file__).parent / f"v{layout.FORMAT_VERSION}-{REVISION}"
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "c8")
 ODD = np.array([0x7FF8000000000123, 0x8000000000000000, 0xFFF0000000000000, 1], np.uint64).view(np.float64)
@@ -129,7 +130,22 @@ def values() -> dict[str, dict[str, Any]]:
             "conditional": {"0x1": [1.5, 2.5], "0x0": numbers(3, dtype="f8")},
         },
         "refused": {"foreign": object, "kept": 1.5},
+        "single precision": {"statevector": compatibility.Statevector(few_floats().astype("c16"))},
+        "profile small": {"statevector": compatibility.Statevector(few_floats() / 3), "array": few_floats().real / 7},
+        "rounded": {"statevector": compatibility.Statevector(np.exp(1j * np.arange(4096)) / 64)},
     }
+
+
+COMPRESSIONS = {
+    "profile small": Compression.checked("small", None),
+    "rounded": Compression.checked("portable", 1e-9),
+}
+"""How arrays of a run are stored, if not portably and without loss."""
+
+
+def few_floats() -> np.ndarray:
+    """64 KiB of numbers that single precision holds exactly, of which few are different."""
+    return ((np.arange(4096) % 32) / 64 + 0.5j).astype("c8").astype("c16")
 
 
 def circuits() -> list[QuantumCircuit]:
@@ -263,7 +279,10 @@ def main(folder: Path) -> None:
         )
         draft = draft_finished(submitted, made_result(job_id, data))
         status = draft.status.model_copy(update={"finished": f"2026-11-22T12:00:{number:02}.900000Z"})
-        run = project.archive(dataclasses.replace(draft, provenance=provenance, status=status))
+        how = COMPRESSIONS.get(name, PORTABLE)
+        run = project.archive(dataclasses.replace(draft, provenance=provenance, status=status, compression=how))
+        if how.max_infidelity is not None:
+            data = {label: run.value(label) for label in data}  # what was kept of it
         labels_read = [row.label for row in run.saved]
         kept = {label: value for label, value in data.items() if name != "refused" or label == "kept"}
         expected["runs"][name] = {

@@ -219,5 +219,6 @@ def test_every_stamp_has_a_golden_node() -> None:
             file.visititems(note)
 
     own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec, array_codec, target_codec)}
+    own |= {("array", layout.ARRAY_VERSION)}
     first = ("run", "result", "primitive_result", "counts", "memory", "scalars", "array", "inputs")
     assert own | {(name, 1) for name in first} | {("run", 2), ("inputs", 2)} <= stamps
