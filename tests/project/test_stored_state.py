@@ -27,6 +27,7 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
+from aerchive.codecs import pool
 from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError
 from aerchive.project.stored_state import StoredState
 from aerchive.storage.trace import record_reads
@@ -566,3 +567,39 @@ def test_kinds_of_a_result(project: aerchive.Project) -> None:
 
     assert run.state(experiment=1).inner(STATES["another 3"]) == pytest.approx(1)
     assert run.state("psi", -1).inner(STATES["another 3"]) == pytest.approx(1)
+
+
+def test_numbers_that_are_stored_narrower(project: aerchive.Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the format allows where it is lossless: single precision on disk, double in memory."""
+    add, attributes = pool.ArrayPool.add, pool._attributes
+    monkeypatch.setattr(
+        pool.ArrayPool, "add", lambda self, value, *rest: add(self, value.astype(np.complex64, order="K"), *rest)
+    )
+    monkeypatch.setattr(pool, "_attributes", lambda *arguments: attributes(*arguments) | {"dtype": "<c16"})
+    psi = STATES["single 8"]
+    rho = DensityMatrix(np.asfortranarray(random_density_matrix(32, seed=1).data.astype(np.complex64)))
+    with small_chunks(256):
+        run = project.save(make_result(psi=psi, rho=rho))
+    monkeypatch.undo()
+    with h5py.File(project.path, "r") as file:
+        assert file[run.path]["statevector"].dtype == np.complex64
+    state = run.state("psi")
+
+    assert differences(psi, state.to_qiskit()) == []
+    assert differences(psi, run.value("psi")) == []
+    assert differences(rho, run.state("rho").to_qiskit()) == []
+    assert state[3:5].dtype == np.complex128
+    assert state.chunks == (32,)
+    assert abs(state.norm() - np.linalg.norm(psi.data)) < 1e-15
+    assert abs(state.expectation_value("XYZZYXIX") - psi.expectation_value(Pauli("XYZZYXIX"))) < 1e-15
+    assert all(values.dtype == np.complex128 for _, values in state.blocks())
+    assert run.stack(["psi"])[...].dtype == np.complex128
+
+
+def test_as_a_numpy_array(run: aerchive.Run) -> None:
+    state = run.state("random 9")
+
+    assert np.asarray(state, np.complex64).dtype == np.complex64
+    assert np.array_equal(np.abs(state), np.abs(STATES["random 9"].data))
+    with pytest.raises(ValueError, match="copy"):
+        np.array(state, copy=False)

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.progress import ProgressLine
+from aerchive.display.progress import ProgressBar
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Copies, and says what is in the copy."""
-    with ProgressLine("copied") as line:
-        copied = open_path(options.source, "r").copy(options.target, line.show)
+    with ProgressBar("copied", "B") as bar:
+        copied = open_path(options.source, "r").copy(options.target, bar.show)
     size = copied.path.stat().st_size
     if options.json:
         print(json.dumps({"path": str(copied.path), "runs": len(copied.catalogue()), "bytes": size}))

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.progress import ProgressLine
+from aerchive.display.progress import ProgressBar
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the report; the exit status is 1 if there are problems."""
-    with ProgressLine("verified") as line:
-        report = open_path(options.file or options.project, "r").verify(line.show)
+    with ProgressBar("verified", "B") as bar:
+        report = open_path(options.file or options.project, "r").verify(bar.show)
     if options.json:
         print(
             json.dumps(

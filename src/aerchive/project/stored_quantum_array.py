@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.display.progress import ProgressBar
+from aerchive.display.progress import ProgressOf
 from aerchive.errors import InvalidInputError
 from aerchive.project.array_place import ArrayPlace
 from aerchive.project.open_array import OpenArray
@@ -144,7 +144,7 @@ class StoredQuantumArray(StoredArray):
     @contextlib.contextmanager
     def _pass(self, what: str) -> Iterator[tuple[OpenArray, Workers]]:
         """The open array and who works on it; shows progress if it takes long."""
-        with self.opened() as source, Workers(watch=ProgressBar(what)) as workers:
+        with self.opened() as source, Workers(watch=ProgressOf(what)) as workers:
             yield source, workers
 
     def __repr__(self) -> str:
