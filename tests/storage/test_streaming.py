@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from aerchive.errors import IntegrityError, WriteError
-from aerchive.filters import pipeline
+from aerchive.filters import pipeline, threads
 from aerchive.filters.profiles import Compression
+from aerchive.filters.rounding import Rounding
+from aerchive.storage import layers
 from aerchive.storage.disk import Disk
 from aerchive.storage.nodes import DatasetDraft, GroupDraft
 from aerchive.testing.disks import using
@@ -120,6 +122,29 @@ def test_a_worker_that_fails_rolls_back(path: Path, state: np.ndarray, monkeypat
     assert sha256(path) == before
     write_run(path, draft(state))
     assert read_values(path, "x").tobytes() == state.tobytes()
+
+
+@pytest.mark.parametrize("nth", [1, 2, 33])
+def test_a_chunk_that_others_wait_for_may_fail(path: Path, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """The first chunk, and one in 32, tell the others how to do it."""
+    state = np.random.default_rng(0).normal(size=5 * 2**20).view(complex)
+    calls: list[int] = []
+    apply = Rounding.apply
+
+    def fail(self: Rounding, parts: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == nth + 1:  # the very first looks whether the values are narrow
+            raise MemoryError("no memory to round")
+        return apply(self, parts)
+
+    monkeypatch.setattr(threads, "processors", lambda: 3)
+    monkeypatch.setattr(layers, "to_narrow", lambda _: None)
+    monkeypatch.setattr(Rounding, "apply", fail)
+    attributes: dict[str, Any] = {"encoding": "array", "encoding_version": 1, "kind": "statevector", "dtype": "<c16"}
+    rounded = DatasetDraft([state], False, attributes, True, Compression("portable", 1e-9))
+
+    with pytest.raises(MemoryError, match=r"^no memory to round$"):
+        write_run(path, GroupDraft(datasets={"x": rounded}))
 
 
 def test_a_full_disk_rolls_back(path: Path, state: np.ndarray) -> None:

@@ -107,6 +107,11 @@ class Packing:
         """What the next chunk has to do for others; call in the order of chunks."""
         return task_for(raw, self._itemsize, self._choices) if self._profile == "portable" else None
 
+    def skip(self, task: Task | None) -> None:
+        """Says that a chunk is not compressed after all."""
+        if task is not None:
+            task.skip()
+
     def pack(self, raw: NDArray[np.uint8], task: Task | None) -> tuple[Buffer, int]:
         """Turns a chunk into stored bytes and HDF5's filter mask; in any thread.
 

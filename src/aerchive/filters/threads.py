@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -55,4 +54,5 @@ def _started(pool: ThreadPoolExecutor, work: Callable[[_T], _R], item: _T) -> Ca
     try:
         return pool.submit(work, item).result
     except RuntimeError:  # the interpreter ends, or the machine has no thread left
-        return functools.partial(work, item)
+        result = work(item)  # at once: items that are under way may wait for something that this one does
+        return lambda: result

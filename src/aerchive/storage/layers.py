@@ -72,6 +72,13 @@ def layers(draft: DatasetDraft) -> Layers:
         attributes["filter_hint"] = compression.hint
     packing = compression.packing(dtype.itemsize)
 
+    def stored_values(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        raw = rounded(raw)
+        narrow = raw if dtype == draft.dtype else to_narrow(raw)
+        if narrow is None:
+            raise TransactionError("an array was changed while it was written; save it again")
+        return narrow
+
     def take(_number: int, offset: tuple[int, ...]) -> tuple[NDArray[np.uint8], Task | None] | None:
         raw = draft.read_chunk(offset, chunk)
         return (raw, packing.task(raw)) if raw[:_GLANCE].any() or raw.any() else None
@@ -80,17 +87,15 @@ def layers(draft: DatasetDraft) -> Layers:
         if taken is None:
             return b"", 0
         raw, task = taken
-        raw = rounded(raw)
-        if rounding is not None and not raw.any():
-            if task is not None:
-                task.skip()
-            return b"", 0
-        if dtype != draft.dtype:
-            narrow = to_narrow(raw)
-            if narrow is None:
-                raise TransactionError("an array was changed while it was written; save it again")
-            raw = narrow
-        return packing.pack(raw, task)
+        try:
+            raw = stored_values(raw)
+            if rounding is None or raw.any():
+                return packing.pack(raw, task)
+            packing.skip(task)
+        except BaseException:
+            packing.skip(task)  # others may wait for what it was to find
+            raise
+        return b"", 0
 
     return Layers(dtype, chunk, compression.codec, attributes, take, pack)
 
