@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +34,12 @@ class Packer:
 
     def __init__(self, itemsize: int) -> None:
         self._itemsize = itemsize
-        self._deflater = Deflater()
         self._planes = np.empty(0, np.uint8)
+
+    @functools.cached_property
+    def _deflater(self) -> Deflater:
+        """Made for the first chunk that is worth it: that takes longer than compressing a small one."""
+        return Deflater()
 
     def pack(self, raw: NDArray[np.uint8], task: Task | None) -> tuple[Buffer, int]:
         """Turns a chunk's bytes into what the file holds.
