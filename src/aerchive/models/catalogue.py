@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import datetime
 import json
 import math
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.filters.row_checksums import row_crc, wrong_rows
 from aerchive.models.run import RunRecord
 from aerchive.text import decode_text, fit_text
 
@@ -90,7 +90,7 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
 
 def seal_row(row: NDArray[Any], number: int) -> NDArray[Any]:
     """Sets the checksum of a row that will be row ``number`` of the catalogue; returns it."""
-    row["crc32"] = binascii.crc32(row.tobytes()[:_CHECKED], binascii.crc32(number.to_bytes(8, "little")))
+    row["crc32"] = row_crc(row.tobytes()[:_CHECKED], number)
     return row
 
 
@@ -98,16 +98,11 @@ def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
     """Numbers of the rows whose checksum is wrong.
 
     Args:
-        rows: Rows of the catalogue, dtype `DTYPE`.
+        rows: Rows of the catalogue, dtype `DTYPE`, contiguous.
         first: The number of the first one.
     """
-    data, size, crc32 = memoryview(rows.tobytes()), DTYPE.itemsize, binascii.crc32  # asked of each row at each commit
-    starts = range(0, len(data), size)
-    return [
-        number
-        for number, (crc, start) in enumerate(zip(rows["crc32"].tolist(), starts, strict=True), first)
-        if crc != crc32(data[start : start + _CHECKED], crc32(number.to_bytes(8, "little")))
-    ]
+    content = rows.view(np.uint8).reshape(len(rows), DTYPE.itemsize)
+    return wrong_rows(content[:, :_CHECKED], rows["crc32"], first)
 
 
 def row_text(row: Any, column: str) -> str:

@@ -7,6 +7,8 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.errors import FormatError, NotFoundError
 from aerchive.models import catalogue
@@ -74,7 +76,7 @@ class Run:
         nbytes: Of the payload, before compression.
         record: The documents, if they are known already.
         pending: The pending file that it is in.
-        program: What was called, if it is known already.
+        row: Of the catalogue, if it is known already.
 
     Attributes:
         place: Where it is, also after it has moved.
@@ -89,10 +91,10 @@ class Run:
         nbytes: int = 0,
         record: RunRecord | None = None,
         pending: ProjectFile | None = None,
-        program: str | None = None,
+        row: np.void | None = None,
     ) -> None:
         self._home = home
-        self._program = program
+        self._row = row
         self.place = RunPlace(home.file, job_id, path, pending=pending)
         self.job_id = job_id
         self.nbytes = nbytes
@@ -140,6 +142,8 @@ class Run:
     @property
     def created(self) -> str:
         """When it was submitted: UTC, ISO 8601."""
+        if self._row is not None:
+            return catalogue.from_microseconds(int(self._row["created_us"]))
         return self.record.created
 
     @property
@@ -150,7 +154,9 @@ class Run:
     @property
     def program(self) -> str:
         """What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive."""
-        return self._program or self.record.config.program
+        if self._row is not None and not catalogue.is_cut(self._row, "program"):
+            return catalogue.row_text(self._row, "program")
+        return self.record.config.program
 
     @property
     def parent(self) -> str | None:
@@ -196,7 +202,7 @@ class Run:
             return
         labels.to_attributes()  # refuses what cannot be stored before the file is opened
         self._home.relabel(self, labels)
-        self.__dict__.pop("record", None)  # read again when somebody asks
+        self._forget()
 
     def settle(self, path: str, pending: ProjectFile | None = None) -> None:
         """Called by the project when the run has been committed; its documents are those in the file from now on.
@@ -206,11 +212,18 @@ class Run:
             pending: The pending file, if it went there.
         """
         self.place = RunPlace(self._home.file, self.job_id, path, pending=pending)
+        self._forget()
+
+    def _forget(self) -> None:
+        """The documents are read again when somebody asks."""
+        self._row = None
         self.__dict__.pop("record", None)
 
-    def row(self) -> Any:
-        """The run as a row of the catalogue, made of its documents."""
-        return catalogue.make_row(self.record, "", self.nbytes)[0]
+    def row(self) -> np.void:
+        """The run as a row of the catalogue, as it was when the run was found."""
+        if self._row is None:
+            self._row = catalogue.make_row(self.record, "", self.nbytes)[0]
+        return self._row
 
     def column(self, column: str) -> Any:
         """The whole value of a text column of the catalogue."""
