@@ -26,7 +26,8 @@ def row_crc(row: bytes | memoryview, number: int) -> int:
 def wrong_rows(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> list[int]:
     """Numbers of the rows whose checksum is not `row_crc`.
 
-    Damage of one row is always found, as is a row in the place of another; of several rows in one block as by any CRC-32.
+    Damage of one row is always found, as is a row in the place of another; damage of several rows in one block as by
+    any CRC-32.
 
     Args:
         rows: Shape (rows, bytes); need not be contiguous.
@@ -34,18 +35,26 @@ def wrong_rows(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) ->
         first: The number of the first row.
     """
     whole = len(rows) // _BLOCK * _BLOCK
-    width = _NUMBER_BYTES + rows.shape[1]
-    expected = _joined(np.ascontiguousarray(sums[:whole]).reshape(-1, _BLOCK), width)
-    buffer = np.empty((_BLOCK, width), np.uint8)
     suspects = list(range(whole, len(rows)))
+    if whole:
+        suspects += _suspects(rows[:whole], sums[:whole], first)
+    return [first + i for i in sorted(suspects) if row_crc(rows[i].tobytes(), first + i) != int(sums[i])]
+
+
+def _suspects(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> list[int]:
+    """Places of the rows of all blocks in which something is wrong."""
+    width = _NUMBER_BYTES + rows.shape[1]
+    expected = _joined(np.ascontiguousarray(sums).reshape(-1, _BLOCK), width)
+    buffer = np.empty((_BLOCK, width), np.uint8)
+    found: list[int] = []
     for block, want in enumerate(expected.tolist()):
         start = block * _BLOCK
         numbers = np.arange(first + start, first + start + _BLOCK, dtype="<u8")
         buffer[:, :_NUMBER_BYTES] = numbers.view(np.uint8).reshape(_BLOCK, -1)
         buffer[:, _NUMBER_BYTES:] = rows[start : start + _BLOCK]
         if isal_zlib.crc32(buffer) != want:
-            suspects += range(start, start + _BLOCK)
-    return [first + i for i in sorted(suspects) if row_crc(rows[i].tobytes(), first + i) != int(sums[i])]
+            found += range(start, start + _BLOCK)
+    return found
 
 
 def _joined(sums: NDArray[np.uint32], width: int) -> NDArray[np.uint32]:

@@ -140,8 +140,7 @@ class Catalogue:
         self._table = open_table(session)
         self._is_committed = not isinstance(session, WriteSession) or not session.has_new_rows
         self._kept = kept_rows(session.root, self._table)
-        if self._is_committed:
-            self._kept.look(self._table)
+        self._has_looked = not self._is_committed  # nothing is kept of what is not committed
 
     def __len__(self) -> int:
         return len(self._table)
@@ -162,8 +161,11 @@ class Catalogue:
         return None
 
     def _candidates(self, key: bytes) -> list[int]:
+        if not self._has_looked:
+            self._kept.look(self._table)
+            self._has_looked = True
         numbers, known = self._kept.candidates(key)
-        if known < len(self._table):  # nothing is kept of what this session has added, and not committed yet
+        if known < len(self._table):  # added by this session
             more = self._table.rows(known)["job_id"]
             numbers += [known + int(number) for number in np.flatnonzero(more == key)]
         return numbers
@@ -188,5 +190,6 @@ class Catalogue:
         if not self._is_committed:
             return read_rows(self._session)
         rows = self._kept.rows(self._table, changes_of(self._session))
+        self._has_looked = True
         self.check()
         return rows

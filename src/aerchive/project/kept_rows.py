@@ -30,8 +30,8 @@ _ID = catalogue.DTYPE["job_id"]
 class KeptRows:
     """The catalogue of one file as this process has seen it last; threads may share it.
 
-    Of a hundred thousand runs the keys take 0.8 MB, and are enough to save runs and to find one by its id; the rows take
-    51 MB, and are kept once somebody has asked for all of them.
+    Of a hundred thousand runs the keys take 0.8 MB, and are enough to save runs and to find one by its id; the rows
+    take 51 MB, and are kept once somebody has asked for all of them.
     """
 
     def __init__(self) -> None:

@@ -77,8 +77,7 @@ class Listing:
             counts.update(values[~absent].tolist())
             counts.update({None: int(np.count_nonzero(absent))} if absent.any() else {})
             return dict(counts.most_common())
-        bit = np.uint32(1 << list(catalogue.TEXT_COLUMNS).index(column))
-        is_cut = self._column(places, "overflow") & bit != 0
+        is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
         raw = Counter(self._column(places, column)[~is_cut].tolist())
         whole = [self._run(place).column(column) for place in places[is_cut].tolist()]
         for value, number in [*((text_of(text, column), n) for text, n in raw.items()), *((v, 1) for v in whole)]:
@@ -183,5 +182,5 @@ class Listing:
         if place >= len(self._rows):
             return self._elsewhere[place - len(self._rows)]
         if place not in self._asked:
-            self._asked[place] = self._make(self._rows[place].copy())
+            self._asked[place] = self._make(catalogue.single_row(self._rows, place))
         return self._asked[place]

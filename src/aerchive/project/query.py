@@ -171,8 +171,7 @@ class Condition:
         elif self.column in NUMBERS:
             sure = self._numbers(*numbers_of(rows, self.column, at))
         else:
-            bit = np.uint32(1 << list(catalogue.TEXT_COLUMNS).index(self.column))
-            whole = rows["overflow"][at] & bit == 0
+            whole = rows["overflow"][at] & np.uint32(catalogue.OVERFLOW[self.column]) == 0
             sure = np.zeros(len(at), bool)
             sure[whole] = self._texts(rows[self.column][at[whole]])
             return Bounds(sure, sure | ~whole)
@@ -192,7 +191,7 @@ class Condition:
                 return bool(tags & self._wanted)
             return (self._wanted <= tags) is (self._comparison != "ne")
         if self.column == "params":
-            try:  # runs of other studies may have anything under this name
+            try:
                 return self._parameter in value and bool(self._compare(value[self._parameter], self._wanted))
             except (TypeError, ValueError):
                 return False
@@ -217,16 +216,27 @@ class Condition:
         return meets & ~absent
 
     def _texts(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        if self._comparison in ("eq", "ne") and self.column not in ("tags", "params"):
-            if isinstance(self._wanted, str):
-                key, is_cut = fit_text(self._wanted, values.dtype.itemsize)
-                equal = np.zeros(len(values), bool) if is_cut else values == key
-            else:
-                equal = np.zeros(len(values), bool)
-            return np.asarray(equal if self._comparison == "eq" else ~equal, bool)
         if self.column == "params":
-            return _looked_up(values.tolist(), self._meets, _parse_all)
+            return self._parameters(_parse_all(values.tolist()))
+        if self._comparison in ("eq", "ne", "startswith") and self.column != "tags":
+            return self._bytes(values)
         return _looked_up(values.tolist(), lambda raw: self._meets(text_of(raw, self.column)))
+
+    def _bytes(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Compares as they are stored: equal texts have equal bytes, and the same holds of beginnings."""
+        found = np.zeros(len(values), bool)
+        if isinstance(self._wanted, str):
+            key, is_cut = fit_text(self._wanted, values.dtype.itemsize)
+            if not is_cut:  # else no text that is whole here is as long
+                found = np.strings.startswith(values, key) if self._comparison == "startswith" else values == key
+        return ~found if self._comparison == "ne" else found
+
+    def _parameters(self, values: list[dict[str, Any]]) -> NDArray[np.bool_]:
+        name, compare, wanted = self._parameter, self._compare, self._wanted
+        try:
+            return np.fromiter((name in one and bool(compare(one[name], wanted)) for one in values), bool, len(values))
+        except (TypeError, ValueError):  # runs of other studies may have anything under this name
+            return np.fromiter(map(self._meets, values), bool, len(values))
 
 
 class All:
@@ -334,16 +344,9 @@ class _Answers(dict[Any, bool]):
         return answer
 
 
-def _looked_up(
-    values: list[Any],
-    meets: Callable[[Any], bool],
-    prepare: Callable[[list[Any]], list[Any]] | None = None,
-) -> NDArray[np.bool_]:
+def _looked_up(values: list[Any], meets: Callable[[Any], bool]) -> NDArray[np.bool_]:
     """Decides each different value once; so tags that many runs share cost next to nothing."""
     answers = _Answers(meets)
-    if prepare is not None:
-        different = list(set(values))
-        answers.update(zip(different, map(meets, prepare(different)), strict=True))
     return np.fromiter(map(answers.__getitem__, values), bool, len(values))
 
 
@@ -370,7 +373,7 @@ def _parsed(raw: bytes, kind: type) -> Any:
         value = json.loads(decode_text(raw))
     except (ValueError, RecursionError) as error:
         value = error
-    if type(value) is not kind or (kind is list and not all(type(tag) is str for tag in value)):
+    if type(value) is not kind or (isinstance(value, list) and not all(type(tag) is str for tag in value)):
         raise FormatError(f"the catalogue has {raw[:60]!r} where it should have the JSON of a {kind.__name__}")
     return value
 

@@ -71,9 +71,7 @@ class ReadSession:
 
     def table(self, name: str) -> TableReader:
         """A table at the root."""
-        fd = self.fd if self.is_plain else None
-        size = disk().size(self.fd)
-        return TableReader(self.root.open_dataset(name), self.root.where(name), file_bytes=size, fd=fd)
+        return TableReader(self.root.open_dataset(name), self.root.where(name), fd=self.fd if self.is_plain else None)
 
 
 class WriteSession:
@@ -139,8 +137,10 @@ class WriteSession:
 
     def table(self, name: str) -> TableReader:
         """A table at the root, with what this session has written into it."""
-        size = None if self.has_new_rows else disk().size(self.root.fd)
-        return TableReader(self.root.open_dataset(name), self.root.where(name), file_bytes=size)
+        dsid, where = self.root.open_dataset(name), self.root.where(name)
+        if self.has_new_rows:  # some of them may be with HDF5 still, or in the overlay
+            return TableReader(dsid, where)
+        return TableReader(dsid, where, fd=self.root.fd)
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Adds rows to a table at the root."""

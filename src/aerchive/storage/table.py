@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -38,15 +39,14 @@ class TableReader:
     Args:
         dsid: The open dataset.
         where: Its file and path, for messages.
-        file_bytes: Size of the file, if all rows are in it already.
-        fd: The file, if HDF5 sees just what is in it: no changes that a journal or a transaction holds.
+        fd: The file, if the table in it is what HDF5 sees: no journal or transaction holds changes of it.
 
     Attributes:
         where: Its file and path.
         dtype: Of the rows.
     """
 
-    def __init__(self, dsid: h5d.DatasetID, where: str, *, file_bytes: int | None, fd: int | None = None) -> None:
+    def __init__(self, dsid: h5d.DatasetID, where: str, *, fd: int | None = None) -> None:
         self._dsid = dsid
         self._fd = fd
         self.where = where
@@ -55,7 +55,7 @@ class TableReader:
                 raise FormatError(f"{where}: is not a table")
             self.dtype = memory_dtype(dsid.get_type(), where)
             self._length = int(dsid.shape[0])
-        if file_bytes is not None and self._length * self.dtype.itemsize > file_bytes:
+        if fd is not None and self._length * self.dtype.itemsize > disk().size(fd):
             raise IntegrityError(f"{where}: damaged: says that it has {self._length} rows, more than the file can hold")
 
     def __len__(self) -> int:
@@ -97,15 +97,11 @@ class TableReader:
 
     def _read_directly(self, rows: NDArray[Any], first: int) -> bool:
         """Reads chunks where they lie; returns whether that was possible. Missing ones stay zero, as in HDF5."""
-        properties = self._dsid.get_create_plist()
-        if self._fd is None or properties.get_layout() != h5d.CHUNKED or properties.get_nfilters():
+        if self._fd is None or self._pieces is None:
             return False
-        found: list[tuple[int, int]] = []
-        with hdf5_errors(self.where):
-            self._dsid.chunk_iter(lambda info: found.append((info.chunk_offset[0], info.byte_offset)))
-        chunk, size = properties.get_chunk()[0], self.dtype.itemsize
-        view = memoryview(rows).cast("B")
-        for start, number, address in _joined(np.array(found, np.int64).reshape(-1, 2), chunk, size):
+        size = self.dtype.itemsize
+        view = rows.view(np.uint8).data
+        for start, number, address in self._pieces:
             low, high = max(start, first), min(start + number, first + len(rows))
             if low < high:
                 check_interrupt()
@@ -114,6 +110,17 @@ class TableReader:
                 with disk_errors(self.where):
                     disk().read(self._fd, piece, place)
         return True
+
+    @functools.cached_property
+    def _pieces(self) -> list[tuple[int, int, int]] | None:
+        """Where the rows lie, as `_joined` gives it; ``None`` if they are stored in another way than ours."""
+        properties = self._dsid.get_create_plist()
+        if properties.get_layout() != h5d.CHUNKED or properties.get_nfilters():
+            return None
+        found: list[tuple[int, int]] = []
+        with hdf5_errors(self.where):
+            self._dsid.chunk_iter(lambda info: found.append((info.chunk_offset[0], info.byte_offset)))
+        return _joined(np.array(found, np.int64).reshape(-1, 2), properties.get_chunk()[0], self.dtype.itemsize)
 
 
 def _joined(chunks: NDArray[np.int64], chunk: int, size: int) -> list[tuple[int, int, int]]:
