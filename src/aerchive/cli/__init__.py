@@ -12,6 +12,7 @@ from aerchive.errors import AerchiveError, InvalidInputError
 COMMANDS = {
     "demo": "run real simulations, archive them, and read them back in a second process",
     "ls": "list the runs of a project",
+    "find": "find runs by conditions on the columns of the catalogue",
     "show": "show one run: its configuration, status, provenance and what was saved",
     "rerun": "run an archived run again from the file alone, and compare every bit",
     "diff": "compare two runs: configuration, circuits, noise, counts, states",

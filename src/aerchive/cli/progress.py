@@ -13,14 +13,16 @@ _GIB = 1024**3
 
 
 class ProgressLine:
-    """Shows bytes done and to do, on standard error if that is a terminal.
+    """Shows what is done and to do, on standard error if that is a terminal.
 
     Args:
         done: What is being done, as in "verified".
+        unit: What is counted; by default bytes.
     """
 
-    def __init__(self, done: str) -> None:
+    def __init__(self, done: str, unit: str | None = None) -> None:
         self._done = done
+        self._unit = unit
         self._next = time.monotonic() + _PATIENCE_S
         self._width = 0
 
@@ -31,13 +33,14 @@ class ProgressLine:
         """Says how much is done.
 
         Args:
-            done: In bytes.
-            total: In bytes.
+            done: In units.
+            total: In units.
         """
         if time.monotonic() < self._next or not sys.stderr.isatty():
             return
         self._next = time.monotonic() + _PAUSE_S
-        text = f"{self._done} {done / _GIB:.2f} of {total / _GIB:.2f} GiB ({100 * done // max(total, 1)} %)"
+        share = f"{done:,} of {total:,} {self._unit}" if self._unit else f"{done / _GIB:.2f} of {total / _GIB:.2f} GiB"
+        text = f"{self._done} {share} ({100 * done // max(total, 1)} %)"
         print(f"\r{text:{self._width}}", end="", file=sys.stderr, flush=True)
         self._width = len(text)
 

@@ -42,7 +42,8 @@ DTYPE = np.dtype(
 )
 """Of a row on disk; packed, little-endian, 512 bytes."""
 
-_CHECKED = DTYPE.itemsize - 4
+CHECKED_BYTES = DTYPE.itemsize - 4
+"""Of a row: all but its checksum."""
 
 
 def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
@@ -93,7 +94,7 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
 
 def seal_row(row: NDArray[Any], number: int) -> NDArray[Any]:
     """Sets the checksum of a row that will be row ``number`` of the catalogue; returns it."""
-    row["crc32"] = row_crc(row.tobytes()[:_CHECKED], number)
+    row["crc32"] = row_crc(row.tobytes()[:CHECKED_BYTES], number)
     return row
 
 
@@ -105,7 +106,7 @@ def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
         first: The number of the first one.
     """
     content = rows.view(np.uint8).reshape(len(rows), DTYPE.itemsize)
-    return wrong_rows(content[:, :_CHECKED], rows["crc32"], first)
+    return wrong_rows(content[:, :CHECKED_BYTES], rows["crc32"], first)
 
 
 def row_text(row: Any, column: str) -> str:
@@ -133,6 +134,14 @@ def row_seed(row: Any) -> int | None:
     return int(row["seed"]) % 2**64 if row["seeded"] else None
 
 
+def row_number(row: Any, column: str) -> int | float | None:
+    """A number of a row, or ``None`` where it has none."""
+    if column == "seed":
+        return row_seed(row)
+    value: int | float = row[column].item()
+    return None if value == -1 or math.isnan(value) else value
+
+
 def _is_integer(value: Any) -> bool:
     return type(value) is int or isinstance(value, np.integer)
 
@@ -150,8 +159,13 @@ def _integer(value: Any) -> int:
     return value if -(2**63) <= value < 2**63 else -1
 
 
+def plain_params(params: Mapping[str, Any]) -> dict[str, str | int | float | bool | None]:
+    """Parameters as the catalogue has them: what is neither text nor a number is described in words."""
+    return {key: _plain(value) for key, value in params.items()}
+
+
 def _plain_json(params: Mapping[str, Any]) -> str:
-    return json.dumps({key: _plain(value) for key, value in params.items()}, allow_nan=True)
+    return json.dumps(plain_params(params), allow_nan=True)
 
 
 def _plain(value: Any) -> Any:

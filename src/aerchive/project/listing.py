@@ -176,7 +176,7 @@ class Listing:
             return order[::-1] if descending else order
         values, absent = self._values(places, sort)
         _, ranks = np.unique(values, return_inverse=True)
-        return np.lexsort((created, -ranks if descending else ranks, absent))
+        return np.lexsort((-created if descending else created, -ranks if descending else ranks, absent))
 
     def _run(self, place: int) -> Run:
         if place >= len(self._rows):

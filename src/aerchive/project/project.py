@@ -39,6 +39,7 @@ from aerchive.project.job_list import JobList
 from aerchive.project.listing import Listing
 from aerchive.project.pending import PendingFiles, pending_runs
 from aerchive.project.query import All, Condition, as_texts
+from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.run import Bridge, Run
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
@@ -539,6 +540,28 @@ class Project:
         for problem in survey.problems.values():
             raise ProjectLockedError(f"{self.path}: not copied, for runs of it would be missing: {problem}")
         return (lambda session: self._pending.adopt_into(session, survey.files)) if survey.files else None
+
+    def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
+        """Makes the catalogue anew from the runs, in one commit: for when it is damaged, or `verify` says it differs.
+
+        Every run's documents are read meanwhile, and nobody else can write: a millisecond or two a run.
+
+        Args:
+            progress: Called with the runs done and all of them.
+
+        Returns:
+            A report with ``runs``, ``changed`` and ``problems``.
+
+        Raises:
+            NotFoundError: There is no project.
+            ReadOnlyError: The file may not be written.
+            WriteError: The disk failed; the catalogue is as it was.
+        """
+        self._check_writable()
+        if not self.file.exists():
+            raise NotFoundError(f"{self.path}: no such project")
+        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+            return rebuild_catalogue(session, progress)
 
     def recover(self) -> bool:
         """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
