@@ -16,6 +16,7 @@ COMMANDS = {
     "show": "show one run: its configuration, status, provenance and what was saved",
     "rerun": "run an archived run again from the file alone, and compare every bit",
     "diff": "compare two runs: configuration, circuits, noise, counts, states",
+    "export": "write the catalogue, or what runs have saved, as CSV, JSON or Parquet",
     "verify": "look at every byte of a project that a read can return",
     "recover": "complete a commit that a crash interrupted",
     "copy": "copy a project as one state of it, also while others write",

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, InvalidInputError
+from aerchive.interop.columns import Columns
 from aerchive.models import catalogue
+from aerchive.project.columns import catalogue_columns
 from aerchive.project.query import COLUMNS, NUMBERS, SYNONYMS, Clause, numbers_of, text_of
 from aerchive.project.run import Run
 from aerchive.text import decode_text, fit_text
@@ -90,12 +92,19 @@ class Listing:
         Returns:
             Dtype `catalogue.DTYPE`; a copy.
         """
-        places = np.fromiter(self._places(clause), np.intp)
+        return self._taken(np.fromiter(self._places(clause), np.intp))
+
+    def _taken(self, places: NDArray[np.intp]) -> NDArray[Any]:
         inside = places < len(self._rows)
         rows = np.empty(len(places), catalogue.DTYPE)
         rows[inside] = self._rows[places[inside]]
         rows[~inside] = self._more[places[~inside] - len(self._rows)]
         return rows
+
+    def columns(self, clause: Clause) -> Columns:
+        """The catalogue of the runs that meet a clause, oldest first; only texts that it cuts are asked of the runs."""
+        places = list(self._places(clause))
+        return catalogue_columns(self._taken(np.array(places, np.intp)), lambda number: self._run(places[number]))
 
     def runs(self, clause: Clause, *, sort: str = "created", descending: bool = False) -> Iterator[Run]:
         """The runs that meet a clause, each made when it is taken.

@@ -28,6 +28,10 @@ from aerchive.errors import (
     TransactionError,
     UnsupportedTypeError,
 )
+from aerchive.interop.arrow import to_arrow_table
+from aerchive.interop.columns import Columns
+from aerchive.interop.pandas import to_frame
+from aerchive.interop.xarray import to_dataset
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
@@ -41,6 +45,7 @@ from aerchive.project.pending import PendingFiles, pending_runs
 from aerchive.project.query import All, Condition, as_texts
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.run import Bridge, Run
+from aerchive.project.sweep import counted_outcomes, sweep_columns, sweep_rows
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.border import hdf5_errors
@@ -359,6 +364,95 @@ class Project:
         """
         clause = clause_of(where, conditions)
         return list(itertools.islice(self._listing().runs(clause, sort=sort, descending=descending), limit))
+
+    def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
+        """The catalogue as columns, oldest run first: what `to_pandas` and `to_arrow` are made of.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`.
+        """
+        clause = clause_of(expression, conditions)
+        return self._listing().columns(clause)
+
+    def to_pandas(self, expression: str | None = None, /, **conditions: Any) -> Any:
+        """The catalogue as a ``pandas.DataFrame``, one row a run, oldest first.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`.
+
+        Returns:
+            Columns as in the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
+            ``params.NAME``. A long ``message`` is cut.
+
+        Raises:
+            MissingExtraError: There is no pandas.
+        """
+        return to_frame(self.columns(expression, **conditions))
+
+    def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
+        """The catalogue as a ``pyarrow.Table``; see `to_pandas`.
+
+        Raises:
+            MissingExtraError: There is no pyarrow.
+        """
+        return to_arrow_table(self.columns(expression, **conditions))
+
+    def table(
+        self,
+        x: str | Sequence[str] = (),
+        y: str | Sequence[str] = (),
+        *,
+        kind: Literal["pandas", "xarray"] = "pandas",
+        where: str | None = None,
+        **conditions: Any,
+    ) -> Any:
+        """What runs have saved, as one table: a row for each circuit, parameter bind, or element of a pub.
+
+        A name means a saved number (such as the label of an expectation value, or ``evs``), how often an outcome was
+        measured (``counts.00``), a parameter of the circuit, one given with the run (also ``params.NAME``), or a column
+        of the catalogue; the first of these that there is. ``circuit``, ``experiment``, ``bind``, ``element`` and
+        ``job_id`` say where a row is from. Qiskit is not needed, and no state is read.
+
+        Args:
+            x: Columns to come first, and to sort by. Without any: where a row is from, and all parameters.
+            y: Columns that follow. Without any: all saved numbers.
+            kind: ``pandas``, or ``xarray``: `x` become dimensions, with one more, ``repeat``, where several rows have
+                the same place.
+            where: Conditions as text, as for `find`.
+            **conditions: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
+                ``job_id`` is among them.
+
+        Returns:
+            A ``pandas.DataFrame`` or ``xarray.Dataset``.
+
+        Raises:
+            InvalidInputError: There is no such column, or kind.
+            MissingExtraError: There is no pandas, or no xarray.
+        """
+        if kind not in ("pandas", "xarray"):
+            raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray'")
+        columns = self.sweep(x, y, where=where, **conditions)
+        return to_frame(columns) if kind == "pandas" else to_dataset(columns, as_texts(x))
+
+    def sweep(
+        self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
+    ) -> Columns:
+        """What `table` is made of, as columns.
+
+        Args:
+            x: As for `table`.
+            y: As for `table`.
+            where: As for `table`.
+            **conditions: As for `table`.
+        """
+        clause = clause_of(where, conditions)
+        if not clause.columns & {"parent", "job_id"}:
+            clause = All([clause, Condition("parent", "eq", "")])
+        first, then = as_texts(x), as_texts(y)
+        outcomes = counted_outcomes([*first, *then])
+        return sweep_columns(list(sweep_rows(self.file, self._listing().runs(clause), outcomes)), first, then)
 
     def jobs(
         self,

@@ -11,12 +11,15 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.errors import FormatError, NotFoundError
+from aerchive.interop.pandas import to_frame
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
+from aerchive.project.query import text_of
 from aerchive.project.record import read_record
+from aerchive.project.scalars import point_columns, read_points
 from aerchive.project.stored_array import StoredArray
 from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult, chosen
 from aerchive.storage.file import ProjectFile
@@ -224,6 +227,24 @@ class Run:
         if self._row is None:
             self._row = catalogue.make_row(self.record, "", self.nbytes)[0]
         return self._row
+
+    def listed_params(self) -> dict[str, Any]:
+        """Its parameters, from the catalogue if they are whole there."""
+        row = self.row()
+        return self.params if catalogue.is_cut(row, "params") else text_of(bytes(row["params"]), "params")
+
+    def to_pandas(self) -> Any:
+        """The numbers that were saved, as a ``pandas.DataFrame``: a row a circuit, bind, or element of a pub.
+
+        Returns:
+            Columns ``experiment``, ``circuit``, ``bind``, ``element`` as far as there are any, parameters of the
+            circuits, and the saved numbers by label; `Project.table` is the same for many runs.
+
+        Raises:
+            MissingExtraError: There is no pandas.
+        """
+        self.path  # noqa: B018  (says what is wrong if it has no values)
+        return to_frame(point_columns(read_points(self.place)))
 
     def column(self, column: str) -> Any:
         """The whole value of a text column of the catalogue."""
