@@ -7,10 +7,11 @@ import csv
 import json
 import math
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 from aerchive.aer.opening import open_path
-from aerchive.errors import AlreadyExistsError, InvalidInputError, WriteError
+from aerchive.errors import AerchiveError, AlreadyExistsError, InvalidInputError, WriteError
 from aerchive.interop.arrow import write_parquet
 from aerchive.interop.columns import Column, Columns
 from aerchive.models.catalogue import from_microseconds
@@ -44,18 +45,29 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None:
         _write(columns, kind, sys.stdout)
         return 0
-    try:
-        with open(options.output, "x", encoding="utf-8", newline="") as file:
-            if kind == "parquet":
-                write_parquet(columns, options.output)
-            else:
-                _write(columns, kind, file)
-    except FileExistsError:
-        raise AlreadyExistsError(f"{options.output}: exists; choose another name") from None
-    except OSError as error:
-        raise WriteError(f"{options.output}: {error.strerror or error}") from error
+    _write_file(columns, kind, Path(options.output))
     print(f"{options.output}: {len(columns['job_id' if 'job_id' in columns else next(iter(columns))].values)} rows")
     return 0
+
+
+def _write_file(columns: Columns, kind: str, path: Path) -> None:
+    try:
+        file = path.open("x", encoding="utf-8", newline="")
+    except FileExistsError:
+        raise AlreadyExistsError(f"{path}: exists; choose another name") from None
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror}") from error
+    try:
+        with file:
+            if kind == "parquet":
+                write_parquet(columns, str(path))
+            else:
+                _write(columns, kind, file)
+    except BaseException as error:
+        path.unlink()  # half a table is none
+        if isinstance(error, OSError) and not isinstance(error, AerchiveError):
+            raise WriteError(f"{path}: {error.strerror or error}") from error
+        raise
 
 
 def _write(columns: Columns, kind: str, file: TextIO) -> None:
@@ -72,8 +84,10 @@ def _write(columns: Columns, kind: str, file: TextIO) -> None:
 
 def _plain(column: Column, value: Any) -> Any:
     """What JSON has a place for."""
+    if column.kind == "time":
+        return from_microseconds(value)
     if value is None or isinstance(value, str | bool | int):
-        return from_microseconds(value) if column.kind == "time" else value
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return value if column.kind == "texts" else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.errors import FormatError
 from aerchive.filters.row_checksums import row_crc, wrong_rows
 from aerchive.models.run import RunRecord
 from aerchive.text import decode_text, fit_text
@@ -181,8 +182,15 @@ def to_microseconds(time: str) -> int:
 
 
 def from_microseconds(microseconds: int) -> str:
-    """The time in the format's notation."""
-    moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
+    """The time in the format's notation.
+
+    Raises:
+        FormatError: It is beyond the years 1 to 9999.
+    """
+    try:
+        moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
+    except OverflowError as error:
+        raise FormatError(f"{microseconds} microseconds from 1970 on is not a time") from error
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
