@@ -7,6 +7,7 @@
     ├── AlreadyExistsError     (ValueError)      choose another name
     ├── InvalidInputError      (ValueError)      fix the argument
     ├── UnsupportedTypeError   (TypeError)       register a codec, or upgrade
+    ├── MissingExtraError      (ImportError)     install an extra of aerchive
     ├── ProjectLockedError     (TimeoutError)    try again later
     ├── ReadOnlyError          (PermissionError) open for writing
     ├── TransactionError       (RuntimeError)    finish or roll back first
@@ -67,6 +68,12 @@ class UnsupportedTypeError(AerchiveError, TypeError):
     """A value has a type no codec knows; it is never stored as something less."""
 
     code = "unsupported-type"
+
+
+class MissingExtraError(AerchiveError, ImportError):
+    """A library that aerchive does not need otherwise is not installed."""
+
+    code = "missing-extra"
 
 
 class ProjectLockedError(AerchiveError, TimeoutError):

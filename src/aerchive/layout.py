@@ -22,8 +22,12 @@ MIN_DENSE_ATTRIBUTES: Final = 32
 CATALOGUE: Final = "catalogue"
 CATALOGUE_CHUNK_ROWS: Final = 32
 """A commit rewrites one chunk; 32 rows are 16 KiB."""
+CHANGES_SUFFIX: Final = ".changes"
+CHANGES_CHUNK_ROWS: Final = 256
+"""3 KiB."""
 RUNS: Final = "runs"
 DELETED: Final = "deleted"
+DELETED_TABLES: Final = "tables"
 RUNS_PER_FOLDER: Final = 1000
 OBJECTS: Final = "objects"
 OBJECT_DIGEST_LENGTH: Final = 40

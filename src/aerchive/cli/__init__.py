@@ -12,10 +12,12 @@ from aerchive.errors import AerchiveError, InvalidInputError
 COMMANDS = {
     "demo": "run real simulations, archive them, and read them back in a second process",
     "ls": "list the runs of a project",
+    "find": "find runs by conditions on the columns of the catalogue",
     "show": "show one run: its configuration, status, provenance and what was saved",
     "run": "run a program with every simulation archived, without changing it",
     "rerun": "run an archived run again from the file alone, and compare every bit",
     "diff": "compare two runs: configuration, circuits, noise, counts, states",
+    "export": "write the catalogue, or what runs have saved, as CSV, JSON or Parquet",
     "verify": "look at every byte of a project that a read can return",
     "recover": "complete a commit that a crash interrupted",
     "copy": "copy a project as one state of it, also while others write",

@@ -9,16 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
+from aerchive.project.kept_rows import kept_rows
 from aerchive.storage.file import ReadSession, WriteSession
+from aerchive.storage.table import CHANGES, TableReader
 from aerchive.text import fit_text
 
 _NEAR = 3
+_WITHOUT_DATA = frozenset({"lost", "running"})
+
+Session = ReadSession | WriteSession
 
 
-def read_rows(session: ReadSession | WriteSession, first: int = 0) -> NDArray[Any]:
-    """All rows from a number on, deleted runs included.
+def open_table(session: Session) -> TableReader:
+    """The catalogue, nothing of it being read.
+
+    Raises:
+        IntegrityError: It is missing or cannot be read.
+        FormatError: The table has other columns.
+    """
+    try:
+        table = session.table(layout.CATALOGUE)
+    except (NotFoundError, IntegrityError) as error:
+        raise IntegrityError(f"{error}; {_advice(session.root.file)}") from error
+    if table.dtype != catalogue.DTYPE:
+        raise FormatError(f"{table.where}: has other columns than format version {layout.FORMAT_VERSION} says")
+    return table
+
+
+def read_rows(session: Session, first: int = 0) -> NDArray[Any]:
+    """All rows from a number on, deleted runs included; nothing is kept for the next time.
 
     Returns:
         Dtype `catalogue.DTYPE`, in the order in which runs were committed.
@@ -27,17 +48,24 @@ def read_rows(session: ReadSession | WriteSession, first: int = 0) -> NDArray[An
         IntegrityError: A row is damaged.
         FormatError: The table has other columns.
     """
-    table = session.table(layout.CATALOGUE)
-    if table.dtype != catalogue.DTYPE:
-        raise FormatError(f"{table.where}: has other columns than format version {layout.FORMAT_VERSION} says")
+    table = open_table(session)
     rows = table.rows(first)
-    bad = catalogue.damaged_rows(rows, first)
+    _refuse_damage(session, table, catalogue.damaged_rows(rows, first))
+    return rows
+
+
+def _refuse_damage(session: Session, table: TableReader, bad: list[int]) -> None:
     if bad:
         raise IntegrityError(
-            f"{table.where}: row {bad[0]} is damaged ({len(bad)} in all); "
-            "the runs are not affected, and the catalogue can be rebuilt from them"
+            f"{table.where}: row {bad[0]} is damaged ({len(bad)} in all); {_advice(session.root.file)}"
         )
-    return rows
+
+
+def _advice(file: str) -> str:
+    return (
+        "the runs are not affected, and the catalogue can be made anew from them: "
+        f"aerchive recover --rebuild-catalogue {file}"
+    )
 
 
 def present(rows: NDArray[Any]) -> NDArray[Any]:
@@ -46,12 +74,27 @@ def present(rows: NDArray[Any]) -> NDArray[Any]:
     return kept
 
 
+def changes_of(session: Session) -> TableReader | None:
+    """The list of replaced rows, or ``None`` if there never was one, or it cannot be read."""
+    name = layout.CATALOGUE + layout.CHANGES_SUFFIX
+    try:
+        table = session.table(name) if name in session.root else None
+    except (FormatError, UnsafeContentError):
+        return None
+    return table if table is not None and table.dtype == CHANGES else None
+
+
 def run_path(row: Any) -> str:
     """Of the group of a row's run."""
     return f"{layout.RUNS}/{catalogue.row_text(row, 'path')}"
 
 
-def whole_id(session: ReadSession | WriteSession, row: Any) -> str:
+def has_data(row: Any) -> bool:
+    """Whether a row's run has finished: one that was lost may still turn up."""
+    return catalogue.row_text(row, "outcome") not in _WITHOUT_DATA
+
+
+def whole_id(session: Session, row: Any) -> str:
     """The job id of a row, asked of its run where the column was too narrow."""
     if not catalogue.is_cut(row, "job_id"):
         return catalogue.row_text(row, "job_id")
@@ -59,22 +102,94 @@ def whole_id(session: ReadSession | WriteSession, row: Any) -> str:
     return str(group.attributes()["job_id"])
 
 
-def row_number(session: ReadSession | WriteSession, rows: NDArray[Any], job_id: str) -> int | None:
+def row_number(session: Session, rows: NDArray[Any], job_id: str) -> int | None:
     """The row of the run with exactly this id, or ``None``."""
     key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])
     found = np.flatnonzero((rows["job_id"] == key) & (rows["deleted"] == 0))
     return next((int(number) for number in found if whole_id(session, rows[number]) == job_id), None)
 
 
-def rows_of_prefix(rows: NDArray[Any], prefix: str) -> list[int]:
-    """The rows of the runs whose id begins so."""
-    key, _ = fit_text(prefix, catalogue.TEXT_COLUMNS["job_id"])
-    matches = np.char.startswith(rows["job_id"], key) & (rows["deleted"] == 0)
-    return [int(number) for number in np.flatnonzero(matches)]
+def not_found(file: str, job_id: str, known: list[str], number: int | None = None) -> NotFoundError:
+    """The error for an id that no run has, naming near ones.
 
-
-def not_found(file: str, job_id: str, known: list[str]) -> NotFoundError:
-    """The error for an id that no run has, naming near ones."""
+    Args:
+        file: Of the project.
+        job_id: That was asked for.
+        known: Ids that may have been meant.
+        number: How many runs there are, if `known` has not all.
+    """
     near = difflib.get_close_matches(job_id, known, n=_NEAR, cutoff=0.5)
-    hint = f"; near ones: {', '.join(near)}" if near else f"; the project has {len(known)} runs"
+    has = len(known) if number is None else number
+    hint = f"; near ones: {', '.join(near)}" if near else f"; the project has {has} runs"
     return NotFoundError(f"{file}: no run with id {job_id!r}{hint}")
+
+
+class Catalogue:
+    """The catalogue as a session sees it.
+
+    Args:
+        session: Of the project.
+
+    Raises:
+        IntegrityError: The table cannot be read.
+        FormatError: It has other columns.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._table = open_table(session)
+        self._is_committed = not isinstance(session, WriteSession) or not session.has_new_rows
+        self._kept = kept_rows(session.root, self._table)
+        self._has_looked = not self._is_committed  # nothing is kept of what is not committed
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def find(self, job_id: str) -> tuple[int, NDArray[Any]] | None:
+        """The run with exactly this id; damaged rows are passed over.
+
+        Returns:
+            Number of the row, and the row, shape ``(1,)``; or ``None``.
+        """
+        key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])
+        for number in self._candidates(key):
+            row = self._table.rows(number, 1)
+            if row["job_id"][0] != key or row["deleted"][0] or catalogue.damaged_rows(row, number):
+                continue
+            if whole_id(self._session, row[0]) == job_id:
+                return number, row
+        return None
+
+    def _candidates(self, key: bytes) -> list[int]:
+        if not self._has_looked:
+            self._kept.look(self._table)
+            self._has_looked = True
+        numbers, known = self._kept.candidates(key)
+        if known < len(self._table):  # added by this session
+            more = self._table.rows(known)["job_id"]
+            numbers += [known + int(number) for number in np.flatnonzero(more == key)]
+        return numbers
+
+    def check(self) -> None:
+        """Looks whether rows are damaged, so that something may be missing.
+
+        Raises:
+            IntegrityError: A row is damaged; the message says how to make the catalogue anew.
+        """
+        _refuse_damage(self._session, self._table, self._kept.damaged)
+
+    def rows(self) -> NDArray[Any]:
+        """All rows, deleted runs included.
+
+        Returns:
+            Dtype `catalogue.DTYPE`, in the order in which runs were committed; read-only.
+
+        Raises:
+            IntegrityError: A row is damaged.
+        """
+        if not self._is_committed:
+            return read_rows(self._session)
+        rows = self._kept.rows(self._table, changes_of(self._session))
+        self._has_looked = True
+        self.check()
+        return rows

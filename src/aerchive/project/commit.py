@@ -13,12 +13,11 @@ from aerchive import layout
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
-from aerchive.project.catalogue import not_found, present, read_rows, row_number, run_path
+from aerchive.project.catalogue import Catalogue, has_data, not_found, present, read_rows, row_number, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.storage.file import WriteSession
 from aerchive.storage.nodes import GroupDraft
-from aerchive.text import fit_text
 
 _WITHOUT_DATA = frozenset({"lost", "running"})
 
@@ -31,21 +30,20 @@ def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]
     Returns:
         The path of each run's group.
     """
-    rows = read_rows(session)
-    known = set(rows["job_id"].tolist())
+    rows = Catalogue(session)
+    folders = _Folders(session)
     fresh: list[NDArray[Any]] = []
     made: dict[str, str] = {}
     paths = []
     for draft in drafts:
-        key, _ = fit_text(draft.job_id, catalogue.TEXT_COLUMNS["job_id"])
-        number = row_number(session, rows, draft.job_id) if key.rstrip(b"\0") in known else None
+        found = None if draft.job_id in made else rows.find(draft.job_id)
         if draft.job_id in made:  # the same job once more
             path = made[draft.job_id]
-        elif number is None:
-            path = made[draft.job_id] = _write_run(session, draft)
+        elif found is None:
+            path = made[draft.job_id] = _write_run(session, draft, folders)
             fresh.append(_row(draft.record, path, draft.nbytes, len(rows) + len(fresh)))
         else:
-            path = _write_again(session, draft, rows, number)
+            path = _write_again(session, draft, folders, *found)
         paths.append(path)
     if fresh:
         session.append_rows(layout.CATALOGUE, np.concatenate(fresh))
@@ -54,20 +52,16 @@ def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]
 
 def adopt_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> None:
     """Writes runs of a pending file. What is in the project already, or was deleted from it, stays as it is."""
-    rows = read_rows(session)
+    rows = Catalogue(session)
     deleted = session.attributes_of_members(layout.DELETED, "run_uuid")
     missing = []
     for draft in drafts:
-        number = row_number(session, rows, draft.job_id)
-        if draft.run_uuid in deleted or (number is not None and _has_data(rows[number])):
+        found = rows.find(draft.job_id)
+        if draft.run_uuid in deleted or (found is not None and has_data(found[1][0])):
             continue
         missing.append(draft)
     if missing:
         write_drafts(session, missing)
-
-
-def _has_data(row: Any) -> bool:
-    return catalogue.row_text(row, "outcome") not in _WITHOUT_DATA
 
 
 def write_labels(session: WriteSession, job_id: str, labels: RunLabels) -> None:
@@ -76,14 +70,15 @@ def write_labels(session: WriteSession, job_id: str, labels: RunLabels) -> None:
     Raises:
         NotFoundError: The catalogue does not know the run.
     """
-    rows = read_rows(session)
-    number = row_number(session, rows, job_id)
-    if number is None:
-        raise not_found(session.root.file, job_id, [catalogue.row_text(row, "job_id") for row in present(rows)])
-    path = run_path(rows[number])
+    rows = Catalogue(session)
+    found = rows.find(job_id)
+    if found is None:
+        known = present(rows.rows())  # says so if it may be in a damaged row
+        raise not_found(session.root.file, job_id, [catalogue.row_text(row, "job_id") for row in known])
+    number, row = found
+    path = run_path(row[0])
     record = read_record(session.root.group(path))
-    labels = merge_labels(record.labels, labels)
-    _replace_labels(session, record, path, int(rows["nbytes"][number]), number, labels)
+    _replace_labels(session, record, path, int(row["nbytes"][0]), number, merge_labels(record.labels, labels))
 
 
 def delete_run(session: WriteSession, job_id: str, *, may_miss: bool = False) -> None:
@@ -119,18 +114,18 @@ def merge_labels(old: RunLabels, new: RunLabels) -> RunLabels:
     )
 
 
-def _write_again(session: WriteSession, draft: RunDraft, rows: NDArray[Any], number: int) -> str:
-    old_path = run_path(rows[number])
+def _write_again(session: WriteSession, draft: RunDraft, folders: _Folders, number: int, row: NDArray[Any]) -> str:
+    old_path = run_path(row[0])
     record = read_record(session.root.group(old_path))
     labels = merge_labels(record.labels, draft.labels)
     if record.status.outcome in _WITHOUT_DATA and draft.status.outcome not in _WITHOUT_DATA:
         draft = dataclasses.replace(draft, labels=labels)
-        path = _write_run(session, draft)
+        path = _write_run(session, draft, folders)
         session.remove(old_path)
         session.replace_row(layout.CATALOGUE, number, _row(draft.record, path, draft.nbytes, number))
         return path
     if labels != record.labels:
-        _replace_labels(session, record, old_path, int(rows["nbytes"][number]), number, labels)
+        _replace_labels(session, record, old_path, int(row["nbytes"][0]), number, labels)
     return old_path
 
 
@@ -147,14 +142,50 @@ def _row(record: RunRecord, path: str, nbytes: int, number: int) -> NDArray[Any]
     return catalogue.seal_row(catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes), number)
 
 
-def _write_run(session: WriteSession, draft: RunDraft) -> str:
-    folder = f"{layout.RUNS}/{draft.day}"
-    part = 0
-    while (session.count_members(folder) or 0) >= layout.RUNS_PER_FOLDER:
-        part += 1
-        folder = f"{layout.RUNS}/{draft.day}.{part:03d}"
+def _write_run(session: WriteSession, draft: RunDraft, folders: _Folders) -> str:
+    folder = folders.take(draft.day)
     name, number = draft.group_name, 1
     while session.has(f"{folder}/{name}"):
         number += 1
         name = f"{draft.group_name}-{number}"
     return session.write_run(folder, name, draft.to_group(), draft.run_uuid)
+
+
+class _Folders:
+    """The folders that a commit writes runs into, each looked for once.
+
+    Args:
+        session: Of the project.
+    """
+
+    def __init__(self, session: WriteSession) -> None:
+        self._session = session
+        self._room: dict[str, tuple[str, int]] = {}
+
+    def take(self, day: str) -> str:
+        """A folder for one more run of a day."""
+        folder, room = self._room.get(day, ("", 0))
+        if not room:
+            folder = self._with_room(day)
+            room = layout.RUNS_PER_FOLDER - (self._session.count_members(folder) or 0)
+        self._room[day] = folder, room - 1
+        return folder
+
+    def _with_room(self, day: str) -> str:
+        """Looked for by halving, for a day may have hundreds of full ones."""
+        if not self._is_full(day, 0):
+            return _folder(day, 0)
+        full, free = 0, 1
+        while self._is_full(day, free):
+            full, free = free, 2 * free
+        while free - full > 1:
+            middle = (full + free) // 2
+            full, free = (middle, free) if self._is_full(day, middle) else (full, middle)
+        return _folder(day, free)
+
+    def _is_full(self, day: str, part: int) -> bool:
+        return (self._session.count_members(_folder(day, part)) or 0) >= layout.RUNS_PER_FOLDER
+
+
+def _folder(day: str, part: int) -> str:
+    return f"{layout.RUNS}/{day}.{part:03d}" if part else f"{layout.RUNS}/{day}"

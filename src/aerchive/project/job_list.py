@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import functools
 import html
-from collections.abc import Iterable
-from typing import Any
+import json
+import operator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, SupportsIndex, overload
 
 from aerchive.display.text import cut, format_bytes, format_table
+from aerchive.models import catalogue
 from aerchive.project.run import Bridge, Run
 
 _HEAD = ("job id", "created (UTC)", "outcome", "method", "qubits", "shots", "size", "name", "tags")
 _RIGHT = (4, 5, 6)
+_ID_WIDTH = 36
 _NAME_WIDTH = 24
+_WHOLE_TAG = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def run_row(run: Run) -> tuple[str, ...]:
-    """What a listing shows of a run."""
-    config = run.record.config
-    used = {**config.options, **config.used}
+    """What a listing shows of a run; the run is opened only if its row of the catalogue has less than is shown."""
+    row = run.row()
+    outcome = catalogue.row_text(row, "outcome")
     return (
-        cut(run.job_id, 36),
+        cut(run.job_id, _ID_WIDTH),
         run.created[:19].replace("T", " "),
-        f"{run.outcome} (pending)" if run.pending else run.outcome,
-        str(used.get("method", "")),
-        "" if config.num_qubits is None else str(config.num_qubits),
-        str(used.get("shots", "")),
+        f"{outcome} (pending)" if run.pending else outcome,
+        catalogue.row_text(row, "method"),
+        _number(row, "num_qubits"),
+        _number(row, "shots"),
         format_bytes(run.nbytes) if run.nbytes else "",
-        cut(run.name or "", _NAME_WIDTH),
-        cut(", ".join(run.tags), _NAME_WIDTH),
+        cut(_text(run, row, "name"), _NAME_WIDTH),
+        cut(_text(run, row, "tags"), _NAME_WIDTH),
     )
+
+
+def _number(row: Any, column: str) -> str:
+    return "" if row[column] == -1 else str(row[column])
+
+
+def _text(run: Run, row: Any, column: str) -> str:
+    text = catalogue.row_text(row, column)
+    is_cut = catalogue.is_cut(row, column)
+    if column == "tags":
+        text = ", ".join(json.loads(tag) for tag in _WHOLE_TAG.findall(text))
+    if not is_cut or len(text) > _NAME_WIDTH:
+        return text
+    whole = run.column(column)
+    return whole if column == "name" else ", ".join(whole)
 
 
 def runs_table(runs: Iterable[Run]) -> str:
@@ -39,21 +61,87 @@ def runs_table(runs: Iterable[Run]) -> str:
 class JobList(list[Any]):
     """``ArchivedJob`` objects; prints as a table, in a terminal and in a notebook.
 
+    A job is made, and Qiskit imported, when it is taken out of the list; printing takes none.
+
     Args:
         bridge: Makes the jobs.
         runs: Of which they are.
     """
 
-    def __init__(self, bridge: Bridge, runs: list[Run]) -> None:
-        super().__init__(bridge.job(run) for run in runs)
-        self._runs = runs
+    def __init__(self, bridge: Bridge, runs: Iterable[Run]) -> None:
+        super().__init__(runs)
+        self._bridge = bridge
+
+    def _take(self, place: int) -> Any:
+        item = super().__getitem__(place)
+        if isinstance(item, Run):
+            item = self._bridge.job(item)
+            super().__setitem__(place, item)
+        return item
+
+    def _with_jobs(self) -> list[Any]:
+        """Itself, when all jobs have been made."""
+        for place in range(len(self)):
+            self._take(place)
+        return self
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> Any: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> JobList: ...
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return JobList(self._bridge, super().__getitem__(place))
+        return self._take(operator.index(place))
+
+    def __radd__(self, other: list[Any]) -> list[Any]:
+        return list.__add__(other, self._with_jobs())
+
+    def __iter__(self) -> Iterator[Any]:
+        place = 0
+        while place < len(self):
+            yield self._take(place)
+            place += 1
+
+    def __reversed__(self) -> Iterator[Any]:
+        return (self._take(place) for place in range(len(self) - 1, -1, -1))
+
+    def copy(self) -> JobList:
+        """Another list of the same jobs."""
+        return self[:]
 
     def __repr__(self) -> str:
-        return runs_table(self._runs) if self._runs else "no jobs"
+        return format_table(_HEAD, self._rows(), _RIGHT) if self else "no jobs"
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in _HEAD)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in run_row(run)) + "</tr>" for run in self._runs
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        for item in super().__iter__():
+            run = item if isinstance(item, Run) else getattr(item, "run", None)
+            yield run_row(run) if isinstance(run, Run) else (str(item), *[""] * (len(_HEAD) - 1))
+
+
+def _with_jobs(name: str) -> Callable[..., Any]:
+    """A method of ``list`` that shows or compares items: it must meet jobs."""
+    of_list = getattr(list, name)
+
+    @functools.wraps(of_list)
+    def method(self: JobList, *arguments: Any, **options: Any) -> Any:
+        return of_list(self._with_jobs(), *arguments, **options)
+
+    return method
+
+
+for _name in (
+    *("__add__", "__mul__", "__rmul__", "__imul__", "__contains__", "__reduce_ex__"),
+    *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"),
+    *("count", "index", "pop", "remove", "sort"),
+):
+    setattr(JobList, _name, _with_jobs(_name))

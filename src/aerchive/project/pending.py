@@ -16,11 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from aerchive import layout
 from aerchive.errors import AerchiveError, NotFoundError, ProjectLockedError
-from aerchive.models.catalogue import now, row_text
+from aerchive.models.catalogue import now
 from aerchive.project.catalogue import present, read_rows, run_path, whole_id
 from aerchive.project.commit import adopt_drafts, write_drafts
 from aerchive.project.draft import RunDraft
@@ -175,8 +173,8 @@ def _time_of(path: Path) -> int:
         return 0
 
 
-def pending_runs(file: ProjectFile, home: RunHome) -> list[tuple[np.void, Run]]:
-    """The runs of a pending file, each with its row of the catalogue; none if the file was merged just now."""
+def pending_runs(file: ProjectFile, home: RunHome) -> list[Run]:
+    """The runs of a pending file; none if the file was merged just now."""
     try:
         with file.read() as session:
             rows = present(read_rows(session))
@@ -184,17 +182,7 @@ def pending_runs(file: ProjectFile, home: RunHome) -> list[tuple[np.void, Run]]:
     except NotFoundError:
         return []
     return [
-        (
-            row,
-            Run(
-                home,
-                run_path(row),
-                job_id=job_id,
-                nbytes=int(row["nbytes"]),
-                pending=file,
-                program=row_text(row, "program"),
-            ),
-        )
+        Run(home, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), pending=file, row=row)
         for row, job_id in zip(rows, ids, strict=True)
     ]
 

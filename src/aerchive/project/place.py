@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from aerchive.errors import NotFoundError
-from aerchive.project.catalogue import read_rows, row_number, run_path
+from aerchive.project.catalogue import Catalogue, run_path
 from aerchive.storage.file import ProjectFile, ReadSession
 from aerchive.storage.reader import GroupReader
 
@@ -79,11 +79,12 @@ class RunPlace:
 
     def _enter_found(self, stack: contextlib.ExitStack) -> tuple[ReadSession, GroupReader]:
         session = stack.enter_context(self.project.read())
-        rows = read_rows(session)
-        number = row_number(session, rows, self.job_id)
-        if number is None:
+        rows = Catalogue(session)
+        found = rows.find(self.job_id)
+        if found is None:
+            rows.check()
             raise NotFoundError(f"{self.project.path}: run {self.job_id} is not in the project any more")
-        path = run_path(rows[number])
+        path = run_path(found[1][0])
         group = session.root.group(path)
         if not self._is_it(group):
             raise NotFoundError(

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import itertools
 import logging
 import os
 import threading
@@ -29,16 +30,24 @@ from aerchive.errors import (
     UnsupportedTypeError,
 )
 from aerchive.filters.profiles import Compression
+from aerchive.interop.arrow import to_arrow_table
+from aerchive.interop.columns import Columns
+from aerchive.interop.pandas import to_frame
+from aerchive.interop.xarray import to_dataset
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
-from aerchive.project.catalogue import not_found, present, read_rows, row_number, rows_of_prefix, run_path, whole_id
+from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path, whole_id
 from aerchive.project.commit import delete_run, merge_labels, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
+from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
+from aerchive.project.listing import Listing
 from aerchive.project.pending import PendingFiles, pending_runs
-from aerchive.project.query import Condition, as_texts, conditions
+from aerchive.project.query import All, Condition, as_texts
+from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.run import Bridge, Run
+from aerchive.project.sweep import counted_outcomes, sweep_columns, sweep_rows
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.project.waiting import (
@@ -270,13 +279,21 @@ class Project:
         with self.file.write(now()) as session, hdf5_errors(str(self.path)):
             write_labels(session, run.job_id, labels)
 
-    def _find_existing(self, job_id: str) -> Run | None:
+    def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
+        """The run of an id in the project's own file.
+
+        Args:
+            job_id: The whole id.
+            surely: Whether it is an error if the run is not found and a row of the catalogue is damaged.
+        """
         if not self.file.exists():
             return None
         with self.file.read() as session:
-            rows = read_rows(session)
-            number = row_number(session, rows, job_id)
-        return None if number is None else self._run(rows[number], job_id)
+            known = Catalogue(session)
+            found = known.find(job_id)
+            if found is None and surely:
+                known.check()
+        return None if found is None else self._run(found[1][0], job_id)
 
     def _check_writable(self) -> None:
         if self.mode == "r":
@@ -286,62 +303,47 @@ class Project:
 
     # -- finding
 
-    def _rows(self) -> NDArray[Any]:
-        if self.mode in ("a", "x") and not self.file.exists():
-            return np.empty(0, table.DTYPE)
-        with self.file.read() as session:
-            return present(read_rows(session))
-
-    def _run(self, row: Any, job_id: str | None = None) -> Run:
+    def _run(self, row: np.void, job_id: str | None = None) -> Run:
         if job_id is None:
             if table.is_cut(row, "job_id"):
                 with self.file.read() as session:
                     job_id = whole_id(session, row)
             else:
                 job_id = table.row_text(row, "job_id")
-        return Run(
-            self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), program=table.row_text(row, "program")
-        )
+        return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row)
 
-    def _survey(self) -> tuple[NDArray[Any], list[tuple[Any, Run]]]:
-        """Rows of the catalogue, and runs that are not in it, each with its row.
-
-        They are in pending files, still running, or lost with their process. These are looked at first: what is merged
-        meanwhile is then in the catalogue.
-        """
+    def _elsewhere(self) -> dict[str, Run]:
+        """Runs in pending files, runs that are still running, and those that were lost with their process."""
         survey = self._pending.survey()
         for problem in survey.problems.values():
             logger.warning("a pending file is not read: %s", problem)
-        found = [item for file in survey.files for item in pending_runs(file, self)]
-        for draft in drafts_left_behind(self.path):
-            run = self._unwritten(draft)
-            found.append((run.row(), run))
+        found = [run for file in survey.files for run in pending_runs(file, self)]
+        found += [self._unwritten(draft) for draft in drafts_left_behind(self.path)]
         for submission in self.submissions.open_jobs():
-            run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
-            found.append((run.row(), run))
-        rows = self._rows()
-        numbers = {bytes(key): number for number, key in enumerate(rows["job_id"])}
-        fresh: dict[str, tuple[Any, Run]] = {}
-        outdated = np.zeros(len(rows), bool)
-        for row, run in found:
-            number = numbers.get(bytes(row["job_id"]))
-            if number is not None and len(bytes(row["job_id"])) == table.TEXT_COLUMNS["job_id"]:
-                existing = self._find_existing(run.job_id)  # the column may hold only the beginning of either id
-                number = None if existing is None else number
-            if number is None:
-                fresh.setdefault(run.job_id, (row, run))
-            elif run.pending and table.row_text(rows[number], "outcome") in ("lost", "running"):
-                outdated[number] = True  # it turned up, and will take the place of the lost one
-                fresh.setdefault(run.job_id, (row, run))
-        return rows[~outdated], list(fresh.values())
+            found.append(Run(self, None, job_id=submission.job_id, record=submission_record(submission)))
+        first: dict[str, Run] = {}
+        for run in found:
+            first.setdefault(run.job_id, run)
+        return first
 
-    def _entries(self) -> list[tuple[Any, Callable[[], Run]]]:
-        """Catalogue rows in order of submission, each with the way to its run; runs that are elsewhere included."""
-        rows, elsewhere = self._survey()
-        entries: list[tuple[Any, Callable[[], Run]]] = [(row, functools.partial(self._run, row)) for row in rows]
-        entries += [(row, functools.partial(_identity, run)) for row, run in elsewhere]
-        entries.sort(key=lambda entry: int(entry[0]["created_us"]))
-        return entries
+    def _listing(self) -> Listing:
+        # What is elsewhere is looked at first: if it is merged meanwhile, it is in the catalogue then.
+        elsewhere = self._elsewhere()
+        rows: NDArray[Any] = np.empty(0, table.DTYPE)
+        hidden = []
+        if self.mode in ("r", "r+") or self.file.exists():
+            with self.file.read() as session:
+                known = Catalogue(session)
+                rows = known.rows()
+                for job_id, run in list(elsewhere.items()):
+                    found = known.find(job_id)
+                    if found is None:
+                        continue
+                    if run.pending and not has_data(found[1][0]):
+                        hidden.append(found[0])  # it turned up, and will take the place of the lost one
+                    else:
+                        del elsewhere[job_id]
+        return Listing(str(self.path), rows, hidden, list(elsewhere.values()), self._run)
 
     def catalogue(self) -> NDArray[Any]:
         """One row a run, no run being opened.
@@ -350,45 +352,178 @@ class Project:
             A structured array of dtype `aerchive.models.catalogue.DTYPE`, in the order in which runs were committed;
             text columns hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
         """
-        return self._rows()
+        if self.mode in ("a", "x") and not self.file.exists():
+            return np.empty(0, table.DTYPE)
+        with self.file.read() as session:
+            return present(Catalogue(session).rows())
 
-    def find(self, **conditions_: Any) -> list[Run]:
+    def find(self, expression: str | None = None, /, **conditions: Any) -> list[Run]:
         """The runs that meet all conditions, oldest first.
 
         Args:
-            **conditions_: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue,
+            expression: Conditions as text, such as ``"num_qubits >= 20 and tags contains vqe"``.
+            **conditions: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue,
                 ``created``, ``tags`` (a run must have all; with ``__in`` any) and ``params__NAME``. Operators:
-                ``eq ne lt le gt ge in contains startswith``.
+                ``eq ne lt le gt ge in contains startswith``. Times are what `aerchive.project.moments.span_of` reads.
 
         Raises:
-            InvalidInputError: No such column or operator.
+            InvalidInputError: No such column or operator, or a text that cannot be read; the message says where.
+            IntegrityError: The catalogue is damaged; the message says how to make it anew.
         """
-        checks = conditions(conditions_)
-        found = (_match(checks, row, make) for row, make in self._entries())
-        return [run for run in found if run is not None]
+        clause = clause_of(expression, conditions)
+        return list(self._listing().runs(clause))
 
-    def latest(self, **conditions_: Any) -> Run:
+    def count(self, expression: str | None = None, /, **conditions: Any) -> int:
+        """How many runs meet all conditions, which are those of `find`."""
+        clause = clause_of(expression, conditions)
+        return self._listing().count(clause)
+
+    def count_by(self, column: str, expression: str | None = None, /, **conditions: Any) -> dict[Any, int]:
+        """How many runs there are for each value of a column, the most frequent first.
+
+        Args:
+            column: Of the catalogue, such as ``outcome``.
+            expression: As for `find`.
+            **conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: There is no such column, or it has a value a run.
+        """
+        clause = clause_of(expression, conditions)
+        return self._listing().count_by(column, clause)
+
+    def latest(self, expression: str | None = None, /, **conditions: Any) -> Run:
         """The newest run that meets all conditions.
 
         Args:
-            **conditions_: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
+            expression: As for `find`.
+            **conditions: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
                 ``job_id`` is among them.
 
         Raises:
             NotFoundError: None does.
         """
-        is_nested = any(name.startswith(("parent", "job_id")) for name in conditions_)
-        found = self.find(**conditions_ if is_nested else {"parent": "", **conditions_})
-        if not found:
-            raise NotFoundError(
-                f"{self.path}: no run meets {conditions_}" if conditions_ else f"{self.path}: has no runs"
-            )
-        return found[-1]
+        clause = clause_of(expression, conditions)
+        if not clause.columns & {"parent", "job_id"}:
+            clause = All([clause, Condition("parent", "eq", "")])
+        found = next(self._listing().runs(clause, descending=True), None)
+        if found is None:
+            asked = ", ".join([*([expression] if expression else []), *(f"{k}={v!r}" for k, v in conditions.items())])
+            raise NotFoundError(f"{self.path}: no run meets {asked}" if asked else f"{self.path}: has no runs")
+        return found
 
-    def runs(self, limit: int | None = None, *, descending: bool = True) -> list[Run]:
-        """Runs by time of submission; those that are still running or were lost are among them."""
-        entries = self._entries()
-        return [make() for _, make in (entries[::-1] if descending else entries)[:limit]]
+    def runs(
+        self,
+        limit: int | None = None,
+        *,
+        where: str | None = None,
+        sort: str = "created",
+        descending: bool = True,
+        **conditions: Any,
+    ) -> list[Run]:
+        """Runs by time of submission; those that are still running or were lost are among them.
+
+        Args:
+            limit: How many at most.
+            where: Conditions as text, as for `find`.
+            sort: Another column of the catalogue to go by; runs without a value come last.
+            descending: The newest, or the greatest, first.
+            **conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: No such column, or conditions that cannot be read.
+        """
+        clause = clause_of(where, conditions)
+        return list(itertools.islice(self._listing().runs(clause, sort=sort, descending=descending), limit))
+
+    def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
+        """The catalogue as columns, oldest run first: what `to_pandas` and `to_arrow` are made of.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`.
+        """
+        clause = clause_of(expression, conditions)
+        return self._listing().columns(clause)
+
+    def to_pandas(self, expression: str | None = None, /, **conditions: Any) -> Any:
+        """The catalogue as a ``pandas.DataFrame``, one row a run, oldest first.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`.
+
+        Returns:
+            Columns as in the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
+            ``params.NAME``. A long ``message`` is cut.
+
+        Raises:
+            MissingExtraError: There is no pandas.
+        """
+        return to_frame(self.columns(expression, **conditions))
+
+    def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
+        """The catalogue as a ``pyarrow.Table``; see `to_pandas`.
+
+        Raises:
+            MissingExtraError: There is no pyarrow.
+        """
+        return to_arrow_table(self.columns(expression, **conditions))
+
+    def table(
+        self,
+        x: str | Sequence[str] = (),
+        y: str | Sequence[str] = (),
+        *,
+        kind: Literal["pandas", "xarray"] = "pandas",
+        where: str | None = None,
+        **conditions: Any,
+    ) -> Any:
+        """What runs have saved, as one table: a row for each circuit, parameter bind, or element of a pub.
+
+        A name means a saved number (such as the label of an expectation value, or ``evs``), how often an outcome was
+        measured (``counts.00``), a parameter of the circuit, one given with the run (also ``params.NAME``), or a column
+        of the catalogue; the first of these that there is. ``circuit``, ``experiment``, ``bind``, ``element`` and
+        ``job_id`` say where a row is from. Qiskit is not needed, and no state is read.
+
+        Args:
+            x: Columns to come first, and to sort by. Without any: where a row is from, and all parameters.
+            y: Columns that follow. Without any: all saved numbers.
+            kind: ``pandas``, or ``xarray``: `x` become dimensions, with one more, ``repeat``, where several rows have
+                the same place.
+            where: Conditions as text, as for `find`.
+            **conditions: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
+                ``job_id`` is among them.
+
+        Returns:
+            A ``pandas.DataFrame`` or ``xarray.Dataset``.
+
+        Raises:
+            InvalidInputError: There is no such column, or kind.
+            MissingExtraError: There is no pandas, or no xarray.
+        """
+        if kind not in ("pandas", "xarray"):
+            raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray'")
+        columns = self.sweep(x, y, where=where, **conditions)
+        return to_frame(columns) if kind == "pandas" else to_dataset(columns, as_texts(x))
+
+    def sweep(
+        self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
+    ) -> Columns:
+        """What `table` is made of, as columns.
+
+        Args:
+            x: As for `table`.
+            y: As for `table`.
+            where: As for `table`.
+            **conditions: As for `table`.
+        """
+        clause = clause_of(where, conditions)
+        if not clause.columns & {"parent", "job_id"}:
+            clause = All([clause, Condition("parent", "eq", "")])
+        first, then = as_texts(x), as_texts(y)
+        outcomes = counted_outcomes([*first, *then])
+        return sweep_columns(list(sweep_rows(self.file, self._listing().runs(clause), outcomes)), first, then)
 
     def jobs(
         self,
@@ -444,10 +579,8 @@ class Project:
             given["outcome" if pending else "outcome__ne"] = "running"
         if not nested:
             given["parent"] = ""
-        found = self.find(**given)
-        if descending:
-            found.reverse()
-        return JobList(self.bridge, found[skip : None if limit is None else skip + limit])
+        found = self._listing().runs(clause_of(None, given), descending=descending)
+        return JobList(self.bridge, list(itertools.islice(found, skip, None if limit is None else skip + limit)))
 
     def job(self, job_id: str) -> Any:
         """The archived job of an id, or of an unambiguous beginning of one; imports Qiskit.
@@ -483,18 +616,16 @@ class Project:
         if type(job_id) is not str or not job_id:
             raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
         existing = self._find_existing(job_id)
-        if existing is not None and not self._pending.paths():
+        if existing is not None and (has_data(existing.row()) or not self._pending.paths()):
             return existing
-        rows, found = self._survey()
-        elsewhere = {run.job_id: run for _, run in found}
+        elsewhere = self._elsewhere()
         if job_id in elsewhere:
             return elsewhere[job_id]
-        existing = self._find_existing(job_id)
+        existing = self._find_existing(job_id)  # it may have been merged meanwhile
         if existing is not None:
             return existing
-        matches = [self._run(rows[i]) for i in rows_of_prefix(rows, job_id)]
-        matches = [run for run in matches if run.job_id.startswith(job_id)]
-        matches += [run for other, run in elsewhere.items() if other.startswith(job_id)]
+        listing = self._listing()
+        matches = listing.beginning_with(job_id)
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -502,20 +633,19 @@ class Project:
             raise NotFoundError(
                 f"{self.path}: the id {job_id!r} is ambiguous: {some}{' ...' if len(matches) > 5 else ''}"
             )
-        raise not_found(str(self.path), job_id, [*_ids(rows), *elsewhere])
+        raise not_found(str(self.path), job_id, listing.near(job_id), len(listing))
 
     def __contains__(self, job_id: object) -> bool:
         if not isinstance(job_id, str):
             return False
         return (
             self._find_existing(job_id) is not None
-            or any(run.job_id == job_id for _, run in self._survey()[1])
-            or self._find_existing(job_id) is not None
+            or job_id in self._elsewhere()
+            or self._find_existing(job_id, surely=True) is not None  # it may have been merged meanwhile
         )
 
     def __len__(self) -> int:
-        rows, elsewhere = self._survey()
-        return len(rows) + len(elsewhere)
+        return len(self._listing())
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs(descending=False))
@@ -577,6 +707,28 @@ class Project:
         for problem in survey.problems.values():
             raise ProjectLockedError(f"{self.path}: not copied, for runs of it would be missing: {problem}")
         return (lambda session: self._pending.adopt_into(session, survey.files)) if survey.files else None
+
+    def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
+        """Makes the catalogue anew from the runs, in one commit: for when it is damaged, or `verify` says it differs.
+
+        Every run's documents are read meanwhile, and nobody else can write: a millisecond or two a run.
+
+        Args:
+            progress: Called with the runs done and all of them.
+
+        Returns:
+            A report with ``runs``, ``changed`` and ``problems``.
+
+        Raises:
+            NotFoundError: There is no project.
+            ReadOnlyError: The file may not be written.
+            WriteError: The disk failed; the catalogue is as it was.
+        """
+        self._check_writable()
+        if not self.file.exists():
+            raise NotFoundError(f"{self.path}: no such project")
+        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+            return rebuild_catalogue(session, progress)
 
     def recover(self) -> bool:
         """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
@@ -648,23 +800,3 @@ def open_project(
         trust_locks=trust_locks,
     )
     return Project(file, mode, bridge, durability, compression)
-
-
-def _ids(rows: NDArray[Any]) -> list[str]:
-    return [table.row_text(row, "job_id") for row in rows]
-
-
-def _identity(run: Run) -> Run:
-    return run
-
-
-def _match(checks: list[Condition], row: Any, make: Callable[[], Run]) -> Run | None:
-    run = None
-    for check in checks:
-        decision = check.decide(row)
-        if decision is None:  # the catalogue has only the beginning of the text
-            run = run or make()
-            decision = check.decide_run(run.column(check.column))
-        if not decision:
-            return None
-    return run or make()

@@ -9,14 +9,19 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
+from aerchive.interop.pandas import to_frame
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
+from aerchive.project.query import text_of
 from aerchive.project.record import read_record
+from aerchive.project.scalars import point_columns, read_points
 from aerchive.project.stacked_array import StackedArray
 from aerchive.project.stored_array import StoredArray
 from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult, chosen
@@ -83,7 +88,7 @@ class Run:
         nbytes: Of the payload, before compression.
         record: The documents, if they are known already.
         pending: The pending file that it is in.
-        program: What was called, if it is known already.
+        row: Of the catalogue, if it is known already.
 
     Attributes:
         place: Where it is, also after it has moved.
@@ -98,10 +103,10 @@ class Run:
         nbytes: int = 0,
         record: RunRecord | None = None,
         pending: ProjectFile | None = None,
-        program: str | None = None,
+        row: np.void | None = None,
     ) -> None:
         self._home = home
-        self._program = program
+        self._row = row
         self.place = RunPlace(home.file, job_id, path, pending=pending)
         self.job_id = job_id
         self.nbytes = nbytes
@@ -154,6 +159,8 @@ class Run:
     @property
     def created(self) -> str:
         """When it was submitted: UTC, ISO 8601."""
+        if self._row is not None:
+            return catalogue.from_microseconds(int(self._row["created_us"]))
         return self.record.created
 
     @property
@@ -164,7 +171,9 @@ class Run:
     @property
     def program(self) -> str:
         """What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive."""
-        return self._program or self.record.config.program
+        if self._row is not None and not catalogue.is_cut(self._row, "program"):
+            return catalogue.row_text(self._row, "program")
+        return self.record.config.program
 
     @property
     def parent(self) -> str | None:
@@ -210,7 +219,7 @@ class Run:
             return
         labels.to_attributes()  # refuses what cannot be stored before the file is opened
         self._home.relabel(self, labels)
-        self.__dict__.pop("record", None)  # read again when somebody asks
+        self._forget()
 
     def settle(self, path: str, pending: ProjectFile | None = None) -> None:
         """Called by the project when the run has been committed; its documents are those in the file from now on.
@@ -220,11 +229,36 @@ class Run:
             pending: The pending file, if it went there.
         """
         self.place = RunPlace(self._home.file, self.job_id, path, pending=pending)
+        self._forget()
+
+    def _forget(self) -> None:
+        """The documents are read again when somebody asks."""
+        self._row = None
         self.__dict__.pop("record", None)
 
-    def row(self) -> Any:
-        """The run as a row of the catalogue, made of its documents."""
-        return catalogue.make_row(self.record, "", self.nbytes)[0]
+    def row(self) -> np.void:
+        """The run as a row of the catalogue, as it was when the run was found."""
+        if self._row is None:
+            self._row = catalogue.make_row(self.record, "", self.nbytes)[0]
+        return self._row
+
+    def listed_params(self) -> dict[str, Any]:
+        """Its parameters, from the catalogue if they are whole there."""
+        row = self.row()
+        return self.params if catalogue.is_cut(row, "params") else text_of(bytes(row["params"]), "params")
+
+    def to_pandas(self) -> Any:
+        """The numbers that were saved, as a ``pandas.DataFrame``: a row a circuit, bind, or element of a pub.
+
+        Returns:
+            Columns ``experiment``, ``circuit``, ``bind``, ``element`` as far as there are any, parameters of the
+            circuits, and the saved numbers by label; `Project.table` is the same for many runs.
+
+        Raises:
+            MissingExtraError: There is no pandas.
+        """
+        self.path  # noqa: B018  (says what is wrong if it has no values)
+        return to_frame(point_columns(read_points(self.place)))
 
     def column(self, column: str) -> Any:
         """The whole value of a text column of the catalogue."""

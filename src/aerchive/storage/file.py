@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5f, h5fd, h5g, h5p
+from h5py import h5f, h5fd, h5g, h5p
 
 from aerchive import layout
 from aerchive.errors import (
@@ -43,7 +43,7 @@ from aerchive.storage.read_file import ReadFile
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.recovery import recover
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
-from aerchive.storage.table import TableReader, append_rows, replace_row
+from aerchive.storage.table import CHANGES, TableReader, append_rows, change_of, create_table, replace_row
 from aerchive.storage.transaction import Overlay
 from aerchive.storage.writer import DraftWriter, find_group, require_group, write_attributes
 
@@ -58,10 +58,12 @@ class ReadSession:
     Attributes:
         root: The root group.
         fd: The file, for positioned reads of chunks.
+        is_plain: Whether all of the state is in its place, nothing of it in the journal of an interrupted commit.
     """
 
     root: GroupReader
     fd: int
+    is_plain: bool = True
 
     def detach(self) -> int:
         """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
@@ -69,7 +71,7 @@ class ReadSession:
 
     def table(self, name: str) -> TableReader:
         """A table at the root."""
-        return TableReader(self.root.open_dataset(name), self.root.where(name))
+        return TableReader(self.root.open_dataset(name), self.root.where(name), fd=self.fd if self.is_plain else None)
 
 
 class WriteSession:
@@ -77,12 +79,14 @@ class WriteSession:
 
     Attributes:
         root: The root group, for reading what is there.
+        has_new_rows: Whether tables are not as they were before any more.
     """
 
     def __init__(self, file: h5f.FileID, fd: int, path: str) -> None:
         self._root = h5g.open(file, b"/")
         self._drafts = DraftWriter(self._root)
         self.root = GroupReader(self._root, fd, "", path)
+        self.has_new_rows = False
 
     def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
         """Writes a run; see `DraftWriter.write_run`."""
@@ -96,15 +100,20 @@ class WriteSession:
         """Adds an attribute to the root."""
         write_attributes(self._root, {name: value})
 
-    def remove(self, path: str) -> None:
-        """Puts a group among the deleted ones: nothing is freed, so no address ever means something else."""
-        deleted = require_group(self._root, layout.DELETED)
+    def remove(self, path: str, among: str = layout.DELETED) -> None:
+        """Puts a node among the deleted ones: nothing is freed, so no address ever means something else.
+
+        Args:
+            path: Of the node, which is not opened.
+            among: The group of deleted ones.
+        """
+        deleted = require_group(self._root, among)
         folder, _, name = path.rpartition("/")
         target, number = path.replace("/", "-").encode(), 1
         while target in deleted:
             number += 1
             target = f"{path.replace('/', '-')}-{number}".encode()
-        source = h5g.open(self._root, folder.encode())
+        source = h5g.open(self._root, folder.encode()) if folder else self._root
         source.links.move(name.encode(), deleted, target)
 
     def count_members(self, folder: str) -> int | None:
@@ -123,20 +132,37 @@ class WriteSession:
     def has(self, path: str) -> bool:
         """Whether there is anything at a path."""
         folder, _, name = path.rpartition("/")
-        group = find_group(self._root, folder)
+        group = find_group(self._root, folder) if folder else self._root
         return group is not None and bool(group.links.exists(name.encode()))
 
     def table(self, name: str) -> TableReader:
-        """A table at the root, as it was before this session."""
-        return TableReader(h5d.open(self._root, name.encode()), self.root.where(name))
+        """A table at the root, with what this session has written into it."""
+        dsid, where = self.root.open_dataset(name), self.root.where(name)
+        if self.has_new_rows:  # some of them may be with HDF5 still, or in the overlay
+            return TableReader(dsid, where)
+        return TableReader(dsid, where, fd=self.root.fd)
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Adds rows to a table at the root."""
-        append_rows(h5d.open(self._root, name.encode()), rows)
+        self.has_new_rows = True
+        append_rows(self.root.open_dataset(name), rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
-        """Replaces one row of a table at the root."""
-        replace_row(h5d.open(self._root, name.encode()), number, row)
+        """Replaces one row of a table at the root, and notes that in its list of changes."""
+        self.has_new_rows = True
+        replace_row(self.root.open_dataset(name), number, row)
+        changes = name + layout.CHANGES_SUFFIX
+        if changes not in self.root:
+            create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
+        self.append_rows(changes, change_of(number, row))
+
+    def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
+        """Writes a table at the root anew, which need not be there, or readable; its list of changes begins anew."""
+        self.has_new_rows = True
+        for old in (name, name + layout.CHANGES_SUFFIX):
+            if self.has(old):
+                self.remove(old, f"{layout.DELETED}/{layout.DELETED_TABLES}")
+        append_rows(create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS), rows)
 
 
 class ProjectFile:
@@ -237,7 +263,7 @@ class ProjectFile:
             try:
                 with _hdf5(source, h5f.ACC_RDONLY, path) as file:
                     check_header(file, path)
-                    yield ReadSession(GroupReader(h5g.open(file, b"/"), fd, "", path), fd)
+                    yield ReadSession(GroupReader(h5g.open(file, b"/"), fd, "", path), fd, journal is None)
             finally:
                 source.check(path)
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5g, h5p, h5s
+from h5py import h5d, h5g, h5o, h5p, h5s
+from isal import isal_zlib
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError
-from aerchive.storage.border import hdf5_errors
+from aerchive.errors import FormatError, IntegrityError
+from aerchive.storage.border import disk_errors, hdf5_errors
+from aerchive.storage.disk import disk
+from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
 
+CHANGES = np.dtype([("row", "<i8"), ("crc32", "<u4")])
+"""A replaced row of a table: its number, and the CRC-32 of what is there now."""
 
-def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_rows: int) -> None:
+_READ_DIRECTLY = 512
+"""From so many rows on, their chunks are read without HDF5, which calls back to Python for each."""
+
+
+def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_rows: int) -> h5d.DatasetID:
     """Makes an empty table."""
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_chunk((chunk_rows,))
     properties.set_obj_track_times(False)
-    h5d.create(parent, name.encode(), stored_type(dtype), h5s.create_simple((0,), (h5s.UNLIMITED,)), dcpl=properties)
+    space = h5s.create_simple((0,), (h5s.UNLIMITED,))
+    return h5d.create(parent, name.encode(), stored_type(dtype), space, dcpl=properties)
 
 
 class TableReader:
@@ -27,18 +39,33 @@ class TableReader:
     Args:
         dsid: The open dataset.
         where: Its file and path, for messages.
+        fd: The file, if the table in it is what HDF5 sees: no journal or transaction holds changes of it.
+
+    Attributes:
+        where: Its file and path.
+        dtype: Of the rows.
     """
 
-    def __init__(self, dsid: h5d.DatasetID, where: str) -> None:
+    def __init__(self, dsid: h5d.DatasetID, where: str, *, fd: int | None = None) -> None:
         self._dsid = dsid
+        self._fd = fd
         self.where = where
         with hdf5_errors(where):
             if len(dsid.shape) != 1:
                 raise FormatError(f"{where}: is not a table")
             self.dtype = memory_dtype(dsid.get_type(), where)
+            self._length = int(dsid.shape[0])
+        if fd is not None and self._length * self.dtype.itemsize > disk().size(fd):
+            raise IntegrityError(f"{where}: damaged: says that it has {self._length} rows, more than the file can hold")
 
     def __len__(self) -> int:
-        return int(self._dsid.shape[0])
+        return self._length
+
+    @property
+    def address(self) -> int:
+        """Of the dataset in the file: no other dataset of this file ever has it."""
+        with hdf5_errors(self.where):
+            return int(h5o.get_info(self._dsid).addr)
 
     def rows(self, first: int = 0, number: int | None = None) -> NDArray[Any]:
         """Reads rows.
@@ -47,14 +74,68 @@ class TableReader:
             first: The first one.
             number: How many; ``None`` for all that follow.
         """
-        number = len(self) - first if number is None else number
-        rows = np.empty(number, self.dtype)
-        if number:
+        rows = np.zeros(len(self) - first if number is None else number, self.dtype)
+        self.read_into(rows, first)
+        return rows
+
+    def read_into(self, rows: NDArray[Any], first: int) -> None:
+        """Reads rows into an array.
+
+        Args:
+            rows: As many as are wanted, of this table's dtype, contiguous, zero.
+            first: The number of the first one.
+        """
+        if len(rows) < _READ_DIRECTLY or not self._read_directly(rows, first):
+            self._read(rows, first)
+
+    def _read(self, rows: NDArray[Any], first: int) -> None:
+        if len(rows):
             with hdf5_errors(self.where):
                 space = self._dsid.get_space()
-                space.select_hyperslab((first,), (number,))
-                self._dsid.read(h5s.create_simple((number,)), space, rows, stored_type(self.dtype))
-        return rows
+                space.select_hyperslab((first,), (len(rows),))
+                self._dsid.read(h5s.create_simple((len(rows),)), space, rows, stored_type(self.dtype))
+
+    def _read_directly(self, rows: NDArray[Any], first: int) -> bool:
+        """Reads chunks where they lie; returns whether that was possible. Missing ones stay zero, as in HDF5."""
+        if self._fd is None or self._pieces is None:
+            return False
+        size = self.dtype.itemsize
+        view = rows.view(np.uint8).data
+        for start, number, address in self._pieces:
+            low, high = max(start, first), min(start + number, first + len(rows))
+            if low < high:
+                check_interrupt()
+                place, piece = address + (low - start) * size, view[(low - first) * size : (high - first) * size]
+                note_read(place, len(piece))
+                with disk_errors(self.where):
+                    disk().read(self._fd, piece, place)
+        return True
+
+    @functools.cached_property
+    def _pieces(self) -> list[tuple[int, int, int]] | None:
+        """Where the rows lie, as `_joined` gives it; ``None`` if they are stored in another way than ours."""
+        properties = self._dsid.get_create_plist()
+        if properties.get_layout() != h5d.CHUNKED or properties.get_nfilters():
+            return None
+        found: list[tuple[int, int]] = []
+        with hdf5_errors(self.where):
+            self._dsid.chunk_iter(lambda info: found.append((info.chunk_offset[0], info.byte_offset)))
+        return _joined(np.array(found, np.int64).reshape(-1, 2), properties.get_chunk()[0], self.dtype.itemsize)
+
+
+def _joined(chunks: NDArray[np.int64], chunk: int, size: int) -> list[tuple[int, int, int]]:
+    """First row, number of rows and address of each piece of the file that holds rows one after another.
+
+    Args:
+        chunks: First row and address of each chunk, in any order.
+        chunk: Rows of a chunk.
+        size: Bytes of a row.
+    """
+    chunks = chunks[np.argsort(chunks[:, 0])]
+    follows = (np.diff(chunks[:, 0]) == chunk) & (np.diff(chunks[:, 1]) == chunk * size)
+    heads = np.flatnonzero(np.concatenate(([True], ~follows))) if len(chunks) else np.empty(0, int)
+    numbers = np.diff(np.append(heads, len(chunks))) * chunk
+    return [(int(row), int(n), int(at)) for (row, at), n in zip(chunks[heads], numbers, strict=True)]
 
 
 def append_rows(dsid: h5d.DatasetID, rows: NDArray[Any]) -> None:
@@ -73,6 +154,11 @@ def replace_row(dsid: h5d.DatasetID, number: int, row: NDArray[Any]) -> None:
         row: Shape ``(1,)``.
     """
     _write(dsid, number, row)
+
+
+def change_of(number: int, row: NDArray[Any]) -> NDArray[Any]:
+    """The entry of a replaced row in the list of changes; shape ``(1,)``, dtype `CHANGES`."""
+    return np.array([(number, isal_zlib.crc32(row.tobytes()))], CHANGES)
 
 
 def _write(dsid: h5d.DatasetID, first: int, rows: NDArray[Any]) -> None:

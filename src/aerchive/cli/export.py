@@ -1,0 +1,93 @@
+"""``aerchive export``: the catalogue, or what runs have saved, as a table for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from aerchive.aer.opening import open_path
+from aerchive.errors import AerchiveError, AlreadyExistsError, InvalidInputError, WriteError
+from aerchive.interop.arrow import write_parquet
+from aerchive.interop.columns import Column, Columns
+from aerchive.models.catalogue import from_microseconds
+
+_FORMATS = ("csv", "json", "parquet")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive -p vqe.h5 export 'tags contains vqe' --x distance --y energy -o vqe.csv"
+    parser.add_argument("condition", nargs="*", metavar="CONDITION", help="which runs, as for find; by default all")
+    parser.add_argument("--format", choices=_FORMATS, help="by default as the file is named, else csv")
+    parser.add_argument("-o", "--output", metavar="FILE", help="a new file; by default standard output")
+    parser.add_argument(
+        "--values", action="store_true", help="saved numbers, a row a circuit or bind, not the catalogue"
+    )
+    parser.add_argument("--x", action="append", default=[], metavar="NAME", help="columns of that table to come first")
+    parser.add_argument("--y", action="append", default=[], metavar="NAME", help="columns that follow, as counts.00")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the table."""
+    where = " ".join(options.condition) or None
+    suffix = (options.output or "").rpartition(".")[2]
+    kind = options.format or (suffix if suffix in _FORMATS else "csv")
+    if kind == "parquet" and options.output is None:
+        raise InvalidInputError("a Parquet file cannot be printed; name it with -o FILE")
+    project = open_path(options.project, "r")
+    is_sweep = options.values or options.x or options.y
+    columns = project.sweep(options.x, options.y, where=where) if is_sweep else project.columns(where)
+    if options.output is None:
+        _write(columns, kind, sys.stdout)
+        return 0
+    _write_file(columns, kind, Path(options.output))
+    print(f"{options.output}: {len(columns['job_id' if 'job_id' in columns else next(iter(columns))].values)} rows")
+    return 0
+
+
+def _write_file(columns: Columns, kind: str, path: Path) -> None:
+    try:
+        file = path.open("x", encoding="utf-8", newline="")
+    except FileExistsError:
+        raise AlreadyExistsError(f"{path}: exists; choose another name") from None
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror}") from error
+    try:
+        with file:
+            if kind == "parquet":
+                write_parquet(columns, str(path))
+            else:
+                _write(columns, kind, file)
+    except BaseException as error:
+        path.unlink()  # half a table is none
+        if isinstance(error, OSError) and not isinstance(error, AerchiveError):
+            raise WriteError(f"{path}: {error.strerror or error}") from error
+        raise
+
+
+def _write(columns: Columns, kind: str, file: TextIO) -> None:
+    plain = {name: [_plain(column, value) for value in column.values] for name, column in columns.items()}
+    rows = zip(*plain.values(), strict=True)
+    if kind == "json":
+        json.dump([dict(zip(plain, row, strict=True)) for row in rows], file, indent=2)
+        file.write("\n")
+        return
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(plain)
+    writer.writerows([json.dumps(value) if isinstance(value, list) else value for value in row] for row in rows)
+
+
+def _plain(column: Column, value: Any) -> Any:
+    """What JSON has a place for."""
+    if column.kind == "time":
+        return from_microseconds(value)
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if column.kind == "texts" else str(value)

@@ -1,0 +1,50 @@
+"""``aerchive find CONDITION``: the runs that meet conditions."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from aerchive.aer.opening import open_path
+from aerchive.cli.listing import add_listing_arguments, print_listing
+from aerchive.project.expression import clause_of
+
+_GRAMMAR = """\
+columns:    job_id name backend method precision outcome (or status) program parent message tags created
+            shots seed nbytes num_circuits num_qubits num_clbits seconds noisy params.NAME
+operators:  == != < <= > >=  in [a, b]  contains  startswith  not in  not contains
+together:   and  or  not  ( )
+times:      2026-11-22  2026-11-22T14:00  today  yesterday  monday  3 hours ago  2 days ago
+
+example: aerchive -p vqe.h5 find 'num_qubits >= 20 and status == error and tags contains vqe'
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _GRAMMAR
+    parser.add_argument("condition", nargs="*", metavar="CONDITION", help="best in quotes, for the shell")
+    parser.add_argument("--sort", default="created", metavar="COLUMN", help="instead of the time of submission")
+    parser.add_argument("--ascending", action="store_true", help="the oldest, or the least, first")
+    add_listing_arguments(parser)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--count", action="store_true", help="only how many there are")
+    only.add_argument("--ids", action="store_true", help="only the job ids, one a line, all of them")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what was found."""
+    where = " ".join(options.condition) or None
+    nested = options.nested or clause_of(where, {}).columns & {"parent", "job_id"}
+    conditions: dict[str, Any] = {} if nested else {"parent": ""}
+    project = open_path(options.project, "r")
+    order = {"sort": options.sort, "descending": not options.ascending}
+    if options.count:
+        print(project.count(where, **conditions))
+    elif options.ids:
+        for one in project.runs(where=where, **order, **conditions):
+            print(one.job_id)
+    else:
+        print_listing(project, options, where, conditions, **order)
+    return 0

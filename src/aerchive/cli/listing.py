@@ -1,0 +1,84 @@
+"""Runs on standard output, as the commands that find runs print them: a table, JSON, or ids."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import Any
+
+from aerchive.models import catalogue
+from aerchive.project.job_list import runs_table
+from aerchive.project.project import Project
+from aerchive.project.query import NUMBERS, text_of
+from aerchive.project.run import Run
+
+_LIMIT = 20
+_TEXTS = ("outcome", "name", "tags", "params", "program", "parent", "backend", "method", "precision", "message")
+
+
+def add_listing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say how much is printed, and how."""
+    parser.add_argument("--limit", type=int, default=_LIMIT, metavar="N", help=f"how many at most (default {_LIMIT})")
+    parser.add_argument("--all", action="store_true", help="all of them")
+    parser.add_argument("--nested", action="store_true", help="also the simulations beneath runs of primitives")
+    parser.add_argument("--json", action="store_true", help="as JSON, one object a run")
+
+
+def print_listing(
+    project: Project, options: argparse.Namespace, where: str | None, conditions: dict[str, Any], **order: Any
+) -> None:
+    """Prints the runs that meet the conditions.
+
+    Args:
+        project: Where they are.
+        options: Of `add_listing_arguments`.
+        where: Conditions as text.
+        conditions: Conditions by keyword.
+        **order: ``sort`` and ``descending``, as `Project.runs` has them.
+    """
+    limit = None if options.all else max(0, options.limit)
+    runs = project.runs(limit, where=where, **order, **conditions)
+    if options.json:
+        print(json.dumps([summary(run) for run in runs], indent=2))
+        return
+    if not runs:
+        print(f"{project.path}: no runs")
+        return
+    print(runs_table(runs))
+    total = len(runs) if limit is None or len(runs) < limit else project.count(where, **conditions)
+    if len(runs) < total:
+        print(f"... {len(runs)} of {total} runs; --all shows the rest")
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What the catalogue has of a run, as JSON; the run is opened only for texts that the catalogue cuts."""
+    row = run.row()
+    numbers = {name: _number(row, name) for name in sorted(NUMBERS - {"nbytes"})}
+    texts = {name: _text(run, row, name) for name in _TEXTS}
+    return {
+        "job_id": run.job_id,
+        "created": run.created,
+        "outcome": texts.pop("outcome"),
+        "pending": run.pending,
+        **texts,
+        **numbers,
+        "nbytes": run.nbytes,
+    }
+
+
+def _number(row: Any, column: str) -> int | float | bool | None:
+    value = catalogue.row_number(row, column)
+    return bool(value) if column == "noisy" else value
+
+
+def _text(run: Run, row: Any, column: str) -> Any:
+    if catalogue.is_cut(row, column):
+        whole = run.column(column)
+        return catalogue.plain_params(whole) if column == "params" else whole
+    value = text_of(bytes(row[column]), column)
+    if column == "params":  # JSON has neither NaN nor infinities
+        return {
+            name: str(one) if isinstance(one, float) and not math.isfinite(one) else one for name, one in value.items()
+        }
+    return None if value == "" else value

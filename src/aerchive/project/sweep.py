@@ -1,0 +1,150 @@
+"""What many runs have saved, as one table."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from aerchive.errors import InvalidInputError, NotFoundError
+from aerchive.interop.columns import Column, Columns, column_of
+from aerchive.models import catalogue
+from aerchive.project.columns import PARAMS, parameter_columns
+from aerchive.project.place import RunPlace
+from aerchive.project.query import NUMBERS
+from aerchive.project.run import Run
+from aerchive.project.scalars import COUNTS, PLACES, HeldPlace, Point, place_columns, read_points
+from aerchive.storage.file import ProjectFile, ReadSession
+
+_OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
+_AT_ONCE = 100
+"""Runs that are read while the file is open once: others may write in between."""
+
+
+class SweepRow(NamedTuple):
+    """A point of a run, and the run.
+
+    Attributes:
+        run: The run.
+        params: Parameters given with the run.
+        point: Its numbers.
+    """
+
+    run: Run
+    params: dict[str, Any]
+    point: Point
+
+    def find(self, name: str) -> Any:
+        """What a name means here, or ``None``: a saved value, a bound parameter, one given with the run, a column."""
+        if name.startswith(PARAMS):
+            return self.params.get(name.removeprefix(PARAMS))
+        for mapping in (self.point.values, self.point.bound, self.params):
+            if name in mapping:
+                return mapping[name]
+        if name == "job_id":
+            return self.run.job_id
+        if name in PLACES:
+            return getattr(self.point, name)
+        row = self.run.row()
+        if name == "created":
+            return int(row["created_us"])
+        if name in NUMBERS:
+            return catalogue.row_number(row, name)
+        return catalogue.row_text(row, name) or None if name in catalogue.TEXT_COLUMNS else None
+
+
+def counted_outcomes(names: Iterable[str]) -> list[str]:
+    """The outcomes of those names that ask for counts.
+
+    Raises:
+        InvalidInputError: One is neither bits nor hexadecimal.
+    """
+    outcomes = [name.removeprefix(COUNTS) for name in names if name.startswith(COUNTS)]
+    for outcome in outcomes:
+        if not _OUTCOME.match(outcome):
+            raise InvalidInputError(f"{COUNTS}{outcome}: an outcome is bits, such as 01, or hexadecimal, such as 0x1")
+    return outcomes
+
+
+def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str]) -> Iterator[SweepRow]:
+    """The points of runs; those that have no result have none.
+
+    Args:
+        file: Of the project.
+        runs: The runs.
+        outcomes: Whose counts are wanted.
+    """
+    waiting = iter(runs)
+    while some := list(itertools.islice(waiting, _AT_ONCE)):
+        with file.read() as session:
+            for run in some:
+                points = read_points(_in_session(run, session), outcomes) if run.durable else []
+                params = run.listed_params() if points else {}
+                yield from [SweepRow(run, params, point) for point in points]
+
+
+def _in_session(run: Run, session: ReadSession) -> RunPlace:
+    """The place of a run in the open file, if it is still there."""
+    place = run.place
+    if place.path is None or place.file.path != place.project.path:
+        return place
+    try:
+        group = session.root.group(place.path)
+    except NotFoundError:
+        return place
+    return HeldPlace(place, session, group) if group.attribute("job_id") == run.job_id else place
+
+
+def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
+    """A table of what runs have saved.
+
+    Args:
+        rows: All points.
+        x: Columns to come first, and to sort by; rows without one of them are left out. Without any: where the value is
+            from, and all parameters.
+        y: Columns that follow; rows without any of them are left out. Without any: all saved values.
+
+    Raises:
+        InvalidInputError: No row has such a column; the message lists those there are.
+    """
+    values = list(dict.fromkeys(name for row in rows for name in row.point.values if not name.startswith(COUNTS)))
+    for name in (*x, *y) if rows else ():
+        if all(row.find(name) is None for row in rows):
+            raise InvalidInputError(f"no run has {name!r}; there are {', '.join(_names(rows, values))}")
+    y = list(y) or values
+    kept = [row for row in rows if any(row.find(name) is not None for name in y)] if y else list(rows)
+    if not x:
+        return _everything(kept, y)
+    kept = [row for row in kept if all(row.find(name) is not None for name in x)]
+    columns = {name: column_of([row.find(name) for row in kept]) for name in dict.fromkeys((*x, *y))}
+    if "created" in columns:
+        columns["created"] = Column("time", columns["created"].values)
+    order = _sorted([columns[name].values for name in x])
+    return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
+
+
+def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
+    return {
+        "job_id": Column("text", [row.run.job_id for row in rows]),
+        **parameter_columns([row.params for row in rows]),
+        **place_columns([row.point for row in rows]),
+        **{name: column_of([row.find(name) for row in rows]) for name in y},
+    }
+
+
+def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
+    """What a table may have."""
+    rows = list(rows)
+    yield from values
+    yield from dict.fromkeys(name for row in rows for name in row.point.bound)
+    yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
+    yield from ("job_id", *PLACES, f"{COUNTS}OUTCOME", "columns of the catalogue")
+
+
+def _sorted(keys: Sequence[Sequence[Any]]) -> list[int]:
+    order = list(range(len(keys[0])))
+    try:
+        return sorted(order, key=lambda i: tuple(values[i] for values in keys))
+    except TypeError:  # values of several types stay as they came
+        return order
