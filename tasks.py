@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 import os
 import shutil
 import subprocess
@@ -279,10 +280,12 @@ def schema_texts(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in sorted(folder.rglob("*.json"))}
 
 
-@task("the measurements in tests/benchmarks; arguments go to each of them", takes_arguments=True)
+@task("the measurements in tests/benchmarks, or those named: `benchmarks states --qubits 24`", takes_arguments=True)
 def benchmarks(arguments: Arguments) -> int:
-    """Runs the scripts `bench_*.py` one after another."""
-    codes = [python(path, *arguments) for path in sorted(BENCHMARKS.rglob("bench_*.py"))]
+    """Runs the scripts `bench_*.py` that the first arguments name, or all, each with the other arguments."""
+    scripts = {path.stem.removeprefix("bench_"): path for path in sorted(BENCHMARKS.rglob("bench_*.py"))}
+    names = list(itertools.takewhile(scripts.__contains__, arguments))
+    codes = [python(scripts[name], *arguments[len(names) :]) for name in names or scripts]
     return max(codes, default=1)
 
 

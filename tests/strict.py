@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult
 from qiskit.quantum_info import Clifford, StabilizerState
 from qiskit.quantum_info.operators.base_operator import BaseOperator
 from qiskit.quantum_info.states.quantum_state import QuantumState
@@ -35,15 +37,24 @@ def differences(a: Any, b: Any, path: str = "value") -> list[str]:
         if len(a) != len(b):
             return [f"{path}: length {len(a)} became {len(b)}"]
         return [text for i, pair in enumerate(zip(a, b, strict=True)) for text in differences(*pair, f"{path}[{i}]")]
-    if isinstance(a, StabilizerState):
-        return differences(a.clifford.tableau, b.clifford.tableau, f"{path}.tableau")
-    if isinstance(a, Clifford):
-        return differences(a.tableau, b.tableau, f"{path}.tableau")
-    if isinstance(a, (QuantumState, BaseOperator)):
-        return differences(a.data, b.data, f"{path}.data") + differences(a._op_shape, b._op_shape, f"{path}.dims")
+    for kind, parts in _PARTS.items():
+        if isinstance(a, kind):
+            return differences(parts(a), parts(b), f"{path}.{kind.__name__}")
     if isinstance(a, (Result, ExperimentResult, ExperimentResultData)):
         return differences(*({k: v for k, v in vars(x).items() if k not in TIMING} for x in (a, b)), path)
     return [] if bool(a == b) else [f"{path}: {a!r} became {b!r}"]
+
+
+_PARTS: dict[type, Callable[[Any], Any]] = {
+    StabilizerState: lambda state: state.clifford.tableau,
+    Clifford: lambda clifford: clifford.tableau,
+    QuantumState: lambda state: (state.data, state._op_shape),
+    BaseOperator: lambda operator: (operator.data, operator._op_shape),
+    BitArray: lambda bits: (bits.num_bits, bits.array),
+    PrimitiveResult: lambda result: (result.metadata, list(result)),
+    PubResult: lambda pub: (pub.metadata, pub.data),
+    DataBin: lambda data: (data.shape, dict(data.items())),
+}
 
 
 def _array_differences(a: np.ndarray, b: np.ndarray, path: str) -> list[str]:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aerchive.aer.autosave import autosave
     from aerchive.aer.opening import open_path as open
     from aerchive.errors import (
         AerchiveError,
@@ -62,6 +63,7 @@ __all__ = [
     "UnsafeContentError",
     "UnsupportedTypeError",
     "WriteError",
+    "autosave",
     "open",
 ]
 
@@ -74,6 +76,7 @@ _HOME = {
     "StoredOperator": ("project.stored_operator", "StoredOperator"),
     "StoredState": ("project.stored_state", "StoredState"),
     "StoredSuperOp": ("project.stored_operator", "StoredSuperOp"),
+    "autosave": ("aer.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
 }
 

@@ -35,6 +35,9 @@ LABELS: Final = "labels"
 PROVENANCE: Final = "provenance"
 CIRCUITS: Final = "circuits"
 NOISE_MODEL: Final = "noise_model"
+TARGET: Final = "target"
+LINKS: Final = (PROVENANCE, CIRCUITS, NOISE_MODEL, TARGET)
+"""Links of a run to shared objects."""
 INPUTS: Final = "inputs"
 RESULT: Final = "result"
 COUNTS: Final = "counts"
@@ -48,6 +51,11 @@ MAX_COMPACT_BYTES: Final = 1024
 MAX_PACKED_BYTES: Final = 64 * 1024
 CHUNK_BYTES: Final = 1024 * 1024
 DEFLATE_LEVEL: Final = 1
+MIN_TREATED_BYTES: Final = 64 * 1024
+"""Arrays below are stored portably and as they are, whatever the profile: there is nothing to gain."""
+COMPRESSIONS: Final = ("portable", "none", "fast", "small")
+ARRAY_VERSION: Final = 2
+"""The newest of the encoding ``array``: 2 is stored narrower than its values, or with other filters than deflate."""
 
 MAX_FREE_KEYS: Final = 24
 """How many keys of one free mapping get attributes of their own."""

@@ -34,7 +34,11 @@ class Settings(BaseSettings):
         save_jobs: Whether simulations are archived without being asked.
         lock_timeout: How long to wait for another program to let go of the project, in seconds.
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
+        durability: When finished runs are committed: ``each`` at once; ``batch`` with others, after two seconds at the
+            latest; ``exit`` when the process ends.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
+        compression: How arrays are stored: ``portable``, ``none``, ``fast`` or ``small``. All of them are lossless;
+            rounding is never a setting.
         progress: Whether what takes longer than a second shows a bar on a terminal.
     """
 
@@ -44,7 +48,9 @@ class Settings(BaseSettings):
     save_jobs: bool = True
     lock_timeout: float = Field(default=60.0, ge=0)
     trust_locks: bool = False
+    durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
+    compression: Literal["portable", "none", "fast", "small"] = "portable"
     progress: bool = True
 
     @classmethod

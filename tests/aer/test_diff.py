@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import qiskit_aer
 from qiskit import QuantumCircuit
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
@@ -94,6 +95,34 @@ def test_noise_is_compared_by_content(path: Path) -> None:
     assert found(one, run_of(path, noise_model=noise(0.1)))["noise_model"][0] == "same"
     assert found(one, run_of(path, noise_model=noise(0.4)))["noise_model"][0] == "different"
     assert found(clean, one)["noise_model"] == ("different", f"only {one.job_id} has any")
+
+
+def test_targets_are_compared_by_content(path: Path) -> None:
+    def mapped(seed: int) -> Run:
+        device = GenericBackendV2(2, seed=seed)
+        simulator = qiskit_aer.AerSimulator(target=device.target, seed_simulator=1)
+        circuit = QuantumCircuit(2)
+        circuit.x(0)
+        circuit.measure_all()
+        return aerchive.open(path).save(simulator.run(circuit, shots=10))
+
+    one = mapped(1)
+    assert found(one, mapped(1))["target"] == ("same", "")
+    assert found(one, mapped(2))["target"] == ("different", "another device, or its properties at another time")
+    assert found(one, run_of(path))["target"] == ("different", f"only {one.job_id} has any")
+
+
+def test_prepared_states_are_not_synthesised(path: Path) -> None:
+    def prepared(number: int) -> Run:
+        circuit = QuantumCircuit(16, name="c")
+        circuit.initialize(np.eye(1, 2**16, number)[0])
+        circuit.measure_all()
+        return aerchive.open(path).save(qiskit_aer.AerSimulator().run(circuit, shots=1))
+
+    verdict, detail = found(prepared(3), prepared(5))["circuits"]
+
+    assert verdict == "different"
+    assert detail.startswith("circuit 0: 16 qubits, depth 2 (")
 
 
 def test_values_that_only_one_has(path: Path) -> None:

@@ -581,7 +581,8 @@ def test_is_accepted_by_the_transpiler_and_primitives(simulator: AerSimulator, p
     result = SamplerV2.from_backend(simulator).run([circuit], shots=25).result()
 
     assert sum(result[0].data.meas.get_counts().values()) == 25
-    assert sum(project.latest().counts().values()) == 25
+    assert project.latest().program == "sampler"
+    assert sum(project.latest(program="run", parent__ne="").counts().values()) == 25
 
 
 def test_two_simulators_of_one_process(tmp_path: Path) -> None:

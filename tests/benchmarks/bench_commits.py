@@ -22,14 +22,13 @@ import functools
 import json
 import os
 import shutil
-import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -47,6 +46,7 @@ from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.superblock import read_superblock
 from aerchive.storage.transaction import Overlay
 from aerchive.testing.disks import FailingDisk, RecordingDisk, fault, using
+from tests.benchmarks.measuring import Figures, ratios, rotated, settle, spread, touch_memory
 from tests.crash.drafts import draft_of, job_id, project_at, values_of
 
 MIB = 1024 * 1024
@@ -58,37 +58,6 @@ COUNTED = 10
 LIMIT_S, LIMIT_S_PER_GIB = 0.2, 3.0
 """What a recovery may take."""
 JOURNAL_MAGIC = b"AERJRNL1"
-
-Figures = dict[str, Any]
-_T = TypeVar("_T")
-
-
-def spread(values: Sequence[float], digits: int = 3) -> Figures:
-    """The figures of a series."""
-    many = values if len(values) > 1 else [*values, *values]
-    tens = statistics.quantiles(many, n=10, method="inclusive")
-    p95 = statistics.quantiles(many, n=20, method="inclusive")[18]
-    figures = {"median": statistics.median(values), "p10": tens[0], "p90": tens[8], "p95": p95, "max": max(values)}
-    return {name: round(value, digits) for name, value in figures.items()} | {"number": len(values)}
-
-
-def ratios(values: Sequence[float], base: Sequence[float]) -> Figures:
-    """The figures of the ratios of neighbours."""
-    return spread([value / other for value, other in zip(values, base, strict=True)])
-
-
-def rotated(items: Mapping[str, _T], number: int) -> list[tuple[str, _T]]:
-    """In another order each time, so that nothing always comes after the same."""
-    pairs = list(items.items())
-    first = number % len(pairs)
-    return pairs[first:] + pairs[:first]
-
-
-def settle(folder: Path) -> None:
-    """Lets the file system finish what came before, such as the removal of a large file."""
-    fd = os.open(folder, os.O_RDONLY)
-    os.fsync(fd)
-    os.close(fd)
 
 
 # -- small commits
@@ -246,14 +215,6 @@ def small_commits(folder: Path, base: int, runs: int) -> Figures:
 
 
 # -- payload
-
-
-def touch_memory(nbytes: int) -> None:
-    """Has so much memory at hand for the page cache: a virtual machine may have given it back, and asks for it slowly.
-
-    Without this some writes take eight times as long as others, by chance.
-    """
-    np.ones(nbytes, np.uint8)
 
 
 def noise(mib: int) -> NDArray[np.complex128]:

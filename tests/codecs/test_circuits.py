@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import collections
+import functools
 import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qpy, transpile
 from qiskit.circuit import AncillaRegister, Clbit, Delay, Gate, Instruction, Parameter, ParameterVector, Qubit
 from qiskit.circuit.classical import expr, types
-from qiskit.circuit.library import CXGate, RXGate, StatePreparation, XGate
+from qiskit.circuit.library import CXGate, DiagonalGate, HamiltonianGate, RXGate, StatePreparation, XGate
 from qiskit.quantum_info import (
     Kraus,
     Pauli,
@@ -38,7 +40,9 @@ from qiskit_aer.noise.errors import PauliError
 
 from aerchive.codecs import circuits as codec
 from aerchive.codecs.circuits import MissingValue, decode_circuits, encode_circuits
-from aerchive.errors import FormatError, InvalidInputError
+from aerchive.errors import FormatError, InvalidInputError, UnsupportedTypeError
+from aerchive.models import tagged_json
+from aerchive.storage.nodes import ObjectDraft
 from tests.strict import differences
 
 OPERATOR = SparsePauliOp.from_list([("ZZ", 0.5), ("XI", -0.25), ("IY", 1.5)])
@@ -581,9 +585,9 @@ def test_subclass_of_an_aer_instruction_is_named() -> None:
     assert any("Mine came back as Instruction" in text for text in lost_from(circuit))
 
 
-def test_aer_instruction_in_a_definition_is_named() -> None:
+def test_loss_in_a_definition_is_named() -> None:
     inner = QuantumCircuit(1, name="inner")
-    inner.save_statevector()
+    inner.append(Instruction("nosuch", 1, 0, [5]), [0])
     circuit = QuantumCircuit(1, name="c")
     circuit.append(inner.to_instruction(), [0])
 
@@ -786,16 +790,12 @@ def with_custom_gates(angle: float) -> QuantumCircuit:
 
 
 def test_equal_circuits_are_the_same_bytes() -> None:
-    """QPY orders the definitions of custom gates as it likes, so a sweep would store its circuit again and again."""
     encoded = [encode_circuits([with_custom_gates(0.25)]) for _ in range(20)]
     assert len({one.qpy for one in encoded}) == 1
     other = encode_circuits([with_custom_gates(0.5)])
     assert other.qpy != encoded[0].qpy
     assert decode_circuits(other.qpy, other.aer) == [with_custom_gates(0.5)]
     assert encode_circuits([with_custom_gates(0.25)]).qpy == encoded[0].qpy
-    named = with_custom_gates(0.25)
-    named.name = "mocust"  # the same letters
-    assert decode_circuits(*encode_circuits([named])[:2])[0].name == "mocust"
 
 
 def test_what_is_remembered_is_not_what_the_caller_has() -> None:
@@ -806,3 +806,302 @@ def test_what_is_remembered_is_not_what_the_caller_has() -> None:
     assert again == first
     assert decode_circuits(again.qpy, again.aer) == [with_custom_gates(0.75)]
     assert decode_circuits(*encode_circuits([mine])[:2]) == [mine]
+
+
+def test_what_is_remembered_hides_no_loss() -> None:
+    plain, special = QuantumCircuit(1, name="c"), QuantumCircuit(1, name="c")
+    plain.append(Gate("secretive", 1, [0.5]), [0])
+    special.append(Secretive(7), [0])
+    plain.data[0].operation.definition = QuantumCircuit(1, name="definition")
+    special.data[0].operation.definition = QuantumCircuit(1, name="definition")
+
+    kept, lossy = encode_circuits([plain]), encode_circuits([special])
+
+    assert (kept.qpy, kept.aer) == (lossy.qpy, lossy.aer)
+    assert kept.lost == ()
+    assert "Secretive came back as Gate" in lossy.lost[0]
+
+
+# Large arrays
+
+
+def sources(encoded: codec.EncodedCircuits) -> list[Callable[[], np.ndarray]]:
+    """The arrays as a file gives them: new ones each time."""
+
+    def read(draft: ObjectDraft) -> np.ndarray:
+        (stored,) = draft.datasets["data"].parts
+        values = stored.copy().view(str(draft.attributes["dtype"]))
+        return values.T if draft.attributes["order"] == "F" else values
+
+    return [functools.partial(read, draft) for draft in encoded.arrays]
+
+
+def kept(*circuits: QuantumCircuit, arrays: int) -> list[QuantumCircuit]:
+    """Circuits after the archive, which must have kept all of them, with so many arrays apart."""
+    encoded = encode_circuits(circuits)
+    assert encoded.lost == ()
+    assert encoded.version == (2 if arrays else 1)
+    assert len(encoded.arrays) == arrays
+    assert len(encoded.qpy) + len(encoded.aer) < 20_000
+    again = decode_circuits(encoded.qpy, encoded.aer, sources(encoded))
+    for mine, other in zip(circuits, again, strict=True):
+        for item, back in zip(mine.data, other.data, strict=True):
+            assert type(item.operation) is type(back.operation)
+            assert differences(as_document(item.operation.params), back.operation.params) == []
+    return again
+
+
+def as_document(params: list[object]) -> object:
+    """Params as a document gives them back: arrays that are not contiguous are, then."""
+    try:
+        return tagged_json.decode(tagged_json.encode(params))
+    except UnsupportedTypeError:  # the circuits of control flow
+        return params
+
+
+N = 10
+STATE = random_statevector(2**N, seed=3).data
+SQUARE = random_unitary(2**5, seed=4).data
+LARGE: dict[str, tuple[int, Callable[[QuantumCircuit], object]]] = {
+    "set_statevector": (1, lambda c: c.set_statevector(STATE)),
+    "set_density_matrix": (1, lambda c: c.set_density_matrix(SQUARE @ np.diag(np.arange(32) / 496) @ SQUARE.conj().T)),
+    "set_unitary": (1, lambda c: c.set_unitary(np.asfortranarray(SQUARE))),
+    "set_superop": (1, lambda c: c.set_superop(SuperOp(random_unitary(2**4, seed=1)))),
+    "set_stabilizer": (2, lambda c: c.set_stabilizer(random_clifford(100, seed=1))),
+    "set_matrix_product_state": (
+        1,
+        lambda c: c.set_matrix_product_state(
+            (
+                [(STATE[k : k + 16].reshape(4, 4), STATE[k + 16 : k + 32].reshape(4, 4)) for k in range(30)],
+                [np.ones(k % 4 + 1) for k in range(29)],
+            )
+        ),
+    ),
+    "initialize": (1, lambda c: c.initialize(STATE, range(N))),
+    "state preparation": (1, lambda c: c.append(StatePreparation(STATE), range(N))),
+    "its inverse": (1, lambda c: c.append(StatePreparation(STATE, inverse=True, label="mine"), range(N))),
+    "diagonal": (1, lambda c: c.append(DiagonalGate((STATE / abs(STATE)).tolist()), range(N))),
+    "unitary": (1, lambda c: c.unitary(SQUARE, range(5), label="u")),
+    "Fortran unitary": (1, lambda c: c.unitary(np.asfortranarray(SQUARE), range(5))),
+    "hamiltonian": (1, lambda c: c.append(HamiltonianGate((SQUARE + SQUARE.conj().T), 0.3), range(5))),
+    "kraus": (1, lambda c: c.append(Kraus([0.6 * np.eye(16), 0.8 * SQUARE_OF_4]).to_instruction(), range(4))),
+    "superop": (
+        1,
+        lambda c: c.append(Instruction("superop", 3, 0, [SuperOp(random_unitary(8, seed=1)).data]), range(3)),
+    ),
+    "any instruction": (3, lambda c: c.append(Instruction("mine", 2, 0, [STATE, STATE.real.copy(), SQUARE]), [0, 1])),
+    "any gate": (1, lambda c: c.append(Gate("mine", 2, np.linspace(0, 1, 2000).tolist()), [0, 1])),
+    "amplitudes": (1, lambda c: c.save_amplitudes(list(range(2**N)))),
+}
+UNITARY_OF_3 = random_unitary(2**3, seed=4)
+SQUARE_OF_4 = random_unitary(2**4, seed=4).data
+WIDTHS = {
+    "set_density_matrix": 5,
+    "set_unitary": 5,
+    "set_superop": 4,
+    "set_stabilizer": 100,
+    "set_matrix_product_state": 30,
+    "kraus": 5,
+    "superop": 5,
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_large_arrays_are_apart(kind: str) -> None:
+    arrays, put = LARGE[kind]
+    circuit = QuantumCircuit(WIDTHS.get(kind, N), name=kind)
+    put(circuit)
+
+    (again,) = kept(circuit, arrays=arrays)
+
+    mine, other = circuit.data[0].operation, again.data[0].operation
+    assert (mine.name, mine.label, mine.num_qubits) == (other.name, other.label, other.num_qubits)
+    plain = {key: value for key, value in vars(mine).items() if isinstance(value, (bool, int, float, str))}
+    assert {key: getattr(other, key) for key in plain} == plain
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        ("set_statevector", "statevector"),
+        ("set_density_matrix", "density_matrix"),
+        ("initialize", "statevector"),
+        ("diagonal", "statevector"),
+        ("unitary", "statevector"),
+        ("kraus", "density_matrix"),
+        ("superop", "density_matrix"),
+    ],
+)
+def test_circuits_with_large_arrays_run_again(kind: str, method: str) -> None:
+    circuit = QuantumCircuit(WIDTHS.get(kind, N))
+    circuit.h(0)
+    LARGE[kind][1](circuit)
+    circuit.save_expectation_value(Pauli("Z"), [1])
+    circuit.measure_all()
+    mine, other = run([circuit], method=method), run(kept(circuit, arrays=1), method=method)
+
+    assert mine.success, mine.status
+    assert differences(mine.results[0].data, other.results[0].data) == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["01+-rl", 5, [0.6, 0, 0, 0.8j], np.array([1, 0], "f4"), random_statevector(8, seed=1), STATE.tolist()],
+    ids=["label", "integer", "list", "single precision", "state", "long list"],
+)
+def test_each_way_to_initialize_runs_again(state: Any) -> None:
+    width = 6 if isinstance(state, (str, int)) else int(np.log2(len(np.asarray(state))))
+    circuit = QuantumCircuit(N)
+    circuit.initialize(state, range(width))
+    circuit.save_expectation_value(Pauli("Z"), [0])
+    circuit.measure_all()
+
+    again = kept(circuit, arrays=1 if width == N else 0)
+
+    assert differences(run([circuit]).results[0].data, run(again).results[0].data) == []
+
+
+def test_a_state_of_more_amplitudes_than_qpy_has_parameters() -> None:
+    state = random_statevector(2**17, seed=1).data
+    circuit = QuantumCircuit(17)
+    circuit.initialize(state)
+
+    (again,) = kept(circuit, arrays=1)
+
+    assert again.data[0].operation.definition.data[-1].operation.params[:5] == state[:5].tolist()
+
+
+def test_equal_arrays_are_one() -> None:
+    circuits = []
+    for number in range(4):
+        circuit = QuantumCircuit(N, name=f"c{number}")
+        circuit.set_statevector(STATE.copy())
+        circuit.rx(number, 0)
+        circuit.initialize(STATE.copy(), range(N))
+        circuit.append(StatePreparation(STATE.tolist()), range(N))
+        circuits.append(circuit)
+
+    again = kept(*circuits, arrays=1)
+
+    first, second = (circuit.data[0].operation.params[0] for circuit in again[:2])
+    assert not np.shares_memory(first, second)
+
+
+def test_arrays_in_blocks_definitions_and_errors() -> None:
+    inner = QuantumCircuit(5, name="inner")
+    inner.unitary(SQUARE, range(5))
+    inner.save_state()
+    outer = QuantumCircuit(5, name="outer")
+    outer.append(inner.to_instruction(), range(5))
+    circuit = QuantumCircuit(5, 1)
+    with circuit.if_test((0, 1)):
+        circuit.unitary(SQUARE, range(5))
+        with circuit.for_loop(range(2)):
+            circuit.set_unitary(SQUARE)
+            circuit.append(outer.to_instruction(), range(5))
+    circuit.append(outer.to_instruction(), range(5))
+    circuit.append(QuantumError([(Kraus([0.6 * np.eye(16), 0.8 * SQUARE_OF_4]), 1.0)]), range(4))
+
+    (again,) = kept(circuit, arrays=2)
+
+    block = again.data[0].operation.blocks[0]
+    places = [again.data[1].operation, block.data[1].operation.blocks[0].data[1].operation]
+    for place in places:
+        (nested,) = place.definition.data
+        assert [item.name for item in nested.operation.definition.data] == ["unitary", "save_state"]
+        assert type(nested.operation.definition.data[1].operation) is aer.SaveState
+    error = again.data[-1].operation._quantum_error
+    assert error.circuits[0].data[0].operation.params[1].shape == (16, 16)
+
+
+def test_small_arrays_stay_and_the_encoding_is_the_old_one() -> None:
+    circuit = QuantumCircuit(4)
+    circuit.set_statevector(random_statevector(16, seed=1))
+    circuit.initialize(random_statevector(16, seed=1))
+    circuit.unitary(random_unitary(4, seed=1), [0, 1])
+
+    kept(circuit, arrays=0)
+
+
+def test_no_qubits_and_a_large_array() -> None:
+    circuit = QuantumCircuit()
+    circuit.append(Instruction("mine", 0, 0, [STATE]), [])
+
+    kept(circuit, arrays=1)
+
+
+def test_strange_params_of_set_instructions() -> None:
+    circuit = QuantumCircuit(N)
+    for params in (
+        [SQUARE.tolist()],
+        [STATE.astype(np.complex64)],
+        [STATE.real],
+        [list(range(2000))],
+        [STATE[::2].repeat(4)[::2]],
+        [STATE.reshape(32, 32)[:, ::2].repeat(2, axis=0)],
+        [np.arange(3000).astype(">i4")],  # has no place in a dataset, so it stays in the document
+    ):
+        instruction = aer.SetStatevector(STATE)
+        instruction.params = params
+        circuit.append(instruction, range(N))
+
+    encoded = encode_circuits([circuit])
+    (again,) = decode_circuits(encoded.qpy, encoded.aer, sources(encoded))
+
+    assert encoded.lost == ()
+    assert len(encoded.arrays) == 6
+    for item, back in zip(circuit.data, again.data, strict=True):
+        assert differences(as_document(item.operation.params), back.operation.params) == []
+
+
+def test_a_broken_circuit_takes_no_array_with_it() -> None:
+    broken = QuantumCircuit(N, name="broken")
+    broken.set_statevector(STATE)
+    strange = aer.SaveStatevector(N)
+    strange.params = [object()]
+    broken.append(strange, range(N))
+    good = QuantumCircuit(5, name="good")
+    good.set_unitary(SQUARE)
+
+    encoded = encode_circuits([broken, good])
+
+    assert [draft.datasets["data"].shape for draft in encoded.arrays] == [(32, 32)]
+    again = decode_circuits(encoded.qpy, encoded.aer, sources(encoded))
+    assert differences(again[1].data[0].operation.params, [SQUARE]) == []
+
+
+def test_arrays_are_read_one_by_one() -> None:
+    circuit = QuantumCircuit(N)
+    for number in range(4):
+        circuit.set_statevector(np.roll(STATE, number))
+    encoded = encode_circuits([circuit])
+    calls: list[int] = []
+
+    def counted(number: int, source: Callable[[], np.ndarray]) -> np.ndarray:
+        calls.append(number)
+        return source()
+
+    arrays = [functools.partial(counted, number, source) for number, source in enumerate(sources(encoded))]
+    decode_circuits(encoded.qpy, encoded.aer, arrays)
+
+    assert calls == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((b'"array":0', b'"array":1'), "is not one of the 1 arrays"),
+        ((b'"array":0', b'"array":null'), "is not one of the 1 arrays"),
+        ((b'"shared_array/1"', b'"shared_array/9"'), "unknown type 'shared_array/9'; a newer aerchive may read it"),
+        ((b'"class":"Initialize"', b'"class":"Isometry"'), "side table of the circuits cannot be read: KeyError"),
+        ((b'"main"', b'"news":1,"main"'), "side table has the unknown keys"),
+    ],
+)
+def test_refuses_arrays_that_are_not_there(change: tuple[bytes, bytes], message: str) -> None:
+    circuit = QuantumCircuit(N)
+    circuit.initialize(STATE)
+    encoded = encode_circuits([circuit])
+    assert change[0] in encoded.aer
+
+    with pytest.raises(FormatError, match=message):
+        decode_circuits(encoded.qpy, encoded.aer.replace(*change), sources(encoded))

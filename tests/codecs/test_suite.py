@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qiskit import quantum_info
 from qiskit.circuit import Parameter, ParameterVector
+from qiskit.primitives import BitArray
 from qiskit.quantum_info import random_clifford
 from qiskit.result import ProbDistribution
 from qiskit.result.models import MeasLevel, MeasReturnType
@@ -47,6 +48,11 @@ VALUES: dict[str, list[Any]] = {
         ProbDistribution({0: 0.5, 3: 0.5}, shots=7),
         ProbDistribution({2**70: 1.0}),
         ProbDistribution({}),
+    ],
+    "bit_array/1": [
+        BitArray(np.arange(12, dtype=np.uint8).reshape(2, 3, 2), 11),
+        BitArray.from_bool_array([[True, False]]),
+        BitArray(np.zeros((0, 1), np.uint8), 3),
     ],
     "meas_level/1": list(MeasLevel),
     "meas_return/1": list(MeasReturnType),

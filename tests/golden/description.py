@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import enum
+import hashlib
 import struct
 from typing import Any
 
 import numpy as np
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.circuit.parametervector import ParameterVectorElement
+from qiskit.primitives import BitArray, PrimitiveResult, PubResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import Clifford, StabilizerState
 from qiskit.quantum_info.operators.base_operator import BaseOperator
 from qiskit.quantum_info.states.quantum_state import QuantumState
+from qiskit.transpiler import Target
 
 
 def describe(value: Any) -> Any:
@@ -33,6 +38,8 @@ def describe(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
         data = base64.b64encode(value.tobytes(order)).decode()
+        if value.nbytes > 16 * 1024:
+            data = hashlib.sha256(value.tobytes(order)).hexdigest()
         return {"type": kind, "dtype": value.dtype.str, "shape": list(value.shape), "order": order, "data": data}
     if isinstance(value, np.generic):
         return {"type": kind, "dtype": value.dtype.str, "data": value.tobytes().hex()}
@@ -50,6 +57,8 @@ def describe(value: Any) -> Any:
     if isinstance(value, (QuantumState, BaseOperator)):
         shape = value._op_shape
         return {"type": kind, "data": describe(value.data), "dims": [list(shape.dims_l()), list(shape.dims_r())]}
+    if (parts := _parts_of_primitives(value)) is not None:
+        return {"type": kind, "parts": describe(parts)}
     if isinstance(value, ParameterVectorElement):
         vector = [value.vector.name, len(value.vector)]
         return {"type": kind, "name": value.name, "uuid": str(value.uuid), "index": value.index, "vector": vector}
@@ -60,6 +69,37 @@ def describe(value: Any) -> Any:
     if isinstance(value, QuantumCircuit):
         return describe_circuit(value) | {"name": None}  # blocks and parts of errors have names that count upwards
     return {"type": kind, "repr": repr(value)}
+
+
+def _parts_of_primitives(value: Any) -> Any:
+    """What results and pubs of primitives are made of, or ``None``; circuits of pubs by name."""
+    if isinstance(value, BitArray):
+        return value.num_bits, value.array
+    if isinstance(value, PrimitiveResult):
+        return value.metadata, list(value)
+    if isinstance(value, PubResult):
+        return value.metadata, value.data.shape, dict(value.data.items())
+    if isinstance(value, SamplerPub):
+        return value.circuit.name, value.parameter_values.shape, dict(value.parameter_values.data), value.shots
+    if isinstance(value, EstimatorPub):
+        terms = [item.to_sparse_list() for item in value.observables.sparse_observables_array().reshape(-1)]
+        values = value.parameter_values
+        return value.circuit.name, values.shape, dict(values.data), value.observables.shape, terms, value.precision
+    return None
+
+
+def describe_target(target: Target) -> Any:
+    """A target as JSON: what it is, and each operation with its class, qubits, duration and error."""
+    operations = []
+    for name in sorted(target.operation_names):
+        operation = target.operation_from_name(name)
+        kind = operation if isinstance(operation, type) else type(operation)
+        properties = [
+            [describe(qubits), describe(getattr(one, "duration", None)), describe(getattr(one, "error", None))]
+            for qubits, one in target[name].items()
+        ]
+        operations.append([name, f"{kind.__module__}.{kind.__qualname__}", properties])
+    return {"num_qubits": target.num_qubits, "dt": describe(target.dt), "operations": operations}
 
 
 def describe_circuit(circuit: QuantumCircuit) -> Any:

@@ -16,22 +16,30 @@ from typing import Any
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, quantum_info
-from qiskit.circuit import Parameter, ParameterVector
+from qiskit.circuit import IfElseOp, Measure, Parameter, ParameterVector
+from qiskit.circuit.library import CXGate, XGate
+from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparsePauliOp, random_clifford
 from qiskit.result import ProbDistribution, Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData, MeasLevel, MeasReturnType
+from qiskit.transpiler import InstructionProperties, Target
 from qiskit_aer.backends import compatibility
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 import aerchive
 from aerchive import layout
-from aerchive.aer.capture import Submitted, draft_failed, draft_finished
+from aerchive.aer.capture import Primitive, Submitted, draft_failed, draft_finished, draft_of_primitive
+from aerchive.codecs.pubs import pub_circuits
+from aerchive.codecs.target import encode_target
+from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
-from tests.golden.description import describe, describe_circuit
+from tests.golden.description import describe, describe_circuit, describe_target
 
-REVISION = 2
-"""Of the encodings in format version 1: 1 had `noise_model` 1."""
+REVISION = 3
+"""Of the encodings in format version 1: 1 had `noise_model` 1; 2 had neither primitives, `circuits` 2 nor `array` 2."""
 FOLDER = Path(__file__).parent / f"v{layout.FORMAT_VERSION}-{REVISION}"
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "c8")
 ODD = np.array([0x7FF8000000000123, 0x8000000000000000, 0xFFF0000000000000, 1], np.uint64).view(np.float64)
@@ -122,7 +130,22 @@ def values() -> dict[str, dict[str, Any]]:
             "conditional": {"0x1": [1.5, 2.5], "0x0": numbers(3, dtype="f8")},
         },
         "refused": {"foreign": object, "kept": 1.5},
+        "single precision": {"statevector": compatibility.Statevector(few_floats().astype("c16"))},
+        "profile small": {"statevector": compatibility.Statevector(few_floats() / 3), "array": few_floats().real / 7},
+        "rounded": {"statevector": compatibility.Statevector(np.exp(1j * np.arange(4096)) / 64)},
     }
+
+
+COMPRESSIONS = {
+    "profile small": Compression.checked("small", None),
+    "rounded": Compression.checked("portable", 1e-9),
+}
+"""How arrays of a run are stored, if not portably and without loss."""
+
+
+def few_floats() -> np.ndarray:
+    """64 KiB of numbers that single precision holds exactly, of which few are different."""
+    return ((np.arange(4096) % 32) / 64 + 0.5j).astype("c8").astype("c16")
 
 
 def circuits() -> list[QuantumCircuit]:
@@ -145,7 +168,53 @@ def circuits() -> list[QuantumCircuit]:
     second.append(depolarizing_error(0.25, 1).to_instruction(), [0])
     second.set_density_matrix(np.eye(2) / 2)
     second.save_density_matrix()
-    return [circuit, second]
+    third = QuantumCircuit(9, name="large arrays")
+    third.set_statevector(np.exp(1j * np.arange(512)) / np.sqrt(512))
+    third.initialize([complex(number, -number) / 2**15 for number in range(32)] * 16, range(9), normalize=True)
+    return [circuit, second, third]
+
+
+def target() -> Target:
+    """Of a device of two qubits."""
+    made = Target(num_qubits=2, dt=1e-9)
+    made.add_instruction(XGate(), {(0,): InstructionProperties(duration=1e-8, error=1e-3), (1,): None})
+    made.add_instruction(CXGate(), {(0, 1): InstructionProperties(duration=1e-7)})
+    made.add_instruction(Measure(), {(0,): None, (1,): None})
+    made.add_instruction(IfElseOp, name="if_else")
+    return made
+
+
+def primitives() -> dict[str, tuple[Primitive, list[Any], Any]]:
+    """Of each kind: what is known of the primitive, its pubs, its result."""
+    theta, element = parameters()
+    circuit = QuantumCircuit(2, name="of primitives")
+    circuit.rx(theta, 0)
+    circuit.rz(element, 1)
+    bits = BitArray(np.arange(12, dtype=np.uint8).reshape(2, 3, 2), 11)
+    sampled: Any = PrimitiveResult(
+        [
+            SamplerPubResult(DataBin(c=bits, d=bits, shape=(2,)), {"shots": 3, "circuit_metadata": {1: "x"}}),
+            SamplerPubResult(DataBin()),
+        ],
+        {"version": 2},
+    )
+    estimated: Any = PrimitiveResult(
+        [PubResult(DataBin(evs=numbers(4, dtype="f8"), stds=np.float64(0.5)), {"target_precision": np.float64(0.0)})]
+    )
+    values = {(theta.name, element.name): numbers(4, dtype="f8").reshape(2, 2)}
+    observables = [["ZZ"], [SparsePauliOp(["XI", "IY"], [0.5, -2.0])]]
+    return {
+        "sampler": (
+            Primitive("sampler", "aerchive.aer.primitives.SamplerV2", {"default_shots": 3, "run.fusion_enable": False}),
+            [SamplerPub.coerce((circuit, values, 3)), SamplerPub.coerce((circuit, [0.5, 0.25]))],
+            sampled,
+        ),
+        "estimator": (
+            Primitive("estimator", "qiskit_aer.primitives.estimator_v2.EstimatorV2", {"default_precision": 0.0}),
+            [EstimatorPub.coerce((circuit, observables, values), 0.125)],
+            estimated,
+        ),
+    }
 
 
 def noise_model() -> NoiseModel:
@@ -187,10 +256,10 @@ def main(folder: Path) -> None:
         qiskit_aer="0.18.2", host="host", platform="Linux", cpu_count=2, cpu_available=2, threads={"OMP_NUM_THREADS": "2"},
         script="golden.py",
     )  # fmt: skip
-    expected: dict[str, Any] = {"runs": {}}
+    expected: dict[str, Any] = {"runs": {}, "target": describe_target(target())}
     backend = {"backend_name": "aer_simulator", "backend_version": "0.18.2", "backend_class": "qiskit_aer.AerSimulator"}
     theta, element = parameters()
-    binds = [{theta: [0.5, 1.5]}, {element: np.array([0.25])}]
+    binds = [{theta: [0.5, 1.5]}, {element: np.array([0.25])}, {}]
     options = {"shots": 10, "seed_simulator": -1, "basis_gates": ["h", "cx"], "noise_model": noise_model()}
     for number, (name, data) in enumerate(values().items()):
         job_id = f"golden-{number}" if number else "golden/" + "x" * 60
@@ -204,12 +273,16 @@ def main(folder: Path) -> None:
             parameter_binds=binds if name == "counts and memory" else None,
             options=options if name == "counts and memory" else {},
             backend=backend,
+            target=encode_target(target()) if name == "counts and memory" else None,
             labels=labels,
             started=f"2026-11-22T12:00:{number:02}.500000Z",
         )
         draft = draft_finished(submitted, made_result(job_id, data))
         status = draft.status.model_copy(update={"finished": f"2026-11-22T12:00:{number:02}.900000Z"})
-        run = project.archive(dataclasses.replace(draft, provenance=provenance, status=status))
+        how = COMPRESSIONS.get(name, PORTABLE)
+        run = project.archive(dataclasses.replace(draft, provenance=provenance, status=status, compression=how))
+        if how.max_infidelity is not None:
+            data = {label: run.value(label) for label in data}  # what was kept of it
         labels_read = [row.label for row in run.saved]
         kept = {label: value for label, value in data.items() if name != "refused" or label == "kept"}
         expected["runs"][name] = {
@@ -226,7 +299,29 @@ def main(folder: Path) -> None:
     draft = draft_failed(failed, ValueError("no circuits ψ"))
     status = draft.status.model_copy(update={"finished": "2026-11-22T12:01:01.000000Z", "traceback": "Traceback (fixed)"})
     project.archive(dataclasses.replace(draft, provenance=provenance, status=status))
-    (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n", "ascii")
+    expected["primitives"] = {}
+    for number, (name, (primitive, pubs, result)) in enumerate(primitives().items()):
+        submitted = Submitted(
+            job_id=f"golden-{name}",
+            created=f"2026-11-22T12:02:{number:02}.000000Z",
+            circuits=pub_circuits(pubs),
+            backend=backend,
+            labels=RunLabels(name=name),
+            started=f"2026-11-22T12:02:{number:02}.500000Z",
+            primitive=primitive,
+            pubs=pubs,
+        )
+        draft = draft_of_primitive(submitted, result, {"method": "statevector"})
+        status = draft.status.model_copy(
+            update={"finished": f"2026-11-22T12:02:{number:02}.900000Z", "seconds": 0.25}
+        )
+        run = project.archive(dataclasses.replace(draft, provenance=provenance, status=status))
+        expected["primitives"][name] = {
+            "result": describe(result),
+            "pubs": describe(pubs),
+            "config": describe(draft.config.model_dump()),
+        }
+    (folder / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n", "ascii")
     print(f"{path}: {path.stat().st_size} bytes, {len(project)} runs")
 
 

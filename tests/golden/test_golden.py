@@ -15,6 +15,8 @@ import aerchive
 from aerchive import layout
 from aerchive.codecs import circuits as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
+from aerchive.codecs import shared_arrays as array_codec
+from aerchive.codecs import target as target_codec
 from aerchive.codecs.counts import TAG as COUNTS
 from aerchive.codecs.memory import TAG as MEMORY
 from aerchive.codecs.registry import codecs
@@ -22,7 +24,7 @@ from aerchive.codecs.result import REFUSED_TAG
 from aerchive.codecs.scalars import TAG as SCALAR
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
-from tests.golden.description import describe, describe_circuit
+from tests.golden.description import describe, describe_circuit, describe_target
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))
 MAX_BYTES = 200 * 1024
@@ -103,6 +105,15 @@ def test_circuits(project: aerchive.Project, folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_targets(project: aerchive.Project, folder: Path) -> None:
+    run = project[expected(folder)["runs"]["counts and memory"]["job_id"]]
+
+    target = run.target()
+
+    assert (None if target is None else describe_target(target)) == expected(folder).get("target")
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
 def test_results(project: aerchive.Project, folder: Path) -> None:
     run = project[expected(folder)["runs"]["counts and memory"]["job_id"]]
 
@@ -129,11 +140,27 @@ def test_what_was_refused_and_what_failed(project: aerchive.Project, folder: Pat
     assert failed.record.status.error_type == "builtins.ValueError"
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [pytest.param(folder, name) for folder in VERSIONS for name in expected(folder).get("primitives", ())],
+)
+def test_primitives(project: aerchive.Project, folder: Path, name: str) -> None:
+    wanted = expected(folder)["primitives"][name]
+
+    run = project[f"golden-{name}"]
+
+    assert run.program == name
+    assert describe(run.result()) == wanted["result"]
+    assert describe(run.pubs()) == wanted["pubs"]
+    assert unordered(describe(run.record.config.model_dump())) == unordered(wanted["config"])
+    assert len(run.circuits()) == 1
+
+
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
 def test_finding(project: aerchive.Project, folder: Path) -> None:
     names = list(expected(folder)["runs"])
 
-    assert [run.name for run in project] == [*names, None]
+    assert [run.name for run in project] == [*names, None, *expected(folder).get("primitives", ())]
     assert [run.name for run in project.find(params__n__lt=2)] == names[:2]
     assert [run.name for run in project.find(tags="ψ", name="arrays")] == ["arrays"]
     assert [run.job_id for run in project.find(outcome="error")] == ["golden-failed"]
@@ -148,7 +175,7 @@ def test_a_project_of_then_can_be_written_now(project: aerchive.Project, folder:
     other.save(Result.from_dict(dict(project["golden-3"].result().to_dict()) | {"job_id": "copy"}))
 
     assert project["golden-1"].tags == ("golden", "ψ", "new")
-    assert len(project) == len(expected(folder)["runs"]) + 2
+    assert len(project) == len(expected(folder)["runs"]) + len(expected(folder).get("primitives", ())) + 2
     assert describe(project["copy"].value("matrix_product_state")) == describe(project["golden-3"].value("matrix_product_state"))
 
 
@@ -191,5 +218,7 @@ def test_every_stamp_has_a_golden_node() -> None:
         with h5py.File(folder / "project.h5", "r") as file:
             file.visititems(note)
 
-    own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec)}
-    assert own | {(name, 1) for name in ("run", "result", "counts", "memory", "scalars", "array", "inputs")} <= stamps
+    own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec, array_codec, target_codec)}
+    own |= {("array", layout.ARRAY_VERSION)}
+    first = ("run", "result", "primitive_result", "counts", "memory", "scalars", "array", "inputs")
+    assert own | {(name, 1) for name in first} | {("run", 2), ("inputs", 2)} <= stamps

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from aerchive.storage import owner
 from aerchive.storage import submissions as module
 from aerchive.storage.submissions import FILE_BYTES, JSON, RECORD_BYTES, Submissions
 
@@ -398,9 +399,9 @@ class TestEndsOfAProcess:
     ) -> None:
         with Child(project, WAITING) as child:
             child.line()
-            real = module._state_and_start
+            real = owner._state_and_start
             monkeypatch.setattr(
-                module, "_state_and_start", lambda pid: ("", None) if pid == child.process.pid else real(pid)
+                owner, "_state_and_start", lambda pid: ("", None) if pid == child.process.pid else real(pid)
             )
             assert [submission.alive for submission in Submissions(project).open_jobs()] == [True]
             child.kill()
@@ -561,7 +562,7 @@ class TestDamage:
 
     def test_an_enormous_pid(self, project: Path) -> None:
         path = dead_file(project, submitted_line("a"))
-        edit_header(path, **dataclasses.asdict(module._Owner.of_this_process()) | {"pid": 10**30})
+        edit_header(path, **dataclasses.asdict(module.Owner.of_this_process()) | {"pid": 10**30})
         assert [submission.alive for submission in Submissions(project).open_jobs()] == [False]
 
     def test_strange_values_do_not_break_the_order(self, project: Path) -> None:
@@ -687,7 +688,7 @@ class TestCreation:
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It takes the empty file for a dead process's and removes it; the trace is made again."""
-        lock = module._lock
+        lock = module.take_lock
         looked: list[list[Path]] = []
 
         def look_then_lock(fd: int) -> bool:
@@ -697,7 +698,7 @@ class TestCreation:
                 assert trace_files(project) == []
             return lock(fd)
 
-        monkeypatch.setattr(module, "_lock", look_then_lock)
+        monkeypatch.setattr(module, "take_lock", look_then_lock)
         assert Submissions(project).submitted("job", {})
         assert len(looked[0]) == 1
         assert open_ids(project) == ["job"]
@@ -705,7 +706,7 @@ class TestCreation:
     def test_a_reader_that_is_looking_while_the_owner_locks(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        lock = module._lock
+        lock = module.take_lock
         fds: list[int] = []
 
         def hold_then_lock(fd: int) -> bool:
@@ -714,7 +715,7 @@ class TestCreation:
                 fcntl.flock(fds[0], fcntl.LOCK_SH)
             return lock(fd)
 
-        monkeypatch.setattr(module, "_lock", hold_then_lock)
+        monkeypatch.setattr(module, "take_lock", hold_then_lock)
         assert Submissions(project).submitted("job", {})
         os.close(fds[0])
         assert open_ids(project) == ["job"]
@@ -769,7 +770,7 @@ def test_many_processes_started_at_once_with_readers_elsewhere(project: Path) ->
     """
     reader_script = """
         import aerchive.storage.submissions as module
-        module._Owner.is_running = lambda self: None
+        module.Owner.is_running = lambda self: None
         while True:
             assert all(job.alive for job in traces.open_jobs())
             ready()

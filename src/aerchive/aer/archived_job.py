@@ -17,7 +17,7 @@ from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
 
-_STATUS = {
+STATUS = {
     "ok": JobStatus.DONE,
     "partial": JobStatus.DONE,
     "failed": JobStatus.DONE,
@@ -66,7 +66,7 @@ class ArchivedJob(AerJob):
 
     def status(self) -> JobStatus:
         """The state the job was left in; a lost run is ``ERROR``."""
-        return _STATUS[self.run.outcome]
+        return STATUS[self.run.outcome]
 
     def result(self, timeout: float | None = None) -> Any:
         """The result, whose values are read when they are used.
@@ -114,7 +114,9 @@ class ArchivedJob(AerJob):
             ArchiveWarning: The noise model had custom passes that could not be stored.
         """
         known = AerSimulator._default_options().__dict__
-        usable = {name: value for name, value in stored_options(self.run.record.config).items() if name in known}
+        usable = {
+            name: value for name, value in stored_options(self.run.record.config.options).items() if name in known
+        }
         noise = self.run.noise_model()
         if noise is not None:
             usable["noise_model"] = noise

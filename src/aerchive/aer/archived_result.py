@@ -12,6 +12,7 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from aerchive.aer.errors import AerJobError
+from aerchive.codecs.primitive_result import decode_primitive_result
 from aerchive.errors import FormatError
 from aerchive.project.run import Run
 from aerchive.project.stored_result import StoredExperiment, StoredResult
@@ -247,8 +248,8 @@ def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult
     return experiment
 
 
-def archived_result(run: Run) -> ArchivedResult:
-    """The result of a run.
+def archived_result(run: Run) -> Any:
+    """The result of a run: an `ArchivedResult`, or the ``PrimitiveResult`` of a primitive.
 
     Raises:
         AerJobError: The job had raised, was lost, or is still running; with the stored message.
@@ -260,4 +261,8 @@ def archived_result(run: Run) -> ArchivedResult:
     if status.outcome in ("error", "lost", "running"):
         text = status.message or "the job is still running in another process"
         raise AerJobError(text, status.error_type, status.traceback)
+    if run.program != "run":
+        stored = run.stored_result
+        pubs = [(pub.fields, pub.metadata, pub.data) for pub in stored.experiments]
+        return decode_primitive_result(stored.metadata, pubs, stored.decode)
     return ArchivedResult(run)

@@ -5,33 +5,36 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import traceback
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
 from qiskit import QuantumCircuit
+from qiskit.primitives import PrimitiveResult
 from qiskit.result import Result
+from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
-from qiskit_aer.jobs import AerJob
 from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
 from aerchive.aer.provenance import provenance
-from aerchive.codecs import circuits as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
+from aerchive.codecs.circuits import circuits_object
+from aerchive.codecs.primitive_result import encode_primitive_result
+from aerchive.codecs.pubs import encode_pubs
 from aerchive.codecs.registry import codecs_by_type
-from aerchive.codecs.result import encode_result
-from aerchive.errors import InvalidInputError, UnsupportedTypeError
+from aerchive.codecs.result import ResultEncoder, Written, encode_result
+from aerchive.codecs.target import EncodedTarget, encode_target
+from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.catalogue import now
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.project.draft import RunDraft
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft, bytes_dataset, text_dataset
+from aerchive.storage.nodes import DatasetDraft, ObjectDraft, text_dataset
 
-_DONE_BY_AER = frozenset({"parameterizations"})
+DONE_BY_AER = frozenset({"parameterizations"})
 """Keys that Aer itself adds to the options of a run."""
 _USED = (
     "method",
@@ -50,6 +53,21 @@ _USED = (
 
 
 @dataclasses.dataclass(frozen=True)
+class Primitive:
+    """What is known of a primitive.
+
+    Attributes:
+        program: ``sampler`` or ``estimator``.
+        class_name: Module and class; absent where only a result is known.
+        options: Its own options, by name; those of its ``run_options`` begin with ``run.``.
+    """
+
+    program: str
+    class_name: str | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Submitted:
     """What was handed to the simulator.
 
@@ -62,8 +80,12 @@ class Submitted:
         run_options: Names of those options that were given for this run.
         backend: What of the backend is recorded: ``backend_name``, ``backend_version``, ``backend_class``,
             ``target_gates``.
+        target: Of the backend, as it was then, or ``None`` if it has none.
         labels: Given with the run.
         started: When the simulation began, UTC.
+        primitive: What called the simulator, if this is the run of a primitive.
+        pubs: What a primitive was asked for; their circuits are in ``circuits``.
+        parent: Job id of the primitive that this run is a part of.
     """
 
     job_id: str
@@ -73,14 +95,21 @@ class Submitted:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run_options: Sequence[str] | None = None
     backend: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    target: EncodedTarget | None = None
     labels: RunLabels = dataclasses.field(default_factory=RunLabels)
     started: str | None = None
+    primitive: Primitive | None = None
+    pubs: Sequence[Any] | None = None
+    parent: str | None = None
 
     def config(self, **more: Any) -> RunConfig:
         """The configuration as far as it is known before the result."""
         circuits = [c for c in self.circuits or () if isinstance(c, QuantumCircuit)]
         known: dict[str, Any] = {**self.backend, **more}
+        if self.primitive is not None:
+            known = {"program": self.primitive.program, "primitive_class": self.primitive.class_name, **known}
         return RunConfig(
+            parent=self.parent,
             num_circuits=None if self.circuits is None else len(self.circuits),
             num_qubits=max((c.num_qubits for c in circuits), default=None),
             num_clbits=max((c.num_clbits for c in circuits), default=None),
@@ -93,13 +122,20 @@ class Submitted:
 def describe_backend(backend: Any) -> dict[str, Any]:
     """Name, version and class of a backend, and the basis gates of one with a target."""
     has_target = getattr(backend, "_target", None) is not None
+    kind = getattr(type(backend), "archives", type(backend))
     version = getattr(backend.configuration(), "backend_version", None) if hasattr(backend, "configuration") else None
     return {
         "backend_name": str(backend.name),
         "backend_version": None if version is None else str(version),
-        "backend_class": f"{type(backend).__module__}.{type(backend).__qualname__}",
+        "backend_class": f"{kind.__module__}.{kind.__qualname__}",
         "target_gates": list(backend.configuration().basis_gates) if has_target else None,
     }
+
+
+def target_of(backend: Any) -> EncodedTarget | None:
+    """The target of a backend that stands for a device, as it is now; others have none of their own."""
+    target = getattr(backend, "_target", None)
+    return encode_target(target) if isinstance(target, Target) else None
 
 
 def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +146,7 @@ def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in backend.options.__dict__.items():
             if name not in defaults or not _is_same(value, defaults[name]):
                 options[name] = value
-    options |= {name: value for name, value in run_options.items() if name not in _DONE_BY_AER}
+    options |= {name: value for name, value in run_options.items() if name not in DONE_BY_AER}
     return options
 
 
@@ -126,7 +162,7 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
     encoded = encode_result(result)
     refused = list(encoded.refused)
     datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, len(result.results), _used(result))
+    objects, config = _inputs(submitted, datasets, refused, len(result.results), used_by(result))
     status = RunStatus(
         outcome=_outcome(result),
         message=_message(result),
@@ -138,12 +174,52 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
     return _draft(submitted, config, status, datasets, objects, refused)
 
 
+def draft_of_primitive(
+    submitted: Submitted, result: PrimitiveResult[Any], used: Mapping[str, Any] | None = None
+) -> RunDraft:
+    """The draft of a primitive that gave a result.
+
+    Args:
+        submitted: What was asked for.
+        result: What came of it.
+        used: What the simulator said it used.
+    """
+    finished = now()
+    encoder = ResultEncoder()
+    documents = _pubs_document(submitted, encoder)
+    try:
+        documents[layout.RESULT] = encode_primitive_result(result, encoder)
+    except UnsupportedTypeError as error:
+        encoder.refused.append(str(error))
+    encoded = encoder.finish(documents)
+    refused = list(encoded.refused)
+    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
+    objects, config = _inputs(submitted, datasets, refused, len(result), dict(used or {}))
+    seconds = None if submitted.started is None else _elapsed(submitted.started, finished)
+    status = RunStatus(
+        outcome="ok", submitted=submitted.created, started=submitted.started, finished=finished, seconds=seconds
+    )
+    return _draft(submitted, config, status, datasets, objects, refused)
+
+
+def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Written]:
+    if submitted.pubs is None:
+        return {}
+    try:
+        return {layout.INPUTS: Written("inputs", 2, {"pubs": encode_pubs(submitted.pubs, encoder)})}
+    except UnsupportedTypeError as error:
+        encoder.refused.append(f"pubs: {error}")
+        return {}
+
+
 def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
     """The draft of a simulation that raised, or was cancelled."""
     finished = now()
     cancelled = isinstance(error, CancelledError)
-    refused: list[str] = []
-    datasets: dict[str, DatasetDraft] = {}
+    encoder = ResultEncoder()
+    encoded = encoder.finish(_pubs_document(submitted, encoder))
+    refused = list(encoded.refused)
+    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
     objects, config = _inputs(submitted, datasets, refused, None, {})
     kind = type(error)
     status = RunStatus(
@@ -194,7 +270,18 @@ def _inputs(
     options = {name: _option(name, value, objects, refused) for name, value in submitted.options.items()}
     if submitted.parameter_binds:
         datasets |= _binds(submitted.parameter_binds, refused, num_experiments)
-    config = submitted.config(options=options, used=used, num_experiments=num_experiments, missing=refused or None)
+    more: dict[str, Any] = {}
+    if submitted.primitive is not None:
+        own = submitted.primitive.options
+        more["primitive_options"] = {name: _option(name, value, objects, refused) for name, value in own.items()}
+    missing = list(refused)
+    if submitted.target is not None:  # what it lacks is named; no value of the run is less for it
+        missing += [f"target: {loss}" for loss in submitted.target.lost]
+        if submitted.target.draft is not None:
+            objects[layout.TARGET] = submitted.target.draft
+    config = submitted.config(
+        options=options, used=used, num_experiments=num_experiments, missing=missing or None, **more
+    )
     return objects, config
 
 
@@ -205,16 +292,9 @@ def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDr
         return {}
     if not known:
         return {}
-    encoded = circuit_codec.encode_circuits(known)
-    refused += [f"circuits: {loss}" for loss in encoded.lost]
-    attributes: dict[str, AttributeValue] = {
-        "encoding": circuit_codec.ENCODING,
-        "encoding_version": circuit_codec.VERSION,
-        "count": len(known),
-        "names": tagged_json.dumps([str(circuit.name) for circuit in known]).decode("ascii"),
-    }
-    parts = {"qpy": bytes_dataset(encoded.qpy), "aer": text_dataset(encoded.aer)}
-    return {layout.CIRCUITS: ObjectDraft(layout.CIRCUITS, attributes, parts)}
+    draft, lost = circuits_object(known)
+    refused += [f"circuits: {loss}" for loss in lost]
+    return {layout.CIRCUITS: draft}
 
 
 def _option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
@@ -235,11 +315,11 @@ def _option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: lis
     return value
 
 
-def stored_options(config: RunConfig) -> dict[str, Any]:
+def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that are stored as they were: without the noise model, and without what `_option` left out."""
     return {
         name: value
-        for name, value in config.options.items()
+        for name, value in options.items()
         if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
     }
 
@@ -273,7 +353,7 @@ class _NoEncoder:
         return tagged_json.encode(value)
 
 
-def _used(result: Result) -> dict[str, Any]:
+def used_by(result: Result) -> dict[str, Any]:
     """What Aer says it used, of the first experiment that says so."""
     used: dict[str, Any] = {}
     for experiment in result.results[:1]:
@@ -313,8 +393,10 @@ def _seconds(result: Result, started: str | None, finished: str) -> float | None
     taken = result._metadata.get("time_taken")
     if isinstance(taken, float):
         return taken
-    if started is None:
-        return None
+    return None if started is None else _elapsed(started, finished)
+
+
+def _elapsed(started: str, finished: str) -> float:
     return (datetime.datetime.fromisoformat(finished) - datetime.datetime.fromisoformat(started)).total_seconds()
 
 
@@ -322,50 +404,3 @@ def _error_text(error: BaseException) -> str:
     """The message as the user would read it; ``str(AerError("x"))`` has quotes of its own."""
     message = getattr(error, "message", None)
     return message if isinstance(message, str) else str(error)
-
-
-def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
-    """The draft of a job or a Result; see `aerchive.project.Project.save`.
-
-    Raises:
-        InvalidInputError: It is neither.
-    """
-    if isinstance(source, AerJob):
-        backend = source.backend()
-        in_run = options if options is not None else source._run_options or {}
-        run_options = dict(options) if options is not None else set_options(backend, in_run)
-        submitted = Submitted(
-            job_id=source.job_id(),
-            created=getattr(getattr(source, "_archived_run", None), "created", None) or now(),
-            circuits=circuits if circuits is not None else source.circuits(),
-            parameter_binds=source._parameter_binds,
-            options=run_options,
-            run_options=[name for name in in_run if name not in _DONE_BY_AER],
-            backend={} if backend is None else describe_backend(backend),
-        )
-        try:
-            result = source.result()
-        except Exception as error:  # noqa: BLE001  (whatever the job raised is what is archived)
-            return draft_failed(submitted, error)
-        return draft_finished(submitted, result)
-    if isinstance(source, Result):
-        submitted = Submitted(
-            job_id=source.job_id or str(uuid.uuid4()),
-            created=_date(source),
-            circuits=circuits,
-            options=options or {},
-            backend={"backend_name": source.backend_name, "backend_version": source.backend_version},
-        )
-        return draft_finished(submitted, source)
-    raise InvalidInputError(
-        f"cannot archive {type(source).__module__}.{type(source).__qualname__}: give an AerJob or a "
-        "qiskit.result.Result"
-    )
-
-
-def _date(result: Result) -> str:
-    try:
-        when = datetime.datetime.fromisoformat(str(result.date)).astimezone(datetime.UTC)
-    except ValueError:
-        return now()
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

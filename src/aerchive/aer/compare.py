@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from qiskit.primitives import BitArray, PrimitiveResult
 from qiskit.quantum_info import Clifford, DensityMatrix, Operator, StabilizerState, Statevector, SuperOp
 from qiskit.result import Result
 
@@ -48,6 +49,18 @@ def compare_results(one: Result, other: Result) -> Iterator[ValueReport]:
         yield from _compare_data(number, a.data.to_dict(), b.data.to_dict())
 
 
+def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[Any]) -> Iterator[ValueReport]:
+    """Compares what two results of a primitive say of their pubs; times and ids are not looked at."""
+    if len(one) != len(other):
+        yield ValueReport(-1, "results", "different", f"{len(one)} pubs, and {len(other)}")
+    for number, (a, b) in enumerate(zip(one, other, strict=False)):
+        for name in ("shots", "target_precision"):
+            verdict, detail = compare_values(a.metadata.get(name), b.metadata.get(name))
+            if verdict != "identical":
+                yield ValueReport(number, name, verdict, detail)
+        yield from _compare_data(number, dict(a.data.items()), dict(b.data.items()))
+
+
 def _compare_data(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:
     for label in one:
         if label not in other:
@@ -83,14 +96,13 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
         yield False, f"{path or 'it'} is a {_type_name(one)}, and a {_type_name(other)}"
     elif isinstance(one, np.ndarray):
         yield from _array_differences(one, other, path)
-    elif isinstance(one, Statevector | DensityMatrix | Operator | SuperOp):
-        if one._op_shape != other._op_shape:
+    elif (parts := _parts(one)) is not None:
+        dimensions, array = parts
+        others = _parts(other)
+        if others is None or dimensions != others[0]:
             yield False, f"{path or 'it'} has other dimensions"
-        yield from _array_differences(one.data, other.data, path)
-    elif isinstance(one, StabilizerState):
-        yield from _array_differences(one.clifford.tableau, other.clifford.tableau, path)
-    elif isinstance(one, Clifford):
-        yield from _array_differences(one.tableau, other.tableau, path)
+        else:
+            yield from _array_differences(array, others[1], path)
     elif isinstance(one, dict):
         yield from _mapping_differences(one, other, path)
     elif isinstance(one, list | tuple):
@@ -102,6 +114,19 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
         yield from _array_differences(np.asarray(one), np.asarray(other), path)
     elif one != other:
         yield False, f"{path or 'it'} is {short(one)}, and {short(other)}"
+
+
+def _parts(value: Any) -> tuple[Any, np.ndarray[Any, Any]] | None:
+    """Dimensions and array of an object of Qiskit that is made of one, or ``None``."""
+    if isinstance(value, Statevector | DensityMatrix | Operator | SuperOp):
+        return value._op_shape, value.data
+    if isinstance(value, StabilizerState):
+        return None, value.clifford.tableau
+    if isinstance(value, Clifford):
+        return None, value.tableau
+    if isinstance(value, BitArray):
+        return value.num_bits, value.array
+    return None
 
 
 def _array_differences(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], path: str) -> Iterator[tuple[bool, str]]:

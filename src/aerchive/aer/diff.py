@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from qiskit.primitives import BitArray
 from scipy.special import chdtrc
 
 from aerchive import layout
 from aerchive.aer.compare import compare_values, short
+from aerchive.codecs.circuit_differences import differences
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
@@ -91,22 +93,32 @@ def _config(one: Run, other: Run) -> Iterator[Difference]:
     if one.outcome != other.outcome:
         yield Difference("outcome", "different", f"{one.outcome}, and {other.outcome}")
     a, b = one.record.config, other.record.config
-    for name in ("program", "backend_name", "backend_version", "backend_class", "target_gates", "num_circuits"):
+    for name in _CONFIG:
         if getattr(a, name) != getattr(b, name):
             yield Difference(name, "different", f"{getattr(a, name)}, and {getattr(b, name)}")
-    for name in sorted((a.options.keys() | b.options.keys()) - {"noise_model"}):
-        x, y = a.options.get(name), b.options.get(name)
-        verdict, _ = compare_values(x, y)
-        if verdict != "identical":
-            yield Difference(f"option {name}", "different", f"{short(x)}, and {short(y)}")
+    yield from _options("option", a.options, b.options)
+    yield from _options("primitive option", a.primitive_options, b.primitive_options)
     then, now = one.record.provenance, other.record.provenance
     for name in ("qiskit_aer", "qiskit"):
         if getattr(then, name, None) != getattr(now, name, None):
             yield Difference(name, "different", f"{getattr(then, name, None)}, and {getattr(now, name, None)}")
 
 
+_CONFIG = (
+    *("program", "primitive_class", "backend_name", "backend_version", "backend_class"),
+    *("target_gates", "num_circuits"),
+)
+
+
+def _options(what: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted((one.keys() | other.keys()) - {"noise_model"}):
+        verdict, _ = compare_values(one.get(name), other.get(name))
+        if verdict != "identical":
+            yield Difference(f"{what} {name}", "different", f"{short(one.get(name))}, and {short(other.get(name))}")
+
+
 def _objects(one: Run, other: Run) -> Iterator[Difference]:
-    for what in (layout.CIRCUITS, layout.NOISE_MODEL):
+    for what in (layout.CIRCUITS, layout.NOISE_MODEL, layout.TARGET):
         a, b = one.object_id(what), other.object_id(what)
         if a is None and b is None:
             continue
@@ -116,15 +128,18 @@ def _objects(one: Run, other: Run) -> Iterator[Difference]:
             yield Difference(what, "different", f"only {one.job_id if b is None else other.job_id} has any")
         elif what == layout.CIRCUITS:
             yield _circuits(one, other)
-        else:
+        elif what == layout.NOISE_MODEL:
             yield _noise(one, other)
+        else:
+            yield Difference(what, "different", "another device, or its properties at another time")
 
 
 def _circuits(one: Run, other: Run) -> Difference:
     a, b = one.circuits(), other.circuits()
     if len(a) != len(b):
         return Difference("circuits", "different", f"{len(a)} circuits, and {len(b)}")
-    differing = [number for number, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+    # Not by ==, which synthesises the definition of a prepared state.
+    differing = [number for number, (x, y) in enumerate(zip(a, b, strict=True)) if any(differences(x, y))]
     if not differing:
         return Difference("circuits", "same", "equal, in other bytes")
     x, y = a[differing[0]], b[differing[0]]
@@ -177,7 +192,10 @@ def _value(one: Run, other: Run, experiment: int, label: str, kind: str) -> Diff
             return compare_counts(what, one.counts(experiment), other.counts(experiment))
         if kind in ("statevector", "density_matrix", "unitary", "operator"):
             return _states(what, one.array(label, experiment), other.array(label, experiment), kind)
-        verdict, detail = compare_values(one.value(label, experiment), other.value(label, experiment))
+        a, b = one.value(label, experiment), other.value(label, experiment)
+        if kind == "bit_array" and getattr(b, "shape", None) == a.shape and b.num_bits == a.num_bits:
+            return _samples(what, a, b)
+        verdict, detail = compare_values(a, b)
     except AerchiveError as error:
         return Difference(what, "inconclusive", str(error))
     if verdict == "identical":
@@ -225,6 +243,20 @@ def compare_counts(what: str, one: dict[str, int], other: dict[str, int]) -> Dif
     if p < _COMPATIBLE_ABOVE or noise > _DETECTABLE:
         return Difference(what, "inconclusive", told)
     return Difference(what, "compatible", told)
+
+
+def _samples(what: str, one: BitArray, other: BitArray) -> Difference:
+    """The samples of each point of a sweep as counts; the verdict is that of the point that differs most."""
+    found = [compare_counts(what, one.get_counts(at), other.get_counts(at)) for at in np.ndindex(one.shape)]
+    if all(difference.verdict == "same" for difference in found):
+        if np.array_equal(one.array, other.array):
+            return Difference(what, "same")
+        return Difference(what, "compatible", "the same counts, in another order")
+    worst = max(found, key=lambda difference: _SEVERITY.index(difference.verdict))
+    return worst if len(found) == 1 else worst._replace(detail=f"of {len(found)} points the worst: {worst.detail}")
+
+
+_SEVERITY = ("same", "compatible", "inconclusive", "different")
 
 
 def _states(what: str, one: StoredArray, other: StoredArray, kind: str) -> Difference:

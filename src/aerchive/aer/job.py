@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 from qiskit_aer.jobs import AerJob
@@ -20,11 +23,69 @@ class ArchiveNote:
         run: The archived run.
         problem: Why there is none, or what is missing in it, for a warning.
         failure: Raised from ``result()``, if that is what the settings say.
+        above: Of the primitive that the job belongs to: whoever waits for that one is told.
     """
 
     run: Run | None = None
     problem: str | None = None
     failure: Exception | None = None
+    above: ArchiveNote | None = None
+    _reported: bool = field(default=False, init=False, repr=False)
+
+    def tell(self, problem: str, failure: Exception | None = None) -> None:
+        """Notes a problem, here and above.
+
+        Args:
+            problem: In words.
+            failure: The error, if it is to be raised.
+        """
+        self.problem = problem if self.problem is None else f"{self.problem}; {problem}"
+        self.failure = self.failure or failure
+        if self.above is not None:
+            self.above.tell(problem, failure)
+
+    def run_of(self, job_id: str) -> Run:
+        """The archived run.
+
+        Args:
+            job_id: Of the job, for the message.
+
+        Raises:
+            NotFoundError: It is not archived yet, or could not be; the message says which.
+        """
+        if self.run is None:
+            why = self.problem or "it has not finished yet: wait for result()"
+            raise NotFoundError(f"job {job_id} is not in the project: {why}")
+        return self.run
+
+    def report(self, result: Callable[[], Any]) -> Any:
+        """What a job's ``result()`` gives; whoever waits for it is told, once, what could not be archived.
+
+        Args:
+            result: Gives the result, or raises what the job had raised.
+
+        Warns:
+            ArchiveWarning: The run, or some value of it, could not be archived.
+        """
+        try:
+            value = result()
+        except BaseException as error:
+            try:
+                self._warn()
+            except ArchiveWarning as warning:  # where warnings are errors; the job's own one goes first
+                error.add_note(str(warning))
+            raise
+        if not self._reported and self.failure is not None and self.above is None:
+            self._reported = True
+            raise self.failure
+        self._warn()
+        return value
+
+    def _warn(self) -> None:
+        if self.problem is None or self._reported or self.above is not None:
+            return
+        self._reported = True
+        warnings.warn(self.problem, ArchiveWarning, stacklevel=4)
 
 
 class ArchivingJob(AerJob):
@@ -41,7 +102,6 @@ class ArchivingJob(AerJob):
     def __init__(self, *arguments: Any, note: ArchiveNote, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._note = note
-        self._reported = False
 
     @property
     def run(self) -> Run:
@@ -50,10 +110,26 @@ class ArchivingJob(AerJob):
         Raises:
             NotFoundError: It is not archived yet, or could not be; the message says which.
         """
-        if self._note.run is None:
-            why = self._note.problem or "it has not finished yet: wait for result()"
-            raise NotFoundError(f"job {self.job_id()} is not in the project: {why}")
-        return self._note.run
+        return self._note.run_of(self.job_id())
+
+    def submit(self) -> None:
+        """Submits the job; at the end of the interpreter, when no thread takes work any more, runs it at once.
+
+        So a primitive whose script does not wait for it ends as well.
+        """
+        try:
+            super().submit()
+        except RuntimeError:  # of the executor, which takes nothing more
+            self._future = self._run_here()
+
+    def _run_here(self) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(self._fn(self._circuits, self._parameter_binds, self._run_options, self._job_id))
+        except BaseException as error:  # noqa: BLE001  (as the executor does; ``result`` raises it)
+            future.set_exception(error)
+        return future
 
     def result(self, timeout: float | None = None) -> Any:
         """The result, as ``AerJob.result`` gives it; arguments and exceptions are the same.
@@ -64,22 +140,4 @@ class ArchivingJob(AerJob):
         Warns:
             ArchiveWarning: The run, or some value of it, could not be archived; once a job.
         """
-        try:
-            result = super().result(timeout=timeout)
-        except BaseException as error:
-            try:
-                self._report(may_raise=False)
-            except ArchiveWarning as warning:  # where warnings are errors; the job's own one goes first
-                error.add_note(str(warning))
-            raise
-        self._report(may_raise=True)
-        return result
-
-    def _report(self, *, may_raise: bool) -> None:
-        note = self._note
-        if note.problem is None or self._reported:
-            return
-        self._reported = True
-        if may_raise and note.failure is not None:
-            raise note.failure
-        warnings.warn(note.problem, ArchiveWarning, stacklevel=3)
+        return self._note.report(functools.partial(super().result, timeout=timeout))

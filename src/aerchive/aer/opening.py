@@ -12,6 +12,7 @@ from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Mode, Project, open_project
 from aerchive.project.run import Run
+from aerchive.project.waiting import Durability
 from aerchive.settings import load_settings
 
 _MODES = ("r", "r+", "a", "x")
@@ -22,15 +23,19 @@ class QiskitBridge:
 
     def capture(self, source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.capture import capture
+        from aerchive.aer.saving import capture
 
         return capture(source, circuits, options)
 
     def job(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.archived_job import ArchivedJob
+        if run.program == "run":
+            from aerchive.aer.archived_job import ArchivedJob
 
-        return ArchivedJob(run)
+            return ArchivedJob(run)
+        from aerchive.aer.archived_primitive_job import ArchivedPrimitiveJob
+
+        return ArchivedPrimitiveJob(run)
 
     def result(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
@@ -58,7 +63,12 @@ class QiskitBridge:
 
 
 def open_path(
-    path: str | os.PathLike[str] | None = None, mode: Mode | None = None, *, lock_timeout: float | None = None
+    path: str | os.PathLike[str] | None = None,
+    mode: Mode | None = None,
+    *,
+    lock_timeout: float | None = None,
+    compression: str | None = None,
+    durability: Durability | None = None,
 ) -> Project:
     """Opens a project; ``aerchive.open`` is this function.
 
@@ -72,9 +82,14 @@ def open_path(
             a mode is given.
         lock_timeout: How long to wait for other programs to let go of the file, in seconds; by default as the
             settings say (60).
+        compression: How arrays are stored that are saved through this object: ``"portable"``, readable by everything;
+            ``"none"``, for speed; ``"fast"`` or ``"small"``, which readers need a plugin for. By default as the
+            settings say (``"portable"``).
+        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
+            latest; ``"exit"`` when the process ends; by default as the settings say (``"each"``).
 
     Raises:
-        InvalidInputError: No such mode, or the path is a folder.
+        InvalidInputError: No such mode or compression, or the path is a folder.
         NotFoundError: Mode ``"r"`` or ``"r+"``, and there is no such file.
         AlreadyExistsError: Mode ``"x"``, and there is one.
         FormatError: The file is not a project, or one of a newer format.
@@ -86,7 +101,7 @@ def open_path(
             f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; "
             "an archive is never truncated, so there is no 'w'"
         )
-    project = project_at(path, mode, lock_timeout=lock_timeout)
+    project = project_at(path, mode, lock_timeout=lock_timeout, compression=compression, durability=durability)
     file = project.path
     exists = file.exists()
     if mode == "x" and exists:
@@ -100,7 +115,12 @@ def open_path(
 
 
 def project_at(
-    path: str | os.PathLike[str] | None = None, mode: Mode | None = None, *, lock_timeout: float | None = None
+    path: str | os.PathLike[str] | None = None,
+    mode: Mode | None = None,
+    *,
+    lock_timeout: float | None = None,
+    compression: str | None = None,
+    durability: Durability | None = None,
 ) -> Project:
     """A project, its file not looked at yet: what is wrong with it shows when it is used.
 
@@ -108,11 +128,13 @@ def project_at(
         path: As for `open_path`.
         mode: As for `open_path`.
         lock_timeout: As for `open_path`.
+        compression: As for `open_path`.
+        durability: As for `open_path`.
 
     Raises:
         InvalidInputError: A setting cannot be used.
     """
-    settings = load_settings(lock_timeout=lock_timeout)
+    settings = load_settings(lock_timeout=lock_timeout, durability=durability)
     if path is None:
         path = settings.project
         with contextlib.suppress(OSError):  # the first commit says what is wrong with the folder
@@ -120,4 +142,14 @@ def project_at(
     file = Path(os.path.realpath(path))
     if mode is None:
         mode = "r" if file.exists() and not os.access(file, os.W_OK) else "a"
-    return open_project(file, mode, QiskitBridge(), settings.lock_timeout, trust_locks=settings.trust_locks)
+    project = open_project(
+        file,
+        mode,
+        QiskitBridge(),
+        settings.lock_timeout,
+        trust_locks=settings.trust_locks,
+        compression=compression,
+        durability=settings.durability,
+    )
+    project.compression()  # says at once if there is no such profile
+    return project

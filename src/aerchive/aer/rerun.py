@@ -6,26 +6,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
-import qiskit_aer
-from qiskit.result import Result
-from qiskit.transpiler import Target
-from qiskit_aer import AerSimulator
-
 from aerchive.aer.archived_result import archived_result
-from aerchive.aer.capture import stored_options
-from aerchive.aer.compare import ValueReport, compare_results
+from aerchive.aer.compare import ValueReport, compare_primitive_results, compare_results
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.provenance import provenance
-from aerchive.errors import AerchiveError, InvalidInputError
+from aerchive.aer.replay import PrimitiveReplay, Replay
+from aerchive.errors import AerchiveError
 from aerchive.project.run import Run
 
-_BACKENDS = {
-    "qiskit_aer.backends.aer_simulator.AerSimulator": AerSimulator,
-    "aerchive.aer.simulator.AerSimulator": AerSimulator,
-    "qiskit_aer.backends.qasm_simulator.QasmSimulator": qiskit_aer.QasmSimulator,
-    "qiskit_aer.backends.statevector_simulator.StatevectorSimulator": qiskit_aer.StatevectorSimulator,
-    "qiskit_aer.backends.unitary_simulator.UnitarySimulator": qiskit_aer.UnitarySimulator,
-}
 _COMPARED = ("qiskit_aer", "qiskit", "numpy", "python", "platform", "cpu_available", "threads")
 """What of the provenance may change bits."""
 _COUNTS = ("counts", "memory")
@@ -65,9 +53,13 @@ class ReproduceReport:
         return "\n".join(lines)
 
 
-def rerun(run: Run, *, save: bool) -> Result:
+def _replay(run: Run) -> Replay:
+    return Replay(run) if run.program == "run" else PrimitiveReplay(run)
+
+
+def rerun(run: Run, *, save: bool) -> Any:
     """Runs an archived run again; see `aerchive.project.run.Run.rerun`."""
-    job = _Replay(run).submit()
+    job = _replay(run).submit()
     if save:
         name = run.name or run.job_id
         run.project.save(job, name=f"{name} again", notes=f"run again of job {run.job_id}", tags=run.tags)
@@ -78,7 +70,7 @@ def reproduce(run: Run) -> ReproduceReport:
     """Runs an archived run again and compares; see `aerchive.project.run.Run.reproduce`."""
     environment = _changed_environment(run)
     try:
-        replay = _Replay(run)
+        replay = _replay(run)
     except AerchiveError as error:
         return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
     again, raised = _outcome_of(replay.submit().result)
@@ -88,7 +80,8 @@ def reproduce(run: Run) -> ReproduceReport:
         reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
         verdict: Literal["identical", "different"] = "identical" if same else "different"
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
-    values = tuple(compare_results(before, again))
+    compare = compare_results if run.program == "run" else compare_primitive_results
+    values = tuple(compare(before, again))
     return ReproduceReport(run.job_id, _verdict(values), tuple(replay.notes), values, environment)
 
 
@@ -121,79 +114,3 @@ def _changed_environment(run: Run) -> dict[str, tuple[str, str]]:
         return {}
     pairs = ((name, str(getattr(then, name)), str(getattr(now, name))) for name in _COMPARED)
     return {name: (old, new) for name, old, new in pairs if old != new}
-
-
-class _Replay:
-    """All that is needed to run a run again.
-
-    Raises:
-        InvalidInputError: It cannot be run again; the message says why.
-        NotFoundError: It was archived without its circuits.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._config = run.record.config
-        self.notes: list[str] = []
-        self._check()
-        self._circuits = [] if self._config.num_circuits == 0 else run.circuits()
-        self._binds = run.parameter_binds()
-        self._options = self._known_options()
-
-    def _check(self) -> None:
-        why = None
-        outcome = self._run.outcome
-        if outcome == "lost":
-            why = "its process died before its circuits were archived"
-        elif outcome in ("running", "cancelled"):
-            why = f"it is {outcome}, so there is nothing to compare with"
-        else:
-            lost = [text for text in self._config.missing or () if _matters(text)]
-            if lost:
-                why = f"these were not archived: {'; '.join(lost)}"
-        if why is not None:
-            raise InvalidInputError(f"run {self._run.job_id} cannot be run again: {why}")
-
-    def _known_options(self) -> dict[str, Any]:
-        """The options with their values, the noise model and the seed that Aer had chosen among them."""
-        options = stored_options(self._config)
-        noise = self._run.noise_model()
-        if noise is not None:
-            options["noise_model"] = noise
-            if noise.lost_passes:
-                raise InvalidInputError(
-                    f"run {self._run.job_id} cannot be run again: its noise model had custom passes "
-                    f"({', '.join(noise.lost_passes)}), which could not be stored"
-                )
-        if options.get("seed_simulator") is None and self._run.stored_seed is not None:
-            options["seed_simulator"] = self._run.stored_seed
-        return options
-
-    def submit(self) -> Any:
-        """Starts it, with a stock simulator; returns its job."""
-        kind = _BACKENDS.get(self._config.backend_class or "")
-        if kind is None:
-            kind = AerSimulator
-            if self._config.backend_class is not None:
-                self.notes.append(f"was run by {self._config.backend_class}; a stock AerSimulator runs it again")
-        backend = kind()
-        in_run = self._config.run_options
-        in_run = list(self._options) if in_run is None else [*in_run, "seed_simulator"]
-        for name, value in self._options.items():
-            if name not in in_run:
-                backend.set_option(name, value)
-        if self._config.target_gates is not None:
-            backend._target = Target()  # with a target Aer takes only the gates of its basis for gates
-            backend._cached_basis_gates = list(self._config.target_gates)
-        options = {name: value for name, value in self._options.items() if name in in_run}
-        return backend.run(self._circuits, parameter_binds=self._binds, **options)
-
-
-def _matters(loss: str) -> bool:
-    """Whether what was not archived has a part in the simulation: metadata have none, nor options that Aer ignores."""
-    if loss.startswith("circuits: "):
-        return ": metadata " not in loss
-    if loss.startswith("option "):
-        name = loss.removeprefix("option ").split(":")[0].strip("'\"")
-        return name in AerSimulator._default_options().__dict__
-    return loss.startswith("parameter_binds")

@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "run real simulations, archive them, and read them back in a second process",
     "ls": "list the runs of a project",
     "show": "show one run: its configuration, status, provenance and what was saved",
+    "run": "run a program with every simulation archived, without changing it",
     "rerun": "run an archived run again from the file alone, and compare every bit",
     "diff": "compare two runs: configuration, circuits, noise, counts, states",
     "verify": "look at every byte of a project that a read can return",

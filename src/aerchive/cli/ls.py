@@ -17,13 +17,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: aerchive -p vqe.h5 ls --limit 5"
     parser.add_argument("--limit", type=int, default=_LIMIT, metavar="N", help=f"how many at most (default {_LIMIT})")
     parser.add_argument("--all", action="store_true", help="all of them")
+    parser.add_argument("--nested", action="store_true", help="also the simulations beneath runs of primitives")
     parser.add_argument("--json", action="store_true", help="as JSON, one object a run")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints the list."""
     project = open_path(options.project, "r")
-    runs = project.runs(None if options.all else max(0, options.limit))
+    runs = project.find() if options.nested else project.find(parent="")
+    total = len(runs)
+    runs = runs[::-1] if options.all else runs[::-1][: max(0, options.limit)]
     if options.json:
         print(json.dumps([_summary(one) for one in runs], indent=2))
         return 0
@@ -31,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{project.path}: no runs")
         return 0
     print(runs_table(runs))
-    if len(runs) < len(project):
-        print(f"... {len(runs)} of {len(project)} runs; --all shows the rest")
+    if len(runs) < total:
+        print(f"... {len(runs)} of {total} runs; --all shows the rest")
     return 0
 
 
@@ -46,6 +49,8 @@ def _summary(one: Run) -> dict[str, object]:
         "pending": one.pending,
         "name": one.name,
         "tags": list(one.tags),
+        "program": config.program,
+        "parent": config.parent,
         "backend": config.backend_name,
         "method": used.get("method"),
         "num_qubits": config.num_qubits,

@@ -19,14 +19,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs it again; the exit status is 1 if something differs, or it cannot be run again."""
-    one = open_path(options.project, "r+" if options.save else "r")[options.job]
+    project = open_path(options.project, "r+" if options.save else "r")
+    one = project[options.job]
     if options.save:
-        result = one.rerun(save=True)
+        one.rerun(save=True)
+        again = project.latest()
         if options.json:
-            print(json.dumps({"job_id": result.job_id, "success": result.success}))
+            print(json.dumps({"job_id": again.job_id, "success": again.outcome == "ok"}))
         else:
-            print(f"{one.job_id}: run again and archived as {result.job_id}")
-        return 0 if result.success else 1
+            print(f"{one.job_id}: run again and archived as {again.job_id}")
+        return 0 if again.outcome == "ok" else 1
     report = one.reproduce()
     if options.json:
         document = dataclasses.asdict(report) | {"values": [value._asdict() for value in report.values]}

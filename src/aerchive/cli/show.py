@@ -35,6 +35,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _loss(value: SavedValue) -> str:
+    """How far a value was rounded, and how far it might have been."""
+    if value.infidelity is None or value.max_infidelity is None:
+        return "exact"
+    return f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"
+
+
 def _saved(one: Run) -> list[SavedValue]:
     try:
         return one.saved
@@ -66,6 +73,7 @@ def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
     if saved:
         yield ""
         yield "saved:"
+        is_rounded = any(v.infidelity is not None for v in saved)
         rows = [
             (
                 str(v.experiment),
@@ -75,9 +83,11 @@ def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
                 "×".join(map(str, v.shape)),
                 v.dtype,
                 format_bytes(v.nbytes),
+                *((_loss(v),) if is_rounded else ()),
             )
             for v in saved[:_MOST_SAVED]
         ]
-        yield format_table(("experiment", "circuit", "label", "kind", "shape", "dtype", "size"), rows, (0, 6))
+        head = ("experiment", "circuit", "label", "kind", "shape", "dtype", "size")
+        yield format_table((*head, "infidelity") if is_rounded else head, rows, (0, 6))
         if len(saved) > _MOST_SAVED:
             yield f"... and {len(saved) - _MOST_SAVED} more; --json shows all"

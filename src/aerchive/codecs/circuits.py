@@ -1,53 +1,64 @@
 """Circuits as one QPY payload and a side table, such that they come back and run again bit for bit in Aer.
 
 QPY is Qiskit's own format and carries gates, control flow, registers, variables and parameters. It silently loses
-Aer's instructions and the units of delays (qiskit#10662), refuses metadata that is not JSON, and cannot carry every
-name. So what is dumped is a shallow copy of each circuit, without metadata and with a placeholder for each of these
-instructions: a barrier labelled ``aer:<instruction>``, which QPY writes the same each time and which any reader of the
-QPY alone understands. The side table, a JSON text, holds what was taken out::
+Aer's instructions and the units of delays (qiskit#10662), refuses metadata that is not JSON and instructions of more
+than 65,535 parameters, and cannot carry every name. So what is dumped is a shallow copy of each circuit, without
+metadata and with a placeholder for each of these instructions, and for those that hold large arrays: a barrier labelled
+``aer:<instruction>``, which QPY writes the same each time and which any reader of the QPY alone understands. The side
+table, a JSON text, holds what was taken out::
 
-    {"main": 1, "circuits": [TABLE, ...], "errors": [ERROR, ...]}
+    {"main": 1, "circuits": [TABLE, ...], "errors": [ERROR, ...], "arrays"?: [path of a shared object, ...]}
 
-    TABLE  {"name"?: str, "metadata"?: VALUE, "instructions"?: [[position, INSTRUCTION], ...],
-            "blocks"?: [[position, [TABLE of each block]], ...]}             absent: nothing of the kind
+    TABLE  {"name"?: str or null, "metadata"?: VALUE, "instructions"?: [[position, INSTRUCTION], ...],
+            "blocks"?: [[position, [TABLE of each block]], ...],
+            "definitions"?: [[position, TABLE of the definition of a custom gate], ...]}   absent: nothing of the kind
     INSTRUCTION  {"class", "name", "label", "params": VALUE, "qubits": [index], "clbits": [index],
-                  "subtype"?: str, "error"?: index, "unit"?: str}      params null: in the placeholder
+                  "subtype"?: str, "error"?: index, "unit"?: str, "inverse"?: bool}   params null: in the placeholder
     ERROR  {"class", "id", "num_qubits"} and {"probabilities": VALUE, "circuits": [index]}, {"generators": [label],
            "rates": VALUE} or {"paulis": [label], "probabilities": VALUE}
 
-VALUE is tagged JSON (`aerchive.models.tagged_json`). The circuits of quantum errors follow the ``main`` ones in the
-same QPY payload. A subclass of ``QuantumCircuit`` comes back as a ``QuantumCircuit``, and the names of control-flow
-blocks, which Qiskit makes up, do not come back: these two are QPY's rules and do not count as a loss.
+VALUE is tagged JSON (`aerchive.models.tagged_json`); large arrays in the params are shared objects
+(`aerchive.codecs.shared_arrays`), by their index in ``arrays``. The circuits of quantum errors follow the ``main`` ones
+in the same QPY payload. A name that is null was made up by Qiskit (``circuit-7``) and is kept with the run, so that a
+circuit that is built again is the same. A subclass of ``QuantumCircuit`` comes back as a ``QuantumCircuit``, and the
+names of control-flow blocks, which Qiskit makes up, do not come back: these two are QPY's rules and no loss.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import io
+import re
 import reprlib
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import (
     Barrier,
-    Bit,
     CircuitInstruction,
     ControlFlowOp,
-    ControlledGate,
     Delay,
     Gate,
     IfElseOp,
     Instruction,
     ParameterExpression,
-    Register,
     Store,
 )
 from qiskit.circuit.classical import expr
-from qiskit.circuit.library import RZGate
+from qiskit.circuit.library import (
+    DiagonalGate,
+    HamiltonianGate,
+    Initialize,
+    RZGate,
+    StatePreparation,
+    UnitaryGate,
+)
 from qiskit.quantum_info import PauliList
 from qiskit_aer import library
 from qiskit_aer.library.control_flow_instructions import AerJump, AerMark, AerStore
@@ -56,11 +67,19 @@ from qiskit_aer.noise.errors import PauliError
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, QuantumChannelInstruction
 from qiskit_aer.noise.noise_model import QuantumErrorLocation
 
-from aerchive.errors import FormatError, InvalidInputError, UnsupportedTypeError
+from aerchive.codecs.circuit_differences import differences, in_words
+from aerchive.codecs.qpy_order import in_canonical_order
+from aerchive.codecs.shared_arrays import LEAST_BYTES, ArrayReader, ArrayShelf, StoredArray, find_array
+from aerchive.errors import AerchiveError, FormatError, IntegrityError, InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
+from aerchive.storage.nodes import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
+from aerchive.storage.reader import GroupReader
 
+KIND = "circuits"
 ENCODING = "circuits"
-VERSION = 1
+VERSION = 2
+"""2 is written where an array is shared, a name is kept with the run, or the definition of a custom gate has a table;
+everything else is still 1."""
 MINIMUM_QPY = 13
 """Older QPY is refused unread: loading it can run code or crash the process (CVE-2025-2000, CVE-2025-1403)."""
 
@@ -75,11 +94,21 @@ _TAKEN = frozenset(
         *(AerMark, AerJump, AerStore, QuantumChannelInstruction, QuantumErrorLocation),
     }
 )
-_CLASSES = {kind.__name__: kind for kind in (*_TAKEN, Delay)}
+_GENERIC = (Instruction, Gate)
+_HOLDERS = frozenset({Initialize, StatePreparation, UnitaryGate, DiagonalGate, HamiltonianGate, *_GENERIC})
+"""What may hold large arrays, and is nothing but its name, label and params: ``kraus`` and ``superop`` are plain
+instructions."""
+_LEAST_NUMBERS = LEAST_BYTES // np.dtype(complex).itemsize
+_CLASSES = {kind.__name__: kind for kind in (*_TAKEN, *_HOLDERS, Delay)}
 _ERRORS = {kind.__name__: kind for kind in (QuantumError, PauliLindbladError, PauliError)}
 
-
+_LINK = "array_"
+_COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
+"""Names that Qiskit makes up: with a number that counts up, and that of the process if it is not the first."""
+_REMEMBERED = 8
 _MAX_REMEMBERED_BYTES = 1024 * 1024
+_lately: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
+"""What was read back lately, by payload and side table: a sweep over one circuit need not read it each time."""
 
 
 class EncodedCircuits(NamedTuple):
@@ -89,15 +118,15 @@ class EncodedCircuits(NamedTuple):
         qpy: One QPY payload: the circuits, then the circuits of their quantum errors.
         aer: The side table, ASCII JSON.
         lost: In words, what of these circuits does not come back; empty if everything does.
+        arrays: Large arrays that were taken out, in the order of the side table.
+        version: Of the encoding that these need.
     """
 
     qpy: bytes
     aer: bytes
     lost: tuple[str, ...]
-
-
-_lately: deque[tuple[EncodedCircuits, Any, list[QuantumCircuit]]] = deque(maxlen=8)
-"""What was encoded lately without loss: the payloads, how often each byte is in the QPY, and what was read back."""
+    arrays: tuple[ObjectDraft, ...] = ()
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -113,7 +142,88 @@ class MissingValue:
     text: str
 
 
-def encode_circuits(circuits: Sequence[QuantumCircuit]) -> EncodedCircuits:
+def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tuple[str, ...]]:
+    """Circuits as a shared object.
+
+    Args:
+        circuits: Circuits of one job, in its order.
+
+    Returns:
+        The object, and in words what it does not hold. Names that Qiskit made up are not in it, and must be kept
+        elsewhere.
+
+    Raises:
+        InvalidInputError: An item is not a circuit.
+    """
+    encoded = encode_circuits(circuits, keep_made_up_names=False)
+    names = ["" if _has_made_up_name(circuit) else str(circuit.name) for circuit in circuits]
+    attributes: dict[str, AttributeValue] = {
+        "encoding": ENCODING,
+        "encoding_version": encoded.version,
+        "count": len(circuits),
+        "names": tagged_json.dumps(tagged_json.encode(names)).decode("ascii"),
+    }
+    datasets = {"qpy": bytes_dataset(encoded.qpy), "aer": text_dataset(encoded.aer)}
+    links = {f"{_LINK}{number}": draft for number, draft in enumerate(encoded.arrays)}
+    return ObjectDraft(KIND, attributes, datasets, links), encoded.lost
+
+
+class StoredCircuits(NamedTuple):
+    """Circuits of an open project, found and not decoded.
+
+    Attributes:
+        where: The node, for messages.
+        qpy: The QPY payload.
+        aer: The side table.
+        arrays: Their arrays, not read yet.
+    """
+
+    where: str
+    qpy: bytes
+    aer: bytes
+    arrays: tuple[StoredArray, ...]
+
+    def read(self, fd: int) -> list[QuantumCircuit]:
+        """The circuits, new objects; HDF5 and a lock are not needed.
+
+        Args:
+            fd: The project file.
+
+        Raises:
+            FormatError: They cannot be read, or only by a newer Qiskit.
+            IntegrityError: An array is damaged, or is not the one that the circuits were stored with.
+        """
+        expected = tagged_json.loads(self.aer, f"{self.where}/aer")
+        paths = expected.get("arrays", []) if isinstance(expected, dict) else []
+        for number, array in enumerate(self.arrays):
+            if number >= len(paths) or paths[number] != array.path:
+                where = f"{self.where}/{_LINK}{number}"
+                raise IntegrityError(f"{where}: leads to /{array.path}, which is another array; restore it from a copy")
+        sources = [functools.partial(array.read, fd) for array in self.arrays]
+        return decode_circuits(self.qpy, self.aer, sources)
+
+
+def find_circuits(group: GroupReader) -> StoredCircuits:
+    """The circuits in the group of a shared object.
+
+    Args:
+        group: Of the object.
+
+    Raises:
+        FormatError: They are of a newer encoding, or not circuits.
+        IntegrityError: They are damaged.
+    """
+    version, owner = group.attribute("encoding_version"), str(group.attribute("object"))
+    if group.attribute("encoding") != ENCODING or type(version) is not int:
+        raise FormatError(f"{group.where()}: holds no circuits")
+    if version > VERSION:
+        raise FormatError(f"{group.where()}: circuits encoding {version} is newer than this aerchive: upgrade it")
+    number = sum(name.startswith(_LINK) for name in group.names())
+    arrays = tuple(find_array(group.group(f"{_LINK}{index}")) for index in range(number))
+    return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_bytes("aer", owner), arrays)
+
+
+def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool = True) -> EncodedCircuits:
     """Encodes circuits, reads back what was written, and tells what is not the same.
 
     The circuits are not changed. One that QPY cannot carry is replaced by an empty circuit with its registers and its
@@ -121,9 +231,10 @@ def encode_circuits(circuits: Sequence[QuantumCircuit]) -> EncodedCircuits:
 
     Args:
         circuits: Circuits of one job, in its order.
+        keep_made_up_names: If not, a circuit that Qiskit named comes back with an empty name.
 
     Returns:
-        The two payloads, and what they do not hold.
+        What is stored, and what it does not hold.
 
     Raises:
         InvalidInputError: An item is not a circuit.
@@ -131,55 +242,37 @@ def encode_circuits(circuits: Sequence[QuantumCircuit]) -> EncodedCircuits:
     for item in circuits:
         if not isinstance(item, QuantumCircuit):
             raise InvalidInputError(f"not a QuantumCircuit: {type(item).__module__}.{type(item).__qualname__}")
-    writer = _Writer(circuits)
+    writer = _Writer(circuits, keep_made_up_names=keep_made_up_names)
+    aer = writer.side_table()
+    restored = None
     try:
         payload = _dump([entry.bare for entry in writer.entries])
-        known = _encoded_before(writer, payload)
-        if known is not None:
-            return known
-        loaded = _load(payload)
+        restored = _lately.get((payload, aer))
+        loaded = _load(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
         _reraise_unless_failure(error)
         writer.replace_what_fails()
+        aer = writer.side_table()
         payload = _dump([entry.bare for entry in writer.entries])
         loaded = _load(payload)
-    aer = writer.side_table()
-    _restore(loaded, tagged_json.loads(aer, "side table"))
-    encoded = EncodedCircuits(payload, aer, (*writer.lost, *_canary(writer.entries, loaded)))
-    if not encoded.lost and len(payload) <= _MAX_REMEMBERED_BYTES:
-        _lately.append((encoded, _histogram(payload), loaded))
-    return encoded
+    if restored is None:
+        _restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.sources()))
+    lost = (*writer.lost, *_canary(writer.entries, loaded, in_same_bytes=restored is not None))
+    size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
+    if not lost and size <= _MAX_REMEMBERED_BYTES:
+        _lately[payload, aer] = loaded
+        while len(_lately) > _REMEMBERED:
+            _lately.popitem(last=False)
+    return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version)
 
 
-def _encoded_before(writer: _Writer, payload: bytes) -> EncodedCircuits | None:
-    """An earlier encoding of equal circuits, so that a sweep over one circuit stores it once.
-
-    QPY writes the definitions of several custom gates in an order that is another each time. What was written before is
-    taken if it has the same bytes in any order, the same side table, and reads as these circuits.
-    """
-    if writer.lost or not _lately:
-        return None
-    histogram = _histogram(payload)
-    for encoded, seen, loaded in list(_lately):
-        if not np.array_equal(seen, histogram) or len(loaded) != len(writer.entries):
-            continue
-        if encoded.aer != writer.side_table():
-            continue
-        if encoded.qpy == payload or next(_canary(writer.entries, loaded), None) is None:
-            return encoded
-    return None
-
-
-def _histogram(payload: bytes) -> Any:
-    return np.bincount(np.frombuffer(payload, np.uint8), minlength=256)
-
-
-def decode_circuits(qpy: bytes, aer: bytes) -> list[QuantumCircuit]:
+def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArray[Any]]] = ()) -> list[QuantumCircuit]:
     """The circuits that `encode_circuits` was given, each a plain ``QuantumCircuit`` of its own.
 
     Args:
         qpy: The QPY payload. Its bytes must be known to be undamaged: QPY has no checksum and trusts its lengths.
         aer: The side table.
+        arrays: For each array of the side table what reads it; called each time the array is needed.
 
     Raises:
         FormatError: The payload is not QPY, of a version below `MINIMUM_QPY` or above what this Qiskit reads, or does
@@ -194,19 +287,19 @@ def decode_circuits(qpy: bytes, aer: bytes) -> list[QuantumCircuit]:
         circuits = _load(qpy)
     except BaseException as error:
         _reraise_unless_failure(error)
-        raise FormatError(f"stored circuits cannot be read: {_reason(error)}") from error
+        raise FormatError(f"stored circuits cannot be read: {in_words(error)}") from error
     try:
-        return _restore(circuits, tree)
-    except FormatError:
+        return _restore(circuits, tree, ArrayReader(arrays))
+    except AerchiveError:
         raise
     except Exception as error:
-        raise FormatError(f"side table of the circuits cannot be read: {_reason(error)}") from error
+        raise FormatError(f"side table of the circuits cannot be read: {in_words(error)}") from error
 
 
 def _dump(circuits: list[QuantumCircuit]) -> bytes:
     with io.BytesIO() as file:
         qpy.dump(circuits, file)
-        return file.getvalue()
+        return in_canonical_order(file.getvalue())
 
 
 def _load(payload: bytes) -> list[QuantumCircuit]:
@@ -218,12 +311,6 @@ def _reraise_unless_failure(error: BaseException) -> None:
     # A panic in Qiskit's Rust code is a BaseException, and its class cannot be imported.
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         raise error
-
-
-def _reason(error: BaseException) -> str:
-    message = str(getattr(error, "message", error))  # the text of a QpyError is the repr of its message
-    first = next((line.strip() for line in message.splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first[:200]}"
 
 
 @dataclass
@@ -240,37 +327,60 @@ class _Entry:
 class _Writer:
     """Takes circuits apart: ``entries`` for QPY, the main ones first, and ``errors`` for the side table."""
 
-    def __init__(self, circuits: Sequence[QuantumCircuit]) -> None:
+    def __init__(self, circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool) -> None:
         self._main = len(circuits)
+        self._unnamed = {id(c) for c in circuits if not keep_made_up_names and _has_made_up_name(c)}
         self.entries: list[_Entry] = []
         self.errors: list[dict[str, Any]] = []
         self.lost: list[str] = []
+        self._shelf = ArrayShelf()
+        self._has_definitions = False
         # From id() of an error; the error is kept so that no other can take its id().
         self._known: dict[int, tuple[int, BaseQuantumError]] = {}
         self._queue = [(circuit, f"circuit {i} {_short(circuit.name)}") for i, circuit in enumerate(circuits)]
         while len(self.entries) < len(self._queue):
             self._add(*self._queue[len(self.entries)])
 
+    @property
+    def arrays(self) -> list[ObjectDraft]:
+        """Large arrays that were taken out."""
+        return self._shelf.objects
+
+    @property
+    def version(self) -> int:
+        """Of the encoding that a reader must know."""
+        return VERSION if self.arrays or self._unnamed or self._has_definitions else 1
+
+    def sources(self) -> list[Callable[[], NDArray[Any]]]:
+        """The arrays as `decode_circuits` wants them."""
+        return self._shelf.sources()
+
     def side_table(self) -> bytes:
         """All that QPY does not carry, as JSON."""
-        tables: list[dict[str, Any]] = [entry.table for entry in self.entries]
-        return tagged_json.dumps({"main": self._main, "circuits": tables, "errors": self.errors})
+        tables = [entry.table for entry in self.entries]
+        document: dict[str, Any] = {"main": self._main, "circuits": tables, "errors": self.errors}
+        if self.arrays:
+            document["arrays"] = [draft.path for draft in self.arrays]
+        return tagged_json.dumps(document)
 
     def _add(self, circuit: QuantumCircuit, where: str) -> None:
         entry = _Entry(circuit, circuit, {}, where)
         self.entries.append(entry)
-        waiting, known, losses = len(self._queue), len(self.errors), len(self.lost)
+        waiting, known, losses, arrays = len(self._queue), len(self.errors), len(self.lost), len(self.arrays)
         try:
             entry.bare, entry.table = self._strip(circuit, where)
         except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
             _reraise_unless_failure(error)
             del self._queue[waiting:], self.errors[known:], self.lost[losses:]
             self._known = {key: pair for key, pair in self._known.items() if pair[0] < known}
+            self._shelf.roll_back(arrays)
             entry.table = self._description(circuit, where)
-            self._stand_in(entry, _reason(error))
+            self._stand_in(entry, in_words(error))
 
     def _description(self, circuit: QuantumCircuit, where: str) -> dict[str, Any]:
         table: dict[str, Any] = {} if _fits_qpy(circuit.name) else {"name": circuit.name}
+        if id(circuit) in self._unnamed:
+            table["name"] = None
         if circuit.metadata != {} or type(circuit.metadata) is not dict:
             table["metadata"] = _encode_metadata(circuit.metadata, where, self.lost)
         return table
@@ -278,21 +388,35 @@ class _Writer:
     def _strip(self, circuit: QuantumCircuit, where: str) -> tuple[QuantumCircuit, dict[str, Any]]:
         """What QPY carries of a circuit, and the table of the rest; the circuit itself if nothing is left out."""
         table = self._description(circuit, where)
-        taken, blocks = [], []
+        taken, blocks, definitions = [], [], []
         changed: dict[int, CircuitInstruction] = {}
         for position, item in enumerate(circuit.data):
             if item.is_standard_gate():
                 continue
             operation = item.operation
-            if _is_lost_by_qpy(operation):
-                taken.append([position, self._instruction(circuit, item, f"{where}, instruction {position}")])
-                changed[position] = _placeholder(item)
-            elif isinstance(operation, ControlFlowOp):
+            if isinstance(operation, ControlFlowOp):
                 inner = [self._strip(block, where) for block in operation.blocks]
                 if any(inner_table for _, inner_table in inner):
                     blocks.append([position, [inner_table for _, inner_table in inner]])
                     changed[position] = item.replace(operation=operation.replace_blocks(bare for bare, _ in inner))
-        table |= {key: rows for key, rows in (("instructions", taken), ("blocks", blocks)) if rows}
+            elif _is_lost_by_qpy(operation):
+                params = None if _has_expressions(operation) else self._shelf.encode(operation.params)[0]
+                entry = self._instruction(circuit, item, operation, params, f"{where}, instruction {position}")
+                taken.append([position, entry])
+                changed[position] = _placeholder(item)
+            elif _may_hold_arrays(operation):
+                params, has_arrays = self._shelf.encode(operation.params)
+                if has_arrays:
+                    taken.append([position, self._instruction(circuit, item, operation, params, where)])
+                    changed[position] = _placeholder(item)
+            elif type(operation) in _GENERIC and operation._definition is not None:
+                definition, inner_table = self._strip(operation._definition, where)
+                if inner_table:
+                    definitions.append([position, inner_table])
+                    changed[position] = item.replace(operation=_with_definition(operation, definition))
+        parts = (("instructions", taken), ("blocks", blocks), ("definitions", definitions))
+        table |= {key: rows for key, rows in parts if rows}
+        self._has_definitions = self._has_definitions or bool(definitions)
         if not table:
             return circuit, table
         bare = copy.copy(circuit)  # copy() would copy the arrays and errors of all instructions, too
@@ -301,13 +425,14 @@ class _Writer:
         _replace(bare, changed)
         return bare, table
 
-    def _instruction(self, circuit: QuantumCircuit, item: CircuitInstruction, where: str) -> dict[str, Any]:
-        operation = item.operation
+    def _instruction(
+        self, circuit: QuantumCircuit, item: CircuitInstruction, operation: Any, params: Any, where: str
+    ) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "class": type(operation).__name__,
             "name": operation.name,
             "label": operation.label,
-            "params": None if _has_expressions(operation) else tagged_json.encode(operation.params),
+            "params": params,
             "qubits": [circuit.find_bit(bit).index for bit in item.qubits],
             "clbits": [circuit.find_bit(bit).index for bit in item.clbits],
         }
@@ -317,6 +442,8 @@ class _Writer:
             entry["unit"] = operation.unit
         if isinstance(operation, QuantumChannelInstruction):
             entry["error"] = self._error(operation._quantum_error, where)
+        if isinstance(operation, StatePreparation):
+            entry["inverse"] = operation._inverse
         return entry
 
     def _error(self, error: BaseQuantumError, where: str) -> int:
@@ -355,7 +482,7 @@ class _Writer:
             registers = original.copy_empty_like()
             registers.metadata, registers.name = {}, name
         except Exception as error:  # noqa: BLE001  (a user's subclass; the others must be kept)
-            self.lost.append(f"{entry.where}: registers cannot be stored either ({_reason(error)})")
+            self.lost.append(f"{entry.where}: registers cannot be stored either ({in_words(error)})")
         else:
             bare = registers if _why_not(registers) is None else bare
         table: dict[str, Any] = {key: entry.table[key] for key in ("name", "metadata") if key in entry.table}
@@ -367,7 +494,7 @@ def _why_not(bare: QuantumCircuit) -> str | None:
         _load(_dump([bare]))
     except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
         _reraise_unless_failure(error)
-        return _reason(error)
+        return in_words(error)
     return None
 
 
@@ -376,6 +503,12 @@ def _fits_qpy(name: str) -> bool:
         return len(name.encode("utf-8")) <= _MAX_QPY_NAME
     except UnicodeEncodeError:
         return False
+
+
+def _has_made_up_name(circuit: QuantumCircuit) -> bool:
+    """Whether nobody gave it its name: ``circuit-7``, or ``mine-8``, which is ``mine`` with its parameters assigned."""
+    match = _COUNTED.match(str(circuit.name))
+    return match is not None and match[1] in (QuantumCircuit.prefix, getattr(circuit, "_base_name", None))
 
 
 def _short(name: str) -> str:
@@ -387,6 +520,20 @@ def _is_lost_by_qpy(operation: Any) -> bool:
         (duration,) = operation.params
         return not isinstance(duration, expr.Expr) and (operation.unit != "dt" or type(duration) is not int)
     return type(operation) in _TAKEN
+
+
+def _may_hold_arrays(operation: Any) -> bool:
+    kind = type(operation)
+    if kind not in _HOLDERS or (kind in _GENERIC and operation._definition is not None):
+        return False
+    params = operation.params
+    return len(params) >= _LEAST_NUMBERS or sum(getattr(param, "nbytes", 0) for param in params) >= LEAST_BYTES
+
+
+def _with_definition(operation: Any, definition: QuantumCircuit) -> Any:
+    changed = copy.copy(operation)
+    changed._definition = definition
+    return changed
 
 
 def _has_expressions(operation: Any) -> bool:
@@ -462,31 +609,41 @@ def _type_name(value: Any) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-def _restore(circuits: list[QuantumCircuit], tree: dict[str, Any]) -> list[QuantumCircuit]:
+def _restore(circuits: list[QuantumCircuit], tree: dict[str, Any], arrays: ArrayReader) -> list[QuantumCircuit]:
     """Puts what is in the side table into all circuits of the payload, and returns the main ones."""
     tables = tree["circuits"]
+    _check_keys(tree, "main", "circuits", "errors", "arrays")
     if len(tables) != len(circuits) or not 0 <= tree["main"] <= len(circuits):
         raise FormatError(f"side table is of {len(tables)} circuits, the payload has {len(circuits)}")
     errors = [_restore_error(entry, circuits) for entry in tree["errors"]]
     for circuit, table in zip(circuits, tables, strict=True):
-        _fill(circuit, table, errors)
+        _fill(circuit, table, errors, arrays)
     return circuits[: tree["main"]]
 
 
-def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuantumError]) -> None:
-    if not table.keys() <= {"name", "metadata", "instructions", "blocks"}:
-        raise FormatError(f"side table has the unknown keys {sorted(table)}; a newer aerchive may read it")
+def _check_keys(tree: dict[str, Any], *known: str) -> None:
+    if not tree.keys() <= set(known):
+        raise FormatError(f"side table has the unknown keys {sorted(tree)}; a newer aerchive may read it")
+
+
+def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuantumError], arrays: ArrayReader) -> None:
+    _check_keys(table, "name", "metadata", "instructions", "blocks", "definitions")
     data, changed = circuit.data, {}
     for position, entry in table.get("instructions", ()):
-        changed[position] = _restore_instruction(circuit, entry, data[position].operation, errors)
+        changed[position] = _restore_instruction(circuit, entry, data[position].operation, errors, arrays)
     for position, tables in table.get("blocks", ()):
         item = data[position]
         blocks = list(item.operation.blocks)
         for block, inner in zip(blocks, tables, strict=True):
-            _fill(block, inner, errors)
+            _fill(block, inner, errors, arrays)
         changed[position] = item.replace(operation=item.operation.replace_blocks(blocks))
+    for position, inner in table.get("definitions", ()):
+        operation = data[position].operation
+        definition = operation.definition
+        _fill(definition, inner, errors, arrays)
+        changed[position] = data[position].replace(operation=_with_definition(operation, definition))
     _replace(circuit, changed)
-    circuit.name = table.get("name", circuit.name)
+    circuit.name = table.get("name", circuit.name) or ""
     if "metadata" in table:
         # Not by the property: it accepts nothing but a dict.
         circuit._metadata = tagged_json.decode(table["metadata"], _restore_missing)
@@ -499,14 +656,21 @@ def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
 
 
 def _restore_instruction(
-    circuit: QuantumCircuit, entry: dict[str, Any], placeholder: Any, errors: list[BaseQuantumError]
+    circuit: QuantumCircuit,
+    entry: dict[str, Any],
+    placeholder: Any,
+    errors: list[BaseQuantumError],
+    arrays: ArrayReader,
 ) -> CircuitInstruction:
     if not isinstance(placeholder, (Barrier, Store, IfElseOp, RZGate)):
         raise FormatError(f"instruction {entry['class']!r} of the side table has no place in its circuit")
     kind = _CLASSES[entry["class"]]
     qubits = [circuit.qubits[i] for i in entry["qubits"]]
     clbits = [circuit.clbits[i] for i in entry["clbits"]]
-    params = placeholder.params if entry["params"] is None else tagged_json.decode(entry["params"])
+    params = entry["params"]
+    params = placeholder.params if params is None else tagged_json.decode(params, arrays.restore)
+    if kind in _HOLDERS:
+        return CircuitInstruction(_holder(kind, entry, len(qubits), len(clbits), params), qubits, clbits)
     if kind is Delay:
         return CircuitInstruction(Delay(*params, unit=entry["unit"]), qubits, clbits)
     operation = kind.__new__(kind)  # the constructors compute, from other arguments, what is stored here
@@ -524,6 +688,23 @@ def _restore_instruction(
     return CircuitInstruction(operation, qubits, clbits)
 
 
+def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, params: list[Any]) -> Any:
+    """An instruction with its params as they were: the constructors would check, convert and count each of them."""
+    operation: Any = kind.__new__(kind)
+    if kind is Initialize:
+        preparation = {"name": "state_preparation", "label": "State Preparation"}
+        operation._stateprep = _holder(StatePreparation, preparation, num_qubits, num_clbits, params)
+    Instruction.__init__(operation, entry["name"], num_qubits, num_clbits, [], label=entry["label"])
+    if kind is Initialize:
+        operation._stateprep._params = params
+    operation._params = params
+    if kind is StatePreparation:
+        operation._params_arg = params
+        operation._inverse = bool(entry.get("inverse", False))
+        operation._from_label = operation._from_int = False
+    return operation
+
+
 def _restore_error(entry: dict[str, Any], circuits: list[QuantumCircuit]) -> BaseQuantumError:
     kind = _ERRORS[entry["class"]]
     if kind is PauliLindbladError:
@@ -539,125 +720,19 @@ def _restore_error(entry: dict[str, Any], circuits: list[QuantumCircuit]) -> Bas
     return error
 
 
-def _canary(entries: list[_Entry], loaded: list[QuantumCircuit]) -> Iterator[str]:
+def _canary(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_bytes: bool) -> Iterator[str]:
     """What of the circuits is not in what was read back."""
     for entry, circuit in zip(entries, loaded, strict=True):
         if entry.stand_in:
             continue
         try:
-            found = list(_differences(entry.original, circuit))
-            if entry.original.name != circuit.name:
+            found = list(differences(entry.original, circuit, in_same_bytes=in_same_bytes))
+            if circuit.name != entry.original.name and entry.table.get("name", "") is not None:
                 found.append(f"name is {_short(circuit.name)}")
             if "metadata" in entry.table and _encode_metadata(circuit.metadata, "", []) != entry.table["metadata"]:
                 found.append("metadata is not the same")
         except Exception as error:  # noqa: BLE001  (whatever it is, it is reported)
-            found = [f"cannot be compared with what was stored ({_reason(error)})"]
+            found = [f"cannot be compared with what was stored ({in_words(error)})"]
         yield from (f"{entry.where}: {text}" for text in found[:MAX_LOSSES])
         if len(found) > MAX_LOSSES:
             yield f"{entry.where}: {len(found) - MAX_LOSSES} more differences"
-
-
-def _differences(a: QuantumCircuit, b: QuantumCircuit) -> Iterator[str]:
-    places = _Places(a, b)
-    for what, look in _STRUCTURE.items():
-        if not places.same(look(a), look(b)):
-            yield f"{what} {'is' if what[-1] != 's' else 'are'} not kept"
-    if len(a.data) != len(b.data):
-        yield f"{len(b.data)} instructions came back of {len(a.data)}"
-    for position, (mine, other) in enumerate(zip(a.data, b.data, strict=False)):
-        try:
-            for text in places.instruction(mine, other):
-                yield f"instruction {position} ({mine.name}): {text}"
-        except Exception as error:  # noqa: BLE001  (whatever it is, it is reported)
-            yield f"instruction {position} ({mine.name}): cannot be compared ({_reason(error)})"
-
-
-_STRUCTURE: dict[str, Callable[[QuantumCircuit], Any]] = {
-    "qubits": lambda c: [type(bit).__name__ for bit in c.qubits],
-    "clbits": lambda c: [type(bit).__name__ for bit in c.clbits],
-    "registers": lambda c: [(type(r), r.name, [c.find_bit(bit).index for bit in r]) for r in (*c.qregs, *c.cregs)],
-    "global phase": lambda c: c.global_phase,
-    "variables": lambda c: [list(c.iter_input_vars()), list(c.iter_captured_vars()), list(c.iter_declared_vars())],
-    "stretches": lambda c: [list(c.iter_captured_stretches()), list(c.iter_declared_stretches())],
-    "layout": lambda c: c.layout and (c.layout.initial_index_layout(), c.layout.final_index_layout()),
-}
-
-
-class _Places:
-    """Compares values of two circuits exactly; bits, which have no names, by their places in the circuits."""
-
-    def __init__(self, a: QuantumCircuit, b: QuantumCircuit) -> None:
-        self._a, self._b = ({bit: i for bits in (c.qubits, c.clbits) for i, bit in enumerate(bits)} for c in (a, b))
-
-    def instruction(self, a: CircuitInstruction, b: CircuitInstruction) -> Iterator[str]:
-        if not (self.same(a.qubits, b.qubits) and self.same(a.clbits, b.clbits)):
-            yield "acts on other bits"
-        if a.is_standard_gate() and b.is_standard_gate():  # most are, and need no object
-            if a.name != b.name or a.label != b.label or not self.same(a.params, b.params):
-                yield f"came back as {b.name} of label {b.label!r} with {b.params!r}"
-        else:
-            yield from self.operation(a.operation, b.operation)
-
-    def operation(self, a: Any, b: Any) -> Iterator[str]:
-        kind, other = (getattr(operation, "base_class", type(operation)) for operation in (a, b))
-        if kind is not other:
-            yield f"{kind.__module__}.{kind.__qualname__} came back as {other.__qualname__}"
-        for name in _ATTRIBUTES:
-            mine, theirs = getattr(a, name, None), getattr(b, name, None)
-            if name == "condition" and isinstance(mine, tuple) and isinstance(theirs, tuple):
-                mine, theirs = (mine[0], int(mine[1])), (theirs[0], int(theirs[1]))  # a 1 may come back as True
-            if not self.same(mine, theirs):
-                yield f"{name.strip('_')} {reprlib.repr(mine)} came back as {reprlib.repr(theirs)}"
-        # What subclasses remember besides is compared as far as it is plain data.
-        for name, mine in getattr(a, "__dict__", {}).items():
-            if name.strip("_") in _COMPARED or not isinstance(mine, _PLAIN):
-                continue
-            if not self.same(mine, getattr(b, name, None)):
-                yield f"{name.strip('_')} {reprlib.repr(mine)} is not kept"
-        if kind in (Instruction, Gate, ControlledGate) and not self.same(a._definition, b._definition):
-            yield "definition is not the same"
-
-    def same(self, a: Any, b: Any) -> bool:
-        if a is b:
-            return True
-        if type(a) is not type(b):
-            return isinstance(a, Instruction) and isinstance(b, Instruction) and not any(self.operation(a, b))
-        if isinstance(a, Bit):
-            return bool(self._a.get(a, a) == self._b.get(b, b))
-        if isinstance(a, (list, tuple)):
-            return len(a) == len(b) and all(map(self.same, a, b))
-        if isinstance(a, dict):
-            return list(a) == list(b) and all(self.same(a[key], b[key]) for key in a)
-        if isinstance(a, float | complex | np.generic | np.ndarray):
-            x, y = np.asarray(a), np.asarray(b)
-            return (x.dtype, x.shape, x.tobytes()) == (y.dtype, y.shape, y.tobytes())
-        if isinstance(a, QuantumCircuit):
-            return not any(_differences(a, b)) and self.same(a.metadata, b.metadata)
-        if isinstance(a, Register):
-            return a.name == b.name and self.same(list(a), list(b))
-        if isinstance(a, expr.Expr):
-            return bool(expr.structurally_equivalent(a, b, self._key(self._a), self._key(self._b)))
-        if isinstance(a, BaseQuantumError):
-            # The circuits of an error are compared as entries of their own.
-            return all(self.same(getattr(a, name, None), getattr(b, name, None)) for name in _ERROR_ATTRIBUTES)
-        if isinstance(a, Instruction):
-            return not any(self.operation(a, b))
-        return bool(a == b)
-
-    @staticmethod
-    def _key(places: dict[Any, int]) -> Callable[[Any], Any]:
-        def key(var: Any) -> Any:
-            if isinstance(var, Register):
-                return var.name, [places.get(bit) for bit in var]
-            return places.get(var, var)
-
-        return key
-
-
-_ATTRIBUTES = (
-    *("name", "label", "num_qubits", "num_clbits", "params", "condition", "target", "duration", "unit", "annotations"),
-    *("_subtype", "_quantum_error", "condition_expr", "ctrl_state", "base_gate", "base_op", "modifiers"),
-)
-_COMPARED = {name.strip("_") for name in _ATTRIBUTES} | {"definition"}
-_ERROR_ATTRIBUTES = ("_id", "num_qubits", "_probs", "_generators", "_rates", "_paulis", "_probabilities")
-_PLAIN = (bool, int, float, complex, str)

@@ -21,6 +21,10 @@ _MAX_LABEL_BYTES = 1024
 """Longer labels are only in the result document."""
 
 
+_Key = tuple[str, str, bool]
+"""Kind, dtype, and whether they are states: what may be in one dataset."""
+
+
 class _Entry(NamedTuple):
     value: NDArray[Any]
     order: str
@@ -38,9 +42,11 @@ class ArrayPool:
 
     def __init__(self, reserved: Collection[str]) -> None:
         self._taken = set(reserved)
-        self._entries: dict[tuple[str, str], list[_Entry]] = defaultdict(list)
+        self._entries: dict[_Key, list[_Entry]] = defaultdict(list)
 
-    def add(self, value: NDArray[Any], kind: str, label: str, experiment: int) -> ArrayReference:
+    def add(
+        self, value: NDArray[Any], kind: str, label: str, experiment: int, *, is_state: bool = False
+    ) -> ArrayReference:
         """Takes an array; it must not change until the run is written.
 
         Args:
@@ -48,6 +54,7 @@ class ArrayPool:
             kind: What it is, such as ``statevector``; becomes the name of the dataset.
             label: Under which label it was saved.
             experiment: In which experiment.
+            is_state: Whether it is a state vector, and not just called so; it does not mix with others then.
 
         Returns:
             The reference, which `drafts` will fill in.
@@ -55,15 +62,15 @@ class ArrayPool:
         order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
         stored = value.T if order == "F" else np.ascontiguousarray(value)
         reference: ArrayReference = []
-        self._entries[kind, value.dtype.str].append(_Entry(stored, order, label, experiment, reference))
+        self._entries[kind, value.dtype.str, is_state].append(_Entry(stored, order, label, experiment, reference))
         return reference
 
     @property
-    def mark(self) -> dict[tuple[str, str], int]:
+    def mark(self) -> dict[_Key, int]:
         """How far it is filled, for `roll_back`."""
         return {key: len(entries) for key, entries in self._entries.items()}
 
-    def roll_back(self, mark: dict[tuple[str, str], int]) -> None:
+    def roll_back(self, mark: dict[_Key, int]) -> None:
         """Gives the arrays back that were taken since `mark`: their value turned out to have no codec."""
         for key in list(self._entries):
             del self._entries[key][mark.get(key, 0) :]
@@ -73,7 +80,7 @@ class ArrayPool:
     def drafts(self) -> dict[str, DatasetDraft]:
         """The datasets, by name; fills in all references."""
         drafts: dict[str, DatasetDraft] = {}
-        for (kind, _), entries in self._entries.items():
+        for (kind, _, is_state), entries in self._entries.items():
             by_shape: dict[tuple[Any, ...], list[_Entry]] = defaultdict(list)
             for entry in entries:
                 by_shape[entry.value.shape, entry.order].append(entry)
@@ -82,16 +89,16 @@ class ArrayPool:
                 drafts |= self._packed(kind, [e for e in entries if e.value.nbytes < layout.MAX_PACKED_BYTES])
                 by_shape = {k: g for k, g in by_shape.items() if g[0].value.nbytes >= layout.MAX_PACKED_BYTES}
             for group in by_shape.values():
-                drafts |= self._stacked(kind, group)
+                drafts |= self._stacked(kind, group, is_state=is_state)
         return drafts
 
-    def _stacked(self, kind: str, entries: list[_Entry]) -> dict[str, DatasetDraft]:
+    def _stacked(self, kind: str, entries: list[_Entry], *, is_state: bool) -> dict[str, DatasetDraft]:
         name = self._name(kind)
         stacked = len(entries) > 1
         for row, entry in enumerate(entries):
             entry.reference[:] = [name, row if stacked else None]
         attributes = _attributes(kind, "stacked" if stacked else "plain", entries, entries[0].order)
-        return {name: DatasetDraft([e.value for e in entries], stacked, attributes)}
+        return {name: DatasetDraft([e.value for e in entries], stacked, attributes, is_state)}
 
     def _packed(self, kind: str, entries: list[_Entry]) -> dict[str, DatasetDraft]:
         name = self._name(kind)

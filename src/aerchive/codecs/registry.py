@@ -18,7 +18,7 @@ ENTRY_POINTS = "aerchive.codecs"
 @functools.cache
 def codecs() -> tuple[Codec, ...]:
     """All codecs of values in result documents, our own first; Qiskit is imported on the first call."""
-    from aerchive.codecs import arrays, distributions, stabilizers, states, symbols
+    from aerchive.codecs import arrays, bit_array, distributions, stabilizers, states, symbols
 
     own = (
         arrays.CODEC,
@@ -30,6 +30,7 @@ def codecs() -> tuple[Codec, ...]:
         stabilizers.STABILIZER_STATE,
         distributions.KEYED_ARRAY,
         distributions.PROB_DISTRIBUTION,
+        bit_array.CODEC,
         symbols.MEAS_LEVEL,
         symbols.MEAS_RETURN,
         symbols.PARAMETER,

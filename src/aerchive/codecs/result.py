@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from aerchive.codecs.scalars import ScalarTable
 from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, text_dataset
+from aerchive.storage.nodes import DatasetDraft, text_dataset
 
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
@@ -29,12 +29,10 @@ _NOT_FIELDS = frozenset({"results", "data", "_metadata", "_run"})
 """Attributes of results and experiments that are stored otherwise, or belong to an archived result itself."""
 _RESERVED = frozenset(
     {
+        *layout.LINKS,
         layout.CONFIG,
         layout.STATUS,
         layout.LABELS,
-        layout.PROVENANCE,
-        layout.CIRCUITS,
-        layout.NOISE_MODEL,
         layout.INPUTS,
         layout.RESULT,
         layout.COUNTS,
@@ -62,6 +60,20 @@ class EncodedResult:
         return sum(draft.nbytes for draft in self.datasets.values())
 
 
+class Written(NamedTuple):
+    """A document of a run.
+
+    Attributes:
+        encoding: Its name.
+        version: Of the encoding.
+        tree: The document, encoded.
+    """
+
+    encoding: str
+    version: int
+    tree: Any
+
+
 class ResultEncoder:
     """Takes one Result apart; see `encode_result`."""
 
@@ -76,7 +88,8 @@ class ResultEncoder:
 
     def array(self, value: NDArray[Any], kind: str) -> ArrayReference:
         """Hands an array to the pool; see `aerchive.codecs.base.Encoder`."""
-        return self._pool.add(value, self._label if kind == "array" else kind, self._label, self._experiment)
+        name = self._label if kind == "array" else kind
+        return self._pool.add(value, name, self._label, self._experiment, is_state=kind == "statevector")
 
     def value(self, value: Any) -> Any:
         """Encodes a value with all codecs; raises `UnsupportedTypeError` if none knows it."""
@@ -86,18 +99,28 @@ class ResultEncoder:
         """Takes the result apart."""
         fields = {name: v for name, v in vars(result).items() if name not in _NOT_FIELDS}
         document = {
-            "fields": self._tolerant(fields, "result"),
-            "metadata": self._tolerant(dict(result._metadata), "result metadata"),
+            "fields": self.tolerant(fields, "result"),
+            "metadata": self.tolerant(dict(result._metadata), "result metadata"),
             "experiments": [self._encode_experiment(i, e) for i, e in enumerate(result.results)],
         }
+        return self.finish({layout.RESULT: Written("result", 1, document)})
+
+    def finish(self, documents: Mapping[str, Written]) -> EncodedResult:
+        """Lays out all that was handed over.
+
+        Args:
+            documents: What refers to it, by the name of its dataset.
+        """
         drafts = {
             layout.COUNTS: self._counts.draft(),
             layout.MEMORY: self._memory.draft(),
             layout.SCALARS: self._scalars.draft(),
-            **self._pool.drafts(),
+            **self._pool.drafts(),  # fills in the references of the documents
         }
-        attributes: dict[str, AttributeValue] = {"encoding": "result", "encoding_version": 1}
-        datasets = {layout.RESULT: text_dataset(tagged_json.dumps(document), attributes)}
+        datasets = {
+            name: text_dataset(tagged_json.dumps(one.tree), {"encoding": one.encoding, "encoding_version": one.version})
+            for name, one in documents.items()
+        }
         datasets |= {name: draft for name, draft in drafts.items() if draft is not None}
         return EncodedResult(datasets, self.refused)
 
@@ -110,12 +133,22 @@ class ResultEncoder:
             [label, self._encode_data(label, getattr(data, label), header if isinstance(header, Mapping) else None)]
             for label in data._data_attributes
         ]
-        self._label = "metadata"
         return {
-            "fields": self._tolerant(fields, f"experiment {number}"),
-            "metadata": self._tolerant(dict(experiment._metadata), f"experiment {number} metadata"),
+            "fields": self.tolerant(fields, f"experiment {number}"),
+            "metadata": self.tolerant(dict(experiment._metadata), f"experiment {number} metadata"),
             "data": items,
         }
+
+    def saved(self, number: int, label: str, value: Any) -> Any:
+        """Encodes what was saved under a label; what cannot be stored is named and left out.
+
+        Args:
+            number: Of the experiment, or of the pub.
+            label: Of the value.
+            value: What was saved.
+        """
+        self._experiment = number
+        return self._encode_data(label, value, None)
 
     def _encode_data(self, label: str, value: Any, header: Mapping[str, Any] | None) -> Any:
         self._label = label
@@ -136,8 +169,9 @@ class ResultEncoder:
             self.refused.append(f"experiment {self._experiment}, {label!r}: {error}")
             return _refused(value)
 
-    def _tolerant(self, value: Any, what: str, levels: int = _TOLERANT_LEVELS) -> Any:
+    def tolerant(self, value: Any, what: str, levels: int = _TOLERANT_LEVELS) -> Any:
         """Encodes what it can; what cannot be stored is named and left out, and nothing else is."""
+        self._label = "metadata"
 
         def refuse(item: Any) -> dict[str, Any]:
             tree = _refused(item)
@@ -148,7 +182,7 @@ class ResultEncoder:
             return tagged_json.encode(value, extend=refuse, prefer=self._prefer_symbols)
         except UnsupportedTypeError as error:
             if type(value) is dict and levels > 0 and all(type(key) is str for key in value):
-                return {key: self._tolerant(item, f"{what}, {key!r}", levels - 1) for key, item in value.items()}
+                return {key: self.tolerant(item, f"{what}, {key!r}", levels - 1) for key, item in value.items()}
             self.refused.append(f"{what}: {error}")
             return _refused(value)
 

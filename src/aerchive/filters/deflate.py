@@ -1,20 +1,103 @@
-"""Ordinary zlib streams (RFC 1950), as HDF5's deflate filter reads and writes them, at the speed of igzip."""
+"""Ordinary zlib streams (RFC 1950), as HDF5's deflate filter reads and writes them, from the fastest kernels.
+
+igzip where speed counts; of zlib-ng the Huffman coder alone, where bytes are skew and do not repeat, and the whole of
+it where they repeat; libdeflate for whole chunks, and for expanding. `Deflater` gives pieces of one stream: each ends
+at a byte and refers to nothing before it, so that pieces of different kernels may follow each other (RFC 1951, 3.2).
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
+import deflate
 from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from aerchive import layout
 from aerchive.errors import IntegrityError
 
+Buffer = bytes | bytearray | memoryview
 
-def deflate(data: bytes | memoryview) -> bytes:
-    """Compresses to one zlib stream."""
+_RAW_DEFLATE = -15
+_HEAD = b"\x78\x01"
+_END = b"\x03\x00"
+"""A last block of nothing, with fixed codes."""
+_MAX_STORED = 65535
+_LITERALS = 1.5
+"""Streams that expand less than this are mostly literals."""
+
+
+class Deflater:
+    """Compresses pieces of zlib streams; for one thread.
+
+    The compressors live as long as this object, for making one costs as much as a piece.
+    """
+
+    def __init__(self) -> None:
+        self._igzip = isal_zlib.compressobj(layout.DEFLATE_LEVEL, isal_zlib.DEFLATED, _RAW_DEFLATE)
+        self._huffman = zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_HUFFMAN_ONLY)
+        self._thorough = zlib_ng.compressobj(4, zlib_ng.DEFLATED, _RAW_DEFLATE, 9)
+
+    def quick(self, data: Buffer) -> bytes:
+        """A piece made by igzip."""
+        return bytes(self._igzip.compress(data) + self._igzip.flush(isal_zlib.Z_FULL_FLUSH))
+
+    def entropy(self, data: Buffer) -> bytes:
+        """A piece of Huffman codes only: the shortest where bytes are skew but do not repeat, as exponents are."""
+        return bytes(self._huffman.compress(data) + self._huffman.flush(zlib_ng.Z_FULL_FLUSH))
+
+    def thorough(self, data: Buffer) -> bytes:
+        """A piece in which repetitions are looked for as well as gzip -4 does, or better."""
+        return bytes(self._thorough.compress(data) + self._thorough.flush(zlib_ng.Z_FULL_FLUSH))
+
+
+@functools.lru_cache(maxsize=1024)
+def constant(value: int, length: int) -> bytes:
+    """A piece for ``length`` bytes of the same value."""
+    compressor = zlib_ng.compressobj(9, zlib_ng.DEFLATED, _RAW_DEFLATE, 9)
+    return bytes(compressor.compress(bytes([value]) * length) + compressor.flush(zlib_ng.Z_FULL_FLUSH))
+
+
+def stored(data: memoryview) -> list[Buffer]:
+    """A piece for bytes that nothing makes fewer: themselves, with five bytes before each 64 KiB."""
+    parts: list[Buffer] = []
+    for at in range(0, len(data), _MAX_STORED):
+        block = data[at : at + _MAX_STORED]
+        size = len(block)
+        parts += [b"\x00" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little"), block]
+    return parts
+
+
+def join(pieces: Sequence[Buffer], data: Buffer) -> bytes:
+    """The zlib stream of pieces.
+
+    Args:
+        pieces: In order.
+        data: All that they expand to.
+    """
+    return b"".join([_HEAD, *pieces, _END, int(zlib_ng.adler32(data)).to_bytes(4, "big")])
+
+
+def quick_stream(data: Buffer) -> bytes:
+    """One zlib stream made by igzip."""
     return bytes(isal_zlib.compress(data, layout.DEFLATE_LEVEL))
 
 
-def inflate(stream: bytes | memoryview, size: int) -> bytes:
+def thorough_stream(data: Buffer) -> Buffer:
+    """One zlib stream made by libdeflate at its quickest, which finds what gzip -4 finds."""
+    return deflate.zlib_compress(data, 1)
+
+
+def sparse_stream(data: Buffer) -> bytes:
+    """One zlib stream made by zlib-ng: as small as libdeflate's, and faster where most of it repeats."""
+    return bytes(zlib_ng.compress(data, 2))
+
+
+def inflate(stream: Buffer, size: int) -> Buffer:
     """Expands one zlib stream, never to more than was announced.
+
+    igzip is faster with literals, libdeflate with repetitions; how far the stream expands says what it is made of.
 
     Args:
         stream: What the file holds for a chunk.
@@ -23,11 +106,15 @@ def inflate(stream: bytes | memoryview, size: int) -> bytes:
     Raises:
         IntegrityError: It is not a whole zlib stream, or not of that size.
     """
-    expander = isal_zlib.decompressobj()
     try:
-        data = expander.decompress(stream, size + 1)
-    except isal_zlib.error as error:
-        raise IntegrityError(f"a compressed chunk cannot be expanded: {error}") from error
-    if len(data) != size or not expander.eof:
+        if size < _LITERALS * len(stream) or not size:
+            expander = isal_zlib.decompressobj()
+            data: Buffer = expander.decompress(stream, size + 1)
+            is_whole = bool(expander.eof)
+        else:
+            data, is_whole = deflate.zlib_decompress(stream, size), True
+    except (isal_zlib.error, deflate.DeflateError) as error:
+        raise IntegrityError(f"a compressed chunk of {len(stream)} bytes cannot be expanded to {size}") from error
+    if len(data) != size or not is_whole:
         raise IntegrityError(f"a compressed chunk expands to {len(data)} bytes or more instead of {size}")
-    return bytes(data)
+    return data

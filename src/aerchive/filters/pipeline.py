@@ -1,48 +1,105 @@
-"""A chunk's way through the filters: shuffle, then deflate, or neither where that gains nothing."""
+"""A chunk's way through shuffle and deflate, outside HDF5 and readable by it: whatever of them pays."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import IntegrityError
-from aerchive.filters.deflate import deflate, inflate
-from aerchive.filters.shuffle import shuffle, unshuffle
+from aerchive.filters.choice import Choices, Method, Plan, Task, Ticket, is_outdated
+from aerchive.filters.deflate import Buffer, Deflater, quick_stream, thorough_stream
+from aerchive.filters.planes import pack_planes
+from aerchive.filters.shuffle import shuffle
+from aerchive.filters.trial import by_record, try_chunk
 
 SKIP_SHUFFLE = 1
-SKIP_DEFLATE = 2
-RAW = SKIP_SHUFFLE | SKIP_DEFLATE
-_WORTH = 0.99
-"""A chunk is stored raw unless deflate saves at least one byte in a hundred."""
+SKIP_COMPRESSION = 2
+RAW = SKIP_SHUFFLE | SKIP_COMPRESSION
+WORTH = 0.99
+"""A chunk is stored raw unless compression saves at least one byte in a hundred."""
+_BY_PLANE = frozenset({1, 2, 4, 8, 16})
+_NO_BETTER = 0.99
+"""A plan stays unless another one saves more than a hundredth."""
+_MIN_BYTES = 64 * 1024
+"""Of a chunk that is worth a choice."""
 
 
-def pack_chunk(raw: NDArray[np.uint8], itemsize: int) -> tuple[bytes | memoryview, int]:
-    """Turns a chunk's bytes into what the file holds.
+class Packer:
+    """Compresses chunks of one dataset; for one thread.
 
     Args:
-        raw: The bytes of the chunk, shape ``(n,)``, C-contiguous.
         itemsize: Bytes of an element.
-
-    Returns:
-        The stored bytes, and HDF5's filter mask (`SKIP_SHUFFLE`, `SKIP_DEFLATE`).
     """
-    stream = deflate(shuffle(raw, itemsize).data)
-    if len(stream) < _WORTH * raw.size:
-        return stream, 0
-    return raw.data, RAW
+
+    def __init__(self, itemsize: int) -> None:
+        self._itemsize = itemsize
+        self._planes = np.empty(0, np.uint8)
+
+    @functools.cached_property
+    def _deflater(self) -> Deflater:
+        """Made for the first chunk that is worth it: that takes longer than compressing a small one."""
+        return Deflater()
+
+    def pack(self, raw: NDArray[np.uint8], task: Task | None) -> tuple[Buffer, int]:
+        """Turns a chunk's bytes into what the file holds.
+
+        Args:
+            raw: The bytes of the chunk, shape ``(n,)``, C-contiguous; must stay as they are while the result is used.
+            task: What it does for the choice of how; ``None`` for chunks that are not worth one.
+
+        Returns:
+            The stored bytes, and HDF5's filter mask (`SKIP_SHUFFLE`, `SKIP_COMPRESSION`).
+        """
+        stream: Buffer
+        if task is None:
+            stream, mask = quick_stream(shuffle(raw, self._itemsize).data), 0
+        elif task.fill is None and task.use is not None:
+            plan = task.use.plan()
+            stream, mask = self._apply(plan, raw), _mask(plan)
+        else:
+            stream, mask = self._tried(raw, task)
+        return (stream, mask) if len(stream) < WORTH * raw.size else (raw.data, RAW)
+
+    def _tried(self, raw: NDArray[np.uint8], task: Task) -> tuple[Buffer, int]:
+        """Compresses a chunk, and fills the ticket of its task, whatever happens: others wait for it."""
+        fill = task.fill or Ticket()
+        plan = Plan(Method.PLANES)
+        stream: Buffer | None = None
+        try:
+            if task.use is not None:
+                plan = task.use.plan()
+                stream = self._apply(plan, raw)
+                if not is_outdated(plan, self._planes, self._itemsize, task.turn, self._deflater):
+                    return stream, _mask(plan)
+            trial = try_chunk(raw, self._shuffled(raw), self._itemsize, self._deflater)
+            other = self._apply(trial.plan, raw) if trial.stream is None else trial.stream
+            if stream is None or len(other) < _NO_BETTER * len(stream):
+                plan, stream = trial.plan, other
+            return stream, _mask(plan)
+        finally:
+            fill.fill(plan)
+
+    def _shuffled(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self._itemsize == 1:
+            self._planes = raw
+        elif self._planes.size != raw.size:
+            self._planes = np.empty(raw.size, np.uint8)
+        return shuffle(raw, self._itemsize, self._planes)
+
+    def _apply(self, plan: Plan, raw: NDArray[np.uint8]) -> Buffer:
+        if plan.method not in (Method.PLANES, Method.WHOLE):
+            return by_record(plan.method, raw)
+        planes = self._shuffled(raw)
+        if plan.method is Method.WHOLE:
+            return thorough_stream(planes.data)
+        return pack_planes(planes, self._itemsize, plan.coders, self._deflater)
 
 
-def unpack_chunk(stored: bytes, mask: int, size: int, itemsize: int) -> NDArray[np.uint8]:
-    """Undoes `pack_chunk`.
+def _mask(plan: Plan) -> int:
+    return 0 if plan.method in (Method.PLANES, Method.WHOLE) else SKIP_SHUFFLE
 
-    Returns:
-        The chunk's bytes, shape ``(size,)``; read-only if the chunk was stored raw.
 
-    Raises:
-        IntegrityError: The bytes do not expand to ``size`` bytes.
-    """
-    data = stored if mask & SKIP_DEFLATE else inflate(stored, size)
-    if len(data) != size:
-        raise IntegrityError(f"an uncompressed chunk has {len(data)} bytes instead of {size}")
-    planes = np.frombuffer(data, np.uint8)
-    return planes if mask & SKIP_SHUFFLE else unshuffle(planes, itemsize)
+def task_for(raw: NDArray[np.uint8], itemsize: int, choices: Choices) -> Task | None:
+    """The task of the next chunk of a dataset, or ``None`` if it is too small, or its elements are of an odd size."""
+    return choices.task(raw) if itemsize in _BY_PLANE and raw.size >= _MIN_BYTES else None

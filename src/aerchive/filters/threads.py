@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+_WAITING_EACH = 2
+"""So many results a thread may wait for their turn: enough to be busy while one of them takes long."""
 
 
 def processors() -> int:
@@ -10,3 +20,39 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def in_order(work: Callable[[_T], _R], items: Iterable[_T], number: int) -> Generator[_R, None, None]:
+    """What some work gives for each item, in order, done by as many threads as there are processors.
+
+    Only a few items are under way at a time. When the caller stops, or the work raises, the threads end before this
+    does. Where no thread can be started, as when the interpreter ends, the caller does the work itself.
+
+    Args:
+        work: What is to be done.
+        items: For what; taken by the caller's thread.
+        number: How many there are, about: for one there are no threads.
+    """
+    workers = min(processors(), number)
+    if workers < 2:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="aerchive-chunks")
+    waiting: deque[Callable[[], _R]] = deque()
+    try:
+        for item in items:
+            waiting.append(_started(pool, work, item))
+            if len(waiting) > _WAITING_EACH * workers:
+                yield waiting.popleft()()
+        while waiting:
+            yield waiting.popleft()()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _started(pool: ThreadPoolExecutor, work: Callable[[_T], _R], item: _T) -> Callable[[], _R]:
+    try:
+        return pool.submit(work, item).result
+    except RuntimeError:  # the interpreter ends, or the machine has no thread left
+        result = work(item)  # at once: items that are under way may wait for something that this one does
+        return lambda: result

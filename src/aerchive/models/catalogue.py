@@ -64,6 +64,7 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
         "precision": _text(used.get("precision")),
         "outcome": status.outcome,
         "program": config.program,
+        "parent": config.parent or "",
         "tags": json.dumps(labels.tags) if labels.tags else "",
         "params": _plain_json(labels.params) if labels.params else "",
         "message": (status.message or "").strip(),

@@ -11,7 +11,10 @@ class RunConfig(Document):
     """Configuration of a run.
 
     Attributes:
-        program: What was called: ``run`` for ``backend.run``, else the name of a primitive.
+        program: What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive.
+        parent: Job id of the primitive that called ``backend.run``; absent if the user did.
+        primitive_class: Module and class of the primitive.
+        primitive_options: Options of the primitive.
         backend_name: The backend's own name.
         backend_version: Its version, may be empty.
         backend_class: Module and class of the backend object.
@@ -28,9 +31,12 @@ class RunConfig(Document):
         missing: In words, what of the run could not be stored.
     """
 
-    free_fields: ClassVar[frozenset[str]] = frozenset({"options", "used"})
+    free_fields: ClassVar[frozenset[str]] = frozenset({"options", "primitive_options", "used"})
 
     program: str = "run"
+    parent: str | None = None
+    primitive_class: str | None = None
+    primitive_options: dict[str, Any] = {}
     backend_name: str | None = None
     backend_version: str | None = None
     backend_class: str | None = None
@@ -44,3 +50,8 @@ class RunConfig(Document):
     target_gates: list[str] | None = None
     used: dict[str, Any] = {}
     missing: list[str] | None = None
+
+    @property
+    def is_of_primitive(self) -> bool:
+        """Whether it is a primitive's own run, or one beneath."""
+        return self.primitive_class is not None or self.parent is not None

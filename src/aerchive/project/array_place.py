@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive import layout
 from aerchive.errors import FormatError
+from aerchive.filters.narrow import narrower
 from aerchive.storage.arrays import DatasetShape, ReadPlan
 from aerchive.storage.chunks import Selection, select
 from aerchive.storage.nodes import AttributeValue
@@ -83,7 +86,7 @@ class Locator:
         try:
             name, at, shape, order = _parse(reference)
             what, attributes = self._dataset(name)
-            dtype = _checked_dtype(str(attributes["dtype"]), what.dtype)
+            dtype = _checked_dtype(attributes, what.dtype, self._group.where(name))
             if shape is not None and at is not None:
                 if len(what.shape) != 1 or at + math.prod(shape) > what.shape[0]:
                     raise ValueError("a piece reaches over the end")
@@ -124,12 +127,17 @@ def _parse(reference: Any) -> tuple[str, int | None, tuple[int, ...] | None, str
     return name, at, tuple(shape), order
 
 
-def _checked_dtype(wanted: str, stored: np.dtype[Any]) -> str:
-    dtype = np.dtype(wanted)
-    same = (np.dtype("u1") if dtype.kind == "b" else dtype) == stored
-    is_narrower = dtype.kind in "fc" and dtype.kind == stored.kind and stored.itemsize < dtype.itemsize
-    if dtype.kind not in _KINDS or not (same or is_narrower):
-        raise ValueError(f"values of dtype {wanted!r} cannot be stored as {stored}")
+def _checked_dtype(attributes: Mapping[str, Any], stored: np.dtype[Any], where: str) -> str:
+    version = attributes["encoding_version"]
+    if type(version) is not int or version > layout.ARRAY_VERSION:
+        raise FormatError(
+            f"{where}: array encoding {version} is newer than this aerchive reads ({layout.ARRAY_VERSION}); upgrade it "
+            "with: pip install --upgrade aerchive"
+        )
+    dtype = np.dtype(str(attributes["dtype"]))
+    usual = np.dtype("u1") if dtype.kind == "b" else dtype
+    if dtype.kind not in _KINDS or stored not in (usual, narrower(usual) if version > 1 else usual):
+        raise ValueError(f"values of dtype {dtype.str!r} cannot be stored as {stored}")
     return dtype.str
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aerchive import layout
+from aerchive.errors import FormatError
+from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.catalogue import to_microseconds
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
@@ -18,6 +22,19 @@ from aerchive.models.status import RunStatus
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
+
+
+_lately: deque[tuple[Provenance, ObjectDraft]] = deque(maxlen=4)
+"""All runs of a process have one provenance, so its digest is not computed for each."""
+
+
+def _provenance_object(provenance: Provenance) -> ObjectDraft:
+    for known, draft in list(_lately):
+        if known is provenance:
+            return draft
+    draft = ObjectDraft(layout.PROVENANCE, provenance.to_attributes())
+    _lately.append((provenance, draft))
+    return draft
 
 
 def new_uuid() -> str:
@@ -41,6 +58,7 @@ class RunDraft:
         refused: In words, what could not be stored.
         nbytes: Of the payload, before compression.
         run_uuid: New for each run.
+        compression: How the arrays are stored.
     """
 
     job_id: str
@@ -54,6 +72,7 @@ class RunDraft:
     refused: tuple[str, ...] = ()
     nbytes: int = 0
     run_uuid: str = field(default_factory=new_uuid)
+    compression: Compression = PORTABLE
 
     @property
     def record(self) -> RunRecord:
@@ -78,15 +97,50 @@ class RunDraft:
             groups[layout.LABELS] = GroupDraft(self.labels.to_attributes(), mutable=True)
         objects = dict(self.objects)
         if self.provenance is not None:
-            objects[layout.PROVENANCE] = ObjectDraft(layout.PROVENANCE, self.provenance.to_attributes())
+            objects[layout.PROVENANCE] = _provenance_object(self.provenance)
         attributes: dict[str, AttributeValue] = {
             "encoding": "run",
-            "encoding_version": 1,
+            "encoding_version": 2 if self.config.is_of_primitive else 1,
             "run_uuid": self.run_uuid,
             "job_id": self.job_id,
             "created": self.created,
         }
-        return GroupDraft(attributes, self.datasets, groups, objects)
+        datasets = {
+            name: dataclasses.replace(dataset, compression=self.compression) for name, dataset in self.datasets.items()
+        }
+        return GroupDraft(attributes, datasets, groups, objects)
+
+    @classmethod
+    def from_group(cls, group: GroupDraft, where: str) -> RunDraft:
+        """The draft of which `to_group` made a group.
+
+        Args:
+            group: The run's group.
+            where: Where it is, for messages.
+
+        Raises:
+            FormatError: A document is not what the format says.
+        """
+        try:
+            job_id, created, run_uuid = (str(group.attributes[name]) for name in ("job_id", "created", "run_uuid"))
+            config, status = (group.groups[name].attributes for name in (layout.CONFIG, layout.STATUS))
+        except KeyError as error:
+            raise FormatError(f"{where}: a run lacks {error}") from error
+        labels = group.groups[layout.LABELS].attributes if layout.LABELS in group.groups else {}
+        objects = dict(group.objects)
+        provenance = objects.pop(layout.PROVENANCE, None)
+        return cls(
+            job_id=job_id,
+            created=created,
+            run_uuid=run_uuid,
+            config=RunConfig.from_attributes(config, where),
+            status=RunStatus.from_attributes(status, where),
+            labels=RunLabels.from_attributes(labels, where),
+            provenance=None if provenance is None else Provenance.from_attributes(provenance.attributes, where),
+            datasets=group.datasets,
+            objects=objects,
+            nbytes=sum(dataset.nbytes for dataset in group.datasets.values()),
+        )
 
     @property
     def day(self) -> str:

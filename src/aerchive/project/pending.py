@@ -20,13 +20,14 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.errors import AerchiveError, NotFoundError, ProjectLockedError
-from aerchive.models.catalogue import now
+from aerchive.models.catalogue import now, row_text
 from aerchive.project.catalogue import present, read_rows, run_path, whole_id
 from aerchive.project.commit import adopt_drafts, write_drafts
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.project.run import Run, RunHome
 from aerchive.storage.file import ProjectFile, ReadSession, WriteSession
+from aerchive.storage.nodes import ObjectDraft
 from aerchive.storage.transfer import dataset_drafts, object_draft
 
 logger = logging.getLogger("aerchive")
@@ -191,6 +192,7 @@ def pending_runs(file: ProjectFile, home: RunHome) -> list[tuple[np.void, Run]]:
                 job_id=job_id,
                 nbytes=int(row["nbytes"]),
                 pending=file,
+                program=row_text(row, "program"),
             ),
         )
         for row, job_id in zip(rows, ids, strict=True)
@@ -198,10 +200,11 @@ def pending_runs(file: ProjectFile, home: RunHome) -> list[tuple[np.void, Run]]:
 
 
 def _drafts(session: ReadSession) -> Iterator[RunDraft]:
+    objects: dict[str, ObjectDraft] = {}
     for row in present(read_rows(session)):
         group = session.root.group(run_path(row))
         record = read_record(group)
-        linked = (layout.PROVENANCE, layout.CIRCUITS, layout.NOISE_MODEL)
+        linked = [name for name in layout.LINKS if name in group and group.is_group(name)]
         yield RunDraft(
             job_id=record.job_id,
             created=record.created,
@@ -209,7 +212,7 @@ def _drafts(session: ReadSession) -> Iterator[RunDraft]:
             status=record.status,
             labels=record.labels,
             datasets=dataset_drafts(group, record.run_uuid),
-            objects={name: object_draft(group.group(name)) for name in linked if name in group},
+            objects={name: object_draft(group.group(name), objects) for name in linked},
             nbytes=int(row["nbytes"]),
             run_uuid=record.run_uuid,
         )

@@ -28,6 +28,7 @@ from aerchive.errors import (
     TransactionError,
     UnsupportedTypeError,
 )
+from aerchive.filters.profiles import Compression
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
@@ -40,6 +41,15 @@ from aerchive.project.query import Condition, as_texts, conditions
 from aerchive.project.run import Bridge, Run
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
+from aerchive.project.waiting import (
+    Durability,
+    adopt_left_behind,
+    drafts_left_behind,
+    flush_before_reading,
+    flush_waiting,
+    waiting_runs,
+)
+from aerchive.settings import load_settings
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import ProjectFile, WriteSession
 from aerchive.storage.submissions import Submissions
@@ -63,12 +73,25 @@ class Project:
         file: The project file.
         mode: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``, as `aerchive.open` has it.
         bridge: The way to live objects of Qiskit.
+        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
+            latest; ``"exit"`` when the process ends.
+        compression: The profile for what is saved here, if not as the settings say.
     """
 
-    def __init__(self, file: ProjectFile, mode: Mode, bridge: Bridge) -> None:
+    def __init__(
+        self,
+        file: ProjectFile,
+        mode: Mode,
+        bridge: Bridge,
+        durability: Durability = "each",
+        compression: str | None = None,
+    ) -> None:
         self.file = file
+        file.before_reading = functools.partial(flush_before_reading, file.path)
         self.mode = mode
         self.bridge = bridge
+        self.durability: Durability = durability
+        self._compression = compression
         self.submissions = Submissions(file.path)
         self._transaction = threading.local()
         self._pending = PendingFiles(file)
@@ -91,6 +114,8 @@ class Project:
         tags: str | Sequence[str] = (),
         notes: str | None = None,
         params: Mapping[str, Any] | None = None,
+        compression: str | None = None,
+        max_infidelity: float | None = None,
     ) -> Run:
         """Archives a job or a result.
 
@@ -102,20 +127,26 @@ class Project:
             tags: Words to find it by.
             notes: Free text.
             params: Parameters of the study, by name.
+            compression: How arrays are stored: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; by default as the
+                project was opened, or as the settings say.
+            max_infidelity: State vectors may be rounded as far as ``1 - F`` is proven to stay within this; what it
+                came to is stored with them. By default nothing is lost.
 
         Returns:
-            The run, durable. A job that is in the project already gets the new labels.
+            The run, durable if the project's durability is ``"each"``; else `Run.durable` and `flush`. A job that is in
+            the project already gets the new labels.
 
         Raises:
             UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
-            InvalidInputError: It is neither a job nor a result.
+            InvalidInputError: It is neither a job nor a result; or there is no such compression.
             ReadOnlyError: The project is open for reading.
         """
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is done
+        stored = self.compression(compression, max_infidelity)
         self._check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
-        draft = self.bridge.capture(job_or_result, given, options)
+        draft = dataclasses.replace(self.bridge.capture(job_or_result, given, options), compression=stored)
         run = self._keep(draft, labels)
         if draft.refused:
             raise UnsupportedTypeError(
@@ -123,12 +154,45 @@ class Project:
             )
         return run
 
-    def archive(self, draft: RunDraft) -> Run:
-        """Commits a captured run at once, also while a transaction is open: a simulation is kept whatever happens."""
+    def compression(self, profile: str | None = None, max_infidelity: float | None = None) -> Compression:
+        """How arrays of a run are stored in this project.
+
+        Args:
+            profile: As given for the run; else as for the project, else as the settings say.
+            max_infidelity: As given for the run.
+
+        Raises:
+            InvalidInputError: There is no such profile, or it needs a package that is not installed; or the infidelity
+                is not between 0 and 1.
+        """
+        profile = profile or self._compression or load_settings().compression
+        return Compression.checked(profile, max_infidelity)
+
+    def archive(self, draft: RunDraft, durability: Durability | None = None) -> Run:
+        """Archives a captured run, also while a transaction is open: a simulation is kept whatever happens.
+
+        Args:
+            draft: Of the run.
+            durability: When it is committed, if not as the project says.
+        """
         self._check_writable()
         run = self._unwritten(draft)
-        self._commit([(draft, run)])
+        self._commit_in_time(draft, run, durability or self.durability)
         return run
+
+    def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability) -> None:
+        if durability == "each":
+            self._commit([(draft, run)])
+        else:
+            waiting_runs(self.path).add(draft, run, self._commit, durability)
+
+    def flush(self) -> None:
+        """Commits the runs of this process that wait for it; without ``"batch"`` or ``"exit"`` there are none.
+
+        Raises:
+            AerchiveError: The commit failed; they go on waiting.
+        """
+        flush_waiting(self.path)
 
     def _keep(self, draft: RunDraft, labels: RunLabels) -> Run:
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
@@ -140,7 +204,7 @@ class Project:
             draft = dataclasses.replace(draft, labels=labels)
             run = self._unwritten(draft)
         if waiting is None:
-            self._commit([(draft, run)])
+            self._commit_in_time(draft, run, self.durability)
         else:
             waiting[draft.job_id] = draft, run
         return run
@@ -169,7 +233,7 @@ class Project:
         if waiting:
             self._commit(list(waiting.values()))
 
-    def _commit(self, drafts: list[tuple[RunDraft, Run]]) -> None:
+    def _commit(self, drafts: Sequence[tuple[RunDraft, Run]]) -> None:
         ids = {draft.job_id for draft, _ in drafts}
         lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
         pending = None
@@ -186,13 +250,18 @@ class Project:
             run.settle(path, pending)
         self.submissions.forget([s.job_id for s in lost])
         if pending is None:
-            self._pending.merge()
+            self._merge()
+
+    def _merge(self) -> None:
+        """Moves into the project what other processes could not bring there."""
+        self._pending.merge()
+        adopt_left_behind(self.file)
 
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add to a run; use `Run.add_tags` and `Run.annotate`."""
         self._check_writable()
         if run.pending:
-            self._pending.merge()
+            self._merge()
         if run.pending:
             raise TransactionError(
                 f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
@@ -230,7 +299,9 @@ class Project:
                     job_id = whole_id(session, row)
             else:
                 job_id = table.row_text(row, "job_id")
-        return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]))
+        return Run(
+            self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), program=table.row_text(row, "program")
+        )
 
     def _survey(self) -> tuple[NDArray[Any], list[tuple[Any, Run]]]:
         """Rows of the catalogue, and runs that are not in it, each with its row.
@@ -242,6 +313,9 @@ class Project:
         for problem in survey.problems.values():
             logger.warning("a pending file is not read: %s", problem)
         found = [item for file in survey.files for item in pending_runs(file, self)]
+        for draft in drafts_left_behind(self.path):
+            run = self._unwritten(draft)
+            found.append((run.row(), run))
         for submission in self.submissions.open_jobs():
             run = Run(self, None, job_id=submission.job_id, record=submission_record(submission))
             found.append((run.row(), run))
@@ -296,10 +370,15 @@ class Project:
     def latest(self, **conditions_: Any) -> Run:
         """The newest run that meets all conditions.
 
+        Args:
+            **conditions_: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
+                ``job_id`` is among them.
+
         Raises:
             NotFoundError: None does.
         """
-        found = self.find(**conditions_)
+        is_nested = any(name.startswith(("parent", "job_id")) for name in conditions_)
+        found = self.find(**conditions_ if is_nested else {"parent": "", **conditions_})
         if not found:
             raise NotFoundError(
                 f"{self.path}: no run meets {conditions_}" if conditions_ else f"{self.path}: has no runs"
@@ -379,7 +458,7 @@ class Project:
         return self[job_id].job()
 
     def delete_job(self, job_id: str) -> None:
-        """Takes a job out of the project.
+        """Takes a job out of the project, that of a primitive with the jobs beneath it.
 
         Its bytes stay in the file, among the deleted ones, until the project is compacted.
 
@@ -391,10 +470,13 @@ class Project:
             ReadOnlyError: The project is open for reading.
         """
         self._check_writable()
-        self._pending.merge()
+        self._merge()
         traces = [s.job_id for s in self.submissions.open_jobs() if s.job_id == job_id and not s.alive]
+        children = [run.job_id for run in self.find(parent=job_id) if run.durable]
         with self.file.write(now()) as session, hdf5_errors(str(self.path)):
             delete_run(session, job_id, may_miss=bool(traces))
+            for child in children:
+                delete_run(session, child, may_miss=True)
         self.submissions.forget(traces)
 
     def __getitem__(self, job_id: str) -> Run:
@@ -486,7 +568,9 @@ class Project:
         path = Path(os.path.realpath(target))
         if path.is_dir():
             path /= self.path.name
-        return Project(self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge)
+        return Project(
+            self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge, self.durability, self._compression
+        )
 
     def _pending_for_copy(self) -> Callable[[WriteSession], None] | None:
         survey = self._pending.survey()
@@ -505,8 +589,10 @@ class Project:
             ReadOnlyError: The file may not be written.
         """
         self._check_writable()
+        if not self.file.exists():
+            adopt_left_behind(self.file)
         found = self.file.recover()
-        self._pending.merge()
+        self._merge()
         return found
 
     # -- the object itself
@@ -537,14 +623,21 @@ class Project:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Project, (self.file, self.mode, self.bridge)
+        return Project, (self.file, self.mode, self.bridge, self.durability, self._compression)
 
     def __repr__(self) -> str:
         return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
 
 
 def open_project(
-    path: Path, mode: Mode, bridge: Bridge, lock_timeout_s: float, *, trust_locks: bool = False
+    path: Path,
+    mode: Mode,
+    bridge: Bridge,
+    lock_timeout_s: float,
+    *,
+    trust_locks: bool = False,
+    durability: Durability = "each",
+    compression: str | None = None,
 ) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
@@ -554,7 +647,7 @@ def open_project(
         created_by=f"aerchive {metadata.version('aerchive')}",
         trust_locks=trust_locks,
     )
-    return Project(file, mode, bridge)
+    return Project(file, mode, bridge, durability, compression)
 
 
 def _ids(rows: NDArray[Any]) -> list[str]:

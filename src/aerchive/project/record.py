@@ -15,7 +15,8 @@ from aerchive.models.status import RunStatus
 from aerchive.storage.reader import GroupReader
 
 ENCODING = "run"
-VERSION = 1
+VERSION = 2
+"""2 has primitives: a configuration may name a parent, a primitive's class and its options."""
 
 
 def read_record(group: GroupReader) -> RunRecord:

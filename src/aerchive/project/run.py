@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aerchive import layout
-from aerchive.errors import FormatError, InvalidInputError, NotFoundError
+from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
@@ -56,6 +58,12 @@ class RunHome(Protocol):
     def relabel(self, run: Run, labels: RunLabels) -> None:
         """Commits labels to add."""
 
+    def flush(self) -> None:
+        """Commits the runs that wait for it."""
+
+    def find(self, **conditions: Any) -> list[Run]:
+        """Runs by the columns of the catalogue, oldest first."""
+
     def save(
         self, job_or_result: Any, *, name: str | None = None, tags: str | Sequence[str] = (), notes: str | None = None
     ) -> Run:
@@ -75,6 +83,7 @@ class Run:
         nbytes: Of the payload, before compression.
         record: The documents, if they are known already.
         pending: The pending file that it is in.
+        program: What was called, if it is known already.
 
     Attributes:
         place: Where it is, also after it has moved.
@@ -89,8 +98,10 @@ class Run:
         nbytes: int = 0,
         record: RunRecord | None = None,
         pending: ProjectFile | None = None,
+        program: str | None = None,
     ) -> None:
         self._home = home
+        self._program = program
         self.place = RunPlace(home.file, job_id, path, pending=pending)
         self.job_id = job_id
         self.nbytes = nbytes
@@ -117,12 +128,17 @@ class Run:
         Raises:
             NotFoundError: There is none: the run was lost, or is still running.
         """
+        if self.place.path is None:
+            self._home.flush()  # it may wait for its commit
         path = self.place.path
         if path is None:
-            raise NotFoundError(
-                f"{self._home.file.path}: run {self.job_id} has no data: "
-                f"{self.record.status.message or 'still running'}"
-            )
+            why = self.record.status.message or "still running"
+            if self.outcome not in ("lost", "running"):
+                why = (
+                    "it waits in a file of a process that died; the next save, or `aerchive recover`, moves it into "
+                    "the project"
+                )
+            raise NotFoundError(f"{self._home.file.path}: run {self.job_id} has no data: {why}")
         return path
 
     @property
@@ -146,6 +162,16 @@ class Run:
         return self.record.status.outcome
 
     @property
+    def program(self) -> str:
+        """What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive."""
+        return self._program or self.record.config.program
+
+    @property
+    def parent(self) -> str | None:
+        """Job id of the primitive that this run is a part of, or ``None``."""
+        return self.record.config.parent
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags given to it."""
         return tuple(self.record.labels.tags or ())
@@ -162,7 +188,7 @@ class Run:
 
     @property
     def durable(self) -> bool:
-        """Whether the run survives a crash of the machine."""
+        """Whether the run survives a crash of the machine; while it waits for its commit, it survives its process."""
         return self.place.path is not None
 
     @property
@@ -210,7 +236,7 @@ class Run:
             "backend": record.config.backend_name or "",
             "outcome": record.status.outcome,
             "program": record.config.program,
-            "parent": "",
+            "parent": record.config.parent or "",
             "tags": record.labels.tags or [],
             "params": record.labels.params,
             "message": (record.status.message or "").strip(),
@@ -386,11 +412,13 @@ class Run:
     # -- objects of Qiskit
 
     def job(self) -> Any:
-        """The job as an ``ArchivedJob``; imports Qiskit."""
+        """The job as an ``ArchivedJob``, of a primitive as an ``ArchivedPrimitiveJob``; imports Qiskit."""
         return self._home.bridge.job(self)
 
     def result(self) -> Any:
         """The result as an ``ArchivedResult``, whose values are read when they are used; imports Qiskit.
+
+        That of a primitive is a stock ``PrimitiveResult``.
 
         Raises:
             AerJobError: The job had failed with an exception.
@@ -462,17 +490,36 @@ class Run:
 
         Raises:
             NotFoundError: The run has no circuits.
-            FormatError: They were written by a newer Qiskit.
+            FormatError: They were written by a newer Qiskit or aerchive.
+            IntegrityError: They are damaged.
         """
-        from aerchive.codecs.circuits import decode_circuits
+        from aerchive.codecs.circuits import find_circuits
 
-        with self._group() as group:
+        with self._this_very_run().open() as (session, group):
             if layout.CIRCUITS not in group:
                 raise NotFoundError(f"{group.where()}: run {self.job_id} was saved without its circuits")
-            stored = group.group(layout.CIRCUITS)
-            owner = str(stored.attributes()["object"])
-            qpy, aer = stored.read_bytes("qpy", owner), stored.read_bytes("aer", owner)
-        return decode_circuits(qpy, aer)
+            stored = find_circuits(group.group(layout.CIRCUITS))
+            fd = session.detach()
+        try:  # what is committed never moves, so no lock is held while arrays are read
+            circuits = stored.read(fd)
+        finally:
+            os.close(fd)
+        for circuit, name in zip(circuits, self.record.config.circuit_names or (), strict=False):
+            circuit.name = circuit.name or name  # one that Qiskit made up is not with the circuits
+        return circuits
+
+    def pubs(self) -> list[Any]:
+        """What a primitive was asked for: ``SamplerPub`` or ``EstimatorPub`` objects; imports Qiskit.
+
+        Raises:
+            NotFoundError: It is not the run of a primitive, or was saved without its pubs.
+            FormatError: They were written by a newer Qiskit.
+        """
+        return self.stored_result.pubs(self.circuits() if self.record.config.num_circuits else [])
+
+    def children(self) -> list[Run]:
+        """The runs beneath that of a primitive, in the order in which they were submitted."""
+        return self._home.find(parent=self.job_id)
 
     def object_id(self, name: str) -> str | None:
         """Path of a shared object of the run (``circuits``, ``noise_model``), or ``None``; it ends with its digest."""
@@ -499,6 +546,34 @@ class Run:
                 )
             text = stored.read_bytes("model", str(stored.attributes()["object"]))
             return decode_noise_model(text, stored.where())
+
+    def target(self) -> Any | None:
+        """The target of the backend, or ``None`` if it had none; imports Qiskit.
+
+        Returns:
+            A ``Target`` with the same operations, durations and errors.
+
+        Raises:
+            FormatError: It is of a newer encoding, or needs a newer Qiskit.
+
+        Warns:
+            ArchiveWarning: Something of it could not be stored; it is named.
+        """
+        from aerchive.codecs.target import find_target
+
+        with self._this_very_run().open() as (session, group):
+            if layout.TARGET not in group or not group.is_group(layout.TARGET):
+                return None
+            stored = find_target(group.group(layout.TARGET))
+            fd = session.detach()
+        try:
+            target, lost = stored.read(fd)
+        finally:
+            os.close(fd)
+        if lost:
+            message = f"run {self.job_id}: its target comes back without all that it had: {'; '.join(lost)}"
+            warnings.warn(message, ArchiveWarning, stacklevel=2)
+        return target
 
     @contextlib.contextmanager
     def _group(self) -> Iterator[GroupReader]:

@@ -48,6 +48,8 @@ class SavedValue(NamedTuple):
         shape: Of the first array in it, else ``()``.
         dtype: Of the first array in it, in numpy's notation, else empty.
         nbytes: Of all arrays in it, before compression.
+        infidelity: How far it was rounded, measured: ``1 - F``, the largest of its arrays; ``None`` if it is exact.
+        max_infidelity: How far that might go, as it was asked for.
     """
 
     experiment: int
@@ -58,6 +60,8 @@ class SavedValue(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
     nbytes: int
+    infidelity: float | None = None
+    max_infidelity: float | None = None
 
 
 class StoredExperiment(NamedTuple):
@@ -135,15 +139,33 @@ class StoredResult:
 
     @functools.cached_property
     def inputs(self) -> dict[str, Any]:
-        """Parameter binds, and which circuit and bind each experiment belongs to; empty without binds."""
+        """Parameter binds, and which circuit and bind each experiment belongs to, or pubs; empty without them."""
         with self._place.open() as (_, group):
             if layout.INPUTS not in group:
                 return {}
             where = group.where(layout.INPUTS)
             tree = tagged_json.loads(group.read_bytes(layout.INPUTS, self._owner), where)
-        if not isinstance(tree, dict) or not isinstance(tree.get("bind_of"), list):
+        if not isinstance(tree, dict) or not isinstance(tree.get("bind_of", []), list):
             raise FormatError(f"{where}: is not a document of inputs")
         return tree
+
+    def pubs(self, circuits: Sequence[Any]) -> list[Any]:
+        """What a primitive was asked for; imports Qiskit.
+
+        Args:
+            circuits: Those of the run.
+
+        Raises:
+            NotFoundError: It is not the run of a primitive, or was saved without its pubs.
+            FormatError: The document is not what the format says.
+        """
+        from aerchive.codecs.pubs import decode_pubs
+
+        trees = self.inputs.get("pubs")
+        if trees is None:
+            raise NotFoundError(f"{self._what} has no pubs: only runs of primitives have")
+        with _Decoder(self._place, self._owner) as decoder:
+            return decode_pubs(trees, circuits, decoder)
 
     def experiment(self, number: int) -> StoredExperiment:
         """One experiment.
@@ -176,10 +198,17 @@ class StoredResult:
         rows = []
         bind_of = self.inputs.get("bind_of", [])
         with self._place.open() as (_, group):
+
+            @functools.cache
+            def loss(name: str) -> tuple[float | None, float | None]:
+                attributes = group.dataset_attributes(name)
+                return _number(attributes.get("infidelity")), _number(attributes.get("max_infidelity"))
+
             locator = Locator(group, self._owner)
             for number, experiment in enumerate(self.experiments):
                 for label, tree in experiment.data.items():
                     places = [locator.find(reference) for reference in array_references(tree)]
+                    losses = [loss(place.name) for place in places]
                     rows.append(
                         SavedValue(
                             number,
@@ -190,6 +219,8 @@ class StoredResult:
                             places[0].shape if places else (),
                             places[0].dtype if places else "",
                             sum(place.nbytes for place in places),
+                            max((lost for lost, _ in losses if lost is not None), default=None),
+                            max((limit for _, limit in losses if limit is not None), default=None),
                         )
                     )
         return rows
@@ -538,6 +569,10 @@ def _is_range(rows: Any, length: int) -> bool:
         and all(type(number) is int and number >= 0 for number in rows)
         and rows[0] + rows[1] <= length
     )
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, float) else None
 
 
 def _names(choices: Iterable[str]) -> str:

@@ -24,7 +24,10 @@ from aerchive.storage.reader import GroupReader
 from aerchive.storage.verify import GroupVerifier, object_problems
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
-LINKED = frozenset({layout.PROVENANCE, layout.CIRCUITS, layout.NOISE_MODEL})
+LINKED = frozenset(layout.LINKS)
+
+_OBJECTS_A_SESSION = 16
+"""So many are looked at before others may write."""
 
 Progress = Callable[[int, int], None]
 """Called with the work done and all of it, in bytes of payload before compression and one for each run."""
@@ -73,11 +76,10 @@ def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
         paths = list(_run_paths(session, problems))
         rows = _catalogue(session, problems)
         objects = list(_object_paths(session, problems))
-        for path in objects:
-            try:
-                problems += object_problems(session.root.group(path), path.split("/")[1])
-            except AerchiveError as error:
-                problems.append(str(error))
+    for first in range(0, len(objects), _OBJECTS_A_SESSION):
+        with file.read() as session:
+            for path in objects[first : first + _OBJECTS_A_SESSION]:
+                problems += _object_problems(session, path)
     done, total = 0, len(paths) + sum(int(row["nbytes"]) for _, row in rows.values())
     with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-verify") as pool:
         for path in paths:
@@ -93,6 +95,13 @@ def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
     missing = rows.keys() - set(paths)
     problems += [f"{file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)]
     return VerifyReport(str(file.path), len(paths), len(objects), problems)
+
+
+def _object_problems(session: ReadSession, path: str) -> list[str]:
+    try:
+        return list(object_problems(session.root.group(path), path.split("/")[1], session.root))
+    except AerchiveError as error:
+        return [str(error)]
 
 
 def _run_paths(session: ReadSession, problems: list[str]) -> Iterator[str]:
@@ -157,7 +166,7 @@ def _run_problems(
         try:
             group = session.root.group(path)
             record = read_record(group)
-            verifier = GroupVerifier(group, record.run_uuid)
+            verifier = GroupVerifier(group, record.run_uuid, session.root)
             found = list(verifier.problems(MUTABLE, LINKED))
             if row is None:
                 found.append(f"{group.where()}: is not in the catalogue")

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import math
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5d, h5g, h5s, h5z
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import IntegrityError, UnsafeContentError
-from aerchive.filters.pipeline import unpack_chunk
+from aerchive.errors import FormatError, IntegrityError, UnsafeContentError
+from aerchive.filters.deflate import Buffer
+from aerchive.filters.narrow import narrower
+from aerchive.filters.pipeline import RAW
+from aerchive.filters.profiles import Codec, unpack_chunk
+from aerchive.filters.threads import in_order
 from aerchive.storage import checksums
-from aerchive.storage.attributes import read_attributes
+from aerchive.storage.attributes import read_attribute, read_attributes
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
-from aerchive.storage.disk import read_bytes
+from aerchive.storage.disk import disk
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
@@ -25,6 +32,12 @@ from aerchive.storage.types import memory_dtype, stored_type
 _MAX_CHUNK_BYTES = 256 * 1024 * 1024
 _LOOK_UP_EACH = 16
 """From so many chunks on, the whole chunk table is read at once."""
+_IN_THREADS_BYTES = 2 * 1024 * 1024
+"""From so many bytes on, chunks are read by several threads."""
+_HALVES = {half: double for double in map(np.dtype, ("<c16", "<f8")) if (half := narrower(double)) is not None}
+_MAX_SCRATCH_BYTES = 2 * 1024 * 1024
+_AHEAD = 8
+"""So many chunks before its turn the system is told of one."""
 
 
 class ChunkPlace(NamedTuple):
@@ -55,24 +68,28 @@ class ReadPlan:
         where: The dataset, for messages.
         owner: Whose chunks they are, for checksums.
         name: The dataset's name.
-        dtype: Of the stored elements.
+        dtype: Of the values, as they were in memory.
+        stored: Of the stored elements: `dtype`, or half as wide where that lost nothing.
         chunk: Shape of a chunk.
         selection: What is wanted.
         places: The chunks that hold it.
         values: The values themselves, where the dataset is small and lies in its own header.
+        codec: What the chunks are compressed with.
     """
 
     where: str
     owner: str
     name: str
     dtype: np.dtype[Any]
+    stored: np.dtype[Any]
     chunk: tuple[int, ...]
     selection: Selection
     places: tuple[ChunkPlace, ...] = ()
     values: NDArray[Any] | None = None
+    codec: Codec = Codec.DEFLATE
 
     def read(self, fd: int) -> NDArray[Any]:
-        """Reads the selection.
+        """Reads the selection; large ones in threads, one a processor.
 
         Args:
             fd: The project file, open for reading; no lock is needed, for committed chunks never move.
@@ -82,29 +99,78 @@ class ReadPlan:
 
         Raises:
             IntegrityError: A chunk is not what was written.
+            FormatError: It takes a package that is not installed.
         """
         if self.values is not None:
             box = tuple(slice(a.start, a.stop, a.step) for a in self.selection.axes)
             return self.values[box][self.selection.finish]
         out = np.zeros(self.selection.shape, self.dtype)
         for place in self.places:
-            check_interrupt()
-            stored = self.stored_bytes(fd, place)
-            if stored:  # else they are zero already
-                out[place.piece.target] = self.values_of(stored, place)[place.piece.inside]
+            if place.nbytes:
+                note_read(place.address, place.nbytes)
+        is_large = sum(place.nbytes for place in self.places) >= _IN_THREADS_BYTES
+        places = self._announced(fd) if is_large else self.places
+        with contextlib.closing(
+            in_order(lambda place: self._fill(fd, place, out), places, len(self.places) if is_large else 1)
+        ) as filled:
+            for _ in filled:
+                check_interrupt()
         return out[self.selection.finish]
 
-    def stored_bytes(self, fd: int, place: ChunkPlace) -> bytes:
+    def stored_bytes(self, fd: int, place: ChunkPlace) -> Buffer:
         """The bytes of a chunk as the file holds them, verified; empty if it was never written.
 
         Raises:
             IntegrityError: They are not what was written.
         """
-        stored = b""
         if place.nbytes:
             note_read(place.address, place.nbytes)
+        return self._verified(fd, place, bytearray(place.nbytes))
+
+    def values_of(self, stored: Buffer, place: ChunkPlace) -> NDArray[Any]:
+        """The values of a chunk, all zero if it was never written.
+
+        Raises:
+            IntegrityError: The bytes do not expand to a chunk.
+            FormatError: It takes a package that is not installed.
+        """
+        if not stored:
+            return np.zeros(self.chunk, self.dtype)
+        values = self._expanded(stored, place, np.empty(self._chunk_bytes, np.uint8))
+        return values if self.stored == self.dtype else values.astype(self.dtype)
+
+    @property
+    def _chunk_bytes(self) -> int:
+        return math.prod(self.chunk) * self.stored.itemsize
+
+    def _announced(self, fd: int) -> Iterator[ChunkPlace]:
+        """The places; the system is told of each a little before its turn."""
+        for number, place in enumerate(self.places):
+            for next_one in self.places[0 if number == 0 else number + _AHEAD : number + _AHEAD + 1]:
+                if next_one.nbytes:
+                    with disk_errors(self.where):
+                        disk().will_read(fd, next_one.address, next_one.nbytes)
+            yield place
+
+    def _fill(self, fd: int, place: ChunkPlace, out: NDArray[Any]) -> None:
+        """Reads a chunk into where it belongs; straight, where it lies there in one piece."""
+        target = out[place.piece.target]
+        is_whole = target.shape == self.chunk and target.flags.c_contiguous and self.stored == self.dtype
+        room = target.reshape(-1).view(np.uint8) if is_whole else np.empty(self._chunk_bytes, np.uint8)
+        is_raw = place.mask & RAW == RAW and place.nbytes == room.size
+        stored = self._verified(fd, place, room.data if is_raw else _scratch(place.nbytes))
+        if not stored or (is_whole and is_raw):
+            return
+        values = self._expanded(stored, place, room)
+        if not (is_whole and np.shares_memory(values, target)):
+            target[...] = values[place.piece.inside]
+
+    def _verified(self, fd: int, place: ChunkPlace, room: bytearray | memoryview) -> Buffer:
+        done = 0
+        if place.nbytes:
             with disk_errors(self.where):
-                stored = read_bytes(fd, place.address, place.nbytes)
+                done = disk().read(fd, memoryview(room), place.address)
+        stored = room if done == place.nbytes else room[:done]
         crc = checksums.chunk_crc(stored, self.owner, self.name, place.number, place.mask)
         if crc != place.crc32 or len(stored) != place.nbytes:
             raise IntegrityError(
@@ -113,20 +179,32 @@ class ReadPlan:
             )
         return stored
 
-    def values_of(self, stored: bytes, place: ChunkPlace) -> NDArray[Any]:
-        """The values of a chunk, all zero if it was never written.
-
-        Raises:
-            IntegrityError: The bytes do not expand to a chunk.
-        """
-        if not stored:
-            return np.zeros(self.chunk, self.dtype)
-        size = int(np.prod(self.chunk)) * self.dtype.itemsize
+    def _expanded(self, stored: Buffer, place: ChunkPlace, room: NDArray[np.uint8]) -> NDArray[Any]:
+        """The values as they are stored, in ``room`` or in bytes that were there already."""
         try:
-            raw = unpack_chunk(stored, place.mask, size, self.dtype.itemsize)
+            raw = unpack_chunk(stored, place.mask, self.stored.itemsize, self.codec, room)
         except IntegrityError as error:
             raise IntegrityError(f"{self.where}: chunk {place.number}: {error}") from error
-        return raw.view(self.dtype).reshape(self.chunk)
+        except FormatError as error:
+            raise FormatError(f"{self.where}: {error}") from error
+        return raw.view(self.stored).reshape(self.chunk)
+
+
+class _Scratch(threading.local):
+    """A buffer for each thread: fresh memory costs as much as reading into it."""
+
+    buffer = bytearray()
+
+
+_scratches = _Scratch()
+
+
+def _scratch(nbytes: int) -> memoryview:
+    if nbytes > _MAX_SCRATCH_BYTES:
+        return memoryview(bytearray(nbytes))
+    if len(_scratches.buffer) < nbytes:
+        _scratches.buffer = bytearray(nbytes)
+    return memoryview(_scratches.buffer)[:nbytes]
 
 
 @dataclass(frozen=True)
@@ -138,12 +216,14 @@ class DatasetShape:
         shape: Of the dataset.
         chunk: Of a chunk, or ``None`` if the dataset is not chunked.
         stored_bytes: What it takes in the file.
+        codec: What the chunks are compressed with, after the shuffle.
     """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     chunk: tuple[int, ...] | None
     stored_bytes: int
+    codec: Codec = Codec.DEFLATE
 
 
 def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
@@ -151,6 +231,7 @@ def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
 
     Raises:
         UnsafeContentError: A layout this format does not have.
+        FormatError: Filters this format does not have.
     """
     with hdf5_errors(where):
         properties = dsid.get_create_plist()
@@ -158,7 +239,17 @@ def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
         if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or properties.get_external_count():
             raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
         chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
-        return DatasetShape(memory_dtype(dsid.get_type(), where), tuple(dsid.shape), chunk, dsid.get_storage_size())
+        codec = _codec(properties, where) if kind == h5d.CHUNKED else Codec.DEFLATE
+        dtype = memory_dtype(dsid.get_type(), where)
+        return DatasetShape(dtype, tuple(dsid.shape), chunk, dsid.get_storage_size(), codec)
+
+
+def _codec(properties: Any, where: str) -> Codec:
+    filters = tuple(properties.get_filter(number)[0] for number in range(properties.get_nfilters()))
+    for codec in Codec:
+        if filters == (h5z.FILTER_SHUFFLE, int(codec)):
+            return codec
+    raise FormatError(f"{where}: filters {filters} have no place in an aerchive project that this version reads")
 
 
 def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object = ...) -> ReadPlan:
@@ -183,8 +274,9 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         values = np.empty(what.shape, what.dtype)
         with hdf5_errors(where):
             dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
-        return ReadPlan(where, owner, name, what.dtype, what.shape, selection, values=values)
-    if int(np.prod(what.chunk)) * what.dtype.itemsize > _MAX_CHUNK_BYTES:
+        return ReadPlan(where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values)
+    dtype = _value_dtype(dsid, what, where)
+    if math.prod(what.chunk) * dtype.itemsize > _MAX_CHUNK_BYTES:
         raise UnsafeContentError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
@@ -194,7 +286,14 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         number = chunk_number(piece.offset, what.shape, what.chunk)
         address, nbytes, mask = stored.get(piece.offset, (-1, 0, 0))
         places.append(ChunkPlace(piece, number, address, nbytes, mask, crcs(number)))
-    return ReadPlan(where, owner, name, what.dtype, what.chunk, selection, tuple(places))
+    return ReadPlan(where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(places), codec=what.codec)
+
+
+def _value_dtype(dsid: h5d.DatasetID, what: DatasetShape, where: str) -> np.dtype[Any]:
+    """The dtype of the values: the stored one, or the double of it if the dataset says so."""
+    if what.dtype in _HALVES and read_attribute(dsid, "dtype", where) == _HALVES[what.dtype].str:
+        return _HALVES[what.dtype]
+    return what.dtype
 
 
 def _chunk_table(

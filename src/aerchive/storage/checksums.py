@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from isal import isal_zlib
 
+from aerchive.filters.deflate import Buffer
+
 TABLE = np.dtype([("crc32", "<u4"), ("sha256", "S64")])
 
 
@@ -31,12 +33,12 @@ def _context(owner: str, dataset: str, number: int, mask: int) -> bytes:
     return f"{owner}/{dataset}/{number}/{mask}".encode("ascii")
 
 
-def chunk_crc(stored: bytes | memoryview, owner: str, dataset: str, number: int, mask: int) -> int:
+def chunk_crc(stored: Buffer, owner: str, dataset: str, number: int, mask: int) -> int:
     """The CRC-32 of a stored chunk; an unallocated one has no bytes."""
     return int(isal_zlib.crc32(stored, isal_zlib.crc32(_context(owner, dataset, number, mask))))
 
 
-def chunk_sums(stored: bytes | memoryview, owner: str, dataset: str, number: int, mask: int) -> ChunkSums:
+def chunk_sums(stored: Buffer, owner: str, dataset: str, number: int, mask: int) -> ChunkSums:
     """Both checksums of a stored chunk.
 
     Args:

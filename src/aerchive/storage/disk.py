@@ -28,6 +28,19 @@ class Disk:
         while done < len(data):
             done += os.pwrite(fd, data[done:], offset + done)
 
+    def will_read(self, fd: int, offset: int, length: int) -> None:
+        """Lets the system fetch bytes that are read soon; a hint, without any promise."""
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
+
+    def begin_writing(self, fd: int, offset: int, length: int) -> None:
+        """Lets the system begin to put bytes on the medium; a hint, without any promise: `sync` is still needed.
+
+        On Linux, "don't need" begins to write what is dirty, and forgets only what is clean.
+        """
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
+
     def truncate(self, fd: int, size: int) -> None:
         """Sets the size of the file."""
         os.ftruncate(fd, size)

@@ -164,9 +164,11 @@ class ProjectFile:
         self._catalogue_dtype = catalogue_dtype
         self._created_by = created_by
         self._trial = LockTrial(trusted=trust_locks)
+        self.before_reading: Callable[[], None] | None = None
 
     def exists(self) -> bool:
         """Whether there is a file."""
+        self._prepare_reading()
         try:
             return self.path.exists()
         except PermissionError:
@@ -183,9 +185,14 @@ class ProjectFile:
         """
         other = copy.copy(self)
         other.path = path
+        other.before_reading = None
         if lock_timeout_s is not None:
             other.lock_timeout_s = lock_timeout_s
         return other
+
+    def _prepare_reading(self) -> None:
+        if self.before_reading is not None:
+            self.before_reading()
 
     def peek_uuid(self) -> str | None:
         """The project's UUID, read without a lock: it never changes, and HDF5's checksums protect it.
@@ -222,6 +229,7 @@ class ProjectFile:
             ReadOnlyError: This user may not read it.
         """
         path = str(self.path)
+        self._prepare_reading()
         # An interrupt inside one of HDF5's callbacks would come out as something else, or nowhere.
         with deferred_interrupts(), self._reading() as (fd, journal):
             with disk_errors(path):

@@ -14,23 +14,20 @@ import errno
 import hashlib
 import json
 import os
-import platform
 import re
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from aerchive.errors import FormatError
+from aerchive.storage.owner import JSON, Owner, is_locked, take_lock
 
 try:
     import fcntl
 except ImportError:  # Windows has no flock: nothing is left there, and `submitted` says so
     fcntl = None  # type: ignore[assignment]
-
-JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 FORMAT_VERSION = 1
 RECORD_BYTES = 64 * 1024
@@ -150,56 +147,10 @@ class Submissions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Owner:
-    """Which process, of which machine; the pid is that of its own pid namespace."""
-
-    host: str = ""
-    boot_id: str = ""
-    pid_namespace: str = ""
-    pid: int = 0
-    started: int | None = None
-
-    @classmethod
-    def of_this_process(cls) -> _Owner:
-        pid, boot_id, pid_namespace = os.getpid(), "", ""
-        with contextlib.suppress(OSError):
-            boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        with contextlib.suppress(OSError):
-            pid_namespace = os.readlink("/proc/self/ns/pid")
-        return cls(platform.node(), boot_id, pid_namespace, pid, _state_and_start(pid)[1])
-
-    @classmethod
-    def from_header(cls, header: Mapping[str, JSON]) -> _Owner:
-        texts = [header.get(key) for key in ("host", "boot_id", "pid_namespace")]
-        host, boot_id, pid_namespace = (text if isinstance(text, str) else "" for text in texts)
-        pid, started = header.get("pid"), header.get("started")
-        if not isinstance(pid, int) or pid <= 0:
-            return cls(host)
-        return cls(host, boot_id, pid_namespace, pid, started if isinstance(started, int) else None)
-
-    def is_running(self) -> bool | None:
-        """What the process table says; None if it is not the table in which this pid means something."""
-        here = _Owner.of_this_process()
-        where = (self.host, self.boot_id, self.pid_namespace)
-        if not self.boot_id or self.started is None or where != (here.host, here.boot_id, here.pid_namespace):
-            return None
-        state, started = _state_and_start(self.pid)
-        if started is not None:
-            return started == self.started and state not in "ZX"  # a zombie will not finish anything
-        try:
-            os.kill(self.pid, 0)
-        except (ProcessLookupError, OverflowError):
-            return False
-        except PermissionError:
-            pass
-        return None  # it exists, but /proc hides it from us, and with it the start
-
-
-@dataclass(frozen=True, slots=True)
 class _Examined:
     """What a trace file says; `jobs` maps the open ids to the time of submission and the record."""
 
-    owner: _Owner
+    owner: Owner
     alive: bool
     jobs: dict[str, tuple[float, dict[str, JSON]]]
     is_torn: bool
@@ -216,13 +167,13 @@ def _examined(path: str) -> Iterator[_Examined]:
         version = header.get("format_version")
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise FormatError(f"{path}: submissions of format version {version}; upgrade aerchive to read them")
-        alive = _Owner.from_header(header).is_running()
+        alive = Owner.from_header(header).is_running()
         if alive is None:
-            alive = _is_locked(fd)
+            alive = is_locked(fd)
         with open(fd, "rb", closefd=False) as file:
             content = file.read()
         lines = [_parsed(line) for line in content.split(b"\n")]
-        yield _Examined(_Owner.from_header(lines[0]), alive, _unfinished(lines), not content.endswith(b"\n"))
+        yield _Examined(Owner.from_header(lines[0]), alive, _unfinished(lines), not content.endswith(b"\n"))
     finally:
         os.close(fd)
 
@@ -251,7 +202,7 @@ class _TraceFile:
         self.job_count = 0
         self.is_closed = False
         self.owed = b""  # lines the disk would not take; they go before the next one
-        owner = _Owner.of_this_process()
+        owner = Owner.of_this_process()
         header = {"format": "aerchive-submissions", "format_version": FORMAT_VERSION, "project": project_uuid}
         for _ in range(8):
             self.size = 0
@@ -260,7 +211,7 @@ class _TraceFile:
             self.fd = os.open(self.path, flags, 0o666)
             # A reader that meets the file before we hold the lock may take it for a dead process's and
             # remove it; then another file is made. Once locked, it is safe.
-            if _lock(self.fd) and os.fstat(self.fd).st_nlink and self.append(_line(header | asdict(owner))):
+            if take_lock(self.fd) and os.fstat(self.fd).st_nlink and self.append(_line(header | asdict(owner))):
                 return
             self.remove()
         raise OSError(errno.EAGAIN, "cannot create a trace", self.path)
@@ -374,35 +325,6 @@ def _leave_to_parent() -> None:
 atexit.register(_leave)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_parent)
-
-
-def _lock(fd: int) -> bool:
-    """Take the owner's lock; False if a reader is looking at this moment."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks: there, a reader elsewhere never calls us dead
-    return True
-
-
-def _is_locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # held, or no locks on this file system: who cannot be shown dead is not called lost
-        return True
-    return False
-
-
-def _state_and_start(pid: int) -> tuple[str, int | None]:
-    """Fields 3 and 22 of ``/proc/<pid>/stat``: state letter, and start in clock ticks since boot."""
-    try:
-        # The second field, the command, may itself hold spaces and parentheses.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return fields[0].decode("ascii"), int(fields[19])
-    except (OSError, ValueError, IndexError):
-        return "", None
 
 
 def _line(value: Mapping[str, object]) -> bytes:

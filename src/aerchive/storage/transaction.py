@@ -24,6 +24,8 @@ from aerchive.storage.trace import note_read
 _PAGE = 4096
 _LARGE_BYTES = 1024 * 1024
 """From here on new data is made durable by a sync of its own instead of being hashed into the journal."""
+_WRITE_BYTES = 8 * 1024 * 1024
+"""So much new data is written before the system is told to begin with it."""
 _GAP = 16
 """Changes closer than this become one; each has a head of this size."""
 
@@ -46,6 +48,7 @@ class Overlay:
         self._path = path
         self._base = superblock.end
         self._end = superblock.end
+        self._begun = superblock.end
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._originals: dict[int, bytes] = {}
@@ -266,6 +269,13 @@ class Overlay:
             held[low - page * _PAGE : high - page * _PAGE] = view[low - start : high - start]
         if below < len(view):
             disk().write(self._fd, view[below:], start + below)
+            self._begin_writing(start + len(view))
+
+    def _begin_writing(self, end: int) -> None:
+        """Has new data on its way to the medium while more is made; what `commit` waits for is short then."""
+        if end - self._begun >= _WRITE_BYTES:
+            disk().begin_writing(self._fd, self._begun, end - self._begun)
+            self._begun = end
 
 
 def _pages_of(start: int, length: int) -> range:

@@ -5,7 +5,6 @@ The structure is looked at while the file is open; what takes long, the chunks, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -18,6 +17,8 @@ from aerchive.storage import checksums
 from aerchive.storage.arrays import ChunkPlace, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import read_raw_attributes
 from aerchive.storage.border import hdf5_errors
+from aerchive.storage.nodes import ContentDigest
+from aerchive.storage.objects import linked_digest
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.types import stored_type
 from aerchive.storage.writer import NodeDigest, core_digest
@@ -63,14 +64,16 @@ class GroupVerifier:
     Args:
         group: Of the run or object.
         owner: The run's UUID, or the object's path.
+        root: Of the file: linked objects must be among those of the project.
 
     Attributes:
         chunks: The chunks of all datasets seen by `problems`, still to be looked at.
     """
 
-    def __init__(self, group: GroupReader, owner: str) -> None:
+    def __init__(self, group: GroupReader, owner: str, root: GroupReader) -> None:
         self._group = group
         self._owner = owner
+        self._root = root
         self.chunks: list[ChunkCheck] = []
 
     def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
@@ -103,7 +106,7 @@ class GroupVerifier:
                 if not group.is_group(name):
                     nodes[prefix + name] = self._dataset(group, name, prefix + name)
                 elif name in linked and not path:
-                    nodes[name] = str(group.group(name).attribute("object")).rpartition("/")[2]
+                    nodes[name] = linked_digest(group, name, self._root)
                 elif name in mutable and not path:
                     inner: dict[str, str] = {}
                     yield from self._visit(group.group(name), name, inner, frozenset(), frozenset())
@@ -157,28 +160,37 @@ def _sums(group: h5g.GroupID, dsid: h5d.DatasetID, name: str, number: int, where
     return [bytes(row).decode("ascii", "replace") for row in rows["sha256"].tolist()]
 
 
-def object_problems(group: GroupReader, kind: str) -> Iterator[str]:
-    """What is wrong with an object: its content must have the digest that is its name."""
+def object_problems(group: GroupReader, kind: str, root: GroupReader) -> Iterator[str]:
+    """What is wrong with an object: its content must have the digest that is its name.
+
+    Args:
+        group: Of the object.
+        kind: Of the object.
+        root: Of the file; objects that this one links are where they say there, and are verified on their own.
+    """
     path = group.attribute("object")
     digest = group.path.rpartition("/")[2]
     if path != group.path:
         yield f"{group.where()}: says that it is {path!r}"
         return
     try:
-        verifier = GroupVerifier(group, str(path))
-        yield from verifier.problems(frozenset(), frozenset())
+        links = [name for name in group.names() if group.is_group(name)]
+        verifier = GroupVerifier(group, str(path), root)
+        yield from verifier.problems(frozenset(), frozenset(links))
         yield from (problem for check in verifier.chunks if (problem := check.problem(group.fd)))
-        content = hashlib.sha256(kind.encode())
+        content = ContentDigest(kind)
         for name, value in read_raw_attributes(group.gid, group.where()).items():
             if name != "object":
-                content.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
+                content.attribute(name, value)
         for name in group.names():
-            if name.endswith(layout.CHECKSUMS_SUFFIX):
-                continue
-            values = group.read(name, str(path))
-            content.update(f"|{name}|{values.dtype.descr}|{values.shape}|".encode() + values.tobytes())
+            if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
+                values = group.read(name, str(path))
+                content.dataset(name, values.dtype, values.shape)
+                content.data(values)
+        for name in links:
+            content.link(name, linked_digest(group, name, root))
     except AerchiveError as error:
         yield str(error)
         return
-    if content.hexdigest()[: layout.OBJECT_DIGEST_LENGTH] != digest:
+    if content.hexdigest() != digest:
         yield f"{group.where()}: its content does not match its name, which is a digest of it"

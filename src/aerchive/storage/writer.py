@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5d, h5g, h5p, h5s
+from h5py import h5a, h5d, h5g, h5p, h5s, h5z
 from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError
-from aerchive.filters.pipeline import pack_chunk
+from aerchive.filters.deflate import Buffer
+from aerchive.filters.profiles import Codec
+from aerchive.filters.threads import in_order
 from aerchive.storage import checksums
-from aerchive.storage.chunks import chunk_offsets, chunk_shape
+from aerchive.storage.chunks import chunk_offsets, grid_shape
 from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.layers import Layers, layers
 from aerchive.storage.nodes import (
     AttributeValue,
     DatasetDraft,
     GroupDraft,
     ObjectDraft,
     attribute_array,
-    bytes_dataset,
+    split_long,
 )
 from aerchive.storage.types import stored_type
 
@@ -107,19 +112,6 @@ def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: Nod
             digest.attribute(name, array)
 
 
-def _split_long(values: Mapping[str, AttributeValue]) -> tuple[dict[str, AttributeValue], dict[str, DatasetDraft]]:
-    short: dict[str, AttributeValue] = {}
-    long: dict[str, DatasetDraft] = {}
-    for name, value in values.items():
-        if isinstance(value, str) and len(value) * 4 > layout.MAX_TEXT_ATTRIBUTE_BYTES:
-            data = attribute_array(value).tobytes()
-            if len(data) > layout.MAX_TEXT_ATTRIBUTE_BYTES:
-                long[layout.LONG_PREFIX + name] = bytes_dataset(data)
-                continue
-        short[name] = value
-    return short, long
-
-
 class DraftWriter:
     """Writes drafts below the root of an open file.
 
@@ -129,6 +121,7 @@ class DraftWriter:
 
     def __init__(self, root: h5g.GroupID) -> None:
         self._root = root
+        self._linked: dict[str, h5g.GroupID] = {}
 
     def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
         """Writes one run.
@@ -158,7 +151,7 @@ class DraftWriter:
 
     def _fill(self, gid: h5g.GroupID, path: str, draft: GroupDraft, owner: str, nodes: dict[str, str]) -> None:
         prefix = f"{path}/" if path else ""
-        attributes, long = _split_long(draft.attributes)
+        attributes, long = split_long(draft.attributes)
         digest = NodeDigest(path)
         write_attributes(gid, attributes, digest)
         inner: dict[str, str] = {path: digest.hexdigest()}
@@ -175,12 +168,16 @@ class DraftWriter:
             nodes.update(inner)
 
     def _link(self, gid: h5g.GroupID, name: str, target: ObjectDraft) -> None:
-        folder, _, digest = target.path.rpartition("/")
-        parent = require_group(self._root, folder)
-        if not parent.links.exists(digest.encode()):
-            group = create_group(parent, digest)
-            self._fill(group, "", GroupDraft(target.attributes, target.datasets), target.path, {})
-            write_attributes(group, {"object": target.path})
+        path = target.path
+        folder, _, digest = path.rpartition("/")
+        parent = self._linked.get(path)
+        if parent is None:
+            parent = self._linked[path] = require_group(self._root, folder)
+            if not parent.links.exists(digest.encode()):
+                group = create_group(parent, digest)
+                content = GroupDraft(target.attributes, target.datasets, objects=target.objects)
+                self._fill(group, "", content, path, {})
+                write_attributes(group, {"object": path})
         gid.links.create_hard(name.encode(), parent, digest.encode())
 
     def _dataset(
@@ -189,7 +186,7 @@ class DraftWriter:
         digest = NodeDigest(path)
         shape, dtype = draft.shape, draft.dtype
         attributes = dict(draft.attributes)
-        if draft.nbytes <= layout.MAX_COMPACT_BYTES:
+        if draft.nbytes <= layout.MAX_COMPACT_BYTES and draft.packed is None:
             dsid = _create_dataset(gid, name, dtype, shape, None)
             raw = draft.read_chunk((0,) * len(shape), shape)
             data = raw.view(dtype).reshape(shape) if raw.size else np.empty(shape, dtype)
@@ -197,9 +194,11 @@ class DraftWriter:
                 dsid.write(h5s.ALL, h5s.ALL, data if dtype.kind != "b" else data.view("u1"), stored_type(dtype))
             content = [raw.tobytes()]
         else:
-            chunk = chunk_shape(shape, dtype.itemsize)
-            dsid = _create_dataset(gid, name, dtype, shape, chunk)
-            sums = self._chunks(dsid, name, draft, chunk, owner)
+            way = layers(draft)
+            dtype = way.dtype
+            attributes |= way.attributes
+            dsid = _create_dataset(gid, name, dtype, shape, way.chunk, way.codec)
+            sums = _write_chunks(dsid, name, shape, way, owner)
             if len(sums) == 1:
                 attributes |= {"crc32": sums[0].crc32, "sha256": sums[0].sha256}
             else:
@@ -215,24 +214,36 @@ class DraftWriter:
             digest.data(piece)
         nodes[path] = digest.hexdigest()
 
-    def _chunks(
-        self, dsid: h5d.DatasetID, name: str, draft: DatasetDraft, chunk: tuple[int, ...], owner: str
-    ) -> list[checksums.ChunkSums]:
-        sums = []
-        for number, offset in enumerate(chunk_offsets(draft.shape, chunk)):
+
+def _write_chunks(
+    dsid: h5d.DatasetID, name: str, shape: tuple[int, ...], way: Layers, owner: str
+) -> list[checksums.ChunkSums]:
+    """Compresses chunks in threads, and gives them to HDF5 in order: only a few are in memory."""
+
+    def packed(item: tuple[int, tuple[int, ...], Any]) -> tuple[tuple[int, ...], Buffer, int, checksums.ChunkSums]:
+        number, offset, taken = item
+        stored, mask = way.pack(taken)
+        return offset, stored, mask, checksums.chunk_sums(stored, owner, name, number, mask)
+
+    sums = []
+    offsets = enumerate(chunk_offsets(shape, way.chunk))
+    items = ((number, offset, way.take(number, offset)) for number, offset in offsets)
+    with contextlib.closing(in_order(packed, items, math.prod(grid_shape(shape, way.chunk)))) as chunks:
+        for offset, stored, mask, both in chunks:
             check_interrupt()
-            raw = draft.read_chunk(offset, chunk)
-            if not raw.any():
-                sums.append(checksums.chunk_sums(b"", owner, name, number, 0))
-                continue
-            stored, mask = pack_chunk(raw, draft.dtype.itemsize)
-            dsid.write_direct_chunk(offset, stored, mask)
-            sums.append(checksums.chunk_sums(stored, owner, name, number, mask))
-        return sums
+            if len(stored):  # a chunk that was never written reads as zeros
+                dsid.write_direct_chunk(offset, stored, mask)
+            sums.append(both)
+    return sums
 
 
 def _create_dataset(
-    gid: h5g.GroupID, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], chunk: tuple[int, ...] | None
+    gid: h5g.GroupID,
+    name: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    chunk: tuple[int, ...] | None,
+    codec: Codec = Codec.DEFLATE,
 ) -> h5d.DatasetID:
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
@@ -242,5 +253,8 @@ def _create_dataset(
     else:
         properties.set_chunk(chunk)
         properties.set_shuffle()
-        properties.set_deflate(layout.DEFLATE_LEVEL)
+        if codec is Codec.DEFLATE:
+            properties.set_deflate(layout.DEFLATE_LEVEL)
+        else:  # not mandatory, for HDF5 would look for its plugin now already
+            properties.set_filter(int(codec), h5z.FLAG_OPTIONAL)
     return h5d.create(gid, name.encode(), stored_type(dtype), h5s.create_simple(shape), dcpl=properties)

@@ -1,0 +1,83 @@
+"""One submission on its way into the project: a trace at the start, the run at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+from aerchive.aer.capture import Submitted, draft_failed
+from aerchive.aer.job import ArchiveNote
+from aerchive.aer.provenance import provenance
+from aerchive.filters.profiles import Compression
+from aerchive.models.labels import RunLabels
+from aerchive.project.draft import RunDraft
+from aerchive.project.project import Project
+from aerchive.settings import Settings
+
+logger = logging.getLogger("aerchive")
+
+
+class Archive:
+    """The way of one submission into its project.
+
+    Args:
+        project: Where it goes.
+        submitted: What was submitted.
+        settings: In force when it was.
+        note: Gets what became of it.
+        compression: How its arrays are stored.
+    """
+
+    def __init__(
+        self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote, compression: Compression
+    ) -> None:
+        self._project = project
+        self._submitted = submitted
+        self._settings = settings
+        self.note = note
+        self._compression = compression
+
+    def submitted_at(self, started: str) -> Submitted:
+        """What was submitted, with the time when the simulation began."""
+        return dataclasses.replace(self._submitted, started=started)
+
+    def begin(self) -> None:
+        """Leaves the trace that outlives this process."""
+        provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
+        simple = {k: v for k, v in self._submitted.options.items() if type(v) in (bool, int, float, str)}
+        record: dict[str, Any] = {
+            "created": self._submitted.created,
+            "config": self._submitted.config(options=simple).to_attributes(),
+            "labels": _simple_labels(self._submitted.labels).to_attributes(),
+        }
+        self._project.submissions.submitted(self._submitted.job_id, record)
+
+    def note_end(self, future: Future[Any]) -> None:
+        """Archives a job that was cancelled before it ran; others are archived where they run."""
+        if future.cancelled():
+            self.keep(lambda: draft_failed(self._submitted, CancelledError()))
+
+    def keep(self, make_draft: Callable[[], RunDraft]) -> None:
+        """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
+        try:
+            draft = dataclasses.replace(make_draft(), compression=self._compression)
+            self.note.run = self._project.archive(draft, self._settings.durability)
+        except Exception as error:
+            problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
+            self.note.tell(problem, error if self._settings.on_error == "raise" else None)
+            logger.error("%s", problem, exc_info=error)
+            return
+        finally:
+            self._project.submissions.finished(self._submitted.job_id)
+        if draft.refused:
+            problem = f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
+            self.note.tell(problem)
+            logger.warning("%s", problem)
+
+
+def _simple_labels(labels: RunLabels) -> RunLabels:
+    params = {name: value for name, value in labels.params.items() if type(value) in (bool, int, float, str)}
+    return labels.model_copy(update={"params": params})

@@ -1,0 +1,197 @@
+"""A switch that archives every run of Aer in this process and in those it starts, whoever asks for it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from qiskit_aer.backends.aerbackend import AerBackend
+
+from aerchive.aer.opening import project_at
+from aerchive.aer.primitive_call import is_off
+from aerchive.aer.simulator import ProjectLike
+from aerchive.aer.submit import submit
+from aerchive.errors import InvalidInputError
+from aerchive.models.labels import RunLabels
+from aerchive.project.project import Project
+from aerchive.project.query import as_texts
+from aerchive.project.waiting import Durability
+from aerchive.settings import load_settings
+
+logger = logging.getLogger("aerchive")
+
+_VARIABLE = "AERCHIVE_AUTOSAVE"
+_STARTUP = str(Path(__file__).with_name("startup"))
+_HOOK = "_run_circuits"
+"""The one method of Aer that every run of each of its backends goes through."""
+
+_lock = threading.RLock()
+_stack: list[Autosave] = []
+"""The switches that are on; the last one counts."""
+
+
+class Autosave:
+    """Archiving of everything that this process runs; made by `autosave`.
+
+    As a context manager it ends with the block; else with `stop`, or with ``autosave(False)``.
+
+    Args:
+        project: Where runs go.
+        labels: Of all of them.
+
+    Attributes:
+        project: Where runs go.
+    """
+
+    def __init__(self, project: Project, labels: RunLabels) -> None:
+        self.project = project
+        self.labels = labels
+
+    def stop(self) -> None:
+        """Ends it. What was in force before is in force again."""
+        with _lock:
+            if self in _stack:
+                _stack.remove(self)
+            _apply()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<autosave to {str(self.project.path)!r}, {'on' if self in _stack else 'off'}>"
+
+
+def autosave(
+    project: ProjectLike | bool | None = None,
+    *,
+    tags: str | Sequence[str] = (),
+    notes: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    durability: Durability | None = None,
+    compression: str | None = None,
+) -> Autosave | None:
+    """Archives every run of Aer from now on, whoever starts it: your code, a library, a primitive.
+
+    Aer's results, exceptions and seeds stay what they are. Simulators of aerchive go on archiving where they did, and
+    what is run with ``save_jobs=False`` is not archived. Python processes that this one starts inherit the switch.
+
+    Args:
+        project: Path of a project file, or an open project; ``None`` or True: the project of the settings. False: turns
+            everything off, and leaves Aer exactly as it was.
+        tags: Words to find the runs by.
+        notes: Free text for each of them.
+        params: Parameters of the study, by name.
+        durability: When runs are committed, as for `aerchive.open`; not for a project that is open already.
+        compression: How arrays are stored, as for `aerchive.open`; likewise.
+
+    Returns:
+        The switch, which is on, and may be used as a context manager; ``None`` for False.
+
+    Raises:
+        InvalidInputError: A label has the wrong type.
+        UnsupportedTypeError: A value in ``params`` cannot be stored.
+    """
+    if project is False:
+        with _lock:
+            _stack.clear()
+            _apply()
+        return None
+    labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
+    labels.to_attributes()  # refuses what cannot be stored before anything is simulated
+    if not isinstance(project, Project):
+        project = project_at(None if project is True else project, durability=durability, compression=compression)
+    if project.mode == "r":
+        raise InvalidInputError(f"{project.path}: is open for reading; autosave needs a project that can be written")
+    switch = Autosave(project, labels)
+    with _lock:
+        _stack.append(switch)
+        _apply()
+    return switch
+
+
+def inherit() -> None:
+    """Turns on what the parent process had on; called when Aer is loaded in a process that it started."""
+    try:
+        told = json.loads(os.environ.get(_VARIABLE, ""))
+        labels = RunLabels.from_attributes(told["labels"], _VARIABLE)
+        switch = Autosave(project_at(told["project"], durability=told["durability"]), labels)
+    except Exception as error:  # noqa: BLE001  (the process must do its work all the same)
+        logger.error("autosave cannot be inherited from %s: %s", _VARIABLE, error)
+        return
+    with _lock:
+        _stack.append(switch)
+        _apply()
+
+
+def _apply() -> None:
+    """Puts our method into Aer's class, or Aer's own back; and tells processes to come."""
+    _hook(is_wanted=bool(_stack))
+    _tell(_stack[-1] if _stack else None)
+
+
+def _hook(*, is_wanted: bool) -> None:
+    present = AerBackend.__dict__[_HOOK]
+    is_ours = hasattr(present, "aerchive_hides")
+    if is_wanted and not is_ours:
+        setattr(AerBackend, _HOOK, _around(present))
+    elif is_ours and not is_wanted:
+        setattr(AerBackend, _HOOK, present.aerchive_hides)
+    # What somebody else has put over ours stays; ours then passes everything on while nothing is on.
+
+
+def _around(stock: Any) -> Any:
+    @functools.wraps(stock)
+    def run_circuits(self: Any, circuits: Any, parameter_binds: Any, **run_options: Any) -> Any:
+        switch = _stack[-1] if _stack else None
+        if switch is None or is_off():
+            return stock(self, circuits, parameter_binds, **run_options)
+        return submit(
+            self,
+            circuits,
+            parameter_binds,
+            run_options,
+            project=lambda: switch.project,
+            settings=load_settings(save_jobs=True, durability=switch.project.durability),
+            labels=switch.labels,
+            compression=switch.project.compression(),
+        )
+
+    run_circuits.aerchive_hides = stock  # type: ignore[attr-defined]
+    return run_circuits
+
+
+_before: dict[str, str | None] = {}
+"""Variables of the environment as they were before the first switch."""
+
+
+def _tell(switch: Autosave | None) -> None:
+    if switch is None:
+        for name, value in _before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        _before.clear()
+        return
+    for name in (_VARIABLE, "PYTHONPATH"):
+        _before.setdefault(name, os.environ.get(name))
+    paths = [path for path in (_before["PYTHONPATH"] or "").split(os.pathsep) if path and path != _STARTUP]
+    os.environ["PYTHONPATH"] = os.pathsep.join([_STARTUP, *paths])
+    told = {
+        "project": str(switch.project.path),
+        "durability": switch.project.durability,
+        "labels": switch.labels.to_attributes(),
+    }
+    os.environ[_VARIABLE] = json.dumps(told)

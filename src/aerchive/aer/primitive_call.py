@@ -1,0 +1,260 @@
+"""One call of a primitive, as seen by the simulator that works for it.
+
+A primitive runs in a thread of its own and calls ``backend.run`` there. Aer's and Qiskit's own classes know nothing of
+aerchive; so the simulator looks who called it (decision 0007), and the result is archived before the primitive's job
+hands it out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import gc
+import logging
+import sys
+import threading
+import time
+import types
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import thread as pool_thread
+from typing import Any
+
+from qiskit.primitives import BaseEstimatorV2, BasePrimitiveJob, BaseSamplerV2
+from qiskit.result import Result
+
+from aerchive.aer.archive import Archive
+from aerchive.aer.capture import (
+    Primitive,
+    Submitted,
+    describe_backend,
+    draft_failed,
+    draft_of_primitive,
+    set_options,
+    target_of,
+    used_by,
+)
+from aerchive.aer.job import ArchiveNote
+from aerchive.codecs.pubs import pub_circuits
+from aerchive.models.catalogue import now
+from aerchive.models.labels import RunLabels
+from aerchive.project.project import Project
+from aerchive.settings import Settings
+
+logger = logging.getLogger("aerchive")
+
+_POOL_CODE = pool_thread._WorkItem.run.__code__
+_JOB_PATIENCE_S = 5.0
+"""How long the thread that made a primitive's job may take to put the future into it."""
+
+
+class PrimitiveCall:
+    """One call of a primitive, archived when it ends; the runs beneath name it as their parent.
+
+    Args:
+        primitive: A ``SamplerV2`` or ``EstimatorV2``.
+        pubs: As the primitive coerced them.
+        job_id: Of the primitive's job.
+        project: Where it goes.
+        settings: In force.
+        note: Gets what became of it.
+        created: When it was submitted, UTC.
+        labels: Given with it.
+    """
+
+    def __init__(
+        self,
+        primitive: Any,
+        pubs: Sequence[Any],
+        job_id: str,
+        project: Project,
+        settings: Settings,
+        note: ArchiveNote,
+        created: str,
+        labels: RunLabels,
+    ) -> None:
+        self.job_id = job_id
+        self.note = note
+        submitted = submitted_pubs(primitive, pubs, job_id, created, labels)
+        self._archive = Archive(project, submitted, settings, note, project.compression())
+        self._started = now()
+        self._used: dict[str, Any] = {}
+        self._archive.begin()
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Runs of simulators in this thread belong to it, within the block."""
+        with _state(self):
+            yield
+
+    def saw(self, result: Result) -> None:
+        """Takes note of what a simulation beneath used."""
+        self._used = self._used or used_by(result)
+
+    def finished(self, result: Any) -> None:
+        """Archives the result."""
+        submitted = self._archive.submitted_at(self._started)
+        self._archive.keep(lambda: draft_of_primitive(submitted, result, self._used))
+
+    def failed(self, error: BaseException) -> None:
+        """Archives what it raised."""
+        submitted = self._archive.submitted_at(self._started)
+        self._archive.keep(lambda: draft_failed(submitted, error))
+
+
+class _Active(threading.local):
+    call: PrimitiveCall | None = None
+    is_off = False
+
+
+_active = _Active()
+
+
+@contextlib.contextmanager
+def _state(call: PrimitiveCall | None, *, is_off: bool = False) -> Iterator[None]:
+    before = _active.call, _active.is_off
+    _active.call, _active.is_off = call, is_off
+    try:
+        yield
+    finally:
+        _active.call, _active.is_off = before
+
+
+def not_archived() -> contextlib.AbstractContextManager[None]:
+    """Runs of simulators in this thread are not archived, within the block."""
+    return _state(None, is_off=True)
+
+
+def is_off() -> bool:
+    """Whether `not_archived` is in force in this thread."""
+    return _active.is_off
+
+
+def calling_primitive(project: Callable[[], Project], settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
+    """The call of a primitive that the caller works for, or ``None``.
+
+    Args:
+        project: Gives the project that a primitive which knows nothing of aerchive goes to.
+        settings: In force.
+        labels: For the run of such a primitive.
+    """
+    if _active.call is not None or threading.current_thread() is threading.main_thread():
+        return _active.call
+    item = _work_item()
+    if item is None:
+        return None
+    function, arguments = _task(item)
+    primitive = getattr(function, "__self__", None)
+    if not isinstance(primitive, BaseSamplerV2 | BaseEstimatorV2) or not arguments:
+        return None
+    known: PrimitiveCall | None = getattr(item.future, "_aerchive_call", None)
+    if known is not None:
+        return known
+    try:
+        job_id = _job_id(item.future)
+        call = PrimitiveCall(primitive, arguments[0], job_id, project(), settings, ArchiveNote(), now(), labels)
+    except Exception as error:  # the primitive goes on; the runs beneath are archived on their own
+        logger.error("a run of %s is not archived: %s", type(primitive).__qualname__, error, exc_info=error)
+        return None
+    item.future._aerchive_call = call
+    item.future.set_result = functools.partial(_then, call.finished, item.future.set_result)
+    item.future.set_exception = functools.partial(_then, call.failed, item.future.set_exception)
+    return call
+
+
+def _then(keep: Callable[[Any], None], hand_out: Callable[[Any], None], outcome: Any) -> None:
+    keep(outcome)
+    hand_out(outcome)
+
+
+def _work_item() -> Any:
+    """What the pool's thread we are in works on, or ``None``."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not _POOL_CODE:
+        frame = frame.f_back
+    return None if frame is None else frame.f_locals.get("self")
+
+
+def _task(item: Any) -> tuple[Any, Sequence[Any]]:
+    """Function and arguments of a work item; Python 3.14 keeps them together."""
+    if hasattr(item, "task"):
+        return item.task[0], item.task[1]
+    return item.fn, item.args
+
+
+def _job_id(future: Future[Any]) -> str:
+    """The id of the primitive's job that waits for a future: nothing but the job knows it, and nothing leads there."""
+    end = time.monotonic() + _JOB_PATIENCE_S
+    while True:
+        for owner in _owners(future):
+            if isinstance(owner, BasePrimitiveJob) and getattr(owner, "_future", None) is future:
+                return str(owner.job_id())
+        if time.monotonic() > end:
+            logger.warning("a primitive's job is not to be found; it is archived under an id of its own")
+            return str(uuid.uuid4())
+        time.sleep(0.001)
+
+
+def _owners(value: Any) -> Iterator[Any]:
+    for one in gc.get_referrers(value):
+        yield one
+        if type(one) is dict:
+            yield from gc.get_referrers(one)
+
+
+def submitted_pubs(
+    primitive: Any, pubs: Sequence[Any] | None, job_id: str, created: str, labels: RunLabels | None = None
+) -> Submitted:
+    """What was handed to a primitive; its circuits are copied, for their owner may change them.
+
+    Args:
+        primitive: A ``SamplerV2`` or ``EstimatorV2`` of Aer or of Qiskit.
+        pubs: As the primitive coerced them.
+        job_id: Of its job.
+        created: When it was submitted, UTC.
+        labels: Given with it.
+    """
+    backend = getattr(primitive, "_backend", None)
+    kept = None if pubs is None else _copied(pubs)
+    return Submitted(
+        job_id=job_id,
+        created=created,
+        circuits=None if kept is None else pub_circuits(kept),
+        options={} if backend is None else set_options(backend, {}),
+        run_options=[],
+        backend={} if backend is None else describe_backend(backend),
+        target=target_of(backend),
+        labels=labels or RunLabels(),
+        primitive=describe_primitive(primitive),
+        pubs=kept,
+    )
+
+
+def _copied(pubs: Sequence[Any]) -> list[Any]:
+    copies = {id(circuit): circuit.copy() for circuit in pub_circuits(pubs)}
+    kept = []
+    for pub in pubs:
+        twin = copy.copy(pub)
+        twin._circuit = copies[id(pub.circuit)]
+        kept.append(twin)
+    return kept
+
+
+def describe_primitive(primitive: Any) -> Primitive:
+    """Program, class and options of a primitive."""
+    kind = type(primitive)
+    options: dict[str, Any] = {}
+    for name, value in getattr(getattr(primitive, "options", None), "__dict__", {}).items():
+        if name == "run_options":
+            options |= {f"run.{key}": item for key, item in (value or {}).items()}
+        elif name != "backend_options":  # they became options of the backend
+            options[name] = value
+    options |= {name: getattr(primitive, f"_{name}") for name in _OWN_OPTIONS if hasattr(primitive, f"_{name}")}
+    program = "estimator" if isinstance(primitive, BaseEstimatorV2) else "sampler"
+    return Primitive(program, f"{kind.__module__}.{kind.__qualname__}", options)
+
+
+_OWN_OPTIONS = ("default_shots", "seed")
+"""What Aer's sampler keeps beside its options."""

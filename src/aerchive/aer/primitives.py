@@ -1,0 +1,247 @@
+"""Aer's primitives, except that what they run is kept."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, Self
+
+import qiskit_aer.primitives
+from qiskit.primitives import PrimitiveJob
+
+from aerchive.aer.job import ArchiveNote
+from aerchive.aer.primitive_call import PrimitiveCall, not_archived
+from aerchive.aer.simulator import Archiving, ProjectLike, archiving
+from aerchive.models.catalogue import now
+from aerchive.models.labels import RunLabels
+from aerchive.project.query import as_texts
+from aerchive.project.run import Run
+from aerchive.settings import load_settings
+
+_ID_PATIENCE_S = 60.0
+"""How long the thread that called ``run`` may take to tell the id of the job it made."""
+
+
+class ArchivingPrimitiveJob(PrimitiveJob[Any]):
+    """A primitive's job that knows the run it became; ``result()`` returns when that is in the project."""
+
+    _note: ArchiveNote
+
+    @property
+    def run(self) -> Run:
+        """The archived run.
+
+        Raises:
+            NotFoundError: It is not archived yet, or could not be; the message says which.
+        """
+        return self._note.run_of(self.job_id())
+
+    def result(self) -> Any:
+        """The result, as the stock job gives it; exceptions are the same.
+
+        Warns:
+            ArchiveWarning: The run, or some value of it, could not be archived; once a job.
+        """
+        return self._note.report(super().result)
+
+
+@dataclasses.dataclass
+class _Request:
+    """One call of ``run``, on its way to the primitive's own thread."""
+
+    labels: RunLabels
+    save_jobs: bool | None
+    created: str = dataclasses.field(default_factory=now)
+    note: ArchiveNote = dataclasses.field(default_factory=ArchiveNote)
+    job_id: Future[str] = dataclasses.field(default_factory=Future)
+
+    def id(self) -> str:
+        try:
+            return self.job_id.result(_ID_PATIENCE_S)
+        except FutureTimeoutError:
+            return str(uuid.uuid4())
+
+
+class _Archiving:
+    """What the two primitives have in common; stands before the stock class."""
+
+    _backend: Any
+    _request: _Request | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_request"}
+
+    def _called(
+        self,
+        pubs: Iterable[Any],
+        save_jobs: bool | None,
+        tags: str | Sequence[str],
+        notes: str | None,
+        name: str | None,
+        params: Mapping[str, Any] | None,
+        **how: Any,
+    ) -> Any:
+        labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
+        labels.to_attributes()  # refuses what cannot be stored before anything is simulated
+        request = _Request(labels, save_jobs)
+        twin = copy.copy(self)
+        twin._request = request
+        job = super(_Archiving, twin).run(pubs, **how)  # type: ignore[misc]  # of the stock class
+        request.job_id.set_result(job.job_id())
+        job.__class__ = ArchivingPrimitiveJob
+        job._note = request.note
+        return job
+
+    def _run(self, pubs: list[Any]) -> Any:
+        """What the primitive's thread does: run, archive, and only then hand out the result."""
+        request = self._request
+        run = super()._run  # type: ignore[misc]  # of the stock class
+        if request is None:
+            return run(pubs)
+        settings = load_settings(save_jobs=self._backend.save_jobs if request.save_jobs is None else request.save_jobs)
+        if not settings.save_jobs:
+            with not_archived():
+                return run(pubs)
+        project = self._backend.project
+        settings = settings.model_copy(update={"durability": self._backend.durability})
+        call = PrimitiveCall(self, pubs, request.id(), project, settings, request.note, request.created, request.labels)
+        with call.active():
+            try:
+                result = run(pubs)
+            except BaseException as error:
+                call.failed(error)
+                raise
+        call.finished(result)
+        return result
+
+    @classmethod
+    def from_backend(
+        cls, backend: Any, *, project: ProjectLike | None = None, save_jobs: bool | None = None, **options: Any
+    ) -> Self:
+        """A primitive over a backend that is there already.
+
+        Args:
+            backend: One that archives is used as it is, unless ``project`` or ``save_jobs`` is given; of a stock
+                ``AerSimulator`` and of a device's backend a simulator that archives is made, and they stay as they are.
+            project: Path of a project file, or an open project; ``None``: that of the backend, or of the settings.
+            save_jobs: Whether runs are archived; ``None``: as the backend or the settings say.
+            **options: As for the constructor.
+        """
+        primitive: Self = super().from_backend(backend, **options)  # type: ignore[misc]  # of the stock class
+        if not isinstance(primitive._backend, Archiving) or project is not None or save_jobs is not None:
+            primitive._backend = archiving(primitive._backend, project, save_jobs=save_jobs)
+        return primitive
+
+
+class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
+    """Aer's ``SamplerV2``, whose runs are archived: each with its pubs and its ``PrimitiveResult``, bit for bit.
+
+    The simulations beneath are runs of their own, with this one as their parent.
+
+    Args:
+        default_shots: As for the stock primitive.
+        seed: As for the stock primitive.
+        options: As for the stock primitive.
+        project: Path of a project file, or an open project; ``None``: the project of the settings.
+        save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        default_shots: int = 1024,
+        seed: int | None = None,
+        options: dict[str, Any] | None = None,
+        project: ProjectLike | None = None,
+        save_jobs: bool | None = None,
+    ) -> None:
+        super().__init__(default_shots=default_shots, seed=seed, options=options)
+        self._backend = archiving(self._backend, project, save_jobs=save_jobs)
+
+    def run(
+        self,
+        pubs: Iterable[Any],
+        *,
+        shots: int | None = None,
+        save_jobs: bool | None = None,
+        tags: str | Sequence[str] = (),
+        notes: str | None = None,
+        name: str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Samples pubs, and archives the run.
+
+        Args:
+            pubs: As for the stock primitive.
+            shots: As for the stock primitive.
+            save_jobs: Whether this run is archived; ``None``: as the primitive or the settings say.
+            tags: Words to find the run by.
+            notes: Free text.
+            name: A name for people.
+            params: Parameters of the study, by name.
+
+        Returns:
+            An `ArchivingPrimitiveJob`; its result is a ``PrimitiveResult`` of ``SamplerPubResult``.
+
+        Raises:
+            InvalidInputError: A label has the wrong type.
+            UnsupportedTypeError: A value in ``params`` cannot be stored.
+        """
+        return self._called(pubs, save_jobs, tags, notes, name, params, shots=shots)
+
+
+class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
+    """Aer's ``EstimatorV2``, whose runs are archived: each with its pubs and its ``PrimitiveResult``, bit for bit.
+
+    The simulations beneath are runs of their own, with this one as their parent.
+
+    Args:
+        options: As for the stock primitive.
+        project: Path of a project file, or an open project; ``None``: the project of the settings.
+        save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        options: dict[str, Any] | None = None,
+        project: ProjectLike | None = None,
+        save_jobs: bool | None = None,
+    ) -> None:
+        super().__init__(options=options)
+        self._backend = archiving(self._backend, project, save_jobs=save_jobs)
+
+    def run(
+        self,
+        pubs: Iterable[Any],
+        *,
+        precision: float | None = None,
+        save_jobs: bool | None = None,
+        tags: str | Sequence[str] = (),
+        notes: str | None = None,
+        name: str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Estimates expectation values of pubs, and archives the run.
+
+        Args:
+            pubs: As for the stock primitive.
+            precision: As for the stock primitive.
+            save_jobs: Whether this run is archived; ``None``: as the primitive or the settings say.
+            tags: Words to find the run by.
+            notes: Free text.
+            name: A name for people.
+            params: Parameters of the study, by name.
+
+        Returns:
+            An `ArchivingPrimitiveJob`; its result is a ``PrimitiveResult`` of ``PubResult``.
+
+        Raises:
+            InvalidInputError: A label has the wrong type.
+            UnsupportedTypeError: A value in ``params`` cannot be stored.
+        """
+        return self._called(pubs, save_jobs, tags, notes, name, params, precision=precision)

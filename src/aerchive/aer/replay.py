@@ -1,0 +1,185 @@
+"""What it takes to run an archived run again: circuits, binds, options, noise, seeds, and the class that ran it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qiskit_aer
+import qiskit_aer.primitives
+from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
+from qiskit.transpiler import Target
+from qiskit_aer import AerSimulator
+
+from aerchive.aer.capture import stored_options
+from aerchive.errors import InvalidInputError
+from aerchive.project.run import Run
+
+_BACKENDS = {
+    "qiskit_aer.backends.aer_simulator.AerSimulator": AerSimulator,
+    "aerchive.aer.simulator.AerSimulator": AerSimulator,
+    "qiskit_aer.backends.qasm_simulator.QasmSimulator": qiskit_aer.QasmSimulator,
+    "qiskit_aer.backends.statevector_simulator.StatevectorSimulator": qiskit_aer.StatevectorSimulator,
+    "qiskit_aer.backends.unitary_simulator.UnitarySimulator": qiskit_aer.UnitarySimulator,
+}
+_PRIMITIVES: dict[str, Any] = {
+    "qiskit_aer.primitives.sampler_v2.SamplerV2": qiskit_aer.primitives.SamplerV2,
+    "aerchive.aer.primitives.SamplerV2": qiskit_aer.primitives.SamplerV2,
+    "qiskit_aer.primitives.estimator_v2.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
+    "aerchive.aer.primitives.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
+    "qiskit.primitives.backend_sampler_v2.BackendSamplerV2": BackendSamplerV2,
+    "qiskit.primitives.backend_estimator_v2.BackendEstimatorV2": BackendEstimatorV2,
+}
+_BEFORE_OPTIONS = ("default_shots", "seed")
+"""Arguments of Aer's sampler beside its options."""
+
+
+class Replay:
+    """All that is needed to run a run again.
+
+    Args:
+        run: The run.
+
+    Attributes:
+        notes: What else to know, in words.
+
+    Raises:
+        InvalidInputError: It cannot be run again; the message says why.
+        NotFoundError: It was archived without its circuits, or a primitive without its pubs.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._config = run.record.config
+        self.notes: list[str] = []
+        self._check()
+        self._inputs = self._read_inputs()
+        self._options = self._known_options()
+
+    def _refuse(self, why: str) -> InvalidInputError:
+        return InvalidInputError(f"run {self._run.job_id} cannot be run again: {why}")
+
+    def _check(self) -> None:
+        outcome = self._run.outcome
+        if outcome == "lost":
+            raise self._refuse("its process died before its circuits were archived")
+        if outcome in ("running", "cancelled"):
+            raise self._refuse(f"it is {outcome}, so there is nothing to compare with")
+        lost = [text for text in self._config.missing or () if _matters(text)]
+        if lost:
+            raise self._refuse(f"these were not archived: {'; '.join(lost)}")
+
+    def _read_inputs(self) -> tuple[Any, ...]:
+        """The arguments of ``run`` by place."""
+        circuits = [] if self._config.num_circuits == 0 else self._run.circuits()
+        return circuits, self._run.parameter_binds()
+
+    def _known_options(self) -> dict[str, Any]:
+        """The options with their values, the noise model and the seed that Aer had chosen among them."""
+        options = stored_options(self._config.options)
+        noise = self._run.noise_model()
+        if noise is not None:
+            options["noise_model"] = noise
+            if noise.lost_passes:
+                raise self._refuse(
+                    f"its noise model had custom passes ({', '.join(noise.lost_passes)}), which could not be stored"
+                )
+        return options
+
+    def submit(self) -> Any:
+        """Starts it, with a stock simulator; returns its job."""
+        if self._options.get("seed_simulator") is None and self._run.stored_seed is not None:
+            self._options["seed_simulator"] = self._run.stored_seed
+        in_run = self._config.run_options
+        in_run = list(self._options) if in_run is None else [*in_run, "seed_simulator"]
+        backend = self._backend({name: value for name, value in self._options.items() if name not in in_run})
+        circuits, binds = self._inputs
+        options = {name: value for name, value in self._options.items() if name in in_run}
+        return backend.run(circuits, parameter_binds=binds, **options)
+
+    def _backend(self, options: dict[str, Any]) -> Any:
+        """A stock simulator like the one that ran it.
+
+        Args:
+            options: To set on it.
+        """
+        kind = _BACKENDS.get(self._config.backend_class or "")
+        if kind is None:
+            kind = AerSimulator
+            if self._config.backend_class is not None:
+                self.notes.append(f"was run by {self._config.backend_class}; a stock AerSimulator runs it again")
+        backend = kind()
+        for name, value in options.items():
+            backend.set_option(name, value)
+        if self._config.target_gates is not None:
+            backend._target = Target()  # with a target Aer takes only the gates of its basis for gates
+            backend._cached_basis_gates = list(self._config.target_gates)
+        return backend
+
+
+class PrimitiveReplay(Replay):
+    """All that is needed to run a primitive again; the seeds are those of the simulations beneath."""
+
+    _kind: Any
+
+    def _read_inputs(self) -> tuple[Any, ...]:
+        self._kind = _PRIMITIVES.get(self._config.primitive_class or "")
+        if self._kind is None:
+            known = self._config.primitive_class or "a primitive that is not known"
+            raise self._refuse(f"it was run by {known}; only the primitives of Aer and Qiskit's over a backend can be")
+        return (self._run.pubs(),)
+
+    def _known_options(self) -> dict[str, Any]:
+        options = super()._known_options()
+        pubs = self._inputs[0]
+        own = self._config.primitive_options
+        if (
+            self._kind is qiskit_aer.primitives.EstimatorV2
+            and own.get("run.seed_simulator") is None
+            and any(pub.precision for pub in pubs)
+        ):
+            raise self._refuse("Aer's estimator drew its values with a precision above 0 and without a seed")
+        return options
+
+    def submit(self) -> Any:
+        """Starts it, with a stock primitive over a stock simulator; returns its job."""
+        backend = self._backend(self._options)
+        _use_seeds(backend, [child.stored_seed for child in self._run.children()])
+        own = stored_options(self._config.primitive_options)
+        run_options = {name.removeprefix("run."): value for name, value in own.items() if name.startswith("run.")}
+        if "run.noise_model" in self._config.primitive_options:
+            run_options["noise_model"] = self._options["noise_model"]
+        options = {name: v for name, v in own.items() if not name.startswith("run.") and name not in _BEFORE_OPTIONS}
+        if run_options or self._kind.__module__.startswith("qiskit_aer."):
+            options["run_options"] = run_options
+        if self._kind in (BackendSamplerV2, BackendEstimatorV2):
+            primitive = self._kind(backend=backend, options=options)
+        else:
+            before = {name: own[name] for name in _BEFORE_OPTIONS if name in own}
+            primitive = self._kind(**before, options=options)
+            primitive._backend = backend
+        return primitive.run(*self._inputs)
+
+
+def _use_seeds(backend: Any, seeds: list[int | None]) -> None:
+    """Has a simulator use these seeds, one a call of ``run``, where the caller leaves the choice to Aer."""
+    waiting = iter(seeds)
+    kind: Any = type(backend)
+
+    class Seeded(kind):
+        def run(self, circuits: Any, parameter_binds: Any = None, **options: Any) -> Any:
+            seed = next(waiting, None)
+            if options.get("seed_simulator") is None and seed is not None:
+                options["seed_simulator"] = seed
+            return super().run(circuits, parameter_binds, **options)
+
+    backend.__class__ = Seeded
+
+
+def _matters(loss: str) -> bool:
+    """Whether what was not archived has a part in the simulation: metadata have none, nor options that Aer ignores."""
+    if loss.startswith("circuits: "):
+        return ": metadata " not in loss
+    if loss.startswith("option "):
+        name = loss.removeprefix("option ").split(":")[0].strip("'\"")
+        return name in AerSimulator._default_options().__dict__
+    return loss.startswith("parameter_binds")

@@ -1,0 +1,103 @@
+"""What a user hands to `Project.save`: a job, a result, the job of a primitive."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qiskit.primitives import PrimitiveJob, PrimitiveResult
+from qiskit.result import Result
+from qiskit_aer.jobs import AerJob
+
+from aerchive.aer.capture import (
+    DONE_BY_AER,
+    Primitive,
+    Submitted,
+    describe_backend,
+    draft_failed,
+    draft_finished,
+    draft_of_primitive,
+    set_options,
+    target_of,
+)
+from aerchive.aer.primitive_call import submitted_pubs
+from aerchive.codecs.primitive_result import is_sampled
+from aerchive.errors import InvalidInputError
+from aerchive.models.catalogue import now
+from aerchive.project.draft import RunDraft
+
+
+def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
+    """The draft of a job or a Result; see `aerchive.project.Project.save`.
+
+    Raises:
+        InvalidInputError: It is neither.
+    """
+    if isinstance(source, AerJob):
+        backend = source.backend()
+        in_run = options if options is not None else source._run_options or {}
+        run_options = dict(options) if options is not None else set_options(backend, in_run)
+        submitted = Submitted(
+            job_id=source.job_id(),
+            created=getattr(getattr(source, "_archived_run", None), "created", None) or now(),
+            circuits=circuits if circuits is not None else source.circuits(),
+            parameter_binds=source._parameter_binds,
+            options=run_options,
+            run_options=[name for name in in_run if name not in DONE_BY_AER],
+            backend={} if backend is None else describe_backend(backend),
+            target=target_of(backend),
+        )
+        try:
+            result = source.result()
+        except Exception as error:  # noqa: BLE001  (whatever the job raised is what is archived)
+            return draft_failed(submitted, error)
+        return draft_finished(submitted, result)
+    if isinstance(source, Result):
+        submitted = Submitted(
+            job_id=source.job_id or str(uuid.uuid4()),
+            created=_date(source),
+            circuits=circuits,
+            options=options or {},
+            backend={"backend_name": source.backend_name, "backend_version": source.backend_version},
+        )
+        return draft_finished(submitted, source)
+    if isinstance(source, PrimitiveJob):
+        return capture_primitive(source)
+    if isinstance(source, PrimitiveResult):
+        program = "sampler" if is_sampled(source) else "estimator"
+        return draft_of_primitive(Submitted(str(uuid.uuid4()), now(), circuits, primitive=Primitive(program)), source)
+    raise InvalidInputError(
+        f"cannot archive {type(source).__module__}.{type(source).__qualname__}: give an AerJob, the job of a "
+        "primitive, or the result of either"
+    )
+
+
+def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
+    """The draft of a primitive's job: the primitive itself and its pubs are in the job.
+
+    Raises:
+        InvalidInputError: It is the job of a primitive of version 1.
+    """
+    primitive = getattr(job._function, "__self__", None)
+    pubs = job._args[0] if job._args and isinstance(job._args[0], list) else None
+    submitted = submitted_pubs(primitive, pubs, job.job_id(), now())
+    try:
+        result = job.result()
+    except Exception as error:  # noqa: BLE001  (whatever the job raised is what is archived)
+        return draft_failed(submitted, error)
+    if not isinstance(result, PrimitiveResult):
+        raise InvalidInputError(
+            f"cannot archive the job of {type(primitive).__qualname__}: its result is a {type(result).__qualname__}; "
+            "primitives of version 2 give a PrimitiveResult"
+        )
+    return draft_of_primitive(submitted, result)
+
+
+def _date(result: Result) -> str:
+    try:
+        when = datetime.datetime.fromisoformat(str(result.date)).astimezone(datetime.UTC)
+    except ValueError:
+        return now()
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

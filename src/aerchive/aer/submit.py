@@ -1,0 +1,186 @@
+"""Running circuits so that the run is kept: a snapshot is simulated, and archived where the simulation ends."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit_aer.noise import NoiseModel
+
+from aerchive.aer.archive import Archive
+from aerchive.aer.capture import (
+    Submitted,
+    describe_backend,
+    draft_failed,
+    draft_finished,
+    set_options,
+    target_of,
+)
+from aerchive.aer.job import ArchiveNote, ArchivingJob
+from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive
+from aerchive.codecs.registry import codecs
+from aerchive.filters.profiles import Compression
+from aerchive.models.catalogue import now
+from aerchive.models.labels import RunLabels
+from aerchive.project.project import Project
+from aerchive.settings import Settings
+
+logger = logging.getLogger("aerchive")
+
+codecs()  # imported now: a worker thread that outlives the main thread may not be able to
+
+
+def submit(
+    backend: Any,
+    circuits: Any,
+    parameter_binds: Any,
+    run_options: dict[str, Any],
+    *,
+    project: Callable[[], Project],
+    settings: Settings,
+    labels: RunLabels,
+    compression: Compression,
+) -> ArchivingJob:
+    """Starts a simulation whose run is archived.
+
+    Circuits, binds and options are copied, and the copies are simulated, so that the archive describes what ran,
+    whatever happens to the originals.
+
+    Args:
+        backend: Any backend of Aer.
+        circuits: As its ``run`` got them.
+        parameter_binds: As its ``run`` got them.
+        run_options: As its ``run`` got them.
+        project: Gives the project where the run goes.
+        settings: In force.
+        labels: Of the run; of the primitive that asks for it, if that knows nothing of aerchive.
+        compression: How its arrays are stored.
+
+    Returns:
+        The job, submitted.
+    """
+    primitive = calling_primitive(project, settings, labels)
+    snapshot = _snapshot_circuits(circuits)
+    binds = _snapshot_binds(parameter_binds)
+    options = {name: _snapshot_option(value) for name, value in run_options.items()}
+    frozen = freeze(backend)
+    submitted = Submitted(
+        job_id=str(uuid.uuid4()),
+        created=now(),
+        circuits=snapshot if isinstance(snapshot, list | tuple) else None,
+        parameter_binds=binds,
+        options=set_options(frozen, options),
+        run_options=list(options),
+        backend=describe_backend(backend),
+        target=target_of(backend),
+        labels=labels if primitive is None else RunLabels(),
+        parent=None if primitive is None else primitive.job_id,
+    )
+    note = ArchiveNote(above=None if primitive is None else primitive.note)
+    archive = Archive(project(), submitted, settings, note, compression)
+    job = ArchivingJob(
+        backend,
+        submitted.job_id,
+        functools.partial(_simulate, frozen, snapshot, binds, options, archive, primitive),
+        parameter_binds=parameter_binds,
+        circuits=circuits,
+        run_options=run_options,
+        note=note,
+    )
+    archive.begin()
+    job.submit()
+    job._future.add_done_callback(archive.note_end)
+    return job
+
+
+def _simulate(
+    backend: Any,
+    circuits: Any,
+    binds: Any,
+    options: dict[str, Any],
+    archive: Archive,
+    primitive: PrimitiveCall | None,
+    *arguments: Any,
+) -> Any:
+    """What the worker thread does: simulate the snapshot, archive, and only then hand out the result.
+
+    Args:
+        backend: The simulator with its options frozen.
+        circuits: Copies.
+        binds: Copies.
+        options: Copies of those of the run.
+        archive: Where the run goes.
+        primitive: The call of a primitive that it belongs to.
+        *arguments: What ``AerJob`` hands over: circuits, binds and options as given, and the job id.
+    """
+    started = now()
+    try:
+        result = backend._execute_circuits_job(circuits, binds, options, arguments[-1])
+    except BaseException as error:
+        archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
+        raise
+    archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
+    if primitive is not None:
+        primitive.saw(result)
+    return result
+
+
+def freeze(backend: Any) -> Any:
+    """A backend with the options this one has now, for Aer reads them only when the simulation starts."""
+    frozen = copy.copy(backend)
+    frozen._options = copy.copy(backend._options)
+    for name, value in backend._options.__dict__.items():
+        setattr(frozen._options, name, _snapshot_option(value))
+    frozen._options_configuration = dict(backend._options_configuration)
+    frozen._options_properties = dict(backend._options_properties)
+    return frozen
+
+
+def _snapshot_circuits(circuits: Any) -> Any:
+    """Copies of circuits in a list or tuple; anything else is left for Aer to refuse."""
+    if isinstance(circuits, list | tuple):
+        return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
+    return circuits
+
+
+def _copy_circuit(circuit: Any) -> Any:
+    if not isinstance(circuit, QuantumCircuit):
+        return circuit
+    try:
+        return circuit.copy()
+    except Exception as error:  # noqa: BLE001  (a foreign circuit class may raise anything)
+        logger.warning(
+            "circuit %r cannot be copied (%s); its archive is right only if it is not changed", circuit.name, error
+        )
+        return circuit
+
+
+def _snapshot_binds(binds: Any) -> Any:
+    try:
+        return [{key: copy.copy(values) for key, values in bind.items()} for bind in binds] if binds else binds
+    except (AttributeError, TypeError):
+        return binds
+
+
+def _snapshot_option(value: Any) -> Any:
+    """A copy of what a caller could change after ``run``: containers, arrays, noise models."""
+    if isinstance(value, NoiseModel):
+        model = copy.copy(value)
+        for name, table in vars(value).items():
+            if isinstance(table, dict):
+                setattr(model, name, {k: copy.copy(v) if isinstance(v, dict) else v for k, v in table.items()})
+            elif isinstance(table, list | set):
+                setattr(model, name, copy.copy(table))
+        return model
+    if type(value) in (list, dict, set):
+        try:
+            return copy.deepcopy(value)
+        except Exception:  # noqa: BLE001  (what cannot be copied is left as it is)
+            return value
+    return value.copy() if type(value) is np.ndarray else value

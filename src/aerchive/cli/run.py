@@ -1,0 +1,50 @@
+"""``aerchive run SCRIPT``: runs a program with every simulation archived, without changing it."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from aerchive.errors import NotFoundError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive -p vqe.h5 run vqe.py --layers 3"
+    parser.add_argument("-m", dest="is_module", action="store_true", help="SCRIPT is the name of a module")
+    parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="a tag for all runs; may be repeated")
+    parser.add_argument("script", metavar="SCRIPT", help="a Python program")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="arguments of the program")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the program as Python would; its exit status is that of the command."""
+    from aerchive.aer.autosave import autosave
+
+    script = options.script
+    if not options.is_module and not Path(script).exists():
+        raise NotFoundError(f"{script}: no such program; `aerchive run -m NAME` runs a module")
+    autosave(options.project, tags=options.tag)  # and on it stays: threads may go on after the program's last line
+    sys.argv = [script, *options.arguments]
+    sys.path.insert(0, "" if options.is_module else str(Path(script).resolve().parent))
+    try:
+        if options.is_module:
+            runpy.run_module(script, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(script, run_name="__main__")
+    except Exception as error:  # noqa: BLE001  (the program's own, told as Python tells it)
+        traceback.print_exception(error.with_traceback(_of_program(error.__traceback__)))
+        return 1
+    return 0
+
+
+def _of_program(trace: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that is the program's: without this module and runpy."""
+    ours = (__file__, runpy.__file__, f"<frozen {runpy.__name__}>")
+    while trace is not None and trace.tb_frame.f_code.co_filename in ours:
+        trace = trace.tb_next
+    return trace

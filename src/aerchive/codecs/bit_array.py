@@ -1,0 +1,23 @@
+"""Bit arrays: the samples of a ``SamplerV2``, one row of bytes a shot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qiskit.primitives import BitArray
+
+from aerchive.codecs.base import Codec, Decoder, Encoder, is_storable
+
+
+def _encode(value: Any, encoder: Encoder) -> dict[str, Any]:
+    samples = value.array
+    data = encoder.array(samples, "array") if is_storable(samples) else encoder.value(samples)
+    return {"data": data, "num_bits": value.num_bits}
+
+
+def _decode(body: dict[str, Any], decoder: Decoder) -> Any:
+    data = body["data"]
+    return BitArray(decoder.array(data) if isinstance(data, list) else decoder.value(data), body["num_bits"])
+
+
+CODEC = Codec("bit_array", 1, (BitArray,), _encode, _decode)

@@ -1,0 +1,159 @@
+"""What of a circuit did not come back: exact, to the bits of parameters, where ``==`` of Qiskit looks away."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import Bit, CircuitInstruction, ControlledGate, Gate, Instruction, Register
+from qiskit.circuit.classical import expr
+from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError
+
+
+def in_words(error: BaseException) -> str:
+    """An exception in a line."""
+    message = str(getattr(error, "message", error))  # the text of a QpyError is the repr of its message
+    first = next((line.strip() for line in message.splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first[:200]}"
+
+
+def differences(a: QuantumCircuit, b: QuantumCircuit, *, in_same_bytes: bool = False) -> Iterator[str]:
+    """In words, what of a circuit is not the same in another.
+
+    Args:
+        a: The circuit.
+        b: What came back of it.
+        in_same_bytes: Whether both are the same bytes, so that of standard gates only the labels are looked at: QPY has
+            the same bytes for none and an empty one.
+    """
+    places = _Places(a, b)
+    for what, look in _STRUCTURE.items():
+        if not places.same(look(a), look(b)):
+            yield f"{what} {'is' if what[-1] != 's' else 'are'} not kept"
+    if len(a.data) != len(b.data):
+        yield f"{len(b.data)} instructions came back of {len(a.data)}"
+    for position, (mine, other) in enumerate(zip(a.data, b.data, strict=False)):
+        if in_same_bytes and mine.is_standard_gate() and mine.label == other.label:
+            continue
+        try:
+            for text in places.instruction(mine, other):
+                yield f"instruction {position} ({mine.name}): {text}"
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is reported)
+            yield f"instruction {position} ({mine.name}): cannot be compared ({in_words(error)})"
+
+
+_STRUCTURE: dict[str, Callable[[QuantumCircuit], Any]] = {
+    "qubits": lambda c: [type(bit).__name__ for bit in c.qubits],
+    "clbits": lambda c: [type(bit).__name__ for bit in c.clbits],
+    "registers": lambda c: [(type(r), r.name, [c.find_bit(bit).index for bit in r]) for r in (*c.qregs, *c.cregs)],
+    "global phase": lambda c: c.global_phase,
+    "variables": lambda c: [list(c.iter_input_vars()), list(c.iter_captured_vars()), list(c.iter_declared_vars())],
+    "stretches": lambda c: [list(c.iter_captured_stretches()), list(c.iter_declared_stretches())],
+    "layout": lambda c: c.layout and (c.layout.initial_index_layout(), c.layout.final_index_layout()),
+}
+
+
+class _Places:
+    """Compares values of two circuits exactly; bits, which have no names, by their places in the circuits."""
+
+    def __init__(self, a: QuantumCircuit, b: QuantumCircuit) -> None:
+        self._a, self._b = ({bit: i for bits in (c.qubits, c.clbits) for i, bit in enumerate(bits)} for c in (a, b))
+
+    def instruction(self, a: CircuitInstruction, b: CircuitInstruction) -> Iterator[str]:
+        for mine, theirs in ((a.qubits, b.qubits), (a.clbits, b.clbits)):
+            if [self._a.get(bit, bit) for bit in mine] != [self._b.get(bit, bit) for bit in theirs]:
+                yield "acts on other bits"
+        if a.is_standard_gate() and b.is_standard_gate():  # most are, and need no object
+            if a.name != b.name or a.label != b.label or not self.same(a.params, b.params):
+                yield f"came back as {b.name} of label {b.label!r} with {b.params!r}"
+        else:
+            yield from self.operation(a.operation, b.operation)
+
+    def operation(self, a: Any, b: Any) -> Iterator[str]:
+        if a is b:  # a measurement is one object in all circuits
+            return
+        kind, other = (getattr(operation, "base_class", type(operation)) for operation in (a, b))
+        if kind is not other:
+            yield f"{kind.__module__}.{kind.__qualname__} came back as {other.__qualname__}"
+        for name in _ATTRIBUTES:
+            mine, theirs = getattr(a, name, None), getattr(b, name, None)
+            if name == "condition" and isinstance(mine, tuple) and isinstance(theirs, tuple):
+                mine, theirs = (mine[0], int(mine[1])), (theirs[0], int(theirs[1]))  # a 1 may come back as True
+            if not self.same(mine, theirs):
+                yield f"{name.strip('_')} {reprlib.repr(mine)} came back as {reprlib.repr(theirs)}"
+        # What subclasses remember besides is compared as far as it is plain data.
+        for name, mine in getattr(a, "__dict__", {}).items():
+            if name.strip("_") in _COMPARED or not isinstance(mine, _PLAIN):
+                continue
+            if not self.same(mine, getattr(b, name, None)):
+                yield f"{name.strip('_')} {reprlib.repr(mine)} is not kept"
+        if kind in (Instruction, Gate, ControlledGate) and not self.same(a._definition, b._definition):
+            yield "definition is not the same"
+
+    def same(self, a: Any, b: Any) -> bool:
+        if a is b:
+            return True
+        if type(a) is not type(b):
+            return isinstance(a, Instruction) and isinstance(b, Instruction) and not any(self.operation(a, b))
+        if isinstance(a, Bit):
+            return bool(self._a.get(a, a) == self._b.get(b, b))
+        if isinstance(a, (list, tuple)):
+            return len(a) == len(b) and (_are_same_numbers(a, b) or all(map(self.same, a, b)))
+        if isinstance(a, dict):
+            return list(a) == list(b) and all(self.same(a[key], b[key]) for key in a)
+        if isinstance(a, float | complex | np.generic | np.ndarray):
+            return _are_same_arrays(np.asarray(a), np.asarray(b))
+        if isinstance(a, QuantumCircuit):
+            return not any(differences(a, b)) and self.same(a.metadata, b.metadata)
+        if isinstance(a, Register):
+            return a.name == b.name and self.same(list(a), list(b))
+        if isinstance(a, expr.Expr):
+            return bool(expr.structurally_equivalent(a, b, self._key(self._a), self._key(self._b)))
+        if isinstance(a, BaseQuantumError):
+            # The circuits of an error are compared as entries of their own.
+            return all(self.same(getattr(a, name, None), getattr(b, name, None)) for name in _ERROR_ATTRIBUTES)
+        if isinstance(a, Instruction):
+            return not any(self.operation(a, b))
+        return bool(a == b)
+
+    @staticmethod
+    def _key(places: dict[Any, int]) -> Callable[[Any], Any]:
+        def key(var: Any) -> Any:
+            if isinstance(var, Register):
+                return var.name, [places.get(bit) for bit in var]
+            return places.get(var, var)
+
+        return key
+
+
+def _are_same_arrays(a: Any, b: Any) -> bool:
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.nbytes < _LARGE or a.dtype.hasobject:
+        return bool(a.tobytes() == b.tobytes())
+    order: Any = "F" if a.flags.f_contiguous else "C"
+    word = np.uint64 if a.dtype.itemsize % 8 == 0 else np.uint8
+    mine, theirs = (np.asarray(x, order=order).reshape(-1, order=order).view(word) for x in (a, b))
+    return np.array_equal(mine, theirs)
+
+
+def _are_same_numbers(a: Any, b: Any) -> bool:
+    """Whether two long lists are of one type of numbers, with the same bits; if not, they may be equal all the same."""
+    if len(a) < _LONG or type(a[0]) not in (complex, float):
+        return False
+    return set(map(type, a)) == set(map(type, b)) == {type(a[0])} and _are_same_arrays(np.array(a), np.array(b))
+
+
+_LARGE = 4096
+_LONG = 256
+"""From so many bytes or items on it pays to look at all of them at once."""
+_ATTRIBUTES = (
+    *("name", "label", "num_qubits", "num_clbits", "params", "condition", "target", "duration", "unit", "annotations"),
+    *("_subtype", "_quantum_error", "condition_expr", "ctrl_state", "base_gate", "base_op", "modifiers"),
+)
+_COMPARED = {name.strip("_") for name in _ATTRIBUTES} | {"definition"}
+_ERROR_ATTRIBUTES = ("_id", "num_qubits", "_probs", "_generators", "_rates", "_paulis", "_probabilities")
+_PLAIN = (bool, int, float, complex, str)

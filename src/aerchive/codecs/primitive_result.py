@@ -1,0 +1,86 @@
+"""Results of primitives, in the form of other results: a pub is an experiment, a field of its data a saved value.
+
+``{"fields": {}, "metadata": {...}, "experiments": [{"fields": {"class", "shape"}, "metadata": {...}, "data": [[name,
+value], ...]}]}``; ``class`` is ``SamplerPubResult`` or ``PubResult``, ``shape`` that of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
+
+from aerchive.codecs.result import ResultEncoder, Written
+from aerchive.errors import FormatError, UnsupportedTypeError
+
+ENCODING = "primitive_result"
+VERSION = 1
+_PUBS = {"SamplerPubResult": SamplerPubResult, "PubResult": PubResult}
+
+
+def is_sampled(result: PrimitiveResult[Any]) -> bool:
+    """Whether a sampler made it, as far as the result tells."""
+    return any(
+        isinstance(pub, SamplerPubResult) or any(isinstance(value, BitArray) for value in pub.data.values())
+        for pub in result
+    )
+
+
+def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder) -> Written:
+    """Takes a primitive's result apart.
+
+    Args:
+        result: Its arrays are not copied and must not change until they are written.
+        encoder: Gets the arrays.
+
+    Raises:
+        UnsupportedTypeError: It, a pub of it or its data has a type of its own, which would come back as another.
+    """
+    for one, kinds in ((result, (PrimitiveResult,)), *((pub, tuple(_PUBS.values())) for pub in result)):
+        _check_type(one, kinds)
+    experiments = []
+    for number, pub in enumerate(result):
+        _check_type(pub.data, (DataBin,))
+        experiments.append(
+            {
+                "fields": {"class": type(pub).__name__, "shape": list(pub.data.shape)},
+                "metadata": encoder.tolerant(pub.metadata, f"pub {number} metadata"),
+                "data": [[name, encoder.saved(number, name, value)] for name, value in pub.data.items()],
+            }
+        )
+    metadata = encoder.tolerant(result.metadata, "result metadata")
+    return Written(ENCODING, VERSION, {"fields": {}, "metadata": metadata, "experiments": experiments})
+
+
+def _check_type(value: Any, kinds: tuple[type, ...]) -> None:
+    if type(value) not in kinds:
+        raise UnsupportedTypeError(
+            f"result of a primitive: no codec for {type(value).__module__}.{type(value).__qualname__}"
+        )
+
+
+def decode_primitive_result(
+    metadata: Any, pubs: Sequence[tuple[Mapping[str, Any], Any, Mapping[str, Any]]], decode: Callable[[Any], Any]
+) -> PrimitiveResult[Any]:
+    """Puts a primitive's result together.
+
+    Args:
+        metadata: Of the result, encoded.
+        pubs: For each pub its fields, metadata and data, encoded.
+        decode: Gives an encoded value.
+
+    Raises:
+        FormatError: The document is not that of a primitive's result.
+    """
+    results = []
+    for fields, own, data in pubs:
+        kind, shape = _PUBS.get(str(fields.get("class"))), fields.get("shape")
+        if kind is None or not isinstance(shape, list):
+            raise FormatError(f"a pub of class {fields.get('class')!r} and shape {shape!r} is not known here")
+        values = {name: decode(tree) for name, tree in data.items()}
+        try:
+            results.append(kind(DataBin(shape=tuple(shape), **values), metadata=decode(own)))
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"the stored data of a pub do not fit together: {error}") from error
+    return PrimitiveResult(results, metadata=decode(metadata))

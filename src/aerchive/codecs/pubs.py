@@ -1,0 +1,136 @@
+"""Pubs: what a primitive was asked for. Their circuits are stored as those of any run, and named by their index.
+
+A pub is ``{"circuit", "parameter_values"}`` with ``shots`` for a sampler, ``precision`` and ``observables`` for an
+estimator. ``parameter_values`` is ``{"shape", "data": [[[name, ...], ARRAY], ...]}``, each array of shape ``(*shape,
+names)``. ``observables`` is ``{"shape", "num_qubits"}`` and, for all observables one after another in row-major order:
+``sizes`` (terms of each), ``coeffs`` (of each term), ``lengths`` (factors of each term), and of each factor
+``bit_terms`` (qiskit's ``SparseObservable.BitTerm``) and ``indices`` (qubit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit.quantum_info import SparseObservable
+
+from aerchive.codecs.base import Decoder, Encoder, is_storable
+from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
+
+_MAX_OBSERVABLES = 10_000_000
+
+
+def pub_circuits(pubs: Sequence[Any]) -> list[QuantumCircuit]:
+    """The circuits of pubs, each object once, in order of appearance."""
+    return list({id(pub.circuit): pub.circuit for pub in pubs}.values())
+
+
+def encode_pubs(pubs: Sequence[Any], encoder: Encoder) -> list[dict[str, Any]]:
+    """Takes pubs apart; their circuits are those of `pub_circuits`, in that order.
+
+    Raises:
+        UnsupportedTypeError: One is neither a ``SamplerPub`` nor an ``EstimatorPub``.
+    """
+    places = {id(circuit): place for place, circuit in enumerate(pub_circuits(pubs))}
+    return [_encode_pub(pub, places[id(pub.circuit)], encoder) for pub in pubs]
+
+
+def _encode_pub(pub: Any, circuit: int, encoder: Encoder) -> dict[str, Any]:
+    values = pub.parameter_values
+    data = [[list(names), _array(array, "parameter_values", encoder)] for names, array in values.data.items()]
+    tree: dict[str, Any] = {
+        "circuit": circuit,
+        "parameter_values": {"shape": list(values.shape), "data": data},
+    }
+    if type(pub) is SamplerPub:
+        return {**tree, "shots": None if pub.shots is None else int(pub.shots)}
+    if type(pub) is EstimatorPub:
+        precision = None if pub.precision is None else encoder.value(pub.precision)
+        return {**tree, "precision": precision, "observables": _encode_observables(pub.observables, encoder)}
+    raise UnsupportedTypeError(f"no codec for pubs of type {type(pub).__module__}.{type(pub).__qualname__}")
+
+
+def _encode_observables(observables: ObservablesArray, encoder: Encoder) -> dict[str, Any]:
+    array = observables.sparse_observables_array()
+    items: list[SparseObservable] = list(array.reshape(-1))
+    columns = {
+        "sizes": np.array([len(item.coeffs) for item in items], np.uint64),
+        "coeffs": _joined([item.coeffs for item in items], complex),
+        "lengths": _joined([np.diff(np.asarray(item.boundaries)) for item in items], np.uint64),
+        "bit_terms": _joined([item.bit_terms for item in items], np.uint8),
+        "indices": _joined([item.indices for item in items], np.uint32),
+    }
+    arrays = {name: _array(column, f"observable_{name}", encoder) for name, column in columns.items()}
+    return {"shape": list(array.shape), "num_qubits": observables.num_qubits, **arrays}
+
+
+def _joined(parts: Sequence[Any], dtype: Any) -> np.ndarray[Any, Any]:
+    return np.concatenate([np.zeros(0, dtype), *(np.asarray(part, dtype) for part in parts)])
+
+
+def _array(value: np.ndarray[Any, Any], kind: str, encoder: Encoder) -> Any:
+    return encoder.array(value, kind) if is_storable(value) else encoder.value(value)
+
+
+def decode_pubs(trees: Any, circuits: Sequence[QuantumCircuit], decoder: Decoder) -> list[Any]:
+    """The pubs that `encode_pubs` was given.
+
+    Args:
+        trees: What it returned.
+        circuits: Those of the run.
+        decoder: Gives the arrays.
+
+    Raises:
+        FormatError: The document is not what `encode_pubs` writes.
+    """
+    try:
+        return [_decode_pub(tree, circuits, decoder) for tree in trees]
+    except AerchiveError:
+        raise
+    except Exception as error:
+        raise FormatError(f"stored pubs cannot be read: {error!r}") from error
+
+
+def _decode_pub(tree: dict[str, Any], circuits: Sequence[QuantumCircuit], decoder: Decoder) -> Any:
+    def array(stored: Any) -> Any:
+        return decoder.array(stored) if isinstance(stored, list) else decoder.value(stored)
+
+    stored = tree["parameter_values"]
+    values = BindingsArray({tuple(names): array(item) for names, item in stored["data"]}, shape=tuple(stored["shape"]))
+    circuit = circuits[tree["circuit"]]
+    if "observables" not in tree:
+        return SamplerPub(circuit, values, tree["shots"])
+    columns = {name: array(tree["observables"][name]) for name in _COLUMNS}
+    observables = _decode_observables(columns, tree["observables"]["shape"], tree["observables"]["num_qubits"])
+    precision = None if tree["precision"] is None else decoder.value(tree["precision"])
+    return EstimatorPub(circuit, observables, values, precision)
+
+
+_COLUMNS = ("sizes", "coeffs", "lengths", "bit_terms", "indices")
+
+
+def _decode_observables(columns: dict[str, Any], shape: list[int], num_qubits: int) -> ObservablesArray:
+    sizes, lengths = columns["sizes"].astype(int), columns["lengths"].astype(int)
+    if len(sizes) > _MAX_OBSERVABLES or sizes.sum() != len(lengths) or lengths.sum() != len(columns["indices"]):
+        raise FormatError(f"stored observables: {len(sizes)} of them do not fit {len(lengths)} terms")
+    found = np.empty(len(sizes), object)
+    term = factor = 0
+    for number, size in enumerate(sizes):
+        own = lengths[term : term + size]
+        boundaries = np.concatenate([[0], np.cumsum(own)])
+        factors = slice(factor, factor + int(own.sum()))
+        found[number] = SparseObservable.from_raw_parts(
+            num_qubits,
+            columns["coeffs"][term : term + size],
+            columns["bit_terms"][factors],
+            columns["indices"][factors],
+            boundaries,
+        )
+        term, factor = term + size, factors.stop
+    return ObservablesArray(found.reshape(tuple(shape)), num_qubits=num_qubits, copy=False, validate=False)

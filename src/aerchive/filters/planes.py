@@ -1,0 +1,79 @@
+"""Deflate by byte plane: one zlib stream in which each plane of a shuffled chunk is coded as it deserves.
+
+After the shuffle a chunk of doubles is eight planes, of complex doubles sixteen. Those of the low mantissa are noise,
+which becomes stored blocks, a copy; those of sign and exponent are not.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.filters.deflate import Buffer, Deflater, constant, join, stored
+
+
+class Coder(enum.Enum):
+    """How a plane is coded; a plane of a single value is a tiny piece whatever stands here."""
+
+    STORED = "as it is"
+    QUICK = "igzip"
+    ENTROPY = "Huffman codes"
+    THOROUGH = "zlib-ng"
+
+
+def plane_length(nbytes: int, itemsize: int) -> int:
+    """Bytes of a plane; what is left over by whole elements is a last, shorter one."""
+    return nbytes // itemsize
+
+
+def split(planes: NDArray[np.uint8], itemsize: int) -> list[NDArray[np.uint8]]:
+    """The planes of a shuffled chunk, and the remainder if there is one."""
+    length = plane_length(planes.size, itemsize)
+    parts = [planes[k * length : (k + 1) * length] for k in range(itemsize)]
+    rest = planes[itemsize * length :]
+    return [*parts, rest] if rest.size else parts
+
+
+def is_constant(plane: NDArray[np.uint8]) -> bool:
+    """Whether a plane has a single value; looks at three bytes first."""
+    first = plane[0]
+    if first != plane[-1] or first != plane[plane.size // 2]:
+        return False
+    whole = plane.size - plane.size % 8
+    words = plane[:whole].view(np.uint64)  # an eighth of the comparisons
+    return bool((words == np.uint64(int(first) * 0x0101010101010101)).all() and (plane[whole:] == first).all())
+
+
+def pack_planes(planes: NDArray[np.uint8], itemsize: int, coders: Sequence[Coder], deflater: Deflater) -> bytes:
+    """The zlib stream of a shuffled chunk.
+
+    Args:
+        planes: The shuffled chunk, C-contiguous.
+        itemsize: Bytes of an element.
+        coders: One a plane. A plane that its coder does not make smaller is stored.
+        deflater: Of this thread.
+    """
+    pieces: list[Buffer] = []
+    for number, plane in enumerate(split(planes, itemsize)):
+        if is_constant(plane):
+            pieces.append(constant(int(plane[0]), plane.size))
+            continue
+        coder = coders[number] if number < len(coders) else Coder.STORED
+        piece = code(plane.data, coder, deflater)
+        if piece is None or len(piece) >= plane.size:
+            pieces += stored(plane.data)
+        else:
+            pieces.append(piece)
+    return join(pieces, planes.data)
+
+
+def code(plane: memoryview, coder: Coder, deflater: Deflater) -> Buffer | None:
+    """A plane as its coder makes it; ``None`` if it is to be stored."""
+    if coder is Coder.STORED:
+        return None
+    if coder is Coder.ENTROPY:
+        return deflater.entropy(plane)
+    return deflater.thorough(plane) if coder is Coder.THOROUGH else deflater.quick(plane)

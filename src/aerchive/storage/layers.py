@@ -1,0 +1,144 @@
+"""From the values of a draft to stored chunks: rounded if wanted, narrowed if possible, compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.errors import TransactionError
+from aerchive.filters.choice import Task
+from aerchive.filters.deflate import Buffer
+from aerchive.filters.narrow import narrower, to_narrow
+from aerchive.filters.profiles import PORTABLE, Codec
+from aerchive.filters.rounding import Rounding, certify
+from aerchive.filters.threads import in_order
+from aerchive.storage.chunks import chunk_offsets, chunk_shape
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, PackedChunk, PackedDataset
+
+_GLANCE = 4096
+_EXACT = "max_infidelity was asked for, but {}"
+"""Says in a dataset why it is exact all the same."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """How the chunks of a dataset come about.
+
+    Attributes:
+        dtype: Of the stored elements.
+        chunk: Shape of a chunk.
+        codec: The filter after the shuffle.
+        attributes: What the dataset says of it, beside the draft's own.
+        take: Takes a chunk from its number and offset; called in order.
+        pack: Makes of that the stored bytes and filter mask, in any thread; no bytes if the chunk is all zero bytes.
+    """
+
+    dtype: np.dtype[Any]
+    chunk: tuple[int, ...]
+    codec: Codec
+    attributes: Mapping[str, AttributeValue]
+    take: Callable[[int, tuple[int, ...]], Any]
+    pack: Callable[[Any], tuple[Buffer, int]]
+
+
+def layers(draft: DatasetDraft) -> Layers:
+    """Decides how a dataset is stored; looks at its values where that takes it."""
+    if draft.packed is not None:
+        return _as_it_is(draft.packed)
+    chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
+    compression = draft.compression if draft.is_treated else PORTABLE
+    attributes: dict[str, AttributeValue] = {}
+    rounding = None
+    if compression.max_infidelity is not None and draft.is_treated:
+        rounding = _rounding(draft, compression.max_infidelity, attributes)
+
+    def rounded(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return raw if rounding is None else rounding.apply(raw.view(np.float64)).view(np.uint8)
+
+    def values(offset: tuple[int, ...]) -> NDArray[np.uint8]:
+        return rounded(draft.read_chunk(offset, chunk))
+
+    dtype = draft.dtype
+    if draft.is_treated and compression.profile != "none" and _is_narrow(draft, chunk, values):
+        dtype = narrower(dtype) or dtype
+    if dtype != draft.dtype or compression.codec is not Codec.DEFLATE:
+        attributes["encoding_version"] = layout.ARRAY_VERSION
+    if compression.hint is not None:
+        attributes["filter_hint"] = compression.hint
+    packing = compression.packing(dtype.itemsize)
+
+    def stored_values(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        raw = rounded(raw)
+        narrow = raw if dtype == draft.dtype else to_narrow(raw)
+        if narrow is None:
+            raise TransactionError("an array was changed while it was written; save it again")
+        return narrow
+
+    def take(_number: int, offset: tuple[int, ...]) -> tuple[NDArray[np.uint8], Task | None] | None:
+        raw = draft.read_chunk(offset, chunk)
+        return (raw, packing.task(raw)) if raw[:_GLANCE].any() or raw.any() else None
+
+    def pack(taken: tuple[NDArray[np.uint8], Task | None] | None) -> tuple[Buffer, int]:
+        if taken is None:
+            return b"", 0
+        raw, task = taken
+        try:
+            raw = stored_values(raw)
+            if rounding is None or raw.any():
+                return packing.pack(raw, task)
+            packing.skip(task)
+        except BaseException:
+            packing.skip(task)  # others may wait for what it was to find
+            raise
+        return b"", 0
+
+    return Layers(dtype, chunk, compression.codec, attributes, take, pack)
+
+
+def _as_it_is(packed: PackedDataset) -> Layers:
+    def take(number: int, _offset: tuple[int, ...]) -> PackedChunk:
+        return packed.read(number)
+
+    def pack(taken: PackedChunk) -> tuple[Buffer, int]:
+        return taken.stored, taken.mask
+
+    return Layers(packed.dtype, packed.chunk, packed.codec, {}, take, pack)
+
+
+def _rounding(draft: DatasetDraft, max_infidelity: float, attributes: dict[str, AttributeValue]) -> Rounding | None:
+    kind = draft.attributes.get("kind")
+    if not draft.is_state or draft.dtype != np.dtype("<c16"):
+        if kind == "density_matrix":
+            attributes["exact"] = _EXACT.format("for density matrices there is no bound that would be worth it")
+        return None
+    rounding = certify(draft.parts, max_infidelity)
+    if rounding is None:
+        attributes["exact"] = _EXACT.format("the state is zero, not finite, or beyond the range of the proof")
+        return None
+    attributes["max_infidelity"] = max_infidelity
+    attributes["infidelity_bound"] = rounding.bound
+    attributes["infidelity"] = rounding.infidelity
+    attributes["grid"] = rounding.grid
+    return rounding
+
+
+def _is_narrow(
+    draft: DatasetDraft, chunk: tuple[int, ...], values: Callable[[tuple[int, ...]], NDArray[np.uint8]]
+) -> bool:
+    """Whether all values are of half the precision, bit for bit; of data that are not, only a little is looked at."""
+    if narrower(draft.dtype) is None:
+        return False
+    offsets = chunk_offsets(draft.shape, chunk)
+    if to_narrow(values(next(offsets))) is None:
+        return False
+    number = max(1, draft.nbytes // layout.CHUNK_BYTES)
+    checks = in_order(lambda offset: to_narrow(values(offset)) is not None, offsets, number)
+    try:
+        return all(checks)
+    finally:
+        checks.close()

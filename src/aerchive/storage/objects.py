@@ -1,0 +1,51 @@
+"""Shared objects, found by a link to them: which they say they are, and whether they are."""
+
+from __future__ import annotations
+
+import re
+
+from aerchive import layout
+from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.storage.reader import GroupReader
+
+_PATH = re.compile(
+    rf"{layout.OBJECTS}/[a-z_]{{1,32}}/([0-9a-f]{{2}})/(?=\1)[0-9a-f]{{{layout.OBJECT_DIGEST_LENGTH}}}\Z"
+)
+
+
+def object_path(group: GroupReader) -> str:
+    """The path under which an object is stored, as it says itself.
+
+    Args:
+        group: Of the object, reached by any link.
+
+    Raises:
+        FormatError: It is not a shared object.
+    """
+    path = group.attribute("object")
+    if not isinstance(path, str) or not _PATH.match(path):
+        raise FormatError(f"{group.where()}: is not a shared object; its path would be {path!r}")
+    return path
+
+
+def linked_digest(group: GroupReader, name: str, root: GroupReader) -> str:
+    """The digest of an object that a run or another object links.
+
+    Args:
+        group: Of the run or object.
+        name: Of the link.
+        root: Of the file.
+
+    Raises:
+        FormatError: The link does not lead to a shared object.
+        IntegrityError: It leads to one that is not among the project's.
+    """
+    target = group.group(name)
+    path = object_path(target)
+    try:
+        is_there = root.group(path).gid == target.gid
+    except NotFoundError:
+        is_there = False
+    if not is_there:
+        raise IntegrityError(f"{group.where(name)}: says that it is /{path}, and is not; restore it from a copy")
+    return path.rpartition("/")[2]

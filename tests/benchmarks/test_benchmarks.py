@@ -1,0 +1,207 @@
+"""The benchmarks run: on tiny states, once, whatever the figures are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.benchmarks import bench_streams
+from tests.benchmarks.disturbance import Observer
+from tests.benchmarks.large_state import LargeState
+from tests.benchmarks.report_states import gain, put_into, sections
+from tests.benchmarks.state_families import FAMILIES, kept, make
+from tests.benchmarks.storage_methods import GZIP, METHODS, NPY, PORTABLE, Payload, cached_share, drop_from_cache
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("states")
+
+
+def run(name: str, *arguments: str | Path) -> str:
+    """What a script prints; it must succeed."""
+    command = [sys.executable, HERE / name, *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """The raw numbers of one run over all methods."""
+    folder = tmp_path_factory.mktemp("measured")
+    file = folder / "states.json"
+    family = ["--family", "random", "ghz", "noisy", "--fresh", "noisy"]
+    places = ["--folder", folder, "--cache", cache, "--json", file]
+    run("bench_states.py", "--qubits", "8", "--repetitions", "1", *family, *places)
+    assert sorted(folder.iterdir()) == [file], "something was left behind"
+    return file
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_a_normalised_state(name: str) -> None:
+    values = make(name, 9)
+    kind = FAMILIES[name].kind
+    if kind == "statevector":
+        assert values.shape == (512,)
+        assert np.linalg.norm(values) == pytest.approx(1, abs=1e-5)
+    else:
+        assert values.shape == (16, 16)
+        assert values.flags.f_contiguous
+        total = np.trace(values) if kind == "density_matrix" else np.linalg.norm(values) ** 2 / 16
+        assert total == pytest.approx(1)
+    if FAMILIES[name].single:
+        assert np.array_equal(values.astype(np.complex64).astype(np.complex128), values)
+
+
+def test_a_state_is_made_once(cache: Path) -> None:
+    path = kept(cache, "ghz", 8)
+    made = path.stat().st_mtime_ns
+    assert kept(cache, "ghz", 8) == path
+    assert path.stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("family", ["random", "noisy"])
+def test_a_method_stores_and_reads(name: str, family: str, tmp_path: Path) -> None:
+    method = METHODS[name]
+    if reason := method.missing():
+        pytest.skip(reason)
+    payload = Payload(make(family, 8), FAMILIES[family].kind)
+    method.write(tmp_path / "state", payload)
+    if method.lossless:
+        assert method.checked(tmp_path / "state", payload) == 0
+        assert method.amplitude(tmp_path / "state", 77) == method.comes_back(payload).reshape(-1)[77]
+    else:
+        assert method.checked(tmp_path / "state", payload) <= 1e-12
+
+
+def test_a_difference_of_one_bit_is_seen(tmp_path: Path) -> None:
+    method = METHODS[NPY]
+    payload = Payload(make("random", 8), "statevector")
+    method.write(tmp_path / "state", payload)
+    payload.original.view(np.uint64)[100] ^= 1
+    with pytest.raises(AssertionError, match="other values"):
+        method.checked(tmp_path / "state", payload)
+
+
+def test_pages_are_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1_000_000))
+    with path.open("rb") as file:
+        file.read()
+        assert cached_share(file.fileno()) == 1
+        try:
+            drop_from_cache(path)
+        except RuntimeError as error:
+            pytest.skip(str(error))
+        assert cached_share(file.fileno()) <= 0.01
+
+
+def test_work_of_others_is_a_disturbance(tmp_path: Path) -> None:
+    def keep_all_processors_busy() -> None:
+        busy = [sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass"]
+        for process in [subprocess.Popen(busy) for _ in range(os.cpu_count() or 1)]:
+            assert process.wait(timeout=120) == 0
+
+    _, timed = Observer(tmp_path).measure(keep_all_processors_busy)
+    assert "others used" in timed.disturbed
+
+
+def test_the_numbers_are_all_there(measured: Path) -> None:
+    data = json.loads(measured.read_text())
+    assert list(data["families"]) == ["random", "ghz", "noisy"]
+    available = {name for name, method in METHODS.items() if not method.missing()}
+    for name, family in data["families"].items():
+        assert set(family["methods"]) == available
+        assert all(("fresh" in method) == (name == "noisy") for method in family["methods"].values())
+        for method in family["methods"].values():
+            assert sum(one["counts"] for one in method["rounds"]) >= 1
+    titles = {METHODS[name].title for name in METHODS if name not in available}
+    assert set(data["missing"]) == titles
+
+
+def test_the_report_has_a_row_for_each_family_and_method(measured: Path) -> None:
+    data = json.loads(measured.read_text())
+    table = run("report_states.py", measured)
+    for family in data["families"].values():
+        for method in family["methods"].values():
+            assert f"| {family['title']} | {method['title']} | " in table
+    for title, reason in data["missing"].items():
+        assert f"Not measured: {title}: {reason}." in table
+
+
+def test_the_report_goes_into_the_page(measured: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text((HERE.parents[1] / "docs" / "explanation" / "performance.md").read_text("utf-8"), "utf-8")
+    for _ in range(2):  # the second time over the first
+        run("report_states.py", measured, "--page", page)
+    text = page.read_text("utf-8")
+    for section in sections(json.loads(measured.read_text())).values():
+        assert text.count(section) == 1
+    with pytest.raises(SystemExit, match="no marker"):
+        put_into(page, {"nonsense": ""})
+
+
+def test_ratios_are_of_undisturbed_measurements_of_one_round() -> None:
+    def method(*rounds: tuple[float, str]) -> dict[str, Any]:
+        made = [
+            {"round": number, "counts": number > 0, "read": {"s": seconds, "disturbed": why}}
+            for number, (seconds, why) in enumerate(rounds)
+        ]
+        return {"wanted": 2, "rounds": made}
+
+    fast = method((9, ""), (1, ""), (1, "others"), (2, ""))
+    slow = method((1, ""), (10, ""), (7, ""), (40, ""))
+    family = {"methods": {PORTABLE: fast, GZIP: slow}}
+    amount = gain(family, PORTABLE, GZIP, "read")
+    assert amount is not None
+    assert (amount.median, amount.marked) == (15, False)  # of 10 and 20
+
+    fast["rounds"][3]["read"]["disturbed"] = fast["rounds"][1]["read"]["disturbed"] = "others"
+    amount = gain(family, PORTABLE, GZIP, "read")
+    assert amount is not None
+    assert amount.marked
+
+
+def test_pictures_are_drawn_and_small(measured: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    run("plot_states.py", measured, "--folder", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"states.svg", "gain.svg"}
+    assert "GHZ" in (tmp_path / "states.svg").read_text("utf-8")
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 150_000
+
+
+def test_the_large_states_are_what_they_are_said_to_be() -> None:
+    first, second = (LargeState(9, number) for number in (0, 1))
+    values = [state.whole() for state in (first, second)]
+    assert [np.linalg.norm(one) for one in values] == pytest.approx([1, 1])
+    assert abs(np.vdot(*values)) ** 2 == pytest.approx(first.fidelity)
+    assert 0.1 < first.fidelity < 0.99
+    assert np.array_equal(values[1][3 * second.columns : 4 * second.columns], second.row(3))
+
+
+def test_the_long_task_runs(tmp_path: Path) -> None:
+    table = run("bench_states.py", "--long", "--qubits", "10", "--repetitions", "1", "--folder", tmp_path)
+    for figure in ("ratio", "verify, cold, s", "every bit compared", "first amplitude, cold, ms", "fidelity"):
+        assert figure in table
+    assert not list(tmp_path.iterdir())
+
+
+def test_streamed_questions(tmp_path: Path, cache: Path) -> None:
+    table = run("bench_streams.py", "--qubits", "8", "--repetitions", "1", "--folder", tmp_path, "--cache", cache)
+    if reason := bench_streams.lacking():
+        assert table == f"not measured: {reason}\n"
+        pytest.skip(reason)
+    for question in bench_streams.QUESTIONS:
+        for way in bench_streams.WAYS.values():
+            assert f"| {question} | {way} | " in table

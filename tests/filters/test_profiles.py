@@ -1,0 +1,139 @@
+"""Profiles: what they are called, what they need, and that each gives back what it was given."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+import zstandard
+
+from aerchive.errors import FormatError, IntegrityError, InvalidInputError
+from aerchive.filters import zstandard as zstandard_filter
+from aerchive.filters.pipeline import RAW, SKIP_SHUFFLE
+from aerchive.filters.profiles import PORTABLE, Codec, Compression, unpack_chunk
+from aerchive.filters.shuffle import shuffle
+from tests.filters.chunks import CHUNKS, chunk
+
+PROFILES = ["portable", "none", "fast", "small"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", CHUNKS)
+def test_every_chunk_comes_back(name: str, profile: str) -> None:
+    raw, itemsize = chunk(name)
+    compression = Compression.checked(profile)
+    packing = compression.packing(itemsize)
+
+    stored, mask = packing.pack(raw, packing.task(raw))
+
+    back = unpack_chunk(bytes(stored), mask, itemsize, compression.codec, np.empty(raw.size, np.uint8))
+    assert back.tobytes() == raw.tobytes()
+
+
+def test_none_gives_the_bytes_themselves() -> None:
+    raw, itemsize = chunk("constant")
+    packing = Compression.checked("none").packing(itemsize)
+
+    stored, mask = packing.pack(raw, packing.task(raw))
+
+    assert mask == RAW
+    assert np.shares_memory(np.frombuffer(stored, np.uint8), raw)
+
+
+@pytest.mark.parametrize("profile", ["fast", "small"])
+def test_a_chunk_is_a_frame_that_says_its_size(profile: str) -> None:
+    raw, _ = chunk("dense state")
+    stored, mask = Compression.checked(profile).packing(16).pack(raw, None)
+
+    assert mask == 0
+    assert zstandard.frame_content_size(stored) == raw.size
+    assert zstandard.ZstdDecompressor().decompress(stored) == shuffle(raw, 16).tobytes()
+
+
+def test_small_takes_records_where_they_repeat() -> None:
+    raw, _ = chunk("few values")
+    packed = {name: Compression.checked(name).packing(16).pack(raw, None) for name in ("fast", "small")}
+
+    assert packed["small"][1] == SKIP_SHUFFLE
+    assert len(packed["small"][0]) < len(packed["fast"][0])
+
+
+def test_the_default() -> None:
+    assert Compression.checked("portable") == PORTABLE == Compression()
+    assert PORTABLE.codec is Codec.DEFLATE
+    assert PORTABLE.hint is None
+    assert "hdf5plugin" in str(Compression.checked("small").hint)
+
+
+def test_an_unknown_profile_lists_the_choices() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Compression.checked("gzip")
+
+    assert str(caught.value) == "compression 'gzip': choose one of 'portable', 'none', 'fast', 'small'"
+
+
+@pytest.mark.parametrize("value", [0, 1, -1e-12, 2, float("nan"), float("inf"), True])
+def test_an_infidelity_that_is_none(value: float) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Compression.checked("portable", value)
+
+    assert str(caught.value) == f"max_infidelity {value!r}: give a number between 0 and 1, such as 1e-12, or None"
+
+
+def test_rounding_without_compression_makes_no_sense() -> None:
+    with pytest.raises(InvalidInputError, match="would lose digits and save nothing"):
+        Compression.checked("none", 1e-12)
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored, mask = Compression.checked("fast").packing(16).pack(chunk("sparse state")[0], None)
+
+    def missing(name: str, *_: object) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(zstandard_filter.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(zstandard_filter.importlib, "import_module", missing)
+
+    with pytest.raises(InvalidInputError) as caught:
+        Compression.checked("fast")
+    assert str(caught.value) == "compression 'fast' needs the package zstandard: pip install 'aerchive[plugins]'"
+    with pytest.raises(FormatError, match=r"needs the package zstandard: pip install 'aerchive\[plugins\]'$"):
+        unpack_chunk(stored, mask, 16, Codec.ZSTANDARD, np.empty(256 * 1024, np.uint8))
+
+
+@pytest.mark.parametrize("wrong", [-1, 1, 1000])
+def test_a_frame_of_another_size_is_refused(wrong: int) -> None:
+    frame = zstandard.ZstdCompressor().compress(bytes(5000))
+
+    with pytest.raises(IntegrityError, match="does not expand to"):
+        unpack_chunk(frame, 0, 1, Codec.ZSTANDARD, np.empty(5000 + wrong, np.uint8))
+
+
+def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
+    """Nothing is expanded before its size is known."""
+    frame = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(50_000_000))
+
+    with pytest.raises(IntegrityError, match="does not expand to 100 bytes"):
+        unpack_chunk(frame, 0, 1, Codec.ZSTANDARD, np.empty(100, np.uint8))
+
+
+@pytest.mark.parametrize("codec", Codec)
+def test_damaged_chunks_are_an_integrity_error(codec: Codec) -> None:
+    raw, _ = chunk("sparse state")
+    data = shuffle(raw, 16).tobytes()
+    compress = zlib.compress if codec is Codec.DEFLATE else zstandard.ZstdCompressor(write_checksum=True).compress
+    stored = compress(data)
+    noticed = 0
+
+    for at in range(0, len(stored), 97):
+        damaged = bytearray(stored)
+        damaged[at] ^= 0xFF
+        try:
+            back = unpack_chunk(damaged, 0, 16, codec, np.empty(raw.size, np.uint8))
+        except IntegrityError:
+            noticed += 1
+        else:
+            assert np.array_equal(back, raw)  # some bits of a stream mean nothing
+
+    assert noticed > len(stored) / 97 - 5

@@ -1,0 +1,97 @@
+"""Work in threads: in order, a few at a time, and nothing left behind when it ends early."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from aerchive.filters import threads
+from aerchive.filters.threads import in_order, processors
+
+
+@pytest.fixture(params=[1, 2, 7], autouse=True)
+def workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    number: int = request.param
+    monkeypatch.setattr(threads, "processors", lambda: number)
+    return number
+
+
+def ours() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("aerchive-chunks")]
+
+
+def test_there_is_a_processor() -> None:
+    assert processors() >= 1
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 100])
+def test_results_come_in_order(number: int) -> None:
+    def work(item: int) -> int:
+        time.sleep(0.001 * (item % 3))
+        return item * item
+
+    assert list(in_order(work, iter(range(number)), number)) == [item * item for item in range(number)]
+    assert ours() == []
+
+
+def test_only_a_few_are_under_way(workers: int) -> None:
+    taken: list[int] = []
+
+    def items() -> object:
+        for item in range(1000):
+            taken.append(item)
+            yield item
+
+    with contextlib.closing(in_order(lambda item: item, items(), 1000)) as results:
+        assert next(results) == 0
+        assert len(taken) <= 3 * workers + 1
+
+    assert ours() == []
+    assert len(taken) <= 3 * workers + 1
+
+
+def test_what_the_work_raises_comes_out_and_all_threads_end() -> None:
+    def work(item: int) -> int:
+        if item == 5:
+            raise MemoryError("five")
+        return item
+
+    results = in_order(work, range(100), 100)
+
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(MemoryError, match=r"^five$"):
+        next(results)
+    assert ours() == []
+
+
+def test_where_no_thread_can_be_started_the_caller_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    def submit(self: ThreadPoolExecutor, *_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    names = set(in_order(lambda _: threading.current_thread().name, range(20), 20))
+
+    assert names == {threading.current_thread().name}
+
+
+def test_after_the_end_of_the_main_thread_it_still_works() -> None:
+    """A job that archives itself may outlive the script that started it."""
+    code = """
+import threading, time
+from aerchive.filters import threads
+threads.processors = lambda: 2
+def late():
+    threading.main_thread().join()
+    print(list(threads.in_order(lambda item: item + 1, range(5), 5)), flush=True)
+threading.Thread(target=late).start()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.strip() == "[1, 2, 3, 4, 5]"
+    assert done.stderr == ""

@@ -1,0 +1,279 @@
+"""Runs that are committed together: when, by whom, and what is left when a process dies before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+
+import aerchive
+from aerchive.aer import AerSimulator, SamplerV2
+from aerchive.errors import ArchiveWarning, InvalidInputError
+from aerchive.project import waiting
+from tests import processes
+from tests.holding import held
+from tests.strict import differences
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "project.h5"
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is committed because of the time."""
+    monkeypatch.setitem(waiting._LONGEST_S, "batch", float("inf"))
+
+
+def bell(*, state: bool = False, qubits: int = 2) -> QuantumCircuit:
+    circuit = QuantumCircuit(qubits)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    if state:
+        circuit.save_statevector()
+    circuit.measure_all()
+    return circuit
+
+
+def waiting_files(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f".{path.name}.waiting-*"))
+
+
+@pytest.mark.parametrize("rule", ["batch", "exit"])
+@pytest.mark.usefixtures("slow")
+def test_a_run_waits_and_says_so(path: Path, rule: Any) -> None:
+    simulator = AerSimulator(project=path, durability=rule)
+    jobs = [simulator.run(bell(state=True), shots=10, seed_simulator=seed) for seed in range(5)]
+    results = [job.result() for job in jobs]
+    assert not path.exists()
+    assert [job.run.durable for job in jobs] == [False] * 5
+    (file,) = waiting_files(path)
+    assert file.stat().st_size > 5000  # the payload is written before result() returns
+    simulator.project.flush()
+    assert [job.run.durable for job in jobs] == [True] * 5
+    assert waiting_files(path) == []
+    for job, result in zip(jobs, results, strict=True):
+        assert job.run.counts() == result.get_counts()
+        assert np.array_equal(job.run.array("statevector")[...], result.get_statevector().data)
+    assert aerchive.open(path).verify().ok
+
+
+@pytest.mark.usefixtures("slow")
+def test_who_reads_in_this_process_sees_all(path: Path) -> None:
+    simulator = AerSimulator(project=path, durability="exit")
+    simulator.run(bell()).result()
+    assert len(aerchive.open(path)) == 1  # another Project object
+    job = simulator.run(bell())
+    job.result()
+    assert job.run.counts()  # its values
+    assert job.run.durable
+    simulator.run(bell()).result()
+    assert len(simulator.project.jobs()) == 3
+
+
+def test_after_a_while_it_is_committed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(waiting._LONGEST_S, "batch", 0.05)
+    job = AerSimulator(project=path, durability="batch").run(bell())
+    job.result()
+    processes.wait_until(lambda: job.run.durable)
+    assert waiting_files(path) == []
+
+
+@pytest.mark.usefixtures("slow")
+def test_so_many_are_committed_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(waiting._MOST_RUNS, "batch", 3)
+    simulator = AerSimulator(project=path, durability="batch")
+    jobs = [simulator.run(bell()) for _ in range(4)]
+    for job in jobs:
+        job.result()
+    assert [job.run.durable for job in jobs] == [True, True, True, False]
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_large_run_is_committed_at_once_and_takes_the_others_along(path: Path) -> None:
+    simulator = AerSimulator(project=path, durability="batch")
+    small, large = simulator.run(bell()), simulator.run(bell(state=True, qubits=17))
+    small.result()
+    large.result()
+    assert small.run.durable
+    assert large.run.durable
+
+
+@pytest.mark.usefixtures("slow")
+def test_saves_wait_and_transactions_do_not(path: Path) -> None:
+    project = aerchive.open(path, durability="batch")
+    result = AerSimulator(save_jobs=False).run(bell()).result()
+    run = project.save(result, name="first")
+    assert not run.durable
+    with project.transaction():
+        other = project.save(AerSimulator(save_jobs=False).run(bell()).result())
+    assert other.durable
+    assert run.name == "first"
+    run.add_tags("later")  # needs it in the file
+    assert run.durable
+    assert run.tags == ("later",)
+
+
+@pytest.mark.usefixtures("slow")
+def test_primitives_wait_as_well(path: Path) -> None:
+    backend = AerSimulator(project=path, durability="exit")
+    job = SamplerV2.from_backend(backend).run([bell()])
+    result = job.result()
+    assert not job.run.durable
+    assert differences(result, job.run.result()) == []
+    assert job.run.durable
+    assert len(job.run.children()) == 1
+
+
+def test_the_rule_comes_from_argument_environment_or_default(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert AerSimulator(project=path).durability == "each"
+    monkeypatch.setenv("AERCHIVE_DURABILITY", "exit")
+    assert AerSimulator(project=path).durability == "exit"
+    assert aerchive.open(path).durability == "exit"
+    assert AerSimulator(project=path, durability="batch").durability == "batch"
+    with pytest.raises(InvalidInputError, match=r"durability: Input should be 'each', 'batch' or 'exit'"):
+        AerSimulator(project=path, durability="never")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="durability"):
+        aerchive.open(path, durability="never")  # type: ignore[arg-type]
+
+
+ENDS = """
+    import os, sys
+    from aerchive.aer import AerSimulator
+    from qiskit import QuantumCircuit
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    simulator = AerSimulator(project=sys.argv[1], durability="exit")
+    jobs = [simulator.run(circuit, shots=7) for _ in range(5)]
+    for job in jobs[:3]:
+        job.result()
+    print(*[job.job_id() for job in jobs], flush=True)
+    if len(sys.argv) > 2:
+        os.kill(os.getpid(), int(sys.argv[2]))
+"""
+
+
+def test_at_the_end_of_the_process_all_are_committed(path: Path) -> None:
+    ids = processes.run(ENDS, path).split()
+    project = aerchive.open(path, "r")
+    assert sorted(run.job_id for run in project) == sorted(ids)
+    assert all(run.outcome == "ok" and run.durable for run in project)
+    assert waiting_files(path) == []
+
+
+def test_what_a_killed_process_left_is_not_lost(path: Path) -> None:
+    with processes.start(ENDS, path, int(signal.SIGKILL)) as process:
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    finished = out.split()[:3]  # their result() had returned
+    assert len(waiting_files(path)) == 1
+    project = aerchive.open(path)
+    before = {run.job_id: run.outcome for run in project}
+    assert all(before[job_id] == "ok" for job_id in finished)
+    assert not project[finished[0]].durable
+    with pytest.raises(aerchive.NotFoundError, match="waits in a file of a process that died"):
+        project[finished[0]].counts()
+    AerSimulator(project=path).run(bell()).result()  # the next who saves moves them
+    assert waiting_files(path) == []
+    for job_id in finished:
+        run = aerchive.open(path)[job_id]
+        assert run.durable
+        assert sum(run.counts().values()) == 7
+        assert run.reproduce().verdict == "identical"
+    assert aerchive.open(path).verify().ok
+
+
+def test_recover_moves_them_too(path: Path) -> None:
+    with processes.start(ENDS, path, int(signal.SIGKILL)) as process:
+        out, _ = process.communicate(timeout=60)
+    project = aerchive.open(path)
+    project.recover()
+    assert waiting_files(path) == []
+    assert all(project[job_id].durable for job_id in out.split()[:3])
+
+
+def test_a_damaged_file_is_left_and_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with processes.start(ENDS, path, int(signal.SIGKILL)) as process:
+        process.communicate(timeout=60)
+    (file,) = waiting_files(path)
+    record = file.read_bytes().partition(b"AERWAIT1")[0]
+    import hashlib
+
+    nonsense = b"nonsense"
+    file.write_bytes(record + b"AERWAIT1" + (8).to_bytes(8, "little") + hashlib.sha256(nonsense).digest() + nonsense)
+    AerSimulator(project=path).run(bell()).result()
+    assert file.exists()
+    assert "the runs in it are not in" in caplog.text
+    assert "is not a draft of a run" in caplog.text
+    AerSimulator(project=path).run(bell()).result()
+    assert caplog.text.count("the runs in it are not in") == 1
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_commit_that_fails_loses_nothing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    simulator = AerSimulator(project=path, durability="batch")
+    job = simulator.run(bell())
+    job.result()
+    path.write_bytes(b"in the way")
+    with pytest.raises(aerchive.FormatError):
+        simulator.project.flush()
+    assert not job.run.durable
+    assert len(waiting_files(path)) == 1
+    with pytest.raises(aerchive.FormatError):
+        len(aerchive.open(path, "r+"))
+    path.unlink()
+    simulator.run(bell()).result()
+    assert len(simulator.project) == 2
+    assert waiting_files(path) == []
+    assert "runs of this process are not in it yet" in caplog.text
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_full_disk_for_the_waiting_file_commits_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(_self: Any, _record: bytes) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(waiting.WaitingFile, "append", no_room)
+    job = AerSimulator(project=path, durability="batch").run(bell())
+    job.result()
+    assert job.run.durable
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_forked_child_leaves_the_runs_to_its_parent(path: Path) -> None:
+    simulator = AerSimulator(project=path, durability="exit")
+    simulator.run(bell()).result()
+    pid = os.fork()
+    if pid == 0:
+        waiting._flush_all()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert not path.exists()
+    assert len(waiting_files(path)) == 1
+    assert len(simulator.project) == 1
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_locked_project_gets_them_by_a_pending_file(path: Path) -> None:
+    AerSimulator(project=path).run(bell()).result()
+    project = aerchive.open(path, durability="batch", lock_timeout=0.2)
+    simulator = AerSimulator(project=project)
+    jobs = [simulator.run(bell()) for _ in range(3)]
+    for job in jobs:
+        job.result()
+    with held(path):  # as a viewer that keeps the file open
+        started = time.monotonic()
+        project.flush()
+        assert time.monotonic() - started < 30
+    assert [job.run.pending for job in jobs] == [True] * 3
+    with pytest.warns(ArchiveWarning, match="are still in"):
+        project.close()
+    simulator.run(bell()).result()
+    assert len(project.jobs(limit=None)) == 5
