@@ -6,6 +6,8 @@ The file is ``settings.toml`` in the user's configuration folder (`settings_file
 
 from __future__ import annotations
 
+import functools
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,7 +44,7 @@ class Settings(BaseSettings):
         progress: Whether what takes longer than a second shows a bar on a terminal.
     """
 
-    model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid", frozen=True)
 
     project: Path = Field(default_factory=default_project)
     save_jobs: bool = True
@@ -76,13 +78,33 @@ def load_settings(**arguments: Any) -> Settings:
     Raises:
         InvalidInputError: A value cannot be used; the message names it and where it came from.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = tuple((name, value) for name, value in sorted(arguments.items()) if value is not None)
+    file = settings_file()
     try:
-        return Settings(**given)
+        stamp = (found := file.stat()).st_mtime_ns, found.st_size, found.st_ino
+    except OSError:  # there is none, or reading it says why it cannot be read
+        stamp = None
+    try:
+        return _settings(given, _environment(), file, stamp) if _can_be_known(given) else Settings(**dict(given))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
         raise InvalidInputError(
-            f"settings: {problems}; look at the arguments, the environment (AERCHIVE_...) and {settings_file()}"
+            f"settings: {problems}; look at the arguments, the environment (AERCHIVE_...) and {file}"
         ) from error
     except ValueError as error:
-        raise InvalidInputError(f"settings: {settings_file()} cannot be read: {error}") from error
+        raise InvalidInputError(f"settings: {file} cannot be read: {error}") from error
+
+
+def _can_be_known(given: tuple[tuple[str, Any], ...]) -> bool:
+    return all(isinstance(value, bool | int | float | str | Path) for _, value in given)
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    """What of the environment has a part in the settings: those of ours, and where folders of the user are."""
+    return tuple(item for item in os.environ.items() if item[0].upper().startswith(("AERCHIVE_", "XDG_", "HOME")))
+
+
+@functools.lru_cache(maxsize=32, typed=True)
+def _settings(given: tuple[tuple[str, Any], ...], *_sources: Any) -> Settings:
+    """The settings of the same sources: reading them takes half a millisecond, and each run asks for them."""
+    return Settings(**dict(given))
