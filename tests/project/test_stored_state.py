@@ -27,7 +27,6 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
-from aerchive.codecs import pool
 from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError
 from aerchive.project.stored_state import StoredState
 from aerchive.storage.trace import record_reads
@@ -569,29 +568,24 @@ def test_kinds_of_a_result(project: aerchive.Project) -> None:
     assert run.state("psi", -1).inner(STATES["another 3"]) == pytest.approx(1)
 
 
-def test_numbers_that_are_stored_narrower(project: aerchive.Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the format allows where it is lossless: single precision on disk, double in memory."""
-    add, attributes = pool.ArrayPool.add, pool._attributes
-    monkeypatch.setattr(
-        pool.ArrayPool, "add", lambda self, value, *rest: add(self, value.astype(np.complex64, order="K"), *rest)
-    )
-    monkeypatch.setattr(pool, "_attributes", lambda *arguments: attributes(*arguments) | {"dtype": "<c16"})
-    psi = STATES["single 8"]
-    rho = DensityMatrix(np.asfortranarray(random_density_matrix(32, seed=1).data.astype(np.complex64)))
-    with small_chunks(256):
+def test_numbers_that_are_stored_narrower(project: aerchive.Project) -> None:
+    """Of a run in single precision: half as wide on disk, and what they were in memory."""
+    psi = Statevector(random_statevector(2**12, seed=5).data.astype(np.complex64).astype(complex))
+    single = random_density_matrix(64, seed=1).data.astype(np.complex64).astype(complex)
+    rho = DensityMatrix(np.asfortranarray(single))
+    with small_chunks(4096):
         run = project.save(make_result(psi=psi, rho=rho))
-    monkeypatch.undo()
     with h5py.File(project.path, "r") as file:
-        assert file[run.path]["statevector"].dtype == np.complex64
-    state = run.state("psi")
+        assert {file[run.path][name].dtype.itemsize for name in ("statevector", "density_matrix")} == {8}
+    state, oper = run.state("psi"), "XYZZYXIXZZXY"
 
     assert differences(psi, state.to_qiskit()) == []
     assert differences(psi, run.value("psi")) == []
     assert differences(rho, run.state("rho").to_qiskit()) == []
     assert state[3:5].dtype == np.complex128
-    assert state.chunks == (32,)
+    assert state.nbytes == 16 * 2**12
     assert abs(state.norm() - np.linalg.norm(psi.data)) < 1e-15
-    assert abs(state.expectation_value("XYZZYXIX") - psi.expectation_value(Pauli("XYZZYXIX"))) < 1e-15
+    assert abs(state.expectation_value(oper) - psi.expectation_value(Pauli(oper))) < 1e-15
     assert all(values.dtype == np.complex128 for _, values in state.blocks())
     assert run.stack(["psi"])[...].dtype == np.complex128
 
@@ -603,3 +597,25 @@ def test_as_a_numpy_array(run: aerchive.Run) -> None:
     assert np.array_equal(np.abs(state), np.abs(STATES["random 9"].data))
     with pytest.raises(ValueError, match="copy"):
         np.array(state, copy=False)
+
+
+def test_what_takes_long_is_watched(run: aerchive.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    class Watching:
+        def __init__(self, what: str) -> None:
+            self.what = what
+
+        def __call__(self, items: Any, total: int) -> Any:
+            passed = list(items)
+            seen.append((self.what, len(passed), total))
+            return iter(passed)
+
+    monkeypatch.setattr("aerchive.project.stored_quantum_array.ProgressOf", Watching)
+    state = run.state("only 11")
+
+    np.asarray(state)
+    state.fidelity(state)
+    state.expectation_value("X" * 11)
+
+    assert seen == [("reading", 32, 32), ("fidelity", 32, 32), ("expectation value", 1, 1)]
