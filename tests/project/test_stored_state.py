@@ -569,24 +569,23 @@ def test_kinds_of_a_result(project: aerchive.Project) -> None:
 
 
 def test_numbers_that_are_stored_narrower(project: aerchive.Project) -> None:
-    """Single precision on disk, double in memory, where that is lossless."""
-    psi = Statevector(random_statevector(2**12, seed=1).data.astype(np.complex64).astype(complex))
-    rho = random_density_matrix(64, seed=1).data.astype(np.complex64).astype(complex)
-    rho = DensityMatrix(np.asfortranarray(rho))
+    """Of a run in single precision: half as wide on disk, and what they were in memory."""
+    psi = Statevector(random_statevector(2**12, seed=5).data.astype(np.complex64).astype(complex))
+    single = random_density_matrix(64, seed=1).data.astype(np.complex64).astype(complex)
+    rho = DensityMatrix(np.asfortranarray(single))
     with small_chunks(4096):
         run = project.save(make_result(psi=psi, rho=rho))
     with h5py.File(project.path, "r") as file:
-        assert file[run.path]["statevector"].dtype == np.complex64
-    state = run.state("psi")
+        assert {file[run.path][name].dtype.itemsize for name in ("statevector", "density_matrix")} == {8}
+    state, oper = run.state("psi"), "XYZZYXIXZZXY"
 
     assert differences(psi, state.to_qiskit()) == []
     assert differences(psi, run.value("psi")) == []
     assert differences(rho, run.state("rho").to_qiskit()) == []
     assert state[3:5].dtype == np.complex128
-    assert state.chunks == (256,)
+    assert state.nbytes == 16 * 2**12
     assert abs(state.norm() - np.linalg.norm(psi.data)) < 1e-15
-    pauli = "XYZZYXIXIIZY"
-    assert abs(state.expectation_value(pauli) - psi.expectation_value(Pauli(pauli))) < 1e-15
+    assert abs(state.expectation_value(oper) - psi.expectation_value(Pauli(oper))) < 1e-15
     assert all(values.dtype == np.complex128 for _, values in state.blocks())
     assert run.stack(["psi"])[...].dtype == np.complex128
 
@@ -598,3 +597,25 @@ def test_as_a_numpy_array(run: aerchive.Run) -> None:
     assert np.array_equal(np.abs(state), np.abs(STATES["random 9"].data))
     with pytest.raises(ValueError, match="copy"):
         np.array(state, copy=False)
+
+
+def test_what_takes_long_is_watched(run: aerchive.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    class Watching:
+        def __init__(self, what: str) -> None:
+            self.what = what
+
+        def __call__(self, items: Any, total: int) -> Any:
+            passed = list(items)
+            seen.append((self.what, len(passed), total))
+            return iter(passed)
+
+    monkeypatch.setattr("aerchive.project.stored_quantum_array.ProgressOf", Watching)
+    state = run.state("only 11")
+
+    np.asarray(state)
+    state.fidelity(state)
+    state.expectation_value("X" * 11)
+
+    assert seen == [("reading", 32, 32), ("fidelity", 32, 32), ("expectation value", 1, 1)]

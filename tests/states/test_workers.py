@@ -12,7 +12,7 @@ from tests import processes
 
 
 def ours() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("aerchive-states")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("aerchive-")]
 
 
 def test_results_are_in_the_order_of_the_tasks() -> None:

@@ -22,8 +22,10 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def in_order(work: Callable[[_T], _R], items: Iterable[_T], number: int) -> Generator[_R, None, None]:
-    """What some work gives for each item, in order, done by as many threads as there are processors.
+def in_order(
+    work: Callable[[_T], _R], items: Iterable[_T], number: int, threads: int | None = None, ahead: int | None = None
+) -> Generator[_R, None, None]:
+    """What some work gives for each item, in order, done in threads.
 
     Only a few items are under way at a time. When the caller stops, or the work raises, the threads end before this
     does. Where no thread can be started, as when the interpreter ends, the caller does the work itself.
@@ -32,8 +34,10 @@ def in_order(work: Callable[[_T], _R], items: Iterable[_T], number: int) -> Gene
         work: What is to be done.
         items: For what; taken by the caller's thread.
         number: How many there are, about: for one there are no threads.
+        threads: How many, by default one a processor.
+        ahead: So many items are under way or wait to be taken, by default a few a thread.
     """
-    workers = min(processors(), number)
+    workers = min(threads or processors(), number)
     if workers < 2:
         yield from map(work, items)
         return
@@ -41,9 +45,9 @@ def in_order(work: Callable[[_T], _R], items: Iterable[_T], number: int) -> Gene
     waiting: deque[Callable[[], _R]] = deque()
     try:
         for item in items:
-            waiting.append(_started(pool, work, item))
-            if len(waiting) > _WAITING_EACH * workers:
+            if len(waiting) >= (ahead or _WAITING_EACH * workers + 1):
                 yield waiting.popleft()()
+            waiting.append(_started(pool, work, item))
         while waiting:
             yield waiting.popleft()()
     finally:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import FormatError
 from aerchive.filters.narrow import narrower
+from aerchive.states.workers import Watch
 from aerchive.storage.arrays import DatasetShape, ReadPlan
 from aerchive.storage.chunks import Selection, select
 from aerchive.storage.nodes import AttributeValue
@@ -160,13 +161,17 @@ class PlacePlan:
     plan: ReadPlan
     wanted: Selection | None = None
 
-    def read(self, fd: int) -> NDArray[Any]:
+    def read(self, fd: int, watch: Watch | None = None) -> NDArray[Any]:
         """Reads the selection.
+
+        Args:
+            fd: The project file.
+            watch: Sees the chunks go by.
 
         Raises:
             IntegrityError: The stored bytes are damaged.
         """
-        place, values = self.place, self.plan.read(fd)
+        place, values = self.place, self.plan.read(fd, watch)
         if self.wanted is not None:
             order: Any = place.order
             whole = np.asarray(values.reshape(place.shape, order=order), order=order)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aerchive.project.array_place import ArrayPlace, plan_place
 from aerchive.project.open_array import OpenArray
 from aerchive.project.place import RunPlace
-from aerchive.states.workers import Workers
+from aerchive.states.workers import Watch, Workers
 
 
 class StoredArray:
@@ -72,14 +72,17 @@ class StoredArray:
             IntegrityError: The stored bytes are damaged.
             NotFoundError: The run, or the file, is gone.
         """
+        values = self._read(key)
+        return values[()] if values.ndim == 0 else values
+
+    def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
         with self._run.open() as (session, group):
             plan = plan_place(group, self._place, key)
             fd = session.detach()
         try:  # committed chunks never move, so no lock is held while bytes flow
-            values = plan.read(fd)
+            return plan.read(fd, watch)
         finally:
             os.close(fd)
-        return values[()] if values.ndim == 0 else values
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
         """Reads all of the array piece by piece, a few chunks at a time, in the order of the file.

@@ -118,18 +118,8 @@ class StoredQuantumArray(StoredArray):
         """
         if copy is False:
             raise ValueError("a stored array cannot become a numpy array without a copy")
-        with self._pass("reading") as (source, workers):
-            values = np.zeros(source.shape, self.dtype)
-
-            def fill(box: tuple[slice, ...]) -> None:
-                part = source.read(*box)
-                if part is not None:
-                    values[box] = part
-
-            for _ in workers.map(fill, list(source.boxes())):
-                pass
-            whole = values.T if source.is_turned else values
-        return whole if dtype is None else whole.astype(dtype, copy=False)
+        values = self._read(..., ProgressOf("reading"))
+        return values if dtype is None else values.astype(dtype, copy=False)
 
     def _qubits(self, what: str) -> int:
         """The number of qubits, for methods that need them."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextvars
-import itertools
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from aerchive.filters.threads import processors
+from aerchive.filters.threads import in_order, processors
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -37,7 +33,7 @@ class Workers:
     """Does the tasks of a pass in threads, a few at a time, and gives their results in order.
 
     The threads have ended when the ``with`` block has, also if it ends early: by an error, by Ctrl-C, or because enough
-    was seen. The pool begins with the first pass that needs it, and none outlives a block, so that a process may fork.
+    was seen. None outlives a block, so that a process may fork.
 
     Args:
         number: Of threads; by default one a processor, at least two (one reads while one computes), at most
@@ -50,7 +46,7 @@ class Workers:
         self.number = number or min(max(processors(), 2), MAX_THREADS)
         self.budget = budget
         self._watch = watch
-        self._pool: ThreadPoolExecutor | None = None
+        self._passes: list[Generator[Any, None, None]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -58,9 +54,8 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
+        for results in self._passes:  # a loop that was left, perhaps by an error whose traceback keeps it alive
+            results.close()
 
     def map(self, function: Callable[[Task], Answer], tasks: Sequence[Task], nbytes: int = 0) -> Iterator[Answer]:
         """Does all tasks; at any time only a few are under way or wait to be taken.
@@ -73,24 +68,12 @@ class Workers:
         Returns:
             The results, in the order of the tasks.
         """
-        return self._watch(self._in_order(function, tasks, nbytes), len(tasks))
+        context = contextvars.copy_context()  # which carries who counts reads (`storage.trace`)
 
-    def _in_order(self, function: Callable[[Task], Answer], tasks: Sequence[Task], nbytes: int) -> Iterator[Answer]:
+        def work(task: Task) -> Answer:
+            return context.copy().run(function, task)  # one context cannot be entered twice at a time
+
         ahead = max(1, min(2 * self.number, self.budget // max(nbytes, 1)))
-        if min(self.number, len(tasks)) == 1:
-            yield from map(function, tasks)
-            return
-        waiting: deque[Future[Answer]] = deque()
-        left = iter(tasks)
-        for task in itertools.islice(left, ahead):
-            waiting.append(self._submit(function, task))
-        while waiting:
-            yield waiting.popleft().result()
-            for task in itertools.islice(left, 1):
-                waiting.append(self._submit(function, task))
-
-    def _submit(self, function: Callable[[Task], Answer], task: Task) -> Future[Any]:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.number, thread_name_prefix=f"aerchive-states-{os.getpid()}")
-        # The context carries who counts reads (`storage.trace`); one context cannot be entered twice at a time.
-        return self._pool.submit(contextvars.copy_context().run, function, task)
+        results = in_order(work, tasks, len(tasks), self.number, ahead)
+        self._passes.append(results)
+        return self._watch(results, len(tasks))

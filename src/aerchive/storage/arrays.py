@@ -88,11 +88,12 @@ class ReadPlan:
     values: NDArray[Any] | None = None
     codec: Codec = Codec.DEFLATE
 
-    def read(self, fd: int) -> NDArray[Any]:
+    def read(self, fd: int, watch: Callable[[Iterator[None], int], Iterator[None]] | None = None) -> NDArray[Any]:
         """Reads the selection; large ones in threads, one a processor.
 
         Args:
             fd: The project file, open for reading; no lock is needed, for committed chunks never move.
+            watch: Passes on a step for each chunk, of the number given, to show how far it is.
 
         Returns:
             The selected values, C-contiguous before integer and backward indices are applied.
@@ -113,7 +114,7 @@ class ReadPlan:
         with contextlib.closing(
             in_order(lambda place: self._fill(fd, place, out), places, len(self.places) if is_large else 1)
         ) as filled:
-            for _ in filled:
+            for _ in filled if watch is None else watch(filled, len(self.places)):
                 check_interrupt()
         return out[self.selection.finish]
 
