@@ -35,7 +35,7 @@ def start(script: str, *arguments: object, **options: Any) -> subprocess.Popen[s
     environment |= options.pop("environment", {})
     return subprocess.Popen(
         [sys.executable, "-W", options.pop("warnings", "error"), "-c", textwrap.dedent(script), *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
+        stdin=options.pop("stdin", subprocess.DEVNULL),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

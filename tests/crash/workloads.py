@@ -207,6 +207,12 @@ def delete(number: int) -> Step:
     return step
 
 
+def rebuild(project: Project, model: Model) -> Model:
+    report = project.rebuild_catalogue()
+    assert not report.problems
+    return model
+
+
 def lost(number: int) -> RunDraft:
     """The run of a job whose process died."""
     draft = draft_of(number)
@@ -246,4 +252,5 @@ def workloads() -> Iterator[Workload]:
         runs_per_folder=2,
     )
     yield Workload("delete", (*two, draft_of(2)), (delete(1), archive(draft_of(3)), delete(0)))
+    yield Workload("rebuild", (*two, draft_of(2)), (delete(1), rebuild, label(0, tags=["a"]), archive(draft_of(3))))
     yield Workload("large", two, (archive(draft_of(2, extra_bytes=LARGE)),))

@@ -2,15 +2,25 @@ from __future__ import annotations
 
 import datetime
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
 import aerchive
 from aerchive.errors import InvalidInputError
-from aerchive.project.query import COLUMNS
+from aerchive.models import catalogue
+from aerchive.models.catalogue import from_microseconds, to_microseconds
+from aerchive.models.config import RunConfig
+from aerchive.models.labels import RunLabels
+from aerchive.models.run import RunRecord
+from aerchive.models.status import RunStatus
+from aerchive.project.query import COLUMNS, OPERATORS, All, Condition, Not, any_of
+from aerchive.project.run import Run
 from tests.project.conftest import make_result, run_stock
 
 DAY = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
@@ -226,6 +236,116 @@ def test_created(project: aerchive.Project) -> None:
     assert ids(created=second) == ["h1"]
     assert ids(created__lt=second.isoformat()) == ["h0"]
     assert ids(created__ge=second.astimezone().replace(tzinfo=None)) == ["h1", "h2", "h3"]
+
+
+TEXTS = st.sampled_from(["", "a", "aé", "b\\\\", "x" * 31, "x" * 40, "x" * 41, "\\0"])
+LABELS = st.builds(
+    RunLabels,
+    name=st.none() | TEXTS,
+    tags=st.none() | st.lists(TEXTS.filter(bool), max_size=3, unique=True),
+    params=st.dictionaries(
+        st.sampled_from(["x", "y"]),
+        st.none() | st.integers(-2, 2) | st.sampled_from([0.5, float("nan"), "a", "b" * 80, (1,), True]),
+        max_size=2,
+    ),
+)
+CONFIGS = st.builds(
+    RunConfig,
+    backend_name=st.none() | TEXTS,
+    num_qubits=st.none() | st.integers(0, 3),
+    used=st.fixed_dictionaries({"seed_simulator": st.none() | st.sampled_from([0, 5, 2**63, 2**64 - 1])}),
+)
+RECORDS = st.builds(
+    RunRecord,
+    job_id=TEXTS.filter(bool),
+    run_uuid=st.just("u"),
+    created=st.integers(0, 3).map(lambda hour: from_microseconds(hour * 3_600_000_000)),
+    config=CONFIGS,
+    status=st.builds(RunStatus, outcome=st.just("ok"), seconds=st.none() | st.sampled_from([0.0, 1.5])),
+    labels=LABELS,
+)
+VALUES = TEXTS | st.integers(-1, 3) | st.sampled_from([0.5, 2**63, 2**64 - 1, 1.5, True, None])
+CONDITIONS = st.tuples(
+    st.sampled_from(["job_id", "name", "backend", "num_qubits", "seed", "seconds", "tags", "params__x", "created"]),
+    st.sampled_from(OPERATORS),
+    VALUES | st.lists(VALUES, max_size=3) | st.sampled_from(["1970-01-01T01:00Z", "1970-01-01T02:00Z"]),
+)
+
+
+def condition(given: tuple[str, str, Any]) -> Condition:
+    column, comparison, wanted = given
+    try:
+        return Condition.named(f"{column}__{comparison}", wanted)
+    except InvalidInputError:
+        reject()
+
+
+CLAUSES = st.recursive(
+    CONDITIONS.map(condition),
+    lambda inner: inner.map(Not) | st.lists(inner, min_size=1, max_size=3).map(lambda parts: All(parts))
+    | st.lists(inner, min_size=1, max_size=3).map(any_of),
+    max_leaves=4,
+)
+
+
+def met_by(clause: Any, record: RunRecord) -> bool:
+    """What a clause says of a record, word by word."""
+    if isinstance(clause, Not):
+        return not met_by(clause._part, record)
+    if isinstance(clause, All):
+        return all(met_by(part, record) for part in clause._parts)
+    wanted, comparison = clause._wanted, clause._comparison
+    config, labels = record.config, record.labels
+    if clause.column == "created":
+        time = to_microseconds(record.created)
+        starts, stops = zip(*wanted, strict=True) if wanted else ((), ())
+        tests = {
+            "eq": lambda: starts[0] <= time < stops[0],
+            "ne": lambda: not starts[0] <= time < stops[0],
+            "lt": lambda: time < starts[0],
+            "le": lambda: time < stops[0],
+            "gt": lambda: time >= stops[0],
+            "ge": lambda: time >= starts[0],
+            "in": lambda: any(start <= time < stop for start, stop in wanted),
+        }
+        return tests[comparison]()
+    if clause.column == "tags":
+        tags = set(labels.tags or [])
+        return bool(tags & wanted) if comparison == "in" else (wanted <= tags) is (comparison != "ne")
+    value = {
+        "job_id": record.job_id,
+        "name": labels.name or "",
+        "backend": config.backend_name or "",
+        "num_qubits": config.num_qubits,
+        "seed": config.used["seed_simulator"],
+        "seconds": record.status.seconds,
+        "params": labels.params.get("x", KeyError),
+    }[clause.column]
+    if value is KeyError or (value is None and clause.column != "params"):
+        return False
+    try:
+        return bool(clause._compare(value, wanted))
+    except TypeError:
+        assert clause.column == "params"
+        return False
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(st.lists(RECORDS, min_size=1, max_size=8), CLAUSES)
+def test_all_rows_at_once_are_decided_as_one_by_one(records: list[RunRecord], clause: Any) -> None:
+    rows = np.concatenate([catalogue.make_row(record, "x", 0) for record in records])
+    wanted = np.array([met_by(clause, record) for record in records])
+
+    found = clause.bounds(rows, np.arange(len(rows)))
+
+    assert not (found.sure & ~wanted).any()
+    assert not (wanted & ~found.possible).any()
+    whole = np.array([not row["overflow"] for row in rows])
+    assert (found.sure == found.possible)[whole].all()
+    runs = [Run(Mock(), "x", job_id=record.job_id, record=record) for record in records]
+    assert [clause.decide(run) for run in runs] == wanted.tolist()
+    some = np.arange(len(rows))[::2]
+    assert (clause.bounds(rows, some).sure == found.sure[some]).all()
 
 
 def test_nothing_is_opened_to_find_runs(project: aerchive.Project, monkeypatch: pytest.MonkeyPatch) -> None:

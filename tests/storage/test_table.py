@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from h5py import h5d, h5p, h5s
 
-from aerchive.errors import FormatError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.layout import CATALOGUE
 from aerchive.models.catalogue import DTYPE
 from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.table import CHANGES, TableReader, replace_row
+from aerchive.storage.trace import record_reads
+from aerchive.storage.types import stored_type
 from tests.storage.samples import CREATED, dataset, project_file, write_run
 
 
@@ -59,3 +65,159 @@ def test_an_array_of_two_axes_is_no_table(path: Path) -> None:
         session.table("runs/2026-11-22/run/x")
 
     assert str(caught.value) == f"{path}: /runs/2026-11-22/run/x: is not a table"
+
+
+def filled(path: Path, number: int, step: int = 70) -> None:
+    """Rows whose chunks do not lie beside each other."""
+    for first in range(0, number, step):
+        with project_file(path).write(CREATED) as session:
+            session.append_rows(CATALOGUE, rows(first, min(step, number - first)))
+            session.write_run(f"runs/{first}", "run", GroupDraft(), "owner")
+
+
+@pytest.mark.parametrize(("first", "number"), [(0, 1500), (0, 1499), (1, 1499), (33, 1000), (700, 800), (31, 514)])
+def test_rows_are_read_where_they_lie_as_hdf5_reads_them(path: Path, first: int, number: int) -> None:
+    filled(path, 1500)
+
+    with project_file(path).read() as session:
+        table = session.table(CATALOGUE)
+        with record_reads() as log:
+            found = table.rows(first, number)
+        by_hdf5 = TableReader(session.root.open_dataset(CATALOGUE), "").rows(first, number)
+
+    assert found.tobytes() == by_hdf5.tobytes() == rows(first, number).tobytes()
+    assert 512 * number <= log.nbytes < 512 * number + 20_000  # the rest is HDF5's index of chunks
+
+
+def test_chunks_that_were_never_written_are_rows_of_zeros(path: Path) -> None:
+    filled(path, 100)
+    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        file[CATALOGUE].resize((1000,))
+        for number in range(900, 932):
+            replace_row(file[CATALOGUE].id, number, rows(number, 1))
+        file["padding"] = np.zeros(600_000, "u1")  # as large as the rows
+
+    with project_file(path).read() as session:
+        found = session.table(CATALOGUE).rows()
+
+    wanted = np.zeros(1000, DTYPE)
+    wanted[:100], wanted[900:932] = rows(0, 100), rows(900, 32)
+    assert found.tobytes() == wanted.tobytes()
+
+
+def test_rows_stored_in_another_way_are_read_by_hdf5(path: Path) -> None:
+    filled(path, 10)
+    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        del file[CATALOGUE]
+        properties = h5p.create(h5p.DATASET_CREATE)
+        properties.set_chunk((64,))
+        properties.set_deflate(1)
+        space = h5s.create_simple((1000,))
+        made = h5d.create(file.id, CATALOGUE.encode(), stored_type(DTYPE), space, dcpl=properties)
+        made.write(h5s.ALL, h5s.ALL, rows(0, 1000), stored_type(DTYPE))
+        file["padding"] = np.zeros(600_000, "u1")  # more rows than the file can hold are not believed
+
+    with project_file(path).read() as session:
+        assert session.table(CATALOGUE).rows().tobytes() == rows(0, 1000).tobytes()
+
+
+def test_more_rows_than_the_file_can_hold_are_not_believed(path: Path) -> None:
+    filled(path, 10)
+    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        file[CATALOGUE].resize((2**40,))
+
+    with project_file(path).read() as session, pytest.raises(IntegrityError, match=f"{2**40} rows, more than the file"):
+        session.table(CATALOGUE)
+
+
+def test_a_session_sees_the_rows_it_has_written(path: Path) -> None:
+    filled(path, 600)
+    with project_file(path).write(CREATED) as session:
+        assert session.table(CATALOGUE).rows().tobytes() == rows(0, 600).tobytes()
+        assert not session.has_new_rows
+        session.append_rows(CATALOGUE, rows(600, 600))
+        session.replace_row(CATALOGUE, 5, rows(5000, 1))
+
+        assert session.has_new_rows
+        found = session.table(CATALOGUE).rows()
+    wanted = rows(0, 1200)
+    wanted[5:6] = rows(5000, 1)
+    assert found.tobytes() == wanted.tobytes()
+
+
+def test_replaced_rows_are_listed(path: Path) -> None:
+    filled(path, 70)
+    with project_file(path).read() as session, pytest.raises(NotFoundError):
+        session.table("catalogue.changes")
+    for number in (3, 69, 3):
+        with project_file(path).write(CREATED) as session:
+            session.replace_row(CATALOGUE, number, rows(number + 100, 1))
+
+    with project_file(path).read() as session:
+        table = session.table("catalogue.changes")
+        changes = table.rows()
+    assert table.dtype == CHANGES
+    assert changes["row"].tolist() == [3, 69, 3]
+    assert len({int(crc) for crc in changes["crc32"]}) == 2
+
+
+def test_a_replaced_table_is_another_one(path: Path) -> None:
+    filled(path, 70)
+    with project_file(path).write(CREATED) as session:
+        session.replace_row(CATALOGUE, 3, rows(100, 1))
+    with project_file(path).read() as session:
+        before = session.table(CATALOGUE).address
+    for number in (40, 50):
+        with project_file(path).write(CREATED) as session:
+            session.replace_table(CATALOGUE, rows(0, number))
+
+        with project_file(path).read() as session:
+            table = session.table(CATALOGUE)
+            assert table.rows().tobytes() == rows(0, number).tobytes()
+            assert table.address != before
+            assert "catalogue.changes" not in session.root
+            before = table.address
+    with h5py.File(path) as file:
+        assert sorted(file["deleted/tables"]) == ["catalogue", "catalogue-2", "catalogue.changes"]
+        assert len(file["deleted/tables/catalogue"]) == 70
+
+
+def broken_index(path: Path) -> None:
+    """HDF5 opens the table, and finds none of its chunks."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"EAHD") + 8] ^= 255
+    path.write_bytes(content)
+
+
+def missing(path: Path) -> None:
+    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        del file[CATALOGUE]
+
+
+@pytest.mark.parametrize("damage", [broken_index, missing])
+def test_a_table_that_is_missing_or_unreadable_can_be_replaced(path: Path, damage: Callable[[Path], None]) -> None:
+    filled(path, 600)
+    damage(path)
+    with project_file(path).read() as session, pytest.raises((IntegrityError, NotFoundError)):
+        session.table(CATALOGUE).rows()
+
+    with project_file(path).write(CREATED) as session:
+        session.replace_table(CATALOGUE, rows(0, 5))
+
+    with project_file(path).read() as session:
+        assert session.table(CATALOGUE).rows().tobytes() == rows(0, 5).tobytes()
+
+
+def test_a_table_whose_header_is_damaged_stays(path: Path) -> None:
+    """HDF5 neither moves nor removes what it cannot open."""
+    filled(path, 10)
+    with h5py.File(path) as file:
+        address = h5py.h5o.get_info(file[CATALOGUE].id).addr
+    content = bytearray(path.read_bytes())
+    content[address + 10] ^= 255
+    path.write_bytes(content)
+
+    with pytest.raises(IntegrityError, match="cannot be replaced.*restore"), project_file(path).write(CREATED) as session:
+        session.replace_table(CATALOGUE, rows(0, 5))
+
+    assert path.read_bytes() == content

@@ -49,7 +49,7 @@ def span_of(when: Any) -> Span:
         if isinstance(when, datetime.date):
             return _days(when, when + _ONE_DAY)
         return _of_text(" ".join(when.lower().split()), when)
-    except (ValueError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InvalidInputError(
             f"{when!r} is not a time; give a datetime, or text such as '2026-11-22', '2026-11-22T14:00', 'yesterday' "
             "or '3 hours ago'"

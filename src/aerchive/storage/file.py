@@ -21,6 +21,7 @@ from aerchive.errors import (
     AlreadyExistsError,
     CommittedError,
     FormatError,
+    IntegrityError,
     InvalidInputError,
     NotFoundError,
     ProjectLockedError,
@@ -104,7 +105,7 @@ class WriteSession:
         """Puts a node among the deleted ones: nothing is freed, so no address ever means something else.
 
         Args:
-            path: Of the node, which is not opened.
+            path: Of the node.
             among: The group of deleted ones.
         """
         deleted = require_group(self._root, among)
@@ -157,11 +158,23 @@ class WriteSession:
         self.append_rows(changes, change_of(number, row))
 
     def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        """Writes a table at the root anew, which need not be there, or readable; its list of changes begins anew."""
+        """Writes a table at the root anew, which need not be there, or have rows that can be read.
+
+        Its list of changes begins anew, too.
+
+        Raises:
+            IntegrityError: HDF5 cannot open the old one, and neither moves nor removes what it cannot open.
+        """
         self.has_new_rows = True
         for old in (name, name + layout.CHANGES_SUFFIX):
             if self.has(old):
-                self.remove(old, f"{layout.DELETED}/{layout.DELETED_TABLES}")
+                try:
+                    self.remove(old, f"{layout.DELETED}/{layout.DELETED_TABLES}")
+                except (OSError, RuntimeError, ValueError, KeyError) as error:
+                    raise IntegrityError(
+                        f"{self.root.where(old)}: its header is damaged, so that it cannot be replaced ({error}); "
+                        "restore the file from a copy"
+                    ) from error
         append_rows(create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS), rows)
 
 
