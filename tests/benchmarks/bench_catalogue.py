@@ -177,7 +177,15 @@ def main() -> None:
                 lambda wanted=wanted: project[wanted],
             )
             costs = [median([timed(question) for _ in range(REPEATS)]) for question in questions]
-            row = (size, each, f"{1000 / each.wall:.0f}", f"{grown:,.0f}", median(commits), median(first), median(fresh))
+            row = (
+                size,
+                each,
+                f"{1000 / each.wall:.0f}",
+                f"{grown:,.0f}",
+                median(commits),
+                median(first),
+                median(fresh),
+            )
             print(f"| {' | '.join(map(str, (*row, *costs)))} |", flush=True)
         assert project.count(outcome="failed") >= options.runs // 50
 

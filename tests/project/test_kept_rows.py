@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from h5py import h5d
 
-
 from aerchive import layout
 from aerchive.errors import IntegrityError, WriteError
 from aerchive.models import catalogue
@@ -200,7 +199,7 @@ def test_a_session_sees_its_own_rows_and_keeps_none_of_them(path: Path) -> None:
             project.save(draft_of(number))
     agrees(project)
     row = catalogue.seal_row(catalogue.make_row(draft_of(9).record, "x", 1), 3)
-    with pytest.raises(RuntimeError, match="stop"), project.file.write("2026-01-01T00:00:00.000000Z") as session:
+    with pytest.raises(RuntimeError, match="stop"), project.file.write("2026-01-01T00:00:00.000000Z") as session:  # noqa: PT012  (within the session)
         assert Catalogue(session).find(job_id(9)) is None
         session.append_rows(layout.CATALOGUE, row)
         found = Catalogue(session).find(job_id(9))
@@ -355,5 +354,3 @@ def test_not_everything_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(projects[10]) == 1
     assert len(kept_rows._Kept.of_files) == 1
     assert all(len(agrees(project)) == 1 for project in projects)
-
-

@@ -282,8 +282,11 @@ def condition(given: tuple[str, str, Any]) -> Condition:
 
 CLAUSES = st.recursive(
     CONDITIONS.map(condition),
-    lambda inner: inner.map(Not) | st.lists(inner, min_size=1, max_size=3).map(lambda parts: All(parts))
-    | st.lists(inner, min_size=1, max_size=3).map(any_of),
+    lambda inner: (
+        inner.map(Not)
+        | st.lists(inner, min_size=1, max_size=3).map(All)
+        | st.lists(inner, min_size=1, max_size=3).map(any_of)
+    ),
     max_leaves=4,
 )
 
