@@ -11,8 +11,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.archived_result import archived_result
-from aerchive.aer.capture import stored_options
 from aerchive.aer.errors import AerJobError
+from aerchive.aer.options import in_order, stored_options
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
@@ -113,10 +113,7 @@ class ArchivedJob(AerJob):
         Warns:
             ArchiveWarning: The noise model had custom passes that could not be stored.
         """
-        known = AerSimulator._default_options().__dict__
-        usable = {
-            name: value for name, value in stored_options(self.run.record.config.options).items() if name in known
-        }
+        usable = stored_options(self.run.record.config.options)
         noise = self.run.noise_model()
         if noise is not None:
             usable["noise_model"] = noise
@@ -127,10 +124,17 @@ class ArchivedJob(AerJob):
                     ArchiveWarning,
                     stacklevel=2,
                 )
-        try:
-            return AerSimulator(**usable)
-        except Exception as error:
-            raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
+        backend = AerSimulator()
+        for name in in_order(usable):
+            if not hasattr(backend.options, name) and not hasattr(backend.configuration(), name):
+                continue  # Aer did not heed it either
+            try:
+                backend.set_option(name, usable[name])
+            except Exception as error:
+                raise InvalidInputError(
+                    f"job {self.job_id()}: its option {name!r} cannot be set on this Aer: {error}"
+                ) from error
+        return backend
 
     def error_message(self) -> str | None:
         """Why the job did not succeed, or ``None``."""

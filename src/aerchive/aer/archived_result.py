@@ -12,6 +12,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.lazy_dict import LazyDict, Waiting
 from aerchive.codecs.primitive_result import decode_primitive_result
+from aerchive.errors import FormatError
 from aerchive.project.run import Run
 from aerchive.project.stored_result import StoredExperiment, StoredResult
 
@@ -98,8 +99,13 @@ def _in_order(stored: StoredResult, fields: Any, metadata: Any, name: str, value
     """The attributes of a result or experiment, in the order in which Qiskit sets them.
 
     They come from a file that may be a stranger's, and are set in ``vars``, where no name has a meaning for Python.
+
+    Raises:
+        FormatError: A name is none.
     """
-    known: dict[str, Any] = {str(key): one for key, one in stored.decode_fields(fields).items()}
+    known = stored.decode_fields(fields)
+    if not all(type(key) is str and key != "_metadata" for key in known):
+        raise FormatError(f"the stored result has fields that no result has: {list(known)!r:.200}")
     attributes: dict[str, Any] = {"_metadata": stored.decode_fields(metadata)}
     for key, one in known.items():
         attributes.setdefault(key, one)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from aerchive.aer.archived_result import archived_result
+from aerchive.aer.capture import error_text
 from aerchive.aer.compare import ValueReport, compare_primitive_results, compare_results
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.provenance import provenance
@@ -73,7 +74,7 @@ def reproduce(run: Run) -> ReproduceReport:
         replay = _replay(run)
     except AerchiveError as error:
         return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
-    again, raised = _outcome_of(replay.submit().result)
+    again, raised = _outcome_of(lambda: replay.submit().result())
     before, had_raised = _outcome_of(lambda: archived_result(run))
     if raised is not None or had_raised is not None:
         same = raised == had_raised
@@ -104,8 +105,7 @@ def _outcome_of(action: Callable[[], Any]) -> tuple[Any, str | None]:
     except AerJobError as error:
         return None, f"{error.error_type}: {error.message}"
     except Exception as error:  # noqa: BLE001  (whatever the simulation raises is compared)
-        message = getattr(error, "message", None)
-        return None, f"{type(error).__module__}.{type(error).__qualname__}: {message if message else error}"
+        return None, f"{type(error).__module__}.{type(error).__qualname__}: {error_text(error)}"
 
 
 def _changed_environment(run: Run) -> dict[str, tuple[str, str]]:

@@ -110,7 +110,7 @@ class StoredResult:
             if layout.RESULT not in group:
                 raise NotFoundError(f"{group.where()}: {self._what} has no result")
             where = group.where(layout.RESULT)
-            version = group.dataset_attributes(layout.RESULT).get("encoding_version")
+            version = group.dataset_attributes(layout.RESULT).get("encoding_version", 1)
             if not isinstance(version, int) or version > RESULT_VERSION:
                 raise FormatError(f"{where}: result encoding {version} is newer than this aerchive: upgrade it")
             tree = tagged_json.loads(group.read_bytes(layout.RESULT, self._owner), where)
