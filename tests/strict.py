@@ -21,6 +21,8 @@ def differences(a: Any, b: Any, path: str = "value") -> list[str]:
     """Where `b` is not the same as `a`; empty if it is, all the way down."""
     if type(a) is not type(b):
         return [f"{path}: {type(a).__qualname__} became {type(b).__qualname__}"]
+    if type(a) in (str, int, bool, bytes, type(None)):
+        return [] if a == b else [f"{path}: {a!r:.300} became {b!r:.300}"]
     if isinstance(a, np.ndarray):
         return _array_differences(a, b, path)
     if isinstance(a, (float, complex, np.generic)):

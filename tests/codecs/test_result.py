@@ -16,9 +16,11 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Statevector
 from qiskit.result import Result
+from qiskit.result.models import ExperimentResult
 from qiskit_aer import AerSimulator
 
 import aerchive
+from aerchive.aer import ArchivedResult
 from aerchive.codecs.base import MissingValue
 from aerchive.codecs.registry import codecs, codecs_by_tag
 from aerchive.codecs.result import encode_result

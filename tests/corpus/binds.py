@@ -126,11 +126,20 @@ FORMS: dict[str, Callable[[], tuple[Any, Any]]] = {
 }
 
 
+NO_CODEC = ("an expression as key", "a vector", "a dict")
+
+
 def bound(form: str, at_run_time: bool, on: str) -> Simulation:
     circuits, binds = FORMS[form]()
     options = {"runtime_parameter_bind_enable": at_run_time} if on == "backend" else {}
     run = {"runtime_parameter_bind_enable": at_run_time} if on == "run" else {}
-    return Simulation(circuits, {"shots": 30, **run}, {"seed_simulator": SEED, **options}, binds)
+    if form == "dynamic":  # Aer does not find its jumps, and aborts the process if that is in parallel
+        options["max_parallel_threads"] = 1
+    refuses = form in NO_CODEC
+    reproducible: bool | str = "parameter_binds" if refuses else True
+    return Simulation(
+        circuits, {"shots": 30, **run}, {"seed_simulator": SEED, **options}, binds, refuses=refuses, reproducible=reproducible
+    )
 
 
 def bind_cases() -> Cases:

@@ -25,7 +25,7 @@ def cases(every: int = 1, match: str = "") -> list[Case]:
     chosen: list[Case] = []
     for group in GROUPS:
         found = [case for case in group() if match in case.name]
-        step = every if len(found) > every else 1
+        step = max(1, min(every, len(found) // 12))
         chosen += found[::step]
     twice = [name for name, number in Counter(case.name for case in chosen).items() if number > 1]
     if twice:

@@ -181,8 +181,8 @@ def noisy(kind: str, where: str, method: str) -> Simulation:
     options: dict[str, Any] = {"method": method, "seed_simulator": SEED}
     run: dict[str, Any] = {"shots": 50, "memory": method == "statevector"}
     (options if where == "backend" else run)["noise_model"] = model
-    reproducible: bool | str = "custom passes" if kind in CANNOT_BE_STORED else True
-    return Simulation(probe(method), run, options, reproducible=reproducible)
+    refuses = kind in CANNOT_BE_STORED
+    return Simulation(probe(method), run, options, refuses=refuses, reproducible="custom pass" if refuses else True)
 
 
 CHANNELS: dict[str, Callable[[], Any]] = {

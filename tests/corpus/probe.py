@@ -30,7 +30,7 @@ def everything(result: Result) -> dict[str, Any]:
     own = dict(fields(result))
     experiments: Any = []
     for experiment in result.results:
-        experiments.append([dict(fields(experiment)), dict(vars(experiment.data))])
+        experiments.append([dict(fields(experiment)), dict(sorted(vars(experiment.data).items()))])
     return {"own": own, "experiments": experiments, "kind": type(result.results)}
 
 
@@ -59,7 +59,7 @@ def questions(result: Result) -> dict[str, Callable[[], Any]]:
         "metadata": lambda: result.metadata,
         "nonsense": lambda: result.nonsense,
         "hasattr": lambda: [hasattr(result, name) for name in ("metadata", "qobj_id", "nonsense", "_data", "__len__")],
-        "vars": lambda: list(vars(result)),
+        "vars": lambda: sorted(vars(result)),
         "from its dict": lambda: everything(Result.from_dict(result.to_dict())),
         "keys of its dict": lambda: list(result.to_dict()),
         "pickle": lambda: everything(pickle.loads(pickle.dumps(result))),
@@ -74,7 +74,7 @@ def questions(result: Result) -> dict[str, Callable[[], Any]]:
             asked[f"{name}({key!r})"] = lambda name=name, key=key: plain(getattr(result, name)(key))
     try:
         number = len(result.results)
-    except TypeError:
+    except (TypeError, AttributeError):  # a result that somebody edited
         number = 0
     for index in sorted({*range(min(number, _MOST_EXPERIMENTS)), number - 1} - {-1}):
         asked |= {f"{index}: {name}": ask for name, ask in _of_experiment(result, index).items()}
@@ -101,17 +101,17 @@ def _of_experiment(result: Result, index: int) -> dict[str, Callable[[], Any]]:
         "to_dict": lambda: {**experiment().to_dict(), "data": dict(experiment().to_dict()["data"])},
         "repr": lambda: repr(experiment()),
         "hasattr": lambda: [hasattr(experiment(), one) for one in ("header", "seed", "meas_return", "nonsense")],
-        "vars": lambda: list(vars(experiment())),
-        "vars of data": lambda: dict(vars(data())),
+        "vars": lambda: sorted(vars(experiment())),
+        "vars of data": lambda: dict(sorted(vars(data()).items())),
         "dir of data": lambda: sorted(dir(data())),
         "repr of data": lambda: repr(data()),
         "labels": lambda: data()._data_attributes,
         "attributes": lambda: {label: getattr(data(), label) for label in data()._data_attributes},
         "hasattr of data": lambda: [hasattr(data(), one) for one in ("counts", "memory", "statevector", "nonsense")],
         "nonsense of data": lambda: data().nonsense,
-        "pickle of data": lambda: dict(vars(pickle.loads(pickle.dumps(data())))),
-        "copy of data": lambda: dict(vars(copy.copy(data()))),
-        "deepcopy of data": lambda: dict(vars(copy.deepcopy(data()))),
+        "pickle of data": lambda: dict(sorted(vars(pickle.loads(pickle.dumps(data()))).items())),
+        "copy of data": lambda: dict(sorted(vars(copy.copy(data())).items())),
+        "deepcopy of data": lambda: dict(sorted(vars(copy.deepcopy(data())).items())),
         "copy": lambda: dict(fields(copy.copy(experiment()))),
         "deepcopy": lambda: dict(fields(copy.deepcopy(experiment()))),
         "data, equal": lambda: result.data(index).keys() == result.data(index).keys(),

@@ -196,7 +196,7 @@ def infinite() -> Simulation:
     circuit.initialize([1, 0], 0)
     circuit.append(DiagonalGate([1, -1]), [0])
     circuit.save_statevector(label="minus zero")
-    circuit.save_expectation_value(SparsePauliOp.from_list([("Z", float("nan")), ("X", float("inf"))]), [0], label="nan")
+    circuit.save_expectation_value(SparsePauliOp.from_list([("Z", 1e308), ("I", 1e308)]), [0], label="inf")
     circuit.save_expectation_value_variance(SparsePauliOp.from_list([("Z", 1e200)]), [0], label="overflow")
     return Simulation(circuit, options={"method": "statevector", "seed_simulator": SEED})
 

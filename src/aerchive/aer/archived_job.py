@@ -12,7 +12,8 @@ from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.archived_result import archived_result
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.options import in_order, stored_options
+from aerchive.aer.options import is_known, set_again, stored_options
+from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
@@ -125,15 +126,10 @@ class ArchivedJob(AerJob):
                     stacklevel=2,
                 )
         backend = AerSimulator()
-        for name in in_order(usable):
-            if not hasattr(backend.options, name) and not hasattr(backend.configuration(), name):
-                continue  # Aer did not heed it either
-            try:
-                backend.set_option(name, usable[name])
-            except Exception as error:
-                raise InvalidInputError(
-                    f"job {self.job_id()}: its option {name!r} cannot be set on this Aer: {error}"
-                ) from error
+        try:
+            set_again(backend, {name: value for name, value in usable.items() if is_known(name)})
+        except Exception as error:
+            raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
         return backend
 
     def error_message(self) -> str | None:
@@ -153,7 +149,7 @@ class ArchivedJob(AerJob):
         return self.run.rerun(save=save)
 
     def __repr__(self) -> str:
-        return f"<ArchivedJob {self.job_id()} {self.run.outcome}>"
+        return f"<ArchivedJob {clean(self.job_id())} {self.run.outcome}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ArchivedJob, (self.run,)

@@ -14,7 +14,7 @@ from aerchive.aer.lazy_dict import LazyDict, Waiting
 from aerchive.codecs.primitive_result import decode_primitive_result
 from aerchive.errors import FormatError
 from aerchive.project.run import Run
-from aerchive.project.stored_result import StoredExperiment, StoredResult
+from aerchive.project.stored_result import LABELS, StoredExperiment, StoredResult
 
 
 class ArchivedData(ExperimentResultData):
@@ -37,7 +37,7 @@ class ArchivedData(ExperimentResultData):
 
     def to_dict(self) -> dict[str, Any]:
         """A new dictionary of the values by label; what was not read yet is read when it is used, and then kept here."""
-        own = self.__dict__
+        own: Any = self.__dict__
         values = LazyDict()
         for name in self._data_attributes:
             values[name] = own.waiting(name) if name in own else getattr(self, name)
@@ -63,7 +63,7 @@ class ArchivedResult(Result):
         self._run = run
         stored = run.stored_result
         experiments = [_experiment(stored, experiment) for experiment in stored.experiments]
-        vars(self).update(_in_order(stored, stored.fields, stored.metadata, "results", experiments))
+        self.__dict__.update(_in_order(stored, stored.fields, stored.metadata, "results", experiments))
 
     @property
     def run(self) -> Run:
@@ -78,7 +78,7 @@ class ArchivedResult(Result):
     def __copy__(self) -> ArchivedResult:
         other = object.__new__(ArchivedResult)
         other._run = self._run
-        vars(other).update(vars(self))
+        other.__dict__.update(self.__dict__)
         return other
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
@@ -86,12 +86,12 @@ class ArchivedResult(Result):
 
 
 def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult:
-    labels = list(one.data) if one.registered is None else stored.decode(one.registered, lenient=True)
+    labels = list(one.data) if one.registered is LABELS else stored.decode(one.registered, lenient=True)
     attributes = LazyDict({"_data_attributes": labels})
     for label, tree in one.data.items():
         attributes.setdefault(label, Waiting(functools.partial(stored.decode, tree)))
     experiment = object.__new__(ExperimentResult)
-    vars(experiment).update(_in_order(stored, one.fields, one.metadata, "data", ArchivedData(attributes)))
+    experiment.__dict__.update(_in_order(stored, one.fields, one.metadata, "data", ArchivedData(attributes)))
     return experiment
 
 
@@ -126,7 +126,7 @@ def archived_result(run: Run) -> Any:
     if status.outcome == "cancelled":
         raise CancelledError
     if status.outcome in ("error", "lost", "running"):
-        text = status.message or "the job is still running in another process"
+        text = "the job is still running in another process" if status.message is None else status.message
         raise AerJobError(text, status.error_type, status.traceback)
     if run.program != "run":
         stored = run.stored_result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -261,7 +262,7 @@ def _inputs(
         objects |= _circuits(submitted.circuits, refused)
     options = {name: keep_option(name, value, objects, refused) for name, value in submitted.options.items()}
     missing: list[str] = []
-    if submitted.parameter_binds is not None and len(submitted.parameter_binds):
+    if submitted.parameter_binds is not None and submitted.parameter_binds not in ([], ()):
         binds, lost = encode_binds(submitted.parameter_binds, num_experiments)
         datasets |= binds
         (missing if binds else refused).extend(lost)
@@ -315,8 +316,7 @@ def used_by(result: Result) -> dict[str, Any]:
     for experiment in _experiments(result)[:1]:
         known = _part(experiment, "metadata")
         used |= {name: known[name] for name in _USED if name in known}
-        used["seed_simulator"] = _asked(lambda experiment=experiment: experiment.seed_simulator)
-        used["shots"] = _asked(lambda experiment=experiment: experiment.shots)
+        used |= {name: _asked(functools.partial(getattr, experiment, name)) for name in ("seed_simulator", "shots")}
         if isinstance(used.get("fusion"), Mapping):
             used["fusion"] = bool(used["fusion"].get("enabled", False))
     common = _part(result, "metadata")
@@ -338,12 +338,16 @@ def _message(result: Result) -> str | None:
     """What Aer says of a failure: of the whole result, and of each experiment if that adds something."""
     if _is_success(result):
         return None
-    texts = [str(_asked(lambda: str(result.status)))]
+    texts = [str(_asked(functools.partial(_status_of, result)))]
     for number, experiment in enumerate(_experiments(result)):
-        text = str(_asked(lambda experiment=experiment: str(experiment.status)) or "")
+        text = str(_asked(functools.partial(_status_of, experiment)) or "")
         if not _is_success(experiment) and text.removeprefix("ERROR: ").strip() not in texts[0]:
             texts.append(f"experiment {number}: {text}")
     return without_surrogates("; ".join(texts))
+
+
+def _status_of(thing: Any) -> str:
+    return str(thing.status)
 
 
 def _seconds(result: Result, started: str | None, finished: str) -> float | None:

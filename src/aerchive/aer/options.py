@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import qiskit_aer
@@ -11,7 +11,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
-from aerchive.codecs import noise_model as noise_codec
+from aerchive.codecs.noise_model import encode_noise_model, lost_passes
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.nodes import ObjectDraft
@@ -19,6 +19,9 @@ from aerchive.text import without_surrogates
 
 DONE_BY_AER = frozenset({"parameterizations"})
 """Keys that Aer itself adds to the options of a run."""
+
+CONFIGURATION = "configuration"
+"""The name under which those are kept that Aer takes for its backend's configuration: ``basis_gates``, ``memory``, ..."""
 
 _STOCK = (
     qiskit_aer.AerSimulator,
@@ -49,9 +52,13 @@ def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
         own = dict(backend.options.__dict__)
         options = {name: v for name, v in own.items() if name not in defaults or not _is_same(v, defaults[name])}
         implied = _implied(kind, own.get("method"))
-        for name, value in backend._options_configuration.items():
-            if name not in implied or not _is_same(value, implied[name]):
-                options[name] = value
+        configuration = {
+            name: value
+            for name, value in backend._options_configuration.items()
+            if name not in implied or not _is_same(value, implied[name])
+        }
+        if configuration:
+            options[CONFIGURATION] = configuration
     return options | {name: value for name, value in run_options.items() if name not in DONE_BY_AER}
 
 
@@ -82,10 +89,11 @@ def keep_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused:
     kind = without_surrogates(f"{type(value).__module__}.{type(value).__qualname__}")
     if isinstance(value, NoiseModel):
         try:
-            objects[layout.NOISE_MODEL] = noise_codec.encode_noise_model(value)
+            objects[layout.NOISE_MODEL] = encode_noise_model(value)
         except Exception as error:  # noqa: BLE001  (a model may be of anybody's class)
             refused.append(f"option {name!r}: {kind}: {error!r:.300}")
             return {"missing": "noise model"}
+        refused += [f"option {name!r}: its custom pass {lost} is kept by name only" for lost in lost_passes(value)]
         return {"noise_model": objects[layout.NOISE_MODEL].digest}
     try:
         tagged_json.encode(value)
@@ -100,13 +108,18 @@ def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in options.items()
-        if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
+        if name == CONFIGURATION or not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
     }
+
+
+def is_known(name: str) -> bool:
+    """Whether Aer has an option of this name."""
+    return name == CONFIGURATION or name in qiskit_aer.AerSimulator._default_options().__dict__
 
 
 def matters(name: str) -> bool:
     """Whether Aer heeds an option of this name."""
-    return name not in _WITHOUT_EFFECT and name in qiskit_aer.AerSimulator._default_options().__dict__
+    return name not in _WITHOUT_EFFECT and is_known(name)
 
 
 def set_again(backend: Any, options: Mapping[str, Any]) -> None:
@@ -116,13 +129,18 @@ def set_again(backend: Any, options: Mapping[str, Any]) -> None:
         backend: Of a class of Aer.
         options: By name.
     """
-    for name in in_order(options):
-        try:
-            backend.set_option(name, options[name])
-        except Exception:  # noqa: BLE001  (Aer refuses, with exceptions of all kinds)
+    for name in sorted(options, key=lambda name: name != "method"):  # a method sets others, which may be set anew
+        if name == CONFIGURATION:
+            for key, value in options[name].items():
+                _set(backend, key, value, backend._set_configuration_option)
+        elif hasattr(backend._configuration, name):
             backend.options.update_options(**{name: options[name]})
+        else:
+            _set(backend, name, options[name], lambda key, value: backend.options.update_options(**{key: value}))
 
 
-def in_order(options: Mapping[str, Any]) -> list[str]:
-    """Names of options as they are to be set: a method sets others, which may be set anew."""
-    return sorted(options, key=lambda name: name != "method")
+def _set(backend: Any, name: str, value: Any, otherwise: Callable[[str, Any], Any]) -> None:
+    try:
+        backend.set_option(name, value)
+    except Exception:  # noqa: BLE001  (Aer refuses, with exceptions of all kinds)
+        otherwise(name, value)

@@ -44,7 +44,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         submitted = Submitted(
             job_id=source.job_id(),
             created=getattr(getattr(source, "_archived_run", None), "created", None) or now(),
-            circuits=circuits if circuits is not None else source.circuits(),
+            circuits=circuits if circuits is not None else _listed(source.circuits()),
             parameter_binds=source._parameter_binds,
             options=run_options,
             run_options=[name for name in in_run if name not in DONE_BY_AER],
@@ -97,6 +97,11 @@ def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
             "primitives of version 2 give a PrimitiveResult"
         )
     return draft_of_primitive(submitted, result)
+
+
+def _listed(circuits: Any) -> Any:
+    """The circuits of a job; ``None`` for what Aer refused to take for circuits."""
+    return circuits if isinstance(circuits, list | tuple) else None
 
 
 def _is_of_the_job(job: AerJob, error: BaseException) -> bool:

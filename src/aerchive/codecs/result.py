@@ -107,7 +107,9 @@ class ResultEncoder:
             experiments = [self._encode_experiment(number, one) for number, one in enumerate(results)]
             if type(results) is tuple:
                 self.refused.append("result: its experiments come back in a list, not in a tuple")
-        elif results is not _ABSENT:
+        elif results is _ABSENT:
+            self.refused.append("result: has no results, and comes back with an empty list of them")
+        else:
             fields["results"] = results
         document = {
             "fields": self.tolerant(fields, "result"),
@@ -153,11 +155,15 @@ class ResultEncoder:
             header = fields.get("header")
             values = vars(data)
             registered = values.get("_data_attributes")
-            labels += (label for label in values if label != "_data_attributes")
+            known = registered if isinstance(registered, list) else []
+            names = dict.fromkeys(name for name in [*known, *values] if type(name) is str)
+            labels += (name for name in names if name in values and name != "_data_attributes")
             for label in labels:
                 tree = self._encode_data(label, values, header if isinstance(header, Mapping) else None)
                 items.append([tagged_json.encode(label), tree])
-        elif data is not _ABSENT:
+        elif data is _ABSENT:
+            self.refused.append(f"{what}: has no data, and comes back with empty ones")
+        else:
             fields["data"] = data
         tree = {
             "fields": self.tolerant(fields, what),

@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.codecs.counts import TAG as COUNTS_TAG
 from aerchive.codecs.counts import counts_from_rows, foreign_counts, format_outcome
@@ -20,7 +22,7 @@ from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.project.array_place import ArrayPlace, Locator, PlacePlan, plan_place
+from aerchive.project.array_place import ArrayPlace, Locator, PlacePlan, SharedPlan, plan_places
 from aerchive.project.place import RunPlace
 from aerchive.project.stacked_array import StackedArray, natural_order
 from aerchive.project.stored_array import StoredArray
@@ -65,6 +67,10 @@ class SavedValue(NamedTuple):
     max_infidelity: float | None = None
 
 
+LABELS: Any = object()
+"""That names of values are their labels, as in every result that nobody edited."""
+
+
 class StoredExperiment(NamedTuple):
     """One experiment of the document; its values are still encoded.
 
@@ -72,13 +78,13 @@ class StoredExperiment(NamedTuple):
         fields: Attributes of the ``ExperimentResult``, encoded.
         metadata: Its further metadata, encoded.
         data: Label and encoded value, in the order of the result.
-        registered: What the data give as names of their values, encoded; ``None``: the labels.
+        registered: What the data give as names of their values, encoded; `LABELS`: the labels.
     """
 
     fields: dict[Any, Any]
     metadata: dict[Any, Any]
     data: dict[str, Any]
-    registered: Any = None
+    registered: Any = LABELS
 
     @property
     def header(self) -> dict[str, Any] | None:
@@ -117,7 +123,7 @@ class StoredResult:
         try:
             experiments = [
                 StoredExperiment(
-                    _mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]), e.get("registered")
+                    _mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]), e.get("registered", LABELS)
                 )
                 for e in tree["experiments"]
             ]
@@ -246,10 +252,14 @@ class StoredResult:
         """Outcomes of the shots; see `Run.memory`."""
         header = self.experiment(number).header
         shots = self.decode(self.data(number, "memory"))
-        if not isinstance(shots, list):
+        if not isinstance(shots, list | tuple | np.ndarray):
             raise FormatError(f"{self._what}: its memory is a {type(shots).__name__}, not a list")
+        if not all(isinstance(shot, str) for shot in shots):
+            raise FormatError(
+                f"{self._what}: its memory is not of outcomes but of measured levels; read it with result().get_memory()"
+            )
         try:
-            return [format_outcome(shot, header) if isinstance(shot, str) else shot for shot in shots]
+            return [format_outcome(shot, header) for shot in shots]
         except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise FormatError(f"{self._what}: its memory cannot be read: {error}") from error
 
@@ -436,7 +446,7 @@ class _Decoder:
     def __init__(self, place: RunPlace, owner: str) -> None:
         self._place = place
         self._owner = owner
-        self._plans: dict[str, tuple[PlacePlan, int]] = {}
+        self._plans: dict[str, tuple[PlacePlan | SharedPlan, int]] = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -451,7 +461,7 @@ class _Decoder:
         if wanted:
             with self._place.open() as (session, group):
                 locator = Locator(group, self._owner)
-                plans = [plan_place(group, locator.find(reference)) for reference in wanted]
+                plans = plan_places(group, [locator.find(reference) for reference in wanted])
                 fd = session.detach()
             self._stack.callback(os.close, fd)
             self._plans |= {repr(reference): (plan, fd) for reference, plan in zip(wanted, plans, strict=True)}
