@@ -17,32 +17,42 @@ TIMING = {"date", "time_taken", "job_id"}
 """Keys that differ between two runs of the same simulation."""
 
 
-def differences(a: Any, b: Any, path: str = "value") -> list[str]:
+def differences(a: Any, b: Any, path: str = "value") -> list[str]:  # noqa: PLR0912  (one branch a kind)
     """Where `b` is not the same as `a`; empty if it is, all the way down."""
     if type(a) is not type(b):
         return [f"{path}: {type(a).__qualname__} became {type(b).__qualname__}"]
+    if type(a) in (str, int, bool, bytes, type(None)):
+        return [] if a == b else [f"{path}: {a!r:.300} became {b!r:.300}"]
     if isinstance(a, np.ndarray):
         return _array_differences(a, b, path)
     if isinstance(a, (float, complex, np.generic)):
         same = np.asarray(a).tobytes() == np.asarray(b).tobytes()
         return [] if same else [f"{path}: {a!r} became {b!r}"]
     if isinstance(a, dict):
-        found = [] if list(a) == list(b) else [f"{path}: keys {list(a)} became {list(b)}"]
+        found = [] if _keys(a) == _keys(b) else [f"{path}: keys {list(a)!r:.300} became {list(b)!r:.300}"]
         for key in a.keys() & b.keys():
-            found += differences(a[key], b[key], f"{path}[{key!r}]")
-        if type(a) is not dict:  # such as ProbDistribution, which has attributes, too
+            found += differences(a[key], b[key], f"{path}[{key!r:.80}]")
+        if type(a) is not dict and hasattr(a, "__dict__"):  # such as ProbDistribution, which has attributes, too
             found += differences(vars(a), vars(b), f"{path}.__dict__")
         return found
     if isinstance(a, (list, tuple)):
         if len(a) != len(b):
             return [f"{path}: length {len(a)} became {len(b)}"]
         return [text for i, pair in enumerate(zip(a, b, strict=True)) for text in differences(*pair, f"{path}[{i}]")]
+    if isinstance(a, (set, frozenset)):
+        same = a == b and sorted(type(x).__name__ for x in a) == sorted(type(x).__name__ for x in b)
+        return [] if same else [f"{path}: {a!r:.300} became {b!r:.300}"]
     for kind, parts in _PARTS.items():
         if isinstance(a, kind):
             return differences(parts(a), parts(b), f"{path}.{kind.__name__}")
     if isinstance(a, (Result, ExperimentResult, ExperimentResultData)):
         return differences(*({k: v for k, v in vars(x).items() if k not in TIMING} for x in (a, b)), path)
-    return [] if bool(a == b) else [f"{path}: {a!r} became {b!r}"]
+    return [] if bool(a == b) else [f"{path}: {a!r:.300} became {b!r:.300}"]
+
+
+def _keys(mapping: dict[Any, Any]) -> list[tuple[type, Any]]:
+    """A key of 1, one of 1.0 and one of True are equal, and not the same."""
+    return [(type(key), key) for key in mapping]
 
 
 _PARTS: dict[type, Callable[[Any], Any]] = {

@@ -50,6 +50,11 @@ def _unescape(match: re.Match[str]) -> str:
     return "\0" if code == "0" else chr(int(code[1:], 16))
 
 
+def without_surrogates(text: str) -> str:
+    r"""A text for people, lone surrogates written as ``\\ud800``: not every place takes them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def fit_text(text: str, width: int) -> tuple[bytes, bool]:
     """A text for a column of a table.
 

@@ -137,20 +137,31 @@ def test_to_dict_and_back(stock: Result, archived: ArchivedResult) -> None:
 @pytest.mark.parametrize(
     "copied",
     [
-        copy.copy,
         copy.deepcopy,
-        lambda result: pickle.loads(pickle.dumps(result)),
-        lambda result: pickle.loads(pickle.dumps(result, 2)),
+        *(lambda result, protocol=protocol: pickle.loads(pickle.dumps(result, protocol)) for protocol in range(6)),
     ],
-    ids=["copy", "deepcopy", "pickle", "pickle protocol 2"],
+    ids=["deepcopy", *(f"pickle protocol {protocol}" for protocol in range(6))],
 )
 def test_copies(stock: Result, archived: ArchivedResult, path: Path, copied: Any) -> None:
     other = copied(archived)
 
-    assert isinstance(other, Result)
+    assert type(other) is Result
+    assert type(other.results[0].data) is ExperimentResultData
     path.unlink()
     assert_same(stock, other)
     assert [dict(counts) for counts in other.get_counts()] == [dict(counts) for counts in stock.get_counts()]
+
+
+def test_a_shallow_copy_shares_what_it_holds_as_that_of_a_stock_result(stock: Result, archived: ArchivedResult) -> None:
+    for result in (stock, archived):
+        other = copy.copy(result)
+        assert other is not result
+        assert type(other) is type(result)
+        assert other.results is result.results
+        other.job_id = "another"
+        assert result.job_id != "another"
+    assert_same(stock, copy.copy(archived))
+    assert copy.copy(archived).run is archived.run
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda part: pickle.loads(pickle.dumps(part))])
@@ -318,7 +329,7 @@ def test_no_value_is_read_with_the_result(stock: Result, path: Path) -> None:
 
 
 def test_labels_that_are_also_names_of_methods(path: Path) -> None:
-    labels = ["from_dict", "snapshots", "header", "kwargs", "keys", "_values", "__len__", "memory ", "a.b", "to_dict"]
+    labels = ["from_dict", "snapshots", "header", "kwargs", "keys", "_values", "__len__", "memory ", "a.b", "__doc__"]
     values = {label: float(number) for number, label in enumerate(labels)}
     result = Result(job_id="odd", success=True, results=[ExperimentResult(1, True, ExperimentResultData(**values))])
 
@@ -329,6 +340,21 @@ def test_labels_that_are_also_names_of_methods(path: Path) -> None:
     data = archived.data(0)
     assert {label: data[label] for label in order} == values
     assert archived.results[0].data.from_dict == 0.0
+    assert archived.results[0].data.__doc__ == 9.0
+
+
+def test_a_label_that_hides_a_method_hides_it_as_in_a_stock_result(path: Path) -> None:
+    data = ExperimentResultData(**{"to_dict": 1.5, "beside": 2.5})
+    result = Result(job_id="odd", success=True, results=[ExperimentResult(1, True, data)])
+
+    run = aerchive.open(path).save(result)
+
+    for one in (result, run.result(), pickle.loads(pickle.dumps(run.result())), copy.deepcopy(run.result())):
+        assert one.results[0].data.to_dict == 1.5
+        assert one.results[0].data.beside == 2.5
+        with pytest.raises(QiskitError, match="No data for experiment"):
+            one.data(0)
+    assert run.value("to_dict") == 1.5
 
 
 # a result of 20 qubits, with a state that nobody asked for

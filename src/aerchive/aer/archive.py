@@ -45,7 +45,13 @@ class Archive:
         return dataclasses.replace(self._submitted, started=started)
 
     def begin(self) -> None:
-        """Leaves the trace that outlives this process."""
+        """Leaves the trace that outlives this process; a simulation never fails because of it."""
+        try:
+            self._leave_trace()
+        except Exception as error:
+            logger.error("job %s leaves no trace: %s", self._submitted.job_id, error, exc_info=error)
+
+    def _leave_trace(self) -> None:
         provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
         simple = {k: v for k, v in self._submitted.options.items() if type(v) in (bool, int, float, str)}
         record: dict[str, Any] = {

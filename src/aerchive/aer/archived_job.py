@@ -11,8 +11,9 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.archived_result import archived_result
-from aerchive.aer.capture import stored_options
 from aerchive.aer.errors import AerJobError
+from aerchive.aer.options import is_known, set_again, stored_options
+from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
@@ -113,10 +114,7 @@ class ArchivedJob(AerJob):
         Warns:
             ArchiveWarning: The noise model had custom passes that could not be stored.
         """
-        known = AerSimulator._default_options().__dict__
-        usable = {
-            name: value for name, value in stored_options(self.run.record.config.options).items() if name in known
-        }
+        usable = stored_options(self.run.record.config.options)
         noise = self.run.noise_model()
         if noise is not None:
             usable["noise_model"] = noise
@@ -127,10 +125,12 @@ class ArchivedJob(AerJob):
                     ArchiveWarning,
                     stacklevel=2,
                 )
+        backend = AerSimulator()
         try:
-            return AerSimulator(**usable)
+            set_again(backend, {name: value for name, value in usable.items() if is_known(name)})
         except Exception as error:
             raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
+        return backend
 
     def error_message(self) -> str | None:
         """Why the job did not succeed, or ``None``."""
@@ -149,7 +149,7 @@ class ArchivedJob(AerJob):
         return self.run.rerun(save=save)
 
     def __repr__(self) -> str:
-        return f"<ArchivedJob {self.job_id()} {self.run.outcome}>"
+        return f"<ArchivedJob {clean(self.job_id())} {self.run.outcome}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ArchivedJob, (self.run,)

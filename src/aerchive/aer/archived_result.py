@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import functools
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -12,176 +10,41 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from aerchive.aer.errors import AerJobError
+from aerchive.aer.lazy_dict import LazyDict, Waiting
 from aerchive.codecs.primitive_result import decode_primitive_result
 from aerchive.errors import FormatError
 from aerchive.project.run import Run
-from aerchive.project.stored_result import StoredExperiment, StoredResult
-
-
-class LazyDict(dict[str, Any]):
-    """A dictionary whose values are made on first access; in every other respect a ``dict``.
-
-    Args:
-        makers: How to make each value.
-    """
-
-    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
-        super().__init__(makers)
-        self._waiting = dict(makers)
-
-    def _load(self, key: Any) -> None:
-        maker = self._waiting.get(key)
-        if maker is not None:
-            super().__setitem__(key, maker())
-            self._waiting.pop(key, None)
-
-    def _load_all(self) -> None:
-        for key in list(self._waiting):
-            self._load(key)
-
-    def __getitem__(self, key: str) -> Any:
-        self._load(key)
-        return super().__getitem__(key)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._waiting.pop(key, None)
-        super().__setitem__(key, value)
-
-    def __delitem__(self, key: str) -> None:
-        self._waiting.pop(key, None)
-        super().__delitem__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        # Being overridden makes dict(d), {**d} and d | x take the way that loads values.
-        return super().__iter__()
-
-    def keys(self) -> Any:
-        """The keys; nothing is loaded."""
-        return super().keys()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value of a key, or a default."""
-        return self[key] if key in self else default  # noqa: SIM401  (this is get)
-
-    def values(self) -> Any:
-        """All values."""
-        self._load_all()
-        return super().values()
-
-    def items(self) -> Any:
-        """All pairs."""
-        self._load_all()
-        return super().items()
-
-    def pop(self, key: str, *default: Any) -> Any:
-        """Removes a key and returns its value."""
-        self._load(key)
-        self._waiting.pop(key, None)
-        return super().pop(key, *default)
-
-    def popitem(self) -> tuple[str, Any]:
-        """Removes the last pair."""
-        self._load_all()
-        return super().popitem()
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value of a key, set if it is missing."""
-        self._load(key)
-        return super().setdefault(key, default)
-
-    def clear(self) -> None:
-        """Removes everything."""
-        self._waiting.clear()
-        super().clear()
-
-    def update(self, *arguments: Any, **keywords: Any) -> None:
-        """Sets many keys."""
-        for key, value in dict(*arguments, **keywords).items():
-            self[key] = value
-
-    def copy(self) -> dict[str, Any]:
-        """A plain dictionary with all values."""
-        return dict(self.items())
-
-    def __or__(self, other: Any) -> Any:
-        return self.copy() | other
-
-    def __ror__(self, other: Any) -> Any:
-        return other | self.copy()
-
-    def __ior__(self, other: Any) -> Any:
-        self.update(other)
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        return self.copy() == other
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # as for every dict
-
-    def __repr__(self) -> str:
-        return repr(self.copy())
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (self.copy(),)
-
-    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
-        return self.__reduce__()
-
-    def __copy__(self) -> dict[str, Any]:
-        return self.copy()
+from aerchive.project.stored_result import LABELS, StoredExperiment, StoredResult
 
 
 class ArchivedData(ExperimentResultData):
-    """The data of one experiment.
+    """The data of one experiment: the attributes of stock data, read when they are used.
 
     Args:
-        makers: How to make each value, by label.
+        attributes: ``_data_attributes`` and the values by label, as stock data have them in ``vars``.
     """
 
-    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
-        self._values = LazyDict(makers)
-
-    @property
-    def _data_attributes(self) -> list[str]:
-        return list(self._values.keys())
+    def __init__(self, attributes: LazyDict) -> None:
+        object.__setattr__(self, "__dict__", attributes)
 
     def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            values = object.__getattribute__(self, "__dict__").get("_values")
-            if values is not None and dict.__contains__(values, name):
-                if name == "to_dict":
-                    return super().__getattribute__(name)
-                return values[name]
-        return super().__getattribute__(name)
-
-    def __getattr__(self, name: str) -> Any:
-        values = self.__dict__.get("_values")
-        if values is not None and dict.__contains__(values, name):
-            return values[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name != "_values" and name in self._values:
-            self._values[name] = value
-        else:
-            super().__setattr__(name, value)
+        try:
+            value = super().__getattribute__(name)
+        except AttributeError:
+            text = f"{ExperimentResultData.__name__!r} object has no attribute {name!r}"
+            raise AttributeError(text, name=name, obj=self) from None
+        return self.__dict__[name] if type(value) is Waiting else value
 
     def to_dict(self) -> dict[str, Any]:
-        """A new dictionary of the values by label, made when they are used, and then kept here."""
-        return LazyDict({name: functools.partial(self._values.__getitem__, name) for name in self._values.keys()})  # noqa: SIM118  (iterating itself may load)
+        """A new dictionary of the values by label; what was not read yet is read when used, and then kept here."""
+        own: Any = self.__dict__
+        values = LazyDict()
+        for name in self._data_attributes:
+            values[name] = own.waiting(name) if name in own else getattr(self, name)
+        return values
 
-    def __repr__(self) -> str:
-        return f"ExperimentResultData({', '.join(f'{name}={value}' for name, value in self._values.items())})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _plain_data, (self._values.copy(),)
-
-
-def _plain_data(values: dict[str, Any]) -> ExperimentResultData:
-    return ExperimentResultData(**values)
+    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
+        return object.__new__, (ExperimentResultData,), self.__dict__.copy()
 
 
 class ArchivedResult(Result):
@@ -194,58 +57,62 @@ class ArchivedResult(Result):
         FormatError: The stored document is not that of a result.
     """
 
+    __slots__ = ("_run",)  # and so not in ``vars``, which has what a stock result has
+
     def __init__(self, run: Run) -> None:
         self._run = run
         stored = run.stored_result
-        super().__init__()
-        self._metadata = _names_checked(stored.decode(stored.metadata))
-        for name, value in _names_checked(stored.decode(stored.fields)).items():
-            setattr(self, name, value)
-        self.results = [_experiment(stored, experiment) for experiment in stored.experiments]
+        experiments = [_experiment(stored, experiment) for experiment in stored.experiments]
+        self.__dict__.update(_in_order(stored, stored.fields, stored.metadata, "results", experiments))
 
     @property
     def run(self) -> Run:
         """The run it belongs to."""
         return self._run
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _plain_result, (self.to_dict(),)
-
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:
         """A plain Result, as `Result.from_dict` makes it."""
         return Result.from_dict(data)
 
-    def __copy__(self) -> Result:
-        return _plain_result(self.to_dict())
+    def __copy__(self) -> ArchivedResult:
+        other = object.__new__(ArchivedResult)
+        other._run = self._run
+        other.__dict__.update(self.__dict__)
+        return other
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Result:
-        return _plain_result(copy.deepcopy(self.to_dict(), memo))
-
-
-def _plain_result(values: dict[str, Any]) -> Result:
-    return Result.from_dict(values)
-
-
-def _names_checked(fields: Any) -> dict[str, Any]:
-    """The fields of a result, unless a stranger's file tries to set what is no field."""
-    if not isinstance(fields, dict) or not all(type(name) is str and _is_field(name) for name in fields):
-        raise FormatError(f"the stored result has fields that no result has: {list(fields)!r:.200}")
-    return fields
-
-
-def _is_field(name: str) -> bool:
-    return not name.startswith("_") and name != "self"
+    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
+        return object.__new__, (Result,), dict(vars(self))
 
 
 def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult:
-    makers = {label: functools.partial(stored.decode, tree) for label, tree in one.data.items()}
-    experiment = ExperimentResult(None, None, ArchivedData(makers))
-    del experiment.meas_level
-    experiment._metadata = _names_checked(stored.decode(one.metadata))
-    for name, value in _names_checked(stored.decode(one.fields)).items():
-        setattr(experiment, name, value)
+    labels = list(one.data) if one.registered is LABELS else stored.decode(one.registered, lenient=True)
+    attributes = LazyDict({"_data_attributes": labels})
+    for label, tree in one.data.items():
+        attributes.setdefault(label, Waiting(functools.partial(stored.decode, tree)))
+    experiment = object.__new__(ExperimentResult)
+    experiment.__dict__.update(_in_order(stored, one.fields, one.metadata, "data", ArchivedData(attributes)))
     return experiment
+
+
+def _in_order(stored: StoredResult, fields: Any, metadata: Any, name: str, value: Any) -> dict[str, Any]:
+    """The attributes of a result or experiment, in the order in which Qiskit sets them.
+
+    They come from a file that may be a stranger's, and are set in ``vars``, where no name has a meaning for Python.
+
+    Raises:
+        FormatError: A name is none.
+    """
+    known = stored.decode_fields(fields)
+    if not all(type(key) is str and key != "_metadata" for key in known):
+        raise FormatError(f"the stored result has fields that no result has: {list(known)!r:.200}")
+    attributes: dict[str, Any] = {"_metadata": stored.decode_fields(metadata)}
+    for key, one in known.items():
+        attributes.setdefault(key, one)
+        if key == "success":
+            attributes[name] = known.get(name, value)
+    attributes.setdefault(name, value)
+    return attributes
 
 
 def archived_result(run: Run) -> Any:
@@ -259,7 +126,7 @@ def archived_result(run: Run) -> Any:
     if status.outcome == "cancelled":
         raise CancelledError
     if status.outcome in ("error", "lost", "running"):
-        text = status.message or "the job is still running in another process"
+        text = "the job is still running in another process" if status.message is None else status.message
         raise AerJobError(text, status.error_type, status.traceback)
     if run.program != "run":
         stored = run.stored_result

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -13,29 +14,26 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import PrimitiveResult
 from qiskit.result import Result
 from qiskit.transpiler import Target
-from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
+from aerchive.aer.binds import encode_binds
+from aerchive.aer.errors import AerJobError
+from aerchive.aer.options import keep_option
 from aerchive.aer.provenance import provenance
-from aerchive.codecs import noise_model as noise_codec
 from aerchive.codecs.circuits import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
-from aerchive.codecs.registry import codecs_by_type
 from aerchive.codecs.result import ResultEncoder, Written, encode_result
 from aerchive.codecs.target import EncodedTarget, encode_target
 from aerchive.errors import UnsupportedTypeError
-from aerchive.models import tagged_json
 from aerchive.models.catalogue import now
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.project.draft import RunDraft
-from aerchive.storage.nodes import DatasetDraft, ObjectDraft, text_dataset
+from aerchive.storage.nodes import DatasetDraft, ObjectDraft
+from aerchive.text import without_surrogates
 
-DONE_BY_AER = frozenset({"parameterizations"})
-"""Keys that Aer itself adds to the options of a run."""
 _USED = (
     "method",
     "device",
@@ -113,23 +111,34 @@ class Submitted:
             num_circuits=None if self.circuits is None else len(self.circuits),
             num_qubits=max((c.num_qubits for c in circuits), default=None),
             num_clbits=max((c.num_clbits for c in circuits), default=None),
-            circuit_names=[str(c.name) for c in circuits] or None,
+            circuit_names=[without_surrogates(str(c.name)) for c in circuits] or None,
             run_options=None if self.run_options is None else list(self.run_options),
             **known,
         )
 
 
 def describe_backend(backend: Any) -> dict[str, Any]:
-    """Name, version and class of a backend, and the basis gates of one with a target."""
-    has_target = getattr(backend, "_target", None) is not None
+    """Name, version and class of a backend, and basis gates of one with a target; what it does not tell is absent."""
     kind = getattr(type(backend), "archives", type(backend))
-    version = getattr(backend.configuration(), "backend_version", None) if hasattr(backend, "configuration") else None
-    return {
-        "backend_name": str(backend.name),
-        "backend_version": None if version is None else str(version),
-        "backend_class": f"{kind.__module__}.{kind.__qualname__}",
-        "target_gates": list(backend.configuration().basis_gates) if has_target else None,
+    described = {
+        "backend_name": lambda: without_surrogates(str(backend.name)),
+        "backend_version": lambda: _version(getattr(backend.configuration(), "backend_version", None)),
+        "backend_class": lambda: f"{kind.__module__}.{kind.__qualname__}",
+        "target_gates": lambda: None if backend._target is None else list(backend.configuration().basis_gates),
     }
+    return {name: _asked(ask) for name, ask in described.items()}
+
+
+def _version(version: Any) -> str | None:
+    return None if version is None else without_surrogates(str(version))
+
+
+def _asked(ask: Callable[[], Any]) -> Any:
+    """What somebody's object says, or ``None``: a simulation does not depend on it."""
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001  (it may be of anybody's class)
+        return None
 
 
 def target_of(backend: Any) -> EncodedTarget | None:
@@ -138,31 +147,13 @@ def target_of(backend: Any) -> EncodedTarget | None:
     return encode_target(target) if isinstance(target, Target) else None
 
 
-def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options somebody set, on the backend or for a run, without the defaults."""
-    options: dict[str, Any] = {}
-    if isinstance(backend, AerSimulator):
-        defaults = dict(AerSimulator._default_options().__dict__)
-        for name, value in backend.options.__dict__.items():
-            if name not in defaults or not _is_same(value, defaults[name]):
-                options[name] = value
-    options |= {name: value for name, value in run_options.items() if name not in DONE_BY_AER}
-    return options
-
-
-def _is_same(value: Any, default: Any) -> bool:
-    return value is default or (
-        type(value) is type(default) and isinstance(value, int | float | str) and value == default
-    )
-
-
 def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
     """The draft of a simulation that gave a result."""
     finished = now()
     encoded = encode_result(result)
     refused = list(encoded.refused)
     datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, len(result.results), used_by(result))
+    objects, config = _inputs(submitted, datasets, refused, len(_experiments(result)), used_by(result))
     status = RunStatus(
         outcome=_outcome(result),
         message=_message(result),
@@ -221,12 +212,14 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
     refused = list(encoded.refused)
     datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
     objects, config = _inputs(submitted, datasets, refused, None, {})
-    kind = type(error)
+    kind, trace = f"{type(error).__module__}.{type(error).__qualname__}", "".join(traceback.format_exception(error))
+    if isinstance(error, AerJobError) and error.error_type is not None:  # of a job that was archived before
+        kind, trace = error.error_type, error.stored_traceback or trace
     status = RunStatus(
         outcome="cancelled" if cancelled else "error",
-        message="the job was cancelled before it ran" if cancelled else _error_text(error),
-        error_type=f"{kind.__module__}.{kind.__qualname__}",
-        traceback=None if cancelled else "".join(traceback.format_exception(error)),
+        message="the job was cancelled before it ran" if cancelled else error_text(error),
+        error_type=without_surrogates(kind),
+        traceback=None if cancelled else without_surrogates(trace),
         submitted=submitted.created,
         started=None if cancelled else submitted.started,
         finished=finished,
@@ -267,14 +260,17 @@ def _inputs(
     objects: dict[str, ObjectDraft] = {}
     if submitted.circuits is not None:
         objects |= _circuits(submitted.circuits, refused)
-    options = {name: _option(name, value, objects, refused) for name, value in submitted.options.items()}
-    if submitted.parameter_binds:
-        datasets |= _binds(submitted.parameter_binds, refused, num_experiments)
+    options = {name: keep_option(name, value, objects, refused) for name, value in submitted.options.items()}
+    missing: list[str] = []
+    if submitted.parameter_binds is not None and submitted.parameter_binds not in ([], ()):
+        binds, lost = encode_binds(submitted.parameter_binds, num_experiments)
+        datasets |= binds
+        (missing if binds else refused).extend(lost)
     more: dict[str, Any] = {}
     if submitted.primitive is not None:
         own = submitted.primitive.options
-        more["primitive_options"] = {name: _option(name, value, objects, refused) for name, value in own.items()}
-    missing = list(refused)
+        more["primitive_options"] = {name: keep_option(name, value, objects, refused) for name, value in own.items()}
+    missing = [*refused, *missing]
     if submitted.target is not None:  # what it lacks is named; no value of the run is less for it
         missing += [f"target: {loss}" for loss in submitted.target.lost]
         if submitted.target.draft is not None:
@@ -292,107 +288,72 @@ def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDr
         return {}
     if not known:
         return {}
-    draft, lost = circuits_object(known)
+    try:
+        draft, lost = circuits_object(known)
+    except Exception as error:  # noqa: BLE001  (circuits may be of anybody's class)
+        refused.append(f"circuits: cannot be stored ({error!r:.300})")
+        return {}
     refused += [f"circuits: {loss}" for loss in lost]
     return {layout.CIRCUITS: draft}
 
 
-def _option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
-    """An option as it is stored: itself if tagged JSON carries it, else a text that says what it was."""
-    if isinstance(value, NoiseModel):
-        try:
-            objects[layout.NOISE_MODEL] = noise_codec.encode_noise_model(value)
-        except UnsupportedTypeError as error:
-            refused.append(f"option {name!r}: {error}")
-            return {"missing": "noise model"}
-        return {"noise_model": objects[layout.NOISE_MODEL].digest}
-    try:
-        tagged_json.encode(value)
-    except UnsupportedTypeError:
-        kind = type(value)
-        refused.append(f"option {name!r}: no codec for {kind.__module__}.{kind.__qualname__}")
-        return {"missing": f"{kind.__module__}.{kind.__qualname__}"}
-    return value
+def _experiments(result: Result) -> Sequence[Any]:
+    """The experiments of a Result, which somebody may have edited."""
+    results = getattr(result, "results", None)
+    return results if isinstance(results, list | tuple) else []
 
 
-def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are stored as they were: without the noise model, and without what `_option` left out."""
-    return {
-        name: value
-        for name, value in options.items()
-        if not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
-    }
-
-
-def _binds(binds: Any, refused: list[str], num_experiments: int | None) -> dict[str, DatasetDraft]:
-    def extend(value: Any) -> dict[str, Any] | None:
-        codec = codecs_by_type().get(type(value))
-        return None if codec is None else codec.encode_tagged(value, _NoEncoder())
-
-    try:
-        lengths = [max((len(values) for values in one.values()), default=1) for one in binds]
-        tree = tagged_json.encode(list(binds), extend=extend)
-    except (UnsupportedTypeError, TypeError, AttributeError) as error:
-        refused.append(f"parameter_binds: {error}")
-        return {}
-    circuit_of = [circuit for circuit, length in enumerate(lengths) for _ in range(length)]
-    bind_of = [bind for length in lengths for bind in range(length)]
-    if num_experiments is not None and num_experiments != len(circuit_of):
-        circuit_of, bind_of = [], []
-    document = {"parameter_binds": tree, "circuit_of": circuit_of, "bind_of": bind_of}
-    return {layout.INPUTS: text_dataset(tagged_json.dumps(document), {"encoding": "inputs", "encoding_version": 1})}
-
-
-class _NoEncoder:
-    """For values that never hold arrays of their own."""
-
-    def array(self, value: Any, kind: str) -> list[Any]:
-        raise UnsupportedTypeError(f"no place for an array of kind {kind!r} and shape {value.shape} here")
-
-    def value(self, value: Any) -> Any:
-        return tagged_json.encode(value)
+def _part(thing: Any, name: str) -> Mapping[str, Any]:
+    """A mapping in the metadata of a result or experiment; empty if it is none."""
+    found = vars(thing).get("_metadata") if hasattr(thing, "__dict__") else None
+    part = found.get(name) if isinstance(found, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
 
 
 def used_by(result: Result) -> dict[str, Any]:
     """What Aer says it used, of the first experiment that says so."""
     used: dict[str, Any] = {}
-    for experiment in result.results[:1]:
-        known = {**experiment._metadata.get("metadata", {})}
+    for experiment in _experiments(result)[:1]:
+        known = _part(experiment, "metadata")
         used |= {name: known[name] for name in _USED if name in known}
-        if "seed_simulator" in experiment._metadata:
-            used["seed_simulator"] = experiment._metadata["seed_simulator"]
-        used["shots"] = experiment.shots
-        if isinstance(used.get("fusion"), dict):
+        used |= {name: _asked(functools.partial(getattr, experiment, name)) for name in ("seed_simulator", "shots")}
+        if isinstance(used.get("fusion"), Mapping):
             used["fusion"] = bool(used["fusion"].get("enabled", False))
-    for name in ("parallel_experiments", "omp_enabled", "max_memory_mb"):
-        value = result._metadata.get("metadata", {}) or {}
-        if name in value:
-            used[name] = value[name]
+    common = _part(result, "metadata")
+    used |= {name: common[name] for name in ("parallel_experiments", "omp_enabled", "max_memory_mb") if name in common}
     return {name: value for name, value in used.items() if isinstance(value, bool | int | float | str)}
 
 
+def _is_success(thing: Any) -> bool:
+    return bool(_asked(lambda: bool(thing.success)))
+
+
 def _outcome(result: Result) -> Outcome:
-    if result.success:
+    if _is_success(result):
         return "ok"
-    return "partial" if any(experiment.success for experiment in result.results) else "failed"
+    return "partial" if any(map(_is_success, _experiments(result))) else "failed"
 
 
 def _message(result: Result) -> str | None:
     """What Aer says of a failure: of the whole result, and of each experiment if that adds something."""
-    if result.success:
+    if _is_success(result):
         return None
-    texts = [str(result.status)]
-    for number, experiment in enumerate(result.results):
-        text = str(getattr(experiment, "status", ""))
-        if not experiment.success and text.removeprefix("ERROR: ").strip() not in texts[0]:
+    texts = [str(_asked(functools.partial(_status_of, result)))]
+    for number, experiment in enumerate(_experiments(result)):
+        text = str(_asked(functools.partial(_status_of, experiment)) or "")
+        if not _is_success(experiment) and text.removeprefix("ERROR: ").strip() not in texts[0]:
             texts.append(f"experiment {number}: {text}")
-    return "; ".join(texts)
+    return without_surrogates("; ".join(texts))
+
+
+def _status_of(thing: Any) -> str:
+    return str(thing.status)
 
 
 def _seconds(result: Result, started: str | None, finished: str) -> float | None:
-    taken = result._metadata.get("time_taken")
+    taken = _asked(lambda: result.time_taken)
     if isinstance(taken, float):
-        return taken
+        return float(taken)
     return None if started is None else _elapsed(started, finished)
 
 
@@ -400,7 +361,12 @@ def _elapsed(started: str, finished: str) -> float:
     return (datetime.datetime.fromisoformat(finished) - datetime.datetime.fromisoformat(started)).total_seconds()
 
 
-def _error_text(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The message as the user would read it; ``str(AerError("x"))`` has quotes of its own."""
     message = getattr(error, "message", None)
-    return message if isinstance(message, str) else str(error)
+    if not isinstance(message, str):
+        try:
+            message = str(error)
+        except Exception as again:  # noqa: BLE001  (an exception may be of anybody's class)
+            message = f"<{type(again).__qualname__}>"
+    return without_surrogates(message)

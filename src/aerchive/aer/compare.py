@@ -12,9 +12,12 @@ from qiskit.quantum_info import Clifford, DensityMatrix, Operator, StabilizerSta
 from qiskit.result import Result
 
 from aerchive.codecs.base import MissingValue
+from aerchive.errors import UnsupportedTypeError
 
 Verdict = Literal["identical", "other bits", "different", "missing", "new", "not archived"]
 
+_NOT_ARCHIVED = "its type had no codec"
+_NOT_A_LABEL = "_data_attributes"
 _CLOSE = 1e-9
 """Up to here numbers differ as those of two orders of summation do, not as those of two states."""
 
@@ -42,11 +45,11 @@ def compare_results(one: Result, other: Result) -> Iterator[ValueReport]:
     if len(one.results) != len(other.results):
         yield ValueReport(-1, "results", "different", f"{len(one.results)} experiments, and {len(other.results)}")
     for number, (a, b) in enumerate(zip(one.results, other.results, strict=False)):
-        for name in ("shots", "success", "status", "meas_level"):
+        for name in ("shots", "success", "status", "meas_level", "header"):
             verdict, detail = compare_values(getattr(a, name, None), getattr(b, name, None))
-            if verdict != "identical":
+            if verdict not in ("identical", "not archived"):
                 yield ValueReport(number, name, verdict, detail)
-        yield from _compare_data(number, a.data.to_dict(), b.data.to_dict())
+        yield from _compare_data(number, vars(a.data), vars(b.data))
 
 
 def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[Any]) -> Iterator[ValueReport]:
@@ -62,15 +65,21 @@ def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[
 
 
 def _compare_data(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:
-    for label in one:
+    """Compares data by label, as they are in ``vars``: a label may hide ``to_dict``."""
+    labels, others = ([label for label in data if label != _NOT_A_LABEL] for data in (one, other))
+    for label in labels:
         if label not in other:
             yield ValueReport(number, label, "missing", "is not in the second result")
-        else:
-            yield ValueReport(number, label, *compare_values(one[label], other[label]))
-    for label in other:
+            continue
+        try:
+            verdict, detail = compare_values(one[label], other[label])
+        except UnsupportedTypeError as refusal:
+            verdict, detail = "not archived", str(refusal)
+        yield ValueReport(number, label, verdict, detail)
+    for label in others:
         if label not in one:
             yield ValueReport(number, label, "new", "is not in the first result")
-    if list(one) != list(other) and set(one) == set(other):
+    if labels != others and set(labels) == set(others):
         yield ValueReport(number, "data", "other bits", "the values come in another order")
 
 
@@ -80,11 +89,11 @@ def compare_values(one: Any, other: Any) -> tuple[Verdict, str]:
     Returns:
         The verdict, and what differs in words.
     """
-    if isinstance(one, MissingValue) or isinstance(other, MissingValue):
-        return "not archived", "its type had no codec"
     found = list(_differences(one, other, ""))
     if not found:
         return "identical", ""
+    if all(text is _NOT_ARCHIVED for _, text in found):
+        return "not archived", _NOT_ARCHIVED
     worst: Verdict = "different" if any(not close for close, _ in found) else "other bits"
     texts = [text for close, text in found if close == (worst == "other bits")]
     return worst, texts[0] + (f" and {len(texts) - 1} more" if len(texts) > 1 else "")
@@ -92,7 +101,9 @@ def compare_values(one: Any, other: Any) -> tuple[Verdict, str]:
 
 def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
     """Whether a difference is one of bits only, and what it is."""
-    if type(one) is not type(other):
+    if any(type(value).__name__ == MissingValue.__name__ for value in (one, other)):
+        yield False, _NOT_ARCHIVED
+    elif type(one) is not type(other):
         yield False, f"{path or 'it'} is a {_type_name(one)}, and a {_type_name(other)}"
     elif isinstance(one, np.ndarray):
         yield from _array_differences(one, other, path)
@@ -112,8 +123,15 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
             yield from _differences(a, b, f"{path}[{number}]")
     elif isinstance(one, float | complex | np.inexact):
         yield from _array_differences(np.asarray(one), np.asarray(other), path)
-    elif one != other:
+    elif not _is_equal(one, other):
         yield False, f"{path or 'it'} is {short(one)}, and {short(other)}"
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001  (a value of anybody's class)
+        return False
 
 
 def _parts(value: Any) -> tuple[Any, np.ndarray[Any, Any]] | None:
@@ -179,5 +197,8 @@ def _type_name(value: Any) -> str:
 
 def short(value: Any) -> str:
     """The ``repr``, cut where it gets long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001  (a value of anybody's class)
+        text = f"<repr raised {type(error).__name__}>"
     return text if len(text) <= 60 else text[:57] + "..."

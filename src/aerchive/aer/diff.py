@@ -14,6 +14,7 @@ from scipy.special import chdtrc
 from aerchive import layout
 from aerchive.aer.compare import compare_values, short
 from aerchive.codecs.circuit_differences import differences
+from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
@@ -68,9 +69,10 @@ class DiffReport:
         return {"first": self.first, "second": self.second, "same": self.same, "differences": found}
 
     def __str__(self) -> str:
-        width = max((len(difference.what) for difference in self.differences), default=0)
-        lines = [f"{self.first} and {self.second}"]
-        lines += [f"  {d.what:{width}}  {d.verdict}{': ' if d.detail else ''}{d.detail}" for d in self.differences]
+        rows = [(clean(d.what), d.verdict, clean(d.detail)) for d in self.differences]
+        width = max((len(what) for what, _, _ in rows), default=0)
+        lines = [f"{clean(self.first)} and {clean(self.second)}"]
+        lines += [f"  {what:{width}}  {verdict}{': ' if detail else ''}{detail}" for what, verdict, detail in rows]
         return "\n".join(lines)
 
 
@@ -119,19 +121,27 @@ def _options(what: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Ite
 
 def _objects(one: Run, other: Run) -> Iterator[Difference]:
     for what in (layout.CIRCUITS, layout.NOISE_MODEL, layout.TARGET):
-        a, b = one.object_id(what), other.object_id(what)
+        a, b = _object_id(one, what), _object_id(other, what)
         if a is None and b is None:
             continue
         if a == b:
             yield Difference(what, "same")
         elif a is None or b is None:
             yield Difference(what, "different", f"only {one.job_id if b is None else other.job_id} has any")
-        elif what == layout.CIRCUITS:
-            yield _circuits(one, other)
-        elif what == layout.NOISE_MODEL:
-            yield _noise(one, other)
+        elif what in _COMPARED:
+            try:
+                yield _COMPARED[what](one, other)
+            except AerchiveError as error:
+                yield Difference(what, "inconclusive", str(error))
         else:
             yield Difference(what, "different", "another device, or its properties at another time")
+
+
+def _object_id(run: Run, what: str) -> str | None:
+    try:
+        return run.object_id(what)
+    except NotFoundError:  # of a run that was lost
+        return None
 
 
 def _circuits(one: Run, other: Run) -> Difference:
@@ -162,6 +172,9 @@ def _noise(one: Run, other: Run) -> Difference:
     return Difference("noise_model", "different", "one cannot be read")
 
 
+_COMPARED = {layout.CIRCUITS: _circuits, layout.NOISE_MODEL: _noise}
+
+
 def _without_ids(tree: Any) -> Any:
     """Quantum errors get a random id in each process."""
     if isinstance(tree, dict):
@@ -176,24 +189,26 @@ def _values(one: Run, other: Run) -> Iterator[Difference]:
     except NotFoundError as error:
         yield Difference("result", "different", str(error))
         return
-    for key in labels.keys() - others.keys():
-        yield Difference(f"{key[1]} {key[0]}", "different", f"only {one.job_id} has it")
-    for key in others.keys() - labels.keys():
-        yield Difference(f"{key[1]} {key[0]}", "different", f"only {other.job_id} has it")
+    for mine, theirs, run in ((labels, others, one), (others, labels, other)):
+        for experiment, label in mine:
+            if (experiment, label) not in theirs:
+                yield Difference(f"{label} {experiment}", "different", f"only {run.job_id} has it")
     for (experiment, label), kind in labels.items():
         if (experiment, label) in others:
-            yield _value(one, other, experiment, label, kind)
+            yield _value(one, other, experiment, label, {kind, others[experiment, label]})
 
 
-def _value(one: Run, other: Run, experiment: int, label: str, kind: str) -> Difference:
+def _value(one: Run, other: Run, experiment: int, label: str, kinds: set[str]) -> Difference:
     what = f"{label} {experiment}"
     try:
         if label == "counts":
-            return compare_counts(what, one.counts(experiment), other.counts(experiment))
-        if kind in ("statevector", "density_matrix", "unitary", "operator"):
-            return _states(what, one.array(label, experiment), other.array(label, experiment), kind)
+            counts, others = one.counts(experiment), other.counts(experiment)
+            if _are_counts(counts) and _are_counts(others):
+                return compare_counts(what, counts, others)
+        if len(kinds) == 1 and kinds <= _STREAMED:
+            return _states(what, one.array(label, experiment), other.array(label, experiment), *kinds)
         a, b = one.value(label, experiment), other.value(label, experiment)
-        if kind == "bit_array" and getattr(b, "shape", None) == a.shape and b.num_bits == a.num_bits:
+        if kinds == {"bit_array"} and a.shape == b.shape and a.num_bits == b.num_bits:
             return _samples(what, a, b)
         verdict, detail = compare_values(a, b)
     except AerchiveError as error:
@@ -201,6 +216,14 @@ def _value(one: Run, other: Run, experiment: int, label: str, kind: str) -> Diff
     if verdict == "identical":
         return Difference(what, "same")
     return Difference(what, "compatible" if verdict == "other bits" else "different", detail)
+
+
+_STREAMED = frozenset({"statevector", "density_matrix", "unitary", "operator"})
+
+
+def _are_counts(counts: Mapping[Any, Any]) -> bool:
+    """Whether they are numbers of outcomes: somebody may have put anything into a Result."""
+    return all(type(key) is str and type(number) is int and number >= 0 for key, number in counts.items())
 
 
 def compare_counts(what: str, one: dict[str, int], other: dict[str, int]) -> Difference:
@@ -270,18 +293,24 @@ def _states(what: str, one: StoredArray, other: StoredArray, kind: str) -> Diffe
         overlap += complex(np.vdot(a, b))
         norm += float(np.vdot(a, a).real)
         other_norm += float(np.vdot(b, b).real)
-        largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
+        largest = float(np.maximum(largest, np.abs(a - b).max(initial=0.0)))
     if is_same:
         return Difference(what, "same")
+    if not all(map(math.isfinite, (abs(overlap), norm, other_norm, largest))):
+        return Difference(what, "different", "with numbers that are not finite")
+    if kind == "density_matrix":
+        return Difference(what, _closeness(largest), f"elements differ by up to {largest:.2g}")
+    if not math.isclose(norm, other_norm, rel_tol=_CLOSE):
+        return Difference(what, "different", f"squared norm {norm:.10g}, and {other_norm:.10g}")
     agreement = abs(overlap) / math.sqrt(norm * other_norm) if norm and other_norm else 0.0
     if kind == "statevector":
         fidelity = agreement**2
         return Difference(what, _closeness(1 - fidelity), f"fidelity 1 - {max(0.0, 1 - fidelity):.2g}")
-    if kind == "density_matrix":
-        verdict = _closeness(largest)
-        return Difference(what, verdict, f"elements differ by up to {largest:.2g}, overlap 1 - {1 - agreement:.2g}")
     return Difference(what, _closeness(1 - agreement), f"up to a phase |tr(A\u2020B)|/|A||B| = 1 - {1 - agreement:.2g}")
 
 
+_CLOSE = 1e-9
+
+
 def _closeness(distance: float) -> Literal["compatible", "different"]:
-    return "compatible" if distance < 1e-9 else "different"
+    return "compatible" if distance < _CLOSE else "different"

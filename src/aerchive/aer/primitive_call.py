@@ -32,11 +32,11 @@ from aerchive.aer.capture import (
     describe_backend,
     draft_failed,
     draft_of_primitive,
-    set_options,
     target_of,
     used_by,
 )
 from aerchive.aer.job import ArchiveNote
+from aerchive.aer.options import set_options
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels

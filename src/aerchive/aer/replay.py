@@ -10,7 +10,8 @@ from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
-from aerchive.aer.capture import stored_options
+from aerchive.aer.binds import AS_A_LIST
+from aerchive.aer.options import matters, set_again, stored_options
 from aerchive.errors import InvalidInputError
 from aerchive.project.run import Run
 
@@ -108,8 +109,7 @@ class Replay:
             if self._config.backend_class is not None:
                 self.notes.append(f"was run by {self._config.backend_class}; a stock AerSimulator runs it again")
         backend = kind()
-        for name, value in options.items():
-            backend.set_option(name, value)
+        set_again(backend, options)
         if self._config.target_gates is not None:
             backend._target = Target()  # with a target Aer takes only the gates of its basis for gates
             backend._cached_basis_gates = list(self._config.target_gates)
@@ -180,6 +180,5 @@ def _matters(loss: str) -> bool:
     if loss.startswith("circuits: "):
         return ": metadata " not in loss
     if loss.startswith("option "):
-        name = loss.removeprefix("option ").split(":")[0].strip("'\"")
-        return name in AerSimulator._default_options().__dict__
-    return loss.startswith("parameter_binds")
+        return matters(loss.removeprefix("option ").split(":")[0].strip("'\""))
+    return loss.startswith("parameter_binds") and not loss.endswith(AS_A_LIST)

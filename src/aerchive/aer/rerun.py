@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
 from aerchive.aer.archived_result import archived_result
+from aerchive.aer.capture import error_text
 from aerchive.aer.compare import ValueReport, compare_primitive_results, compare_results
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.provenance import provenance
@@ -16,8 +18,9 @@ from aerchive.project.run import Run
 
 _COMPARED = ("qiskit_aer", "qiskit", "numpy", "python", "platform", "cpu_available", "threads")
 """What of the provenance may change bits."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _COUNTS = ("counts", "memory")
-_FIELDS = ("results", "shots", "success", "status", "meas_level")
+_FIELDS = ("results", "shots", "success", "status", "meas_level", "header")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,15 +76,17 @@ def reproduce(run: Run) -> ReproduceReport:
         replay = _replay(run)
     except AerchiveError as error:
         return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
-    again, raised = _outcome_of(replay.submit().result)
+    again, raised = _outcome_of(lambda: replay.submit().result())
     before, had_raised = _outcome_of(lambda: archived_result(run))
     if raised is not None or had_raised is not None:
-        same = raised == had_raised
+        same = _without_addresses(raised) == _without_addresses(had_raised)
         reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
         verdict: Literal["identical", "different"] = "identical" if same else "different"
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
     compare = compare_results if run.program == "run" else compare_primitive_results
     values = tuple(compare(before, again))
+    if run.record.config.missing:  # metadata of circuits among them, which are in the headers
+        values = tuple(value for value in values if value.label != "header")
     return ReproduceReport(run.job_id, _verdict(values), tuple(replay.notes), values, environment)
 
 
@@ -92,7 +97,8 @@ def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_coun
     counts = [value for value in looked_at if value.label in _COUNTS]
     others = [value for value in looked_at if value.label not in _COUNTS]
     is_structural = any(value.verdict in ("missing", "new") or value.label in _FIELDS for value in others)
-    if counts and all(value.verdict == "identical" for value in counts) and not is_structural:
+    # Other bits of counts are another order of their keys.
+    if counts and all(value.verdict in ("identical", "other bits") for value in counts) and not is_structural:
         return "same_counts"
     return "different"
 
@@ -104,8 +110,12 @@ def _outcome_of(action: Callable[[], Any]) -> tuple[Any, str | None]:
     except AerJobError as error:
         return None, f"{error.error_type}: {error.message}"
     except Exception as error:  # noqa: BLE001  (whatever the simulation raises is compared)
-        message = getattr(error, "message", None)
-        return None, f"{type(error).__module__}.{type(error).__qualname__}: {message if message else error}"
+        return None, f"{type(error).__module__}.{type(error).__qualname__}: {error_text(error)}"
+
+
+def _without_addresses(text: str | None) -> str | None:
+    """A message without the addresses of objects, which are others in each process."""
+    return None if text is None else _ADDRESS.sub(" at 0x", text)
 
 
 def _changed_environment(run: Run) -> dict[str, tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from qiskit.primitives import PrimitiveJob, PrimitiveResult
@@ -12,21 +13,22 @@ from qiskit.result import Result
 from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.capture import (
-    DONE_BY_AER,
     Primitive,
     Submitted,
     describe_backend,
     draft_failed,
     draft_finished,
     draft_of_primitive,
-    set_options,
     target_of,
 )
+from aerchive.aer.errors import AerJobError
+from aerchive.aer.options import DONE_BY_AER, set_options
 from aerchive.aer.primitive_call import submitted_pubs
 from aerchive.codecs.primitive_result import is_sampled
 from aerchive.errors import InvalidInputError
 from aerchive.models.catalogue import now
 from aerchive.project.draft import RunDraft
+from aerchive.text import without_surrogates
 
 
 def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
@@ -42,7 +44,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         submitted = Submitted(
             job_id=source.job_id(),
             created=getattr(getattr(source, "_archived_run", None), "created", None) or now(),
-            circuits=circuits if circuits is not None else source.circuits(),
+            circuits=circuits if circuits is not None else _listed(source.circuits()),
             parameter_binds=source._parameter_binds,
             options=run_options,
             run_options=[name for name in in_run if name not in DONE_BY_AER],
@@ -51,16 +53,18 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         )
         try:
             result = source.result()
-        except Exception as error:  # noqa: BLE001  (whatever the job raised is what is archived)
+        except BaseException as error:  # whatever the job raised is what is archived
+            if not _is_of_the_job(source, error):
+                raise
             return draft_failed(submitted, error)
         return draft_finished(submitted, result)
     if isinstance(source, Result):
         submitted = Submitted(
-            job_id=source.job_id or str(uuid.uuid4()),
+            job_id=_text(getattr(source, "job_id", None)) or str(uuid.uuid4()),
             created=_date(source),
             circuits=circuits,
             options=options or {},
-            backend={"backend_name": source.backend_name, "backend_version": source.backend_version},
+            backend={name: _text(getattr(source, name, None)) for name in ("backend_name", "backend_version")},
         )
         return draft_finished(submitted, source)
     if isinstance(source, PrimitiveJob):
@@ -95,9 +99,27 @@ def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
     return draft_of_primitive(submitted, result)
 
 
+def _listed(circuits: Any) -> Any:
+    """The circuits of a job; ``None`` for what Aer refused to take for circuits."""
+    return circuits if isinstance(circuits, list | tuple) else None
+
+
+def _is_of_the_job(job: AerJob, error: BaseException) -> bool:
+    """Whether the job itself had raised: an archived one may be damaged, and somebody may not want to wait."""
+    if isinstance(error, AerJobError | CancelledError):
+        return True
+    future = job._future
+    return future is not None and future.done() and not future.cancelled() and future.exception() is error
+
+
+def _text(value: Any) -> str | None:
+    """A field of a Result as text; somebody may have put anything there, which is kept as it is in the Result."""
+    return None if value is None else without_surrogates(str(value))
+
+
 def _date(result: Result) -> str:
     try:
-        when = datetime.datetime.fromisoformat(str(result.date)).astimezone(datetime.UTC)
-    except ValueError:
+        when = datetime.datetime.fromisoformat(str(getattr(result, "date", None))).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
         return now()
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return when.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

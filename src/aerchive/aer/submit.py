@@ -19,10 +19,10 @@ from aerchive.aer.capture import (
     describe_backend,
     draft_failed,
     draft_finished,
-    set_options,
     target_of,
 )
 from aerchive.aer.job import ArchiveNote, ArchivingJob
+from aerchive.aer.options import set_options
 from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive
 from aerchive.codecs.registry import codecs
 from aerchive.filters.profiles import Compression
@@ -69,7 +69,7 @@ def submit(
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
     options = {name: _snapshot_option(value) for name, value in run_options.items()}
-    frozen = freeze(backend)
+    frozen = _freeze_if_possible(backend)
     submitted = Submitted(
         job_id=str(uuid.uuid4()),
         created=now(),
@@ -140,6 +140,16 @@ def freeze(backend: Any) -> Any:
     frozen._options_configuration = dict(backend._options_configuration)
     frozen._options_properties = dict(backend._options_properties)
     return frozen
+
+
+def _freeze_if_possible(backend: Any) -> Any:
+    try:
+        return freeze(backend)
+    except Exception as error:  # noqa: BLE001  (a backend may be of anybody's class)
+        logger.warning(
+            "%r cannot be copied (%s); its runs are archived right only if it is not changed", backend, error
+        )
+        return backend
 
 
 def _snapshot_circuits(circuits: Any) -> Any:

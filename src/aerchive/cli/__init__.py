@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from aerchive.display.text import clean_lines
 from aerchive.errors import AerchiveError, InvalidInputError
 
 COMMANDS = {
@@ -38,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0; 1, a problem was found; 2, wrong use.
     """
+    for stream in (sys.stdout, sys.stderr):  # names may have characters that a terminal's encoding has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="aerchive",
@@ -62,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(import_module(f"aerchive.cli.{options.command}").run(options))
     except InvalidInputError as error:
-        print(f"aerchive: {error}", file=sys.stderr)
+        print(f"aerchive: {clean_lines(str(error))}", file=sys.stderr)
         return EXIT_WRONG_USE
     except AerchiveError as error:
-        print(f"aerchive: {error}", file=sys.stderr)
+        print(f"aerchive: {clean_lines(str(error))}", file=sys.stderr)
         return EXIT_PROBLEM
     except BrokenPipeError:  # the reader of our output, such as `head`, has enough
         sys.stderr.close()

@@ -7,6 +7,7 @@ import dataclasses
 import json
 
 from aerchive.aer.opening import open_path
+from aerchive.display.text import clean
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps({"job_id": again.job_id, "success": again.outcome == "ok"}))
         else:
-            print(f"{one.job_id}: run again and archived as {again.job_id}")
+            print(f"{clean(one.job_id)}: run again and archived as {again.job_id}")
         return 0 if again.outcome == "ok" else 1
     report = one.reproduce()
     if options.json:

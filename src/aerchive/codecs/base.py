@@ -79,13 +79,15 @@ class MissingValue:
 
 _STORED_KINDS = frozenset("biufc")
 _MAX_ITEM_BYTES = 16
+_MAX_DIMENSIONS = 32
+"""Of HDF5; a stack of arrays has one more than they."""
 
 
 def is_storable(value: np.ndarray[Any, Any]) -> bool:
     """Whether an array goes to a dataset; others (empty, 0-d, text, long doubles) stay in the document."""
     return (
         value.size > 0
-        and value.ndim > 0
+        and 0 < value.ndim < _MAX_DIMENSIONS
         and value.dtype.kind in _STORED_KINDS
         and value.dtype.itemsize <= (_MAX_ITEM_BYTES if value.dtype.kind == "c" else _MAX_ITEM_BYTES // 2)
         and value.dtype.isnative

@@ -13,6 +13,8 @@ from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.nodes import DatasetDraft
 
 TAG = "counts/1"
+_MOST_SLOTS = 2**16
+"""Outcomes of more bits are not written out: the number may come from a stranger's file."""
 
 
 def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
@@ -28,6 +30,8 @@ def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
     sizes = (header or {}).get("creg_sizes")
     if not slots:
         return bits
+    if int(slots) > _MOST_SLOTS:
+        raise ValueError(f"{slots} classical bits")
     bits = format(int(bits, 2), f"0{slots}b")
     if not sizes:
         return bits
@@ -56,7 +60,10 @@ class CountsTable:
         if not all(type(k) is str and is_outcome(k) and type(v) is int and abs(v) < 2**63 for k, v in counts.items()):
             return None
         first = len(self._rows)
-        self._rows += [(experiment, key, format_outcome(key, header), value) for key, value in counts.items()]
+        try:
+            self._rows += [(experiment, key, format_outcome(key, header), value) for key, value in counts.items()]
+        except (TypeError, ValueError, ArithmeticError):  # somebody edited the header; Qiskit cannot use it either
+            return None
         return {TYPE_KEY: TAG, "rows": [first, len(counts)]}
 
     def draft(self) -> DatasetDraft | None:

@@ -62,6 +62,12 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     return draft
 
 
+def lost_passes(model: NoiseModel) -> list[str]:
+    """Names of the custom passes of a model of which nothing but the name can be stored."""
+    encoded = [_encode_pass(one) for one in getattr(model, "_custom_noise_passes", [])]
+    return [one for one in encoded if isinstance(one, str)]
+
+
 class ArchivedNoiseModel(NoiseModel):
     """A noise model out of a project: Aer's simulator receives exactly what it received on the day.
 

@@ -20,13 +20,16 @@ from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.nodes import DatasetDraft, text_dataset
+from aerchive.text import without_surrogates
 
+ENCODING = "result"
+VERSION = 2
+"""2 has ``registered``; a document without it is of version 1, which older readers understand."""
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
 _TOLERANT_LEVELS = 4
 """Fields, header, metadata, and their keys: so deep one value that cannot be stored leaves its neighbours alone."""
-_NOT_FIELDS = frozenset({"results", "data", "_metadata", "_run"})
-"""Attributes of results and experiments that are stored otherwise, or belong to an archived result itself."""
+_ABSENT: Any = object()
 _RESERVED = frozenset(
     {
         *layout.LINKS,
@@ -97,13 +100,24 @@ class ResultEncoder:
 
     def encode(self, result: Any) -> EncodedResult:
         """Takes the result apart."""
-        fields = {name: v for name, v in vars(result).items() if name not in _NOT_FIELDS}
+        fields = dict(vars(result))
+        metadata, results = fields.pop("_metadata", {}), fields.pop("results", _ABSENT)
+        experiments = []
+        if type(results) in (list, tuple):
+            experiments = [self._encode_experiment(number, one) for number, one in enumerate(results)]
+            if type(results) is tuple:
+                self.refused.append("result: its experiments come back in a list, not in a tuple")
+        elif results is _ABSENT:
+            self.refused.append("result: has no results, and comes back with an empty list of them")
+        else:
+            fields["results"] = results
         document = {
             "fields": self.tolerant(fields, "result"),
-            "metadata": self.tolerant(dict(result._metadata), "result metadata"),
-            "experiments": [self._encode_experiment(i, e) for i, e in enumerate(result.results)],
+            "metadata": self.tolerant(metadata, "result metadata"),
+            "experiments": experiments,
         }
-        return self.finish({layout.RESULT: Written("result", 1, document)})
+        version = VERSION if any("registered" in one for one in experiments) else 1
+        return self.finish({layout.RESULT: Written(ENCODING, version, document)})
 
     def finish(self, documents: Mapping[str, Written]) -> EncodedResult:
         """Lays out all that was handed over.
@@ -125,19 +139,40 @@ class ResultEncoder:
         return EncodedResult(datasets, self.refused)
 
     def _encode_experiment(self, number: int, experiment: Any) -> dict[str, Any]:
+        from qiskit.result.models import ExperimentResult, ExperimentResultData
+
+        what = f"experiment {number}"
+        if not isinstance(experiment, ExperimentResult):
+            self.refused.append(f"{what}: is a {_type_name(experiment)}, not an ExperimentResult")
+            return {"fields": {}, "metadata": {}, "data": []}
         self._experiment = number
-        fields = {name: v for name, v in vars(experiment).items() if name not in _NOT_FIELDS}
-        data = experiment.data
-        header = fields.get("header")
-        items = [
-            [label, self._encode_data(label, getattr(data, label), header if isinstance(header, Mapping) else None)]
-            for label in data._data_attributes
-        ]
-        return {
-            "fields": self.tolerant(fields, f"experiment {number}"),
-            "metadata": self.tolerant(dict(experiment._metadata), f"experiment {number} metadata"),
+        fields = dict(vars(experiment))
+        metadata, data = fields.pop("_metadata", {}), fields.pop("data", _ABSENT)
+        items: list[Any] = []
+        labels: list[str] = []
+        registered: Any = labels
+        if isinstance(data, ExperimentResultData):
+            header = fields.get("header")
+            values = vars(data)
+            registered = values.get("_data_attributes")
+            known = registered if isinstance(registered, list) else []
+            names = dict.fromkeys(name for name in [*known, *values] if type(name) is str)
+            labels += (name for name in names if name in values and name != "_data_attributes")
+            for label in labels:
+                tree = self._encode_data(label, values, header if isinstance(header, Mapping) else None)
+                items.append([tagged_json.encode(label), tree])
+        elif data is _ABSENT:
+            self.refused.append(f"{what}: has no data, and comes back with empty ones")
+        else:
+            fields["data"] = data
+        tree = {
+            "fields": self.tolerant(fields, what),
+            "metadata": self.tolerant(metadata, f"{what} metadata"),
             "data": items,
         }
+        if type(registered) is not list or registered != labels:  # somebody edited it
+            tree["registered"] = self.tolerant(registered, f"{what}, names of its data")
+        return tree
 
     def saved(self, number: int, label: str, value: Any) -> Any:
         """Encodes what was saved under a label; what cannot be stored is named and left out.
@@ -148,43 +183,59 @@ class ResultEncoder:
             value: What was saved.
         """
         self._experiment = number
-        return self._encode_data(label, value, None)
+        return self._encode_data(label, {label: value}, None)
 
-    def _encode_data(self, label: str, value: Any, header: Mapping[str, Any] | None) -> Any:
+    def _encode_data(self, label: str, values: Mapping[str, Any], header: Mapping[str, Any] | None) -> Any:
         self._label = label
-        tree = None
-        if label == "counts":
-            tree = self._counts.add(value, self._experiment, header)
-        elif label == "memory":
-            tree = self._memory.add(value)
-        else:
-            tree = self._scalars.add(value, label, self._experiment)
-        if tree is not None:
-            return tree
         mark = self._pool.mark
+        value = None
         try:
-            return self.value(value)
+            value = values[label]  # of an archived result it is read now, and may have been refused already
+            tree = None
+            if label == "counts":
+                tree = self._counts.add(value, self._experiment, header)
+            elif label == "memory":
+                tree = self._memory.add(value)
+            else:
+                tree = self._scalars.add(value, label, self._experiment)
+            return self.value(value) if tree is None else tree
         except UnsupportedTypeError as error:
             self._pool.roll_back(mark)
-            self.refused.append(f"experiment {self._experiment}, {label!r}: {error}")
+            self.refused.append(f"experiment {self._experiment}, {label!r:.200}: {error}")
             return _refused(value)
 
     def tolerant(self, value: Any, what: str, levels: int = _TOLERANT_LEVELS) -> Any:
         """Encodes what it can; what cannot be stored is named and left out, and nothing else is."""
         self._label = "metadata"
+        found: list[str] = []
 
         def refuse(item: Any) -> dict[str, Any]:
-            tree = _refused(item)
-            self.refused.append(f"{what}: no codec for {tree['type']}")
-            return tree
+            found.append(f"{what}: no codec for {_type_name(item)}")
+            return _refused(item)
 
+        mark = self._pool.mark
         try:
-            return tagged_json.encode(value, extend=refuse, prefer=self._prefer_symbols)
+            tree = tagged_json.encode(value, extend=refuse, prefer=self._prefer_symbols)
         except UnsupportedTypeError as error:
-            if type(value) is dict and levels > 0 and all(type(key) is str for key in value):
-                return {key: self.tolerant(item, f"{what}, {key!r}", levels - 1) for key, item in value.items()}
+            self._pool.roll_back(mark)
+            if type(value) is dict and levels > 0:
+                return self._tolerant_items(value, what, levels - 1)
             self.refused.append(f"{what}: {error}")
             return _refused(value)
+        self.refused += found
+        return tree
+
+    def _tolerant_items(self, value: dict[Any, Any], what: str, levels: int) -> Any:
+        items = []
+        for key, item in value.items():
+            place = f"{what}, {_text(key)}"
+            try:
+                tagged_json.encode(key)
+            except UnsupportedTypeError as error:
+                self.refused.append(f"{place}: as a key: {error}")
+            else:
+                items.append((key, self.tolerant(item, place, levels)))
+        return tagged_json.mapping(items)
 
     def _prefer(self, value: Any) -> dict[str, Any] | None:
         codec = codecs_by_type().get(type(value))
@@ -192,7 +243,7 @@ class ResultEncoder:
             return None
         try:
             return codec.encode_tagged(value, self)
-        except AerchiveError:
+        except UnsupportedTypeError:
             raise
         except Exception as error:  # a codec may be anybody's, and must not cost more than its own value
             raise UnsupportedTypeError(f"codec {codec.tag} failed: {error!r}") from error
@@ -203,12 +254,18 @@ class ResultEncoder:
 
 
 def _refused(value: Any) -> dict[str, Any]:
-    kind = type(value)
+    return {TYPE_KEY: REFUSED_TAG, "type": _type_name(value), "text": _text(value)}
+
+
+def _type_name(value: Any) -> str:
+    return without_surrogates(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+def _text(value: Any) -> str:
     try:
-        text = repr(value)[:_MAX_TEXT]
+        return without_surrogates(repr(value)[:_MAX_TEXT])
     except Exception as error:  # noqa: BLE001  (a foreign __repr__ may raise anything; the run is kept)
-        text = f"<repr raised {type(error).__name__}>"
-    return {TYPE_KEY: REFUSED_TAG, "type": f"{kind.__module__}.{kind.__qualname__}", "text": text}
+        return f"<repr raised {type(error).__name__}>"
 
 
 def encode_result(result: Any) -> EncodedResult:
@@ -239,6 +296,11 @@ def decode_value(tree: Any, decoder: Decoder) -> Any:
             f"this value was not archived: no codec knew {tree.get('type')} ({tree.get('text')}); "
             "run the circuit again to get it"
         )
+    return decode_part(tree, decoder)
+
+
+def decode_part(tree: Any, decoder: Decoder) -> Any:
+    """As `decode_value`; a value that was refused is a `MissingValue`, by itself too."""
     return tagged_json.decode(tree, lambda tag, body: _restore(tag, body, decoder))
 
 

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _STEP = 1024
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories of Unicode whose characters move the cursor, hide or reverse others, end lines, or are not defined."""
 
 
 def format_bytes(nbytes: float) -> str:
@@ -18,8 +20,21 @@ def format_bytes(nbytes: float) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that is safe on a terminal: control characters, which a label may hold, are shown as escapes."""
-    return "".join(c if unicodedata.category(c)[0] != "C" else c.encode("unicode_escape").decode("ascii") for c in text)
+    """Text that is safe on a terminal, in one line: control characters and line ends, which labels may hold, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(map(_clean_character, text))
+
+
+def _clean_character(character: str) -> str:
+    if character == " " or unicodedata.category(character) not in _UNSAFE:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def clean_lines(text: str) -> str:
+    """As `clean`, except that the lines of the text stay lines."""
+    return "\n".join(map(clean, text.split("\n")))
 
 
 def cut(text: str, width: int) -> str:

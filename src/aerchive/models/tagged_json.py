@@ -31,7 +31,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -47,6 +47,8 @@ MAX_VALUES = 20_000_000
 
 Extend = Callable[[Any], "dict[str, Any] | None"]
 Restore = Callable[[str, "dict[str, Any]"], Any]
+_Path = tuple[Any, ...]
+"""The keys and numbers on the way to a value."""
 
 _PLAIN = frozenset({type(None), bool, int})
 _MAX_PLAIN_BITS = 4096
@@ -67,7 +69,37 @@ def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = Non
     Raises:
         UnsupportedTypeError: A type is not known, or values nest too deep or in themselves; the message has the path.
     """
-    return _Encoding(extend, prefer).encode(value, "value")
+    return _Encoding(extend, prefer).encode(value, ())
+
+
+def mapping(items: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+    """What a ``dict`` is encoded as.
+
+    Args:
+        items: Its pairs, in order: the key as it is, and the value encoded.
+
+    Raises:
+        UnsupportedTypeError: A key has a type that is not known.
+    """
+    if all(type(key) is str and key != TYPE_KEY and _is_clean(key) for key, _ in items):
+        return dict(items)
+    return {TYPE_KEY: "dict", "items": [[encode(key), tree] for key, tree in items]}
+
+
+def items_of(tree: Any) -> list[tuple[Any, Any]]:
+    """The pairs of an encoded ``dict``: the key as it was, and the value encoded.
+
+    Raises:
+        FormatError: It is not one.
+    """
+    if type(tree) is dict and TYPE_KEY not in tree:
+        return list(tree.items())
+    if type(tree) is dict and tree[TYPE_KEY] == "dict" and isinstance(tree.get("items"), list):
+        try:
+            return [(decode(key), value) for key, value in tree["items"]]
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"stored mapping cannot be read: {error}") from error
+    raise FormatError("stored value is not a mapping")
 
 
 class _Encoding:
@@ -79,12 +111,12 @@ class _Encoding:
         self._open: set[int] = set()
         self._values = 0
 
-    def encode(self, value: Any, path: str) -> Any:
+    def encode(self, value: Any, path: _Path) -> Any:
         """Encodes a value or, where its type is not known, what ``extend`` has for it."""
         kind = type(value)
         self._values += 1
         if self._values > MAX_VALUES:
-            raise UnsupportedTypeError(f"{path}: more than {MAX_VALUES:,} values; save them as an array")
+            raise UnsupportedTypeError(f"{_place(path)}: more than {MAX_VALUES:,} values; save them as an array")
         if kind in _PLAIN and not (kind is int and value.bit_length() > _MAX_PLAIN_BITS):
             return value
         if kind in (int, float, str, complex, bytes):
@@ -93,7 +125,7 @@ class _Encoding:
             return body
         if kind in (dict, list, tuple, set, frozenset):
             if id(value) in self._open or len(self._open) > MAX_DEPTH:
-                raise UnsupportedTypeError(f"{path}: nested more than {MAX_DEPTH} deep (or in itself)")
+                raise UnsupportedTypeError(f"{_place(path)}: nested more than {MAX_DEPTH} deep (or in itself)")
             self._open.add(id(value))
             try:
                 return self._container(value, path)
@@ -102,35 +134,41 @@ class _Encoding:
         body = _encode_foreign(value)
         if body is not None:
             return body
-        return self._other(
-            value,
-            f"{path}: no codec for {kind.__module__}.{kind.__qualname__}; store something else, or register a codec "
-            "for it",
-        )
-
-    def _other(self, value: Any, problem: str) -> Any:
         body = self._extend(value) if self._extend is not None else None
         if body is None:
-            raise UnsupportedTypeError(problem)
+            raise UnsupportedTypeError(
+                f"{_place(path)}: no codec for {kind.__module__}.{kind.__qualname__}; store something else, or "
+                "register a codec for it"
+            )
         return body
 
-    def _container(self, value: Any, path: str) -> Any:
+    def _container(self, value: Any, path: _Path) -> Any:
         kind = type(value)
         if kind is dict:
-            return self._mapping(value, path)
+            if TYPE_KEY not in value and all(type(key) is str and _is_clean(key) for key in value):
+                return {key: self.encode(item, (*path, key)) for key, item in value.items()}
+            items = [
+                [self.encode(key, (*path, _A_KEY)), self.encode(item, (*path, key))] for key, item in value.items()
+            ]
+            return {TYPE_KEY: "dict", "items": items}
         if kind in (list, tuple):
-            items = [self.encode(item, f"{path}[{i}]") for i, item in enumerate(value)]
+            items = [self.encode(item, (*path, number)) for number, item in enumerate(value)]
             return items if kind is list else {TYPE_KEY: "tuple", "items": items}
-        items = [self.encode(item, f"{path}{{}}") for item in value]
+        items = [self.encode(item, (*path, _A_MEMBER)) for item in value]
         return {TYPE_KEY: kind.__name__, "items": sorted(items, key=json.dumps)}
 
-    def _mapping(self, value: dict[Any, Any], path: str) -> Any:
-        if TYPE_KEY not in value and all(type(key) is str and _is_clean(key) for key in value):
-            return {key: self.encode(item, f"{path}[{key!r}]") for key, item in value.items()}
-        items = [
-            [self.encode(key, f"{path} key"), self.encode(item, f"{path}[{key!r}]")] for key, item in value.items()
-        ]
-        return {TYPE_KEY: "dict", "items": items}
+
+_A_KEY, _A_MEMBER = object(), object()
+"""In a path: a key itself, and something in a set."""
+
+
+def _place(path: _Path) -> str:
+    """Where a value is, in words; a key may be anybody's object, whose ``repr`` raises."""
+    steps = {_A_KEY: " key", _A_MEMBER: "{}"}
+    try:
+        return "value" + "".join(steps[key] if key in (_A_KEY, _A_MEMBER) else f"[{key!r:.100}]" for key in path)
+    except Exception:  # noqa: BLE001  (whatever it raises)
+        return "value[...]"
 
 
 def _encode_simple(value: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from aerchive.storage.chunks import Selection, select
 from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.reader import GroupReader
 
+_FEWEST_TOGETHER = 4
+"""Fewer small arrays than this are looked up one by one."""
 _KINDS = frozenset("biufcS")
 _NAME = re.compile(r"[A-Za-z0-9_]+\Z")
 
@@ -173,13 +176,104 @@ class PlacePlan:
         """
         place, values = self.place, self.plan.read(fd, watch)
         if self.wanted is not None:
-            order: Any = place.order
-            whole = np.asarray(values.reshape(place.shape, order=order), order=order)
             box = tuple(slice(axis.start, axis.stop, axis.step) for axis in self.wanted.axes)
-            values = whole[box][self.wanted.finish]
+            values = _unpacked(values, place)[box][self.wanted.finish]
         elif place.order == "F":
             values = values.T
         return as_dtype(values, np.dtype(place.dtype))
+
+
+def _unpacked(values: NDArray[Any], place: ArrayPlace) -> NDArray[Any]:
+    order: Any = place.order
+    return np.asarray(values.reshape(place.shape, order=order), order=order)
+
+
+class _Shared:
+    """What several small arrays of one dataset are read from: a part of it at a time, the last one kept.
+
+    Args:
+        parts: What to read for each part.
+    """
+
+    def __init__(self, parts: list[ReadPlan]) -> None:
+        self._parts = parts
+        self._kept: tuple[int, NDArray[Any]] | None = None
+
+    def read(self, part: int, fd: int) -> NDArray[Any]:
+        if self._kept is None or self._kept[0] != part:
+            self._kept = part, self._parts[part].read(fd)
+        return self._kept[1]
+
+
+@dataclass(frozen=True)
+class SharedPlan:
+    """All of a small array, resolved together with others of its dataset.
+
+    Attributes:
+        place: Where the array is.
+        shared: What it is read from.
+        part: Which part.
+        begin: First row, or element of a packed array, in the part.
+    """
+
+    place: ArrayPlace
+    shared: _Shared
+    part: int
+    begin: int
+
+    def read(self, fd: int) -> NDArray[Any]:
+        """Reads the array.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+        place, values = self.place, self.shared.read(self.part, fd)
+        if place.row is None:
+            values = _unpacked(values[self.begin : self.begin + math.prod(place.shape)], place)
+        else:
+            values = values[self.begin].T if place.order == "F" else values[self.begin]
+        return np.array(as_dtype(values, np.dtype(place.dtype)), copy=True, order="K")
+
+
+def plan_places(group: GroupReader, places: Sequence[ArrayPlace]) -> list[PlacePlan | SharedPlan]:
+    """Resolves arrays of an open project, each wholly; many small ones of a dataset are read together."""
+    plans: list[PlacePlan | SharedPlan | None] = [None] * len(places)
+    small: dict[str, list[int]] = defaultdict(list)
+    for number, place in enumerate(places):
+        if (place.row is not None or place.offset is not None) and place.nbytes <= layout.MAX_PACKED_BYTES:
+            small[place.name].append(number)
+    for numbers in small.values():
+        if len(numbers) >= _FEWEST_TOGETHER:
+            for number, plan in _together(group, {number: places[number] for number in numbers}):
+                plans[number] = plan
+    return [plan or plan_place(group, place) for plan, place in zip(plans, places, strict=True)]
+
+
+def _together(group: GroupReader, places: dict[int, ArrayPlace]) -> Iterator[tuple[int, SharedPlan]]:
+    """Plans for arrays of one dataset, cut into parts of about a chunk."""
+    bounds = {number: _bounds(place) for number, place in places.items()}
+    parts: list[list[int]] = []
+    limit = 0
+    for number in sorted(places, key=lambda number: bounds[number]):
+        place, (start, stop) = places[number], bounds[number]
+        if not parts or stop > limit:
+            parts.append([])
+            limit = start + max(stop - start, layout.CHUNK_BYTES * (stop - start) // max(1, place.nbytes))
+        parts[-1].append(number)
+    spans = [(min(bounds[n][0] for n in part), max(bounds[n][1] for n in part)) for part in parts]
+    name, owner = next((place.name, place.owner) for place in places.values())
+    shared = _Shared([group.plan(name, owner, slice(*span)) for span in spans])
+    for part, numbers in enumerate(parts):
+        for number in numbers:
+            yield number, SharedPlan(places[number], shared, part, bounds[number][0] - spans[part][0])
+
+
+def _bounds(place: ArrayPlace) -> tuple[int, int]:
+    """First and last of its rows in a stacked dataset, or of its elements in a packed one."""
+    if place.row is not None:
+        return place.row, place.row + 1
+    start = place.offset or 0
+    return start, start + math.prod(place.shape)
 
 
 def plan_place(group: GroupReader, place: ArrayPlace, key: object = ...) -> PlacePlan:

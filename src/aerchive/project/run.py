@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aerchive import layout
+from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from aerchive.interop.pandas import to_frame
 from aerchive.models import catalogue
@@ -501,7 +502,7 @@ class Run:
             return None
         for number, experiment in enumerate(self.stored_result.experiments):
             seed = experiment.metadata.get("seed_simulator")
-            if type(seed) is int:
+            if type(seed) is int and experiment.fields.get("success") is not False:  # Aer says 0 of one that failed
                 return (seed - 2113 * number) % 2**64
         return None
 
@@ -621,7 +622,7 @@ class Run:
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
-        return f"<Run {self.job_id}{name} {self.outcome}, {self.created[:19]}>"
+        return f"<Run {clean(self.job_id)}{name} {self.outcome}, {self.created[:19]}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.job_id == self.job_id and other._home.file.path == self._home.file.path

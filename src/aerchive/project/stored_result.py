@@ -9,17 +9,20 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.codecs.counts import TAG as COUNTS_TAG
 from aerchive.codecs.counts import counts_from_rows, foreign_counts, format_outcome
 from aerchive.codecs.memory import TAG as MEMORY_TAG
 from aerchive.codecs.memory import memory_from_rows
-from aerchive.codecs.result import decode_value
+from aerchive.codecs.result import VERSION as RESULT_VERSION
+from aerchive.codecs.result import decode_part, decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.project.array_place import ArrayPlace, Locator, PlacePlan, plan_place
+from aerchive.project.array_place import ArrayPlace, Locator, PlacePlan, SharedPlan, plan_places
 from aerchive.project.place import RunPlace
 from aerchive.project.stacked_array import StackedArray, natural_order
 from aerchive.project.stored_array import StoredArray
@@ -64,6 +67,10 @@ class SavedValue(NamedTuple):
     max_infidelity: float | None = None
 
 
+LABELS: Any = object()
+"""That names of values are their labels, as in every result that nobody edited."""
+
+
 class StoredExperiment(NamedTuple):
     """One experiment of the document; its values are still encoded.
 
@@ -71,11 +78,13 @@ class StoredExperiment(NamedTuple):
         fields: Attributes of the ``ExperimentResult``, encoded.
         metadata: Its further metadata, encoded.
         data: Label and encoded value, in the order of the result.
+        registered: What the data give as names of their values, encoded; `LABELS`: the labels.
     """
 
-    fields: dict[str, Any]
-    metadata: dict[str, Any]
+    fields: dict[Any, Any]
+    metadata: dict[Any, Any]
     data: dict[str, Any]
+    registered: Any = LABELS
 
     @property
     def header(self) -> dict[str, Any] | None:
@@ -84,12 +93,7 @@ class StoredExperiment(NamedTuple):
             header = tagged_json.decode(self.fields.get("header"), lambda _tag, _body: None)
         except FormatError:
             return None
-        if not isinstance(header, dict):
-            return None
-        slots, sizes = header.get("memory_slots"), header.get("creg_sizes")
-        if not isinstance(slots, int | None) or not _are_sizes(sizes):
-            return None
-        return header
+        return header if isinstance(header, dict) else None
 
 
 class StoredResult:
@@ -107,28 +111,33 @@ class StoredResult:
         self._what = what
 
     @functools.cached_property
-    def _document(self) -> tuple[dict[str, Any], dict[str, Any], list[StoredExperiment]]:
+    def _document(self) -> tuple[dict[Any, Any], dict[Any, Any], list[StoredExperiment]]:
         with self._place.open() as (_, group):
             if layout.RESULT not in group:
                 raise NotFoundError(f"{group.where()}: {self._what} has no result")
             where = group.where(layout.RESULT)
+            version = group.dataset_attributes(layout.RESULT).get("encoding_version", 1)
+            if not isinstance(version, int) or version > RESULT_VERSION:
+                raise FormatError(f"{where}: result encoding {version} is newer than this aerchive: upgrade it")
             tree = tagged_json.loads(group.read_bytes(layout.RESULT, self._owner), where)
         try:
             experiments = [
-                StoredExperiment(_mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]))
+                StoredExperiment(
+                    _mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]), e.get("registered", LABELS)
+                )
                 for e in tree["experiments"]
             ]
             return _mapping(tree["fields"]), _mapping(tree["metadata"]), experiments
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, FormatError) as error:
             raise FormatError(f"{where}: is not a result document: {error}") from error
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[Any, Any]:
         """Attributes of the ``Result``, encoded."""
         return self._document[0]
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> dict[Any, Any]:
         """Further metadata of the ``Result``, encoded."""
         return self._document[1]
 
@@ -206,13 +215,14 @@ class StoredResult:
 
             locator = Locator(group, self._owner)
             for number, experiment in enumerate(self.experiments):
+                name = (experiment.header or {}).get("name")
                 for label, tree in experiment.data.items():
                     places = [locator.find(reference) for reference in array_references(tree)]
                     losses = [loss(place.name) for place in places]
                     rows.append(
                         SavedValue(
                             number,
-                            (experiment.header or {}).get("name"),
+                            name if isinstance(name, str | None) else repr(name)[:60],
                             bind_of[number] if number < len(bind_of) else None,
                             label,
                             kind_of(tree),
@@ -242,11 +252,15 @@ class StoredResult:
         """Outcomes of the shots; see `Run.memory`."""
         header = self.experiment(number).header
         shots = self.decode(self.data(number, "memory"))
-        if not isinstance(shots, list):
+        if not isinstance(shots, list | tuple | np.ndarray):
             raise FormatError(f"{self._what}: its memory is a {type(shots).__name__}, not a list")
+        if not all(isinstance(shot, str) for shot in shots):
+            raise FormatError(
+                f"{self._what}: its memory is of measured levels, not of outcomes; read it with result().get_memory()"
+            )
         try:
-            return [format_outcome(shot, header) if isinstance(shot, str) else shot for shot in shots]
-        except ValueError as error:
+            return [format_outcome(shot, header) for shot in shots]
+        except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise FormatError(f"{self._what}: its memory cannot be read: {error}") from error
 
     def number_of(self, experiment: int, bind: int | None) -> int:
@@ -372,8 +386,12 @@ class StoredResult:
             locator = Locator(group, self._owner)
             return [locator.find(reference) for reference in references]
 
-    def decode(self, tree: Any) -> Any:
+    def decode(self, tree: Any, *, lenient: bool = False) -> Any:
         """Puts a value together, reading what it refers to.
+
+        Args:
+            tree: The value, encoded.
+            lenient: Whether a value that was refused is a `MissingValue`, and no error.
 
         Raises:
             UnsupportedTypeError: It was not archived, because no codec knew its type.
@@ -387,8 +405,13 @@ class StoredResult:
             return memory_from_rows(self._rows(layout.MEMORY, tree))
         if tag == SCALAR_TAG:
             return float(self._rows(layout.SCALARS, {"rows": [tree.get("row"), 1]})["value"][0])
+        decode = decode_part if lenient else decode_value
         with _Decoder(self._place, self._owner) as decoder:
-            return decode_value(tree, decoder.prepared(array_references(tree)))
+            return decode(tree, decoder.prepared(array_references(tree)))
+
+    def decode_fields(self, fields: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Puts fields or metadata together; a `MissingValue` stands where a value was refused."""
+        return {name: self.decode(tree, lenient=True) for name, tree in fields.items()}
 
     def _rows(self, name: str, tree: Mapping[str, Any]) -> Any:
         rows = tree.get("rows")
@@ -423,7 +446,7 @@ class _Decoder:
     def __init__(self, place: RunPlace, owner: str) -> None:
         self._place = place
         self._owner = owner
-        self._plans: dict[str, tuple[PlacePlan, int]] = {}
+        self._plans: dict[str, tuple[PlacePlan | SharedPlan, int]] = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -438,7 +461,7 @@ class _Decoder:
         if wanted:
             with self._place.open() as (session, group):
                 locator = Locator(group, self._owner)
-                plans = [plan_place(group, locator.find(reference)) for reference in wanted]
+                plans = plan_places(group, [locator.find(reference) for reference in wanted])
                 fd = session.detach()
             self._stack.callback(os.close, fd)
             self._plans |= {repr(reference): (plan, fd) for reference, plan in zip(wanted, plans, strict=True)}
@@ -542,21 +565,12 @@ def _tag(tree: Any) -> str | None:
     return tag if isinstance(tag, str) else None
 
 
-def _are_sizes(sizes: Any) -> bool:
-    return sizes is None or (
-        isinstance(sizes, list | tuple)
-        and all(isinstance(s, list | tuple) and len(s) == 2 and isinstance(s[1], int) for s in sizes)
-    )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"a mapping is expected, found {type(value).__name__}")
-    return value
+def _mapping(value: Any) -> dict[Any, Any]:
+    return dict(tagged_json.items_of(value))
 
 
 def _pairs(value: Any) -> dict[str, Any]:
-    pairs = [(label, tree) for label, tree in value]
+    pairs = [(tagged_json.decode(label), tree) for label, tree in value]
     if not all(type(label) is str for label, _ in pairs) or len(dict(pairs)) != len(pairs):
         raise TypeError("labels must be text, each once")
     return dict(pairs)

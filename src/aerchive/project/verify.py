@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aerchive import layout
+from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.filters.threads import processors
 from aerchive.models import catalogue
@@ -66,7 +67,8 @@ class VerifyReport:
         head = f"{self.path}: {self.runs} runs and {self.objects} shared objects verified"
         if self.ok:
             return f"{head}, no problems"
-        return "\n".join([f"{head}, {len(self.problems)} problems", *(f"  {problem}" for problem in self.problems)])
+        lines = [f"{head}, {len(self.problems)} problems", *(f"  {problem}" for problem in self.problems)]
+        return "\n".join(map(clean, lines))
 
 
 def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:

@@ -1,0 +1,124 @@
+"""A dictionary whose values are made when they are used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_EMPTY: Any = object()
+
+
+class Waiting:
+    """A value that is not made yet; made once, also when several threads ask for it.
+
+    Args:
+        maker: How to make it. What it raises, whoever asks gets, and may ask again.
+    """
+
+    __slots__ = ("_lock", "_maker", "_value")
+
+    def __init__(self, maker: Callable[[], Any]) -> None:
+        self._maker = maker
+        self._value = _EMPTY
+        self._lock = threading.RLock()
+
+    def value(self) -> Any:
+        """The value."""
+        with self._lock:
+            if self._value is _EMPTY:
+                self._value = self._maker()
+            return self._value
+
+
+class LazyDict(dict[str, Any]):
+    """A dictionary in which a `Waiting` is made when its value is used; in every other respect a ``dict``."""
+
+    def waiting(self, key: Any) -> Any:
+        """What is at a key, a `Waiting` as it is."""
+        return super().__getitem__(key)
+
+    def _load(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if type(found) is not Waiting:
+            return found
+        value = found.value()
+        if super().get(key) is found:  # nobody has set another meanwhile
+            super().__setitem__(key, value)
+        return value
+
+    def _load_all(self) -> None:
+        for key in list(super().keys()):
+            if key in self:
+                self._load(key)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._load(key)
+
+    def __iter__(self) -> Iterator[str]:
+        # Being overridden makes dict(d), {**d} and d | x take the way that loads values.
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        """The keys; nothing is loaded."""
+        return super().keys()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, or a default."""
+        return self[key] if key in self else default  # noqa: SIM401  (this is get)
+
+    def values(self) -> Any:
+        """All values."""
+        self._load_all()
+        return super().values()
+
+    def items(self) -> Any:
+        """All pairs."""
+        self._load_all()
+        return super().items()
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Removes a key and returns its value."""
+        if key in self:
+            self._load(key)
+        return super().pop(key, *default)
+
+    def popitem(self) -> tuple[str, Any]:
+        """Removes the last pair."""
+        if self:
+            self._load(next(reversed(self)))
+        return super().popitem()
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The value of a key, set if it is missing."""
+        return self[key] if key in self else super().setdefault(key, default)
+
+    def copy(self) -> dict[str, Any]:
+        """A plain dictionary with all values."""
+        return dict(self.items())
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def __eq__(self, other: object) -> bool:
+        self._load_all()
+        if isinstance(other, LazyDict):
+            other._load_all()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # as for every dict
+
+    def __repr__(self) -> str:
+        return repr(self.copy())
+
+    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
+        return dict, (self.copy(),)
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()

@@ -1,0 +1,146 @@
+"""What was set on a backend or for a run: the options without the defaults, as they are stored and set again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import qiskit_aer
+from qiskit_aer.backends.aerbackend import AerBackend
+from qiskit_aer.noise import NoiseModel
+
+from aerchive import layout
+from aerchive.codecs.noise_model import encode_noise_model, lost_passes
+from aerchive.errors import UnsupportedTypeError
+from aerchive.models import tagged_json
+from aerchive.storage.nodes import ObjectDraft
+from aerchive.text import without_surrogates
+
+DONE_BY_AER = frozenset({"parameterizations"})
+"""Keys that Aer itself adds to the options of a run."""
+
+CONFIGURATION = "configuration"
+"""The name under which those are kept that Aer takes for its configuration: ``basis_gates``, ``memory``, ..."""
+
+_STOCK = (
+    qiskit_aer.AerSimulator,
+    qiskit_aer.QasmSimulator,
+    qiskit_aer.StatevectorSimulator,
+    qiskit_aer.UnitarySimulator,
+)
+_WITHOUT_EFFECT = frozenset({"executor", "max_job_size", "max_shot_size"})
+"""Options that Aer has and does not use since its version 0.15."""
+
+
+def stock_class(backend: Any) -> Any:
+    """The class of Aer that a backend is of, or of a subclass of, or ``None``."""
+    return next((kind for kind in _STOCK if isinstance(backend, kind)), None)
+
+
+def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options somebody set, on the backend or for a run, without the defaults of Aer's own class.
+
+    Args:
+        backend: Any; one that is not Aer's has no options that are known.
+        run_options: For the run; they win.
+    """
+    options: dict[str, Any] = {}
+    kind = stock_class(backend)
+    if isinstance(backend, AerBackend) and kind is not None:
+        defaults = kind._default_options().__dict__
+        own = dict(backend.options.__dict__)
+        options = {name: v for name, v in own.items() if name not in defaults or not _is_same(v, defaults[name])}
+        implied = _implied(kind, own.get("method"))
+        configuration = {
+            name: value
+            for name, value in backend._options_configuration.items()
+            if name not in implied or not _is_same(value, implied[name])
+        }
+        if configuration:
+            options[CONFIGURATION] = configuration
+    return options | {name: value for name, value in run_options.items() if name not in DONE_BY_AER}
+
+
+@functools.cache
+def _implied(kind: Any, method: Any) -> dict[str, Any]:
+    """What a method by itself sets in the configuration of a backend."""
+    try:
+        return dict(kind(method=method)._options_configuration)
+    except Exception:  # noqa: BLE001  (of a method that is none, or of a class that has no methods)
+        return {}
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    return value is default or (
+        type(value) is type(default) and isinstance(value, int | float | str) and value == default
+    )
+
+
+def keep_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
+    """An option as it is stored: itself if tagged JSON carries it, else a mapping that says what it was.
+
+    Args:
+        name: Of the option.
+        value: Of the option.
+        objects: Gets the noise model.
+        refused: Gets what could not be stored, in words.
+    """
+    kind = without_surrogates(f"{type(value).__module__}.{type(value).__qualname__}")
+    if isinstance(value, NoiseModel):
+        try:
+            objects[layout.NOISE_MODEL] = encode_noise_model(value)
+        except Exception as error:  # noqa: BLE001  (a model may be of anybody's class)
+            refused.append(f"option {name!r}: {kind}: {error!r:.300}")
+            return {"missing": "noise model"}
+        refused += [f"option {name!r}: its custom pass {lost} is kept by name only" for lost in lost_passes(value)]
+        return {"noise_model": objects[layout.NOISE_MODEL].digest}
+    try:
+        tagged_json.encode(value)
+    except UnsupportedTypeError as error:
+        refused.append(f"option {name!r}: no codec for {kind}" + ("" if kind in str(error) else f": {error}"))
+        return {"missing": kind}
+    return value
+
+
+def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are stored as they were: without the noise model, and without what could not be stored."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name == CONFIGURATION or not isinstance(value, dict) or not value.keys() & {"missing", "noise_model"}
+    }
+
+
+def is_known(name: str) -> bool:
+    """Whether Aer has an option of this name."""
+    return name == CONFIGURATION or name in qiskit_aer.AerSimulator._default_options().__dict__
+
+
+def matters(name: str) -> bool:
+    """Whether Aer heeds an option of this name."""
+    return name not in _WITHOUT_EFFECT and is_known(name)
+
+
+def set_again(backend: Any, options: Mapping[str, Any]) -> None:
+    """Sets stored options on a stock backend, also those that its ``set_option`` refuses: Aer looks at them later.
+
+    Args:
+        backend: Of a class of Aer.
+        options: By name.
+    """
+    for name in sorted(options, key=lambda name: name != "method"):  # a method sets others, which may be set anew
+        if name == CONFIGURATION:
+            for key, value in options[name].items():
+                _set(backend, key, value, backend._set_configuration_option)
+        elif hasattr(backend._configuration, name):
+            backend.options.update_options(**{name: options[name]})
+        else:
+            _set(backend, name, options[name], lambda key, value: backend.options.update_options(**{key: value}))
+
+
+def _set(backend: Any, name: str, value: Any, otherwise: Callable[[str, Any], Any]) -> None:
+    try:
+        backend.set_option(name, value)
+    except Exception:  # noqa: BLE001  (Aer refuses, with exceptions of all kinds)
+        otherwise(name, value)
