@@ -672,7 +672,18 @@ def spoil(path: Path, how: str) -> None:
         path.write_bytes(data)
 
 
-@pytest.mark.parametrize("how", ["not HDF5", "truncated", "catalogue", "a folder", "no folder", "file as folder"])
+def test_a_damaged_row_of_the_catalogue_keeps_nobody_from_saving(tmp_path: Path) -> None:
+    path = tmp_path / "project.h5"
+    spoil(path, "catalogue")
+
+    job = AerSimulator(project=path).run(bell(), shots=10)
+    job.result()
+
+    assert sum(job.run.counts().values()) == 10
+    assert any("row 0 is damaged" in problem for problem in aerchive.open(path, "r").verify().problems)
+
+
+@pytest.mark.parametrize("how", ["not HDF5", "truncated", "a folder", "no folder", "file as folder"])
 def test_project_that_cannot_be_written(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "project.h5"
     if how == "a folder":

@@ -294,7 +294,7 @@ def name_cases() -> Cases:
         yield Case(f"metadata/refused/{name}", functools.partial(described, metadata, refuses=True))
 
 
-def registers(how: str) -> Simulation:
+def registers(how: str) -> Simulation:  # noqa: PLR0912  (one branch a circuit)
     match how:
         case "several":
             circuit = QuantumCircuit(

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import copy
 import datetime
+import pickle
 import threading
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from qiskit_aer.jobs import AerJob, utils
 
 import aerchive
 from aerchive.aer import AerSimulator, ArchivedJob
 from aerchive.errors import InvalidInputError
+from aerchive.project.job_list import JobList
+from aerchive.project.run import Run
+from tests import processes
 from tests.project.conftest import bell, make_result, run_stock
 
 DAY = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
@@ -155,3 +162,163 @@ def test_outcomes_of_every_kind(project: aerchive.Project) -> None:
     project.save(run_stock(shots="many"))
 
     assert sorted(job.run.outcome for job in project.jobs(pending=False)) == ["error", "ok"]
+
+
+# a job is made when it is taken out of the list
+
+
+class CountingBridge:
+    """Makes things that only know their run, and remembers of which."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def job(self, run: Run) -> Any:
+        self.made.append(run.job_id)
+        return SimpleNamespace(run=run, name=run.job_id)
+
+
+@pytest.fixture
+def lazy(dozen: aerchive.Project) -> tuple[JobList, CountingBridge]:
+    bridge = CountingBridge()
+    return JobList(bridge, dozen.runs(4)), bridge
+
+
+IDS = ["job11", "job10", "job09", "job08"]
+
+
+def test_printing_makes_no_job(lazy: tuple[JobList, CountingBridge]) -> None:
+    jobs, bridge = lazy
+
+    assert len(jobs) == 4
+    assert jobs
+    assert len(repr(jobs).splitlines()) == 6
+    assert jobs._repr_html_().count("<tr>") == 5
+    assert len(repr(jobs[1:3]).splitlines()) == 4
+    assert len(jobs.copy()) == 4
+    assert bridge.made == []
+
+
+def test_each_job_is_made_once(lazy: tuple[JobList, CountingBridge]) -> None:
+    jobs, bridge = lazy
+
+    assert jobs[1] is jobs[1] is jobs[-3]
+    assert bridge.made == ["job10"]
+    assert [job.name for job in jobs] == IDS
+    assert [job.name for job in reversed(jobs)] == IDS[::-1]
+    assert bridge.made == ["job10", "job11", "job09", "job08"]
+    assert jobs[1:3][0] is jobs[1]
+    assert jobs.copy()[0] is jobs[0]
+    assert len(repr(jobs).splitlines()) == 6
+
+
+def added(items: list[Any], jobs: Any) -> list[Any]:
+    items += jobs
+    return items
+
+
+def extended(items: list[Any], jobs: Any) -> list[Any]:
+    items.extend(jobs)
+    return items
+
+
+def put_in_order(jobs: Any) -> list[Any]:
+    jobs.sort(key=lambda job: job.name, reverse=True)
+    return list.copy(jobs)
+
+
+TAKEN: dict[str, Any] = {
+    "list": list,
+    "tuple": tuple,
+    "star": lambda jobs: [*jobs],
+    "sorted": lambda jobs: sorted(jobs, key=lambda job: job.name, reverse=True),
+    "sum": lambda jobs: jobs + [],  # noqa: RUF005
+    "sum from the left": lambda jobs: [] + jobs,  # noqa: RUF005
+    "sum in place": lambda jobs: added([], jobs),
+    "product": lambda jobs: jobs * 1,
+    "product from the left": lambda jobs: 1 * jobs,
+    "extend": lambda jobs: extended([], jobs),
+    "pop": lambda jobs: [jobs.pop() for _ in range(len(jobs))][::-1],
+    "slice": lambda jobs: list(jobs[:]),
+    "sort": put_in_order,
+    "zip": lambda jobs: [job for job, _ in zip(jobs, jobs, strict=True)],
+    "map": lambda jobs: list(map(id, jobs)) and list(jobs),
+    "array": lambda jobs: list(np.array(jobs, object)),
+    "arguments": lambda jobs: (lambda *items: items)(*jobs),  # noqa: PLC3002  (the call is what is tried)
+    "set": lambda jobs: sorted({job.name for job in jobs}, reverse=True),
+    "copy": copy.copy,
+}
+
+
+@pytest.mark.parametrize("how", TAKEN)
+def test_however_they_are_taken_they_are_jobs(lazy: tuple[JobList, CountingBridge], how: str) -> None:
+    jobs, _ = lazy
+
+    assert [getattr(job, "name", job) for job in TAKEN[how](jobs)] == IDS
+
+
+def test_comparing_compares_jobs(lazy: tuple[JobList, CountingBridge]) -> None:
+    jobs, bridge = lazy
+    job = jobs[2]
+
+    assert job in jobs
+    assert jobs.index(job) == 2
+    assert jobs.count(job) == 1
+    assert jobs == list(jobs)
+    assert list(jobs) == jobs
+    assert not jobs != list(jobs)  # noqa: SIM202  (the other operator)
+    assert len(bridge.made) == 4
+    jobs.remove(job)
+    assert [one.name for one in jobs] == ["job11", "job10", "job08"]
+
+
+def test_a_list_may_be_changed(lazy: tuple[JobList, CountingBridge]) -> None:
+    jobs, bridge = lazy
+    jobs.append("other")
+    jobs.insert(0, "first")
+    jobs.reverse()
+    del jobs[2]
+    jobs[2] = "third"
+
+    assert bridge.made == []
+    lines = repr(jobs).splitlines()[2:]
+    assert [line.split()[0] for line in lines] == ["other", "job08", "third", "job11", "first"]
+    assert [getattr(item, "name", item) for item in jobs] == ["other", "job08", "third", "job11", "first"]
+    jobs.clear()
+    assert repr(jobs) == "no jobs"
+
+
+def test_a_list_may_be_pickled(dozen: aerchive.Project) -> None:
+    jobs = pickle.loads(pickle.dumps(dozen.jobs(limit=2)))
+
+    assert hours(jobs) == [11, 10]
+    assert len(repr(jobs).splitlines()) == 4
+
+
+def test_printing_opens_no_run_that_the_catalogue_has_whole(
+    project: aerchive.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [f"tag{number}" for number in range(30)]
+    project.save(make_result("a"), name="short", tags=["x"])
+    project.save(make_result("b"), name="n" * 40, tags=many)  # cut in the catalogue, and more than is shown
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", property(lambda self: pytest.fail("a run was opened")))
+        text = repr(project.jobs())
+        page = project.jobs()._repr_html_()
+    assert "tag0, tag1, tag2, tag3," in text
+    assert "n" * 23 + "…" in page
+
+    project.save(make_result("c"), name="漢" * 20, tags=["é" * 20])  # cut in the catalogue to less than is shown
+    text = repr(project.jobs(limit=3))
+    assert "漢" * 20 in text
+    assert "é" * 20 in text
+
+
+def test_jobs_import_qiskit_when_they_are_taken(dozen: aerchive.Project) -> None:
+    script = """
+        import sys
+        import aerchive
+        jobs = aerchive.open(sys.argv[1], "r").jobs()
+        print(len(repr(jobs).splitlines()), "qiskit" in sys.modules, jobs[0].job_id(), "qiskit" in sys.modules)
+    """
+    assert processes.run(script, dozen.path) == "12 False job11 True\n"

@@ -199,14 +199,19 @@ def test_a_session_sees_its_own_rows_and_keeps_none_of_them(path: Path) -> None:
             project.save(draft_of(number))
     agrees(project)
     row = catalogue.seal_row(catalogue.make_row(draft_of(9).record, "x", 1), 3)
-    with pytest.raises(RuntimeError, match="stop"), project.file.write("2026-01-01T00:00:00.000000Z") as session:  # noqa: PT012  (within the session)
-        assert Catalogue(session).find(job_id(9)) is None
-        session.append_rows(layout.CATALOGUE, row)
-        found = Catalogue(session).find(job_id(9))
-        assert found is not None
-        assert found[0] == 3
-        assert len(Catalogue(session).rows()) == 4
-        raise RuntimeError("stop")
+
+    def write_and_stop() -> None:
+        with project.file.write("2026-01-01T00:00:00.000000Z") as session:
+            assert Catalogue(session).find(job_id(9)) is None
+            session.append_rows(layout.CATALOGUE, row)
+            found = Catalogue(session).find(job_id(9))
+            assert found is not None
+            assert found[0] == 3
+            assert len(Catalogue(session).rows()) == 4
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        write_and_stop()
 
     assert agrees(project) == [job_id(0), job_id(1), job_id(2)]
 

@@ -618,4 +618,4 @@ def test_what_takes_long_is_watched(run: aerchive.Run, monkeypatch: pytest.Monke
     state.fidelity(state)
     state.expectation_value("X" * 11)
 
-    assert seen == [("reading", 32, 32), ("fidelity", 32, 32), ("expectation value", 1, 1)]
+    assert seen == [("reading", 32, 32), ("fidelity", 32, 32), ("expectation value", 16, 16)]

@@ -217,10 +217,11 @@ def test_a_table_whose_header_is_damaged_stays(path: Path) -> None:
     content[address + 10] ^= 255
     path.write_bytes(content)
 
-    with (
-        pytest.raises(IntegrityError, match=r"cannot be replaced.*restore"),
-        project_file(path).write(CREATED) as session,
-    ):
-        session.replace_table(CATALOGUE, rows(0, 5))
+    def replace() -> None:
+        with project_file(path).write(CREATED) as session:
+            session.replace_table(CATALOGUE, rows(0, 5))
+
+    with pytest.raises(IntegrityError, match=r"cannot be replaced.*restore"):
+        replace()
 
     assert path.read_bytes() == content

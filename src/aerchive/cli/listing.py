@@ -73,12 +73,9 @@ def _number(row: Any, column: str) -> int | float | bool | None:
 
 
 def _text(run: Run, row: Any, column: str) -> Any:
-    if catalogue.is_cut(row, column):
-        whole = run.column(column)
-        return catalogue.plain_params(whole) if column == "params" else whole
-    value = text_of(bytes(row[column]), column)
+    is_cut = catalogue.is_cut(row, column)
+    value = run.column(column) if is_cut else text_of(bytes(row[column]), column)
     if column == "params":  # JSON has neither NaN nor infinities
-        return {
-            name: str(one) if isinstance(one, float) and not math.isfinite(one) else one for name, one in value.items()
-        }
+        plain = catalogue.plain_params(value)
+        return {name: str(one) if type(one) is float and not math.isfinite(one) else one for name, one in plain.items()}
     return None if value == "" else value

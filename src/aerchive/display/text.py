@@ -20,7 +20,7 @@ def format_bytes(nbytes: float) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that is safe on a terminal, in one line: control characters and line ends, which labels may hold, escaped."""
+    """Text that is safe on a terminal, in one line: control characters and line ends, as in labels, escaped."""
     if text.isprintable():
         return text
     return "".join(map(_clean_character, text))

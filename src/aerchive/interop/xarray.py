@@ -27,7 +27,7 @@ def to_dataset(columns: Columns, dims: Sequence[str]) -> Any:
             further dimension ``repeat``, in the order of the rows.
 
     Returns:
-        A ``xarray.Dataset``, its coordinates sorted; NaN or ``None`` where there is no row.
+        A ``xarray.Dataset``, its coordinates sorted; NaN where there is no row.
 
     Raises:
         InvalidInputError: There are no dimensions, or one has values that cannot be sorted.

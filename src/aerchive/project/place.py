@@ -97,4 +97,4 @@ class RunPlace:
         if self._run_uuid is not None:
             return group.attribute("run_uuid") == self._run_uuid
         job_id = group.attribute("job_id")
-        return (group.attributes()["job_id"] if job_id is None else job_id) == self.job_id
+        return (group.attributes().get("job_id") if job_id is None else job_id) == self.job_id

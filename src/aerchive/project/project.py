@@ -727,7 +727,7 @@ class Project:
         self._check_writable()
         if not self.file.exists():
             raise NotFoundError(f"{self.path}: no such project")
-        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+        with self.file.write(now()) as session:
             return rebuild_catalogue(session, progress)
 
     def recover(self) -> bool:

@@ -157,8 +157,29 @@ def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
         return {}
     bad = set(catalogue.damaged_rows(rows, 0))
     problems += [f"{where}: row {number} is damaged" for number in sorted(bad)]
-    good = ((number, row) for number, row in enumerate(rows) if number not in bad and not row["deleted"])
-    return {run_path(row): (number, row) for number, row in good}
+    found: dict[str, _Row] = {}
+    for number, row in enumerate(rows):
+        if number in bad or row["deleted"]:
+            continue
+        first = found.setdefault(run_path(row), (number, row))[0]
+        if first != number:
+            problems.append(f"{where}: row {number} is of the same run as row {first}")
+    _changes(session, len(rows), problems)
+    return found
+
+
+def _changes(session: ReadSession, rows: int, problems: list[str]) -> None:
+    """Looks at the list of replaced rows, which tells other processes what to read again."""
+    name = layout.CATALOGUE + layout.CHANGES_SUFFIX
+    if name not in session.root:
+        return
+    try:
+        numbers = session.table(name).rows()["row"]
+    except (AerchiveError, ValueError) as error:
+        problems.append(str(error))
+        return
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < rows:
+        problems.append(f"{session.root.where(name)}: names rows that there are not")
 
 
 def _run_problems(

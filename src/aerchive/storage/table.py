@@ -55,7 +55,11 @@ class TableReader:
                 raise FormatError(f"{where}: is not a table")
             self.dtype = memory_dtype(dsid.get_type(), where)
             self._length = int(dsid.shape[0])
-        if fd is not None and self._length * self.dtype.itemsize > disk().size(fd):
+        if fd is None:
+            return
+        with disk_errors(where):
+            size = disk().size(fd)
+        if self._length * self.dtype.itemsize > size:
             raise IntegrityError(f"{where}: damaged: says that it has {self._length} rows, more than the file can hold")
 
     def __len__(self) -> int:
