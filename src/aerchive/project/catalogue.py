@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import numpy as np
@@ -118,6 +117,8 @@ def not_found(file: str, job_id: str, known: list[str], number: int | None = Non
         known: Ids that may have been meant.
         number: How many runs there are, if `known` has not all.
     """
+    import difflib
+
     near = difflib.get_close_matches(job_id, known, n=_NEAR, cutoff=0.5)
     has = len(known) if number is None else number
     hint = f"; near ones: {', '.join(near)}" if near else f"; the project has {has} runs"

@@ -30,10 +30,7 @@ from aerchive.errors import (
     UnsupportedTypeError,
 )
 from aerchive.filters.profiles import Compression
-from aerchive.interop.arrow import to_arrow_table
 from aerchive.interop.columns import Columns
-from aerchive.interop.pandas import to_frame
-from aerchive.interop.xarray import to_dataset
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
@@ -47,7 +44,6 @@ from aerchive.project.pending import PendingFiles, pending_runs
 from aerchive.project.query import All, Condition, as_texts
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.run import Bridge, Run
-from aerchive.project.sweep import counted_outcomes, sweep_columns, sweep_rows
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.project.waiting import (
@@ -460,6 +456,8 @@ class Project:
         Raises:
             MissingExtraError: There is no pandas.
         """
+        from aerchive.interop.pandas import to_frame
+
         return to_frame(self.columns(expression, **conditions))
 
     def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
@@ -468,6 +466,8 @@ class Project:
         Raises:
             MissingExtraError: There is no pyarrow.
         """
+        from aerchive.interop.arrow import to_arrow_table
+
         return to_arrow_table(self.columns(expression, **conditions))
 
     def table(
@@ -505,7 +505,13 @@ class Project:
         if kind not in ("pandas", "xarray"):
             raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray'")
         columns = self.sweep(x, y, where=where, **conditions)
-        return to_frame(columns) if kind == "pandas" else to_dataset(columns, as_texts(x))
+        if kind == "pandas":
+            from aerchive.interop.pandas import to_frame
+
+            return to_frame(columns)
+        from aerchive.interop.xarray import to_dataset
+
+        return to_dataset(columns, as_texts(x))
 
     def sweep(
         self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
@@ -518,6 +524,8 @@ class Project:
             where: As for `table`.
             **conditions: As for `table`.
         """
+        from aerchive.project.sweep import counted_outcomes, sweep_columns, sweep_rows
+
         clause = clause_of(where, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])

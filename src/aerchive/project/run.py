@@ -14,7 +14,6 @@ import numpy as np
 from aerchive import layout
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
-from aerchive.interop.pandas import to_frame
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
@@ -22,7 +21,6 @@ from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
 from aerchive.project.query import text_of
 from aerchive.project.record import read_record
-from aerchive.project.scalars import point_columns, read_points
 from aerchive.project.stacked_array import StackedArray
 from aerchive.project.stored_array import StoredArray
 from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult, chosen
@@ -258,6 +256,9 @@ class Run:
         Raises:
             MissingExtraError: There is no pandas.
         """
+        from aerchive.interop.pandas import to_frame
+        from aerchive.project.scalars import point_columns, read_points
+
         self.path  # noqa: B018  (says what is wrong if it has no values)
         return to_frame(point_columns(read_points(self.place)))
 
