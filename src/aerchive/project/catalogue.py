@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
+from aerchive.errors import AerchiveError, FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.project.kept_rows import kept_rows
 from aerchive.storage.file import ReadSession, WriteSession
@@ -98,7 +98,7 @@ def whole_id(session: Session, row: Any) -> str:
     if not catalogue.is_cut(row, "job_id"):
         return catalogue.row_text(row, "job_id")
     group = session.root.group(run_path(row))
-    return str(group.attributes()["job_id"])
+    return str(group.attributes().get("job_id"))
 
 
 def row_number(session: Session, rows: NDArray[Any], job_id: str) -> int | None:
@@ -157,9 +157,15 @@ class Catalogue:
             row = self._table.rows(number, 1)
             if row["job_id"][0] != key or row["deleted"][0] or catalogue.damaged_rows(row, number):
                 continue
-            if whole_id(self._session, row[0]) == job_id:
+            if self._has_id(row[0], job_id):
                 return number, row
         return None
+
+    def _has_id(self, row: np.void, job_id: str) -> bool:
+        try:
+            return whole_id(self._session, row) == job_id
+        except AerchiveError:  # what is wrong with one run keeps nobody from saving another whose long id begins so
+            return False
 
     def _candidates(self, key: bytes) -> list[int]:
         if not self._has_looked:
