@@ -7,7 +7,7 @@ import functools
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
 from aerchive.project.query import text_of
 from aerchive.project.record import read_record
-from aerchive.project.stacked_array import StackedArray
-from aerchive.project.stored_array import StoredArray
-from aerchive.project.stored_result import NoArrays, SavedValue, StoredResult, chosen
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
+
+if TYPE_CHECKING:  # runs are listed without what their values need: a fifth of the time of `aerchive ls`
+    from aerchive.project.stacked_array import StackedArray
+    from aerchive.project.stored_array import StoredArray
+    from aerchive.project.stored_result import SavedValue, StoredResult
 
 
 class Bridge(Protocol):
@@ -284,6 +286,8 @@ class Run:
     @functools.cached_property
     def stored_result(self) -> StoredResult:
         """The result as it is stored."""
+        from aerchive.project.stored_result import StoredResult
+
         what = f"run {self.job_id} (outcome {self.outcome})"
         return StoredResult(self._this_very_run(), self.run_uuid, what)
 
@@ -442,6 +446,8 @@ class Run:
         stored = self.stored_result
         tree = stored.data(stored.number_of(experiment, bind), label)
         if shot is not None or condition is not None:
+            from aerchive.project.stored_result import chosen
+
             tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
         return stored.decode(tree)
 
@@ -514,6 +520,7 @@ class Run:
             One dictionary a circuit: a ``Parameter`` or its name to a list or array of values.
         """
         from aerchive.codecs.result import decode_value
+        from aerchive.project.stored_result import NoArrays
 
         if self.outcome in ("lost", "running"):
             return None
