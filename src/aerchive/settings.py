@@ -9,11 +9,17 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import platformdirs
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from aerchive.errors import InvalidInputError
 
@@ -108,3 +114,46 @@ def _environment() -> tuple[tuple[str, str], ...]:
 def _settings(given: tuple[tuple[str, Any], ...], *_sources: Any) -> Settings:
     """The settings of the same sources: reading them takes half a millisecond, and each run asks for them."""
     return Settings(**dict(given))
+
+
+class Setting(NamedTuple):
+    """One setting, and why it is what it is.
+
+    Attributes:
+        name: As in the settings file.
+        value: In force.
+        source: ``argument``, ``environment``, ``file`` or ``default``.
+        where: The variable of the environment or the file that says so; that would, where nothing does.
+    """
+
+    name: str
+    value: Any
+    source: Literal["argument", "environment", "file", "default"]
+    where: str
+
+
+def explain_settings(**arguments: Any) -> list[Setting]:
+    """The settings in force, each with the place that its value came from.
+
+    Args:
+        **arguments: As for `load_settings`.
+
+    Raises:
+        InvalidInputError: A value cannot be used; the message names it and where it came from.
+    """
+    settings = load_settings(**arguments)
+    environment = EnvSettingsSource(Settings)()
+    file = TomlConfigSettingsSource(Settings, settings_file())()
+    explained = []
+    for name in Settings.model_fields:
+        variable = f"{Settings.model_config['env_prefix']}{name.upper()}"
+        source: Literal["argument", "environment", "file", "default"] = "default"
+        where = variable
+        if arguments.get(name) is not None:
+            source, where = "argument", name
+        elif name in environment:
+            source = "environment"
+        elif name in file:
+            source, where = "file", str(settings_file())
+        explained.append(Setting(name, getattr(settings, name), source, where))
+    return explained

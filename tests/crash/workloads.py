@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from aerchive import layout
-from aerchive.models.labels import RunLabels
+from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.project.draft import RunDraft
@@ -185,7 +185,7 @@ def transaction(*drafts: RunDraft) -> Step:
 def label(number: int, **labels: object) -> Step:
     def step(project: Project, model: Model) -> Model:
         given = RunLabels.checked(**labels)
-        project[job_id(number)].add_labels(given)
+        project[job_id(number)].change_labels(LabelChange(given))
         old = model[job_id(number)][0].labels
         tags = [*(old.tags or []), *(given.tags or [])] or None
         merged = RunLabels(

@@ -16,7 +16,7 @@ from h5py import h5d
 from aerchive import layout
 from aerchive.errors import IntegrityError, WriteError
 from aerchive.models import catalogue
-from aerchive.models.labels import RunLabels
+from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project import kept_rows
 from aerchive.project.catalogue import Catalogue, read_rows
 from aerchive.project.project import Project
@@ -29,7 +29,7 @@ OTHER = """
     import sys
     from pathlib import Path
     from tests.crash.drafts import draft_of, job_id, project_at
-    from aerchive.models.labels import RunLabels
+    from aerchive.models.labels import LabelChange, RunLabels
     project = project_at(Path(sys.argv[1]))
     for line in sys.stdin:
         what, number = line.split()
@@ -176,7 +176,7 @@ def test_a_commit_that_fails_is_not_kept(path: Path, monkeypatch: pytest.MonkeyP
         patch.setattr("aerchive.storage.transaction.Overlay.commit", _fail)
         for action in (
             lambda: project.archive(draft_of(1)),
-            lambda: project[job_id(0)].add_labels(RunLabels.checked(tags=["a"])),
+            lambda: project[job_id(0)].change_labels(LabelChange(RunLabels.checked(tags=["a"]))),
             lambda: project.delete_job(job_id(0)),
         ):
             with pytest.raises(WriteError):

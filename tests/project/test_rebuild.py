@@ -16,7 +16,7 @@ from aerchive import layout
 from aerchive.cli import main
 from aerchive.errors import NotFoundError, ReadOnlyError
 from aerchive.models import catalogue
-from aerchive.models.labels import RunLabels
+from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.project import Project
 from aerchive.storage.table import append_rows, replace_row
 from tests import processes
@@ -186,7 +186,7 @@ def test_deleted_lost_and_labelled_runs(path: Path) -> None:
     project = project_of(path)
     project.archive(lost(8))
     project.delete_job(job_id(2))
-    project[job_id(3)].add_labels(RunLabels.checked(name="n" * 50, params={"x": (1, 2)}))
+    project[job_id(3)].change_labels(LabelChange(RunLabels.checked(name="n" * 50, params={"x": (1, 2)})))
     edit(path, 3, shots)
 
     project.rebuild_catalogue()

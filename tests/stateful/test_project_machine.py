@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
 from aerchive.errors import AerchiveError, CommittedError, NotFoundError, UncertainError
-from aerchive.models.labels import RunLabels
+from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.run import Run
 from aerchive.testing.disks import FailingDisk, RecordingDisk, UnsyncedDisk, crash_states, fault, use_disk, using
 from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at
@@ -122,9 +122,9 @@ class ProjectMachine(RuleBasedStateMachine):
         if run.job_id not in self.model:
             if tags or params:
                 with pytest.raises(NotFoundError):
-                    run.add_labels(RunLabels.checked(tags=tags or None, params=params))
+                    run.change_labels(LabelChange(RunLabels.checked(tags=tags or None, params=params)))
             return
-        run.add_labels(RunLabels.checked(tags=tags or None, params=params))
+        run.change_labels(LabelChange(RunLabels.checked(tags=tags or None, params=params)))
         record, values = self.model[run.job_id]
         labels = merged(record.labels, None, tags, params)
         self.model = {**self.model, run.job_id: (record.model_copy(update={"labels": labels}), values)}

@@ -16,6 +16,7 @@ COMMANDS = {
     "ls": "list the runs of a project",
     "find": "find runs by conditions on the columns of the catalogue",
     "show": "show one run: its configuration, status, provenance and what was saved",
+    "tag": "add and remove tags of a run, change its name and notes",
     "run": "run a program with every simulation archived, without changing it",
     "rerun": "run an archived run again from the file alone, and compare every bit",
     "diff": "compare two runs: configuration, circuits, noise, counts, states",
@@ -23,6 +24,7 @@ COMMANDS = {
     "verify": "look at every byte of a project that a read can return",
     "recover": "complete a commit that a crash interrupted",
     "copy": "copy a project as one state of it, also while others write",
+    "config": "show the settings, their values and where these came from",
     "schema": "print the JSON Schema of a document of the format",
 }
 """Each command and its line in the help; the module of the same name has ``configure`` and ``run``."""

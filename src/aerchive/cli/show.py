@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,12 +21,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 show 4ff2da70"
     parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("--history", action="store_true", help="only the last changes of its labels")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints the run."""
     one = open_path(options.project, "r")[options.job]
+    if options.history:
+        return _show_history(one, as_json=options.json)
     saved = _saved(one)
     if options.json:
         document = {**one.record.model_dump(), "saved": [value._asdict() for value in saved]}
@@ -42,6 +46,17 @@ def _loss(value: SavedValue) -> str:
     return f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"
 
 
+def _show_history(one: Run, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps([{"when": when, "who": who, "what": what} for when, who, what in one.history], indent=2))
+    elif one.history:
+        rows = [(when[:19].replace("T", " "), who, what) for when, who, what in one.history]
+        print(format_table(("when (UTC)", "who", "what"), rows))
+    else:
+        print(f"run {clean(one.job_id)}: its labels are those it was archived with")
+    return 0
+
+
 def _saved(one: Run) -> list[SavedValue]:
     try:
         return one.saved
@@ -55,7 +70,7 @@ def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
     if one.durable:
         yield f"in /{one.path}"
     documents: list[tuple[str, Any]] = [
-        ("labels", record.labels),
+        ("labels", record.labels.model_copy(update={"history": None})),
         ("config", record.config),
         ("status", record.status),
         ("provenance", record.provenance),

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.models import catalogue
-from aerchive.models.labels import RunLabels
+from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
+from aerchive.project.author import author
 from aerchive.project.catalogue import Catalogue, has_data, not_found, present, read_rows, row_number, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
@@ -64,8 +65,8 @@ def adopt_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> None:
         write_drafts(session, missing)
 
 
-def write_labels(session: WriteSession, job_id: str, labels: RunLabels) -> None:
-    """Adds labels to those a run has in the file, in its group and in the catalogue.
+def write_labels(session: WriteSession, job_id: str, change: LabelChange) -> None:
+    """Changes the labels that a run has in the file, in its group and in the catalogue, if they become other ones.
 
     Raises:
         NotFoundError: The catalogue does not know the run.
@@ -78,7 +79,9 @@ def write_labels(session: WriteSession, job_id: str, labels: RunLabels) -> None:
     number, row = found
     path = run_path(row[0])
     record = read_record(session.root.group(path))
-    _replace_labels(session, record, path, int(row["nbytes"][0]), number, merge_labels(record.labels, labels))
+    labels = change.apply(record.labels, author())
+    if labels is not record.labels:
+        _replace_labels(session, record, path, int(row["nbytes"][0]), number, labels)
 
 
 def delete_run(session: WriteSession, job_id: str, *, may_miss: bool = False) -> None:
@@ -104,27 +107,17 @@ def delete_run(session: WriteSession, job_id: str, *, may_miss: bool = False) ->
     session.remove(run_path(rows[number]))
 
 
-def merge_labels(old: RunLabels, new: RunLabels) -> RunLabels:
-    """Adds tags and parameters, replaces name and notes where there are new ones."""
-    return RunLabels(
-        name=new.name or old.name,
-        tags=list(dict.fromkeys([*(old.tags or []), *(new.tags or [])])) or None,
-        notes=new.notes or old.notes,
-        params={**old.params, **new.params},
-    )
-
-
 def _write_again(session: WriteSession, draft: RunDraft, folders: _Folders, number: int, row: NDArray[Any]) -> str:
     old_path = run_path(row[0])
     record = read_record(session.root.group(old_path))
-    labels = merge_labels(record.labels, draft.labels)
     if record.status.outcome in _WITHOUT_DATA and draft.status.outcome not in _WITHOUT_DATA:
-        draft = dataclasses.replace(draft, labels=labels)
+        draft = dataclasses.replace(draft, labels=LabelChange(draft.labels).apply(record.labels))
         path = _write_run(session, draft, folders)
         session.remove(old_path)
         session.replace_row(layout.CATALOGUE, number, _row(draft.record, path, draft.nbytes, number))
         return path
-    if labels != record.labels:
+    labels = LabelChange(draft.labels).apply(record.labels, author())
+    if labels is not record.labels:
         _replace_labels(session, record, old_path, int(row["nbytes"][0]), number, labels)
     return old_path
 

@@ -33,9 +33,9 @@ from aerchive.filters.profiles import Compression
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
-from aerchive.models.labels import RunLabels
+from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path, whole_id
-from aerchive.project.commit import delete_run, merge_labels, write_drafts, write_labels
+from aerchive.project.commit import delete_run, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
@@ -203,10 +203,10 @@ class Project:
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
         if waiting is not None and draft.job_id in waiting:
             draft, run = waiting[draft.job_id]
-            draft = dataclasses.replace(draft, labels=merge_labels(draft.labels, labels))
+            draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
             run.__dict__["record"] = draft.record
         else:
-            draft = dataclasses.replace(draft, labels=labels)
+            draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
             run = self._unwritten(draft)
         if waiting is None:
             self._commit_in_time(draft, run, self.durability)
@@ -262,8 +262,8 @@ class Project:
         self._pending.merge()
         adopt_left_behind(self.file)
 
-    def relabel(self, run: Run, labels: RunLabels) -> None:
-        """Commits labels to add to a run; use `Run.add_tags` and `Run.annotate`."""
+    def relabel(self, run: Run, change: LabelChange) -> None:
+        """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
         self._check_writable()
         if run.pending:
             self._merge()
@@ -273,7 +273,7 @@ class Project:
             )
         run.path  # noqa: B018  (a run without data has no labels in the file)
         with self.file.write(now()) as session, hdf5_errors(str(self.path)):
-            write_labels(session, run.job_id, labels)
+            write_labels(session, run.job_id, change)
 
     def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
         """The run of an id in the project's own file.

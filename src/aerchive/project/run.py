@@ -15,7 +15,7 @@ from aerchive import layout
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from aerchive.models import catalogue
-from aerchive.models.labels import RunLabels
+from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
@@ -61,8 +61,8 @@ class RunHome(Protocol):
     file: ProjectFile
     bridge: Bridge
 
-    def relabel(self, run: Run, labels: RunLabels) -> None:
-        """Commits labels to add."""
+    def relabel(self, run: Run, change: LabelChange) -> None:
+        """Commits a change of labels."""
 
     def flush(self) -> None:
         """Commits the runs that wait for it."""
@@ -206,20 +206,43 @@ class Run:
         """Whether the run is in a pending file beside the project, until the next writer moves it."""
         return self.place.is_pending
 
+    @property
+    def history(self) -> list[tuple[str, str, str]]:
+        """The last changes of its labels after it was archived, oldest first: when (UTC), who, what."""
+        return [(when, who, what) for when, who, what in self.record.labels.history or ()]
+
     def add_tags(self, *tags: str) -> None:
         """Adds tags; a commit."""
-        self.add_labels(RunLabels.checked(tags=list(tags)))
+        self.change_labels(LabelChange(RunLabels.checked(tags=list(tags))))
+
+    def remove_tags(self, *tags: str) -> None:
+        """Takes tags away; a commit. Tags that it does not have are no error."""
+        self.change_labels(LabelChange(remove_tags=frozenset(RunLabels.checked(tags=list(tags)).tags or ())))
+
+    def rename(self, name: str | None) -> None:
+        """Gives it another name, or none; a commit."""
+        given = RunLabels.checked(name=name)
+        self.change_labels(LabelChange(given, clear=frozenset() if name else frozenset({"name"})))
 
     def annotate(self, notes: str | None = None, params: Mapping[str, Any] | None = None) -> None:
-        """Replaces the notes, and adds parameters; a commit."""
-        self.add_labels(RunLabels.checked(notes=notes, params=dict(params or {})))
+        """Replaces the notes, and adds parameters; a commit. Empty notes take away those there are."""
+        given = RunLabels.checked(notes=notes, params=dict(params or {}))
+        self.change_labels(LabelChange(given, clear=frozenset({"notes"}) if notes == "" else frozenset()))
 
-    def add_labels(self, labels: RunLabels) -> None:
-        """Adds tags and parameters, replaces name and notes where there are new ones; a commit if anything is given."""
-        if labels.is_empty:
+    def change_labels(self, change: LabelChange) -> None:
+        """Changes several labels in one commit, which is noted in `history`.
+
+        Args:
+            change: What to add, to replace and to take away.
+
+        Raises:
+            UnsupportedTypeError: A value in ``params`` cannot be stored.
+            TransactionError: The run is in a pending file.
+        """
+        if change.is_empty:
             return
-        labels.to_attributes()  # refuses what cannot be stored before the file is opened
-        self._home.relabel(self, labels)
+        change.given.to_attributes()  # refuses what cannot be stored before the file is opened
+        self._home.relabel(self, change)
         self._forget()
 
     def settle(self, path: str, pending: ProjectFile | None = None) -> None:

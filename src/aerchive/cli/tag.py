@@ -1,0 +1,52 @@
+"""``aerchive tag JOB``: what people call a run, changed after it was archived."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from aerchive.aer.opening import open_path
+from aerchive.display.text import clean
+from aerchive.errors import InvalidInputError
+from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.project.run import Run
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive -p vqe.h5 tag 4ff2da70 --add keep --remove draft --name 'last one'"
+    parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("--add", action="append", default=[], metavar="TAG", help="add a tag; may be repeated")
+    parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="take a tag away; may be repeated")
+    parser.add_argument("--name", metavar="NAME", help="give it another name; an empty one takes it away")
+    parser.add_argument("--notes", metavar="TEXT", help="replace the notes; empty ones take them away")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Changes the labels in one commit, and prints them; without any change only prints them."""
+    both = sorted({*options.add} & {*options.remove})
+    if both:
+        raise InvalidInputError(f"tag {both[0]!r} is to be added and to be removed; choose one")
+    change = LabelChange(
+        RunLabels.checked(name=options.name or None, tags=options.add or None, notes=options.notes or None),
+        frozenset(options.remove),
+        frozenset(field for field in ("name", "notes") if getattr(options, field) == ""),
+    )
+    one = open_path(options.project, "r" if change.is_empty else "r+")[options.job]
+    one.change_labels(change)
+    if options.json:
+        print(json.dumps({"job_id": one.job_id, "name": one.name, "tags": list(one.tags), "notes": one.notes}))
+    else:
+        print("\n".join(_lines(one)))
+    return 0
+
+
+def _lines(one: Run) -> list[str]:
+    lines = [f"{clean(one.job_id)}: {', '.join(map(clean, one.tags)) or 'no tags'}"]
+    if one.name:
+        lines.append(f"  name: {clean(one.name)}")
+    if one.notes:
+        first, *rest = map(clean, one.notes.splitlines())
+        lines += [f"  notes: {first}", *(f"         {line}" for line in rest)]
+    return lines

@@ -1,0 +1,86 @@
+"""``aerchive tag`` and ``aerchive show --history``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import aerchive
+from aerchive.cli import main
+from tests.project.conftest import make_result
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "project.h5"
+    aerchive.open(path).save(make_result(), name="first", tags=["draft"])
+    return path
+
+
+def run_of(path: Path) -> aerchive.Run:
+    return aerchive.open(path, "r").latest()
+
+
+def test_all_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--add", "keep", "--add", "paper", "--remove", "draft", "--name", "the last", "--notes", "two\nlines"]
+    assert main(["-p", str(path), "tag", "made", *arguments]) == 0
+    assert capsys.readouterr().out == ("made-by-hand: keep, paper\n  name: the last\n  notes: two\n         lines\n")
+    run = run_of(path)
+    assert (run.tags, run.name, run.notes) == (("keep", "paper"), "the last", "two\nlines")
+    assert len(run.history) == 1
+
+
+def test_empty_ones_take_away(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-p", str(path), "tag", "made-by-hand", "--name", "", "--remove", "draft"]) == 0
+    assert capsys.readouterr().out == "made-by-hand: no tags\n"
+    assert run_of(path).name is None
+
+
+def test_without_a_change_it_shows_the_labels(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = path.read_bytes()
+    assert main(["-p", str(path), "tag", "made", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "job_id": "made-by-hand",
+        "name": "first",
+        "tags": ["draft"],
+        "notes": None,
+    }
+    assert path.read_bytes() == before
+
+
+def test_wrong_use(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-p", str(path), "tag", "made", "--add", "x", "--remove", "x"]) == 2
+    assert "tag 'x' is to be added and to be removed" in capsys.readouterr().err
+    assert main(["-p", str(path), "tag", "nobody", "--add", "x"]) == 1
+    assert "no run with id 'nobody'" in capsys.readouterr().err
+
+
+def test_labels_are_safe_on_a_terminal(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-p", str(path), "tag", "made", "--add", "\x1b[31m", "--name", "a\x07b", "--notes", "\x1b]0;"]) == 0
+    assert main(["-p", str(path), "show", "made", "--history"]) == 0
+    assert main(["-p", str(path), "show", "made"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+
+
+def test_the_history(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-p", str(path), "show", "made", "--history"]) == 0
+    assert capsys.readouterr().out == "run made-by-hand: its labels are those it was archived with\n"
+    main(["-p", str(path), "tag", "made", "--add", "keep"])
+    main(["-p", str(path), "tag", "made", "--name", "second"])
+    capsys.readouterr()
+    assert main(["-p", str(path), "show", "made", "--history"]) == 0
+    head, _, *lines = capsys.readouterr().out.splitlines()
+    assert head.split("  ")[0] == "when (UTC)"
+    when, who, _ = run_of(path).history[0]
+    assert [line.split("  ") for line in lines] == [
+        [when[:19].replace("T", " "), who, "tags +keep"],
+        [run_of(path).history[1][0][:19].replace("T", " "), who, "name 'first' to 'second'"],
+    ]
+    assert main(["-p", str(path), "show", "made", "--history", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0] == {"when": when, "who": who, "what": "tags +keep"}
+    assert main(["-p", str(path), "show", "made"]) == 0
+    assert "history" not in capsys.readouterr().out
