@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from qiskit.quantum_info.operators.base_operator import BaseOperator
 from qiskit.quantum_info.states.quantum_state import QuantumState
 from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
+from qiskit_ibm_runtime.execution_span import ExecutionSpan, ExecutionSpans
 
 TIMING = {"date", "time_taken", "job_id"}
 """Keys that differ between two runs of the same simulation."""
@@ -47,7 +49,8 @@ def differences(a: Any, b: Any, path: str = "value") -> list[str]:  # noqa: PLR0
             return differences(parts(a), parts(b), f"{path}.{kind.__name__}")
     if isinstance(a, (Result, ExperimentResult, ExperimentResultData)):
         return differences(*({k: v for k, v in vars(x).items() if k not in TIMING} for x in (a, b)), path)
-    return [] if bool(a == b) else [f"{path}: {a!r:.300} became {b!r:.300}"]
+    same = (a.isoformat(), a.tzinfo) == (b.isoformat(), b.tzinfo) if isinstance(a, datetime.datetime) else a == b
+    return [] if bool(same) else [f"{path}: {a!r:.300} became {b!r:.300}"]
 
 
 def _keys(mapping: dict[Any, Any]) -> list[tuple[type, Any]]:
@@ -56,6 +59,8 @@ def _keys(mapping: dict[Any, Any]) -> list[tuple[type, Any]]:
 
 
 _PARTS: dict[type, Callable[[Any], Any]] = {
+    ExecutionSpan: vars,
+    ExecutionSpans: vars,
     StabilizerState: lambda state: state.clifford.tableau,
     Clifford: lambda clifford: clifford.tableau,
     QuantumState: lambda state: (state.data, state._op_shape),

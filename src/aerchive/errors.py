@@ -17,7 +17,8 @@
     │   └── UncertainError                       the disk hides what is saved; open the project again, and look
     ├── FormatError            (OSError)         not a project, or a newer format
     │   └── IntegrityError                       the bytes are damaged
-    └── UnsafeContentError     (OSError)         the file asks for what it may not have
+    ├── UnsafeContentError     (OSError)         the file asks for what it may not have
+    └── ServiceError           (ConnectionError) install, log in, or try again: the message says which
 
 ``AerJobError``, raised when an archived job itself had failed, is a ``QiskitError`` as well and so
 lives with the Aer objects (`aerchive.aer`); this module imports nothing.
@@ -134,6 +135,12 @@ class UnsafeContentError(AerchiveError, OSError):
     """The file contains something a file from a stranger may not contain."""
 
     code = "unsafe-content"
+
+
+class ServiceError(AerchiveError, ConnectionError):
+    """A cloud service could not be asked: no package for it, no account, no network, or it failed."""
+
+    code = "service"
 
 
 class ArchiveWarning(UserWarning):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from dateutil import tz
 from qiskit import quantum_info
 from qiskit.circuit import Parameter, ParameterVector
 from qiskit.primitives import BitArray
@@ -15,6 +17,13 @@ from qiskit.quantum_info import random_clifford
 from qiskit.result import ProbDistribution
 from qiskit.result.models import MeasLevel, MeasReturnType
 from qiskit_aer.backends import compatibility
+from qiskit_ibm_runtime.execution_span import (
+    DoubleSliceSpan,
+    ExecutionSpans,
+    SliceSpan,
+    TwirledSliceSpan,
+    TwirledSliceSpanV2,
+)
 
 from aerchive.codecs.base import Codec
 from aerchive.codecs.registry import codecs
@@ -27,6 +36,16 @@ ODD = np.array([np.nan, -0.0, np.inf, 5e-324, 1 / 3, -1.0, 0.0, 2.0])
 
 def matrix(size: int, order: Any = "F") -> np.ndarray:
     return np.asarray((np.arange(size * size) - 1j / 3).reshape(size, size), order=order)
+
+
+NOON = datetime.datetime(2026, 11, 22, 12, 0, 0, 5, datetime.UTC)
+SPANS = [
+    SliceSpan(NOON, NOON, {0: ((2, 100), slice(0, 150)), 3: ((), slice(None, None, 2))}),
+    DoubleSliceSpan(NOON, NOON, {1: ((2, 100), slice(0, 1), slice(10, 20))}),
+    TwirledSliceSpan(NOON, NOON, {0: ((2, 3, 100), True, slice(0, 3), slice(0, 100))}),
+    TwirledSliceSpanV2(NOON, NOON, {0: ((2, 3, 100), False, slice(0, 3), slice(0, 100), 250)}),
+    SliceSpan(NOON, NOON, {}),
+]
 
 
 VALUES: dict[str, list[Any]] = {
@@ -58,6 +77,13 @@ VALUES: dict[str, list[Any]] = {
     "meas_return/1": list(MeasReturnType),
     "parameter/1": [Parameter("θ"), Parameter("a b")],
     "parameter_vector_element/1": list(ParameterVector("v", 2)),
+    "execution_span/1": SPANS,
+    "execution_spans/1": [ExecutionSpans(SPANS), ExecutionSpans([])],
+    "zoned_time/1": [
+        datetime.datetime(2026, 11, 22, 12, 0, 0, 5, tz.UTC),
+        datetime.datetime(2026, 7, 22, 12, tzinfo=tz.tzlocal()),
+        datetime.datetime(1, 1, 1, tzinfo=tz.tzoffset(None, -19800)),
+    ],
 }
 
 

@@ -10,6 +10,7 @@ from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
 from aerchive.aer.archived_job import STATUS, ArchivedJob
 from aerchive.aer.archived_result import archived_result
+from aerchive.errors import NotFoundError
 from aerchive.project.run import Run
 from aerchive.project.stored_array import StoredArray
 
@@ -32,12 +33,23 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What the primitive was asked for: ``pubs``, and its ``options``.
+        """What the primitive was asked for: ``pubs``, its ``options``, and what a cloud service was told besides.
 
         Raises:
             NotFoundError: It was saved without its pubs.
         """
-        return {"pubs": self.run.pubs(), "options": dict(self.run.record.config.primitive_options)}
+        config = self.run.record.config
+        more = config.service.get("inputs", {})
+        return {"pubs": self.run.pubs(), "options": dict(config.primitive_options), **more}
+
+    @property
+    def service(self) -> dict[str, Any]:
+        """What a cloud service says of a job that ran there; else empty.
+
+        Keys: ``instance``, ``session_id``, ``image``, ``private``, ``usage_seconds``, ``metrics``, ``inputs``,
+        ``client``; those that are not known are left out.
+        """
+        return dict(self.run.record.config.service)
 
     def result(self) -> Any:
         """The ``PrimitiveResult``, a stock object.
@@ -85,7 +97,16 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
         return self.run.circuits()
 
     def backend(self) -> Any:
-        """A stock ``AerSimulator`` with the stored options and noise model; see `ArchivedJob.backend`."""
+        """A stock ``AerSimulator`` with the stored options and noise model; see `ArchivedJob.backend`.
+
+        Raises:
+            NotFoundError: It ran on a backend of a cloud service, which is not in the project.
+        """
+        if self.service:
+            name = self.run.record.config.backend_name
+            raise NotFoundError(
+                f"job {self.job_id()} ran on {name} of IBM's service; QiskitRuntimeService().backend({name!r}) gives it"
+            )
         return ArchivedJob(self.run).backend()
 
     def error_message(self) -> str | None:

@@ -60,6 +60,9 @@ class Replay:
         return InvalidInputError(f"run {self._run.job_id} cannot be run again: {why}")
 
     def _check(self) -> None:
+        if self._config.service:
+            where = self._config.backend_name or "a backend"
+            raise self._refuse(f"it ran on {where} of IBM's service; a simulator draws other shots, without its noise")
         outcome = self._run.outcome
         if outcome == "lost":
             raise self._refuse("its process died before its circuits were archived")

@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from qiskit.primitives import PrimitiveJob, PrimitiveResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.result import Result
 from qiskit_aer.jobs import AerJob
 
@@ -24,6 +25,7 @@ from aerchive.aer.capture import (
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.options import DONE_BY_AER, set_options
 from aerchive.aer.primitive_call import submitted_pubs
+from aerchive.aer.runtime_job import capture_runtime_job, is_runtime_job
 from aerchive.codecs.primitive_result import is_sampled
 from aerchive.errors import InvalidInputError
 from aerchive.models.catalogue import now
@@ -67,6 +69,8 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             backend={name: _text(getattr(source, name, None)) for name in ("backend_name", "backend_version")},
         )
         return draft_finished(submitted, source)
+    if is_runtime_job(source):
+        return capture_runtime_job(source)
     if isinstance(source, PrimitiveJob):
         return capture_primitive(source)
     if isinstance(source, PrimitiveResult):
@@ -74,7 +78,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         return draft_of_primitive(Submitted(str(uuid.uuid4()), now(), circuits, primitive=Primitive(program)), source)
     raise InvalidInputError(
         f"cannot archive {type(source).__module__}.{type(source).__qualname__}: give an AerJob, the job of a "
-        "primitive, or the result of either"
+        "primitive, the result of either, or a RuntimeJobV2"
     )
 
 
@@ -82,11 +86,12 @@ def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
     """The draft of a primitive's job: the primitive itself and its pubs are in the job.
 
     Raises:
-        InvalidInputError: It is the job of a primitive of version 1.
+        InvalidInputError: Its result is not that of a primitive of version 2.
     """
     primitive = getattr(job._function, "__self__", None)
-    pubs = job._args[0] if job._args and isinstance(job._args[0], list) else None
-    submitted = submitted_pubs(primitive, pubs, job.job_id(), now())
+    pubs = job._args[0] if job._args and isinstance(job._args[0], list) else _local_pubs(job)
+    known = getattr(job._future, "_aerchive_call", None)  # its simulator has archived it, perhaps under another id
+    submitted = submitted_pubs(primitive, pubs, job.job_id() if known is None else known.job_id, _created(job))
     try:
         result = job.result()
     except Exception as error:  # noqa: BLE001  (whatever the job raised is what is archived)
@@ -115,6 +120,24 @@ def _is_of_the_job(job: AerJob, error: BaseException) -> bool:
 def _text(value: Any) -> str | None:
     """A field of a Result as text; somebody may have put anything there, which is kept as it is in the Result."""
     return None if value is None else without_surrogates(str(value))
+
+
+def _local_pubs(job: Any) -> list[Any] | None:
+    """The pubs of a job in the local testing mode of qiskit-ibm-runtime, which keeps them apart."""
+    inputs = getattr(job, "inputs", None)
+    if not isinstance(inputs, dict) or not isinstance(inputs.get("pubs"), list):
+        return None
+    precision = inputs.get("precision")
+    if precision is None:
+        return list(inputs["pubs"])
+    return [EstimatorPub.coerce(pub, precision) for pub in inputs["pubs"]]
+
+
+def _created(job: Any) -> str:
+    when = getattr(job, "creation_date", None)
+    if not isinstance(when, datetime.datetime):
+        return now()
+    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _date(result: Result) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import qiskit_aer
 from qiskit_aer.backends.aerbackend import AerBackend
 
+from aerchive.aer.job_service import JobService
 from aerchive.aer.opening import project_at
 from aerchive.aer.primitive_call import is_off, not_archived
 from aerchive.aer.submit import freeze, submit
@@ -44,7 +45,7 @@ class _Calls(threading.local):
 _calls = _Calls()
 
 
-class Archiving:
+class Archiving(JobService):
     """What archives the runs of a backend of Aer; stands before its class."""
 
     _aerchive_project: Project | Path | None = None

@@ -45,6 +45,7 @@ class Codec:
         types: The exact types it encodes; subclasses are other types.
         encode: Turns a value into the body of a tagged object, or ``None`` if this value is not for it.
         decode: Undoes `encode`, for this version.
+        type_names: Module and class of further types, whose package is not imported before somebody else does.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Codec:
     types: tuple[type, ...]
     encode: Callable[[Any, Encoder], dict[str, Any] | None]
     decode: Callable[[dict[str, Any], Decoder], Any]
+    type_names: tuple[str, ...] = ()
 
     @property
     def tag(self) -> str:

@@ -1,12 +1,14 @@
 """Results of primitives, in the form of other results: a pub is an experiment, a field of its data a saved value.
 
 ``{"fields": {}, "metadata": {...}, "experiments": [{"fields": {"class", "shape"}, "metadata": {...}, "data": [[name,
-value], ...]}]}``; ``class`` is ``SamplerPubResult`` or ``PubResult``, ``shape`` that of the data.
+value], ...]}]}``; ``class`` is ``SamplerPubResult``, ``PubResult`` or, since version 2, ``EstimatorPubResult`` of
+qiskit-ibm-runtime; ``shape`` is that of the data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
@@ -15,8 +17,11 @@ from aerchive.codecs.result import ResultEncoder, Written
 from aerchive.errors import FormatError, UnsupportedTypeError
 
 ENCODING = "primitive_result"
-VERSION = 1
+VERSION = 2
+"""2 has ``EstimatorPubResult``; a result without it is of version 1."""
 _PUBS = {"SamplerPubResult": SamplerPubResult, "PubResult": PubResult}
+_OF_SERVICE = "EstimatorPubResult"
+_OF_SERVICE_MODULE = "qiskit_ibm_runtime.results.estimator_pub"
 
 
 def is_sampled(result: PrimitiveResult[Any]) -> bool:
@@ -37,10 +42,14 @@ def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder
     Raises:
         UnsupportedTypeError: It, a pub of it or its data has a type of its own, which would come back as another.
     """
-    for one, kinds in ((result, (PrimitiveResult,)), *((pub, tuple(_PUBS.values())) for pub in result)):
-        _check_type(one, kinds)
+    _check_type(result, (PrimitiveResult,))
     experiments = []
+    version = 1
     for number, pub in enumerate(result):
+        if (type(pub).__module__, type(pub).__qualname__) == (_OF_SERVICE_MODULE, _OF_SERVICE):
+            version = VERSION
+        else:
+            _check_type(pub, tuple(_PUBS.values()))
         _check_type(pub.data, (DataBin,))
         experiments.append(
             {
@@ -50,7 +59,7 @@ def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder
             }
         )
     metadata = encoder.tolerant(result.metadata, "result metadata")
-    return Written(ENCODING, VERSION, {"fields": {}, "metadata": metadata, "experiments": experiments})
+    return Written(ENCODING, version, {"fields": {}, "metadata": metadata, "experiments": experiments})
 
 
 def _check_type(value: Any, kinds: tuple[type, ...]) -> None:
@@ -75,7 +84,7 @@ def decode_primitive_result(
     """
     results = []
     for fields, own, data in pubs:
-        kind, shape = _PUBS.get(str(fields.get("class"))), fields.get("shape")
+        kind, shape = _pub_class(fields.get("class")), fields.get("shape")
         if kind is None or not isinstance(shape, list):
             raise FormatError(f"a pub of class {fields.get('class')!r} and shape {shape!r} is not known here")
         values = {name: decode(tree) for name, tree in data.items()}
@@ -84,3 +93,12 @@ def decode_primitive_result(
         except (TypeError, ValueError) as error:
             raise FormatError(f"the stored data of a pub do not fit together: {error}") from error
     return PrimitiveResult(results, metadata=decode(metadata))
+
+
+def _pub_class(name: Any) -> Any:
+    if name != _OF_SERVICE:
+        return _PUBS.get(str(name))
+    try:
+        return getattr(import_module(_OF_SERVICE_MODULE), _OF_SERVICE)
+    except ImportError as error:
+        raise FormatError(f"{name} is a class of qiskit-ibm-runtime: pip install 'aerchive[runtime]'") from error

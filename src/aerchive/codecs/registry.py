@@ -18,7 +18,16 @@ ENTRY_POINTS = "aerchive.codecs"
 @functools.cache
 def codecs() -> tuple[Codec, ...]:
     """All codecs of values in result documents, our own first; Qiskit is imported on the first call."""
-    from aerchive.codecs import arrays, bit_array, distributions, stabilizers, states, symbols
+    from aerchive.codecs import (
+        arrays,
+        bit_array,
+        distributions,
+        execution_spans,
+        stabilizers,
+        states,
+        symbols,
+        zoned_times,
+    )
 
     own = (
         arrays.CODEC,
@@ -35,13 +44,16 @@ def codecs() -> tuple[Codec, ...]:
         symbols.MEAS_RETURN,
         symbols.PARAMETER,
         symbols.PARAMETER_ELEMENT,
+        execution_spans.EXECUTION_SPAN,
+        execution_spans.EXECUTION_SPANS,
+        zoned_times.CODEC,
     )
     return (*own, *_others(own))
 
 
 def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
     """Codecs of other packages. One that cannot be loaded, or takes the name or type of another, is left out."""
-    types = {kind for codec in own for kind in codec.types}
+    types = {kind for codec in own for kind in _types(codec)}
     tags = {codec.tag for codec in own}
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
         try:
@@ -52,18 +64,31 @@ def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
         for codec in loaded if isinstance(loaded, list | tuple) else (loaded,):
             if not isinstance(codec, Codec):
                 logger.warning("codec %r of %r is a %s, not a Codec", point.name, point.value, type(codec).__qualname__)
-            elif codec.tag in tags or types & set(codec.types):
+            elif codec.tag in tags or types & {*_types(codec), *map(_type_name, codec.types)}:
                 logger.warning("codec %r of %r is left out: its name or a type of it is taken", codec.tag, point.value)
             else:
                 tags.add(codec.tag)
-                types.update(codec.types)
+                types.update(_types(codec))
                 yield codec
 
 
+def _types(codec: Codec) -> tuple[type | str, ...]:
+    return (*codec.types, *codec.type_names)
+
+
+def _type_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def codec_for(kind: type) -> Codec | None:
+    """The codec that encodes an exact type, or ``None``."""
+    known = _codecs_by_type()
+    return known.get(kind) or known.get(_type_name(kind))
+
+
 @functools.cache
-def codecs_by_type() -> dict[type, Codec]:
-    """Each codec by the exact types it encodes."""
-    return {kind: codec for codec in codecs() for kind in codec.types}
+def _codecs_by_type() -> dict[type | str, Codec]:
+    return {kind: codec for codec in codecs() for kind in _types(codec)}
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from aerchive.codecs.base import ArrayReference, Decoder, MissingValue
 from aerchive.codecs.counts import CountsTable
 from aerchive.codecs.memory import MemoryColumn
 from aerchive.codecs.pool import ArrayPool
-from aerchive.codecs.registry import codecs_by_tag, codecs_by_type
+from aerchive.codecs.registry import codec_for, codecs_by_tag
 from aerchive.codecs.scalars import ScalarTable
 from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
@@ -238,7 +238,7 @@ class ResultEncoder:
         return tagged_json.mapping(items)
 
     def _prefer(self, value: Any) -> dict[str, Any] | None:
-        codec = codecs_by_type().get(type(value))
+        codec = codec_for(type(value))
         if codec is None:
             return None
         try:

@@ -29,9 +29,12 @@ class RunConfig(Document):
         used: What Aer reports to have used: ``method``, ``device``, ``seed_simulator``, ``shots`` and so on, of the
             first experiment.
         missing: In words, what of the run could not be stored.
+        service: What a cloud service says of a job that ran there: ``instance``, ``session_id``, ``image``,
+            ``private``, ``usage_seconds``, ``metrics``, ``inputs`` (those that are neither pubs nor options), and
+            ``client``, which fetched it. Empty for every other run.
     """
 
-    free_fields: ClassVar[frozenset[str]] = frozenset({"options", "primitive_options", "used"})
+    free_fields: ClassVar[frozenset[str]] = frozenset({"options", "primitive_options", "used", "service"})
 
     program: str = "run"
     parent: str | None = None
@@ -50,8 +53,9 @@ class RunConfig(Document):
     target_gates: list[str] | None = None
     used: dict[str, Any] = {}
     missing: list[str] | None = None
+    service: dict[str, Any] = {}
 
     @property
     def is_of_primitive(self) -> bool:
         """Whether it is a primitive's own run, or one beneath."""
-        return self.primitive_class is not None or self.parent is not None
+        return self.primitive_class is not None or self.parent is not None or bool(self.service)

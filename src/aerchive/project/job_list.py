@@ -8,7 +8,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, SupportsIndex, overload
+from typing import Any, ClassVar, SupportsIndex, overload
 
 from aerchive.display.text import cut, format_bytes, format_table
 from aerchive.models import catalogue
@@ -66,7 +66,14 @@ class JobList(list[Any]):
     Args:
         bridge: Makes the jobs.
         runs: Of which they are.
+
+    Attributes:
+        head: Names of the columns of the table.
+        right: Which of them are numbers.
     """
+
+    head: ClassVar[tuple[str, ...]] = _HEAD
+    right: ClassVar[tuple[int, ...]] = _RIGHT
 
     def __init__(self, bridge: Bridge, runs: Iterable[Run]) -> None:
         super().__init__(runs)
@@ -93,7 +100,7 @@ class JobList(list[Any]):
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
-            return JobList(self._bridge, super().__getitem__(place))
+            return type(self)(self._bridge, super().__getitem__(place))
         return self._take(operator.index(place))
 
     def __radd__(self, other: list[Any]) -> list[Any]:
@@ -113,10 +120,10 @@ class JobList(list[Any]):
         return self[:]
 
     def __repr__(self) -> str:
-        return format_table(_HEAD, self._rows(), _RIGHT) if self else "no jobs"
+        return format_table(self.head, self._rows(), self.right) if self else "no jobs"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in _HEAD)
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()
         )

@@ -125,7 +125,8 @@ class Project:
         """Archives a job or a result.
 
         Args:
-            job_or_result: An ``AerJob`` (waited for) or a ``qiskit.result.Result``.
+            job_or_result: An ``AerJob``, the job of a primitive or a ``RuntimeJobV2`` of IBM's service (each is waited
+                for), a ``qiskit.result.Result`` or a ``PrimitiveResult``.
             circuits: What was run, where the job does not know it: a circuit or a list of them.
             options: Options of the run, where the job does not know them.
             name: A name for people.
@@ -144,6 +145,7 @@ class Project:
         Raises:
             UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
             InvalidInputError: It is neither a job nor a result; or there is no such compression.
+            ServiceError: The service of a remote job did not answer; nothing was archived.
             ReadOnlyError: The project is open for reading.
         """
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
@@ -557,9 +559,9 @@ class Project:
             backend_name: Only of this backend.
             pending: True: only those still running; False: only those that are not.
             program_id: Only of this program, such as ``run``.
-            instance: Of a cloud account; local jobs have none, so any value finds nothing.
+            instance: Only of this instance of a cloud account, which only archived remote jobs have.
             job_tags: Only jobs that have all of these.
-            session_id: Of a cloud session; local jobs have none, so any value finds nothing.
+            session_id: Only of this cloud session, which only archived remote jobs have.
             created_after: Only from this time on; without a zone it is local time.
             created_before: Only up to this time.
             descending: Newest first.
@@ -570,8 +572,6 @@ class Project:
         """
         if (limit is not None and limit < 0) or skip < 0:
             raise InvalidInputError("limit and skip must not be negative")
-        if instance is not None or session_id is not None:
-            return JobList(self.bridge, [])
         given: dict[str, Any] = {}
         if backend_name is not None:
             given["backend"] = backend_name
@@ -588,6 +588,11 @@ class Project:
         if not nested:
             given["parent"] = ""
         found = self._listing().runs(clause_of(None, given), descending=descending)
+        wanted = {
+            name: value for name, value in (("instance", instance), ("session_id", session_id)) if value is not None
+        }
+        if wanted:  # no simulator's run has either, so none of them is opened
+            found = (run for run in found if run.program != "run" and wanted.items() <= _told_by_service(run).items())
         return JobList(self.bridge, list(itertools.islice(found, skip, None if limit is None else skip + limit)))
 
     def job(self, job_id: str) -> Any:
@@ -808,3 +813,8 @@ def open_project(
         trust_locks=trust_locks,
     )
     return Project(file, mode, bridge, durability, compression)
+
+
+def _told_by_service(run: Run) -> dict[str, Any]:
+    service = run.record.config.service
+    return {name: service.get(name) for name in ("instance", "session_id")}

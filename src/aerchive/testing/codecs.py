@@ -62,13 +62,15 @@ def check_codec(codec: Codec, values: Sequence[Any], same: Callable[[Any, Any], 
     _check(codec.version >= 1 and codec.name.isidentifier(), f"{codec.tag}: a name is an identifier, a version from 1")
     for number, value in enumerate(values):
         what = f"{codec.tag}, value {number} ({type(value).__qualname__})"
-        _check(type(value) in codec.types, f"{what}: is of none of its types")
+        kind = type(value)
+        is_known = kind in codec.types or f"{kind.__module__}.{kind.__qualname__}" in codec.type_names
+        _check(is_known, f"{what}: is of none of its types")
         document, arrays = _encoded(codec, value, what)
         again, more = _encoded(codec, value, what)
         _check(document == again, f"{what}: is encoded in another way the second time")
         _check(len(arrays) == len(more), f"{what}: hands over other arrays the second time")
         back = _decoded(codec, document, arrays)
-        _check(type(back) is type(value), f"{what}: came back as {type(back).__qualname__}")
+        _check(type(back) is kind, f"{what}: came back as {type(back).__qualname__}")
         _check(same(value, back), f"{what}: did not come back the same")
         for damaged in _damaged(json.loads(document)):
             try:

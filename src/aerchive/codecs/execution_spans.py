@@ -1,0 +1,86 @@
+"""Execution spans: when a device of IBM's service took which shots of a sampler's result.
+
+``{"spans": [{"class", "start", "stop", "slices": [[pub, part, ...], ...]}, ...]}``; a part is a whole number, a truth
+value, a list of numbers (a shape) or ``{"slice": [start, stop, step]}``, in the order in which the class has them.
+The classes belong to qiskit-ibm-runtime, which is imported only where such a value is.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from aerchive.codecs.base import Codec, Decoder, Encoder
+from aerchive.errors import FormatError, UnsupportedTypeError
+
+_PACKAGE = "qiskit_ibm_runtime.execution_span"
+_CLASSES = {
+    "SliceSpan": f"{_PACKAGE}.slice_span",
+    "DoubleSliceSpan": f"{_PACKAGE}.double_slice_span",
+    "TwirledSliceSpan": f"{_PACKAGE}.twirled_slice_span",
+    "TwirledSliceSpanV2": f"{_PACKAGE}.twirled_slice_span",
+}
+
+
+def _names(*classes: str) -> tuple[str, ...]:
+    return tuple(f"{_CLASSES[name]}.{name}" for name in classes)
+
+
+def _encode_span(span: Any, encoder: Encoder) -> dict[str, Any]:
+    kind = type(span)
+    if kind.__qualname__ not in _CLASSES:
+        raise UnsupportedTypeError(f"no codec for {kind.__module__}.{kind.__qualname__}")
+    shots = getattr(span, "_pub_shots", {})
+    slices = [
+        [pub, *map(_encode_part, parts), *([shots[pub]] if pub in shots else [])]
+        for pub, parts in span._data_slices.items()
+    ]
+    return {
+        "class": kind.__qualname__,
+        "start": encoder.value(span.start),
+        "stop": encoder.value(span.stop),
+        "slices": slices,
+    }
+
+
+def _encode_part(part: Any) -> Any:
+    if type(part) is slice:
+        return {"slice": [part.start, part.stop, part.step]}
+    return list(part) if type(part) is tuple else part
+
+
+def _decode_span(body: dict[str, Any], decoder: Decoder) -> Any:
+    name = body["class"]
+    if name not in _CLASSES:
+        raise FormatError(f"an execution span of class {name!r} is not known here")
+    slices = {pub: tuple(map(_decode_part, parts)) for pub, *parts in body["slices"]}
+    return _class(_CLASSES[name], name)(decoder.value(body["start"]), decoder.value(body["stop"]), slices)
+
+
+def _decode_part(part: Any) -> Any:
+    if isinstance(part, dict):
+        return slice(*part["slice"])
+    return tuple(part) if isinstance(part, list) else part
+
+
+def _encode_spans(spans: Any, encoder: Encoder) -> dict[str, Any]:
+    return {"spans": [_encode_span(span, encoder) for span in spans]}
+
+
+def _decode_spans(body: dict[str, Any], decoder: Decoder) -> Any:
+    return _class(f"{_PACKAGE}.execution_spans", "ExecutionSpans")(
+        [_decode_span(span, decoder) for span in body["spans"]]
+    )
+
+
+def _class(module: str, name: str) -> Any:
+    try:
+        return getattr(import_module(module), name)
+    except ImportError as error:
+        raise FormatError(f"{name} is a class of qiskit-ibm-runtime: pip install 'aerchive[runtime]'") from error
+
+
+EXECUTION_SPAN = Codec("execution_span", 1, (), _encode_span, _decode_span, _names(*_CLASSES))
+EXECUTION_SPANS = Codec(
+    "execution_spans", 1, (), _encode_spans, _decode_spans, (f"{_PACKAGE}.execution_spans.ExecutionSpans",)
+)

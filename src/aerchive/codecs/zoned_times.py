@@ -1,0 +1,43 @@
+"""Times in a zone of dateutil, as qiskit-ibm-runtime has them in results; others are JSON of their own.
+
+``{"iso": "2026-11-22T14:00:00+00:00"}``, with ``"local": true`` if the zone was that of the machine. Where that has
+another offset, the time comes back with the offset that is stored.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from aerchive.codecs.base import Codec, Decoder, Encoder
+from aerchive.errors import FormatError
+
+
+def _encode(value: Any, _encoder: Encoder) -> dict[str, Any] | None:
+    if not type(value.tzinfo).__module__.startswith("dateutil."):
+        return None
+    body: dict[str, Any] = {"iso": value.isoformat()}
+    for candidate in (body, {**body, "local": True}):
+        back = _time(candidate)
+        if back == value and type(back.tzinfo) is type(value.tzinfo) and back.isoformat() == body["iso"]:
+            return candidate
+    return None
+
+
+def _decode(body: dict[str, Any], _decoder: Decoder) -> Any:
+    return _time(body)
+
+
+def _time(body: dict[str, Any]) -> datetime.datetime:
+    try:
+        from dateutil import parser, tz
+    except ImportError as error:
+        raise FormatError("a time in a zone of dateutil: pip install python-dateutil") from error
+    time: datetime.datetime = parser.isoparse(body["iso"])
+    if body.get("local"):
+        local = time.astimezone(tz.tzlocal())
+        return local if local.utcoffset() == time.utcoffset() else time
+    return time
+
+
+CODEC = Codec("zoned_time", 1, (datetime.datetime,), _encode, _decode)
