@@ -92,8 +92,7 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
         InvalidInputError: An argument cannot be used.
         ServiceError: The service could not be asked; the message says what to do.
     """
-    if (limit is not None and limit < 0) or skip < 0:
-        raise InvalidInputError("limit and skip must not be negative")
+    _check_page(limit, skip)
     connected = _connected(service)
     if limit == 0:  # which the service takes for no limit
         return ServiceJobList(bridge, [])
@@ -102,8 +101,9 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
             given[name] = _utc(given[name])
     if not given.get("include_mocks"):
         given.pop("include_mocks", None)  # older versions do not know it
+    enough = None if limit is None else limit + skip  # asked to skip more jobs than it has, the service asks for ever
     with translated():
-        return ServiceJobList(connected.jobs(limit=limit, skip=skip, **given))
+        return ServiceJobList(connected.jobs(limit=enough, skip=0, **given)[skip:])
 
 
 def all_jobs(
@@ -126,6 +126,7 @@ def all_jobs(
     Warns:
         UserWarning: There is no account, or its service could not be asked; once a process for each reason.
     """
+    _check_page(limit, skip)
     enough = None if limit is None else limit + skip
     given["descending"] = descending
     local = project.jobs(enough, 0, **{name: value for name, value in given.items() if name != "include_mocks"})
@@ -171,6 +172,11 @@ def retrieve_job(project: Project, service: Any, job_id: str) -> Any:
         raise ServiceError(f"{missing}; and {error}") from error
 
 
+def _check_page(limit: int | None, skip: int) -> None:
+    if (limit is not None and limit < 0) or skip < 0:
+        raise InvalidInputError("limit and skip must not be negative")
+
+
 def _connected(service: Any) -> Any:
     """The service that was given, or that of the saved account."""
     if service is None:
@@ -189,9 +195,7 @@ def _own_service(_pid: int) -> Any:
         from qiskit_ibm_runtime import QiskitRuntimeService
         from qiskit_ibm_runtime.accounts.exceptions import AccountNotFoundError
     except ImportError as error:
-        raise _NoAccountError(
-            f"qiskit-ibm-runtime: {error}; install it with pip install 'aerchive[runtime]'"
-        ) from error
+        raise _NoAccountError(f"qiskit-ibm-runtime is missing ({error}): pip install 'aerchive[runtime]'") from error
     try:
         return QiskitRuntimeService()
     except AccountNotFoundError as error:
@@ -238,9 +242,7 @@ def _utc(when: Any) -> datetime.datetime:
 
 def _unanswered(error: Exception) -> str:
     text = getattr(error, "message", None) or str(error)
-    return (
-        f"the service did not answer ({type(error).__name__}: {text}); look at the network and the account, try again"
-    )
+    return f"the service did not answer ({type(error).__name__}: {text}); look at network and account, and try again"
 
 
 def _warn_once(text: str) -> None:
