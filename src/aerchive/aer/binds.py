@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from aerchive import layout
-from aerchive.codecs.registry import codecs_by_type
+from aerchive.codecs.registry import codec_for
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.nodes import DatasetDraft, text_dataset
@@ -29,7 +29,7 @@ def encode_binds(binds: Any, num_experiments: int | None) -> tuple[dict[str, Dat
     """
 
     def extend(value: Any) -> dict[str, Any] | None:
-        codec = codecs_by_type().get(type(value))
+        codec = codec_for(type(value))
         return None if codec is None else codec.encode_tagged(value, _NoEncoder())
 
     lost: list[str] = []

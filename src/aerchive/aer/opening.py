@@ -61,6 +61,12 @@ class QiskitBridge:
 
         return initialize(state, circuit)
 
+    def script(self, run: Run) -> str:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.script import script_of
+
+        return script_of(run)
+
 
 def open_path(
     path: str | os.PathLike[str] | None = None,

@@ -103,7 +103,7 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
         given.pop("include_mocks", None)  # older versions do not know it
     enough = None if limit is None else limit + skip  # asked to skip more jobs than it has, the service asks for ever
     with translated():
-        return ServiceJobList(connected.jobs(limit=enough, skip=0, **given)[skip:])
+        return ServiceJobList(bridge, connected.jobs(limit=enough, skip=0, **given)[skip:])
 
 
 def all_jobs(

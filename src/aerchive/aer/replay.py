@@ -30,6 +30,8 @@ _PRIMITIVES: dict[str, Any] = {
     "qiskit.primitives.backend_sampler_v2.BackendSamplerV2": BackendSamplerV2,
     "qiskit.primitives.backend_estimator_v2.BackendEstimatorV2": BackendEstimatorV2,
 }
+OVER_A_BACKEND = (BackendSamplerV2, BackendEstimatorV2)
+"""Primitives that are made with a backend."""
 _BEFORE_OPTIONS = ("default_shots", "seed")
 """Arguments of Aer's sampler beside its options."""
 
@@ -42,6 +44,8 @@ class Replay:
 
     Attributes:
         notes: What else to know, in words.
+        inputs: The arguments of ``run`` by place: circuits and binds, or pubs.
+        options: Options with their values, the noise model among them.
 
     Raises:
         InvalidInputError: It cannot be run again; the message says why.
@@ -53,8 +57,8 @@ class Replay:
         self._config = run.record.config
         self.notes: list[str] = []
         self._check()
-        self._inputs = self._read_inputs()
-        self._options = self._known_options()
+        self.inputs = self._read_inputs()
+        self.options = self._known_options()
 
     def _refuse(self, why: str) -> InvalidInputError:
         return InvalidInputError(f"run {self._run.job_id} cannot be run again: {why}")
@@ -89,16 +93,33 @@ class Replay:
                 )
         return options
 
+    @property
+    def chosen_seed(self) -> int | None:
+        """The seed that Aer had chosen, if nobody else had."""
+        return self._run.stored_seed if self.options.get("seed_simulator") is None else None
+
+    def split_options(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Options to set on the backend, and those to give to ``run``; the seed that Aer had chosen among them."""
+        options = dict(self.options)
+        if self.chosen_seed is not None:
+            options["seed_simulator"] = self.chosen_seed
+        in_run = self._config.run_options
+        in_run = list(options) if in_run is None else [*in_run, "seed_simulator"]
+        return (
+            {name: value for name, value in options.items() if name not in in_run},
+            {name: value for name, value in options.items() if name in in_run},
+        )
+
     def submit(self) -> Any:
         """Starts it, with a stock simulator; returns its job."""
-        if self._options.get("seed_simulator") is None and self._run.stored_seed is not None:
-            self._options["seed_simulator"] = self._run.stored_seed
-        in_run = self._config.run_options
-        in_run = list(self._options) if in_run is None else [*in_run, "seed_simulator"]
-        backend = self._backend({name: value for name, value in self._options.items() if name not in in_run})
-        circuits, binds = self._inputs
-        options = {name: value for name, value in self._options.items() if name in in_run}
-        return backend.run(circuits, parameter_binds=binds, **options)
+        on_backend, in_run = self.split_options()
+        circuits, binds = self.inputs
+        return self._backend(on_backend).run(circuits, parameter_binds=binds, **in_run)
+
+    @property
+    def kind(self) -> Any:
+        """The stock class of the simulator."""
+        return _BACKENDS.get(self._config.backend_class or "", AerSimulator)
 
     def _backend(self, options: dict[str, Any]) -> Any:
         """A stock simulator like the one that ran it.
@@ -106,12 +127,10 @@ class Replay:
         Args:
             options: To set on it.
         """
-        kind = _BACKENDS.get(self._config.backend_class or "")
-        if kind is None:
-            kind = AerSimulator
-            if self._config.backend_class is not None:
-                self.notes.append(f"was run by {self._config.backend_class}; a stock AerSimulator runs it again")
-        backend = kind()
+        known = self._config.backend_class
+        if known is not None and known not in _BACKENDS:
+            self.notes.append(f"was run by {known}; a stock AerSimulator runs it again")
+        backend = self.kind()
         set_again(backend, options)
         if self._config.target_gates is not None:
             backend._target = Target()  # with a target Aer takes only the gates of its basis for gates
@@ -120,47 +139,60 @@ class Replay:
 
 
 class PrimitiveReplay(Replay):
-    """All that is needed to run a primitive again; the seeds are those of the simulations beneath."""
+    """All that is needed to run a primitive again; the seeds are those of the simulations beneath.
 
-    _kind: Any
+    Attributes:
+        primitive: The stock class of the primitive.
+    """
+
+    primitive: Any
 
     def _read_inputs(self) -> tuple[Any, ...]:
-        self._kind = _PRIMITIVES.get(self._config.primitive_class or "")
-        if self._kind is None:
+        self.primitive = _PRIMITIVES.get(self._config.primitive_class or "")
+        if self.primitive is None:
             known = self._config.primitive_class or "a primitive that is not known"
             raise self._refuse(f"it was run by {known}; only the primitives of Aer and Qiskit's over a backend can be")
         return (self._run.pubs(),)
 
     def _known_options(self) -> dict[str, Any]:
         options = super()._known_options()
-        pubs = self._inputs[0]
+        pubs = self.inputs[0]
         own = self._config.primitive_options
         if (
-            self._kind is qiskit_aer.primitives.EstimatorV2
+            self.primitive is qiskit_aer.primitives.EstimatorV2
             and own.get("run.seed_simulator") is None
             and any(pub.precision for pub in pubs)
         ):
             raise self._refuse("Aer's estimator drew its values with a precision above 0 and without a seed")
         return options
 
-    def submit(self) -> Any:
-        """Starts it, with a stock primitive over a stock simulator; returns its job."""
-        backend = self._backend(self._options)
-        _use_seeds(backend, [child.stored_seed for child in self._run.children()])
+    @property
+    def seeds(self) -> list[int | None]:
+        """Those of the simulations beneath, in order."""
+        return [child.stored_seed for child in self._run.children()]
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of the primitive's class, besides its backend."""
         own = stored_options(self._config.primitive_options)
         run_options = {name.removeprefix("run."): value for name, value in own.items() if name.startswith("run.")}
         if "run.noise_model" in self._config.primitive_options:
-            run_options["noise_model"] = self._options["noise_model"]
+            run_options["noise_model"] = self.options["noise_model"]
         options = {name: v for name, v in own.items() if not name.startswith("run.") and name not in _BEFORE_OPTIONS}
-        if run_options or self._kind.__module__.startswith("qiskit_aer."):
+        if run_options or self.primitive.__module__.startswith("qiskit_aer."):
             options["run_options"] = run_options
-        if self._kind in (BackendSamplerV2, BackendEstimatorV2):
-            primitive = self._kind(backend=backend, options=options)
+        before = {name: own[name] for name in _BEFORE_OPTIONS if name in own}
+        return {"options": options} if self.primitive in OVER_A_BACKEND else {**before, "options": options}
+
+    def submit(self) -> Any:
+        """Starts it, with a stock primitive over a stock simulator; returns its job."""
+        backend = self._backend(self.options)
+        _use_seeds(backend, self.seeds)
+        if self.primitive in OVER_A_BACKEND:
+            primitive = self.primitive(backend=backend, **self.arguments())
         else:
-            before = {name: own[name] for name in _BEFORE_OPTIONS if name in own}
-            primitive = self._kind(**before, options=options)
+            primitive = self.primitive(**self.arguments())
             primitive._backend = backend
-        return primitive.run(*self._inputs)
+        return primitive.run(*self.inputs)
 
 
 def _use_seeds(backend: Any, seeds: list[int | None]) -> None:
@@ -185,3 +217,13 @@ def _matters(loss: str) -> bool:
     if loss.startswith("option "):
         return matters(loss.removeprefix("option ").split(":")[0].strip("'\""))
     return loss.startswith("parameter_binds") and not loss.endswith(AS_A_LIST)
+
+
+def replay_of(run: Run) -> Replay:
+    """All that is needed to run a run again.
+
+    Raises:
+        InvalidInputError: It cannot be run again; the message says why.
+        NotFoundError: It was archived without its circuits, or a primitive without its pubs.
+    """
+    return Replay(run) if run.program == "run" else PrimitiveReplay(run)

@@ -12,7 +12,7 @@ from aerchive.aer.capture import error_text
 from aerchive.aer.compare import ValueReport, compare_primitive_results, compare_results
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.provenance import provenance
-from aerchive.aer.replay import PrimitiveReplay, Replay
+from aerchive.aer.replay import replay_of
 from aerchive.errors import AerchiveError
 from aerchive.project.run import Run
 
@@ -56,13 +56,9 @@ class ReproduceReport:
         return "\n".join(lines)
 
 
-def _replay(run: Run) -> Replay:
-    return Replay(run) if run.program == "run" else PrimitiveReplay(run)
-
-
 def rerun(run: Run, *, save: bool) -> Any:
     """Runs an archived run again; see `aerchive.project.run.Run.rerun`."""
-    job = _replay(run).submit()
+    job = replay_of(run).submit()
     if save:
         name = run.name or run.job_id
         run.project.save(job, name=f"{name} again", notes=f"run again of job {run.job_id}", tags=run.tags)
@@ -73,7 +69,7 @@ def reproduce(run: Run) -> ReproduceReport:
     """Runs an archived run again and compares; see `aerchive.project.run.Run.reproduce`."""
     environment = _changed_environment(run)
     try:
-        replay = _replay(run)
+        replay = replay_of(run)
     except AerchiveError as error:
         return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
     again, raised = _outcome_of(lambda: replay.submit().result())

@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": "look at every byte of a project that a read can return",
     "recover": "complete a commit that a crash interrupted",
     "copy": "copy a project as one state of it, also while others write",
+    "script": "write a Python program that runs an archived job again",
     "config": "show the settings, their values and where these came from",
     "schema": "print the JSON Schema of a document of the format",
 }

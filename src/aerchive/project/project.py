@@ -588,11 +588,8 @@ class Project:
         if not nested:
             given["parent"] = ""
         found = self._listing().runs(clause_of(None, given), descending=descending)
-        wanted = {
-            name: value for name, value in (("instance", instance), ("session_id", session_id)) if value is not None
-        }
-        if wanted:  # no simulator's run has either, so none of them is opened
-            found = (run for run in found if run.program != "run" and wanted.items() <= _told_by_service(run).items())
+        if instance is not None or session_id is not None:
+            found = (run for run in found if _is_of_service(run, instance, session_id))
         return JobList(self.bridge, list(itertools.islice(found, skip, None if limit is None else skip + limit)))
 
     def job(self, job_id: str) -> Any:
@@ -815,6 +812,9 @@ def open_project(
     return Project(file, mode, bridge, durability, compression)
 
 
-def _told_by_service(run: Run) -> dict[str, Any]:
+def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:
+    """Whether a run is that of a remote job of an instance and a session; those of simulators are not opened for it."""
+    if run.program == "run":
+        return False
     service = run.record.config.service
-    return {name: service.get(name) for name in ("instance", "session_id")}
+    return instance in (None, service.get("instance")) and session_id in (None, service.get("session_id"))

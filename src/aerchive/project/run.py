@@ -51,6 +51,9 @@ class Bridge(Protocol):
     def reproduce(self, run: Run) -> Any:
         """A ``ReproduceReport``."""
 
+    def script(self, run: Run) -> str:
+        """A program that runs a run again."""
+
     def initialize(self, state: Any, circuit: Any) -> Any:
         """A copy of a circuit that starts from a stored state."""
 
@@ -151,6 +154,20 @@ class Run:
     def run_uuid(self) -> str:
         """Made once for the run; stays through merge and extraction."""
         return self.record.run_uuid
+
+    @property
+    def core_sha256(self) -> str:
+        """The digest of all that may not change in it, as ``verify`` compares it: SHA-256, 64 hexadecimal digits.
+
+        Raises:
+            NotFoundError: It has no data.
+            FormatError: It has no digest.
+        """
+        with self._group() as group:
+            seal = group.attribute("core_sha256")
+            if not isinstance(seal, str):
+                raise FormatError(f"{group.where()}: the run has no digest; it was not written by aerchive")
+            return seal
 
     @property
     def name(self) -> str | None:
@@ -515,6 +532,18 @@ class Run:
             ``not_rerunnable``; it prints as a table.
         """
         return self._home.bridge.reproduce(self)
+
+    def script(self) -> str:
+        """A Python program that runs it again, for people to read and to change; imports Qiskit.
+
+        Circuits, binds, options and the seed are written out where they are short and plain; what is not is read from
+        the project.
+
+        Raises:
+            InvalidInputError: It cannot be run again; the message says what is not archived.
+            NotFoundError: It was saved without its circuits.
+        """
+        return self._home.bridge.script(self)
 
     @property
     def project(self) -> RunHome:

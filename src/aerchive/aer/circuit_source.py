@@ -1,0 +1,231 @@
+"""A circuit as the Python that builds it, where a few lines do: standard gates, measurements, what Aer saves.
+
+What is written is tried out: the calls are made, and the circuit that comes of them must be the same, bit for bit.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import math
+import unicodedata
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import CircuitInstruction, Parameter
+from qiskit.circuit.parametervector import ParameterVectorElement
+
+from aerchive.codecs.circuit_differences import differences
+
+MAX_CALLS = 400
+"""A longer circuit is no text for people any more."""
+_MAX_NUMBERS = 16
+"""The most numbers of a matrix or state that are written out."""
+
+
+class Call(NamedTuple):
+    """A call of a method of a circuit.
+
+    Attributes:
+        method: Its name.
+        arguments: By place.
+        keywords: By name.
+    """
+
+    method: str
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+
+
+class Names:
+    """Names of Python for the parameters of circuits; made up where a parameter's own is none.
+
+    Args:
+        taken: Names that mean something else already.
+
+    Attributes:
+        lines: Of the program, which make the parameters.
+        classes: Which these lines use.
+    """
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._names: dict[Any, str] = {}
+        self.lines: list[str] = []
+        self.classes: set[str] = set()
+
+    def text(self, parameter: Parameter) -> str:
+        """What a parameter is called in the program."""
+        if isinstance(parameter, ParameterVectorElement):
+            vector = parameter.vector
+            return f"{self._declared('ParameterVector', vector.name, vector, len(vector))}[{parameter.index}]"
+        return self._declared("Parameter", parameter.name, parameter)
+
+    def _declared(self, kind: str, name: str, value: Any, *size: int) -> str:
+        key = value if kind == "Parameter" else (value.name, value[0].uuid)
+        if key not in self._names:
+            wanted = name if _is_name(name) and name not in self._taken else f"parameter_{len(self._names)}"
+            self._taken.add(wanted)
+            self._names[key] = wanted
+            self.classes.add(kind)
+            self.lines.append(f"{wanted} = {kind}({', '.join(map(repr, (name, *size)))})")
+        return self._names[key]
+
+
+def _is_name(text: str) -> bool:
+    """Whether Python takes a text for the very name it is."""
+    return text.isidentifier() and not keyword.iskeyword(text) and unicodedata.normalize("NFKC", text) == text
+
+
+def literal(value: Any, names: Names | None = None) -> str | None:
+    """The text that Python reads as a value, bit for bit; ``None`` if it is not built of plain ones.
+
+    Args:
+        value: Anything.
+        names: For parameters in it.
+    """
+    kind = type(value)
+    if kind is float:
+        return repr(value) if math.isfinite(value) else f"float({str(value)!r})"
+    if kind is complex:
+        return f"complex({literal(value.real)}, {literal(value.imag)})"
+    if value is None or kind in (bool, int, str):
+        return repr(value)
+    if names is not None and isinstance(value, Parameter):
+        return names.text(value)
+    if kind is dict:
+        pairs = [(literal(key, names), literal(item, names)) for key, item in value.items()]
+        return None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{k}: {v}' for k, v in pairs)}}}"
+    if kind in (list, tuple):
+        items = [literal(item, names) for item in value]
+        if None in items:
+            return None
+        inner = ", ".join(map(str, items))
+        return f"[{inner}]" if kind is list else f"({inner}{',' if len(items) == 1 else ''})"
+    return None
+
+
+def calls_of(circuit: QuantumCircuit) -> list[Call] | None:
+    """The calls that build a circuit, the first being that of its class; ``None`` if they would build another one."""
+    if len(circuit.data) > MAX_CALLS:
+        return None
+    try:
+        first = _constructor(circuit)
+        calls = [first, *(_call(circuit, item) for item in circuit.data)]
+        rebuilt = QuantumCircuit(*first.arguments, **first.keywords)
+        for call in calls[1:]:
+            getattr(rebuilt, call.method)(*call.arguments, **call.keywords)
+    except Exception:  # noqa: BLE001  (there is more in circuits than can be written down here)
+        return None
+    is_same = all(text.startswith("layout ") for text in differences(circuit, rebuilt))
+    return calls if is_same and rebuilt.metadata == circuit.metadata else None
+
+
+def circuit_lines(calls: list[Call], variable: str, names: Names) -> list[str]:
+    """The lines of a program that build a circuit.
+
+    Args:
+        calls: Of `calls_of`.
+        variable: Name of the circuit in the program.
+        names: Of its parameters.
+    """
+    first, *others = calls
+    return [
+        f"{variable} = QuantumCircuit({_arguments(first, names)})",
+        *(f"{variable}.{call.method}({_arguments(call, names)})" for call in others),
+    ]
+
+
+def _arguments(call: Call, names: Names) -> str:
+    places = [_register(one) or literal(one, names) for one in call.arguments]
+    return ", ".join([*map(str, places), *(f"{name}={literal(value, names)}" for name, value in call.keywords.items())])
+
+
+def _register(value: Any) -> str | None:
+    if isinstance(value, QuantumRegister | ClassicalRegister):
+        return f"{type(value).__name__}({value.size}, {value.name!r})"
+    return None
+
+
+def _constructor(circuit: QuantumCircuit) -> Call:
+    registers = [*circuit.qregs, *circuit.cregs]
+    keywords: dict[str, Any] = {"name": circuit.name}
+    if circuit.global_phase:
+        keywords["global_phase"] = circuit.global_phase
+    if circuit.metadata:
+        keywords["metadata"] = circuit.metadata
+    _check_plain(keywords)
+    names = [(type(register), register.name) for register in registers]
+    if names in ([(QuantumRegister, "q")], [(QuantumRegister, "q"), (ClassicalRegister, "c")]):
+        return Call("QuantumCircuit", tuple(register.size for register in registers), keywords)
+    # Made anew, as in the program: such registers have bits of their own, and a circuit whose registers share some
+    # is found not to be the same.
+    return Call("QuantumCircuit", tuple(type(one)(one.size, one.name) for one in registers), keywords)
+
+
+def _call(circuit: QuantumCircuit, item: CircuitInstruction) -> Call:
+    operation = item.operation
+    qubits = [circuit.find_bit(bit).index for bit in item.qubits]
+    clbits = [circuit.find_bit(bit).index for bit in item.clbits]
+    name = _METHODS.get(operation.name, operation.name)
+    keywords: dict[str, Any] = {}
+    if item.is_standard_gate():
+        if operation.label is not None:
+            keywords["label"] = operation.label
+        arguments = (*operation.params, *qubits)
+    elif name.startswith("save_"):
+        arguments, keywords = _saving(name, operation, qubits)
+    else:
+        arguments = _OTHERS[name](operation, qubits, clbits)
+        if operation.label is not None:
+            keywords["label"] = operation.label
+    _check_plain([*arguments, keywords])
+    return Call(name, arguments, keywords)
+
+
+_METHODS = {"save_amplitudes_sq": "save_amplitudes_squared"}
+"""Methods that are not called as the instructions they add."""
+_OTHERS: dict[str, Any] = {
+    "measure": lambda _operation, qubits, clbits: (*qubits, *clbits),
+    "reset": lambda _operation, qubits, _clbits: tuple(qubits),
+    "barrier": lambda _operation, qubits, _clbits: tuple(qubits),
+    "delay": lambda operation, qubits, _clbits: (*operation.params, *qubits, operation.unit),
+    "unitary": lambda operation, qubits, _clbits: (_numbers(operation.params[0]), qubits),
+    "initialize": lambda operation, qubits, _clbits: (_numbers(np.array(operation.params)), qubits),
+}
+
+
+def _numbers(array: Any) -> Any:
+    if array.size > _MAX_NUMBERS:
+        raise ValueError("more numbers than one wants to read")
+    return array.tolist()
+
+
+_LABEL_OF_THE_METHOD = "_method_"
+"""Which ``save_state`` has without a label."""
+
+
+def _saving(method: str, operation: Any, qubits: list[int]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of a method that Aer adds to circuits."""
+    subtype = operation._subtype
+    known = inspect.signature(getattr(QuantumCircuit, method)).parameters
+    keywords: dict[str, Any] = {}
+    if operation.label != (known["label"].default or _LABEL_OF_THE_METHOD):
+        keywords["label"] = operation.label
+    if "qubits" in known:
+        keywords["qubits"] = qubits
+    if subtype.endswith("list"):
+        keywords["pershot"] = True
+    elif subtype.endswith("accum"):
+        keywords["unnormalized"] = True
+    if subtype.startswith("c_"):
+        keywords["conditional"] = True
+    return ((list(operation.params),) if "params" in known else ()), keywords
+
+
+def _check_plain(value: Any) -> None:
+    """Refuses what cannot be written down."""
+    if literal(value, Names(())) is None:
+        raise TypeError("not all of it is plain")

@@ -1,0 +1,335 @@
+"""A Python program that runs an archived run again, for people to read, to keep and to change."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import qiskit_aer
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit_aer.primitives import EstimatorV2, SamplerV2
+
+from aerchive.aer.circuit_source import Call, Names, calls_of, circuit_lines, literal
+from aerchive.aer.options import CONFIGURATION, set_again
+from aerchive.aer.replay import OVER_A_BACKEND, PrimitiveReplay, replay_of
+from aerchive.display.text import clean
+from aerchive.project.run import Run
+
+_MAX_NUMBERS = 64
+"""The most parameter values that are written out."""
+_MAX_CALLS = 1000
+"""The most lines of circuits; beyond, all are read from the project."""
+_WIDTH = 100
+_OWN_NAMES = frozenset(
+    ("run", "backend", "result", "circuit", "circuits", "pubs", "primitive", "pub", "name", "value", "aerchive")
+)
+_CLASSES = ("QuantumCircuit", "QuantumRegister", "ClassicalRegister", "Parameter", "ParameterVector", "Target")
+
+
+def script_of(run: Run) -> str:
+    """The program; see `aerchive.project.run.Run.script`."""
+    replay = replay_of(run)
+    text = _Text(run)
+    if isinstance(replay, PrimitiveReplay):
+        _write_primitive(text, replay)
+    else:
+        _write_run(text, replay)
+    return text.joined(replay.notes)
+
+
+class _Text:
+    """A program that is being written.
+
+    Args:
+        run: What it runs again.
+
+    Attributes:
+        lines: So far, without the head.
+        imports: Names by module.
+        names: Of the parameters.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.lines: list[str] = []
+        self.imports: dict[str, set[str]] = {}
+        numbered = (f"circuit_{number}" for number in range(run.record.config.num_circuits or 0))
+        simulators = (name for name in dir(qiskit_aer) if not name.startswith("_"))
+        primitives = (kind.__name__ for kind in OVER_A_BACKEND)
+        self.names = Names({*_OWN_NAMES, *_CLASSES, *dir(builtins), *numbered, *simulators, *primitives})
+        self._needs_project = False
+
+    def use(self, kind: Any, module: str) -> str:
+        """The name of a class that the program imports."""
+        self.imports.setdefault(module, set()).add(kind.__name__)
+        return str(kind.__name__)
+
+    def archived(self, what: str) -> str:
+        """Something of the run that is read from the project."""
+        self._needs_project = True
+        return f"run.{what}"
+
+    def value(self, value: Any, what: str) -> str:
+        """A value written out, or what of the run it is."""
+        return literal(value, self.names) or self.archived(what)
+
+    def options(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """Options of the run as arguments of a call."""
+        stored = self.run.record.config.options
+        written = {}
+        for name, value in options.items():
+            place = f"[{name!r}]" if name in stored else f"[{CONFIGURATION!r}][{name!r}]"
+            written[name] = self.value(value, f"record.config.options{place}")
+            if name == "noise_model":
+                written[name] = self.archived("noise_model()")
+        return written
+
+    def joined(self, notes: Sequence[str]) -> str:
+        """The whole program."""
+        then = self.run.record.provenance
+        path = str(self.run.project.file.path)
+        head = [f"# Runs job {clean(self.run.job_id)} again, archived in {clean(path)}, submitted {self.run.created}."]
+        if then is not None:
+            head.append(f"# It ran with qiskit {then.qiskit}, qiskit-aer {then.qiskit_aer} on Python {then.python}.")
+        head += [f"# It {clean(note)}." for note in notes]
+        for kind in self.names.classes:
+            self.imports.setdefault("qiskit.circuit", set()).add(kind)
+        imports = [f"from {module} import {', '.join(sorted(kinds))}" for module, kinds in sorted(self.imports.items())]
+        imports = ["import aerchive", *imports] if self._needs_project else imports
+        opening = [f"run = aerchive.open({path!r}, 'r')[{self.run.job_id!r}]", ""] if self._needs_project else []
+        parameters = [*self.names.lines, ""] if self.names.lines else []
+        return "\n".join([*head, *imports, "", *opening, *parameters, *self.lines, ""])
+
+    def circuits(self, circuits: Sequence[Any], *, may_be_mixed: bool) -> list[str] | None:
+        """Writes what builds the circuits; returns what each is called, or ``None`` if all are read from the project.
+
+        Args:
+            circuits: Of the run.
+            may_be_mixed: Whether some may be built and others read; not if something refers to their parameters.
+        """
+        calls = [calls_of(circuit) for circuit in circuits]
+        short = [one for one in calls if one is not None]
+        if not short or sum(map(len, short)) > _MAX_CALLS or (len(short) < len(calls) and not may_be_mixed):
+            return None
+        called = ["circuit"] if len(calls) == 1 else [f"circuit_{number}" for number in range(len(calls))]
+        if len(short) < len(calls):
+            self.lines += [f"circuits = {self.archived('circuits()')}", ""]
+        for number, (one, variable) in enumerate(zip(calls, called, strict=True)):
+            if one is None:
+                called[number] = f"circuits[{number}]"
+            else:
+                self._build(one, variable)
+        return called
+
+    def _build(self, calls: list[Call], variable: str) -> None:
+        kinds = self.imports.setdefault("qiskit", set())
+        kinds.add("QuantumCircuit")
+        kinds.update(type(register).__name__ for register in calls[0].arguments if not isinstance(register, int))
+        self.lines += [*circuit_lines(calls, variable, self.names), ""]
+
+
+def _called(function: str, places: Sequence[str], keywords: Mapping[str, str]) -> str:
+    """A call, on several lines if it is long; names that Python does not take go into a dictionary."""
+    arguments = [*places, *(f"{name}={value}" for name, value in keywords.items() if name.isidentifier())]
+    odd = [f"{name!r}: {value}" for name, value in keywords.items() if not name.isidentifier()]
+    if odd:
+        arguments.append(f"**{{{', '.join(odd)}}}")
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= _WIDTH:
+        return line
+    return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
+
+
+# -- backend.run
+
+
+def _write_run(text: _Text, replay: Any) -> None:
+    on_backend, in_run = replay.split_options()
+    if not _is_made_so(replay.kind, on_backend):
+        text.lines += [_ODD_OPTIONS, f"result = {text.archived('rerun()')}", "print(result)"]
+        return
+    circuits, binds = replay.inputs
+    is_plain = not binds or _binds(binds, Names(())) is not None
+    called = text.circuits(circuits, may_be_mixed=not binds) if is_plain else None
+    if called is None:
+        given = text.archived("circuits()") if circuits else "[]"
+        written = text.archived("parameter_binds()") if binds else None
+    else:
+        given = f"[{', '.join(called)}]"
+        written = _binds(binds, text.names) if binds else None
+    _write_backend(text, replay, on_backend)
+    options = text.options(in_run)
+    if written is not None:
+        options = {"parameter_binds": written, **options}
+    if replay.chosen_seed is not None:
+        text.lines.append("# Aer had chosen the seed.")
+    text.lines.append(f"result = {_called('backend.run', [given], options)}.result()")
+    has_result = text.run.outcome in ("ok", "partial", "failed")
+    has_counts = has_result and any(value.label == "counts" for value in text.run.saved)
+    text.lines.append("print(result.get_counts())" if has_counts else "print(result)")
+
+
+def _write_backend(text: _Text, replay: Any, options: Mapping[str, Any]) -> None:
+    kind = text.use(replay.kind, "qiskit_aer")
+    text.lines.append(f"backend = {_called(kind, [], text.options(_flat(options)))}")
+    gates = text.run.record.config.target_gates
+    if gates is not None:
+        text.imports.setdefault("qiskit.transpiler", set()).add("Target")
+        text.lines += [
+            "backend._target = Target()  # with a target Aer takes only the gates of its basis for gates",
+            f"backend._cached_basis_gates = {literal(list(gates))}",
+        ]
+
+
+def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as arguments of the class of a simulator, which takes those of its configuration among the others."""
+    own = {name: value for name, value in options.items() if name != CONFIGURATION}
+    return {**own, **options.get(CONFIGURATION, {})}
+
+
+def _is_made_so(kind: Any, options: Mapping[str, Any]) -> bool:
+    """Whether a simulator that is made with these options has them; some can only be set in other ways."""
+    expected = kind()
+    set_again(expected, options)
+    try:
+        made = kind(**_flat(options))
+        return bool(
+            vars(made.options) == vars(expected.options)
+            and made._options_configuration == expected._options_configuration
+        )
+    except Exception:  # noqa: BLE001  (Aer refuses with exceptions of all kinds, arrays refuse to be compared)
+        return False
+
+
+_ODD_OPTIONS = "# Its options cannot be given to the class of the simulator."
+
+
+def _binds(binds: Any, names: Names) -> str | None:
+    """Parameter binds written out, if they are plain and few."""
+    plain = []
+    numbers = 0
+    for one in binds:
+        if type(one) is not dict:
+            return None
+        lists = {key: value.tolist() if type(value) is np.ndarray else value for key, value in one.items()}
+        numbers += sum(len(value) if isinstance(value, list | tuple) else 1 for value in lists.values())
+        plain.append(lists)
+    return literal(plain, names) if numbers <= _MAX_NUMBERS else None
+
+
+# -- primitives
+
+
+def _write_primitive(text: _Text, replay: PrimitiveReplay) -> None:
+    arguments = replay.arguments()
+    seed = _seed(replay, arguments)
+    shown = ", ".join(map(str, replay.seeds))
+    odd = f"# Its simulations had seeds of their own, {shown}, which no primitive takes." if seed is _SEVERAL else ""
+    if not _is_made_so(replay.kind, replay.options):
+        odd = _ODD_OPTIONS
+    if odd:
+        text.lines += [odd, f"result = {text.archived('rerun()')}"]
+    else:
+        _write_pubs(text, replay.inputs[0])
+        _write_backend(text, replay, replay.options)
+        keywords = _arguments(text, _with_seed(arguments, replay.primitive, seed))
+        if seed is not None:
+            text.lines.append("# Aer had chosen the seed.")
+        if replay.primitive in OVER_A_BACKEND:
+            kind = text.use(replay.primitive, "qiskit.primitives")
+            text.lines.append(f"primitive = {_called(kind, ['backend=backend'], keywords)}")
+        else:
+            kind = text.use(replay.primitive, "qiskit_aer.primitives")
+            text.lines.append(f"primitive = {_called(f'{kind}.from_backend', ['backend'], keywords)}")
+        text.lines.append("result = primitive.run(pubs).result()")
+    text.lines += ["for pub in result:", "    for name, value in pub.data.items():", "        print(name, value)"]
+
+
+_SEVERAL: Any = object()
+
+
+def _seed(replay: PrimitiveReplay, arguments: Mapping[str, Any]) -> Any:
+    """The seed that must be given, ``None`` if there is one already, or `_SEVERAL`."""
+    options = arguments["options"]
+    known = [arguments.get("seed"), options.get("seed_simulator"), options.get("run_options", {}).get("seed_simulator")]
+    chosen = set(replay.seeds) - {None}
+    if any(seed is not None for seed in known) or not chosen:
+        return None
+    return chosen.pop() if len(chosen) == 1 else _SEVERAL
+
+
+def _with_seed(arguments: Mapping[str, Any], kind: Any, seed: int | None) -> dict[str, Any]:
+    """Arguments of the primitive, the seed where its class takes one."""
+    options = {name: value for name, value in arguments["options"].items() if value != {}}
+    given = {name: value for name, value in arguments.items() if name != "options" and value is not None}
+    if seed is not None:
+        if kind is SamplerV2:
+            given["seed"] = seed
+        elif kind is EstimatorV2:
+            options["run_options"] = {**options.get("run_options", {}), "seed_simulator": seed}
+        else:
+            options["seed_simulator"] = seed
+    return {**given, "options": options} if options else given
+
+
+def _arguments(text: _Text, given: Mapping[str, Any]) -> dict[str, str]:
+    """Arguments of a primitive as they are written."""
+    stored = "record.config.primitive_options"
+    written = {name: text.value(value, f"{stored}[{name!r}]") for name, value in given.items() if name != "options"}
+    if "options" not in given:
+        return written
+    options = {name: value for name, value in given["options"].items() if name != "run_options"}
+    items = [f"{name!r}: {text.value(value, f'{stored}[{name!r}]')}" for name, value in options.items()]
+    in_run = {
+        name: text.archived("noise_model()")
+        if name == "noise_model"
+        else text.value(value, f"{stored}[{f'run.{name}'!r}]")
+        for name, value in given["options"].get("run_options", {}).items()
+    }
+    if in_run:
+        items.append(f"'run_options': {{{', '.join(f'{name!r}: {value}' for name, value in in_run.items())}}}")
+    return {**written, "options": f"{{{', '.join(items)}}}"}
+
+
+def _write_pubs(text: _Text, pubs: Sequence[Any]) -> None:
+    circuits = list({id(pub.circuit): pub.circuit for pub in pubs}.values())
+    plain = [_plain_pub(pub) for pub in pubs]
+    called = text.circuits(circuits, may_be_mixed=False) if all(one is not None for one in plain) else None
+    if called is None:
+        text.lines += [f"pubs = {text.archived('pubs()')}", ""]
+        return
+    name_of = {id(circuit): name for circuit, name in zip(circuits, called, strict=True)}
+    text.lines.append("pubs = [")
+    for pub, one in zip(pubs, plain, strict=True):
+        items = [name_of[id(pub.circuit)], *(str(literal(item)) for item in one or ())]
+        text.lines.append(f"    ({', '.join(items)}{',' if len(items) == 1 else ''}),")
+    text.lines += ["]", ""]
+
+
+def _plain_pub(pub: Any) -> list[Any] | None:
+    """A pub without its circuit as plain values, if these make the same pub."""
+    values = pub.parameter_values.as_array(pub.circuit.parameters)
+    if values.size > _MAX_NUMBERS:
+        return None
+    given = values.tolist() if values.size else None
+    if isinstance(pub, SamplerPub):
+        plain = [given, pub.shots]
+    else:
+        if pub.observables.size > _MAX_NUMBERS:
+            return None
+        plain = [pub.observables.tolist(), given, pub.precision]
+    while plain and plain[-1] is None:
+        plain.pop()
+    if literal(plain) is None:
+        return None
+    again: Any = type(pub).coerce((pub.circuit, *plain))
+    is_same = (
+        again.shape == pub.shape
+        and again.parameter_values.shape == pub.parameter_values.shape
+        and again.parameter_values.as_array(pub.circuit.parameters).tobytes() == values.tobytes()
+        and (not isinstance(pub, EstimatorPub) or again.observables.tolist() == pub.observables.tolist())
+    )
+    return plain if is_same else None
