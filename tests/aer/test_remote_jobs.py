@@ -394,9 +394,7 @@ def test_an_account_that_cannot_be_used(simulator: AerSimulator, monkeypatch: py
         raise qiskit_ibm_runtime.exceptions.IBMNotAuthorizedError("the key was revoked")
 
     monkeypatch.setattr(qiskit_ibm_runtime, "QiskitRuntimeService", refuse)
-    with pytest.raises(
-        ServiceError, match=r"IBMNotAuthorizedError: the key was revoked\); look at"
-    ):
+    with pytest.raises(ServiceError, match=r"IBMNotAuthorizedError: the key was revoked\); look at"):
         simulator.remote_jobs()
     with pytest.warns(UserWarning, match="revoked"):
         assert simulator.jobs() == []
@@ -413,9 +411,7 @@ def test_one_job(simulator: AerSimulator, project: aerchive.Project, service: An
     assert cloud.asked == []  # the project comes first
     assert type(simulator.retrieve_job(name, service=service)) is RuntimeJobV2
     assert simulator.retrieve_job(job_id=name, service=service).job_id() == name
-    with pytest.raises(
-        NotFoundError, match=r"'local-2'; near ones: local-.*; the service has no job of"
-    ):
+    with pytest.raises(NotFoundError, match=r"'local-2'; near ones: local-.*; the service has no job of"):
         simulator.retrieve_job("local-2", service=service)
     with pytest.raises(NotFoundError, match=r"the id 'local' is ambiguous: local-0, local-1"):
         simulator.retrieve_job("local", service=service)

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from aerchive.aer.opening import open_path
 from aerchive.display.progress import ProgressBar
+from aerchive.display.text import clean
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive verify vqe.h5"
     parser.add_argument("file", nargs="?", metavar="FILE", help="the project; by default that of -p or of the settings")
+    parser.add_argument("--seals", action="store_true", help="print the digest of each run, to be signed")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints the report; the exit status is 1 if there are problems."""
+    project = open_path(options.file or options.project, "r")
     with ProgressBar("verified", "B") as bar:
-        report = open_path(options.file or options.project, "r").verify(bar.show)
-    if options.json:
+        report = project.verify(bar.show)
+    seals = [(run.core_sha256, run.job_id) for run in project if run.durable] if options.seals else []
+    if options.seals and not options.json:
+        print("".join(f"{seal}  {clean(job_id)}\n" for seal, job_id in seals), end="")
+        if not report.ok:
+            print(report, file=sys.stderr)
+    elif options.json:
         print(
             json.dumps(
                 {
@@ -29,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
                     "runs": report.runs,
                     "objects": report.objects,
                     "problems": report.problems,
-                },
+                }
+                | ({"seals": {job_id: seal for seal, job_id in seals}} if options.seals else {}),
                 indent=2,
             )
         )
