@@ -152,7 +152,7 @@ def test_save_a_job_that_raised(project: aerchive.Project, reopen: Reopen) -> No
 
 @pytest.mark.parametrize("thing", [None, 5, "text", {}, bell(), [run_stock]], ids=lambda v: type(v).__name__)
 def test_save_something_else(project: aerchive.Project, path: Path, thing: Any) -> None:
-    with pytest.raises(InvalidInputError, match="give an AerJob, the job of a primitive, or the result of either"):
+    with pytest.raises(InvalidInputError, match="give an AerJob, the job of a primitive, the result of either"):
         project.save(thing)
 
     assert not path.exists()
