@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import logging
 import pickle
@@ -52,7 +53,8 @@ def text_of(error: BaseException) -> str:
 def way_of(case: Case, given: str) -> str:
     if given != "mixed":
         return given
-    return ("ours", "stock", "ours", "stock", "result")[zlib.crc32(case.name.encode("utf-8", "surrogatepass")) % 5]
+    ways = ("ours", "stock", "ours", "stock", "autosave", "result")
+    return ways[zlib.crc32(case.name.encode("utf-8", "surrogatepass")) % len(ways)]
 
 
 class Archivist:
@@ -97,23 +99,25 @@ class Archivist:
         expected.may_refuse, expected.reproducible = made.refuses, made.reproducible
         if expected.way == "result" and (made.binds or made.make or made.cancel or not made.circuits):
             expected.way = "stock"
-        if made.only_stock:
-            expected.way = "stock"
+        if made.only_stock and expected.way == "ours":
+            expected.way = "autosave"
         if isinstance(made.circuits, (list, tuple, QuantumCircuit)):
             expected.circuits = 1 if isinstance(made.circuits, QuantumCircuit) else len(made.circuits)
-        own = expected.way == "ours"
-        kind: Any = aerchive.aer.AerSimulator if own else qiskit_aer.AerSimulator
-        options = {**made.options, "project": self._project} if own else made.options
-        run = {**made.run, "name": expected.case} if own else made.run
+        ours = expected.way == "ours"
+        own = expected.way in ("ours", "autosave")
+        kind: Any = aerchive.aer.AerSimulator if ours else qiskit_aer.AerSimulator
+        options = {**made.options, "project": self._project} if ours else made.options
+        run = {**made.run, "name": expected.case} if ours else made.run
         gate = threading.Event()
-        try:
-            backend = made.make(kind, **options) if made.make else kind(**options)
-            if made.cancel:
-                utils.DEFAULT_EXECUTOR.submit(gate.wait, 30)
-            job = backend.run(made.circuits, parameter_binds=made.binds, **run)
-        except Exception as error:  # noqa: BLE001  (whatever comes of a case is compared)
-            self._never_ran(made, error, expected)
-            return
+        with aerchive.autosave(self._project) if expected.way == "autosave" else contextlib.nullcontext():
+            try:
+                backend = made.make(kind, **options) if made.make else kind(**options)
+                if made.cancel:
+                    utils.DEFAULT_EXECUTOR.submit(gate.wait, 30)
+                job = backend.run(made.circuits, parameter_binds=made.binds, **run)
+            except Exception as error:  # noqa: BLE001  (whatever comes of a case is compared)
+                self._never_ran(made, error, expected)
+                return
         if made.cancel:
             job.cancel()
             gate.set()
@@ -122,14 +126,10 @@ class Archivist:
         expected.status = job.status().name
         if own and result is None:
             self._compare_errors(made, expected)
-        if own:
-            try:
-                job.run  # noqa: B018  (says why there is none)
-            except aerchive.NotFoundError as error:
-                expected.problem = f"not archived: {error}"
-            return
         try:
-            if expected.way == "result" and result is not None:
+            if own:
+                self._kept_by_itself(job, expected)
+            elif expected.way == "result" and result is not None:
                 result = copy.copy(result)
                 result.job_id = expected.job_id = str(uuid.uuid4())
                 self._keep_result(result, expected)
@@ -140,6 +140,14 @@ class Archivist:
                 self._project.save(job, name=expected.case)
         except aerchive.UnsupportedTypeError as refusal:
             expected.refused = str(refusal)
+
+    def _kept_by_itself(self, job: Any, expected: Expected) -> None:
+        try:
+            job.run  # noqa: B018  (says why there is none)
+            if expected.way == "autosave":
+                self._project.save(job, name=expected.case)
+        except aerchive.NotFoundError as error:
+            expected.problem = f"not archived: {error}"
 
     def _outcome(self, job: Any, expected: Expected) -> Result | None:
         try:

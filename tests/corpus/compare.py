@@ -91,7 +91,7 @@ def _job(run: Run, expected: Expected) -> Iterator[str]:
             yield "raised nothing"
         except CancelledError:
             pass
-    if expected.way == "ours" and expected.circuits and not expected.refused:
+    if expected.way in ("ours", "autosave") and expected.circuits and not expected.refused:
         number = len(job.circuits())
         if number != expected.circuits:
             yield f"{number} circuits of {expected.circuits}"

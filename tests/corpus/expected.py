@@ -16,8 +16,8 @@ class Expected:
 
     Attributes:
         case: Its name.
-        way: ``ours``: run by the archiving simulator; ``stock``: a job of the stock one was saved; ``result``: its
-            Result was saved.
+        way: ``ours``: run by the archiving simulator; ``autosave``: by a stock one while the switch was on; ``stock``:
+            a job of the stock one was saved; ``result``: its Result was saved.
         job_id: Of the run.
         kind: ``ok``, ``failed``, ``raised`` or ``cancelled``.
         status: Name of the live job's status.

@@ -8,6 +8,7 @@ from tests.corpus.binds import bind_cases
 from tests.corpus.case import Case
 from tests.corpus.dynamic import dynamic_cases
 from tests.corpus.failures import failure_cases
+from tests.corpus.gates import gate_cases
 from tests.corpus.labels import label_cases, name_cases, register_cases
 from tests.corpus.noise import noise_cases
 from tests.corpus.options import batch_cases, option_cases
@@ -16,6 +17,7 @@ from tests.corpus.saves import other_save_cases, save_cases, set_cases
 
 GROUPS = (
     *(save_cases, other_save_cases, set_cases, label_cases, name_cases, register_cases, bind_cases, dynamic_cases),
+    gate_cases,
     *(noise_cases, option_cases, batch_cases, failure_cases, result_cases),
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -29,6 +31,10 @@ STATUS = {
 }
 
 
+def _nothing() -> None:
+    """No result was asked for yet."""
+
+
 class ArchivedJob(AerJob):
     """An archived job; nothing is read before it is asked for.
 
@@ -38,6 +44,7 @@ class ArchivedJob(AerJob):
 
     def __init__(self, run: Run) -> None:
         self._archived_run = run
+        self._known_result: Callable[[], Any] = _nothing
         super().__init__(None, run.job_id, None)
 
     @property
@@ -70,7 +77,7 @@ class ArchivedJob(AerJob):
         return STATUS[self.run.outcome]
 
     def result(self, timeout: float | None = None) -> Any:
-        """The result, whose values are read when they are used.
+        """The result, whose values are read when they are used; the same object while somebody holds it.
 
         Args:
             timeout: Not used; there is nothing to wait for.
@@ -80,7 +87,11 @@ class ArchivedJob(AerJob):
             CancelledError: The job had been cancelled.
         """
         del timeout
-        return archived_result(self.run)
+        known = self._known_result()
+        if known is None:
+            known = archived_result(self.run)
+            self._known_result = weakref.ref(known)
+        return known
 
     def cancel(self) -> bool:
         """False: the job is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import uuid
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             options=options or {},
             backend={name: _text(getattr(source, name, None)) for name in ("backend_name", "backend_version")},
         )
-        return draft_finished(submitted, source)
+        return dataclasses.replace(draft_finished(submitted, source), is_bare=True)
     if is_runtime_job(source):
         return capture_runtime_job(source)
     if isinstance(source, PrimitiveJob):

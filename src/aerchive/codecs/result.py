@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ VERSION = 2
 """2 has ``registered``; a document without it is of version 1, which older readers understand."""
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Of an object, in its ``repr``; another one in each process, and so no part of what the value was."""
 _TOLERANT_LEVELS = 4
 """Fields, header, metadata, and their keys: so deep one value that cannot be stored leaves its neighbours alone."""
 _ABSENT: Any = object()
@@ -202,7 +205,7 @@ class ResultEncoder:
         except UnsupportedTypeError as error:
             self._pool.roll_back(mark)
             self.refused.append(f"experiment {self._experiment}, {label!r:.200}: {error}")
-            return _refused(value)
+            return _refused(getattr(error, "missing", value))
 
     def tolerant(self, value: Any, what: str, levels: int = _TOLERANT_LEVELS) -> Any:
         """Encodes what it can; what cannot be stored is named and left out, and nothing else is."""
@@ -210,7 +213,7 @@ class ResultEncoder:
         found: list[str] = []
 
         def refuse(item: Any) -> dict[str, Any]:
-            found.append(f"{what}: no codec for {_type_name(item)}")
+            found.append(f"{what}: no codec for {_refused(item)['type']}")
             return _refused(item)
 
         mark = self._pool.mark
@@ -254,6 +257,8 @@ class ResultEncoder:
 
 
 def _refused(value: Any) -> dict[str, Any]:
+    if isinstance(value, MissingValue):  # of a result that was archived before
+        return {TYPE_KEY: REFUSED_TAG, "type": value.type_name, "text": value.text}
     return {TYPE_KEY: REFUSED_TAG, "type": _type_name(value), "text": _text(value)}
 
 
@@ -263,9 +268,24 @@ def _type_name(value: Any) -> str:
 
 def _text(value: Any) -> str:
     try:
-        return without_surrogates(repr(value)[:_MAX_TEXT])
+        return _ADDRESS.sub("", without_surrogates(repr(value)[:_MAX_TEXT]))
     except Exception as error:  # noqa: BLE001  (a foreign __repr__ may raise anything; the run is kept)
         return f"<repr raised {type(error).__name__}>"
+
+
+class MissingError(UnsupportedTypeError):
+    """A value was refused when its run was archived.
+
+    Args:
+        missing: What is known of it.
+    """
+
+    def __init__(self, missing: MissingValue) -> None:
+        super().__init__(
+            f"this value was not archived: no codec knew {missing.type_name} ({missing.text}); "
+            "run the circuit again to get it"
+        )
+        self.missing = missing
 
 
 def encode_result(result: Any) -> EncodedResult:
@@ -291,12 +311,10 @@ def decode_value(tree: Any, decoder: Decoder) -> Any:
         UnsupportedTypeError: The value was refused when the run was archived.
         FormatError: The document is damaged, or newer.
     """
-    if isinstance(tree, dict) and tree.get(TYPE_KEY) == REFUSED_TAG:
-        raise UnsupportedTypeError(
-            f"this value was not archived: no codec knew {tree.get('type')} ({tree.get('text')}); "
-            "run the circuit again to get it"
-        )
-    return decode_part(tree, decoder)
+    value = decode_part(tree, decoder)
+    if isinstance(value, MissingValue):
+        raise MissingError(value)
+    return value
 
 
 def decode_part(tree: Any, decoder: Decoder) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.errors import AlreadyExistsError
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
@@ -18,8 +19,11 @@ from aerchive.project.catalogue import Catalogue, has_data, not_found, present, 
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.storage.file import WriteSession
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.nodes import DatasetDraft, GroupDraft
+from aerchive.storage.transfer import dataset_drafts
 
+_PIECE_BYTES = 16 * 1024 * 1024
+"""So much is compared at a time."""
 _WITHOUT_DATA = frozenset({"lost", "running"})
 
 
@@ -116,10 +120,46 @@ def _write_again(session: WriteSession, draft: RunDraft, folders: _Folders, numb
         session.remove(old_path)
         session.replace_row(layout.CATALOGUE, number, _row(draft.record, path, draft.nbytes, number))
         return path
+    if draft.is_bare:
+        group = session.root.group(old_path)
+        check_same(dataset_drafts(group, record.run_uuid), draft, session.root.file)
     labels = LabelChange(draft.labels).apply(record.labels, author())
     if labels is not record.labels:
         _replace_labels(session, record, old_path, int(row["nbytes"][0]), number, labels)
     return old_path
+
+
+def check_same(before: Mapping[str, DatasetDraft], draft: RunDraft, file: str) -> None:
+    """Refuses a Result by itself whose job id another Result has: it would be taken for kept, and be lost.
+
+    Args:
+        before: What there is of the job id.
+        draft: What is to be saved.
+        file: The project, for the message.
+
+    Raises:
+        AlreadyExistsError: They are not the same.
+    """
+    if not draft.is_bare:
+        return
+    names = before.keys() - {layout.INPUTS}
+    same = names == draft.datasets.keys() and all(_are_same(before[name], draft.datasets[name]) for name in names)
+    if not same:
+        raise AlreadyExistsError(
+            f"{file}: another result of job {draft.job_id!r} is archived already, and was not replaced; to keep both, "
+            "give this one a job id of its own: result.job_id = ..."
+        )
+
+
+def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
+    """Whether two datasets hold the same bits; one of them may have been rounded when it was written."""
+    if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
+        return False
+    if "infidelity" in one.attributes:
+        return True
+    rows = max(1, _PIECE_BYTES * one.shape[0] // max(1, other.nbytes))
+    starts = range(0, one.shape[0], rows)
+    return all(one.rows(at, at + rows).tobytes() == other.rows(at, at + rows).tobytes() for at in starts)
 
 
 def _replace_labels(

@@ -59,6 +59,7 @@ class RunDraft:
         nbytes: Of the payload, before compression.
         run_uuid: New for each run.
         compression: How the arrays are stored.
+        is_bare: Whether it is of a Result by itself, which may be another than the one that the job had given.
     """
 
     job_id: str
@@ -73,6 +74,7 @@ class RunDraft:
     nbytes: int = 0
     run_uuid: str = field(default_factory=new_uuid)
     compression: Compression = PORTABLE
+    is_bare: bool = False
 
     @property
     def record(self) -> RunRecord:
@@ -86,6 +88,10 @@ class RunDraft:
             labels=self.labels,
             provenance=self.provenance,
         )
+
+    def detached(self) -> RunDraft:
+        """The same, independent of the arrays of the user: for a run that is not written at once."""
+        return dataclasses.replace(self, datasets={name: one.detached() for name, one in self.datasets.items()})
 
     def to_group(self) -> GroupDraft:
         """The run's group as ``layout.md`` describes it."""

@@ -35,7 +35,7 @@ from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path, whole_id
-from aerchive.project.commit import delete_run, write_drafts, write_labels
+from aerchive.project.commit import check_same, delete_run, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
@@ -145,6 +145,7 @@ class Project:
         Raises:
             UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
             InvalidInputError: It is neither a job nor a result; or there is no such compression.
+            AlreadyExistsError: Another Result of this job id is in the project.
             ServiceError: The service of a remote job did not answer; nothing was archived.
             ReadOnlyError: The project is open for reading.
         """
@@ -204,6 +205,7 @@ class Project:
     def _keep(self, draft: RunDraft, labels: RunLabels) -> Run:
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
         if waiting is not None and draft.job_id in waiting:
+            check_same(waiting[draft.job_id][0].datasets, draft, str(self.path))
             draft, run = waiting[draft.job_id]
             draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
             run.__dict__["record"] = draft.record
@@ -213,7 +215,7 @@ class Project:
         if waiting is None:
             self._commit_in_time(draft, run, self.durability)
         else:
-            waiting[draft.job_id] = draft, run
+            waiting[draft.job_id] = draft.detached(), run
         return run
 
     def _unwritten(self, draft: RunDraft) -> Run:
@@ -223,7 +225,8 @@ class Project:
     def transaction(self) -> Iterator[None]:
         """Many saves of this thread in one commit, at the end of the block; none of them if it raises.
 
-        No lock is held before the end. Runs saved in the block can be read after it.
+        No lock is held before the end. Runs saved in the block can be read after it. Arrays above 16 MiB are not copied
+        when they are saved: leave them as they are until the block ends.
 
         Raises:
             TransactionError: A transaction is open in this thread already.

@@ -75,7 +75,7 @@ class WaitingRuns:
         record = draft_to_bytes(draft.to_group()) if size < SMALL_BYTES and not _is_special(draft) else None
         with self._list:
             is_time = record is None or not self._keep(record)
-            self._runs.append((draft, run))
+            self._runs.append((draft if is_time else draft.detached(), run))
             self._commit = commit
             self._bytes += size
             is_time = is_time or len(self._runs) >= _MOST_RUNS[rule] or self._bytes >= _MOST_BYTES[rule]

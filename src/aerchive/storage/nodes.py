@@ -6,6 +6,7 @@ before the project's lock is taken.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ from aerchive.errors import InvalidInputError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import PORTABLE, Codec, Compression
 from aerchive.text import encode_text
+
+_MOST_COPIED_BYTES = 16 * 1024 * 1024
+"""Arrays above it stay the user's own until they are written."""
 
 AttributeValue = str | int | float
 """Text, 64-bit integer, 64-bit float; ``bool`` is stored as an unsigned byte."""
@@ -114,6 +118,19 @@ class DatasetDraft:
     def is_treated(self) -> bool:
         """Whether the compression is for it: an array of some size. All else is stored portably."""
         return self.attributes.get("encoding") == "array" and self.nbytes >= layout.MIN_TREATED_BYTES
+
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """A part of it along the first axis."""
+        return np.stack(self.parts[start:stop]) if self.stacked else self.parts[0][start:stop]
+
+    def detached(self) -> DatasetDraft:
+        """The same with copies of arrays that somebody else may change, for a dataset that is not written at once.
+
+        Large arrays are not copied: there may be no memory for it.
+        """
+        if self.attributes.get("encoding") != "array" or self.packed is not None or self.nbytes > _MOST_COPIED_BYTES:
+            return self
+        return dataclasses.replace(self, parts=[part.copy() for part in self.parts])
 
     def read_chunk(self, offset: tuple[int, ...], chunk: tuple[int, ...]) -> NDArray[np.uint8]:
         """The bytes of one chunk, padded with zeros where it reaches over the edge.
