@@ -157,6 +157,15 @@ def test_nothing_large_is_read_before_it_is_asked_for(simulator: AerSimulator) -
     assert time.perf_counter() - started < 5
 
 
+def test_the_result_is_one_object_while_somebody_holds_it(simulator: AerSimulator) -> None:
+    archived, _ = archive(simulator)
+
+    held = archived.result()
+
+    assert archived.result() is held
+    assert_same(held, pickle.loads(pickle.dumps(archived)).result())
+
+
 def test_in_a_fresh_process(simulator: AerSimulator) -> None:
     job, live = archive(simulator, memory=True)
     script = """

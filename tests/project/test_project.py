@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import copy
 import datetime
 import os
 import pickle
@@ -7,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -102,6 +104,59 @@ def test_save_a_result_without_an_id(project: aerchive.Project) -> None:
 
     assert first.job_id != second.job_id
     assert len(project) == 2
+
+
+def changed(job: Any) -> Any:
+    """The result of a job, with one amplitude another: of the same job id."""
+    result = copy.deepcopy(job.result())
+    result.results[0].data.statevector.data[0] += 0.25
+    return result
+
+
+def test_save_another_result_of_a_job(project: aerchive.Project, path: Path) -> None:
+    job = run_stock()
+    project.save(job)
+
+    with pytest.raises(AlreadyExistsError) as caught:
+        project.save(changed(job))
+
+    assert str(caught.value) == (
+        f"{path}: another result of job {job.job_id()!r} is archived already, and was not replaced; to keep both, give "
+        "this one a job id of its own: result.job_id = ..."
+    )
+    assert differences(job.result().get_statevector(), project.latest().value("statevector")) == []
+    project.save(job.result(), tags="again")
+    assert (len(project), project.latest().tags) == (1, ("again",))
+
+
+def test_save_another_result_of_a_job_in_a_transaction(project: aerchive.Project) -> None:
+    job = run_stock()
+
+    with project.transaction():
+        project.save(job)
+        project.save(job.result())
+        with pytest.raises(AlreadyExistsError, match="was not replaced"):
+            project.save(changed(job))
+
+    assert differences(job.result().get_statevector(), project.latest().value("statevector")) == []
+
+
+@pytest.mark.parametrize("durability", ["each", "batch", "exit"])
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_what_waits_is_not_changed_with_the_users_array(
+    path: Path, durability: Literal["each", "batch", "exit"], in_transaction: bool, reopen: Reopen
+) -> None:
+    result = copy.deepcopy(run_stock().result())
+    mine = result.results[0].data.statevector.data
+    expected = mine.copy()
+    project = aerchive.open(path, durability=durability)
+
+    with project.transaction() if in_transaction else contextlib.nullcontext():
+        project.save(result)
+        mine[:] = 0
+    project.flush()
+
+    assert np.array_equal(reopen().latest().array("statevector")[...], expected)
 
 
 def test_save_marginal_counts(project: aerchive.Project) -> None:

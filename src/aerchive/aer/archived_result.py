@@ -14,7 +14,7 @@ from aerchive.aer.lazy_dict import LazyDict, Waiting
 from aerchive.codecs.primitive_result import decode_primitive_result
 from aerchive.errors import FormatError
 from aerchive.project.run import Run
-from aerchive.project.stored_result import LABELS, StoredExperiment, StoredResult
+from aerchive.project.stored_result import Registered, StoredExperiment, StoredResult
 
 
 class ArchivedData(ExperimentResultData):
@@ -86,7 +86,7 @@ class ArchivedResult(Result):
 
 
 def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult:
-    labels = list(one.data) if one.registered is LABELS else stored.decode(one.registered, lenient=True)
+    labels = list(one.data) if one.registered is Registered.LABELS else stored.decode(one.registered, lenient=True)
     attributes = LazyDict({"_data_attributes": labels})
     for label, tree in one.data.items():
         attributes.setdefault(label, Waiting(functools.partial(stored.decode, tree)))

@@ -225,8 +225,7 @@ class Project:
     def transaction(self) -> Iterator[None]:
         """Many saves of this thread in one commit, at the end of the block; none of them if it raises.
 
-        No lock is held before the end. Runs saved in the block can be read after it. Arrays above 16 MiB are not copied
-        when they are saved: leave them as they are until the block ends.
+        No lock is held before the end. Runs saved in the block can be read after it.
 
         Raises:
             TransactionError: A transaction is open in this thread already.

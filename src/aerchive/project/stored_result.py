@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import fnmatch
 import functools
 import os
@@ -67,8 +68,11 @@ class SavedValue(NamedTuple):
     max_infidelity: float | None = None
 
 
-LABELS: Any = object()
-"""That names of values are their labels, as in every result that nobody edited."""
+class Registered(enum.Enum):
+    """What a result says the names of its values are, when it says nothing of its own."""
+
+    LABELS = enum.auto()
+    """Their labels, as in every result that nobody edited."""
 
 
 class StoredExperiment(NamedTuple):
@@ -78,13 +82,13 @@ class StoredExperiment(NamedTuple):
         fields: Attributes of the ``ExperimentResult``, encoded.
         metadata: Its further metadata, encoded.
         data: Label and encoded value, in the order of the result.
-        registered: What the data give as names of their values, encoded; `LABELS`: the labels.
+        registered: What the data give as names of their values, encoded; `Registered.LABELS`: the labels.
     """
 
     fields: dict[Any, Any]
     metadata: dict[Any, Any]
     data: dict[str, Any]
-    registered: Any = LABELS
+    registered: Any = Registered.LABELS
 
     @property
     def header(self) -> dict[str, Any] | None:
@@ -123,7 +127,7 @@ class StoredResult:
         try:
             experiments = [
                 StoredExperiment(
-                    _mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]), e.get("registered", LABELS)
+                    _mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]), e.get("registered", Registered.LABELS)
                 )
                 for e in tree["experiments"]
             ]

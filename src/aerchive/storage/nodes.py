@@ -22,9 +22,6 @@ from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import PORTABLE, Codec, Compression
 from aerchive.text import encode_text
 
-_MOST_COPIED_BYTES = 16 * 1024 * 1024
-"""Arrays above it stay the user's own until they are written."""
-
 AttributeValue = str | int | float
 """Text, 64-bit integer, 64-bit float; ``bool`` is stored as an unsigned byte."""
 
@@ -126,11 +123,11 @@ class DatasetDraft:
     def detached(self) -> DatasetDraft:
         """The same with copies of arrays that somebody else may change, for a dataset that is not written at once.
 
-        Large arrays are not copied: there may be no memory for it.
+        What comes from Aer may not be written to, and is not copied.
         """
-        if self.attributes.get("encoding") != "array" or self.packed is not None or self.nbytes > _MOST_COPIED_BYTES:
+        if self.attributes.get("encoding") != "array" or self.packed is not None:
             return self
-        return dataclasses.replace(self, parts=[part.copy() for part in self.parts])
+        return dataclasses.replace(self, parts=[part.copy() if part.flags.writeable else part for part in self.parts])
 
     def read_chunk(self, offset: tuple[int, ...], chunk: tuple[int, ...]) -> NDArray[np.uint8]:
         """The bytes of one chunk, padded with zeros where it reaches over the edge.
