@@ -127,7 +127,10 @@ class StoredResult:
         try:
             experiments = [
                 StoredExperiment(
-                    _mapping(e["fields"]), _mapping(e["metadata"]), _pairs(e["data"]), e.get("registered", Registered.LABELS)
+                    _mapping(e["fields"]),
+                    _mapping(e["metadata"]),
+                    _pairs(e["data"]),
+                    e.get("registered", Registered.LABELS),
                 )
                 for e in tree["experiments"]
             ]
