@@ -744,8 +744,8 @@ def test_ids_of_any_kind(project: aerchive.Project, reopen: Reopen, path: Path) 
         assert read.job(job_id).job_id() == job_id
         assert [run.params["n"] for run in read.find(job_id=job_id)] == [number]
     with project.transaction():
-        for job_id in LONG_IDS:
-            project.save(make_result(job_id), tags="again")
+        for number, job_id in enumerate(LONG_IDS):
+            project.save(make_result(job_id, counts={"0x1": number + 1}), tags="again")
     assert len(project) == len(LONG_IDS)
     assert all(run.tags == ("again",) for run in project)
     with h5py.File(path, "r") as file:
