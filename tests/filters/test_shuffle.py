@@ -17,6 +17,19 @@ def test_every_byte_comes_back_to_its_place(data: bytes, itemsize: int) -> None:
     assert unshuffle(shuffle(raw, itemsize), itemsize).tobytes() == data
 
 
+@given(st.integers(0, 300), st.integers(1, 20), st.integers(0, 2**32 - 1), st.integers(0, 7))
+def test_planes_of_many_elements(size: int, itemsize: int, seed: int, offset: int) -> None:
+    buffer = np.random.default_rng(seed).integers(0, 256, size + offset, np.uint8)
+    raw = buffer[offset:]  # at any address
+    raw.flags.writeable = False
+    whole = size - size % itemsize
+
+    planes = shuffle(raw, itemsize)
+
+    assert planes[:whole].tobytes() == raw[:whole].reshape(-1, itemsize).T.tobytes()
+    assert planes[whole:].tobytes() == raw[whole:].tobytes()
+
+
 @pytest.mark.parametrize(
     ("data", "itemsize", "planes"),
     [

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dateutil import tz
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, quantum_info
 from qiskit.circuit import IfElseOp, Measure, Parameter, ParameterVector
 from qiskit.circuit.library import CXGate, XGate
@@ -27,6 +28,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData, MeasLev
 from qiskit.transpiler import InstructionProperties, Target
 from qiskit_aer.backends import compatibility
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans, SliceSpan, TwirledSliceSpanV2
 
 import aerchive
 from aerchive import layout
@@ -38,8 +40,9 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from tests.golden.description import describe, describe_circuit, describe_target
 
-REVISION = 3
-"""Of the encodings in format version 1: 1 had `noise_model` 1; 2 had neither primitives, `circuits` 2 nor `array` 2."""
+REVISION = 4
+"""Of format version 1: 1 had `noise_model` 1; 2 had neither primitives, `circuits` 2 nor `array` 2; 3 had SHA-256 of
+chunks, no results of IBM's service and no history of labels."""
 FOLDER = Path(__file__).parent / f"v{layout.FORMAT_VERSION}-{REVISION}"
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "c8")
 ODD = np.array([0x7FF8000000000123, 0x8000000000000000, 0xFFF0000000000000, 1], np.uint64).view(np.float64)
@@ -136,6 +139,9 @@ def values() -> dict[str, dict[str, Any]]:
     }
 
 
+TIME = datetime.datetime(2026, 11, 22, 12, 0, 0, 123456, tz.tzutc())
+HISTORY = [["2026-11-22T12:30:00.000000Z", "ann@host", "tags +golden"], ["2026-11-23T12:30:00.000000Z", "ψ@host", "…"]]
+
 COMPRESSIONS = {
     "profile small": Compression.checked("small", None),
     "rounded": Compression.checked("portable", 1e-9),
@@ -203,7 +209,22 @@ def primitives() -> dict[str, tuple[Primitive, list[Any], Any]]:
     )
     values = {(theta.name, element.name): numbers(4, dtype="f8").reshape(2, 2)}
     observables = [["ZZ"], [SparsePauliOp(["XI", "IY"], [0.5, -2.0])]]
+    spans = ExecutionSpans(
+        [
+            SliceSpan(TIME, TIME.replace(hour=13), {0: ((2, 3), slice(0, 6)), 1: ((5,), slice(2, 5))}),
+            DoubleSliceSpan(TIME, TIME, {1: ((3, 5), slice(0, 3), slice(1, 5))}),
+            TwirledSliceSpanV2(TIME, TIME, {0: ((4, 3, 5), True, slice(0, 2), slice(0, 5), 17)}),
+        ]
+    )
+    served: Any = PrimitiveResult(
+        [SamplerPubResult(DataBin(c=bits, shape=(2,)))], {"execution": {"execution_spans": spans}, "first": spans[0], "at": TIME}
+    )
     return {
+        "served": (
+            Primitive("sampler", "qiskit_ibm_runtime.sampler.SamplerV2", {}),
+            [SamplerPub.coerce((circuit, [0.5, 0.25]))],
+            served,
+        ),
         "sampler": (
             Primitive("sampler", "aerchive.aer.primitives.SamplerV2", {"default_shots": 3, "run.fusion_enable": False}),
             [SamplerPub.coerce((circuit, values, 3)), SamplerPub.coerce((circuit, [0.5, 0.25]))],
@@ -265,7 +286,8 @@ def main(folder: Path) -> None:
         job_id = f"golden-{number}" if number else "golden/" + "x" * 60
         notes = "long " * 8_000 if name == "json" else "short"
         params = {"x": 0.5, "list": [1, (2,)], "n": number}
-        labels = RunLabels(name=name, tags=["golden", "ψ"], notes=notes, params=params)
+        history = HISTORY if name == "symbols" else None
+        labels = RunLabels(name=name, tags=["golden", "ψ"], notes=notes, params=params, history=history)
         submitted = Submitted(
             job_id=job_id,
             created=f"2026-11-22T12:00:{number:02}.000000Z",

@@ -96,7 +96,7 @@ def test_the_same_values_of_another_run_are_refused(path: Path) -> None:
     write_run(path, GroupDraft(datasets={"x": dataset([noise(2000, 2)])}), "two", "uuid-2")
     with h5py.File(path, "r+") as file:
         one, two = file[f"{FOLDER}/one/x"], file[f"{FOLDER}/two/x"]
-        for name in ("crc32", "sha256"):
+        for name in ("crc32", "blake3"):
             two.attrs.modify(name, one.attrs[name])
     Place(path, f"{FOLDER}/two/x").write(Place(path, f"{FOLDER}/one/x").read())
 

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any
 
 import pytest
+from blake3 import blake3
 
 from aerchive.storage.checksums import chunk_crc, chunk_sums
 
@@ -16,7 +17,8 @@ PLACE = ("uuid", "statevector", 12, 3)
 def test_checksums_are_those_of_the_format() -> None:
     data = b"uuid/statevector/12/3" + b"stored"
 
-    assert chunk_sums(b"stored", *PLACE) == (binascii.crc32(data), hashlib.sha256(data).hexdigest())
+    assert chunk_sums(b"stored", *PLACE) == (binascii.crc32(data), blake3(data).hexdigest())
+    assert chunk_sums(b"stored", *PLACE, "sha256") == (binascii.crc32(data), hashlib.sha256(data).hexdigest())
     assert chunk_crc(b"stored", *PLACE) == binascii.crc32(data)
 
 
@@ -37,4 +39,4 @@ def test_another_place_has_other_checksums(place: Any) -> None:
     here, there = chunk_sums(b"stored", *PLACE), chunk_sums(b"stored", *place)
 
     assert here.crc32 != there.crc32
-    assert here.sha256 != there.sha256
+    assert here.digest != there.digest

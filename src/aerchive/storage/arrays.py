@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -75,6 +75,7 @@ class ReadPlan:
         places: The chunks that hold it.
         values: The values themselves, where the dataset is small and lies in its own header.
         codec: What the chunks are compressed with.
+        digest: Name of the digest that they have beside the checksum.
     """
 
     where: str
@@ -87,6 +88,7 @@ class ReadPlan:
     places: tuple[ChunkPlace, ...] = ()
     values: NDArray[Any] | None = None
     codec: Codec = Codec.DEFLATE
+    digest: str = checksums.DIGEST
 
     def read(self, fd: int, watch: Callable[[Iterator[None], int], Iterator[None]] | None = None) -> NDArray[Any]:
         """Reads the selection; large ones in threads, one a processor.
@@ -281,13 +283,16 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         raise UnsafeContentError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
-    crcs = _crc_lookup(group, dsid, name, what, len(needed), where)
+    sums = ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, what.chunk)), where)
+    crcs = sums.crc_lookup(len(needed))
     places = []
     for piece in needed:
         number = chunk_number(piece.offset, what.shape, what.chunk)
         address, nbytes, mask = stored.get(piece.offset, (-1, 0, 0))
         places.append(ChunkPlace(piece, number, address, nbytes, mask, crcs(number)))
-    return ReadPlan(where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(places), codec=what.codec)
+    return ReadPlan(
+        where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(places), None, what.codec, sums.digest
+    )
 
 
 def _value_dtype(dsid: h5d.DatasetID, what: DatasetShape, where: str) -> np.dtype[Any]:
@@ -319,32 +324,80 @@ def _chunk_table(
     return table
 
 
-def _crc_lookup(
-    group: h5g.GroupID, dsid: h5d.DatasetID, name: str, what: DatasetShape, number: int, where: str
-) -> Callable[[int], int]:
-    if what.chunk is None or int(np.prod(grid_shape(what.shape, what.chunk))) == 1:
-        only = read_attributes(dsid, where).get("crc32")
-        if not isinstance(only, int):
-            raise IntegrityError(f"{where}: has no checksum")
-        return lambda _number: only
-    sums = (name + layout.CHECKSUMS_SUFFIX).encode()
-    with hdf5_errors(where):
-        if sums not in group:
-            raise IntegrityError(f"{where}: the table of its checksums is missing")
-        table = h5d.open(group, sums)
-        length = int(np.prod(grid_shape(what.shape, what.chunk)))
-        if tuple(table.shape) != (length,):
-            raise IntegrityError(f"{where}: the table of its checksums has shape {table.shape} for {length} chunks")
-    if number < _LOOK_UP_EACH:
-        return lambda row: int(_read_rows(table, row, 1, where)["crc32"][0])
-    rows = _read_rows(table, 0, length, where)["crc32"]
-    return lambda row: int(rows[row])
+class ChunkSumsReader:
+    """What the file says the checksums of a dataset's chunks are.
 
+    Args:
+        group: Where the dataset is.
+        dsid: The dataset.
+        name: Its name.
+        number: How many chunks it has.
+        where: Its path, for messages.
 
-def _read_rows(table: h5d.DatasetID, first: int, number: int, where: str) -> NDArray[Any]:
-    rows = np.empty(number, checksums.TABLE)
-    with hdf5_errors(where):
-        space = table.get_space()
-        space.select_hyperslab((first,), (number,))
-        table.read(h5s.create_simple((number,)), space, rows, stored_type(checksums.TABLE))
-    return rows
+    Attributes:
+        digest: Name of the digest that is beside the CRC-32.
+
+    Raises:
+        IntegrityError: There are none.
+    """
+
+    def __init__(self, group: h5g.GroupID, dsid: h5d.DatasetID, name: str, number: int, where: str) -> None:
+        self._number = number
+        self._where = where
+        self._only = read_attributes(dsid, where) if number == 1 else {}
+        self._table = None if number == 1 else self._open(group, (name + layout.CHECKSUMS_SUFFIX).encode())
+        self.digest = self._named(self._only if self._table is None else (self._table.dtype.names or ()))
+
+    def crc_lookup(self, number: int) -> Callable[[int], int]:
+        """Gives the CRC-32 of a chunk by its number.
+
+        Args:
+            number: How many will be asked for: few are read one by one.
+        """
+        table = self._table
+        if table is None:
+            only = self._only.get("crc32")
+            if not isinstance(only, int):
+                raise IntegrityError(f"{self._where}: has no checksum")
+            return lambda _number: only
+        if number < _LOOK_UP_EACH:
+            return lambda row: int(self._rows(table, "crc32", row, 1)[0])
+        rows = self._rows(table, "crc32", 0, self._number)
+        return lambda row: int(rows[row])
+
+    def digests(self) -> list[str]:
+        """Of all chunks, in order."""
+        table = self._table
+        if table is None:
+            return [str(self._only.get(self.digest, ""))]
+        return [
+            bytes(row).decode("ascii", "replace") for row in self._rows(table, self.digest, 0, self._number).tolist()
+        ]
+
+    def _open(self, group: h5g.GroupID, name: bytes) -> h5d.DatasetID:
+        with hdf5_errors(self._where):
+            if name not in group:
+                raise IntegrityError(f"{self._where}: the table of its checksums is missing")
+            table = h5d.open(group, name)
+            if tuple(table.shape) != (self._number,):
+                raise IntegrityError(
+                    f"{self._where}: the table of its checksums has shape {table.shape} for {self._number} chunks"
+                )
+            return table
+
+    def _named(self, names: Iterable[str]) -> str:
+        for digest in checksums.DIGESTS:
+            if digest in names:
+                return digest
+        raise FormatError(
+            f"{self._where}: its chunks have none of the digests that this aerchive knows "
+            f"({', '.join(checksums.DIGESTS)}); upgrade it (pip install -U aerchive)"
+        )
+
+    def _rows(self, table: h5d.DatasetID, column: str, first: int, number: int) -> NDArray[Any]:
+        rows = np.empty(number, [(column, checksums.table_dtype(self.digest)[column])])
+        with hdf5_errors(self._where):
+            space = table.get_space()
+            space.select_hyperslab((first,), (number,))
+            table.read(h5s.create_simple((number,)), space, rows, stored_type(rows.dtype))
+        return rows[column]

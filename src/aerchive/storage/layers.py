@@ -17,6 +17,7 @@ from aerchive.filters.narrow import narrower, to_narrow
 from aerchive.filters.profiles import PORTABLE, Codec
 from aerchive.filters.rounding import Rounding, certify
 from aerchive.filters.threads import in_order
+from aerchive.storage import checksums
 from aerchive.storage.chunks import chunk_offsets, chunk_shape
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, PackedChunk, PackedDataset
 
@@ -36,6 +37,7 @@ class Layers:
         attributes: What the dataset says of it, beside the draft's own.
         take: Takes a chunk from its number and offset; called in order.
         pack: Makes of that the stored bytes and filter mask, in any thread; no bytes if the chunk is all zero bytes.
+        digest: Name of the digest that chunks get. Chunks that are moved keep theirs: the run keeps its seal.
     """
 
     dtype: np.dtype[Any]
@@ -44,6 +46,7 @@ class Layers:
     attributes: Mapping[str, AttributeValue]
     take: Callable[[int, tuple[int, ...]], Any]
     pack: Callable[[Any], tuple[Buffer, int]]
+    digest: str = checksums.DIGEST
 
 
 def layers(draft: DatasetDraft) -> Layers:
@@ -107,7 +110,7 @@ def _as_it_is(packed: PackedDataset) -> Layers:
     def pack(taken: PackedChunk) -> tuple[Buffer, int]:
         return taken.stored, taken.mask
 
-    return Layers(packed.dtype, packed.chunk, packed.codec, {}, take, pack)
+    return Layers(packed.dtype, packed.chunk, packed.codec, {}, take, pack, packed.digest)
 
 
 def _rounding(draft: DatasetDraft, max_infidelity: float, attributes: dict[str, AttributeValue]) -> Rounding | None:

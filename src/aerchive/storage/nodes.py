@@ -65,11 +65,13 @@ class PackedDataset(Protocol):
         dtype: Of the stored elements.
         chunk: Shape of a chunk.
         codec: What the chunks are compressed with.
+        digest: Name of the digest that its chunks have.
     """
 
     dtype: np.dtype[Any]
     chunk: tuple[int, ...]
     codec: Codec
+    digest: str
 
     def read(self, number: int) -> PackedChunk:
         """A chunk by its number, row-major; verified."""

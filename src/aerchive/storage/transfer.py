@@ -12,11 +12,12 @@ from aerchive import layout
 from aerchive.errors import UnsafeContentError
 from aerchive.filters.profiles import Codec
 from aerchive.storage.arrays import ReadPlan
+from aerchive.storage.checksums import DIGESTS
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft, PackedChunk
 from aerchive.storage.objects import object_path
 from aerchive.storage.reader import GroupReader
 
-_MADE_ANEW = frozenset({"crc32", "sha256", "core_sha256", "object"})
+_MADE_ANEW = frozenset({"crc32", *DIGESTS, "core_sha256", "object"})
 """Attributes that the writer makes from the content."""
 _MAX_DEPTH = 2
 """A target links the circuits of its operations, and those link their arrays."""
@@ -36,6 +37,7 @@ class StoredDataset:
         self.dtype = plan.stored
         self.chunk = plan.chunk
         self.codec: Codec = plan.codec
+        self.digest: str = plan.digest
 
     def read(self, number: int) -> PackedChunk:
         """See `aerchive.storage.nodes.PackedDataset`."""

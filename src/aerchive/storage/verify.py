@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5s
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, FormatError
+from aerchive.errors import AerchiveError
 from aerchive.storage import checksums
-from aerchive.storage.arrays import ChunkPlace, ReadPlan, describe_dataset, plan_read
+from aerchive.storage.arrays import ChunkPlace, ChunkSumsReader, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import read_raw_attributes
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import ContentDigest
@@ -33,12 +33,12 @@ class ChunkCheck(NamedTuple):
     Attributes:
         plan: Of its dataset.
         place: Of the chunk.
-        sha256: What its digest must be.
+        digest: What its digest must be.
     """
 
     plan: ReadPlan
     place: ChunkPlace
-    sha256: str
+    digest: str
 
     def problem(self, fd: int) -> str | None:
         """Reads and expands the chunk; returns what is wrong, in words.
@@ -52,14 +52,14 @@ class ChunkCheck(NamedTuple):
             plan.values_of(stored, place)
         except AerchiveError as error:
             return str(error)
-        sums = checksums.chunk_sums(stored, plan.owner, plan.name, place.number, place.mask)
-        if sums.sha256 != self.sha256:
-            return f"{plan.where}: chunk {place.number} is damaged (its SHA-256 does not match)"
+        sums = checksums.chunk_sums(stored, plan.owner, plan.name, place.number, place.mask, plan.digest)
+        if sums.digest != self.digest:
+            return f"{plan.where}: chunk {place.number} is damaged (its {plan.digest} does not match)"
         return None
 
 
 class GroupVerifier:
-    """Verifies one run or object: each chunk against its SHA-256, each node against the digest of the whole.
+    """Verifies one run or object: each chunk against its digest, each node against the digest of the whole.
 
     Args:
         group: Of the run or object.
@@ -140,24 +140,11 @@ class GroupVerifier:
             digest.data(values.tobytes())
             return digest.hexdigest()
         plan = plan_read(group.gid, name, self._owner, where)
-        expected = _sums(group.gid, dsid, name, len(plan.places), where)
+        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where).digests()
         for place in plan.places:
             self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
             digest.data(expected[place.number])
         return digest.hexdigest()
-
-
-def _sums(group: h5g.GroupID, dsid: h5d.DatasetID, name: str, number: int, where: str) -> list[str]:
-    if number == 1:
-        stored = read_raw_attributes(dsid, where).get("sha256")
-        return ["" if stored is None else bytes(stored.item()).decode("ascii", "replace")]
-    with hdf5_errors(where):
-        table = h5d.open(group, (name + layout.CHECKSUMS_SUFFIX).encode())
-        rows = np.empty(table.shape, checksums.TABLE)
-        if rows.shape != (number,):
-            raise FormatError(f"{where}: the table of its checksums has {rows.shape} rows for {number} chunks")
-        table.read(h5s.ALL, h5s.ALL, rows, stored_type(checksums.TABLE))
-    return [bytes(row).decode("ascii", "replace") for row in rows["sha256"].tolist()]
 
 
 def object_problems(group: GroupReader, kind: str, root: GroupReader) -> Iterator[str]:

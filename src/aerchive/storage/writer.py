@@ -85,7 +85,7 @@ class NodeDigest:
         self._hash.update(f"|{dtype.descr}|{shape}|".encode())
 
     def data(self, data: bytes | str) -> None:
-        """Adds the bytes of a compact dataset, or the SHA-256 of a chunk."""
+        """Adds the bytes of a compact dataset, or the digest of a chunk."""
         self._hash.update(data.encode() if isinstance(data, str) else data)
 
     def hexdigest(self) -> str:
@@ -200,14 +200,14 @@ class DraftWriter:
             dsid = _create_dataset(gid, name, dtype, shape, way.chunk, way.codec)
             sums = _write_chunks(dsid, name, shape, way, owner)
             if len(sums) == 1:
-                attributes |= {"crc32": sums[0].crc32, "sha256": sums[0].sha256}
+                attributes |= {"crc32": sums[0].crc32, way.digest: sums[0].digest}
             else:
-                table = np.array([(s.crc32, s.sha256) for s in sums], checksums.TABLE)
+                table = checksums.table_of(sums, way.digest)
                 tid = stored_type(table.dtype)
                 h5d.create(gid, (name + layout.CHECKSUMS_SUFFIX).encode(), tid, h5s.create_simple(table.shape)).write(
                     h5s.ALL, h5s.ALL, table, tid
                 )
-            content = [s.sha256.encode() for s in sums]
+            content = [s.digest.encode() for s in sums]
         write_attributes(dsid, attributes, digest)
         digest.content(np.dtype("u1") if dtype.kind == "b" else dtype, shape)
         for piece in content:
@@ -223,7 +223,7 @@ def _write_chunks(
     def packed(item: tuple[int, tuple[int, ...], Any]) -> tuple[tuple[int, ...], Buffer, int, checksums.ChunkSums]:
         number, offset, taken = item
         stored, mask = way.pack(taken)
-        return offset, stored, mask, checksums.chunk_sums(stored, owner, name, number, mask)
+        return offset, stored, mask, checksums.chunk_sums(stored, owner, name, number, mask, way.digest)
 
     sums = []
     offsets = enumerate(chunk_offsets(shape, way.chunk))
