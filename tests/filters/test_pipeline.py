@@ -14,6 +14,7 @@ from aerchive.filters import pipeline
 from aerchive.filters.choice import Choices, Method, Plan, Ticket, sign_of
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Packer, task_for
+from aerchive.filters.planes import Coder
 from aerchive.filters.profiles import Codec, unpack_chunk
 from aerchive.filters.shuffle import shuffle
 from tests.filters.chunks import CHUNKS, chunk
@@ -70,7 +71,7 @@ def test_as_small_as_gzip_or_nearly(name: str) -> None:
     stored, _ = pack(raw, itemsize)
 
     shuffled, plain = (len(zlib.compress(data.tobytes(), 4)) for data in (shuffle(raw, itemsize), raw))
-    assert len(stored) <= min(1.005 * shuffled, 1.03 * plain) + 200
+    assert len(stored) <= min(1.005 * shuffled, 1.03 * plain) + 300
 
 
 @pytest.mark.parametrize("method", Method)
@@ -85,6 +86,33 @@ def test_any_plan_is_right_for_any_chunk(name: str, method: Method) -> None:
 
     by_zlib(stored, mask, itemsize, raw)
     assert len(stored) <= raw.size
+
+
+def test_where_chunks_differ_each_looks_for_itself() -> None:
+    """Elements that repeat are better by record, others by plane, under the same plan."""
+    numbers = np.random.default_rng(5).normal(size=16_384).view(np.complex128)
+    dense, repeated = numbers.view(np.uint8), np.tile(numbers[:512], 16).view(np.uint8)
+    ticket = Ticket()
+    ticket.fill(Plan(Method.RECORDS, (Coder.STORED,) * 15 + (Coder.ENTROPY,), limit=0.9))
+    packer = Packer(16)
+
+    for raw, wanted in ((dense, 0), (repeated, SKIP_SHUFFLE), (dense, 0)):
+        stored, mask = packer.pack(raw, pipeline.Task(ticket))
+
+        by_zlib(stored, mask, 16, raw)
+        assert mask == wanted
+        assert len(stored) < 0.96 * raw.size
+
+
+def test_a_plan_is_kept_for_planes_that_are_noise_in_one_chunk_only() -> None:
+    here = Plan(Method.PLANES, (Coder.STORED, Coder.QUICK, Coder.STORED))
+
+    assert here.also_for(Plan(Method.PLANES, (Coder.CLOSER, Coder.ENTROPY, Coder.STORED))).coders == (
+        Coder.CLOSER,
+        Coder.QUICK,
+        Coder.STORED,
+    )
+    assert here.also_for(Plan(Method.RECORDS)) is here
 
 
 def test_a_compressible_chunk_is_shuffled_and_deflated() -> None:
@@ -108,8 +136,8 @@ def test_noise_is_stored_as_it_is() -> None:
 
 def test_saving_less_than_a_hundredth_is_not_worth_it() -> None:
     noise = np.random.default_rng(0).integers(0, 256, 100_000, dtype=np.uint8)
-    hardly = np.concatenate([noise, np.zeros(700, np.uint8)])
-    enough = np.concatenate([noise, np.zeros(3000, np.uint8)])
+    hardly = np.insert(noise, 50_000, np.zeros(700, np.uint8))
+    enough = np.insert(noise, 50_000, np.zeros(3000, np.uint8))
 
     assert pack(hardly, 1)[1] == RAW
     assert pack(enough, 1)[1] == 0
@@ -182,9 +210,9 @@ def test_the_first_of_a_kind_tries_and_some_look_again() -> None:
     tasks = [choices.task(dense) for _ in range(100)]
 
     assert sign_of(dense) != sign_of(sparse)
-    assert [number for number, task in enumerate(tasks) if task.fill is not None] == [0, 32, 64, 96]
+    assert [number for number, task in enumerate(tasks) if task.fill is not None] == [0, 3, 13, 33, 66, 99]
     assert tasks[0].use is None
-    assert tasks[31].use is tasks[32].use is tasks[0].fill
-    assert tasks[33].use is tasks[0].fill
-    assert tasks[64].use is tasks[65].use is tasks[32].fill
+    assert tasks[2].use is tasks[3].use is tasks[12].use is tasks[0].fill
+    assert tasks[13].use is tasks[14].use is tasks[32].use is tasks[3].fill
+    assert tasks[66].use is tasks[67].use is tasks[33].fill
     assert choices.task(sparse).use is None

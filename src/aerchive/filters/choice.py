@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +15,13 @@ from aerchive.filters.planes import Coder, split
 
 _SIGNS = (0.0, 0.125, 0.5, 0.75, 0.9)
 _SAMPLES = 256
-_REVIEW_EACH = 32
-"""One chunk in so many looks whether the plan of its kind is still right; what it finds is used from the next on."""
-_FIRST_REPEAT = 4
+_FIRST_REVIEWS = (3, 13)
+"""The first chunk of a state is often not like the others, so these look already whether its plan is right for them."""
+_REVIEW_EACH = 33
+"""And later one chunk in so many; odd, for chunks of a state come in patterns of powers of two. What it finds is used
+from the next review on."""
+_FIRST_REPEAT = 8
 """After so many reviews there is a trial, and again whenever their number has doubled."""
-_PROBED = 4
-"""So many of the planes that are stored are looked at in a review, in turn."""
 _CHANGED = 0.97
 """So much smaller a plane must get that was noise before."""
 
@@ -42,10 +43,24 @@ class Plan:
     Attributes:
         method: How.
         coders: Of the planes, for `Method.PLANES`.
+        limit: For `Method.RECORDS` where each chunk looks for itself: if a piece of it keeps more than this share of
+            its bytes, it is compressed by plane, with these coders.
     """
 
     method: Method
     coders: tuple[Coder, ...] = ()
+    limit: float | None = None
+
+    def also_for(self, other: Plan) -> Plan:
+        """This plan, changed so that planes which are noise here and not in other chunks are compressed.
+
+        Args:
+            other: What was right for the other chunks.
+        """
+        if other.method is not self.method or len(other.coders) != len(self.coders):
+            return self
+        pairs = zip(self.coders, other.coders, strict=True)
+        return replace(self, coders=tuple(there if here is Coder.STORED else here for here, there in pairs))
 
 
 _UNTRIED = Plan(Method.PLANES, (Coder.QUICK,) * 16)
@@ -96,11 +111,13 @@ class _Kind:
         use: The plan for those that come now.
         following: What the last review will give, or gave.
         number: How many there were.
+        reviews: How many of them were to look again.
     """
 
     use: Ticket
     following: Ticket
     number: int = 1
+    reviews: int = 0
 
 
 class Choices:
@@ -121,10 +138,11 @@ class Choices:
             self._kinds[sign] = _Kind(first, first)
             return Task(None, first)
         number, kind.number = kind.number, kind.number + 1
-        if number % _REVIEW_EACH:
+        if number % _REVIEW_EACH and number not in _FIRST_REVIEWS:
             return Task(kind.use)
         kind.use, kind.following = kind.following, Ticket()
-        return Task(kind.use, kind.following, number // _REVIEW_EACH)
+        kind.reviews += 1
+        return Task(kind.use, kind.following, kind.reviews)
 
 
 def sign_of(raw: NDArray[np.uint8]) -> int:
@@ -150,9 +168,5 @@ def is_outdated(plan: Plan, planes: NDArray[np.uint8], itemsize: int, turn: int,
     if plan.method is not Method.PLANES:
         return False
     parts = split(planes, itemsize)
-    noise = [number for number, coder in enumerate(plan.coders) if coder is Coder.STORED]
-    for step in range(min(_PROBED, len(noise))):
-        plane = parts[noise[(turn * _PROBED + step) % len(noise)]]
-        if plane[0] != plane[-1] and len(deflater.quick(plane.data)) < _CHANGED * plane.size:
-            return True
-    return False
+    noise = [plane for plane, coder in zip(parts, plan.coders, strict=False) if coder is Coder.STORED]
+    return any(plane[0] != plane[-1] and len(deflater.quick(plane.data)) < _CHANGED * plane.size for plane in noise)

@@ -11,7 +11,7 @@ from aerchive.filters.choice import Choices, Method, Plan, Task, Ticket, is_outd
 from aerchive.filters.deflate import Buffer, Deflater, quick_stream, thorough_stream
 from aerchive.filters.planes import pack_planes
 from aerchive.filters.shuffle import shuffle
-from aerchive.filters.trial import by_record, try_chunk
+from aerchive.filters.trial import by_record, kept_by_record, try_chunk
 
 SKIP_SHUFFLE = 1
 SKIP_COMPRESSION = 2
@@ -19,8 +19,8 @@ RAW = SKIP_SHUFFLE | SKIP_COMPRESSION
 WORTH = 0.99
 """A chunk is stored raw unless compression saves at least one byte in a hundred."""
 _BY_PLANE = frozenset({1, 2, 4, 8, 16})
-_NO_BETTER = 0.99
-"""A plan stays unless another one saves more than a hundredth."""
+_NO_BETTER = 0.997
+"""A plan stays unless another one saves more than this."""
 _MIN_BYTES = 64 * 1024
 """Of a chunk that is worth a choice."""
 
@@ -55,8 +55,7 @@ class Packer:
         if task is None:
             stream, mask = quick_stream(shuffle(raw, self._itemsize).data), 0
         elif task.fill is None and task.use is not None:
-            plan = task.use.plan()
-            stream, mask = self._apply(plan, raw), _mask(plan)
+            stream, mask = self._apply(task.use.plan(), raw)
         else:
             stream, mask = self._tried(raw, task)
         return (stream, mask) if len(stream) < WORTH * raw.size else (raw.data, RAW)
@@ -65,18 +64,23 @@ class Packer:
         """Compresses a chunk, and fills the ticket of its task, whatever happens: others wait for it."""
         fill = task.fill or Ticket()
         plan = Plan(Method.PLANES)
-        stream: Buffer | None = None
+        before: tuple[Buffer, int] | None = None
         try:
             if task.use is not None:
                 plan = task.use.plan()
-                stream = self._apply(plan, raw)
+                before = self._apply(plan, raw)
                 if not is_outdated(plan, self._planes, self._itemsize, task.turn, self._deflater):
-                    return stream, _mask(plan)
-            trial = try_chunk(raw, self._shuffled(raw), self._itemsize, self._deflater)
-            other = self._apply(trial.plan, raw) if trial.stream is None else trial.stream
-            if stream is None or len(other) < _NO_BETTER * len(stream):
-                plan, stream = trial.plan, other
-            return stream, _mask(plan)
+                    return before
+            tried = try_chunk(raw, self._itemsize, self._deflater)
+            if before is not None:
+                tried = tried.also_for(plan)
+                if tried == plan:
+                    return before
+            after = self._apply(tried, raw)
+            if before is not None and len(after[0]) >= _NO_BETTER * len(before[0]):
+                return before
+            plan = tried
+            return after
         finally:
             fill.fill(plan)
 
@@ -87,17 +91,16 @@ class Packer:
             self._planes = np.empty(raw.size, np.uint8)
         return shuffle(raw, self._itemsize, self._planes)
 
-    def _apply(self, plan: Plan, raw: NDArray[np.uint8]) -> Buffer:
-        if plan.method not in (Method.PLANES, Method.WHOLE):
-            return by_record(plan.method, raw)
+    def _apply(self, plan: Plan, raw: NDArray[np.uint8]) -> tuple[Buffer, int]:
+        method = plan.method
+        if plan.limit is not None and kept_by_record(raw, self._itemsize) > plan.limit:
+            method = Method.PLANES
+        if method not in (Method.PLANES, Method.WHOLE):
+            return by_record(method, raw), SKIP_SHUFFLE
         planes = self._shuffled(raw)
-        if plan.method is Method.WHOLE:
-            return thorough_stream(planes.data)
-        return pack_planes(planes, self._itemsize, plan.coders, self._deflater)
-
-
-def _mask(plan: Plan) -> int:
-    return 0 if plan.method in (Method.PLANES, Method.WHOLE) else SKIP_SHUFFLE
+        if method is Method.WHOLE:
+            return thorough_stream(planes.data), 0
+        return pack_planes(planes, self._itemsize, plan.coders, self._deflater), 0
 
 
 def task_for(raw: NDArray[np.uint8], itemsize: int, choices: Choices) -> Task | None:

@@ -20,6 +20,7 @@ class Coder(enum.Enum):
 
     STORED = "as it is"
     QUICK = "igzip"
+    CLOSER = "igzip at its best"
     ENTROPY = "Huffman codes"
     THOROUGH = "zlib-ng"
 
@@ -74,6 +75,10 @@ def code(plane: memoryview, coder: Coder, deflater: Deflater) -> Buffer | None:
     """A plane as its coder makes it; ``None`` if it is to be stored."""
     if coder is Coder.STORED:
         return None
-    if coder is Coder.ENTROPY:
-        return deflater.entropy(plane)
-    return deflater.thorough(plane) if coder is Coder.THOROUGH else deflater.quick(plane)
+    made = {
+        Coder.QUICK: deflater.quick,
+        Coder.CLOSER: deflater.closer,
+        Coder.ENTROPY: deflater.entropy,
+        Coder.THOROUGH: deflater.thorough,
+    }
+    return made[coder](plane)

@@ -26,37 +26,35 @@ def shuffle(raw: NDArray[np.uint8], itemsize: int, planes: NDArray[np.uint8] | N
     if planes is None:
         planes = np.empty(raw.size, np.uint8)
     whole = raw.size - raw.size % itemsize
-    source, target = raw[:whole], planes[:whole].reshape(itemsize, -1)
-    if itemsize == 16 and whole:
-        _shuffle_doubles(source, target)
+    target = planes[:whole].reshape(itemsize, -1)
+    if itemsize == 16 and whole:  # pairs of doubles: first one array of each
+        halves = np.empty((2, whole // itemsize), np.uint64)
+        np.copyto(halves, raw[:whole].view(np.uint64).reshape(-1, 2).T)
+        _shuffle_words(halves.view(np.uint8), target.reshape(2, 8, -1))
     elif itemsize in _WORDS and whole:
-        _shuffle_words(source, target)
+        _shuffle_words(raw[np.newaxis, :whole], target[np.newaxis])
     else:
-        np.copyto(target, source.reshape(-1, itemsize).T)
+        np.copyto(target, raw[:whole].reshape(-1, itemsize).T)
     planes[whole:] = raw[whole:]
     return planes
 
 
 def _shuffle_words(raw: NDArray[np.uint8], planes: NDArray[np.uint8]) -> None:
-    """Planes of elements of 2, 4 or 8 bytes, twice to four times as fast as one byte after another.
+    """Planes of elements of 2, 4 or 8 bytes, twice to six times as fast as one byte after another.
 
     A conversion to bytes keeps the lowest byte of a little-endian word, and processors do that for many words at once.
-    To make byte k the lowest, words are taken from k bytes further on; the last one would reach over the end.
+    To make byte k the lowest, words are taken from k bytes further on; the last one would reach over the end. It is one
+    call of numpy for all: threads that take the interpreter's lock back after each plane wait for each other.
+
+    Args:
+        raw: Shape (arrays, elements * itemsize).
+        planes: Shape (arrays, itemsize, elements).
     """
-    itemsize, number = planes.shape
-    for k in range(itemsize):
-        words: NDArray[Any] = np.ndarray((number - (k > 0),), _WORDS[itemsize], raw.data, k)
-        np.copyto(planes[k, : words.size], words, casting="unsafe")
-    planes[:, -1] = raw[-itemsize:]
-
-
-def _shuffle_doubles(raw: NDArray[np.uint8], planes: NDArray[np.uint8]) -> None:
-    """Planes of pairs of doubles: first one array of each, then their planes."""
-    number = planes.shape[1]
-    halves = np.empty((2, number), np.uint64)
-    np.copyto(halves, raw.view(np.uint64).reshape(number, 2).T)
-    for half in range(2):
-        _shuffle_words(halves[half].view(np.uint8), planes[8 * half : 8 * half + 8])
+    arrays, itemsize, number = planes.shape
+    shape, strides = (arrays, itemsize, number - 1), (number * itemsize, 1, itemsize)
+    words: NDArray[Any] = np.ndarray(shape, _WORDS[itemsize], raw.data, 0, strides)
+    np.copyto(planes[:, :, :-1], words, casting="unsafe")
+    planes[:, :, -1] = raw[:, -itemsize:]
 
 
 def unshuffle(planes: NDArray[np.uint8], itemsize: int, raw: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-_WAITING_EACH = 2
+_WAITING_EACH = 6
 """So many results a thread may wait for their turn: enough to be busy while one of them takes long."""
 
 

@@ -13,44 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.filters.choice import Method, Plan
-from aerchive.filters.deflate import Buffer, Deflater, quick_stream, sparse_stream, thorough_stream
+from aerchive.filters.deflate import Buffer, Deflater, records_stream, sparse_stream, thorough_stream
 from aerchive.filters.planes import Coder, is_constant, split
+from aerchive.filters.shuffle import shuffle
 
 _BYTES_A_US = 30.0
 """What a microsecond of a processor is worth: a hundredth of a chunk for a fifth of the time a dense chunk takes."""
 _STORED_FROM = 0.995
 """A plane that igzip does not make smaller than this is noise."""
+_SURELY = 0.99
+"""What is as good as gzip -4 by so much on one chunk is as good on others."""
 _LIKE_GZIP = 1.002
 """gzip -4 makes more of a whole chunk than of its planes, by this at least."""
-_SURELY = 0.97
-"""What is as good as gzip -4 by so much on one chunk is as good on others."""
 _WHOLE_FROM = 9
 """So many planes by zlib-ng take as long as the whole chunk by libdeflate."""
 _AS_WHOLE = 1.005
-_SAMPLE_BYTES = 128 * 1024
-_HOPELESS = 1.05
+_PIECE_BYTES = 64 * 1024
+_HOPELESS = 1.1
 _CLEAR = 0.85
 """By record in a way that is quick, against planes: beyond these nothing else needs to be tried."""
+_OPEN = (0.9, 1.075)
+"""Between these, one chunk may be better by record, and the next one by plane."""
 _SLOWLY = 0.97
 """What only slow ways by record reach must be so much less than the planes give."""
 _AS_GOOD = 1.01
-_GOOD_ENOUGH = 1.03
+_GOOD_ENOUGH = 1.02
 """So much more than the least may a quick way by record give, if the other ways are a little slower, or a lot."""
 _SPARSE = 3
 """zlib-ng is not much slower than igzip on what becomes so much smaller."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The outcome of a trial.
-
-    Attributes:
-        plan: The best one.
-        stream: What it makes of the chunk, if that is there already.
-    """
-
-    plan: Plan
-    stream: Buffer | None = None
 
 
 @dataclass
@@ -71,66 +61,82 @@ class _Plane:
         costs = {
             Coder.STORED: 0,
             Coder.QUICK: 15 + 110 * min(1, 10 * share),
+            Coder.CLOSER: 100 + 100 * share,
             Coder.ENTROPY: 190,
-            Coder.THOROUGH: min(740, 80 + 1900 * share),
+            Coder.THOROUGH: min(740, 20 + 2600 * share),
         }
         return costs[coder] * self.length / 65536
 
 
-def try_chunk(raw: NDArray[np.uint8], planes: NDArray[np.uint8], itemsize: int, deflater: Deflater) -> Trial:
-    """Tries on one chunk what pays.
+def try_chunk(raw: NDArray[np.uint8], itemsize: int, deflater: Deflater) -> Plan:
+    """Tries on the middle half of a chunk what pays.
 
     Args:
         raw: The chunk.
-        planes: The same, shuffled.
         itemsize: Bytes of an element.
         deflater: Of this thread.
     """
+    raw = _middle(raw, raw.size // 2, itemsize)
+    planes = shuffle(raw, itemsize)
     parts = split(planes, itemsize)[:itemsize]
     tried = [_try_quick(plane, deflater) for plane in parts]
     quick = sum(min(one.sizes.values()) for one in tried)
     records = _try_records(raw, itemsize, quick) if itemsize > 1 else {}
-    if records and len(records[Method.RECORDS]) < _CLEAR * quick:
-        return _by_records(raw, records)
+    if records and records[Method.RECORDS] < _CLEAR * quick:
+        return Plan(_best_by_record(records, raw.size))
     _try_thorough(parts, tried, itemsize, deflater)
-    coders, size, gzip = _choose_coders(planes, parts, tried)
-    if records and (len(records[Method.RECORDS]) < size or min(map(len, records.values())) < _SLOWLY * size):
-        return _by_records(raw, records)
-    if coders.count(Coder.THOROUGH) >= _WHOLE_FROM:
-        whole = thorough_stream(planes.data)
-        if len(whole) < _AS_WHOLE * gzip:
-            return Trial(Plan(Method.WHOLE), whole)
-    return Trial(Plan(Method.PLANES, coders))
+    gzip = _estimate(planes, parts, tried)
+    coders, size = _choose_coders(tried, gzip)
+    method = Method.PLANES
+    if records and (records[Method.RECORDS] < size or min(records.values()) < _SLOWLY * size):
+        method = _best_by_record(records, raw.size)
+    if method in (Method.PLANES, Method.RECORDS) and records and _is_open(records[Method.RECORDS] / size):
+        bias = kept_by_record(raw, itemsize) * raw.size / records[Method.RECORDS]
+        return Plan(Method.RECORDS, coders, bias * size / raw.size)
+    if method is Method.PLANES and coders.count(Coder.THOROUGH) >= _WHOLE_FROM:
+        method = Method.WHOLE if len(thorough_stream(planes.data)) < _AS_WHOLE * gzip else method
+    return Plan(method, coders) if method is Method.PLANES else Plan(method)
+
+
+def _is_open(share: float) -> bool:
+    return _OPEN[0] < share < _OPEN[1]
 
 
 def by_record(method: Method, raw: NDArray[np.uint8]) -> Buffer:
     """The stream of a chunk that is not shuffled."""
     if method is Method.RECORDS:
-        return quick_stream(raw.data)
+        return records_stream(raw.data)
     return sparse_stream(raw.data) if method is Method.RECORDS_SPARSE else thorough_stream(raw.data)
 
 
-def _try_records(raw: NDArray[np.uint8], itemsize: int, size: int) -> dict[Method, Buffer]:
-    """The streams by record, quickest first; none if they promise nothing. A piece of the chunk is tried before."""
-    middle = max(0, raw.size - _SAMPLE_BYTES) // 2 // itemsize * itemsize
-    sample = raw[middle : middle + _SAMPLE_BYTES]
-    if len(quick_stream(sample.data)) * raw.size > _HOPELESS * size * sample.size:
+def kept_by_record(raw: NDArray[np.uint8], itemsize: int) -> float:
+    """The share of its bytes that a piece of a chunk keeps when it is compressed by record."""
+    piece = _middle(raw, _PIECE_BYTES, itemsize)
+    return len(records_stream(piece.data)) / piece.size
+
+
+def _middle(raw: NDArray[np.uint8], size: int, itemsize: int) -> NDArray[np.uint8]:
+    start = max(0, raw.size - size) // 2 // itemsize * itemsize
+    return raw[start : start + size]
+
+
+def _try_records(raw: NDArray[np.uint8], itemsize: int, size: int) -> dict[Method, int]:
+    """Bytes by record, quickest way first; none if they promise nothing. A piece is tried before."""
+    if kept_by_record(raw, itemsize) * raw.size > _HOPELESS * size:
         return {}
-    quick = quick_stream(raw.data)
-    if len(quick) > _HOPELESS * size:
+    quick = len(records_stream(raw.data))
+    if quick > _HOPELESS * size:
         return {}
-    others = {method: by_record(method, raw) for method in (Method.RECORDS_SPARSE, Method.RECORDS_WELL)}
+    others = {method: len(by_record(method, raw)) for method in (Method.RECORDS_SPARSE, Method.RECORDS_WELL)}
     return {Method.RECORDS: quick, **others}
 
 
-def _by_records(raw: NDArray[np.uint8], records: dict[Method, Buffer]) -> Trial:
-    least = min(map(len, records.values()))
-    is_sparse = raw.size > _SPARSE * least and len(records[Method.RECORDS_SPARSE]) < _AS_GOOD * least
-    if len(records[Method.RECORDS]) < (_AS_GOOD if is_sparse else _GOOD_ENOUGH) * least:
-        method = Method.RECORDS
-    else:
-        method = Method.RECORDS_SPARSE if is_sparse else Method.RECORDS_WELL
-    return Trial(Plan(method), records[method])
+def _best_by_record(records: dict[Method, int], size: int) -> Method:
+    least = min(records.values())
+    is_sparse = size > _SPARSE * least and records[Method.RECORDS_SPARSE] < _AS_GOOD * least
+    if records[Method.RECORDS] < (_AS_GOOD if is_sparse else _GOOD_ENOUGH) * least:
+        return Method.RECORDS
+    return Method.RECORDS_SPARSE if is_sparse else Method.RECORDS_WELL
 
 
 def _try_quick(plane: NDArray[np.uint8], deflater: Deflater) -> _Plane:
@@ -141,6 +147,7 @@ def _try_quick(plane: NDArray[np.uint8], deflater: Deflater) -> _Plane:
     quick = len(deflater.quick(plane.data))
     if quick < _STORED_FROM * plane.size:
         one.sizes[Coder.QUICK] = quick
+        one.sizes[Coder.CLOSER] = len(deflater.closer(plane.data))
         if quick > plane.size / 8:  # shorter than one bit a byte, Huffman codes cannot be
             one.sizes[Coder.ENTROPY] = len(deflater.entropy(plane.data))
     return one
@@ -167,16 +174,17 @@ def _gzip(one: _Plane, plane: NDArray[np.uint8]) -> int:
     return len(zlib.compress(plane.data, 4)) if one.sizes.get(Coder.THOROUGH) == least else least
 
 
-def _choose_coders(
-    planes: NDArray[np.uint8], parts: list[NDArray[np.uint8]], tried: list[_Plane]
-) -> tuple[tuple[Coder, ...], int, float]:
-    """The coders, one a plane; the bytes they give; and what gzip -4 would give for the whole chunk, about."""
+def _estimate(planes: NDArray[np.uint8], parts: list[NDArray[np.uint8]], tried: list[_Plane]) -> float:
+    """What gzip -4 would give for the whole, about."""
+    if sum(one.sizes.keys() == {Coder.STORED} for one in tried) <= len(tried) / 8:  # little noise: that is quick
+        return _SURELY * len(zlib.compress(planes.data, 4))
+    return _LIKE_GZIP * sum(map(_gzip, tried, parts))
+
+
+def _choose_coders(tried: list[_Plane], gzip: float) -> tuple[tuple[Coder, ...], int]:
+    """The coders, one a plane, that give no more bytes than that if any do; and the bytes they give."""
     for one in tried:
         one.coder = min(one.sizes, key=lambda coder: one.sizes[coder] + _BYTES_A_US * one.cost(coder))
-    if sum(one.sizes.keys() == {Coder.STORED} for one in tried) <= len(tried) / 8:  # little noise: that is quick
-        gzip = _SURELY * len(zlib.compress(planes.data, 4))
-    else:
-        gzip = _LIKE_GZIP * sum(map(_gzip, tried, parts))
     while sum(one.size for one in tried) > gzip:
         steps = [
             ((one.size - size) / max(1e-3, one.cost(coder) - one.cost(one.coder)), number, coder)
@@ -188,4 +196,4 @@ def _choose_coders(
             break
         _, number, coder = max(steps, key=lambda step: step[0])
         tried[number].coder = coder
-    return tuple(one.coder for one in tried), sum(one.size for one in tried), gzip
+    return tuple(one.coder for one in tried), sum(one.size for one in tried)

@@ -793,6 +793,11 @@ class Project:
         return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
 
 
+@functools.cache
+def _created_by() -> str:
+    return f"aerchive {metadata.version('aerchive')}"
+
+
 def open_project(
     path: Path,
     mode: Mode,
@@ -808,7 +813,7 @@ def open_project(
         path,
         lock_timeout_s=lock_timeout_s,
         catalogue_dtype=table.DTYPE,
-        created_by=f"aerchive {metadata.version('aerchive')}",
+        created_by=_created_by(),
         trust_locks=trust_locks,
     )
     return Project(file, mode, bridge, durability, compression)

@@ -13,7 +13,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import clean
-from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
+from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
@@ -153,7 +153,13 @@ class Run:
     @property
     def run_uuid(self) -> str:
         """Made once for the run; stays through merge and extraction."""
-        return self.record.run_uuid
+        return self._run_uuid if "record" not in self.__dict__ else self.record.run_uuid
+
+    @functools.cached_property
+    def _run_uuid(self) -> str:
+        with self.place.open() as (_, group):
+            found = group.attribute("run_uuid")
+        return found if isinstance(found, str) else self.record.run_uuid  # which says what is wrong
 
     @property
     def core_sha256(self) -> str:
@@ -328,7 +334,8 @@ class Run:
         """The result as it is stored."""
         from aerchive.project.stored_result import StoredResult
 
-        what = f"run {self.job_id} (outcome {self.outcome})"
+        outcome = self.outcome if self._row is None else catalogue.row_text(self._row, "outcome")
+        what = f"run {self.job_id} (outcome {outcome})"
         return StoredResult(self._this_very_run(), self.run_uuid, what)
 
     @property
@@ -352,7 +359,8 @@ class Run:
         Raises:
             NotFoundError: There are no counts.
         """
-        return self.stored_result.counts(experiment)
+        with self._held():
+            return self.stored_result.counts(experiment)
 
     def memory(self, experiment: int = 0) -> list[str]:
         """The outcome of each shot, as ``Result.get_memory`` gives it.
@@ -363,7 +371,8 @@ class Run:
         Raises:
             NotFoundError: The run was not made with ``memory=True``.
         """
-        return self.stored_result.memory(experiment)
+        with self._held():
+            return self.stored_result.memory(experiment)
 
     def array(
         self,
@@ -388,8 +397,9 @@ class Run:
             NotFoundError: There is none of this label.
             InvalidInputError: There are several to choose from, which the message lists.
         """
-        stored = self.stored_result
-        return stored.array(label, stored.number_of(experiment, bind), shot, condition)
+        with self._held():
+            stored = self.stored_result
+            return stored.array(label, stored.number_of(experiment, bind), shot, condition)
 
     def state(
         self,
@@ -417,9 +427,10 @@ class Run:
             InvalidInputError: There are several to choose from, which the message lists; or it is a value of another
                 kind, such as a matrix product state, which `value` reads.
         """
-        stored = self.stored_result
-        number = stored.number_of(experiment, bind)
-        return stored.state(label, number, shot, condition, self._home.bridge)
+        with self._held():
+            stored = self.stored_result
+            number = stored.number_of(experiment, bind)
+            return stored.state(label, number, shot, condition, self._home.bridge)
 
     def stack(
         self,
@@ -674,6 +685,15 @@ class Run:
     def _group(self) -> Iterator[GroupReader]:
         with self._this_very_run().open() as (_, group):
             yield group
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Has the file opened once for what is read in the block, if it can be opened; if not, that says why."""
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(AerchiveError):
+                self.path  # noqa: B018  (may commit it, which cannot be done later)
+                stack.enter_context(self.place.file.held())
+            yield
 
     def _this_very_run(self) -> RunPlace:
         """Where its values are, if it has any."""

@@ -7,6 +7,7 @@ import copy
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,6 +179,16 @@ class WriteSession:
         append_rows(create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS), rows)
 
 
+class _Held(threading.local):
+    """The sessions that a thread holds open, by path of the file."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, ReadSession] = {}
+
+
+_held = _Held()
+
+
 class ProjectFile:
     """A project on disk. Nothing is held open between sessions.
 
@@ -268,6 +279,9 @@ class ProjectFile:
             ReadOnlyError: This user may not read it.
         """
         path = str(self.path)
+        if (held := _held.sessions.get(path)) is not None:
+            yield held
+            return
         self._prepare_reading()
         # An interrupt inside one of HDF5's callbacks would come out as something else, or nowhere.
         with deferred_interrupts(), self._reading() as (fd, journal):
@@ -279,6 +293,26 @@ class ProjectFile:
                     yield ReadSession(GroupReader(h5g.open(file, b"/"), fd, "", path), fd, journal is None)
             finally:
                 source.check(path)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Opens the committed state once for all that this thread reads of it in the block.
+
+        For a few reads in a row: until the end of the block nobody can commit, this thread included.
+
+        Raises:
+            AerchiveError: As `read` does.
+        """
+        path = str(self.path)
+        with self.read() as session:
+            if path in _held.sessions:
+                yield
+                return
+            _held.sessions[path] = session
+            try:
+                yield
+            finally:
+                del _held.sessions[path]
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[int, Journal | None]]:
