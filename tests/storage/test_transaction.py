@@ -336,7 +336,6 @@ def count_calls(path: Path, write: Any, bad: BadDisk) -> int:
     [
         (("pwrite",), errno.ENOSPC, False),
         (("pwrite", "fsync"), errno.EIO, False),
-        (("fsync",), errno.EIO, False),
         (("pwrite", "fsync", "ftruncate"), errno.EIO, True),
     ],
 )
