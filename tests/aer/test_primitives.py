@@ -177,8 +177,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     """Each primitive archived in a project of its own, and all read in one other process."""
     folder = tmp_path_factory.mktemp("primitives")
     paths = [folder / f"{number}.h5" for number in range(len(PRIMITIVES))]
-    jobs = [make(path).run(pubs) for path, (make, pubs, _) in zip(paths, PRIMITIVES.values(), strict=True)]
-    results = [job.result() for job in jobs]
+    jobs, results = [], []
+    for path, (make, pubs, _) in zip(paths, PRIMITIVES.values(), strict=True):
+        jobs.append(make(path).run(pubs))
+        results.append(jobs[-1].result())
     words = [word for path, job in zip(paths, jobs, strict=True) for word in (path, job.job_id())]
     told = pickle.loads(bytes.fromhex(processes.run(READ, *words)))
     return dict(zip(PRIMITIVES, map(Case, paths, jobs, results, told), strict=True))
