@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-
 LONG = ("corpus", "crash", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
 
