@@ -28,6 +28,8 @@ STAMP = VENV / "installed-from"
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 HDF5_TOOLS = ("h5dump", "h5ls", "h5clear")
+SPREAD = ["-n", "2", "--dist", "worksteal"]
+"""Two processes, each of which takes tests from the other when it has none left; a file's fixtures are made once."""
 WHOLLY_COVERED = ("transaction", "journal", "recovery", "superblock")
 
 Arguments = Sequence[str]
@@ -195,7 +197,7 @@ def demo(arguments: Arguments) -> int:
 def test(arguments: Arguments) -> int:
     """Runs pytest on two processors, unless the arguments say otherwise; its closing line is the last one printed."""
     provide_hdf5_tools()
-    spread = [] if any(word.startswith(("-n", "-p", "--pdb", "-s")) for word in arguments) else ["-n", "2"]
+    spread = [] if any(word.startswith(("-n", "-p", "--pdb", "-s")) for word in arguments) else SPREAD
     return python("-m", "pytest", *spread, *arguments)
 
 
@@ -203,7 +205,7 @@ def test(arguments: Arguments) -> int:
 def coverage(arguments: Arguments) -> int:
     """Runs pytest under coverage; what commits and recovers must be reached in every line and branch."""
     provide_hdf5_tools()
-    failed = python("-m", "pytest", "-n", "2", "--cov", "--cov-report=term-missing:skip-covered", *arguments)
+    failed = python("-m", "pytest", *SPREAD, "--cov", "--cov-report=term-missing:skip-covered", *arguments)
     say(f"lines and branches of {', '.join(WHOLLY_COVERED)}, of which none may be missing")
     include = ",".join(f"*/storage/{name}.py" for name in WHOLLY_COVERED)
     missed = python("-m", "coverage", "report", f"--include={include}", "--fail-under=100", "--show-missing")
@@ -219,8 +221,20 @@ def crash(arguments: Arguments) -> int:
 
 @task("states of 28 qubits, some minutes and 13 GiB of disk: `large --folder DIR --qubits 26`", takes_arguments=True)
 def large(arguments: Arguments) -> int:
-    """Runs ``tests/states/long.py``."""
-    return python("tests/states/long.py", *arguments)
+    """Runs the long benchmark without the writes that are only compared, which need the memory for a state."""
+    return python(BENCHMARKS / "bench_states.py", "--long", "--repetitions", "0", *arguments)
+
+
+@task("every case of the corpora of Aer jobs, hours: `corpus --every 60 --match noise`", takes_arguments=True)
+def corpus(arguments: Arguments) -> int:
+    """Runs the tests of the corpora without leaving cases out, then all of our own with the arguments of its script."""
+    names = ("shared", "autosave")
+    tests = [f"tests/corpus/test_{name}_corpus.py" for name in names]
+    environment = os.environ | {"AERCHIVE_TEST_CORPUS_EVERY": "1"}
+    failed = run(PYTHON, "-m", "pytest", *tests, env=environment)
+    with tempfile.TemporaryDirectory() as folder:
+        code = python("-m", "tests.corpus.archive", folder, *arguments)
+        return code or python("-m", "tests.corpus.compare", folder, "--again", "--fail") or failed
 
 
 @task("style and likely bugs: ruff, checking only")

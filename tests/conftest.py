@@ -8,6 +8,14 @@ from typing import Any
 
 import pytest
 
+LONG = ("corpus", "crash", "stateful", "benchmarks")
+"""Folders whose tests take seconds each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts long tests first: what is left at the end, when one process may have to wait for the other, is short."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pickle
@@ -9,7 +10,7 @@ import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -150,24 +151,45 @@ def timeless(result: Any) -> Any:
     return result
 
 
-@pytest.fixture(params=PRIMITIVES)
-def case(request: pytest.FixtureRequest) -> tuple[Make, Any, int]:
-    return PRIMITIVES[request.param]
+class Case(NamedTuple):
+    """A primitive that was archived, and what another process reads."""
+
+    path: Path
+    job: Any
+    result: Any
+    again: tuple[Any, JobStatus, str]
 
 
 READ = """
     import pickle, sys
     import aerchive
-    project = aerchive.open(sys.argv[1], "r")
-    job = project.job(sys.argv[2])
-    print(pickle.dumps((job.result(), job.status(), project[sys.argv[2]].reproduce().verdict)).hex())
+    told = []
+    for path, job_id in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        project = aerchive.open(path, "r")
+        job = project.job(job_id)
+        told.append((job.result(), job.status(), project[job_id].reproduce().verdict))
+    print(pickle.dumps(told).hex())
 """
 
 
-def test_a_primitive_is_one_run_and_comes_back_bit_for_bit(path: Path, case: tuple[Make, Any, int]) -> None:
-    make, pubs, simulations = case
-    job = make(path).run(pubs)
-    result = job.result()
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
+    """Each primitive archived in a project of its own, and all read in one other process."""
+    folder = tmp_path_factory.mktemp("primitives")
+    paths = [folder / f"{number}.h5" for number in range(len(PRIMITIVES))]
+    jobs, results = [], []
+    for path, (make, pubs, _) in zip(paths, PRIMITIVES.values(), strict=True):
+        jobs.append(make(path).run(pubs))
+        results.append(jobs[-1].result())
+    words = [word for path, job in zip(paths, jobs, strict=True) for word in (path, job.job_id())]
+    told = pickle.loads(bytes.fromhex(processes.run(READ, *words)))
+    return dict(zip(PRIMITIVES, map(Case, paths, jobs, results, told), strict=True))
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_a_primitive_is_one_run_and_comes_back_bit_for_bit(cases: dict[str, Case], name: str) -> None:
+    simulations = PRIMITIVES[name][2]
+    path, job, result, (again, status, verdict) = cases[name]
     project = aerchive.open(path)
     run = project[job.job_id()]  # there when result() has returned, also for stock classes
     assert run.program in ("sampler", "estimator")
@@ -179,16 +201,16 @@ def test_a_primitive_is_one_run_and_comes_back_bit_for_bit(path: Path, case: tup
     assert len(children) == simulations
     assert all(child.parent == job.job_id() and child.program == "run" for child in children)
     assert len(project.jobs(nested=True)) == 1 + simulations
-    again, status, verdict = pickle.loads(bytes.fromhex(processes.run(READ, path, job.job_id())))
     assert differences(result, again) == []
     assert status == JobStatus.DONE
     assert verdict == "identical"
     assert project.verify().ok
 
 
-def test_archiving_changes_nothing(path: Path, case: tuple[Make, Any, int]) -> None:
-    make, pubs, _ = case
-    stock, ours = make(None).run(pubs).result(), make(path).run(pubs).result()
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_archiving_changes_nothing(cases: dict[str, Case], name: str) -> None:
+    make, pubs, _ = PRIMITIVES[name]
+    stock, ours = make(None).run(pubs).result(), copy.deepcopy(cases[name].result)
     assert differences(timeless(stock), timeless(ours)) == []
 
 

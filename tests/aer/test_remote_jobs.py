@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import inspect
 from collections.abc import Callable
@@ -37,8 +38,8 @@ def _no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remote._own_service.cache_clear()
 
 
-@pytest.fixture
-def cloud() -> Cloud:
+@pytest.fixture(scope="module")
+def jobs() -> dict[str, dict[str, Any]]:
     """Six jobs, a minute apart; every second one of an estimator, the last one still queued."""
     cloud = Cloud()
     for number in range(6):
@@ -52,6 +53,13 @@ def cloud() -> Cloud:
         )
         if number < 5:
             cloud.end(job_id, "Completed", sampled(["00"]))
+    return cloud.jobs
+
+
+@pytest.fixture
+def cloud(jobs: dict[str, dict[str, Any]]) -> Cloud:
+    cloud = Cloud()
+    cloud.jobs = copy.deepcopy(jobs)
     return cloud
 
 
@@ -311,16 +319,19 @@ def test_without_an_account_the_local_ones_and_one_warning(simulator: AerSimulat
     assert isinstance(raised.value, ConnectionError)
 
 
-def test_without_the_package(path: Path, project: aerchive.Project) -> None:
+def test_the_package_is_imported_only_for_remote_jobs_and_may_be_missing(path: Path, project: aerchive.Project) -> None:
     archived(project, [0])
     told = processes.run(
         """
         import sys, warnings
-        sys.modules["qiskit_ibm_runtime"] = None  # as if it were not installed
         import aerchive
         from aerchive.aer import AerSimulator
 
         simulator = AerSimulator(project=sys.argv[1])
+        assert len(simulator.local_jobs()) == 1
+        assert simulator.retrieve_job("local-0").result().get_counts() == {"1": 10}
+        assert "qiskit_ibm_runtime" not in sys.modules
+        sys.modules["qiskit_ibm_runtime"] = None  # as if it were not installed
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             print(len(simulator.jobs()), len(simulator.jobs()), len(caught), caught[0].message)
@@ -346,21 +357,6 @@ def test_without_the_package(path: Path, project: aerchive.Project) -> None:
         f"not found: {nothing}; remote jobs were not looked at: {hint}",
         "local-0",
     ]
-
-
-def test_the_package_is_imported_only_for_remote_jobs(path: Path, project: aerchive.Project) -> None:
-    archived(project, [0])
-    processes.run(
-        """
-        import sys
-        from aerchive.aer import AerSimulator
-        simulator = AerSimulator(project=sys.argv[1])
-        assert len(simulator.local_jobs()) == 1
-        assert simulator.retrieve_job("local-0").result().get_counts() == {"1": 10}
-        assert "qiskit_ibm_runtime" not in sys.modules
-        """,
-        path,
-    )
 
 
 def test_the_service_of_the_account_is_made_once(

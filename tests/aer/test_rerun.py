@@ -76,23 +76,27 @@ REPRODUCE = """
 import json, logging, sys
 logging.disable(logging.CRITICAL)
 import aerchive
-run = aerchive.open(sys.argv[1], "r").latest()
-report = run.reproduce()
-print(json.dumps([report.verdict, list(report.reasons), [list(v) for v in report.values], report.environment]))
+told = []
+for path in sys.argv[1:]:
+    report = aerchive.open(path, "r").latest().reproduce()
+    told.append([report.verdict, list(report.reasons), [list(v) for v in report.values], report.environment])
+print(json.dumps(told))
 """
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_a_run_comes_out_the_same_in_another_process(name: str, path: Path) -> None:
+def test_runs_come_out_the_same_in_another_process(tmp_path: Path) -> None:
     logging.getLogger("qiskit_aer").setLevel(logging.CRITICAL)
-    archived(path, **RUNS[name])
-    before = path.read_bytes()
+    paths = [tmp_path / f"{number}.h5" for number in range(len(RUNS))]
+    for path, made in zip(paths, RUNS.values(), strict=True):
+        archived(path, **made)
+    before = [path.read_bytes() for path in paths]
 
-    verdict, reasons, values, environment = json.loads(processes.run(REPRODUCE, path, warnings="default"))
+    told = json.loads(processes.run(REPRODUCE, *paths, warnings="default"))
 
-    assert (verdict, environment) == ("identical", {}), (reasons, values)
-    assert all(value[2] == "identical" for value in values)
-    assert path.read_bytes() == before
+    for name, (verdict, reasons, values, environment) in zip(RUNS, told, strict=True):
+        assert (verdict, environment) == ("identical", {}), (name, reasons, values)
+        assert all(value[2] == "identical" for value in values), name
+    assert [path.read_bytes() for path in paths] == before
 
 
 def test_a_legacy_backend_runs_again(path: Path) -> None:

@@ -111,7 +111,7 @@ def test_what_runs_share_in_several_processes(path: Path) -> None:
         circuit.measure_all()
         simulator.run(circuit, shots=10).result()
     """
-    for number in range(3):
+    for number in range(2):
         processes.run(script, path, number)
 
     assert objects(path) == {"arrays": 1, "circuits": 2, "provenance": 1, "target": 1}

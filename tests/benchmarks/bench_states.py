@@ -242,7 +242,9 @@ def arguments() -> argparse.Namespace:
     add("--folder", type=Path, help="on the disk to be measured; by default that of temporary files")
     add("--cache", type=Path, default=Path(tempfile.gettempdir()) / "aerchive-states", help="where states are kept")
     add("--json", type=Path, metavar="FILE", help="all raw numbers; report_states.py makes tables of them again")
-    add("--long", action="store_true", help="the large state instead: minutes, 16 GiB of disk, 10 GiB of memory")
+    add(
+        "--long", action="store_true", help="the large state instead: 16 GiB of disk, 10 GiB of memory to repeat writes"
+    )
     given = parser.parse_args()
     if given.fresh is None:
         given.fresh = given.family[:1]

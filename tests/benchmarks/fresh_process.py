@@ -59,7 +59,7 @@ def ask(script: str | Path, **task: Any) -> dict[str, Any]:
 
 
 def memory(field: str) -> int:
-    """Bytes of resident memory: ``VmRSS`` now, ``VmHWM`` at its peak."""
+    """Bytes of memory: ``VmRSS`` resident now, ``VmHWM`` at its peak, ``VmPeak`` of address space at its peak."""
     for line in Path("/proc/self/status").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == field:
@@ -110,14 +110,16 @@ def expected(method: Method, payload: Payload, place: int) -> str:
     return np.complex128(element(method.comes_back(payload), place)).tobytes().hex()
 
 
-def main() -> None:
-    task = json.loads(sys.argv[1])
+def answer(task: dict[str, Any]) -> dict[str, Any]:
+    """Carries out a task in this process."""
     method = METHODS[task["method"]]
     if task["what"] == "amplitude":
-        answer = first_amplitude(method, Path(task["path"]), Path(task["tiny"]), task["place"])
-    else:
-        answer = extra_memory(method, Path(task["state"]), task["kind"], Path(task["folder"]))
-    print(json.dumps(answer))
+        return first_amplitude(method, Path(task["path"]), Path(task["tiny"]), task["place"])
+    return extra_memory(method, Path(task["state"]), task["kind"], Path(task["folder"]))
+
+
+def main() -> None:
+    print(json.dumps(answer(json.loads(sys.argv[1]))))
 
 
 if __name__ == "__main__":

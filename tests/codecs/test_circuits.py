@@ -697,7 +697,7 @@ def test_other_process_gives_the_same_bytes() -> None:
         "print(hashlib.sha256(b''.join(encode_circuits([c, c])[:2])).hexdigest())\n"
     )
     answers = set()
-    for seed in "01234":
+    for seed in "012":
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(SOURCE)}
         answers.add(
             subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True).stdout

@@ -210,7 +210,8 @@ def main(arguments: list[str]) -> None:
     """Compares everything, and runs it again if that is asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--again", action="store_true", help="run them again, too")
+    parser.add_argument("--fail", action="store_true", help="with exit code 1 if there is a difference")
     options = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
@@ -242,6 +243,8 @@ def main(arguments: list[str]) -> None:
             {"cases": sum(kinds.values()), "kinds": kinds, "verdicts": verdicts, "found": found, "refused": refused}
         )
     )
+    if found and options.fail:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,16 @@ GROUPS = (
 )
 
 
+AT_LEAST = 6
+"""Cases of each group that are taken, however few are wanted."""
+
+
 def cases(every: int = 1, match: str = "") -> list[Case]:
     """The cases whose names contain a text; of each group every so manieth, which is a part that never changes."""
     chosen: list[Case] = []
     for group in GROUPS:
         found = [case for case in group() if match in case.name]
-        step = max(1, min(every, len(found) // 12))
+        step = max(1, min(every, len(found) // AT_LEAST))
         chosen += found[::step]
     twice = [name for name, number in Counter(case.name for case in chosen).items() if number > 1]
     if twice:

@@ -1,7 +1,7 @@
 """A part of our own corpus: archived, read in another process, compared, and run again.
 
-The whole of it, 10,578 cases: ``python -m tests.corpus.archive FOLDER`` and ``python -m tests.corpus.compare FOLDER
---again``, in parts (``--part 0/8``). One in sixty, 294 cases, had no difference on 2026-11-27.
+The whole of it, 10,578 cases: ``python3 tasks.py corpus``, or in parts (``--part 0/8``). One in sixty, 294 cases, had
+no difference on 2026-11-27.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = 1000
-"""At least twelve of each group are taken."""
+"""At least six of each group are taken."""
 
 
 def run(*arguments: object) -> str:
@@ -36,6 +36,6 @@ def test_cases_come_back_and_run_again(tmp_path: Path) -> None:
     told = json.loads(run("tests.corpus.compare", tmp_path / "corpus", "--again"))
 
     assert told["cases"] == archived
-    assert archived >= 100
+    assert archived >= 90
     assert told["found"] == {}
     assert told["verdicts"]["identical"] > archived / 2

@@ -24,6 +24,7 @@ from tests.concurrency.crowds import crowd
 from tests.crash.flips import damaged_project
 from tests.crash.folders import memory_folder
 from tests.crash.matrix import Matrix
+from tests.crash.test_faults import EVERY_WAY, base_content, died_after_faults, faults_at_each_call
 from tests.crash.test_kill import storm
 from tests.crash.workloads import record, workloads
 
@@ -48,6 +49,22 @@ def states(number: int, folder: Path) -> tuple[dict[str, Any], list[str]]:
             figures += matrix.figures
             print(f"  {workload.name}, seed {seed}: {matrix.figures['states']} states", file=sys.stderr, flush=True)
         seed += 1
+    return dict(figures) | {"bad": len(problems)}, problems
+
+
+def faults(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Each commit, each kind of fault, once and for good, at each call."""
+    base = base_content(folder / "base.h5")
+    figures: collections.Counter[str] = collections.Counter()
+    problems = []
+    for name, sticky, kind in EVERY_WAY:
+        outcomes, wrong = faults_at_each_call(name, sticky, kind, base, folder)
+        figures += outcomes
+        problems += [f"{name}, {kind}, {'sticky' if sticky else 'once'}: {what}" for what in wrong]
+    for sticky in (False, True):
+        died = died_after_faults(folder, sticky=sticky)
+        (folder / "project.h5").unlink()
+        problems += [] if died == "[]" else [f"the interpreter ended badly: {died}"]
     return dict(figures) | {"bad": len(problems)}, problems
 
 
@@ -115,6 +132,7 @@ def main() -> int:
     on_disk = Path(tempfile.mkdtemp())
     parts: dict[str, Callable[[], tuple[dict[str, Any], list[str]]]] = {
         "crash states": lambda: states(given.states, folder),
+        "faults": lambda: faults(folder),
         "kills": lambda: kills(given.kills),
         "interrupts": lambda: interrupts(given.interrupts),
         "changed bits": lambda: flips(given.flips, folder),

@@ -16,6 +16,7 @@ from tests.crash.drafts import Model, draft_of, model_of, project_at
 from tests.crash.views import project_view, stock_values
 
 BLOCK = 4096
+COPIES = 40
 
 UNLOCKED_WRITER = """
 import sys, h5py
@@ -124,7 +125,7 @@ def test_a_copy_in_the_middle_of_a_commit_is_old_new_or_found_out(path: Path, la
     chance = random.Random(5)
     copy = path.with_name("copy.h5")
     seen = collections.Counter[str]()
-    for _ in range(100):
+    for _ in range(COPIES):
         copy.write_bytes(copied_meanwhile(initial, log, chance))
         try:
             found = project_view(copy)
@@ -143,7 +144,7 @@ def test_a_copy_in_the_middle_of_a_commit_is_old_new_or_found_out(path: Path, la
     print(dict(seen))
     assert seen["old"] > 0
     assert seen["new"] > 0
-    assert seen.total() == 100
+    assert seen.total() == COPIES
 
 
 def test_copies_under_the_lock_are_whole(path: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_disk_error_at_any_call_of_a_merge_harms_nothing(path: Path) -> None:
         project_at(path).archive(draft_of(2))
     wanted = model_of(draft_of(n) for n in range(3))
 
-    for nth in range(0, len(count.calls), 3):
+    for nth in range(0, len(count.calls), 7):
         for entry, content in contents.items():
             entry.write_bytes(content)
         with using(FailingDisk(nth)), suppress(aerchive.AerchiveError):

@@ -67,7 +67,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> aerchive.Run:
         return project.save(make_result("made", **STATES))
 
 
-@pytest.fixture(params=STATES)
+ASKED = [
+    label for label in STATES if not label.startswith("another") and label not in ("random 3", "random 5", "random 8")
+]
+"""One of each size that matters: a few amplitudes, less than a chunk, one, two and many chunks."""
+
+
+@pytest.fixture(params=[*ASKED, "another 9"])
 def pair(run: aerchive.Run, request: pytest.FixtureRequest) -> tuple[StoredState, Statevector]:
     """A state, stored and in memory."""
     return run.state(request.param), Statevector(STATES[request.param])
@@ -258,13 +264,14 @@ def test_expectation_values_of_sums(pair: tuple[StoredState, Statevector]) -> No
 def test_expectation_values_of_matrices(pair: tuple[StoredState, Statevector]) -> None:
     stored, state = pair
 
-    for qargs in some_qargs(state.num_qubits):
+    for qargs in some_qargs(min(10, state.num_qubits)):
         oper = random_hermitian(2 ** len(qargs), seed=3)
         expected = state.expectation_value(oper, qargs)
         for given in (oper, oper.data):
             assert abs(stored.expectation_value(given, qargs) - expected) < 1e-12
-    whole = random_hermitian(state.dim, seed=4)
-    assert abs(stored.expectation_value(whole) - state.expectation_value(whole)) < 1e-12
+    if state.num_qubits <= 10:
+        whole = random_hermitian(state.dim, seed=4)
+        assert abs(stored.expectation_value(whole) - state.expectation_value(whole)) < 1e-12
     with_a_gate = stored.expectation_value(Pauli("Y").to_instruction(), [0])
     assert abs(with_a_gate - state.expectation_value(Pauli("Y"), [0])) < 1e-14
 
@@ -347,7 +354,7 @@ def test_what_cannot_be_compared(run: aerchive.Run, project: aerchive.Project) -
 def test_reduced_density_matrices(pair: tuple[StoredState, Statevector]) -> None:
     stored, state = pair
 
-    for qargs in some_qargs(state.num_qubits):
+    for qargs in some_qargs(min(10, state.num_qubits)):
         ascending = sorted(qargs)
         others = [qubit for qubit in range(state.num_qubits) if qubit not in qargs]
         expected = partial_trace(state, others) if others else DensityMatrix(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -168,12 +169,26 @@ def test_at_the_end_of_the_process_all_are_committed(path: Path) -> None:
     assert waiting_files(path) == []
 
 
-def test_what_a_killed_process_left_is_not_lost(path: Path) -> None:
-    with processes.start(ENDS, path, int(signal.SIGKILL)) as process:
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The folder of a process that was killed, and the ids of its three jobs whose result() had returned."""
+    folder = tmp_path_factory.mktemp("killed")
+    with processes.start(ENDS, folder / "project.h5", int(signal.SIGKILL)) as process:
         out, _ = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    finished = out.split()[:3]  # their result() had returned
-    assert len(waiting_files(path)) == 1
+    assert len(waiting_files(folder / "project.h5")) == 1
+    return folder, out.split()[:3]
+
+
+@pytest.fixture
+def finished(killed: tuple[Path, list[str]], path: Path) -> list[str]:
+    """The same jobs, in a copy of that folder."""
+    folder, ids = killed
+    shutil.copytree(folder, path.parent, dirs_exist_ok=True)
+    return ids
+
+
+def test_what_a_killed_process_left_is_not_lost(path: Path, finished: list[str]) -> None:
     project = aerchive.open(path)
     before = {run.job_id: run.outcome for run in project}
     assert all(before[job_id] == "ok" for job_id in finished)
@@ -190,18 +205,15 @@ def test_what_a_killed_process_left_is_not_lost(path: Path) -> None:
     assert aerchive.open(path).verify().ok
 
 
-def test_recover_moves_them_too(path: Path) -> None:
-    with processes.start(ENDS, path, int(signal.SIGKILL)) as process:
-        out, _ = process.communicate(timeout=60)
+def test_recover_moves_them_too(path: Path, finished: list[str]) -> None:
     project = aerchive.open(path)
     project.recover()
     assert waiting_files(path) == []
-    assert all(project[job_id].durable for job_id in out.split()[:3])
+    assert all(project[job_id].durable for job_id in finished)
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_damaged_file_is_left_and_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with processes.start(ENDS, path, int(signal.SIGKILL)) as process:
-        process.communicate(timeout=60)
     (file,) = waiting_files(path)
     record = file.read_bytes().partition(b"AERWAIT1")[0]
     import hashlib

@@ -212,7 +212,7 @@ class ProjectMachine(RuleBasedStateMachine):
 
 TestProjectMachine = ProjectMachine.TestCase
 TestProjectMachine.settings = settings(
-    max_examples=40,
+    max_examples=int(os.environ.get("AERCHIVE_TEST_STORIES", "15")),
     stateful_step_count=14,
     deadline=None,
     suppress_health_check=list(HealthCheck),
