@@ -194,6 +194,29 @@ def test_only_the_state_of_a_run_is_rounded(path: Path) -> None:
     assert differences(result.data(0)["probabilities"], run.value("probabilities")) == []
 
 
+def test_a_rounded_run_is_reproduced_on_its_grid(path: Path) -> None:
+    circuit = deep()
+    circuit.save_statevector(label="each", pershot=True)
+    circuit.save_statevector(label="by outcome", conditional=True)
+    job = AerSimulator(project=path, max_infidelity=1e-9).run(circuit, shots=3, seed_simulator=7)
+    job.result()
+
+    report = job.run.reproduce()
+
+    assert report.verdict == "identical", str(report)
+    labels = {row.label for row in job.run.saved if row.grid}
+    assert "statevector" in labels
+    for label in labels:
+        assert (
+            f"{label} of experiment 0 was rounded when it was archived; the new one was rounded, too, before it was "
+            "compared"
+        ) in report.reasons
+    grid = next(row.grid for row in job.run.saved if row.label == "statevector")
+    parts = np.asarray(job.run.value("statevector")).view(np.float64)
+    assert grid
+    assert np.array_equal(np.rint(parts / grid) * grid, parts)
+
+
 def test_show_tells_what_was_lost(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     job = AerSimulator(project=path, max_infidelity=1e-12).run(deep())
     job.result()

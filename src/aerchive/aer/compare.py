@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
@@ -13,6 +14,7 @@ from qiskit.result import Result
 
 from aerchive.codecs.base import MissingValue
 from aerchive.errors import UnsupportedTypeError
+from aerchive.filters.rounding import to_grid
 
 Verdict = Literal["identical", "other bits", "different", "missing", "new", "not archived"]
 
@@ -40,8 +42,16 @@ class ValueReport(NamedTuple):
     detail: str = ""
 
 
-def compare_results(one: Result, other: Result) -> Iterator[ValueReport]:
-    """Compares what two results say of their experiments; times, dates and ids are not looked at."""
+def compare_results(
+    one: Result, other: Result, grids: Mapping[tuple[int, str], float] | None = None
+) -> Iterator[ValueReport]:
+    """Compares what two results say of their experiments; times, dates and ids are not looked at.
+
+    Args:
+        one: A result.
+        other: Another.
+        grids: Of values of the first that were rounded, by experiment and label; those of the second are rounded, too.
+    """
     if len(one.results) != len(other.results):
         yield ValueReport(-1, "results", "different", f"{len(one.results)} experiments, and {len(other.results)}")
     for number, (a, b) in enumerate(zip(one.results, other.results, strict=False)):
@@ -49,7 +59,25 @@ def compare_results(one: Result, other: Result) -> Iterator[ValueReport]:
             verdict, detail = compare_values(getattr(a, name, None), getattr(b, name, None))
             if verdict not in ("identical", "not archived"):
                 yield ValueReport(number, name, verdict, detail)
-        yield from _compare_data(number, vars(a.data), vars(b.data))
+        second = vars(b.data)
+        rounded = {label: grid for (experiment, label), grid in (grids or {}).items() if experiment == number}
+        if rounded:
+            second = {label: _on_grid(value, rounded.get(label)) for label, value in second.items()}
+        yield from _compare_data(number, vars(a.data), second)
+
+
+def _on_grid(value: Any, grid: float | None) -> Any:
+    """A value as it would have been stored: its state vectors rounded to multiples of the grid."""
+    if grid is None:
+        return value
+    if isinstance(value, Statevector):
+        parts = np.ascontiguousarray(value.data).reshape(-1).view(np.float64)
+        rounded = copy.copy(value)
+        rounded._data = to_grid(parts, grid).view(np.complex128).reshape(value.data.shape)
+        return rounded
+    if isinstance(value, dict):
+        return {key: _on_grid(item, grid) for key, item in value.items()}
+    return [_on_grid(item, grid) for item in value] if isinstance(value, list) else value
 
 
 def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[Any]) -> Iterator[ValueReport]:

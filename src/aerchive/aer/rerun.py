@@ -79,11 +79,20 @@ def reproduce(run: Run) -> ReproduceReport:
         reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
         verdict: Literal["identical", "different"] = "identical" if same else "different"
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
-    compare = compare_results if run.program == "run" else compare_primitive_results
-    values = tuple(compare(before, again))
+    notes = list(replay.notes)
+    if run.program == "run":
+        grids = {(row.experiment, row.label): row.grid for row in run.saved if row.grid is not None}
+        values = tuple(compare_results(before, again, grids))
+        notes += [
+            f"{label} of experiment {number} was rounded when it was archived; the new one was rounded, too, before "
+            "it was compared"
+            for number, label in grids
+        ]
+    else:
+        values = tuple(compare_primitive_results(before, again))
     if run.record.config.missing:  # metadata of circuits among them, which are in the headers
         values = tuple(value for value in values if value.label != "header")
-    return ReproduceReport(run.job_id, _verdict(values), tuple(replay.notes), values, environment)
+    return ReproduceReport(run.job_id, _verdict(values), tuple(notes), values, environment)
 
 
 def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_counts", "different"]:

@@ -54,6 +54,7 @@ class SavedValue(NamedTuple):
         nbytes: Of all arrays in it, before compression.
         infidelity: How far it was rounded, measured: ``1 - F``, the largest of its arrays; ``None`` if it is exact.
         max_infidelity: How far that might go, as it was asked for.
+        grid: Of what its numbers are multiples, if it was rounded.
     """
 
     experiment: int
@@ -66,6 +67,7 @@ class SavedValue(NamedTuple):
     nbytes: int
     infidelity: float | None = None
     max_infidelity: float | None = None
+    grid: float | None = None
 
 
 class Registered(enum.Enum):
@@ -216,16 +218,16 @@ class StoredResult:
         with self._place.open() as (_, group):
 
             @functools.cache
-            def loss(name: str) -> tuple[float | None, float | None]:
+            def loss(name: str) -> list[float | None]:
                 attributes = group.dataset_attributes(name)
-                return _number(attributes.get("infidelity")), _number(attributes.get("max_infidelity"))
+                return [_number(attributes.get(key)) for key in ("infidelity", "max_infidelity", "grid")]
 
             locator = Locator(group, self._owner)
             for number, experiment in enumerate(self.experiments):
                 name = (experiment.header or {}).get("name")
                 for label, tree in experiment.data.items():
                     places = [locator.find(reference) for reference in array_references(tree)]
-                    losses = [loss(place.name) for place in places]
+                    losses = zip(*(loss(place.name) for place in places), strict=True)
                     rows.append(
                         SavedValue(
                             number,
@@ -236,8 +238,7 @@ class StoredResult:
                             places[0].shape if places else (),
                             places[0].dtype if places else "",
                             sum(place.nbytes for place in places),
-                            max((lost for lost, _ in losses if lost is not None), default=None),
-                            max((limit for _, limit in losses if limit is not None), default=None),
+                            *(max((one for one in found if one is not None), default=None) for found in losses),
                         )
                     )
         return rows
