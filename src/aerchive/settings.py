@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import ByteSize, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -42,6 +42,8 @@ class Settings(BaseSettings):
         save_jobs: Whether simulations are archived without being asked.
         lock_timeout: How long to wait for another program to let go of the project, in seconds.
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
+        min_free: Room that stays free on the disk, in bytes, or text such as ``1 GiB``: runs that would leave less are
+            not archived, which is said. 0: the disk may become full.
         durability: When finished runs are committed: ``each`` at once; ``batch`` with others, after two seconds at the
             latest; ``exit`` when the process ends.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
@@ -56,6 +58,7 @@ class Settings(BaseSettings):
     save_jobs: bool = True
     lock_timeout: float = Field(default=60.0, ge=0)
     trust_locks: bool = False
+    min_free: ByteSize = Field(default=ByteSize(64 * 1024 * 1024), ge=0)
     durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"

@@ -1,4 +1,4 @@
-"""What the processes of a crowd do to one project: writers, readers, and a program that has never heard of aerchive.
+"""What the processes of a crowd do to one project: write, read, compact, and be a program that never heard of aerchive.
 
 Each is a process of its own: ``python -m tests.concurrency.crowd ROLE PATH NUMBER COUNT STOP``. A role that
 finds anything wrong fails; each prints its figures as JSON.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import h5py
 
+from aerchive.errors import ProjectLockedError
 from aerchive.models.catalogue import row_text
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project
@@ -124,10 +125,29 @@ def intrude(path: Path, _number: int, _count: int, stop: Path) -> dict[str, floa
     return dict(figures)
 
 
+def compact(path: Path, _number: int, _count: int, stop: Path) -> dict[str, float]:
+    """Replaces the file, again and again, while others read and write it."""
+    figures: collections.Counter[str] = collections.Counter()
+    project = project_at(path, lock_timeout_s=LOCK_TIMEOUT_S)
+    while figures["compacted"] < LEAST or not stop.exists():
+        if not path.exists():
+            time.sleep(0.01)
+            continue
+        try:
+            project.compact()
+            figures["compacted"] += 1
+        except ProjectLockedError as error:
+            if "is compacting it" not in str(error):
+                raise
+            figures["refused"] += 1
+        time.sleep(random.uniform(0, 5 * PAUSE_S))
+    return dict(figures)
+
+
 def main() -> None:
     warnings.simplefilter("error")
     role, path, number, count, stop = sys.argv[1:]
-    roles = {"write": write, "read": read, "intrude": intrude}
+    roles = {"write": write, "read": read, "intrude": intrude, "compact": compact}
     figures = roles[role](Path(path), int(number), int(count), Path(stop))
     print(json.dumps({"role": role, **figures}))
 

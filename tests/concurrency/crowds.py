@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def crowd(
-    folder: Path, *, writers: int, runs: int, readers: int, intruders: int, timeout_s: float
+    folder: Path, *, writers: int, runs: int, readers: int, intruders: int, timeout_s: float, compactors: int = 0
 ) -> list[dict[str, Any]]:
     """Writers save their runs while the others look; returns the figures of each process.
 
@@ -26,7 +26,7 @@ def crowd(
         AssertionError: A process found something wrong, or the project is not what all of them saved.
     """
     path, stop = folder / "project.h5", folder / "stop"
-    others = [("read", readers), ("intrude", intruders)]
+    others = [("read", readers), ("intrude", intruders), ("compact", compactors)]
     writing = [_start("write", path, number, runs, stop) for number in range(writers)]
     looking = [_start(role, path, 0, 0, stop) for role, number in others for _ in range(number)]
     try:

@@ -50,6 +50,7 @@ class Storm:
         self._file = 0
         self.path = folder / "project-0.h5"
         self.acknowledged: set[str] = set()
+        self._deleted: set[str] = set()
 
     def next_numbers(self) -> range:
         """Of the runs the next victim saves; victims do not share any."""
@@ -63,6 +64,12 @@ class Storm:
         self._number = self._file * 1000
         self.path = self._folder / f"project-{self._file}.h5"
         self.acknowledged = set()
+        self._deleted = set()
+
+    def forget(self, deleted: set[str], begun: set[str]) -> None:
+        """These runs were deleted, or were about to be; those must not come back."""
+        self._deleted |= deleted
+        self.acknowledged -= begun
 
     def look(self, saved: list[str], tried: int) -> None:
         """Every acknowledged run must be there and readable, and no half of another."""
@@ -78,6 +85,7 @@ class Storm:
         found = project_view(self.path)
         missing = self.acknowledged - found.keys()
         assert not missing, f"acknowledged and lost: {sorted(missing)}"
+        assert not self._deleted & found.keys(), f"deleted and back: {sorted(self._deleted & found.keys())}"
         expected = model_of(draft_for(int(job.removeprefix("job-"))) for job in found)
         assert found == expected, "a run is not what was saved"
         assert stock_values(self.path) == {job: values for job, (_, values) in found.items()}
@@ -133,6 +141,63 @@ def interrupt_storm(folder: Path, interrupts: int, *, seed: int = 0) -> dict[str
         storm.figures["KeyboardInterrupt"] += sum(line.startswith("interrupted") for line in said)
         storm.look([line[3:] for line in said if line.startswith("ok ")], len(said) + 2)
     return dict(storm.figures)
+
+
+def compact_storm(folder: Path, kills: int, *, seed: int = 0) -> dict[str, int]:
+    """SIGKILL for a process that compacts again and again, while another saves and deletes; then for that one, too."""
+    storm = Storm(folder, seed)
+    for _ in range(kills):
+        numbers = storm.next_numbers()
+        with (
+            _victim(lambda tell, numbers=numbers: _save_and_delete(storm.path, numbers, tell)) as (saver, told),
+            _victim(lambda tell: _compact_on(storm.path, tell)) as (compactor, compacted),
+        ):
+            _wait_for_one(told)
+            if storm.chance.random() < 0.5:
+                _wait_for_one(compacted)
+            time.sleep(storm.chance.uniform(0, 0.15))
+            os.kill(compactor, signal.SIGKILL)
+            status = os.waitpid(compactor, 0)[1]
+            assert os.WIFSIGNALED(status), f"ended by itself with {status}: {compacted()[-3:]}"
+            before = len(told())
+            deadline = time.monotonic() + PATIENCE_S
+            while len(told()) == before and time.monotonic() < deadline:  # the other goes on
+                time.sleep(0.001)
+            assert len(told()) > before, "nothing is saved any more"
+            os.kill(saver, signal.SIGKILL)
+            status = os.waitpid(saver, 0)[1]
+            assert os.WIFSIGNALED(status), f"ended by itself with {status}: {told()[-3:]}"
+            said = told()
+            storm.figures["compactions"] += len(compacted())
+        storm.figures["kills"] += 2
+        storm.figures["left over"] += len(list(folder.glob(".*.compact-*")))
+        gone = {line[5:] for line in said if line.startswith("gone ")}
+        begun = {line[3:] for line in said if line.startswith("rm ")}
+        storm.forget(gone, begun)
+        storm.look([line[3:] for line in said if line.startswith("ok ") and line[3:] not in begun], len(said) + 2)
+        project_at(storm.path, lock_timeout_s=PATIENCE_S).recover()
+        assert not list(folder.glob(".*.compact-*"))
+        assert project_at(storm.path).verify().ok
+    return dict(storm.figures)
+
+
+def _save_and_delete(path: Path, numbers: range, tell: Callable[[str], None]) -> None:
+    project = project_at(path, lock_timeout_s=PATIENCE_S)
+    for number in numbers:
+        project.archive(draft_for(number))
+        tell(f"ok {job_id(number)}")
+        if number % 4 == 3:
+            tell(f"rm {job_id(number)}")
+            project.delete_job(job_id(number))
+            tell(f"gone {job_id(number)}")
+
+
+def _compact_on(path: Path, tell: Callable[[str], None]) -> None:
+    project = project_at(path, lock_timeout_s=PATIENCE_S)
+    while True:
+        if path.exists():
+            project.compact()
+            tell("compacted")
 
 
 def _save(path: Path, numbers: range, tell: Callable[[str], None], pause_s: float) -> None:
@@ -204,7 +269,7 @@ def _wait(child: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["kill", "interrupt"])
+    parser.add_argument("kind", choices=["kill", "interrupt", "compact"])
     parser.add_argument("number", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pause", type=float, default=0.0, help="of each write, in seconds")
@@ -215,6 +280,8 @@ def main() -> None:
         with using(UnsyncedDisk()) if given.unsynced else contextlib.nullcontext():
             if given.kind == "kill":
                 figures = kill_storm(folder, given.number, seed=given.seed, pause_s=given.pause)
+            elif given.kind == "compact":
+                figures = compact_storm(folder, given.number, seed=given.seed)
             else:
                 figures = interrupt_storm(folder, given.number, seed=given.seed)
     finally:

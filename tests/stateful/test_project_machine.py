@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from aerchive.errors import AerchiveError, CommittedError, NotFoundError, UncertainError
+from aerchive.errors import AerchiveError, AlreadyExistsError, CommittedError, NotFoundError, UncertainError
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.run import Run
 from aerchive.testing.disks import FailingDisk, RecordingDisk, UnsyncedDisk, crash_states, fault, use_disk, using
@@ -54,6 +54,8 @@ class ProjectMachine(RuleBasedStateMachine):
         self.before = use_disk(UnsyncedDisk())
         self.project = project_at(self.path)
         self.model: Model = {}
+        self.deleted: Model = {}
+        """Runs that were deleted last, by job id, and can come back."""
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -143,7 +145,30 @@ class ProjectMachine(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(sorted(self.model)))
         self.project.delete_job(job)
+        self.deleted[job] = self.model[job]
         self.model = {other: run for other, run in self.model.items() if other != job}
+
+    @precondition(lambda self: self.deleted)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(sorted(self.deleted)))
+        if job in self.model:
+            with pytest.raises(AlreadyExistsError):
+                self.project.restore(job)
+            return
+        assert self.project.restore(job) == [job]
+        self.model = {**self.model, job: self.deleted.pop(job)}
+
+    @rule()
+    def compact(self) -> None:
+        if self.path.exists():
+            size = self.path.stat().st_size
+            self.project.compact()
+            assert self.path.stat().st_size <= size
+            for job in self.deleted.keys() - self.model.keys():
+                with pytest.raises(NotFoundError):
+                    self.project.restore(job)
+            self.deleted.clear()
 
     @rule()
     def copy_and_go_on_with_the_copy(self) -> None:

@@ -155,6 +155,7 @@ def project_at(
         settings.lock_timeout,
         trust_locks=settings.trust_locks,
         compression=compression,
+        min_free_bytes=settings.min_free,
         durability=settings.durability,
     )
     project.compression()  # says at once if there is no such profile

@@ -26,6 +26,10 @@ COMMANDS = {
     "copy": "copy a project as one state of it, also while others write",
     "script": "write a Python program that runs an archived job again",
     "config": "show the settings, their values and where these came from",
+    "du": "show what takes the space of a project",
+    "rm": "delete runs, or bring them back",
+    "clean": "delete runs by age, size and outcome",
+    "compact": "give back the space of deleted runs",
     "schema": "print the JSON Schema of a document of the format",
 }
 """Each command and its line in the help; the module of the same name has ``configure`` and ``run``."""

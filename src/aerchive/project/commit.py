@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import AlreadyExistsError
+from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.author import author
-from aerchive.project.catalogue import Catalogue, has_data, not_found, present, read_rows, row_number, run_path
+from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.storage.file import WriteSession
 from aerchive.storage.nodes import DatasetDraft, GroupDraft
 from aerchive.storage.transfer import dataset_drafts
+from aerchive.text import fit_text
 
 _PIECE_BYTES = 16 * 1024 * 1024
 """So much is compared at a time."""
@@ -88,27 +90,101 @@ def write_labels(session: WriteSession, job_id: str, change: LabelChange) -> Non
         _replace_labels(session, record, path, int(row["nbytes"][0]), number, labels)
 
 
-def delete_run(session: WriteSession, job_id: str, *, may_miss: bool = False) -> None:
-    """Takes a run out of the project: its row says so, its group has no name any more, its bytes stay as dead space.
+def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
+    """Takes runs out of the project: their rows say so, their groups go among the deleted ones.
 
     Args:
         session: Of the project.
-        job_id: Of the run.
-        may_miss: Whether it is all right if there is none.
+        job_ids: Of the runs.
+
+    Returns:
+        Those of which there is none.
+    """
+    rows = Catalogue(session)
+    missing = []
+    for job_id in job_ids:
+        found = rows.find(job_id)
+        if found is None:
+            missing.append(job_id)
+            continue
+        number, row = found
+        row["deleted"] = 1
+        session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+        session.remove(run_path(row[0]))
+    if missing:
+        rows.check()  # one of them may be in a damaged row
+    return missing
+
+
+def restore_run(session: WriteSession, job_id: str) -> list[str]:
+    """Brings a deleted run back, that of a primitive with the runs beneath it.
+
+    Args:
+        session: Of the project.
+        job_id: Of the run; of several deleted ones, the last that was saved.
+
+    Returns:
+        The ids of all that are back.
 
     Raises:
-        NotFoundError: There is no such run; the message lists near ones.
+        AlreadyExistsError: There is a run with this id again.
+        NotFoundError: None was deleted, or a compaction has given its space back.
     """
-    rows = read_rows(session)
-    number = row_number(session, rows, job_id)
-    if number is None:
-        if may_miss:
-            return
-        raise not_found(session.root.file, job_id, [catalogue.row_text(row, "job_id") for row in present(rows)])
-    gone = rows[number : number + 1].copy()
-    gone["deleted"] = 1
-    session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(gone, number))
-    session.remove(run_path(rows[number]))
+    rows = Catalogue(session)
+    file = session.root.file
+    if rows.find(job_id) is not None:
+        raise AlreadyExistsError(f"{file}: run {job_id} is in the project; there is nothing to restore")
+    known = rows.rows()
+    found = _deleted_groups(session, known, job_id, "job_id")
+    if not found:
+        raise NotFoundError(
+            f"{file}: no run with id {job_id!r} was deleted, or its bytes are gone: compaction gives them back for good"
+        )
+    back = []
+    for number, group in [found[-1], *reversed(_deleted_groups(session, known, job_id, "parent"))]:
+        record = read_record(session.root.group(f"{layout.DELETED}/{group}"))
+        if rows.find(record.job_id) is None:
+            path = _free_path(session, run_path(known[number]))
+            session.bring_back(group, path)
+            session.replace_row(layout.CATALOGUE, number, _row(record, path, int(known["nbytes"][number]), number))
+            back.append(record.job_id)
+    return back
+
+
+def _deleted_groups(
+    session: WriteSession, rows: NDArray[Any], job_id: str, column: Literal["job_id", "parent"]
+) -> list[tuple[int, str]]:
+    """Rows of deleted runs whose groups are still there, with the names of these, in the order of the rows.
+
+    Args:
+        session: Of the project.
+        rows: All rows.
+        job_id: What the column must say.
+        column: Of the catalogue.
+    """
+    if layout.DELETED not in session.root:
+        return []
+    deleted = session.root.group(layout.DELETED)
+    names = [name for name in deleted.names() if name != layout.DELETED_TABLES]
+    key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS[column])
+    found = []
+    for number in np.flatnonzero((rows[column] == key) & (rows["deleted"] == 1)).tolist():
+        usual = re.compile(re.escape(run_path(rows[number]).replace("/", "-")) + r"(-[0-9]+)?")
+        for name in filter(usual.fullmatch, names):
+            group = deleted.group(name)
+            if layout.STATUS not in group:  # a compaction left only the note that it was deleted
+                continue
+            record = read_record(group)
+            wanted = record.job_id if column == "job_id" else record.config.parent
+            if wanted == job_id and _is_row_of(record, rows[number]):
+                found.append((number, name))
+    return found
+
+
+def _is_row_of(record: RunRecord, row: Any) -> bool:
+    """Whether a deleted run had this row: the same path may have been given to several, one after another."""
+    fresh = catalogue.make_row(record, catalogue.row_text(row, "path"), int(row["nbytes"]))[0]
+    return all(fresh[name] == row[name] for name in ("created_us", "outcome", "name", "tags", "message"))
 
 
 def _write_again(session: WriteSession, draft: RunDraft, folders: _Folders, number: int, row: NDArray[Any]) -> str:
@@ -176,12 +252,20 @@ def _row(record: RunRecord, path: str, nbytes: int, number: int) -> NDArray[Any]
 
 
 def _write_run(session: WriteSession, draft: RunDraft, folders: _Folders) -> str:
+    group = draft.to_group()
+    session.check_room(group.datasets.values(), f"run {draft.job_id}")
     folder = folders.take(draft.day)
-    name, number = draft.group_name, 1
-    while session.has(f"{folder}/{name}"):
+    name = _free_path(session, f"{folder}/{draft.group_name}").rpartition("/")[2]
+    return session.write_run(folder, name, group, draft.run_uuid)
+
+
+def _free_path(session: WriteSession, wanted: str) -> str:
+    """A path where nothing is: the wanted one, or numbered."""
+    path, number = wanted, 1
+    while session.has(path):
         number += 1
-        name = f"{draft.group_name}-{number}"
-    return session.write_run(folder, name, draft.to_group(), draft.run_uuid)
+        path = f"{wanted}-{number}"
+    return path
 
 
 class _Folders:

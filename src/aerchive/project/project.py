@@ -35,7 +35,8 @@ from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path, whole_id
-from aerchive.project.commit import check_same, delete_run, write_drafts, write_labels
+from aerchive.project.commit import check_same, delete_runs, restore_run, write_drafts, write_labels
+from aerchive.project.compact import CompactReport, compact
 from aerchive.project.draft import RunDraft
 from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
@@ -43,7 +44,9 @@ from aerchive.project.listing import Listing
 from aerchive.project.pending import PendingFiles, pending_runs
 from aerchive.project.query import All, Condition, as_texts
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
+from aerchive.project.retention import CleanReport, RetentionRule
 from aerchive.project.run import Bridge, Run
+from aerchive.project.space import SpaceReport, survey_space
 from aerchive.project.unfinished import lost_draft, submission_record
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.project.waiting import (
@@ -57,7 +60,9 @@ from aerchive.project.waiting import (
 from aerchive.settings import load_settings
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import ProjectFile, WriteSession
+from aerchive.storage.replacing import left_over_bytes, remove_left_over
 from aerchive.storage.submissions import Submissions
+from aerchive.storage.waiting_file import waiting_paths
 
 logger = logging.getLogger("aerchive")
 
@@ -605,24 +610,127 @@ class Project:
     def delete_job(self, job_id: str) -> None:
         """Takes a job out of the project, that of a primitive with the jobs beneath it.
 
-        Its bytes stay in the file, among the deleted ones, until the project is compacted.
+        Its bytes stay in the file, among the deleted ones, until the project is compacted; until then `restore` brings
+        it back. Of a lost run of which only a trace is left, the trace goes.
 
         Args:
             job_id: The whole id.
 
         Raises:
             NotFoundError: There is none in the project; the message lists near ones.
+            TransactionError: It is still running.
+            ProjectLockedError: Another program keeps the file locked.
+            ReadOnlyError: The project is open for reading.
+        """
+        self.delete_jobs([job_id])
+
+    def delete_jobs(self, job_ids: Sequence[str]) -> None:
+        """Takes jobs out of the project as `delete_job` does, all in one commit.
+
+        Args:
+            job_ids: The whole ids. If one of them cannot be deleted, none is.
+
+        Raises:
+            AerchiveError: As `delete_job` does.
+        """
+        self._check_writable()
+        self.flush()
+        self._merge()
+        wanted = dict.fromkeys(job_ids)
+        lost = {s.job_id for s in self.submissions.open_jobs() if s.job_id in wanted and not s.alive}
+        elsewhere = [job_id for job_id in wanted if job_id not in lost]
+        try:
+            if wanted and self.file.exists():
+                beneath = [run.job_id for run in self.find(parent__in=set(wanted)) if run.durable]
+                with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+                    elsewhere = [job_id for job_id in delete_runs(session, wanted) if job_id not in lost]
+                    delete_runs(session, (job_id for job_id in beneath if job_id not in wanted))
+                    if elsewhere:
+                        raise NotFoundError(f"{self.path}: no run with id {elsewhere[0]!r}")
+        except NotFoundError:
+            if not elsewhere:
+                raise
+        if elsewhere:
+            self._delete_pending(elsewhere)
+            self.delete_jobs([job_id for job_id in wanted if job_id not in elsewhere])
+        self.submissions.forget(sorted(lost))
+
+    def _delete_pending(self, job_ids: Sequence[str]) -> None:
+        """Deletes runs from pending files that could not be merged, or says why runs cannot be deleted."""
+        runs = [self[job_id] for job_id in job_ids]  # raises what is to be said of an id that nothing has
+        for run, job_id in zip(runs, job_ids, strict=True):
+            if run.job_id != job_id:
+                raise NotFoundError(f"{self.path}: no run with id {job_id!r}; give the whole id, {run.job_id!r}")
+            if run.outcome == "running":
+                raise TransactionError(f"{self.path}: job {job_id} is still running; delete it when it has finished")
+        for run in runs:
+            if run.pending:
+                with run.place.file.write(now()) as session, hdf5_errors(str(run.place.file.path)):
+                    delete_runs(session, [run.job_id])
+
+    def restore(self, job_id: str) -> list[str]:
+        """Brings a deleted job back, that of a primitive with the jobs beneath it.
+
+        Args:
+            job_id: The whole id.
+
+        Returns:
+            The ids of all that are back.
+
+        Raises:
+            NotFoundError: None was deleted, or its bytes are gone since the project was compacted.
+            AlreadyExistsError: There is one with this id.
             ReadOnlyError: The project is open for reading.
         """
         self._check_writable()
+        self.flush()
         self._merge()
-        traces = [s.job_id for s in self.submissions.open_jobs() if s.job_id == job_id and not s.alive]
-        children = [run.job_id for run in self.find(parent=job_id) if run.durable]
         with self.file.write(now()) as session, hdf5_errors(str(self.path)):
-            delete_run(session, job_id, may_miss=bool(traces))
-            for child in children:
-                delete_run(session, child, may_miss=True)
-        self.submissions.forget(traces)
+            return restore_run(session, job_id)
+
+    def clean(
+        self,
+        *,
+        older_than: datetime.timedelta | datetime.datetime | str | None = None,
+        larger_than: int | str | None = None,
+        outcome: str | Sequence[str] | None = None,
+        keep_tagged: bool = False,
+        keep: int | None = None,
+        dry_run: bool = False,
+    ) -> CleanReport:
+        """Deletes the runs that meet all conditions and are not kept, in one commit.
+
+        A run of a primitive counts, and goes, together with the simulations beneath it; running ones stay. The space
+        comes back with `compact`, and until then `restore` brings runs back.
+
+        Args:
+            older_than: Submitted longer ago than this (``"30d"``; also ``min``, ``h``, ``w``, ``y``), or before this
+                time.
+            larger_than: With more bytes of values than this, before compression; a number, or text such as
+                ``"1 GiB"``.
+            outcome: With this outcome, or one of these.
+            keep_tagged: Whether runs that have tags stay.
+            keep: So many of the newest runs stay.
+            dry_run: Whether to delete nothing, and only say what would be.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            InvalidInputError: No condition is given, or one cannot be used.
+            ReadOnlyError: The project is open for reading.
+        """
+        rule = RetentionRule.checked(
+            older_than=older_than, larger_than=larger_than, outcome=outcome, keep_tagged=keep_tagged, keep=keep
+        )
+        if not dry_run:
+            self._check_writable()
+            self.flush()
+            self._merge()
+        report = CleanReport.of(str(self.path), *rule.choose(self.find, self.catalogue()), dry_run=dry_run)
+        if not dry_run:
+            self.delete_jobs([run.job_id for run in report.runs])
+        return report
 
     def __getitem__(self, job_id: str) -> Run:
         if type(job_id) is not str or not job_id:
@@ -742,8 +850,57 @@ class Project:
         with self.file.write(now()) as session:
             return rebuild_catalogue(session, progress)
 
+    def compact(self, progress: Progress | None = None) -> CompactReport:
+        """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
+
+        Nothing is compressed anew, and what is copied is verified before the old file goes. Others may read and write
+        meanwhile; only at the end writers wait a little. Open runs and arrays go on working. Whenever it is stopped,
+        the file is the old one or the new one.
+
+        Args:
+            progress: Called with the work done and all of it, in bytes of payload before compression.
+
+        Returns:
+            Sizes before and after.
+
+        Raises:
+            NotFoundError: There is no project.
+            IntegrityError: Something in the project is damaged; nothing was changed.
+            ProjectLockedError: Another program keeps the file locked, or compacts it.
+            ReadOnlyError: This user may not make such a file in the folder, or the project is open for reading.
+            WriteError: There is not enough room, the disk failed, or the file has several names; nothing was changed.
+        """
+        self._check_writable()
+        self.flush()
+        if self.file.exists():
+            self._merge()
+        return compact(self.file, progress, lambda: bool(self._pending.paths() or waiting_paths(self.path)))
+
+    def space(self, progress: Progress | None = None) -> SpaceReport:
+        """Measures what takes the space of the file: each run, each kind of value, what is deleted, what is unused.
+
+        Headers are read, values are not; others may write meanwhile.
+
+        Args:
+            progress: Called with the groups looked at and all of them.
+
+        Returns:
+            A report that prints as tables.
+
+        Raises:
+            NotFoundError: There is no project.
+            IntegrityError: The file is damaged.
+        """
+        beside = left_over_bytes(self.path)
+        for path in (*self._pending.paths(), *waiting_paths(self.path)):
+            with contextlib.suppress(OSError):  # merged meanwhile
+                beside += path.stat().st_size
+        return survey_space(self.file, progress, beside)
+
     def recover(self) -> bool:
         """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
+
+        Also removes what an interrupted compaction left beside the project.
 
         Returns:
             Whether there was one.
@@ -757,6 +914,7 @@ class Project:
             adopt_left_behind(self.file)
         found = self.file.recover()
         self._merge()
+        remove_left_over(self.path)
         return found
 
     # -- the object itself
@@ -805,6 +963,7 @@ def open_project(
     lock_timeout_s: float,
     *,
     trust_locks: bool = False,
+    min_free_bytes: int = 0,
     durability: Durability = "each",
     compression: str | None = None,
 ) -> Project:
@@ -815,6 +974,7 @@ def open_project(
         catalogue_dtype=table.DTYPE,
         created_by=_created_by(),
         trust_locks=trust_locks,
+        min_free_bytes=min_free_bytes,
     )
     return Project(file, mode, bridge, durability, compression)
 

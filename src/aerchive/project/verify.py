@@ -22,7 +22,7 @@ from aerchive.project.catalogue import run_path
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile, ReadSession
 from aerchive.storage.reader import GroupReader
-from aerchive.storage.verify import GroupVerifier, object_problems
+from aerchive.storage.verify import GroupVerifier, chunk_problems, object_problems
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)
@@ -200,7 +200,7 @@ def _run_problems(
             return [] if is_gone else [str(error)]
         fd = session.detach()
     try:  # committed chunks never move, so no lock is held while bytes flow
-        for number, problem in enumerate(pool.map(lambda check: check.problem(fd), verifier.chunks), 1):
+        for number, problem in enumerate(chunk_problems(verifier.chunks, fd, pool), 1):
             if problem is not None:
                 found.append(problem)
             step(number / len(verifier.chunks))

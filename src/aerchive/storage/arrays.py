@@ -228,6 +228,11 @@ class DatasetShape:
     stored_bytes: int
     codec: Codec = Codec.DEFLATE
 
+    @property
+    def number_of_chunks(self) -> int:
+        """How many there are; 0 if the dataset is not chunked."""
+        return 0 if self.chunk is None else math.prod(grid_shape(self.shape, self.chunk))
+
 
 def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
     """Shape, dtype and chunks of an open dataset.

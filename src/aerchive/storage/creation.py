@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from aerchive import layout
 from aerchive.errors import CommittedError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.table import create_table
 from aerchive.storage.writer import create_group, write_attributes
 
@@ -48,22 +49,16 @@ class NewFile:
 
     def fill(self, catalogue_dtype: np.dtype[Any], created: str, created_by: str) -> None:
         """Makes an empty project of it."""
-        with h5py.File(self.temporary, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
-            root = h5py.h5g.open(file.id, b"/")
-            write_attributes(
-                root,
-                {
-                    "format": layout.FORMAT,
-                    "format_version": layout.FORMAT_VERSION,
-                    "project_uuid": str(uuid.uuid4()),
-                    "generation": 1,
-                    "created": created,
-                    "created_by": created_by,
-                    "about": layout.ABOUT,
-                },
-            )
-            create_group(root, layout.RUNS)
-            create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
+        header: dict[str, AttributeValue] = {
+            "format": layout.FORMAT,
+            "format_version": layout.FORMAT_VERSION,
+            "project_uuid": str(uuid.uuid4()),
+            "generation": 1,
+            "created": created,
+            "created_by": created_by,
+            "about": layout.ABOUT,
+        }
+        make_empty(self.temporary, header, catalogue_dtype)
 
     def publish(self) -> None:
         """Gives it its name, durably.
@@ -80,7 +75,7 @@ class NewFile:
         except OSError as error:
             raise WriteError(f"{self._path}: cannot be made: {error.strerror}; nothing was saved") from error
         try:
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise CommittedError(
                 f"{self._path}: the runs are saved, but the disk failed when the folder was written ({error.strerror})"
@@ -97,6 +92,21 @@ class NewFile:
             if self._path.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
             os.rename(self.temporary, self._path)  # alone in the folder, so nothing can come in between
+
+
+def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype: np.dtype[Any]) -> None:
+    """Makes a project without runs of an empty file.
+
+    Args:
+        path: The file.
+        header: Attributes of the root.
+        catalogue_dtype: Of the rows of the catalogue.
+    """
+    with h5py.File(path, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
+        root = h5py.h5g.open(file.id, b"/")
+        write_attributes(root, header)
+        create_group(root, layout.RUNS)
+        create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
 
 
 @contextlib.contextmanager
@@ -190,7 +200,8 @@ def _remove_leftovers(path: Path) -> None:
                 leftover.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

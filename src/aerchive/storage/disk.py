@@ -56,6 +56,11 @@ class Disk:
         """Of the file, in bytes."""
         return os.fstat(fd).st_size
 
+    def free(self, fd: int) -> int:
+        """Room on the file system of a file that users without privileges may take, in bytes."""
+        status = os.fstatvfs(fd)
+        return status.f_bavail * status.f_frsize
+
 
 class _Current:
     disk = Disk()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import copy
 import errno
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from h5py import h5f, h5fd, h5g, h5p
@@ -34,16 +36,19 @@ from aerchive.errors import (
 from aerchive.storage.attributes import read_attribute
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.copying import Progress, copy_state
-from aerchive.storage.creation import NewFile, new_file
+from aerchive.storage.creation import NewFile, make_empty, new_file
 from aerchive.storage.disk import disk
 from aerchive.storage.filesystems import LockTrial, no_locks
+from aerchive.storage.free_space import check_room
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
-from aerchive.storage.nodes import AttributeValue, GroupDraft
+from aerchive.storage.node_copying import NodeCopier
+from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
 from aerchive.storage.read_file import ReadFile
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.recovery import recover
+from aerchive.storage.replacing import Replacement, replacement
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.table import CHANGES, TableReader, append_rows, change_of, create_table, replace_row
 from aerchive.storage.transaction import Overlay
@@ -51,6 +56,9 @@ from aerchive.storage.writer import DraftWriter, find_group, require_group, writ
 
 _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
+_TURN_S = 0.1
+"""How long somebody who visits many nodes keeps writers waiting at a time."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,22 @@ class ReadSession:
     Attributes:
         root: The root group.
         fd: The file, for positioned reads of chunks.
-        is_plain: Whether all of the state is in its place, nothing of it in the journal of an interrupted commit.
+        journal: Of a commit that nobody has completed; what is read is the state after it.
     """
 
     root: GroupReader
     fd: int
-    is_plain: bool = True
+    journal: Journal | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of the state is in its place, nothing of it in the journal of an interrupted commit."""
+        return self.journal is None
+
+    @property
+    def end(self) -> int:
+        """Where what is committed ends in the file, in bytes."""
+        return read_superblock(self.fd, self.root.file).end if self.journal is None else self.journal.new.end
 
     def detach(self) -> int:
         """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
@@ -84,11 +102,26 @@ class WriteSession:
         has_new_rows: Whether tables are not as they were before any more.
     """
 
-    def __init__(self, file: h5f.FileID, fd: int, path: str) -> None:
+    def __init__(self, file: h5f.FileID, fd: int, path: str, min_free_bytes: int) -> None:
         self._root = h5g.open(file, b"/")
         self._drafts = DraftWriter(self._root)
+        self._fd = fd
+        self._path = path
+        self._min_free_bytes = min_free_bytes
         self.root = GroupReader(self._root, fd, "", path)
         self.has_new_rows = False
+
+    def check_room(self, datasets: Collection[DatasetDraft], what: str) -> None:
+        """Refuses datasets that do not fit on the disk; see `aerchive.storage.free_space.check_room`.
+
+        Args:
+            datasets: To be written.
+            what: They are, for the message.
+
+        Raises:
+            WriteError: They do not fit.
+        """
+        check_room(self._fd, self._path, what, datasets, self._min_free_bytes)
 
     def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
         """Writes a run; see `DraftWriter.write_run`."""
@@ -117,6 +150,21 @@ class WriteSession:
             target = f"{path.replace('/', '-')}-{number}".encode()
         source = h5g.open(self._root, folder.encode()) if folder else self._root
         source.links.move(name.encode(), deleted, target)
+
+    def bring_back(self, name: str, path: str) -> None:
+        """Takes a group out of the deleted ones.
+
+        Args:
+            name: Of it among the deleted ones.
+            path: Where it goes; there must not be anything.
+        """
+        folder, _, member = path.rpartition("/")
+        deleted = h5g.open(self._root, layout.DELETED.encode())
+        deleted.links.move(name.encode(), require_group(self._root, folder), member.encode())
+
+    def copier(self) -> NodeCopier:
+        """Copies nodes of another file into this one."""
+        return NodeCopier(self._root)
 
     def count_members(self, folder: str) -> int | None:
         """How many members a group has, or ``None`` if there is no such group."""
@@ -198,6 +246,7 @@ class ProjectFile:
         catalogue_dtype: Of the rows of the catalogue, for a new file.
         created_by: Program and version, for a new file.
         trust_locks: Whether the user vouches for the locks of the file system.
+        min_free_bytes: Runs that would leave less room on the disk are refused.
     """
 
     def __init__(
@@ -208,12 +257,14 @@ class ProjectFile:
         catalogue_dtype: np.dtype[Any],
         created_by: str,
         trust_locks: bool = False,
+        min_free_bytes: int = 0,
     ) -> None:
         self.path = path
         self.lock_timeout_s = lock_timeout_s
         self._catalogue_dtype = catalogue_dtype
         self._created_by = created_by
         self._trial = LockTrial(trusted=trust_locks)
+        self.min_free_bytes = min_free_bytes
         self.before_reading: Callable[[], None] | None = None
 
     def exists(self) -> bool:
@@ -290,7 +341,7 @@ class ProjectFile:
             try:
                 with _hdf5(source, h5f.ACC_RDONLY, path) as file:
                     check_header(file, path)
-                    yield ReadSession(GroupReader(h5g.open(file, b"/"), fd, "", path), fd, journal is None)
+                    yield ReadSession(GroupReader(h5g.open(file, b"/"), fd, "", path), fd, journal)
             finally:
                 source.check(path)
 
@@ -332,6 +383,62 @@ class ProjectFile:
             with contextlib.suppress(ProjectLockedError, ReadOnlyError, WriteError):
                 self._recover_within(min(self.lock_timeout_s, _RECOVERY_PATIENCE_S))
             recovered = True
+
+    def visit(
+        self,
+        items: Iterable[_T],
+        look: Callable[[ReadSession, _T], None],
+        afterwards: Callable[[int], None] = lambda _fd: None,
+    ) -> None:
+        """Visits many nodes, letting go of the file now and then, so that writers need not wait for the last.
+
+        What is committed in between is there from the next turn on.
+
+        Args:
+            items: What is visited, in order.
+            look: Called with a session and an item.
+            afterwards: Called after each turn with the file, which is not locked then: for what takes long.
+
+        Raises:
+            AerchiveError: As `read` does.
+        """
+        left = collections.deque(items)
+        while left:
+            with self.read() as session:
+                end = time.monotonic() + _TURN_S
+                look(session, left.popleft())
+                while left and time.monotonic() < end:
+                    look(session, left.popleft())
+                fd = session.detach()
+            try:
+                afterwards(fd)
+            finally:
+                os.close(fd)
+
+    @contextlib.contextmanager
+    def without_writers(self) -> Iterator[HeldFile]:
+        """Keeps writers out, not readers, while the block runs.
+
+        Raises:
+            AerchiveError: As `read` does.
+        """
+        with deferred_interrupts(), self._reading() as (fd, _):
+            yield HeldFile(self, fd)
+
+    @contextlib.contextmanager
+    def replacement(self, header: Mapping[str, AttributeValue]) -> Iterator[tuple[HeldFile, Replacement]]:
+        """An empty project that may take the place of this one; goes unless it is published.
+
+        Args:
+            header: Attributes of its root.
+
+        Raises:
+            AerchiveError: As `aerchive.storage.replacing.replacement` does.
+        """
+        with replacement(self.path) as new:
+            with _write_errors(str(self.path)):
+                make_empty(new.temporary, header, self._catalogue_dtype)
+            yield HeldFile(self, new.fd), new
 
     def recover(self) -> bool:
         """Completes a commit that was interrupted, if there is one.
@@ -504,12 +611,12 @@ class ProjectFile:
             with _write_errors(str(self.path)):
                 superblock = read_superblock(fd, str(self.path))
                 check_superblock(superblock, disk().size(fd), str(self.path))
-                overlay = Overlay(fd, superblock, str(self.path))
+                overlay = Overlay(fd, superblock, str(self.path), self.min_free_bytes)
             try:
                 try:
                     with _hdf5(overlay, h5f.ACC_RDWR, str(self.path)) as file:
                         check_header(file, str(self.path))
-                        yield WriteSession(file, fd, str(self.path))
+                        yield WriteSession(file, fd, str(self.path), self.min_free_bytes)
                 except Exception:
                     if overlay.error is None:
                         raise
@@ -520,6 +627,31 @@ class ProjectFile:
                 with contextlib.suppress(OSError):  # what is left beyond the end is never read
                     overlay.roll_back()
                 raise
+
+
+class HeldFile(ProjectFile):
+    """A project file that is open and locked already, also one without a name: its sessions take no lock.
+
+    Args:
+        like: The project whose name is in messages, and that is used in the same way.
+        fd: The file; the caller unlocks and closes it.
+
+    Attributes:
+        fd: The file.
+    """
+
+    def __init__(self, like: ProjectFile, fd: int) -> None:
+        self.__dict__ |= like.sibling(like.path).__dict__
+        self.fd = fd
+
+    def exists(self) -> bool:
+        """Whether there is a file: it is open."""
+        return True
+
+    @contextlib.contextmanager
+    def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
+        del flags, exclusive, timeout_s
+        yield self.fd
 
 
 def check_header(file: h5f.FileID, path: str) -> None:

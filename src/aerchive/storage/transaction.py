@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from aerchive.errors import CommittedError, UncertainError, WriteError
+from aerchive.errors import AerchiveError, CommittedError, UncertainError, WriteError
 from aerchive.storage.disk import disk, read_bytes
+from aerchive.storage.free_space import no_room
 from aerchive.storage.journal import TRAILER_SIZE, Journal, digest_of
 from aerchive.storage.read_file import bare
 from aerchive.storage.recovery import apply_journal
@@ -26,6 +27,8 @@ _LARGE_BYTES = 1024 * 1024
 """From here on new data is made durable by a sync of its own instead of being hashed into the journal."""
 _WRITE_BYTES = 8 * 1024 * 1024
 """So much new data is written before the system is told to begin with it."""
+_LOOK_BYTES = 1024 * 1024
+"""How much new data is written between two looks at the free space."""
 _GAP = 16
 """Changes closer than this become one; each has a head of this size."""
 
@@ -40,15 +43,18 @@ class Overlay:
         fd: The project file, open for reading and writing, exclusively locked.
         superblock: Of the committed state.
         path: Of the file, for messages.
+        min_free_bytes: New data that would leave less on the disk are refused, to the nearest MiB.
     """
 
-    def __init__(self, fd: int, superblock: Superblock, path: str) -> None:
+    def __init__(self, fd: int, superblock: Superblock, path: str, min_free_bytes: int = 0) -> None:
         self._fd = fd
+        self._min_free_bytes = min_free_bytes
         self._old = superblock
         self._path = path
         self._base = superblock.end
         self._end = superblock.end
         self._begun = superblock.end
+        self._looked = superblock.end
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._originals: dict[int, bytes] = {}
@@ -214,7 +220,7 @@ class Overlay:
         return self._failure(error)
 
     def _failure(self, error: BaseException) -> BaseException:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not isinstance(error, AerchiveError):
             return WriteError(f"{self._path}: {error.strerror or error}; nothing was saved, the file is as it was")
         return error
 
@@ -268,6 +274,7 @@ class Overlay:
             low, high = max(start, page * _PAGE), min(start + below, (page + 1) * _PAGE)
             held[low - page * _PAGE : high - page * _PAGE] = view[low - start : high - start]
         if below < len(view):
+            self._look_for_room(start + len(view))
             disk().write(self._fd, view[below:], start + below)
             self._begin_writing(start + len(view))
 
@@ -276,6 +283,14 @@ class Overlay:
         if end - self._begun >= _WRITE_BYTES:
             disk().begin_writing(self._fd, self._begun, end - self._begun)
             self._begun = end
+
+    def _look_for_room(self, end: int) -> None:
+        """Stops before the disk is full: what was written so far goes, and others have room."""
+        if self._min_free_bytes and end - self._looked >= _LOOK_BYTES:
+            free = disk().free(self._fd) - (end - self._looked)
+            if free < self._min_free_bytes:
+                raise no_room(self._path, "what was being written", None, free, self._min_free_bytes)
+            self._looked = end
 
 
 def _pages_of(start: int, length: int) -> range:

@@ -5,7 +5,8 @@ The structure is looked at while the file is open; what takes long, the chunks, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,22 +41,44 @@ class ChunkCheck(NamedTuple):
     place: ChunkPlace
     digest: str
 
-    def problem(self, fd: int) -> str | None:
+    def problem(self, fd: int, *, expand: bool = True) -> str | None:
         """Reads and expands the chunk; returns what is wrong, in words.
 
         Args:
             fd: The file.
+            expand: Whether the bytes must also expand to a chunk, besides being those that were written.
         """
         plan, place = self.plan, self.place
         try:
             stored = plan.stored_bytes(fd, place)
-            plan.values_of(stored, place)
+            if expand:
+                plan.values_of(stored, place)
         except AerchiveError as error:
             return str(error)
         sums = checksums.chunk_sums(stored, plan.owner, plan.name, place.number, place.mask, plan.digest)
         if sums.digest != self.digest:
             return f"{plan.where}: chunk {place.number} is damaged (its {plan.digest} does not match)"
         return None
+
+
+_FEW = 8
+"""So many chunks are looked at sooner than threads have begun with them."""
+
+
+def chunk_problems(
+    checks: Sequence[ChunkCheck], fd: int, pool: ThreadPoolExecutor, *, expand: bool = True
+) -> Iterator[str | None]:
+    """What is wrong with each of many chunks, in order; many are looked at by several threads.
+
+    Args:
+        checks: The chunks.
+        fd: The file.
+        pool: Of threads.
+        expand: See `ChunkCheck.problem`.
+    """
+    if len(checks) < _FEW:
+        return (check.problem(fd, expand=expand) for check in checks)
+    return pool.map(lambda check: check.problem(fd, expand=expand), checks)
 
 
 class GroupVerifier:

@@ -95,6 +95,20 @@ class WaitingFile:
         self._path = None
 
 
+def waiting_paths(project: Path) -> list[Path]:
+    """The waiting files of all processes, living or dead.
+
+    Args:
+        project: The project file.
+    """
+    pattern = re.compile(re.escape(_prefix(project)) + r"[0-9]+-[0-9a-f]{8}")
+    try:
+        names = os.listdir(project.parent)
+    except OSError:
+        return []
+    return [project.with_name(name) for name in sorted(names) if pattern.fullmatch(name)]
+
+
 @contextlib.contextmanager
 def left_behind(project: Path) -> Iterator[list[tuple[Path, list[bytes]]]]:
     """Files of processes that died, with their records, locked within the block; the caller removes them.
@@ -104,13 +118,9 @@ def left_behind(project: Path) -> Iterator[list[tuple[Path, list[bytes]]]]:
     Args:
         project: The project file.
     """
-    pattern = re.compile(re.escape(_prefix(project)) + r"[0-9]+-[0-9a-f]{8}")
     with contextlib.ExitStack() as stack:
         found = []
-        names: list[str] = []
-        with contextlib.suppress(OSError):
-            names = sorted(name for name in os.listdir(project.parent) if pattern.fullmatch(name))
-        for path in (project.with_name(name) for name in names):
+        for path in waiting_paths(project):
             with contextlib.suppress(OSError):
                 fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
                 stack.callback(os.close, fd)

@@ -1,0 +1,73 @@
+"""``aerchive clean``: delete runs by age, size and outcome."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+
+from aerchive.aer.opening import open_path
+from aerchive.display.text import format_bytes
+from aerchive.errors import InvalidInputError
+from aerchive.project.project import Project
+from aerchive.project.retention import CleanReport
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = "example: aerchive -p vqe.h5 clean --older-than 30d --outcome failed --keep-tagged --dry-run"
+    parser.add_argument(
+        "--older-than", metavar="AGE", help="submitted longer ago: 30d (also min, h, w, y), or before a time"
+    )
+    parser.add_argument("--larger-than", metavar="SIZE", help="with more bytes of values, before compression: 1GiB")
+    parser.add_argument("--outcome", action="append", metavar="OUTCOME", help="with this outcome; may be repeated")
+    parser.add_argument("--keep-tagged", action="store_true", help="runs that have tags stay")
+    parser.add_argument("--keep", type=int, metavar="N", help="the newest N stay")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Shows the runs, asks, and deletes them."""
+    project = open_path(options.project, "r" if options.dry_run else "r+")
+    report = project.clean(
+        older_than=options.older_than,
+        larger_than=options.larger_than,
+        outcome=options.outcome,
+        keep_tagged=options.keep_tagged,
+        keep=options.keep,
+        dry_run=True,
+    )
+    deleted = bool(report.runs) and not options.dry_run
+    if deleted and not options.yes:
+        _ask(report, project)
+    if deleted:
+        project.delete_jobs([one.job_id for one in report.runs])  # these, whatever is old enough by now
+        report = dataclasses.replace(report, dry_run=False)
+    if options.json:
+        ids = [one.job_id for one in report.runs]
+        document = {"jobs": ids, "beneath": report.beneath, "nbytes": report.nbytes, "deleted": deleted}
+        print(json.dumps(document, indent=2))
+    elif deleted and not options.yes:
+        print(f"deleted; {_way_back(project)}")
+    elif deleted:
+        print(f"{report}\n{_way_back(project)}")
+    else:
+        print(report)
+    return 0
+
+
+def _ask(report: CleanReport, project: Project) -> None:
+    if not sys.stdin.isatty():
+        raise InvalidInputError("nothing was deleted: there is nobody to ask; add --yes, or look first with --dry-run")
+    print(report, file=sys.stderr)
+    print(f"Delete {len(report.runs)} runs from {project.path}? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InvalidInputError("nothing was deleted")
+
+
+def _way_back(project: Project) -> str:
+    back = format_bytes(project.space().reclaimable_bytes)
+    return f"'aerchive compact' gives back about {back}; until then 'aerchive rm --restore JOB' brings a run back"

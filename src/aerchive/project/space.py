@@ -1,0 +1,312 @@
+"""What takes the space of a project file, and what compaction would give back."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from aerchive import layout
+from aerchive.display.text import format_bytes, format_table
+from aerchive.errors import NotFoundError
+from aerchive.models import catalogue
+from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
+from aerchive.project.verify import Progress
+from aerchive.storage.disk import disk
+from aerchive.storage.file import ProjectFile, ReadSession
+from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.measuring import DatasetSize, GroupSize, measure_group, measure_table, structure_bytes
+from aerchive.storage.reader import GroupReader
+from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
+
+_NUMBERED = re.compile(r"_[0-9]+\Z")
+_TOP = 10
+_Look = Callable[[ReadSession, str], None]
+
+
+@dataclass(frozen=True)
+class RunSpace:
+    """What one run takes.
+
+    Attributes:
+        job_id: Of the run.
+        created: When it was submitted, UTC.
+        outcome: Of the run.
+        name: Given to it, or empty.
+        stored_bytes: All it takes in the file, without what it shares with others.
+        structure_bytes: Of these, documents, headers and checksums.
+        nbytes: Of its values, before compression.
+    """
+
+    job_id: str
+    created: str
+    outcome: str
+    name: str
+    stored_bytes: int
+    structure_bytes: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class KindSpace:
+    """What all values of a kind take.
+
+    Attributes:
+        kind: Such as ``statevector`` or ``counts``; ``circuits`` and the like are shared by runs.
+        number: Of datasets, or of shared objects.
+        stored_bytes: In the file.
+        nbytes: Before compression.
+    """
+
+    kind: str
+    number: int
+    stored_bytes: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class SpaceReport:
+    """What takes the space of a project; printed, two tables.
+
+    The sizes add up to that of the file: ``file_bytes`` is the sum of all ``kinds``, ``structure_bytes``,
+    ``catalogue_bytes``, ``deleted_bytes`` and ``unused_bytes``.
+
+    Attributes:
+        path: The file.
+        generation: 1, and one more after each compaction.
+        file_bytes: Its size.
+        runs: What each run takes, the largest first.
+        kinds: What each kind of value takes, the largest first.
+        structure_bytes: Documents, headers and checksums of all runs, and folders.
+        catalogue_bytes: The table with one row a run.
+        deleted_runs: How many runs were deleted since the last compaction.
+        deleted_bytes: What they take, with the circuits and the like that only they needed.
+        unused_bytes: What nothing leads to any more: replaced labels, gaps.
+        beside_bytes: Files beside it that belong to it: pending and waiting runs, left by an interrupted compaction.
+        free_bytes: On its disk.
+    """
+
+    path: str
+    generation: int
+    file_bytes: int
+    runs: list[RunSpace]
+    kinds: list[KindSpace]
+    structure_bytes: int
+    catalogue_bytes: int
+    deleted_runs: int
+    deleted_bytes: int
+    unused_bytes: int
+    beside_bytes: int
+    free_bytes: int
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        """What compaction would give back, about."""
+        return self.deleted_bytes + self.unused_bytes
+
+    @property
+    def live_bytes(self) -> int:
+        """What the file would take after compaction, about."""
+        return self.file_bytes - self.reclaimable_bytes
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self, top: int = _TOP) -> str:
+        """The tables.
+
+        Args:
+            top: How many runs are shown.
+        """
+        rows = [(k.kind, str(k.number), k.stored_bytes, k.nbytes) for k in self.kinds]
+        rows += [
+            ("documents, headers, checksums", str(len(self.runs)), self.structure_bytes, 0),
+            ("catalogue", "", self.catalogue_bytes, 0),
+            ("deleted", str(self.deleted_runs), self.deleted_bytes, 0),
+            ("unused", "", self.unused_bytes, 0),
+        ]
+        cells = [
+            (kind, number, format_bytes(stored), _share(stored, self.file_bytes), format_bytes(raw) if raw else "")
+            for kind, number, stored, raw in rows
+            if stored
+        ]
+        lines = [
+            f"{self.path}: {format_bytes(self.file_bytes)}, {len(self.runs)} runs; {format_bytes(self.free_bytes)} are "
+            "free on the disk",
+            "",
+            format_table(("kind", "number", "stored", "share", "uncompressed"), cells, (1, 2, 3, 4)),
+        ]
+        if self.runs[:top]:
+            table = [
+                (
+                    run.job_id,
+                    run.created[:19].replace("T", " "),
+                    run.outcome,
+                    format_bytes(run.stored_bytes),
+                    _share(run.stored_bytes, self.file_bytes),
+                    format_bytes(run.nbytes),
+                    run.name,
+                )
+                for run in self.runs[:top]
+            ]
+            head = ("job id", "created (UTC)", "outcome", "stored", "share", "uncompressed", "name")
+            lines += ["", format_table(head, table, (3, 4, 5))]
+            if len(self.runs) > top:
+                lines.append(f"... the largest {top} of {len(self.runs)} runs")
+        if self.beside_bytes:
+            lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
+        back = self.reclaimable_bytes
+        lines += ["", f"'aerchive compact' gives back about {format_bytes(back)}" if back else "nothing to give back"]
+        return "\n".join(lines)
+
+
+def survey_space(file: ProjectFile, progress: Progress | None = None, beside_bytes: int = 0) -> SpaceReport:
+    """Measures a project; see `aerchive.project.project.Project.space`."""
+    return _Survey(file, progress).report(beside_bytes)
+
+
+class _Survey:
+    """Measures a project, run by run; others may write meanwhile.
+
+    Args:
+        file: The project.
+        progress: Called with the groups looked at and all of them.
+    """
+
+    def __init__(self, file: ProjectFile, progress: Progress | None) -> None:
+        self._file = file
+        self._progress = progress
+        self._rows: dict[str, np.void] = {}
+        self._runs: list[RunSpace] = []
+        self._values: dict[str, list[DatasetSize]] = collections.defaultdict(list)
+        self._objects: dict[str, GroupSize] = {}
+        self._needed: set[str] = set()
+        self._deleted: list[int] = []
+        self._deleted_runs = 0
+        self._looks: dict[str, tuple[int, _Look]] = {
+            layout.RUNS: (2, self._look_at_run),
+            layout.OBJECTS: (3, self._look_at_object),
+            layout.DELETED: (1, self._look_at_deleted),
+        }
+        """Of each group at the root: how deep what is looked at lies, and how."""
+
+    def report(self, beside_bytes: int) -> SpaceReport:
+        """The report."""
+        with self._file.read() as session:
+            root = session.root
+            self._rows = {run_path(row): row for row in present(Catalogue(session).rows())}
+            structure, work = SUPERBLOCK_SIZE + structure_bytes(root), []
+            for name, (depth, look) in self._looks.items():
+                for folder in _folders(root, name, depth):
+                    structure += structure_bytes(folder)
+                    if folder.path.count("/") == depth - 1:
+                        work += [(look, f"{folder.path}/{member}") for member in folder.names()]
+            tables = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
+            catalogue_bytes = sum(measure_table(root, name) for name in tables if name in root)
+            generation = root.attribute("generation")
+            end, free = session.end, disk().free(session.fd)
+        self._visit(work)
+        needed = self._needed_objects()
+        deleted = sum(self._deleted)
+        for path, size in self._objects.items():
+            if path in needed:
+                self._values[path.split("/")[1]].append(_whole(path, size))
+            else:
+                deleted += size.stored_bytes
+        structure += sum(run.structure_bytes for run in self._runs)
+        kinds = [
+            KindSpace(kind, len(sizes), sum(size.stored_bytes for size in sizes), sum(size.nbytes for size in sizes))
+            for kind, sizes in self._values.items()
+        ]
+        known = sum(kind.stored_bytes for kind in kinds) + structure + catalogue_bytes + deleted
+        return SpaceReport(
+            path=str(self._file.path),
+            generation=generation if isinstance(generation, int) else 0,
+            file_bytes=end,
+            runs=sorted(self._runs, key=lambda run: run.stored_bytes, reverse=True),
+            kinds=sorted(kinds, key=lambda kind: kind.stored_bytes, reverse=True),
+            structure_bytes=structure,
+            catalogue_bytes=catalogue_bytes,
+            deleted_runs=self._deleted_runs,
+            deleted_bytes=deleted,
+            unused_bytes=max(0, end - known),
+            beside_bytes=beside_bytes,
+            free_bytes=free,
+        )
+
+    def _visit(self, work: list[tuple[_Look, str]]) -> None:
+        done = 0
+
+        def look(session: ReadSession, item: tuple[_Look, str]) -> None:
+            nonlocal done
+            check_interrupt()
+            with contextlib.suppress(NotFoundError):  # deleted, or compacted away, since it was listed
+                item[0](session, item[1])
+            done += 1
+            if self._progress is not None:
+                self._progress(done, len(work))
+
+        self._file.visit(work, look)
+
+    def _look_at_run(self, session: ReadSession, path: str) -> None:
+        group = session.root.group(path)
+        size = measure_group(group)
+        row = self._rows.get(path)
+        self._runs.append(
+            RunSpace(
+                job_id=str(group.attributes()["job_id"]) if row is None else whole_id(session, row),
+                created="" if row is None else catalogue.from_microseconds(int(row["created_us"])),
+                outcome="" if row is None else catalogue.row_text(row, "outcome"),
+                name="" if row is None else catalogue.row_text(row, "name"),
+                stored_bytes=size.stored_bytes,
+                structure_bytes=size.structure_bytes,
+                nbytes=sum(dataset.nbytes for dataset in size.datasets),
+            )
+        )
+        self._needed.update(size.objects)
+        for dataset in size.datasets:
+            self._values[_NUMBERED.sub("", dataset.name)].append(dataset)
+
+    def _look_at_object(self, session: ReadSession, path: str) -> None:
+        self._objects[path] = measure_group(session.root.group(path))
+
+    def _look_at_deleted(self, session: ReadSession, path: str) -> None:
+        group = session.root.group(path)
+        self._deleted.append(measure_group(group).stored_bytes)
+        self._deleted_runs += layout.STATUS in group
+
+    def _needed_objects(self) -> set[str]:
+        """Those that runs link, and those that these link in turn."""
+        needed, new = set[str](), self._needed
+        while new:
+            needed |= new
+            linked = {other for path in new if path in self._objects for other in self._objects[path].objects}
+            new = linked - needed
+        return needed
+
+
+def _folders(root: GroupReader, name: str, depth: int) -> list[GroupReader]:
+    """A group at the root and the folders in it, level by level; none if there is no such group.
+
+    Args:
+        root: The root.
+        name: Of the group.
+        depth: How many levels of folders there are, this one included.
+    """
+    levels = [[root.group(name)] if name in root else []]
+    for _ in range(depth - 1):
+        levels.append([folder for parent in levels[-1] for folder in parent.groups()])
+    return [folder for level in levels for folder in level]
+
+
+def _whole(path: str, size: GroupSize) -> DatasetSize:
+    """A shared object as one value."""
+    return DatasetSize(path, size.stored_bytes, sum(dataset.nbytes for dataset in size.datasets))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.1f} %"

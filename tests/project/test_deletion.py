@@ -1,0 +1,280 @@
+"""Deleting runs and bringing them back: lost, pending and running ones, primitives with the runs beneath."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+from pathlib import Path
+
+import h5py
+import pytest
+
+from aerchive.errors import (
+    AlreadyExistsError,
+    NotFoundError,
+    ReadOnlyError,
+    TransactionError,
+)
+from aerchive.models.labels import RunLabels
+from aerchive.project.draft import RunDraft
+from tests import processes
+from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled
+from tests.crash.views import project_view
+from tests.crash.workloads import lost
+from tests.holding import held
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "project.h5"
+    for number in range(4):
+        project_at(path).archive(draft_of(number))
+    return path
+
+
+def model(*numbers: int) -> Model:
+    return model_of(draft_of(number) for number in numbers)
+
+
+def child(number: int, parent: int) -> RunDraft:
+    """A simulation beneath a primitive."""
+    draft = draft_of(number)
+    return dataclasses.replace(draft, config=draft.config.model_copy(update={"parent": job_id(parent)}))
+
+
+# -- deleting
+
+
+def test_several_in_one_commit(path: Path) -> None:
+    project_at(path).delete_jobs([job_id(0), job_id(2), job_id(0)])
+
+    assert project_view(path) == model(1, 3)
+
+
+def test_all_or_none(path: Path) -> None:
+    before = path.read_bytes()
+
+    with pytest.raises(NotFoundError) as caught:
+        project_at(path).delete_jobs([job_id(0), "job-00000x"])
+
+    assert "no run with id 'job-00000x'; near ones: job-00000" in str(caught.value)
+    assert project_view(path) == model(0, 1, 2, 3)
+    assert path.read_bytes() == before
+
+
+def test_the_beginning_of_an_id_is_not_enough(path: Path) -> None:
+    project_at(path).archive(dataclasses.replace(draft_of(5), job_id="another-one"))
+
+    with pytest.raises(NotFoundError) as caught:
+        project_at(path).delete_job("anoth")
+
+    assert str(caught.value) == f"{path}: no run with id 'anoth'; give the whole id, 'another-one'"
+
+
+def test_ids_longer_than_their_column(path: Path) -> None:
+    ids = ["x" * 60 + end for end in ("a", "b", "c")]
+    for number, job in enumerate(ids, 10):
+        project_at(path).archive(dataclasses.replace(draft_of(number), job_id=job))
+
+    project_at(path).delete_jobs([ids[1]])
+
+    assert set(project_view(path)) == {*model(0, 1, 2, 3), ids[0], ids[2]}
+    assert project_at(path).restore(ids[1]) == [ids[1]]
+    assert set(project_view(path)) == {*model(0, 1, 2, 3), *ids}
+
+
+def test_nothing_without_a_project(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no run with id 'job-000000'"):
+        project_at(tmp_path / "project.h5").delete_job(job_id(0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_of_a_project_opened_for_reading(path: Path) -> None:
+    for action in (project_at(path, "r").delete_job, project_at(path, "r").restore):
+        with pytest.raises(ReadOnlyError, match="open for reading"):
+            action(job_id(0))
+
+
+SUBMIT = """
+import os, sys
+from aerchive.storage.submissions import Submissions
+Submissions(sys.argv[1]).submitted("doomed", {})
+os._exit(1)
+"""
+
+
+def test_a_lost_run_of_which_only_a_trace_is_left(path: Path) -> None:
+    with processes.start(SUBMIT, path) as process:
+        process.wait()
+    project = project_at(path)
+    assert project["doomed"].outcome == "lost"
+
+    project.delete_jobs(["doomed", job_id(0)])
+
+    assert "doomed" not in project
+    assert project_view(path) == model(1, 2, 3)
+    assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
+
+
+def test_a_lost_run_without_a_project(tmp_path: Path) -> None:
+    path = tmp_path / "project.h5"
+    with processes.start(SUBMIT, path) as process:
+        process.wait()
+
+    project_at(path).delete_job("doomed")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_running_job_is_not_deleted(path: Path) -> None:
+    project = project_at(path)
+    project.submissions.submitted("running", {})
+    try:
+        with pytest.raises(TransactionError) as caught:
+            project.delete_job("running")
+        assert str(caught.value) == f"{path}: job running is still running; delete it when it has finished"
+        assert project["running"].outcome == "running"
+    finally:
+        project.submissions.finished("running")
+
+
+def test_a_pending_run_is_moved_and_deleted(path: Path) -> None:
+    with held(path, fcntl.LOCK_EX):
+        project_at(path, lock_timeout_s=0.05).archive(draft_of(7))
+
+    project_at(path).delete_job(job_id(7))
+
+    assert project_view(path) == model(0, 1, 2, 3)
+    assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
+
+
+def test_a_pending_run_that_cannot_be_moved_is_deleted(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with held(path, fcntl.LOCK_EX):
+        project = project_at(path, lock_timeout_s=0.05)
+        project.archive(draft_of(7))
+        project.archive(draft_of(8, extra_bytes=5000))
+    (pending,) = path.parent.glob("*.pending-*")
+    with h5py.File(pending) as file:
+        (day,) = file["runs"].values()
+        at = day[sorted(day)[1]]["noise"].id.get_chunk_info(0).byte_offset
+    content = bytearray(pending.read_bytes())
+    content[at + 50] ^= 1
+    pending.write_bytes(content)
+
+    project_at(path).delete_jobs([job_id(8), job_id(0)])
+
+    assert "noise: chunk 0 is damaged" in caplog.text
+    assert project_view(path) == model(1, 2, 3, 7)  # without it the others can be moved
+    assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
+
+
+def test_those_beneath_a_primitive_go_with_it(path: Path) -> None:
+    for draft in (child(10, 1), child(11, 1), child(12, 2)):
+        project_at(path).archive(draft)
+
+    project_at(path).delete_jobs([job_id(1), job_id(11)])
+
+    assert set(project_view(path)) == {job_id(number) for number in (0, 2, 3, 12)}
+
+
+# -- bringing back
+
+
+def test_a_deleted_run_comes_back_as_it_was(path: Path) -> None:
+    project = project_at(path)
+    project[job_id(1)].add_tags("t")
+    shown = project_view(path)
+    handle = project[job_id(1)]
+    project.delete_job(job_id(1))
+
+    assert project.restore(job_id(1)) == [job_id(1)]
+
+    assert project_view(path) == shown
+    assert handle.record == shown[job_id(1)][0]
+    assert project.verify().ok
+    handle.add_tags("u")
+    assert project_view(path) == relabelled(shown, job_id(1), RunLabels(tags=["t", "u"]))
+
+
+def test_a_primitive_comes_back_with_those_beneath(path: Path) -> None:
+    for draft in (child(10, 1), child(11, 1)):
+        project_at(path).archive(draft)
+    shown = project_view(path)
+    project_at(path).delete_job(job_id(1))
+
+    assert project_at(path).restore(job_id(1)) == [job_id(1), job_id(11), job_id(10)]
+
+    assert project_view(path) == shown
+
+
+def test_what_is_there_is_not_restored(path: Path) -> None:
+    project_at(path).delete_job(job_id(1))
+    project_at(path).archive(draft_of(1))
+
+    with pytest.raises(AlreadyExistsError) as caught:
+        project_at(path).restore(job_id(1))
+
+    assert str(caught.value) == f"{path}: run {job_id(1)} is in the project; there is nothing to restore"
+
+
+def test_of_several_the_last_comes_back(path: Path) -> None:
+    project = project_at(path)
+    for tag in ("first", "second"):
+        if tag == "second":
+            project.archive(draft_of(1))
+        project[job_id(1)].add_tags(tag)
+        project.delete_job(job_id(1))
+
+    project.restore(job_id(1))
+    assert project[job_id(1)].tags == ("second",)
+
+    project.delete_job(job_id(1))
+    project.archive(dataclasses.replace(draft_of(1), labels=RunLabels(tags=["third"])))
+    project.delete_job(job_id(1))
+    project.restore(job_id(1))
+    assert project[job_id(1)].tags == ("third",)
+    assert project.verify().ok
+
+
+def test_another_run_has_its_path_by_now(path: Path) -> None:
+    project = project_at(path)
+    project.delete_job(job_id(1))
+    other = dataclasses.replace(draft_of(1), job_id="other")
+    taken = dataclasses.replace(draft_of(1), run_uuid="6f1b2c3d-0000-4000-8000-00000000000a")
+    project.archive(other)
+    project.archive(taken)  # the same path as before
+    project.delete_job(job_id(1))
+    project.archive(dataclasses.replace(taken, job_id=job_id(1)))
+    place = project[job_id(1)].path
+    project.delete_job(job_id(1))
+    project.archive(dataclasses.replace(draft_of(1), job_id="yet another"))
+
+    project.restore(job_id(1))
+
+    assert project[job_id(1)].path == place
+    assert set(project_view(path)) == {*model(0, 1, 2, 3), "other", "yet another"}
+
+
+def test_a_lost_run_that_turned_up_is_restored_with_its_data(path: Path) -> None:
+    project = project_at(path)
+    project.archive(lost(9))
+    project.archive(draft_of(9))
+    project.delete_job(job_id(9))
+
+    project.restore(job_id(9))
+
+    assert project[job_id(9)].outcome == "ok"
+    assert project_view(path)[job_id(9)][1] == model(9)[job_id(9)][1]
+
+
+def test_what_was_compacted_is_gone(path: Path) -> None:
+    project = project_at(path)
+    project.delete_job(job_id(1))
+    project.compact()
+
+    for job in (job_id(1), "never there"):
+        with pytest.raises(NotFoundError) as caught:
+            project.restore(job)
+        assert str(caught.value) == (
+            f"{path}: no run with id {job!r} was deleted, or its bytes are gone: compaction gives them back for good"
+        )

@@ -1,0 +1,217 @@
+"""Which runs `clean` deletes: every condition, everything that keeps, and what goes along."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aerchive.errors import InvalidInputError, ReadOnlyError
+from aerchive.models.labels import RunLabels
+from aerchive.models.status import RunStatus
+from aerchive.project.draft import RunDraft
+from aerchive.project.retention import parse_size
+from tests import processes
+from tests.crash.drafts import draft_of, job_id, project_at
+from tests.crash.views import project_view
+
+NOW = datetime.datetime.now(datetime.UTC)
+
+
+def aged(number: int, days: float, *, outcome: Any = "ok", parent: int | None = None, **options: Any) -> RunDraft:
+    """A run that was submitted so many days ago."""
+    draft = draft_of(number, **options)
+    parent_id = None if parent is None else job_id(parent)
+    return dataclasses.replace(
+        draft,
+        created=(NOW - datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        status=RunStatus(outcome=outcome),
+        config=draft.config.model_copy(update={"parent": parent_id}),
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Runs 0 to 7: the older, the lower the number."""
+    path = tmp_path / "project.h5"
+    project = project_at(path)
+    with project.transaction():
+        project.save(aged(0, 400, outcome="failed"))
+        project.save(aged(1, 100), tags=["paper"])
+        project.save(aged(2, 90, outcome="error"))
+        project.save(aged(3, 40, extra_bytes=2_000_000))
+        project.save(aged(4, 31))
+        project.save(aged(5, 29, outcome="failed"), tags=["x"])
+        project.save(aged(6, 2, extra_bytes=10_000))
+        project.save(aged(7, 0.01, outcome="cancelled"))
+    return path
+
+
+def left(path: Path) -> list[int]:
+    return sorted(int(job[-6:]) for job in project_view(path))
+
+
+CASES: dict[str, tuple[dict[str, Any], list[int]]] = {
+    "by age": ({"older_than": "30d"}, [0, 1, 2, 3, 4]),
+    "by age in weeks": ({"older_than": "5w"}, [0, 1, 2, 3]),
+    "by age in years": ({"older_than": "1y"}, [0]),
+    "by age in hours": ({"older_than": " 36 h "}, [0, 1, 2, 3, 4, 5, 6]),
+    "by age in minutes": ({"older_than": "1.5min"}, list(range(8))),
+    "by a duration": ({"older_than": datetime.timedelta(days=95)}, [0, 1]),
+    "by a moment": ({"older_than": NOW - datetime.timedelta(days=60)}, [0, 1, 2]),
+    "by a moment as text": ({"older_than": (NOW - datetime.timedelta(days=60)).isoformat()}, [0, 1, 2]),
+    "by size": ({"larger_than": 1_000_000}, [3]),
+    "by size as text": ({"larger_than": "5 KiB"}, [3, 6]),
+    "by outcome": ({"outcome": "failed"}, [0, 5]),
+    "by several outcomes": ({"outcome": ["failed", "error"]}, [0, 2, 5]),
+    "by all": ({"older_than": "30d", "outcome": ["failed", "error"], "larger_than": 0}, [0, 2]),
+    "but tagged ones": ({"older_than": "30d", "keep_tagged": True}, [0, 2, 3, 4]),
+    "but tagged ones among others": ({"outcome": "failed", "keep_tagged": True}, [0]),
+    "but the newest": ({"keep": 3}, [0, 1, 2, 3, 4]),
+    "but more than there are": ({"keep": 100}, []),
+    "none kept": ({"keep": 0}, list(range(8))),
+    "the newest of all, not of those": ({"outcome": "failed", "keep": 3}, [0]),
+    "none": ({"older_than": "3000d"}, []),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_goes(case: str, path: Path) -> None:
+    rule, gone = CASES[case]
+    before = path.read_bytes()
+
+    shown = project_at(path, "r").clean(**rule, dry_run=True)
+    assert path.read_bytes() == before
+    report = project_at(path).clean(**rule)
+
+    assert [run.job_id for run in report.runs] == [run.job_id for run in shown.runs] == [job_id(n) for n in gone]
+    assert left(path) == [number for number in range(8) if number not in gone]
+    assert (shown.dry_run, report.dry_run) == (True, False)
+    assert report.nbytes == shown.nbytes > 0 or not gone
+    if gone:
+        assert str(shown).endswith("before compression")
+        assert " would be deleted, " in str(shown)
+        assert f"{path}: {len(gone)} runs deleted, " in str(report)
+        assert project_at(path).space().deleted_runs == len(gone)
+    else:
+        assert str(report) == f"{path}: nothing to delete"
+    assert project_at(path).verify().ok
+
+
+def test_it_is_one_commit(path: Path) -> None:
+    end = path.stat().st_size
+    project_at(path).clean(keep=0)
+    assert path.stat().st_size - end < 10_000
+    assert len(project_at(path)) == 0
+
+
+def test_a_primitive_goes_with_those_beneath_and_counts_with_them(path: Path) -> None:
+    project = project_at(path)
+    project.archive(aged(20, 50))
+    for number in (21, 22):
+        project.archive(aged(number, 50, parent=20, extra_bytes=600_000))
+    project.archive(aged(23, 10, parent=6, extra_bytes=3_000_000))
+
+    report = project.clean(larger_than="1 MB", older_than="30d")
+
+    assert [run.job_id for run in report.runs] == [job_id(20), job_id(3)]
+    assert report.beneath == 2
+    assert report.nbytes > 3_200_000
+    assert "2 runs and 2 beneath them deleted" in str(report)
+    assert left(path) == [0, 1, 2, 4, 5, 6, 7, 23]
+
+
+def test_those_beneath_do_not_go_alone(path: Path) -> None:
+    project = project_at(path)
+    project.archive(aged(20, 1))
+    project.archive(aged(21, 50, parent=20, outcome="failed", extra_bytes=3_000_000))
+
+    project.clean(older_than="10d")
+
+    assert left(path) == [6, 7, 20, 21]
+
+
+def test_labels_longer_than_their_columns(tmp_path: Path) -> None:
+    path = tmp_path / "project.h5"
+    project = project_at(path)
+    ids = ["y" * 60 + end for end in "ab"]
+    for number, job in enumerate(ids):
+        labels = RunLabels(tags=["t" * 100]) if number else RunLabels()
+        project.archive(dataclasses.replace(aged(number, 50), job_id=job, labels=labels))
+
+    report = project.clean(older_than="1d", keep_tagged=True)
+
+    assert ids[1] not in {run.job_id for run in report.runs}
+    assert ids[1] in project
+
+
+LOST = """
+import os, sys
+from aerchive.storage.submissions import Submissions
+record = {"created": "2020-01-01T00:00:00.000000Z"}
+Submissions(sys.argv[1]).submitted("doomed", record)
+Submissions(sys.argv[1]).submitted("tagged", {**record, "labels": {"tags": '["t"]'}})
+os._exit(1)
+"""
+
+
+def test_lost_runs_of_which_only_a_trace_is_left(path: Path) -> None:
+    with processes.start(LOST, path) as process:
+        process.wait()
+
+    report = project_at(path).clean(older_than="1000d", keep_tagged=True)
+
+    assert [run.job_id for run in report.runs] == ["doomed"]
+    assert {run.job_id for run in project_at(path).find(outcome="lost")} == {"tagged"}
+
+
+def test_a_running_job_stays(path: Path) -> None:
+    project = project_at(path)
+    project.submissions.submitted("running", {"created": "2020-01-01T00:00:00.000000Z"})
+    try:
+        project.clean(keep=0)
+        assert [run.job_id for run in project.runs()] == ["running"]
+    finally:
+        project.submissions.finished("running")
+
+
+def test_only_writable_projects(path: Path) -> None:
+    with pytest.raises(ReadOnlyError, match="open for reading"):
+        project_at(path, "r").clean(keep=1)
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({"keep_tagged": True}, "say which runs go: older_than, larger_than, outcome, or how many to keep"),
+    "running": (
+        {"outcome": "running"},
+        "outcome 'running': choose of ok, partial, failed, error, cancelled, lost",
+    ),
+    "outcome": ({"outcome": ["ok", "good"]}, "outcome 'good': choose of"),
+    "age": (
+        {"older_than": "30 days"},
+        "'30 days' is not a time; give a datetime, or text such as '2026-11-22T14:00'",
+    ),
+    "long ago": ({"older_than": "99999999y"}, "is longer ago than there were years"),
+    "size": ({"larger_than": "much"}, "'much' is not a size; give bytes, or text such as '1.5 GiB'"),
+    "number": ({"keep": -1}, "keep must be a number of runs, found -1"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_meant(case: str, path: Path) -> None:
+    rule, message = WRONG[case]
+    before = path.read_bytes()
+    with pytest.raises(InvalidInputError) as caught:
+        project_at(path).clean(**rule)
+    assert message in str(caught.value)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [(17, 17), ("17", 17), ("1KiB", 1024), ("1.5 GiB", 1610612736), ("200MB", 200_000_000)]
+)
+def test_sizes(text: int | str, size: int) -> None:
+    assert parse_size(text) == size
