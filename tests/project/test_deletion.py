@@ -185,12 +185,14 @@ def test_a_deleted_run_comes_back_as_it_was(path: Path) -> None:
     project[job_id(1)].add_tags("t")
     shown = project_view(path)
     handle = project[job_id(1)]
+    record = handle.record
     project.delete_job(job_id(1))
 
     assert project.restore(job_id(1)) == [job_id(1)]
 
     assert project_view(path) == shown
-    assert handle.record == shown[job_id(1)][0]
+    assert project[job_id(1)].record == handle.record == record
+    assert len(record.labels.history or []) == 1
     assert project.verify().ok
     handle.add_tags("u")
     assert project_view(path) == relabelled(shown, job_id(1), RunLabels(tags=["t", "u"]))

@@ -59,7 +59,7 @@ CASES: dict[str, tuple[dict[str, Any], list[int]]] = {
     "by age in weeks": ({"older_than": "5w"}, [0, 1, 2, 3]),
     "by age in years": ({"older_than": "1y"}, [0]),
     "by age in hours": ({"older_than": " 36 h "}, [0, 1, 2, 3, 4, 5, 6]),
-    "by age in minutes": ({"older_than": "1.5min"}, list(range(8))),
+    "by age in minutes": ({"older_than": "2min"}, list(range(8))),
     "by a duration": ({"older_than": datetime.timedelta(days=95)}, [0, 1]),
     "by a moment": ({"older_than": NOW - datetime.timedelta(days=60)}, [0, 1, 2]),
     "by a moment as text": ({"older_than": (NOW - datetime.timedelta(days=60)).isoformat()}, [0, 1, 2]),
@@ -191,10 +191,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "outcome": ({"outcome": ["ok", "good"]}, "outcome 'good': choose of"),
     "age": (
-        {"older_than": "30 days"},
-        "'30 days' is not a time; give a datetime, or text such as '2026-11-22T14:00'",
+        {"older_than": "30 m"},
+        "older_than: '30 m' is not a time; give a datetime, or text such as '2026-11-22'",
     ),
-    "long ago": ({"older_than": "99999999y"}, "is longer ago than there were years"),
+    "long ago": ({"older_than": "99999999y"}, "older_than: '99999999y' is not a time"),
+    "a long time": (
+        {"older_than": datetime.timedelta(days=10**6)},
+        "older_than: 1000000 days, 0:00:00 ago there was no year",
+    ),
+    "days without a unit": ({"older_than": 30}, "older_than: 30 is not a time"),
+    "negative size": ({"larger_than": -1}, "-1 is not a size"),
     "size": ({"larger_than": "much"}, "'much' is not a size; give bytes, or text such as '1.5 GiB'"),
     "number": ({"keep": -1}, "keep must be a number of runs, found -1"),
 }

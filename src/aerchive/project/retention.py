@@ -5,22 +5,24 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ByteSize, TypeAdapter, ValidationError
+from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 
 from aerchive import layout
 from aerchive.display.text import format_bytes
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
 from aerchive.project.job_list import runs_table
+from aerchive.project.moments import span_of
 from aerchive.project.query import as_texts
 from aerchive.project.run import Run
 from aerchive.text import fit_text
 
 _SHOWN = 50
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _OUTCOMES = tuple(name for name in layout.OUTCOMES if name != "running")
 
 
@@ -38,7 +40,7 @@ class RetentionRule:
         keep: So many of the newest stay.
     """
 
-    before: datetime.datetime | str | None = None
+    before: datetime.datetime | None = None
     larger_than: int | None = None
     outcomes: tuple[str, ...] = ()
     keep_tagged: bool = False
@@ -146,16 +148,29 @@ def parse_size(size: int | str) -> int:
         InvalidInputError: It is neither.
     """
     try:
-        return int(TypeAdapter(ByteSize).validate_python(size))
+        return int(TypeAdapter(Annotated[ByteSize, Field(ge=0)]).validate_python(size))
     except ValidationError as error:
         raise InvalidInputError(f"{size!r} is not a size; give bytes, or text such as '1.5 GiB'") from error
 
 
-def _moment(older_than: datetime.timedelta | datetime.datetime | str | None) -> datetime.datetime | str | None:
-    """The time before which runs are old; text is left for the condition to read, or refuse."""
+def _moment(older_than: datetime.timedelta | datetime.datetime | str | None) -> datetime.datetime | None:
+    """The time before which runs are old; of a day, its beginning.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    if older_than is None:
+        return None
     if isinstance(older_than, datetime.timedelta):
-        return datetime.datetime.now(datetime.UTC) - older_than
-    return older_than
+        try:
+            return datetime.datetime.now(datetime.UTC) - older_than
+        except OverflowError as error:
+            raise InvalidInputError(f"older_than: {older_than} ago there was no year") from error
+    try:
+        start = span_of(older_than).start
+    except InvalidInputError as error:
+        raise InvalidInputError(f"older_than: {error}") from error
+    return _EPOCH + datetime.timedelta(microseconds=start)
 
 
 def _bytes_beneath(rows: NDArray[Any]) -> dict[bytes, int]:

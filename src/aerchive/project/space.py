@@ -276,6 +276,9 @@ class _Survey:
 
     def _look_at_deleted(self, session: ReadSession, path: str) -> None:
         group = session.root.group(path)
+        if path == f"{layout.DELETED}/{layout.DELETED_TABLES}":
+            self._deleted.append(structure_bytes(group) + sum(measure_table(group, name) for name in group.names()))
+            return
         self._deleted.append(measure_group(group).stored_bytes)
         self._deleted_runs += layout.STATUS in group
 
