@@ -146,7 +146,11 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
         if rows.find(record.job_id) is None:
             path = _free_path(session, run_path(known[number]))
             session.bring_back(group, path)
-            session.replace_row(layout.CATALOGUE, number, _row(record, path, int(known["nbytes"][number]), number))
+            row = known[number : number + 1].copy()
+            row["deleted"] = 0
+            if path != run_path(row[0]):
+                row = _row(record, path, int(row["nbytes"][0]), number)
+            session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
             back.append(record.job_id)
     return back
 
