@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import errno
 import json
 import shutil
 import sys
@@ -19,8 +20,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from aerchive.testing.disks import crash_states
+from aerchive.testing.disks import FailingDisk, crash_states
 from tests.concurrency.crowds import crowd
+from tests.crash.compactions import READS, WRITES, failing, faults_at, kills_at
 from tests.crash.flips import damaged_project
 from tests.crash.folders import memory_folder
 from tests.crash.matrix import Matrix
@@ -94,6 +96,27 @@ def _storms(parts: list[tuple[object, ...]]) -> tuple[dict[str, Any], list[str]]
     return dict(figures) | {"bad": len(problems)}, problems
 
 
+def compactions(number: int, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Killed at each call, with a fault at each call, and killed in the middle of what others do so many times."""
+    figures: collections.Counter[str] = collections.Counter()
+    problems: list[str] = []
+    try:
+        figures += collections.Counter(kills_at(_folder(folder, "kills")))
+    except AssertionError as error:
+        problems.append(str(error))
+    disks = [(failing(kind, sticky=sticky), WRITES) for kind in (errno.EIO, errno.ENOSPC) for sticky in (False, True)]
+    for disk, only in [*disks, (lambda nth: FailingDisk(nth, only=READS), READS)]:
+        done, wrong = faults_at(_folder(folder, "faults"), disk, only)
+        figures["faults"] += done
+        problems += wrong
+    storms, more = _storms([("compact", number)])
+    return dict(figures + collections.Counter(storms)) | {"bad": len(problems) + len(more)}, problems + more
+
+
+def _folder(parent: Path, name: str) -> Path:
+    return Path(tempfile.mkdtemp(prefix=name, dir=parent))
+
+
 def flips(number: int, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Single bits of a project."""
     figures, problems = damaged_project(folder, number)
@@ -125,6 +148,7 @@ def main() -> int:
     parser.add_argument("--states", type=int, default=10_000, help="crash states")
     parser.add_argument("--kills", type=int, default=1_000, help="SIGKILL")
     parser.add_argument("--interrupts", type=int, default=500, help="SIGINT")
+    parser.add_argument("--compactions", type=int, default=200, help="SIGKILL for those who compact, and for others")
     parser.add_argument("--flips", type=int, default=10_000, help="changed bits")
     parser.add_argument("--runs", type=int, default=100, help="of each of 8 writers at once")
     given = parser.parse_args()
@@ -135,6 +159,7 @@ def main() -> int:
         "faults": lambda: faults(folder),
         "kills": lambda: kills(given.kills),
         "interrupts": lambda: interrupts(given.interrupts),
+        "compactions": lambda: compactions(given.compactions, folder),
         "changed bits": lambda: flips(given.flips, folder),
         "processes": lambda: crowds(on_disk, given.runs),
     }

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import collections
 import errno
-import itertools
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from aerchive.errors import AerchiveError, CommittedError, UncertainError, WriteError
+from aerchive.errors import CommittedError, WriteError
 from aerchive.storage import replacing
 from aerchive.testing.disks import (
     CrashState,
@@ -26,36 +23,11 @@ from aerchive.testing.disks import (
     final_content,
     using,
 )
-from tests import processes
-from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at
-from tests.crash.matrix import NEXT
-from tests.crash.views import project_view, stock_values, stock_view
+from tests.crash.compactions import READS, WRITES, failing, faults_at, is_right, kills_at, make
+from tests.crash.drafts import Model, project_at
+from tests.crash.views import project_view
 
-SEVERAL_CHUNKS = 1024 * 1024 + 70_000
 LEFT_OVER = ".project.h5.compact-1-abcdef12"
-
-
-def make(path: Path) -> Model:
-    """A project of which a part is dead."""
-    with using(UnsyncedDisk()):
-        project = project_at(path)
-        for number in range(4):
-            project.archive(draft_of(number, extra_bytes=SEVERAL_CHUNKS if number == 2 else 20_000))
-        project[job_id(3)].add_tags("kept")
-        project.delete_jobs([job_id(0), job_id(1)])
-        return project_view(path)
-
-
-def is_right(path: Path, model: Model) -> None:
-    """The project shows what it must, to everybody, and goes on."""
-    assert project_view(path) == model
-    assert stock_values(path) == {job: values for job, (_, values) in model.items()}
-    stock_view(path)
-    content = path.read_bytes()
-    with using(UnsyncedDisk()):
-        project_at(path).archive(NEXT)
-        assert project_view(path) == model | model_of([NEXT])
-    path.write_bytes(content)
 
 
 # -- power cuts
@@ -122,7 +94,7 @@ def test_what_is_left_of_the_new_file_does_no_harm(recorded: Recorded, folder: P
     """Before it has the name, it may be anything: torn, without its latest sectors, a whole project."""
     path, left = folder / "project.h5", folder / LEFT_OVER
     states = list(crash_states(b"", recorded.log[: at(recorded.log, "rename")], torn=1, power=1))
-    chosen = random.Random(7).sample(states, 25)
+    chosen = random.Random(7).sample(states, 6)
     for state in [*chosen, CrashState(recorded.new, len(recorded.log), "prefix")]:
         path.write_bytes(recorded.old)
         left.write_bytes(state.content)
@@ -143,166 +115,35 @@ def test_both_files_are_right(recorded: Recorded, folder: Path) -> None:
     assert len(recorded.new) < len(recorded.old)
 
 
-# -- kills
-
-KILL = """
-import os, signal, sys
-from pathlib import Path
-from aerchive.storage import replacing
-from aerchive.testing.disks import RecordingDisk, using
-from tests.crash.drafts import job_id, project_at
-from tests.crash.views import project_view
-from tests.crash.test_compact import is_right, make
-
-path = Path(sys.argv[1])
-model = make(path)
-old = path.read_bytes()
-
-class Deadly:
-    # Kills this process before its n-th call that changes anything.
-    def __init__(self, nth):
-        self.left = nth
-        self.calls = 0
-
-    def step(self):
-        self.calls += 1
-        if self.calls > self.left >= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-class DeadlyDisk(RecordingDisk):
-    def write(self, fd, data, offset):
-        deadly.step()
-        super().write(fd, data[: len(data) // 2], offset)  # torn, if the next step is deadly
-        super().write(fd, data, offset)
-        self.log.clear()
-
-    def truncate(self, fd, size):
-        deadly.step()
-        super().truncate(fd, size)
-
-    def sync(self, fd):
-        deadly.step()
-
-def around(module, name):
-    real = getattr(module, name)
-
-    def wrapped(*arguments, **options):
-        deadly.step()
-        result = real(*arguments, **options)
-        deadly.step()
-        return result
-
-    setattr(module, name, wrapped)
-
-for module, name in [(os, "rename"), (os, "unlink"), (os, "fchmod"), (replacing, "sync_folder")]:
-    around(module, name)
-
-def compact(nth):
-    global deadly
-    path.write_bytes(old)
-    deadly = Deadly(nth)
-    with using(DeadlyDisk()):
-        project_at(path).compact()
-    return deadly.calls
-
-total = compact(-1)
-figures = {"old": 0, "new": 0, "left": 0}
-for nth in range(total):
-    child = os.fork()
-    if not child:
-        compact(nth)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    assert os.WIFSIGNALED(status), (nth, total, status)
-    content = path.read_bytes()
-    figures["old" if content == old else "new"] += 1
-    assert project_view(path) == model, nth
-    left = [entry for entry in path.parent.iterdir() if entry != path]
-    assert len(left) <= 1, left
-    figures["left"] += len(left)
-    if nth % 9 == 0 or nth > total - 12:
-        is_right(path, model)
-        project_at(path).compact()
-        assert project_view(path) == model, nth
-    else:
-        project_at(path).recover()
-    assert list(path.parent.iterdir()) == [path]
-print(total, figures["old"], figures["new"], figures["left"])
-"""
+# -- kills, faults; tests/crash/long.py has one at each call
 
 
-def test_a_kill_at_each_step(folder: Path) -> None:
-    total, old, new, left = map(int, processes.run(KILL, folder / "project.h5", timeout_s=240).split())
+def test_a_kill_at_some_steps(folder: Path) -> None:
+    figures = kills_at(folder, 7, 3)
 
-    print(total, old, new, left)
-    assert old + new == total > 60
-    assert old > 50
-    assert new >= 2  # after the rename, and after that was made durable
-    assert left > 50
-
-
-# -- faults
+    assert figures["old"] + figures["new"] == figures["kills"] > 12
+    assert figures["old"] > 8
+    assert figures["new"] >= 2  # after the rename, and after that was made durable
+    assert figures["left"] > 8
 
 
-@pytest.mark.parametrize("kind", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-@pytest.mark.parametrize("sticky", [False, True], ids=["once", "sticky"])
-def test_a_fault_at_each_write(kind: int, sticky: bool, folder: Path) -> None:
-    path = folder / "project.h5"
-    model = make(path)
-    wrong = collections.Counter[str]()
-    only = frozenset({"write", "truncate", "sync"})
-    for nth, old in faults(path, only):
-        outcome = compact_with(path, FailingDisk(nth, fault(kind), sticky=sticky, torn=kind == errno.ENOSPC, only=only))
-        problem = judge(outcome, path, old, model)
-        if problem:
-            wrong[f"{nth}: {problem}"] += 1
+@pytest.mark.parametrize(
+    ("kind", "sticky", "first"),
+    [(errno.EIO, False, 0), (errno.EIO, True, 4), (errno.ENOSPC, False, 8), (errno.ENOSPC, True, 12)],
+    ids=["EIO once", "EIO sticky", "ENOSPC once", "ENOSPC sticky"],
+)
+def test_a_fault_at_some_writes(kind: int, sticky: bool, first: int, folder: Path) -> None:
+    number, wrong = faults_at(folder, failing(kind, sticky=sticky), WRITES, 16, first)
+
+    assert number > 3
     assert not wrong, wrong
 
 
-def test_a_fault_at_reads(folder: Path) -> None:
-    path = folder / "project.h5"
-    model = make(path)
-    wrong = collections.Counter[str]()
-    only = frozenset({"read", "size"})
-    for nth, old in itertools.islice(faults(path, only), 0, None, 13):
-        outcome = compact_with(path, FailingDisk(nth, only=only))
-        problem = judge(outcome, path, old, model)
-        if problem:
-            wrong[f"{nth}: {problem}"] += 1
+def test_a_fault_at_some_reads(folder: Path) -> None:
+    number, wrong = faults_at(folder, lambda nth: FailingDisk(nth, only=READS), READS, 41)
+
+    assert number > 3
     assert not wrong, wrong
-
-
-def faults(path: Path, only: frozenset[str]) -> Iterator[tuple[int, bytes]]:
-    """The number of each call that a compaction makes, the file being as it was before."""
-    old = path.read_bytes()
-    with using(FailingDisk(-1, only=only)) as count:
-        project_at(path).compact()
-    for nth in range(len(count.calls)):
-        path.write_bytes(old)
-        yield nth, old
-
-
-def compact_with(path: Path, disk: FailingDisk) -> BaseException | None:
-    with using(disk):
-        try:
-            project_at(path).compact()
-        except Exception as error:  # noqa: BLE001  (judged by the test)
-            return error
-    return None
-
-
-def judge(outcome: BaseException | None, path: Path, old: bytes, model: Model) -> str | None:
-    """What is wrong with the outcome, in words."""
-    if not isinstance(outcome, AerchiveError | None):
-        return f"not typed: {outcome!r}"
-    if isinstance(outcome, CommittedError | UncertainError) or ".compact-" in str(outcome):
-        return f"not said of the project: {outcome!r}"
-    if outcome is not None and path.read_bytes() != old:
-        return f"the old file was changed: {outcome}"
-    left = [entry.name for entry in path.parent.iterdir() if entry != path]
-    if left:
-        return f"{outcome!r} left {left}"
-    return None if project_view(path) == model else f"another state after {outcome!r}"
 
 
 STEPS: list[tuple[Any, str]] = [
