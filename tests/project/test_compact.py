@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import functools
 import os
 import pickle
+import shutil
 import stat
 import threading
 from collections.abc import Callable
@@ -28,6 +30,7 @@ from aerchive.errors import (
 from aerchive.models.labels import RunLabels
 from aerchive.project import compact as compact_module
 from aerchive.project.compact import _Compaction
+from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.project.verify import verify
 from aerchive.storage import replacing
@@ -43,18 +46,19 @@ from tests.crash.workloads import lost
 from tests.holding import held, mounted
 from tests.project.conftest import run_stock
 
-LARGE = 3 * 1024 * 1024 + 12_345
+LARGE = 1024 * 1024 + 12_345
 """Several chunks, that no filter makes smaller."""
 
 
-def draft(number: int) -> Any:
+@functools.cache
+def draft(number: int) -> RunDraft:
     return draft_of(number, extra_bytes=LARGE if number % 3 == 0 else 0, day=20 + number % 2)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with everything that leaves dead space behind."""
-    path = tmp_path / "project.h5"
+    path = tmp_path_factory.mktemp("made") / "project.h5"
     with using(UnsyncedDisk()):
         project = project_at(path)
         for number in range(6):
@@ -66,6 +70,12 @@ def path(tmp_path: Path) -> Path:
         project[job_id(4)].add_tags("kept")
         project.delete_jobs([job_id(0), job_id(5)])
     return path
+
+
+@pytest.fixture
+def path(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copy(made, tmp_path))
 
 
 LABELS = {2: RunLabels(notes="second"), 4: RunLabels(tags=["kept"]), 7: RunLabels(tags=["was lost"])}
@@ -148,7 +158,7 @@ def test_the_bytes_of_chunks_are_the_same(path: Path) -> None:
             return [(i.chunk_offset, i.filter_mask, noise.id.read_direct_chunk(i.chunk_offset)[1]) for i in infos]
 
     before = chunks()
-    assert len(before) == 4
+    assert len(before) == 2
 
     project_at(path).compact()
 
@@ -767,14 +777,14 @@ def test_a_reader_that_comes_later_is_not_in_the_way(path: Path, monkeypatch: py
 def test_a_disk_that_is_too_small_is_noticed_before(path: Path) -> None:
     class Full(UnsyncedDisk):
         def free(self, fd: int) -> int:
-            return 2_000_000
+            return 900_000
 
     project = project_at(path)
     before = path.read_bytes()
     with using(Full()), pytest.raises(WriteError) as caught:
         project.compact()
 
-    assert "the compacted project takes about 3.1 MiB, and does not fit: 1.9 MiB are free on the disk" in str(
+    assert "the compacted project takes about 1.1 MiB, and does not fit: 878.9 KiB are free on the disk" in str(
         caught.value
     )
     assert path.read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import shutil
 from pathlib import Path
 
 import h5py
@@ -24,12 +25,17 @@ from tests.crash.workloads import lost
 from tests.holding import held
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "project.h5"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "project.h5"
     for number in range(4):
         project_at(path).archive(draft_of(number))
     return path
+
+
+@pytest.fixture
+def path(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path))
 
 
 def model(*numbers: int) -> Model:

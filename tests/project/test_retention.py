@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ def aged(number: int, days: float, *, outcome: Any = "ok", parent: int | None = 
     )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs 0 to 7: the older, the lower the number."""
-    path = tmp_path / "project.h5"
+    path = tmp_path_factory.mktemp("made") / "project.h5"
     project = project_at(path)
     with project.transaction():
         project.save(aged(0, 400, outcome="failed"))
@@ -48,6 +49,12 @@ def path(tmp_path: Path) -> Path:
         project.save(aged(6, 2, extra_bytes=10_000))
         project.save(aged(7, 0.01, outcome="cancelled"))
     return path
+
+
+@pytest.fixture
+def path(made: Path, tmp_path: Path) -> Path:
+    """A copy of them."""
+    return Path(shutil.copy(made, tmp_path))
 
 
 def left(path: Path) -> list[int]:

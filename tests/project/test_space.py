@@ -6,6 +6,7 @@ import dataclasses
 import fcntl
 import math
 import re
+import shutil
 import threading
 from pathlib import Path
 
@@ -26,13 +27,18 @@ from tests.project.conftest import bell, run_stock
 NOISE = 3_000_000
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "project.h5"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "project.h5"
     with using(UnsyncedDisk()):
         for number in range(6):
             project_at(path).archive(draft_of(number, extra_bytes=NOISE if number == 2 else 1000 * number))
     return path
+
+
+@pytest.fixture
+def path(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path))
 
 
 def test_everything_is_accounted_for(path: Path) -> None:
