@@ -561,6 +561,42 @@ def damage(path: Path, at: int) -> None:
         file.write(bytes([byte ^ 4]))
 
 
+def test_damage_of_what_runs_share_is_refused(path: Path) -> None:
+    """It is small, so it lies in its header, which HDF5 protects."""
+    before = path.read_bytes()
+    damage(path, before.index(b"q" * 300) + 100)
+    before = path.read_bytes()
+
+    with pytest.raises(IntegrityError, match="/circuits"):
+        project_at(path).compact()
+
+    assert path.read_bytes() == before
+    assert names(path) == ["project.h5"]
+
+
+def test_a_damaged_catalogue_is_made_anew_first(path: Path) -> None:
+    with h5py.File(path, "r") as file:
+        at = file["catalogue"].id.get_chunk_info(0).byte_offset
+    damage(path, at + 3 * 512 + 7)
+    before = path.read_bytes()
+    project = project_at(path)
+
+    with pytest.raises(IntegrityError) as caught:
+        project.compact()
+
+    assert "row 3 is damaged (1 in all); the runs are not affected" in str(caught.value)
+    assert f"aerchive recover --rebuild-catalogue {path}" in str(caught.value)
+    assert path.read_bytes() == before
+    assert project.rebuild_catalogue().problems == []
+    report = project.space()
+    assert report.deleted_runs == 3  # two that were deleted, one that turned up
+    project.compact()
+    with h5py.File(path) as file:
+        assert sorted(file) == ["catalogue", "objects", "runs"]
+    assert project_view(path) == expected()
+    assert project.space().deleted_bytes == 0
+
+
 def test_a_new_file_that_is_not_right_does_not_take_the_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever went wrong while it was written."""
     share = Disk.write

@@ -39,8 +39,12 @@ OTHER = """
             project[job_id(int(number))].add_tags("other")
         elif what == "delete":
             project.delete_job(job_id(int(number)))
+        elif what == "restore":
+            project.restore(job_id(int(number)))
         elif what == "rebuild":
             project.rebuild_catalogue()
+        elif what == "compact":
+            project.compact()
         print("done", flush=True)
 """
 
@@ -111,6 +115,34 @@ def test_what_another_process_does_is_seen(path: Path, other: Other) -> None:
     other.does("tag", 5)
     assert len(agrees(project)) == 41
     assert {run.job_id for run in project.find(tags="other")} == {job_id(5), job_id(39)}
+
+
+def test_the_file_is_compacted_by_another_process(path: Path, other: Other) -> None:
+    """All rows move, and the list of changes begins anew."""
+    project = project_at(path)
+    for number in range(1, 10):
+        project.archive(draft_of(number))
+    other.does("tag", 9)
+    other.does("delete", 2)
+    other.does("delete", 5)
+    assert len(agrees(project)) == 8
+    other.does("restore", 5)
+    assert len(agrees(project)) == 9
+
+    other.does("compact")
+    assert len(project.catalogue()) == len(agrees(project)) == 9
+    assert job_id(2) not in project
+    other.does("compact")
+    other.does("tag", 5)
+    project.archive(draft_of(2))
+    project.archive(draft_of(9))  # it is there
+    assert {run.job_id for run in project.find(tags="other")} == {job_id(5), job_id(9)}
+    assert len(agrees(project)) == 10
+
+    project.compact()
+    other.does("save", 11)
+    other.does("save", 2)
+    assert len(agrees(project)) == 11
 
 
 def test_two_processes_write_while_this_one_looks(path: Path, other: Other) -> None:
