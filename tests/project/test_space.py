@@ -136,6 +136,34 @@ def test_chunked_and_sparse_arrays(tmp_path: Path) -> None:
     assert math.isclose(project_at(path).space().unused_bytes, 0, abs_tol=4096)
 
 
+def test_what_other_programs_have_put_there_is_not_unused(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["mine/inner/values"] = np.arange(50_000)
+        file["mine"].create_dataset("packed", data=np.zeros(10**6), compression="gzip", chunks=(10_000,))
+        file["alone"] = np.arange(1000)
+        file["mine/soft"] = h5py.SoftLink("/nowhere")
+
+    report = project_at(path).space()
+
+    assert 408_000 < report.foreign_bytes < 430_000
+    assert report.unused_bytes < 4096
+    assert any(line.startswith("of other programs") for line in str(report).splitlines())
+    project_at(path).compact()
+    assert project_at(path).space().foreign_bytes == pytest.approx(report.foreign_bytes, rel=0.01)
+
+
+def test_tables_that_were_replaced_count_as_deleted(path: Path) -> None:
+    project = project_at(path)
+    project.rebuild_catalogue()
+
+    report = project.space()
+
+    assert report.deleted_runs == 0
+    assert report.deleted_bytes > 6 * 512
+    assert report.reclaimable_bytes - project.compact().bytes_given_back < 4096
+    assert project.space().deleted_bytes == 0
+
+
 def test_a_run_without_a_row_is_counted(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         (day,) = file["runs"].values()

@@ -249,7 +249,7 @@ def test_a_commit_that_fails_loses_nothing(path: Path, caplog: pytest.LogCapture
 
 @pytest.mark.usefixtures("slow")
 def test_a_full_disk_for_the_waiting_file_commits_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room(_self: Any, _record: bytes) -> None:
+    def no_room(_self: Any, _record: bytes, _min_free_bytes: int) -> None:
         raise OSError("no room")
 
     monkeypatch.setattr(waiting.WaitingFile, "append", no_room)

@@ -151,6 +151,27 @@ def test_a_transaction_is_refused_whole(path: Path) -> None:
     assert project_view(path) == model_of([draft_of(0)])
 
 
+def test_a_run_that_would_wait_is_told_at_once(path: Path) -> None:
+    """What waits for a commit takes room, too."""
+
+    class Full(UnsyncedDisk):
+        def free(self, fd: int) -> int:
+            return 20 * MIB - 1
+
+    project = project_with(path, 20 * MIB)
+    with using(Full()):
+        with pytest.raises(WriteError, match=f"run {job_id(1)} takes about .* and does not fit"):
+            project.archive(draft_of(1), "exit")
+        assert all(entry.stat().st_size < 1000 for entry in path.parent.glob(".project.h5.waiting-*"))
+        with pytest.raises(WriteError, match="does not fit"):
+            project.flush()
+    with using(SmallDisk(30 * MIB, path)):
+        assert not project.archive(draft_of(2), "exit").durable
+        project.flush()  # there is room again, and what was not saved was not forgotten
+
+    assert set(project_view(path)) == {job_id(number) for number in range(3)}
+
+
 def test_a_new_project_is_not_made_either(tmp_path: Path) -> None:
     class Full(UnsyncedDisk):
         def free(self, fd: int) -> int:

@@ -197,7 +197,7 @@ class Project:
         if durability == "each":
             self._commit([(draft, run)])
         else:
-            waiting_runs(self.path).add(draft, run, self._commit, durability)
+            waiting_runs(self.path).add(draft, run, self._commit, durability, self.file.min_free_bytes)
 
     def flush(self) -> None:
         """Commits the runs of this process that wait for it; without ``"batch"`` or ``"exit"`` there are none.

@@ -19,11 +19,19 @@ from aerchive.project.verify import Progress
 from aerchive.storage.disk import disk
 from aerchive.storage.file import ProjectFile, ReadSession
 from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.measuring import DatasetSize, GroupSize, measure_group, measure_table, structure_bytes
+from aerchive.storage.measuring import (
+    DatasetSize,
+    GroupSize,
+    measure_foreign,
+    measure_group,
+    measure_table,
+    structure_bytes,
+)
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 
 _NUMBERED = re.compile(r"_[0-9]+\Z")
+_TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
 _TOP = 10
 _Look = Callable[[ReadSession, str], None]
 
@@ -73,7 +81,7 @@ class SpaceReport:
     """What takes the space of a project; printed, two tables.
 
     The sizes add up to that of the file: ``file_bytes`` is the sum of all ``kinds``, ``structure_bytes``,
-    ``catalogue_bytes``, ``deleted_bytes`` and ``unused_bytes``.
+    ``catalogue_bytes``, ``foreign_bytes``, ``deleted_bytes`` and ``unused_bytes``.
 
     Attributes:
         path: The file.
@@ -83,6 +91,7 @@ class SpaceReport:
         kinds: What each kind of value takes, the largest first.
         structure_bytes: Documents, headers and checksums of all runs, and folders.
         catalogue_bytes: The table with one row a run.
+        foreign_bytes: What other programs have put beside the runs, which stays.
         deleted_runs: How many runs were deleted since the last compaction.
         deleted_bytes: What they take, with the circuits and the like that only they needed.
         unused_bytes: What nothing leads to any more: replaced labels, gaps.
@@ -97,6 +106,7 @@ class SpaceReport:
     kinds: list[KindSpace]
     structure_bytes: int
     catalogue_bytes: int
+    foreign_bytes: int
     deleted_runs: int
     deleted_bytes: int
     unused_bytes: int
@@ -126,6 +136,7 @@ class SpaceReport:
         rows += [
             ("documents, headers, checksums", str(len(self.runs)), self.structure_bytes, 0),
             ("catalogue", "", self.catalogue_bytes, 0),
+            ("of other programs", "", self.foreign_bytes, 0),
             ("deleted", str(self.deleted_runs), self.deleted_bytes, 0),
             ("unused", "", self.unused_bytes, 0),
         ]
@@ -205,8 +216,9 @@ class _Survey:
                     structure += structure_bytes(folder)
                     if folder.path.count("/") == depth - 1:
                         work += [(look, f"{folder.path}/{member}") for member in folder.names()]
-            tables = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
-            catalogue_bytes = sum(measure_table(root, name) for name in tables if name in root)
+            catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
+            others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
+            foreign = sum(measure_foreign(root, name) for name in others)
             generation = root.attribute("generation")
             end, free = session.end, disk().free(session.fd)
         self._visit(work)
@@ -222,7 +234,7 @@ class _Survey:
             KindSpace(kind, len(sizes), sum(size.stored_bytes for size in sizes), sum(size.nbytes for size in sizes))
             for kind, sizes in self._values.items()
         ]
-        known = sum(kind.stored_bytes for kind in kinds) + structure + catalogue_bytes + deleted
+        known = sum(kind.stored_bytes for kind in kinds) + structure + catalogue_bytes + foreign + deleted
         return SpaceReport(
             path=str(self._file.path),
             generation=generation if isinstance(generation, int) else 0,
@@ -231,6 +243,7 @@ class _Survey:
             kinds=sorted(kinds, key=lambda kind: kind.stored_bytes, reverse=True),
             structure_bytes=structure,
             catalogue_bytes=catalogue_bytes,
+            foreign_bytes=foreign,
             deleted_runs=self._deleted_runs,
             deleted_bytes=deleted,
             unused_bytes=max(0, end - known),

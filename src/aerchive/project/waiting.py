@@ -59,7 +59,9 @@ class WaitingRuns:
         self._flushing = threading.RLock()
         self._timer: threading.Timer | None = None
 
-    def add(self, draft: RunDraft, run: Run, commit: Commit, rule: Literal["batch", "exit"]) -> None:
+    def add(
+        self, draft: RunDraft, run: Run, commit: Commit, rule: Literal["batch", "exit"], min_free_bytes: int = 0
+    ) -> None:
         """Takes a run; commits all if it is time.
 
         Args:
@@ -67,6 +69,7 @@ class WaitingRuns:
             run: Is told its place when it is committed.
             commit: Commits runs.
             rule: Says when.
+            min_free_bytes: What must stay free on the disk; a run that would leave less does not wait.
 
         Raises:
             AerchiveError: It was time, and the commit failed.
@@ -74,7 +77,7 @@ class WaitingRuns:
         size = _size_of(draft)
         record = draft_to_bytes(draft.to_group()) if size < SMALL_BYTES and not _is_special(draft) else None
         with self._list:
-            is_time = record is None or not self._keep(record)
+            is_time = record is None or not self._keep(record, min_free_bytes)
             self._runs.append((draft if is_time else draft.detached(), run))
             self._commit = commit
             self._bytes += size
@@ -84,9 +87,9 @@ class WaitingRuns:
         if is_time:
             self.flush()
 
-    def _keep(self, record: bytes) -> bool:
+    def _keep(self, record: bytes, min_free_bytes: int) -> bool:
         try:
-            self._files[-1].append(record)
+            self._files[-1].append(record, min_free_bytes)
         except OSError as error:
             logger.warning("%s: a run is committed at once, for it cannot wait: %s", self._path, error)
             return False

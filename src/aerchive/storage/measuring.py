@@ -81,6 +81,25 @@ def measure_table(group: GroupReader, name: str) -> int:
         return int(dsid.get_storage_size()) + _header_bytes(dsid)
 
 
+def measure_foreign(group: GroupReader, name: str) -> int:
+    """All that a member takes that is not of this format, whatever is in it, in bytes."""
+    total = 0
+
+    def add(inner: bytes) -> None:
+        nonlocal total
+        found = h5o.open(node, inner)
+        total += _header_bytes(found)
+        if isinstance(found, h5d.DatasetID):
+            total += int(found.get_storage_size())
+
+    with hdf5_errors(group.where(name)):
+        node = h5o.open(group.gid, name.encode())
+        add(b".")
+        if isinstance(node, h5g.GroupID):
+            h5o.visit(node, add)
+    return total
+
+
 def structure_bytes(group: GroupReader) -> int:
     """What the header of a group takes, without its members, in bytes."""
     with hdf5_errors(group.where()):
@@ -96,7 +115,7 @@ def _measure_dataset(group: GroupReader, name: str) -> tuple[DatasetSize, int]:
     return DatasetSize(name, what.stored_bytes, math.prod(what.shape) * what.dtype.itemsize), extra
 
 
-def _header_bytes(oid: h5g.GroupID | h5d.DatasetID) -> int:
+def _header_bytes(oid: Any) -> int:
     info: Any = h5o.get_info(oid)
     indexes = [info.meta_size.obj, info.meta_size.attr]
     return int(info.hdr.space.total) + sum(int(index.index_size) + int(index.heap_size) for index in indexes)

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from aerchive.storage.disk import disk
 from aerchive.storage.owner import Owner, is_locked, take_lock
 
 FORMAT_VERSION = 1
@@ -46,14 +47,20 @@ class WaitingFile:
         self._path: str | None = None
         self._fd = -1
 
-    def append(self, record: bytes) -> None:
+    def append(self, record: bytes, min_free_bytes: int = 0) -> None:
         """Writes a record; it outlives this process when this returns.
 
+        Args:
+            record: What to write.
+            min_free_bytes: What must stay free on the disk.
+
         Raises:
-            OSError: The disk would not take it; nothing of it counts.
+            OSError: The disk would not take it, or not leave enough free; nothing of it counts.
         """
         if self._path is None:
             self._open()
+        if min_free_bytes and disk().free(self._fd) - len(record) < min_free_bytes:
+            raise OSError(errno.ENOSPC, "too little room for a run that waits for its commit", self._path)
         start = os.fstat(self._fd).st_size
         head = _MARK + len(record).to_bytes(8, "little") + hashlib.sha256(record).digest()
         try:
