@@ -60,6 +60,7 @@ def test_compact(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert after < before - 300_000
     assert out.startswith(f"{path}: 3 runs, 3")
     assert out.endswith(" KiB given back\n")
+    assert answer(capsys, "du", path).endswith("\nnothing to give back\n")
     document = json.loads(answer(capsys, "-p", path, "compact", "--json"))
     assert document == {
         "path": str(path),
@@ -107,7 +108,7 @@ def test_clean_shows_first(path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_clean(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = answer(capsys, "-p", path, "clean", "--larger-than", "100KiB", "--keep-tagged", "--outcome", "ok", "--yes")
     lines = out.splitlines()
-    assert lines[-2] == f"{path}: 1 runs deleted, 294.4 KiB before compression"
+    assert lines[-2] == f"{path}: 1 run deleted, 294.4 KiB before compression"
     assert lines[-1].startswith("'aerchive compact' gives back about 29")
     assert lines[-1].endswith(" KiB; until then 'aerchive rm --restore JOB' brings a run back")
     assert set(project_view(path)) == {job_id(0), job_id(1), job_id(3)}

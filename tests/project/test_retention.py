@@ -101,7 +101,8 @@ def test_what_goes(case: str, path: Path) -> None:
     if gone:
         assert str(shown).endswith("before compression")
         assert " would be deleted, " in str(shown)
-        assert f"{path}: {len(gone)} runs deleted, " in str(report)
+        runs = "1 run" if len(gone) == 1 else f"{len(gone)} runs"
+        assert f"{path}: {runs} deleted, " in str(report)
         assert project_at(path).space().deleted_runs == len(gone)
     else:
         assert str(report) == f"{path}: nothing to delete"

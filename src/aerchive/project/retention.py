@@ -138,7 +138,8 @@ class CleanReport:
         also = f" and {self.beneath} beneath them" if self.beneath else ""
         verb = "would be deleted" if self.dry_run else "deleted"
         size = format_bytes(self.nbytes)
-        return f"{self.table}\n\n{self.path}: {len(self.runs)} runs{also} {verb}, {size} before compression"
+        runs = "1 run" if len(self.runs) == 1 else f"{len(self.runs)} runs"
+        return f"{self.table}\n\n{self.path}: {runs}{also} {verb}, {size} before compression"
 
 
 def parse_size(size: int | str) -> int:

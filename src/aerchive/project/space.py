@@ -33,6 +33,8 @@ from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 _NUMBERED = re.compile(r"_[0-9]+\Z")
 _TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
 _TOP = 10
+_GAPS = 4096
+"""So much HDF5 leaves unused in any file."""
 _Look = Callable[[ReadSession, str], None]
 
 
@@ -171,7 +173,11 @@ class SpaceReport:
         if self.beside_bytes:
             lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
         back = self.reclaimable_bytes
-        lines += ["", f"'aerchive compact' gives back about {format_bytes(back)}" if back else "nothing to give back"]
+        is_worth_it = self.deleted_bytes > 0 or self.unused_bytes > _GAPS
+        lines += [
+            "",
+            f"'aerchive compact' gives back about {format_bytes(back)}" if is_worth_it else "nothing to give back",
+        ]
         return "\n".join(lines)
 
 
