@@ -545,12 +545,37 @@ def test_damage_of_a_small_array_is_found_in_the_copy(path: Path) -> None:
     with pytest.raises(IntegrityError) as caught:
         project_at(path).compact()
 
-    assert str(caught.value).startswith(
-        f"{path}: not compacted, for what would be in the new file is not all in order; nothing was changed. 'aerchive "
-        "verify' tells more; restore what is damaged from a copy, or delete it: "
+    said = str(caught.value)
+    assert said.startswith(f"{path}: what would be in the new file is not all in order: ")
+    assert f"{job_id(1)}/statevector: chunk 0 is damaged" in said
+    assert said.endswith(
+        "; 'aerchive verify' tells more; not compacted, nothing was changed: restore it from a copy, or delete it"
     )
-    assert f"{job_id(1)}/statevector: chunk 0 is damaged" in str(caught.value)
     assert path.read_bytes() == before
+
+
+def test_a_run_whose_header_is_damaged_can_be_deleted(path: Path) -> None:
+    """HDF5 neither opens nor moves it, but it need not stay for ever."""
+    with h5py.File(path) as file:
+        (day,) = [day for day in file["runs"].values() if any(name.endswith(job_id(3)) for name in day)]
+        (run,) = [group for name, group in day.items() if name.endswith(job_id(3))]
+        at = h5py.h5o.get_info(run.id).addr
+    damage(path, at + 10)
+    project, before = project_at(path), path.read_bytes()
+    for ask in (project.compact, project.space):
+        with pytest.raises(IntegrityError, match=rf"{job_id(3)}: damaged"):
+            ask()
+    assert path.read_bytes() == before
+
+    project.delete_job(job_id(3))
+
+    assert job_id(3) not in project
+    assert job_id(3) not in {run.job_id for run in project.space().runs}
+    with pytest.raises(NotFoundError, match="was deleted, or its bytes are gone"):
+        project.restore(job_id(3))
+    project.compact()
+    assert project_view(path) == {job: run for job, run in expected().items() if job != job_id(3)}
+    assert project.verify().ok
 
 
 def damage(path: Path, at: int) -> None:

@@ -93,6 +93,8 @@ def write_labels(session: WriteSession, job_id: str, change: LabelChange) -> Non
 def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
     """Takes runs out of the project: their rows say so, their groups go among the deleted ones.
 
+    A group whose header is damaged stays where it is; compaction leaves it out.
+
     Args:
         session: Of the project.
         job_ids: Of the runs.
@@ -110,7 +112,8 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
         number, row = found
         row["deleted"] = 1
         session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
-        session.remove(run_path(row[0]))
+        if session.can_open(run_path(row[0])):
+            session.remove(run_path(row[0]))
     if missing:
         rows.check()  # one of them may be in a damaged row
     return missing

@@ -26,6 +26,7 @@ from aerchive.errors import (
     IntegrityError,
     NotFoundError,
     UncertainError,
+    UnsafeContentError,
     WriteError,
 )
 from aerchive.filters.threads import processors
@@ -98,6 +99,10 @@ def compact(file: ProjectFile, progress: Progress | None, keeps_tombstones: Call
         with source.replacement({**header, "generation": generation + 1}) as (target, new):
             compaction = _Compaction(source, original, target, progress)
             return compaction.run(new, keeps_tombstones, generation + 1)
+    except (IntegrityError, UnsafeContentError) as error:
+        raise type(error)(
+            f"{error}; not compacted, nothing was changed: restore it from a copy, or delete it"
+        ) from error
     finally:
         os.close(original)
 
@@ -243,6 +248,10 @@ class _Compaction:
             group = session.root.group(path)
         except NotFoundError:  # deleted since it was listed; the next pass sees that, too
             return False
+        except IntegrityError:
+            if path in self._work.sizes:
+                raise
+            return False  # it was deleted, and could not be moved away
         before, is_now = self._copied.get(path), fingerprint(group)
         if is_now == before:
             return False
@@ -330,7 +339,6 @@ class _Compaction:
     def _refusal(self, problems: list[str]) -> IntegrityError:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         return IntegrityError(
-            f"{self._source.path}: not compacted, for what would be in the new file is not all in order; nothing was "
-            f"changed. 'aerchive verify' tells more; restore what is damaged from a copy, or delete it: "
-            f"{'; '.join(problems[:_SHOWN])}{more}"
+            f"{self._source.path}: what would be in the new file is not all in order: "
+            f"{'; '.join(problems[:_SHOWN])}{more}; 'aerchive verify' tells more"
         )

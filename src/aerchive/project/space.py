@@ -12,7 +12,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import format_bytes, format_table
-from aerchive.errors import NotFoundError
+from aerchive.errors import IntegrityError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
 from aerchive.project.verify import Progress
@@ -272,9 +272,14 @@ class _Survey:
         self._file.visit(work, look)
 
     def _look_at_run(self, session: ReadSession, path: str) -> None:
-        group = session.root.group(path)
-        size = measure_group(group)
         row = self._rows.get(path)
+        try:
+            group = session.root.group(path)
+        except IntegrityError:
+            if row is not None:
+                raise
+            return  # it was deleted, and could not be moved away
+        size = measure_group(group)
         self._runs.append(
             RunSpace(
                 job_id=str(group.attributes()["job_id"]) if row is None else whole_id(session, row),

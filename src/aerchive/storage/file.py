@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from h5py import h5f, h5fd, h5g, h5p
+from h5py import h5f, h5fd, h5g, h5o, h5p
 
 from aerchive import layout
 from aerchive.errors import (
@@ -150,6 +150,14 @@ class WriteSession:
             target = f"{path.replace('/', '-')}-{number}".encode()
         source = h5g.open(self._root, folder.encode()) if folder else self._root
         source.links.move(name.encode(), deleted, target)
+
+    def can_open(self, path: str) -> bool:
+        """Whether HDF5 can open a node; it neither moves nor removes one whose header is damaged."""
+        try:
+            h5o.open(self._root, path.encode())
+        except (OSError, RuntimeError, ValueError, KeyError):
+            return False
+        return True
 
     def bring_back(self, name: str, path: str) -> None:
         """Takes a group out of the deleted ones.
