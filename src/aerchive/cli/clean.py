@@ -8,7 +8,7 @@ import json
 import sys
 
 from aerchive.aer.opening import open_path
-from aerchive.display.text import format_bytes
+from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.project.project import Project
 from aerchive.project.retention import CleanReport
@@ -63,7 +63,7 @@ def _ask(report: CleanReport, project: Project) -> None:
     if not sys.stdin.isatty():
         raise InvalidInputError("nothing was deleted: there is nobody to ask; add --yes, or look first with --dry-run")
     print(report, file=sys.stderr)
-    print(f"Delete {len(report.runs)} runs from {project.path}? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"Delete {format_runs(len(report.runs))} from {project.path}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InvalidInputError("nothing was deleted")
 

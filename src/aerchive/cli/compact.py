@@ -8,7 +8,7 @@ import json
 
 from aerchive.aer.opening import project_at
 from aerchive.display.progress import ProgressBar
-from aerchive.display.text import format_bytes
+from aerchive.display.text import format_bytes, format_runs
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,5 +27,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         before, after = format_bytes(report.bytes_before), format_bytes(report.bytes_after)
         back = format_bytes(report.bytes_given_back)
-        print(f"{report.path}: {report.runs} runs, {before} before, {after} now: {back} given back")
+        print(f"{report.path}: {format_runs(report.runs)}, {before} before, {after} now: {back} given back")
     return 0

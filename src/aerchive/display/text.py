@@ -19,6 +19,11 @@ def format_bytes(nbytes: float) -> str:
     return f"{nbytes:.1f} TiB"
 
 
+def format_runs(number: int) -> str:
+    """``1 run``, ``2 runs``."""
+    return "1 run" if number == 1 else f"{number} runs"
+
+
 def clean(text: str) -> str:
     """Text that is safe on a terminal, in one line: control characters and line ends, as in labels, escaped."""
     if text.isprintable():

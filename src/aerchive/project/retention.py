@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 
 from aerchive import layout
-from aerchive.display.text import format_bytes
+from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
 from aerchive.project.job_list import runs_table
@@ -138,8 +138,7 @@ class CleanReport:
         also = f" and {self.beneath} beneath them" if self.beneath else ""
         verb = "would be deleted" if self.dry_run else "deleted"
         size = format_bytes(self.nbytes)
-        runs = "1 run" if len(self.runs) == 1 else f"{len(self.runs)} runs"
-        return f"{self.table}\n\n{self.path}: {runs}{also} {verb}, {size} before compression"
+        return f"{self.table}\n\n{self.path}: {format_runs(len(self.runs))}{also} {verb}, {size} before compression"
 
 
 def parse_size(size: int | str) -> int:

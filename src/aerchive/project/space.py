@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aerchive import layout
-from aerchive.display.text import format_bytes, format_table
+from aerchive.display.text import format_bytes, format_runs, format_table
 from aerchive.errors import IntegrityError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
@@ -148,8 +148,8 @@ class SpaceReport:
             if stored
         ]
         lines = [
-            f"{self.path}: {format_bytes(self.file_bytes)}, {len(self.runs)} runs; {format_bytes(self.free_bytes)} are "
-            "free on the disk",
+            f"{self.path}: {format_bytes(self.file_bytes)}, {format_runs(len(self.runs))}; "
+            f"{format_bytes(self.free_bytes)} are free on the disk",
             "",
             format_table(("kind", "number", "stored", "share", "uncompressed"), cells, (1, 2, 3, 4)),
         ]
