@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from aerchive.cli import clean as clean_command
 from aerchive.cli import main
+from aerchive.project.project import Project
+from aerchive.project.retention import CleanReport
 from tests.crash.drafts import draft_of, job_id, model_of, project_at
 from tests.crash.views import project_view
 
@@ -145,9 +148,25 @@ def test_clean_asks_on_a_terminal(typed: str, left: int, path: Path) -> None:
     assert len(project_view(path)) == left
     assert done.returncode == (0 if left == 1 else 2)
     if left == 1:
-        assert done.stdout.startswith("deleted; 'aerchive compact' gives back about ")
+        assert done.stdout.startswith("deleted 3 runs; 'aerchive compact' gives back about ")
     else:
         assert done.stderr.endswith("nothing was deleted\n")
+
+
+def test_what_is_kept_while_somebody_thinks_stays(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def think(report: CleanReport, _project: Project) -> None:
+        assert len(report.runs) == 4
+        project_at(path)[job_id(1)].add_tags("paper")
+        project_at(path).delete_job(job_id(3))
+        project_at(path).archive(draft_of(9))  # was not shown
+
+    monkeypatch.setattr(clean_command, "_ask", think)
+    document = json.loads(answer(capsys, "-p", path, "clean", "--larger-than", "0", "--keep-tagged", "--json"))
+
+    assert document["jobs"] == [job_id(0), job_id(2)]
+    assert set(project_view(path)) == {job_id(1), job_id(9)}
 
 
 def test_recover_removes_what_a_compaction_left(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

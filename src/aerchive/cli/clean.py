@@ -32,7 +32,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Shows the runs, asks, and deletes them."""
     project = open_path(options.project, "r" if options.dry_run else "r+")
-    report = project.clean(
+    report = _look(project, options)
+    deleted = bool(report.runs) and not options.dry_run
+    if deleted:
+        if not options.yes:
+            _ask(report, project)
+            report = _still(report, _look(project, options))
+        project.delete_jobs([one.job_id for one in report.runs])
+        report = dataclasses.replace(report, dry_run=False)
+    if options.json:
+        ids = [one.job_id for one in report.runs]
+        document = {"jobs": ids, "beneath": report.beneath, "nbytes": report.nbytes, "deleted": deleted}
+        print(json.dumps(document, indent=2))
+    elif deleted and not options.yes:
+        print(f"deleted {format_runs(len(report.runs))}; {_way_back(project)}")
+    elif deleted:
+        print(f"{report}\n{_way_back(project)}")
+    else:
+        print(report)
+    return 0
+
+
+def _look(project: Project, options: argparse.Namespace) -> CleanReport:
+    """What would be deleted now."""
+    return project.clean(
         older_than=options.older_than,
         larger_than=options.larger_than,
         outcome=options.outcome,
@@ -40,23 +63,12 @@ def run(options: argparse.Namespace) -> int:
         keep=options.keep,
         dry_run=True,
     )
-    deleted = bool(report.runs) and not options.dry_run
-    if deleted and not options.yes:
-        _ask(report, project)
-    if deleted:
-        project.delete_jobs([one.job_id for one in report.runs])  # these, whatever is old enough by now
-        report = dataclasses.replace(report, dry_run=False)
-    if options.json:
-        ids = [one.job_id for one in report.runs]
-        document = {"jobs": ids, "beneath": report.beneath, "nbytes": report.nbytes, "deleted": deleted}
-        print(json.dumps(document, indent=2))
-    elif deleted and not options.yes:
-        print(f"deleted; {_way_back(project)}")
-    elif deleted:
-        print(f"{report}\n{_way_back(project)}")
-    else:
-        print(report)
-    return 0
+
+
+def _still(shown: CleanReport, now: CleanReport) -> CleanReport:
+    """The runs that were shown, but for those that are gone by now, or that something keeps, such as a tag."""
+    left = {one.job_id for one in now.runs}
+    return dataclasses.replace(shown, runs=[one for one in shown.runs if one.job_id in left])
 
 
 def _ask(report: CleanReport, project: Project) -> None:
