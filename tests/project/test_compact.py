@@ -726,10 +726,11 @@ def change(path: Path) -> None:
     project.archive(lost(10))
     project.archive(draft(10))
     project.archive(draft(3))
+    project.restore(job_id(5))
 
 
 def changed() -> Model:
-    model = {**expected(8, 9, 10), job_id(3): model_of([draft(3)])[job_id(3)]}
+    model = {**expected(5, 8, 9, 10), job_id(3): model_of([draft(3)])[job_id(3)]}
     del model[job_id(1)]
     model = relabelled(model, job_id(2), RunLabels(notes="third"))
     model = relabelled(model, job_id(4), RunLabels(tags=["kept", "more"]))
