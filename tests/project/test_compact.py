@@ -35,7 +35,7 @@ from aerchive.project.project import Project
 from aerchive.project.verify import verify
 from aerchive.storage import replacing
 from aerchive.storage.disk import Disk
-from aerchive.storage.file import HeldFile, ProjectFile
+from aerchive.storage.file import LockedFile, ProjectFile
 from aerchive.storage.locks import _Turnstile
 from aerchive.storage.nodes import DatasetDraft
 from aerchive.testing.disks import UnsyncedDisk, using
@@ -708,7 +708,7 @@ class Between:
         def watched(compaction: _Compaction, source: ProjectFile) -> None:
             catch_up(compaction, source)
             self._left -= 1
-            if self._left == 0 and not isinstance(source, HeldFile):
+            if self._left == 0 and not isinstance(source, LockedFile):
                 other = threading.Thread(target=action)
                 other.start()
                 other.join()

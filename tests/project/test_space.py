@@ -24,7 +24,7 @@ from tests.crash.drafts import draft_of, job_id, project_at
 from tests.holding import held
 from tests.project.conftest import bell, run_stock
 
-NOISE = 3_000_000
+NOISE = 3 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +207,9 @@ def test_the_report_is_two_tables(path: Path) -> None:
     text = project_at(path).space().to_text(2)
 
     lines = text.splitlines()
-    assert lines[0].startswith(f"{path}: 2.9 MiB, 5 runs; ")
+    assert lines[0].startswith(f"{path}: 3.1 MiB, 5 runs; ")
     assert lines[2].split() == ["kind", "number", "stored", "share", "uncompressed"]
-    assert re.fullmatch(r"noise +4 +2\.9 MiB +9[0-9.]+ % +2\.9 MiB", lines[4])
+    assert re.fullmatch(r"noise +4 +3\.0 MiB +9[0-9.]+ % +3\.0 MiB", lines[4])
     assert any(line.split()[:2] == ["deleted", "1"] for line in lines)
     assert [line.split()[0] for line in lines if line.startswith("job-")] == [job_id(2), job_id(4)]
     assert "... the largest 2 of 5 runs" in lines

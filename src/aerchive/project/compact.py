@@ -37,7 +37,7 @@ from aerchive.project.space import survey_space
 from aerchive.project.verify import LINKED, MUTABLE, Progress
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.disk import disk
-from aerchive.storage.file import HeldFile, ProjectFile, ReadSession, WriteSession
+from aerchive.storage.file import LockedFile, ProjectFile, ReadSession, WriteSession
 from aerchive.storage.free_space import no_room
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.node_copying import Fingerprint, NodeCopier, fingerprint
@@ -162,7 +162,7 @@ class _Compaction:
         progress: Called with the work done and all of it.
     """
 
-    def __init__(self, source: ProjectFile, original: int, target: HeldFile, progress: Progress | None) -> None:
+    def __init__(self, source: ProjectFile, original: int, target: LockedFile, progress: Progress | None) -> None:
         self._source = source
         self._original = original
         self._target = target
@@ -267,7 +267,7 @@ class _Compaction:
         if self._copied.pop(path, None) is not None:
             copier.remove(path)
 
-    def _finish(self, held: HeldFile, *, keeps_tombstones: bool) -> int:
+    def _finish(self, held: LockedFile, *, keeps_tombstones: bool) -> int:
         """Writes the catalogue, and what else is not a run; returns how many runs there are."""
         with held.read() as session:
             rows = present(Catalogue(session).rows())

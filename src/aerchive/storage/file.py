@@ -338,7 +338,7 @@ class ProjectFile:
             ReadOnlyError: This user may not read it.
         """
         path = str(self.path)
-        if (held := _held.sessions.get(path)) is not None:
+        if (held := self._session_of_thread()) is not None:
             yield held
             return
         self._prepare_reading()
@@ -352,6 +352,9 @@ class ProjectFile:
                     yield ReadSession(GroupReader(h5g.open(file, b"/"), fd, "", path), fd, journal)
             finally:
                 source.check(path)
+
+    def _session_of_thread(self) -> ReadSession | None:
+        return _held.sessions.get(str(self.path))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -424,17 +427,17 @@ class ProjectFile:
                 os.close(fd)
 
     @contextlib.contextmanager
-    def without_writers(self) -> Iterator[HeldFile]:
+    def without_writers(self) -> Iterator[LockedFile]:
         """Keeps writers out, not readers, while the block runs.
 
         Raises:
             AerchiveError: As `read` does.
         """
         with deferred_interrupts(), self._reading() as (fd, _):
-            yield HeldFile(self, fd)
+            yield LockedFile(self, fd)
 
     @contextlib.contextmanager
-    def replacement(self, header: Mapping[str, AttributeValue]) -> Iterator[tuple[HeldFile, Replacement]]:
+    def replacement(self, header: Mapping[str, AttributeValue]) -> Iterator[tuple[LockedFile, Replacement]]:
         """An empty project that may take the place of this one; goes unless it is published.
 
         Args:
@@ -446,7 +449,7 @@ class ProjectFile:
         with replacement(self.path) as new:
             with _write_errors(str(self.path)):
                 make_empty(new.temporary, header, self._catalogue_dtype)
-            yield HeldFile(self, new.fd), new
+            yield LockedFile(self, new.fd), new
 
     def recover(self) -> bool:
         """Completes a commit that was interrupted, if there is one.
@@ -637,7 +640,7 @@ class ProjectFile:
                 raise
 
 
-class HeldFile(ProjectFile):
+class LockedFile(ProjectFile):
     """A project file that is open and locked already, also one without a name: its sessions take no lock.
 
     Args:
@@ -655,6 +658,9 @@ class HeldFile(ProjectFile):
     def exists(self) -> bool:
         """Whether there is a file: it is open."""
         return True
+
+    def _session_of_thread(self) -> ReadSession | None:
+        return None  # that is of the file which has the name
 
     @contextlib.contextmanager
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
