@@ -66,7 +66,7 @@ def datasets(path: Path) -> Callable[[Run], dict[str, tuple[tuple[int, ...], dic
                     found[name] = (node.shape, {key: _plain(value) for key, value in node.attrs.items()})
             for _, attributes in found.values():
                 attributes.pop("crc32", None)
-                attributes.pop("sha256", None)
+                attributes.pop("blake3", None)
             return found
 
     return look

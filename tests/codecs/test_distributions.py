@@ -103,8 +103,10 @@ class MyDistribution(ProbDistribution):
 
 def test_other_distribution_is_refused_by_name(path: Any) -> None:
     for value in (MyDistribution({1: 1.0}), QuasiDistribution({1: 1.0})):
+        result = make_result({"foreign": value})
+        result.job_id = type(value).__qualname__
         with pytest.raises(UnsupportedTypeError, match=type(value).__qualname__):
-            aerchive.open(path).save(make_result({"foreign": value}))
+            aerchive.open(path).save(result)
 
 
 def test_distribution_with_more_to_it_is_refused(path: Any) -> None:

@@ -371,7 +371,8 @@ def test_a_failed_sync_is_not_tried_again(name: str, base: bytes, folder: Path) 
             COMMITS[name](project_at(path), model_of(BASE))
         kinds = [operation.kind for operation in disk.of(path)]
         after = kinds[kinds.index("note") + 1 :]
-        assert "sync" not in after or after[0] == "truncate", f"sync {nth} is followed by {after}"
+        undone = after[:1] == ["truncate"] or after[:2] == ["write", "truncate"]
+        assert "sync" not in after or undone, f"sync {nth} is followed by {after}"
 
 
 @pytest.mark.parametrize("sticky", [False, True], ids=["once", "sticky"])

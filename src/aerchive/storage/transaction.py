@@ -196,14 +196,15 @@ class Overlay:
         return journal
 
     def _revoked(self, error: BaseException) -> BaseException:
-        """Takes the journal away, which may be complete, even durable, although writing it failed."""
+        """Takes the journal away, which may be complete, even durable, although writing it failed.
+
+        It is spoiled before it is cut off: a power cut may bring back the length of the file, and not what was in it.
+        """
+        is_spoiled = not self._has_journal or self._spoil_journal()
         try:
             self.roll_back()
         except OSError:
-            try:
-                end = disk().size(self._fd)
-                disk().write(self._fd, memoryview(bytes(TRAILER_SIZE)), max(self._base, end - TRAILER_SIZE))
-            except OSError:
+            if not is_spoiled:
                 self._keeps_tail = True  # perhaps it is committed: nothing may be cut off any more
                 return UncertainError(
                     f"{self._path}: {error}, and the disk lets nothing be undone: whether the runs are saved shows "
@@ -218,6 +219,15 @@ class Overlay:
                     "after a power cut the runs may be there; look there before you save them again"
                 )
         return self._failure(error)
+
+    def _spoil_journal(self) -> bool:
+        """Overwrites the trailer, without which a journal is none; whether that was possible."""
+        try:
+            end = disk().size(self._fd)
+            disk().write(self._fd, memoryview(bytes(TRAILER_SIZE)), max(self._base, end - TRAILER_SIZE))
+        except OSError:
+            return False
+        return True
 
     def _failure(self, error: BaseException) -> BaseException:
         if isinstance(error, OSError) and not isinstance(error, AerchiveError):
