@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import zstandard
 from aerchive.errors import FormatError, IntegrityError, InvalidInputError
 from aerchive.filters import zstandard as zstandard_filter
 from aerchive.filters.pipeline import RAW, SKIP_SHUFFLE
-from aerchive.filters.profiles import PORTABLE, Codec, Compression, unpack_chunk
+from aerchive.filters.profiles import PORTABLE, Codec, Compression, unpack_chunk, unpack_piece
 from aerchive.filters.shuffle import shuffle
 from tests.filters.chunks import CHUNKS, chunk
 
@@ -29,6 +30,30 @@ def test_every_chunk_comes_back(name: str, profile: str) -> None:
 
     back = unpack_chunk(bytes(stored), mask, itemsize, compression.codec, np.empty(raw.size, np.uint8))
     assert back.tobytes() == raw.tobytes()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", ["dense state", "one amplitude", "halves"])
+@pytest.mark.parametrize(
+    ("inside", "wanted"),
+    [
+        ((slice(3, 4), slice(7, 8)), np.s_[3:4, 7:8]),
+        ((slice(0, None, 5), slice(1, 9, 3)), np.s_[::5, 1:9:3]),
+        ((slice(2, 2), slice(0, 4)), np.s_[2:2, :4]),
+        ((slice(0, None), slice(0, None)), np.s_[:, :]),
+    ],
+)
+def test_a_piece_is_that_of_the_whole(name: str, profile: str, inside: tuple[slice, slice], wanted: Any) -> None:
+    raw, itemsize = chunk(name)
+    shape = (16, raw.size // itemsize // 16)
+    compression = Compression.checked(profile)
+    packing = compression.packing(itemsize)
+    stored, mask = packing.pack(raw, packing.task(raw))
+
+    piece = unpack_piece(bytes(stored), mask, itemsize, compression.codec, shape, inside)
+
+    assert piece.flags.c_contiguous
+    assert np.array_equal(piece, raw.reshape(*shape, itemsize)[wanted])
 
 
 def test_none_gives_the_bytes_themselves() -> None:

@@ -107,7 +107,7 @@ def sparse_stream(data: Buffer) -> bytes:
     return bytes(zlib_ng.compress(data, 2))
 
 
-def inflate(stream: Buffer, size: int) -> Buffer:
+def inflate(stream: Buffer, size: int, *, is_shuffled: bool = True) -> Buffer:
     """Expands one zlib stream, never to more than was announced.
 
     igzip is faster with literals, libdeflate with repetitions; how far the stream expands says what it is made of.
@@ -115,12 +115,13 @@ def inflate(stream: Buffer, size: int) -> Buffer:
     Args:
         stream: What the file holds for a chunk.
         size: Bytes of the expanded chunk.
+        is_shuffled: Whether it is a shuffled chunk; others are compressed where elements repeat.
 
     Raises:
         IntegrityError: It is not a whole zlib stream, or not of that size.
     """
     try:
-        if size < _LITERALS * len(stream) or not size:
+        if (is_shuffled and size < _LITERALS * len(stream)) or not size:
             expander = isal_zlib.decompressobj()
             data: Buffer = expander.decompress(stream, size + 1)
             is_whole = bool(expander.eof)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -150,11 +151,44 @@ def unpack_chunk(stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: ND
         IntegrityError: The bytes do not expand to as many.
         FormatError: It takes a package that is not installed.
     """
+    planes = _expanded(stored, mask, codec, raw.size)
+    return planes if mask & SKIP_SHUFFLE else unshuffle(planes, itemsize, raw)
+
+
+def unpack_piece(
+    stored: Buffer, mask: int, itemsize: int, codec: Codec, shape: tuple[int, ...], inside: tuple[slice, ...]
+) -> NDArray[np.uint8]:
+    """Turns stored bytes into those of some elements of a chunk; the others are not put together.
+
+    Args:
+        stored: What the file holds.
+        mask: HDF5's filter mask.
+        itemsize: Bytes of an element.
+        codec: What the dataset is compressed with.
+        shape: Of the chunk, in elements.
+        inside: Which elements, a slice for each axis.
+
+    Returns:
+        Shape ``(*selected, itemsize)``, C-contiguous; perhaps read-only.
+
+    Raises:
+        IntegrityError: As `unpack_chunk` does.
+        FormatError: As `unpack_chunk` does.
+    """
+    planes = _expanded(stored, mask, codec, math.prod(shape) * itemsize)
+    if mask & SKIP_SHUFFLE:
+        return np.ascontiguousarray(planes.reshape(*shape, itemsize)[inside])
+    return np.ascontiguousarray(np.moveaxis(planes.reshape(itemsize, *shape)[(slice(None), *inside)], 0, -1))
+
+
+def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.uint8]:
+    """The bytes of a chunk as they were before they were compressed, shuffled unless that was skipped."""
     if mask & SKIP_COMPRESSION:
         data = stored
+    elif codec is Codec.DEFLATE:
+        data = inflate(stored, size, is_shuffled=not mask & SKIP_SHUFFLE)
     else:
-        data = inflate(stored, raw.size) if codec is Codec.DEFLATE else zstandard.expand(stored, raw.size)
-    if len(data) != raw.size:
-        raise IntegrityError(f"an uncompressed chunk has {len(data)} bytes instead of {raw.size}")
-    planes = np.frombuffer(data, np.uint8)
-    return planes if mask & SKIP_SHUFFLE else unshuffle(planes, itemsize, raw)
+        data = zstandard.expand(stored, size)
+    if len(data) != size:
+        raise IntegrityError(f"an uncompressed chunk has {len(data)} bytes instead of {size}")
+    return np.frombuffer(data, np.uint8)

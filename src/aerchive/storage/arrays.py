@@ -18,7 +18,7 @@ from aerchive.errors import FormatError, IntegrityError, UnsafeContentError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower
 from aerchive.filters.pipeline import RAW
-from aerchive.filters.profiles import Codec, unpack_chunk
+from aerchive.filters.profiles import Codec, unpack_chunk, unpack_piece
 from aerchive.filters.threads import in_order
 from aerchive.storage import checksums
 from aerchive.storage.attributes import read_attribute, read_attributes
@@ -36,6 +36,8 @@ _IN_THREADS_BYTES = 2 * 1024 * 1024
 """From so many bytes on, chunks are read by several threads."""
 _HALVES = {half: double for double in map(np.dtype, ("<c16", "<f8")) if (half := narrower(double)) is not None}
 _MAX_SCRATCH_BYTES = 2 * 1024 * 1024
+_FEW = 4
+"""Where less than this part of a chunk is wanted, only that is put together."""
 _AHEAD = 8
 """So many chunks before its turn the system is told of one."""
 
@@ -164,6 +166,9 @@ class ReadPlan:
         stored = self._verified(fd, place, room.data if is_raw else _scratch(place.nbytes))
         if not stored or (is_whole and is_raw):
             return
+        if target.size * _FEW < room.size // self.stored.itemsize:
+            target[...] = self._picked(stored, place)
+            return
         values = self._expanded(stored, place, room)
         if not (is_whole and np.shares_memory(values, target)):
             target[...] = values[place.piece.inside]
@@ -184,13 +189,26 @@ class ReadPlan:
 
     def _expanded(self, stored: Buffer, place: ChunkPlace, room: NDArray[np.uint8]) -> NDArray[Any]:
         """The values as they are stored, in ``room`` or in bytes that were there already."""
-        try:
+        with self._named(place):
             raw = unpack_chunk(stored, place.mask, self.stored.itemsize, self.codec, room)
+        return raw.view(self.stored).reshape(self.chunk)
+
+    def _picked(self, stored: Buffer, place: ChunkPlace) -> NDArray[Any]:
+        """The values that are wanted, as they are stored."""
+        inside = place.piece.inside
+        with self._named(place):
+            raw = unpack_piece(stored, place.mask, self.stored.itemsize, self.codec, self.chunk, inside)
+        return raw.view(self.stored)[..., 0]
+
+    @contextlib.contextmanager
+    def _named(self, place: ChunkPlace) -> Iterator[None]:
+        """Says of errors where they are."""
+        try:
+            yield
         except IntegrityError as error:
             raise IntegrityError(f"{self.where}: chunk {place.number}: {error}") from error
         except FormatError as error:
             raise FormatError(f"{self.where}: {error}") from error
-        return raw.view(self.stored).reshape(self.chunk)
 
 
 class _Scratch(threading.local):
