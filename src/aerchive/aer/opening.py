@@ -10,7 +10,8 @@ from typing import Any
 
 from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from aerchive.project.draft import RunDraft
-from aerchive.project.project import Mode, Project, open_project
+from aerchive.project.project import Project, open_project
+from aerchive.project.project_base import Mode
 from aerchive.project.run import Run
 from aerchive.project.waiting import Durability
 from aerchive.settings import load_settings
