@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import (
+    bench_overhead,
     bench_states,
     bench_streams,
     disturbance,
@@ -255,3 +256,9 @@ def test_streamed_questions(tmp_path: Path, cache: Path) -> None:
     for question in bench_streams.QUESTIONS:
         for way in bench_streams.WAYS.values():
             assert f"| {question} | {way} | " in table
+
+
+def test_what_archiving_adds_to_a_job() -> None:
+    text = run(bench_overhead, "--qubits", "3", "--layers", "2", "--repetitions", "2")
+
+    assert [line.split()[0] for line in text.splitlines()] == ["Aer", "archived", "ratio"]
