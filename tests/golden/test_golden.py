@@ -188,6 +188,14 @@ def test_golden_files_are_small(folder: Path) -> None:
     assert (folder / "expected.json").stat().st_size < MAX_BYTES
 
 
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_nothing_is_wrong_with_them(project: aerchive.Project, folder: Path) -> None:
+    report = project.verify()
+
+    assert report.ok, str(report)
+    assert report.runs == len(expected(folder)["runs"]) + 1 + len(expected(folder).get("primitives", ()))
+
+
 @pytest.mark.parametrize("folder", VERSIONS[1:], ids=lambda folder: folder.name)
 def test_runs_that_move_to_another_project_keep_their_seals(folder: Path, tmp_path: Path) -> None:
     """Their chunks go as they are, with the digests that they had."""

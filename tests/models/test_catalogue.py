@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from aerchive.models.catalogue import (
     DTYPE,
     TEXT_COLUMNS,
+    _are_params,
     damaged_rows,
+    differing_columns,
     from_microseconds,
     is_cut,
     make_row,
@@ -197,6 +199,34 @@ def test_a_parameter_that_is_not_exact_says_so(value: Any, exact: bool) -> None:
 def sealed(number: int) -> np.ndarray:
     rows = [seal_row(make_row(record(job_id=f"job {i}"), f"x{i}", i), i) for i in range(number)]
     return np.concatenate(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ('{"a": 1, "b": "x, y", "long": "' + "z" * 90 + '"}', True),
+        ('{"b": "x, y", "long": "' + "z" * 90 + '", "a": 1}', True),
+        ('{"b": "x, y", "long": "zz', True),  # cut
+        ('{"b": "x, y", ', True),
+        ('{"b": "x, y"', True),
+        ('{"b": "x, y"}', False),
+        ('{"b": "x, z", "a', False),
+        ('{"c": 1, "a', False),
+        ('{"a": 1, "b": "x, y", "long": "' + "z" * 90 + '"}}', False),
+        ("", False),
+        ("[1]", False),
+    ],
+)
+def test_parameters_of_a_row_may_be_in_any_order(text: str, same: bool) -> None:
+    params = {"long": "z" * 90, "a": 1, "b": "x, y"}
+    fresh = make_row(record(labels={"params": params}), "x", 0)[0]
+    stored = fresh.copy()
+    stored["params"] = text.encode()
+
+    assert _are_params(text, params) is same
+    assert differing_columns(fresh, fresh, params) == []
+    if len(text) <= 64:
+        assert differing_columns(stored, fresh, params) == ([] if same else ["params"])
 
 
 def test_checksum_is_that_of_the_format() -> None:

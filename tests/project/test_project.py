@@ -67,6 +67,15 @@ def test_save_a_stock_job(project: aerchive.Project, reopen: Reopen) -> None:
     assert circuit == job.circuits()[0]
 
 
+def test_parameters_in_any_order_are_no_problem(project: aerchive.Project) -> None:
+    project.save(run_stock(), params={"z": 1, "list": [1, (2,)], "a": 0.5, "long": "x" * 90})
+
+    report = project.verify()
+
+    assert report.ok, str(report)
+    assert project.latest(params__z=1).params == {"z": 1, "list": [1, (2,)], "a": 0.5, "long": "x" * 90}
+
+
 def test_save_waits_for_the_job(project: aerchive.Project) -> None:
     circuit = QuantumCircuit(18)
     circuit.h(range(18))

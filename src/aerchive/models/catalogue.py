@@ -166,7 +166,39 @@ def plain_params(params: Mapping[str, Any]) -> dict[str, str | int | float | boo
 
 
 def _plain_json(params: Mapping[str, Any]) -> str:
-    return json.dumps(plain_params(params), allow_nan=True)
+    """In order of name: the documents of a run do not keep another one."""
+    return json.dumps(plain_params(params), allow_nan=True, sort_keys=True)
+
+
+def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]) -> list[str]:
+    """The columns in which a row is not what its run says; the order of parameters does not matter.
+
+    Args:
+        stored: The row.
+        fresh: The row that `make_row` makes of the run.
+        params: Of the run.
+    """
+    names = [name for name in DTYPE.names or () if name != "crc32"]
+    found = [name for name in names if stored[name].tobytes() != fresh[name].tobytes()]
+    if "params" in found and _are_params(row_text(stored, "params"), params):
+        found.remove("params")
+    return found
+
+
+def _are_params(text: str, params: Mapping[str, Any]) -> bool:
+    """Whether a text is JSON of parameters, in any order and perhaps cut."""
+    left = [json.dumps({key: value})[1:-1] for key, value in plain_params(params).items()]
+    rest = text[1:]
+    while left and rest and text.startswith("{"):
+        for piece in left:
+            ended = piece + (", " if len(left) > 1 else "}")
+            if rest.startswith(ended) or ended.startswith(rest):
+                left.remove(piece)
+                rest = rest[len(ended) :]
+                break
+        else:
+            return False
+    return not rest and text.startswith("{")
 
 
 def _plain(value: Any) -> Any:

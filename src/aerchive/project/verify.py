@@ -218,8 +218,7 @@ def _row_problems(session: ReadSession, group: GroupReader, record: RunRecord, r
     if catalogue.damaged_rows(now, number):
         return [f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"]
     fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), int(before["nbytes"]))[0]
-    names = [name for name in catalogue.DTYPE.names or () if name != "crc32"]
-    differing = [name for name in names if fresh[name].tobytes() != now[0][name].tobytes()]
+    differing = catalogue.differing_columns(now[0], fresh, record.labels.params)
     return [f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"] if differing else []
 
 
