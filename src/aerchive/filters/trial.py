@@ -39,6 +39,8 @@ _SLOWLY = 0.97
 _AS_GOOD = 1.01
 _GOOD_ENOUGH = 1.02
 """So much more than the least may a quick way by record give, if the other ways are a little slower, or a lot."""
+_HARD, _HARD_ENOUGH = 0.6, 1.07
+"""What keeps so much of its bytes anyhow is not worth three times the time for a few hundredths."""
 _SPARSE = 3
 """zlib-ng is not much slower than igzip on what becomes so much smaller."""
 
@@ -135,7 +137,8 @@ def _try_records(raw: NDArray[np.uint8], itemsize: int, size: int) -> dict[Metho
 def _best_by_record(records: dict[Method, int], size: int) -> Method:
     least = min(records.values())
     is_sparse = size > _SPARSE * least and records[Method.RECORDS_SPARSE] < _AS_GOOD * least
-    if records[Method.RECORDS] < (_AS_GOOD if is_sparse else _GOOD_ENOUGH) * least:
+    enough = _AS_GOOD if is_sparse else _GOOD_ENOUGH if least < _HARD * size else _HARD_ENOUGH
+    if records[Method.RECORDS] < enough * least:
         return Method.RECORDS
     return Method.RECORDS_SPARSE if is_sparse else Method.RECORDS_WELL
 
