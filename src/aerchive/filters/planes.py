@@ -25,6 +25,14 @@ class Coder(enum.Enum):
     THOROUGH = "zlib-ng"
 
 
+_MAKERS = {
+    Coder.QUICK: Deflater.quick,
+    Coder.CLOSER: Deflater.closer,
+    Coder.ENTROPY: Deflater.entropy,
+    Coder.THOROUGH: Deflater.thorough,
+}
+
+
 def plane_length(nbytes: int, itemsize: int) -> int:
     """Bytes of a plane; what is left over by whole elements is a last, shorter one."""
     return nbytes // itemsize
@@ -75,10 +83,4 @@ def code(plane: memoryview, coder: Coder, deflater: Deflater) -> Buffer | None:
     """A plane as its coder makes it; ``None`` if it is to be stored."""
     if coder is Coder.STORED:
         return None
-    made = {
-        Coder.QUICK: deflater.quick,
-        Coder.CLOSER: deflater.closer,
-        Coder.ENTROPY: deflater.entropy,
-        Coder.THOROUGH: deflater.thorough,
-    }
-    return made[coder](plane)
+    return _MAKERS[coder](deflater, plane)

@@ -61,6 +61,13 @@ def chunk_crc(stored: Buffer, owner: str, dataset: str, number: int, mask: int) 
     return int(isal_zlib.crc32(stored, isal_zlib.crc32(_context(owner, dataset, number, mask))))
 
 
+def chunk_digest(stored: Buffer, owner: str, dataset: str, number: int, mask: int, digest: str) -> str:
+    """The digest of a stored chunk, 64 hexadecimal digits; arguments as for `chunk_sums`."""
+    made = DIGESTS[digest](_context(owner, dataset, number, mask))
+    made.update(stored)
+    return str(made.hexdigest())
+
+
 def chunk_sums(stored: Buffer, owner: str, dataset: str, number: int, mask: int, digest: str = DIGEST) -> ChunkSums:
     """Both checksums of a stored chunk.
 
@@ -72,6 +79,5 @@ def chunk_sums(stored: Buffer, owner: str, dataset: str, number: int, mask: int,
         mask: HDF5's filter mask of the chunk.
         digest: One of `DIGESTS`.
     """
-    made = DIGESTS[digest](_context(owner, dataset, number, mask))
-    made.update(stored)
-    return ChunkSums(chunk_crc(stored, owner, dataset, number, mask), made.hexdigest())
+    place = owner, dataset, number, mask
+    return ChunkSums(chunk_crc(stored, *place), chunk_digest(stored, *place, digest))

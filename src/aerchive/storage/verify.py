@@ -55,8 +55,8 @@ class ChunkCheck(NamedTuple):
                 plan.values_of(stored, place)
         except AerchiveError as error:
             return str(error)
-        sums = checksums.chunk_sums(stored, plan.owner, plan.name, place.number, place.mask, plan.digest)
-        if sums.digest != self.digest:
+        place_of = plan.owner, plan.name, place.number, place.mask
+        if checksums.chunk_digest(stored, *place_of, plan.digest) != self.digest:  # the CRC was right
             return f"{plan.where}: chunk {place.number} is damaged (its {plan.digest} does not match)"
         return None
 
