@@ -132,6 +132,12 @@ class Alarm(Exception):
 def ring(number, frame):
     raise Alarm
 
+def unraisable(ignored):
+    # An alarm may fall into a finaliser, or between the opening of a file or folder and its "with".
+    if not issubclass(ignored.exc_type, (Alarm, ResourceWarning)):
+        sys.__unraisablehook__(ignored)
+
+sys.unraisablehook = unraisable
 signal.signal(signal.SIGALRM, ring)
 path = Path(sys.argv[1])
 saved, rung = [], 0
