@@ -7,10 +7,10 @@ Its runs are listed with the project's, and the next writer moves them there, ea
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import logging
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,12 +25,14 @@ from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.project.run import Run, RunHome
 from aerchive.storage.file import ProjectFile, ReadSession, WriteSession
+from aerchive.storage.names import names_in
 from aerchive.storage.nodes import ObjectDraft
 from aerchive.storage.transfer import dataset_drafts, object_draft
 
 logger = logging.getLogger("aerchive")
 
 _ATTRIBUTE = "pending_for"
+_REST = re.compile(r"\.pending-.*\.h5", re.DOTALL)
 _PATIENCE_S = 1.0
 """How long a reader waits for a pending file: nobody holds one for long."""
 _LONGEST_NAME = 200
@@ -100,8 +102,8 @@ class PendingFiles:
 
     def paths(self) -> list[Path]:
         """All files that look like pending ones of this project, oldest first."""
-        pattern = f"{glob.escape(str(self._file.path.with_name(self._stem())))}.pending-*.h5"
-        return sorted(map(Path, glob.glob(pattern)), key=_time_of)
+        path = self._file.path
+        return sorted(map(path.with_name, names_in(path.parent, self._stem(), _REST)), key=_time_of)
 
     def survey(self) -> PendingSurvey:
         """Looks into all of them."""

@@ -236,14 +236,12 @@ class DatasetShape:
         dtype: Of the stored elements.
         shape: Of the dataset.
         chunk: Of a chunk, or ``None`` if the dataset is not chunked.
-        stored_bytes: What it takes in the file.
         codec: What the chunks are compressed with, after the shuffle.
     """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     chunk: tuple[int, ...] | None
-    stored_bytes: int
     codec: Codec = Codec.DEFLATE
 
     @property
@@ -267,7 +265,7 @@ def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
         chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
         codec = _codec(properties, where) if kind == h5d.CHUNKED else Codec.DEFLATE
         dtype = memory_dtype(dsid.get_type(), where)
-        return DatasetShape(dtype, tuple(dsid.shape), chunk, dsid.get_storage_size(), codec)
+        return DatasetShape(dtype, tuple(dsid.shape), chunk, codec)
 
 
 def _codec(properties: Any, where: str) -> Codec:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import glob
 import os
-import re
 import secrets
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,11 +18,11 @@ import numpy as np
 from aerchive import layout
 from aerchive.errors import CommittedError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.table import create_table
 from aerchive.storage.writer import create_group, write_attributes
 
-_OURS = re.compile(r"\.new-[0-9]+-[0-9a-f]{8}\Z")
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """What ``link`` says on file systems without hard links, such as exFAT."""
 
@@ -193,11 +191,11 @@ def _temporary_prefix(path: Path) -> str:
 
 def _remove_leftovers(path: Path) -> None:
     """What processes left that died while they made this project; who lives has it locked."""
-    for leftover in path.parent.glob(f"{glob.escape(_temporary_prefix(path))}*"):
-        if _OURS.search(leftover.name):
-            with contextlib.suppress(OSError), leftover.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                leftover.unlink()
+    for name in names_in(path.parent, _temporary_prefix(path), PROCESS):
+        leftover = path.with_name(name)
+        with contextlib.suppress(OSError), leftover.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -111,8 +111,9 @@ def _measure_dataset(group: GroupReader, name: str) -> tuple[DatasetSize, int]:
     what = describe_dataset(dsid, where)
     with hdf5_errors(where):
         is_inside = dsid.get_create_plist().get_layout() == h5d.COMPACT
-        extra = _header_bytes(dsid) - (what.stored_bytes if is_inside else 0)
-    return DatasetSize(name, what.stored_bytes, math.prod(what.shape) * what.dtype.itemsize), extra
+        stored_bytes = int(dsid.get_storage_size())
+        extra = _header_bytes(dsid) - (stored_bytes if is_inside else 0)
+    return DatasetSize(name, stored_bytes, math.prod(what.shape) * what.dtype.itemsize), extra
 
 
 def _header_bytes(oid: Any) -> int:

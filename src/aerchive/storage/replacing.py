@@ -11,7 +11,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -21,9 +20,9 @@ from aerchive.errors import AerchiveError, CommittedError, NotFoundError, Projec
 from aerchive.storage.creation import sync_folder
 from aerchive.storage.disk import disk
 from aerchive.storage.locks import unlock
+from aerchive.storage.names import PROCESS, names_in
 
 _LONGEST_NAME = 200
-_OURS = re.compile(r"[0-9]+-[0-9a-f]{8}")
 _TRIES = 8
 
 
@@ -169,12 +168,7 @@ def _prefix(path: Path) -> str:
 
 
 def _others(path: Path) -> list[Path]:
-    prefix = _prefix(path)
-    try:
-        names = os.listdir(path.parent)
-    except OSError:
-        return []
-    return [path.parent / name for name in names if name.startswith(prefix) and _OURS.fullmatch(name[len(prefix) :])]
+    return [path.parent / name for name in names_in(path.parent, _prefix(path), PROCESS)]
 
 
 def _remove_if_dead(other: Path) -> bool:

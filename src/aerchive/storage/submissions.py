@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aerchive.errors import FormatError
+from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.owner import JSON, Owner, is_locked, take_lock
 
 try:
@@ -30,6 +31,7 @@ except ImportError:  # Windows has no flock: nothing is left there, and `submitt
     fcntl = None  # type: ignore[assignment]
 
 FORMAT_VERSION = 1
+_TRACE = re.compile(PROCESS.pattern + r"\.jsonl")
 RECORD_BYTES = 64 * 1024
 """A record whose JSON text is longer keeps only its small values."""
 FILE_BYTES = 512 * 1024
@@ -138,12 +140,7 @@ class Submissions:
         return own or _own_traces.setdefault(prefix, _OwnTrace(prefix, self._project_uuid))
 
     def _paths(self) -> list[str]:
-        pattern = re.compile(re.escape(self._prefix) + r"[0-9]+-[0-9a-f]{8}\.jsonl")
-        try:
-            names = os.listdir(self._folder)
-        except OSError:
-            return []
-        return [os.path.join(self._folder, name) for name in sorted(names) if pattern.fullmatch(name)]
+        return [os.path.join(self._folder, name) for name in names_in(self._folder, self._prefix, _TRACE)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ import errno
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from aerchive.storage.disk import disk
+from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.owner import Owner, is_locked, take_lock
 
 FORMAT_VERSION = 1
@@ -108,12 +108,7 @@ def waiting_paths(project: Path) -> list[Path]:
     Args:
         project: The project file.
     """
-    pattern = re.compile(re.escape(_prefix(project)) + r"[0-9]+-[0-9a-f]{8}")
-    try:
-        names = os.listdir(project.parent)
-    except OSError:
-        return []
-    return [project.with_name(name) for name in sorted(names) if pattern.fullmatch(name)]
+    return [project.with_name(name) for name in names_in(project.parent, _prefix(project), PROCESS)]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,26 @@
+"""Files that are told by their names: those that processes leave beside a project."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+PROCESS: Final = re.compile(r"[0-9]+-[0-9a-f]{8}")
+"""Which process made a file, and something random."""
+
+
+def names_in(folder: str | Path, prefix: str, rest: re.Pattern[str]) -> list[str]:
+    """The names in a folder that are a prefix and a rest, sorted; none if the folder cannot be read.
+
+    Args:
+        folder: Where to look.
+        prefix: What the names begin with, as it stands.
+        rest: What all of the rest must match.
+    """
+    try:
+        names = os.listdir(folder)
+    except (OSError, ValueError):
+        return []
+    return sorted(name for name in names if name.startswith(prefix) and rest.fullmatch(name, len(prefix)))
