@@ -95,3 +95,40 @@ threading.Thread(target=late).start()
 
     assert done.stdout.strip() == "[1, 2, 3, 4, 5]"
     assert done.stderr == ""
+
+
+def test_the_caller_takes_part_and_items_are_begun_in_order(workers: int) -> None:
+    begun: list[int] = []
+    names = set()
+
+    def work(item: int) -> int:
+        begun.append(item)
+        names.add(threading.current_thread().name)
+        time.sleep(0.002)
+        return item
+
+    assert list(in_order(work, range(60), 60)) == list(range(60))
+    assert threading.current_thread().name in names
+    assert len(names) <= workers
+    assert all(abs(item - place) < workers for place, item in enumerate(begun))
+
+
+def test_what_the_caller_itself_raises_waits_for_its_turn() -> None:
+    slow = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            slow.wait(5)
+        if item == 1:
+            slow.set()
+            raise MemoryError("one")
+        return item
+
+    if threads.processors() == 1:
+        slow.set()
+    results = in_order(work, range(10), 10)
+
+    assert next(results) == 0
+    with pytest.raises(MemoryError, match=r"^one$"):
+        next(results)
+    assert ours() == []

@@ -1,18 +1,21 @@
-"""Threads for work on chunks: one a processor."""
+"""Threads for work on chunks: one a processor, that of the caller included."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _WAITING_EACH = 6
 """So many results a thread may wait for their turn: enough to be busy while one of them takes long."""
+_KEPT_BYTES = 8 * 1024 * 1024
+"""More than any buffer for a chunk."""
 
 
 def processors() -> int:
@@ -27,8 +30,9 @@ def in_order(
 ) -> Generator[_R, None, None]:
     """What some work gives for each item, in order, done in threads.
 
-    Only a few items are under way at a time. When the caller stops, or the work raises, the threads end before this
-    does. Where no thread can be started, as when the interpreter ends, the caller does the work itself.
+    Only a few items are under way at a time. The caller's thread takes part while it would have to wait, so there are
+    never more threads than processors; items are begun in order. When the caller stops, or the work raises, the threads
+    end before this does. Where no thread can be started, as when the interpreter ends, the caller does all the work.
 
     Args:
         work: What is to be done.
@@ -41,22 +45,63 @@ def in_order(
     if workers < 2:
         yield from map(work, items)
         return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="aerchive-chunks")
-    waiting: deque[Callable[[], _R]] = deque()
+    _keep_freed_memory()
+    pool = ThreadPoolExecutor(workers - 1, thread_name_prefix="aerchive-chunks")
+    waiting: deque[_Job[_R]] = deque()
     try:
         for item in items:
             if len(waiting) >= (ahead or _WAITING_EACH * workers + 1):
-                yield waiting.popleft()()
-            waiting.append(_started(pool, work, item))
+                yield _first(waiting)
+            waiting.append(_Job(pool, functools.partial(work, item)))
         while waiting:
-            yield waiting.popleft()()
+            yield _first(waiting)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _started(pool: ThreadPoolExecutor, work: Callable[[_T], _R], item: _T) -> Callable[[], _R]:
-    try:
-        return pool.submit(work, item).result
-    except RuntimeError:  # the interpreter ends, or the machine has no thread left
-        result = work(item)  # at once: items that are under way may wait for something that this one does
-        return lambda: result
+class _Job(Generic[_R]):
+    """The work for one item, which a thread of the pool begins, or the caller.
+
+    Args:
+        pool: The threads.
+        work: What is to be done.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, work: Callable[[], _R]) -> None:
+        self._work = work
+        self.future: Future[_R] = Future()
+        try:
+            self.future = pool.submit(work)
+        except RuntimeError:  # the interpreter ends, or the machine has no thread left
+            self._run()  # at once: items that are under way may wait for something that this one does
+
+    def take(self) -> bool:
+        """Does the work in this thread, unless it was begun before; whether it did."""
+        if not self.future.cancel():
+            return False
+        self.future = Future()
+        self._run()
+        return True
+
+    def _run(self) -> None:
+        try:
+            self.future.set_result(self._work())
+        except Exception as error:  # noqa: BLE001  (raised when it is this item's turn)
+            self.future.set_exception(error)
+
+
+def _first(waiting: deque[_Job[_R]]) -> _R:
+    """The result of the first job; until it is there, this thread does what nobody has begun."""
+    while not waiting[0].future.done() and any(job.take() for job in waiting):
+        pass
+    return waiting.popleft().future.result()
+
+
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Has the C library keep buffers of chunks that are freed, instead of giving them back to the system each time.
+
+    Fresh pages cost a tenth of a write. glibc keeps what is no larger than the largest block that was freed so far
+    (``M_MMAP_THRESHOLD`` in mallopt(3)); elsewhere this does nothing.
+    """
+    bytearray(_KEPT_BYTES)
