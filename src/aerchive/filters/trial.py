@@ -124,19 +124,29 @@ def _middle(raw: NDArray[np.uint8], size: int, itemsize: int) -> NDArray[np.uint
 
 
 def _try_records(raw: NDArray[np.uint8], itemsize: int, size: int) -> dict[Method, int]:
-    """Bytes by record, quickest way first; none if they promise nothing. A piece is tried before."""
+    """Bytes by record, quickest way first; none, or not of the slow ways, if a piece of the chunk promises nothing."""
     if kept_by_record(raw, itemsize) * raw.size > _HOPELESS * size:
         return {}
     quick = len(records_stream(raw.data))
     if quick > _HOPELESS * size:
         return {}
-    others = {method: len(by_record(method, raw)) for method in (Method.RECORDS_SPARSE, Method.RECORDS_WELL)}
-    return {Method.RECORDS: quick, **others}
+    if quick > size and quick * _gain_of_slow_records(_middle(raw, _PIECE_BYTES, itemsize)) > size:
+        return {Method.RECORDS: quick}
+    return {Method.RECORDS: quick, **_slow_records(raw)}
+
+
+def _slow_records(raw: NDArray[np.uint8]) -> dict[Method, int]:
+    return {method: len(by_record(method, raw)) for method in (Method.RECORDS_SPARSE, Method.RECORDS_WELL)}
+
+
+def _gain_of_slow_records(piece: NDArray[np.uint8]) -> float:
+    """What the slow ways keep of what the quick one gives."""
+    return min(_slow_records(piece).values()) / len(records_stream(piece.data))
 
 
 def _best_by_record(records: dict[Method, int], size: int) -> Method:
     least = min(records.values())
-    is_sparse = size > _SPARSE * least and records[Method.RECORDS_SPARSE] < _AS_GOOD * least
+    is_sparse = size > _SPARSE * least and records.get(Method.RECORDS_SPARSE, size) < _AS_GOOD * least
     enough = _AS_GOOD if is_sparse else _GOOD_ENOUGH if least < _HARD * size else _HARD_ENOUGH
     if records[Method.RECORDS] < enough * least:
         return Method.RECORDS
