@@ -23,7 +23,7 @@ from aerchive.filters.deflate import (
 )
 
 STREAMS = [quick_stream, sparse_stream, thorough_stream]
-PIECES = ["quick", "entropy", "thorough"]
+PIECES = ["quick", "closer", "entropy", "runs", "thorough"]
 
 data_of_all_kinds = st.binary(max_size=300) | st.builds(
     lambda b, n: b * n, st.binary(min_size=1, max_size=9), st.integers(0, 900)

@@ -1,8 +1,9 @@
 """Ordinary zlib streams (RFC 1950), as HDF5's deflate filter reads and writes them, from the fastest kernels.
 
-igzip where speed counts; of zlib-ng the Huffman coder alone, where bytes are skew and do not repeat, and the whole of
-it where they repeat; libdeflate for whole chunks, and for expanding. `Deflater` gives pieces of one stream: each ends
-at a byte and refers to nothing before it, so that pieces of different kernels may follow each other (RFC 1951, 3.2).
+igzip where speed counts; of zlib-ng the Huffman coder alone, or with runs, where bytes are skew and do not repeat, and
+the whole of it where they repeat; libdeflate for whole chunks, and for expanding. `Deflater` gives pieces of one
+stream: each ends at a byte and refers to nothing before it, so that pieces of different kernels may follow each other
+(RFC 1951, 3.2).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Deflater:
         self._igzip = isal_zlib.compressobj(layout.DEFLATE_LEVEL, isal_zlib.DEFLATED, _RAW_DEFLATE)
         self._closer = isal_zlib.compressobj(_BEST_OF_IGZIP, isal_zlib.DEFLATED, _RAW_DEFLATE)
         self._huffman = zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_HUFFMAN_ONLY)
+        self._runs = zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_RLE)
         self._thorough = zlib_ng.compressobj(4, zlib_ng.DEFLATED, _RAW_DEFLATE, 8)
 
     def quick(self, data: Buffer) -> bytes:
@@ -54,6 +56,10 @@ class Deflater:
     def entropy(self, data: Buffer) -> bytes:
         """A piece of Huffman codes only: the shortest where bytes are skew but do not repeat, as exponents are."""
         return bytes(self._huffman.compress(data) + self._huffman.flush(zlib_ng.Z_FULL_FLUSH))
+
+    def runs(self, data: Buffer) -> bytes:
+        """A piece of Huffman codes and runs of a byte, as signs and exponents have them where a state is smooth."""
+        return bytes(self._runs.compress(data) + self._runs.flush(zlib_ng.Z_FULL_FLUSH))
 
     def thorough(self, data: Buffer) -> bytes:
         """A piece in which repetitions are looked for as well as gzip -4 does, or better."""

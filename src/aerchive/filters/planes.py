@@ -22,6 +22,7 @@ class Coder(enum.Enum):
     QUICK = "igzip"
     CLOSER = "igzip at its best"
     ENTROPY = "Huffman codes"
+    RUNS = "Huffman codes and runs"
     THOROUGH = "zlib-ng"
 
 
@@ -29,6 +30,7 @@ _MAKERS = {
     Coder.QUICK: Deflater.quick,
     Coder.CLOSER: Deflater.closer,
     Coder.ENTROPY: Deflater.entropy,
+    Coder.RUNS: Deflater.runs,
     Coder.THOROUGH: Deflater.thorough,
 }
 

@@ -41,6 +41,8 @@ _GOOD_ENOUGH = 1.02
 """So much more than the least may a quick way by record give, if the other ways are a little slower, or a lot."""
 _HARD, _HARD_ENOUGH = 0.6, 1.07
 """What keeps so much of its bytes anyhow is not worth three times the time for a few hundredths."""
+_FEW_VALUES = 0.5
+"""What keeps more of its bytes has no runs to speak of."""
 _SPARSE = 3
 """zlib-ng is not much slower than igzip on what becomes so much smaller."""
 
@@ -65,6 +67,7 @@ class _Plane:
             Coder.QUICK: 15 + 110 * min(1, 10 * share),
             Coder.CLOSER: 100 + 100 * share,
             Coder.ENTROPY: 190,
+            Coder.RUNS: 210,
             Coder.THOROUGH: min(740, 20 + 2600 * share),
         }
         return costs[coder] * self.length / 65536
@@ -164,6 +167,8 @@ def _try_quick(plane: NDArray[np.uint8], deflater: Deflater) -> _Plane:
         one.sizes[Coder.CLOSER] = len(deflater.closer(plane.data))
         if quick > plane.size / 8:  # shorter than one bit a byte, Huffman codes cannot be
             one.sizes[Coder.ENTROPY] = len(deflater.entropy(plane.data))
+            if quick < _FEW_VALUES * plane.size:
+                one.sizes[Coder.RUNS] = len(deflater.runs(plane.data))
     return one
 
 
