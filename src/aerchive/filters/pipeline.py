@@ -19,7 +19,7 @@ RAW = SKIP_SHUFFLE | SKIP_COMPRESSION
 WORTH = 0.99
 """A chunk is stored raw unless compression saves at least one byte in a hundred."""
 _BY_PLANE = frozenset({1, 2, 4, 8, 16})
-_NO_BETTER = 0.997
+_NO_BETTER = 0.999
 """A plan stays unless another one saves more than this."""
 _MIN_BYTES = 64 * 1024
 """Of a chunk that is worth a choice."""
