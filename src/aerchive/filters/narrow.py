@@ -31,9 +31,12 @@ def to_narrow(raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         Bytes of floats, shape ``(4 * n,)``, or ``None``.
     """
     words = raw.view(np.uint64)
-    if (words[:_GLANCE] & _UNUSED_BITS).any() or np.bitwise_or.reduce(words) & _UNUSED_BITS:
+    if (words[:_GLANCE] & _UNUSED_BITS).any():
         return None
+    doubles = raw.view(np.float64)
     with np.errstate(all="ignore"):
-        floats = raw.view(np.float64).astype(np.float32)
-        back = floats.astype(np.float64)
-    return floats.view(np.uint8) if np.array_equal(back.view(np.uint64), words) else None
+        floats = doubles.astype(np.float32)
+        is_narrow = bool((floats == doubles).all())  # signs of zeros come back from any float
+        if not is_narrow and np.isnan(doubles).any():
+            is_narrow = np.array_equal(floats.astype(np.float64).view(np.uint64), words)
+    return floats.view(np.uint8) if is_narrow else None
