@@ -78,9 +78,13 @@ def stored(data: memoryview) -> list[Buffer]:
     parts: list[Buffer] = []
     for at in range(0, len(data), _MAX_STORED):
         block = data[at : at + _MAX_STORED]
-        size = len(block)
-        parts += [b"\x00" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little"), block]
+        parts += _head_of_stored(len(block)), block
     return parts
+
+
+@functools.lru_cache(maxsize=1024)
+def _head_of_stored(size: int) -> bytes:
+    return b"\x00" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
 
 
 def join(pieces: Sequence[Buffer], data: Buffer) -> bytes:

@@ -50,12 +50,13 @@ def split(planes: NDArray[np.uint8], itemsize: int) -> list[NDArray[np.uint8]]:
 
 def is_constant(plane: NDArray[np.uint8]) -> bool:
     """Whether a plane has a single value; looks at three bytes first."""
-    first = plane[0]
-    if first != plane[-1] or first != plane[plane.size // 2]:
+    view = plane.data
+    first: int = view[0]
+    if first != view[-1] or first != view[plane.size // 2]:
         return False
     whole = plane.size - plane.size % 8
     words = plane[:whole].view(np.uint64)  # an eighth of the comparisons
-    return bool((words == np.uint64(int(first) * 0x0101010101010101)).all() and (plane[whole:] == first).all())
+    return bool((words == np.uint64(first * 0x0101010101010101)).all() and (plane[whole:] == first).all())
 
 
 def pack_planes(planes: NDArray[np.uint8], itemsize: int, coders: Sequence[Coder], deflater: Deflater) -> bytes:
@@ -68,21 +69,23 @@ def pack_planes(planes: NDArray[np.uint8], itemsize: int, coders: Sequence[Coder
         deflater: Of this thread.
     """
     pieces: list[Buffer] = []
+    done = at = 0  # what is between is to be stored
     for number, plane in enumerate(split(planes, itemsize)):
-        if is_constant(plane):
-            pieces.append(constant(int(plane[0]), plane.size))
-            continue
-        coder = coders[number] if number < len(coders) else Coder.STORED
-        piece = code(plane.data, coder, deflater)
-        if piece is None or len(piece) >= plane.size:
-            pieces += stored(plane.data)
-        else:
+        piece = _piece(plane, coders[number] if number < len(coders) else Coder.STORED, deflater)
+        if piece is not None:
+            pieces += stored(planes.data[done:at])
             pieces.append(piece)
+            done = at + plane.size
+        at += plane.size
+    pieces += stored(planes.data[done:])
     return join(pieces, planes.data)
 
 
-def code(plane: memoryview, coder: Coder, deflater: Deflater) -> Buffer | None:
+def _piece(plane: NDArray[np.uint8], coder: Coder, deflater: Deflater) -> Buffer | None:
     """A plane as its coder makes it; ``None`` if it is to be stored."""
+    if is_constant(plane):
+        return constant(plane.data[0], plane.size)
     if coder is Coder.STORED:
         return None
-    return _MAKERS[coder](deflater, plane)
+    piece = _MAKERS[coder](deflater, plane.data)
+    return piece if len(piece) < plane.size else None
