@@ -132,3 +132,26 @@ def test_what_the_caller_itself_raises_waits_for_its_turn() -> None:
     with pytest.raises(MemoryError, match=r"^one$"):
         next(results)
     assert ours() == []
+
+
+@pytest.mark.parametrize("together", [2, 3, 50])
+def test_items_that_are_taken_together(together: int) -> None:
+    assert list(in_order(lambda item: item + 1, range(100), 100, together=together)) == list(range(1, 101))
+
+
+def test_work_that_others_wait_for_is_done_although_its_neighbour_raises() -> None:
+    done = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            raise MemoryError("zero")
+        if item == 1:
+            done.set()
+        return item if done.wait(20) else -1
+
+    results = in_order(work, range(40), 40, threads=2, together=2)
+
+    with pytest.raises(MemoryError, match=r"^zero$"):
+        next(results)
+    assert done.is_set()
+    assert ours() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -26,7 +27,12 @@ def processors() -> int:
 
 
 def in_order(
-    work: Callable[[_T], _R], items: Iterable[_T], number: int, threads: int | None = None, ahead: int | None = None
+    work: Callable[[_T], _R],
+    items: Iterable[_T],
+    number: int,
+    threads: int | None = None,
+    ahead: int | None = None,
+    together: int = 1,
 ) -> Generator[_R, None, None]:
     """What some work gives for each item, in order, done in threads.
 
@@ -40,27 +46,44 @@ def in_order(
         number: How many there are, about: for one there are no threads.
         threads: How many, by default one a processor.
         ahead: So many items are under way or wait to be taken, by default a few a thread.
+        together: So many items a thread takes at a time. If the work raises, the others of them give no result.
     """
     workers = min(threads or processors(), number)
     if workers < 2:
         yield from map(work, items)
         return
     _keep_freed_memory()
+    most = max(1, (ahead or _WAITING_EACH * workers + 1) // together)
     pool = ThreadPoolExecutor(workers - 1, thread_name_prefix="aerchive-chunks")
-    waiting: deque[_Job[_R]] = deque()
+    waiting: deque[_Job[list[_R]]] = deque()
+    left = iter(items)
     try:
-        for item in items:
-            if len(waiting) >= (ahead or _WAITING_EACH * workers + 1):
-                yield _first(waiting)
-            waiting.append(_Job(pool, functools.partial(work, item)))
+        while group := list(itertools.islice(left, together)):
+            if len(waiting) >= most:
+                yield from _first(waiting)
+            waiting.append(_Job(pool, functools.partial(_each, work, group)))
         while waiting:
-            yield _first(waiting)
+            yield from _first(waiting)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def _each(work: Callable[[_T], _R], group: list[_T]) -> list[_R]:
+    """Does all the work of a group, also when some of it raises: work for other items may wait for what this does."""
+    results = []
+    raised: BaseException | None = None
+    for item in group:
+        try:
+            results.append(work(item))
+        except BaseException as error:  # noqa: BLE001  (raised below)
+            raised = raised or error
+    if raised is not None:
+        raise raised
+    return results
+
+
 class _Job(Generic[_R]):
-    """The work for one item, which a thread of the pool begins, or the caller.
+    """A piece of work, which a thread of the pool begins, or the caller.
 
     Args:
         pool: The threads.
@@ -91,7 +114,7 @@ class _Job(Generic[_R]):
 
 
 def _first(waiting: deque[_Job[_R]]) -> _R:
-    """The result of the first job; until it is there, this thread does what nobody has begun."""
+    """What the first job gives; until it is there, this thread does what nobody has begun."""
     while not waiting[0].future.done() and any(job.take() for job in waiting):
         pass
     return waiting.popleft().future.result()

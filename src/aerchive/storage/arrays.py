@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +39,9 @@ _HALVES = {half: double for double in map(np.dtype, ("<c16", "<f8")) if (half :=
 _MAX_SCRATCH_BYTES = 2 * 1024 * 1024
 _FEW = 4
 """Where less than this part of a chunk is wanted, only that is put together."""
+_TOGETHER = 2
+"""So many chunks a thread reads at a time. Pages may have 2 MiB, and two threads that are the first to write into the
+same one both clear it."""
 _AHEAD = 8
 """So many chunks before its turn the system is told of one."""
 
@@ -114,10 +118,9 @@ class ReadPlan:
             if place.nbytes:
                 note_read(place.address, place.nbytes)
         is_large = sum(place.nbytes for place in self.places) >= _IN_THREADS_BYTES
-        places = self._announced(fd) if is_large else self.places
-        with contextlib.closing(
-            in_order(lambda place: self._fill(fd, place, out), places, len(self.places) if is_large else 1)
-        ) as filled:
+        places, number = (self._announced(fd), len(self.places)) if is_large else (self.places, 1)
+        fill = functools.partial(self._fill, fd, out)
+        with contextlib.closing(in_order(fill, places, number, together=_TOGETHER)) as filled:
             for _ in filled if watch is None else watch(filled, len(self.places)):
                 check_interrupt()
         return out[self.selection.finish]
@@ -157,7 +160,7 @@ class ReadPlan:
                         disk().will_read(fd, next_one.address, next_one.nbytes)
             yield place
 
-    def _fill(self, fd: int, place: ChunkPlace, out: NDArray[Any]) -> None:
+    def _fill(self, fd: int, out: NDArray[Any], place: ChunkPlace) -> None:
         """Reads a chunk into where it belongs; straight, where it lies there in one piece."""
         target = out[place.piece.target]
         is_whole = target.shape == self.chunk and target.flags.c_contiguous and self.stored == self.dtype

@@ -32,6 +32,8 @@ from aerchive.storage.nodes import (
 from aerchive.storage.types import stored_type
 
 _REPLACEMENT = "replacement"
+_TOGETHER = 2
+"""So many chunks a thread compresses at a time, so that threads meet half as often."""
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
@@ -228,7 +230,8 @@ def _write_chunks(
     sums = []
     offsets = enumerate(chunk_offsets(shape, way.chunk))
     items = ((number, offset, way.take(number, offset)) for number, offset in offsets)
-    with contextlib.closing(in_order(packed, items, math.prod(grid_shape(shape, way.chunk)))) as chunks:
+    number = math.prod(grid_shape(shape, way.chunk))
+    with contextlib.closing(in_order(packed, items, number, together=_TOGETHER)) as chunks:
         for offset, stored, mask, both in chunks:
             check_interrupt()
             if len(stored):  # a chunk that was never written reads as zeros
