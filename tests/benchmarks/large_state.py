@@ -282,7 +282,7 @@ def _first_amplitude(folder: Path, qubits: int) -> Figures:
     assert {answer["value"] for answer in answers} == {state.row(row)[column].tobytes().hex()}
     return {
         f"first amplitude, {key.replace(' ', ', ')}": round(statistics.median(a[key] for a in answers), 2)
-        for key in ("cold ms", "warm ms")
+        for key in ("cold ms", "warm ms", "handle cold ms")
     }
 
 

@@ -160,12 +160,21 @@ def states_table(data: Figures) -> str:
 
 def fresh_table(data: Figures) -> str:
     """First amplitude and memory, of the families that were measured so."""
-    head = ["state", "method", "first amplitude, cold, ms", "warm, ms", "extra memory writing, MiB", "reading, MiB"]
+    head = [
+        "state",
+        "method",
+        "first amplitude, cold, ms",
+        "warm, ms",
+        "from a handle, cold, ms",
+        "extra memory writing, MiB",
+        "reading, MiB",
+    ]
     rows = []
     for family in data["families"].values():
         for method in family["methods"].values():
             if fresh := method.get("fresh"):
-                times = [number(statistics.median(fresh[key])) for key in ("cold ms", "warm ms")]
+                keys = ("cold ms", "warm ms", "handle cold ms")
+                times = [number(statistics.median(fresh[key])) if key in fresh else "" for key in keys]
                 rows.append(
                     [
                         family["title"],
@@ -265,8 +274,9 @@ def goals_table(data: Figures) -> str:
         if "fresh" in family["methods"].get(PORTABLE, {})
     }
     if fresh:
-        slowest = max(statistics.median(one["cold ms"]) for one in fresh.values())
-        rows.append(["first amplitude, cold, ms", "< 10", number(slowest), verdict(slowest < 10)])
+        for title, key in (("from a handle", "handle cold ms"), ("opening included", "cold ms")):
+            slowest = max(statistics.median(one[key]) for one in fresh.values())
+            rows.append([f"first amplitude, cold, {title}, ms", "< 10", number(slowest), verdict(slowest < 10)])
         most = max(max(one["write bytes"], one["read bytes"]) for one in fresh.values()) / MIB
         rows.append(["extra memory, writing or reading, MiB", "< 128", f"{most:.0f}", verdict(most < 128)])
     return markdown(["figure of aerchive", "to reach", "measured", ""], rows)

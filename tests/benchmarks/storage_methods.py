@@ -86,6 +86,7 @@ class Method:
         write: Stores; the file is closed afterwards.
         read: Reads all: `Payload.values`, or `Payload.original` if ``keeps_order``; a raw file gives it flat.
         amplitude: Reads one element of these by its place in C order, opening the file for it.
+        handle: Opens the array, which `element` takes that amplitude of; of methods that hold no file open meanwhile.
         needs: Modules without which it does not work.
         slow: Whether it takes part in few repetitions.
         durable: Whether `write` makes the file durable by itself, so that the time without fsync is not known.
@@ -98,6 +99,7 @@ class Method:
     write: Callable[[Path, Payload], None]
     read: Callable[[Path], Any]
     amplitude: Callable[[Path, int], Any]
+    handle: Callable[[Path], Any] | None = field(default=None, kw_only=True)
     needs: tuple[str, ...] = ()
     slow: bool = False
     durable: bool = False
@@ -392,6 +394,7 @@ def aerchive_method(title: str, *, lossless: bool = True, **options: Any) -> Met
         write,
         lambda path: open_aerchive(path)[...],
         lambda path, place: element(open_aerchive(path), place),
+        handle=open_aerchive,
         durable=True,
         keeps_order=True,
         lossless=lossless,
