@@ -28,8 +28,6 @@ _MAX_STORED = 65535
 _BEST_OF_IGZIP = 3
 _RECORDS_LEVEL = 2
 """Of igzip: as fast as level 1 where whole elements repeat, and up to 4 % smaller."""
-_LITERALS = 1.5
-"""Streams that expand less than this are mostly literals."""
 
 
 class Deflater:
@@ -117,28 +115,20 @@ def sparse_stream(data: Buffer) -> bytes:
     return bytes(zlib_ng.compress(data, 2))
 
 
-def inflate(stream: Buffer, size: int, *, is_shuffled: bool = True) -> Buffer:
+def inflate(stream: Buffer, size: int) -> Buffer:
     """Expands one zlib stream, never to more than was announced.
-
-    igzip is faster with literals, libdeflate with repetitions; how far the stream expands says what it is made of.
 
     Args:
         stream: What the file holds for a chunk.
         size: Bytes of the expanded chunk.
-        is_shuffled: Whether it is a shuffled chunk; others are compressed where elements repeat.
 
     Raises:
         IntegrityError: It is not a whole zlib stream, or not of that size.
     """
     try:
-        if (is_shuffled and size < _LITERALS * len(stream)) or not size:
-            expander = isal_zlib.decompressobj()
-            data: Buffer = expander.decompress(stream, size + 1)
-            is_whole = bool(expander.eof)
-        else:
-            data, is_whole = deflate.zlib_decompress(stream, size), True
-    except (isal_zlib.error, deflate.DeflateError) as error:
+        data: Buffer = deflate.zlib_decompress(stream, max(1, size))
+    except deflate.DeflateError as error:
         raise IntegrityError(f"a compressed chunk of {len(stream)} bytes cannot be expanded to {size}") from error
-    if len(data) != size or not is_whole:
-        raise IntegrityError(f"a compressed chunk expands to {len(data)} bytes or more instead of {size}")
+    if len(data) != size:
+        raise IntegrityError(f"a compressed chunk expands to {len(data)} bytes instead of {size}")
     return data

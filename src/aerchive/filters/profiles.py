@@ -186,7 +186,7 @@ def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.
     if mask & SKIP_COMPRESSION:
         data = stored
     elif codec is Codec.DEFLATE:
-        data = inflate(stored, size, is_shuffled=not mask & SKIP_SHUFFLE)
+        data = inflate(stored, size)
     else:
         data = zstandard.expand(stored, size)
     if len(data) != size:
