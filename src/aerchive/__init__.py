@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aerchive import aer as aer
     from aerchive.aer.autosave import autosave
     from aerchive.aer.opening import open_path as open
     from aerchive.errors import (
@@ -88,6 +89,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("aerchive")
+    if name == "aer":
+        return import_module("aerchive.aer")
     if name not in __all__:
         raise AttributeError(f"module 'aerchive' has no attribute {name!r}")
     module, attribute = _HOME.get(name, ("errors", name))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("qiskit", "qiskit_aer", "h5py", "pydantic")
 
@@ -29,3 +31,13 @@ def loaded_modules() -> set[str]:
 @pytest.mark.parametrize("library", HEAVY)
 def test_import_does_not_load(loaded_modules: set[str], library: str) -> None:
     assert library not in loaded_modules
+
+
+def test_the_package_for_aer_is_there_without_being_imported_first() -> None:
+    script = """
+        import sys
+        import aerchive
+        assert "qiskit" not in sys.modules
+        print(aerchive.aer.AerSimulator.__name__)
+    """
+    assert processes.run(script).strip() == "AerSimulator"
