@@ -1,9 +1,10 @@
 """Files that are told by their names."""
 
+import hashlib
 import re
 from pathlib import Path
 
-from aerchive.storage.names import PROCESS, names_in
+from aerchive.storage.names import PROCESS, names_in, prefix_beside
 
 
 def test_prefix_and_rest(tmp_path: Path) -> None:
@@ -19,3 +20,9 @@ def test_prefix_and_rest(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
     assert names_in(tmp_path / "absent", "", PROCESS) == []
     assert names_in("a\0b", "", PROCESS) == []
+
+
+def test_long_names_are_told_by_their_digest() -> None:
+    assert prefix_beside("a.h5", "waiting") == ".a.h5.waiting-"
+    assert prefix_beside("a" * 200, "waiting") == f".{'a' * 200}.waiting-"
+    assert prefix_beside("ä" * 101, "compact") == f".{hashlib.sha256(('ä' * 101).encode()).hexdigest()}.compact-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -9,6 +10,21 @@ from typing import Final
 
 PROCESS: Final = re.compile(r"[0-9]+-[0-9a-f]{8}")
 """Which process made a file, and something random."""
+
+
+_LONGEST_NAME: Final = 200
+"""Bytes of a project's name that such files repeat: with what is added, a file name ends at 255 bytes."""
+
+
+def prefix_beside(name: str, what: str) -> str:
+    """What the names of a project's hidden files of a kind begin with; of a long name they have the digest.
+
+    Args:
+        name: Of the project file.
+        what: The files are, in a word.
+    """
+    raw = os.fsencode(name)
+    return f".{name if len(raw) <= _LONGEST_NAME else hashlib.sha256(raw).hexdigest()}.{what}-"
 
 
 def names_in(folder: str | Path, prefix: str, rest: re.Pattern[str]) -> list[str]:

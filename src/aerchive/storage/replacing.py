@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import secrets
 import stat
@@ -20,9 +19,8 @@ from aerchive.errors import AerchiveError, CommittedError, NotFoundError, Projec
 from aerchive.storage.creation import sync_folder
 from aerchive.storage.disk import disk
 from aerchive.storage.locks import unlock
-from aerchive.storage.names import PROCESS, names_in
+from aerchive.storage.names import PROCESS, names_in, prefix_beside
 
-_LONGEST_NAME = 200
 _TRIES = 8
 
 
@@ -161,10 +159,7 @@ def _open_temporary(path: Path) -> tuple[int, Path]:
 
 
 def _prefix(path: Path) -> str:
-    name = path.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:  # with what we add, a file name ends at 255 bytes
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return f".{name}.compact-"
+    return prefix_beside(path.name, "compact")
 
 
 def _others(path: Path) -> list[Path]:

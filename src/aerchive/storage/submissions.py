@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aerchive.errors import FormatError
-from aerchive.storage.names import PROCESS, names_in
+from aerchive.storage.names import PROCESS, names_in, prefix_beside
 from aerchive.storage.owner import JSON, Owner, is_locked, take_lock
 
 try:
@@ -73,9 +72,7 @@ class Submissions:
 
     def __init__(self, project_path: os.PathLike[str] | str, *, project_uuid: str | None = None) -> None:
         self._folder, name = os.path.split(os.path.realpath(project_path))
-        if len(os.fsencode(name)) > 200:  # with what we add, a file name ends at 255 bytes
-            name = hashlib.sha256(os.fsencode(name)).hexdigest()
-        self._prefix = f".{name}.submitted-"
+        self._prefix = prefix_beside(name, "submitted")
         self._project_uuid = project_uuid
 
     def submitted(self, job_id: str, record: Mapping[str, JSON]) -> bool:

@@ -19,20 +19,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aerchive.storage.disk import disk
-from aerchive.storage.names import PROCESS, names_in
+from aerchive.storage.names import PROCESS, names_in, prefix_beside
 from aerchive.storage.owner import Owner, is_locked, take_lock
 
 FORMAT_VERSION = 1
 _MARK = b"AERWAIT1"
 _HEAD = len(_MARK) + 8 + 32
-_LONGEST_NAME = 200
 
 
 def _prefix(project: Path) -> str:
-    name = project.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:  # with what we add, a file name ends at 255 bytes
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return f".{name}.waiting-"
+    return prefix_beside(project.name, "waiting")
 
 
 class WaitingFile:
