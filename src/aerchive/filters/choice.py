@@ -22,7 +22,7 @@ _REVIEW_EACH = 33
 from the next review on."""
 _FIRST_REPEAT = 8
 """After so many reviews there is a trial, and again whenever their number has doubled."""
-_CHANGED = (0.995, 0.97)
+_CHANGED_AT_FIRST, _CHANGED = 0.995, 0.97
 """So much smaller a plane must get that was noise before; in the first reviews, and in later ones."""
 
 
@@ -168,6 +168,6 @@ def is_outdated(plan: Plan, planes: NDArray[np.uint8], itemsize: int, turn: int,
     if plan.method is not Method.PLANES:
         return False
     parts = split(planes, itemsize)
-    changed = _CHANGED[turn > len(_FIRST_REVIEWS)]
+    changed = _CHANGED_AT_FIRST if turn <= len(_FIRST_REVIEWS) else _CHANGED
     noise = [plane for plane, coder in zip(parts, plan.coders, strict=False) if coder is Coder.STORED]
     return any(plane[0] != plane[-1] and len(deflater.quick(plane.data)) < changed * plane.size for plane in noise)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import deflate
 from isal import isal_zlib
@@ -45,30 +46,34 @@ class Deflater:
 
     def quick(self, data: Buffer) -> bytes:
         """A piece made by igzip."""
-        return bytes(self._igzip.compress(data) + self._igzip.flush(isal_zlib.Z_FULL_FLUSH))
+        return _piece(self._igzip, data)
 
     def closer(self, data: Buffer) -> bytes:
         """A piece made by igzip at its best: twice the time, and where bytes repeat, about what gzip -4 gives."""
-        return bytes(self._closer.compress(data) + self._closer.flush(isal_zlib.Z_FULL_FLUSH))
+        return _piece(self._closer, data)
 
     def entropy(self, data: Buffer) -> bytes:
         """A piece of Huffman codes only: the shortest where bytes are skew but do not repeat, as exponents are."""
-        return bytes(self._huffman.compress(data) + self._huffman.flush(zlib_ng.Z_FULL_FLUSH))
+        return _piece(self._huffman, data)
 
     def runs(self, data: Buffer) -> bytes:
         """A piece of Huffman codes and runs of a byte, as signs and exponents have them where a state is smooth."""
-        return bytes(self._runs.compress(data) + self._runs.flush(zlib_ng.Z_FULL_FLUSH))
+        return _piece(self._runs, data)
 
     def thorough(self, data: Buffer) -> bytes:
         """A piece in which repetitions are looked for as well as gzip -4 does, or better."""
-        return bytes(self._thorough.compress(data) + self._thorough.flush(zlib_ng.Z_FULL_FLUSH))
+        return _piece(self._thorough, data)
+
+
+def _piece(compressor: Any, data: Buffer) -> bytes:
+    """What a compressor of either library makes of some bytes, up to the end of a byte."""
+    return bytes(compressor.compress(data) + compressor.flush(zlib_ng.Z_FULL_FLUSH))
 
 
 @functools.lru_cache(maxsize=1024)
 def constant(value: int, length: int) -> bytes:
     """A piece for ``length`` bytes of the same value."""
-    compressor = zlib_ng.compressobj(9, zlib_ng.DEFLATED, _RAW_DEFLATE, 9)
-    return bytes(compressor.compress(bytes([value]) * length) + compressor.flush(zlib_ng.Z_FULL_FLUSH))
+    return _piece(zlib_ng.compressobj(9, zlib_ng.DEFLATED, _RAW_DEFLATE, 9), bytes([value]) * length)
 
 
 def stored(data: memoryview) -> list[Buffer]:

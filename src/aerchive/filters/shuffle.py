@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.filters.blosc import MAX_ITEMSIZE, byte_shuffle
+from aerchive.filters.blosc import MAX_ITEMSIZE, ByteShuffle, byte_shuffle
 
 _MIN_BYTES = 64 * 1024
 """Of what is worth the library: numpy is as quick with less, and is there already."""
@@ -28,7 +28,7 @@ def shuffle(raw: NDArray[np.uint8], itemsize: int, planes: NDArray[np.uint8] | N
         return raw
     if planes is None:
         planes = np.empty(raw.size, np.uint8)
-    if _is_for_library(raw, planes, itemsize) and (library := byte_shuffle()) is not None:
+    if (library := _library(raw, planes, itemsize)) is not None:
         library.shuffle(itemsize, raw.size, raw.ctypes.data, planes.ctypes.data)
         return planes
     whole = raw.size - raw.size % itemsize
@@ -43,7 +43,7 @@ def unshuffle(planes: NDArray[np.uint8], itemsize: int, raw: NDArray[np.uint8] |
         return planes
     if raw is None:
         raw = np.empty(planes.size, np.uint8)
-    if _is_for_library(planes, raw, itemsize) and (library := byte_shuffle()) is not None:
+    if (library := _library(planes, raw, itemsize)) is not None:
         library.unshuffle(itemsize, planes.size, planes.ctypes.data, raw.ctypes.data)
         return raw
     whole = planes.size - planes.size % itemsize
@@ -52,8 +52,9 @@ def unshuffle(planes: NDArray[np.uint8], itemsize: int, raw: NDArray[np.uint8] |
     return raw
 
 
-def _is_for_library(source: NDArray[np.uint8], target: NDArray[np.uint8], itemsize: int) -> bool:
-    return (
+def _library(source: NDArray[np.uint8], target: NDArray[np.uint8], itemsize: int) -> ByteShuffle | None:
+    """The library, if there is one and it may be given these addresses."""
+    is_fit = (
         _MIN_BYTES <= source.size <= _MAX_BYTES
         and source.size == target.size
         and itemsize <= MAX_ITEMSIZE
@@ -61,3 +62,4 @@ def _is_for_library(source: NDArray[np.uint8], target: NDArray[np.uint8], itemsi
         and target.flags.c_contiguous
         and target.flags.writeable
     )
+    return byte_shuffle() if is_fit else None

@@ -130,23 +130,20 @@ def _middle(raw: NDArray[np.uint8], size: int, itemsize: int) -> NDArray[np.uint
 
 def _try_records(raw: NDArray[np.uint8], itemsize: int, size: int) -> dict[Method, int]:
     """Bytes by record, quickest way first; none, or not of the slow ways, if a piece of the chunk promises nothing."""
-    if kept_by_record(raw, itemsize) * raw.size > _HOPELESS * size:
+    piece = _middle(raw, _PIECE_BYTES, itemsize)
+    of_piece = len(records_stream(piece.data))
+    if of_piece / piece.size * raw.size > _HOPELESS * size:
         return {}
     quick = len(records_stream(raw.data))
     if quick > _HOPELESS * size:
         return {}
-    if quick > size and quick * _gain_of_slow_records(_middle(raw, _PIECE_BYTES, itemsize)) > size:
+    if quick > size and quick * (min(_slow_records(piece).values()) / of_piece) > size:
         return {Method.RECORDS: quick}
     return {Method.RECORDS: quick, **_slow_records(raw)}
 
 
 def _slow_records(raw: NDArray[np.uint8]) -> dict[Method, int]:
     return {method: len(by_record(method, raw)) for method in (Method.RECORDS_SPARSE, Method.RECORDS_WELL)}
-
-
-def _gain_of_slow_records(piece: NDArray[np.uint8]) -> float:
-    """What the slow ways keep of what the quick one gives."""
-    return min(_slow_records(piece).values()) / len(records_stream(piece.data))
 
 
 def _best_by_record(records: dict[Method, int], size: int) -> Method:
