@@ -59,7 +59,7 @@ class Archive:
             "config": self._submitted.config(options=simple).to_attributes(),
             "labels": _simple_labels(self._submitted.labels).to_attributes(),
         }
-        self._project.submissions.submitted(self._submitted.job_id, record)
+        self._project.spools.own.submitted(self._submitted.job_id, record)
 
     def note_end(self, future: Future[Any]) -> None:
         """Archives a job that was cancelled before it ran; others are archived where they run."""
@@ -77,7 +77,7 @@ class Archive:
             logger.error("%s", problem, exc_info=error)
             return
         finally:
-            self._project.submissions.finished(self._submitted.job_id)
+            self._project.spools.own.finished(self._submitted.job_id)
         if draft.refused:
             problem = f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
             self.note.tell(problem)

@@ -60,7 +60,7 @@ def summary(run: Run) -> dict[str, Any]:
         "job_id": run.job_id,
         "created": run.created,
         "outcome": texts.pop("outcome"),
-        "pending": run.pending,
+        "pending": run.in_pending_file,
         **texts,
         **numbers,
         "nbytes": run.nbytes,

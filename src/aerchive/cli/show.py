@@ -66,7 +66,9 @@ def _saved(one: Run) -> list[SavedValue]:
 
 def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
     record = one.record
-    yield f"run {clean(one.job_id)}: {one.outcome}" + (" (in a pending file beside the project)" if one.pending else "")
+    yield f"run {clean(one.job_id)}: {one.outcome}" + (
+        " (in a pending file beside the project)" if one.in_pending_file else ""
+    )
     if one.durable:
         yield f"in /{one.path}"
     documents: list[tuple[str, Any]] = [

@@ -13,6 +13,7 @@ class RunConfig(Document):
     Attributes:
         program: What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive.
         parent: Job id of the primitive that called ``backend.run``; absent if the user did.
+        conflicts_with: Job id of another result of the same job, beside which this one is kept.
         primitive_class: Module and class of the primitive.
         primitive_options: Options of the primitive.
         backend_name: The backend's own name.
@@ -38,6 +39,7 @@ class RunConfig(Document):
 
     program: str = "run"
     parent: str | None = None
+    conflicts_with: str | None = None
     primitive_class: str | None = None
     primitive_options: dict[str, Any] = {}
     backend_name: str | None = None

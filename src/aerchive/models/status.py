@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from aerchive.models.base import Document
 
 Outcome = Literal["ok", "partial", "failed", "error", "cancelled", "lost", "running"]
+WITHOUT_DATA: Final = frozenset({"lost", "running"})
+"""Outcomes of runs that have not finished, or never will."""
 
 
 class RunStatus(Document):
@@ -32,3 +34,8 @@ class RunStatus(Document):
     started: str | None = None
     finished: str | None = None
     seconds: float | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the run has finished: one that was lost may still turn up."""
+        return self.outcome not in WITHOUT_DATA

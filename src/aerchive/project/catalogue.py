@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
+from aerchive.models.status import WITHOUT_DATA
 from aerchive.project.kept_rows import kept_rows
 from aerchive.storage.file import ReadSession, WriteSession
 from aerchive.storage.table import CHANGES, TableReader
 from aerchive.text import fit_text
 
 _NEAR = 3
-_WITHOUT_DATA = frozenset({"lost", "running"})
 
 Session = ReadSession | WriteSession
 
@@ -90,7 +90,7 @@ def run_path(row: Any) -> str:
 
 def has_data(row: Any) -> bool:
     """Whether a row's run has finished: one that was lost may still turn up."""
-    return catalogue.row_text(row, "outcome") not in _WITHOUT_DATA
+    return catalogue.row_text(row, "outcome") not in WITHOUT_DATA
 
 
 def whole_id(session: Session, row: Any) -> str:
@@ -160,6 +160,16 @@ class Catalogue:
             if self._has_id(row[0], job_id):
                 return number, row
         return None
+
+    @staticmethod
+    def key(job_id: str) -> bytes:
+        """A job id as the column has it."""
+        return fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])[0]
+
+    def deleted_ids(self) -> set[bytes]:
+        """Job ids of the rows of deleted runs, as the column has them."""
+        rows = self.rows()
+        return set(rows["job_id"][rows["deleted"] == 1].tolist())
 
     def _has_id(self, row: np.void, job_id: str) -> bool:
         try:

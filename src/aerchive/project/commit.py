@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,62 +14,156 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models import catalogue
-from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.author import author
-from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path
+from aerchive.project.catalogue import Catalogue, not_found, present, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
+from aerchive.project.unite import kept_beside, united
 from aerchive.storage.file import WriteSession
-from aerchive.storage.nodes import DatasetDraft, GroupDraft
-from aerchive.storage.transfer import dataset_drafts
+from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.reader import GroupReader
 from aerchive.text import fit_text
 
-_PIECE_BYTES = 16 * 1024 * 1024
-"""So much is compared at a time."""
-_WITHOUT_DATA = frozenset({"lost", "running"})
+logger = logging.getLogger("aerchive")
 
 
-def write_drafts(session: WriteSession, drafts: Sequence[RunDraft]) -> list[str]:
-    """Writes runs, and a row of the catalogue for each.
+class Written(NamedTuple):
+    """A run as it was written.
 
-    A run that is in the project already gets the new labels in addition; if it was taken for lost, it gets its data.
+    Attributes:
+        path: Of its group.
+        job_id: Of the run; another one than the draft's if it was kept beside another result.
+    """
+
+    path: str
+    job_id: str
+
+
+def write_drafts(
+    session: WriteSession,
+    drafts: Iterable[RunDraft],
+    *,
+    authors: Mapping[str, Author] | None = None,
+    keeps_conflicts: bool = False,
+) -> list[Written]:
+    """Writes runs, and a row of the catalogue for each; `aerchive.project.unite` has the rule for known job ids.
+
+    Args:
+        session: Of the project.
+        drafts: The runs, in the order in which they were saved.
+        authors: By UUID of the run: who saved it, if that was not this process just now.
+        keeps_conflicts: Whether another result of a known job is kept beside it under an id of its own.
 
     Returns:
-        The path of each run's group.
+        Where each is.
+
+    Raises:
+        AlreadyExistsError: Another result of a job is there, and conflicts are not kept.
     """
-    rows = Catalogue(session)
-    folders = _Folders(session)
-    fresh: list[NDArray[Any]] = []
-    made: dict[str, str] = {}
-    paths = []
-    for draft in drafts:
-        found = None if draft.job_id in made else rows.find(draft.job_id)
-        if draft.job_id in made:  # the same job once more
-            path = made[draft.job_id]
-        elif found is None:
-            path = made[draft.job_id] = _write_run(session, draft, folders)
-            fresh.append(_row(draft.record, path, draft.nbytes, len(rows) + len(fresh)))
+    authors = authors or {}
+    writer = _RunWriter(session, authors, keeps_conflicts=keeps_conflicts)
+    together: dict[str, RunDraft] = {}
+    ids = [writer.take(together, draft) for draft in drafts]
+    written = {job_id: writer.write(draft) for job_id, draft in together.items()}
+    writer.finish()
+    return [written[job_id] for job_id in ids]
+
+
+def stored_draft(group: GroupReader, row: np.void) -> RunDraft:
+    """The draft of a run that is in the project; without circuits it may have been saved from a Result alone.
+
+    Args:
+        group: Of the run.
+        row: Of the catalogue.
+    """
+    draft = RunDraft.of_group(group, int(row["nbytes"]))
+    return dataclasses.replace(draft, is_bare=layout.CIRCUITS not in draft.objects)
+
+
+class _RunWriter:
+    """Writes the runs of one commit.
+
+    Args:
+        session: Of the project.
+        authors: As for `write_drafts`.
+        keeps_conflicts: As for `write_drafts`.
+    """
+
+    def __init__(self, session: WriteSession, authors: Mapping[str, Author], *, keeps_conflicts: bool) -> None:
+        self._session = session
+        self._authors = authors
+        self._keeps_conflicts = keeps_conflicts
+        self._rows = Catalogue(session)
+        self._folders = _Folders(session)
+        self._fresh: list[NDArray[Any]] = []
+        """Rows of new runs, which come to the table together."""
+
+    def take(self, together: dict[str, RunDraft], draft: RunDraft) -> str:
+        """Puts a run among those of this commit, united with another one of its job id.
+
+        Args:
+            together: The runs of this commit by job id; completed.
+            draft: The run.
+
+        Returns:
+            The job id under which it is there.
+        """
+        known = together.get(draft.job_id)
+        try:
+            whole = draft if known is None else united(known, draft, None, self._session.root.file)
+        except AlreadyExistsError as error:
+            return self.take(together, self._beside(draft, error))
+        together[draft.job_id] = whole
+        return draft.job_id
+
+    def write(self, draft: RunDraft) -> Written:
+        """Writes a run, or what it adds to the one that is in the project."""
+        found = self._rows.find(draft.job_id)
+        if found is None:
+            path = _write_run(self._session, draft, self._folders)
+            self._fresh.append(_row(draft.record, path, draft.nbytes, len(self._rows) + len(self._fresh)))
+            return Written(path, draft.job_id)
+        number, row = found
+        path = run_path(row[0])
+        stored = stored_draft(self._session.root.group(path), row[0])
+        try:
+            whole = united(stored, draft, self._authors.get(draft.run_uuid) or author(), self._session.root.file)
+        except AlreadyExistsError as error:
+            return self.write(self._beside(draft, error))
+        if whole is not stored:
+            path = self._replace(stored, whole, path, number)
+        return Written(path, draft.job_id)
+
+    def _beside(self, draft: RunDraft, error: AlreadyExistsError) -> RunDraft:
+        if not self._keeps_conflicts:
+            raise error
+        beside = kept_beside(draft)
+        logger.warning(
+            "%s: another result of job %s is archived already; this one is kept beside it as job %s",
+            self._session.root.file,
+            draft.job_id,
+            beside.job_id,
+        )
+        return beside
+
+    def _replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
+        """Replaces what is different: only the labels, or all of the run."""
+        session = self._session
+        if whole.datasets is stored.datasets and whole.objects is stored.objects:
+            labels = GroupDraft(whole.labels.to_attributes(), mutable=True)
+            session.replace_group(path, layout.LABELS, labels, whole.run_uuid)
         else:
-            path = _write_again(session, draft, folders, *found)
-        paths.append(path)
-    if fresh:
-        session.append_rows(layout.CATALOGUE, np.concatenate(fresh))
-    return paths
+            old, path = path, _write_run(session, whole, self._folders)
+            session.remove(old)
+        session.replace_row(layout.CATALOGUE, number, _row(whole.record, path, whole.nbytes, number))
+        return path
 
-
-def adopt_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> None:
-    """Writes runs of a pending file. What is in the project already, or was deleted from it, stays as it is."""
-    rows = Catalogue(session)
-    deleted = session.attributes_of_members(layout.DELETED, "run_uuid")
-    missing = []
-    for draft in drafts:
-        found = rows.find(draft.job_id)
-        if draft.run_uuid in deleted or (found is not None and has_data(found[1][0])):
-            continue
-        missing.append(draft)
-    if missing:
-        write_drafts(session, missing)
+    def finish(self) -> None:
+        """Adds the rows of new runs to the table."""
+        if self._fresh:
+            self._session.append_rows(layout.CATALOGUE, np.concatenate(self._fresh))
 
 
 def write_labels(session: WriteSession, job_id: str, change: LabelChange) -> None:
@@ -192,57 +287,6 @@ def _is_row_of(record: RunRecord, row: Any) -> bool:
     """Whether a deleted run had this row: the same path may have been given to several, one after another."""
     fresh = catalogue.make_row(record, catalogue.row_text(row, "path"), int(row["nbytes"]))[0]
     return all(fresh[name] == row[name] for name in ("created_us", "outcome", "name", "tags", "message"))
-
-
-def _write_again(session: WriteSession, draft: RunDraft, folders: _Folders, number: int, row: NDArray[Any]) -> str:
-    old_path = run_path(row[0])
-    record = read_record(session.root.group(old_path))
-    if record.status.outcome in _WITHOUT_DATA and draft.status.outcome not in _WITHOUT_DATA:
-        draft = dataclasses.replace(draft, labels=LabelChange(draft.labels).apply(record.labels))
-        path = _write_run(session, draft, folders)
-        session.remove(old_path)
-        session.replace_row(layout.CATALOGUE, number, _row(draft.record, path, draft.nbytes, number))
-        return path
-    if draft.is_bare:
-        group = session.root.group(old_path)
-        check_same(dataset_drafts(group, record.run_uuid), draft, session.root.file)
-    labels = LabelChange(draft.labels).apply(record.labels, author())
-    if labels is not record.labels:
-        _replace_labels(session, record, old_path, int(row["nbytes"][0]), number, labels)
-    return old_path
-
-
-def check_same(before: Mapping[str, DatasetDraft], draft: RunDraft, file: str) -> None:
-    """Refuses a Result by itself whose job id another Result has: it would be taken for kept, and be lost.
-
-    Args:
-        before: What there is of the job id.
-        draft: What is to be saved.
-        file: The project, for the message.
-
-    Raises:
-        AlreadyExistsError: They are not the same.
-    """
-    if not draft.is_bare:
-        return
-    names = before.keys() - {layout.INPUTS}
-    same = names == draft.datasets.keys() and all(_are_same(before[name], draft.datasets[name]) for name in names)
-    if not same:
-        raise AlreadyExistsError(
-            f"{file}: another result of job {draft.job_id!r} is archived already, and was not replaced; to keep both, "
-            "give this one a job id of its own: result.job_id = ..."
-        )
-
-
-def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
-    """Whether two datasets hold the same bits; one of them may have been rounded when it was written."""
-    if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
-        return False
-    if "infidelity" in one.attributes:
-        return True
-    rows = max(1, _PIECE_BYTES * one.shape[0] // max(1, other.nbytes))
-    starts = range(0, one.shape[0], rows)
-    return all(one.rows(at, at + rows).tobytes() == other.rows(at, at + rows).tobytes() for at in starts)
 
 
 def _replace_labels(

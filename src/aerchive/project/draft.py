@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aerchive import layout
-from aerchive.errors import FormatError
 from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.catalogue import to_microseconds
 from aerchive.models.config import RunConfig
@@ -19,7 +18,10 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
+from aerchive.project.record import read_record
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.storage.reader import GroupReader
+from aerchive.storage.transfer import dataset_drafts, object_draft
 
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
 
@@ -117,35 +119,35 @@ class RunDraft:
         return GroupDraft(attributes, datasets, groups, objects)
 
     @classmethod
-    def from_group(cls, group: GroupDraft, where: str) -> RunDraft:
-        """The draft of which `to_group` made a group.
+    def of_group(
+        cls, group: GroupReader, nbytes: int, *, is_bare: bool = False, known: dict[str, ObjectDraft] | None = None
+    ) -> RunDraft:
+        """The draft of a run that is stored: its values are read where they are, when the draft is written.
 
         Args:
-            group: The run's group.
-            where: Where it is, for messages.
+            group: Of the run; its session must outlive the draft.
+            nbytes: Of the payload, before compression.
+            is_bare: Whether it is of a Result by itself.
+            known: Shared objects that were read before, by path; completed.
 
         Raises:
             FormatError: A document is not what the format says.
         """
-        try:
-            job_id, created, run_uuid = (str(group.attributes[name]) for name in ("job_id", "created", "run_uuid"))
-            config, status = (group.groups[name].attributes for name in (layout.CONFIG, layout.STATUS))
-        except KeyError as error:
-            raise FormatError(f"{where}: a run lacks {error}") from error
-        labels = group.groups[layout.LABELS].attributes if layout.LABELS in group.groups else {}
-        objects = dict(group.objects)
-        provenance = objects.pop(layout.PROVENANCE, None)
+        record = read_record(group)
+        linked = [name for name in layout.LINKS if name in group and group.is_group(name)]
+        known = {} if known is None else known
         return cls(
-            job_id=job_id,
-            created=created,
-            run_uuid=run_uuid,
-            config=RunConfig.from_attributes(config, where),
-            status=RunStatus.from_attributes(status, where),
-            labels=RunLabels.from_attributes(labels, where),
-            provenance=None if provenance is None else Provenance.from_attributes(provenance.attributes, where),
-            datasets=group.datasets,
-            objects=objects,
-            nbytes=sum(dataset.nbytes for dataset in group.datasets.values()),
+            job_id=record.job_id,
+            created=record.created,
+            config=record.config,
+            status=record.status,
+            labels=record.labels,
+            provenance=None,  # it is among the objects
+            datasets=dataset_drafts(group, record.run_uuid),
+            objects={name: object_draft(group.group(name), known) for name in linked},
+            nbytes=nbytes,
+            run_uuid=record.run_uuid,
+            is_bare=is_bare,
         )
 
     @property

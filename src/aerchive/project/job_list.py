@@ -28,7 +28,7 @@ def run_row(run: Run) -> tuple[str, ...]:
     return (
         cut(run.job_id, _ID_WIDTH),
         run.created[:19].replace("T", " "),
-        f"{outcome} (pending)" if run.pending else outcome,
+        f"{outcome} (pending)" if run.in_pending_file else outcome,
         catalogue.row_text(row, "method"),
         _number(row, "num_qubits"),
         _number(row, "shots"),

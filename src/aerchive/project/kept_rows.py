@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.models import catalogue
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 from aerchive.storage.table import TableReader
 
 _MOST_PROJECTS = 8
@@ -182,7 +182,7 @@ class _Kept:
     of_files: OrderedDict[tuple[object, ...], KeptRows] = OrderedDict()  # noqa: RUF012  (of the process, as is meant)
 
 
-def kept_rows(root: GroupReader, table: TableReader) -> KeptRows:
+def kept_rows(root: HDF5Group, table: TableReader) -> KeptRows:
     """What this process knows of the catalogue of a file.
 
     Args:

@@ -86,6 +86,14 @@ class Listing:
             counts.update(dict.fromkeys(value, number) if column == "tags" else {value: number})
         return dict(counts.most_common())
 
+    def all_rows(self) -> NDArray[Any]:
+        """Rows of all runs: those of the project in the order of their commits, then those that are elsewhere.
+
+        Returns:
+            Dtype `catalogue.DTYPE`; a copy.
+        """
+        return np.concatenate([self._rows[self._present], self._more])
+
     def rows(self, clause: Clause) -> NDArray[Any]:
         """Rows of the runs that meet a clause, in order of submission.
 

@@ -1,31 +1,41 @@
-"""Where a run is in its project, found again when it has moved."""
+"""Where a run is, found again when it has moved."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Protocol
 
 from aerchive.errors import NotFoundError
 from aerchive.project.catalogue import Catalogue, run_path
-from aerchive.storage.file import ProjectFile, ReadSession
+from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
+from aerchive.storage.spool_group import SpooledRun
+
+
+class OpenFile(Protocol):
+    """The open file that a run is in: the project, or a spool."""
+
+    @property
+    def fd(self) -> int:
+        """The file, for positioned reads."""
+
+    def detach(self) -> int:
+        """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
 
 
 class RunPlace:
-    """The group of a run.
+    """Where a run is: in the project, or in a spool.
 
-    A run moves when its pending file is merged, and when a job that was taken for lost turns up. A run that was deleted
-    is gone, and another may have its path then: so whoever comes back looks at the run's identity first.
+    A run moves when it comes from a spool into the project, and when a job that was taken for lost turns up. A run that was
+    deleted is gone, and another may have its path then: so the identity of the run is looked at each time.
 
     Args:
         project: The project's own file.
         job_id: Of the run.
-        path: Of its group, as far as we know.
-        pending: The pending file that it is in.
+        path: Of its group in the project, as far as we know.
+        spooled: Where it is in a spool, if it was there.
         run_uuid: If it must be this very run, and not a later one with its job id.
-
-    Attributes:
-        file: The file that it is in, as far as we know.
     """
 
     def __init__(
@@ -34,26 +44,26 @@ class RunPlace:
         job_id: str,
         path: str | None,
         *,
-        pending: ProjectFile | None = None,
+        spooled: SpooledRun | None = None,
         run_uuid: str | None = None,
     ) -> None:
         self.project = project
         self.job_id = job_id
         self.path = path
-        self.file = pending or project
+        self.spooled = spooled
         self._run_uuid = run_uuid
 
     @property
-    def is_pending(self) -> bool:
-        """Whether it is in a pending file, which nobody has merged yet."""
-        return self.file is not self.project and self.file.exists()
+    def is_known(self) -> bool:
+        """Whether the run has a group anywhere."""
+        return self.path is not None or self.spooled is not None
 
     def of_run(self, run_uuid: str) -> RunPlace:
         """The same place, for this very run."""
-        return RunPlace(self.project, self.job_id, self.path, pending=self.file, run_uuid=run_uuid)
+        return RunPlace(self.project, self.job_id, self.path, spooled=self.spooled, run_uuid=run_uuid)
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[tuple[ReadSession, GroupReader]]:
+    def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
         """Opens the file, and the run's group in it.
 
         Raises:
@@ -61,14 +71,14 @@ class RunPlace:
             AerchiveError: The file cannot be read.
         """
         with contextlib.ExitStack() as stack:
-            yield self._enter_known(stack) or self._enter_found(stack)
+            yield self._enter_known(stack) or self._enter_spool(stack) or self._enter_found(stack)
 
-    def _enter_known(self, stack: contextlib.ExitStack) -> tuple[ReadSession, GroupReader] | None:
+    def _enter_known(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader] | None:
         if self.path is None:
             return None
         with contextlib.ExitStack() as attempt:
             try:
-                session = attempt.enter_context(self.file.read())
+                session = attempt.enter_context(self.project.read())
                 group = session.root.group(self.path)
             except NotFoundError:
                 return None
@@ -77,7 +87,15 @@ class RunPlace:
             stack.push(attempt.pop_all())
         return session, group
 
-    def _enter_found(self, stack: contextlib.ExitStack) -> tuple[ReadSession, GroupReader]:
+    def _enter_spool(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader] | None:
+        if self.spooled is None:
+            return None
+        try:
+            return stack.enter_context(self.spooled.open())
+        except NotFoundError:  # it is in the project by now
+            return None
+
+    def _enter_found(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader]:
         session = stack.enter_context(self.project.read())
         rows = Catalogue(session)
         found = rows.find(self.job_id)
@@ -90,7 +108,7 @@ class RunPlace:
             raise NotFoundError(
                 f"{group.where()}: is another run of job {self.job_id} now; ask the project for it again"
             )
-        self.file, self.path = self.project, path
+        self.path, self.spooled = path, None
         return session, group
 
     def _is_it(self, group: GroupReader) -> bool:

@@ -13,27 +13,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aerchive.errors import ArchiveWarning, ProjectLockedError, TransactionError, UnsupportedTypeError
+from aerchive.errors import (
+    AerchiveError,
+    ArchiveWarning,
+    CommittedError,
+    FormatError,
+    InvalidInputError,
+    NotFoundError,
+    ProjectLockedError,
+    ReadOnlyError,
+    TransactionError,
+    UncertainError,
+    UnsupportedTypeError,
+    WriteError,
+)
 from aerchive.filters.profiles import Compression
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
-from aerchive.project.commit import check_same, write_drafts, write_labels
+from aerchive.project.catalogue import Catalogue, has_data, run_path
+from aerchive.project.commit import stored_draft, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.project_base import Mode
 from aerchive.project.query import as_texts
 from aerchive.project.run import Bridge, Run
-from aerchive.project.unfinished import lost_draft
+from aerchive.project.unite import united
 from aerchive.project.upkeep import Upkeep
 from aerchive.project.waiting import Durability, waiting_runs
 from aerchive.settings import load_settings
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import ProjectFile
 
 logger = logging.getLogger("aerchive")
-
-_IMPATIENT_S = 1.0
-"""How long to wait for a program that has let us wait in vain already."""
 
 
 class Project(Upkeep):
@@ -130,30 +140,52 @@ class Project(Upkeep):
         """
         self._check_writable()
         run = self._unwritten(draft)
-        self._commit_in_time(draft, run, durability or self.durability)
+        self._commit_in_time(draft, run, durability or self.durability, is_awaited=False)
         return run
 
-    def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability) -> None:
-        if durability == "each":
-            self._commit([(draft, run)])
-        else:
-            waiting_runs(self.path).add(draft, run, self._commit, durability, self.file.min_free_bytes)
+    def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability, *, is_awaited: bool) -> None:
+        if durability != "each":
+            waiting = waiting_runs(self.path)
+            if waiting.add(draft, run, self.spools, durability, self.file.min_free_bytes):
+                return
+            try:
+                waiting.flush()  # what came before is in the project before
+            finally:
+                self._commit([(draft, run)], is_awaited=is_awaited)
+            return
+        self._commit([(draft, run)], is_awaited=is_awaited)
 
     def _keep(self, draft: RunDraft, labels: RunLabels) -> Run:
+        draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
+        run = self._unwritten(draft)
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
-        if waiting is not None and draft.job_id in waiting:
-            check_same(waiting[draft.job_id][0].datasets, draft, str(self.path))
-            draft, run = waiting[draft.job_id]
-            draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
-            run.__dict__["record"] = draft.record
-        else:
-            draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
-            run = self._unwritten(draft)
         if waiting is None:
-            self._commit_in_time(draft, run, self.durability)
-        else:
-            waiting[draft.job_id] = draft.detached(), run
+            if self.durability != "each":
+                self._check_known(draft)
+            self._commit_in_time(draft, run, self.durability, is_awaited=True)
+            return run
+        if draft.job_id in waiting:
+            known, run = waiting[draft.job_id]
+            draft = united(known, draft, None, str(self.path))
+            run.__dict__["record"] = draft.record
+        waiting[draft.job_id] = draft.detached(), run
         return run
+
+    def _check_known(self, draft: RunDraft) -> None:
+        """Refuses another result of a known job now, because the commit comes later, when no caller waits for it.
+
+        Raises:
+            AlreadyExistsError: Another result of its job id is in the project, or on its way there.
+        """
+        for spooled in self.spools.runs():
+            if spooled.head.job_id == draft.job_id:
+                with contextlib.suppress(NotFoundError), self.spools.drafts([spooled]) as drafts:
+                    united(next(iter(drafts)), draft, None, str(self.path))
+        file = self.file.sibling(self.path)  # which may be read without a commit of what waits
+        with contextlib.suppress(NotFoundError, ProjectLockedError), file.read() as session:
+            found = Catalogue(session).find(draft.job_id)
+            if found is not None and has_data(row := found[1][0]):
+                united(stored_draft(session.root.group(run_path(row)), row), draft, None, str(self.path))
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -174,54 +206,104 @@ class Project(Upkeep):
         finally:
             self._transaction.waiting = None
         if waiting:
-            self._commit(list(waiting.values()))
+            self._commit(list(waiting.values()), is_awaited=True)
 
-    def _commit(self, drafts: Sequence[tuple[RunDraft, Run]]) -> None:
-        ids = {draft.job_id for draft, _ in drafts}
-        lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
-        pending = None
+    def _commit(self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool) -> None:
+        """Commits runs; what waits in spools comes into the project before.
+
+        Args:
+            drafts: What to write, and the runs that are told where they are.
+            is_awaited: Whether a caller waits for the answer. Else another result of a known job is kept beside it, and
+                a run that cannot come into the project goes to the folder of the settings.
+        """
         try:
-            with self.file.write(now(), self._patience_s) as session, hdf5_errors(str(self.path)):
-                paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
-            self._patience_s = None
+            self.spools.move(self.spools.patience_s)
+            has_begun = False
+            try:
+                with self.file.write(now(), self.spools.patience_s) as session:
+                    has_begun = True
+                    written = write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
+            except AerchiveError:
+                raise
+            except BaseException:
+                if not has_begun:  # a handler of a signal ended the wait for the lock; the process may end now
+                    self._hold(drafts, fallback=False)
+                raise
         except ProjectLockedError as error:
-            logger.warning("%s; the run goes to a pending file beside the project", error)
-            pending, paths = self._pending.write([draft for draft, _ in drafts])
-            lost = []
-            self._patience_s = min(self.file.lock_timeout_s, _IMPATIENT_S)
-        for (_, run), path in zip(drafts, paths, strict=False):
-            run.settle(path, pending)
-        self.submissions.forget([s.job_id for s in lost])
-        if pending is None:
-            self._merge()
+            self.spools.was_locked()
+            if is_awaited:
+                for draft, _ in drafts:
+                    self._check_known(draft)
+            logger.warning("%s; the run goes to a spool beside the project", error)
+            self._hold(drafts, fallback=False)
+            return
+        except (NotFoundError, ReadOnlyError, FormatError, WriteError, InvalidInputError) as error:
+            if is_awaited or isinstance(error, CommittedError | UncertainError) or self.pending_folder is None:
+                raise
+            self._hold(drafts, fallback=True, error=error)
+            return
+        self.spools.was_free()
+        for (_, run), place in zip(drafts, written, strict=True):
+            run.settle(place.path, job_id=place.job_id)
+
+    def _hold(
+        self, drafts: Sequence[tuple[RunDraft, Run]], *, fallback: bool, error: AerchiveError | None = None
+    ) -> None:
+        """Puts runs into the spool of this process, durably.
+
+        Args:
+            drafts: What to write, and the runs that are told where they are.
+            fallback: Whether they go to the folder of the settings, and not beside the project.
+            error: Why they cannot be in the project, if that is not because it is locked.
+
+        Raises:
+            WriteError: There is no room for them, or the disk failed.
+        """
+        for draft, run in drafts:
+            try:
+                spooled = self.spools.keep(
+                    draft, is_held=True, min_free_bytes=self.file.min_free_bytes, fallback=fallback
+                )
+            except OSError as disk_error:
+                where = self.pending_folder if fallback else self.path.parent
+                why = f"{error}; and not in {where}" if error is not None else f"{self.path}: is locked, and {where}"
+                raise WriteError(f"{why}: {disk_error.strerror or disk_error}") from disk_error
+            run.settle(None, spooled)
+            if error is not None:
+                message = (
+                    f"{error}; run {draft.job_id} is kept in {spooled.path}, and is moved into the project when the next "
+                    "run is saved there"
+                )
+                logger.warning("%s", message)
 
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
         self._check_writable()
-        if run.pending:
-            self._merge()
-        if run.pending:
-            raise TransactionError(
-                f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
-            )
-        run.path  # noqa: B018  (a run without data has no labels in the file)
-        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+        run.require_data()  # a run without data has no labels in the file
+        if run.place.path is None:
+            self.flush()
+            self._move_spooled()
+            if self._find_existing(run.job_id) is None:
+                raise TransactionError(
+                    f"{self.path}: run {run.job_id} is in a spool beside the project; label it once it is in its project"
+                )
+        with self.file.write(now()) as session:
             write_labels(session, run.job_id, change)
 
     # -- the object itself
 
     def close(self) -> None:
-        """Says if there are pending files, which belong to the project and should go where it goes.
+        """Says if runs are still in spools, which belong to the project and should go where it goes.
 
         Nothing else is needed: what was saved is durable, and lazy objects go on working.
 
         Warns:
-            ArchiveWarning: Runs are still in pending files.
+            ArchiveWarning: Runs are still in spools.
         """
-        waiting = [str(path) for path in self._pending.paths()]
-        if waiting:
+        held = sorted({run.path for run in self.spools.runs() if run.is_held})
+        if held:
             warnings.warn(
-                f"{self.path}: some of its runs are still in {', '.join(waiting)}: keep the files together; the next "
+                f"{self.path}: some of its runs are still in {', '.join(held)}: keep the files together; the next "
                 "save moves the runs into the project",
                 ArchiveWarning,
                 stacklevel=2,
@@ -236,7 +318,7 @@ class Project(Upkeep):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Project, (self.file, self.mode, self.bridge, self.durability, self._compression)
+        return Project, (self.file, self.mode, self.bridge, self.durability, self._compression, self.pending_folder)
 
     def __repr__(self) -> str:
         return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
@@ -257,6 +339,7 @@ def open_project(
     min_free_bytes: int = 0,
     durability: Durability = "each",
     compression: str | None = None,
+    pending_folder: Path | None = None,
 ) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
@@ -267,4 +350,4 @@ def open_project(
         trust_locks=trust_locks,
         min_free_bytes=min_free_bytes,
     )
-    return Project(file, mode, bridge, durability, compression)
+    return Project(file, mode, bridge, durability, compression, pending_folder)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from pathlib import Path
 from typing import Literal
 
-from aerchive.errors import ReadOnlyError
+from aerchive.errors import ProjectLockedError, ReadOnlyError
 from aerchive.project.draft import RunDraft
-from aerchive.project.pending import PendingFiles
 from aerchive.project.run import Bridge, Run, RunHome
-from aerchive.project.waiting import Durability, adopt_left_behind, flush_before_reading, flush_waiting
+from aerchive.project.spools import Spools
+from aerchive.project.waiting import Durability, flush_before_reading, flush_waiting
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.submissions import Submissions
+
+logger = logging.getLogger("aerchive")
 
 Mode = Literal["r", "r+", "a", "x"]
 
@@ -28,6 +30,7 @@ class ProjectBase(RunHome):
         bridge: Bridge,
         durability: Durability = "each",
         compression: str | None = None,
+        pending_folder: Path | None = None,
     ) -> None:
         self.file = file
         file.before_reading = functools.partial(flush_before_reading, file.path)
@@ -35,10 +38,9 @@ class ProjectBase(RunHome):
         self.bridge = bridge
         self.durability: Durability = durability
         self._compression = compression
-        self.submissions = Submissions(file.path)
+        self.pending_folder = pending_folder
+        self.spools = Spools(file, pending_folder)
         self._transaction = threading.local()
-        self._pending = PendingFiles(file)
-        self._patience_s: float | None = None
 
     @property
     def path(self) -> Path:
@@ -56,10 +58,16 @@ class ProjectBase(RunHome):
     def _unwritten(self, draft: RunDraft) -> Run:
         return Run(self, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
 
-    def _merge(self) -> None:
-        """Moves into the project what other processes could not bring there."""
-        self._pending.merge()
-        adopt_left_behind(self.file)
+    def _move_spooled(self, timeout_s: float | None = None) -> None:
+        """Moves into the project the runs that could not be brought there before, if the project is free.
+
+        Args:
+            timeout_s: How long to wait for the project, in seconds; by default as long as always.
+        """
+        try:
+            self.spools.move(timeout_s)
+        except ProjectLockedError as error:
+            logger.warning("%s; runs in spools stay there for now", error)
 
     def _check_writable(self) -> None:
         if self.mode == "r":

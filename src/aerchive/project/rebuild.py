@@ -16,7 +16,7 @@ from aerchive.project.record import read_record
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import WriteSession
 from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[i
     return {path: (order, rows[number : number + 1].copy()) for order, (path, number) in enumerate(by_path.items())}
 
 
-def _run_paths(root: GroupReader, problems: list[str]) -> list[str]:
+def _run_paths(root: HDF5Group, problems: list[str]) -> list[str]:
     """Of all runs, below ``/runs``, in order of folder and name."""
     paths = []
     runs = root.group(layout.RUNS)
@@ -102,7 +102,7 @@ def _run_paths(root: GroupReader, problems: list[str]) -> list[str]:
     return paths
 
 
-def _row_of(group: GroupReader, path: str) -> NDArray[np.void]:
+def _row_of(group: HDF5Group, path: str) -> NDArray[np.void]:
     nbytes = 0
     for name in group.names():
         if not (name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name)):

@@ -23,6 +23,7 @@ from aerchive.project.query import text_of
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
+from aerchive.storage.spool_group import SpooledRun
 
 if TYPE_CHECKING:  # runs are listed without what their values need: a fifth of the time of `aerchive ls`
     from aerchive.project.stacked_array import StackedArray
@@ -91,7 +92,7 @@ class Run:
         job_id: Of the run.
         nbytes: Of the payload, before compression.
         record: The documents, if they are known already.
-        pending: The pending file that it is in.
+        spooled: Where it is in a spool, if it is not in the project yet.
         row: Of the catalogue, if it is known already.
 
     Attributes:
@@ -106,12 +107,12 @@ class Run:
         job_id: str,
         nbytes: int = 0,
         record: RunRecord | None = None,
-        pending: ProjectFile | None = None,
+        spooled: SpooledRun | None = None,
         row: np.void | None = None,
     ) -> None:
         self._home = home
         self._row = row
-        self.place = RunPlace(home.file, job_id, path, pending=pending)
+        self.place = RunPlace(home.file, job_id, path, spooled=spooled)
         self.job_id = job_id
         self.nbytes = nbytes
         if record is not None:
@@ -135,20 +136,26 @@ class Run:
         """The run's group in the HDF5 file.
 
         Raises:
-            NotFoundError: There is none: the run was lost, or is still running.
+            NotFoundError: There is none: the run was lost, is still running, or is in a spool beside the project.
         """
+        self.require_data()
         if self.place.path is None:
-            self._home.flush()  # it may wait for its commit
-        path = self.place.path
-        if path is None:
+            spooled = self.place.spooled
+            raise NotFoundError(
+                f"{self._home.file.path}: run {self.job_id} is not in the project yet, but in "
+                f"{spooled.path if spooled else 'a spool'}; project.flush() or the next save moves it there"
+            )
+        return self.place.path
+
+    def require_data(self) -> None:
+        """Says what is wrong if the run has no data.
+
+        Raises:
+            NotFoundError: The run was lost, or is still running.
+        """
+        if not self.place.is_known:
             why = self.record.status.message or "still running"
-            if self.outcome not in ("lost", "running"):
-                why = (
-                    "it waits in a file of a process that died; the next save, or `aerchive recover`, moves it into "
-                    "the project"
-                )
             raise NotFoundError(f"{self._home.file.path}: run {self.job_id} has no data: {why}")
-        return path
 
     @property
     def run_uuid(self) -> str:
@@ -222,12 +229,19 @@ class Run:
     @property
     def durable(self) -> bool:
         """Whether the run survives a crash of the machine; while it waits for its commit, it survives its process."""
-        return self.place.path is not None
+        spooled = self.place.spooled
+        return self.place.path is not None or (spooled is not None and spooled.is_held)
 
     @property
     def pending(self) -> bool:
-        """Whether the run is in a pending file beside the project, until the next writer moves it."""
-        return self.place.is_pending
+        """Whether the run is still running."""
+        return self.outcome == "running"
+
+    @property
+    def in_pending_file(self) -> bool:
+        """Whether the run is durable in a file beside the project, until it is moved into the project."""
+        spooled = self.place.spooled
+        return self.place.path is None and spooled is not None and spooled.is_held and os.path.exists(spooled.path)
 
     @property
     def history(self) -> list[tuple[str, str, str]]:
@@ -268,14 +282,16 @@ class Run:
         self._home.relabel(self, change)
         self._forget()
 
-    def settle(self, path: str, pending: ProjectFile | None = None) -> None:
-        """Called by the project when the run has been committed; its documents are those in the file from now on.
+    def settle(self, path: str | None, spooled: SpooledRun | None = None, *, job_id: str | None = None) -> None:
+        """Called by the project when the run was written; its documents are those that are stored from now on.
 
         Args:
-            path: Of its group.
-            pending: The pending file, if it went there.
+            path: Of its group in the project.
+            spooled: Where it is in a spool, if it went there.
+            job_id: Its id, if it is another one because another result has the job's.
         """
-        self.place = RunPlace(self._home.file, self.job_id, path, pending=pending)
+        self.job_id = job_id or self.job_id
+        self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled)
         self._forget()
 
     def _forget(self) -> None:
@@ -307,7 +323,7 @@ class Run:
         from aerchive.interop.pandas import to_frame
         from aerchive.project.scalars import point_columns, read_points
 
-        self.path  # noqa: B018  (says what is wrong if it has no values)
+        self.require_data()
         return to_frame(point_columns(read_points(self.place)))
 
     def column(self, column: str) -> Any:
@@ -691,13 +707,13 @@ class Run:
         """Has the file opened once for what is read in the block, if it can be opened; if not, that says why."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(AerchiveError):
-                self.path  # noqa: B018  (may commit it, which cannot be done later)
-                stack.enter_context(self.place.file.held())
+                if self.place.path is not None:
+                    stack.enter_context(self.place.project.held())
             yield
 
     def _this_very_run(self) -> RunPlace:
         """Where its values are, if it has any."""
-        self.path  # noqa: B018  (says what is wrong if it has none)
+        self.require_data()
         return self.place.of_run(self.run_uuid)
 
     def __repr__(self) -> str:

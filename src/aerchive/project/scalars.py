@@ -19,9 +19,8 @@ from aerchive.interop.columns import Columns, column_of
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.project.array_place import Locator, plan_place
-from aerchive.project.place import RunPlace
+from aerchive.project.place import OpenFile, RunPlace
 from aerchive.project.stored_result import StoredExperiment, StoredResult
-from aerchive.storage.file import ReadSession
 from aerchive.storage.reader import GroupReader
 
 COUNTS = "counts."
@@ -77,12 +76,12 @@ class HeldPlace(RunPlace):
         group: The run's group in it.
     """
 
-    def __init__(self, place: RunPlace, session: ReadSession, group: GroupReader) -> None:
+    def __init__(self, place: RunPlace, session: OpenFile, group: GroupReader) -> None:
         super().__init__(place.project, place.job_id, place.path)
         self._held = session, group
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[tuple[ReadSession, GroupReader]]:
+    def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
         """What is open."""
         yield self._held
 

@@ -18,12 +18,11 @@ from aerchive.project.catalogue import Catalogue, has_data, not_found, present, 
 from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
 from aerchive.project.listing import Listing
-from aerchive.project.pending import pending_runs
 from aerchive.project.project_base import ProjectBase
 from aerchive.project.query import All, Condition, as_texts
 from aerchive.project.run import Run
+from aerchive.project.spools import DeletedRuns
 from aerchive.project.unfinished import submission_record
-from aerchive.project.waiting import drafts_left_behind
 
 logger = logging.getLogger("aerchive")
 
@@ -41,21 +40,23 @@ class Searching(ProjectBase):
         return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row)
 
     def _elsewhere(self) -> dict[str, Run]:
-        """Runs in pending files, runs that are still running, and those that were lost with their process."""
-        survey = self._pending.survey()
-        for problem in survey.problems.values():
-            logger.warning("a pending file is not read: %s", problem)
-        found = [run for file in survey.files for run in pending_runs(file, self)]
-        found += [self._unwritten(draft) for draft in drafts_left_behind(self.path)]
-        for submission in self.submissions.open_jobs():
-            found.append(Run(self, None, job_id=submission.job_id, record=submission_record(submission)))
+        """Runs in spools, runs that are still running, and those that were lost with their process, by job id."""
         first: dict[str, Run] = {}
-        for run in found:
-            first.setdefault(run.job_id, run)
+        contents = self.spools.contents()
+        for spooled in (run for content in contents for run in content.runs):
+            head = spooled.head
+            if head.job_id not in first and (record := self.spools.record_of(spooled)) is not None:
+                first[head.job_id] = Run(
+                    self, None, job_id=head.job_id, nbytes=head.nbytes, record=record, spooled=spooled
+                )
+        for content in contents:
+            for job in content.jobs:
+                if job.job_id not in first:
+                    first[job.job_id] = Run(self, None, job_id=job.job_id, record=submission_record(job, content))
         return first
 
     def _listing(self) -> Listing:
-        # What is elsewhere is looked at first: if it is merged meanwhile, it is in the catalogue then.
+        # What is elsewhere is looked at first: if it is moved meanwhile, it is in the catalogue then.
         elsewhere = self._elsewhere()
         rows: NDArray[Any] = np.empty(0, table.DTYPE)
         hidden = []
@@ -63,27 +64,19 @@ class Searching(ProjectBase):
             with self.file.read() as session:
                 known = Catalogue(session)
                 rows = known.rows()
-                for job_id, run in list(elsewhere.items()):
-                    found = known.find(job_id)
-                    if found is None:
-                        continue
-                    if run.pending and not has_data(found[1][0]):
-                        hidden.append(found[0])  # it turned up, and will take the place of the lost one
-                    else:
-                        del elsewhere[job_id]
+                if elsewhere:
+                    hidden = _drop_known(elsewhere, known, DeletedRuns(session.root))
         return Listing(str(self.path), rows, hidden, list(elsewhere.values()), self._run)
 
     def catalogue(self) -> NDArray[Any]:
         """One row a run, no run being opened.
 
         Returns:
-            A structured array of dtype `aerchive.models.catalogue.DTYPE`, in the order in which runs were committed;
-            text columns hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
+            A structured array of dtype `aerchive.models.catalogue.DTYPE`: runs of the project in the order in which they
+            were committed, then those that still run, were lost, or are in a spool, which have no ``path``. Text columns
+            hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
         """
-        if self.mode in ("a", "x") and not self.file.exists():
-            return np.empty(0, table.DTYPE)
-        with self.file.read() as session:
-            return present(Catalogue(session).rows())
+        return self._listing().all_rows()
 
     def find(self, expression: str | None = None, /, **conditions: Any) -> list[Run]:
         """The runs that meet all conditions, oldest first.
@@ -334,16 +327,11 @@ class Searching(ProjectBase):
         if type(job_id) is not str or not job_id:
             raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
         existing = self._find_existing(job_id)
-        if existing is not None and (has_data(existing.row()) or not self._pending.paths()):
-            return existing
-        elsewhere = self._elsewhere()
-        if job_id in elsewhere:
-            return elsewhere[job_id]
-        existing = self._find_existing(job_id)  # it may have been merged meanwhile
-        if existing is not None:
+        if existing is not None and has_data(existing.row()):
             return existing
         listing = self._listing()
         matches = listing.beginning_with(job_id)
+        matches = [run for run in matches if run.job_id == job_id] or matches
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -356,11 +344,9 @@ class Searching(ProjectBase):
     def __contains__(self, job_id: object) -> bool:
         if not isinstance(job_id, str):
             return False
-        return (
-            self._find_existing(job_id) is not None
-            or job_id in self._elsewhere()
-            or self._find_existing(job_id, surely=True) is not None  # it may have been merged meanwhile
-        )
+        if self._find_existing(job_id) is not None:
+            return True
+        return any(run.job_id == job_id for run in self._listing().beginning_with(job_id))
 
     def __len__(self) -> int:
         return len(self._listing())
@@ -383,6 +369,30 @@ class Searching(ProjectBase):
             if found is None and surely:
                 known.check()
         return None if found is None else self._run(found[1][0], job_id)
+
+
+def _drop_known(elsewhere: dict[str, Run], known: Catalogue, deleted: DeletedRuns) -> list[int]:
+    """Leaves out what the project has, and what was deleted from it.
+
+    Args:
+        elsewhere: Runs that are not in the catalogue, by job id; what the project has is removed.
+        known: The catalogue.
+        deleted: The runs that were deleted.
+
+    Returns:
+        Numbers of rows of runs that were taken for lost, and that are in a spool.
+    """
+    hidden = []
+    gone = known.deleted_ids()
+    for job_id, run in list(elsewhere.items()):
+        found, spooled = known.find(job_id), run.place.spooled
+        if found is not None and spooled is not None and not has_data(found[1][0]):
+            hidden.append(found[0])
+        elif found is not None or (
+            deleted.has(run.run_uuid, run.created) if spooled is not None else known.key(job_id) in gone
+        ):
+            del elsewhere[job_id]
+    return hidden
 
 
 def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:

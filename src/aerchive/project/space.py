@@ -27,7 +27,7 @@ from aerchive.storage.measuring import (
     measure_table,
     structure_bytes,
 )
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 
 _NUMBERED = re.compile(r"_[0-9]+\Z")
@@ -316,7 +316,7 @@ class _Survey:
         return needed
 
 
-def _folders(root: GroupReader, name: str, depth: int) -> list[GroupReader]:
+def _folders(root: HDF5Group, name: str, depth: int) -> list[HDF5Group]:
     """A group at the root and the folders in it, level by level; none if there is no such group.
 
     Args:

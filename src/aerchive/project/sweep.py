@@ -79,7 +79,7 @@ def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str]
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
             for run in some:
-                points = read_points(_in_session(run, session), outcomes) if run.durable else []
+                points = read_points(_in_session(run, session), outcomes) if run.place.is_known else []
                 params = run.listed_params() if points else {}
                 yield from [SweepRow(run, params, point) for point in points]
 
@@ -87,7 +87,7 @@ def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str]
 def _in_session(run: Run, session: ReadSession) -> RunPlace:
     """The place of a run in the open file, if it is still there."""
     place = run.place
-    if place.path is None or place.file.path != place.project.path:
+    if place.path is None:
         return place
     try:
         group = session.root.group(place.path)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from aerchive.errors import NotFoundError, ProjectLockedError, TransactionError
+from aerchive.errors import NotFoundError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
@@ -18,11 +18,8 @@ from aerchive.project.retention import CleanReport, RetentionRule
 from aerchive.project.searching import Searching
 from aerchive.project.space import SpaceReport, survey_space
 from aerchive.project.verify import Progress, VerifyReport, verify
-from aerchive.project.waiting import adopt_left_behind
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import WriteSession
 from aerchive.storage.replacing import left_over_bytes, remove_left_over
-from aerchive.storage.waiting_file import waiting_paths
 
 
 class Upkeep(Searching):
@@ -56,38 +53,26 @@ class Upkeep(Searching):
         """
         self._check_writable()
         self.flush()
-        self._merge()
+        self._move_spooled()
         wanted = dict.fromkeys(job_ids)
-        lost = {s.job_id for s in self.submissions.open_jobs() if s.job_id in wanted and not s.alive}
-        elsewhere = [job_id for job_id in wanted if job_id not in lost]
-        try:
-            if wanted and self.file.exists():
-                beneath = [run.job_id for run in self.find(parent__in=set(wanted)) if run.durable]
-                with self.file.write(now()) as session, hdf5_errors(str(self.path)):
-                    elsewhere = [job_id for job_id in delete_runs(session, wanted) if job_id not in lost]
-                    delete_runs(session, (job_id for job_id in beneath if job_id not in wanted))
-                    if elsewhere:
-                        raise NotFoundError(f"{self.path}: no run with id {elsewhere[0]!r}")
-        except NotFoundError:
-            if not elsewhere:
-                raise
-        if elsewhere:
-            self._delete_pending(elsewhere)
-            self.delete_jobs([job_id for job_id in wanted if job_id not in elsewhere])
-        self.submissions.forget(sorted(lost))
-
-    def _delete_pending(self, job_ids: Sequence[str]) -> None:
-        """Deletes runs from pending files that could not be merged, or says why runs cannot be deleted."""
-        runs = [self[job_id] for job_id in job_ids]  # raises what is to be said of an id that nothing has
-        for run, job_id in zip(runs, job_ids, strict=True):
-            if run.job_id != job_id:
-                raise NotFoundError(f"{self.path}: no run with id {job_id!r}; give the whole id, {run.job_id!r}")
+        for run in [self[job_id] for job_id in wanted]:  # raises what is to be said of an id that no run has
+            if run.job_id not in wanted:
+                raise NotFoundError(f"{self.path}: no run with id of that beginning; give the whole id, {run.job_id!r}")
             if run.outcome == "running":
-                raise TransactionError(f"{self.path}: job {job_id} is still running; delete it when it has finished")
-        for run in runs:
-            if run.pending:
-                with run.place.file.write(now()) as session, hdf5_errors(str(run.place.file.path)):
-                    delete_runs(session, [run.job_id])
+                raise TransactionError(
+                    f"{self.path}: job {run.job_id} is still running; delete it when it has finished"
+                )
+            if run.place.path is None:
+                raise TransactionError(
+                    f"{self.path}: run {run.job_id} is in a spool beside the project; delete it once it is in its project"
+                )
+        if not wanted:
+            return
+        beneath = [run.job_id for run in self.find(parent__in=set(wanted)) if run.place.path is not None]
+        with self.file.write(now()) as session:
+            missing = delete_runs(session, dict.fromkeys([*wanted, *beneath]))
+            if missing and not set(missing).isdisjoint(wanted):
+                raise NotFoundError(f"{self.path}: no run with id {missing[0]!r}")
 
     def restore(self, job_id: str) -> list[str]:
         """Brings a deleted job back, that of a primitive with the jobs beneath it.
@@ -105,8 +90,8 @@ class Upkeep(Searching):
         """
         self._check_writable()
         self.flush()
-        self._merge()
-        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+        self._move_spooled()
+        with self.file.write(now()) as session:
             return restore_run(session, job_id)
 
     def clean(
@@ -147,7 +132,7 @@ class Upkeep(Searching):
         if not dry_run:
             self._check_writable()
             self.flush()
-            self._merge()
+            self._move_spooled()
         report = CleanReport.of(str(self.path), *rule.choose(self.find, self.catalogue()), dry_run=dry_run)
         if not dry_run:
             self.delete_jobs([run.job_id for run in report.runs])
@@ -169,12 +154,8 @@ class Upkeep(Searching):
             FormatError: The file cannot be opened at all.
         """
         report = verify(self.file, progress)
-        survey = self._pending.survey()
-        for file in survey.files:
-            with contextlib.suppress(NotFoundError):  # merged meanwhile
-                report += verify(file)
-        report.problems.extend(survey.problems.values())
-        return report
+        number, problems = self.spools.verify()
+        return report + VerifyReport(str(self.path), number, 0, problems)
 
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
         """Copies the project as it is now, pending runs included.
@@ -199,15 +180,20 @@ class Upkeep(Searching):
         path = Path(os.path.realpath(target))
         if path.is_dir():
             path /= self.path.name
+        self.flush()
         return type(self)(
-            self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge, self.durability, self._compression
+            self.file.copy(path, progress, self._write_spooled), "a", self.bridge, self.durability, self._compression
         )
 
-    def _pending_for_copy(self) -> Callable[[WriteSession], None] | None:
-        survey = self._pending.survey()
-        for problem in survey.problems.values():
-            raise ProjectLockedError(f"{self.path}: not copied, for runs of it would be missing: {problem}")
-        return (lambda session: self._pending.adopt_into(session, survey.files)) if survey.files else None
+    def _write_spooled(self) -> Callable[[WriteSession], None] | None:
+        """What brings the runs in spools into a copy of the project, if there are any."""
+        runs = self.spools.runs()
+
+        def write(session: WriteSession) -> None:
+            with self.spools.drafts(runs) as drafts:
+                self.spools.write_into(session, runs, drafts)
+
+        return write if runs else None
 
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
         """Makes the catalogue anew from the runs, in one commit: for when it is damaged, or `verify` says it differs.
@@ -254,8 +240,8 @@ class Upkeep(Searching):
         self._check_writable()
         self.flush()
         if self.file.exists():
-            self._merge()
-        return compact(self.file, progress, lambda: bool(self._pending.paths() or waiting_paths(self.path)))
+            self._move_spooled()
+        return compact(self.file, progress, lambda: self.spools.may_bring_back)
 
     def space(self, progress: Progress | None = None) -> SpaceReport:
         """Measures what takes the space of the file: each run, each kind of value, what is deleted, what is unused.
@@ -273,7 +259,7 @@ class Upkeep(Searching):
             IntegrityError: The file is damaged.
         """
         beside = left_over_bytes(self.path)
-        for path in (*self._pending.paths(), *waiting_paths(self.path)):
+        for path in self.spools.paths():
             with contextlib.suppress(OSError):  # merged meanwhile
                 beside += path.stat().st_size
         return survey_space(self.file, progress, beside)
@@ -292,8 +278,8 @@ class Upkeep(Searching):
         """
         self._check_writable()
         if not self.file.exists():
-            adopt_left_behind(self.file)
+            self._move_spooled()
         found = self.file.recover()
-        self._merge()
+        self._move_spooled()
         remove_left_over(self.path)
         return found

@@ -21,7 +21,7 @@ from aerchive.models.run import RunRecord
 from aerchive.project.catalogue import run_path
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile, ReadSession
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 from aerchive.storage.verify import GroupVerifier, chunk_problems, object_problems
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
@@ -121,7 +121,7 @@ def _object_paths(session: ReadSession, problems: list[str]) -> Iterator[str]:
                 yield f"{head.path}/{name}"
 
 
-def _groups(parent: GroupReader, name: str, problems: list[str]) -> Iterator[GroupReader]:
+def _groups(parent: HDF5Group, name: str, problems: list[str]) -> Iterator[HDF5Group]:
     try:
         group = parent.group(name) if name else parent
         names = group.names()
@@ -135,7 +135,7 @@ def _groups(parent: GroupReader, name: str, problems: list[str]) -> Iterator[Gro
             problems.append(str(error))
 
 
-def _members(group: GroupReader, problems: list[str]) -> list[str]:
+def _members(group: HDF5Group, problems: list[str]) -> list[str]:
     try:
         return group.names()
     except (AerchiveError, OSError, RuntimeError) as error:
@@ -209,7 +209,7 @@ def _run_problems(
     return found
 
 
-def _row_problems(session: ReadSession, group: GroupReader, record: RunRecord, row: _Row) -> list[str]:
+def _row_problems(session: ReadSession, group: HDF5Group, record: RunRecord, row: _Row) -> list[str]:
     """Compares a run with its row, as both are now."""
     number, before = row
     now = session.table(layout.CATALOGUE).rows(number, 1)

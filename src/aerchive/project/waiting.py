@@ -1,41 +1,32 @@
 """Finished runs on their way to a commit that takes many at once: the rules ``batch`` and ``exit`` of durability.
 
-One queue a process and project file, whatever `Project` objects there are. A run is in a file that outlives the
-process before anybody gets its result (`aerchive.storage.waiting_file`), and in the project, durable, after the next
-commit: of so many runs or bytes, or after so long, or when somebody asks (`Project.flush`), or reads the project in
-this process, or when the process ends.
+There is one queue for each process and project file, whatever `Project` objects there are. A run is in the spool of the process
+before the caller gets its result, and in the project, durable, after the next commit: of so many runs or bytes, or after so long,
+or when the user asks (`Project.flush`), or reads the project in this process, or when the process ends.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from aerchive.errors import AerchiveError
-from aerchive.filters.profiles import PORTABLE
-from aerchive.models.catalogue import now
-from aerchive.project.commit import adopt_drafts
+from aerchive.errors import AerchiveError, ProjectLockedError, WriteError
 from aerchive.project.draft import RunDraft
 from aerchive.project.run import Run
-from aerchive.storage.border import hdf5_errors
-from aerchive.storage.draft_bytes import draft_from_bytes, draft_to_bytes
-from aerchive.storage.file import ProjectFile
-from aerchive.storage.waiting_file import WaitingFile, left_behind
+from aerchive.project.spools import Spools
+from aerchive.storage.spool_group import SpooledRun
 
 logger = logging.getLogger("aerchive")
 
 Durability = Literal["each", "batch", "exit"]
-Commit = Callable[[Sequence[tuple[RunDraft, Run]]], None]
 
 SMALL_BYTES = 1024 * 1024
-"""A run that is larger, with what it shares, is committed at once, and with it all that wait."""
+"""A run that is larger, with what it shares, is committed at once."""
 _MOST_RUNS = {"batch": 256, "exit": 8192}
 _MOST_BYTES = {"batch": 16 * 1024 * 1024, "exit": 64 * 1024 * 1024}
 _LONGEST_S = {"batch": 2.0, "exit": float("inf")}
@@ -50,9 +41,8 @@ class WaitingRuns:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._runs: list[tuple[RunDraft, Run]] = []
-        self._commit: Commit | None = None
-        self._files = [WaitingFile(path)]
+        self._runs: list[tuple[SpooledRun, Run]] = []
+        self._spools: Spools | None = None
         self._bytes = 0
         self._due = float("inf")
         self._list = threading.Lock()
@@ -60,39 +50,41 @@ class WaitingRuns:
         self._timer: threading.Timer | None = None
 
     def add(
-        self, draft: RunDraft, run: Run, commit: Commit, rule: Literal["batch", "exit"], min_free_bytes: int = 0
-    ) -> None:
+        self, draft: RunDraft, run: Run, spools: Spools, rule: Literal["batch", "exit"], min_free_bytes: int = 0
+    ) -> bool:
         """Takes a run; commits all if it is time.
 
         Args:
-            draft: Of the run.
-            run: Is told its place when it is committed.
-            commit: Commits runs.
+            draft: The run.
+            run: Is told where it is.
+            spools: Of the project; keeps it, and commits it.
             rule: Says when.
             min_free_bytes: What must stay free on the disk; a run that would leave less does not wait.
 
+        Returns:
+            Whether it waits; if not, it must be committed at once.
+
         Raises:
-            AerchiveError: It was time, and the commit failed.
+            AerchiveError: It was time, and the commit failed; all go on waiting.
         """
-        size = _size_of(draft)
-        record = draft_to_bytes(draft.to_group()) if size < SMALL_BYTES and not _is_special(draft) else None
+        size = draft.nbytes + sum(shared.nbytes for shared in draft.objects.values())
+        if size >= SMALL_BYTES:
+            return False
+        try:
+            spooled = spools.keep(draft, is_held=False, min_free_bytes=min_free_bytes)
+        except OSError as error:
+            logger.warning("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
+            return False
+        run.settle(None, spooled)
         with self._list:
-            is_time = record is None or not self._keep(record, min_free_bytes)
-            self._runs.append((draft if is_time else draft.detached(), run))
-            self._commit = commit
+            self._runs.append((spooled, run))
+            self._spools = spools
             self._bytes += size
-            is_time = is_time or len(self._runs) >= _MOST_RUNS[rule] or self._bytes >= _MOST_BYTES[rule]
+            is_time = len(self._runs) >= _MOST_RUNS[rule] or self._bytes >= _MOST_BYTES[rule]
             if not is_time:
                 self._set_timer(_LONGEST_S[rule])
         if is_time:
             self.flush()
-
-    def _keep(self, record: bytes, min_free_bytes: int) -> bool:
-        try:
-            self._files[-1].append(record, min_free_bytes)
-        except OSError as error:
-            logger.warning("%s: a run is committed at once, for it cannot wait: %s", self._path, error)
-            return False
         return True
 
     def _set_timer(self, seconds: float) -> None:
@@ -107,46 +99,51 @@ class WaitingRuns:
     def _flush_in_time(self) -> None:
         try:
             self.flush()
-        except Exception as error:  # noqa: BLE001  (whoever asks for the runs next is told)
+        except Exception as error:  # noqa: BLE001  (the next call that asks for the runs is told)
             logger.error("runs wait to be committed: %s", error)
 
     def flush(self) -> None:
         """Commits all that wait; those that cannot be committed go on waiting.
+
+        While another program keeps the project, they are made durable in the spool instead.
 
         Raises:
             AerchiveError: The commit failed.
         """
         with self._flushing:
             with self._list:
-                runs, files, commit = self._runs, self._files, self._commit
-                self._runs, self._files, self._bytes, self._due = [], [WaitingFile(self._path)], 0, float("inf")
+                runs, spools = self._runs, self._spools
+                self._runs, self._bytes, self._due = [], 0, float("inf")
                 if self._timer is not None:
                     self._timer.cancel()
-            if not runs or commit is None:
+            if not runs or spools is None:
                 return
             try:
-                commit(runs)
+                self._commit(runs, spools)
             except BaseException:
                 with self._list:
-                    self._runs, self._files = runs + self._runs, files + self._files
-                    self._bytes += sum(_size_of(draft) for draft, _ in runs)
+                    self._runs = runs + self._runs
+                    self._bytes += sum(spooled.head.nbytes for spooled, _ in runs)
                 raise
-            for file in files:
-                file.remove()
 
-    def abandon(self) -> None:
-        """Forgets everything: in a forked child, whose parent commits."""
-        for file in self._files:
-            file.abandon()
-
-
-def _size_of(draft: RunDraft) -> int:
-    return draft.nbytes + sum(shared.nbytes for shared in draft.objects.values())
-
-
-def _is_special(draft: RunDraft) -> bool:
-    """Whether its arrays are stored in a way that a record does not tell."""
-    return draft.compression != PORTABLE and any(dataset.is_treated for dataset in draft.datasets.values())
+    def _commit(self, runs: list[tuple[SpooledRun, Run]], spools: Spools) -> None:
+        spooled = [one for one, _ in runs]
+        try:
+            written = spools.commit(spooled, spools.patience_s)
+        except ProjectLockedError as error:
+            spools.was_locked()
+            logger.warning("%s; the runs stay in the spool beside the project, and are durable there", error)
+            try:
+                held = spools.own.hold(spooled)
+            except OSError as disk_error:
+                raise WriteError(f"{self._path}: {disk_error.strerror}; runs wait beside it") from disk_error
+            for (_, run), one in zip(runs, held, strict=True):
+                run.settle(None, one)
+            return
+        spools.was_free()
+        for (_, run), place in zip(runs, written, strict=True):
+            run.settle(place.path or None, job_id=place.job_id)
+        spools.done(spooled)
 
 
 class _Queues:
@@ -178,57 +175,25 @@ def flush_waiting(path: Path) -> None:
 
 
 def flush_before_reading(path: Path) -> None:
-    """The same for whoever is about to read: what cannot be committed is not read, and nothing else is wrong."""
+    """The same before the project is read: what cannot be committed is read in the spool, and nothing else is wrong."""
     try:
         flush_waiting(path)
     except AerchiveError as error:
         logger.error("%s: runs of this process are not in it yet: %s", path, error)
 
 
-_given_up: set[Path] = set()
-
-
-def adopt_left_behind(file: ProjectFile) -> None:
-    """Moves into the project the runs that processes left behind in their waiting files when they died."""
-    with left_behind(file.path) as found:
-        for path, records in found:
-            if path in _given_up:
-                continue
-            try:
-                drafts = [RunDraft.from_group(draft_from_bytes(record, str(path)), str(path)) for record in records]
-                if drafts:
-                    with file.write(now()) as session, hdf5_errors(str(file.path)):
-                        adopt_drafts(session, drafts)
-                path.unlink(missing_ok=True)
-            except (AerchiveError, OSError) as error:
-                _given_up.add(path)
-                logger.warning("%s: the runs in it are not in %s yet: %s", path, file.path, error)
-
-
-def drafts_left_behind(path: Path) -> list[RunDraft]:
-    """The runs that `adopt_left_behind` would move; files that cannot be read are passed over."""
-    drafts = []
-    with left_behind(path) as found:
-        for name, records in found:
-            with contextlib.suppress(AerchiveError):
-                drafts += [RunDraft.from_group(draft_from_bytes(record, str(name)), str(name)) for record in records]
-    return drafts
-
-
 def _flush_all() -> None:
     for path, queue in list(_queues.by_path.items()):
         try:
             queue.flush()
-        except Exception as error:  # noqa: BLE001  (the next who saves takes them from their file)
+        except Exception as error:  # noqa: BLE001  (the next process that saves takes them from the spool)
             logger.error("%s: runs wait to be committed: %s", path, error)
 
 
-def _forget() -> None:
-    for queue in _queues.by_path.values():
-        queue.abandon()
-    _queues.__init__()  # type: ignore[misc]  # as new, its lock too: another thread may have held it at the fork
+def _forget_in_child() -> None:
+    global _queues  # as new, its lock too: another thread may have held it at the fork
+    _queues = _Queues()
 
 
 atexit.register(_flush_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_forget_in_child)

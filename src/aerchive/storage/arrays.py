@@ -302,7 +302,8 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         with hdf5_errors(where):
             dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
         return ReadPlan(where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values)
-    dtype = _value_dtype(dsid, what, where)
+    named = read_attribute(dsid, "dtype", where) if what.dtype in _HALVES else None
+    dtype = value_dtype(what.dtype, named)
     if math.prod(what.chunk) * dtype.itemsize > _MAX_CHUNK_BYTES:
         raise UnsafeContentError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
     needed = list(pieces(selection, what.chunk))
@@ -319,11 +320,15 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
     )
 
 
-def _value_dtype(dsid: h5d.DatasetID, what: DatasetShape, where: str) -> np.dtype[Any]:
-    """The dtype of the values: the stored one, or the double of it if the dataset says so."""
-    if what.dtype in _HALVES and read_attribute(dsid, "dtype", where) == _HALVES[what.dtype].str:
-        return _HALVES[what.dtype]
-    return what.dtype
+def value_dtype(stored: np.dtype[Any], named: object) -> np.dtype[Any]:
+    """The dtype of the values: the stored one, or the double of it if the dataset says so.
+
+    Args:
+        stored: Of the stored elements.
+        named: What the dataset's attribute ``dtype`` says.
+    """
+    double = _HALVES.get(stored)
+    return double if double is not None and named == double.str else stored
 
 
 def _chunk_table(

@@ -46,7 +46,7 @@ from aerchive.storage.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.node_copying import NodeCopier
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
 from aerchive.storage.read_file import ReadFile
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 from aerchive.storage.recovery import recover
 from aerchive.storage.replacing import Replacement, replacement
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
@@ -71,7 +71,7 @@ class ReadSession:
         journal: Of a commit that nobody has completed; what is read is the state after it.
     """
 
-    root: GroupReader
+    root: HDF5Group
     fd: int
     journal: Journal | None = None
 
@@ -108,7 +108,7 @@ class WriteSession:
         self._fd = fd
         self._path = path
         self._min_free_bytes = min_free_bytes
-        self.root = GroupReader(self._root, fd, "", path)
+        self.root = HDF5Group(self._root, fd, "", path)
         self.has_new_rows = False
 
     def check_room(self, datasets: Collection[DatasetDraft], what: str) -> None:
@@ -349,7 +349,7 @@ class ProjectFile:
             try:
                 with _hdf5(source, h5f.ACC_RDONLY, path) as file:
                     check_header(file, path)
-                    yield ReadSession(GroupReader(h5g.open(file, b"/"), fd, "", path), fd, journal)
+                    yield ReadSession(HDF5Group(h5g.open(file, b"/"), fd, "", path), fd, journal)
             finally:
                 source.check(path)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import math
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,13 @@ from aerchive.filters.profiles import PORTABLE, Codec
 from aerchive.filters.rounding import Rounding, certify
 from aerchive.filters.threads import in_order
 from aerchive.storage import checksums
-from aerchive.storage.chunks import chunk_offsets, chunk_shape
+from aerchive.storage.chunks import chunk_offsets, chunk_shape, grid_shape
+from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, PackedChunk, PackedDataset
 
 _GLANCE = 4096
+_TOGETHER = 2
+"""So many chunks a thread compresses at a time, so that threads meet half as often."""
 _EXACT = "max_infidelity was asked for, but {}"
 """Says in a dataset why it is exact all the same."""
 
@@ -101,6 +106,48 @@ def layers(draft: DatasetDraft) -> Layers:
         return b"", 0
 
     return Layers(dtype, chunk, compression.codec, attributes, take, pack)
+
+
+class FinishedChunk(NamedTuple):
+    """One chunk, ready to be written.
+
+    Attributes:
+        number: Its number, row-major.
+        offset: Where it begins in the array.
+        stored: Its bytes; empty if it is all zero and is not written.
+        mask: HDF5's filter mask.
+        sums: Its checksums.
+    """
+
+    number: int
+    offset: tuple[int, ...]
+    stored: Buffer
+    mask: int
+    sums: checksums.ChunkSums
+
+
+def packed_chunks(way: Layers, shape: tuple[int, ...], owner: str, name: str) -> Generator[FinishedChunk, None, None]:
+    """The chunks of a dataset, compressed in threads and given in order: only a few are in memory.
+
+    Args:
+        way: How they come about.
+        shape: Of the dataset.
+        owner: Whose it is, for checksums: a run's UUID, or an object's path.
+        name: Of the dataset.
+    """
+
+    def pack(item: tuple[int, tuple[int, ...], Any]) -> FinishedChunk:
+        number, offset, taken = item
+        stored, mask = way.pack(taken)
+        sums = checksums.chunk_sums(stored, owner, name, number, mask, way.digest)
+        return FinishedChunk(number, offset, stored, mask, sums)
+
+    offsets = enumerate(chunk_offsets(shape, way.chunk))
+    items = ((number, offset, way.take(number, offset)) for number, offset in offsets)
+    with contextlib.closing(in_order(pack, items, math.prod(grid_shape(shape, way.chunk)), together=_TOGETHER)) as done:
+        for chunk in done:
+            check_interrupt()
+            yield chunk
 
 
 def _as_it_is(packed: PackedDataset) -> Layers:

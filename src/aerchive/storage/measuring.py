@@ -10,7 +10,7 @@ from h5py import h5d, h5g, h5o
 from aerchive import layout
 from aerchive.storage.arrays import describe_dataset
 from aerchive.storage.border import hdf5_errors
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 
 
 class DatasetSize(NamedTuple):
@@ -46,7 +46,7 @@ class GroupSize(NamedTuple):
         return self.structure_bytes + sum(dataset.stored_bytes for dataset in self.datasets)
 
 
-def measure_group(group: GroupReader) -> GroupSize:
+def measure_group(group: HDF5Group) -> GroupSize:
     """Measures a group with all that it has, nothing of it being read but headers.
 
     Raises:
@@ -74,14 +74,14 @@ def measure_group(group: GroupReader) -> GroupSize:
     return GroupSize(structure, datasets, objects)
 
 
-def measure_table(group: GroupReader, name: str) -> int:
+def measure_table(group: HDF5Group, name: str) -> int:
     """All that a table takes, its header included, in bytes; it is not filtered as values are."""
     dsid = group.open_dataset(name)
     with hdf5_errors(group.where(name)):
         return int(dsid.get_storage_size()) + _header_bytes(dsid)
 
 
-def measure_foreign(group: GroupReader, name: str) -> int:
+def measure_foreign(group: HDF5Group, name: str) -> int:
     """All that a member takes that is not of this format, whatever is in it, in bytes."""
     total = 0
 
@@ -100,13 +100,13 @@ def measure_foreign(group: GroupReader, name: str) -> int:
     return total
 
 
-def structure_bytes(group: GroupReader) -> int:
+def structure_bytes(group: HDF5Group) -> int:
     """What the header of a group takes, without its members, in bytes."""
     with hdf5_errors(group.where()):
         return _header_bytes(group.gid)
 
 
-def _measure_dataset(group: GroupReader, name: str) -> tuple[DatasetSize, int]:
+def _measure_dataset(group: HDF5Group, name: str) -> tuple[DatasetSize, int]:
     dsid, where = group.open_dataset(name), group.where(name)
     what = describe_dataset(dsid, where)
     with hdf5_errors(where):

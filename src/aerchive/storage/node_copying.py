@@ -22,7 +22,7 @@ from aerchive.storage.arrays import ReadPlan, describe_dataset, plan_read
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.objects import object_path
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 from aerchive.storage.types import memory_dtype
 from aerchive.storage.writer import create_group, find_group, require_group, write_attributes
 
@@ -55,7 +55,7 @@ class NodeCopier:
         self._known: dict[int, bytes] = {}
         """Path of each shared object that was met, by its address in the source."""
 
-    def copy_run(self, source: GroupReader) -> int:
+    def copy_run(self, source: HDF5Group) -> int:
         """Copies a run; its chunks follow with `copy_chunks`.
 
         Args:
@@ -72,7 +72,7 @@ class NodeCopier:
         self._copy_group(source, require_group(self._target, folder), name, str(source.attribute("run_uuid")))
         return sum(waiting.chunk_bytes * len(waiting.plan.places) for waiting in self._waiting[already:])
 
-    def copy_documents(self, source: GroupReader) -> None:
+    def copy_documents(self, source: HDF5Group) -> None:
         """Brings the small groups of a run that is there already up to date: status, labels, links to objects.
 
         Args:
@@ -88,7 +88,7 @@ class NodeCopier:
             self._put_aside(target, key)
         self._copy_members(source, target, str(source.attribute("run_uuid")))
 
-    def copy_foreign(self, source: GroupReader, name: str) -> None:
+    def copy_foreign(self, source: HDF5Group, name: str) -> None:
         """Copies a member of the root that is not of this format, whatever it is.
 
         Args:
@@ -100,7 +100,7 @@ class NodeCopier:
         with hdf5_errors(source.where(name)):
             h5o.copy(source.gid, name.encode(), self._target, name.encode())
 
-    def keep_tombstone(self, source: GroupReader) -> None:
+    def keep_tombstone(self, source: HDF5Group) -> None:
         """Notes that a run was deleted, without anything of it.
 
         Args:
@@ -155,12 +155,12 @@ class NodeCopier:
 
     # -- one node
 
-    def _copy_group(self, source: GroupReader, parent: h5g.GroupID, name: str, owner: str) -> None:
+    def _copy_group(self, source: HDF5Group, parent: h5g.GroupID, name: str, owner: str) -> None:
         group = create_group(parent, name)
         _copy_attributes(source.gid, group, source.where())
         self._copy_members(source, group, owner)
 
-    def _copy_members(self, source: GroupReader, target: h5g.GroupID, owner: str) -> None:
+    def _copy_members(self, source: HDF5Group, target: h5g.GroupID, owner: str) -> None:
         """Copies the members that the target does not have."""
         for key, address in _members(source):
             if target.links.exists(key):
@@ -179,7 +179,7 @@ class NodeCopier:
             elif not is_group:
                 self._copy_dataset(source, key, target, owner)
 
-    def _copy_inner(self, source: GroupReader, target: h5g.GroupID, key: bytes, owner: str, address: int) -> None:
+    def _copy_inner(self, source: HDF5Group, target: h5g.GroupID, key: bytes, owner: str, address: int) -> None:
         """A group in a group: a link to a shared object, or one of its own."""
         if source.attribute("object") is None:
             self._copy_group(source, target, key.decode(), owner)
@@ -193,7 +193,7 @@ class NodeCopier:
         self._known[address] = path.encode()
         target.links.create_hard(key, self._target, self._known[address])
 
-    def _copy_dataset(self, source: GroupReader, key: bytes, target: h5g.GroupID, owner: str) -> None:
+    def _copy_dataset(self, source: HDF5Group, key: bytes, target: h5g.GroupID, owner: str) -> None:
         name = key.decode()
         where = source.where(name)
         old = source.open_dataset(name)
@@ -224,12 +224,12 @@ class Fingerprint(NamedTuple):
     members: int
 
 
-def fingerprint(group: GroupReader) -> Fingerprint:
+def fingerprint(group: HDF5Group) -> Fingerprint:
     """The fingerprint of a group; means something for one file, and in this process."""
     return Fingerprint(h5o.get_info(group.gid).addr, hash(tuple(_members(group))))
 
 
-def _members(group: GroupReader) -> list[tuple[bytes, int]]:
+def _members(group: HDF5Group) -> list[tuple[bytes, int]]:
     """Names and addresses of the members of a group.
 
     Raises:

@@ -6,7 +6,7 @@ import re
 
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import GroupReader, HDF5Group
 
 _PATH = re.compile(
     rf"{layout.OBJECTS}/[a-z_]{{1,32}}/([0-9a-f]{{2}})/(?=\1)[0-9a-f]{{{layout.OBJECT_DIGEST_LENGTH}}}\Z"
@@ -28,7 +28,7 @@ def object_path(group: GroupReader) -> str:
     return path
 
 
-def linked_digest(group: GroupReader, name: str, root: GroupReader) -> str:
+def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:
     """The digest of an object that a run or another object links.
 
     Args:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: nothing is left there, and `submitted` says so
-    fcntl = None  # type: ignore[assignment]
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
@@ -50,7 +47,7 @@ class Owner:
 
     def is_running(self) -> bool | None:
         """What the process table says; None if it is not the table in which this pid means something."""
-        here = Owner.of_this_process()
+        here = this_process()
         where = (self.host, self.boot_id, self.pid_namespace)
         if not self.boot_id or self.started is None or where != (here.host, here.boot_id, here.pid_namespace):
             return None
@@ -64,6 +61,16 @@ class Owner:
         except PermissionError:
             pass
         return None  # it exists, but /proc hides it from us, and with it the start
+
+
+def this_process() -> Owner:
+    """This process; what the system says of it is asked once."""
+    return _process(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _process(_pid: int) -> Owner:
+    return Owner.of_this_process()
 
 
 def take_lock(fd: int) -> bool:

@@ -1,7 +1,8 @@
-"""Groups of an open project, read."""
+"""Groups that are read: those of an open project file, and what every group that holds a run can be asked."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,97 @@ from aerchive.storage.nodes import AttributeValue
 from aerchive.text import decode_text
 
 
-class GroupReader:
-    """A group of an open project file; valid as long as its session.
+class GroupReader(ABC):
+    """A group with its attributes, datasets and groups; valid as long as the session that gave it.
+
+    A run that is in the project is read from HDF5 (`HDF5Group`), one that is still in a spool from there
+    (`aerchive.storage.spool_group.SpoolGroup`). Whoever reads a run need not know which.
+
+    Args:
+        fd: The file, for positioned reads.
+        path: Where the group is, from the root, without a leading slash.
+        file: Name of the file, for messages.
+    """
+
+    def __init__(self, fd: int, path: str, file: str) -> None:
+        self.fd = fd
+        self.path = path
+        self.file = file
+
+    def where(self, name: str = "") -> str:
+        """The file and node, as messages name them."""
+        return f"{self.file}: /{'/'.join(part for part in (self.path, name) if part)}"
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Of the members of the group, in order of name."""
+
+    @abstractmethod
+    def __contains__(self, name: str) -> bool: ...
+
+    @abstractmethod
+    def is_group(self, name: str) -> bool:
+        """Whether a member is a group; raises `IntegrityError` if it cannot be opened."""
+
+    @abstractmethod
+    def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
+        """All attributes, also those that are too long to be stored as one.
+
+        Args:
+            owner: Whose group it is (a run's UUID, or an object's path), for the checksums of long ones.
+
+        Raises:
+            FormatError: An attribute that aerchive never writes.
+            IntegrityError: A damaged header.
+        """
+
+    @abstractmethod
+    def attribute(self, name: str) -> AttributeValue | None:
+        """One attribute, or ``None`` if there is none of this name."""
+
+    @abstractmethod
+    def group(self, path: str) -> GroupReader:
+        """The group at a path below this one.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    @abstractmethod
+    def describe(self, name: str) -> DatasetShape:
+        """Shape and dtype of a dataset, nothing of it being read."""
+
+    @abstractmethod
+    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
+        """The attributes of a dataset."""
+
+    @abstractmethod
+    def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
+        """Resolves a selection of a dataset, so that it can be read after the session.
+
+        Args:
+            name: Of the dataset.
+            owner: Whose it is: a run's UUID, or an object's path.
+            key: What is wanted.
+        """
+
+    def read(self, name: str, owner: str, key: object = ...) -> NDArray[Any]:
+        """Reads a selection of a dataset and verifies its checksums.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+            IntegrityError: It is damaged.
+        """
+        return self.plan(name, owner, key).read(self.fd)
+
+    def read_bytes(self, name: str, owner: str) -> bytes:
+        """The content of a dataset of bytes or of one text."""
+        value = self.read(name, owner)
+        return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())
+
+
+class HDF5Group(GroupReader):
+    """A group of an open project file.
 
     Args:
         gid: The open group.
@@ -28,14 +118,8 @@ class GroupReader:
     """
 
     def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
+        super().__init__(fd, path, file)
         self.gid = gid
-        self.fd = fd
-        self.path = path
-        self.file = file
-
-    def where(self, name: str = "") -> str:
-        """The file and node, as messages name them."""
-        return f"{self.file}: /{'/'.join(part for part in (self.path, name) if part)}"
 
     def names(self) -> list[str]:
         """Of the members of the group, in order of name."""
@@ -71,7 +155,7 @@ class GroupReader:
         """One attribute, or ``None`` if there is none of this name."""
         return read_attribute(self.gid, name, self.where())
 
-    def group(self, path: str) -> GroupReader:
+    def group(self, path: str) -> HDF5Group:
         """The group at a path below this one.
 
         Raises:
@@ -91,9 +175,9 @@ class GroupReader:
                 raise
             except (OSError, RuntimeError, ValueError, KeyError) as error:
                 raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
-        return GroupReader(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
+        return HDF5Group(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
 
-    def groups(self) -> Iterator[GroupReader]:
+    def groups(self) -> Iterator[HDF5Group]:
         """The groups in this one, in order of name."""
         for name in self.names():
             yield self.group(name)
@@ -116,20 +200,6 @@ class GroupReader:
         """
         self.open_dataset(name)
         return plan_read(self.gid, name, owner, self.where(name), key)
-
-    def read(self, name: str, owner: str, key: object = ...) -> NDArray[Any]:
-        """Reads a selection of a dataset and verifies its checksums.
-
-        Raises:
-            NotFoundError: There is no such dataset.
-            IntegrityError: It is damaged.
-        """
-        return self.plan(name, owner, key).read(self.fd)
-
-    def read_bytes(self, name: str, owner: str) -> bytes:
-        """The content of a dataset of bytes or of one text."""
-        value = self.read(name, owner)
-        return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())
 
     def open_dataset(self, name: str) -> h5d.DatasetID:
         """The open dataset, for the storage floor itself.

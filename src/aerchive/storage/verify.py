@@ -20,7 +20,7 @@ from aerchive.storage.attributes import read_raw_attributes
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import ContentDigest
 from aerchive.storage.objects import linked_digest
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import HDF5Group
 from aerchive.storage.types import stored_type
 from aerchive.storage.writer import NodeDigest, core_digest
 
@@ -93,7 +93,7 @@ class GroupVerifier:
         chunks: The chunks of all datasets seen by `problems`, still to be looked at.
     """
 
-    def __init__(self, group: GroupReader, owner: str, root: GroupReader) -> None:
+    def __init__(self, group: HDF5Group, owner: str, root: HDF5Group) -> None:
         self._group = group
         self._owner = owner
         self._root = root
@@ -113,7 +113,7 @@ class GroupVerifier:
             yield f"{self._group.where()}: the digest of the run does not match: something in it was changed"
 
     def _visit(
-        self, group: GroupReader, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
+        self, group: HDF5Group, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
     ) -> Iterator[str]:
         prefix = f"{path}/" if path else ""
         try:
@@ -147,7 +147,7 @@ class GroupVerifier:
                 digest.attribute(name, value)
         return digest.hexdigest()
 
-    def _dataset(self, group: GroupReader, name: str, path: str) -> str:
+    def _dataset(self, group: HDF5Group, name: str, path: str) -> str:
         dsid = group.open_dataset(name)
         where = group.where(name)
         what = describe_dataset(dsid, where)
@@ -170,7 +170,7 @@ class GroupVerifier:
         return digest.hexdigest()
 
 
-def object_problems(group: GroupReader, kind: str, root: GroupReader) -> Iterator[str]:
+def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[str]:
     """What is wrong with an object: its content must have the digest that is its name.
 
     Args:

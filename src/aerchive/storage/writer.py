@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,13 +13,9 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError
-from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import Codec
-from aerchive.filters.threads import in_order
 from aerchive.storage import checksums
-from aerchive.storage.chunks import chunk_offsets, grid_shape
-from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.layers import Layers, layers
+from aerchive.storage.layers import Layers, layers, packed_chunks
 from aerchive.storage.nodes import (
     AttributeValue,
     DatasetDraft,
@@ -32,8 +27,6 @@ from aerchive.storage.nodes import (
 from aerchive.storage.types import stored_type
 
 _REPLACEMENT = "replacement"
-_TOGETHER = 2
-"""So many chunks a thread compresses at a time, so that threads meet half as often."""
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
@@ -221,22 +214,12 @@ def _write_chunks(
     dsid: h5d.DatasetID, name: str, shape: tuple[int, ...], way: Layers, owner: str
 ) -> list[checksums.ChunkSums]:
     """Compresses chunks in threads, and gives them to HDF5 in order: only a few are in memory."""
-
-    def packed(item: tuple[int, tuple[int, ...], Any]) -> tuple[tuple[int, ...], Buffer, int, checksums.ChunkSums]:
-        number, offset, taken = item
-        stored, mask = way.pack(taken)
-        return offset, stored, mask, checksums.chunk_sums(stored, owner, name, number, mask, way.digest)
-
     sums = []
-    offsets = enumerate(chunk_offsets(shape, way.chunk))
-    items = ((number, offset, way.take(number, offset)) for number, offset in offsets)
-    number = math.prod(grid_shape(shape, way.chunk))
-    with contextlib.closing(in_order(packed, items, number, together=_TOGETHER)) as chunks:
-        for offset, stored, mask, both in chunks:
-            check_interrupt()
-            if len(stored):  # a chunk that was never written reads as zeros
-                dsid.write_direct_chunk(offset, stored, mask)
-            sums.append(both)
+    with contextlib.closing(packed_chunks(way, shape, owner, name)) as chunks:
+        for chunk in chunks:
+            if len(chunk.stored):  # a chunk that was never written reads as zeros
+                dsid.write_direct_chunk(chunk.offset, chunk.stored, chunk.mask)
+            sums.append(chunk.sums)
     return sums
 
 

@@ -1,0 +1,327 @@
+"""What the spools beside a project hold, those of all processes, living and dead.
+
+A file is parsed again only if it has changed, and of a file with runs only what was added, so that many idle processes cost a
+commit no more than a look at the size of their files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import fcntl
+import os
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aerchive.errors import AerchiveError
+from aerchive.storage import spool_file
+from aerchive.storage.creation import sync_folder
+from aerchive.storage.filesystems import mount_of, why_unsafe
+from aerchive.storage.names import PROCESS, names_in
+from aerchive.storage.owner import JSON, Owner, is_locked
+from aerchive.storage.spool_file import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, pending_prefix
+from aerchive.storage.spool_group import SpooledRun, read_run_head
+
+_SETTLED_NS = 100_000_000
+"""A file may change once more within the same tick of its time stamp, which is a few milliseconds; until so long after
+its last change it is parsed again."""
+_LOOK_AGAIN_S = 60.0
+"""After so long it is asked again whether the process of a file without content still lives."""
+
+
+class Life(enum.Enum):
+    """What is known of the process that a spool file belongs to."""
+
+    OWN = enum.auto()
+    """It is this process."""
+    ALIVE = enum.auto()
+    """It lives."""
+    DEAD = enum.auto()
+    """It has ended, and this is its own file: what it holds may be taken over and the file removed."""
+    ELSEWHERE = enum.auto()
+    """It may live on another machine, or the file is a copy of its file: it may be read, and stays."""
+
+
+class Submission(NamedTuple):
+    """A job that was submitted and has not been archived.
+
+    Attributes:
+        job_id: Id of the Aer job.
+        at: When it was submitted, in seconds since 1970.
+        record: What the submitter gave; with ``"shortened": True`` if it did not fit.
+    """
+
+    job_id: str
+    at: float
+    record: dict[str, JSON]
+
+
+@dataclass(frozen=True)
+class SpoolContent:
+    """What one spool file holds.
+
+    Attributes:
+        path: The file.
+        owner: The process it belongs to.
+        life: What is known of that process.
+        jobs: Submitted jobs that have not finished, oldest first.
+        runs: Finished runs that are not noted to be in the project, in the order in which they were saved.
+        problems: What of it is damaged, in words.
+    """
+
+    path: Path
+    owner: Owner
+    life: Life
+    jobs: Sequence[Submission] = ()
+    runs: Sequence[SpooledRun] = ()
+    problems: Sequence[str] = ()
+
+    @property
+    def is_movable(self) -> bool:
+        """Whether runs in it wait for any process that can move them."""
+        return any(self.may_move(run) for run in self.runs)
+
+    def may_move(self, run: SpooledRun) -> bool:
+        """Whether this process may move a run into the project; a living process moves its own runs soon."""
+        return run.is_held or self.life in (Life.DEAD, Life.ELSEWHERE)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """The content of a file as far as it was parsed.
+
+    Attributes:
+        end: Where the next record begins.
+        owner: As the header says.
+        inode: As the header says: of the file that the owner made.
+        version: Of the format.
+        jobs: By id.
+        runs: By where they begin.
+        problems: In words.
+        has_runs: Whether there ever was a run in it; then records are only added, and nothing is cut off.
+    """
+
+    end: int
+    owner: Owner
+    inode: int
+    version: int
+    jobs: dict[str, Submission] = field(default_factory=dict)
+    runs: dict[int, SpooledRun] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    has_runs: bool = False
+
+
+class _Known(NamedTuple):
+    """What was read of a file, and what the file was then."""
+
+    inode: int
+    size: int
+    changed_ns: int
+    is_settled: bool
+    looked_s: float
+    parsed: _Parsed
+
+
+_known: dict[str, _Known] = {}
+"""By path; replaced as a whole, so that threads need no lock."""
+
+
+def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[SpoolContent]:
+    """What is in the spool files of all processes but this one, oldest file first.
+
+    Files that cannot be read, or were written by a newer version, are told as a problem. Of a file without content it is
+    asked now and then whether its process has ended, so that it can be removed.
+
+    Args:
+        prefixes: What the hidden paths of the project's spool files begin with.
+        own: Paths of the files of this process.
+    """
+    found = []
+    for prefix in (*prefixes, *map(pending_prefix, prefixes)):
+        folder, start = os.path.split(prefix)
+        for name in names_in(folder, start, PROCESS):
+            path = os.path.join(folder, name)
+            if path not in own:
+                with contextlib.suppress(FileNotFoundError):  # its process has ended, or another process moved its runs
+                    if (content := _content(path)) is not None:
+                        found.append(content)
+    return sorted(found, key=lambda content: min([job.at for job in content.jobs], default=0.0))
+
+
+def _content(path: str) -> SpoolContent | None:
+    status = os.lstat(path)
+    known = _known.get(path)
+    same = known is not None and (known.inode, known.size, known.changed_ns) == (
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+    )
+    if known is not None and same and known.size == HEADER_BYTES and time.monotonic() < known.looked_s + _LOOK_AGAIN_S:
+        return None
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=[f"{path}: cannot be read: {error.strerror}"])
+    try:
+        # Life is asked first, content read second: the content of a process that has ended is final, so that a job
+        # which it had just finished is never taken for lost.
+        if known is None or not same or not known.is_settled:
+            header = _read_header(fd, path)
+            life = _life(fd, header)
+            before = known.parsed if known is not None and known.inode == status.st_ino else None
+            before = before if before is not None and before.has_runs else None
+            parsed = _parse(fd, path, header, before, is_final=life is not Life.ALIVE)
+            is_settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS and parsed.end <= status.st_size
+        else:
+            parsed, is_settled = known.parsed, True
+            life = _life(fd, parsed)
+        _known[path] = _Known(status.st_ino, status.st_size, status.st_mtime_ns, is_settled, time.monotonic(), parsed)
+    except AerchiveError as error:
+        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=[str(error)])
+    finally:
+        os.close(fd)
+    if parsed.version > FORMAT_VERSION:
+        problem = f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive"
+        return SpoolContent(Path(path), parsed.owner, Life.ELSEWHERE, problems=[problem])
+    jobs = sorted(parsed.jobs.values(), key=lambda job: job.at)
+    return SpoolContent(Path(path), parsed.owner, life, jobs, list(parsed.runs.values()), parsed.problems)
+
+
+def _read_header(fd: int, path: str) -> _Parsed:
+    """What the header says; a file with a damaged header may belong to a living process, and is only read."""
+    if os.fstat(fd).st_size < HEADER_BYTES:
+        return _Parsed(0, Owner(), 0, 0)  # its process has just made it, or died then
+    record = spool_file.read_head(fd, 0)
+    try:
+        document = {} if record is None else spool_file.read_document(fd, record, path)
+    except AerchiveError:
+        document = {}
+    version, inode = document.get("format_version"), document.get("inode")
+    if document.get("format") != FORMAT or not isinstance(version, int):
+        problem = f"{path}: its header is damaged; what is behind it is read, and the file stays"
+        return _Parsed(HEADER_BYTES, Owner(), 0, 0, problems=(problem,))
+    return _Parsed(HEADER_BYTES, Owner.from_header(document), inode if isinstance(inode, int) else 0, version)
+
+
+def _life(fd: int, parsed: _Parsed) -> Life:
+    """What is known of the process of a file.
+
+    The header names the inode of the file that the process made. In a copy of that file, such as a synchronised folder or
+    a backup makes, it is another one: then a lock that can be had proves nothing.
+    """
+    if not parsed.version:
+        is_torn = not parsed.problems and not is_locked(fd)
+        return Life.DEAD if is_torn else Life.ELSEWHERE
+    is_original = parsed.inode == os.fstat(fd).st_ino
+    running = parsed.owner.is_running()
+    if running is not None:
+        is_impostor = running and parsed.owner.pid == os.getpid()  # a copy of a file of this process
+        return (
+            Life.DEAD if not running and is_original else Life.ELSEWHERE if not running or is_impostor else Life.ALIVE
+        )
+    if not is_original:
+        return Life.ELSEWHERE
+    mount = mount_of(fd)
+    if mount is None or why_unsafe(mount) is not None:
+        return Life.ELSEWHERE
+    return Life.ALIVE if is_locked(fd) else Life.DEAD
+
+
+def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, *, is_final: bool) -> _Parsed:
+    if header.version > FORMAT_VERSION:
+        return header
+    jobs, runs = (dict(before.jobs), dict(before.runs)) if before is not None else ({}, {})
+    problems = list(before.problems if before is not None else header.problems)
+    has_runs = before is not None
+    end = before.end if before is not None else header.end
+    size = os.fstat(fd).st_size
+    for record in spool_file.scan(fd, end, size):
+        if not is_final and isinstance(record, Gap) and record.end == size:
+            break  # its process is just writing there
+        end = record.end
+        if isinstance(record, Gap):
+            problems.append(f"{path}: bytes {record.start} to {record.end} are damaged; what was there is lost")
+            continue
+        has_runs = has_runs or record.kind in (spool_file.RUN, spool_file.CHUNK, spool_file.OBJECT)
+        if record.kind in (spool_file.CHUNK, spool_file.OBJECT):
+            continue
+        try:
+            _note(spool_file.read_document(fd, record, path), record, path, jobs, runs)
+        except AerchiveError as error:
+            problems.append(str(error))
+    return replace(header, end=end, jobs=jobs, runs=runs, problems=tuple(problems), has_runs=has_runs)
+
+
+def _note(
+    document: dict[str, Any],
+    record: spool_file.Record,
+    path: str,
+    jobs: dict[str, Submission],
+    runs: dict[int, SpooledRun],
+) -> None:
+    """Takes what one record says into account."""
+    if record.kind == spool_file.RUN:
+        runs[record.offset] = SpooledRun(path, record.offset, read_run_head(document, path))
+        return
+    offsets = [offset for offset in document.get("runs", ()) if offset in runs]
+    if record.kind == spool_file.HELD:
+        runs |= {offset: replace(runs[offset], is_held=True) for offset in offsets}
+        return
+    job_id, at, submitted = document.get("job_id"), document.get("at"), document.get("record")
+    if record.kind == spool_file.SUBMITTED and isinstance(job_id, str):
+        jobs[job_id] = Submission(
+            job_id, at if isinstance(at, int | float) else 0.0, submitted if isinstance(submitted, dict) else {}
+        )
+    elif record.kind == spool_file.FINISHED:
+        jobs.pop(str(job_id), None)
+        for offset in offsets:
+            del runs[offset]
+
+
+@contextlib.contextmanager
+def taken_over(content: SpoolContent) -> Iterator[bool]:
+    """Keeps other processes from taking over the same file of a dead process while the block runs.
+
+    Args:
+        content: Of the file.
+
+    Yields:
+        Whether this process may; else another one is at it, or the file is gone.
+    """
+    if content.life is not Life.DEAD:
+        yield True
+        return
+    try:
+        fd = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _can_lock(fd) and os.fstat(fd).st_nlink > 0
+    finally:
+        os.close(fd)
+
+
+def _can_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def remove_spool(content: SpoolContent) -> None:
+    """Removes the file of a dead process, durably: what it held is in the project, or known to be lost.
+
+    Raises:
+        OSError: This user may not, for example in a folder with the sticky bit.
+    """
+    content.path.unlink(missing_ok=True)
+    _known.pop(str(content.path), None)
+    if content.runs:
+        sync_folder(content.path.parent)
