@@ -10,14 +10,17 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import functools
 import json
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from aerchive.filters.deflate import Buffer
 from aerchive.storage import spool_file
 from aerchive.storage.disk import disk
 from aerchive.storage.nodes import GroupDraft
@@ -45,6 +48,7 @@ class _Open:
         objects: Where shared objects are, by path.
         writing: How many runs are being written into it.
         had_runs: Whether there ever was a run in it, which another process may be reading.
+        owed: What could not be noted because the disk was full; it is noted before the next record.
     """
 
     file: SpoolFile
@@ -53,6 +57,18 @@ class _Open:
     objects: dict[str, int] = field(default_factory=dict)
     writing: int = 0
     had_runs: bool = False
+    owed: list[Mapping[str, JSON]] = field(default_factory=list)
+
+    def append(self, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer] = ()) -> int:
+        """Appends a record, and before it what is owed.
+
+        Raises:
+            OSError: The disk did not take it.
+        """
+        while self.owed:
+            self.file.append(spool_file.FINISHED, self.owed[0])
+            del self.owed[0]
+        return self.file.append(kind, document, data)
 
     @property
     def is_idle(self) -> bool:
@@ -68,12 +84,17 @@ class Spool:
     """The spool of this process for one project. Thread-safe, and usable after a fork.
 
     Args:
-        prefix: What the paths of its files begin with.
+        prefix: What the hidden paths of its files begin with.
+
+    Attributes:
+        pid: The process it belongs to.
     """
 
     def __init__(self, prefix: str) -> None:
+        self.pid = os.getpid()
         self._prefix = prefix
         self._files: list[_Open] = []
+        self._is_leaving = False
         self._lock = threading.RLock()  # re-entrant, for a finalizer that runs inside
 
     def contents(self) -> list[SpoolContent]:
@@ -105,7 +126,7 @@ class Spool:
             try:
                 one = self._with_room()
                 job = Submission(job_id, time.time(), _small(record))
-                one.file.append(spool_file.SUBMITTED, job._asdict())
+                one.append(spool_file.SUBMITTED, job._asdict())
             except OSError:
                 return False
             one.jobs[job_id] = job
@@ -139,7 +160,7 @@ class Spool:
         try:
             if min_free_bytes and disk().free(one.file.fd) - head.nbytes < min_free_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), one.file.path)
-            offset = write_run(lambda *record: self._append(one, *record), one.objects, draft, head)
+            offset = write_run(functools.partial(self._append, one), one.objects, draft, head)
             run = SpooledRun(one.file.path, offset, head)
             with self._lock:
                 one.runs[offset] = run
@@ -149,9 +170,9 @@ class Spool:
                 one.writing -= 1
                 self._drop_if_idle(one)  # if nothing of the run was written
 
-    def _append(self, one: _Open, *record: object) -> int:
+    def _append(self, one: _Open, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer]) -> int:
         with self._lock:  # chunks of several runs may be between each other
-            return one.file.append(*record)  # type: ignore[arg-type]  # as `Append` says
+            return one.append(kind, document, data)
 
     def hold(self, runs: Collection[SpooledRun]) -> list[SpooledRun]:
         """Makes runs durable here; from then on any process may move them into the project.
@@ -165,7 +186,7 @@ class Spool:
                 mine = one.own(runs)
                 waiting = [run for run in mine if not run.is_held]
                 if waiting:
-                    one.file.append(spool_file.HELD, {"runs": [run.offset for run in waiting]})
+                    one.append(spool_file.HELD, {"runs": [run.offset for run in waiting]})
                     one.file.show()
                     one.file.sync()
                     one.runs |= {run.offset: replace(run, is_held=True) for run in waiting}
@@ -198,18 +219,20 @@ class Spool:
 
     def _close(self, one: _Open, what: Mapping[str, JSON]) -> None:
         """Notes what is not open any more, or drops it with all of its file."""
-        if one.is_idle and not one.had_runs:
+        if one.is_idle and not one.had_runs and not self._is_leaving:
             one.file.cut()
             if not one.file.is_empty or one is not self._files[-1]:
                 self._drop_if_idle(one)
             return
         if self._drop_if_idle(one):
             return
-        with contextlib.suppress(OSError):  # a job that stays open on a full disk goes with its file
-            one.file.append(spool_file.FINISHED, what)
+        try:
+            one.append(spool_file.FINISHED, what)
+        except OSError:
+            one.owed.append(what)
 
     def _drop_if_idle(self, one: _Open) -> bool:
-        """Removes a file in which nothing is open. Others may read runs in it, so it is never cut back and used again."""
+        """Removes a file in which nothing is open; others may be reading runs in it, so it is not used again."""
         if one.is_idle and one in self._files:
             self._files.remove(one)
             one.file.remove()
@@ -219,6 +242,7 @@ class Spool:
     def leave(self) -> None:
         """Removes the files in which nothing is open, at the end of the process."""
         with self._lock:
+            self._is_leaving = True
             for one in list(self._files):
                 self._drop_if_idle(one)
 
@@ -235,15 +259,20 @@ def spool_of(prefix: str) -> Spool:
     """The spool of this process for a project.
 
     Args:
-        prefix: What the paths of its files begin with.
+        prefix: What the hidden paths of its files begin with.
     """
-    return _spools.setdefault(prefix, Spool(prefix))
+    spool = _spools.get(prefix)
+    if spool is not None and spool.pid != os.getpid():  # a fork that Python was not told about
+        _spools.clear()
+        spool = None
+    return spool or _spools.setdefault(prefix, Spool(prefix))
 
 
 def leave_spools() -> None:
     """Removes the files of this process in which nothing is open; called when the process ends."""
     for spool in list(_spools.values()):
-        spool.leave()
+        if spool.pid == os.getpid():
+            spool.leave()
 
 
 def _forget_in_child() -> None:
@@ -261,7 +290,7 @@ def _small(record: Mapping[str, JSON]) -> dict[str, JSON]:
     """A record that can be written, cut to its small values where it is long or is not JSON."""
     not_json = (TypeError, ValueError, RecursionError)
     with contextlib.suppress(*not_json):
-        if len(json.dumps(dict(record), allow_nan=False)) <= RECORD_BYTES:
+        if len(json.dumps(dict(record), separators=(",", ":"), allow_nan=False)) <= RECORD_BYTES:
             return dict(record)
     kept: dict[str, JSON] = {"shortened": True}
     for key, value in list(record.items())[:32]:

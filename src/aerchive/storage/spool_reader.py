@@ -10,6 +10,7 @@ import contextlib
 import enum
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -153,6 +154,8 @@ def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[Spoo
 
 def _content(path: str) -> SpoolContent | None:
     status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode):
+        return None
     known = _known.get(path)
     same = known is not None and (known.inode, known.size, known.changed_ns) == (
         status.st_ino,
@@ -166,7 +169,9 @@ def _content(path: str) -> SpoolContent | None:
     except FileNotFoundError:
         raise
     except OSError as error:
-        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=[f"{path}: cannot be read: {error.strerror}"])
+        return SpoolContent(
+            Path(path), Owner(), Life.ELSEWHERE, problems=(f"{path}: cannot be read: {error.strerror}",)
+        )
     try:
         # Life is asked first, content read second: the content of a process that has ended is final, so that a job
         # which it had just finished is never taken for lost.
@@ -182,12 +187,12 @@ def _content(path: str) -> SpoolContent | None:
             life = _life(fd, parsed)
         _known[path] = _Known(status.st_ino, status.st_size, status.st_mtime_ns, is_settled, time.monotonic(), parsed)
     except AerchiveError as error:
-        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=[str(error)])
+        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=(str(error),))
     finally:
         os.close(fd)
     if parsed.version > FORMAT_VERSION:
         problem = f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive"
-        return SpoolContent(Path(path), parsed.owner, Life.ELSEWHERE, problems=[problem])
+        return SpoolContent(Path(path), parsed.owner, Life.ELSEWHERE, problems=(problem,))
     jobs = sorted(parsed.jobs.values(), key=lambda job: job.at)
     return SpoolContent(Path(path), parsed.owner, life, jobs, list(parsed.runs.values()), parsed.problems)
 
