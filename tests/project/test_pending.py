@@ -1,4 +1,4 @@
-"""Pending files: what is wrong with one never harms the project, and what was moved does not come back."""
+"""Runs that are durable in a spool: damage there never harms the project, and what was moved does not come back."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import h5py
 import pytest
 
 import aerchive
-from aerchive.errors import NotFoundError, ProjectLockedError
+from aerchive.errors import NotFoundError
 from aerchive.project.commit import write_drafts
-from aerchive.project.pending import PendingFiles
 from aerchive.project.project import Project
+from aerchive.project.spools import Spools
 from aerchive.testing.disks import FailingDisk, using
 from tests.crash.drafts import draft_of, job_id, model_of, project_at
 from tests.crash.views import project_view, stock_values
@@ -37,7 +37,7 @@ def add_pending(path: Path, *numbers: int, kind: int = fcntl.LOCK_SH) -> Path:
     with held(path, kind):
         for number in numbers:
             project.archive(draft_of(number))
-    (pending,) = PendingFiles(project.file).paths()[-1:]
+    (pending,) = project.spools.paths()[-1:]
     return pending
 
 
@@ -47,19 +47,10 @@ def ids(project: Project) -> set[str]:
 
 def damage(path: Path) -> None:
     """Changes a byte of a run's statevector."""
-    places = []
-
-    def note(name: str, node: h5py.Group | h5py.Dataset) -> None:
-        if name.endswith("statevector"):
-            places.append(node.id.get_chunk_info(0).byte_offset)
-
-    with h5py.File(path) as file:
-        file.visititems(note)
-    with path.open("r+b") as file:
-        file.seek(places[0] + 20)
-        byte = file.read(1)[0]
-        file.seek(places[0] + 20)
-        file.write(bytes([byte ^ 1]))
+    content = bytearray(path.read_bytes())
+    values = draft_of(1).datasets["statevector"].parts[0].tobytes()
+    content[content.index(values[:64]) + 20] ^= 1
+    path.write_bytes(content)
 
 
 def test_pending_runs_are_listed_and_merged(path: Path) -> None:
@@ -67,7 +58,8 @@ def test_pending_runs_are_listed_and_merged(path: Path) -> None:
     project = project_at(path)
     assert ids(project) == {job_id(0), job_id(1), job_id(2)}
     assert len(project) == 3
-    assert all(project[job_id(n)].pending for n in (1, 2))
+    assert all(project[job_id(n)].in_pending_file for n in (1, 2))
+    assert not any(project[job_id(n)].pending for n in (1, 2))
     project.archive(draft_of(3))
 
     assert not pending.exists()
@@ -75,34 +67,38 @@ def test_pending_runs_are_listed_and_merged(path: Path) -> None:
     assert project.verify().ok
 
 
-def test_a_damaged_pending_file_leaves_the_project_alone(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_run_leaves_the_project_and_the_other_runs_alone(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pending = add_pending(path, 1, 2)
-    good = add_pending(path, 5)
     damage(pending)
     project = project_at(path)
 
     for number in (3, 4):
         project.archive(draft_of(number))
 
-    assert project_view(path) == model_of(draft_of(n) for n in (0, 3, 4, 5))
-    assert stock_values(path).keys() == {job_id(n) for n in (0, 3, 4, 5)}
+    assert project_view(path) == model_of(draft_of(n) for n in (0, 2, 3, 4))
+    assert stock_values(path).keys() == {job_id(n) for n in (0, 2, 3, 4)}
     assert pending.exists()
-    assert not good.exists()
-    assert len([record for record in caplog.records if "its runs are not in" in record.message]) == 1
+    assert [record for record in caplog.records if "is damaged" in record.message or "are damaged" in record.message]
     assert not project.verify().ok
-    assert ids(project) == {job_id(n) for n in range(6)}
+    assert any("are damaged" in problem for problem in project.verify().problems)
 
 
-def test_a_disk_error_at_any_call_of_a_merge_harms_nothing(path: Path) -> None:
-    add_pending(path, 1)
-    contents = {entry: entry.read_bytes() for entry in path.parent.iterdir()}
-    with using(FailingDisk(-1)) as count:
-        project_at(path).archive(draft_of(2))
+def test_a_disk_error_at_any_call_of_a_merge_harms_nothing(tmp_path: Path) -> None:
     wanted = model_of(draft_of(n) for n in range(3))
 
+    def prepared(name: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        project_at(folder / "project.h5").archive(draft_of(0))
+        add_pending(folder / "project.h5", 1)
+        return folder / "project.h5"
+
+    with using(FailingDisk(-1)) as count:
+        project_at(prepared("count")).archive(draft_of(2))
     for nth in range(0, len(count.calls), 7):
-        for entry, content in contents.items():
-            entry.write_bytes(content)
+        path = prepared(str(nth))
         with using(FailingDisk(nth)), suppress(aerchive.AerchiveError):
             project_at(path).archive(draft_of(2))
         project_at(path).archive(draft_of(2))
@@ -122,17 +118,17 @@ def test_a_run_that_was_merged_stays_as_it_was_changed_since(path: Path) -> None
     before = project_view(path)
 
     pending.write_bytes(content)
-    assert job_id(2) not in project or project[job_id(2)].pending  # until somebody looks closer
+    assert job_id(2) not in project
+    assert ids(project_at(path, "r")) == {job_id(0), job_id(1), job_id(3)}
     project_at(path).archive(draft_of(4))
 
     assert project_view(path) == before | model_of([draft_of(4)])
-    assert not pending.exists()
 
 
 def test_a_pending_file_that_cannot_be_removed_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_pending(path, 1)
     project = project_at(path)
-    monkeypatch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError(1, "no")))
+    monkeypatch.setattr(os, "unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError(1, "no")))
     for number in (2, 3):
         run = project.archive(draft_of(number))
         assert run.path
@@ -144,10 +140,11 @@ def test_a_pending_file_that_cannot_be_removed_is_no_error(path: Path, monkeypat
 
 
 @pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX])
-def test_a_fresh_process_knows_the_project_it_cannot_lock(path: Path, kind: int) -> None:
-    pending = add_pending(path, 1, kind=kind)
-    with h5py.File(pending) as file, h5py.File(path) as own:
-        assert file.attrs["pending_for"] == own.attrs["project_uuid"]
+def test_a_run_knows_the_project_it_could_not_lock(path: Path, kind: int) -> None:
+    add_pending(path, 1, kind=kind)
+    (run,) = project_at(path).spools.runs()
+    with h5py.File(path) as own:
+        assert run.head.project == own.attrs["project_uuid"].decode()
 
 
 def test_a_pending_file_of_another_project_is_told_and_not_merged(path: Path) -> None:
@@ -158,10 +155,9 @@ def test_a_pending_file_of_another_project_is_told_and_not_merged(path: Path) ->
 
     assert ids(project) == {job_id(7)}
     assert pending.exists()
-    problem = f"{pending}: belongs to another project, which was at {path} before"
+    problem = f"{pending}: holds runs of another project, which was at {path} before"
     assert project.verify().problems == [problem]
-    with pytest.warns(aerchive.ArchiveWarning, match="some of its runs are still in"):
-        project.close()
+    project.close()  # without a warning: they are not its runs
 
 
 def test_a_project_that_was_replaced_meanwhile(path: Path, tmp_path: Path) -> None:
@@ -176,17 +172,7 @@ def test_a_project_that_was_replaced_meanwhile(path: Path, tmp_path: Path) -> No
     project.archive(draft_of(3))
 
     assert project_view(path) == model_of(draft_of(n) for n in (8, 2, 3))
-    assert len(PendingFiles(project.file).paths()) == 1  # that of the first project
-
-
-def test_a_locked_pending_file_stalls_nobody(path: Path) -> None:
-    pending = add_pending(path, 1)
-    project = project_at(path, lock_timeout_s=30)
-    with held(pending, fcntl.LOCK_EX):
-        project.archive(draft_of(2))
-    assert pending.exists()
-    project.archive(draft_of(3))
-    assert not pending.exists()
+    assert len(list(path.parent.glob("*.pending-*"))) == 1  # that of the first project
 
 
 def test_the_folder_may_be_locked(path: Path) -> None:
@@ -201,14 +187,8 @@ def test_a_copy_has_all_runs_or_is_none(path: Path) -> None:
     pending = add_pending(path, 1)
     project = project_at(path, lock_timeout_s=0.05)
     target = path.with_name("copy.h5")
-    with (
-        held(pending, fcntl.LOCK_EX),
-        pytest.raises(ProjectLockedError, match="not copied, for runs of it would be missing"),
-    ):
-        project.copy(target)
-    assert not target.exists()
     damage(pending)
-    with pytest.raises(aerchive.IntegrityError):
+    with pytest.raises(aerchive.IntegrityError, match="are damaged"):
         project.copy(target)
     assert not target.exists()
     assert sorted(entry.name for entry in path.parent.iterdir()) == sorted([path.name, pending.name])
@@ -218,15 +198,15 @@ def test_a_reader_never_misses_a_run_that_moves(path: Path, monkeypatch: pytest.
     """The pending file is merged between any two steps of the reader."""
     add_pending(path, 1)
     project = project_at(path)
-    real = PendingFiles.survey
+    real = Spools.contents
 
-    def survey_then_merge(self: PendingFiles) -> object:
+    def look_then_move(self: Spools) -> object:
         found = real(self)
-        monkeypatch.setattr(PendingFiles, "survey", real)
+        monkeypatch.setattr(Spools, "contents", real)
         project_at(path).archive(draft_of(2))
         return found
 
-    monkeypatch.setattr(PendingFiles, "survey", survey_then_merge)
+    monkeypatch.setattr(Spools, "contents", look_then_move)
     assert job_id(1) in project
     assert ids(project) >= {job_id(0), job_id(1)}
 
@@ -245,7 +225,7 @@ def test_the_same_lost_job_twice_is_one_run(path: Path) -> None:
     project = project_at(path)
     with project.file.write("2026-11-22T00:00:00.000000Z") as session:
         paths = write_drafts(session, [lost(5), lost(5)])
-    assert paths[0] == paths[1]
+    assert paths[0].path == paths[1].path
     assert len(project) == 2
 
 

@@ -17,6 +17,7 @@ import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project import waiting
+from aerchive.storage.spool import Spool
 from tests import processes
 from tests.holding import held
 from tests.strict import differences
@@ -73,8 +74,8 @@ def test_who_reads_in_this_process_sees_all(path: Path) -> None:
     assert len(aerchive.open(path)) == 1  # another Project object
     job = simulator.run(bell())
     job.result()
-    assert job.run.counts()  # its values
-    assert job.run.durable
+    assert job.run.counts()  # its values, where it waits
+    assert not job.run.durable
     simulator.run(bell()).result()
     assert len(simulator.project.jobs()) == 3
 
@@ -129,7 +130,6 @@ def test_primitives_wait_as_well(path: Path) -> None:
     result = job.result()
     assert not job.run.durable
     assert differences(result, job.run.result()) == []
-    assert job.run.durable
     assert len(job.run.children()) == 1
 
 
@@ -193,10 +193,12 @@ def test_what_a_killed_process_left_is_not_lost(path: Path, finished: list[str])
     before = {run.job_id: run.outcome for run in project}
     assert all(before[job_id] == "ok" for job_id in finished)
     assert not project[finished[0]].durable
-    with pytest.raises(aerchive.NotFoundError, match="waits in a file of a process that died"):
-        project[finished[0]].counts()
-    AerSimulator(project=path).run(bell()).result()  # the next who saves moves them
-    assert waiting_files(path) == []
+    assert sum(project[finished[0]].counts().values()) == 7
+    assert project[finished[0]].result().success
+    assert len(project[finished[0]].circuits()) == 1
+    with pytest.raises(aerchive.NotFoundError, match="is not in the project yet, but in"):
+        _ = project[finished[0]].path
+    AerSimulator(project=path).run(bell()).result()  # the next process that saves moves them
     for job_id in finished:
         run = aerchive.open(path)[job_id]
         assert run.durable
@@ -208,24 +210,22 @@ def test_what_a_killed_process_left_is_not_lost(path: Path, finished: list[str])
 def test_recover_moves_them_too(path: Path, finished: list[str]) -> None:
     project = aerchive.open(path)
     project.recover()
-    assert waiting_files(path) == []
     assert all(project[job_id].durable for job_id in finished)
 
 
-@pytest.mark.usefixtures("finished")
-def test_a_damaged_file_is_left_and_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_record_costs_that_run_alone(
+    path: Path, finished: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     (file,) = waiting_files(path)
-    record = file.read_bytes().partition(b"AERWAIT1")[0]
-    import hashlib
-
-    nonsense = b"nonsense"
-    file.write_bytes(record + b"AERWAIT1" + (8).to_bytes(8, "little") + hashlib.sha256(nonsense).digest() + nonsense)
-    AerSimulator(project=path).run(bell()).result()
+    content = bytearray(file.read_bytes())
+    content[content.index(f'"job_id":"{finished[1]}"'.encode(), content.index(b"RUN ")) + 3] ^= 1
+    file.write_bytes(content)
+    project = aerchive.open(path)
+    project.recover()
+    assert {finished[0], finished[2]} <= {run.job_id for run in project if run.durable}
     assert file.exists()
-    assert "the runs in it are not in" in caplog.text
-    assert "is not a draft of a run" in caplog.text
-    AerSimulator(project=path).run(bell()).result()
-    assert caplog.text.count("the runs in it are not in") == 1
+    assert caplog.text.count("is damaged; other records are not affected") == 1
+    assert any("is damaged" in problem for problem in project.verify().problems)
 
 
 @pytest.mark.usefixtures("slow")
@@ -243,16 +243,16 @@ def test_a_commit_that_fails_loses_nothing(path: Path, caplog: pytest.LogCapture
     path.unlink()
     simulator.run(bell()).result()
     assert len(simulator.project) == 2
-    assert waiting_files(path) == []
+    assert waiting_files(path) == [] or waiting_files(path)[0].stat().st_size == 512
     assert "runs of this process are not in it yet" in caplog.text
 
 
 @pytest.mark.usefixtures("slow")
 def test_a_full_disk_for_the_waiting_file_commits_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room(_self: Any, _record: bytes, _min_free_bytes: int) -> None:
+    def no_room(*_: Any, **__: Any) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr(waiting.WaitingFile, "append", no_room)
+    monkeypatch.setattr(Spool, "keep", no_room)
     job = AerSimulator(project=path, durability="batch").run(bell())
     job.result()
     assert job.run.durable
@@ -284,7 +284,8 @@ def test_a_locked_project_gets_them_by_a_pending_file(path: Path) -> None:
         started = time.monotonic()
         project.flush()
         assert time.monotonic() - started < 30
-    assert [job.run.pending for job in jobs] == [True] * 3
+    assert [job.run.in_pending_file for job in jobs] == [True] * 3
+    assert [job.run.durable for job in jobs] == [True] * 3
     with pytest.warns(ArchiveWarning, match="are still in"):
         project.close()
     simulator.run(bell()).result()

@@ -8,6 +8,7 @@ lists spools with the project and reads runs where they are; `Spools.move` is th
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import logging
 import os
@@ -86,13 +87,28 @@ class Spools:
     # -- looking
 
     def contents(self) -> list[SpoolContent]:
-        """What all spools of the project hold, those of this process last; each problem is logged once."""
+        """What all spools of the project hold, those of this process last; each problem is logged once.
+
+        Runs of another project, which was at the same place before, are told as a problem.
+        """
         mine = [content for prefix in self._prefixes for content in spool_of(prefix).contents()]
         others = spool_contents(self._prefixes, {str(content.path) for content in mine})
-        for content in others:
+        found = [*others, *mine]
+        if any(run.head.project for content in found for run in content.runs):
+            uuid = self._file.peek_uuid()
+            if uuid is not None or not self._file.path.exists():  # else it cannot be read at the moment
+                found = [self._of_this_project(content, uuid) for content in found]
+        for content in found:
             for problem in content.problems:
                 self._tell(problem)
-        return others + mine
+        return found
+
+    def _of_this_project(self, content: SpoolContent, uuid: str | None) -> SpoolContent:
+        runs = [run for run in content.runs if run.head.project in ("", uuid)]
+        if len(runs) == len(content.runs):
+            return content
+        problem = f"{content.path}: holds runs of another project, which was at {self._file.path} before"
+        return dataclasses.replace(content, runs=runs, problems=(*content.problems, problem))
 
     def runs(self) -> list[SpooledRun]:
         """All finished runs that are in a spool, those of this process last."""
@@ -104,11 +120,9 @@ class Spools:
         Returns:
             How many runs there are, and what is damaged or belongs to another project, in words.
         """
-        uuid = self._file.peek_uuid()
         number, problems = 0, list[str]()
         for content in self.contents():
             problems += content.problems
-            problems += sorted({self._foreign(run) for run in content.runs if self._is_foreign(run, uuid)})
             number += len(content.runs)
             for run in content.runs:
                 with contextlib.suppress(NotFoundError):  # it was moved meanwhile
@@ -145,12 +159,6 @@ class Spools:
         if problem not in self._told:
             self._told.add(problem)
             logger.warning("%s", problem)
-
-    def _is_foreign(self, run: SpooledRun, uuid: str | None) -> bool:
-        return bool(run.head.project) and uuid is not None and run.head.project != uuid
-
-    def _foreign(self, run: SpooledRun) -> str:
-        return f"{run.path}: holds runs of another project, which was at {self._file.path} before"
 
     # -- keeping
 
@@ -248,12 +256,10 @@ class Spools:
         Raises:
             ProjectLockedError: Another program kept the project; the other runs are where they were.
         """
-        uuid: str | None = None
         for content in self.contents():
             if content.life is not Life.DEAD and not content.is_movable:
                 continue
-            uuid = uuid or self._file.peek_uuid()
-            wanted = [run for run in content.runs if content.may_move(run) and not self._is_foreign(run, uuid)]
+            wanted = [run for run in content.runs if content.may_move(run)]
             lost = content.jobs if content.life is Life.DEAD else ()
             with taken_over(content) as is_ours:
                 if is_ours:

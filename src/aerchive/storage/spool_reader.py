@@ -224,11 +224,10 @@ def _life(fd: int, parsed: _Parsed) -> Life:
         return Life.DEAD if is_torn else Life.ELSEWHERE
     is_original = parsed.inode == os.fstat(fd).st_ino
     running = parsed.owner.is_running()
+    if running and parsed.owner.pid == os.getpid():  # not one of the files that this process has open
+        running = False
     if running is not None:
-        is_impostor = running and parsed.owner.pid == os.getpid()  # a copy of a file of this process
-        return (
-            Life.DEAD if not running and is_original else Life.ELSEWHERE if not running or is_impostor else Life.ALIVE
-        )
+        return Life.ALIVE if running else Life.DEAD if is_original else Life.ELSEWHERE
     if not is_original:
         return Life.ELSEWHERE
     mount = mount_of(fd)
