@@ -160,8 +160,7 @@ class Project(Upkeep):
         run = self._unwritten(draft)
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
         if waiting is None:
-            if self.durability != "each":
-                self._check_known(draft)
+            self._check_known(draft)
             self._commit_in_time(draft, run, self.durability, is_awaited=True)
             return run
         if draft.job_id in waiting:
@@ -172,15 +171,25 @@ class Project(Upkeep):
         return run
 
     def _check_known(self, draft: RunDraft) -> None:
-        """Refuses another result of a known job now, because the commit comes later, when no caller waits for it.
+        """Refuses another result of a known job where it may come into the project only later.
 
         Raises:
-            AlreadyExistsError: Another result of its job id is in the project, or on its way there.
+            AlreadyExistsError: Another result of its job id is in a spool; or in the project, of which this is asked here
+                only if the commit comes later, when no caller waits for it.
         """
         for spooled in self.spools.runs():
             if spooled.head.job_id == draft.job_id:
                 with contextlib.suppress(NotFoundError), self.spools.drafts([spooled]) as drafts:
                     united(next(iter(drafts)), draft, None, str(self.path))
+        if self.durability != "each":
+            self._check_in_file(draft)
+
+    def _check_in_file(self, draft: RunDraft) -> None:
+        """Refuses another result of a job that is in the project, as far as the project can be read.
+
+        Raises:
+            AlreadyExistsError: There is one.
+        """
         file = self.file.sibling(self.path)  # which may be read without a commit of what waits
         with contextlib.suppress(NotFoundError, ProjectLockedError), file.read() as session:
             found = Catalogue(session).find(draft.job_id)
@@ -206,6 +215,8 @@ class Project(Upkeep):
         finally:
             self._transaction.waiting = None
         if waiting:
+            for draft, _ in waiting.values():
+                self._check_known(draft)
             self._commit(list(waiting.values()), is_awaited=True)
 
     def _commit(self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool) -> None:
@@ -233,7 +244,7 @@ class Project(Upkeep):
             self.spools.was_locked()
             if is_awaited:
                 for draft, _ in drafts:
-                    self._check_known(draft)
+                    self._check_in_file(draft)
             logger.warning("%s; the run goes to a spool beside the project", error)
             self._hold(drafts, fallback=False)
             return

@@ -14,11 +14,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import Author, LabelChange, RunLabels
+from aerchive.project.catalogue import Catalogue, Session, present, run_path, whole_id
 from aerchive.project.draft import RunDraft
+from aerchive.project.record import read_record
 from aerchive.storage.nodes import DatasetDraft
 
 _PIECE_BYTES = 16 * 1024 * 1024
@@ -128,3 +132,23 @@ def _completed(stored: RunConfig, given: RunConfig) -> RunConfig:
         if getattr(stored, name) in empty and (value := getattr(given, name)) not in empty
     }
     return stored.model_copy(update=missing)
+
+
+def conflicts(session: Session) -> list[str]:
+    """Results of the same job that are kept beside each other, in words; one of each pair should be deleted.
+
+    Args:
+        session: Of the project.
+    """
+    known = Catalogue(session)
+    rows = present(known.rows())
+    found = []
+    for row in rows[np.strings.find(rows["job_id"], b"~") >= 0]:
+        group = session.root.group(run_path(row))
+        config = read_record(group).config
+        if config.conflicts_with is not None and known.find(config.conflicts_with) is not None:
+            found.append(
+                f"{session.root.file}: run {whole_id(session, row)} is another result of job {config.conflicts_with}, kept "
+                "beside it; compare them and delete one"
+            )
+    return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from aerchive.errors import NotFoundError, TransactionError
+from aerchive.errors import AerchiveError, NotFoundError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
@@ -17,6 +17,7 @@ from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule
 from aerchive.project.searching import Searching
 from aerchive.project.space import SpaceReport, survey_space
+from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import WriteSession
 from aerchive.storage.replacing import left_over_bytes, remove_left_over
@@ -155,6 +156,8 @@ class Upkeep(Searching):
         """
         report = verify(self.file, progress)
         number, problems = self.spools.verify()
+        with contextlib.suppress(AerchiveError), self.file.read() as session:  # else it is a problem that was told already
+            problems += conflicts(session)
         return report + VerifyReport(str(self.path), number, 0, problems)
 
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:

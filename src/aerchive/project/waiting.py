@@ -129,6 +129,7 @@ class WaitingRuns:
     def _commit(self, runs: list[tuple[SpooledRun, Run]], spools: Spools) -> None:
         spooled = [one for one, _ in runs]
         try:
+            spools.move(spools.patience_s)  # what was saved before comes into the project before
             written = spools.commit(spooled, spools.patience_s)
         except ProjectLockedError as error:
             spools.was_locked()
