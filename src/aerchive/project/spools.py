@@ -35,7 +35,7 @@ from aerchive.storage.reader import HDF5Group
 from aerchive.storage.spool import Spool, spool_of
 from aerchive.storage.spool_file import WAITING
 from aerchive.storage.spool_group import RunHead, SpooledRun, SpoolSession
-from aerchive.storage.spool_reader import Life, SpoolContent, Submission, remove_spool, spool_contents, taken_over
+from aerchive.storage.spool_reader import Life, SpoolContent, remove_spool, spool_contents, taken_over
 
 logger = logging.getLogger("aerchive")
 
@@ -140,7 +140,7 @@ class Spools:
 
     def record_of(self, run: SpooledRun) -> RunRecord | None:
         """The documents of a run in a spool; ``None`` if it cannot be read, which is logged."""
-        key = run.path, run.offset
+        key = _key(run)
         if key not in self._records:
             try:
                 with run.open() as (_, group):
@@ -247,75 +247,82 @@ class Spools:
                 for run in runs
             )
 
-    def move(self, timeout_s: float | None = None) -> None:
-        """Moves all runs that may be moved into the project; what cannot be moved is logged, and tried again later.
+    def move(self, timeout_s: float | None = None, waiting: Sequence[SpooledRun] = ()) -> dict[Key, Written]:
+        """Moves runs into the project, in the order in which they were saved; a damaged one stays, and is logged.
 
         Args:
             timeout_s: How long to wait for the project, in seconds; by default as long as always.
+            waiting: Runs of this process that need not be durable in its spool. If there are any, it is an error if they
+                cannot be moved; else that is logged, and tried again later.
+
+        Returns:
+            Where each is that was moved.
 
         Raises:
             ProjectLockedError: Another program kept the project; the other runs are where they were.
+            AerchiveError: The project cannot be written.
         """
-        for content in self.contents():
-            if content.life is not Life.DEAD and not content.is_movable:
-                continue
-            wanted = [run for run in content.runs if content.may_move(run)]
-            lost = content.jobs if content.life is Life.DEAD else ()
-            with taken_over(content) as is_ours:
-                if is_ours:
-                    self._move_file(content, wanted, lost, timeout_s)
+        with contextlib.ExitStack() as stack:
+            contents = [
+                content
+                for content in self.contents()
+                if (content.life is Life.DEAD or content.is_movable) and stack.enter_context(taken_over(content))
+            ]
+            runs = {_key(run): run for content in contents for run in content.runs if content.may_move(run)}
+            runs |= {_key(run): run for run in waiting}
+            wanted = [run for key, run in runs.items() if key not in self._moved | self._damaged]
+            wanted.sort(key=lambda run: run.head.when)
+            lost = [lost_draft(job, one) for one in contents if one.life is Life.DEAD for job in one.jobs]
+            written: dict[Key, Written] = {}
+            try:
+                for first in range(0, len(wanted), _TOGETHER):
+                    written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s)
+                if lost:
+                    with self._file.write(now(), timeout_s) as session:
+                        write_drafts(session, _unknown(session, lost), keeps_conflicts=True)
+            except ProjectLockedError:
+                raise
+            except (AerchiveError, OSError) as error:
+                if waiting:
+                    raise
+                self._tell(f"{self._file.path}: runs that wait beside it are not in it yet: {error}")
+                return written
+            for content in contents:
+                self._remove_if_empty(content)
+        return written
 
-    def _move_file(
-        self, content: SpoolContent, wanted: Sequence[SpooledRun], lost: Sequence[Submission], timeout_s: float | None
-    ) -> None:
-        """Moves what is in the file of another process, and removes the file if that process is dead."""
-        new = [run for run in wanted if (run.path, run.offset) not in self._moved]
-        drafts = [lost_draft(job, content) for job in lost]
-        is_done = self._move(new, drafts, timeout_s)
-        if content.life is not Life.DEAD or not is_done or len(wanted) < len(content.runs) or content.problems:
+    def _move_some(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> dict[Key, Written]:
+        """Moves runs together, or, if one of them is damaged, all the others."""
+        try:
+            written = self.commit(runs, timeout_s)
+        except (FormatError, NotFoundError) as error:
+            if len(runs) > 1:
+                return {key: place for run in runs for key, place in self._move_some([run], timeout_s).items()}
+            if isinstance(error, NotFoundError):  # another process has moved it
+                return {}
+            if runs[0].path not in str(error):  # the project itself is damaged
+                raise
+            self._damaged.add(_key(runs[0]))
+            self._tell(f"run {runs[0].head.job_id} stays in its spool: {error}")
+            return {}
+        self._moved.update(map(_key, runs))
+        self.done(runs)
+        return dict(zip(map(_key, runs), written, strict=True))
+
+    def _remove_if_empty(self, content: SpoolContent) -> None:
+        """Removes the file of a dead process if all that it held is in the project."""
+        if content.life is not Life.DEAD or content.problems or not self._moved.issuperset(map(_key, content.runs)):
             return
         try:
             remove_spool(content)
-        except OSError as error:  # as in a folder where only the owner of a file may remove it: its runs are recognised
+        except OSError as error:  # as in a folder where only the owner of a file may remove it
             self._tell(
                 f"{content.path}: what was in it is in {self._file.path}; it cannot be removed: {error.strerror}"
             )
 
-    def _move(self, runs: Sequence[SpooledRun], lost: Sequence[RunDraft], timeout_s: float | None) -> bool:
-        """Moves runs of one file, and notes jobs that were lost; returns whether all is in the project."""
-        runs = [run for run in runs if (run.path, run.offset) not in self._damaged]
-        is_done = True
-        try:
-            for first in range(0, len(runs), _TOGETHER):
-                is_done &= self._move_some(runs[first : first + _TOGETHER], timeout_s)
-            if lost:
-                with self._file.write(now(), timeout_s) as session:
-                    write_drafts(session, _unknown(session, lost), keeps_conflicts=True)
-        except ProjectLockedError:
-            raise
-        except (AerchiveError, OSError) as error:
-            self._tell(f"{self._file.path}: runs that wait beside it are not in it yet: {error}")
-            return False
-        return is_done
 
-    def _move_some(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> bool:
-        """Moves runs together, or, if one of them is damaged, all the others."""
-        try:
-            self.commit(runs, timeout_s)
-        except NotFoundError:  # another process has moved them
-            return True
-        except FormatError as error:
-            if len(runs) > 1:
-                moved = [self._move_some([run], timeout_s) for run in runs]
-                return all(moved)
-            if runs[0].path not in str(error):  # the project itself is damaged
-                raise
-            self._damaged.add((runs[0].path, runs[0].offset))
-            self._tell(f"run {runs[0].head.job_id} stays in its spool: {error}")
-            return False
-        self._moved.update((run.path, run.offset) for run in runs)
-        self.done(runs)
-        return True
+def _key(run: SpooledRun) -> Key:
+    return run.path, run.offset
 
 
 def _unknown(session: WriteSession, lost: Sequence[RunDraft]) -> list[RunDraft]:

@@ -156,7 +156,10 @@ class Upkeep(Searching):
         """
         report = verify(self.file, progress)
         number, problems = self.spools.verify()
-        with contextlib.suppress(AerchiveError), self.file.read() as session:  # else it is a problem that was told already
+        with (
+            contextlib.suppress(AerchiveError),
+            self.file.read() as session,
+        ):  # else it is a problem that was told already
             problems += conflicts(session)
         return report + VerifyReport(str(self.path), number, 0, problems)
 

@@ -129,8 +129,7 @@ class WaitingRuns:
     def _commit(self, runs: list[tuple[SpooledRun, Run]], spools: Spools) -> None:
         spooled = [one for one, _ in runs]
         try:
-            spools.move(spools.patience_s)  # what was saved before comes into the project before
-            written = spools.commit(spooled, spools.patience_s)
+            written = spools.move(spools.patience_s, spooled)
         except ProjectLockedError as error:
             spools.was_locked()
             logger.warning("%s; the runs stay in the spool beside the project, and are durable there", error)
@@ -142,9 +141,10 @@ class WaitingRuns:
                 run.settle(None, one)
             return
         spools.was_free()
-        for (_, run), place in zip(runs, written, strict=True):
-            run.settle(place.path or None, job_id=place.job_id)
-        spools.done(spooled)
+        for one, run in runs:
+            place = written.get((one.path, one.offset))
+            if place is not None and place.path:
+                run.settle(place.path, job_id=place.job_id)
 
 
 class _Queues:
