@@ -278,6 +278,9 @@ class ProjectFile:
     def exists(self) -> bool:
         """Whether there is a file."""
         self._prepare_reading()
+        return self._is_there()
+
+    def _is_there(self) -> bool:
         try:
             return self.path.exists()
         except PermissionError:
@@ -336,6 +339,7 @@ class ProjectFile:
             IntegrityError: It is damaged.
             ProjectLockedError: A writer did not finish in time.
             ReadOnlyError: This user may not read it.
+            BaseException: What the handler of a signal raised while this waited for the lock.
         """
         path = str(self.path)
         if (held := self._session_of_thread()) is not None:
@@ -524,7 +528,9 @@ class ProjectFile:
         Raises:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
             OSError: The disk is full or broken; the file is as it was.
+            BaseException: What the handler of a signal raised while this waited for a lock; nothing was done.
         """
+        self._prepare_reading()  # may wait for another thread that commits, and no signal is held back meanwhile
         with deferred_interrupts(), self._writing(created, timeout_s, is_private) as session:
             yield session
 
@@ -564,7 +570,7 @@ class ProjectFile:
 
     def _open_existing(self, stack: contextlib.ExitStack, timeout_s: float | None) -> int | None:
         """The file, locked for writing; ``None`` if there is none, perhaps no more."""
-        if not self.exists():
+        if not self._is_there():
             return None
         try:
             return stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
@@ -655,9 +661,8 @@ class LockedFile(ProjectFile):
         self.__dict__ |= like.sibling(like.path).__dict__
         self.fd = fd
 
-    def exists(self) -> bool:
-        """Whether there is a file: it is open."""
-        return True
+    def _is_there(self) -> bool:
+        return True  # it is open
 
     def _session_of_thread(self) -> ReadSession | None:
         return None  # that is of the file which has the name

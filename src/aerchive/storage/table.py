@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, IntegrityError
+from aerchive.lazy import cached_property
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.disk import disk
 from aerchive.storage.interrupts import check_interrupt
@@ -115,7 +115,7 @@ class TableReader:
                     disk().read(self._fd, piece, place)
         return True
 
-    @functools.cached_property
+    @cached_property
     def _pieces(self) -> list[tuple[int, int, int]] | None:
         """Where the rows lie, as `_joined` gives it; ``None`` if they are stored in another way than ours."""
         properties = self._dsid.get_create_plist()
