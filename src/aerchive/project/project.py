@@ -27,7 +27,6 @@ from aerchive.project.unfinished import lost_draft
 from aerchive.project.upkeep import Upkeep
 from aerchive.project.waiting import Durability, waiting_runs
 from aerchive.settings import load_settings
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import ProjectFile
 
 logger = logging.getLogger("aerchive")
@@ -181,7 +180,7 @@ class Project(Upkeep):
         lost = [s for s in self.submissions.open_jobs() if not s.alive and s.job_id not in ids]
         pending = None
         try:
-            with self.file.write(now(), self._patience_s) as session, hdf5_errors(str(self.path)):
+            with self.file.write(now(), self._patience_s) as session:
                 paths = write_drafts(session, [*(draft for draft, _ in drafts), *map(lost_draft, lost)])
             self._patience_s = None
         except ProjectLockedError as error:
@@ -205,7 +204,7 @@ class Project(Upkeep):
                 f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
             )
         run.path  # noqa: B018  (a run without data has no labels in the file)
-        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+        with self.file.write(now()) as session:
             write_labels(session, run.job_id, change)
 
     # -- the object itself

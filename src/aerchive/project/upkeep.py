@@ -19,7 +19,6 @@ from aerchive.project.searching import Searching
 from aerchive.project.space import SpaceReport, survey_space
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.project.waiting import adopt_left_behind
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import WriteSession
 from aerchive.storage.replacing import left_over_bytes, remove_left_over
 from aerchive.storage.waiting_file import waiting_paths
@@ -63,7 +62,7 @@ class Upkeep(Searching):
         try:
             if wanted and self.file.exists():
                 beneath = [run.job_id for run in self.find(parent__in=set(wanted)) if run.durable]
-                with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+                with self.file.write(now()) as session:
                     elsewhere = [job_id for job_id in delete_runs(session, wanted) if job_id not in lost]
                     delete_runs(session, (job_id for job_id in beneath if job_id not in wanted))
                     if elsewhere:
@@ -86,7 +85,7 @@ class Upkeep(Searching):
                 raise TransactionError(f"{self.path}: job {job_id} is still running; delete it when it has finished")
         for run in runs:
             if run.pending:
-                with run.place.file.write(now()) as session, hdf5_errors(str(run.place.file.path)):
+                with run.place.file.write(now()) as session:
                     delete_runs(session, [run.job_id])
 
     def restore(self, job_id: str) -> list[str]:
@@ -106,7 +105,7 @@ class Upkeep(Searching):
         self._check_writable()
         self.flush()
         self._merge()
-        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
+        with self.file.write(now()) as session:
             return restore_run(session, job_id)
 
     def clean(

@@ -24,7 +24,6 @@ from aerchive.models.catalogue import now
 from aerchive.project.commit import adopt_drafts
 from aerchive.project.draft import RunDraft
 from aerchive.project.run import Run
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.draft_bytes import draft_from_bytes, draft_to_bytes
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.waiting_file import WaitingFile, left_behind
@@ -197,7 +196,7 @@ def adopt_left_behind(file: ProjectFile) -> None:
             try:
                 drafts = [RunDraft.from_group(draft_from_bytes(record, str(path)), str(path)) for record in records]
                 if drafts:
-                    with file.write(now()) as session, hdf5_errors(str(file.path)):
+                    with file.write(now()) as session:
                         adopt_drafts(session, drafts)
                 path.unlink(missing_ok=True)
             except (AerchiveError, OSError) as error:

@@ -85,7 +85,7 @@ def deliver_interrupts() -> None:
             _release()
         finally:
             _hold()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (raised by the outermost block)
         raise _Ended(error) from None
 
 
