@@ -138,8 +138,8 @@ def _groups(parent: GroupReader, name: str, problems: list[str]) -> Iterator[Gro
 def _members(group: GroupReader, problems: list[str]) -> list[str]:
     try:
         return group.names()
-    except (AerchiveError, OSError, RuntimeError) as error:
-        problems.append(f"{group.where()}: {error}")
+    except AerchiveError as error:
+        problems.append(str(error))
         return []
 
 
