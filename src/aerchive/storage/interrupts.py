@@ -28,6 +28,7 @@ class _Ended(BaseException):  # not an Exception, so that nothing on its way tak
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+        self.context = error.__context__
 
 
 @contextlib.contextmanager
@@ -44,16 +45,19 @@ def deferred_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or _waiting:
         yield
         return
-    raised = None
+    ended = None
     try:
         _hold()
         yield
-    except _Ended as end:
-        raised = end.error
+    except _Ended as error:
+        ended = error
     finally:
         _release()
-    if raised is not None:
-        raise raised
+    if ended is not None:
+        try:
+            raise ended.error
+        finally:
+            ended.error.__context__ = ended.context  # without the detour by which it came here
 
 
 def check_interrupt() -> None:
