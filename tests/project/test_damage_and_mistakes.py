@@ -68,19 +68,19 @@ def test_a_mistake_in_a_commit_is_not_told_as_damage(
 @pytest.mark.parametrize(
     "name",
     [
-        "writer.attribute_array",
-        "writer.stored_type",
-        "writer.layers",
-        "layers.Packing.task",
-        "layers.Packing.pack",
-        "writer.checksums.table_of",
-        "table.stored_type",
+        "storage.writer.attribute_array",
+        "storage.writer.stored_type",
+        "storage.writer.layers",
+        "filters.profiles.Packing.task",
+        "filters.profiles.Packing.pack",
+        "storage.writer.checksums.table_of",
+        "storage.table.stored_type",
     ],
 )
 def test_a_mistake_in_writing_nodes_is_not_told_as_damage(
     path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mistake: Exception
 ) -> None:
-    monkeypatch.setattr(f"aerchive.storage.{name}", broken(mistake))
+    monkeypatch.setattr(f"aerchive.{name}", broken(mistake))
 
     with pytest.raises(type(mistake)) as caught:
         project_at(path).archive(draft_of(9, extra_bytes=3_000_000))

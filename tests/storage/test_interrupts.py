@@ -113,7 +113,9 @@ def raises(error: BaseException) -> Callable[[int, Any], None]:
     return handler
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), Stop("enough"), TimeoutError("enough")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), Stop("enough"), TimeoutError("enough")], ids=repr
+)
 @pytest.mark.parametrize("wait", WAITS)
 def test_what_a_handler_raises_ends_the_wait(
     committed: Path, monkeypatch: pytest.MonkeyPatch, wait: str, error: BaseException
