@@ -224,10 +224,14 @@ def test_each_handler_is_called_although_another_raised(deliver: Callable[[], No
     signal.signal(signal.SIGUSR2, lambda number, _frame: calls.append(number))
     signal.signal(signal.SIGTERM, raises(Stop("last")))
 
-    with pytest.raises(Stop, match="last") as caught, deferred_interrupts():
-        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR2, signal.SIGTERM):
-            signal.raise_signal(number)
-        deliver()
+    def wait() -> None:
+        with deferred_interrupts():
+            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR2, signal.SIGTERM):
+                signal.raise_signal(number)
+            deliver()
+
+    with pytest.raises(Stop, match="last") as caught:
+        wait()
 
     assert str(caught.value.__context__) == "first"
     assert calls == [signal.SIGUSR2]
