@@ -33,6 +33,8 @@ _HOOK = "_run_circuits"
 """The one method of Aer that every run of each of its backends goes through."""
 
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # so that a child never finds it held by a thread that it does not have
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _stack: list[Autosave] = []
 """The switches that are on; the last one counts."""
 

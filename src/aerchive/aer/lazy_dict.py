@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,15 +17,18 @@ class Waiting:
         maker: How to make it. What it raises, whoever asks gets, and may ask again.
     """
 
-    __slots__ = ("_lock", "_maker", "_value")
+    __slots__ = ("_lock", "_maker", "_process", "_value")
 
     def __init__(self, maker: Callable[[], Any]) -> None:
         self._maker = maker
         self._value = _EMPTY
         self._lock = threading.RLock()
+        self._process = os.getpid()
 
     def value(self) -> Any:
         """The value."""
+        if self._process != os.getpid():  # a fork: a thread that the child does not have may have held the lock
+            self._lock, self._process = threading.RLock(), os.getpid()
         with self._lock:
             if self._value is _EMPTY:
                 self._value = self._maker()

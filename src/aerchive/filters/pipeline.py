@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +10,7 @@ from aerchive.filters.deflate import Buffer, Deflater, quick_stream, thorough_st
 from aerchive.filters.planes import pack_planes
 from aerchive.filters.shuffle import shuffle
 from aerchive.filters.trial import by_record, kept_by_record, try_chunk
+from aerchive.lazy import cached_property
 
 SKIP_SHUFFLE = 1
 SKIP_COMPRESSION = 2
@@ -36,7 +35,7 @@ class Packer:
         self._itemsize = itemsize
         self._planes = np.empty(0, np.uint8)
 
-    @functools.cached_property
+    @cached_property
     def _deflater(self) -> Deflater:
         """Made for the first chunk that is worth it: that takes longer than compressing a small one."""
         return Deflater()

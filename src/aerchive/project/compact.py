@@ -35,7 +35,6 @@ from aerchive.models.catalogue import now
 from aerchive.project.catalogue import Catalogue, changes_of, present, read_rows, run_path
 from aerchive.project.space import survey_space
 from aerchive.project.verify import LINKED, MUTABLE, Progress
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.disk import disk
 from aerchive.storage.file import LockedFile, ProjectFile, ReadSession, WriteSession
 from aerchive.storage.free_space import no_room
@@ -189,7 +188,7 @@ class _Compaction:
     def _write(self) -> Iterator[WriteSession]:
         """One commit to the new file."""
         try:
-            with self._target.write(now()) as out, hdf5_errors(str(self._target.path)):
+            with self._target.write(now()) as out:
                 yield out
         except (CommittedError, UncertainError) as error:
             raise WriteError(

@@ -228,9 +228,9 @@ class Project(Upkeep):
                 a run that cannot come into the project goes to the folder of the settings.
         """
         try:
-            self.spools.move(self.spools.patience_s)
             has_begun = False
             try:
+                self.spools.move(self.spools.patience_s)
                 with self.file.write(now(), self.spools.patience_s) as session:
                     has_begun = True
                     written = write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)

@@ -13,7 +13,6 @@ from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
 from aerchive.project.catalogue import open_table
 from aerchive.project.record import read_record
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import WriteSession
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.reader import HDF5Group
@@ -72,8 +71,7 @@ def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None
     rows = [catalogue.seal_row(row, number) for number, (_, row) in enumerate(found)]
     before = {row.tobytes()[: catalogue.CHECKED_BYTES] for _, row in old.values()}
     changed = sum(row.tobytes()[: catalogue.CHECKED_BYTES] not in before for row in rows)
-    with hdf5_errors(session.root.where(layout.CATALOGUE)):
-        session.replace_table(layout.CATALOGUE, np.concatenate([np.empty(0, catalogue.DTYPE), *rows]))
+    session.replace_table(layout.CATALOGUE, np.concatenate([np.empty(0, catalogue.DTYPE), *rows]))
     return RebuildReport(session.root.file, len(rows), changed, problems)
 
 

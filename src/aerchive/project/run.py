@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from aerchive import layout
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError
+from aerchive.lazy import cached_property
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
@@ -120,7 +120,7 @@ class Run:
 
     # -- documents
 
-    @functools.cached_property
+    @cached_property
     def record(self) -> RunRecord:
         """The documents of the run, validated: ``config``, ``status``, ``labels``, ``provenance``.
 
@@ -162,7 +162,7 @@ class Run:
         """Made once for the run; stays through merge and extraction."""
         return self._run_uuid if "record" not in self.__dict__ else self.record.run_uuid
 
-    @functools.cached_property
+    @cached_property
     def _run_uuid(self) -> str:
         with self.place.open() as (_, group):
             found = group.attribute("run_uuid")
@@ -345,7 +345,7 @@ class Run:
 
     # -- values
 
-    @functools.cached_property
+    @cached_property
     def stored_result(self) -> StoredResult:
         """The result as it is stored."""
         from aerchive.project.stored_result import StoredResult

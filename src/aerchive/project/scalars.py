@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from aerchive.codecs.counts import format_outcome
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.interop.columns import Columns, column_of
+from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.project.array_place import Locator, plan_place
@@ -117,7 +117,7 @@ class _Reader:
         self._owner = owner
         self._outcomes = outcomes
 
-    @functools.cached_property
+    @cached_property
     def _scalars(self) -> NDArray[np.float64]:
         if layout.SCALARS not in self._group:
             return np.empty(0)
@@ -224,7 +224,7 @@ class _Reader:
         index = pub.get("circuit") if isinstance(pub, dict) else None
         return self._circuit_names[index] if type(index) is int and 0 <= index < len(self._circuit_names) else None
 
-    @functools.cached_property
+    @cached_property
     def _circuit_names(self) -> list[str]:
         if layout.CIRCUITS not in self._group:
             return []

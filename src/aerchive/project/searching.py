@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
-from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path, whole_id
+from aerchive.project.catalogue import Catalogue, has_data, not_found, run_path, whole_id
 from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
 from aerchive.project.listing import Listing

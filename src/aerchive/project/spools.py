@@ -282,7 +282,7 @@ class Spools:
                         write_drafts(session, _unknown(session, lost), keeps_conflicts=True)
             except ProjectLockedError:
                 raise
-            except (AerchiveError, OSError) as error:
+            except AerchiveError as error:
                 if waiting:
                     raise
                 self._tell(f"{self._file.path}: runs that wait beside it are not in it yet: {error}")

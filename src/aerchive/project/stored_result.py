@@ -21,6 +21,7 @@ from aerchive.codecs.result import VERSION as RESULT_VERSION
 from aerchive.codecs.result import decode_part, decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
+from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.project.array_place import ArrayPlace, Locator, PlacePlan, SharedPlan, plan_places
@@ -116,7 +117,7 @@ class StoredResult:
         self._owner = owner
         self._what = what
 
-    @functools.cached_property
+    @cached_property
     def _document(self) -> tuple[dict[Any, Any], dict[Any, Any], list[StoredExperiment]]:
         with self._place.open() as (_, group):
             if layout.RESULT not in group:
@@ -155,7 +156,7 @@ class StoredResult:
         """The experiments, in order."""
         return self._document[2]
 
-    @functools.cached_property
+    @cached_property
     def inputs(self) -> dict[str, Any]:
         """Parameter binds, and which circuit and bind each experiment belongs to, or pubs; empty without them."""
         with self._place.open() as (_, group):

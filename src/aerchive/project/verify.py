@@ -138,8 +138,8 @@ def _groups(parent: HDF5Group, name: str, problems: list[str]) -> Iterator[HDF5G
 def _members(group: HDF5Group, problems: list[str]) -> list[str]:
     try:
         return group.names()
-    except (AerchiveError, OSError, RuntimeError) as error:
-        problems.append(f"{group.where()}: {error}")
+    except AerchiveError as error:
+        problems.append(str(error))
         return []
 
 

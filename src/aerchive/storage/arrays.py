@@ -263,16 +263,17 @@ def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
     with hdf5_errors(where):
         properties = dsid.get_create_plist()
         kind = properties.get_layout()
-        if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or properties.get_external_count():
-            raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
+        is_outside = bool(properties.get_external_count())
         chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
-        codec = _codec(properties, where) if kind == h5d.CHUNKED else Codec.DEFLATE
-        dtype = memory_dtype(dsid.get_type(), where)
-        return DatasetShape(dtype, tuple(dsid.shape), chunk, codec)
+        filters = tuple(properties.get_filter(number)[0] for number in range(properties.get_nfilters()))
+        stored, shape = dsid.get_type(), tuple(dsid.shape)
+    if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or is_outside:
+        raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
+    codec = Codec.DEFLATE if chunk is None else _codec(filters, where)
+    return DatasetShape(memory_dtype(stored, where), shape, chunk, codec)
 
 
-def _codec(properties: Any, where: str) -> Codec:
-    filters = tuple(properties.get_filter(number)[0] for number in range(properties.get_nfilters()))
+def _codec(filters: tuple[int, ...], where: str) -> Codec:
     for codec in Codec:
         if filters == (h5z.FILTER_SHUFFLE, int(codec)):
             return codec
@@ -293,14 +294,13 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         FormatError: The dataset has a type that aerchive never writes.
         UnsafeContentError: Its storage is virtual or external, or its chunks are too large.
     """
+    member = name.encode()
     with hdf5_errors(where):
-        dsid = h5d.open(group, name.encode())
+        dsid = h5d.open(group, member)
     what = describe_dataset(dsid, where)
     selection = select(key, what.shape)
     if what.chunk is None:
-        values = np.empty(what.shape, what.dtype)
-        with hdf5_errors(where):
-            dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
+        values = read_values(dsid, what, where)
         return ReadPlan(where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values)
     named = read_attribute(dsid, "dtype", where) if what.dtype in _HALVES else None
     dtype = value_dtype(what.dtype, named)
@@ -331,6 +331,14 @@ def value_dtype(stored: np.dtype[Any], named: object) -> np.dtype[Any]:
     return double if double is not None and named == double.str else stored
 
 
+def read_values(dsid: h5d.DatasetID, what: DatasetShape, where: str) -> NDArray[Any]:
+    """All values of a dataset, read by HDF5."""
+    values, tid = np.empty(what.shape, what.dtype), stored_type(what.dtype)
+    with hdf5_errors(where):
+        dsid.read(h5s.ALL, h5s.ALL, values, tid)
+    return values
+
+
 def _chunk_table(
     dsid: h5d.DatasetID, offsets: list[tuple[int, ...]], where: str
 ) -> dict[tuple[int, ...], tuple[int, int, int]]:
@@ -340,7 +348,7 @@ def _chunk_table(
         if info.byte_offset is not None and info.size:
             table[tuple(info.chunk_offset)] = (info.byte_offset, info.size, info.filter_mask)
 
-    try:
+    with hdf5_errors(where, what="the chunk table is damaged"):
         if len(offsets) < _LOOK_UP_EACH:
             for offset in offsets:
                 info = dsid.get_chunk_info_by_coord(offset)
@@ -348,8 +356,6 @@ def _chunk_table(
                     table[offset] = (info.byte_offset, info.size, info.filter_mask)
         elif dsid.get_storage_size():
             dsid.chunk_iter(note)
-    except (OSError, RuntimeError) as error:
-        raise IntegrityError(f"{where}: the chunk table is damaged: {error}") from error
     return table
 
 
@@ -405,14 +411,15 @@ class ChunkSumsReader:
 
     def _open(self, group: h5g.GroupID, name: bytes) -> h5d.DatasetID:
         with hdf5_errors(self._where):
-            if name not in group:
-                raise IntegrityError(f"{self._where}: the table of its checksums is missing")
-            table = h5d.open(group, name)
-            if tuple(table.shape) != (self._number,):
-                raise IntegrityError(
-                    f"{self._where}: the table of its checksums has shape {table.shape} for {self._number} chunks"
-                )
-            return table
+            table = h5d.open(group, name) if name in group else None
+            shape = None if table is None else tuple(table.shape)
+        if shape is None:
+            raise IntegrityError(f"{self._where}: the table of its checksums is missing")
+        if shape != (self._number,):
+            raise IntegrityError(
+                f"{self._where}: the table of its checksums has shape {shape} for {self._number} chunks"
+            )
+        return table
 
     def _named(self, names: Iterable[str]) -> str:
         for digest in checksums.DIGESTS:
@@ -425,8 +432,9 @@ class ChunkSumsReader:
 
     def _rows(self, table: h5d.DatasetID, column: str, first: int, number: int) -> NDArray[Any]:
         rows = np.empty(number, [(column, checksums.table_dtype(self.digest)[column])])
+        tid = stored_type(rows.dtype)
         with hdf5_errors(self._where):
             space = table.get_space()
             space.select_hyperslab((first,), (number,))
-            table.read(h5s.create_simple((number,)), space, rows, stored_type(rows.dtype))
+            table.read(h5s.create_simple((number,)), space, rows, tid)
         return rows[column]

@@ -9,7 +9,7 @@ from h5py import h5a, h5g, h5s
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError
+from aerchive.errors import FormatError
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.types import memory_dtype, stored_type
@@ -25,31 +25,28 @@ def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
         FormatError: An attribute that aerchive never writes.
         IntegrityError: HDF5 found the header damaged.
     """
-    try:
+    with hdf5_errors(where, what="its header is damaged"):
         number = h5a.get_num_attrs(oid)
-        if number > _MAX_ATTRIBUTES:
-            raise FormatError(f"{where}: {number} attributes are too many to be ours")
+    if number > _MAX_ATTRIBUTES:
+        raise FormatError(f"{where}: {number} attributes are too many to be ours")
+    with hdf5_errors(where, what="its header is damaged"):
         opened = [h5a.open(oid, index=i) for i in range(number)]
-        return dict(sorted((_name(a), _read(a, where)) for a in opened))
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise IntegrityError(f"{where}: its header is damaged: {error}") from error
+        named = [(attribute.name.decode("utf-8", "backslashreplace"), attribute) for attribute in opened]
+    return dict(sorted((name, _read(attribute, f"{where}@{name}")) for name, attribute in named))
 
 
-def _name(attribute: h5a.AttrID) -> str:
-    return str(attribute.name.decode("utf-8", "backslashreplace"))
-
-
-def _read(attribute: h5a.AttrID, where: str) -> NDArray[Any]:
-    node = f"{where}@{_name(attribute)}"
-    if attribute.get_space().get_simple_extent_type() != h5s.SCALAR:
+def _read(attribute: h5a.AttrID, node: str) -> NDArray[Any]:
+    with hdf5_errors(node):
+        is_scalar = attribute.get_space().get_simple_extent_type() == h5s.SCALAR
+        stored = attribute.get_type()
+    if not is_scalar:
         raise FormatError(f"{node}: only single values have a place as attributes of an aerchive project")
-    dtype = memory_dtype(attribute.get_type(), node)
+    dtype = memory_dtype(stored, node)
     if dtype.kind not in "Siuf":
         raise FormatError(f"{node}: attributes are text, integers and floats, not {dtype}")
-    value = np.empty((), dtype)
-    attribute.read(value, attribute.get_type() if dtype.kind == "S" else stored_type(dtype))
+    value, tid = np.empty((), dtype), stored if dtype.kind == "S" else stored_type(dtype)
+    with hdf5_errors(node):
+        attribute.read(value, tid)
     return value
 
 
@@ -71,10 +68,12 @@ def read_attributes(oid: Any, where: str) -> dict[str, AttributeValue]:
 
 def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
     """One attribute of a node as a Python value, or ``None`` if there is none of this name."""
-    with hdf5_errors(f"{where}@{name}"):
-        if not h5a.exists(oid, name.encode()):
-            return None
-        value = _read(h5a.open(oid, name.encode()), where)
+    node, key = f"{where}@{name}", name.encode()
+    with hdf5_errors(node):
+        opened = h5a.open(oid, key) if h5a.exists(oid, key) else None
+    if opened is None:
+        return None
+    value = _read(opened, node)
     return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
 
 

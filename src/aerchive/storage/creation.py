@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from aerchive import layout
-from aerchive.errors import CommittedError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
+from aerchive.errors import CommittedError, IntegrityError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.nodes import AttributeValue
@@ -99,12 +99,18 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
         path: The file.
         header: Attributes of the root.
         catalogue_dtype: Of the rows of the catalogue.
+
+    Raises:
+        OSError: The disk is full or failed.
     """
-    with h5py.File(path, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
-        root = h5py.h5g.open(file.id, b"/")
-        write_attributes(root, header)
-        create_group(root, layout.RUNS)
-        create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
+    try:
+        with h5py.File(path, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
+            root = h5py.h5g.open(file.id, b"/")
+            write_attributes(root, header)
+            create_group(root, layout.RUNS)
+            create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
+    except IntegrityError as error:  # a new file is not damaged
+        raise OSError(str(error.__cause__)) from error
 
 
 @contextlib.contextmanager

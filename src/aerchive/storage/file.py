@@ -52,7 +52,15 @@ from aerchive.storage.replacing import Replacement, replacement
 from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.table import CHANGES, TableReader, append_rows, change_of, create_table, replace_row
 from aerchive.storage.transaction import Overlay
-from aerchive.storage.writer import DraftWriter, find_group, require_group, write_attributes
+from aerchive.storage.writer import (
+    DraftWriter,
+    find_group,
+    has_member,
+    move,
+    open_group,
+    require_group,
+    write_attributes,
+)
 
 _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
@@ -103,7 +111,7 @@ class WriteSession:
     """
 
     def __init__(self, file: h5f.FileID, fd: int, path: str, min_free_bytes: int) -> None:
-        self._root = h5g.open(file, b"/")
+        self._root = _root_of(file, path)
         self._drafts = DraftWriter(self._root)
         self._fd = fd
         self._path = path
@@ -144,12 +152,11 @@ class WriteSession:
         """
         deleted = require_group(self._root, among)
         folder, _, name = path.rpartition("/")
-        target, number = path.replace("/", "-").encode(), 1
-        while target in deleted:
+        target, number = path.replace("/", "-"), 1
+        while has_member(deleted, target):
             number += 1
-            target = f"{path.replace('/', '-')}-{number}".encode()
-        source = h5g.open(self._root, folder.encode()) if folder else self._root
-        source.links.move(name.encode(), deleted, target)
+            target = f"{path.replace('/', '-')}-{number}"
+        move(open_group(self._root, folder) if folder else self._root, name, deleted, target)
 
     def can_open(self, path: str) -> bool:
         """Whether HDF5 can open a node; it neither moves nor removes one whose header is damaged."""
@@ -167,8 +174,7 @@ class WriteSession:
             path: Where it goes; there must not be anything.
         """
         folder, _, member = path.rpartition("/")
-        deleted = h5g.open(self._root, layout.DELETED.encode())
-        deleted.links.move(name.encode(), require_group(self._root, folder), member.encode())
+        move(open_group(self._root, layout.DELETED), name, require_group(self._root, folder), member)
 
     def copier(self) -> NodeCopier:
         """Copies nodes of another file into this one."""
@@ -177,7 +183,10 @@ class WriteSession:
     def count_members(self, folder: str) -> int | None:
         """How many members a group has, or ``None`` if there is no such group."""
         group = find_group(self._root, folder)
-        return None if group is None else int(group.get_num_objs())
+        if group is None:
+            return None
+        with hdf5_errors(group):
+            return int(group.get_num_objs())
 
     def attributes_of_members(self, folder: str, name: str) -> set[AttributeValue | None]:
         """One attribute of each group in a folder; empty if there is no such folder."""
@@ -185,13 +194,15 @@ class WriteSession:
         if group is None:
             return set()
         where = self.root.where(folder)
-        return {read_attribute(h5g.open(group, member), name, where) for member in group}
+        with hdf5_errors(where):
+            members = [h5g.open(group, member) for member in group]
+        return {read_attribute(member, name, where) for member in members}
 
     def has(self, path: str) -> bool:
         """Whether there is anything at a path."""
         folder, _, name = path.rpartition("/")
         group = find_group(self._root, folder) if folder else self._root
-        return group is not None and bool(group.links.exists(name.encode()))
+        return group is not None and has_member(group, name)
 
     def table(self, name: str) -> TableReader:
         """A table at the root, with what this session has written into it."""
@@ -227,10 +238,10 @@ class WriteSession:
             if self.has(old):
                 try:
                     self.remove(old, f"{layout.DELETED}/{layout.DELETED_TABLES}")
-                except (OSError, RuntimeError, ValueError, KeyError) as error:
+                except IntegrityError as error:
                     raise IntegrityError(
-                        f"{self.root.where(old)}: its header is damaged, so that it cannot be replaced ({error}); "
-                        "restore the file from a copy"
+                        f"{self.root.where(old)}: its header is damaged, so that it cannot be replaced "
+                        f"({error.__cause__}); restore the file from a copy"
                     ) from error
         append_rows(create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS), rows)
 
@@ -278,6 +289,9 @@ class ProjectFile:
     def exists(self) -> bool:
         """Whether there is a file."""
         self._prepare_reading()
+        return self._is_there()
+
+    def _is_there(self) -> bool:
         try:
             return self.path.exists()
         except PermissionError:
@@ -319,8 +333,8 @@ class ProjectFile:
             journal = find_journal(fd, superblock)
             source = ReadFile(fd, journal, superblock.unflagged())
             with _hdf5(source, h5f.ACC_RDONLY, path) as file:
-                found = read_attribute(h5g.open(file, b"/"), "project_uuid", path)
-        except (AerchiveError, OSError, RuntimeError, KeyError, ValueError):
+                found = read_attribute(_root_of(file, path), "project_uuid", path)
+        except (AerchiveError, OSError):
             return None
         finally:
             os.close(fd)
@@ -336,6 +350,7 @@ class ProjectFile:
             IntegrityError: It is damaged.
             ProjectLockedError: A writer did not finish in time.
             ReadOnlyError: This user may not read it.
+            BaseException: What the handler of a signal raised while this waited for the lock.
         """
         path = str(self.path)
         if (held := self._session_of_thread()) is not None:
@@ -349,7 +364,7 @@ class ProjectFile:
             try:
                 with _hdf5(source, h5f.ACC_RDONLY, path) as file:
                     check_header(file, path)
-                    yield ReadSession(HDF5Group(h5g.open(file, b"/"), fd, "", path), fd, journal)
+                    yield ReadSession(HDF5Group(_root_of(file, path), fd, "", path), fd, journal)
             finally:
                 source.check(path)
 
@@ -524,7 +539,9 @@ class ProjectFile:
         Raises:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
             OSError: The disk is full or broken; the file is as it was.
+            BaseException: What the handler of a signal raised while this waited for a lock; nothing was done.
         """
+        self._prepare_reading()  # may wait for another thread that commits, and no signal is held back meanwhile
         with deferred_interrupts(), self._writing(created, timeout_s, is_private) as session:
             yield session
 
@@ -564,7 +581,7 @@ class ProjectFile:
 
     def _open_existing(self, stack: contextlib.ExitStack, timeout_s: float | None) -> int | None:
         """The file, locked for writing; ``None`` if there is none, perhaps no more."""
-        if not self.exists():
+        if not self._is_there():
             return None
         try:
             return stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
@@ -655,9 +672,8 @@ class LockedFile(ProjectFile):
         self.__dict__ |= like.sibling(like.path).__dict__
         self.fd = fd
 
-    def exists(self) -> bool:
-        """Whether there is a file: it is open."""
-        return True
+    def _is_there(self) -> bool:
+        return True  # it is open
 
     def _session_of_thread(self) -> ReadSession | None:
         return None  # that is of the file which has the name
@@ -674,9 +690,8 @@ def check_header(file: h5f.FileID, path: str) -> None:
     Raises:
         FormatError: It is not, or it is from a newer version.
     """
-    with hdf5_errors(f"{path}: /"):
-        root = h5g.open(file, b"/")
-        kind, version = (read_attribute(root, name, f"{path}: /") for name in ("format", "format_version"))
+    root = _root_of(file, path)
+    kind, version = (read_attribute(root, name, f"{path}: /") for name in ("format", "format_version"))
     if kind != layout.FORMAT or not isinstance(version, int):
         raise FormatError(f"{path}: is an HDF5 file, but not an aerchive project; choose another file")
     if version < 1:
@@ -686,6 +701,11 @@ def check_header(file: h5f.FileID, path: str) -> None:
             f"{path}: has format version {version}, and this aerchive reads up to {layout.FORMAT_VERSION}; "
             "upgrade it with: pip install --upgrade aerchive"
         )
+
+
+def _root_of(file: h5f.FileID, path: str) -> h5g.GroupID:
+    with hdf5_errors(f"{path}: /"):
+        return h5g.open(file, b"/")
 
 
 @contextlib.contextmanager
@@ -706,7 +726,7 @@ def _hdf5(fileobj: object, flags: int, path: str) -> Iterator[h5f.FileID]:
     properties.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
     properties.set_fileobj_driver(h5fd.fileobj_driver, fileobj)
     with hdf5_errors(path):
-        file = h5f.open(repr(fileobj).encode(), flags, fapl=properties)
+        file = h5f.open(os.fsencode(path), flags, fapl=properties)  # the name is for messages of `hdf5_errors` alone
     try:
         yield file
     finally:

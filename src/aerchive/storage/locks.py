@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from aerchive.errors import ProjectLockedError
-from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.interrupts import deliver_interrupts
 
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 """What ``flock`` says where there are no locks."""
@@ -34,6 +34,8 @@ _LOOK_AFTER_S = 0.2
 def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
     """Takes the lock of a file, waiting for its turn.
 
+    Handlers of signals are called meanwhile.
+
     Args:
         fd: An open file; the lock belongs to this opening of it.
         path: Its name, for the message.
@@ -43,6 +45,7 @@ def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
     Raises:
         ProjectLockedError: Another program kept it.
         OSError: The file system has no locks (`NO_LOCKS`), or failed.
+        BaseException: A handler of a signal raised something; see `deliver_interrupts`.
     """
     mode = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
     begun = time.monotonic()
@@ -50,7 +53,7 @@ def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
     holders = Holders(fd)
     with _Turnstile(fd) as turnstile:
         while True:
-            check_interrupt()
+            deliver_interrupts()
             waited = time.monotonic() - begun
             if exclusive or waited > _COURTESY_S or not turnstile.is_taken():
                 try:

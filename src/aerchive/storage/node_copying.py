@@ -24,7 +24,17 @@ from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.objects import object_path
 from aerchive.storage.reader import HDF5Group
 from aerchive.storage.types import memory_dtype
-from aerchive.storage.writer import create_group, find_group, require_group, write_attributes
+from aerchive.storage.writer import (
+    create_group,
+    find_group,
+    has_member,
+    link,
+    move,
+    require_group,
+    unlink,
+    write_attributes,
+    write_chunk,
+)
 
 _ASIDE = "removed"
 
@@ -52,7 +62,7 @@ class NodeCopier:
         self._waiting: list[_Chunks] = []
         self.objects: list[str] = []
         self._number_aside = 0
-        self._known: dict[int, bytes] = {}
+        self._known: dict[int, str] = {}
         """Path of each shared object that was met, by its address in the source."""
 
     def copy_run(self, source: HDF5Group) -> int:
@@ -84,8 +94,10 @@ class NodeCopier:
         target = find_group(self._target, source.path)
         if target is None:
             raise FormatError(f"{source.where()}: was not copied before")
-        for key in [key for key in target if isinstance(h5o.open(target, key), h5g.GroupID)]:
-            self._put_aside(target, key)
+        with hdf5_errors(target):
+            groups = [key for key in target if isinstance(h5o.open(target, key), h5g.GroupID)]
+        for key in groups:
+            self._put_aside(target, _name(key))
         self._copy_members(source, target, str(source.attribute("run_uuid")))
 
     def copy_foreign(self, source: HDF5Group, name: str) -> None:
@@ -113,12 +125,12 @@ class NodeCopier:
         """Removes a run that was copied and is not wanted any more."""
         folder, _, name = path.rpartition("/")
         parent = find_group(self._target, folder)
-        if parent is not None and parent.links.exists(name.encode()):
-            self._put_aside(parent, name.encode())
+        if parent is not None and has_member(parent, name):
+            self._put_aside(parent, name)
 
-    def _put_aside(self, parent: h5g.GroupID, key: bytes) -> None:
+    def _put_aside(self, parent: h5g.GroupID, name: str) -> None:
         self._number_aside += 1
-        parent.links.move(key, require_group(self._target, _ASIDE), b"%d" % self._number_aside)
+        move(parent, name, require_group(self._target, _ASIDE), str(self._number_aside))
 
     def drop_removed(self) -> None:
         """Gives up what was removed; call when nothing more is copied.
@@ -128,9 +140,10 @@ class NodeCopier:
         """
         aside = find_group(self._target, _ASIDE)
         if aside is not None:
-            for key in list(aside):
-                aside.unlink(key)
-            self._target.unlink(_ASIDE.encode())
+            with hdf5_errors(aside):
+                for key in list(aside):
+                    aside.unlink(key)
+            unlink(self._target, _ASIDE)
 
     def copy_chunks(self, fd: int, done: Callable[[int], None]) -> None:
         """Copies the chunks of what was copied since, each verified by its checksum on the way.
@@ -150,7 +163,7 @@ class NodeCopier:
                 for place, stored in zip(plan.places, chunks, strict=True):
                     check_interrupt()
                     if len(stored):  # a chunk that was never written reads as zeros
-                        target.write_direct_chunk(place.piece.offset, stored, place.mask)
+                        write_chunk(target, place.piece.offset, stored, place.mask)
                     done(chunk_bytes)
 
     # -- one node
@@ -163,39 +176,39 @@ class NodeCopier:
     def _copy_members(self, source: HDF5Group, target: h5g.GroupID, owner: str) -> None:
         """Copies the members that the target does not have."""
         for key, address in _members(source):
-            if target.links.exists(key):
+            name = _name(key)
+            if has_member(target, name):
                 continue
             if address in self._known:
-                target.links.create_hard(key, self._target, self._known[address])
+                link(target, name, self._target, self._known[address])
                 continue
-            with hdf5_errors(source.where(key.decode())):
+            with hdf5_errors(source.where(name)):
                 node = h5o.open(source.gid, key)
                 is_group = isinstance(node, h5g.GroupID)
                 is_plain = is_group and not node.get_num_objs() and not h5a.exists(node, b"object")
                 if is_plain:
                     h5o.copy(source.gid, key, target, key)
             if is_group and not is_plain:
-                self._copy_inner(source.group(key.decode()), target, key, owner, address)
+                self._copy_inner(source.group(name), target, name, owner, address)
             elif not is_group:
-                self._copy_dataset(source, key, target, owner)
+                self._copy_dataset(source, name, target, owner)
 
-    def _copy_inner(self, source: HDF5Group, target: h5g.GroupID, key: bytes, owner: str, address: int) -> None:
+    def _copy_inner(self, source: HDF5Group, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
         """A group in a group: a link to a shared object, or one of its own."""
         if source.attribute("object") is None:
-            self._copy_group(source, target, key.decode(), owner)
+            self._copy_group(source, target, key, owner)
             return
         path = object_path(source)
         folder, _, name = path.rpartition("/")
         parent = require_group(self._target, folder)
-        if not parent.links.exists(name.encode()):
+        if not has_member(parent, name):
             self._copy_group(source, parent, name, path)
             self.objects.append(path)
-        self._known[address] = path.encode()
-        target.links.create_hard(key, self._target, self._known[address])
+        self._known[address] = path
+        link(target, key, self._target, path)
 
-    def _copy_dataset(self, source: HDF5Group, key: bytes, target: h5g.GroupID, owner: str) -> None:
-        name = key.decode()
-        where = source.where(name)
+    def _copy_dataset(self, source: HDF5Group, name: str, target: h5g.GroupID, owner: str) -> None:
+        where, key = source.where(name), name.encode()
         old = source.open_dataset(name)
         what = describe_dataset(old, where)
         if what.chunk is None or what.number_of_chunks == 1:
@@ -207,6 +220,10 @@ class NodeCopier:
         _copy_attributes(old, new, where)
         plan = plan_read(source.gid, name, owner, where)
         self._waiting.append(_Chunks(new, plan, math.prod(what.chunk) * what.dtype.itemsize))
+
+
+def _name(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")
 
 
 class Fingerprint(NamedTuple):
@@ -226,7 +243,9 @@ class Fingerprint(NamedTuple):
 
 def fingerprint(group: HDF5Group) -> Fingerprint:
     """The fingerprint of a group; means something for one file, and in this process."""
-    return Fingerprint(h5o.get_info(group.gid).addr, hash(tuple(_members(group))))
+    with hdf5_errors(group.where()):
+        address = h5o.get_info(group.gid).addr
+    return Fingerprint(address, hash(tuple(_members(group))))
 
 
 def _members(group: HDF5Group) -> list[tuple[bytes, int]]:
@@ -251,9 +270,12 @@ def _members(group: HDF5Group) -> list[tuple[bytes, int]]:
 
 def _copy_attributes(source: Any, target: Any, where: str) -> None:
     with hdf5_errors(where):
-        for index in range(h5a.get_num_attrs(source)):
+        number = h5a.get_num_attrs(source)
+    for index in range(number):
+        with hdf5_errors(where):
             old = h5a.open(source, index=index)
-            kind, space = old.get_type(), old.get_space()
-            value = np.empty(old.shape, memory_dtype(kind, where))  # refuses what lies elsewhere in the file
+            kind, space, shape = old.get_type(), old.get_space(), old.shape
+        value = np.empty(shape, memory_dtype(kind, where))  # refuses what lies elsewhere in the file
+        with hdf5_errors(where):
             old.read(value, kind)
             h5a.create(target, old.name, kind, space).write(value, kind)

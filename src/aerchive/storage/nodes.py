@@ -7,7 +7,6 @@ before the project's lock is taken.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from aerchive import layout
 from aerchive.errors import InvalidInputError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import PORTABLE, Codec, Compression
+from aerchive.lazy import cached_property
 from aerchive.text import encode_text
 
 AttributeValue = str | int | float
@@ -216,7 +216,7 @@ class ObjectDraft:
     datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
     objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
 
-    @functools.cached_property
+    @cached_property
     def digest(self) -> str:
         """Identifies the content: equal content, equal digest."""
         content = ContentDigest(self.kind)

@@ -6,6 +6,7 @@ import re
 
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.reader import GroupReader, HDF5Group
 
 _PATH = re.compile(
@@ -43,9 +44,12 @@ def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:
     target = group.group(name)
     path = object_path(target)
     try:
-        is_there = root.group(path).gid == target.gid
+        there = root.group(path)
     except NotFoundError:
         is_there = False
+    else:
+        with hdf5_errors(there.where()):
+            is_there = there.gid == target.gid
     if not is_there:
         raise IntegrityError(f"{group.where(name)}: says that it is /{path}, and is not; restore it from a copy")
     return path.rpartition("/")[2]

@@ -10,7 +10,7 @@ from h5py import h5d, h5g, h5l, h5o
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
+from aerchive.errors import NotFoundError, UnsafeContentError
 from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
 from aerchive.storage.attributes import long_names, read_attribute, read_attributes
 from aerchive.storage.border import hdf5_errors
@@ -127,13 +127,15 @@ class HDF5Group(GroupReader):
             return [name.decode("utf-8", "backslashreplace") for name in self.gid]
 
     def __contains__(self, name: str) -> bool:
+        key = name.encode()
         with hdf5_errors(self.where(name)):
-            return name.encode() in self.gid
+            return key in self.gid
 
     def is_group(self, name: str) -> bool:
         """Whether a member is a group; raises `IntegrityError` if it cannot be opened."""
+        key = name.encode()
         with hdf5_errors(self.where(name)):
-            return isinstance(h5o.open(self.gid, name.encode()), h5g.GroupID)
+            return isinstance(h5o.open(self.gid, key), h5g.GroupID)
 
     def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
         """All attributes, also those that are too long to be stored as one.
@@ -161,20 +163,16 @@ class HDF5Group(GroupReader):
         Raises:
             NotFoundError: There is none.
         """
-        gid = self.gid
-        for name in path.split("/"):
-            with hdf5_errors(self.where(path)):
-                exists = name.encode() in gid
-            if not exists:
-                raise NotFoundError(f"{self.where(path)}: no such group")
-            try:
-                if gid.links.get_info(name.encode()).type != h5l.TYPE_HARD:
-                    raise UnsafeContentError(f"{self.where(path)}: soft and external links have no place in a project")
-                gid = h5g.open(gid, name.encode())
-            except UnsafeContentError:
-                raise
-            except (OSError, RuntimeError, ValueError, KeyError) as error:
-                raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
+        gid, where = self.gid, self.where(path)
+        for key in path.encode().split(b"/"):
+            with hdf5_errors(where):
+                kind = gid.links.get_info(key).type if key in gid else None
+            if kind is None:
+                raise NotFoundError(f"{where}: no such group")
+            if kind != h5l.TYPE_HARD:
+                raise UnsafeContentError(f"{where}: soft and external links have no place in a project")
+            with hdf5_errors(where, what="damaged, or not a group"):
+                gid = h5g.open(gid, key)
         return HDF5Group(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
 
     def groups(self) -> Iterator[HDF5Group]:
@@ -210,7 +208,6 @@ class HDF5Group(GroupReader):
         """
         if name not in self:
             raise NotFoundError(f"{self.where(name)}: no such dataset")
-        try:
-            return h5d.open(self.gid, name.encode())
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            raise IntegrityError(f"{self.where(name)}: damaged, or not a dataset: {error}") from error
+        key = name.encode()
+        with hdf5_errors(self.where(name), what="damaged, or not a dataset"):
+            return h5d.open(self.gid, key)

@@ -34,6 +34,7 @@ from isal import isal_zlib
 
 from aerchive.errors import IntegrityError
 from aerchive.filters.deflate import Buffer
+from aerchive.storage.border import disk_errors
 from aerchive.storage.creation import sync_folder
 from aerchive.storage.disk import disk, read_bytes
 from aerchive.storage.owner import Owner, take_lock, this_process
@@ -145,7 +146,8 @@ def read_document(fd: int, record: Record, path: str) -> dict[str, Any]:
     Raises:
         IntegrityError: It is damaged.
     """
-    text = read_bytes(fd, record.offset + HEAD_BYTES, record.document_bytes)
+    with disk_errors(path):
+        text = read_bytes(fd, record.offset + HEAD_BYTES, record.document_bytes)
     try:
         if len(text) == record.document_bytes and isal_zlib.crc32(text) == record.document_crc:
             document = json.loads(text)
@@ -162,7 +164,8 @@ def read_data(fd: int, record: Record, path: str) -> bytes:
     Raises:
         IntegrityError: They are damaged.
     """
-    data = read_bytes(fd, record.data_at, record.data_bytes)
+    with disk_errors(path):
+        data = read_bytes(fd, record.data_at, record.data_bytes)
     if len(data) != record.data_bytes or isal_zlib.crc32(data) != record.data_crc:
         raise IntegrityError(
             f"{path}: the data of the record at byte {record.offset} are damaged; other records are not affected"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, IntegrityError
+from aerchive.lazy import cached_property
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.disk import disk
 from aerchive.storage.interrupts import check_interrupt
@@ -30,7 +30,9 @@ def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_row
     properties.set_chunk((chunk_rows,))
     properties.set_obj_track_times(False)
     space = h5s.create_simple((0,), (h5s.UNLIMITED,))
-    return h5d.create(parent, name.encode(), stored_type(dtype), space, dcpl=properties)
+    key, tid = name.encode(), stored_type(dtype)
+    with hdf5_errors(parent, name):
+        return h5d.create(parent, key, tid, space, dcpl=properties)
 
 
 class TableReader:
@@ -51,10 +53,11 @@ class TableReader:
         self._fd = fd
         self.where = where
         with hdf5_errors(where):
-            if len(dsid.shape) != 1:
-                raise FormatError(f"{where}: is not a table")
-            self.dtype = memory_dtype(dsid.get_type(), where)
-            self._length = int(dsid.shape[0])
+            shape, kind = dsid.shape, dsid.get_type()
+        if len(shape) != 1:
+            raise FormatError(f"{where}: is not a table")
+        self.dtype = memory_dtype(kind, where)
+        self._length = int(shape[0])
         if fd is None:
             return
         with disk_errors(where):
@@ -94,10 +97,11 @@ class TableReader:
 
     def _read(self, rows: NDArray[Any], first: int) -> None:
         if len(rows):
+            tid = stored_type(self.dtype)
             with hdf5_errors(self.where):
                 space = self._dsid.get_space()
                 space.select_hyperslab((first,), (len(rows),))
-                self._dsid.read(h5s.create_simple((len(rows),)), space, rows, stored_type(self.dtype))
+                self._dsid.read(h5s.create_simple((len(rows),)), space, rows, tid)
 
     def _read_directly(self, rows: NDArray[Any], first: int) -> bool:
         """Reads chunks where they lie; returns whether that was possible. Missing ones stay zero, as in HDF5."""
@@ -115,11 +119,13 @@ class TableReader:
                     disk().read(self._fd, piece, place)
         return True
 
-    @functools.cached_property
+    @cached_property
     def _pieces(self) -> list[tuple[int, int, int]] | None:
         """Where the rows lie, as `_joined` gives it; ``None`` if they are stored in another way than ours."""
-        properties = self._dsid.get_create_plist()
-        if properties.get_layout() != h5d.CHUNKED or properties.get_nfilters():
+        with hdf5_errors(self.where):
+            properties = self._dsid.get_create_plist()
+            is_ours = properties.get_layout() == h5d.CHUNKED and not properties.get_nfilters()
+        if not is_ours:
             return None
         found: list[tuple[int, int]] = []
         with hdf5_errors(self.where):
@@ -144,8 +150,9 @@ def _joined(chunks: NDArray[np.int64], chunk: int, size: int) -> list[tuple[int,
 
 def append_rows(dsid: h5d.DatasetID, rows: NDArray[Any]) -> None:
     """Adds rows at the end."""
-    first = dsid.shape[0]
-    dsid.set_extent((first + len(rows),))
+    with hdf5_errors(dsid):
+        first = dsid.shape[0]
+        dsid.set_extent((first + len(rows),))
     _write(dsid, first, rows)
 
 
@@ -166,6 +173,8 @@ def change_of(number: int, row: NDArray[Any]) -> NDArray[Any]:
 
 
 def _write(dsid: h5d.DatasetID, first: int, rows: NDArray[Any]) -> None:
-    space = dsid.get_space()
-    space.select_hyperslab((first,), (len(rows),))
-    dsid.write(h5s.create_simple((len(rows),)), space, np.ascontiguousarray(rows), stored_type(rows.dtype))
+    rows, tid = np.ascontiguousarray(rows), stored_type(rows.dtype)
+    with hdf5_errors(dsid):
+        space = dsid.get_space()
+        space.select_hyperslab((first,), (len(rows),))
+        dsid.write(h5s.create_simple((len(rows),)), space, rows, tid)

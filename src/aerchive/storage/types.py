@@ -9,6 +9,7 @@ import numpy as np
 from h5py import h5t, version
 
 from aerchive.errors import FormatError
+from aerchive.storage.border import hdf5_errors
 
 HDF5_VERSION: str = version.hdf5_version
 """Of the HDF5 library that writes."""
@@ -68,9 +69,11 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     Raises:
         FormatError: A type this format does not have (variable length, reference, opaque, enumeration, ...).
     """
-    if tid.get_class() != h5t.COMPOUND:
+    with hdf5_errors(where):
+        key = tid.encode() if tid.get_class() == h5t.COMPOUND else None
+    if key is None:
         return _memory_dtype(tid, where)
-    key = tid.encode()  # the catalogue has many columns, and is opened each time
+    # The catalogue has many columns, and is opened each time.
     if key not in _known_types:
         if len(_known_types) >= _MAX_KNOWN_TYPES:
             _known_types.clear()
@@ -79,24 +82,29 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
 
 
 def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
-    kind = tid.get_class()
+    with hdf5_errors(where):
+        kind, size = tid.get_class(), tid.get_size()
     if kind == h5t.STRING:
         if tid.is_variable_str():
             raise FormatError(f"{where}: variable-length text has no place in an aerchive project")
-        return np.dtype(f"S{tid.get_size()}")
+        return np.dtype(f"S{size}")
     if kind in (h5t.INTEGER, h5t.FLOAT):
-        dtype: np.dtype[Any] = np.dtype(tid.dtype)
+        with hdf5_errors(where):
+            dtype: np.dtype[Any] = np.dtype(tid.dtype)
         if not dtype.isnative:
             raise FormatError(f"{where}: big-endian values have no place in an aerchive project")
         return dtype
     if kind == h5t.COMPOUND:
-        names = [tid.get_member_name(i).decode("utf-8", "backslashreplace") for i in range(tid.get_nmembers())]
-        members = [memory_dtype(tid.get_member_type(i), where) for i in range(tid.get_nmembers())]
-        offsets = [tid.get_member_offset(i) for i in range(tid.get_nmembers())]
+        with hdf5_errors(where):
+            numbers = range(tid.get_nmembers())
+            names = [tid.get_member_name(i).decode("utf-8", "backslashreplace") for i in numbers]
+            types = [tid.get_member_type(i) for i in numbers]
+            offsets = [tid.get_member_offset(i) for i in numbers]
+        members = [memory_dtype(one, where) for one in types]
         if names == ["r", "i"] and members[0] == members[1] and members[0].kind == "f":
-            size = members[0].itemsize
-            if offsets != [0, size] or tid.get_size() != 2 * size:
+            if offsets != [0, members[0].itemsize] or size != 2 * members[0].itemsize:
                 raise FormatError(f"{where}: complex numbers have padding, which has no place in an aerchive project")
-            return np.dtype(f"<c{2 * size}")
-        return np.dtype({"names": names, "formats": members, "offsets": offsets, "itemsize": tid.get_size()})
+            return np.dtype(f"<c{size}")
+        with hdf5_errors(where):  # numpy refuses what only a damaged file has, such as two columns of one name
+            return np.dtype({"names": names, "formats": members, "offsets": offsets, "itemsize": size})
     raise FormatError(f"{where}: HDF5 type class {kind} has no place in an aerchive project")

@@ -9,19 +9,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import numpy as np
-from h5py import h5s
-
 from aerchive import layout
 from aerchive.errors import AerchiveError
 from aerchive.storage import checksums
-from aerchive.storage.arrays import ChunkPlace, ChunkSumsReader, ReadPlan, describe_dataset, plan_read
+from aerchive.storage.arrays import ChunkPlace, ChunkSumsReader, ReadPlan, describe_dataset, plan_read, read_values
 from aerchive.storage.attributes import read_raw_attributes
-from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import ContentDigest
 from aerchive.storage.objects import linked_digest
 from aerchive.storage.reader import HDF5Group
-from aerchive.storage.types import stored_type
 from aerchive.storage.writer import NodeDigest, core_digest
 
 _OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
@@ -157,10 +152,7 @@ class GroupVerifier:
             digest.attribute(key, value)
         digest.content(what.dtype, what.shape)
         if what.chunk is None:
-            values = np.empty(what.shape, what.dtype)
-            with hdf5_errors(where):
-                dsid.read(h5s.ALL, h5s.ALL, values, stored_type(what.dtype))
-            digest.data(values.tobytes())
+            digest.data(read_values(dsid, what, where).tobytes())
             return digest.hexdigest()
         plan = plan_read(group.gid, name, self._owner, where)
         expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where).digests()

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError
+from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import Codec
 from aerchive.storage import checksums
+from aerchive.storage.border import hdf5_errors
 from aerchive.storage.layers import Layers, layers, packed_chunks
 from aerchive.storage.nodes import (
     AttributeValue,
@@ -41,24 +43,60 @@ _GROUP_PROPERTIES = _group_properties()
 
 def create_group(parent: h5g.GroupID, name: str) -> h5g.GroupID:
     """A new group whose attributes stay in its header."""
-    return h5g.create(parent, name.encode(), gcpl=_GROUP_PROPERTIES)
+    key = name.encode()
+    with hdf5_errors(parent, name):
+        return h5g.create(parent, key, gcpl=_GROUP_PROPERTIES)
 
 
 def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
     """The group at a path of generated names, made where it is missing."""
     for name in path.split("/"):
-        exists = parent.links.exists(name.encode())
-        parent = h5g.open(parent, name.encode()) if exists else create_group(parent, name)
+        parent = find_group(parent, name) or create_group(parent, name)
     return parent
+
+
+def has_member(parent: h5g.GroupID, name: str) -> bool:
+    """Whether a group has a member of this name."""
+    key = name.encode()
+    with hdf5_errors(parent, name):
+        return bool(parent.links.exists(key))
 
 
 def find_group(parent: h5g.GroupID, path: str) -> h5g.GroupID | None:
     """The group at a path, or ``None`` if there is none."""
     for name in path.split("/"):
-        if not parent.links.exists(name.encode()):
+        if not has_member(parent, name):
             return None
-        parent = h5g.open(parent, name.encode())
+        parent = open_group(parent, name)
     return parent
+
+
+def open_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
+    """The group at a path, which is there."""
+    key = path.encode()
+    with hdf5_errors(parent, path):
+        return h5g.open(parent, key)
+
+
+def move(source: h5g.GroupID, name: str, target: h5g.GroupID, new_name: str) -> None:
+    """Gives a member another name, in another group or the same."""
+    key, new_key = name.encode(), new_name.encode()
+    with hdf5_errors(source, name):
+        source.links.move(key, target, new_key)
+
+
+def link(parent: h5g.GroupID, name: str, target: h5g.GroupID, path: str) -> None:
+    """Gives what is at a path below the target one more name."""
+    key, old_key = name.encode(), path.encode()
+    with hdf5_errors(parent, name):
+        parent.links.create_hard(key, target, old_key)
+
+
+def unlink(parent: h5g.GroupID, name: str) -> None:
+    """Removes a member."""
+    key = name.encode()
+    with hdf5_errors(parent, name):
+        parent.unlink(key)
 
 
 class NodeDigest:
@@ -100,9 +138,10 @@ def core_digest(nodes: Mapping[str, str]) -> str:
 def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: NodeDigest | None = None) -> None:
     """Writes scalar attributes, in order of name."""
     for name in sorted(values):
-        array = attribute_array(values[name])
+        array, key = attribute_array(values[name]), name.encode()
         tid = stored_type(array.dtype)
-        h5a.create(oid, name.encode(), tid, _SCALAR).write(array, tid)
+        with hdf5_errors(oid):
+            h5a.create(oid, key, tid, _SCALAR).write(array, tid)
         if digest is not None:
             digest.attribute(name, array)
 
@@ -125,7 +164,7 @@ class DraftWriter:
             The path of its group.
         """
         parent = require_group(self._root, folder)
-        if parent.links.exists(name.encode()):
+        if has_member(parent, name):
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
         group = create_group(parent, name)
         nodes: dict[str, str] = {}
@@ -135,14 +174,14 @@ class DraftWriter:
 
     def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
         """Replaces one mutable group of a run; the old one becomes dead space."""
-        group = h5g.open(self._root, parent.encode())
-        if name.encode() not in group:
+        group = open_group(self._root, parent)
+        if not has_member(group, name):
             self._fill(create_group(group, name), name, draft, owner, {})
             return
         # The old one goes last, so that its space is never at the end of the file, where HDF5 would use it again.
         self._fill(create_group(group, _REPLACEMENT), name, draft, owner, {})
-        group.unlink(name.encode())
-        group.move(_REPLACEMENT.encode(), name.encode())
+        unlink(group, name)
+        move(group, _REPLACEMENT, group, name)
 
     def _fill(self, gid: h5g.GroupID, path: str, draft: GroupDraft, owner: str, nodes: dict[str, str]) -> None:
         prefix = f"{path}/" if path else ""
@@ -168,12 +207,12 @@ class DraftWriter:
         parent = self._linked.get(path)
         if parent is None:
             parent = self._linked[path] = require_group(self._root, folder)
-            if not parent.links.exists(digest.encode()):
+            if not has_member(parent, digest):
                 group = create_group(parent, digest)
                 content = GroupDraft(target.attributes, target.datasets, objects=target.objects)
                 self._fill(group, "", content, path, {})
                 write_attributes(group, {"object": path})
-        gid.links.create_hard(name.encode(), parent, digest.encode())
+        link(gid, name, parent, digest)
 
     def _dataset(
         self, gid: h5g.GroupID, name: str, path: str, draft: DatasetDraft, owner: str, nodes: dict[str, str]
@@ -186,7 +225,7 @@ class DraftWriter:
             raw = draft.read_chunk((0,) * len(shape), shape)
             data = raw.view(dtype).reshape(shape) if raw.size else np.empty(shape, dtype)
             if raw.size:
-                dsid.write(h5s.ALL, h5s.ALL, data if dtype.kind != "b" else data.view("u1"), stored_type(dtype))
+                write_values(dsid, data if dtype.kind != "b" else data.view("u1"))
             content = [raw.tobytes()]
         else:
             way = layers(draft)
@@ -198,10 +237,10 @@ class DraftWriter:
                 attributes |= {"crc32": sums[0].crc32, way.digest: sums[0].digest}
             else:
                 table = checksums.table_of(sums, way.digest)
-                tid = stored_type(table.dtype)
-                h5d.create(gid, (name + layout.CHECKSUMS_SUFFIX).encode(), tid, h5s.create_simple(table.shape)).write(
-                    h5s.ALL, h5s.ALL, table, tid
-                )
+                tid, key = stored_type(table.dtype), (name + layout.CHECKSUMS_SUFFIX).encode()
+                with hdf5_errors(gid, name):
+                    of_sums = h5d.create(gid, key, tid, h5s.create_simple(table.shape))
+                write_values(of_sums, table)
             content = [s.digest.encode() for s in sums]
         write_attributes(dsid, attributes, digest)
         digest.content(np.dtype("u1") if dtype.kind == "b" else dtype, shape)
@@ -218,9 +257,22 @@ def _write_chunks(
     with contextlib.closing(packed_chunks(way, shape, owner, name)) as chunks:
         for chunk in chunks:
             if len(chunk.stored):  # a chunk that was never written reads as zeros
-                dsid.write_direct_chunk(chunk.offset, chunk.stored, chunk.mask)
+                write_chunk(dsid, chunk.offset, chunk.stored, chunk.mask)
             sums.append(chunk.sums)
     return sums
+
+
+def write_chunk(dsid: h5d.DatasetID, offset: tuple[int, ...], stored: Buffer, mask: int) -> None:
+    """Writes a chunk as the file is to hold it."""
+    with hdf5_errors(dsid):
+        dsid.write_direct_chunk(offset, stored, mask)
+
+
+def write_values(dsid: h5d.DatasetID, values: NDArray[Any]) -> None:
+    """Writes all values of a dataset."""
+    tid = stored_type(values.dtype)
+    with hdf5_errors(dsid):
+        dsid.write(h5s.ALL, h5s.ALL, values, tid)
 
 
 def _create_dataset(
@@ -231,6 +283,7 @@ def _create_dataset(
     chunk: tuple[int, ...] | None,
     codec: Codec = Codec.DEFLATE,
 ) -> h5d.DatasetID:
+    key, tid = name.encode(), stored_type(dtype)
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
     properties.set_obj_track_times(False)
@@ -243,4 +296,5 @@ def _create_dataset(
             properties.set_deflate(layout.DEFLATE_LEVEL)
         else:  # not mandatory, for HDF5 would look for its plugin now already
             properties.set_filter(int(codec), h5z.FLAG_OPTIONAL)
-    return h5d.create(gid, name.encode(), stored_type(dtype), h5s.create_simple(shape), dcpl=properties)
+    with hdf5_errors(gid, name):
+        return h5d.create(gid, key, tid, h5s.create_simple(shape), dcpl=properties)
