@@ -148,7 +148,7 @@ def project_at(
             path.parent.mkdir(parents=True, exist_ok=True)
     file = Path(os.path.realpath(path))
     if mode is None:
-        mode = "r" if file.exists() and not os.access(file, os.W_OK) else "a"
+        mode = "r" if os.path.exists(file) and not os.access(file, os.W_OK) else "a"
     project = open_project(
         file,
         mode,

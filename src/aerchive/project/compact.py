@@ -42,6 +42,7 @@ from aerchive.storage.free_space import no_room
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.node_copying import Fingerprint, NodeCopier, fingerprint
 from aerchive.storage.replacing import Replacement, check_single
+from aerchive.storage.temporary import remove_left_over
 from aerchive.storage.verify import GroupVerifier, chunk_problems, object_problems
 
 _MOST_PASSES = 5
@@ -87,6 +88,7 @@ def compact(file: ProjectFile, progress: Progress | None, keeps_tombstones: Call
     """
     source = file.sibling(file.path)
     source.recover()
+    remove_left_over(source.path)  # one may be a second name of the project, with which it could not be replaced
     with source.read() as session:
         header = session.root.attributes()
         original = session.detach()

@@ -21,7 +21,7 @@ from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.project.waiting import adopt_left_behind
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import WriteSession
-from aerchive.storage.replacing import left_over_bytes, remove_left_over
+from aerchive.storage.temporary import remove_left_over, temporary_bytes
 from aerchive.storage.waiting_file import waiting_paths
 
 
@@ -197,7 +197,7 @@ class Upkeep(Searching):
             WriteError: The disk is full or failed; there is no new file.
         """
         path = Path(os.path.realpath(target))
-        if path.is_dir():
+        if os.path.isdir(path):  # false also for a name that is too long
             path /= self.path.name
         return type(self)(
             self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge, self.durability, self._compression
@@ -272,7 +272,7 @@ class Upkeep(Searching):
             NotFoundError: There is no project.
             IntegrityError: The file is damaged.
         """
-        beside = left_over_bytes(self.path)
+        beside = temporary_bytes(self.path)
         for path in (*self._pending.paths(), *waiting_paths(self.path)):
             with contextlib.suppress(OSError):  # merged meanwhile
                 beside += path.stat().st_size
@@ -281,7 +281,7 @@ class Upkeep(Searching):
     def recover(self) -> bool:
         """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
 
-        Also removes what an interrupted compaction left beside the project.
+        Also removes what processes left beside the project that died while they made or compacted it.
 
         Returns:
             Whether there was one.

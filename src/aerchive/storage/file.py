@@ -43,6 +43,7 @@ from aerchive.storage.free_space import check_room
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.names import check_length
 from aerchive.storage.node_copying import NodeCopier
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
 from aerchive.storage.read_file import ReadFile
@@ -255,6 +256,9 @@ class ProjectFile:
         created_by: Program and version, for a new file.
         trust_locks: Whether the user vouches for the locks of the file system.
         min_free_bytes: Runs that would leave less room on the disk are refused.
+
+    Raises:
+        InvalidInputError: The file system takes no name that is so long.
     """
 
     def __init__(
@@ -267,6 +271,7 @@ class ProjectFile:
         trust_locks: bool = False,
         min_free_bytes: int = 0,
     ) -> None:
+        check_length(path)
         self.path = path
         self.lock_timeout_s = lock_timeout_s
         self._catalogue_dtype = catalogue_dtype
@@ -279,11 +284,14 @@ class ProjectFile:
         """Whether there is a file."""
         self._prepare_reading()
         try:
-            return self.path.exists()
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"{self.path}: cannot be the name of a file: {error}") from None
+        return True
 
     def sibling(self, path: Path, lock_timeout_s: float | None = None) -> ProjectFile:
         """Another file, used in the same way.
@@ -495,8 +503,6 @@ class ProjectFile:
         with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
             if new is None:
                 raise AlreadyExistsError(f"{target}: exists; choose another name")
-            with contextlib.suppress(WriteError):  # it only says that the file is being made
-                copied._lock(new.fd, exclusive=True, timeout_s=0)
             with _write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
