@@ -205,8 +205,8 @@ class Project(Upkeep):
                 f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
             )
         run.path  # noqa: B018  (a run without data has no labels in the file)
-        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
-            write_labels(session, run.job_id, change)
+        work = hdf5_errors(str(self.path))(lambda session: write_labels(session, run.job_id, change))
+        self.file.commit(work, now())
 
     # -- the object itself
 

@@ -106,8 +106,8 @@ class Upkeep(Searching):
         self._check_writable()
         self.flush()
         self._merge()
-        with self.file.write(now()) as session, hdf5_errors(str(self.path)):
-            return restore_run(session, job_id)
+        work = hdf5_errors(str(self.path))(lambda session: restore_run(session, job_id))
+        return self.file.commit(work, now())
 
     def clean(
         self,
@@ -226,10 +226,12 @@ class Upkeep(Searching):
             WriteError: The disk failed; the catalogue is as it was.
         """
         self._check_writable()
-        if not self.file.exists():
+        return self.file.commit(lambda session: self._rebuild(session, progress), now())
+
+    def _rebuild(self, session: WriteSession, progress: Progress | None) -> RebuildReport:
+        if not self.path.exists():  # nor is it made for this: it has no name before the session ends
             raise NotFoundError(f"{self.path}: no such project")
-        with self.file.write(now()) as session:
-            return rebuild_catalogue(session, progress)
+        return rebuild_catalogue(session, progress)
 
     def compact(self, progress: Progress | None = None) -> CompactReport:
         """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.

@@ -30,6 +30,7 @@ from aerchive.errors import (
     ProjectLockedError,
     ReadError,
     ReadOnlyError,
+    ReplacedError,
     UncertainError,
     WriteError,
 )
@@ -59,6 +60,8 @@ _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
 _TURN_S = 0.1
 """How long somebody who visits many nodes keeps writers waiting at a time."""
+_REPLACED_TRIES = 5
+"""How often a commit is tried if the file is replaced each time."""
 _T = TypeVar("_T")
 
 
@@ -529,10 +532,38 @@ class ProjectFile:
 
         Raises:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
+            ReplacedError: Another program put another file in its place meanwhile, or removed it: see `commit`.
             OSError: The disk is full or broken; the file is as it was.
         """
         with deferred_interrupts(), self._writing(created, timeout_s, is_private) as session:
             yield session
+
+    def commit(self, work: Callable[[WriteSession], _T], created: str, timeout_s: float | None = None) -> _T:
+        """Does one commit, and does it again if another program replaced or removed the file meanwhile.
+
+        Args:
+            work: Writes what is to be committed. It is called again with a session of the file that is there then.
+            created: The time now, for a new file.
+            timeout_s: As for `write`.
+
+        Returns:
+            What the last call of `work` returned.
+
+        Raises:
+            AerchiveError: As `write` does.
+            ReplacedError: The file was replaced each time.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                with self.write(created, timeout_s) as session:
+                    done = work(session)
+            except ReplacedError:
+                if tries == _REPLACED_TRIES:
+                    raise
+            else:
+                return done
 
     @contextlib.contextmanager
     def _writing(self, created: str, timeout_s: float | None, is_private: bool) -> Iterator[WriteSession]:
@@ -546,8 +577,26 @@ class ProjectFile:
                     return
                 # Another process was faster.
                 fd = stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
-            with self._commit(fd) as session:
-                yield session
+            try:
+                with self._commit(fd) as session:
+                    yield session
+            except CommittedError:
+                self._check_name(fd)
+                raise
+            self._check_name(fd)
+
+    def _check_name(self, fd: int) -> None:
+        """Looks after a commit whether the name still leads to the file: programs that synchronise take no lock.
+
+        Raises:
+            ReplacedError: It does not.
+        """
+        if not _is_same_file(fd, self.path):
+            what = "put another file in its place" if os.path.lexists(self.path) else "removed it"
+            raise ReplacedError(
+                f"{self.path}: another program {what} while it was written, perhaps one that synchronises the folder, "
+                "so that what was saved is in a file without a name; do it again"
+            )
 
     @contextlib.contextmanager
     def _first_commit(self, new: NewFile, created: str) -> Iterator[WriteSession]:
@@ -667,6 +716,9 @@ class LockedFile(ProjectFile):
 
     def _session_of_thread(self) -> ReadSession | None:
         return None  # that is of the file which has the name
+
+    def _check_name(self, fd: int) -> None:
+        pass  # it may have none yet
 
     @contextlib.contextmanager
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
