@@ -468,6 +468,27 @@ def test_a_file_that_is_replaced_meanwhile_is_left_alone(path: Path, monkeypatch
     assert names(path) == ["project.h5"]
 
 
+def test_a_backup_that_is_put_back_meanwhile_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catch_up = _Compaction._catch_up
+    backup = path.read_bytes()
+    project_at(path).archive(draft_of(71))
+    passes = []
+
+    def put_back_and_catch_up(self: _Compaction, source: ProjectFile) -> None:
+        if passes:
+            path.write_bytes(backup)
+            project_at(path).archive(draft_of(72))
+        passes.append(source)
+        catch_up(self, source)
+
+    monkeypatch.setattr(_Compaction, "_catch_up", put_back_and_catch_up)
+    monkeypatch.setattr(compact_module, "_SHORT_S", 0)
+    with pytest.raises(WriteError, match="was put back to another state meanwhile; nothing was changed"):
+        project_at(path).compact()
+    assert job_id(72) in project_at(path)
+    assert names(path) == ["project.h5"]
+
+
 def test_a_file_that_is_removed_meanwhile_does_not_come_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finish = _Compaction._finish
 

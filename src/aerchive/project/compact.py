@@ -147,11 +147,13 @@ class _Seen(NamedTuple):
         address: Of the table.
         rows: All of them.
         changes: How many entries its list of changes had.
+        last_change: The last of them, which says what all before were.
     """
 
     address: int
     rows: NDArray[np.void]
     changes: int
+    last_change: bytes
 
 
 class _Compaction:
@@ -229,7 +231,14 @@ class _Compaction:
         """
         before, rows, changes = self._seen, Catalogue(session).rows(), changes_of(session)
         address, number = session.table(layout.CATALOGUE).address, 0 if changes is None else len(changes)
-        self._seen = _Seen(address, rows, number)
+        if (
+            before is not None
+            and before.address == address
+            and changes is not None
+            and changes.last(before.changes).tobytes() != before.last_change
+        ):
+            raise WriteError(f"{self._source.path}: was put back to another state meanwhile; nothing was changed")
+        self._seen = _Seen(address, rows, number, b"" if changes is None else changes.last().tobytes())
         self._work.expect(present(rows))
         if before is None or before.address != address or before.changes > number or len(before.rows) > len(rows):
             paths = [f"{day.path}/{name}" for day in session.root.group(layout.RUNS).groups() for name in day.names()]

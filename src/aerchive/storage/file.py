@@ -205,18 +205,33 @@ class WriteSession:
         return TableReader(dsid, where, fd=self.root.fd)
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        """Adds rows to a table at the root."""
+        """Adds rows to a table at the root, and notes that in its list of changes."""
         self.has_new_rows = True
-        append_rows(self.root.open_dataset(name), rows)
+        table = self.root.open_dataset(name)
+        first = int(table.shape[0])
+        append_rows(table, rows)
+        self._note_change(name, first, rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table at the root, and notes that in its list of changes."""
         self.has_new_rows = True
         replace_row(self.root.open_dataset(name), number, row)
+        self._note_change(name, number, row)
+
+    def _note_change(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
+        """Tells others what to read again, and lets them see that this is the history they know.
+
+        A list that cannot be read is left as it is: then nobody keeps rows.
+        """
         changes = name + layout.CHANGES_SUFFIX
-        if changes not in self.root:
-            create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
-        self.append_rows(changes, change_of(number, row))
+        with contextlib.suppress(AerchiveError):
+            try:
+                dsid = self.root.open_dataset(changes)
+            except NotFoundError:
+                dsid = create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
+            table = TableReader(dsid, self.root.where(changes))
+            if table.dtype == CHANGES:
+                append_rows(dsid, change_of(first, rows, table.last()))
 
     def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Writes a table at the root anew, which need not be there, or have rows that can be read.
@@ -236,7 +251,8 @@ class WriteSession:
                         f"{self.root.where(old)}: its header is damaged, so that it cannot be replaced ({error}); "
                         "restore the file from a copy"
                     ) from error
-        append_rows(create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS), rows)
+        create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS)
+        self.append_rows(name, rows)
 
 
 class _Held(threading.local):
