@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from aerchive.project.pending import PendingFiles
 from aerchive.project.run import Bridge, Run, RunHome
 from aerchive.project.waiting import Durability, adopt_left_behind, flush_before_reading, flush_waiting
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.filesystems import no_permission
 from aerchive.storage.submissions import Submissions
 
 Mode = Literal["r", "r+", "a", "x"]
@@ -62,6 +64,8 @@ class ProjectBase(RunHome):
         adopt_left_behind(self.file)
 
     def _check_writable(self) -> None:
+        if self.mode == "r" and self.path.exists() and not os.access(self.path, os.W_OK):
+            raise ReadOnlyError(no_permission(self.path))
         if self.mode == "r":
             raise ReadOnlyError(
                 f"{self.path}: the project is open for reading; open it with aerchive.open({str(self.path)!r}, 'r+')"

@@ -13,6 +13,7 @@ from aerchive.errors import NotFoundError, ProjectLockedError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
+from aerchive.project.conflicts import conflict_note
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule
 from aerchive.project.searching import Searching
@@ -163,7 +164,8 @@ class Upkeep(Searching):
             progress: Called with the work done and all of it, in bytes of payload before compression.
 
         Returns:
-            A report with ``ok`` and ``problems``, each of which names the file and the node.
+            A report with ``ok`` and ``problems``, each of which names the file and the node. Its ``notes`` name
+            conflict copies beside the project, which are no damage of it: all that is in it can be read.
 
         Raises:
             FormatError: The file cannot be opened at all.
@@ -174,10 +176,15 @@ class Upkeep(Searching):
             with contextlib.suppress(NotFoundError):  # merged meanwhile
                 report += verify(file)
         report.problems.extend(survey.problems.values())
+        note = conflict_note(self.file)
+        report.notes.extend([] if note is None else [note])
         return report
 
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
-        """Copies the project as it is now, pending runs included.
+        """Copies the project as it is now, pending runs included, and deleted ones.
+
+        Before a project is given away, compact the copy: deleted runs, which `restore` would bring back from it, and
+        labels as they were before are in it until then (`SpaceReport.deleted_runs` says how many runs).
 
         The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` in the middle of a commit may
         take half of one state and half of another. On file systems that can share blocks (Btrfs, XFS) it takes

@@ -39,7 +39,7 @@ from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.copying import Progress, copy_state
 from aerchive.storage.creation import NewFile, make_empty, new_file
 from aerchive.storage.disk import disk
-from aerchive.storage.filesystems import LockTrial, no_locks
+from aerchive.storage.filesystems import LockTrial, no_locks, no_permission
 from aerchive.storage.free_space import check_room
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
@@ -47,6 +47,7 @@ from aerchive.storage.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.names import check_length
 from aerchive.storage.node_copying import NodeCopier
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
+from aerchive.storage.not_hdf5 import is_annexed
 from aerchive.storage.read_file import ReadFile
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.recovery import recover
@@ -305,6 +306,8 @@ class ProjectFile:
         try:
             self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
+            if is_annexed(self.path):
+                raise _missing(self.path) from None
             return False
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
@@ -792,11 +795,19 @@ def _may_have_journal(fd: int, superblock: Superblock) -> bool:
     return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end
 
 
+def _missing(path: Path) -> NotFoundError:
+    if is_annexed(path):
+        return NotFoundError(
+            f"{path}: the content of this file of git-annex is not on this machine; fetch it with: git annex get FILE"
+        )
+    return NotFoundError(f"{path}: no such project")
+
+
 def _open(path: Path, flags: int) -> int:
     try:
         kind = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"{path}: no such project") from None
+        raise _missing(path) from None
     except PermissionError:
         raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
     except (OSError, ValueError) as error:
@@ -805,16 +816,14 @@ def _open(path: Path, flags: int) -> int:
         raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
     if not stat.S_ISREG(kind):
         raise InvalidInputError(f"{path}: is not a regular file; a project is one")
+    if flags & os.O_RDWR and is_annexed(path):
+        raise ReadOnlyError(no_permission(path))
     try:
         return os.open(path, flags | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"{path}: no such project") from None
+        raise _missing(path) from None
     except PermissionError:
-        if flags & os.O_RDWR:
-            raise ReadOnlyError(
-                f"{path}: may not be written by this user; change its permissions, or open it with mode='r'"
-            ) from None
-        raise ReadOnlyError(f"{path}: may not be read by this user; change its permissions") from None
+        raise ReadOnlyError(no_permission(path, "written" if flags & os.O_RDWR else "read")) from None
     except OSError as error:
         if flags & os.O_RDWR and error.errno == errno.EROFS:
             raise ReadOnlyError(f"{path}: is on a read-only file system; open it with mode='r'") from None
