@@ -110,7 +110,7 @@ def open_path(
         )
     project = project_at(path, mode, lock_timeout=lock_timeout, compression=compression, durability=durability)
     file = project.path
-    exists = file.exists()
+    exists = project.file.exists()
     if mode == "x" and exists:
         raise AlreadyExistsError(f"{file}: exists; open it with mode 'r+', or choose another name")
     if mode in ("r", "r+") and not exists:
