@@ -14,7 +14,8 @@
     ├── ReadError              (OSError)         the disk failed; look at the machine, read again
     ├── WriteError             (OSError)         make room, or mend the disk; nothing was saved
     │   ├── CommittedError                       saved; the next opening completes the work
-    │   └── UncertainError                       the disk hides what is saved; open the project again, and look
+    │   ├── UncertainError                       the disk hides what is saved; open the project again, and look
+    │   └── ReplacedError                        saved in a file that has lost its name; do it again
     ├── FormatError            (OSError)         not a project, or a newer format
     │   └── IntegrityError                       the bytes are damaged
     ├── UnsafeContentError     (OSError)         the file asks for what it may not have
@@ -117,6 +118,12 @@ class UncertainError(WriteError):
     """The disk failed at the commit and let nothing be undone: only opening the project again shows what is saved."""
 
     code = "uncertain"
+
+
+class ReplacedError(WriteError):
+    """Another program replaced or removed the project file during the commit: what was saved is in the old file."""
+
+    code = "replaced"
 
 
 class FormatError(AerchiveError, OSError):

@@ -57,9 +57,9 @@ def test_a_project_appears_whole_or_not_at_all(folder: Path) -> None:
     matrix = Matrix(recording, folder)
 
     for state in crash_states(recording.initial, recording.log):
-        matrix.check(state)  # from the link on
+        matrix.check(state)  # from the renaming on
 
-    for content in creation.before:  # until the link: what lies there under another name does no harm
+    for content in creation.before:  # until the renaming: what lies there under another name does no harm
         (folder / TEMPORARY).write_bytes(content)
         project = project_at(folder / "project.h5")
         assert not project.file.exists()

@@ -67,7 +67,7 @@ def _touch_objects(group: GroupReader) -> None:
 
 
 StockView = dict[str, str]
-"""Digest of each node by its path; of the catalogue, the digest of each row."""
+"""Digest of each node by its path; of the catalogue and its list of changes, each row."""
 
 
 def stock_view(path: Path) -> StockView:
@@ -91,7 +91,7 @@ def _walk(gid: h5g.GroupID, path: str, found: StockView) -> None:
             _walk(child, where, found)
         else:
             digest, values = _attributes(child), _dataset(child)
-            if where == f"/{layout.CATALOGUE}":
+            if where in (f"/{layout.CATALOGUE}", f"/{layout.CATALOGUE}{layout.CHANGES_SUFFIX}"):  # both only grow
                 found |= {f"{where}[{i}]": row.tobytes().hex() for i, row in enumerate(values)}
                 digest.update(str(values.dtype).encode())
             else:

@@ -16,6 +16,7 @@ from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project
+from aerchive.storage import creation
 from aerchive.testing.disks import Operation, RecordingDisk, final_content, using
 from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, values_of
 from tests.crash.views import StockView, project_view, stock_values, stock_view
@@ -116,7 +117,7 @@ class Creation:
     """The first commit, which makes the file.
 
     Attributes:
-        recording: Its last operations, the project being in place; ``initial`` is what it was linked with.
+        recording: Its last operations, the project being in place; ``initial`` is what it was renamed with.
         before: What the file under a temporary name held at each moment before.
     """
 
@@ -125,25 +126,25 @@ class Creation:
 
 
 def record_creation(folder: Path, step: Step) -> Creation:
-    """Makes a project; the link that puts it in place is part of the log."""
+    """Makes a project; the renaming that puts it in place is part of the log."""
     folder.mkdir()
     path = folder / "project.h5"
     before: list[bytes] = []
-    link = os.link
+    rename = creation.rename_new
 
-    def noted_link(source: Path, target: Path) -> None:
-        disk.note("link")
-        link(source, target)
+    def noted_rename(source: Path, target: Path) -> bool:
+        disk.note("rename")
+        return rename(source, target)
 
     class Watching(RecordingDisk):
         def sync(self, fd: int) -> None:
             super().sync(fd)
             before.append(os.pread(fd, os.fstat(fd).st_size, 0))
 
-    with mock.patch("os.link", noted_link), using(Watching()) as disk:
+    with mock.patch("aerchive.storage.creation.rename_new", noted_rename), using(Watching()) as disk:
         model = step(project_at(path), {})
     log = disk.of(path)
-    at = [operation.remark for operation in log].index("link")
+    at = [operation.remark for operation in log].index("rename")
     since = max(number for number, operation in enumerate(log[:at]) if operation.kind == "sync") + 1
     content = path.read_bytes()
     unsynced = (*log[since:at], *log[at + 1 :])

@@ -38,6 +38,7 @@ from aerchive.storage.disk import Disk
 from aerchive.storage.file import LockedFile, ProjectFile
 from aerchive.storage.locks import _Turnstile
 from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.temporary import remove_left_over
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
 from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled
@@ -467,6 +468,27 @@ def test_a_file_that_is_replaced_meanwhile_is_left_alone(path: Path, monkeypatch
     assert names(path) == ["project.h5"]
 
 
+def test_a_backup_that_is_put_back_meanwhile_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catch_up = _Compaction._catch_up
+    backup = path.read_bytes()
+    project_at(path).archive(draft_of(71))
+    passes = []
+
+    def put_back_and_catch_up(self: _Compaction, source: ProjectFile) -> None:
+        if passes:
+            path.write_bytes(backup)
+            project_at(path).archive(draft_of(72))
+        passes.append(source)
+        catch_up(self, source)
+
+    monkeypatch.setattr(_Compaction, "_catch_up", put_back_and_catch_up)
+    monkeypatch.setattr(compact_module, "_SHORT_S", 0)
+    with pytest.raises(WriteError, match="was put back to another state meanwhile; nothing was changed"):
+        project_at(path).compact()
+    assert job_id(72) in project_at(path)
+    assert names(path) == ["project.h5"]
+
+
 def test_a_file_that_is_removed_meanwhile_does_not_come_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finish = _Compaction._finish
 
@@ -495,6 +517,79 @@ def test_what_died_processes_left_goes(path: Path) -> None:
 
     assert not left.exists()
     assert all(other.exists() for other in others)
+
+
+def second_name(path: Path) -> Path:
+    """What a creation leaves that linked the project, and was killed before it removed the hidden name."""
+    left = path.with_name(f".{path.name}.new-1-0123abcd")
+    os.link(path, left)
+    return left
+
+
+@pytest.mark.parametrize("way", ["compact", "recover", "while it is read"])
+def test_a_second_name_left_by_a_killed_creation_goes(way: str, path: Path) -> None:
+    left = second_name(path)
+    assert project_at(path).space().beside_bytes == 0  # it takes no room
+
+    if way == "while it is read":
+        with held(path):
+            remove_left_over(path)
+    else:
+        getattr(project_at(path), way)()
+
+    assert not left.exists()
+    assert path.stat().st_nlink == 1
+    assert project_view(path) == expected()
+
+
+def test_a_second_name_and_one_that_a_user_made(path: Path) -> None:
+    left, other = second_name(path), path.with_name("other.h5")
+    os.link(path, other)
+
+    with pytest.raises(WriteError, match="has 2 names"):
+        project_at(path).compact()
+
+    assert not left.exists()
+    other.unlink()
+    project_at(path).compact()
+    assert project_view(path) == expected()
+
+
+def test_a_killed_creation_leaves_nothing_that_hinders_compaction(tmp_path: Path) -> None:
+    """At each call that changes the folder the process dies; what it leaves is swept."""
+    for linked in (False, True):
+        for nth in range(4):
+            path = tmp_path / f"{linked}-{nth}.h5"
+            with processes.start(
+                """
+                import itertools, os, signal, sys
+                from pathlib import Path
+                from aerchive.storage import creation, temporary
+                from tests.crash.drafts import draft_of, project_at
+                calls = itertools.count()
+                def dying(module, name):
+                    real = getattr(module, name)
+                    def call(*arguments, **options):
+                        if next(calls) == int(sys.argv[3]):
+                            os.kill(os.getpid(), signal.SIGKILL)
+                        return real(*arguments, **options)
+                    setattr(module, name, call)
+                dying(creation, "rename_new")
+                dying(os, "link")
+                dying(os, "unlink")
+                if sys.argv[2] == "True":
+                    temporary._renameat2 = lambda: None
+                project_at(Path(sys.argv[1])).archive(draft_of(0))
+                """,
+                path,
+                linked,
+                nth,
+            ) as process:
+                process.communicate(timeout=60)
+            project_at(path).archive(draft_of(1))
+            project_at(path).compact()
+            assert [name for name in names(path) if name.startswith(f".{path.name}")] == []
+            assert path.stat().st_nlink == 1
 
 
 def test_only_one_at_a_time(path: Path) -> None:

@@ -156,5 +156,29 @@ def test_on_the_command_line(path: Path, capsys: pytest.CaptureFixture[str]) -> 
     folder.mkdir()
     assert main(["copy", str(path), str(folder), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer == {"path": str(folder / "project.h5"), "runs": 3, "bytes": path.stat().st_size}
+    assert answer == {"path": str(folder / "project.h5"), "runs": 3, "deleted_runs": 0, "bytes": path.stat().st_size}
     assert aerchive.open(folder / "project.h5").verify().ok
+
+
+def test_the_command_says_that_deleted_runs_are_in_the_copy(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = project_at(path)
+    first, second, _ = [run.job_id for run in project.find()]
+    project[first].add_tags("x")  # what is replaced then is no run
+    target = path.with_name("two words.h5")
+    for number, job in enumerate((first, second), 1):
+        project.delete_job(job)
+        target.unlink(missing_ok=True)
+        assert main(["copy", str(path), str(target)]) == 0
+        told = "1 run that was deleted" if number == 1 else "2 runs that were deleted"
+        assert capsys.readouterr().out.splitlines()[1] == (
+            f"It also holds {told}, which everybody who has the copy can bring back. To remove them: "
+            f"aerchive compact '{target}'"
+        )
+    assert project_at(target).space().deleted_runs == 2
+    project_at(target).restore(first)
+
+    assert main(["compact", str(target)]) == 0
+    target.with_name("clean.h5").unlink(missing_ok=True)
+    capsys.readouterr()
+    assert main(["copy", str(target), str(target.with_name("clean.h5")), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["deleted_runs"] == 0

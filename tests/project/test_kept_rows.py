@@ -293,6 +293,107 @@ def test_a_file_put_back_that_went_another_way(path: Path, tmp_path: Path) -> No
     assert project.find(tags="one way") == []
 
 
+def put_back(backup: Path, path: Path, way: str) -> None:
+    """Puts a backup in the place of the project, which stays the same file: the same inode."""
+    inode = path.stat().st_ino
+    if way == "cp":
+        shutil.copyfile(backup, path)
+    elif way == "rsync --inplace":  # only the blocks that differ, then the length
+        data = backup.read_bytes()
+        with path.open("r+b") as file:
+            for at in range(0, len(data), 512):
+                if file.seek(at) == at and file.read(512) != data[at : at + 512]:
+                    file.seek(at)
+                    file.write(data[at : at + 512])
+            file.truncate(len(data))
+    else:
+        with path.open("r+b") as file:
+            file.truncate(0)
+            file.write(backup.read_bytes())
+    assert path.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("way", ["cp", "rsync --inplace", "truncate and write"])
+@pytest.mark.parametrize("asked", ["rows", "keys"])
+def test_a_backup_put_back_that_grew_to_the_same_length_and_last_run(
+    way: str, asked: str, path: Path, tmp_path: Path, other: Other
+) -> None:
+    """The run known last is there again, with the same row; in between are others."""
+    project = project_at(path)
+    backup = shutil.copy(path, tmp_path / "backup.h5")
+    for number in (1, 2, 9):
+        project.archive(draft_of(number))
+    if asked == "rows":
+        assert len(agrees(project)) == 4
+    else:
+        assert job_id(2) in project
+
+    put_back(backup, path, way)
+    for number in (3, 4, 9):
+        other.does("save", number)
+
+    assert job_id(2) not in project
+    assert job_id(3) in project
+    assert agrees(project) == [job_id(0), job_id(3), job_id(4), job_id(9)]
+
+
+@pytest.mark.parametrize("known", [["tag 1", "tag 2"], ["delete 1", "restore 1"], ["tag 1", "save 5"]])
+def test_a_backup_put_back_that_was_changed_as_often(
+    known: list[str], path: Path, tmp_path: Path, other: Other
+) -> None:
+    project = project_at(path)
+    for number in (1, 2):
+        other.does("save", number)
+    backup = shutil.copy(path, tmp_path / "backup.h5")
+    for step in known:
+        what, number = step.split()
+        other.does(what, int(number))
+    assert agrees(project)
+
+    put_back(backup, path, "cp")
+    other.does("tag", 0)
+    other.does(known[1].split()[0] if known[1] != "restore 1" else "tag", int(known[1].split()[1]))
+    agrees(project)
+    assert job_id(0) in [run.job_id for run in project.find(tags="other")]
+
+    put_back(backup, path, "cp")
+    project.compact()
+    other.does("compact")
+    assert agrees(project) == [job_id(0), job_id(1), job_id(2)]
+
+
+def test_a_backup_put_back_from_before_a_compaction(path: Path, tmp_path: Path, other: Other) -> None:
+    project = project_at(path)
+    for number in (1, 2):
+        other.does("save", number)
+    backup = shutil.copy(path, tmp_path / "backup.h5")
+    other.does("delete", 1)
+    other.does("compact")
+    other.does("save", 3)
+    assert agrees(project) == [job_id(0), job_id(2), job_id(3)]
+
+    put_back(backup, path, "cp")
+    assert agrees(project) == [job_id(0), job_id(1), job_id(2)]
+
+
+def test_of_a_file_without_a_list_nothing_is_kept(path: Path, tmp_path: Path) -> None:
+    """As older versions left it while no row was replaced: nothing says what its history is."""
+    project, other = project_at(path), project_at(tmp_path / "other.h5")
+    project.archive(draft_of(0))
+    shutil.copyfile(path, other.path)
+    for one, number in ((project, 1), (other, 2)):
+        one.archive(draft_of(number))
+        one.archive(draft_of(9))
+        with h5py.File(one.path, "r+", libver=("v110", "v110")) as file:
+            del file["catalogue.changes"]
+    assert agrees(project) == [job_id(0), job_id(1), job_id(9)]
+
+    shutil.copyfile(other.path, path)
+    assert agrees(project) == [job_id(0), job_id(2), job_id(9)]
+    project.archive(draft_of(3))
+    assert len(agrees(project)) == 4
+
+
 def test_another_project_in_the_place_of_the_file(path: Path, tmp_path: Path) -> None:
     project = project_at(path)
     project.archive(draft_of(0))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import grp
+import gzip
 import os
+import pwd
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -73,6 +77,55 @@ CASES: list[tuple[str, Callable[[Path], Any], type[AerchiveError], str]] = [
         "text",
         lambda path: path.write_text("dear diary " * 50),
         FormatError,
+        "{path}: is a text file, so not an aerchive project; choose another file",
+    ),
+    (
+        "Git LFS",
+        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
+        FormatError,
+        "{path}: is only a pointer of Git LFS, in the place of the project; fetch that with: git lfs pull",
+    ),
+    (
+        "git-annex",
+        lambda path: path.write_text("/annex/objects/SHA256E-s5--2e99.h5\n"),
+        FormatError,
+        "{path}: is only a pointer of git-annex, in the place of the project; fetch that with: git annex get FILE",
+    ),
+    (
+        "PNG",
+        lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50)),
+        FormatError,
+        "{path}: is a PNG image, so not an aerchive project; choose another file",
+    ),
+    (
+        "gzip",
+        lambda path: path.write_bytes(gzip.compress(b"x" * 100)),
+        FormatError,
+        "{path}: is compressed with gzip (expand it first), so not an aerchive project; choose another file",
+    ),
+    (
+        "web page",
+        lambda path: path.write_text("<!DOCTYPE html><title>404</title>"),
+        FormatError,
+        "{path}: is a web page (perhaps of a download that failed), so not an aerchive project; choose another file",
+    ),
+    (
+        "zeros",
+        lambda path: path.write_bytes(bytes(5000)),
+        FormatError,
+        "{path}: begins with zeros, as a copy or a download does that was not completed, or a file that a crash of the "
+        "machine has cut off; take a copy that is whole",
+    ),
+    (
+        "user block",
+        lambda path: foreign(path, userblock_size=512),
+        FormatError,
+        "{path}: is an HDF5 file with a user block before its content, so not an aerchive project; choose another file",
+    ),
+    (
+        "other bytes",
+        lambda path: path.write_bytes(bytes(range(256)) * 3),
+        FormatError,
         "{path}: is not an HDF5 file, so not an aerchive project; choose another file",
     ),
     (
@@ -129,7 +182,8 @@ CASES: list[tuple[str, Callable[[Path], Any], type[AerchiveError], str]] = [
         flagged,
         IntegrityError,
         "{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a write; close it. "
-        "If it has died, `h5clear -s` makes the file readable again, then check it",
+        "If it has died, `h5clear -s` makes the file readable again, then check it. If this is a copy that was made "
+        "while that program wrote, copy it again",
     ),
 ]
 
@@ -298,9 +352,9 @@ def as_anybody(path: Path, way: str) -> list[str]:
 @pytest.mark.parametrize(
     ("mode", "way", "told"),
     [
-        (0o000, "read", "{path}: may not be read by this user; change its permissions"),
-        (0o000, "write", "{path}: may not be written by this user; change its permissions, or open it with mode='r'"),
-        (0o444, "write", "{path}: may not be written by this user; change its permissions, or open it with mode='r'"),
+        (0o000, "read", "u+r"),
+        (0o000, "write", "u+w"),
+        (0o444, "write", "u+w"),
         (0o444, "read", None),
         (0o666, "write", None),
     ],
@@ -313,9 +367,25 @@ def test_permissions_of_the_file(public: Path, mode: int, way: str, told: str | 
 
     answer = as_anybody(path, way)
 
-    assert answer == (["opened"] if told is None else [ReadOnlyError.__name__, told.format(path=path)])
-    if told is not None:
-        assert path.read_bytes() == before
+    if told is None:
+        assert answer == ["opened"]
+        return
+    name, message = answer
+    what, user, group = "written" if way == "write" else "read", _name(os.geteuid()), _group(os.getegid())
+    assert name == "ReadOnlyError"
+    assert message == (
+        f"{path}: may not be {what} by this user: it belongs to {user} and the group {group}, with the permissions "
+        f"{stat.filemode(path.stat().st_mode)}; you give it with: chmod {told} {path}"
+    )
+    assert path.read_bytes() == before
+
+
+def _name(number: int) -> str:
+    return pwd.getpwuid(number).pw_name
+
+
+def _group(number: int) -> str:
+    return grp.getgrgid(number).gr_name
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="gives up the rights of root as Linux does it")

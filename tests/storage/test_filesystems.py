@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aerchive.errors import ProjectLockedError, WriteError
-from aerchive.storage import creation, filesystems
+from aerchive.storage import creation, filesystems, temporary
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.filesystems import LockTrial, Mount, mount_of, why_unsafe
 from aerchive.storage.nodes import GroupDraft
@@ -140,6 +141,7 @@ def test_without_hard_links_a_project_is_renamed_into_place(path: Path, monkeypa
     def no_links(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
+    monkeypatch.setattr(creation, "rename_new", lambda *_: False)
     monkeypatch.setattr(os, "link", no_links)
     write_run(path, GroupDraft({"a": 1}))
 
@@ -148,22 +150,57 @@ def test_without_hard_links_a_project_is_renamed_into_place(path: Path, monkeypa
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_a_file_that_comes_in_between_stays(links: bool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = os.link
+@pytest.mark.parametrize("way", ["rename", "link", "locked folder"])
+def test_a_file_that_comes_in_between_stays(way: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_rename, real_link = creation.rename_new, os.link
 
-    def intrude(source: Path, target: Path) -> None:
+    def rename(source: Path, target: Path) -> bool:
         target.write_bytes(b"somebody else's")
-        if not links:
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        real(source, target)
+        return way == "rename" and real_rename(source, target)
 
-    monkeypatch.setattr(os, "link", intrude)
+    def link(source: Path, target: Path) -> None:
+        if way == "locked folder":
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        real_link(source, target)
+
+    monkeypatch.setattr(creation, "rename_new", rename)
+    monkeypatch.setattr(os, "link", link)
     with pytest.raises(ProjectLockedError) as caught:
         write_run(path, GroupDraft({"a": 1}))
 
     assert str(caught.value) == f"{path}: another program made it at this moment; save again"
     assert path.read_bytes() == b"somebody else's"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_without_renameat2_a_project_is_linked_into_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(temporary, "_renameat2", lambda: None)
+    write_run(path, GroupDraft({"a": 1}))
+
+    assert path.stat().st_nlink == 1
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP])
+def test_a_system_that_cannot_rename_so(number: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(*_: object) -> int:
+        ctypes.set_errno(number)
+        return -1
+
+    monkeypatch.setattr(temporary, "_renameat2", lambda: refusing)
+    write_run(path, GroupDraft({"a": 1}))
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_disk_fails_while_it_is_renamed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> int:
+        ctypes.set_errno(errno.ENOSPC)
+        return -1
+
+    monkeypatch.setattr(temporary, "_renameat2", lambda: failing)
+    with pytest.raises(WriteError, match="cannot be made: No space left on device; nothing was saved"):
+        write_run(path, GroupDraft({"a": 1}))
+    assert list(path.parent.iterdir()) == []
 
 
 def test_without_links_and_without_a_lock_on_the_folder_nothing_is_risked(
@@ -172,6 +209,7 @@ def test_without_links_and_without_a_lock_on_the_folder_nothing_is_risked(
     def no_links(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
+    monkeypatch.setattr(creation, "rename_new", lambda *_: False)
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(creation, "_lock_folder", lambda *_: False)
     with pytest.raises(WriteError, match="cannot be made: Operation not permitted; nothing was saved"):

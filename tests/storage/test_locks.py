@@ -162,7 +162,8 @@ def test_a_stock_writer_keeps_our_reader_out(committed: Path) -> None:
 
 FLAGGED = (
     "{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a write; close it. "
-    "If it has died, `h5clear -s` makes the file readable again, then check it"
+    "If it has died, `h5clear -s` makes the file readable again, then check it. If this is a copy that was made while "
+    "that program wrote, copy it again"
 )
 
 

@@ -4,7 +4,10 @@ import hashlib
 import re
 from pathlib import Path
 
-from aerchive.storage.names import PROCESS, names_in, prefix_beside
+import pytest
+
+from aerchive.errors import InvalidInputError
+from aerchive.storage.names import PROCESS, check_length, name_beside, names_in, prefix_beside
 
 
 def test_prefix_and_rest(tmp_path: Path) -> None:
@@ -24,5 +27,18 @@ def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_long_names_are_told_by_their_digest() -> None:
     assert prefix_beside("a.h5", "waiting") == ".a.h5.waiting-"
-    assert prefix_beside("a" * 200, "waiting") == f".{'a' * 200}.waiting-"
-    assert prefix_beside("ä" * 101, "compact") == f".{hashlib.sha256(('ä' * 101).encode()).hexdigest()}.compact-"
+    assert prefix_beside("a" * 96, "waiting") == f".{'a' * 96}.waiting-"
+    assert prefix_beside("ä" * 49, "compact") == f".{hashlib.sha256(('ä' * 49).encode()).hexdigest()}.compact-"
+    assert len(name_beside("a" * 96, "submitted")) <= 143
+    assert PROCESS.fullmatch(name_beside("a" * 255, "new").partition(".new-")[2])
+
+
+def test_a_name_that_the_file_system_does_not_take(tmp_path: Path) -> None:
+    check_length(tmp_path / ("a" * 255))
+    check_length(tmp_path / "absent" / ("a" * 256))  # that there is no folder is said elsewhere
+    path = tmp_path / ("ä" * 127 + "xy")
+    with pytest.raises(InvalidInputError) as caught:
+        check_length(path)
+    assert str(caught.value) == (
+        f"{path}: the name of the file has 256 bytes, and {tmp_path} takes names of at most 255; choose a shorter name"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,20 +146,37 @@ def test_a_session_sees_the_rows_it_has_written(path: Path) -> None:
     assert found.tobytes() == wanted.tobytes()
 
 
-def test_replaced_rows_are_listed(path: Path) -> None:
-    filled(path, 70)
-    with project_file(path).read() as session, pytest.raises(NotFoundError):
-        session.table("catalogue.changes")
+def changes_of(path: Path) -> np.ndarray:
+    with project_file(path).read() as session:
+        table = session.table("catalogue.changes")
+        assert table.dtype == CHANGES
+        return table.rows()
+
+
+def test_added_and_replaced_rows_are_listed(path: Path) -> None:
+    filled(path, 75)
     for number in (3, 69, 3):
         with project_file(path).write(CREATED) as session:
             session.replace_row(CATALOGUE, number, rows(number + 100, 1))
 
-    with project_file(path).read() as session:
-        table = session.table("catalogue.changes")
-        changes = table.rows()
-    assert table.dtype == CHANGES
-    assert changes["row"].tolist() == [3, 69, 3]
-    assert len({int(crc) for crc in changes["crc32"]}) == 2
+    changes = changes_of(path)
+    assert changes["row"].tolist() == [0, 70, 3, 69, 3]
+    written = [rows(0, 70), rows(70, 5), rows(103, 1), rows(169, 1), rows(103, 1)]
+    pieces = [b"".join(row.tobytes()[:-4] for row in one) for one in written]
+    assert changes["crc32"].tolist() == [zlib.crc32(b"".join(pieces[:number])) for number in range(1, 6)]
+
+
+def test_a_list_of_changes_that_cannot_be_gone_on_with_keeps_nobody_from_writing(path: Path) -> None:
+    filled(path, 70)
+    for other in (np.zeros((2, 2)), np.zeros(3, "u1")):
+        with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+            del file["catalogue.changes"]
+            file["catalogue.changes"] = other
+        with project_file(path).write(CREATED) as session:
+            session.append_rows(CATALOGUE, rows(0, 1))
+            session.replace_row(CATALOGUE, 3, rows(103, 1))
+        with h5py.File(path) as file:
+            assert (file["catalogue.changes"][...] == other).all()
 
 
 def test_a_replaced_table_is_another_one(path: Path) -> None:
@@ -175,10 +193,15 @@ def test_a_replaced_table_is_another_one(path: Path) -> None:
             table = session.table(CATALOGUE)
             assert table.rows().tobytes() == rows(0, number).tobytes()
             assert table.address != before
-            assert "catalogue.changes" not in session.root
+            assert session.table("catalogue.changes").rows()["row"].tolist() == [0]
             before = table.address
     with h5py.File(path) as file:
-        assert sorted(file["deleted/tables"]) == ["catalogue", "catalogue-2", "catalogue.changes"]
+        assert sorted(file["deleted/tables"]) == [
+            "catalogue",
+            "catalogue-2",
+            "catalogue.changes",
+            "catalogue.changes-2",
+        ]
         assert len(file["deleted/tables/catalogue"]) == 70
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 
 from aerchive.aer.opening import open_path
 from aerchive.display.progress import ProgressBar
+from aerchive.display.text import format_runs
+from aerchive.project.space import count_deleted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +24,16 @@ def run(options: argparse.Namespace) -> int:
     """Copies, and says what is in the copy."""
     with ProgressBar("copied", "B") as bar:
         copied = open_path(options.source, "r").copy(options.target, bar.show)
-    size = copied.path.stat().st_size
+    size, runs = copied.path.stat().st_size, len(copied.catalogue())
+    with copied.file.read() as session:
+        deleted = count_deleted(session)
     if options.json:
-        print(json.dumps({"path": str(copied.path), "runs": len(copied.catalogue()), "bytes": size}))
-    else:
-        print(f"{copied.path}: {len(copied.catalogue())} runs, {size:,} bytes")
+        print(json.dumps({"path": str(copied.path), "runs": runs, "deleted_runs": deleted, "bytes": size}))
+        return 0
+    print(f"{copied.path}: {runs} runs, {size:,} bytes")
+    if deleted:
+        print(
+            f"It also holds {format_runs(deleted)} that {'was' if deleted == 1 else 'were'} deleted, which everybody "
+            f"who has the copy can bring back. To remove them: aerchive compact {shlex.quote(str(copied.path))}"
+        )
     return 0

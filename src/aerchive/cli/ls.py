@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.listing import add_listing_arguments, print_listing
+from aerchive.display.text import clean
 from aerchive.layout import OUTCOMES
+from aerchive.project.conflicts import conflict_note
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,5 +36,9 @@ def run(options: argparse.Namespace) -> int:
     ):
         if value is not None:
             conditions[name] = value
-    print_listing(open_path(options.project, "r"), options, None, conditions)
+    project = open_path(options.project, "r")
+    print_listing(project, options, None, conditions)
+    note = conflict_note(project.file)
+    if note is not None:
+        print(f"aerchive: note: {clean(note)}", file=sys.stderr)
     return 0

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     seals = [(run.core_sha256, run.job_id) for run in project if run.durable] if options.seals else []
     if options.seals and not options.json:
         print("".join(f"{seal}  {clean(job_id)}\n" for seal, job_id in seals), end="")
-        if not report.ok:
+        if report.problems or report.notes:
             print(report, file=sys.stderr)
     elif options.json:
         print(
@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
                     "runs": report.runs,
                     "objects": report.objects,
                     "problems": report.problems,
+                    "notes": report.notes,
                 }
                 | ({"seals": {job_id: seal for seal, job_id in seals}} if options.seals else {}),
                 indent=2,

@@ -77,10 +77,10 @@ def changes_of(session: Session) -> TableReader | None:
     """The list of replaced rows, or ``None`` if there never was one, or it cannot be read."""
     name = layout.CATALOGUE + layout.CHANGES_SUFFIX
     try:
-        table = session.table(name) if name in session.root else None
-    except (FormatError, UnsafeContentError):
+        table = session.table(name)
+    except (NotFoundError, FormatError, UnsafeContentError):
         return None
-    return table if table is not None and table.dtype == CHANGES else None
+    return table if table.dtype == CHANGES else None
 
 
 def run_path(row: Any) -> str:
@@ -179,7 +179,7 @@ class Catalogue:
 
     def _candidates(self, key: bytes) -> list[int]:
         if not self._has_looked:
-            self._kept.look(self._table)
+            self._kept.look(self._table, changes_of(self._session))
             self._has_looked = True
         numbers, known = self._kept.candidates(key)
         if known < len(self._table):  # added by this session

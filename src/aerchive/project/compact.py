@@ -41,6 +41,7 @@ from aerchive.storage.free_space import no_room
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.node_copying import Fingerprint, NodeCopier, fingerprint
 from aerchive.storage.replacing import Replacement, check_single
+from aerchive.storage.temporary import remove_left_over
 from aerchive.storage.verify import GroupVerifier, chunk_problems, object_problems
 
 _MOST_PASSES = 5
@@ -86,6 +87,7 @@ def compact(file: ProjectFile, progress: Progress | None, keeps_tombstones: Call
     """
     source = file.sibling(file.path)
     source.recover()
+    remove_left_over(source.path)  # one may be a second name of the project, with which it could not be replaced
     with source.read() as session:
         header = session.root.attributes()
         original = session.detach()
@@ -144,11 +146,13 @@ class _Seen(NamedTuple):
         address: Of the table.
         rows: All of them.
         changes: How many entries its list of changes had.
+        last_change: The last of them, which says what all before were.
     """
 
     address: int
     rows: NDArray[np.void]
     changes: int
+    last_change: bytes
 
 
 class _Compaction:
@@ -226,7 +230,14 @@ class _Compaction:
         """
         before, rows, changes = self._seen, Catalogue(session).rows(), changes_of(session)
         address, number = session.table(layout.CATALOGUE).address, 0 if changes is None else len(changes)
-        self._seen = _Seen(address, rows, number)
+        if (
+            before is not None
+            and before.address == address
+            and changes is not None
+            and changes.last(before.changes).tobytes() != before.last_change
+        ):
+            raise WriteError(f"{self._source.path}: was put back to another state meanwhile; nothing was changed")
+        self._seen = _Seen(address, rows, number, b"" if changes is None else changes.last().tobytes())
         self._work.expect(present(rows))
         if before is None or before.address != address or before.changes > number or len(before.rows) > len(rows):
             paths = [f"{day.path}/{name}" for day in session.root.group(layout.RUNS).groups() for name in day.names()]

@@ -1,8 +1,9 @@
 """What this process has read of catalogues, kept for the next look.
 
-Rows are only ever added, or replaced one by one, and the file lists those that were replaced. So a look at a catalogue
-reads what is new, and a commit costs the same with a thousand runs and with a hundred thousand. What was measured is in
-``docs/decisions/0011-catalogue.md``.
+Rows are only ever added, or replaced one by one, and the file lists both in the order of the commits. So a look at a
+catalogue reads what is new, and a commit costs the same with a thousand runs and with a hundred thousand. Each entry of
+that list has a checksum of all before it: if the last entry that is known is another one now, a backup was put back in
+the place of the file, and everything is read again. What was measured is in ``docs/decisions/0011-catalogue.md``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
 from aerchive.storage.reader import HDF5Group
 from aerchive.storage.table import TableReader
@@ -41,7 +43,6 @@ class KeptRows:
     def _forget(self) -> None:
         self._length = 0
         self._keys = np.empty(0, np.uint64)
-        self._last_id = b""
         self._damaged: list[int] = []
         self._rows: NDArray[Any] | None = None
         self._is_lent = False
@@ -72,45 +73,43 @@ class KeptRows:
             found = np.flatnonzero(self._keys[: self._length] == _hashes(np.array([key], _ID)))
             return [int(number) for number in found], self._length
 
-    def look(self, table: TableReader) -> None:
-        """Reads the ids of new rows.
+    def look(self, table: TableReader, changes: TableReader | None) -> None:
+        """Reads the ids of new rows; whole rows if somebody has asked for them before.
 
         Args:
             table: The catalogue, in a session that has not changed it.
+            changes: Its list of changes, if there is one that can be read.
         """
         with self._lock:
-            self._check(table)
-            self._read_new(table)
+            self._catch_up(table, changes)
 
     def rows(self, table: TableReader, changes: TableReader | None) -> NDArray[Any]:
         """Reads what is new.
 
         Args:
-            table: The catalogue, in a session that has not changed it.
-            changes: The list of replaced rows, if there is one.
+            table: As for `look`.
+            changes: As for `look`.
 
         Returns:
             All rows, damaged ones included; read-only, and not changed by later looks.
         """
         with self._lock:
-            self._check(table)
-            if self._rows is None or not self._read_changes(table, changes):
+            if self._rows is None:
                 self._forget()
                 self._rows = np.empty(0, catalogue.DTYPE)
-                self._skip_changes(changes)
-            self._read_new(table)
+            self._catch_up(table, changes)
             self._is_lent = True
             rows = self._rows[: self._length]
             rows.flags.writeable = False
             return rows
 
-    def _check(self, table: TableReader) -> None:
-        """Forgets all if the file was put back to an earlier state, or if what was damaged may be mended."""
-        if not self._length:
-            return
-        last = table.rows(self._length - 1, 1)["job_id"].tobytes() if len(table) >= self._length else b""
-        if last != self._last_id or self._damaged:
+    def _catch_up(self, table: TableReader, changes: TableReader | None) -> None:
+        if self._damaged or len(table) < self._length or not self._read_changes(table, changes):
+            has_rows = self._rows is not None
             self._forget()
+            self._rows = np.empty(0, catalogue.DTYPE) if has_rows else None
+            self._skip_changes(changes)
+        self._read_new(table)
 
     def _read_new(self, table: TableReader) -> None:
         while self._length < len(table):
@@ -124,36 +123,37 @@ class KeptRows:
             self._damaged += catalogue.damaged_rows(rows, first)
             self._keys = _with_room(self._keys, first + len(rows))
             self._keys[first : first + len(rows)] = _hashes(rows["job_id"])
-            self._last_id = rows["job_id"][-1:].tobytes()
             self._length += len(rows)
 
     def _read_changes(self, table: TableReader, changes: TableReader | None) -> bool:
         """Reads the rows again that were replaced; returns whether the list goes on from where it was."""
-        number = 0 if changes is None else len(changes)
-        if number < self._changes or (changes is not None and self._entry(changes) != self._last_change):
+        if not self._changes or self._last_entry(changes, self._changes) != self._last_change:
             return False
-        if changes is None or number == self._changes:
-            return True
-        replaced = np.unique(changes.rows(self._changes)["row"])
-        if replaced[0] < 0 or replaced[-1] >= len(table):
+        replaced = np.unique(changes.rows(self._changes)["row"]) if changes is not None else np.empty(0, np.int64)
+        if len(replaced) and (replaced[0] < 0 or replaced[-1] >= len(table)):
             return False
         self._skip_changes(changes)
         replaced = replaced[replaced < self._length]
-        if self._is_lent and len(replaced) and self._rows is not None:
+        if self._rows is None:
+            return True
+        if self._is_lent and len(replaced):
             self._rows, self._is_lent = self._rows.copy(), False
         for row in replaced.tolist():
             now = table.rows(row, 1)
             self._damaged += catalogue.damaged_rows(now, row)
-            self._rows[row : row + 1] = now  # type: ignore[index]  # there are rows, or there is nothing to bring in step
+            self._rows[row : row + 1] = now
         return True
 
     def _skip_changes(self, changes: TableReader | None) -> None:
-        self._changes = 0 if changes is None else len(changes)
-        self._last_change = b"" if changes is None else self._entry(changes)
+        self._last_change = self._last_entry(changes)
+        self._changes = len(changes) if changes is not None and self._last_change else 0
 
-    def _entry(self, changes: TableReader) -> bytes:
-        """The last entry that is known of the list."""
-        return changes.rows(self._changes - 1, 1).tobytes() if self._changes else b""
+    def _last_entry(self, changes: TableReader | None, length: int | None = None) -> bytes:
+        """The last entry of the list, of so many; nothing if it cannot be read."""
+        try:
+            return b"" if changes is None else changes.last(length).tobytes()
+        except AerchiveError:
+            return b""
 
 
 def _with_room(kept: NDArray[Any], length: int) -> NDArray[Any]:

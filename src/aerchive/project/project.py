@@ -32,7 +32,7 @@ from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue import Catalogue, has_data, run_path
-from aerchive.project.commit import stored_draft, write_drafts, write_labels
+from aerchive.project.commit import Written, stored_draft, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.project_base import Mode
 from aerchive.project.query import as_texts
@@ -41,7 +41,7 @@ from aerchive.project.unite import united
 from aerchive.project.upkeep import Upkeep
 from aerchive.project.waiting import Durability, waiting_runs
 from aerchive.settings import load_settings
-from aerchive.storage.file import ProjectFile
+from aerchive.storage.file import ProjectFile, WriteSession
 
 logger = logging.getLogger("aerchive")
 
@@ -227,13 +227,17 @@ class Project(Upkeep):
             is_awaited: Whether a caller waits for the answer. Else another result of a known job is kept beside it, and
                 a run that cannot come into the project goes to the folder of the settings.
         """
+        has_begun = False
+
+        def write(session: WriteSession) -> list[Written]:
+            nonlocal has_begun
+            has_begun = True
+            return write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
+
         try:
-            has_begun = False
             try:
                 self.spools.move(self.spools.patience_s)
-                with self.file.write(now(), self.spools.patience_s) as session:
-                    has_begun = True
-                    written = write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
+                written = self.file.commit(write, now(), self.spools.patience_s)
             except AerchiveError:
                 raise
             except BaseException:
@@ -298,8 +302,7 @@ class Project(Upkeep):
                 raise TransactionError(
                     f"{self.path}: run {run.job_id} is in a spool beside the project; label it once it is in its project"
                 )
-        with self.file.write(now()) as session:
-            write_labels(session, run.job_id, change)
+        self.file.commit(lambda session: write_labels(session, run.job_id, change), now())
 
     # -- the object itself
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from aerchive.project.run import Bridge, Run, RunHome
 from aerchive.project.spools import Spools
 from aerchive.project.waiting import Durability, flush_before_reading, flush_waiting
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.filesystems import no_permission
 
 logger = logging.getLogger("aerchive")
 
@@ -70,6 +72,8 @@ class ProjectBase(RunHome):
             logger.warning("%s; runs in spools stay there for now", error)
 
     def _check_writable(self) -> None:
+        if self.mode == "r" and self.path.exists() and not os.access(self.path, os.W_OK):
+            raise ReadOnlyError(no_permission(self.path))
         if self.mode == "r":
             raise ReadOnlyError(
                 f"{self.path}: the project is open for reading; open it with aerchive.open({str(self.path)!r}, 'r+')"

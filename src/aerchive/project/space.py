@@ -12,7 +12,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs, format_table
-from aerchive.errors import IntegrityError, NotFoundError
+from aerchive.errors import AerchiveError, IntegrityError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
 from aerchive.project.verify import Progress
@@ -337,3 +337,14 @@ def _whole(path: str, size: GroupSize) -> DatasetSize:
 
 def _share(part: int, whole: int) -> str:
     return f"{100 * part / max(1, whole):.1f} %"
+
+
+def count_deleted(session: ReadSession) -> int:
+    """How many deleted runs a project still holds."""
+    if layout.DELETED not in session.root:
+        return 0
+    deleted, number = session.root.group(layout.DELETED), 0
+    for name in deleted.names():
+        with contextlib.suppress(AerchiveError):  # nothing can be read of what is damaged
+            number += layout.STATUS in deleted.group(name)
+    return number

@@ -206,8 +206,12 @@ class Spools:
         Raises:
             AerchiveError: The project cannot be written, or one of them cannot be read; nothing was written.
         """
-        with self._file.write(now(), timeout_s) as session, self.drafts(runs) as drafts:
-            return self.write_into(session, runs, drafts)
+
+        def write(session: WriteSession) -> list[Written]:
+            with self.drafts(runs) as drafts:
+                return self.write_into(session, runs, drafts)
+
+        return self._file.commit(write, now(), timeout_s)
 
     def write_into(
         self, session: WriteSession, runs: Sequence[SpooledRun], drafts: Iterable[RunDraft]
@@ -278,8 +282,7 @@ class Spools:
                 for first in range(0, len(wanted), _TOGETHER):
                     written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s)
                 if lost:
-                    with self._file.write(now(), timeout_s) as session:
-                        write_drafts(session, _unknown(session, lost), keeps_conflicts=True)
+                    self._file.commit(lambda session: _write_lost(session, lost), now(), timeout_s)
             except ProjectLockedError:
                 raise
             except AerchiveError as error:
@@ -325,11 +328,11 @@ def _key(run: SpooledRun) -> Key:
     return run.path, run.offset
 
 
-def _unknown(session: WriteSession, lost: Sequence[RunDraft]) -> list[RunDraft]:
-    """Lost jobs that the project does not know, not even as deleted ones."""
+def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:
+    """Writes lost jobs that the project does not know, not even as deleted ones."""
     known = Catalogue(session)
     gone = known.deleted_ids()
-    return [draft for draft in lost if known.key(draft.job_id) not in gone]
+    write_drafts(session, [draft for draft in lost if known.key(draft.job_id) not in gone], keeps_conflicts=True)
 
 
 def _run_problems(run: SpooledRun) -> Iterator[str]:

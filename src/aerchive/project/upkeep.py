@@ -13,6 +13,7 @@ from aerchive.errors import AerchiveError, NotFoundError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
+from aerchive.project.conflicts import conflict_note
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule
 from aerchive.project.searching import Searching
@@ -20,7 +21,7 @@ from aerchive.project.space import SpaceReport, survey_space
 from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import WriteSession
-from aerchive.storage.replacing import left_over_bytes, remove_left_over
+from aerchive.storage.temporary import remove_left_over, temporary_bytes
 
 
 class Upkeep(Searching):
@@ -92,8 +93,7 @@ class Upkeep(Searching):
         self._check_writable()
         self.flush()
         self._move_spooled()
-        with self.file.write(now()) as session:
-            return restore_run(session, job_id)
+        return self.file.commit(lambda session: restore_run(session, job_id), now())
 
     def clean(
         self,
@@ -149,7 +149,8 @@ class Upkeep(Searching):
             progress: Called with the work done and all of it, in bytes of payload before compression.
 
         Returns:
-            A report with ``ok`` and ``problems``, each of which names the file and the node.
+            A report with ``ok`` and ``problems``, each of which names the file and the node. Its ``notes`` name
+            conflict copies beside the project, which are no damage of it: all that is in it can be read.
 
         Raises:
             FormatError: The file cannot be opened at all.
@@ -161,10 +162,16 @@ class Upkeep(Searching):
             self.file.read() as session,
         ):  # else it is a problem that was told already
             problems += conflicts(session)
-        return report + VerifyReport(str(self.path), number, 0, problems)
+        report += VerifyReport(str(self.path), number, 0, problems)
+        note = conflict_note(self.file)
+        report.notes.extend([] if note is None else [note])
+        return report
 
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
-        """Copies the project as it is now, pending runs included.
+        """Copies the project as it is now, pending runs included, and deleted ones.
+
+        Before a project is given away, compact the copy: deleted runs, which `restore` would bring back from it, and
+        labels as they were before are in it until then (`SpaceReport.deleted_runs` says how many runs).
 
         The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` in the middle of a commit may
         take half of one state and half of another. On file systems that can share blocks (Btrfs, XFS) it takes
@@ -184,7 +191,7 @@ class Upkeep(Searching):
             WriteError: The disk is full or failed; there is no new file.
         """
         path = Path(os.path.realpath(target))
-        if path.is_dir():
+        if os.path.isdir(path):  # false also for a name that is too long
             path /= self.path.name
         self.flush()
         return type(self)(
@@ -218,10 +225,12 @@ class Upkeep(Searching):
             WriteError: The disk failed; the catalogue is as it was.
         """
         self._check_writable()
-        if not self.file.exists():
+        return self.file.commit(lambda session: self._rebuild(session, progress), now())
+
+    def _rebuild(self, session: WriteSession, progress: Progress | None) -> RebuildReport:
+        if not self.path.exists():  # nor is it made for this: it has no name before the session ends
             raise NotFoundError(f"{self.path}: no such project")
-        with self.file.write(now()) as session:
-            return rebuild_catalogue(session, progress)
+        return rebuild_catalogue(session, progress)
 
     def compact(self, progress: Progress | None = None) -> CompactReport:
         """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
@@ -264,7 +273,7 @@ class Upkeep(Searching):
             NotFoundError: There is no project.
             IntegrityError: The file is damaged.
         """
-        beside = left_over_bytes(self.path)
+        beside = temporary_bytes(self.path)
         for path in self.spools.paths():
             with contextlib.suppress(OSError):  # merged meanwhile
                 beside += path.stat().st_size
@@ -273,7 +282,7 @@ class Upkeep(Searching):
     def recover(self) -> bool:
         """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
 
-        Also removes what an interrupted compaction left beside the project.
+        Also removes what processes left beside the project that died while they made or compacted it.
 
         Returns:
             Whether there was one.

@@ -46,12 +46,14 @@ class VerifyReport:
         runs: How many runs were looked at.
         objects: How many shared objects were looked at.
         problems: In words, each with the file and the node; empty if all is well.
+        notes: In words, what is no damage of the project, but should be known: conflict copies beside it.
     """
 
     path: str
     runs: int
     objects: int
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -60,14 +62,14 @@ class VerifyReport:
 
     def __add__(self, other: VerifyReport) -> VerifyReport:
         """What was found in a project and in a pending file of it."""
-        problems = [*self.problems, *other.problems]
-        return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems)
+        problems, notes = [*self.problems, *other.problems], [*self.notes, *other.notes]
+        return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems, notes)
 
     def __str__(self) -> str:
         head = f"{self.path}: {self.runs} runs and {self.objects} shared objects verified"
-        if self.ok:
-            return f"{head}, no problems"
-        lines = [f"{head}, {len(self.problems)} problems", *(f"  {problem}" for problem in self.problems)]
+        found = f"{len(self.problems)} problems" if self.problems else "no problems"
+        lines = [f"{head}, {found}", *(f"  {problem}" for problem in self.problems)]
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join(map(clean, lines))
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import secrets
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,9 +16,10 @@ import numpy as np
 from aerchive import layout
 from aerchive.errors import CommittedError, IntegrityError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
-from aerchive.storage.names import PROCESS, names_in
+from aerchive.storage.names import check_length
 from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.table import create_table
+from aerchive.storage.temporary import make_temporary, remove_left_over, rename_new
 from aerchive.storage.writer import create_group, write_attributes
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -31,7 +30,7 @@ class NewFile:
     """A project file without a name.
 
     Attributes:
-        fd: The file, open for reading and writing; nobody else knows it.
+        fd: The file, open for reading and writing, and locked as long as its process lives.
         temporary: Its hidden name.
     """
 
@@ -80,6 +79,8 @@ class NewFile:
             ) from error
 
     def _put_in_place(self) -> None:
+        if rename_new(self.temporary, self._path):
+            return
         try:
             os.link(self.temporary, self._path)
         except OSError as error:
@@ -90,6 +91,9 @@ class NewFile:
             if self._path.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
             os.rename(self.temporary, self._path)  # alone in the folder, so nothing can come in between
+        else:
+            with contextlib.suppress(OSError):  # a second name that stays behind is removed by `remove_left_over`
+                self.temporary.unlink()
 
 
 def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype: np.dtype[Any]) -> None:
@@ -127,18 +131,20 @@ def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Itera
         The file, or ``None`` if there is a project of this name by now.
 
     Raises:
+        InvalidInputError: The file system takes no name that is so long.
         NotFoundError: There is no such folder.
         ReadOnlyError: This user may not write there.
         WriteError: The disk failed.
         ProjectLockedError: Other programs kept the folder locked.
     """
+    check_length(path)
     with _folder_of(path) as folder_fd:
         is_alone = lock_folder and _lock_folder(folder_fd, path, timeout_s)
         try:
             if path.exists():
                 yield None
                 return
-            _remove_leftovers(path)
+            remove_left_over(path)
             fd, temporary = _open_temporary(path)
             try:
                 yield NewFile(path, fd, temporary, folder_fd, timeout_s, is_alone=is_alone)
@@ -180,28 +186,12 @@ def _lock_folder(folder_fd: int, path: Path, timeout_s: float) -> bool:
 
 
 def _open_temporary(path: Path) -> tuple[int, Path]:
-    temporary = path.parent / f"{_temporary_prefix(path)}{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), temporary
-    except PermissionError:
-        raise ReadOnlyError(f"{path}: this user may not create files in {path.parent}") from None
+        return make_temporary(path, "new", 0o666)
+    except ReadOnlyError:
+        raise
     except OSError as error:
-        if error.errno == errno.EROFS:
-            raise ReadOnlyError(f"{path}: {path.parent} is on a read-only file system") from None
         raise WriteError(f"{path}: cannot be made: {error.strerror}; nothing was saved") from error
-
-
-def _temporary_prefix(path: Path) -> str:
-    return f".{path.name}.new-"
-
-
-def _remove_leftovers(path: Path) -> None:
-    """What processes left that died while they made this project; who lives has it locked."""
-    for name in names_in(path.parent, _temporary_prefix(path), PROCESS):
-        leftover = path.with_name(name)
-        with contextlib.suppress(OSError), leftover.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -30,6 +30,7 @@ from aerchive.errors import (
     ProjectLockedError,
     ReadError,
     ReadOnlyError,
+    ReplacedError,
     UncertainError,
     WriteError,
 )
@@ -38,13 +39,15 @@ from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.copying import Progress, copy_state
 from aerchive.storage.creation import NewFile, make_empty, new_file
 from aerchive.storage.disk import disk
-from aerchive.storage.filesystems import LockTrial, no_locks
+from aerchive.storage.filesystems import LockTrial, no_locks, no_permission
 from aerchive.storage.free_space import check_room
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.names import check_length
 from aerchive.storage.node_copying import NodeCopier
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
+from aerchive.storage.not_hdf5 import is_annexed
 from aerchive.storage.read_file import ReadFile
 from aerchive.storage.reader import HDF5Group
 from aerchive.storage.recovery import recover
@@ -66,6 +69,8 @@ _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
 _TURN_S = 0.1
 """How long somebody who visits many nodes keeps writers waiting at a time."""
+_REPLACED_TRIES = 5
+"""How often a commit is tried if the file is replaced each time."""
 _T = TypeVar("_T")
 
 
@@ -212,18 +217,33 @@ class WriteSession:
         return TableReader(dsid, where, fd=self.root.fd)
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        """Adds rows to a table at the root."""
+        """Adds rows to a table at the root, and notes that in its list of changes."""
         self.has_new_rows = True
-        append_rows(self.root.open_dataset(name), rows)
+        table = self.root.open_dataset(name)
+        first = int(table.shape[0])
+        append_rows(table, rows)
+        self._note_change(name, first, rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table at the root, and notes that in its list of changes."""
         self.has_new_rows = True
         replace_row(self.root.open_dataset(name), number, row)
+        self._note_change(name, number, row)
+
+    def _note_change(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
+        """Tells others what to read again, and lets them see that this is the history they know.
+
+        A list that cannot be read is left as it is: then nobody keeps rows.
+        """
         changes = name + layout.CHANGES_SUFFIX
-        if changes not in self.root:
-            create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
-        self.append_rows(changes, change_of(number, row))
+        with contextlib.suppress(AerchiveError):
+            try:
+                dsid = self.root.open_dataset(changes)
+            except NotFoundError:
+                dsid = create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
+            table = TableReader(dsid, self.root.where(changes))
+            if table.dtype == CHANGES:
+                append_rows(dsid, change_of(first, rows, table.last()))
 
     def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Writes a table at the root anew, which need not be there, or have rows that can be read.
@@ -243,7 +263,8 @@ class WriteSession:
                         f"{self.root.where(old)}: its header is damaged, so that it cannot be replaced "
                         f"({error.__cause__}); restore the file from a copy"
                     ) from error
-        append_rows(create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS), rows)
+        create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS)
+        self.append_rows(name, rows)
 
 
 class _Held(threading.local):
@@ -266,6 +287,9 @@ class ProjectFile:
         created_by: Program and version, for a new file.
         trust_locks: Whether the user vouches for the locks of the file system.
         min_free_bytes: Runs that would leave less room on the disk are refused.
+
+    Raises:
+        InvalidInputError: The file system takes no name that is so long.
     """
 
     def __init__(
@@ -278,6 +302,7 @@ class ProjectFile:
         trust_locks: bool = False,
         min_free_bytes: int = 0,
     ) -> None:
+        check_length(path)
         self.path = path
         self.lock_timeout_s = lock_timeout_s
         self._catalogue_dtype = catalogue_dtype
@@ -293,11 +318,16 @@ class ProjectFile:
 
     def _is_there(self) -> bool:
         try:
-            return self.path.exists()
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            if is_annexed(self.path):
+                raise _missing(self.path) from None
+            return False
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"{self.path}: cannot be the name of a file: {error}") from None
+        return True
 
     def sibling(self, path: Path, lock_timeout_s: float | None = None) -> ProjectFile:
         """Another file, used in the same way.
@@ -510,8 +540,6 @@ class ProjectFile:
         with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
             if new is None:
                 raise AlreadyExistsError(f"{target}: exists; choose another name")
-            with contextlib.suppress(WriteError):  # it only says that the file is being made
-                copied._lock(new.fd, exclusive=True, timeout_s=0)
             with _write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
@@ -526,39 +554,82 @@ class ProjectFile:
         return copied
 
     @contextlib.contextmanager
-    def write(
-        self, created: str, timeout_s: float | None = None, *, is_private: bool = False
-    ) -> Iterator[WriteSession]:
+    def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:
         """Opens the project, made if it is missing, for one commit.
 
         Args:
             created: The time now, for a new file.
             timeout_s: How long to wait for the lock, in seconds; by default as long as the file was made with.
-            is_private: Whether nobody else makes a file of this name, so that the folder need not be locked.
 
         Raises:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
+            ReplacedError: Another program put another file in its place meanwhile, or removed it: see `commit`.
             OSError: The disk is full or broken; the file is as it was.
             BaseException: What the handler of a signal raised while this waited for a lock; nothing was done.
         """
         self._prepare_reading()  # may wait for another thread that commits, and no signal is held back meanwhile
-        with deferred_interrupts(), self._writing(created, timeout_s, is_private) as session:
+        with deferred_interrupts(), self._writing(created, timeout_s) as session:
             yield session
 
+    def commit(self, work: Callable[[WriteSession], _T], created: str, timeout_s: float | None = None) -> _T:
+        """Does one commit, and does it again if another program replaced or removed the file meanwhile.
+
+        Args:
+            work: Writes what is to be committed. It is called again with a session of the file that is there then.
+            created: The time now, for a new file.
+            timeout_s: As for `write`.
+
+        Returns:
+            What the last call of `work` returned.
+
+        Raises:
+            AerchiveError: As `write` does.
+            ReplacedError: The file was replaced each time.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                with self.write(created, timeout_s) as session:
+                    done = work(session)
+            except ReplacedError:
+                if tries == _REPLACED_TRIES:
+                    raise
+            else:
+                return done
+
     @contextlib.contextmanager
-    def _writing(self, created: str, timeout_s: float | None, is_private: bool) -> Iterator[WriteSession]:
+    def _writing(self, created: str, timeout_s: float | None) -> Iterator[WriteSession]:
         with contextlib.ExitStack() as stack:
             fd = self._open_existing(stack, timeout_s)
             if fd is None:
-                new = stack.enter_context(new_file(self.path, self.lock_timeout_s, lock_folder=not is_private))
+                new = stack.enter_context(new_file(self.path, self.lock_timeout_s))
                 if new is not None:
                     with self._first_commit(new, created) as session:
                         yield session
                     return
                 # Another process was faster.
                 fd = stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
-            with self._commit(fd) as session:
-                yield session
+            try:
+                with self._commit(fd) as session:
+                    yield session
+            except CommittedError:
+                self._check_name(fd)
+                raise
+            self._check_name(fd)
+
+    def _check_name(self, fd: int) -> None:
+        """Looks after a commit whether the name still leads to the file: programs that synchronise take no lock.
+
+        Raises:
+            ReplacedError: It does not.
+        """
+        if not _is_same_file(fd, self.path):
+            what = "put another file in its place" if os.path.lexists(self.path) else "removed it"
+            raise ReplacedError(
+                f"{self.path}: another program {what} while it was written, perhaps one that synchronises the folder, "
+                "so that what was saved is in a file without a name; do it again"
+            )
 
     @contextlib.contextmanager
     def _first_commit(self, new: NewFile, created: str) -> Iterator[WriteSession]:
@@ -678,6 +749,9 @@ class LockedFile(ProjectFile):
     def _session_of_thread(self) -> ReadSession | None:
         return None  # that is of the file which has the name
 
+    def _check_name(self, fd: int) -> None:
+        pass  # it may have none yet
+
     @contextlib.contextmanager
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
         del flags, exclusive, timeout_s
@@ -738,11 +812,19 @@ def _may_have_journal(fd: int, superblock: Superblock) -> bool:
     return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end
 
 
+def _missing(path: Path) -> NotFoundError:
+    if is_annexed(path):
+        return NotFoundError(
+            f"{path}: the content of this file of git-annex is not on this machine; fetch it with: git annex get FILE"
+        )
+    return NotFoundError(f"{path}: no such project")
+
+
 def _open(path: Path, flags: int) -> int:
     try:
         kind = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"{path}: no such project") from None
+        raise _missing(path) from None
     except PermissionError:
         raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
     except (OSError, ValueError) as error:
@@ -751,16 +833,14 @@ def _open(path: Path, flags: int) -> int:
         raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
     if not stat.S_ISREG(kind):
         raise InvalidInputError(f"{path}: is not a regular file; a project is one")
+    if flags & os.O_RDWR and is_annexed(path):
+        raise ReadOnlyError(no_permission(path))
     try:
         return os.open(path, flags | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"{path}: no such project") from None
+        raise _missing(path) from None
     except PermissionError:
-        if flags & os.O_RDWR:
-            raise ReadOnlyError(
-                f"{path}: may not be written by this user; change its permissions, or open it with mode='r'"
-            ) from None
-        raise ReadOnlyError(f"{path}: may not be read by this user; change its permissions") from None
+        raise ReadOnlyError(no_permission(path, "written" if flags & os.O_RDWR else "read")) from None
     except OSError as error:
         if flags & os.O_RDWR and error.errno == errno.EROFS:
             raise ReadOnlyError(f"{path}: is on a read-only file system; open it with mode='r'") from None

@@ -1,15 +1,23 @@
-"""Whether a file system's locks reach everybody who may write: asked once for each, before the first write there."""
+"""Whether a file system's locks reach everybody who may write: asked once for each, before the first write there.
+
+And who may write a file, in words.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
+import pwd
 import re
+import shlex
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from aerchive.errors import WriteError
+from aerchive.storage.not_hdf5 import is_annexed
 
 MOUNTS = Path("/proc/self/mountinfo")
 """Linux' table of what is mounted where (proc(5)); elsewhere only the trial of the lock decides."""
@@ -111,6 +119,40 @@ class LockTrial:
 def no_locks(path: str, error: OSError) -> WriteError:
     """The error for a file system that has no locks at all."""
     return WriteError(f"{path}: the file system cannot lock files ({error.strerror}); {_way_out(trust=False)}")
+
+
+def no_permission(path: Path, what: str = "written") -> str:
+    """Why this user may not write or read a file, and the way out: other words of ours do not help against it.
+
+    Args:
+        path: The file.
+        what: Cannot be done to it: ``"written"`` or ``"read"``.
+    """
+    if is_annexed(path):
+        return f"{path}: is kept by git-annex, where files never change; unlock it first with: git annex unlock FILE"
+    try:
+        status = path.stat()
+        read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+    except OSError:
+        return f"{path}: may not be {what} by this user; change its permissions"
+    if read_only and what == "written":
+        return f"{path}: is on a read-only file system; open it with mode='r'"
+    owner, group = _name_of(status.st_uid, "user"), _name_of(status.st_gid, "group")
+    who = "u" if status.st_uid == os.geteuid() else "g" if status.st_gid in {os.getegid(), *os.getgroups()} else "o"
+    says = "you give" if who == "u" else f"{owner} or root gives"
+    command = f"chmod {who}+{'w' if what == 'written' else 'r'} {shlex.quote(str(path))}"
+    hint = ". In a folder of a group 'umask 002' gives it to all new files" if who == "g" else ""
+    return (
+        f"{path}: may not be {what} by this user: it belongs to {owner} and the group {group}, with the permissions "
+        f"{stat.filemode(status.st_mode)}; {says} it with: {command}{hint}"
+    )
+
+
+def _name_of(number: int, what: str) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name if what == "user" else grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
 
 
 def _way_out(*, trust: bool = True) -> str:

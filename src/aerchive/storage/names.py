@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 from typing import Final
+
+from aerchive.errors import InvalidInputError
 
 PROCESS: Final = re.compile(r"[0-9]+-[0-9a-f]{8}")
 """Which process made a file, and something random."""
 
-
-_LONGEST_NAME: Final = 200
-"""Bytes of a project's name that such files repeat: with what is added, a file name ends at 255 bytes."""
+_LONGEST_NAME: Final = 96
+"""Bytes of a project's name that such files repeat. With what is added they have at most 143 bytes, which every file
+system takes (most take 255, encrypted folders 143)."""
 
 
 def prefix_beside(name: str, what: str) -> str:
@@ -25,6 +29,35 @@ def prefix_beside(name: str, what: str) -> str:
     """
     raw = os.fsencode(name)
     return f".{name if len(raw) <= _LONGEST_NAME else hashlib.sha256(raw).hexdigest()}.{what}-"
+
+
+def name_beside(name: str, what: str) -> str:
+    """A name that no other hidden file of a project has; what `names_in` finds with `PROCESS`.
+
+    Args:
+        name: Of the project file.
+        what: The file is, in a word.
+    """
+    return f"{prefix_beside(name, what)}{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def check_length(path: Path) -> None:
+    """Refuses a name that the file system cannot have.
+
+    Args:
+        path: Of a file.
+
+    Raises:
+        InvalidInputError: It is too long.
+    """
+    length, longest = len(os.fsencode(path.name)), None
+    with contextlib.suppress(OSError, ValueError):  # what is wrong with the folder is said where the file is made
+        longest = os.pathconf(path.parent, "PC_NAME_MAX")
+    if longest is not None and 0 < longest < length:
+        raise InvalidInputError(
+            f"{path}: the name of the file has {length} bytes, and {path.parent} takes names of at most {longest}; "
+            "choose a shorter name"
+        )
 
 
 def names_in(folder: str | Path, prefix: str, rest: re.Pattern[str]) -> list[str]:

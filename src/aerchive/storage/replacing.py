@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +17,7 @@ from aerchive.errors import AerchiveError, CommittedError, NotFoundError, Projec
 from aerchive.storage.creation import sync_folder
 from aerchive.storage.disk import disk
 from aerchive.storage.locks import unlock
-from aerchive.storage.names import PROCESS, names_in, prefix_beside
-
-_TRIES = 8
+from aerchive.storage.temporary import make_temporary, remove_if_dead, temporaries
 
 
 class Replacement:
@@ -83,8 +79,8 @@ def replacement(path: Path) -> Iterator[Replacement]:
     path = Path(os.path.realpath(path))
     fd, temporary = _open_temporary(path)
     try:
-        for other in _others(path):
-            if other != temporary and not _remove_if_dead(other):
+        for other in temporaries(path, "compact"):
+            if other != temporary and not remove_if_dead(other, path):
                 process = other.name.rpartition(".compact-")[2].partition("-")[0]
                 raise ProjectLockedError(
                     f"{path}: process {process} is compacting it; wait for that one, or remove {other} if it has died"
@@ -95,21 +91,6 @@ def replacement(path: Path) -> Iterator[Replacement]:
             temporary.unlink(missing_ok=True)
         unlock(fd)
         os.close(fd)
-
-
-def left_over_bytes(path: Path) -> int:
-    """What the replacements take that have not been published, of processes that died or are still at it."""
-    total = 0
-    for other in _others(Path(os.path.realpath(path))):
-        with contextlib.suppress(OSError):
-            total += other.stat().st_blocks * 512
-    return total
-
-
-def remove_left_over(path: Path) -> None:
-    """Removes what processes left behind that died while they made a replacement."""
-    for other in _others(Path(os.path.realpath(path))):
-        _remove_if_dead(other)
 
 
 def check_single(fd: int, path: Path) -> None:
@@ -135,53 +116,14 @@ def check_single(fd: int, path: Path) -> None:
 
 
 def _open_temporary(path: Path) -> tuple[int, Path]:
-    """A new file, locked before anybody could take it for one of a dead process."""
-    for _ in range(_TRIES):
-        temporary = path.parent / f"{_prefix(path)}{os.getpid()}-{secrets.token_hex(4)}"
-        try:
-            fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            raise NotFoundError(f"{path}: there is no folder {path.parent}") from None
-        except PermissionError:
-            raise ReadOnlyError(f"{path}: this user may not create files in {path.parent}") from None
-        except OSError as error:
-            if error.errno == errno.EROFS:
-                raise ReadOnlyError(f"{path}: {path.parent} is on a read-only file system") from None
-            raise _failed(path, error) from error
-        with contextlib.suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(fd).st_nlink:
-                return fd, temporary
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        os.close(fd)
-    raise WriteError(f"{path}: cannot make a file beside it and lock it; nothing was changed")
-
-
-def _prefix(path: Path) -> str:
-    return prefix_beside(path.name, "compact")
-
-
-def _others(path: Path) -> list[Path]:
-    return [path.parent / name for name in names_in(path.parent, _prefix(path), PROCESS)]
-
-
-def _remove_if_dead(other: Path) -> bool:
-    """Removes a file if nobody has it locked; whether it is gone."""
     try:
-        fd = os.open(other, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return make_temporary(path, "compact", 0o600)
+    except ReadOnlyError:
+        raise
     except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        other.unlink(missing_ok=True)
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return True
+        raise NotFoundError(f"{path}: there is no folder {path.parent}") from None
+    except OSError as error:
+        raise _failed(path, error) from error
 
 
 def _make_alike(old: int, new: int, path: Path) -> None:

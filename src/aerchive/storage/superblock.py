@@ -10,6 +10,7 @@ import dataclasses
 
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.storage.disk import disk, read_bytes
+from aerchive.storage.not_hdf5 import what_it_is
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIZE = 48
@@ -19,6 +20,8 @@ _END_AT = 28
 _SUM_AT = 44
 _WRITING = 0b101
 """Consistency flags: open for writing; open for single-writer, multiple-reader access."""
+_COMMITTING = 0b11
+"""What aerchive sets. HDF5 knows the second flag, refuses the file as with the first alone, and never sets it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Superblock:
         return bool(self.raw[_FLAGS_AT] & _WRITING)
 
     @property
+    def is_committing(self) -> bool:
+        """Whether it is aerchive that writes to it."""
+        return self.raw[_FLAGS_AT] & _COMMITTING == _COMMITTING
+
+    @property
     def is_whole(self) -> bool:
         """Whether its checksum is right."""
         return lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
@@ -57,11 +65,11 @@ class Superblock:
 
     def flagged(self, end: int) -> Superblock:
         """The same with the flag set and another end of file."""
-        return self._changed(self.raw[_FLAGS_AT] | 1, end)
+        return self._changed(self.raw[_FLAGS_AT] | _COMMITTING, end)
 
     def unflagged(self) -> Superblock:
         """The same without the flag."""
-        return self._changed(self.raw[_FLAGS_AT] & ~0b101, self.end)
+        return self._changed(self.raw[_FLAGS_AT] & ~(_WRITING | _COMMITTING), self.end)
 
     def ending_at(self, end: int) -> Superblock:
         """The same with another end of file."""
@@ -84,8 +92,7 @@ def read_superblock(fd: int, path: str) -> Superblock:
     head = read_bytes(fd, 0, SIZE)
     size = disk().size(fd)
     if head[:8] != SIGNATURE:
-        what = "is empty" if size == 0 else "is not an HDF5 file"
-        raise FormatError(f"{path}: {what}, so not an aerchive project; choose another file")
+        raise FormatError(f"{path}: {what_it_is(fd, SIGNATURE)}")
     if len(head) < SIZE:
         raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file")
     if head[8] != _VERSION:
@@ -108,13 +115,22 @@ def check_superblock(superblock: Superblock, size: int, path: str) -> None:
     """
     if not superblock.is_whole:
         raise IntegrityError(f"{path}: the superblock, its first {SIZE} bytes, is damaged; restore it from a copy")
+    if superblock.is_committing:
+        raise IntegrityError(
+            f"{path}: is not whole: it was copied in the middle of a commit. Nothing makes such a copy right: copy the "
+            "project again with 'aerchive copy', which waits for the commit"
+        )
     if superblock.is_flagged:
         raise IntegrityError(
             f"{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a "
-            "write; close it. If it has died, `h5clear -s` makes the file readable again, then check it"
+            "write; close it. If it has died, `h5clear -s` makes the file readable again, then check it. If this is a "
+            "copy that was made while that program wrote, copy it again"
         )
     if superblock.end > size:
-        raise IntegrityError(f"{path}: truncated: {size} bytes are left of {superblock.end}; take a copy that is whole")
+        raise IntegrityError(
+            f"{path}: truncated: {size} bytes are left of {superblock.end}; take a copy that is whole. If this is a "
+            "copy that was made while the project was written, copy it again with 'aerchive copy'"
+        )
 
 
 def lookup3(data: bytes) -> int:

@@ -18,7 +18,10 @@ from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
 
 CHANGES = np.dtype([("row", "<i8"), ("crc32", "<u4")])
-"""A replaced row of a table: its number, and the CRC-32 of what is there now."""
+"""Rows of a table that were added or replaced together: the number of the first, and a CRC-32 of them that goes on from
+that of the entry before. So an entry that is the same says that all before is the same, too."""
+_ROW_SUM_BYTES = 4
+"""Each row ends with its own CRC-32. It is left out: a CRC of bytes with their own CRC is the same for all bytes."""
 
 _READ_DIRECTLY = 512
 """From so many rows on, their chunks are read without HDF5, which calls back to Python for each."""
@@ -84,6 +87,15 @@ class TableReader:
         rows = np.zeros(len(self) - first if number is None else number, self.dtype)
         self.read_into(rows, first)
         return rows
+
+    def last(self, length: int | None = None) -> NDArray[Any]:
+        """The last row, shape ``(1,)``; none, shape ``(0,)``, if there is none.
+
+        Args:
+            length: Of the table, if it is asked for when it was shorter.
+        """
+        length = len(self) if length is None else length
+        return self.rows(length - 1, 1) if 0 < length <= len(self) else np.zeros(0, self.dtype)
 
     def read_into(self, rows: NDArray[Any], first: int) -> None:
         """Reads rows into an array.
@@ -167,9 +179,20 @@ def replace_row(dsid: h5d.DatasetID, number: int, row: NDArray[Any]) -> None:
     _write(dsid, number, row)
 
 
-def change_of(number: int, row: NDArray[Any]) -> NDArray[Any]:
-    """The entry of a replaced row in the list of changes; shape ``(1,)``, dtype `CHANGES`."""
-    return np.array([(number, isal_zlib.crc32(row.tobytes()))], CHANGES)
+def change_of(first: int, rows: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
+    """The entry of added or replaced rows in the list of changes.
+
+    Args:
+        first: The number of the first row.
+        rows: They are now.
+        before: The last entry of the list, shape ``(1,)``; or none, shape ``(0,)``.
+
+    Returns:
+        Shape ``(1,)``, dtype `CHANGES`.
+    """
+    content = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, :-_ROW_SUM_BYTES]
+    crc = int(before["crc32"][0]) if len(before) else 0
+    return np.array([(first, isal_zlib.crc32(content.tobytes(), crc))], CHANGES)
 
 
 def _write(dsid: h5d.DatasetID, first: int, rows: NDArray[Any]) -> None:
