@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import platformdirs
-from pydantic import ByteSize, Field, ValidationError
+from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from aerchive.errors import InvalidInputError
+from aerchive.paths import local_path
 
 
 def settings_file() -> Path:
@@ -34,11 +35,17 @@ def default_project() -> Path:
     return Path(platformdirs.user_data_dir("aerchive", appauthor=False)) / "default.h5"
 
 
+def default_pending_folder() -> Path:
+    """Where runs go whose project cannot be written any more when they have finished."""
+    return Path(platformdirs.user_data_dir("aerchive", appauthor=False)) / "pending"
+
+
 class Settings(BaseSettings):
     """What a user may set once for all.
 
     Attributes:
         project: The project file that is used when none is named.
+        pending_folder: Where a finished run is kept when its project has become a place that cannot be written.
         save_jobs: Whether simulations are archived without being asked.
         lock_timeout: How long to wait for another program to let go of the project, in seconds.
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
@@ -55,6 +62,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid", frozen=True)
 
     project: Path = Field(default_factory=default_project)
+    pending_folder: Path = Field(default_factory=default_pending_folder)
     save_jobs: bool = True
     lock_timeout: float = Field(default=60.0, ge=0)
     trust_locks: bool = False
@@ -63,6 +71,12 @@ class Settings(BaseSettings):
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"
     progress: bool = True
+
+    @field_validator("project", "pending_folder", mode="before")
+    @classmethod
+    def _on_this_machine(cls, value: Any) -> Any:
+        """Looks at the text, before `Path` takes a URL for a folder."""
+        return local_path(value) if isinstance(value, str | os.PathLike) else value
 
     @classmethod
     def settings_customise_sources(
@@ -96,7 +110,9 @@ def load_settings(**arguments: Any) -> Settings:
     try:
         return _settings(given, _environment(), file, stamp) if _can_be_known(given) else Settings(**dict(given))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors()
+        )
         raise InvalidInputError(
             f"settings: {problems}; look at the arguments, the environment (AERCHIVE_...) and {file}"
         ) from error

@@ -50,6 +50,7 @@ class Project(Upkeep):
         durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
             latest; ``"exit"`` when the process ends.
         compression: The profile for what is saved here, if not as the settings say.
+        pending_folder: Where runs are kept that can be written neither to the file nor beside it.
     """
 
     # -- saving
@@ -236,7 +237,7 @@ class Project(Upkeep):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Project, (self.file, self.mode, self.bridge, self.durability, self._compression)
+        return Project, (self.file, self.mode, self.bridge, self.durability, self._compression, self.pending_folder)
 
     def __repr__(self) -> str:
         return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
@@ -257,6 +258,7 @@ def open_project(
     min_free_bytes: int = 0,
     durability: Durability = "each",
     compression: str | None = None,
+    pending_folder: Path | None = None,
 ) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
@@ -267,4 +269,4 @@ def open_project(
         trust_locks=trust_locks,
         min_free_bytes=min_free_bytes,
     )
-    return Project(file, mode, bridge, durability, compression)
+    return Project(file, mode, bridge, durability, compression, pending_folder)

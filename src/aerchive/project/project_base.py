@@ -28,6 +28,7 @@ class ProjectBase(RunHome):
         bridge: Bridge,
         durability: Durability = "each",
         compression: str | None = None,
+        pending_folder: Path | None = None,
     ) -> None:
         self.file = file
         file.before_reading = functools.partial(flush_before_reading, file.path)
@@ -35,6 +36,7 @@ class ProjectBase(RunHome):
         self.bridge = bridge
         self.durability: Durability = durability
         self._compression = compression
+        self.pending_folder = pending_folder
         self.submissions = Submissions(file.path)
         self._transaction = threading.local()
         self._pending = PendingFiles(file)
@@ -60,6 +62,16 @@ class ProjectBase(RunHome):
         """Moves into the project what other processes could not bring there."""
         self._pending.merge()
         adopt_left_behind(self.file)
+
+    def check_destination(self) -> None:
+        """Looks whether runs can be committed here now; see `aerchive.storage.file.ProjectFile.check_destination`.
+
+        Raises:
+            ReadOnlyError: The project is open for reading, or may not be written.
+            AerchiveError: The place cannot be a project.
+        """
+        self.file.check_destination()
+        self._check_writable()
 
     def _check_writable(self) -> None:
         if self.mode == "r":

@@ -11,6 +11,7 @@ from typing import Self
 
 from aerchive.errors import NotFoundError, ProjectLockedError, TransactionError
 from aerchive.models.catalogue import now
+from aerchive.paths import local_path
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
@@ -192,16 +193,16 @@ class Upkeep(Searching):
 
         Raises:
             AlreadyExistsError: There is such a file; it is not touched.
+            InvalidInputError: The target is a URL.
             NotFoundError: There is no project, or no such folder.
             ReadOnlyError: This user may not write there.
             WriteError: The disk is full or failed; there is no new file.
         """
-        path = Path(os.path.realpath(target))
+        path = Path(os.path.realpath(local_path(target)))
         if path.is_dir():
             path /= self.path.name
-        return type(self)(
-            self.file.copy(path, progress, self._pending_for_copy), "a", self.bridge, self.durability, self._compression
-        )
+        file = self.file.copy(path, progress, self._pending_for_copy)
+        return type(self)(file, "a", self.bridge, self.durability, self._compression, self.pending_folder)
 
     def _pending_for_copy(self) -> Callable[[WriteSession], None] | None:
         survey = self._pending.survey()

@@ -87,10 +87,11 @@ def read_superblock(fd: int, path: str) -> Superblock:
         what = "is empty" if size == 0 else "is not an HDF5 file"
         raise FormatError(f"{path}: {what}, so not an aerchive project; choose another file")
     if len(head) < SIZE:
-        raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file")
+        raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file; take a copy that is whole")
     if head[8] != _VERSION:
         raise FormatError(
-            f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of {_VERSION})"
+            f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of {_VERSION}); "
+            "choose another file"
         )
     return Superblock(head)
 
