@@ -41,6 +41,6 @@ def _file_of_url(text: str) -> Path:
     if parts.scheme.lower() == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
     raise InvalidInputError(
-        f"{text}: is a URL, and projects behind URLs cannot be opened yet, nor written; give the path of a file on this "
-        "machine"
+        f"{text}: is a URL, and projects behind URLs cannot be opened yet, nor written; give the path of a file on "
+        "this machine"
     )

@@ -324,7 +324,7 @@ class ProjectFile:
 
     @staticmethod
     def _is_project(fd: int, path: str) -> bool:
-        """Whether a file is a project, as far as that can be said without its lock; raises if it is none for certain."""
+        """Whether a file is a project, as far as one sees without its lock; raises if it is certainly none."""
         superblock = read_superblock(fd, path)
         if _may_have_journal(fd, superblock):
             return False

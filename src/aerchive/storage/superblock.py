@@ -90,8 +90,8 @@ def read_superblock(fd: int, path: str) -> Superblock:
         raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file; take a copy that is whole")
     if head[8] != _VERSION:
         raise FormatError(
-            f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of {_VERSION}); "
-            "choose another file"
+            f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of "
+            f"{_VERSION}); choose another file"
         )
     return Superblock(head)
 
