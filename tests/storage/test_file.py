@@ -41,6 +41,10 @@ def write(path: Path) -> None:
         raise AssertionError("it was opened")
 
 
+def check(path: Path) -> None:
+    project_file(path).check_destination()
+
+
 def foreign(path: Path, **options: Any) -> None:
     with h5py.File(path, "w", **options) as file:
         file["x"] = np.arange(3)
@@ -134,7 +138,7 @@ CASES: list[tuple[str, Callable[[Path], Any], type[AerchiveError], str]] = [
 ]
 
 
-@pytest.mark.parametrize("way", [read, write])
+@pytest.mark.parametrize("way", [read, write, check])
 @pytest.mark.parametrize(("make", "error", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_what_cannot_be_opened(
     path: Path, way: Any, make: Callable[[Path], Any], error: type[AerchiveError], message: str
@@ -166,9 +170,10 @@ def test_a_missing_folder(path: Path) -> None:
         read(inner)
     assert str(caught.value) == f"{inner}: no such project"
 
-    with pytest.raises(NotFoundError) as caught:
-        write(inner)
-    assert str(caught.value) == f"{inner}: there is no folder {inner.parent}; make it first"
+    for way in (write, check):
+        with pytest.raises(NotFoundError) as caught:
+            way(inner)
+        assert str(caught.value) == f"{inner}: there is no folder {inner.parent}; make it first"
     assert list(path.parent.iterdir()) == []
 
 
@@ -191,6 +196,48 @@ def test_a_link_to_nowhere(path: Path, way: Any) -> None:
 
     with pytest.raises(AssertionError if way is write else NotFoundError):
         way(path)
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(path: Path) -> None:
+    check(path)
+    assert list(path.parent.iterdir()) == []
+    write_run(path, GroupDraft({"a": 1}))
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    check(path)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_a_place_is_looked_at_again_when_it_has_changed(path: Path) -> None:
+    file = project_file(path)
+    write_run(path, GroupDraft({"a": 1}))
+    file.check_destination()
+    data = bytearray(path.read_bytes())
+    data[data.index(b"aerchive project")] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(FormatError):
+        file.check_destination()
+    path.unlink()
+    file.check_destination()
+    path.mkdir()
+    with pytest.raises(InvalidInputError):
+        file.check_destination()
+
+
+def test_a_place_where_another_program_writes_is_none_that_is_wrong(path: Path) -> None:
+    write_run(path, GroupDraft({"a": 1}))
+    with project_file(path).write(CREATED) as session:
+        check(path)
+        session.write_run(FOLDER, "second", GroupDraft({"a": 2}), OWNER)
+        check(path)
+    data = path.read_bytes()
+    with project_file(path).write(CREATED):
+        flagged = bytearray(data)
+        flagged[11] |= 1  # as in the middle of a commit
+        with path.open("r+b") as file:
+            file.write(flagged)
+        check(path)
+        with path.open("r+b") as file:
+            file.write(data)
 
 
 def test_a_link_to_a_project_is_followed(path: Path) -> None:
@@ -280,8 +327,12 @@ from pathlib import Path
 from tests.storage.samples import CREATED, project_file
 project = project_file(Path(sys.argv[1]))
 try:
-    with project.read() if sys.argv[2] == "read" else project.write(CREATED):
+    if sys.argv[2] == "check":
+        project.check_destination()
         print("opened")
+    else:
+        with project.read() if sys.argv[2] == "read" else project.write(CREATED):
+            print("opened")
 except Exception as error:
     print(type(error).__name__, error, sep="|")
 """
@@ -301,6 +352,7 @@ def as_anybody(path: Path, way: str) -> list[str]:
         (0o000, "read", "{path}: may not be read by this user; change its permissions"),
         (0o000, "write", "{path}: may not be written by this user; change its permissions, or open it with mode='r'"),
         (0o444, "write", "{path}: may not be written by this user; change its permissions, or open it with mode='r'"),
+        (0o444, "check", "{path}: may not be written by this user; change its permissions, or open it with mode='r'"),
         (0o444, "read", None),
         (0o666, "write", None),
     ],
@@ -322,7 +374,8 @@ def test_permissions_of_the_file(public: Path, mode: int, way: str, told: str | 
 @pytest.mark.parametrize(
     ("mode", "way", "told"),
     [
-        (0o555, "write", "{path}: this user may not create files in {folder}"),
+        (0o555, "write", "{path}: this user may not create files in {folder}; choose another folder, or change its"),
+        (0o555, "check", "{path}: this user may not create files in {folder}; choose another folder, or change its"),
         (0o000, "write", "{path}: "),
         (0o000, "read", "{path}: "),
         (0o311, "write", "{path}: this user may not look into {folder}"),

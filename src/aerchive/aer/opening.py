@@ -111,7 +111,7 @@ def open_path(
         )
     project = project_at(path, mode, lock_timeout=lock_timeout, compression=compression, durability=durability)
     file = project.path
-    exists = file.exists()
+    exists = project.file.exists()
     if mode == "x" and exists:
         raise AlreadyExistsError(f"{file}: exists; open it with mode 'r+', or choose another name")
     if mode in ("r", "r+") and not exists:
@@ -149,7 +149,7 @@ def project_at(
             path.parent.mkdir(parents=True, exist_ok=True)
     file = Path(os.path.realpath(local_path(path)))
     if mode is None:
-        mode = "r" if file.exists() and not os.access(file, os.W_OK) else "a"
+        mode = "r" if os.path.exists(file) and not os.access(file, os.W_OK) else "a"
     project = open_project(
         file,
         mode,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import qiskit_aer
+from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
 from qiskit_aer.backends.aerbackend import AerBackend
-from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
@@ -130,9 +130,8 @@ def is_known(name: str) -> bool:
 
 @functools.cache
 def _names_of_aer() -> frozenset[str]:
-    """The options that Aer tells, and those that it takes besides."""
-    told = [name for kind in _STOCK for name in kind._default_options().__dict__]
-    return frozenset([*told, *(name for name in dir(AerConfig) if not name.startswith("__"))])
+    """The options that its classes tell, and those that ``run`` takes besides."""
+    return frozenset(BACKEND_RUN_ARG_TYPES).union(*(kind._default_options().__dict__ for kind in _STOCK))
 
 
 def unknown_options(backend: Any, options: Iterable[str]) -> list[str]:

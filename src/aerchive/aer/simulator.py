@@ -272,10 +272,10 @@ def place_of(project: ProjectLike | None) -> Project | Path | None:
     if project is None or isinstance(project, Project):
         return project
     path = local_path(project).absolute()
-    if path.is_symlink() and not path.exists():
+    if os.path.islink(path) and not os.path.exists(path):
         raise NotFoundError(
-            f"{path}: is a link to {os.path.realpath(path)}, and there is no such file; remove the link, or name the file "
-            "itself"
+            f"{path}: is a link to {os.path.realpath(path)}, and there is no such file; remove the link, or name the "
+            "file itself"
         )
     return path
 

@@ -106,6 +106,7 @@ _LINK = "array_"
 _COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
 """Names that Qiskit makes up: with a number that counts up, and that of the process if it is not the first."""
 _REMEMBERED = 8
+"""How many circuits are remembered beside those of the last job, which may be more."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
 _lately: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
 """What was read back lately, by payload and side table: a sweep over one circuit need not read it each time."""
@@ -247,7 +248,7 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     restored = None
     try:
         payload = _dump([entry.bare for entry in writer.entries])
-        restored = _lately.get((payload, aer))
+        restored = _lately.pop((payload, aer), None)  # it becomes the last one again
         loaded = _load(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
         _reraise_unless_failure(error)
@@ -261,7 +262,7 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES:
         _lately[payload, aer] = loaded
-        while len(_lately) > _REMEMBERED:
+        while len(_lately) > 1 and sum(map(len, _lately.values())) > _REMEMBERED:
             _lately.popitem(last=False)
     return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version)
 
