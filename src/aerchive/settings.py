@@ -45,12 +45,12 @@ class Settings(BaseSettings):
 
     Attributes:
         project: The project file that is used when none is named.
-        pending_folder: Where a finished run is kept when its project has become a place that cannot be written.
         save_jobs: Whether simulations are archived without being asked.
         lock_timeout: How long to wait for another program to let go of the project, in seconds.
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
         min_free: Room that stays free on the disk, in bytes, or text such as ``1 GiB``: runs that would leave less are
             not archived, which is said. 0: the disk may become full.
+        pending_folder: Where a finished run is kept when its project has become a place that cannot be written.
         durability: When finished runs are committed: ``each`` at once; ``batch`` with others, after two seconds at the
             latest; ``exit`` when the process ends.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
@@ -62,11 +62,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid", frozen=True)
 
     project: Path = Field(default_factory=default_project)
-    pending_folder: Path = Field(default_factory=default_pending_folder)
     save_jobs: bool = True
     lock_timeout: float = Field(default=60.0, ge=0)
     trust_locks: bool = False
     min_free: ByteSize = Field(default=ByteSize(64 * 1024 * 1024), ge=0)
+    pending_folder: Path = Field(default_factory=default_pending_folder)
     durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"
