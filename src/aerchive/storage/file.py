@@ -307,9 +307,8 @@ class ProjectFile:
                 self._trial.check_mount(folder_fd, path)
             return
         try:
-            found = os.fstat(fd)
-            now = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-            if now == self._known_project:  # many runs may be submitted between two commits
+            now = _state_of(fd)
+            if now == self._known_project:  # runs are submitted one after another, and most projects have one writer
                 return
             self._trial.check_mount(fd, path)
             with deferred_interrupts(), disk_errors(path):
@@ -686,6 +685,7 @@ class ProjectFile:
                 with contextlib.suppress(OSError):  # what is left beyond the end is never read
                     overlay.roll_back()
                 raise
+            self._known_project = _state_of(fd)
 
 
 class LockedFile(ProjectFile):
@@ -764,6 +764,12 @@ def _hdf5(fileobj: object, flags: int, path: str) -> Iterator[h5f.FileID]:
 
 def _may_have_journal(fd: int, superblock: Superblock) -> bool:
     return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end
+
+
+def _state_of(fd: int) -> tuple[int, ...]:
+    """What the system says of a file, which is not the same any more when it has been written or replaced."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _reason(error: Exception) -> str:
