@@ -32,7 +32,7 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
 
 
 def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in ("SAVE_JOBS", "LOCK_TIMEOUT", "ON_ERROR", "PROGRESS"):
+    for name in ("SAVE_JOBS", "LOCK_TIMEOUT", "ON_ERROR", "PROGRESS", "PENDING_FOLDER"):
         patch.delenv(f"AERCHIVE_{name}", raising=False)
     patch.setenv("AERCHIVE_PROJECT", str(home / "default.h5"))
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):

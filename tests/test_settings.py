@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aerchive.errors import InvalidInputError
-from aerchive.settings import default_project, load_settings, settings_file
+from aerchive.settings import default_pending_folder, default_project, load_settings, settings_file
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +62,23 @@ def test_what_is_no_setting_is_refused_each_time(value: Any) -> None:
     for _ in range(2):
         with pytest.raises(InvalidInputError, match=r"^settings: lock_timeout: "):
             load_settings(lock_timeout=value)
+
+
+def test_paths_are_those_of_files_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_settings().pending_folder == default_pending_folder() == tmp_path / "data" / "aerchive" / "pending"
+    write('project = "~/mine.h5"\npending_folder = "file:///far/away"')
+    assert load_settings().project == tmp_path / "mine.h5"
+    assert load_settings().pending_folder == Path("/far/away")
+    monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", "~/waiting")
+    assert load_settings().pending_folder == tmp_path / "waiting"
+    monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", "s3://bucket/waiting")
+    with pytest.raises(
+        InvalidInputError, match=r"^settings: pending_folder: s3://bucket/waiting: is a URL, and projec"
+    ):
+        load_settings()
+    assert load_settings(pending_folder="~/x").pending_folder == tmp_path / "x"
+    monkeypatch.delenv("AERCHIVE_PENDING_FOLDER")
+    write("project = 3")
+    with pytest.raises(InvalidInputError, match=r"^settings: project: Input is not a valid path"):
+        load_settings()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import platformdirs
-from pydantic import ByteSize, Field, ValidationError
+from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from aerchive.errors import InvalidInputError
+from aerchive.paths import local_path
 
 
 def settings_file() -> Path:
@@ -34,6 +35,11 @@ def default_project() -> Path:
     return Path(platformdirs.user_data_dir("aerchive", appauthor=False)) / "default.h5"
 
 
+def default_pending_folder() -> Path:
+    """Where runs go whose project cannot be written any more when they have finished."""
+    return Path(platformdirs.user_data_dir("aerchive", appauthor=False)) / "pending"
+
+
 class Settings(BaseSettings):
     """What a user may set once for all.
 
@@ -44,6 +50,7 @@ class Settings(BaseSettings):
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
         min_free: Room that stays free on the disk, in bytes, or text such as ``1 GiB``: runs that would leave less are
             not archived, which is said. 0: the disk may become full.
+        pending_folder: Where a finished run is kept when its project has become a place that cannot be written.
         durability: When finished runs are committed: ``each`` at once; ``batch`` with others, after two seconds at the
             latest; ``exit`` when the process ends.
         on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
@@ -59,10 +66,17 @@ class Settings(BaseSettings):
     lock_timeout: float = Field(default=60.0, ge=0)
     trust_locks: bool = False
     min_free: ByteSize = Field(default=ByteSize(64 * 1024 * 1024), ge=0)
+    pending_folder: Path = Field(default_factory=default_pending_folder)
     durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"
     progress: bool = True
+
+    @field_validator("project", "pending_folder", mode="before")
+    @classmethod
+    def _on_this_machine(cls, value: Any) -> Any:
+        """Looks at the text, before `Path` takes a URL for a folder."""
+        return local_path(value) if isinstance(value, str | os.PathLike) else value
 
     @classmethod
     def settings_customise_sources(
@@ -96,7 +110,9 @@ def load_settings(**arguments: Any) -> Settings:
     try:
         return _settings(given, _environment(), file, stamp) if _can_be_known(given) else Settings(**dict(given))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors()
+        )
         raise InvalidInputError(
             f"settings: {problems}; look at the arguments, the environment (AERCHIVE_...) and {file}"
         ) from error

@@ -468,27 +468,36 @@ def test_the_newest_run_is_never_one_beneath(path: Path) -> None:
     assert project.latest(parent=job.job_id()).parent == job.job_id()
 
 
-def test_a_project_that_cannot_be_written_costs_no_result(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("CRITICAL")
-    path.write_bytes(b"not HDF5")
+def test_a_project_that_cannot_be_written_costs_no_result(
+    path: Path, gate: Callable[[], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", "/dev/null/pending")
+    backend = AerSimulator(project=path)
     job = SamplerV2(project=path, seed=1).run(SAMPLED)
+    stock = BackendSamplerV2(backend=backend, options={"seed_simulator": 1}).run(SAMPLED)
+    processes.wait_until(lambda: len(aerchive.open(path).jobs(nested=True, pending=True)) == 4)
+    path.write_bytes(b"not HDF5")
+    gate()
     with pytest.warns(ArchiveWarning, match="was not archived") as caught:
         result = job.result()
     assert len(caught) == 1  # the primitive's and those beneath, in one
     assert len(result) == 2
-    stock = BackendSamplerV2(backend=AerSimulator(project=path), options={"seed_simulator": 1}).run(SAMPLED)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(stock.result()) == 2
+    told = [record for record in caplog.records if f"{stock.job_id()} was not archived" in record.message]
+    assert [(record.levelname, record.exc_info) for record in told] == [("ERROR", None)]
 
 
 def test_an_error_setting_raises_from_the_primitives_result(
-    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path, gate: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level("CRITICAL")
+    monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", "/dev/null/pending")
     monkeypatch.setenv("AERCHIVE_ON_ERROR", "raise")
-    path.write_bytes(b"not HDF5")
     job = SamplerV2(project=path, seed=1).run(SAMPLED)
+    processes.wait_until(lambda: len(aerchive.open(path).jobs(nested=True, pending=True)) == 2)
+    path.write_bytes(b"not HDF5")
+    gate()
     with pytest.raises(aerchive.FormatError):
         job.result()
     assert len(job.result()) == 2

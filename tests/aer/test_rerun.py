@@ -13,6 +13,7 @@ import qiskit_aer
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit_aer.backends.aerbackend import AerBackend
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
@@ -126,6 +127,13 @@ def test_the_new_run_may_be_kept(path: Path) -> None:
     assert kept.counts() == run.counts()
     assert kept.notes == f"run again of job {run.job_id}"
     assert kept.reproduce().verdict == "identical"
+
+
+def test_a_new_run_without_a_place_is_not_simulated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = aerchive.open(archived(path, ghz()).project.file.path, "r").latest()
+    monkeypatch.setattr(AerBackend, "_execute_circuits_job", lambda *_: pytest.fail("it was simulated"))
+    with pytest.raises(aerchive.ReadOnlyError, match="is open for reading"):
+        run.rerun(save=True)
 
 
 def test_an_exception_is_reproduced(path: Path) -> None:

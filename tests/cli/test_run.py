@@ -75,3 +75,24 @@ def test_a_module_runs_as_it_is(program: Path, tmp_path: Path) -> None:
 def test_a_program_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(tmp_path / "none.py")]) == 1
     assert "none.py: no such program; `aerchive run -m NAME` runs a module" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("project", "told"),
+    [
+        ("no/p.h5", "there is no folder {folder}/no; make it first"),
+        ("program.py", "{folder}/program.py: is not an HDF5 file, so not an aerchive project; choose another file"),
+        ("s3://bucket/p.h5", "s3://bucket/p.h5: is a URL, and projects behind URLs cannot be opened yet"),
+    ],
+)
+def test_a_program_is_not_started_if_its_runs_have_no_place(
+    program: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: str, told: str
+) -> None:
+    monkeypatch.chdir(program.parent)
+    assert main(["-p", project, "run", str(program)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert told.format(folder=program.parent) in captured.err
+    assert captured.err.endswith("; the program has not been started\n")
+    assert captured.err.count("\n") == 1
+    assert os.listdir(program.parent) == ["program.py"]

@@ -972,3 +972,14 @@ def test_two_processes_save_into_a_new_project(path: Path) -> None:
     assert [len(project.find(tags=str(number))) for number in range(2)] == [4, 4]
     assert sum(run.counts()["00"] + run.counts()["11"] for run in project) == 8 * 20
     assert files(path.parent) == ["go", "project.h5"]
+
+
+def test_the_folder_for_what_cannot_be_written_goes_with_the_project(
+    project: aerchive.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.save(run_stock())
+    monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", str(tmp_path / "waiting"))
+    project = aerchive.open(project.path)
+    assert project.pending_folder == tmp_path / "waiting"
+    assert pickle.loads(pickle.dumps(project)).pending_folder == tmp_path / "waiting"
+    assert project.copy(tmp_path / "copy.h5").pending_folder == tmp_path / "waiting"

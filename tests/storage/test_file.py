@@ -45,6 +45,10 @@ def write(path: Path) -> None:
         raise AssertionError("it was opened")
 
 
+def check(path: Path) -> None:
+    project_file(path).check_destination()
+
+
 def foreign(path: Path, **options: Any) -> None:
     with h5py.File(path, "w", **options) as file:
         file["x"] = np.arange(3)
@@ -138,13 +142,13 @@ CASES: list[tuple[str, Callable[[Path], Any], type[AerchiveError], str]] = [
         "HDF5, superblock 0",
         foreign,
         FormatError,
-        "{path}: is an HDF5 file, but not an aerchive project (superblock version 0 instead of 3)",
+        "{path}: is an HDF5 file, but not an aerchive project (superblock version 0 instead of 3); choose another file",
     ),
     (
         "HDF5, superblock 2",
         lambda path: foreign(path, libver=("v108", "v108")),
         FormatError,
-        "{path}: is an HDF5 file, but not an aerchive project (superblock version 2 instead of 3)",
+        "{path}: is an HDF5 file, but not an aerchive project (superblock version 2 instead of 3); choose another file",
     ),
     ("HDF5, superblock 3", lambda path: foreign(path, libver=("v110", "v110")), FormatError, NO_PROJECT),
     ("another format", lambda path: with_attribute(path, "format", np.bytes_(b"sonata")), FormatError, NO_PROJECT),
@@ -188,7 +192,7 @@ CASES: list[tuple[str, Callable[[Path], Any], type[AerchiveError], str]] = [
 ]
 
 
-@pytest.mark.parametrize("way", [read, write])
+@pytest.mark.parametrize("way", [read, write, check])
 @pytest.mark.parametrize(("make", "error", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_what_cannot_be_opened(
     path: Path, way: Any, make: Callable[[Path], Any], error: type[AerchiveError], message: str
@@ -220,9 +224,10 @@ def test_a_missing_folder(path: Path) -> None:
         read(inner)
     assert str(caught.value) == f"{inner}: no such project"
 
-    with pytest.raises(NotFoundError) as caught:
-        write(inner)
-    assert str(caught.value) == f"{inner}: there is no folder {inner.parent}; make it first"
+    for way in (write, check):
+        with pytest.raises(NotFoundError) as caught:
+            way(inner)
+        assert str(caught.value) == f"{inner}: there is no folder {inner.parent}; make it first"
     assert list(path.parent.iterdir()) == []
 
 
@@ -245,6 +250,48 @@ def test_a_link_to_nowhere(path: Path, way: Any) -> None:
 
     with pytest.raises(AssertionError if way is write else NotFoundError):
         way(path)
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(path: Path) -> None:
+    check(path)
+    assert list(path.parent.iterdir()) == []
+    write_run(path, GroupDraft({"a": 1}))
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    check(path)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_a_place_is_looked_at_again_when_it_has_changed(path: Path) -> None:
+    file = project_file(path)
+    write_run(path, GroupDraft({"a": 1}))
+    file.check_destination()
+    data = bytearray(path.read_bytes())
+    data[data.index(b"aerchive project")] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(FormatError):
+        file.check_destination()
+    path.unlink()
+    file.check_destination()
+    path.mkdir()
+    with pytest.raises(InvalidInputError):
+        file.check_destination()
+
+
+def test_a_place_where_another_program_writes_is_none_that_is_wrong(path: Path) -> None:
+    write_run(path, GroupDraft({"a": 1}))
+    with project_file(path).write(CREATED) as session:
+        check(path)
+        session.write_run(FOLDER, "second", GroupDraft({"a": 2}), OWNER)
+        check(path)
+    data = path.read_bytes()
+    with project_file(path).write(CREATED):
+        flagged = bytearray(data)
+        flagged[11] |= 1  # as in the middle of a commit
+        with path.open("r+b") as file:
+            file.write(flagged)
+        check(path)
+        with path.open("r+b") as file:
+            file.write(data)
 
 
 def test_a_link_to_a_project_is_followed(path: Path) -> None:
@@ -334,8 +381,12 @@ from pathlib import Path
 from tests.storage.samples import CREATED, project_file
 project = project_file(Path(sys.argv[1]))
 try:
-    with project.read() if sys.argv[2] == "read" else project.write(CREATED):
+    if sys.argv[2] == "check":
+        project.check_destination()
         print("opened")
+    else:
+        with project.read() if sys.argv[2] == "read" else project.write(CREATED):
+            print("opened")
 except Exception as error:
     print(type(error).__name__, error, sep="|")
 """
@@ -355,6 +406,7 @@ def as_anybody(path: Path, way: str) -> list[str]:
         (0o000, "read", "u+r"),
         (0o000, "write", "u+w"),
         (0o444, "write", "u+w"),
+        (0o444, "check", "u+w"),
         (0o444, "read", None),
         (0o666, "write", None),
     ],
@@ -371,7 +423,7 @@ def test_permissions_of_the_file(public: Path, mode: int, way: str, told: str | 
         assert answer == ["opened"]
         return
     name, message = answer
-    what, user, group = "written" if way == "write" else "read", _name(os.geteuid()), _group(os.getegid())
+    what, user, group = "read" if way == "read" else "written", _name(os.geteuid()), _group(os.getegid())
     assert name == "ReadOnlyError"
     assert message == (
         f"{path}: may not be {what} by this user: it belongs to {user} and the group {group}, with the permissions "
@@ -392,7 +444,8 @@ def _group(number: int) -> str:
 @pytest.mark.parametrize(
     ("mode", "way", "told"),
     [
-        (0o555, "write", "{path}: this user may not create files in {folder}"),
+        (0o555, "write", "{path}: this user may not create files in {folder}; choose another folder, or change its"),
+        (0o555, "check", "{path}: this user may not create files in {folder}; choose another folder, or change its"),
         (0o000, "write", "{path}: "),
         (0o000, "read", "{path}: "),
         (0o311, "write", "{path}: this user may not look into {folder}"),

@@ -87,6 +87,8 @@ def test_a_new_project_is_refused_there_too(path: Path, tmp_path: Path, monkeypa
     with pytest.raises(WriteError, match="is mounted as nfs with nolock"):
         write_run(path, GroupDraft({"a": 1}))
     assert not path.exists()
+    with pytest.raises(WriteError, match="is mounted as nfs with nolock"):
+        project_file(path).check_destination()
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ class Archive:
         try:
             self._leave_trace()
         except Exception as error:
-            logger.error("job %s leaves no trace: %s", self._submitted.job_id, error, exc_info=error)
+            logger.warning("job %s leaves no trace: %s", self._submitted.job_id, error)
+            logger.debug("job %s leaves no trace", self._submitted.job_id, exc_info=error)
 
     def _leave_trace(self) -> None:
         provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
@@ -74,14 +75,13 @@ class Archive:
         except Exception as error:
             problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
             self.note.tell(problem, error if self._settings.on_error == "raise" else None)
-            logger.error("%s", problem, exc_info=error)
+            logger.debug("%s", problem, exc_info=error)
             return
         finally:
             self._project.spools.own.finished(self._submitted.job_id)
+            self._submitted = Submitted(self._submitted.job_id, self._submitted.created)  # lets go of the copies
         if draft.refused:
-            problem = f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
-            self.note.tell(problem)
-            logger.warning("%s", problem)
+            self.note.tell(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
 
 
 def _simple_labels(labels: RunLabels) -> RunLabels:

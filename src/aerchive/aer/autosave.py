@@ -16,7 +16,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive.aer.opening import project_at
 from aerchive.aer.primitive_call import is_off
-from aerchive.aer.simulator import ProjectLike
+from aerchive.aer.simulator import ProjectLike, place_of
 from aerchive.aer.submit import submit
 from aerchive.errors import InvalidInputError
 from aerchive.models.labels import RunLabels
@@ -104,6 +104,7 @@ def autosave(
     Raises:
         InvalidInputError: A label has the wrong type.
         UnsupportedTypeError: A value in ``params`` cannot be stored.
+        AerchiveError: The project cannot be written. If that becomes so later, each run warns when it is submitted.
     """
     if project is False:
         with _lock:
@@ -112,11 +113,13 @@ def autosave(
         return None
     labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
     labels.to_attributes()  # refuses what cannot be stored before anything is simulated
-    if not isinstance(project, Project):
-        project = project_at(None if project is True else project, durability=durability, compression=compression)
-    if project.mode == "r":
+    if isinstance(project, Project) and project.mode == "r":
         raise InvalidInputError(f"{project.path}: is open for reading; autosave needs a project that can be written")
-    switch = Autosave(project, labels)
+    place = place_of(None if project is True else project)
+    if not isinstance(place, Project):
+        place = project_at(place, durability=durability, compression=compression)
+    place.check_destination()
+    switch = Autosave(place, labels)
     with _lock:
         _stack.append(switch)
         _apply()
@@ -165,6 +168,7 @@ def _around(stock: Any) -> Any:
             parameter_binds,
             run_options,
             project=lambda: switch.project,
+            is_refused=False,
             settings=load_settings(save_jobs=True, durability=switch.project.durability),
             labels=switch.labels,
             compression=switch.project.compression(),

@@ -76,6 +76,7 @@ class Submitted:
         parameter_binds: As given.
         options: Set on the backend or for this run.
         run_options: Names of those options that were given for this run.
+        unknown_options: Names of options that Aer does not have, and ignores.
         backend: What of the backend is recorded: ``backend_name``, ``backend_version``, ``backend_class``,
             ``target_gates``.
         target: Of the backend, as it was then, or ``None`` if it has none.
@@ -92,6 +93,7 @@ class Submitted:
     parameter_binds: Any = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run_options: Sequence[str] | None = None
+    unknown_options: Sequence[str] = ()
     backend: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     target: EncodedTarget | None = None
     labels: RunLabels = dataclasses.field(default_factory=RunLabels)
@@ -113,6 +115,7 @@ class Submitted:
             num_clbits=max((c.num_clbits for c in circuits), default=None),
             circuit_names=[without_surrogates(str(c.name)) for c in circuits] or None,
             run_options=None if self.run_options is None else list(self.run_options),
+            unknown_options=list(self.unknown_options) or None,
             **known,
         )
 

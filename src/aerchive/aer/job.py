@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
+import logging
+import os
+import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,8 +16,14 @@ from typing import Any
 
 from qiskit_aer.jobs import AerJob
 
+from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, NotFoundError
 from aerchive.project.run import Run
+
+logger = logging.getLogger("aerchive")
+
+_MOST_LINES = 10
+"""How many problems are named when the program ends."""
 
 
 @dataclass
@@ -24,12 +35,14 @@ class ArchiveNote:
         problem: Why there is none, or what is missing in it, for a warning.
         failure: Raised from ``result()``, if that is what the settings say.
         above: Of the primitive that the job belongs to: whoever waits for that one is told.
+        is_heard: Whether the job's ``result()`` tells it; the job of a stock primitive knows nothing of it.
     """
 
     run: Run | None = None
     problem: str | None = None
     failure: Exception | None = None
     above: ArchiveNote | None = None
+    is_heard: bool = True
     _reported: bool = field(default=False, init=False, repr=False)
 
     def tell(self, problem: str, failure: Exception | None = None) -> None:
@@ -43,6 +56,18 @@ class ArchiveNote:
         self.failure = self.failure or failure
         if self.above is not None:
             self.above.tell(problem, failure)
+        else:
+            _untold[id(self)] = self
+
+    def log(self) -> None:
+        """Writes the problem, if there is one, into the log of a program whose jobs do not tell it."""
+        if self.problem is not None and not self.is_heard:
+            logger.error("%s", self.problem)
+            self._is_told()
+
+    def _is_told(self) -> None:
+        self._reported = True
+        _untold.pop(id(self), None)
 
     def run_of(self, job_id: str) -> Run:
         """The archived run.
@@ -76,7 +101,7 @@ class ArchiveNote:
                 error.add_note(str(warning))
             raise
         if not self._reported and self.failure is not None and self.above is None:
-            self._reported = True
+            self._is_told()
             raise self.failure
         self._warn()
         return value
@@ -84,8 +109,27 @@ class ArchiveNote:
     def _warn(self) -> None:
         if self.problem is None or self._reported or self.above is not None:
             return
-        self._reported = True
+        self._is_told()
         warnings.warn(self.problem, ArchiveWarning, stacklevel=4)
+
+
+_untold: dict[int, ArchiveNote] = {}
+"""Notes with a problem that the user has not seen yet."""
+
+
+def _tell_at_end() -> None:
+    """Writes what could not be archived, where the program has not asked for the job's result."""
+    problems = [note.problem for note in _untold.values() if note.problem is not None]
+    lines = [f"aerchive: {clean(problem)}" for problem in problems[:_MOST_LINES]]
+    if len(problems) > _MOST_LINES:
+        lines.append(f"aerchive: and so it was with {len(problems) - _MOST_LINES} more jobs")
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there may be no standard error any more
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+atexit.register(_tell_at_end)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_untold.clear)
 
 
 class ArchivingJob(AerJob):

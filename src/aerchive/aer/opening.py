@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from aerchive.paths import local_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project, open_project
 from aerchive.project.project_base import Mode
@@ -82,7 +83,7 @@ def open_path(
     Nothing is held open, and no file is made before the first run is saved.
 
     Args:
-        path: The project file; ``None``: the project of the settings.
+        path: The project file, in which ``~`` stands for the user's home; ``None``: the project of the settings.
         mode: ``"r"`` for reading; ``"r+"`` for writing, it must exist; ``"a"``, the default, for writing, it is made
             if missing;
             ``"x"`` for writing, it must not exist. A file that this user may not write is opened with ``"r"`` unless
@@ -96,7 +97,7 @@ def open_path(
             latest; ``"exit"`` when the process ends; by default as the settings say (``"each"``).
 
     Raises:
-        InvalidInputError: No such mode or compression, or the path is a folder.
+        InvalidInputError: No such mode or compression, or the path is a folder or a URL.
         NotFoundError: Mode ``"r"`` or ``"r+"``, and there is no such file.
         AlreadyExistsError: Mode ``"x"``, and there is one.
         FormatError: The file is not a project, or one of a newer format.
@@ -139,14 +140,14 @@ def project_at(
         durability: As for `open_path`.
 
     Raises:
-        InvalidInputError: A setting cannot be used.
+        InvalidInputError: A setting cannot be used, or the path is a URL.
     """
     settings = load_settings(lock_timeout=lock_timeout, durability=durability)
     if path is None:
         path = settings.project
         with contextlib.suppress(OSError):  # the first commit says what is wrong with the folder
             path.parent.mkdir(parents=True, exist_ok=True)
-    file = Path(os.path.realpath(path))
+    file = Path(os.path.realpath(local_path(path)))
     if mode is None:
         mode = "r" if os.path.exists(file) and not os.access(file, os.W_OK) else "a"
     project = open_project(
@@ -158,6 +159,7 @@ def project_at(
         compression=compression,
         min_free_bytes=settings.min_free,
         durability=settings.durability,
+        pending_folder=settings.pending_folder,
     )
     project.compression()  # says at once if there is no such profile
     return project

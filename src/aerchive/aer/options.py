@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import qiskit_aer
+from qiskit_aer.backends.aer_compiler import BACKEND_RUN_ARG_TYPES
 from qiskit_aer.backends.aerbackend import AerBackend
 from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
 from aerchive.codecs.noise_model import encode_noise_model, lost_passes
-from aerchive.errors import UnsupportedTypeError
+from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.nodes import ObjectDraft
 from aerchive.text import without_surrogates
@@ -31,6 +33,15 @@ _STOCK = (
 )
 _WITHOUT_EFFECT = frozenset({"executor", "max_job_size", "max_shot_size"})
 """Options that Aer has and does not use since its version 0.15."""
+
+
+_ARGUMENTS = {
+    "run": ("tags", "notes", "name", "params", "save_jobs", "compression", "max_infidelity", "parameter_binds"),
+    "AerSimulator": ("project", "save_jobs", "durability", "compression", "max_infidelity"),
+}
+"""The arguments that are no options of Aer, by the place where they are given."""
+_ALIKE = 0.65
+"""How alike two names must be (`difflib`, 0 to 1) so that one may be the other misspelt."""
 
 
 def stock_class(backend: Any) -> Any:
@@ -114,7 +125,51 @@ def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_known(name: str) -> bool:
     """Whether Aer has an option of this name."""
-    return name == CONFIGURATION or name in qiskit_aer.AerSimulator._default_options().__dict__
+    return name == CONFIGURATION or name in _names_of_aer()
+
+
+@functools.cache
+def _names_of_aer() -> frozenset[str]:
+    """The options that its classes tell, and those that ``run`` takes besides."""
+    return frozenset(BACKEND_RUN_ARG_TYPES).union(*(kind._default_options().__dict__ for kind in _STOCK))
+
+
+def unknown_options(backend: Any, options: Iterable[str]) -> list[str]:
+    """The names of options that a backend does not have: Aer ignores them in silence.
+
+    Args:
+        backend: Any; of one that is not Aer's nothing is known, and nothing is returned.
+        options: Names of those that were set on it or given for a run.
+    """
+    if not isinstance(backend, AerBackend):
+        return []
+    own = type(backend)._default_options().__dict__
+    return [without_surrogates(name) for name in options if not is_known(name) and name not in own]
+
+
+def check_spelling(options: Iterable[str], place: Literal["run", "AerSimulator"]) -> None:
+    """Refuses options that Aer does not have, and that look like an argument: Aer would ignore them in silence.
+
+    Args:
+        options: Names of those that were given.
+        place: Where they were given.
+
+    Raises:
+        InvalidInputError: One of them is probably misspelt, or belongs somewhere else.
+    """
+    told = qiskit_aer.AerSimulator._default_options().__dict__
+    arguments = {name: where for where in (*_ARGUMENTS, place) for name in _ARGUMENTS[where]}
+    for name in options:
+        near = [] if is_known(name) else difflib.get_close_matches(name.lower(), [*arguments, *told], 3, _ALIKE)
+        if near and near[0] in arguments:
+            meant = [
+                f"{one}=" if arguments[one] == place else f"{one}= of {arguments[one]}"
+                for one in near
+                if one in arguments
+            ]
+            raise InvalidInputError(
+                f"{place} has no argument {name!r}, and Aer has no such option; did you mean {' or '.join(meant)}?"
+            )
 
 
 def matters(name: str) -> bool:

@@ -132,6 +132,13 @@ def is_off() -> bool:
     return _active.is_off
 
 
+def is_in_primitive() -> bool:
+    """Whether the caller works for a primitive that has begun to run, and that is known already."""
+    if _active.call is not None or threading.current_thread() is threading.main_thread():
+        return _active.call is not None
+    return hasattr(getattr(_work_item(), "future", None), "_aerchive_call")
+
+
 def calling_primitive(project: Callable[[], Project], settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
     """The call of a primitive that the caller works for, or ``None``.
 
@@ -152,20 +159,23 @@ def calling_primitive(project: Callable[[], Project], settings: Settings, labels
     known: PrimitiveCall | None = getattr(item.future, "_aerchive_call", None)
     if known is not None:
         return known
+    note = ArchiveNote(is_heard=False)
     try:
         job_id = _job_id(item.future)
-        call = PrimitiveCall(primitive, arguments[0], job_id, project(), settings, ArchiveNote(), now(), labels)
-    except Exception as error:  # the primitive goes on; the runs beneath are archived on their own
-        logger.error("a run of %s is not archived: %s", type(primitive).__qualname__, error, exc_info=error)
+        call = PrimitiveCall(primitive, arguments[0], job_id, project(), settings, note, now(), labels)
+    except Exception as error:
+        logger.error("a run of %s is not archived: %s", type(primitive).__qualname__, error)
+        logger.debug("a run of %s is not archived", type(primitive).__qualname__, exc_info=error)
         return None
     item.future._aerchive_call = call
-    item.future.set_result = functools.partial(_then, call.finished, item.future.set_result)
-    item.future.set_exception = functools.partial(_then, call.failed, item.future.set_exception)
+    item.future.set_result = functools.partial(_then, call.finished, note, item.future.set_result)
+    item.future.set_exception = functools.partial(_then, call.failed, note, item.future.set_exception)
     return call
 
 
-def _then(keep: Callable[[Any], None], hand_out: Callable[[Any], None], outcome: Any) -> None:
+def _then(keep: Callable[[Any], None], note: ArchiveNote, hand_out: Callable[[Any], None], outcome: Any) -> None:
     keep(outcome)
+    note.log()
     hand_out(outcome)
 
 

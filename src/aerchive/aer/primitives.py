@@ -14,13 +14,14 @@ import qiskit_aer.primitives
 from qiskit.primitives import PrimitiveJob
 
 from aerchive.aer.job import ArchiveNote
+from aerchive.aer.options import check_spelling
 from aerchive.aer.primitive_call import PrimitiveCall, not_archived
 from aerchive.aer.simulator import Archiving, ProjectLike, archiving
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.query import as_texts
 from aerchive.project.run import Run
-from aerchive.settings import load_settings
+from aerchive.settings import Settings, load_settings
 
 _ID_PATIENCE_S = 60.0
 """How long the thread that called ``run`` may take to tell the id of the job it made."""
@@ -87,6 +88,9 @@ class _Archiving:
     ) -> Any:
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is simulated
+        check_spelling(self.options.run_options or (), "run")  # type: ignore[attr-defined]  # of the stock class
+        if self._settings(save_jobs).save_jobs:
+            self._backend.project.check_destination()
         request = _Request(labels, save_jobs)
         twin = copy.copy(self)
         twin._request = request
@@ -96,13 +100,16 @@ class _Archiving:
         job._note = request.note
         return job
 
+    def _settings(self, save_jobs: bool | None) -> Settings:
+        return load_settings(save_jobs=self._backend.save_jobs if save_jobs is None else save_jobs)
+
     def _run(self, pubs: list[Any]) -> Any:
         """What the primitive's thread does: run, archive, and only then hand out the result."""
         request = self._request
         run = super()._run  # type: ignore[misc]  # of the stock class
         if request is None:
             return run(pubs)
-        settings = load_settings(save_jobs=self._backend.save_jobs if request.save_jobs is None else request.save_jobs)
+        settings = self._settings(request.save_jobs)
         if not settings.save_jobs:
             with not_archived():
                 return run(pubs)
@@ -190,6 +197,7 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
         Raises:
             InvalidInputError: A label has the wrong type.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
+            AerchiveError: The project cannot be written; nothing has been simulated.
         """
         return self._called(pubs, save_jobs, tags, notes, name, params, shots=shots)
 
@@ -243,5 +251,6 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
         Raises:
             InvalidInputError: A label has the wrong type.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
+            AerchiveError: The project cannot be written; nothing has been simulated.
         """
         return self._called(pubs, save_jobs, tags, notes, name, params, precision=precision)

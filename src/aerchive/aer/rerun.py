@@ -58,6 +58,8 @@ class ReproduceReport:
 
 def rerun(run: Run, *, save: bool) -> Any:
     """Runs an archived run again; see `aerchive.project.run.Run.rerun`."""
+    if save:
+        run.project.check_destination()
     job = replay_of(run).submit()
     if save:
         name = run.name or run.job_id

@@ -24,7 +24,7 @@ from aerchive.aer.capture import (
     target_of,
 )
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.options import DONE_BY_AER, set_options
+from aerchive.aer.options import DONE_BY_AER, set_options, unknown_options
 from aerchive.aer.primitive_call import submitted_pubs
 from aerchive.aer.runtime_job import capture_runtime_job, is_runtime_job
 from aerchive.codecs.primitive_result import is_sampled
@@ -51,6 +51,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             parameter_binds=source._parameter_binds,
             options=run_options,
             run_options=[name for name in in_run if name not in DONE_BY_AER],
+            unknown_options=unknown_options(backend, in_run),
             backend={} if backend is None else describe_backend(backend),
             target=target_of(backend),
         )

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import qiskit_aer
+from qiskit_aer import AerError
 from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive.aer.job_service import JobService
 from aerchive.aer.opening import project_at
+from aerchive.aer.options import check_spelling
 from aerchive.aer.primitive_call import is_off, not_archived
 from aerchive.aer.submit import freeze, submit
-from aerchive.errors import UnsupportedTypeError
+from aerchive.errors import NotFoundError, UnsupportedTypeError
 from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
+from aerchive.paths import local_path
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
 from aerchive.project.waiting import Durability
@@ -103,15 +106,20 @@ class Archiving(JobService):
             An `ArchivingJob`, or a stock ``AerJob`` if the run is not archived.
 
         Raises:
-            InvalidInputError: A label has the wrong type, or there is no such compression.
+            InvalidInputError: A label has the wrong type, there is no such compression, or an option that Aer does not
+                have looks like a misspelt argument of ours.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
+            AerchiveError: The project cannot be written; nothing has been simulated.
         """
+        behind: Any = super()
+        if getattr(behind.run, "__func__", None) is AerBackend.run:  # that of another class may have more arguments
+            check_spelling(run_options, "run")
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is simulated
         binds = {} if parameter_binds is None else {"parameter_binds": parameter_binds}
         before, _calls.given = _calls.given, _Given(labels, save_jobs, compression, max_infidelity)
         try:
-            return super().run(circuits, **binds, **run_options)  # type: ignore[misc]  # of the class behind
+            return behind.run(circuits, **binds, **run_options)
         finally:
             _calls.given = before
 
@@ -128,6 +136,7 @@ class Archiving(JobService):
             parameter_binds,
             run_options,
             project=lambda: self.project,
+            is_refused=True,
             settings=settings.model_copy(update={"durability": self.durability}),
             labels=given.labels,
             compression=self.project.compression(
@@ -159,7 +168,8 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         **backend_options: As for the stock simulator.
 
     Raises:
-        InvalidInputError: A setting cannot be used.
+        InvalidInputError: A setting cannot be used, or an option that Aer does not have looks like a misspelt argument.
+        AerchiveError: The project cannot be written.
     """
 
     def __init__(
@@ -176,9 +186,13 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         max_infidelity: float | None = None,
         **backend_options: Any,
     ) -> None:
-        super().__init__(configuration, properties, provider, target, **backend_options)
+        try:
+            super().__init__(configuration, properties, provider, target, **backend_options)
+        except AerError:  # it does not know an option, for instance
+            check_spelling(backend_options, "AerSimulator")
+            raise
         load_settings(durability=durability)  # refuses what is none
-        self._aerchive_project = _place(project)
+        self._aerchive_project = _checked_place(project, save_jobs)
         self._aerchive_save_jobs = save_jobs
         self._aerchive_durability = durability
         if compression is not None or max_infidelity is not None:
@@ -200,6 +214,7 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
 
     Raises:
         UnsupportedTypeError: It is no backend of Aer.
+        AerchiveError: The project cannot be written.
     """
     if not isinstance(backend, AerBackend):
         raise UnsupportedTypeError(
@@ -208,9 +223,9 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
         )
     ours = _new(type(backend))
     ours.__dict__.update(freeze(backend).__dict__)
-    place = _place(project)
-    ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
     ours._aerchive_save_jobs = getattr(backend, "_aerchive_save_jobs", None) if save_jobs is None else save_jobs
+    place = _checked_place(project, ours._aerchive_save_jobs)
+    ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
     for name in ("_aerchive_durability", "_aerchive_compression", "_aerchive_max_infidelity"):
         setattr(ours, name, getattr(backend, name, None))
     return ours
@@ -244,5 +259,30 @@ def _new(kind: type) -> Any:
     return made.__new__(made)
 
 
-def _place(project: ProjectLike | None) -> Project | Path | None:
-    return project if project is None or isinstance(project, Project) else Path(project).absolute()
+def place_of(project: ProjectLike | None) -> Project | Path | None:
+    """Where runs are to go.
+
+    Args:
+        project: As the user gave it.
+
+    Raises:
+        InvalidInputError: It is a URL, or can be no path.
+        NotFoundError: It is a link that leads nowhere.
+    """
+    if project is None or isinstance(project, Project):
+        return project
+    path = local_path(project).absolute()
+    if os.path.islink(path) and not os.path.exists(path):
+        raise NotFoundError(
+            f"{path}: is a link to {os.path.realpath(path)}, and there is no such file; remove the link, or name the "
+            "file itself"
+        )
+    return path
+
+
+def _checked_place(project: ProjectLike | None, save_jobs: bool | None) -> Project | Path | None:
+    """Where runs are to go, which is looked at unless they are not archived anyway."""
+    place = place_of(project)
+    if place is not None and load_settings(save_jobs=save_jobs).save_jobs:
+        (place if isinstance(place, Project) else project_at(place)).check_destination()
+    return place

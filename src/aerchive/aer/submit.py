@@ -6,7 +6,9 @@ import copy
 import functools
 import logging
 import uuid
+import warnings
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,10 @@ from aerchive.aer.capture import (
     target_of,
 )
 from aerchive.aer.job import ArchiveNote, ArchivingJob
-from aerchive.aer.options import set_options
-from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive
+from aerchive.aer.options import set_options, unknown_options
+from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive, is_in_primitive
 from aerchive.codecs.registry import codecs
+from aerchive.errors import AerchiveError, ArchiveWarning
 from aerchive.filters.profiles import Compression
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
@@ -46,6 +49,7 @@ def submit(
     settings: Settings,
     labels: RunLabels,
     compression: Compression,
+    is_refused: bool,
 ) -> ArchivingJob:
     """Starts a simulation whose run is archived.
 
@@ -61,10 +65,19 @@ def submit(
         settings: In force.
         labels: Of the run; of the primitive that asks for it, if that knows nothing of aerchive.
         compression: How its arrays are stored.
+        is_refused: Whether nothing is simulated if the project cannot be written; else that is a warning.
 
     Returns:
         The job, submitted.
+
+    Raises:
+        AerchiveError: The project cannot be written; nothing has been simulated.
+
+    Warns:
+        ArchiveWarning: The project cannot be written at the moment.
     """
+    if not is_in_primitive():  # what a primitive has run before would be lost with it
+        _check_destination(project(), is_refused=is_refused)
     primitive = calling_primitive(project, settings, labels)
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
@@ -77,6 +90,7 @@ def submit(
         parameter_binds=binds,
         options=set_options(frozen, options),
         run_options=list(options),
+        unknown_options=unknown_options(frozen, options),
         backend=describe_backend(backend),
         target=target_of(backend),
         labels=labels if primitive is None else RunLabels(),
@@ -84,10 +98,11 @@ def submit(
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
     archive = Archive(project(), submitted, settings, note, compression)
+    simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
     job = ArchivingJob(
         backend,
         submitted.job_id,
-        functools.partial(_simulate, frozen, snapshot, binds, options, archive, primitive),
+        simulation,
         parameter_binds=parameter_binds,
         circuits=circuits,
         run_options=run_options,
@@ -95,20 +110,27 @@ def submit(
     )
     archive.begin()
     job.submit()
-    job._future.add_done_callback(archive.note_end)
+    job._future.add_done_callback(functools.partial(_ended, archive, simulation))
     return job
 
 
-def _simulate(
-    backend: Any,
-    circuits: Any,
-    binds: Any,
-    options: dict[str, Any],
-    archive: Archive,
-    primitive: PrimitiveCall | None,
-    *arguments: Any,
-) -> Any:
+def _check_destination(project: Project, *, is_refused: bool) -> None:
+    try:
+        project.check_destination()
+    except AerchiveError as error:
+        if is_refused:
+            raise
+        warnings.warn(
+            f"{error}; if that is still so when this simulation has finished, its run goes to {project.pending_folder}",
+            ArchiveWarning,
+            stacklevel=5,
+        )
+
+
+class _Simulation:
     """What the worker thread does: simulate the snapshot, archive, and only then hand out the result.
+
+    The job keeps it for as long as the user keeps the job, so it lets go of all that it was given when it has run.
 
     Args:
         backend: The simulator with its options frozen.
@@ -117,18 +139,46 @@ def _simulate(
         options: Copies of those of the run.
         archive: Where the run goes.
         primitive: The call of a primitive that it belongs to.
-        *arguments: What ``AerJob`` hands over: circuits, binds and options as given, and the job id.
     """
-    started = now()
-    try:
-        result = backend._execute_circuits_job(circuits, binds, options, arguments[-1])
-    except BaseException as error:
-        archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
-        raise
-    archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
-    if primitive is not None:
-        primitive.saw(result)
-    return result
+
+    def __init__(
+        self,
+        backend: Any,
+        circuits: Any,
+        binds: Any,
+        options: dict[str, Any],
+        archive: Archive,
+        primitive: PrimitiveCall | None,
+    ) -> None:
+        self._given: Any = backend, circuits, binds, options, archive, primitive
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs it.
+
+        Args:
+            *arguments: What ``AerJob`` hands over: circuits, binds and options as given, and the job id.
+        """
+        backend, circuits, binds, options, archive, primitive = self._given
+        self.let_go()
+        started = now()
+        try:
+            result = backend._execute_circuits_job(circuits, binds, options, arguments[-1])
+        except BaseException as error:
+            archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
+            raise
+        archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
+        if primitive is not None:
+            primitive.saw(result)
+        return result
+
+    def let_go(self) -> None:
+        """Forgets the copies."""
+        self._given = None
+
+
+def _ended(archive: Archive, simulation: _Simulation, future: Future[Any]) -> None:
+    simulation.let_go()  # one that was cancelled has not run
+    archive.note_end(future)
 
 
 def freeze(backend: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from aerchive.aer.opening import open_path
 from aerchive.display.text import format_bytes
 from aerchive.errors import AlreadyExistsError
+from aerchive.paths import local_path
 from aerchive.project.job_list import runs_table
 from aerchive.storage.trace import record_reads
 
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the demo, or its second half."""
-    path = Path(options.project or options.file or _free_name()).absolute()
+    path = local_path(options.project or options.file or _free_name()).absolute()
     if options.read:
         return _read(path)
     if path.exists():

@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from aerchive.errors import NotFoundError
+from aerchive.errors import AerchiveError, InvalidInputError, NotFoundError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,10 @@ def run(options: argparse.Namespace) -> int:
     script = options.script
     if not options.is_module and not Path(script).exists():
         raise NotFoundError(f"{script}: no such program; `aerchive run -m NAME` runs a module")
-    autosave(options.project, tags=options.tag)  # and on it stays: threads may go on after the program's last line
+    try:
+        autosave(options.project, tags=options.tag)  # and on it stays: threads may go on after the program's last line
+    except AerchiveError as error:
+        raise InvalidInputError(f"{error}; the program has not been started") from error
     sys.argv = [script, *options.arguments]
     sys.path.insert(0, "" if options.is_module else str(Path(script).resolve().parent))
     try:

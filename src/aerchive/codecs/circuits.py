@@ -26,6 +26,7 @@ names of control-flow blocks, which Qiskit makes up, do not come back: these two
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import io
@@ -106,6 +107,7 @@ _LINK = "array_"
 _COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
 """Names that Qiskit makes up: with a number that counts up, and that of the process if it is not the first."""
 _REMEMBERED = 8
+"""How many circuits are remembered at most; those of a larger job are not, for the user holds as many already."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
 _lately: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
 """What was read back lately, by payload and side table: a sweep over one circuit need not read it each time."""
@@ -247,7 +249,7 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     restored = None
     try:
         payload = _dump([entry.bare for entry in writer.entries])
-        restored = _lately.get((payload, aer))
+        restored = _lately.pop((payload, aer), None)  # it becomes the last one again
         loaded = _load(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
         _reraise_unless_failure(error)
@@ -259,10 +261,11 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
         _restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.sources()))
     lost = (*writer.lost, *_canary(writer.entries, loaded, in_same_bytes=restored is not None))
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
-    if not lost and size <= _MAX_REMEMBERED_BYTES:
+    if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
         _lately[payload, aer] = loaded
-        while len(_lately) > _REMEMBERED:
-            _lately.popitem(last=False)
+        with contextlib.suppress(KeyError):  # another thread may have forgotten it
+            while sum(map(len, list(_lately.values()))) > _REMEMBERED:
+                _lately.popitem(last=False)
     return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version)
 
 

@@ -26,6 +26,7 @@ class RunConfig(Document):
         circuit_names: Of the circuits, in order.
         options: Options set by the user, on the backend or for this run; the run's win.
         run_options: Names of those that were given to ``run``; the others were set on the backend.
+        unknown_options: Names of options that Aer does not have, and ignored. Absent if there were none.
         target_gates: Basis gates of a backend with a target; others have none.
         used: What Aer reports to have used: ``method``, ``device``, ``seed_simulator``, ``shots`` and so on, of the
             first experiment.
@@ -52,6 +53,7 @@ class RunConfig(Document):
     circuit_names: list[str] | None = None
     options: dict[str, Any] = {}
     run_options: list[str] | None = None
+    unknown_options: list[str] | None = None
     target_gates: list[str] | None = None
     used: dict[str, Any] = {}
     missing: list[str] | None = None

@@ -60,6 +60,7 @@ class Project(Upkeep):
         durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
             latest; ``"exit"`` when the process ends.
         compression: The profile for what is saved here, if not as the settings say.
+        pending_folder: Where runs are kept that can be written neither to the file nor beside it.
     """
 
     # -- saving

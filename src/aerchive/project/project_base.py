@@ -71,6 +71,16 @@ class ProjectBase(RunHome):
         except ProjectLockedError as error:
             logger.warning("%s; runs in spools stay there for now", error)
 
+    def check_destination(self) -> None:
+        """Looks whether runs can be committed here now; see `aerchive.storage.file.ProjectFile.check_destination`.
+
+        Raises:
+            ReadOnlyError: The project is open for reading, or may not be written.
+            AerchiveError: The place cannot be a project.
+        """
+        self.file.check_destination()
+        self._check_writable()
+
     def _check_writable(self) -> None:
         if self.mode == "r" and self.path.exists() and not os.access(self.path, os.W_OK):
             raise ReadOnlyError(no_permission(self.path))

@@ -71,6 +71,9 @@ class RunHome(Protocol):
     def flush(self) -> None:
         """Commits the runs that wait for it."""
 
+    def check_destination(self) -> None:
+        """Looks whether runs can be committed to it now."""
+
     def find(self, **conditions: Any) -> list[Run]:
         """Runs by the columns of the catalogue, oldest first."""
 
@@ -548,6 +551,7 @@ class Run:
         Raises:
             InvalidInputError: It cannot be run again; the message says what is not archived.
             NotFoundError: It was saved without its circuits.
+            AerchiveError: The new run is to be saved, and the project cannot be written; nothing has been simulated.
         """
         return self._home.bridge.rerun(self, save=save)
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from aerchive.errors import AerchiveError, NotFoundError, TransactionError
 from aerchive.models.catalogue import now
+from aerchive.paths import local_path
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
 from aerchive.project.conflicts import conflict_note
@@ -186,17 +187,17 @@ class Upkeep(Searching):
 
         Raises:
             AlreadyExistsError: There is such a file; it is not touched.
+            InvalidInputError: The target is a URL.
             NotFoundError: There is no project, or no such folder.
             ReadOnlyError: This user may not write there.
             WriteError: The disk is full or failed; there is no new file.
         """
-        path = Path(os.path.realpath(target))
+        path = Path(os.path.realpath(local_path(target)))
         if os.path.isdir(path):  # false also for a name that is too long
             path /= self.path.name
         self.flush()
-        return type(self)(
-            self.file.copy(path, progress, self._write_spooled), "a", self.bridge, self.durability, self._compression
-        )
+        file = self.file.copy(path, progress, self._write_spooled)
+        return type(self)(file, "a", self.bridge, self.durability, self._compression, self.pending_folder)
 
     def _write_spooled(self) -> Callable[[WriteSession], None] | None:
         """What brings the runs in spools into a copy of the project, if there are any."""

@@ -157,6 +157,30 @@ def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Itera
 
 
 @contextlib.contextmanager
+def writable_folder(path: Path) -> Iterator[int]:
+    """The folder of a project, open, in which the project may be made; nothing is made.
+
+    Args:
+        path: Of the project, which need not exist.
+
+    Raises:
+        NotFoundError: There is no such folder.
+        ReadOnlyError: This user may not write there.
+        WriteError: The disk failed.
+    """
+    with _folder_of(path) as folder_fd:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise _not_writable(path)
+        yield folder_fd
+
+
+def _not_writable(path: Path) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{path}: this user may not create files in {path.parent}; choose another folder, or change its permissions"
+    )
+
+
+@contextlib.contextmanager
 def _folder_of(path: Path) -> Iterator[int]:
     try:
         fd = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)

@@ -37,7 +37,7 @@ from aerchive.errors import (
 from aerchive.storage.attributes import read_attribute
 from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.copying import Progress, copy_state
-from aerchive.storage.creation import NewFile, make_empty, new_file
+from aerchive.storage.creation import NewFile, make_empty, new_file, writable_folder
 from aerchive.storage.disk import disk
 from aerchive.storage.filesystems import LockTrial, no_locks, no_permission
 from aerchive.storage.free_space import check_room
@@ -310,6 +310,7 @@ class ProjectFile:
         self._trial = LockTrial(trusted=trust_locks)
         self.min_free_bytes = min_free_bytes
         self.before_reading: Callable[[], None] | None = None
+        self._known_project: tuple[int, ...] | None = None
 
     def exists(self) -> bool:
         """Whether there is a file."""
@@ -326,8 +327,54 @@ class ProjectFile:
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
         except (OSError, ValueError) as error:
-            raise InvalidInputError(f"{self.path}: cannot be the name of a file: {error}") from None
+            raise InvalidInputError(f"{self.path}: cannot be the name of a file: {_reason(error)}") from None
         return True
+
+    def check_destination(self) -> None:
+        """Looks whether runs can be committed here now: without a commit, and nothing is made.
+
+        A file that another program has locked can be one: the commit waits for it.
+
+        Raises:
+            NotFoundError: There is no file, and no folder for it.
+            InvalidInputError: It is a folder, or cannot be the name of a file.
+            ReadOnlyError: This user may not write there.
+            FormatError: There is a file that is no project, or one of a newer format.
+            IntegrityError: The project is damaged.
+            WriteError: The disk failed, or the file system's locks are not seen by other machines.
+        """
+        path = str(self.path)
+        try:
+            fd = _open(self.path, os.O_RDWR)
+        except NotFoundError:
+            with writable_folder(self.path) as folder_fd:
+                self._trial.check_mount(folder_fd, path)
+            return
+        try:
+            now = _state_of(fd)
+            if now == self._known_project:  # runs are submitted one after another, and most projects have one writer
+                return
+            self._trial.check_mount(fd, path)
+            with deferred_interrupts(), disk_errors(path):
+                if self._is_project(fd, path):
+                    self._known_project = now
+                    return
+        finally:
+            os.close(fd)
+        # Another program is writing to it, or its first bytes are damaged: without writers that shows.
+        with contextlib.suppress(ProjectLockedError), self.sibling(self.path, 0).read():
+            pass
+
+    @staticmethod
+    def _is_project(fd: int, path: str) -> bool:
+        """Whether a file is a project, as far as one sees without its lock; raises if it is certainly none."""
+        superblock = read_superblock(fd, path)
+        if _may_have_journal(fd, superblock):
+            return False
+        with contextlib.suppress(IntegrityError), _hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path) as file:
+            check_header(file, path)
+            return True
+        return False
 
     def sibling(self, path: Path, lock_timeout_s: float | None = None) -> ProjectFile:
         """Another file, used in the same way.
@@ -726,6 +773,7 @@ class ProjectFile:
                 with contextlib.suppress(OSError):  # what is left beyond the end is never read
                     overlay.roll_back()
                 raise
+            self._known_project = _state_of(fd)
 
 
 class LockedFile(ProjectFile):
@@ -820,6 +868,17 @@ def _missing(path: Path) -> NotFoundError:
     return NotFoundError(f"{path}: no such project")
 
 
+def _state_of(fd: int) -> tuple[int, ...]:
+    """What the system says of a file, which is not the same any more when it has been written or replaced."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, without the name of the file, which may be very long."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _open(path: Path, flags: int) -> int:
     try:
         kind = path.stat().st_mode
@@ -828,7 +887,7 @@ def _open(path: Path, flags: int) -> int:
     except PermissionError:
         raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path}: cannot be the name of a file: {error}") from None
+        raise InvalidInputError(f"{path}: cannot be the name of a file: {_reason(error)}") from None
     if stat.S_ISDIR(kind):
         raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
     if not stat.S_ISREG(kind):

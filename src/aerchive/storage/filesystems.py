@@ -102,18 +102,32 @@ class LockTrial:
         Raises:
             WriteError: Its locks are kept on this machine only, or keep nobody out.
         """
-        device = os.fstat(fd).st_dev
-        if self._trusted or device in self._passed:
+        if self._may_be_used(fd):
             return
-        mount = mount_of(fd)
-        reason = None if mount is None else why_unsafe(mount)
-        if reason is not None:
-            raise WriteError(f"{path}: {reason}, whose locks no other machine sees; {_way_out()}")
+        self.check_mount(fd, path)
         if not _keeps_out(place):
             raise WriteError(
                 f"{path}: the file system locks files, but a second opening gets the lock, too; {_way_out()}"
             )
-        self._passed.add(device)
+        self._passed.add(os.fstat(fd).st_dev)
+
+    def check_mount(self, fd: int, path: str) -> None:
+        """Refuses a file system that says that its locks stay on this machine; nothing needs to be locked for that.
+
+        Args:
+            fd: The file, or its folder.
+            path: Of the file, for messages.
+
+        Raises:
+            WriteError: Its locks are kept on this machine only.
+        """
+        mount = None if self._may_be_used(fd) else mount_of(fd)
+        reason = None if mount is None else why_unsafe(mount)
+        if reason is not None:
+            raise WriteError(f"{path}: {reason}, whose locks no other machine sees; {_way_out()}")
+
+    def _may_be_used(self, fd: int) -> bool:
+        return self._trusted or os.fstat(fd).st_dev in self._passed
 
 
 def no_locks(path: str, error: OSError) -> WriteError:

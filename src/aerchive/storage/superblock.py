@@ -94,10 +94,11 @@ def read_superblock(fd: int, path: str) -> Superblock:
     if head[:8] != SIGNATURE:
         raise FormatError(f"{path}: {what_it_is(fd, SIGNATURE)}")
     if len(head) < SIZE:
-        raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file")
+        raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file; take a copy that is whole")
     if head[8] != _VERSION:
         raise FormatError(
-            f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of {_VERSION})"
+            f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of "
+            f"{_VERSION}); choose another file"
         )
     return Superblock(head)
 
