@@ -67,7 +67,7 @@ def test_pending_runs_are_listed_and_merged(path: Path) -> None:
     project = project_at(path)
     assert ids(project) == {job_id(0), job_id(1), job_id(2)}
     assert len(project) == 3
-    assert all(project[job_id(n)].pending for n in (1, 2))
+    assert all(project[job_id(n)].in_pending_file for n in (1, 2))
     project.archive(draft_of(3))
 
     assert not pending.exists()
@@ -122,7 +122,7 @@ def test_a_run_that_was_merged_stays_as_it_was_changed_since(path: Path) -> None
     before = project_view(path)
 
     pending.write_bytes(content)
-    assert job_id(2) not in project or project[job_id(2)].pending  # until somebody looks closer
+    assert job_id(2) not in project or project[job_id(2)].in_pending_file  # until somebody looks closer
     project_at(path).archive(draft_of(4))
 
     assert project_view(path) == before | model_of([draft_of(4)])

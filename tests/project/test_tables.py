@@ -281,7 +281,7 @@ def test_runs_in_a_pending_file_and_elsewhere(project: aerchive.Project, path: P
     project.save(run_stock(), params={"x": 1})
     with held(path):
         other = aerchive.open(path, lock_timeout=0)
-        assert other.save(make_result("b", energy=1.5), params={"x": 2}).pending
+        assert other.save(make_result("b", energy=1.5), params={"x": 2}).in_pending_file
 
     assert project.table("x", "energy").to_dict("list") == {"x": [2], "energy": [1.5]}
     assert project.to_pandas()["params.x"].tolist() == [2, 1] or project.to_pandas()["params.x"].tolist() == [1, 2]

@@ -284,7 +284,7 @@ def test_a_locked_project_gets_them_by_a_pending_file(path: Path) -> None:
         started = time.monotonic()
         project.flush()
         assert time.monotonic() - started < 30
-    assert [job.run.pending for job in jobs] == [True] * 3
+    assert [job.run.in_pending_file for job in jobs] == [True] * 3
     with pytest.warns(ArchiveWarning, match="are still in"):
         project.close()
     simulator.run(bell()).result()

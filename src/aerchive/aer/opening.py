@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from aerchive.errors import AlreadyExistsError, InvalidInputError
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project, open_project
 from aerchive.project.project_base import Mode
 from aerchive.project.run import Run
 from aerchive.project.waiting import Durability
 from aerchive.settings import load_settings
+from aerchive.storage.names import no_such_project
 
 _MODES = ("r", "r+", "a", "x")
 
@@ -114,7 +115,7 @@ def open_path(
     if mode == "x" and exists:
         raise AlreadyExistsError(f"{file}: exists; open it with mode 'r+', or choose another name")
     if mode in ("r", "r+") and not exists:
-        raise NotFoundError(f"{file}: no such project; mode 'a' makes it when the first run is saved")
+        raise no_such_project(file)
     if exists:
         with project.file.read():  # says at once what is wrong with the file
             pass

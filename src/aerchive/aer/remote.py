@@ -11,14 +11,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from aerchive.display.text import cut
+from aerchive.display.text import cut, format_time
 from aerchive.errors import InvalidInputError, NotFoundError, ServiceError
 from aerchive.project.job_list import JobList
 from aerchive.project.project import Project
 from aerchive.project.run import Bridge, Run
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+\Z")
-_HEAD = ("job id", "created (UTC)", "where", "backend", "program", "status", "tags")
+_HEAD = ("job id", "created", "where", "backend", "program", "status", "tags")
 _WIDTH = 24
 _warned: set[str] = set()
 
@@ -43,7 +43,7 @@ class ServiceJobList(JobList):
 def _row(item: Any) -> tuple[str, ...]:
     """What is printed of a run or job."""
     run = _run(item)
-    created = _asked(lambda: _created(item).strftime("%Y-%m-%d %H:%M:%S"))
+    created = _asked(lambda: format_time(_created(item).isoformat()))
     if run is not None:
         backend, tags = run.record.config.backend_name or "", run.tags
         return _line(run.job_id, created, "project", backend, run.program, run.outcome, tags)

@@ -61,6 +61,7 @@ def summary(run: Run) -> dict[str, Any]:
         "created": run.created,
         "outcome": texts.pop("outcome"),
         "pending": run.pending,
+        "in_pending_file": run.in_pending_file,
         **texts,
         **numbers,
         "nbytes": run.nbytes,

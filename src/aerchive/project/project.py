@@ -18,6 +18,7 @@ from aerchive.filters.profiles import Compression
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.project.arguments import checked
 from aerchive.project.commit import check_same, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
 from aerchive.project.project_base import Mode
@@ -40,8 +41,8 @@ class Project(Upkeep):
     """One project file; made by `aerchive.open`.
 
     A project holds nothing open: every method opens the file for as long as it needs it, so other processes and
-    viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. As a mapping it goes from
-    job ids to runs. Finding is in `aerchive.project.searching`, care of the file in `aerchive.project.upkeep`.
+    viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. It is a collection of runs:
+    iterating gives them in the order of submission, and ``project[key]`` looks one up. Finding is in `aerchive.project.searching`, care of the file in `aerchive.project.upkeep`.
 
     Args:
         file: The project file.
@@ -54,6 +55,7 @@ class Project(Upkeep):
 
     # -- saving
 
+    @checked
     def save(
         self,
         job_or_result: Any,
@@ -61,7 +63,7 @@ class Project(Upkeep):
         circuits: Sequence[Any] | Any | None = None,
         options: Mapping[str, Any] | None = None,
         name: str | None = None,
-        tags: str | Sequence[str] = (),
+        tags: str | Sequence[str] | None = (),
         notes: str | None = None,
         params: Mapping[str, Any] | None = None,
         compression: str | None = None,
@@ -107,6 +109,7 @@ class Project(Upkeep):
             )
         return run
 
+    @checked
     def compression(self, profile: str | None = None, max_infidelity: float | None = None) -> Compression:
         """How arrays of a run are stored in this project.
 
@@ -198,9 +201,9 @@ class Project(Upkeep):
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
         self._check_writable()
-        if run.pending:
+        if run.in_pending_file:
             self._merge()
-        if run.pending:
+        if run.in_pending_file:
             raise TransactionError(
                 f"{run.place.file.path}: run {run.job_id} is in a pending file; label it once it is in its project"
             )

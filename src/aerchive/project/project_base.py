@@ -39,6 +39,7 @@ class ProjectBase(RunHome):
         self._transaction = threading.local()
         self._pending = PendingFiles(file)
         self._patience_s: float | None = None
+        self._has_warned = False  # that there is no file
 
     @property
     def path(self) -> Path:

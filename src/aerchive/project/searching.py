@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import InvalidInputError, NotFoundError
+from aerchive.display.text import format_runs
+from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
+from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path, whole_id
 from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
 from aerchive.project.listing import Listing
+from aerchive.project.nothing_found import described, not_listed, nothing_found, parameter_names
 from aerchive.project.pending import pending_runs
 from aerchive.project.project_base import ProjectBase
-from aerchive.project.query import All, Condition, as_texts
+from aerchive.project.query import All, Clause, Condition, UnknownColumnError, as_texts
 from aerchive.project.run import Run
 from aerchive.project.unfinished import submission_record
 from aerchive.project.waiting import drafts_left_behind
+from aerchive.storage.names import no_such_project
+from aerchive.text import listed, near_texts
 
 logger = logging.getLogger("aerchive")
 
+_MOST_SHOWN = 5
+_PACKAGE = str(Path(__file__).parents[1])
+
 
 class Searching(ProjectBase):
-    """What a project has to be searched; as a mapping it goes from job ids to runs."""
+    """What a project has to be searched: a collection of runs, in the order of submission, with look-up.
+
+    A project that is to be made by its first run has no file before that. Questions that look for one certain thing
+    (``project[key]``, `job`, `latest`) or make a table raise `NotFoundError` then, for the name may be misspelt, and an
+    empty answer would look like an empty project. Questions that a program asks before its first run, so as to go on
+    where it was stopped (`find`, `jobs`, `count`, ``len``, ``in``, iteration), are answered: there is no run. The first of
+    these of a `Project` object warns.
+    """
 
     def _run(self, row: np.void, job_id: str | None = None) -> Run:
         if job_id is None:
@@ -67,7 +86,7 @@ class Searching(ProjectBase):
                     found = known.find(job_id)
                     if found is None:
                         continue
-                    if run.pending and not has_data(found[1][0]):
+                    if run.in_pending_file and not has_data(found[1][0]):
                         hidden.append(found[0])  # it turned up, and will take the place of the lost one
                     else:
                         del elsewhere[job_id]
@@ -81,10 +100,12 @@ class Searching(ProjectBase):
             text columns hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
         """
         if self.mode in ("a", "x") and not self.file.exists():
+            self._listed()
             return np.empty(0, table.DTYPE)
         with self.file.read() as session:
             return present(Catalogue(session).rows())
 
+    @checked
     def find(self, expression: str | None = None, /, **conditions: Any) -> list[Run]:
         """The runs that meet all conditions, oldest first.
 
@@ -98,14 +119,16 @@ class Searching(ProjectBase):
             InvalidInputError: No such column or operator, or a text that cannot be read; the message says where.
             IntegrityError: The catalogue is damaged; the message says how to make it anew.
         """
-        clause = clause_of(expression, conditions)
-        return list(self._listing().runs(clause))
+        clause = self.clause(expression, conditions)
+        return list(self._listed().runs(clause))
 
+    @checked
     def count(self, expression: str | None = None, /, **conditions: Any) -> int:
         """How many runs meet all conditions, which are those of `find`."""
-        clause = clause_of(expression, conditions)
-        return self._listing().count(clause)
+        clause = self.clause(expression, conditions)
+        return self._listed().count(clause)
 
+    @checked
     def count_by(self, column: str, expression: str | None = None, /, **conditions: Any) -> dict[Any, int]:
         """How many runs there are for each value of a column, the most frequent first.
 
@@ -117,9 +140,10 @@ class Searching(ProjectBase):
         Raises:
             InvalidInputError: There is no such column, or it has a value a run.
         """
-        clause = clause_of(expression, conditions)
-        return self._listing().count_by(column, clause)
+        clause = self.clause(expression, conditions)
+        return self._listed().count_by(column, clause)
 
+    @checked
     def latest(self, expression: str | None = None, /, **conditions: Any) -> Run:
         """The newest run that meets all conditions.
 
@@ -129,17 +153,17 @@ class Searching(ProjectBase):
                 ``job_id`` is among them.
 
         Raises:
-            NotFoundError: None does.
+            NotFoundError: None does; the message says what values there are.
         """
-        clause = clause_of(expression, conditions)
+        clause = self.clause(expression, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        found = next(self._listing().runs(clause, descending=True), None)
+        found = next(self._listed(needs_file=True).runs(clause, descending=True), None)
         if found is None:
-            asked = ", ".join([*([expression] if expression else []), *(f"{k}={v!r}" for k, v in conditions.items())])
-            raise NotFoundError(f"{self.path}: no run meets {asked}" if asked else f"{self.path}: has no runs")
+            raise NotFoundError(self.why_nothing(expression, conditions))
         return found
 
+    @checked
     def runs(
         self,
         limit: int | None = None,
@@ -161,9 +185,11 @@ class Searching(ProjectBase):
         Raises:
             InvalidInputError: No such column, or conditions that cannot be read.
         """
-        clause = clause_of(where, conditions)
-        return list(itertools.islice(self._listing().runs(clause, sort=sort, descending=descending), limit))
+        _check_page(limit)
+        clause = self.clause(where, conditions)
+        return list(itertools.islice(self._listed().runs(clause, sort=sort, descending=descending), limit))
 
+    @checked
     def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
         """The catalogue as columns, oldest run first: what `to_pandas` and `to_arrow` are made of.
 
@@ -171,9 +197,10 @@ class Searching(ProjectBase):
             expression: As for `find`.
             **conditions: As for `find`.
         """
-        clause = clause_of(expression, conditions)
-        return self._listing().columns(clause)
+        clause = self.clause(expression, conditions)
+        return self._listed(needs_file=True).columns(clause)
 
+    @checked
     def to_pandas(self, expression: str | None = None, /, **conditions: Any) -> Any:
         """The catalogue as a ``pandas.DataFrame``, one row a run, oldest first.
 
@@ -192,6 +219,7 @@ class Searching(ProjectBase):
 
         return to_frame(self.columns(expression, **conditions))
 
+    @checked
     def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
         """The catalogue as a ``pyarrow.Table``; see `to_pandas`.
 
@@ -202,6 +230,7 @@ class Searching(ProjectBase):
 
         return to_arrow_table(self.columns(expression, **conditions))
 
+    @checked
     def table(
         self,
         x: str | Sequence[str] = (),
@@ -245,6 +274,7 @@ class Searching(ProjectBase):
 
         return to_dataset(columns, as_texts(x))
 
+    @checked
     def sweep(
         self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
     ) -> Columns:
@@ -258,13 +288,14 @@ class Searching(ProjectBase):
         """
         from aerchive.project.sweep import counted_outcomes, sweep_columns, sweep_rows
 
-        clause = clause_of(where, conditions)
+        clause = self.clause(where, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
-        return sweep_columns(list(sweep_rows(self.file, self._listing().runs(clause), outcomes)), first, then)
+        return sweep_columns(list(sweep_rows(self.file, self._listed(needs_file=True).runs(clause), outcomes)), first, then)
 
+    @checked
     def jobs(
         self,
         limit: int | None = 10,
@@ -290,9 +321,9 @@ class Searching(ProjectBase):
             pending: True: only those still running; False: only those that are not.
             program_id: Only of this program, such as ``run``.
             instance: Only of this instance of a cloud account, which only archived remote jobs have.
-            job_tags: Only jobs that have all of these.
+            job_tags: Only jobs that have all of these; one may be given as a text.
             session_id: Only of this cloud session, which only archived remote jobs have.
-            created_after: Only from this time on; without a zone it is local time.
+            created_after: Only from this time on; without a zone it is local time. Also text, as for `find`.
             created_before: Only up to this time.
             descending: Newest first.
             nested: Also the jobs beneath those of primitives.
@@ -300,8 +331,7 @@ class Searching(ProjectBase):
         Returns:
             ``ArchivedJob`` objects in a list that prints as a table.
         """
-        if (limit is not None and limit < 0) or skip < 0:
-            raise InvalidInputError("limit and skip must not be negative")
+        _check_page(limit, skip)
         given: dict[str, Any] = {}
         if backend_name is not None:
             given["backend"] = backend_name
@@ -317,22 +347,34 @@ class Searching(ProjectBase):
             given["outcome" if pending else "outcome__ne"] = "running"
         if not nested:
             given["parent"] = ""
-        found = self._listing().runs(clause_of(None, given), descending=descending)
+        found = self._listed().runs(clause_of(None, given), descending=descending)
         if instance is not None or session_id is not None:
             found = (run for run in found if _is_of_service(run, instance, session_id))
-        return JobList(self.bridge, list(itertools.islice(found, skip, None if limit is None else skip + limit)))
+        runs = list(itertools.islice(found, skip, None if limit is None else skip + limit))
+        return JobList(self.bridge, runs, functools.partial(self.why_nothing, None, given))
 
-    def job(self, job_id: str) -> Any:
-        """The archived job of an id, or of an unambiguous beginning of one; imports Qiskit.
+    def job(self, job_id: str | Run) -> Any:
+        """The archived job of an id, or of any other key that ``project[key]`` takes; imports Qiskit.
 
         Raises:
             NotFoundError: There is none, or several; the message lists near ones.
         """
         return self[job_id].job()
 
-    def __getitem__(self, job_id: str) -> Run:
-        if type(job_id) is not str or not job_id:
-            raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
+    def __getitem__(self, key: str | int | Run) -> Run:
+        """One run.
+
+        Args:
+            key: A job id, an unambiguous beginning of one, the name of exactly one run, ``"latest"``, or a position in
+                the order of submission (``-1``: the newest). A run or job stands for its id.
+
+        Raises:
+            NotFoundError: There is none, or several; the message lists near ones.
+            InvalidInputError: It is no key.
+        """
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            return self._at(int(key))
+        job_id = self.job_id_of("key", key)
         existing = self._find_existing(job_id)
         if existing is not None and (has_data(existing.row()) or not self._pending.paths()):
             return existing
@@ -342,31 +384,143 @@ class Searching(ProjectBase):
         existing = self._find_existing(job_id)  # it may have been merged meanwhile
         if existing is not None:
             return existing
-        listing = self._listing()
-        matches = listing.beginning_with(job_id)
+        return self._meant(job_id)
+
+    def _meant(self, key: str) -> Run:
+        """The run that is meant by a key which is no whole id."""
+        listing = self._listed(needs_file=True)
+        beginning = listing.beginning_with(key)
+        named = list(listing.runs(Condition("name", "eq", key)))
+        if len(named) == 1 and len(beginning) != 1:
+            return named[0]
+        matches = list(dict.fromkeys([*beginning, *named]))
         if len(matches) == 1:
             return matches[0]
         if matches:
-            some = ", ".join(run.job_id for run in matches[:5])
-            raise NotFoundError(
-                f"{self.path}: the id {job_id!r} is ambiguous: {some}{' ...' if len(matches) > 5 else ''}"
-            )
-        raise not_found(str(self.path), job_id, listing.near(job_id), len(listing))
+            what = "id" if not named else "name" if not beginning else "id or name"
+            ids = [run.job_id for run in matches]
+            raise NotFoundError(f"{self.path}: the {what} {key!r} is ambiguous: {listed(ids, _MOST_SHOWN)}")
+        if key == "latest":
+            return self.latest()
+        known = [*listing.near(key), *map(str, listing.count_by("name", All([])))]
+        raise not_found(str(self.path), key, known, len(listing))
 
-    def __contains__(self, job_id: object) -> bool:
-        if not isinstance(job_id, str):
+    def _at(self, position: int) -> Run:
+        listing = self._listed(needs_file=True)
+        number = len(listing)
+        if not -number <= position < number:
+            raise NotFoundError(f"{self.path}: has {format_runs(number)}; there is no position {position}")
+        is_late = position < 0
+        runs = listing.runs(All([]), descending=is_late)
+        return next(itertools.islice(runs, -1 - position if is_late else position, None))
+
+    def __contains__(self, run_or_id: object) -> bool:
+        """Whether a run, or the run of a whole job id, is in the project."""
+        if isinstance(run_or_id, Run):
+            if run_or_id.project.file.path != self.path:
+                return False
+            run_or_id = run_or_id.job_id
+        if not isinstance(run_or_id, str):
             return False
-        return (
-            self._find_existing(job_id) is not None
-            or job_id in self._elsewhere()
-            or self._find_existing(job_id, surely=True) is not None  # it may have been merged meanwhile
+        is_in = (
+            self._find_existing(run_or_id) is not None
+            or run_or_id in self._elsewhere()
+            or self._find_existing(run_or_id, surely=True) is not None  # it may have been merged meanwhile
         )
+        if not is_in and not self.file.exists():
+            self._listed()
+        return is_in
 
     def __len__(self) -> int:
-        return len(self._listing())
+        return len(self._listed())
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs(descending=False))
+
+    def __reversed__(self) -> Iterator[Run]:
+        return iter(self.runs())
+
+    def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
+        """The conditions of a question, read.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: One cannot be read; a parameter that is named without ``params`` is pointed out.
+        """
+        try:
+            return clause_of(expression, conditions)
+        except UnknownColumnError as error:
+            if not self.file.exists():
+                raise
+            near = near_texts(error.column, parameter_names(self._listing().rows(All([]))))
+            meant = " or ".join(f"params.{name}" for name in near)
+            hint = f"\ndid you mean the parameter {meant}, by keyword params__{near[0]}?" if near else ""
+            raise InvalidInputError(f"{error}{hint}") from error
+
+    def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
+        """Why no run was found, and what could be found.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+        """
+        listing = self._listing()
+        if not len(listing) and not self.file.exists():
+            return str(no_such_project(self.path))
+        clause = self.clause(expression, conditions)
+        number = listing.count(clause)
+        if number:
+            return not_listed(str(self.path), number)
+        return nothing_found(str(self.path), listing, clause, described(expression, conditions))
+
+    def job_id_of(self, name: str, given: Any) -> str:
+        """The id that an argument means: a text, or a run or job that stands for its own.
+
+        Args:
+            name: Of the argument.
+            given: The argument.
+
+        Raises:
+            InvalidInputError: It is neither, or a run of another project.
+        """
+        run = given if isinstance(given, Run) else getattr(given, "run", None)
+        if isinstance(run, Run):
+            if run.project.file.path != self.path:
+                raise InvalidInputError(f"{name}: run {run.job_id} is in {run.project.file.path}, not in {self.path}")
+            return run.job_id
+        if not isinstance(given, str) or not given:
+            refuse(name, given, "a job id, which is text and not empty, or a run of the project")
+        return str.__str__(given)
+
+    def job_ids_of(self, name: str, given: Any) -> list[str]:
+        """The ids that an argument means, which may be one; see `job_id_of`."""
+        is_one = isinstance(given, str | Run) or not isinstance(given, Iterable)
+        return [self.job_id_of(name, one) for one in ([given] if is_one else given)]
+
+    def _listed(self, *, needs_file: bool = False) -> Listing:
+        """The listing for a question; if it is empty because there is no file, that is said.
+
+        Args:
+            needs_file: Whether it is an error.
+
+        Raises:
+            NotFoundError: There is no file, and no run beside it.
+
+        Warns:
+            ArchiveWarning: The same, where it is no error; once an object.
+        """
+        listing = self._listing()
+        if not len(listing) and not self.file.exists():
+            problem = no_such_project(self.path, " yet, the first run makes it")
+            if needs_file:
+                raise problem
+            if not self._has_warned:
+                self._has_warned = True
+                warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
+        return listing
 
     def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
         """The run of an id in the project's own file.
@@ -383,6 +537,21 @@ class Searching(ProjectBase):
             if found is None and surely:
                 known.check()
         return None if found is None else self._run(found[1][0], job_id)
+
+
+def _check_page(limit: int | None, skip: int = 0) -> None:
+    if (limit is not None and limit < 0) or skip < 0:
+        raise InvalidInputError("limit and skip must not be negative")
+
+
+def _caller() -> int:
+    """The ``stacklevel`` of a warning for the first line outside of this package, as the caller of this sees it."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level
 
 
 def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 from aerchive.errors import NotFoundError, ProjectLockedError, TransactionError
 from aerchive.models.catalogue import now
+from aerchive.project.arguments import checked
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule
+from aerchive.project.run import Run
 from aerchive.project.searching import Searching
 from aerchive.project.space import SpaceReport, survey_space
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.project.waiting import adopt_left_behind
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.file import WriteSession
+from aerchive.storage.names import no_such_project
 from aerchive.storage.replacing import left_over_bytes, remove_left_over
 from aerchive.storage.waiting_file import waiting_paths
 
@@ -28,14 +31,14 @@ from aerchive.storage.waiting_file import waiting_paths
 class Upkeep(Searching):
     """What a project has for its own care."""
 
-    def delete_job(self, job_id: str) -> None:
+    def delete_job(self, job_id: str | Run) -> None:
         """Takes a job out of the project, that of a primitive with the jobs beneath it.
 
         Its bytes stay in the file, among the deleted ones, until the project is compacted; until then `restore` brings
         it back. Of a lost run of which only a trace is left, the trace goes.
 
         Args:
-            job_id: The whole id.
+            job_id: The whole id, or the run.
 
         Raises:
             NotFoundError: There is none in the project; the message lists near ones.
@@ -43,21 +46,21 @@ class Upkeep(Searching):
             ProjectLockedError: Another program keeps the file locked.
             ReadOnlyError: The project is open for reading.
         """
-        self.delete_jobs([job_id])
+        self.delete_jobs([self.job_id_of("job_id", job_id)])
 
-    def delete_jobs(self, job_ids: Sequence[str]) -> None:
+    def delete_jobs(self, job_ids: Iterable[str | Run] | str | Run) -> None:
         """Takes jobs out of the project as `delete_job` does, all in one commit.
 
         Args:
-            job_ids: The whole ids. If one of them cannot be deleted, none is.
+            job_ids: The whole ids, or the runs; one may be given alone. If one of them cannot be deleted, none is.
 
         Raises:
             AerchiveError: As `delete_job` does.
         """
+        wanted = dict.fromkeys(self.job_ids_of("job_ids", job_ids))
         self._check_writable()
         self.flush()
         self._merge()
-        wanted = dict.fromkeys(job_ids)
         lost = {s.job_id for s in self.submissions.open_jobs() if s.job_id in wanted and not s.alive}
         elsewhere = [job_id for job_id in wanted if job_id not in lost]
         try:
@@ -85,15 +88,15 @@ class Upkeep(Searching):
             if run.outcome == "running":
                 raise TransactionError(f"{self.path}: job {job_id} is still running; delete it when it has finished")
         for run in runs:
-            if run.pending:
+            if run.in_pending_file:
                 with run.place.file.write(now()) as session, hdf5_errors(str(run.place.file.path)):
                     delete_runs(session, [run.job_id])
 
-    def restore(self, job_id: str) -> list[str]:
+    def restore(self, job_id: str | Run) -> list[str]:
         """Brings a deleted job back, that of a primitive with the jobs beneath it.
 
         Args:
-            job_id: The whole id.
+            job_id: The whole id, or the run as it was before it was deleted.
 
         Returns:
             The ids of all that are back.
@@ -103,12 +106,14 @@ class Upkeep(Searching):
             AlreadyExistsError: There is one with this id.
             ReadOnlyError: The project is open for reading.
         """
+        wanted = self.job_id_of("job_id", job_id)
         self._check_writable()
         self.flush()
         self._merge()
         with self.file.write(now()) as session, hdf5_errors(str(self.path)):
-            return restore_run(session, job_id)
+            return restore_run(session, wanted)
 
+    @checked
     def clean(
         self,
         *,
@@ -153,6 +158,7 @@ class Upkeep(Searching):
             self.delete_jobs([run.job_id for run in report.runs])
         return report
 
+    @checked
     def verify(self, progress: Progress | None = None) -> VerifyReport:
         """Looks at every byte that a read can return: chunks, documents, shared objects, catalogue.
 
@@ -176,6 +182,7 @@ class Upkeep(Searching):
         report.problems.extend(survey.problems.values())
         return report
 
+    @checked
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
         """Copies the project as it is now, pending runs included.
 
@@ -209,6 +216,7 @@ class Upkeep(Searching):
             raise ProjectLockedError(f"{self.path}: not copied, for runs of it would be missing: {problem}")
         return (lambda session: self._pending.adopt_into(session, survey.files)) if survey.files else None
 
+    @checked
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
         """Makes the catalogue anew from the runs, in one commit: for when it is damaged, or `verify` says it differs.
 
@@ -227,10 +235,11 @@ class Upkeep(Searching):
         """
         self._check_writable()
         if not self.file.exists():
-            raise NotFoundError(f"{self.path}: no such project")
+            raise no_such_project(self.path)
         with self.file.write(now()) as session:
             return rebuild_catalogue(session, progress)
 
+    @checked
     def compact(self, progress: Progress | None = None) -> CompactReport:
         """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
 
@@ -257,6 +266,7 @@ class Upkeep(Searching):
             self._merge()
         return compact(self.file, progress, lambda: bool(self._pending.paths() or waiting_paths(self.path)))
 
+    @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:
         """Measures what takes the space of the file: each run, each kind of value, what is deleted, what is unused.
 

@@ -43,6 +43,7 @@ from aerchive.storage.free_space import check_room
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.names import no_such_project
 from aerchive.storage.node_copying import NodeCopier
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
 from aerchive.storage.read_file import ReadFile
@@ -722,7 +723,7 @@ def _open(path: Path, flags: int) -> int:
     try:
         kind = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"{path}: no such project") from None
+        raise no_such_project(path) from None
     except PermissionError:
         raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
     except (OSError, ValueError) as error:
@@ -734,7 +735,7 @@ def _open(path: Path, flags: int) -> int:
     try:
         return os.open(path, flags | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"{path}: no such project") from None
+        raise no_such_project(path) from None
     except PermissionError:
         if flags & os.O_RDWR:
             raise ReadOnlyError(

@@ -8,6 +8,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from aerchive.errors import NotFoundError
+from aerchive.text import listed, near_texts
+
 PROCESS: Final = re.compile(r"[0-9]+-[0-9a-f]{8}")
 """Which process made a file, and something random."""
 
@@ -40,3 +43,27 @@ def names_in(folder: str | Path, prefix: str, rest: re.Pattern[str]) -> list[str
     except (OSError, ValueError):
         return []
     return sorted(name for name in names if name.startswith(prefix) and rest.fullmatch(name, len(prefix)))
+
+
+_ENDINGS = (".h5", ".hdf5", ".hdf")
+_MOST_NAMED = 3
+
+
+def no_such_project(path: Path, note: str = "") -> NotFoundError:
+    """The error for a project file that is not there: names files beside it that may be meant.
+
+    Args:
+        path: Of the project file.
+        note: Something more to say.
+    """
+    try:
+        found = sorted(name for name in os.listdir(path.parent) if name.endswith((*_ENDINGS, path.suffix or ".h5")))
+    except (OSError, ValueError):
+        found = []
+    projects = [name for name in found if not name.startswith(".") and ".pending-" not in name and name != path.name]
+    near = near_texts(path.name, projects, _MOST_NAMED)
+    if near:
+        hint = f"; did you mean {' or '.join(near)}?"
+    else:
+        hint = f"; the folder has {listed(projects, _MOST_NAMED)}" if projects else ""
+    return NotFoundError(f"{path}: no such project{note}{hint}")
