@@ -20,7 +20,7 @@ _MOST_SAVED = 30
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 show 4ff2da70"
-    parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
     parser.add_argument("--history", action="store_true", help="only the last changes of its labels")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
@@ -66,7 +66,8 @@ def _saved(one: Run) -> list[SavedValue]:
 
 def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
     record = one.record
-    yield f"run {clean(one.job_id)}: {one.outcome}" + (" (in a pending file beside the project)" if one.in_pending_file else "")
+    where = " (in a pending file beside the project)" if one.in_pending_file else ""
+    yield f"run {clean(one.job_id)}: {one.outcome}{where}"
     if one.durable:
         yield f"in /{one.path}"
     documents: list[tuple[str, Any]] = [

@@ -26,7 +26,8 @@ class _Form(NamedTuple):
 
     Attributes:
         wanted: In words, with an example.
-        taken: Gives the value as the method takes it; raises ``TypeError`` or ``InvalidInputError`` if it cannot be used.
+        taken: Gives the value as the method takes it; raises ``TypeError`` or ``InvalidInputError`` if it cannot be
+            used.
     """
 
     wanted: str

@@ -14,7 +14,7 @@ from aerchive.display.text import clean, format_runs, format_time
 from aerchive.errors import FormatError
 from aerchive.project.columns import PARAMS
 from aerchive.project.listing import Listing
-from aerchive.project.query import OPERATORS, NUMBERS, All, Clause, Condition, numbers_of, text_of
+from aerchive.project.query import NUMBERS, OPERATORS, All, Clause, Condition, numbers_of, text_of
 from aerchive.text import listed, near_texts
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}

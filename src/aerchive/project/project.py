@@ -41,8 +41,9 @@ class Project(Upkeep):
     """One project file; made by `aerchive.open`.
 
     A project holds nothing open: every method opens the file for as long as it needs it, so other processes and
-    viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. It is a collection of runs:
-    iterating gives them in the order of submission, and ``project[key]`` looks one up. Finding is in `aerchive.project.searching`, care of the file in `aerchive.project.upkeep`.
+    viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. It is a collection of
+    runs: iterating gives them in the order of submission, and ``project[key]`` looks one up. Finding is in
+    `aerchive.project.searching`, care of the file in `aerchive.project.upkeep`.
 
     Args:
         file: The project file.

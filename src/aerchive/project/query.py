@@ -43,15 +43,9 @@ SYNONYMS = {"status": "outcome", "tag": "tags", "id": "job_id"}
 _COSTS = {"tags": 3, "params": 4}
 
 
-
-def no_column(name: str, *others: str) -> str:
-    """Says that there is no such column, and which there are.
-
-    Args:
-        name: As it was given.
-        *others: What may be named besides the columns and ``tags`` and ``created``.
-    """
-    known = (*COLUMNS, "tags", "created", *others)
+def no_column(name: str) -> str:
+    """Says that there is no such column, and which there are."""
+    known = (*COLUMNS, "tags", "created")
     near = near_texts(name, (*known, *SYNONYMS))
     return f"no column {name!r}; {f'did you mean {listed(near)}? ' if near else ''}there are {', '.join(known)}"
 

@@ -370,7 +370,7 @@ class Run:
         Raises:
             NotFoundError: There are no counts.
         """
-        with self._held():
+        with self.held():
             return self.stored_result.counts(experiment)
 
     @checked
@@ -383,7 +383,7 @@ class Run:
         Raises:
             NotFoundError: The run was not made with ``memory=True``.
         """
-        with self._held():
+        with self.held():
             return self.stored_result.memory(experiment)
 
     @checked
@@ -410,7 +410,7 @@ class Run:
             NotFoundError: There is none of this label.
             InvalidInputError: There are several to choose from, which the message lists.
         """
-        with self._held():
+        with self.held():
             stored = self.stored_result
             return stored.array(label, stored.number_of(experiment, bind), shot, condition)
 
@@ -441,7 +441,7 @@ class Run:
             InvalidInputError: There are several to choose from, which the message lists; or it is a value of another
                 kind, such as a matrix product state, which `value` reads.
         """
-        with self._held():
+        with self.held():
             stored = self.stored_result
             number = stored.number_of(experiment, bind)
             return stored.state(label, number, shot, condition, self._home.bridge)
@@ -704,7 +704,7 @@ class Run:
             yield group
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Has the file opened once for what is read in the block, if it can be opened; if not, that says why."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(AerchiveError):

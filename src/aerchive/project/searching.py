@@ -46,8 +46,8 @@ class Searching(ProjectBase):
     A project that is to be made by its first run has no file before that. Questions that look for one certain thing
     (``project[key]``, `job`, `latest`) or make a table raise `NotFoundError` then, for the name may be misspelt, and an
     empty answer would look like an empty project. Questions that a program asks before its first run, so as to go on
-    where it was stopped (`find`, `jobs`, `count`, ``len``, ``in``, iteration), are answered: there is no run. The first of
-    these of a `Project` object warns.
+    where it was stopped (`find`, `jobs`, `count`, ``len``, ``in``, iteration), are answered: there is no run. The first
+    of these that a `Project` object is asked warns.
     """
 
     def _run(self, row: np.void, job_id: str | None = None) -> Run:
@@ -293,7 +293,8 @@ class Searching(ProjectBase):
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
-        return sweep_columns(list(sweep_rows(self.file, self._listed(needs_file=True).runs(clause), outcomes)), first, then)
+        runs = self._listed(needs_file=True).runs(clause)
+        return sweep_columns(list(sweep_rows(self.file, runs, outcomes)), first, then)
 
     @checked
     def jobs(
