@@ -128,7 +128,7 @@ def test_find_only_counts_or_ids(study: aerchive.Project, capsys: Printed) -> No
     [
         (["find", "colour == red"], "condition, character 1: no column 'colour'"),
         (["find", "shots >"], "\n  shots >\n         ^\n"),
-        (["find", "--sort", "colour"], "cannot sort by 'colour'; there are created"),
+        (["find", "--sort", "colour"], "cannot sort by 'colour': no column 'colour'; there are job_id"),
         (["ls", "--since", "soon"], "'soon' is not a time"),
         (["export", "colour == red"], "no column 'colour'"),
         (["export", "--y", "nope"], "no run has 'nope'"),
@@ -156,7 +156,7 @@ def test_json_has_what_the_catalogue_has(study: aerchive.Project, capsys: Printe
     assert second.keys() == {
         *("job_id", "created", "outcome", "pending", "name", "tags", "params", "program", "parent", "backend"),
         *("method", "precision", "message", "noisy", "num_circuits", "num_clbits", "num_qubits", "seconds", "seed"),
-        *("shots", "nbytes"),
+        *("shots", "nbytes", "in_pending_file"),
     }
 
 

@@ -114,10 +114,16 @@ def test_texts_that_the_catalogue_cuts_are_whole_in_the_table(project: aerchive.
 
 
 def test_an_empty_project(project: aerchive.Project) -> None:
+    for ask in (project.to_pandas, project.to_arrow, project.table):
+        with pytest.raises(NotFoundError, match=r"project\.h5: no such project yet, the first run makes it$"):
+            ask()
+    assert not project.path.exists()
+
+    project.save(make_result("a"))
+    project.delete_job("a")
     assert len(project.to_pandas()) == 0
     assert "job_id" in project.to_pandas().columns
     assert len(project.table()) == 0
-    assert not project.path.exists()
 
 
 # what was saved

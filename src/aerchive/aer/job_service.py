@@ -201,7 +201,6 @@ class JobService:
             include_mocks=include_mocks,
         )
 
-    @checked
     def retrieve_job(self, job_id: str, *, service: Any = None) -> Any:
         """The job of an id: of the project, where the beginning of an id is enough, else of IBM's cloud service.
 

@@ -14,12 +14,14 @@ from typing import Any
 from aerchive.display.text import cut, format_time
 from aerchive.errors import InvalidInputError, NotFoundError, ServiceError
 from aerchive.project.job_list import JobList
+from aerchive.project.moments import span_of
 from aerchive.project.project import Project
 from aerchive.project.run import Bridge, Run
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+\Z")
 _HEAD = ("job id", "created", "where", "backend", "program", "status", "tags")
 _WIDTH = 24
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _warned: set[str] = set()
 
 
@@ -98,7 +100,7 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
         return ServiceJobList(bridge, [])
     for name in ("created_after", "created_before"):
         if given.get(name) is not None:
-            given[name] = _utc(given[name])
+            given[name] = _utc(given[name], is_end=name == "created_before")
     if not given.get("include_mocks"):
         given.pop("include_mocks", None)  # older versions do not know it
     enough = None if limit is None else limit + skip  # asked to skip more jobs than it has, the service asks for ever
@@ -229,15 +231,15 @@ def translated() -> Iterator[None]:
         raise ServiceError(_unanswered(error)) from error
 
 
-def _utc(when: Any) -> datetime.datetime:
-    """A time as the service understands it: the clock of another zone it would take for the local one."""
-    try:
-        time: datetime.datetime = datetime.datetime.fromisoformat(when) if isinstance(when, str) else when
-        return time.astimezone(datetime.UTC)
-    except (ValueError, AttributeError) as error:
-        raise InvalidInputError(
-            f"{when!r} is not a time; give a datetime, or text such as '2026-11-22T14:00'"
-        ) from error
+def _utc(when: Any, *, is_end: bool) -> datetime.datetime:
+    """A time as the service understands it: the clock of another zone it would take for the local one.
+
+    Args:
+        when: What `span_of` reads.
+        is_end: Whether the last moment of it is meant, and not the first.
+    """
+    start, stop = span_of(when)
+    return _EPOCH + datetime.timedelta(microseconds=stop - 1 if is_end else start)
 
 
 def _unanswered(error: Exception) -> str:

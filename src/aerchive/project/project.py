@@ -243,7 +243,7 @@ class Project(Upkeep):
         return Project, (self.file, self.mode, self.bridge, self.durability, self._compression)
 
     def __repr__(self) -> str:
-        return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
+        return f"<Project {str(self.path)!r}, mode {self.mode!r}{'' if self.path.exists() else ', no such file yet'}>"
 
 
 @functools.cache

@@ -31,7 +31,7 @@ from aerchive.project.query import All, Clause, Condition, UnknownColumnError, a
 from aerchive.project.run import Run
 from aerchive.project.unfinished import submission_record
 from aerchive.project.waiting import drafts_left_behind
-from aerchive.storage.names import no_such_project
+from aerchive.storage.names import no_such_project, projects_beside
 from aerchive.text import listed, near_texts
 
 logger = logging.getLogger("aerchive")
@@ -43,11 +43,12 @@ _PACKAGE = str(Path(__file__).parents[1])
 class Searching(ProjectBase):
     """What a project has to be searched: a collection of runs, in the order of submission, with look-up.
 
-    A project that is to be made by its first run has no file before that. Questions that look for one certain thing
-    (``project[key]``, `job`, `latest`) or make a table raise `NotFoundError` then, for the name may be misspelt, and an
-    empty answer would look like an empty project. Questions that a program asks before its first run, so as to go on
-    where it was stopped (`find`, `jobs`, `count`, ``len``, ``in``, iteration), are answered: there is no run. The first
-    of these that a `Project` object is asked warns.
+    A project that is to be made by its first run has no file before that, and an empty answer would look like an empty
+    project although the name may be misspelt. So ``project[key]``, `job`, `latest` and tables raise `NotFoundError`.
+    A program that goes on where it was stopped asks other questions before its first run as well, so these are
+    answered: `find`, `runs`, `count`, `count_by` and `catalogue` with a warning that there is no file yet; ``len``,
+    ``in``, iteration and `jobs`, whose list says so when it is printed, with the warning only if a file with a similar
+    name is beside it. A `Project` object warns once.
     """
 
     def _run(self, row: np.void, job_id: str | None = None) -> Run:
@@ -158,7 +159,7 @@ class Searching(ProjectBase):
         clause = self.clause(expression, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        found = next(self._listed(needs_file=True).runs(clause, descending=True), None)
+        found = next(self._listed("raise").runs(clause, descending=True), None)
         if found is None:
             raise NotFoundError(self.why_nothing(expression, conditions))
         return found
@@ -198,7 +199,7 @@ class Searching(ProjectBase):
             **conditions: As for `find`.
         """
         clause = self.clause(expression, conditions)
-        return self._listed(needs_file=True).columns(clause)
+        return self._listed("raise").columns(clause)
 
     @checked
     def to_pandas(self, expression: str | None = None, /, **conditions: Any) -> Any:
@@ -293,7 +294,7 @@ class Searching(ProjectBase):
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
-        runs = self._listed(needs_file=True).runs(clause)
+        runs = self._listed("raise").runs(clause)
         return sweep_columns(list(sweep_rows(self.file, runs, outcomes)), first, then)
 
     @checked
@@ -348,7 +349,7 @@ class Searching(ProjectBase):
             given["outcome" if pending else "outcome__ne"] = "running"
         if not nested:
             given["parent"] = ""
-        found = self._listed().runs(clause_of(None, given), descending=descending)
+        found = self._listed("warn if similar").runs(clause_of(None, given), descending=descending)
         if instance is not None or session_id is not None:
             found = (run for run in found if _is_of_service(run, instance, session_id))
         runs = list(itertools.islice(found, skip, None if limit is None else skip + limit))
@@ -360,7 +361,7 @@ class Searching(ProjectBase):
         Raises:
             NotFoundError: There is none, or several; the message lists near ones.
         """
-        return self[job_id].job()
+        return self._look_up("job_id", job_id).job()
 
     def __getitem__(self, key: str | int | Run) -> Run:
         """One run.
@@ -373,9 +374,12 @@ class Searching(ProjectBase):
             NotFoundError: There is none, or several; the message lists near ones.
             InvalidInputError: It is no key.
         """
-        if isinstance(key, int | np.integer) and not isinstance(key, bool):
-            return self._at(int(key))
-        job_id = self.job_id_of("key", key)
+        if isinstance(key, str | Run | bool) or not isinstance(key, int | np.integer):
+            return self._look_up("key", key)
+        return self._at(int(key))
+
+    def _look_up(self, name: str, key: Any) -> Run:
+        job_id = self.job_id_of(name, key)
         existing = self._find_existing(job_id)
         if existing is not None and (has_data(existing.row()) or not self._pending.paths()):
             return existing
@@ -389,7 +393,9 @@ class Searching(ProjectBase):
 
     def _meant(self, key: str) -> Run:
         """The run that is meant by a key which is no whole id."""
-        listing = self._listed(needs_file=True)
+        listing = self._listing()
+        if not len(listing) and not self.file.exists():
+            raise no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
         beginning = listing.beginning_with(key)
         named = list(listing.runs(Condition("name", "eq", key)))
         if len(named) == 1 and len(beginning) != 1:
@@ -407,7 +413,7 @@ class Searching(ProjectBase):
         raise not_found(str(self.path), key, known, len(listing))
 
     def _at(self, position: int) -> Run:
-        listing = self._listed(needs_file=True)
+        listing = self._listed("raise")
         number = len(listing)
         if not -number <= position < number:
             raise NotFoundError(f"{self.path}: has {format_runs(number)}; there is no position {position}")
@@ -429,17 +435,17 @@ class Searching(ProjectBase):
             or self._find_existing(run_or_id, surely=True) is not None  # it may have been merged meanwhile
         )
         if not is_in and not self.file.exists():
-            self._listed()
+            self._listed("warn if similar")
         return is_in
 
     def __len__(self) -> int:
-        return len(self._listed())
+        return len(self._listed("warn if similar"))
 
     def __iter__(self) -> Iterator[Run]:
-        return iter(self.runs(descending=False))
+        return self._listed("warn if similar").runs(All([]))
 
     def __reversed__(self) -> Iterator[Run]:
-        return iter(self.runs())
+        return self._listed("warn if similar").runs(All([]), descending=True)
 
     def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
         """The conditions of a question, read.
@@ -501,26 +507,28 @@ class Searching(ProjectBase):
         is_one = isinstance(given, str | Run) or not isinstance(given, Iterable)
         return [self.job_id_of(name, one) for one in ([given] if is_one else given)]
 
-    def _listed(self, *, needs_file: bool = False) -> Listing:
-        """The listing for a question; if it is empty because there is no file, that is said.
+    def _listed(self, if_missing: Literal["raise", "warn", "warn if similar"] = "warn") -> Listing:
+        """The listing for a question.
 
         Args:
-            needs_file: Whether it is an error.
+            if_missing: What is done if there is no file, and no run beside it.
 
         Raises:
-            NotFoundError: There is no file, and no run beside it.
+            NotFoundError: There is none.
 
         Warns:
-            ArchiveWarning: The same, where it is no error; once an object.
+            ArchiveWarning: There is none; once an object.
         """
         listing = self._listing()
-        if not len(listing) and not self.file.exists():
-            problem = no_such_project(self.path, " yet, the first run makes it")
-            if needs_file:
-                raise problem
-            if not self._has_warned:
-                self._has_warned = True
-                warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
+        if len(listing) or self.file.exists():
+            return listing
+        problem = no_such_project(self.path, "no such project yet, the first run makes it")
+        if if_missing == "raise":
+            raise problem
+        is_told = if_missing == "warn" or near_texts(self.path.name, projects_beside(self.path))
+        if is_told and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
         return listing
 
     def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:

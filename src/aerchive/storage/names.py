@@ -49,21 +49,28 @@ _ENDINGS = (".h5", ".hdf5", ".hdf")
 _MOST_NAMED = 3
 
 
-def no_such_project(path: Path, note: str = "") -> NotFoundError:
+def projects_beside(path: Path) -> list[str]:
+    """The names of other files in the folder of a project file that may be projects, sorted."""
+    try:
+        names = os.listdir(path.parent)
+    except (OSError, ValueError):
+        return []
+    endings = (*_ENDINGS, path.suffix or _ENDINGS[0])
+    visible = (name for name in names if name.endswith(endings) and not name.startswith("."))
+    return sorted(name for name in visible if ".pending-" not in name and name != path.name)
+
+
+def no_such_project(path: Path, what: str = "no such project") -> NotFoundError:
     """The error for a project file that is not there: names files beside it that may be meant.
 
     Args:
         path: Of the project file.
-        note: Something more to say.
+        what: Is missing, in words.
     """
-    try:
-        found = sorted(name for name in os.listdir(path.parent) if name.endswith((*_ENDINGS, path.suffix or ".h5")))
-    except (OSError, ValueError):
-        found = []
-    projects = [name for name in found if not name.startswith(".") and ".pending-" not in name and name != path.name]
-    near = near_texts(path.name, projects, _MOST_NAMED)
+    beside = projects_beside(path)
+    near = near_texts(path.name, beside, _MOST_NAMED)
     if near:
         hint = f"; did you mean {' or '.join(near)}?"
     else:
-        hint = f"; the folder has {listed(projects, _MOST_NAMED)}" if projects else ""
-    return NotFoundError(f"{path}: no such project{note}{hint}")
+        hint = f"; the folder has {listed(beside, _MOST_NAMED)}" if beside else ""
+    return NotFoundError(f"{path}: {what}{hint}")
