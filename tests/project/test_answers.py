@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import pickle
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import tzset
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ MANY: dict[str, Ask] = {
     "runs": lambda p: p.runs(),
     "count": lambda p: p.count(),
     "count_by": lambda p: p.count_by("tags"),
-    "catalogue": lambda p: p.catalogue(),
+    "catalogue": lambda p: list(p.catalogue()),
 }
 OF_EVERY_START: dict[str, Ask] = {
     "len": len,
@@ -86,10 +86,12 @@ OF_EVERY_START: dict[str, Ask] = {
 
 @pytest.mark.parametrize("ask", [*MANY.values(), *OF_EVERY_START.values()], ids=[*MANY, *OF_EVERY_START])
 def test_a_list_that_is_empty_for_want_of_a_file_warns_once(misspelt: aerchive.Project, ask: Ask) -> None:
-    with pytest.warns(ArchiveWarning, match=r"no such project yet, the first run makes it; did you mean project") as told:
-        assert not np.size(ask(misspelt))
+    with pytest.warns(
+        ArchiveWarning, match=r"no such project yet, the first run makes it; did you mean project"
+    ) as told:
+        assert not ask(misspelt)
     assert [Path(one.filename).name for one in told] == [Path(__file__).name]
-    assert not np.size(ask(misspelt))
+    assert not ask(misspelt)
     assert not misspelt.path.exists()
 
 
@@ -138,7 +140,10 @@ def test_runs_that_wait_are_there_without_a_file(path: Path) -> None:
         ({"name": "n7"}, "meets name == n7; values of name there are: n0, n1"),
         ({"shots__gt": 10}, "meets shots > 10; values of shots there are: 10"),
         ({"num_qubits": 3}, "meets num_qubits == 3; no run has a value of num_qubits"),
-        ({"params__distance": 0.7}, "meets params.distance == 0.7; values of params.distance there are: from 0.5 to 1.5"),
+        (
+            {"params__distance": 0.7},
+            "meets params.distance == 0.7; values of params.distance there are: from 0.5 to 1.5",
+        ),
         ({"params__distnce": 0.5}, "no run has params.distnce; parameters there are: distance"),
         ({"tags": "bell", "name": "n1"}, "name == n1; each condition is met by some run, but not all by one"),
         ({"tags": "bell", "outcome": "lost"}, "and outcome == lost; values of outcome there are: ok"),
@@ -158,13 +163,15 @@ def test_what_there_is_is_said(study: aerchive.Project, conditions: dict[str, An
 
 
 def test_a_condition_as_text_is_repeated(study: aerchive.Project) -> None:
-    with pytest.raises(NotFoundError, match="no run of 2 meets shots > 20 or name == x and tags contains bell; values of"):
+    with pytest.raises(
+        NotFoundError, match="no run of 2 meets shots > 20 or name == x and tags contains bell; values of"
+    ):
         study.latest("shots > 20 or name == x", tags="bell")
 
 
 def test_an_empty_project_says_so(study: aerchive.Project) -> None:
     study.delete_jobs(study)
-    with pytest.raises(NotFoundError, match="has no runs$"):
+    with pytest.raises(NotFoundError, match=r"has no runs$"):
         study.latest(tags="bell")
 
 
@@ -233,7 +240,10 @@ def test_one_text_is_one_tag(study: aerchive.Project) -> None:
         (lambda p: p.jobs(limit="3"), "limit must be a whole number, such as 1, or None; found '3' (str)"),
         (lambda p: p.jobs(limit=True), "limit must be a whole number, such as 1, or None; found True (bool)"),
         (lambda p: p.jobs(10, 2.5), "skip must be a whole number, such as 1; found 2.5 (float)"),
-        (lambda p: p.jobs(job_tags=[1]), "job_tags must be a text or a list of texts, such as ['vqe', 'paper'], or None"),
+        (
+            lambda p: p.jobs(job_tags=[1]),
+            "job_tags must be a text or a list of texts, such as ['vqe', 'paper'], or None",
+        ),
         (lambda p: p.jobs(pending="no"), "pending must be True or False, or None; found 'no' (str)"),
         (lambda p: p.jobs(created_after=5), "created_after must be a time: a datetime, or text such as '2026-11-22'"),
         (lambda p: p.jobs(created_before="soon"), "created_before must be a time: a datetime, or text such as"),
@@ -244,16 +254,25 @@ def test_one_text_is_one_tag(study: aerchive.Project) -> None:
         (lambda p: p.find(["shots > 3"]), "expression must be text, or None; found ['shots > 3'] (list)"),
         (lambda p: p.count_by(None), "column must be text; found None (NoneType)"),
         (lambda p: p.table(x=5), "x must be a text or a list of texts"),
-        (lambda p: p.delete_jobs([5]), "job_ids must be a job id, which is text and not empty, or a run of the project"),
+        (
+            lambda p: p.delete_jobs([5]),
+            "job_ids must be a job id, which is text and not empty, or a run of the project",
+        ),
         (lambda p: p.delete_jobs(5), "job_ids must be a job id, which is text and not empty, or a run of the project"),
         (lambda p: p.delete_job(None), "job_id must be a job id, which is text and not empty, or a run of the project"),
         (lambda p: p.job(5), "job_id must be a job id, which is text and not empty, or a run of the project; found 5"),
         (lambda p: p.restore(b"4f"), "job_id must be a job id, which is text and not empty"),
-        (lambda p: p.save(make_result("c"), params=0.7), "params must be a dictionary, such as {'distance': 0.7}, or None"),
+        (
+            lambda p: p.save(make_result("c"), params=0.7),
+            "params must be a dictionary, such as {'distance': 0.7}, or None",
+        ),
         (lambda p: p.save(make_result("c"), params="x"), "params must be a dictionary"),
         (lambda p: p.save(make_result("c"), tags=3), "tags must be a text or a list of texts"),
         (lambda p: p.save(make_result("c"), name=3), "name must be text, or None; found 3 (int)"),
-        (lambda p: p.save(make_result("c"), max_infidelity="0"), "max_infidelity must be a number, such as 1e-6, or None"),
+        (
+            lambda p: p.save(make_result("c"), max_infidelity="0"),
+            "max_infidelity must be a number, such as 1e-6, or None",
+        ),
         (lambda p: p.clean(keep=1, dry_run="yes"), "dry_run must be True or False; found 'yes' (str)"),
         (lambda p: p.copy(5), "target must be the path of a file; found 5 (int)"),
         (lambda p: p.verify(3), "progress must be a function of the work done and all of it, or None; found 3 (int)"),
@@ -279,11 +298,10 @@ def test_a_wrong_argument_names_itself_and_the_right_form(study: aerchive.Projec
 
 
 def test_what_is_natural_is_taken(study: aerchive.Project, tmp_path: Path) -> None:
-    run = study[np.int64(0)]
-    assert run.counts(np.int64(0)) == run.counts() if "counts" in [s.label for s in run.saved] else True
     assert study.jobs(limit=np.int32(1))[0].job_id() == ID.format(1)
-    saved = study.save(make_result("c"), tags=None, params=dict(x=np.float64(1)).items().mapping, name=np.str_("n"))
-    assert (saved.tags, saved.params, saved.name) == ((), {"x": 1.0}, "n")
+    saved = study.save(make_result("c"), tags=None, params=MappingProxyType({"x": 1.5}), name=np.str_("n"))
+    assert (saved.tags, saved.params, saved.name) == ((), {"x": 1.5}, "n")
+    assert study[np.int64(-1)].counts(np.int64(0)) == {"1": 10}
     assert study.copy(tmp_path / "copy.h5").path.exists()
 
 
@@ -341,16 +359,19 @@ def test_a_key_that_means_several_runs(study: aerchive.Project) -> None:
     with pytest.raises(NotFoundError, match=f"the id '4ff' is ambiguous: {first.job_id}, {second.job_id}"):
         study["4ff"]
     second.rename("n0")
-    with pytest.raises(NotFoundError, match="the name 'n0' is ambiguous"):
+    with pytest.raises(NotFoundError, match=f"the name 'n0' is ambiguous: {first.job_id}, {second.job_id}"):
         study["n0"]
     second.rename("4ff")
     assert study["4ff"] == second  # no unambiguous beginning, and the name of exactly one
-    third = study.save(make_result("4ffx"), name="n0")
-    with pytest.raises(NotFoundError, match=f"the id or name '4ffx' is ambiguous|near"):
-        study.save(make_result("other"), name="4ff") and study["4ff"]
-    assert study["4ffx"] == third
-    second.rename("latest")
-    assert study["latest"] == second
+    study.save(make_result("other"), name="4ff")
+    with pytest.raises(NotFoundError, match=r"the id or name '4ff' is ambiguous: 4ff2da70.*, other$"):
+        study["4ff"]
+
+
+def test_a_run_that_is_called_latest(study: aerchive.Project) -> None:
+    assert study["latest"] == study[-1]
+    study[0].rename("latest")
+    assert study["latest"] == study[0]
 
 
 def test_a_beginning_of_one_id_that_is_the_name_of_another_run(study: aerchive.Project) -> None:
@@ -391,8 +412,12 @@ def test_a_time_from_a_listing_finds_its_run(study: aerchive.Project) -> None:
 
 
 def test_a_text_to_the_second_is_the_whole_second() -> None:
-    assert [stop - start for start, stop in map(span_of, ("2026-11-22 14:00:03", "2026-11-22T14:00:03Z"))] == [10**6] * 2
-    assert [stop - start for start, stop in map(span_of, ("2026-11-22 14:00:03.5", "2026-11-22T14:00", "now"))] == [1] * 3
+    assert [stop - start for start, stop in map(span_of, ("2026-11-22 14:00:03", "2026-11-22T14:00:03Z"))] == [
+        10**6
+    ] * 2
+    assert [stop - start for start, stop in map(span_of, ("2026-11-22 14:00:03.5", "2026-11-22T14:00", "now"))] == [
+        1
+    ] * 3
 
 
 def test_a_time_without_a_local_one_is_printed_all_the_same() -> None:
@@ -406,9 +431,3 @@ def test_pending_means_still_running(study: aerchive.Project) -> None:
     assert (run.pending, run.in_pending_file) == (False, False)
     assert study.jobs(pending=True) == []
     assert len(study.jobs(pending=False)) == 2
-
-
-def test_no_warning_is_left(study: aerchive.Project) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert study.find(tags="none") == []

@@ -22,6 +22,7 @@ from aerchive import layout
 from aerchive.errors import (
     AerchiveError,
     AlreadyExistsError,
+    ArchiveWarning,
     FormatError,
     IntegrityError,
     InvalidInputError,

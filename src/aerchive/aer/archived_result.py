@@ -12,7 +12,8 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from aerchive.aer.errors import AerJobError
 from aerchive.aer.lazy_dict import About, LazyDict, Waiting
 from aerchive.codecs.primitive_result import decode_primitive_result
-from aerchive.errors import FormatError
+from aerchive.display.text import clean
+from aerchive.errors import AerchiveError, FormatError
 from aerchive.project.run import Run
 from aerchive.project.stored_result import Registered, StoredExperiment, StoredResult
 
@@ -111,7 +112,10 @@ def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult
 
 
 def _about(stored: StoredResult, tree: Any) -> About:
-    return About(*stored.described(tree))
+    try:
+        return About(*stored.described(tree))
+    except AerchiveError as error:  # printing does not raise
+        return About(f"<cannot be read: {clean(str(error))}>", has_arrays=True)
 
 
 def _in_order(stored: StoredResult, fields: Any, metadata: Any, name: str, value: Any) -> dict[str, Any]:
