@@ -89,7 +89,7 @@ def test_ls_says_how_many_there_are(study: aerchive.Project, capsys: Printed) ->
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["ls", "--tag", "none"], "no run of 30 meets tags contains none; tags there are: all, even, odd"),
+        (["ls", "--tag", "none"], "no run of 30 meets tags contains none; tags there are: all, odd, even"),
         (["ls", "--tag", "ood"], "tags there are: odd, all, even"),
         (["ls", "--since", "2126-01-01"], "no run of 30 meets created >= 2126-01-01; runs were submitted from "),
         (["ls", "--status", "lost"], "meets outcome == lost; values of outcome there are: ok, failed"),

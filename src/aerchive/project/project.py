@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -243,7 +244,7 @@ class Project(Upkeep):
         return Project, (self.file, self.mode, self.bridge, self.durability, self._compression)
 
     def __repr__(self) -> str:
-        return f"<Project {str(self.path)!r}, mode {self.mode!r}{'' if self.path.exists() else ', no such file yet'}>"
+        return f"<Project {str(self.path)!r}, mode {self.mode!r}{'' if os.path.exists(self.path) else ', no such file yet'}>"
 
 
 @functools.cache

@@ -237,7 +237,7 @@ class Run:
 
     @property
     def history(self) -> list[tuple[str, str, str]]:
-        """The last changes of its labels after it was archived, oldest first: when (UTC), who, what."""
+        """The last changes of its labels after it was archived, oldest first: when (ISO 8601, UTC), who, what."""
         return [(when, who, what) for when, who, what in self.record.labels.history or ()]
 
     @checked
