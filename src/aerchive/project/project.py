@@ -244,7 +244,8 @@ class Project(Upkeep):
         return Project, (self.file, self.mode, self.bridge, self.durability, self._compression)
 
     def __repr__(self) -> str:
-        return f"<Project {str(self.path)!r}, mode {self.mode!r}{'' if os.path.exists(self.path) else ', no such file yet'}>"
+        missing = "" if os.path.exists(self.path) else ", no such file yet"
+        return f"<Project {str(self.path)!r}, mode {self.mode!r}{missing}>"
 
 
 @functools.cache
