@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 import numpy as np
 
 from aerchive.errors import InvalidInputError
+from aerchive.models.labels import LabelChange
 from aerchive.project.moments import EXAMPLES, span_of
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -102,6 +103,12 @@ def _path(value: Any) -> Any:
     return value
 
 
+def _label_change(value: Any) -> Any:
+    if not isinstance(value, LabelChange):
+        raise TypeError
+    return value
+
+
 def _callable(value: Any) -> Any:
     if not callable(value):
         raise TypeError
@@ -122,6 +129,7 @@ _FORMS = {
     "Mapping[str, Any]": _Form("a dictionary, such as {'distance': 0.7}", _dictionary),
     "str | os.PathLike[str]": _Form("the path of a file", _path),
     "datetime.datetime": _Form(f"a time: {EXAMPLES}", _time),
+    "LabelChange": _Form("an aerchive.models.labels.LabelChange", _label_change),
     "Progress": _Form("a function of the work done and all of it", _callable),
 }
 """By the annotation, without ``| None``; other annotations are checked by the methods themselves."""

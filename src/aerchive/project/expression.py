@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from aerchive.errors import InvalidInputError
-from aerchive.project.query import NUMBERS, SYNONYMS, All, Clause, Condition, Not, UnknownColumnError, any_of
+from aerchive.project.query import NUMBERS, All, Clause, Condition, Not, UnknownColumnError, any_of, column_named
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
@@ -203,14 +203,12 @@ class _Parser:
                 self.refuse(f"the name of a parameter is expected, found {parameter.value!r}", parameter)
             self._close(opening)
             return "params", parameter.value
-        column = SYNONYMS.get(name.value, name.value)
         try:
-            Condition(column, "eq", "today" if column == "created" else "")
+            return column_named(name.value), None
         except UnknownColumnError as error:
             raise UnknownColumnError(error.column, self.message(str(error), name)) from error
         except InvalidInputError as error:
             self.refuse(str(error), name)
-        return column, None
 
     def _operator(self, column: str, *, only_words: bool) -> str:
         token = self._next()

@@ -40,6 +40,7 @@ COLUMNS = (*(name for name in catalogue.TEXT_COLUMNS if name not in ("path", "ta
 """What conditions may name, besides ``tags``, ``created`` and ``params__NAME``."""
 SYNONYMS = {"status": "outcome", "tag": "tags", "id": "job_id"}
 """Other names of columns."""
+_NUMBER_KINDS: tuple[type, ...] = (bool, int, float, np.bool_, np.integer, np.floating)
 _COSTS = {"tags": 3, "params": 4}
 
 
@@ -116,6 +117,24 @@ class UnknownColumnError(InvalidInputError):
         self.column = column
 
 
+def column_named(name: str, parameter: str | None = None) -> str:
+    """The column that a name means, which may be another name of it.
+
+    Args:
+        name: As it was given.
+        parameter: Which parameter, if the column is ``params``.
+
+    Raises:
+        InvalidInputError: There is no such column, or the parameter is not named.
+    """
+    column = SYNONYMS.get(name, name)
+    if column not in (*COLUMNS, "tags", "created", "params"):
+        raise UnknownColumnError(column)
+    if column == "params" and not parameter:
+        raise InvalidInputError("name the parameter, as in params__distance__lt=1 or params.distance < 1")
+    return column
+
+
 class Condition:
     """One column compared with one value.
 
@@ -134,11 +153,7 @@ class Condition:
     """
 
     def __init__(self, column: str, comparison: str, wanted: Any, parameter: str | None = None) -> None:
-        column = SYNONYMS.get(column, column)
-        if column not in (*COLUMNS, "tags", "created", "params"):
-            raise UnknownColumnError(column)
-        if column == "params" and not parameter:
-            raise InvalidInputError("name the parameter, as in params__distance__lt=1 or params.distance < 1")
+        column = column_named(column, parameter)
         if column == "tags" and comparison not in _TAG_OPERATORS:
             raise InvalidInputError(
                 f"tags can be compared with {', '.join(_TAG_OPERATORS)}: a run must have all, not all, or any of those "
@@ -160,10 +175,23 @@ class Condition:
             if self.column == "created":
                 return [span_of(one) for one in (_listed(wanted) if self._comparison == "in" else [wanted])]
             if self.column == "tags":
-                return frozenset(_listed(wanted))
-            return wanted if self._comparison != "in" or hasattr(wanted, "__contains__") else list(wanted)
+                wanted = frozenset(_listed(wanted))
+            elif self._comparison == "in" and (isinstance(wanted, str) or not hasattr(wanted, "__contains__")):
+                wanted = _listed(wanted) if isinstance(wanted, str) else list(wanted)
+            self._check_kind(wanted)
         except TypeError as error:
             raise InvalidInputError(f"cannot compare {self.column} with {wanted!r}") from error
+        return wanted
+
+    def _check_kind(self, wanted: Any) -> None:
+        """Refuses what no run can have: a number where the column has text, and text where it has numbers."""
+        if self.column == "params" or (self.column in NUMBERS and self._comparison not in _TIME_OPERATORS):
+            return
+        kinds, name = (_NUMBER_KINDS, "a number") if self.column in NUMBERS else ((str,), "text")
+        several = self._comparison == "in" or self.column == "tags"
+        for one in (wanted if isinstance(wanted, Iterable) else ()) if several else (wanted,):
+            if not isinstance(one, kinds):
+                raise InvalidInputError(f"cannot compare {self.column} with {one!r}: it is {name}")
 
     @classmethod
     def named(cls, name: str, wanted: Any) -> Condition:
@@ -243,7 +271,7 @@ class Condition:
 
     def _numbers(self, values: NDArray[Any], absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Absent numbers meet nothing."""
-        plain = isinstance(self._wanted, bool | int | float | np.bool_ | np.integer | np.floating)
+        plain = isinstance(self._wanted, _NUMBER_KINDS)
         if plain and self._comparison in _TIME_OPERATORS[:6]:
             meets = np.asarray(self._compare(values, self._wanted), bool)
         else:

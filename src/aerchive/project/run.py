@@ -262,6 +262,7 @@ class Run:
         given = RunLabels.checked(notes=notes, params=dict(params or {}))
         self.change_labels(LabelChange(given, clear=frozenset({"notes"}) if notes == "" else frozenset()))
 
+    @checked
     def change_labels(self, change: LabelChange) -> None:
         """Changes several labels in one commit, which is noted in `history`.
 
