@@ -97,6 +97,7 @@ def test_ls_says_how_many_there_are(study: aerchive.Project, capsys: Printed) ->
         (["find", "name == n7"], "meets name == n7; values of name there are: "),
         (["find", "shots > 100", "and", "tags contains odd"], "values of shots there are: 10"),
     ],
+    ids=str,
 )
 def test_what_there_is_where_nothing_is_found(
     study: aerchive.Project, capsys: Printed, arguments: list[str], text: str
@@ -113,6 +114,12 @@ def test_what_there_is_where_nothing_is_found(
             printed = capsys.readouterr()
             assert printed.out == answer
             assert text in printed.err
+
+
+def test_a_table_of_nothing(study: aerchive.Project, capsys: Printed) -> None:
+    for more in ([], ["--y", "energy"]):
+        assert run(study, "export", "tags contains none", *more) == 0
+        assert "no run of 30 meets tags contains none; tags there are: all, odd, even" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["ls"], ["find"], ["show", "job00"], ["rm", "job00"], ["export"], ["verify"]])

@@ -185,6 +185,17 @@ def test_an_empty_list_of_jobs_says_what_there_is(study: aerchive.Project) -> No
     assert repr(jobs) == f"{study.path}: no such project"
 
 
+def test_an_empty_list_of_runs_says_what_there_is(study: aerchive.Project) -> None:
+    for runs in (study.find(tags="scan"), study.runs(tags="scan"), pickle.loads(pickle.dumps(study.find(tags="scan")))):
+        assert runs == []
+        text = f"[] ({study.path}: no run of 2 meets tags contains scan; tags there are: bell, vqe)"
+        assert repr(runs) == text
+        runs.append(study[0])
+        assert repr(runs) == repr([study[0]])
+    assert repr(study.find("tags contains scan")).startswith("[] (")
+    assert repr(study.find()) == repr(list(study))
+
+
 def test_hostile_tags_do_no_harm_in_a_hint(study: aerchive.Project) -> None:
     study[0].add_tags("\x1b[31m<b>")
     jobs = study.jobs(job_tags="x")

@@ -59,6 +59,29 @@ def runs_table(runs: Iterable[Run]) -> str:
     return format_table(_HEAD, [run_row(run) for run in runs], _RIGHT)
 
 
+class RunList(list[Run]):
+    """Runs that were found. An empty list says what there is when it is printed.
+
+    Args:
+        runs: That were found.
+        nothing: Says what there is.
+    """
+
+    def __init__(self, runs: Iterable[Run], nothing: Callable[[], str]) -> None:
+        super().__init__(runs)
+        self._nothing = None if self else nothing
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self or self._nothing is None else f"[] ({_said(self._nothing)})"
+
+
+def _said(nothing: Callable[[], str]) -> str:
+    try:
+        return nothing()
+    except AerchiveError as error:  # the project cannot be read any more, and printing must not raise
+        return clean(str(error))
+
+
 class JobList(list[Any]):
     """``ArchivedJob`` objects; prints as a table, in a terminal and in a notebook.
 
@@ -126,10 +149,7 @@ class JobList(list[Any]):
         return format_table(self.head, self._rows(), self.right) if self else self._why_empty()
 
     def _why_empty(self) -> str:
-        try:
-            return "no jobs" if self._nothing is None else self._nothing()
-        except AerchiveError as error:  # the project cannot be read any more, and printing must not raise
-            return f"no jobs ({clean(str(error))})"
+        return "no jobs" if self._nothing is None else _said(self._nothing)
 
     def _repr_html_(self) -> str:
         if not self:

@@ -22,7 +22,7 @@ from aerchive.models import catalogue as table
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue import Catalogue, has_data, not_found, present, run_path, whole_id
 from aerchive.project.expression import clause_of
-from aerchive.project.job_list import JobList
+from aerchive.project.job_list import JobList, RunList
 from aerchive.project.listing import Listing
 from aerchive.project.nothing_found import described, not_listed, nothing_found, parameter_names
 from aerchive.project.pending import pending_runs
@@ -121,7 +121,7 @@ class Searching(ProjectBase):
             IntegrityError: The catalogue is damaged; the message says how to make it anew.
         """
         clause = self.clause(expression, conditions)
-        return list(self._listed().runs(clause))
+        return RunList(self._listed().runs(clause), functools.partial(self.why_nothing, expression, conditions))
 
     @checked
     def count(self, expression: str | None = None, /, **conditions: Any) -> int:
@@ -188,7 +188,8 @@ class Searching(ProjectBase):
         """
         _check_page(limit)
         clause = self.clause(where, conditions)
-        return list(itertools.islice(self._listed().runs(clause, sort=sort, descending=descending), limit))
+        found = itertools.islice(self._listed().runs(clause, sort=sort, descending=descending), limit)
+        return RunList(found, functools.partial(self.why_nothing, where, conditions))
 
     @checked
     def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
