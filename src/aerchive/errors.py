@@ -151,4 +151,4 @@ class ServiceError(AerchiveError, ConnectionError):
 
 
 class ArchiveWarning(UserWarning):
-    """A simulation finished, and something of it could not be archived."""
+    """A simulation finished, and something of it could not be archived; or a project that is asked has no file yet."""

@@ -7,10 +7,12 @@ strings may hold. Both, and the backslash itself, are escaped with a backslash.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from aerchive.errors import FormatError
 
 _NEEDS_ESCAPE = re.compile("[\x00\\\\\ud800-\udfff]")
+_LEAST_ALIKE = 0.6
 _ESCAPE = re.compile(r"\\(\\|0|u[0-9a-f]{4})?")
 
 
@@ -53,6 +55,21 @@ def _unescape(match: re.Match[str]) -> str:
 def without_surrogates(text: str) -> str:
     r"""A text for people, lone surrogates written as ``\\ud800``: not every place takes them."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def near_texts(wanted: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Those texts that may have been meant by a misspelt one, the nearest first; case makes no difference."""
+    import difflib  # most programs misspell nothing
+
+    by_key: dict[str, str] = {}
+    for one in known:
+        by_key.setdefault(one.casefold(), one)
+    return [by_key[key] for key in difflib.get_close_matches(wanted.casefold(), by_key, n=most, cutoff=_LEAST_ALIKE)]
+
+
+def listed(texts: Sequence[str], most: int = 8) -> str:
+    """Texts with commas between them, of many the first ones."""
+    return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")
 
 
 def fit_text(text: str, width: int) -> tuple[bytes, bool]:

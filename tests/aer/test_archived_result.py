@@ -54,7 +54,6 @@ def test_is_a_result(stock: Result, archived: ArchivedResult) -> None:
     assert all(isinstance(one.data, ExperimentResultData) for one in archived.results)
     assert_same(stock, archived)
     assert repr(stock.results[0].data)[:20] == repr(archived.results[0].data)[:20]
-    assert repr(archived) == repr(stock)
     assert archived.run.job_id == stock.job_id
 
 
@@ -405,6 +404,39 @@ def test_get_counts_does_not_read_the_state(large: tuple[Path, dict[str, int], s
     for one in (log, without_qiskit, listing):
         assert 1000 < one.nbytes < 100_000
         assert not any(one.touches(*chunk) for chunk in chunks)
+
+
+def test_printing_reads_no_payload(large: tuple[Path, dict[str, int], str]) -> None:
+    path, _, job_id = large
+    job = aerchive.open(path, "r").job(job_id)
+    result = job.result()
+
+    with record_reads() as log:
+        shown = [str(job), repr(result), str(result), repr(result.results[0]), repr(result.results[0].data)]
+    assert log.nbytes < 100_000
+    for text in shown[1:]:
+        assert "counts=<counts of " in text
+        assert "statevector=<statevector (1048576,) complex128, 16.0 MiB>" in text
+    with record_reads() as log:
+        text = repr(result.data(0))
+    assert text.startswith("{'counts': {'0x")  # what is printed of a dictionary is small enough to read
+    assert text.endswith("'statevector': <statevector (1048576,) complex128, 16.0 MiB>}")
+    assert log.nbytes < 100_000
+
+
+def test_printing_what_cannot_be_read_does_not_raise(archived: ArchivedResult, path: Path) -> None:
+    data = archived.data(0)
+    path.unlink()
+    assert f"<cannot be read: {path}: no such project>" in repr(archived)
+    assert "'statevector': <cannot be read: " in repr({"statevector": data}["statevector"])[-2000:]
+
+
+def test_what_was_read_is_printed_as_stock_data_print_it(stock: Result, archived: ArchivedResult) -> None:
+    for result in (stock, archived):
+        for experiment in result.results:
+            for name in experiment.data._data_attributes:
+                getattr(experiment.data, name)
+    assert repr(archived) == repr(stock)
 
 
 def test_the_list_of_what_was_saved_reads_little(large: tuple[Path, dict[str, int], str]) -> None:

@@ -283,14 +283,14 @@ def test_a_pending_run_moves_with_its_compression_and_what_was_lost(path: Path, 
     state = Statevector(np.random.default_rng(1).normal(size=2**19).view(complex))
     with held(path):
         run = project.save(make_result(job_id="late", s=state), compression=profile, max_infidelity=1e-10)
-        assert run.pending
+        assert run.in_pending_file
         before, waiting = found(run), run.saved
         bits = np.asarray(run.value("s")).tobytes()
 
     project.save(make_result(job_id="next"))
     moved = aerchive.open(path)["late"]
 
-    assert not moved.pending
+    assert not moved.in_pending_file
     assert moved.saved == waiting
     assert np.asarray(moved.value("s")).tobytes() == bits
     after = found(moved)

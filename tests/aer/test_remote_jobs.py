@@ -20,6 +20,7 @@ from qiskit_ibm_runtime.accounts import management
 
 import aerchive
 from aerchive.aer import AerSimulator, ArchivedJob, ArchivedPrimitiveJob, archiving, remote
+from aerchive.display.text import format_time
 from aerchive.errors import InvalidInputError, NotFoundError, ServiceError
 from tests import processes
 from tests.aer.cloud import BACKEND, CRN, START, Cloud, sampled, service_of, submit
@@ -223,12 +224,13 @@ def test_a_time_means_what_it_says(simulator: AerSimulator, service: Any, after:
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"job_tags": "even"}, "job_tags: a list of texts is expected, found 'even'"),
-        ({"job_tags": [1]}, "job_tags: a list of texts"),
+        ({"job_tags": 5}, r"job_tags must be a text or a list of texts, such as .*; found 5 \(int\)"),
+        ({"job_tags": [1]}, "job_tags must be a text or a list of texts"),
+        ({"limit": "3"}, "limit must be a whole number, such as 1, or None; found '3'"),
         ({"limit": -1}, "must not be negative"),
         ({"skip": -1}, "must not be negative"),
-        ({"created_after": "soon"}, "'soon' is not a time"),
-        ({"created_before": 5}, "5 is not a time"),
+        ({"created_after": "soon"}, "created_after must be a time: .*; found 'soon'"),
+        ({"created_before": 5}, r"created_before must be a time: .*; found 5 \(int\)"),
     ],
 )
 def test_what_cannot_be_asked(
@@ -350,7 +352,7 @@ def test_the_package_is_imported_only_for_remote_jobs_and_may_be_missing(path: P
         "qiskit-ibm-runtime is missing (import of qiskit_ibm_runtime halted; None in sys.modules): "
         "pip install 'aerchive[runtime]'"
     )
-    nothing = f"{path}: no run with id 'remote'; the project has 1 runs"
+    nothing = f"{path}: no run with id 'remote'; the project has 1 run"
     assert told == [
         f"1 1 1 remote jobs are not listed: {hint}",
         f"service: {hint}",
@@ -425,11 +427,16 @@ def test_what_cannot_be_an_id_is_not_sent(simulator: AerSimulator, service: Any,
 
 @pytest.mark.parametrize("job_id", ["", None, 5])
 def test_what_is_no_id(simulator: AerSimulator, service: Any, job_id: Any) -> None:
-    with pytest.raises(InvalidInputError, match="a job id is text and not empty"):
+    with pytest.raises(InvalidInputError, match="job_id must be a job id, which is text and not empty"):
         simulator.retrieve_job(job_id, service=service)
 
 
 # -- the table
+
+
+def at(time: str) -> list[str]:
+    """A time of that day (UTC) as it is printed, in words."""
+    return format_time(f"2026-11-20T{time}Z").split()
 
 
 def test_a_list_prints_as_a_table(
@@ -439,12 +446,12 @@ def test_a_list_prints_as_a_table(
     names = list(cloud.jobs)
     text = repr(simulator.jobs(limit=3, service=service))
     head, line, *rows = text.splitlines()
-    assert head.split() == ["job", "id", "created", "(UTC)", "where", "backend", "program", "status", "tags"]
+    assert head.split() == ["job", "id", "created", "where", "backend", "program", "status", "tags"]
     assert set(line) == {"─", " "}
     assert [row.split() for row in rows] == [
-        [names[5], "2026-11-20", "12:05:00", "service", BACKEND, "estimator", "queued", "odd,", "b"],
-        ["local-0", "2026-11-20", "12:04:30", "project", "hand", "run", "ok", "even"],
-        [names[4], "2026-11-20", "12:04:00", "service", BACKEND, "sampler", "done", "even"],
+        [names[5], *at("12:05:00"), "service", BACKEND, "estimator", "queued", "odd,", "b"],
+        ["local-0", *at("12:04:30"), "project", "hand", "run", "ok", "even"],
+        [names[4], *at("12:04:00"), "service", BACKEND, "sampler", "done", "even"],
     ]
     page = simulator.jobs(limit=3, service=service)._repr_html_()
     assert page.startswith("<table>")
@@ -458,7 +465,7 @@ def test_a_table_is_printed_without_a_network(simulator: AerSimulator, service: 
     jobs = simulator.remote_jobs(limit=1, service=service)
     cloud.is_down = True
     row = repr(jobs).splitlines()[2].split()
-    assert row == [list(cloud.jobs)[5], "2026-11-20", "12:05:00", "service", BACKEND, "estimator", "?", "odd,", "b"]
+    assert row == [list(cloud.jobs)[5], *at("12:05:00"), "service", BACKEND, "estimator", "?", "odd,", "b"]
 
 
 def test_tags_of_strangers_are_safe(simulator: AerSimulator, cloud: Cloud, service: Any) -> None:

@@ -14,6 +14,7 @@ from aerchive.errors import InvalidInputError
 from aerchive.settings import default_project, load_settings, settings_file
 from tests import processes
 from tests.aer.conftest import assert_same, bell
+from tests.holding import held
 
 
 def runs(path: Path) -> int:
@@ -136,3 +137,59 @@ def test_importing_changes_nothing_of_aer() -> None:
     """
 
     assert processes.run(script) == "True True\n"
+
+
+def test_each_run_heeds_the_settings_of_its_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AERCHIVE_LOCK_TIMEOUT", "12")
+    simulator = AerSimulator(project=path)
+    simulator.run(bell()).result()
+    first = simulator.project
+    assert first.file.lock_timeout_s == 12
+    assert simulator.project is first
+
+    monkeypatch.setenv("AERCHIVE_LOCK_TIMEOUT", "0.25")
+    with held(path):
+        job = simulator.run(bell())
+        job.result()
+    assert job.run.project.file.lock_timeout_s == 0.25
+    assert job.run.in_pending_file
+
+    own = aerchive.open(path, lock_timeout=3)
+    assert AerSimulator(project=own).project is own  # what the user opened stays as it was opened
+
+
+def test_the_default_project_is_that_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulator = AerSimulator()
+    for name in ("first.h5", "second.h5"):
+        monkeypatch.setenv("AERCHIVE_PROJECT", str(tmp_path / name))
+        simulator.run(bell()).result()
+        assert runs(tmp_path / name) == 1
+
+
+def test_autosave_heeds_the_settings_of_its_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with aerchive.autosave(path, durability="batch") as switch:
+        assert switch is not None
+        assert (switch.project.file.lock_timeout_s, switch.project.durability) == (60, "batch")
+        monkeypatch.setenv("AERCHIVE_LOCK_TIMEOUT", "2")
+        assert (switch.project.file.lock_timeout_s, switch.project.durability) == (2, "batch")
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"params": 0.7}, r"params must be a dictionary, such as \{'distance': 0.7\}, or None; found 0.7 \(float\)"),
+        ({"tags": 5}, "tags must be a text or a list of texts"),
+        ({"name": 5}, r"name must be text, or None; found 5 \(int\)"),
+        ({"notes": ["a"]}, "notes must be text, or None"),
+        ({"save_jobs": "no"}, "save_jobs must be True or False, or None"),
+        ({"max_infidelity": "small"}, "max_infidelity must be a number"),
+    ],
+)
+def test_a_wrong_argument_of_run_is_named_before_anything_runs(path: Path, given: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidInputError, match=text):
+        AerSimulator(project=path).run(bell(), **given)
+    with pytest.raises(
+        InvalidInputError, match="project must be the path of a project file, or an open project; found 5"
+    ):
+        AerSimulator(project=5)  # type: ignore[arg-type]
+    assert list(path.parent.iterdir()) == []

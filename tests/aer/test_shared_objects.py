@@ -200,12 +200,12 @@ def test_a_pending_run_takes_its_arrays_along(path: Path) -> None:
         targets = [simulator.run(QuantumCircuit(2), shots=1)]
         for job in (*jobs, *targets):
             job.result()
-        assert all(job.run.pending for job in jobs)
+        assert all(job.run.in_pending_file for job in jobs)
         (again,) = jobs[1].run.circuits()
         assert differences(again.data[0].operation.params, [STATE]) == []
     simulator.run(QuantumCircuit(1), shots=1).result()
 
-    assert not any(job.run.pending for job in jobs)
+    assert not any(job.run.in_pending_file for job in jobs)
     assert not list(path.parent.glob("*pending*"))
     assert objects(path)["arrays"] == 1
     assert objects(path)["target"] == 1

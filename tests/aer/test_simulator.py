@@ -758,7 +758,7 @@ def test_locked_project(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             job = AerSimulator(project=path).run(bell(), shots=10, tags="meanwhile")
             result = job.result()
             assert sum(result.get_counts().values()) == 10
-            assert job.run.pending
+            assert job.run.in_pending_file
             assert job.run.counts() == dict(result.get_counts())
         finally:
             holder.kill()
@@ -769,7 +769,7 @@ def test_locked_project(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(project) == 3
     assert [run.job_id for run in project.find(tags="meanwhile")] == [job.job_id()]
     assert project[job.job_id()].counts() == dict(result.get_counts())
-    assert not project[job.job_id()].pending
+    assert not project[job.job_id()].in_pending_file
     assert [file.name for file in path.parent.iterdir() if not file.name.startswith(".")] == ["project.h5"]
 
 

@@ -82,8 +82,79 @@ def test_ls_says_how_many_there_are(study: aerchive.Project, capsys: Printed) ->
     assert capsys.readouterr().out.splitlines()[-1] == "... 3 of 15 runs; --all shows the rest"
     run(study, "ls", "--tag", "odd", "--limit", "15")
     assert "of 15" not in capsys.readouterr().out
-    run(study, "ls", "--tag", "none")
-    assert capsys.readouterr().out == f"{study.path}: no runs\n"
+    run(study, "ls", "--limit", "0")
+    assert capsys.readouterr().out == "... 0 of 30 runs; --all shows the rest\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["ls", "--tag", "none"], "no run of 30 meets tags contains none; tags there are: all, odd, even"),
+        (["ls", "--tag", "ood"], "tags there are: odd, all, even"),
+        (["ls", "--since", "2126-01-01"], "no run of 30 meets created >= 2126-01-01; runs were submitted from "),
+        (["ls", "--status", "lost"], "meets outcome == lost; values of outcome there are: ok, failed"),
+        (["find", "params.z > 1"], "meets params.z > 1; no run has params.z; parameters there are: "),
+        (["find", "name == n7"], "meets name == n7; values of name there are: "),
+        (["find", "shots > 100", "and", "tags contains odd"], "values of shots there are: 10"),
+    ],
+    ids=str,
+)
+def test_what_there_is_where_nothing_is_found(
+    study: aerchive.Project, capsys: Printed, arguments: list[str], text: str
+) -> None:
+    assert run(study, *arguments) == 0
+    assert text in capsys.readouterr().out
+    assert run(study, *arguments, "--json") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == []
+    assert text in printed.err
+    if arguments[0] == "find":
+        for option, answer in (("--count", "0\n"), ("--ids", "")):
+            assert run(study, *arguments, option) == 0
+            printed = capsys.readouterr()
+            assert printed.out == answer
+            assert text in printed.err
+
+
+def test_a_table_of_nothing(study: aerchive.Project, capsys: Printed) -> None:
+    for more in ([], ["--y", "energy"]):
+        assert run(study, "export", "tags contains none", *more) == 0
+        assert "no run of 30 meets tags contains none; tags there are: all, odd, even" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["ls"], ["find"], ["show", "job00"], ["rm", "job00"], ["export"], ["verify"]])
+def test_a_missing_file(study: aerchive.Project, capsys: Printed, arguments: list[str]) -> None:
+    missing = study.path.with_name("studdy.h5")
+    assert main(["-p", str(missing), *arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"aerchive: {missing}: no such project; did you mean study.h5?\n"
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize(
+    "option", [["-p", "tag"], ["--project", "tag"], ["--proj", "tag"], ["--project=tag"], ["-ptag"]]
+)
+def test_a_project_with_the_name_of_a_command(
+    study: aerchive.Project, capsys: Printed, option: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study.copy("tag")
+    assert main([*option, "ls", "--limit", "1"]) == 0
+    assert jobs(capsys.readouterr().out) == ["job00"]
+    assert main([*option, "show", "n1", "--json"]) == 1
+    assert "the name 'n1' is ambiguous" in capsys.readouterr().err
+    assert main([*option, "show", "latest"]) == 0
+    assert "run job00" in capsys.readouterr().out
+
+
+def test_a_listed_time_is_found_again(study: aerchive.Project, capsys: Printed) -> None:
+    run(study, "ls", "--limit", "3")
+    time = " ".join(capsys.readouterr().out.splitlines()[4].split()[1:3])
+    run(study, "find", f"created == {time}", "--ids")
+    assert capsys.readouterr().out.split() == days(2)
+    run(study, "ls", "--since", time, "--until", time)
+    assert jobs(capsys.readouterr().out) == days(2)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +199,10 @@ def test_find_only_counts_or_ids(study: aerchive.Project, capsys: Printed) -> No
     [
         (["find", "colour == red"], "condition, character 1: no column 'colour'"),
         (["find", "shots >"], "\n  shots >\n         ^\n"),
-        (["find", "--sort", "colour"], "cannot sort by 'colour'; there are created"),
+        (["find", "--sort", "colour"], "cannot sort by 'colour': no column 'colour'; there are job_id"),
         (["ls", "--since", "soon"], "'soon' is not a time"),
+        (["ls", "--limit", "-1"], "--limit must be 0 or more; found -1"),
+        (["find", "x > 1"], "did you mean the parameter params.x"),
         (["export", "colour == red"], "no column 'colour'"),
         (["export", "--y", "nope"], "no run has 'nope'"),
         (["export", "--format", "parquet"], "name it with -o FILE"),
@@ -156,7 +229,7 @@ def test_json_has_what_the_catalogue_has(study: aerchive.Project, capsys: Printe
     assert second.keys() == {
         *("job_id", "created", "outcome", "pending", "name", "tags", "params", "program", "parent", "backend"),
         *("method", "precision", "message", "noisy", "num_circuits", "num_clbits", "num_qubits", "seconds", "seed"),
-        *("shots", "nbytes"),
+        *("shots", "nbytes", "in_pending_file"),
     }
 
 

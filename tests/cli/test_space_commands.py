@@ -74,7 +74,9 @@ def test_compact(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "bytes_given_back": 0,
     }
     other = path.with_name("other.h5")
-    assert answer(capsys, "compact", other, status=1) == f"aerchive: {other}: no such project\n"
+    assert answer(capsys, "compact", other, status=1) == (
+        f"aerchive: {other}: no such project; the folder has project.h5\n"
+    )
 
 
 def test_rm_and_its_way_back(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import aerchive
 from aerchive.cli import main
+from aerchive.display.text import format_time
 from tests.project.conftest import make_result
 
 
@@ -74,11 +75,11 @@ def test_the_history(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["-p", str(path), "show", "made", "--history"]) == 0
     head, _, *lines = capsys.readouterr().out.splitlines()
-    assert head.split("  ")[0] == "when (UTC)"
+    assert head.split("  ")[0] == "when"
     when, who, _ = run_of(path).history[0]
     assert [line.split("  ") for line in lines] == [
-        [when[:19].replace("T", " "), who, "tags +keep"],
-        [run_of(path).history[1][0][:19].replace("T", " "), who, "name 'first' to 'second'"],
+        [format_time(when), who, "tags +keep"],
+        [format_time(run_of(path).history[1][0]), who, "name 'first' to 'second'"],
     ]
     assert main(["-p", str(path), "show", "made", "--history", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0] == {"when": when, "who": who, "what": "tags +keep"}

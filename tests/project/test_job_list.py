@@ -13,6 +13,7 @@ from qiskit_aer.jobs import AerJob, utils
 
 import aerchive
 from aerchive.aer import AerSimulator, ArchivedJob
+from aerchive.display.text import format_time
 from aerchive.errors import InvalidInputError
 from aerchive.project.job_list import JobList
 from aerchive.project.run import Run
@@ -111,13 +112,15 @@ def test_prints_as_a_table(dozen: aerchive.Project) -> None:
     lines = repr(dozen.jobs(limit=2)).splitlines()
 
     assert lines[0].split()[:2] == ["job", "id"]
-    assert "2026-05-01 23:00:00" in lines[2]
+    assert format_time("2026-05-01T23:00:00Z") in lines[2]
     assert "job11" in lines[2]
     assert "h11" in lines[2]
     assert "all, t2" in lines[2]
     assert len(lines) == 4
     assert len({line.index("2026") for line in lines[2:]}) == 1
-    assert repr(dozen.jobs(limit=0)) == "no jobs"
+    assert repr(dozen.jobs(limit=0)) == (
+        f"{dozen.path}: 12 runs not listed because of limit, skip, instance or session_id"
+    )
 
 
 def test_hostile_labels_do_no_harm_to_who_prints_them(project: aerchive.Project) -> None:

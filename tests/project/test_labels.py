@@ -96,7 +96,7 @@ def test_a_user_without_a_name(run: aerchive.Run, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("change", ["add_tags", "remove_tags", "rename", "annotate"])
 def test_labels_of_the_wrong_type(run: aerchive.Run, change: str, path: Path) -> None:
     before = path.read_bytes()
-    with pytest.raises(InvalidInputError, match="valid string"):
+    with pytest.raises(InvalidInputError, match=r"must be text.*; found 5 \(int\)"):
         getattr(run, change)(5)
     assert path.read_bytes() == before
 

@@ -42,7 +42,7 @@ def pending(path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     simulate(path, 0.1)
     with held(path, fcntl.LOCK_EX):
         run = simulate(path, 0.2, "waits")
-    assert run.pending
+    assert run.in_pending_file
     assert run.durable
     return run
 
@@ -60,7 +60,7 @@ def test_handles_outlive_the_merge_of_a_pending_file(path: Path, pending: Run) -
     assert np.array_equal(pending.array("statevector")[:], values)
     assert np.array_equal(np.asarray(job.result().get_statevector()), values)
     assert pending.name == "waits"
-    assert not pending.pending
+    assert not pending.in_pending_file
 
 
 def test_a_pending_run_is_labelled_once_it_is_in_its_project(path: Path, pending: Run) -> None:

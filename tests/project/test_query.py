@@ -19,7 +19,7 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.query import COLUMNS, OPERATORS, All, Condition, Not, any_of
+from aerchive.project.query import COLUMNS, NUMBERS, OPERATORS, All, Condition, Not, any_of
 from aerchive.project.run import Run
 from tests.project.conftest import make_result, run_stock
 
@@ -97,6 +97,9 @@ def found(project: aerchive.Project, **conditions: Any) -> list[str]:
         ({"params__distance__lt": 1}, ["n0", "n1"]),
         ({"params__distance__ge": 1, "params__kind": "b"}, ["n3"]),
         ({"params__kind__in": "a"}, ["n0", "n2"]),
+        ({"params__kind__in": "ab"}, []),  # one text, and not its letters
+        ({"method__in": "stabilizer"}, ["n2"]),
+        ({"name__in": "n1 n2"}, []),
         ({"params__only": 1}, ["n0", "n1", "n3"]),
         ({"params__nothing": 1}, []),
         ({"seconds__ge": 0, "shots__le": 20}, ["n0", "n1"]),
@@ -112,7 +115,7 @@ def test_find(study: aerchive.Project, conditions: dict[str, Any], expected: lis
 
 @pytest.mark.parametrize("column", [*COLUMNS, "tags", "created"])
 def test_every_column_can_be_named(study: aerchive.Project, column: str) -> None:
-    value: Any = "2026-01-01" if column == "created" else "x" if column in ("tags", *COLUMNS[:8]) else 5
+    value: Any = "2026-01-01" if column == "created" else 5 if column in NUMBERS else "x"
 
     assert isinstance(study.find(**{column: value}), list)
 
@@ -131,6 +134,14 @@ def test_every_column_can_be_named(study: aerchive.Project, column: str) -> None
         ({"created__ge": "the other day"}, "is not a time"),
         ({"created__ge": 5}, "is not a time"),
         ({"shots__in": 5}, "cannot compare"),
+        ({"shots": "10"}, "cannot compare shots with '10': it is a number"),
+        ({"shots__in": [10, "20"]}, "cannot compare shots with '20': it is a number"),
+        ({"seed": None}, "cannot compare seed with None: it is a number"),
+        ({"name": 5}, "cannot compare name with 5: it is text"),
+        ({"name": None}, "cannot compare name with None: it is text"),
+        ({"outcome__in": ["ok", 1]}, "cannot compare outcome with 1: it is text"),
+        ({"tags": ["all", 1]}, "cannot compare tags with 1: it is text"),
+        ({"tags": 5}, "cannot compare tags with 5: it is text"),
     ],
     ids=str,
 )

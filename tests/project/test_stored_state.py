@@ -484,7 +484,7 @@ def test_after_its_pending_file_was_merged(tmp_path: Path) -> None:
     project.save(make_result("first"))
     with held(project.path), small_chunks(CHUNK):
         run = project.save(make_result("second", psi=STATES["random 9"]))
-        assert run.pending
+        assert run.in_pending_file
         state = run.state()
         before = state.norm(), state.sample_counts(10, seed=1)
     project.recover()

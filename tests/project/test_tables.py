@@ -114,10 +114,16 @@ def test_texts_that_the_catalogue_cuts_are_whole_in_the_table(project: aerchive.
 
 
 def test_an_empty_project(project: aerchive.Project) -> None:
+    for ask in (project.to_pandas, project.to_arrow, project.table):
+        with pytest.raises(NotFoundError, match=r"project\.h5: no such project yet, the first run makes it$"):
+            ask()
+    assert not project.path.exists()
+
+    project.save(make_result("a"))
+    project.delete_job("a")
     assert len(project.to_pandas()) == 0
     assert "job_id" in project.to_pandas().columns
     assert len(project.table()) == 0
-    assert not project.path.exists()
 
 
 # what was saved
@@ -281,7 +287,7 @@ def test_runs_in_a_pending_file_and_elsewhere(project: aerchive.Project, path: P
     project.save(run_stock(), params={"x": 1})
     with held(path):
         other = aerchive.open(path, lock_timeout=0)
-        assert other.save(make_result("b", energy=1.5), params={"x": 2}).pending
+        assert other.save(make_result("b", energy=1.5), params={"x": 2}).in_pending_file
 
     assert project.table("x", "energy").to_dict("list") == {"x": [2], "energy": [1.5]}
     assert project.to_pandas()["params.x"].tolist() == [2, 1] or project.to_pandas()["params.x"].tolist() == [1, 2]

@@ -10,9 +10,10 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.lazy_dict import LazyDict, Waiting
+from aerchive.aer.lazy_dict import About, LazyDict, Waiting
 from aerchive.codecs.primitive_result import decode_primitive_result
-from aerchive.errors import FormatError
+from aerchive.display.text import clean
+from aerchive.errors import AerchiveError, FormatError
 from aerchive.project.run import Run
 from aerchive.project.stored_result import Registered, StoredExperiment, StoredResult
 
@@ -43,6 +44,15 @@ class ArchivedData(ExperimentResultData):
             values[name] = own.waiting(name) if name in own else getattr(self, name)
         return values
 
+    def __repr__(self) -> str:
+        """As of stock data, but that what nothing has used yet is described and not read."""
+        return f"ExperimentResultData({', '.join(f'{name}={self._shown(name)}' for name in self._data_attributes)})"
+
+    def _shown(self, name: str) -> str:
+        own: Any = self.__dict__
+        found = own.waiting(name) if name in own else getattr(self, name)
+        return found.about().text if type(found) is Waiting else str(found)
+
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
         return object.__new__, (ExperimentResultData,), self.__dict__.copy()
 
@@ -70,6 +80,11 @@ class ArchivedResult(Result):
         """The run it belongs to."""
         return self._run
 
+    def __repr__(self) -> str:
+        """As of a stock result, but that what nothing has used yet is described and not read."""
+        with self._run.held():
+            return str(super().__repr__())
+
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:
         """A plain Result, as `Result.from_dict` makes it."""
@@ -89,10 +104,18 @@ def _experiment(stored: StoredResult, one: StoredExperiment) -> ExperimentResult
     labels = list(one.data) if one.registered is Registered.LABELS else stored.decode(one.registered, lenient=True)
     attributes = LazyDict({"_data_attributes": labels})
     for label, tree in one.data.items():
-        attributes.setdefault(label, Waiting(functools.partial(stored.decode, tree)))
+        about = functools.partial(_about, stored, tree)
+        attributes.setdefault(label, Waiting(functools.partial(stored.decode, tree), about))
     experiment = object.__new__(ExperimentResult)
     experiment.__dict__.update(_in_order(stored, one.fields, one.metadata, "data", ArchivedData(attributes)))
     return experiment
+
+
+def _about(stored: StoredResult, tree: Any) -> About:
+    try:
+        return About(*stored.described(tree))
+    except AerchiveError as error:  # printing does not raise
+        return About(f"<cannot be read: {clean(str(error))}>", has_arrays=True)
 
 
 def _in_order(stored: StoredResult, fields: Any, metadata: Any, name: str, value: Any) -> dict[str, Any]:

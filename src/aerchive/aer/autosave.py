@@ -14,12 +14,13 @@ from typing import Any, Self
 
 from qiskit_aer.backends.aerbackend import AerBackend
 
-from aerchive.aer.opening import project_at
+from aerchive.aer.opening import Opening
 from aerchive.aer.primitive_call import is_off
 from aerchive.aer.simulator import ProjectLike, place_of
 from aerchive.aer.submit import submit
 from aerchive.errors import InvalidInputError
 from aerchive.models.labels import RunLabels
+from aerchive.project.arguments import checked, refuse
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
 from aerchive.project.waiting import Durability
@@ -47,14 +48,16 @@ class Autosave:
     Args:
         project: Where runs go.
         labels: Of all of them.
-
-    Attributes:
-        project: Where runs go.
     """
 
-    def __init__(self, project: Project, labels: RunLabels) -> None:
-        self.project = project
+    def __init__(self, project: Project | Opening, labels: RunLabels) -> None:
+        self._place = project
         self.labels = labels
+
+    @property
+    def project(self) -> Project:
+        """Where runs go."""
+        return self._place.project if isinstance(self._place, Opening) else self._place
 
     def stop(self) -> None:
         """Ends it. What was in force before is in force again."""
@@ -75,10 +78,11 @@ class Autosave:
         return f"<autosave to {str(self.project.path)!r}, {'on' if self in _stack else 'off'}>"
 
 
+@checked
 def autosave(
     project: ProjectLike | bool | None = None,
     *,
-    tags: str | Sequence[str] = (),
+    tags: str | Sequence[str] | None = (),
     notes: str | None = None,
     params: Mapping[str, Any] | None = None,
     durability: Durability | None = None,
@@ -113,13 +117,16 @@ def autosave(
         return None
     labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
     labels.to_attributes()  # refuses what cannot be stored before anything is simulated
-    if isinstance(project, Project) and project.mode == "r":
-        raise InvalidInputError(f"{project.path}: is open for reading; autosave needs a project that can be written")
-    place = place_of(None if project is True else project)
-    if not isinstance(place, Project):
-        place = project_at(place, durability=durability, compression=compression)
-    place.check_destination()
+    if not isinstance(project, str | os.PathLike | Project | bool | None):
+        refuse("project", project, "the path of a project file, an open project, or False to turn it off")
+    path = place_of(None if isinstance(project, bool) else project)
+    place = path if isinstance(path, Project) else Opening(path, durability=durability, compression=compression)
     switch = Autosave(place, labels)
+    if switch.project.mode == "r":
+        raise InvalidInputError(
+            f"{switch.project.path}: is open for reading; autosave needs a project that can be written"
+        )
+    switch.project.check_destination()
     with _lock:
         _stack.append(switch)
         _apply()
@@ -131,7 +138,8 @@ def inherit() -> None:
     try:
         told = json.loads(os.environ.get(_VARIABLE, ""))
         labels = RunLabels.from_attributes(told["labels"], _VARIABLE)
-        switch = Autosave(project_at(told["project"], durability=told["durability"]), labels)
+        switch = Autosave(Opening(told["project"], durability=told["durability"]), labels)
+        switch.project  # noqa: B018  (says what is wrong with the settings)
     except Exception as error:  # noqa: BLE001  (the process must do its work all the same)
         logger.error("autosave cannot be inherited from %s: %s", _VARIABLE, error)
         return
@@ -162,16 +170,17 @@ def _around(stock: Any) -> Any:
         switch = _stack[-1] if _stack else None
         if switch is None or is_off():
             return stock(self, circuits, parameter_binds, **run_options)
+        project = switch.project
         return submit(
             self,
             circuits,
             parameter_binds,
             run_options,
-            project=lambda: switch.project,
+            project=lambda: project,
             is_refused=False,
-            settings=load_settings(save_jobs=True, durability=switch.project.durability),
+            settings=load_settings(save_jobs=True, durability=project.durability),
             labels=switch.labels,
-            compression=switch.project.compression(),
+            compression=project.compression(),
         )
 
     run_circuits.aerchive_hides = stock  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from aerchive.errors import InvalidInputError
+from aerchive.project.arguments import checked
 from aerchive.project.job_list import JobList
 from aerchive.project.project import Project
 
@@ -18,6 +18,7 @@ class JobService:
         """Where the local jobs are."""
         raise NotImplementedError
 
+    @checked
     def local_jobs(
         self,
         limit: int | None = 10,
@@ -63,7 +64,7 @@ class JobService:
             pending=pending,
             program_id=program_id,
             instance=instance,
-            job_tags=_checked_tags(job_tags),
+            job_tags=job_tags or None,
             session_id=session_id,
             created_after=created_after,
             created_before=created_before,
@@ -71,6 +72,7 @@ class JobService:
             nested=nested,
         )
 
+    @checked
     def remote_jobs(
         self,
         limit: int | None = 10,
@@ -124,7 +126,7 @@ class JobService:
             pending=pending,
             program_id=program_id,
             instance=instance,
-            job_tags=_checked_tags(job_tags),
+            job_tags=job_tags or None,
             session_id=session_id,
             created_after=created_after,
             created_before=created_before,
@@ -132,6 +134,7 @@ class JobService:
             include_mocks=include_mocks,
         )
 
+    @checked
     def jobs(
         self,
         limit: int | None = 10,
@@ -190,7 +193,7 @@ class JobService:
             pending=pending,
             program_id=program_id,
             instance=instance,
-            job_tags=_checked_tags(job_tags),
+            job_tags=job_tags or None,
             session_id=session_id,
             created_after=created_after,
             created_before=created_before,
@@ -216,10 +219,3 @@ class JobService:
         from aerchive.aer.remote import retrieve_job
 
         return retrieve_job(self.project, service, job_id)
-
-
-def _checked_tags(job_tags: Any) -> list[str] | None:
-    """Tags, if they are what ``QiskitRuntimeService.jobs`` takes."""
-    if job_tags and not (isinstance(job_tags, list) and all(isinstance(tag, str) for tag in job_tags)):
-        raise InvalidInputError(f"job_tags: a list of texts is expected, found {job_tags!r}")
-    return job_tags or None

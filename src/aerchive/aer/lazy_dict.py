@@ -5,9 +5,21 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 _EMPTY: Any = object()
+
+
+class About(NamedTuple):
+    """What can be said of a value that is not made yet.
+
+    Attributes:
+        text: Its kind, shape and size.
+        has_arrays: Whether making it may read much.
+    """
+
+    text: str
+    has_arrays: bool
 
 
 class Waiting:
@@ -15,12 +27,14 @@ class Waiting:
 
     Args:
         maker: How to make it. What it raises, whoever asks gets, and may ask again.
+        about: What can be said of it before.
     """
 
-    __slots__ = ("_lock", "_maker", "_process", "_value")
+    __slots__ = ("_lock", "_maker", "_process", "_value", "about")
 
-    def __init__(self, maker: Callable[[], Any]) -> None:
+    def __init__(self, maker: Callable[[], Any], about: Callable[[], About]) -> None:
         self._maker = maker
+        self.about = about
         self._value = _EMPTY
         self._lock = threading.RLock()
         self._process = os.getpid()
@@ -119,7 +133,14 @@ class LazyDict(dict[str, Any]):
     __hash__ = None  # as for every dict
 
     def __repr__(self) -> str:
-        return repr(self.copy())
+        """As of every dictionary, but that arrays which nothing has used yet are described and not read."""
+        return f"{{{', '.join(f'{key!r}: {self._shown(key)}' for key in self)}}}"
+
+    def _shown(self, key: Any) -> str:
+        found = self.waiting(key)
+        if type(found) is Waiting and (about := found.about()).has_arrays:
+            return about.text
+        return repr(self[key])
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
         return dict, (self.copy(),)

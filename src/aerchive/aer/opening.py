@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from aerchive.errors import AlreadyExistsError, InvalidInputError
 from aerchive.paths import local_path
+from aerchive.project.arguments import checked
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project, open_project
 from aerchive.project.project_base import Mode
 from aerchive.project.run import Run
 from aerchive.project.waiting import Durability
-from aerchive.settings import load_settings
+from aerchive.settings import Settings, load_settings
+from aerchive.storage.names import no_such_project
 
 _MODES = ("r", "r+", "a", "x")
 
@@ -70,6 +72,7 @@ class QiskitBridge:
         return script_of(run)
 
 
+@checked
 def open_path(
     path: str | os.PathLike[str] | None = None,
     mode: Mode | None = None,
@@ -115,11 +118,47 @@ def open_path(
     if mode == "x" and exists:
         raise AlreadyExistsError(f"{file}: exists; open it with mode 'r+', or choose another name")
     if mode in ("r", "r+") and not exists:
-        raise NotFoundError(f"{file}: no such project; mode 'a' makes it when the first run is saved")
+        raise no_such_project(file)
     if exists:
         with project.file.read():  # says at once what is wrong with the file
             pass
     return project
+
+
+class Opening:
+    """A project at a path, for runs that are still to come: each finds it opened with the settings then in force.
+
+    Args:
+        path: As for `open_path`.
+        durability: As for `open_path`.
+        compression: As for `open_path`.
+
+    Attributes:
+        path: As given.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        *,
+        durability: Durability | None = None,
+        compression: str | None = None,
+    ) -> None:
+        self.path = path
+        self._given: dict[str, Any] = {"durability": durability, "compression": compression}
+        self._opened: tuple[Settings, Project] | None = None
+
+    @property
+    def project(self) -> Project:
+        """The project; another object when the settings have changed.
+
+        Raises:
+            InvalidInputError: A setting cannot be used.
+        """
+        settings = load_settings()
+        if self._opened is None or self._opened[0] != settings:
+            self._opened = settings, project_at(self.path, **self._given)
+        return self._opened[1]
 
 
 def project_at(

@@ -19,6 +19,7 @@ from aerchive.aer.primitive_call import PrimitiveCall, not_archived
 from aerchive.aer.simulator import Archiving, ProjectLike, archiving
 from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
+from aerchive.project.arguments import checked
 from aerchive.project.query import as_texts
 from aerchive.project.run import Run
 from aerchive.settings import Settings, load_settings
@@ -80,7 +81,7 @@ class _Archiving:
         self,
         pubs: Iterable[Any],
         save_jobs: bool | None,
-        tags: str | Sequence[str],
+        tags: str | Sequence[str] | None,
         notes: str | None,
         name: str | None,
         params: Mapping[str, Any] | None,
@@ -169,13 +170,14 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
         super().__init__(default_shots=default_shots, seed=seed, options=options)
         self._backend = archiving(self._backend, project, save_jobs=save_jobs)
 
+    @checked
     def run(
         self,
         pubs: Iterable[Any],
         *,
         shots: int | None = None,
         save_jobs: bool | None = None,
-        tags: str | Sequence[str] = (),
+        tags: str | Sequence[str] | None = (),
         notes: str | None = None,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -223,13 +225,14 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
         super().__init__(options=options)
         self._backend = archiving(self._backend, project, save_jobs=save_jobs)
 
+    @checked
     def run(
         self,
         pubs: Iterable[Any],
         *,
         precision: float | None = None,
         save_jobs: bool | None = None,
-        tags: str | Sequence[str] = (),
+        tags: str | Sequence[str] | None = (),
         notes: str | None = None,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,

@@ -11,15 +11,17 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from aerchive.display.text import cut
+from aerchive.display.text import cut, format_time
 from aerchive.errors import InvalidInputError, NotFoundError, ServiceError
 from aerchive.project.job_list import JobList
+from aerchive.project.moments import span_of
 from aerchive.project.project import Project
 from aerchive.project.run import Bridge, Run
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+\Z")
-_HEAD = ("job id", "created (UTC)", "where", "backend", "program", "status", "tags")
+_HEAD = ("job id", "created", "where", "backend", "program", "status", "tags")
 _WIDTH = 24
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _warned: set[str] = set()
 
 
@@ -43,7 +45,7 @@ class ServiceJobList(JobList):
 def _row(item: Any) -> tuple[str, ...]:
     """What is printed of a run or job."""
     run = _run(item)
-    created = _asked(lambda: _created(item).strftime("%Y-%m-%d %H:%M:%S"))
+    created = _asked(lambda: format_time(_created(item).isoformat()))
     if run is not None:
         backend, tags = run.record.config.backend_name or "", run.tags
         return _line(run.job_id, created, "project", backend, run.program, run.outcome, tags)
@@ -98,7 +100,7 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
         return ServiceJobList(bridge, [])
     for name in ("created_after", "created_before"):
         if given.get(name) is not None:
-            given[name] = _utc(given[name])
+            given[name] = _utc(given[name], is_end=name == "created_before")
     if not given.get("include_mocks"):
         given.pop("include_mocks", None)  # older versions do not know it
     enough = None if limit is None else limit + skip  # asked to skip more jobs than it has, the service asks for ever
@@ -229,15 +231,15 @@ def translated() -> Iterator[None]:
         raise ServiceError(_unanswered(error)) from error
 
 
-def _utc(when: Any) -> datetime.datetime:
-    """A time as the service understands it: the clock of another zone it would take for the local one."""
-    try:
-        time: datetime.datetime = datetime.datetime.fromisoformat(when) if isinstance(when, str) else when
-        return time.astimezone(datetime.UTC)
-    except (ValueError, AttributeError) as error:
-        raise InvalidInputError(
-            f"{when!r} is not a time; give a datetime, or text such as '2026-11-22T14:00'"
-        ) from error
+def _utc(when: Any, *, is_end: bool) -> datetime.datetime:
+    """A time as the service understands it: the clock of another zone it would take for the local one.
+
+    Args:
+        when: What `span_of` reads.
+        is_end: Whether the last moment of it is meant, and not the first.
+    """
+    start, stop = span_of(when)
+    return _EPOCH + datetime.timedelta(microseconds=stop - 1 if is_end else start)
 
 
 def _unanswered(error: Exception) -> str:
@@ -248,4 +250,4 @@ def _unanswered(error: Exception) -> str:
 def _warn_once(text: str) -> None:
     if text not in _warned:
         _warned.add(text)
-        warnings.warn(text, UserWarning, stacklevel=4)
+        warnings.warn(text, UserWarning, stacklevel=5)

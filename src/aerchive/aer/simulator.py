@@ -14,7 +14,7 @@ from qiskit_aer import AerError
 from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive.aer.job_service import JobService
-from aerchive.aer.opening import project_at
+from aerchive.aer.opening import Opening, project_at
 from aerchive.aer.options import check_spelling
 from aerchive.aer.primitive_call import is_off, not_archived
 from aerchive.aer.submit import freeze, submit
@@ -22,6 +22,7 @@ from aerchive.errors import NotFoundError, UnsupportedTypeError
 from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
 from aerchive.paths import local_path
+from aerchive.project.arguments import checked, refuse
 from aerchive.project.project import Project
 from aerchive.project.query import as_texts
 from aerchive.project.waiting import Durability
@@ -52,6 +53,7 @@ class Archiving(JobService):
     """What archives the runs of a backend of Aer; stands before its class."""
 
     _aerchive_project: Project | Path | None = None
+    _aerchive_opening: Opening | None = None
     _aerchive_save_jobs: bool | None = None
     _aerchive_durability: Durability | None = None
     _aerchive_compression: str | None = None
@@ -59,10 +61,15 @@ class Archiving(JobService):
 
     @property
     def project(self) -> Project:
-        """Where this simulator's runs go; its file is made by the first of them."""
-        if not isinstance(self._aerchive_project, Project):
-            self._aerchive_project = project_at(self._aerchive_project)
-        return self._aerchive_project
+        """Where this simulator's runs go; its file is made by the first of them.
+
+        Of a path, or the project of the settings, it is opened with the settings in force now: each run heeds them.
+        """
+        if isinstance(self._aerchive_project, Project):
+            return self._aerchive_project
+        if self._aerchive_opening is None or self._aerchive_opening.path != self._aerchive_project:
+            self._aerchive_opening = Opening(self._aerchive_project)
+        return self._aerchive_opening.project
 
     @property
     def durability(self) -> Durability:
@@ -74,13 +81,14 @@ class Archiving(JobService):
         """Whether this simulator's runs are archived; ``None``: as the settings say."""
         return self._aerchive_save_jobs
 
+    @checked
     def run(
         self,
         circuits: Any,
         parameter_binds: Any = None,
         *,
         save_jobs: bool | None = None,
-        tags: str | Sequence[str] = (),
+        tags: str | Sequence[str] | None = (),
         notes: str | None = None,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -130,16 +138,17 @@ class Archiving(JobService):
         if not settings.save_jobs or is_off():
             with not_archived():
                 return super()._run_circuits(circuits, parameter_binds, **run_options)  # type: ignore[misc]
+        project = self.project
         return submit(
             self,
             circuits,
             parameter_binds,
             run_options,
-            project=lambda: self.project,
+            project=lambda: project,
             is_refused=True,
-            settings=settings.model_copy(update={"durability": self.durability}),
+            settings=settings.model_copy(update={"durability": self._aerchive_durability or project.durability}),
             labels=given.labels,
-            compression=self.project.compression(
+            compression=project.compression(
                 self._aerchive_compression if given.compression is None else given.compression,
                 self._aerchive_max_infidelity if given.max_infidelity is None else given.max_infidelity,
             ),
@@ -271,6 +280,8 @@ def place_of(project: ProjectLike | None) -> Project | Path | None:
     """
     if project is None or isinstance(project, Project):
         return project
+    if not isinstance(project, str | os.PathLike):
+        refuse("project", project, "the path of a project file, or an open project")
     path = local_path(project).absolute()
     if os.path.islink(path) and not os.path.exists(path):
         raise NotFoundError(

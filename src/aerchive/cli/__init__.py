@@ -38,6 +38,17 @@ EXIT_PROBLEM = 1
 EXIT_WRONG_USE = 2
 
 
+def _command_of(given: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor the project of ``-p``, which may be named like a command."""
+    words = iter(given)
+    for word in words:
+        if word == "-p" or (word.startswith("--p") and "--project".startswith(word)):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
@@ -59,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-p", "--project", metavar="FILE", help="the project file; by default that of the settings")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    wanted = next((word for word in given if word in COMMANDS), None)
+    wanted = _command_of(given)
     for name, line in COMMANDS.items():
         command = commands.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
         if name == wanted:

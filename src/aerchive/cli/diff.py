@@ -11,7 +11,7 @@ from aerchive.aer.opening import open_path
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 diff 4ff2da70 91c0"
-    parser.add_argument("first", metavar="A", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("first", metavar="A", help="a job id, an unambiguous beginning of one, a name, or latest")
     parser.add_argument("second", metavar="B", help="the other one")
     parser.add_argument("--other", metavar="FILE", help="the project that B is in; by default that of A")
     parser.add_argument("--json", action="store_true", help="as JSON")

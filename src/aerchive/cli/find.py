@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.listing import add_listing_arguments, print_listing
-from aerchive.project.expression import clause_of
+from aerchive.cli.listing import add_listing_arguments, print_listing, say_nothing
 
 _GRAMMAR = """\
 columns:    job_id name backend method precision outcome (or status) program parent message tags created
@@ -36,15 +36,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints what was found."""
     where = " ".join(options.condition) or None
-    nested = options.nested or clause_of(where, {}).columns & {"parent", "job_id"}
-    conditions: dict[str, Any] = {} if nested else {"parent": ""}
     project = open_path(options.project, "r")
+    nested = options.nested or project.clause(where, {}).columns & {"parent", "job_id"}
+    conditions: dict[str, Any] = {} if nested else {"parent": ""}
     order = {"sort": options.sort, "descending": not options.ascending}
     if options.count:
-        print(project.count(where, **conditions))
+        number = project.count(where, **conditions)
+        print(number)
     elif options.ids:
-        for one in project.runs(where=where, **order, **conditions):
+        runs = project.runs(where=where, **order, **conditions)
+        number = len(runs)
+        for one in runs:
             print(one.job_id)
     else:
         print_listing(project, options, where, conditions, **order)
+        return 0
+    if not number:
+        say_nothing(project, where, conditions, sys.stderr)
     return 0

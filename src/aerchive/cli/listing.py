@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from typing import Any
+import sys
+from typing import Any, TextIO
 
+from aerchive.display.text import clean_lines, format_runs
+from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
 from aerchive.project.job_list import runs_table
 from aerchive.project.project import Project
@@ -37,18 +40,35 @@ def print_listing(
         conditions: Conditions by keyword.
         **order: ``sort`` and ``descending``, as `Project.runs` has them.
     """
-    limit = None if options.all else max(0, options.limit)
+    if options.limit < 0:
+        raise InvalidInputError(f"--limit must be 0 or more; found {options.limit}")
+    limit = None if options.all else options.limit
     runs = project.runs(limit, where=where, **order, **conditions)
     if options.json:
         print(json.dumps([summary(run) for run in runs], indent=2))
+        if not runs:
+            say_nothing(project, where, conditions, sys.stderr)
         return
-    if not runs:
-        print(f"{project.path}: no runs")
-        return
-    print(runs_table(runs))
     total = len(runs) if limit is None or len(runs) < limit else project.count(where, **conditions)
+    if not total:
+        say_nothing(project, where, conditions)
+        return
+    if runs:
+        print(runs_table(runs))
     if len(runs) < total:
-        print(f"... {len(runs)} of {total} runs; --all shows the rest")
+        print(f"... {len(runs)} of {format_runs(total)}; --all shows the rest")
+
+
+def say_nothing(project: Project, where: str | None, conditions: dict[str, Any], stream: TextIO | None = None) -> None:
+    """Says why no run was found, and what could be found.
+
+    Args:
+        project: Where they are.
+        where: Conditions as text.
+        conditions: Conditions by keyword.
+        stream: Standard output, unless a program reads that.
+    """
+    print(clean_lines(project.why_nothing(where, conditions)), file=stream)
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -60,7 +80,8 @@ def summary(run: Run) -> dict[str, Any]:
         "job_id": run.job_id,
         "created": run.created,
         "outcome": texts.pop("outcome"),
-        "pending": run.in_pending_file,
+        "pending": run.pending,
+        "in_pending_file": run.in_pending_file,
         **texts,
         **numbers,
         "nbytes": run.nbytes,

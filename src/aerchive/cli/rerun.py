@@ -13,7 +13,7 @@ from aerchive.display.text import clean
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 rerun 4ff2da70"
-    parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
     parser.add_argument("--save", action="store_true", help="archive the new run, instead of comparing it")
     parser.add_argument("--json", action="store_true", help="as JSON")
 

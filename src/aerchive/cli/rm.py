@@ -12,7 +12,9 @@ from aerchive.display.text import clean
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 rm 4ff2da70 91c0"
-    parser.add_argument("jobs", nargs="+", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument(
+        "jobs", nargs="+", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest"
+    )
     parser.add_argument(
         "--restore",
         action="store_true",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aerchive.aer.opening import open_path
-from aerchive.display.text import clean, format_bytes, format_table
+from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
 from aerchive.models import tagged_json
 from aerchive.project.run import Run
@@ -20,7 +20,7 @@ _MOST_SAVED = 30
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 show 4ff2da70"
-    parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
     parser.add_argument("--history", action="store_true", help="only the last changes of its labels")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
@@ -50,8 +50,8 @@ def _show_history(one: Run, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([{"when": when, "who": who, "what": what} for when, who, what in one.history], indent=2))
     elif one.history:
-        rows = [(when[:19].replace("T", " "), who, what) for when, who, what in one.history]
-        print(format_table(("when (UTC)", "who", "what"), rows))
+        rows = [(format_time(when), who, what) for when, who, what in one.history]
+        print(format_table(("when", "who", "what"), rows))
     else:
         print(f"run {clean(one.job_id)}: its labels are those it was archived with")
     return 0
@@ -66,9 +66,8 @@ def _saved(one: Run) -> list[SavedValue]:
 
 def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
     record = one.record
-    yield f"run {clean(one.job_id)}: {one.outcome}" + (
-        " (in a pending file beside the project)" if one.in_pending_file else ""
-    )
+    where = " (in a pending file beside the project)" if one.in_pending_file else ""
+    yield f"run {clean(one.job_id)}: {one.outcome}{where}"
     if one.durable:
         yield f"in /{one.path}"
     documents: list[tuple[str, Any]] = [

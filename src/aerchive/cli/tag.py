@@ -15,7 +15,7 @@ from aerchive.project.run import Run
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 tag 4ff2da70 --add keep --remove draft --name 'last one'"
-    parser.add_argument("job", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
     parser.add_argument("--add", action="append", default=[], metavar="TAG", help="add a tag; may be repeated")
     parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="take a tag away; may be repeated")
     parser.add_argument("--name", metavar="NAME", help="give it another name; an empty one takes it away")

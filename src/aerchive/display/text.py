@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -22,6 +23,24 @@ def format_bytes(nbytes: float) -> str:
 def format_runs(number: int) -> str:
     """``1 run``, ``2 runs``."""
     return "1 run" if number == 1 else f"{number} runs"
+
+
+def format_time(when: str | int) -> str:
+    """A time for people: local time to the second with its offset from UTC, as ``2026-11-22 14:00:03+01:00``.
+
+    Conditions read it as it is printed, in whatever time zone: `aerchive.project.moments.span_of`.
+
+    Args:
+        when: In the format's notation, or microseconds since 1970 (UTC).
+    """
+    try:
+        if isinstance(when, int):
+            moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=when)
+        else:
+            moment = datetime.datetime.fromisoformat(when)
+        return moment.astimezone().isoformat(" ", "seconds")
+    except (ValueError, OverflowError, OSError):  # at the ends of the years 1 to 9999 there is no local time
+        return str(when)
 
 
 def clean(text: str) -> str:

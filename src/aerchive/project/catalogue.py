@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.display.text import format_runs
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.status import WITHOUT_DATA
 from aerchive.project.kept_rows import kept_rows
 from aerchive.storage.file import ReadSession, WriteSession
 from aerchive.storage.table import CHANGES, TableReader
-from aerchive.text import fit_text
+from aerchive.text import fit_text, near_texts
 
 _NEAR = 3
 
@@ -117,11 +118,10 @@ def not_found(file: str, job_id: str, known: list[str], number: int | None = Non
         known: Ids that may have been meant.
         number: How many runs there are, if `known` has not all.
     """
-    import difflib
-
-    near = difflib.get_close_matches(job_id, known, n=_NEAR, cutoff=0.5)
+    whole = {one[: len(job_id)]: one for one in known}  # the beginning of an id is compared with beginnings
+    near = [whole[one] for one in near_texts(job_id, whole, _NEAR)]
     has = len(known) if number is None else number
-    hint = f"; near ones: {', '.join(near)}" if near else f"; the project has {has} runs"
+    hint = f"; near ones: {', '.join(near)}" if near else f"; the project has {format_runs(has)}"
     return NotFoundError(f"{file}: no run with id {job_id!r}{hint}")
 
 

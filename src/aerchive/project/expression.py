@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from aerchive.errors import InvalidInputError
-from aerchive.project.query import NUMBERS, SYNONYMS, All, Clause, Condition, Not, any_of
+from aerchive.project.query import NUMBERS, All, Clause, Condition, Not, UnknownColumnError, any_of, column_named
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
@@ -121,10 +121,13 @@ class _Parser:
         return [*tokens, _Token("end", "the end", len(self._text.rstrip()), len(self._text.rstrip()) + 1)]
 
     def refuse(self, problem: str, at: _Token | None = None) -> NoReturn:
-        at = at or self.now
+        raise InvalidInputError(self.message(problem, at or self.now))
+
+    def message(self, problem: str, at: _Token) -> str:
+        """A problem, and the text with a pointer to the place."""
         line = " ".join(self._text.splitlines()) if "\n" in self._text else self._text
         pointer = " " * at.start + "^" * max(1, at.stop - at.start)
-        raise InvalidInputError(f"condition, character {at.start + 1}: {problem}\n  {line}\n  {pointer}")
+        return f"condition, character {at.start + 1}: {problem}\n  {line}\n  {pointer}"
 
     # -- the grammar
 
@@ -201,11 +204,11 @@ class _Parser:
             self._close(opening)
             return "params", parameter.value
         try:
-            column = SYNONYMS.get(name.value, name.value)
-            Condition(column, "eq", "today" if column == "created" else "")
+            return column_named(name.value), None
+        except UnknownColumnError as error:
+            raise UnknownColumnError(error.column, self.message(str(error), name)) from error
         except InvalidInputError as error:
             self.refuse(str(error), name)
-        return column, None
 
     def _operator(self, column: str, *, only_words: bool) -> str:
         token = self._next()

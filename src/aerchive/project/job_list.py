@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, SupportsIndex, overload
 
-from aerchive.display.text import cut, format_bytes, format_table
+from aerchive.display.text import clean, cut, format_bytes, format_table, format_time
+from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
 from aerchive.project.run import Bridge, Run
 
-_HEAD = ("job id", "created (UTC)", "outcome", "method", "qubits", "shots", "size", "name", "tags")
+_HEAD = ("job id", "created", "outcome", "method", "qubits", "shots", "size", "name", "tags")
 _RIGHT = (4, 5, 6)
 _ID_WIDTH = 36
 _NAME_WIDTH = 24
@@ -27,8 +28,8 @@ def run_row(run: Run) -> tuple[str, ...]:
     outcome = catalogue.row_text(row, "outcome")
     return (
         cut(run.job_id, _ID_WIDTH),
-        run.created[:19].replace("T", " "),
-        f"{outcome} (pending)" if run.in_pending_file else outcome,
+        format_time(run.created),
+        f"{outcome} (pending file)" if run.in_pending_file else outcome,
         catalogue.row_text(row, "method"),
         _number(row, "num_qubits"),
         _number(row, "shots"),
@@ -58,6 +59,29 @@ def runs_table(runs: Iterable[Run]) -> str:
     return format_table(_HEAD, [run_row(run) for run in runs], _RIGHT)
 
 
+class RunList(list[Run]):
+    """Runs that were found. An empty list says what there is when it is printed.
+
+    Args:
+        runs: That were found.
+        nothing: Says what there is.
+    """
+
+    def __init__(self, runs: Iterable[Run], nothing: Callable[[], str]) -> None:
+        super().__init__(runs)
+        self._nothing = None if self else nothing
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self or self._nothing is None else f"[] ({_said(self._nothing)})"
+
+
+def _said(nothing: Callable[[], str]) -> str:
+    try:
+        return nothing()
+    except AerchiveError as error:  # the project cannot be read any more, and printing must not raise
+        return clean(str(error))
+
+
 class JobList(list[Any]):
     """``ArchivedJob`` objects; prints as a table, in a terminal and in a notebook.
 
@@ -66,6 +90,7 @@ class JobList(list[Any]):
     Args:
         bridge: Makes the jobs.
         runs: Of which they are.
+        nothing: Says what there is, for a list that is empty because no job was found.
 
     Attributes:
         head: Names of the columns of the table.
@@ -75,9 +100,10 @@ class JobList(list[Any]):
     head: ClassVar[tuple[str, ...]] = _HEAD
     right: ClassVar[tuple[int, ...]] = _RIGHT
 
-    def __init__(self, bridge: Bridge, runs: Iterable[Run]) -> None:
+    def __init__(self, bridge: Bridge, runs: Iterable[Run], nothing: Callable[[], str] | None = None) -> None:
         super().__init__(runs)
         self._bridge = bridge
+        self._nothing = nothing if not len(self) else None
 
     def _take(self, place: int) -> Any:
         item = super().__getitem__(place)
@@ -120,9 +146,14 @@ class JobList(list[Any]):
         return self[:]
 
     def __repr__(self) -> str:
-        return format_table(self.head, self._rows(), self.right) if self else "no jobs"
+        return format_table(self.head, self._rows(), self.right) if self else self._why_empty()
+
+    def _why_empty(self) -> str:
+        return "no jobs" if self._nothing is None else _said(self._nothing)
 
     def _repr_html_(self) -> str:
+        if not self:
+            return f"<p>{html.escape(self._why_empty())}</p>"
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()

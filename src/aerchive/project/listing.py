@@ -13,7 +13,7 @@ from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue
 from aerchive.project.columns import catalogue_columns
-from aerchive.project.query import COLUMNS, NUMBERS, SYNONYMS, Clause, numbers_of, text_of
+from aerchive.project.query import COLUMNS, NUMBERS, SYNONYMS, Clause, no_column, numbers_of, text_of
 from aerchive.project.run import Run
 from aerchive.text import decode_text, fit_text
 
@@ -70,7 +70,7 @@ class Listing:
         """
         column = SYNONYMS.get(column, column)
         if column not in ("tags", *COLUMNS):
-            raise InvalidInputError(f"cannot count by {column!r}; there are tags, {', '.join(COLUMNS)}")
+            raise InvalidInputError(f"cannot count by {column!r}: {no_column(column)}")
         places = np.fromiter(self._places(clause), np.intp)
         places.sort()
         counts: Counter[Any] = Counter()
@@ -186,7 +186,7 @@ class Listing:
     def _order(self, places: NDArray[np.intp], sort: str, *, descending: bool) -> NDArray[np.intp]:
         sort = SYNONYMS.get(sort, sort)
         if sort not in ("created", "tags", *COLUMNS):
-            raise InvalidInputError(f"cannot sort by {sort!r}; there are created, tags, {', '.join(COLUMNS)}")
+            raise InvalidInputError(f"cannot sort by {sort!r}: {no_column(sort)}")
         created = self._column(places, "created_us")
         if sort == "created":
             order = np.argsort(created, kind="stable")

@@ -12,14 +12,18 @@ from aerchive.models.catalogue import to_microseconds
 _AGO = re.compile(r"(an?|\d{1,9})\s*(second|sec|s|minute|min|hour|h|day|d|week|w|month|year|y)s?(\s+ago)?\Z")
 _MONTH = re.compile(r"(\d{4})-(\d{2})\Z")
 _YEAR = re.compile(r"(\d{4})\Z")
+_SECOND = re.compile(r".*\d{2}:\d{2}:\d{2}\s*(z|[+-][\d:]+)?\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"s": "seconds", "sec": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks", "y": "years"}
 _ONE_DAY = datetime.timedelta(days=1)
+_SECOND_US = 1_000_000
+EXAMPLES = "a datetime, or text such as '2026-11-22', '2026-11-22T14:00', 'yesterday' or '3 hours ago'"
+"""What may be given as a time, in words."""
 
 
 class Span(NamedTuple):
-    """A time, as far as it was given: an instant, or a whole day, month or year.
+    """A time, as far as it was given: an instant, or a whole second, day, month or year.
 
     Attributes:
         start: Its first microsecond, counted from 1970 (UTC).
@@ -33,7 +37,9 @@ class Span(NamedTuple):
 def span_of(when: Any) -> Span:
     """What a time means.
 
-    Days, months and years are those of the local time zone, from midnight to midnight.
+    Days, months and years are those of the local time zone, from midnight to midnight. A time without its offset from
+    UTC is local, too. A text that ends with seconds means the whole second: listings print times so, and what is copied
+    from a listing must find the run again.
 
     Args:
         when: A ``datetime`` (without zone: local time) or a ``date``; or text: ISO 8601, ``2026-11``, ``2026``,
@@ -50,10 +56,7 @@ def span_of(when: Any) -> Span:
             return _days(when, when + _ONE_DAY)
         return _of_text(" ".join(when.lower().split()), when)
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise InvalidInputError(
-            f"{when!r} is not a time; give a datetime, or text such as '2026-11-22', '2026-11-22T14:00', 'yesterday' "
-            "or '3 hours ago'"
-        ) from error
+        raise InvalidInputError(f"{when!r} is not a time; give {EXAMPLES}") from error
 
 
 def _of_text(text: str, given: str) -> Span:
@@ -77,7 +80,8 @@ def _of_text(text: str, given: str) -> Span:
         return _days(day, day + _ONE_DAY)
     if match := _AGO.match(text):
         return _ago(now, 1 if match[1] in ("a", "an") else int(match[1]), match[2])
-    return _instant(datetime.datetime.fromisoformat(given.strip()))
+    start = _instant(datetime.datetime.fromisoformat(given.strip())).start
+    return Span(start, start + (_SECOND_US if _SECOND.match(text) else 1))
 
 
 def _ago(now: datetime.datetime, number: int, unit: str) -> Span:

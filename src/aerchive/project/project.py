@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -31,6 +32,7 @@ from aerchive.filters.profiles import Compression
 from aerchive.models import catalogue as table
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.project.arguments import checked
 from aerchive.project.catalogue import Catalogue, has_data, run_path
 from aerchive.project.commit import Written, stored_draft, write_drafts, write_labels
 from aerchive.project.draft import RunDraft
@@ -50,8 +52,9 @@ class Project(Upkeep):
     """One project file; made by `aerchive.open`.
 
     A project holds nothing open: every method opens the file for as long as it needs it, so other processes and
-    viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. As a mapping it goes from
-    job ids to runs. Finding is in `aerchive.project.searching`, care of the file in `aerchive.project.upkeep`.
+    viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. It is a collection of
+    runs: iterating gives them in the order of submission, and ``project[key]`` looks one up. Finding is in
+    `aerchive.project.searching`, care of the file in `aerchive.project.upkeep`.
 
     Args:
         file: The project file.
@@ -65,6 +68,7 @@ class Project(Upkeep):
 
     # -- saving
 
+    @checked
     def save(
         self,
         job_or_result: Any,
@@ -72,7 +76,7 @@ class Project(Upkeep):
         circuits: Sequence[Any] | Any | None = None,
         options: Mapping[str, Any] | None = None,
         name: str | None = None,
-        tags: str | Sequence[str] = (),
+        tags: str | Sequence[str] | None = (),
         notes: str | None = None,
         params: Mapping[str, Any] | None = None,
         compression: str | None = None,
@@ -118,6 +122,7 @@ class Project(Upkeep):
             )
         return run
 
+    @checked
     def compression(self, profile: str | None = None, max_infidelity: float | None = None) -> Compression:
         """How arrays of a run are stored in this project.
 
@@ -336,7 +341,8 @@ class Project(Upkeep):
         return Project, (self.file, self.mode, self.bridge, self.durability, self._compression, self.pending_folder)
 
     def __repr__(self) -> str:
-        return f"<Project {str(self.path)!r}, mode {self.mode!r}>"
+        missing = "" if os.path.exists(self.path) else ", no such file yet"
+        return f"<Project {str(self.path)!r}, mode {self.mode!r}{missing}>"
 
 
 @functools.cache

@@ -43,6 +43,7 @@ class ProjectBase(RunHome):
         self.pending_folder = pending_folder
         self.spools = Spools(file, pending_folder)
         self._transaction = threading.local()
+        self._has_warned = False  # that there is no file
 
     @property
     def path(self) -> Path:

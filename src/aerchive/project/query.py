@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.models import catalogue
 from aerchive.project.moments import Span, span_of
-from aerchive.text import decode_text, fit_text
+from aerchive.text import decode_text, fit_text, listed, near_texts
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq,
@@ -40,7 +40,16 @@ COLUMNS = (*(name for name in catalogue.TEXT_COLUMNS if name not in ("path", "ta
 """What conditions may name, besides ``tags``, ``created`` and ``params__NAME``."""
 SYNONYMS = {"status": "outcome", "tag": "tags", "id": "job_id"}
 """Other names of columns."""
+_NUMBER_KINDS: tuple[type, ...] = (bool, int, float, np.bool_, np.integer, np.floating)
 _COSTS = {"tags": 3, "params": 4}
+
+
+def no_column(name: str) -> str:
+    """Says that there is no such column, and which there are."""
+    known = (*COLUMNS, "tags", "created")
+    near = near_texts(name, (*known, *SYNONYMS))
+    return f"no column {name!r}; {f'did you mean {listed(near)}? ' if near else ''}there are {', '.join(known)}"
+
 
 Rows = NDArray[Any]
 Places = NDArray[np.intp]
@@ -76,6 +85,10 @@ class Clause(Protocol):
         """Which columns it looks at."""
 
     @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions on single columns that it is made of."""
+
+    @property
     def cost(self) -> int:
         """The higher, the more it costs to look at a row."""
 
@@ -91,6 +104,37 @@ class Clause(Protocol):
         """Decides a run."""
 
 
+class UnknownColumnError(InvalidInputError):
+    """A condition names a column that there is not; the message lists those there are, near ones first.
+
+    Args:
+        column: As it was named.
+        message: In place of the usual one.
+    """
+
+    def __init__(self, column: str, message: str | None = None) -> None:
+        super().__init__(message or f"{no_column(column)} and params with a name")
+        self.column = column
+
+
+def column_named(name: str, parameter: str | None = None) -> str:
+    """The column that a name means, which may be another name of it.
+
+    Args:
+        name: As it was given.
+        parameter: Which parameter, if the column is ``params``.
+
+    Raises:
+        InvalidInputError: There is no such column, or the parameter is not named.
+    """
+    column = SYNONYMS.get(name, name)
+    if column not in (*COLUMNS, "tags", "created", "params"):
+        raise UnknownColumnError(column)
+    if column == "params" and not parameter:
+        raise InvalidInputError("name the parameter, as in params__distance__lt=1 or params.distance < 1")
+    return column
+
+
 class Condition:
     """One column compared with one value.
 
@@ -100,18 +144,16 @@ class Condition:
         wanted: What the column is compared with.
         parameter: Which parameter, if the column is ``params``.
 
+    Attributes:
+        wanted: As it was given.
+        parameter: As it was given.
+
     Raises:
         InvalidInputError: No such column, or it cannot be compared so; the message lists what is possible.
     """
 
     def __init__(self, column: str, comparison: str, wanted: Any, parameter: str | None = None) -> None:
-        column = SYNONYMS.get(column, column)
-        if column not in (*COLUMNS, "tags", "created", "params"):
-            raise InvalidInputError(
-                f"no column {column!r}; there are {', '.join(COLUMNS)}, tags, created and params with a name"
-            )
-        if column == "params" and not parameter:
-            raise InvalidInputError("name the parameter, as in params__distance__lt=1 or params.distance < 1")
+        column = column_named(column, parameter)
         if column == "tags" and comparison not in _TAG_OPERATORS:
             raise InvalidInputError(
                 f"tags can be compared with {', '.join(_TAG_OPERATORS)}: a run must have all, not all, or any of those "
@@ -120,9 +162,10 @@ class Condition:
         if column == "created" and comparison not in _TIME_OPERATORS:
             raise InvalidInputError(f"created can be compared with {', '.join(_TIME_OPERATORS)}")
         self.column = column
+        self.parameter = parameter
+        self.wanted = wanted
         self._comparison = comparison
         self._compare = _COMPARE[comparison]
-        self._parameter = parameter
         self._wanted = self._prepared(wanted)
         if column not in ("created", "tags", "params"):
             self._meets(0 if column in NUMBERS else "")  # says at once what can be compared with no value at all
@@ -132,10 +175,23 @@ class Condition:
             if self.column == "created":
                 return [span_of(one) for one in (_listed(wanted) if self._comparison == "in" else [wanted])]
             if self.column == "tags":
-                return frozenset(_listed(wanted))
-            return wanted if self._comparison != "in" or hasattr(wanted, "__contains__") else list(wanted)
+                wanted = frozenset(_listed(wanted))
+            elif self._comparison == "in" and (isinstance(wanted, str) or not hasattr(wanted, "__contains__")):
+                wanted = _listed(wanted) if isinstance(wanted, str) else list(wanted)
+            self._check_kind(wanted)
         except TypeError as error:
             raise InvalidInputError(f"cannot compare {self.column} with {wanted!r}") from error
+        return wanted
+
+    def _check_kind(self, wanted: Any) -> None:
+        """Refuses what no run can have: a number where the column has text, and text where it has numbers."""
+        if self.column == "params" or (self.column in NUMBERS and self._comparison not in _TIME_OPERATORS):
+            return
+        kinds, name = (_NUMBER_KINDS, "a number") if self.column in NUMBERS else ((str,), "text")
+        several = self._comparison == "in" or self.column == "tags"
+        for one in (wanted if isinstance(wanted, Iterable) else ()) if several else (wanted,):
+            if not isinstance(one, kinds):
+                raise InvalidInputError(f"cannot compare {self.column} with {one!r}: it is {name}")
 
     @classmethod
     def named(cls, name: str, wanted: Any) -> Condition:
@@ -151,6 +207,8 @@ class Condition:
             raise InvalidInputError(f"condition {name!r}: no operator {rest[-1]!r}; there are {', '.join(OPERATORS)}")
         try:
             return cls(column, comparison, wanted, "__".join(rest) or None)
+        except UnknownColumnError as error:
+            raise UnknownColumnError(error.column, f"condition {name!r}: {error}") from error
         except InvalidInputError as error:
             raise InvalidInputError(f"condition {name!r}: {error}") from error
 
@@ -158,6 +216,11 @@ class Condition:
     def columns(self) -> frozenset[str]:
         """See `Clause`."""
         return frozenset((self.column,))
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """See `Clause`."""
+        return (self,)
 
     @property
     def cost(self) -> int:
@@ -192,7 +255,7 @@ class Condition:
             return (self._wanted <= tags) is (self._comparison != "ne")
         if self.column == "params":
             try:
-                return self._parameter in value and bool(self._compare(value[self._parameter], self._wanted))
+                return self.parameter in value and bool(self._compare(value[self.parameter], self._wanted))
             except (TypeError, ValueError):
                 return False
         try:
@@ -208,7 +271,7 @@ class Condition:
 
     def _numbers(self, values: NDArray[Any], absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Absent numbers meet nothing."""
-        plain = isinstance(self._wanted, bool | int | float | np.bool_ | np.integer | np.floating)
+        plain = isinstance(self._wanted, _NUMBER_KINDS)
         if plain and self._comparison in _TIME_OPERATORS[:6]:
             meets = np.asarray(self._compare(values, self._wanted), bool)
         else:
@@ -232,7 +295,7 @@ class Condition:
         return ~found if self._comparison == "ne" else found
 
     def _parameters(self, values: list[dict[str, Any]]) -> NDArray[np.bool_]:
-        name, compare, wanted = self._parameter, self._compare, self._wanted
+        name, compare, wanted = self.parameter, self._compare, self._wanted
         try:
             return np.fromiter((name in one and bool(compare(one[name], wanted)) for one in values), bool, len(values))
         except (TypeError, ValueError):  # runs of other studies may have anything under this name
@@ -253,6 +316,11 @@ class All:
     def columns(self) -> frozenset[str]:
         """See `Clause`."""
         return frozenset().union(*(part.columns for part in self._parts))
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """See `Clause`."""
+        return tuple(one for part in self._parts for one in part.conditions)
 
     @property
     def cost(self) -> int:
@@ -290,6 +358,11 @@ class Not:
     def columns(self) -> frozenset[str]:
         """See `Clause`."""
         return self._part.columns
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """See `Clause`."""
+        return self._part.conditions
 
     @property
     def cost(self) -> int:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from aerchive import layout
-from aerchive.display.text import clean
+from aerchive.display.text import clean, format_time
 from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from aerchive.lazy import cached_property
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
+from aerchive.project.arguments import checked
 from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
 from aerchive.project.query import text_of
@@ -237,8 +238,8 @@ class Run:
 
     @property
     def pending(self) -> bool:
-        """Whether the run is still running."""
-        return self.outcome == "running"
+        """Whether it is still running, as ``project.jobs(pending=True)`` finds it."""
+        return catalogue.row_text(self.row(), "outcome") == "running"
 
     @property
     def in_pending_file(self) -> bool:
@@ -248,27 +249,32 @@ class Run:
 
     @property
     def history(self) -> list[tuple[str, str, str]]:
-        """The last changes of its labels after it was archived, oldest first: when (UTC), who, what."""
+        """The last changes of its labels after it was archived, oldest first: when (ISO 8601, UTC), who, what."""
         return [(when, who, what) for when, who, what in self.record.labels.history or ()]
 
+    @checked
     def add_tags(self, *tags: str) -> None:
         """Adds tags; a commit."""
         self.change_labels(LabelChange(RunLabels.checked(tags=list(tags))))
 
+    @checked
     def remove_tags(self, *tags: str) -> None:
         """Takes tags away; a commit. Tags that it does not have are no error."""
         self.change_labels(LabelChange(remove_tags=frozenset(RunLabels.checked(tags=list(tags)).tags or ())))
 
+    @checked
     def rename(self, name: str | None) -> None:
         """Gives it another name, or none; a commit."""
         given = RunLabels.checked(name=name)
         self.change_labels(LabelChange(given, clear=frozenset() if name else frozenset({"name"})))
 
+    @checked
     def annotate(self, notes: str | None = None, params: Mapping[str, Any] | None = None) -> None:
         """Replaces the notes, and adds parameters; a commit. Empty notes take away those there are."""
         given = RunLabels.checked(notes=notes, params=dict(params or {}))
         self.change_labels(LabelChange(given, clear=frozenset({"notes"}) if notes == "" else frozenset()))
 
+    @checked
     def change_labels(self, change: LabelChange) -> None:
         """Changes several labels in one commit, which is noted in `history`.
 
@@ -366,6 +372,7 @@ class Run:
         """
         return self.stored_result.saved()
 
+    @checked
     def counts(self, experiment: int = 0) -> dict[str, int]:
         """How often each outcome was measured, as ``Result.get_counts`` gives it; only counts are read.
 
@@ -378,9 +385,10 @@ class Run:
         Raises:
             NotFoundError: There are no counts.
         """
-        with self._held():
+        with self.held():
             return self.stored_result.counts(experiment)
 
+    @checked
     def memory(self, experiment: int = 0) -> list[str]:
         """The outcome of each shot, as ``Result.get_memory`` gives it.
 
@@ -390,9 +398,10 @@ class Run:
         Raises:
             NotFoundError: The run was not made with ``memory=True``.
         """
-        with self._held():
+        with self.held():
             return self.stored_result.memory(experiment)
 
+    @checked
     def array(
         self,
         label: str | None = None,
@@ -416,10 +425,11 @@ class Run:
             NotFoundError: There is none of this label.
             InvalidInputError: There are several to choose from, which the message lists.
         """
-        with self._held():
+        with self.held():
             stored = self.stored_result
             return stored.array(label, stored.number_of(experiment, bind), shot, condition)
 
+    @checked
     def state(
         self,
         label: str | None = None,
@@ -446,11 +456,12 @@ class Run:
             InvalidInputError: There are several to choose from, which the message lists; or it is a value of another
                 kind, such as a matrix product state, which `value` reads.
         """
-        with self._held():
+        with self.held():
             stored = self.stored_result
             number = stored.number_of(experiment, bind)
             return stored.state(label, number, shot, condition, self._home.bridge)
 
+    @checked
     def stack(
         self,
         labels: str | Sequence[str],
@@ -490,6 +501,7 @@ class Run:
             numbers = range(number, number + 1)
         return stored.stack(labels, numbers, shot, condition)
 
+    @checked
     def value(
         self,
         label: str,
@@ -537,6 +549,7 @@ class Run:
         """
         return self._home.bridge.result(self)
 
+    @checked
     def rerun(self, *, save: bool = False) -> Any:
         """Runs it again from the file alone: its circuits, binds, options, noise model and seed.
 
@@ -707,7 +720,7 @@ class Run:
             yield group
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Has the file opened once for what is read in the block, if it can be opened; if not, that says why."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(AerchiveError):
@@ -722,7 +735,7 @@ class Run:
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
-        return f"<Run {clean(self.job_id)}{name} {self.outcome}, {self.created[:19]}>"
+        return f"<Run {clean(self.job_id)}{name} {self.outcome}, {format_time(self.created)}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.job_id == self.job_id and other._home.file.path == self._home.file.path

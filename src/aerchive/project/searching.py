@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import InvalidInputError, NotFoundError
+from aerchive.display.text import format_runs
+from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
+from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue import Catalogue, has_data, not_found, run_path, whole_id
 from aerchive.project.expression import clause_of
-from aerchive.project.job_list import JobList
+from aerchive.project.job_list import JobList, RunList
 from aerchive.project.listing import Listing
+from aerchive.project.nothing_found import described, not_listed, nothing_found, parameter_names
 from aerchive.project.project_base import ProjectBase
-from aerchive.project.query import All, Condition, as_texts
+from aerchive.project.query import All, Clause, Condition, UnknownColumnError, as_texts
 from aerchive.project.run import Run
 from aerchive.project.spools import DeletedRuns
 from aerchive.project.unfinished import submission_record
+from aerchive.storage.names import no_such_project, projects_beside
+from aerchive.text import listed, near_texts
 
 logger = logging.getLogger("aerchive")
 
+_MOST_SHOWN = 5
+_PACKAGE = str(Path(__file__).parents[1])
+
 
 class Searching(ProjectBase):
-    """What a project has to be searched; as a mapping it goes from job ids to runs."""
+    """What a project has to be searched: a collection of runs, in the order of submission, with look-up.
+
+    A project that is to be made by its first run has no file before that, and an empty answer would look like an empty
+    project although the name may be misspelt. So ``project[key]``, `job`, `latest` and tables raise `NotFoundError`.
+    A program that goes on where it was stopped asks other questions before its first run as well, so these are
+    answered: `find`, `runs`, `count`, `count_by` and `catalogue` with a warning that there is no file yet; ``len``,
+    ``in``, iteration and `jobs`, whose list says so when it is printed, with the warning only if a file with a similar
+    name is beside it. A `Project` object warns once.
+    """
 
     def _run(self, row: np.void, job_id: str | None = None) -> Run:
         if job_id is None:
@@ -76,8 +96,9 @@ class Searching(ProjectBase):
             were committed, then those that still run, were lost, or are in a spool, which have no ``path``. Text columns
             hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
         """
-        return self._listing().all_rows()
+        return self._listed().all_rows()
 
+    @checked
     def find(self, expression: str | None = None, /, **conditions: Any) -> list[Run]:
         """The runs that meet all conditions, oldest first.
 
@@ -91,14 +112,16 @@ class Searching(ProjectBase):
             InvalidInputError: No such column or operator, or a text that cannot be read; the message says where.
             IntegrityError: The catalogue is damaged; the message says how to make it anew.
         """
-        clause = clause_of(expression, conditions)
-        return list(self._listing().runs(clause))
+        clause = self.clause(expression, conditions)
+        return RunList(self._listed().runs(clause), functools.partial(self.why_nothing, expression, conditions))
 
+    @checked
     def count(self, expression: str | None = None, /, **conditions: Any) -> int:
         """How many runs meet all conditions, which are those of `find`."""
-        clause = clause_of(expression, conditions)
-        return self._listing().count(clause)
+        clause = self.clause(expression, conditions)
+        return self._listed().count(clause)
 
+    @checked
     def count_by(self, column: str, expression: str | None = None, /, **conditions: Any) -> dict[Any, int]:
         """How many runs there are for each value of a column, the most frequent first.
 
@@ -110,9 +133,10 @@ class Searching(ProjectBase):
         Raises:
             InvalidInputError: There is no such column, or it has a value a run.
         """
-        clause = clause_of(expression, conditions)
-        return self._listing().count_by(column, clause)
+        clause = self.clause(expression, conditions)
+        return self._listed().count_by(column, clause)
 
+    @checked
     def latest(self, expression: str | None = None, /, **conditions: Any) -> Run:
         """The newest run that meets all conditions.
 
@@ -122,17 +146,17 @@ class Searching(ProjectBase):
                 ``job_id`` is among them.
 
         Raises:
-            NotFoundError: None does.
+            NotFoundError: None does; the message says what values there are.
         """
-        clause = clause_of(expression, conditions)
+        clause = self.clause(expression, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        found = next(self._listing().runs(clause, descending=True), None)
+        found = next(self._listed("raise").runs(clause, descending=True), None)
         if found is None:
-            asked = ", ".join([*([expression] if expression else []), *(f"{k}={v!r}" for k, v in conditions.items())])
-            raise NotFoundError(f"{self.path}: no run meets {asked}" if asked else f"{self.path}: has no runs")
+            raise NotFoundError(self.why_nothing(expression, conditions))
         return found
 
+    @checked
     def runs(
         self,
         limit: int | None = None,
@@ -154,9 +178,12 @@ class Searching(ProjectBase):
         Raises:
             InvalidInputError: No such column, or conditions that cannot be read.
         """
-        clause = clause_of(where, conditions)
-        return list(itertools.islice(self._listing().runs(clause, sort=sort, descending=descending), limit))
+        _check_page(limit)
+        clause = self.clause(where, conditions)
+        found = itertools.islice(self._listed().runs(clause, sort=sort, descending=descending), limit)
+        return RunList(found, functools.partial(self.why_nothing, where, conditions))
 
+    @checked
     def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
         """The catalogue as columns, oldest run first: what `to_pandas` and `to_arrow` are made of.
 
@@ -164,9 +191,10 @@ class Searching(ProjectBase):
             expression: As for `find`.
             **conditions: As for `find`.
         """
-        clause = clause_of(expression, conditions)
-        return self._listing().columns(clause)
+        clause = self.clause(expression, conditions)
+        return self._listed("raise").columns(clause)
 
+    @checked
     def to_pandas(self, expression: str | None = None, /, **conditions: Any) -> Any:
         """The catalogue as a ``pandas.DataFrame``, one row a run, oldest first.
 
@@ -185,6 +213,7 @@ class Searching(ProjectBase):
 
         return to_frame(self.columns(expression, **conditions))
 
+    @checked
     def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
         """The catalogue as a ``pyarrow.Table``; see `to_pandas`.
 
@@ -195,6 +224,7 @@ class Searching(ProjectBase):
 
         return to_arrow_table(self.columns(expression, **conditions))
 
+    @checked
     def table(
         self,
         x: str | Sequence[str] = (),
@@ -238,6 +268,7 @@ class Searching(ProjectBase):
 
         return to_dataset(columns, as_texts(x))
 
+    @checked
     def sweep(
         self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
     ) -> Columns:
@@ -251,13 +282,15 @@ class Searching(ProjectBase):
         """
         from aerchive.project.sweep import counted_outcomes, sweep_columns, sweep_rows
 
-        clause = clause_of(where, conditions)
+        clause = self.clause(where, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
-        return sweep_columns(list(sweep_rows(self.file, self._listing().runs(clause), outcomes)), first, then)
+        runs = self._listed("raise").runs(clause)
+        return sweep_columns(list(sweep_rows(self.file, runs, outcomes)), first, then)
 
+    @checked
     def jobs(
         self,
         limit: int | None = 10,
@@ -283,9 +316,9 @@ class Searching(ProjectBase):
             pending: True: only those still running; False: only those that are not.
             program_id: Only of this program, such as ``run``.
             instance: Only of this instance of a cloud account, which only archived remote jobs have.
-            job_tags: Only jobs that have all of these.
+            job_tags: Only jobs that have all of these; one may be given as a text.
             session_id: Only of this cloud session, which only archived remote jobs have.
-            created_after: Only from this time on; without a zone it is local time.
+            created_after: Only from this time on; without a zone it is local time. Also text, as for `find`.
             created_before: Only up to this time.
             descending: Newest first.
             nested: Also the jobs beneath those of primitives.
@@ -293,8 +326,7 @@ class Searching(ProjectBase):
         Returns:
             ``ArchivedJob`` objects in a list that prints as a table.
         """
-        if (limit is not None and limit < 0) or skip < 0:
-            raise InvalidInputError("limit and skip must not be negative")
+        _check_page(limit, skip)
         given: dict[str, Any] = {}
         if backend_name is not None:
             given["backend"] = backend_name
@@ -310,49 +342,179 @@ class Searching(ProjectBase):
             given["outcome" if pending else "outcome__ne"] = "running"
         if not nested:
             given["parent"] = ""
-        found = self._listing().runs(clause_of(None, given), descending=descending)
+        found = self._listed("warn if similar").runs(clause_of(None, given), descending=descending)
         if instance is not None or session_id is not None:
             found = (run for run in found if _is_of_service(run, instance, session_id))
-        return JobList(self.bridge, list(itertools.islice(found, skip, None if limit is None else skip + limit)))
+        runs = list(itertools.islice(found, skip, None if limit is None else skip + limit))
+        return JobList(self.bridge, runs, functools.partial(self.why_nothing, None, given))
 
-    def job(self, job_id: str) -> Any:
-        """The archived job of an id, or of an unambiguous beginning of one; imports Qiskit.
+    def job(self, job_id: str | Run) -> Any:
+        """The archived job of an id, or of any other key that ``project[key]`` takes; imports Qiskit.
 
         Raises:
             NotFoundError: There is none, or several; the message lists near ones.
         """
-        return self[job_id].job()
+        return self._look_up("job_id", job_id).job()
 
-    def __getitem__(self, job_id: str) -> Run:
-        if type(job_id) is not str or not job_id:
-            raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
+    def __getitem__(self, key: str | int | Run) -> Run:
+        """One run.
+
+        Args:
+            key: A job id, an unambiguous beginning of one, the name of exactly one run, ``"latest"``, or a position in
+                the order of submission (``-1``: the newest). A run or job stands for its id.
+
+        Raises:
+            NotFoundError: There is none, or several; the message lists near ones.
+            InvalidInputError: It is no key.
+        """
+        if isinstance(key, str | Run | bool) or not isinstance(key, int | np.integer):
+            return self._look_up("key", key)
+        return self._at(int(key))
+
+    def _look_up(self, name: str, key: Any) -> Run:
+        job_id = self.job_id_of(name, key)
         existing = self._find_existing(job_id)
         if existing is not None and has_data(existing.row()):
             return existing
+        return self._meant(job_id)
+
+    def _meant(self, key: str) -> Run:
+        """The run that is meant by a key which is no whole id."""
         listing = self._listing()
-        matches = listing.beginning_with(job_id)
-        matches = [run for run in matches if run.job_id == job_id] or matches
+        if not len(listing) and not self.file.exists():
+            raise no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
+        beginning = listing.beginning_with(key)
+        named = list(listing.runs(Condition("name", "eq", key)))
+        if len(named) == 1 and len(beginning) != 1:
+            return named[0]
+        matches = [run for run in beginning if run.job_id == key] or list(dict.fromkeys([*beginning, *named]))
         if len(matches) == 1:
             return matches[0]
         if matches:
-            some = ", ".join(run.job_id for run in matches[:5])
-            raise NotFoundError(
-                f"{self.path}: the id {job_id!r} is ambiguous: {some}{' ...' if len(matches) > 5 else ''}"
-            )
-        raise not_found(str(self.path), job_id, listing.near(job_id), len(listing))
+            what = "id" if not named else "name" if not beginning else "id or name"
+            ids = [run.job_id for run in matches]
+            raise NotFoundError(f"{self.path}: the {what} {key!r} is ambiguous: {listed(ids, _MOST_SHOWN)}")
+        if key == "latest":
+            return self.latest()
+        known = [*listing.near(key), *map(str, listing.count_by("name", All([])))]
+        raise not_found(str(self.path), key, known, len(listing))
 
-    def __contains__(self, job_id: object) -> bool:
-        if not isinstance(job_id, str):
+    def _at(self, position: int) -> Run:
+        listing = self._listed("raise")
+        number = len(listing)
+        if not -number <= position < number:
+            raise NotFoundError(f"{self.path}: has {format_runs(number)}; there is no position {position}")
+        is_late = position < 0
+        runs = listing.runs(All([]), descending=is_late)
+        return next(itertools.islice(runs, -1 - position if is_late else position, None))
+
+    def __contains__(self, run_or_id: object) -> bool:
+        """Whether a run, or the run of a whole job id, is in the project."""
+        if isinstance(run_or_id, Run):
+            if run_or_id.project.file.path != self.path:
+                return False
+            run_or_id = run_or_id.job_id
+        if not isinstance(run_or_id, str):
             return False
-        if self._find_existing(job_id) is not None:
-            return True
-        return any(run.job_id == job_id for run in self._listing().beginning_with(job_id))
+        is_in = self._find_existing(run_or_id) is not None or any(
+            run.job_id == run_or_id for run in self._listing().beginning_with(run_or_id)
+        )
+        if not is_in and not self.file.exists():
+            self._listed("warn if similar")
+        return is_in
 
     def __len__(self) -> int:
-        return len(self._listing())
+        return len(self._listed("warn if similar"))
 
     def __iter__(self) -> Iterator[Run]:
-        return iter(self.runs(descending=False))
+        return self._listed("warn if similar").runs(All([]))
+
+    def __reversed__(self) -> Iterator[Run]:
+        return self._listed("warn if similar").runs(All([]), descending=True)
+
+    def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
+        """The conditions of a question, read.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: One cannot be read; a parameter that is named without ``params`` is pointed out.
+        """
+        try:
+            return clause_of(expression, conditions)
+        except UnknownColumnError as error:
+            if not self.file.exists():
+                raise
+            near = near_texts(error.column, parameter_names(self._listing().rows(All([]))))
+            meant = " or ".join(f"params.{name}" for name in near)
+            hint = f"\ndid you mean the parameter {meant}, by keyword params__{near[0]}?" if near else ""
+            raise InvalidInputError(f"{error}{hint}") from error
+
+    def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
+        """Why no run was found, and what could be found.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+        """
+        listing = self._listing()
+        if not len(listing) and not self.file.exists():
+            return str(no_such_project(self.path))
+        clause = self.clause(expression, conditions)
+        number = listing.count(clause)
+        if number:
+            return not_listed(str(self.path), number)
+        return nothing_found(str(self.path), listing, clause, described(expression, conditions))
+
+    def job_id_of(self, name: str, given: Any) -> str:
+        """The id that an argument means: a text, or a run or job that stands for its own.
+
+        Args:
+            name: Of the argument.
+            given: The argument.
+
+        Raises:
+            InvalidInputError: It is neither, or a run of another project.
+        """
+        run = given if isinstance(given, Run) else getattr(given, "run", None)
+        if isinstance(run, Run):
+            if run.project.file.path != self.path:
+                raise InvalidInputError(f"{name}: run {run.job_id} is in {run.project.file.path}, not in {self.path}")
+            return run.job_id
+        if not isinstance(given, str) or not given:
+            refuse(name, given, "a job id, which is text and not empty, or a run of the project")
+        return str.__str__(given)
+
+    def job_ids_of(self, name: str, given: Any) -> list[str]:
+        """The ids that an argument means, which may be one; see `job_id_of`."""
+        is_one = isinstance(given, str | Run) or not isinstance(given, Iterable)
+        return [self.job_id_of(name, one) for one in ([given] if is_one else given)]
+
+    def _listed(self, if_missing: Literal["raise", "warn", "warn if similar"] = "warn") -> Listing:
+        """The listing for a question.
+
+        Args:
+            if_missing: What is done if there is no file, and no run beside it.
+
+        Raises:
+            NotFoundError: There is none.
+
+        Warns:
+            ArchiveWarning: There is none; once an object.
+        """
+        listing = self._listing()
+        if len(listing) or self.file.exists():
+            return listing
+        problem = no_such_project(self.path, "no such project yet, the first run makes it")
+        if if_missing == "raise":
+            raise problem
+        is_told = if_missing == "warn" or near_texts(self.path.name, projects_beside(self.path))
+        if is_told and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
+        return listing
 
     def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
         """The run of an id in the project's own file.
@@ -393,6 +555,21 @@ def _drop_known(elsewhere: dict[str, Run], known: Catalogue, deleted: DeletedRun
         ):
             del elsewhere[job_id]
     return hidden
+
+
+def _check_page(limit: int | None, skip: int = 0) -> None:
+    if (limit is not None and limit < 0) or skip < 0:
+        raise InvalidInputError("limit and skip must not be negative")
+
+
+def _caller() -> int:
+    """The ``stacklevel`` of a warning for the first line outside of this package, as the caller of this sees it."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level
 
 
 def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aerchive import layout
-from aerchive.display.text import format_bytes, format_runs, format_table
+from aerchive.display.text import format_bytes, format_runs, format_table, format_time
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
@@ -157,7 +157,7 @@ class SpaceReport:
             table = [
                 (
                     run.job_id,
-                    run.created[:19].replace("T", " "),
+                    format_time(run.created),
                     run.outcome,
                     format_bytes(run.stored_bytes),
                     _share(run.stored_bytes, self.file_bytes),
@@ -166,7 +166,7 @@ class SpaceReport:
                 )
                 for run in self.runs[:top]
             ]
-            head = ("job id", "created (UTC)", "outcome", "stored", "share", "uncompressed", "name")
+            head = ("job id", "created", "outcome", "stored", "share", "uncompressed", "name")
             lines += ["", format_table(head, table, (3, 4, 5))]
             if len(self.runs) > top:
                 lines.append(f"... the largest {top} of {len(self.runs)} runs")

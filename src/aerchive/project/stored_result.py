@@ -20,6 +20,7 @@ from aerchive.codecs.memory import memory_from_rows
 from aerchive.codecs.result import VERSION as RESULT_VERSION
 from aerchive.codecs.result import decode_part, decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
+from aerchive.display.text import format_bytes
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
@@ -243,6 +244,22 @@ class StoredResult:
                         )
                     )
         return rows
+
+    def described(self, tree: Any) -> tuple[str, bool]:
+        """What a value is, in angle brackets, and whether it has arrays; only the heads of its arrays are read.
+
+        Args:
+            tree: The value, encoded. One that is in the document whole is shown as it is.
+        """
+        kind = kind_of(tree)
+        places = self._locate(array_references(tree))
+        if places:
+            number = f", {len(places)} ×" if len(places) > 1 else ""
+            size = format_bytes(sum(place.nbytes for place in places))
+            return f"<{kind}{number} {places[0].shape} {np.dtype(places[0].dtype).name}, {size}>", True
+        if kind == "counts" and isinstance(tree.get("rows"), list):
+            return f"<counts of {tree['rows'][-1]} outcomes>", False
+        return repr(self.decode(tree, lenient=True)) if kind == "json" else f"<{kind}>", False
 
     def counts(self, number: int) -> dict[str, int]:
         """Counts by bit string; see `Run.counts`."""

@@ -5,37 +5,40 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 from aerchive.errors import AerchiveError, NotFoundError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.paths import local_path
+from aerchive.project.arguments import checked
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
 from aerchive.project.conflicts import conflict_note
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule
+from aerchive.project.run import Run
 from aerchive.project.searching import Searching
 from aerchive.project.space import SpaceReport, survey_space
 from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import WriteSession
+from aerchive.storage.names import no_such_project
 from aerchive.storage.temporary import remove_left_over, temporary_bytes
 
 
 class Upkeep(Searching):
     """What a project has for its own care."""
 
-    def delete_job(self, job_id: str) -> None:
+    def delete_job(self, job_id: str | Run) -> None:
         """Takes a job out of the project, that of a primitive with the jobs beneath it.
 
         Its bytes stay in the file, among the deleted ones, until the project is compacted; until then `restore` brings
         it back. Of a lost run of which only a trace is left, the trace goes.
 
         Args:
-            job_id: The whole id.
+            job_id: The whole id, or the run.
 
         Raises:
             NotFoundError: There is none in the project; the message lists near ones.
@@ -43,21 +46,21 @@ class Upkeep(Searching):
             ProjectLockedError: Another program keeps the file locked.
             ReadOnlyError: The project is open for reading.
         """
-        self.delete_jobs([job_id])
+        self.delete_jobs([self.job_id_of("job_id", job_id)])
 
-    def delete_jobs(self, job_ids: Sequence[str]) -> None:
+    def delete_jobs(self, job_ids: Iterable[str | Run] | str | Run) -> None:
         """Takes jobs out of the project as `delete_job` does, all in one commit.
 
         Args:
-            job_ids: The whole ids. If one of them cannot be deleted, none is.
+            job_ids: The whole ids, or the runs; one may be given alone. If one of them cannot be deleted, none is.
 
         Raises:
             AerchiveError: As `delete_job` does.
         """
+        wanted = dict.fromkeys(self.job_ids_of("job_ids", job_ids))
         self._check_writable()
         self.flush()
         self._move_spooled()
-        wanted = dict.fromkeys(job_ids)
         for run in [self[job_id] for job_id in wanted]:  # raises what is to be said of an id that no run has
             if run.job_id not in wanted:
                 raise NotFoundError(f"{self.path}: no run with id of that beginning; give the whole id, {run.job_id!r}")
@@ -77,11 +80,11 @@ class Upkeep(Searching):
             if missing and not set(missing).isdisjoint(wanted):
                 raise NotFoundError(f"{self.path}: no run with id {missing[0]!r}")
 
-    def restore(self, job_id: str) -> list[str]:
+    def restore(self, job_id: str | Run) -> list[str]:
         """Brings a deleted job back, that of a primitive with the jobs beneath it.
 
         Args:
-            job_id: The whole id.
+            job_id: The whole id, or the run as it was before it was deleted.
 
         Returns:
             The ids of all that are back.
@@ -91,11 +94,13 @@ class Upkeep(Searching):
             AlreadyExistsError: There is one with this id.
             ReadOnlyError: The project is open for reading.
         """
+        wanted = self.job_id_of("job_id", job_id)
         self._check_writable()
         self.flush()
         self._move_spooled()
-        return self.file.commit(lambda session: restore_run(session, job_id), now())
+        return self.file.commit(lambda session: restore_run(session, wanted), now())
 
+    @checked
     def clean(
         self,
         *,
@@ -140,6 +145,7 @@ class Upkeep(Searching):
             self.delete_jobs([run.job_id for run in report.runs])
         return report
 
+    @checked
     def verify(self, progress: Progress | None = None) -> VerifyReport:
         """Looks at every byte that a read can return: chunks, documents, shared objects, catalogue.
 
@@ -168,6 +174,7 @@ class Upkeep(Searching):
         report.notes.extend([] if note is None else [note])
         return report
 
+    @checked
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
         """Copies the project as it is now, pending runs included, and deleted ones.
 
@@ -209,6 +216,7 @@ class Upkeep(Searching):
 
         return write if runs else None
 
+    @checked
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
         """Makes the catalogue anew from the runs, in one commit: for when it is damaged, or `verify` says it differs.
 
@@ -230,9 +238,10 @@ class Upkeep(Searching):
 
     def _rebuild(self, session: WriteSession, progress: Progress | None) -> RebuildReport:
         if not self.path.exists():  # nor is it made for this: it has no name before the session ends
-            raise NotFoundError(f"{self.path}: no such project")
+            raise no_such_project(self.path)
         return rebuild_catalogue(session, progress)
 
+    @checked
     def compact(self, progress: Progress | None = None) -> CompactReport:
         """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
 
@@ -259,6 +268,7 @@ class Upkeep(Searching):
             self._move_spooled()
         return compact(self.file, progress, lambda: self.spools.may_bring_back)
 
+    @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:
         """Measures what takes the space of the file: each run, each kind of value, what is deleted, what is unused.
 

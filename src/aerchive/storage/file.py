@@ -44,7 +44,7 @@ from aerchive.storage.free_space import check_room
 from aerchive.storage.interrupts import deferred_interrupts
 from aerchive.storage.journal import Journal, find_journal
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
-from aerchive.storage.names import check_length
+from aerchive.storage.names import check_length, no_such_project
 from aerchive.storage.node_copying import NodeCopier
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
 from aerchive.storage.not_hdf5 import is_annexed
@@ -865,7 +865,7 @@ def _missing(path: Path) -> NotFoundError:
         return NotFoundError(
             f"{path}: the content of this file of git-annex is not on this machine; fetch it with: git annex get FILE"
         )
-    return NotFoundError(f"{path}: no such project")
+    return no_such_project(path)
 
 
 def _state_of(fd: int) -> tuple[int, ...]:
