@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.project.array_place import ArrayPlace, plan_place
+from aerchive.project.kept_blocks import read_rows
 from aerchive.project.open_array import OpenArray
 from aerchive.project.place import RunPlace
 from aerchive.states.workers import Watch, Workers
+from aerchive.storage.chunks import select
 
 
 class StoredArray:
@@ -76,6 +78,10 @@ class StoredArray:
         return values[()] if values.ndim == 0 else values
 
     def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
+        if self._place.has_neighbours:
+            wanted, place = select(key, self.shape), self._place
+            whole = place.taken_from(read_rows(self._run, place.name, place.owner, *place.bounds))
+            return np.array(wanted.taken_from(whole), copy=True, order="K")
         with self._run.open() as (session, group):
             plan = plan_place(group, self._place, key)
             fd = session.detach()
