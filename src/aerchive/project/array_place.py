@@ -79,9 +79,9 @@ class ArrayPlace:
     @property
     def has_neighbours(self) -> bool:
         """Whether other arrays may lie in the chunks that are read for it."""
-        if self.offset is not None:
-            return True
-        return self.row is not None and self.chunk is not None and 1 < self.chunk[0] <= MAX_BLOCK_BYTES / self.nbytes
+        if self.row is None or self.chunk is None:
+            return self.row is not None or self.offset is not None
+        return 1 < self.chunk[0] <= MAX_BLOCK_BYTES / max(1, self.nbytes)
 
     def taken_from(self, rows: NDArray[Any]) -> NDArray[Any]:
         """The array in rows of its dataset.

@@ -99,7 +99,7 @@ class Searching(ProjectBase):
             IntegrityError: The catalogue is damaged; the message says how to make it anew.
         """
         clause = clause_of(expression, conditions)
-        return list(self._listing().runs(clause))
+        return self._listing().found(clause)
 
     def count(self, expression: str | None = None, /, **conditions: Any) -> int:
         """How many runs meet all conditions, which are those of `find`."""
@@ -162,7 +162,7 @@ class Searching(ProjectBase):
             InvalidInputError: No such column, or conditions that cannot be read.
         """
         clause = clause_of(where, conditions)
-        return list(itertools.islice(self._listing().runs(clause, sort=sort, descending=descending), limit))
+        return self._listing().found(clause, sort=sort, descending=descending, limit=limit)
 
     def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
         """The catalogue as columns, oldest run first: what `to_pandas` and `to_arrow` are made of.
@@ -317,10 +317,15 @@ class Searching(ProjectBase):
             given["outcome" if pending else "outcome__ne"] = "running"
         if not nested:
             given["parent"] = ""
-        found = self._listing().runs(clause_of(None, given), descending=descending)
-        if instance is not None or session_id is not None:
+        is_of_service = instance is not None or session_id is not None
+        if is_of_service:
+            given["program__ne"] = "run"  # which is of a simulator
+        clause = clause_of(None, given)
+        found = self._listing().runs(clause, descending=descending, skip=0 if is_of_service else skip)
+        if is_of_service:
             found = (run for run in found if _is_of_service(run, instance, session_id))
-        return JobList(self.bridge, list(itertools.islice(found, skip, None if limit is None else skip + limit)))
+            found = itertools.islice(found, skip, None)
+        return JobList(self.bridge, itertools.islice(found, limit))
 
     def job(self, job_id: str) -> Any:
         """The archived job of an id, or of an unambiguous beginning of one; imports Qiskit.
@@ -366,7 +371,7 @@ class Searching(ProjectBase):
         return len(self._listing())
 
     def __iter__(self) -> Iterator[Run]:
-        return iter(self.runs(descending=False))
+        return self._listing().runs(All([]))
 
     def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
         """The run of an id in the project's own file.
@@ -386,8 +391,6 @@ class Searching(ProjectBase):
 
 
 def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:
-    """Whether a run is that of a remote job of an instance and a session; those of simulators are not opened for it."""
-    if run.program == "run":
-        return False
+    """Whether a remote job is of an instance and a session."""
     service = run.record.config.service
     return instance in (None, service.get("instance")) and session_id in (None, service.get("session_id"))
