@@ -93,7 +93,7 @@ OF_RESULT: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda result: [result.get_memory(i) for i in ALL],
         [["00", "11", format(i % 4, "02b")] for i in ALL],
     ),
-    "get_statevector": (lambda result: [result.get_statevector(i).data.tolist() for i in ALL], [[*psi(i)] for i in ALL]),
+    "get_statevector": (lambda result: [[*result.get_statevector(i).data] for i in ALL], [[*psi(i)] for i in ALL]),
     "data": (lambda result: [result.data(i)["odd"].tolist() for i in ALL], [odd(i).tolist() for i in ALL]),
     "attribute": (lambda result: [result.results[i].data.counts for i in ALL], [counts(i) for i in ALL]),
     "numbers": (lambda result: [result.results[i].data.energy for i in ALL], [i / 7 for i in ALL]),

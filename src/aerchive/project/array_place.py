@@ -297,9 +297,9 @@ ArrayPlan = PlacePlan | SharedPlan | NeighbourPlan
 
 
 def kept_array(run: RunPlace, place: ArrayPlace) -> NDArray[Any] | None:
-    """All of an array, if its part of the file was read before and has not changed since; a copy."""
+    """All of an array, not to be changed, if its part of the file was read before and has not changed since."""
     rows = kept_rows(run, place.name, place.owner, *place.bounds) if place.has_neighbours else None
-    return None if rows is None else np.array(place.taken_from(rows), copy=True, order="K")
+    return None if rows is None else place.taken_from(rows)
 
 
 def plan_places(group: GroupReader, places: Sequence[ArrayPlace]) -> list[ArrayPlan]:
