@@ -23,8 +23,9 @@ class StoredArray:
     """An array in a project, read only where it is indexed.
 
     It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file
-    for as long as it needs to find the
-    chunks. Values are those that were saved, bit for bit, and each chunk is verified against its checksum.
+    for as long as it needs to find the chunks. A small array that shares its chunk with others is read with them, and
+    they are given from memory for as long as the file does not change. Values are those that were saved, bit for bit,
+    and each chunk is verified against its checksum.
 
     Attributes:
         shape: Of the array.
