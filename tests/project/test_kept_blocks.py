@@ -260,6 +260,9 @@ def test_little_is_kept(run: aerchive.Run, openings: Openings, monkeypatch: pyte
     for i in ALL:
         assert (run.counts(i), run.memory(i)[:2]) == (bits(i), ["00", "11"])
         assert kept.nbytes == sum(block.rows.nbytes for block in kept.blocks.values()) <= 2500
+    monkeypatch.setattr(kept_blocks, "_MOST_BLOCKS", 1)
+    assert run.value("energy", 3) == 3 / 7
+    assert [key[3] for key in kept.blocks] == ["scalars"]
     monkeypatch.setattr(kept_blocks, "MAX_BLOCK_BYTES", 100)
     kept.blocks.clear()
     openings.number = 0

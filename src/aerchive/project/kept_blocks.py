@@ -26,6 +26,8 @@ MAX_BLOCK_BYTES = 4 * 1024 * 1024
 """A larger piece is not kept: reading it takes much longer than opening the file."""
 _MOST_BYTES = 32 * 1024 * 1024
 """Of all that is kept, in this process."""
+_MOST_BLOCKS = 1024
+"""So many pieces are kept, however small they are: thousands of small runs have one each."""
 
 Stamp = tuple[int, int, int, int, int]
 """What changes when a file is changed, or replaced by another."""
@@ -52,7 +54,7 @@ class _Kept:
             self._drop(key)
             self.blocks[key] = block
             self.nbytes += block.rows.nbytes
-            while self.nbytes > _MOST_BYTES:
+            while self.nbytes > _MOST_BYTES or len(self.blocks) > _MOST_BLOCKS:
                 self._drop(next(iter(self.blocks)))
 
     def rows(self, key: _Key, stamp: Stamp, start: int, stop: int) -> NDArray[Any] | None:
