@@ -17,6 +17,7 @@ import pytest
 
 from tests.benchmarks import (
     bench_overhead,
+    bench_reading,
     bench_states,
     bench_streams,
     disturbance,
@@ -262,3 +263,14 @@ def test_what_archiving_adds_to_a_job() -> None:
     text = run(bench_overhead, "--qubits", "3", "--layers", "2", "--repetitions", "2")
 
     assert [line.split()[0] for line in text.splitlines()] == ["Aer", "archived", "ratio"]
+
+
+def test_reading_many_small_things(tmp_path: Path) -> None:
+    few = ["--circuits", "3", "--rows", "30", "--rounds", "1", "--folder", tmp_path]
+    run(bench_reading, *few, "--json", tmp_path / "before.json")
+    text = run(bench_reading, *few, "--before", tmp_path / "before.json")
+
+    lines = [line.split(" | ") for line in text.splitlines()[3:]]
+    assert len(lines) == 14
+    assert all(float(median) > 0 for _, _, median, _ in lines)
+    assert all("(" in before for _, before, _, _ in lines)

@@ -325,3 +325,94 @@ def test_jobs_import_qiskit_when_they_are_taken(dozen: aerchive.Project) -> None
         print(len(repr(jobs).splitlines()), "qiskit" in sys.modules, jobs[0].job_id(), "qiskit" in sys.modules)
     """
     assert processes.run(script, dozen.path) == "12 False job11 True\n"
+
+
+# lists of runs
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the runs that are made from now on."""
+    ids: list[str] = []
+    original = Run.__init__
+
+    def note(run: Run, *arguments: Any, **options: Any) -> None:
+        ids.append(options["job_id"])
+        original(run, *arguments, **options)
+
+    monkeypatch.setattr(Run, "__init__", note)
+    return ids
+
+
+FEW: dict[str, tuple[Any, list[str]]] = {
+    "jobs": (lambda project: project.jobs(limit=2, skip=7), ["job04", "job03"]),
+    "jobs that meet a condition": (lambda project: project.jobs(2, 3, job_tags=["all"]), ["job08", "job07"]),
+    "jobs of no service": (lambda project: project.jobs(2, 3, instance="none"), []),
+    "the first": (lambda project: next(iter(project)), ["job00"]),
+    "latest": (lambda project: project.latest(), ["job11"]),
+    "found": (lambda project: project.find()[0], ["job00"]),
+    "found by a tag": (lambda project: project.find(tags="t2")[-1], ["job11"]),
+    "found in the middle": (lambda project: project.find()[3:9][1], ["job04"]),
+    "runs": (lambda project: project.runs()[2], ["job09"]),
+    "some runs": (lambda project: len(project.runs(7)), []),
+}
+
+
+@pytest.mark.parametrize("how", FEW)
+def test_runs_are_made_when_they_are_taken(dozen: aerchive.Project, made: list[str], how: str) -> None:
+    take, expected = FEW[how]
+
+    take(dozen)
+
+    assert made == expected
+
+
+def test_found_runs_are_a_list_like_any_other(dozen: aerchive.Project) -> None:
+    found, all_runs = dozen.find(tags="t1"), list(dozen)
+    expected = [run for run in all_runs if "t1" in run.tags]
+
+    assert isinstance(found, list)
+    assert found == expected
+    assert expected == found
+    assert dozen.find(tags="t1") == dozen.find(tags="t1")
+    assert not dozen.find(tags="t1") != dozen.find(tags="t1")  # noqa: SIM202  (the other operator)
+    assert repr(dozen.find(tags="t1")) == repr(expected)
+    assert dozen.find(tags="t1") + [expected[0]] == [*expected, expected[0]]  # noqa: RUF005
+    assert expected[2] in dozen.find(tags="t1")
+    assert dozen.find(tags="t1").index(expected[2]) == 2
+    assert dozen.find(tags="t1")[::-2] == expected[::-2]
+    assert [*reversed(dozen.find())] == all_runs[::-1] == dozen.runs()
+    assert sorted(dozen.find(), key=lambda run: run.name or "") == sorted(all_runs, key=lambda run: run.name or "")
+    assert found[1] is found[1] is found.copy()[1]
+    for copied in (copy.copy(dozen.find(tags="t1")), pickle.loads(pickle.dumps(dozen.find(tags="t1")))):
+        assert type(copied) is list
+        assert copied == expected
+    found.append(expected[0])
+    del found[0]
+    found.sort(key=lambda run: run.job_id)
+    assert found == sorted([*expected[1:], expected[0]], key=lambda run: run.job_id)
+
+
+def test_runs_that_the_catalogue_does_not_decide_are_asked_once(
+    project: aerchive.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        project.save(make_result(f"r{number}"), tags=[f"tag{i}" for i in range(30 + number % 2)])
+    asked = []
+    column = Run.column
+    monkeypatch.setattr(Run, "column", lambda run, name: asked.append(run.job_id) or column(run, name))
+
+    found = project.find(tags="tag30")
+
+    assert asked == [f"r{number}" for number in range(6)]
+    assert [run.job_id for run in found] == ["r1", "r3", "r5"]
+    assert ["record" in vars(run) for run in found] == [True] * 3  # it was read for the question, and is kept
+    assert [job.job_id() for job in project.jobs(1, 1, job_tags=["tag30"])] == ["r3"]
+    assert [run.job_id for run in project.find("shots == 0 or tags contains tag30")] == ["r1", "r3", "r5"]
+
+
+def test_a_list_of_few_runs_does_not_keep_the_catalogue_in_memory(dozen: aerchive.Project) -> None:
+    few, most = dozen.find(tags="t1"), dozen.find()
+
+    assert len(few._rows) == len(few) == 4  # type: ignore[attr-defined]
+    assert np.shares_memory(most._rows, dozen.find()._rows)  # type: ignore[attr-defined]  # which are kept anyway

@@ -51,6 +51,8 @@ _Path = tuple[Any, ...]
 """The keys and numbers on the way to a value."""
 
 _PLAIN = frozenset({type(None), bool, int})
+LEAVES = frozenset({*_PLAIN, float, str})
+"""What stands for itself in a document."""
 _MAX_PLAIN_BITS = 4096
 """Python refuses to read decimal numbers of more than 4,300 digits; longer ones are hexadecimal."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -236,12 +238,12 @@ def _decode(tree: Any, restore: Restore | None, depth: int) -> Any:
     if depth > 2 * MAX_DEPTH:
         raise FormatError(f"stored value is nested more than {2 * MAX_DEPTH} deep")
     if type(tree) is list:
-        return [_decode(item, restore, depth + 1) for item in tree]
+        return [item if type(item) in LEAVES else _decode(item, restore, depth + 1) for item in tree]
     if type(tree) is not dict:
         return tree
     tag = tree.get(TYPE_KEY)
     if tag is None:
-        return {key: _decode(item, restore, depth + 1) for key, item in tree.items()}
+        return {key: item if type(item) in LEAVES else _decode(item, restore, depth + 1) for key, item in tree.items()}
     try:
         reader = _READERS.get(tag)
         if reader is not None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import FormatError
 from aerchive.filters.narrow import narrower
+from aerchive.project.kept_blocks import MAX_BLOCK_BYTES, BlockPlan, kept_rows, plan_rows
+from aerchive.project.place import RunPlace
 from aerchive.states.workers import Watch
 from aerchive.storage.arrays import DatasetShape, ReadPlan
 from aerchive.storage.chunks import Selection, select
@@ -66,6 +68,33 @@ class ArrayPlace:
         """Of all its values, before compression."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """First of its rows in a stacked dataset, or of its elements in a packed one, and the one after its last."""
+        if self.row is not None:
+            return self.row, self.row + 1
+        start = self.offset or 0
+        return start, start + math.prod(self.shape)
+
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether other arrays may lie in the chunks that are read for it."""
+        if self.row is None or self.chunk is None:
+            return self.row is not None or self.offset is not None
+        return 1 < self.chunk[0] <= MAX_BLOCK_BYTES / max(1, self.nbytes)
+
+    def taken_from(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """The array in rows of its dataset.
+
+        Args:
+            rows: Those of `bounds`.
+
+        Returns:
+            The array, which may share the memory of the rows.
+        """
+        stored = rows[0].T if self.order == "F" else rows[0]
+        return as_dtype(_unpacked(rows, self) if self.row is None else stored, np.dtype(self.dtype))
+
 
 class Locator:
     """Finds the arrays of a run in its open project; looks at each dataset once.
@@ -73,12 +102,23 @@ class Locator:
     Args:
         group: Of the run.
         owner: The run's UUID.
+        before: Another one of the same run, whose datasets need not be looked at again.
     """
 
-    def __init__(self, group: GroupReader, owner: str) -> None:
-        self._group = group
+    def __init__(self, group: GroupReader, owner: str, before: Locator | None = None) -> None:
+        self._group: GroupReader | None = group
+        self._path = group.path
+        self._where = group.where()
         self._owner = owner
-        self._known: dict[str, tuple[DatasetShape, dict[str, AttributeValue]]] = {}
+        self._known: dict[str, tuple[DatasetShape, dict[str, AttributeValue]]] = dict(before._known) if before else {}
+
+    def close(self) -> None:
+        """The project is not open any more: from now on it finds arrays in datasets that it has seen, and no others."""
+        self._group = None
+
+    def knows(self, reference: Any) -> bool:
+        """Whether it has seen the dataset of a reference."""
+        return isinstance(reference, list) and bool(reference) and str(reference[0]) in self._known
 
     def find(self, reference: Any) -> ArrayPlace:
         """The place that an array reference names.
@@ -86,11 +126,11 @@ class Locator:
         Raises:
             FormatError: The reference does not fit the dataset.
         """
-        path, owner = self._group.path, self._owner
+        path, owner = self._path, self._owner
         try:
             name, at, shape, order = _parse(reference)
             what, attributes = self._dataset(name)
-            dtype = _checked_dtype(attributes, what.dtype, self._group.where(name))
+            dtype = _checked_dtype(attributes, what.dtype, f"{self._where}/{name}")
             if shape is not None and at is not None:
                 if len(what.shape) != 1 or at + math.prod(shape) > what.shape[0]:
                     raise ValueError("a piece reaches over the end")
@@ -104,10 +144,10 @@ class Locator:
             shape = stored[::-1] if order == "F" else stored
             return ArrayPlace(path, owner, name, at, None, shape, order, dtype, what.chunk)
         except (ValueError, TypeError, KeyError) as error:
-            raise FormatError(f"{self._group.where()}: array reference {reference!r} is not valid: {error}") from error
+            raise FormatError(f"{self._where}: array reference {reference!r} is not valid: {error}") from error
 
     def _dataset(self, name: str) -> tuple[DatasetShape, dict[str, AttributeValue]]:
-        if name not in self._known:
+        if name not in self._known and self._group is not None:
             self._known[name] = self._group.describe(name), self._group.dataset_attributes(name)
         return self._known[name]
 
@@ -176,8 +216,7 @@ class PlacePlan:
         """
         place, values = self.place, self.plan.read(fd, watch)
         if self.wanted is not None:
-            box = tuple(slice(axis.start, axis.stop, axis.step) for axis in self.wanted.axes)
-            values = _unpacked(values, place)[box][self.wanted.finish]
+            values = self.wanted.taken_from(_unpacked(values, place))
         elif place.order == "F":
             values = values.T
         return as_dtype(values, np.dtype(place.dtype))
@@ -195,7 +234,7 @@ class _Shared:
         parts: What to read for each part.
     """
 
-    def __init__(self, parts: list[ReadPlan]) -> None:
+    def __init__(self, parts: list[BlockPlan]) -> None:
         self._parts = parts
         self._kept: tuple[int, NDArray[Any]] | None = None
 
@@ -227,15 +266,43 @@ class SharedPlan:
         Raises:
             IntegrityError: The stored bytes are damaged.
         """
-        place, values = self.place, self.shared.read(self.part, fd)
-        if place.row is None:
-            values = _unpacked(values[self.begin : self.begin + math.prod(place.shape)], place)
-        else:
-            values = values[self.begin].T if place.order == "F" else values[self.begin]
-        return np.array(as_dtype(values, np.dtype(place.dtype)), copy=True, order="K")
+        start, stop = self.place.bounds
+        rows = self.shared.read(self.part, fd)[self.begin : self.begin + stop - start]
+        return np.array(self.place.taken_from(rows), copy=True, order="K")
 
 
-def plan_places(group: GroupReader, places: Sequence[ArrayPlace]) -> list[PlacePlan | SharedPlan]:
+@dataclass(frozen=True)
+class NeighbourPlan:
+    """All of an array, resolved together with those in the same chunks, which are kept for the next reads.
+
+    Attributes:
+        place: Where the array is.
+        rows: What to read.
+    """
+
+    place: ArrayPlace
+    rows: BlockPlan
+
+    def read(self, fd: int) -> NDArray[Any]:
+        """Reads the array.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+        return np.array(self.place.taken_from(self.rows.read(fd)), copy=True, order="K")
+
+
+ArrayPlan = PlacePlan | SharedPlan | NeighbourPlan
+"""What `plan_places` gives."""
+
+
+def kept_array(run: RunPlace, place: ArrayPlace) -> NDArray[Any] | None:
+    """All of an array, not to be changed, if its part of the file was read before and has not changed since."""
+    rows = kept_rows(run, place.name, place.owner, *place.bounds) if place.has_neighbours else None
+    return None if rows is None else place.taken_from(rows)
+
+
+def plan_places(group: GroupReader, places: Sequence[ArrayPlace]) -> list[ArrayPlan]:
     """Resolves arrays of an open project, each wholly; many small ones of a dataset are read together."""
     plans: list[PlacePlan | SharedPlan | None] = [None] * len(places)
     small: dict[str, list[int]] = defaultdict(list)
@@ -246,12 +313,18 @@ def plan_places(group: GroupReader, places: Sequence[ArrayPlace]) -> list[PlaceP
         if len(numbers) >= _FEWEST_TOGETHER:
             for number, plan in _together(group, {number: places[number] for number in numbers}):
                 plans[number] = plan
-    return [plan or plan_place(group, place) for plan, place in zip(plans, places, strict=True)]
+    return [plan or _plan_alone(group, place) for plan, place in zip(plans, places, strict=True)]
+
+
+def _plan_alone(group: GroupReader, place: ArrayPlace) -> PlacePlan | NeighbourPlan:
+    if place.has_neighbours:
+        return NeighbourPlan(place, plan_rows(group, place.name, place.owner, *place.bounds))
+    return plan_place(group, place)
 
 
 def _together(group: GroupReader, places: dict[int, ArrayPlace]) -> Iterator[tuple[int, SharedPlan]]:
     """Plans for arrays of one dataset, cut into parts of about a chunk."""
-    bounds = {number: _bounds(place) for number, place in places.items()}
+    bounds = {number: place.bounds for number, place in places.items()}
     parts: list[list[int]] = []
     limit = 0
     for number in sorted(places, key=lambda number: bounds[number]):
@@ -262,18 +335,10 @@ def _together(group: GroupReader, places: dict[int, ArrayPlace]) -> Iterator[tup
         parts[-1].append(number)
     spans = [(min(bounds[n][0] for n in part), max(bounds[n][1] for n in part)) for part in parts]
     name, owner = next((place.name, place.owner) for place in places.values())
-    shared = _Shared([group.plan(name, owner, slice(*span)) for span in spans])
+    shared = _Shared([plan_rows(group, name, owner, *span) for span in spans])
     for part, numbers in enumerate(parts):
         for number in numbers:
             yield number, SharedPlan(places[number], shared, part, bounds[number][0] - spans[part][0])
-
-
-def _bounds(place: ArrayPlace) -> tuple[int, int]:
-    """First and last of its rows in a stacked dataset, or of its elements in a packed one."""
-    if place.row is not None:
-        return place.row, place.row + 1
-    start = place.offset or 0
-    return start, start + math.prod(place.shape)
 
 
 def plan_place(group: GroupReader, place: ArrayPlace, key: object = ...) -> PlacePlan:

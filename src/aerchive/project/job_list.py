@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import json
-import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, SupportsIndex, overload
+from typing import Any, ClassVar
 
-from aerchive.display.text import clean, cut, format_bytes, format_table, format_time
-from aerchive.errors import AerchiveError
+from aerchive.display.text import cut, format_bytes, format_table, format_time
 from aerchive.models import catalogue
+from aerchive.project.lazy_list import LazyList, said
 from aerchive.project.run import Bridge, Run
 
 _HEAD = ("job id", "created", "outcome", "method", "qubits", "shots", "size", "name", "tags")
@@ -59,30 +57,7 @@ def runs_table(runs: Iterable[Run]) -> str:
     return format_table(_HEAD, [run_row(run) for run in runs], _RIGHT)
 
 
-class RunList(list[Run]):
-    """Runs that were found. An empty list says what there is when it is printed.
-
-    Args:
-        runs: That were found.
-        nothing: Says what there is.
-    """
-
-    def __init__(self, runs: Iterable[Run], nothing: Callable[[], str]) -> None:
-        super().__init__(runs)
-        self._nothing = None if self else nothing
-
-    def __repr__(self) -> str:
-        return super().__repr__() if self or self._nothing is None else f"[] ({_said(self._nothing)})"
-
-
-def _said(nothing: Callable[[], str]) -> str:
-    try:
-        return nothing()
-    except AerchiveError as error:  # the project cannot be read any more, and printing must not raise
-        return clean(str(error))
-
-
-class JobList(list[Any]):
+class JobList(LazyList):
     """``ArchivedJob`` objects; prints as a table, in a terminal and in a notebook.
 
     A job is made, and Qiskit imported, when it is taken out of the list; printing takes none.
@@ -105,51 +80,14 @@ class JobList(list[Any]):
         self._bridge = bridge
         self._nothing = nothing if not len(self) else None
 
-    def _take(self, place: int) -> Any:
-        item = super().__getitem__(place)
-        if isinstance(item, Run):
-            item = self._bridge.job(item)
-            super().__setitem__(place, item)
-        return item
-
-    def _with_jobs(self) -> list[Any]:
-        """Itself, when all jobs have been made."""
-        for place in range(len(self)):
-            self._take(place)
-        return self
-
-    @overload
-    def __getitem__(self, place: SupportsIndex) -> Any: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> JobList: ...
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return type(self)(self._bridge, super().__getitem__(place))
-        return self._take(operator.index(place))
-
-    def __radd__(self, other: list[Any]) -> list[Any]:
-        return list.__add__(other, self._with_jobs())
-
-    def __iter__(self) -> Iterator[Any]:
-        place = 0
-        while place < len(self):
-            yield self._take(place)
-            place += 1
-
-    def __reversed__(self) -> Iterator[Any]:
-        return (self._take(place) for place in range(len(self) - 1, -1, -1))
-
-    def copy(self) -> JobList:
-        """Another list of the same jobs."""
-        return self[:]
+    def _made(self, item: Any) -> Any:
+        return self._bridge.job(item) if isinstance(item, Run) else item
 
     def __repr__(self) -> str:
         return format_table(self.head, self._rows(), self.right) if self else self._why_empty()
 
     def _why_empty(self) -> str:
-        return "no jobs" if self._nothing is None else _said(self._nothing)
+        return "no jobs" if self._nothing is None else said(self._nothing)
 
     def _repr_html_(self) -> str:
         if not self:
@@ -161,25 +99,6 @@ class JobList(list[Any]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        for item in super().__iter__():
+        for item in self._as_they_are():
             run = item if isinstance(item, Run) else getattr(item, "run", None)
             yield run_row(run) if isinstance(run, Run) else (str(item), *[""] * (len(_HEAD) - 1))
-
-
-def _with_jobs(name: str) -> Callable[..., Any]:
-    """A method of ``list`` that shows or compares items: it must meet jobs."""
-    of_list = getattr(list, name)
-
-    @functools.wraps(of_list)
-    def method(self: JobList, *arguments: Any, **options: Any) -> Any:
-        return of_list(self._with_jobs(), *arguments, **options)
-
-    return method
-
-
-for _name in (
-    *("__add__", "__mul__", "__rmul__", "__imul__", "__contains__", "__reduce_ex__"),
-    *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"),
-    *("count", "index", "pop", "remove", "sort"),
-):
-    setattr(JobList, _name, _with_jobs(_name))

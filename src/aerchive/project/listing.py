@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue
 from aerchive.project.columns import catalogue_columns
+from aerchive.project.lazy_list import LazyList, said
 from aerchive.project.query import COLUMNS, NUMBERS, SYNONYMS, Clause, no_column, numbers_of, text_of
 from aerchive.project.run import Run
 from aerchive.text import decode_text, fit_text
@@ -56,7 +58,7 @@ class Listing:
     def count(self, clause: Clause) -> int:
         """How many runs meet a clause."""
         _, sure, unsure = self._decided(clause)
-        return int(np.count_nonzero(sure)) + sum(clause.decide(self._run(place)) for place in unsure)
+        return int(np.count_nonzero(sure)) + sum(clause.decide(self._asking(place)) for place in unsure)
 
     def count_by(self, column: str, clause: Clause) -> dict[Any, int]:
         """How many of the runs that meet a clause have each value of a column, the most frequent first.
@@ -71,8 +73,7 @@ class Listing:
         column = SYNONYMS.get(column, column)
         if column not in ("tags", *COLUMNS):
             raise InvalidInputError(f"cannot count by {column!r}: {no_column(column)}")
-        places = np.fromiter(self._places(clause), np.intp)
-        places.sort()
+        places = np.sort(self._meeting(clause))
         counts: Counter[Any] = Counter()
         if column in NUMBERS:
             values, absent = self._values(places, column)
@@ -81,7 +82,7 @@ class Listing:
             return dict(counts.most_common())
         is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
         raw = Counter(self._column(places, column)[~is_cut].tolist())
-        whole = [self._run(place).column(column) for place in places[is_cut].tolist()]
+        whole = [self._asking(place).column(column) for place in places[is_cut].tolist()]
         for value, number in [*((text_of(text, column), n) for text, n in raw.items()), *((v, 1) for v in whole)]:
             counts.update(dict.fromkeys(value, number) if column == "tags" else {value: number})
         return dict(counts.most_common())
@@ -100,7 +101,7 @@ class Listing:
         Returns:
             Dtype `catalogue.DTYPE`; a copy.
         """
-        return self._taken(np.fromiter(self._places(clause), np.intp))
+        return self._taken(self._meeting(clause))
 
     def _taken(self, places: NDArray[np.intp]) -> NDArray[Any]:
         inside = places < len(self._rows)
@@ -111,22 +112,54 @@ class Listing:
 
     def columns(self, clause: Clause) -> Columns:
         """The catalogue of the runs that meet a clause, oldest first; only texts that it cuts are asked of the runs."""
-        places = list(self._places(clause))
-        return catalogue_columns(self._taken(np.array(places, np.intp)), lambda number: self._run(places[number]))
+        places = self._meeting(clause)
+        return catalogue_columns(self._taken(places), lambda number: self._asking(int(places[number])))
 
-    def runs(self, clause: Clause, *, sort: str = "created", descending: bool = False) -> Iterator[Run]:
+    def runs(self, clause: Clause, *, sort: str = "created", descending: bool = False, skip: int = 0) -> Iterator[Run]:
         """The runs that meet a clause, each made when it is taken.
 
         Args:
             clause: The condition.
             sort: A column of the catalogue; runs that have no value there come last.
             descending: From the newest, or the greatest, down.
+            skip: How many to leave out first.
 
         Raises:
             FormatError: A row of the catalogue is not what the format says.
             InvalidInputError: There is no such column.
         """
-        return map(self._run, self._places(clause, sort, descending=descending))
+        return map(self._run, self._places(clause, sort, descending=descending, skip=skip))
+
+    def found(
+        self,
+        clause: Clause,
+        nothing: Callable[[], str],
+        *,
+        sort: str = "created",
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """The same as a list, in which each run is made when it is taken out; it has the rows that it needs.
+
+        Args:
+            clause: As for `runs`.
+            nothing: Says what there is, for an empty list that is printed.
+            sort: As for `runs`.
+            descending: As for `runs`.
+            limit: How many at most.
+        """
+        if limit is None:
+            places = self._meeting(clause, sort, descending=descending)
+        else:
+            places = np.fromiter(itertools.islice(self._places(clause, sort, descending=descending), limit), np.intp)
+        rows, numbers = self._rows, places
+        if 2 * len(places) < len(rows):  # a list of a few runs does not keep the rows of all others in memory
+            rows, numbers = self._taken(places), np.arange(len(places))
+        items: list[Any] = list(numbers)
+        for number, place in enumerate(places.tolist()) if self._elsewhere or self._asked else ():
+            if place >= len(self._rows) or place in self._asked:
+                items[number] = self._run(place)
+        return RunList(items, rows, self._make, nothing)
 
     def near(self, job_id: str) -> list[str]:
         """Ids that may be meant by one that no run has: those that begin in the same way, or the latest."""
@@ -142,13 +175,25 @@ class Listing:
         found = [self._run(int(place)) for place in self._present[np.strings.startswith(ids, key)]]
         return [run for run in (*found, *self._elsewhere) if run.job_id.startswith(prefix)]
 
-    def _places(self, clause: Clause, sort: str = "created", *, descending: bool = False) -> Iterator[int]:
+    def _places(
+        self, clause: Clause, sort: str = "created", *, descending: bool = False, skip: int = 0
+    ) -> Iterator[int]:
         """Runs of the catalogue by the numbers of their rows, then those elsewhere."""
         places, sure, _ = self._decided(clause)
         order = self._order(places, sort, descending=descending)
-        for place, is_sure in zip(places[order].tolist(), sure[order].tolist(), strict=True):
-            if is_sure or clause.decide(self._run(place)):
-                yield place
+        places, sure = places[order], sure[order]
+        if sure[:skip].all():  # none of those that are left out needs to be asked
+            places, sure, skip = places[skip:], sure[skip:], 0
+        pairs = zip(places.tolist(), sure.tolist(), strict=True)
+        meeting = (place for place, is_sure in pairs if is_sure or clause.decide(self._asking(place)))
+        return itertools.islice(meeting, skip, None)
+
+    def _meeting(self, clause: Clause, sort: str = "created", *, descending: bool = False) -> NDArray[np.intp]:
+        """The same, all at once: runs that the catalogue does not decide are asked now."""
+        places, sure, unsure = self._decided(clause)
+        sure[~sure] = [clause.decide(self._asking(place)) for place in unsure]
+        places = places[sure]
+        return places[self._order(places, sort, descending=descending)]
 
     def _decided(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_], list[int]]:
         """Places that may meet a clause; which surely do; those of the others."""
@@ -198,6 +243,43 @@ class Listing:
     def _run(self, place: int) -> Run:
         if place >= len(self._rows):
             return self._elsewhere[place - len(self._rows)]
-        if place not in self._asked:
-            self._asked[place] = self._make(catalogue.single_row(self._rows, place))
-        return self._asked[place]
+        return self._asked.get(place) or self._make(catalogue.single_row(self._rows, place))
+
+    def _asking(self, place: int) -> Run:
+        """A run that is asked for its documents, and keeps them for the next question."""
+        self._asked[place] = run = self._run(place)
+        return run
+
+
+class RunList(LazyList):
+    """``Run`` objects, each made when it is taken out of the list: a hundred thousand take most of a second.
+
+    Args:
+        items: Runs, and numbers of rows, which are numpy's.
+        rows: Of the catalogue.
+        make: Makes the run of a row.
+        nothing: Says what there is, for an empty list that is printed.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Any],
+        rows: NDArray[Any],
+        make: Callable[[np.void], Run],
+        nothing: Callable[[], str] | None = None,
+    ) -> None:
+        super().__init__(items)
+        self._rows = rows
+        self._make = make
+        self._nothing = None if len(self) else nothing
+
+    def _made(self, item: Any) -> Any:
+        return self._make(catalogue.single_row(self._rows, int(item))) if type(item) is np.intp else item
+
+    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+    def __repr__(self) -> str:
+        if len(self) or self._nothing is None:
+            return repr(list(self))
+        return f"[] ({said(self._nothing)})"

@@ -721,7 +721,13 @@ class Run:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Has the file opened once for what is read in the block, if it can be opened; if not, that says why."""
+        """Has the file opened once for what is read in the block, if it can be opened; if not, that says why.
+
+        Once the document of the result was read, a value needs one opening at most, and often none.
+        """
+        if "stored_result" in self.__dict__ and self.stored_result.is_read:
+            yield
+            return
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(AerchiveError):
                 if self.place.path is not None:

@@ -22,7 +22,7 @@ from aerchive.models import catalogue as table
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue import Catalogue, has_data, not_found, run_path, whole_id
 from aerchive.project.expression import clause_of
-from aerchive.project.job_list import JobList, RunList
+from aerchive.project.job_list import JobList
 from aerchive.project.listing import Listing
 from aerchive.project.nothing_found import described, not_listed, nothing_found, parameter_names
 from aerchive.project.project_base import ProjectBase
@@ -113,7 +113,7 @@ class Searching(ProjectBase):
             IntegrityError: The catalogue is damaged; the message says how to make it anew.
         """
         clause = self.clause(expression, conditions)
-        return RunList(self._listed().runs(clause), functools.partial(self.why_nothing, expression, conditions))
+        return self._listed().found(clause, functools.partial(self.why_nothing, expression, conditions))
 
     @checked
     def count(self, expression: str | None = None, /, **conditions: Any) -> int:
@@ -180,8 +180,8 @@ class Searching(ProjectBase):
         """
         _check_page(limit)
         clause = self.clause(where, conditions)
-        found = itertools.islice(self._listed().runs(clause, sort=sort, descending=descending), limit)
-        return RunList(found, functools.partial(self.why_nothing, where, conditions))
+        nothing = functools.partial(self.why_nothing, where, conditions)
+        return self._listed().found(clause, nothing, sort=sort, descending=descending, limit=limit)
 
     @checked
     def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
@@ -342,11 +342,16 @@ class Searching(ProjectBase):
             given["outcome" if pending else "outcome__ne"] = "running"
         if not nested:
             given["parent"] = ""
-        found = self._listed("warn if similar").runs(clause_of(None, given), descending=descending)
-        if instance is not None or session_id is not None:
+        is_of_service = instance is not None or session_id is not None
+        if is_of_service:
+            given["program__ne"] = "run"  # which is of a simulator
+        listing = self._listed("warn if similar")
+        found = listing.runs(clause_of(None, given), descending=descending, skip=0 if is_of_service else skip)
+        if is_of_service:
             found = (run for run in found if _is_of_service(run, instance, session_id))
-        runs = list(itertools.islice(found, skip, None if limit is None else skip + limit))
-        return JobList(self.bridge, runs, functools.partial(self.why_nothing, None, given))
+            found = itertools.islice(found, skip, None)
+        nothing = functools.partial(self.why_nothing, None, given)
+        return JobList(self.bridge, itertools.islice(found, limit), nothing)
 
     def job(self, job_id: str | Run) -> Any:
         """The archived job of an id, or of any other key that ``project[key]`` takes; imports Qiskit.
@@ -573,8 +578,6 @@ def _caller() -> int:
 
 
 def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:
-    """Whether a run is that of a remote job of an instance and a session; those of simulators are not opened for it."""
-    if run.program == "run":
-        return False
+    """Whether a remote job is of an instance and a session."""
     service = run.record.config.service
     return instance in (None, service.get("instance")) and session_id in (None, service.get("session_id"))

@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.project.array_place import ArrayPlace, plan_place
+from aerchive.project.kept_blocks import read_rows
 from aerchive.project.open_array import OpenArray
 from aerchive.project.place import RunPlace
 from aerchive.states.workers import Watch, Workers
+from aerchive.storage.chunks import select
 
 
 class StoredArray:
     """An array in a project, read only where it is indexed.
 
     It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file
-    for as long as it needs to find the
-    chunks. Values are those that were saved, bit for bit, and each chunk is verified against its checksum.
+    for as long as it needs to find the chunks. A small array that shares its chunk with others is read with them, and
+    they are given from memory for as long as the file does not change. Values are those that were saved, bit for bit,
+    and each chunk is verified against its checksum.
 
     Attributes:
         shape: Of the array.
@@ -76,6 +79,10 @@ class StoredArray:
         return values[()] if values.ndim == 0 else values
 
     def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
+        if self._place.has_neighbours:
+            wanted, place = select(key, self.shape), self._place
+            whole = place.taken_from(read_rows(self._run, place.name, place.owner, *place.bounds))
+            return np.array(wanted.taken_from(whole), copy=True, order="K")
         with self._run.open() as (session, group):
             plan = plan_place(group, self._place, key)
             fd = session.detach()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import fnmatch
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.codecs.counts import TAG as COUNTS_TAG
@@ -25,7 +25,8 @@ from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.project.array_place import ArrayPlace, Locator, PlacePlan, SharedPlan, plan_places
+from aerchive.project.array_place import ArrayPlace, Locator, kept_array, plan_places
+from aerchive.project.kept_blocks import Stamp, read_rows, stamp_at, stamp_of
 from aerchive.project.place import RunPlace
 from aerchive.project.stacked_array import StackedArray, natural_order
 from aerchive.project.stored_array import StoredArray
@@ -33,6 +34,7 @@ from aerchive.project.stored_density_matrix import StoredDensityMatrix
 from aerchive.project.stored_operator import StoredOperator, StoredSuperOp
 from aerchive.project.stored_quantum_array import Initializer, StoredQuantumArray
 from aerchive.project.stored_state import StoredState
+from aerchive.storage.reader import GroupReader
 
 _STORED: dict[str, type[StoredQuantumArray]] = {
     "statevector": StoredState,
@@ -117,6 +119,12 @@ class StoredResult:
         self._place = place
         self._owner = owner
         self._what = what
+        self._located: tuple[Stamp, Locator] | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its document was read, so that a value needs one opening of the file or none."""
+        return "_document" in self.__dict__
 
     @cached_property
     def _document(self) -> tuple[dict[Any, Any], dict[Any, Any], list[StoredExperiment]]:
@@ -184,7 +192,7 @@ class StoredResult:
         trees = self.inputs.get("pubs")
         if trees is None:
             raise NotFoundError(f"{self._what} has no pubs: only runs of primitives have")
-        with _Decoder(self._place, self._owner) as decoder:
+        with _Decoder(self, None) as decoder:
             return decode_pubs(trees, circuits, decoder)
 
     def experiment(self, number: int) -> StoredExperiment:
@@ -408,9 +416,41 @@ class StoredResult:
         return references[0]
 
     def _locate(self, references: Iterable[Any]) -> list[ArrayPlace]:
-        with self._place.open() as (_, group):
-            locator = Locator(group, self._owner)
-            return [locator.find(reference) for reference in references]
+        wanted = list(references)
+        places = self.located(wanted)
+        if places is None:
+            with self._place.open() as (_, group):
+                places = self.locate(group, wanted)
+        return places
+
+    def located(self, references: Sequence[Any]) -> list[ArrayPlace] | None:
+        """Where arrays are, if that is known without opening the file; else ``None``."""
+        if self._located is None:
+            return None
+        stamp, locator = self._located
+        if not all(map(locator.knows, references)) or stamp != stamp_at(self._place):
+            return None
+        return [locator.find(reference) for reference in references]
+
+    def locate(self, group: GroupReader, references: Sequence[Any]) -> list[ArrayPlace]:
+        """Where arrays are; their datasets are known from now on, until the file changes.
+
+        Args:
+            group: Of the run, in its open project.
+            references: To the arrays.
+        """
+        stamp = stamp_of(os.fstat(group.fd))
+        known = self._located[1] if self._located is not None and self._located[0] == stamp else None
+        locator = Locator(group, self._owner, known)
+        places = [locator.find(reference) for reference in references]
+        locator.close()
+        self._located = stamp, locator
+        return places
+
+    @property
+    def place(self) -> RunPlace:
+        """Of the run."""
+        return self._place
 
     def decode(self, tree: Any, *, lenient: bool = False) -> Any:
         """Puts a value together, reading what it refers to.
@@ -431,9 +471,11 @@ class StoredResult:
             return memory_from_rows(self._rows(layout.MEMORY, tree))
         if tag == SCALAR_TAG:
             return float(self._rows(layout.SCALARS, {"rows": [tree.get("row"), 1]})["value"][0])
+        if type(tree) in tagged_json.LEAVES:
+            return tree
         decode = decode_part if lenient else decode_value
-        with _Decoder(self._place, self._owner) as decoder:
-            return decode(tree, decoder.prepared(array_references(tree)))
+        with _Decoder(self, tree) as decoder:
+            return decode(tree, decoder)
 
     def decode_fields(self, fields: Mapping[Any, Any]) -> dict[Any, Any]:
         """Puts fields or metadata together; a `MissingValue` stands where a value was refused."""
@@ -441,12 +483,10 @@ class StoredResult:
 
     def _rows(self, name: str, tree: Mapping[str, Any]) -> Any:
         rows = tree.get("rows")
-        with self._place.open() as (_, group):
-            length = group.describe(name).shape[0] if name in group else -1
-            if not _is_range(rows, length):
-                raise FormatError(f"{group.where(name)}: {self._what} refers to rows {rows!r} of {max(length, 0)}")
-            first, number = rows  # type: ignore[misc]  # _is_range has looked
-            return group.read(name, self._owner, slice(first, first + number))
+        if not _is_range(rows):
+            raise FormatError(f"{self._what}: {name} of rows {rows!r}, which are no rows")
+        first, number = rows  # type: ignore[misc]  # _is_range has looked
+        return read_rows(self._place, name, self._owner, first, first + number)
 
 
 class NoArrays:
@@ -462,41 +502,54 @@ class NoArrays:
 
 
 class _Decoder:
-    """Reads the arrays of a value: all are looked up first, then read while no lock is held.
+    """Reads the arrays of a value: all are looked up with the first one, then read while no lock is held.
 
     Args:
-        place: Of the run.
-        owner: The run's UUID.
+        result: Of which the value is a part.
+        tree: The value, encoded.
     """
 
-    def __init__(self, place: RunPlace, owner: str) -> None:
-        self._place = place
-        self._owner = owner
-        self._plans: dict[str, tuple[PlacePlan | SharedPlan, int]] = {}
-        self._stack = contextlib.ExitStack()
+    def __init__(self, result: StoredResult, tree: Any) -> None:
+        self._result = result
+        self._tree = tree
+        self._readers: dict[str, Callable[[], NDArray[Any]]] = {}
+        self._fds: list[int] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def prepared(self, references: Iterable[Any]) -> Self:
-        """Looks up arrays, in one opening of the file."""
-        wanted = [reference for reference in references if repr(reference) not in self._plans]
-        if wanted:
-            with self._place.open() as (session, group):
-                locator = Locator(group, self._owner)
-                plans = plan_places(group, [locator.find(reference) for reference in wanted])
-                fd = session.detach()
-            self._stack.callback(os.close, fd)
-            self._plans |= {repr(reference): (plan, fd) for reference, plan in zip(wanted, plans, strict=True)}
-        return self
+        for fd in self._fds:
+            os.close(fd)
 
     def array(self, reference: Any) -> Any:
-        """Reads an array; one that only the codec knows of is looked up now."""
-        plan, fd = self.prepared([reference])._plans[repr(reference)]
-        return plan.read(fd)
+        """Reads an array; one that only the codec knows of is looked up by itself."""
+        key = repr(reference)
+        if key not in self._readers:
+            new = {repr(one): one for one in (*array_references(self._tree), reference)}
+            self._look_up([one for name, one in new.items() if name not in self._readers])
+        return self._readers[key]()
+
+    def _look_up(self, wanted: Sequence[Any]) -> None:
+        """Looks up arrays, in one opening of the file, or in none if they lie beside others that were read lately."""
+        if self._take_kept(wanted):
+            return
+        with self._result.place.open() as (session, group):
+            plans = plan_places(group, self._result.locate(group, wanted))
+            fd = session.detach()
+        self._fds.append(fd)
+        for reference, plan in zip(wanted, plans, strict=True):
+            self._readers[repr(reference)] = functools.partial(plan.read, fd)
+
+    def _take_kept(self, wanted: Sequence[Any]) -> bool:
+        found = {}
+        for reference, place in zip(wanted, self._result.located(wanted) or (), strict=False):
+            values = kept_array(self._result.place, place)
+            if values is None:
+                return False
+            found[repr(reference)] = functools.partial(np.copy, values, order="K")
+        self._readers |= found
+        return len(found) == len(wanted)
 
     def value(self, tree: Any) -> Any:
         """A part of the value."""
@@ -596,19 +649,14 @@ def _mapping(value: Any) -> dict[Any, Any]:
 
 
 def _pairs(value: Any) -> dict[str, Any]:
-    pairs = [(tagged_json.decode(label), tree) for label, tree in value]
+    pairs = [(label if type(label) is str else tagged_json.decode(label), tree) for label, tree in value]
     if not all(type(label) is str for label, _ in pairs) or len(dict(pairs)) != len(pairs):
         raise TypeError("labels must be text, each once")
     return dict(pairs)
 
 
-def _is_range(rows: Any, length: int) -> bool:
-    return (
-        isinstance(rows, list)
-        and len(rows) == 2
-        and all(type(number) is int and number >= 0 for number in rows)
-        and rows[0] + rows[1] <= length
-    )
+def _is_range(rows: Any) -> bool:
+    return isinstance(rows, list) and len(rows) == 2 and all(type(number) is int and number >= 0 for number in rows)
 
 
 def _number(value: Any) -> float | None:

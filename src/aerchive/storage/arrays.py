@@ -111,8 +111,7 @@ class ReadPlan:
             FormatError: It takes a package that is not installed.
         """
         if self.values is not None:
-            box = tuple(slice(a.start, a.stop, a.step) for a in self.selection.axes)
-            return self.values[box][self.selection.finish]
+            return self.selection.taken_from(self.values)
         out = np.zeros(self.selection.shape, self.dtype)
         for place in self.places:
             if place.nbytes:

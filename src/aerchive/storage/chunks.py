@@ -8,6 +8,8 @@ import operator
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from aerchive import layout
 from aerchive.errors import InvalidInputError
 
@@ -67,6 +69,12 @@ class Selection(NamedTuple):
             0 if dropped else slice(None, None, -1 if flipped else 1)
             for flipped, dropped in zip(self.flipped, self.dropped, strict=True)
         )
+
+    def taken_from(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The selection of an array in memory, whose memory it may share."""
+        box = tuple(slice(axis.start, axis.stop, axis.step) for axis in self.axes)
+        part: NDArray[Any] = values[box][self.finish]
+        return part
 
 
 def select(key: object, shape: tuple[int, ...]) -> Selection:
