@@ -93,7 +93,7 @@ def _in_session(run: Run, session: ReadSession) -> RunPlace:
         group = session.root.group(place.path)
     except NotFoundError:
         return place
-    return HeldPlace(place, session, group) if group.attribute("job_id") == run.job_id else place
+    return HeldPlace(place, session, group) if place.is_it(group) else place
 
 
 def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
