@@ -8,9 +8,10 @@ import math
 from typing import Any
 
 from aerchive.models import catalogue
+from aerchive.project.asking import BadRuns, whole_value
 from aerchive.project.job_list import runs_table
 from aerchive.project.project import Project
-from aerchive.project.query import NUMBERS, text_of
+from aerchive.project.query import NUMBERS
 from aerchive.project.run import Run
 
 _LIMIT = 20
@@ -40,7 +41,8 @@ def print_listing(
     limit = None if options.all else max(0, options.limit)
     runs = project.runs(limit, where=where, **order, **conditions)
     if options.json:
-        print(json.dumps([summary(run) for run in runs], indent=2))
+        bad = BadRuns()
+        print(json.dumps([summary(run, bad) for run in runs], indent=2))
         return
     if not runs:
         print(f"{project.path}: no runs")
@@ -51,11 +53,16 @@ def print_listing(
         print(f"... {len(runs)} of {total} runs; --all shows the rest")
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """What the catalogue has of a run, as JSON; the run is opened only for texts that the catalogue cuts."""
+def summary(run: Run, bad: BadRuns) -> dict[str, Any]:
+    """What the catalogue has of a run, as JSON; the run is opened only for texts that the catalogue cuts.
+
+    Args:
+        run: The run.
+        bad: Notes if it cannot be read.
+    """
     row = run.row()
     numbers = {name: _number(row, name) for name in sorted(NUMBERS - {"nbytes"})}
-    texts = {name: _text(run, row, name) for name in _TEXTS}
+    texts = {name: _text(run, name, bad) for name in _TEXTS}
     return {
         "job_id": run.job_id,
         "created": run.created,
@@ -72,9 +79,8 @@ def _number(row: Any, column: str) -> int | float | bool | None:
     return bool(value) if column == "noisy" else value
 
 
-def _text(run: Run, row: Any, column: str) -> Any:
-    is_cut = catalogue.is_cut(row, column)
-    value = run.column(column) if is_cut else text_of(bytes(row[column]), column)
+def _text(run: Run, column: str, bad: BadRuns) -> Any:
+    value = whole_value(run, column, bad)
     if column == "params":  # JSON has neither NaN nor infinities
         plain = catalogue.plain_params(value)
         return {name: str(one) if type(one) is float and not math.isfinite(one) else one for name, one in plain.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
@@ -183,7 +184,7 @@ class Searching(ProjectBase):
 
         Returns:
             Columns as in the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
-            ``params.NAME``. A long ``message`` is cut.
+            ``params.NAME``. Texts are whole: a run is opened where the catalogue cuts one of its texts.
 
         Raises:
             MissingExtraError: There is no pandas.
@@ -263,7 +264,8 @@ class Searching(ProjectBase):
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
-        return sweep_columns(list(sweep_rows(self.file, self._listing().runs(clause), outcomes)), first, then)
+        listing = self._listing()
+        return sweep_columns(list(sweep_rows(self.file, listing.runs(clause), outcomes, listing.bad)), first, then)
 
     def jobs(
         self,
@@ -317,9 +319,11 @@ class Searching(ProjectBase):
             given["outcome" if pending else "outcome__ne"] = "running"
         if not nested:
             given["parent"] = ""
-        found = self._listing().runs(clause_of(None, given), descending=descending)
+        listing = self._listing()
+        found = listing.runs(clause_of(None, given), descending=descending)
         if instance is not None or session_id is not None:
-            found = (run for run in found if _is_of_service(run, instance, session_id))
+            is_wanted = functools.partial(_is_of_service, instance, session_id)
+            found = (run for run in found if listing.bad.ask(run, is_wanted, instead=False))
         return JobList(self.bridge, list(itertools.islice(found, skip, None if limit is None else skip + limit)))
 
     def job(self, job_id: str) -> Any:
@@ -385,7 +389,7 @@ class Searching(ProjectBase):
         return None if found is None else self._run(found[1][0], job_id)
 
 
-def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:
+def _is_of_service(instance: str | None, session_id: str | None, run: Run) -> bool:
     """Whether a run is that of a remote job of an instance and a session; those of simulators are not opened for it."""
     if run.program == "run":
         return False
