@@ -122,7 +122,7 @@ COUNTER = iter(range(100))
         (broken(encode=lambda value, _: {"items": sorted(value), "n": next(COUNTER)}), "another way the second time"),
         (broken(types=(frozenset,)), "is of none of its types"),
         (broken(name="a b"), "a name is an identifier"),
-        (broken(encode=lambda value, _: {"$": "x", "items": []}), "may not have the key"),
+        (broken(encode=lambda value, _: {"$": "x", "items": []}), "must be a dictionary without the key"),
     ],
 )
 def test_the_suite_finds_a_bad_one(codec: Codec, text: str) -> None:
@@ -208,7 +208,7 @@ def test_a_codec_of_another_package(tmp_path: Path) -> None:
         "codec 'missing' of 'demo_codecs:MISSING' cannot be loaded: "
         "AttributeError(\"module 'demo_codecs' has no attribute 'MISSING'\")",
         "codec 'nonsense' of 'demo_codecs:NONSENSE' is a int, not a Codec",
-        "codec 'array/1' of 'demo_codecs:TAKEN' is left out: its name or a type of it is taken",
+        "codec 'array/1' of 'demo_codecs:TAKEN' is left out: its name is taken",
         "Fraction(1, 3) 5",
         "run job was archived without these values: experiment 0, 'bad': codec fraction/1 failed: "
         "RuntimeError('unlucky')",
