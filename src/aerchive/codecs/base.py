@@ -63,7 +63,7 @@ class Encoder(Protocol):
 class Decoder(Protocol):
     """What a codec may ask for while it puts a value together."""
 
-    def array(self, reference: ArrayReference) -> NDArray[Any]:
+    def array(self, reference: Any) -> NDArray[Any]:
         """Reads an array: dtype, shape and memory order as it was handed over."""
 
     def value(self, tree: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aerchive.codecs.base import ArrayReference
+from aerchive.codecs.base import REFERENCE_TAG
 from aerchive.models.tagged_json import TYPE_KEY
 
 _KEYS = {
@@ -43,4 +43,4 @@ def mark_inputs(tree: Any) -> Any:
 
 
 def _marked(part: Any) -> Any:
-    return ArrayReference(part) if isinstance(part, list) else part
+    return {TYPE_KEY: REFERENCE_TAG, "to": part} if isinstance(part, list) else part

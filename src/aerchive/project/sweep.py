@@ -85,7 +85,7 @@ def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str]
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
             for run in some:
-                points = bad.ask(run, functools.partial(_points, session, outcomes), [])
+                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes), [])
                 params = whole_value(run, "params", bad) if points else {}
                 yield from [SweepRow(run, params, point, bad) for point in points]
 

@@ -26,7 +26,7 @@ class _Encoder:
         codec: The one that is checked; for all other types there are those of aerchive and of installed packages.
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec | None = None) -> None:
         self._codec = codec
         self.arrays: list[NDArray[Any]] = []
 
@@ -40,16 +40,22 @@ class _Encoder:
         return tagged_json.encode(value, prefer=self._prefer)
 
     def _prefer(self, value: Any) -> dict[str, Any] | None:
-        codec = self._codec if type(value) in self._codec.types else codec_for(type(value))
+        is_own = self._codec is not None and type(value) in self._codec.types
+        codec = self._codec if is_own else codec_for(type(value))
         return None if codec is None else codec.encode_tagged(value, self)
 
 
 class _Decoder:
-    """Stands for the same file when it is read."""
+    """Stands for the same file when it is read.
 
-    def __init__(self, codec: Codec, arrays: list[NDArray[Any]]) -> None:
-        self._codec = codec
+    Args:
+        arrays: What the encoder kept.
+        codec: The one that is checked.
+    """
+
+    def __init__(self, arrays: list[NDArray[Any]], codec: Codec | None = None) -> None:
         self._arrays = arrays
+        self._codec = codec
 
     def array(self, reference: Any) -> NDArray[Any]:
         if not is_reference(reference) or not isinstance(reference["to"], list):
@@ -60,7 +66,9 @@ class _Decoder:
         return tagged_json.decode(tree, self._restore)
 
     def _restore(self, tag: str, tree: dict[str, Any]) -> Any:
-        return self._codec.decode_tagged(tree, self) if tag == self._codec.tag else decode_value(tree, self)
+        if self._codec is not None and tag == self._codec.tag:
+            return self._codec.decode_tagged(tree, self)
+        return decode_value(tree, self)
 
 
 def check_codec(codec: Codec, values: Sequence[Any], same: Callable[[Any, Any], bool]) -> None:
@@ -112,7 +120,7 @@ def _encoded(codec: Codec, value: Any, what: str) -> tuple[str, list[NDArray[Any
 
 
 def _decoded(codec: Codec, document: str, arrays: list[NDArray[Any]]) -> Any:
-    return codec.decode_tagged(json.loads(document), _Decoder(codec, arrays))
+    return codec.decode_tagged(json.loads(document), _Decoder(arrays, codec))
 
 
 def _damaged(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
