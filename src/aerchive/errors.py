@@ -144,4 +144,4 @@ class ServiceError(AerchiveError, ConnectionError):
 
 
 class ArchiveWarning(UserWarning):
-    """A simulation finished, and something of it could not be archived."""
+    """Something of a simulation could not be archived, or a run of a project cannot be read."""

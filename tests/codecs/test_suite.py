@@ -185,9 +185,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 
 @pytest.mark.parametrize("key", ["items", "data", "keys", "values", "tableau", "to", "rows"])
-def test_a_list_of_a_codec_is_a_list_whatever_it_is_called(
-    install: Callable[..., None], path: Path, key: str
-) -> None:
+def test_a_list_of_a_codec_is_a_list_whatever_it_is_called(install: Callable[..., None], path: Path, key: str) -> None:
     def encode(value: Table, encoder: Any) -> dict[str, Any]:
         return {key: value.rows, "array": encoder.array(np.array(value.rows), "rows"), "deep": {"list": [["x", None]]}}
 

@@ -17,10 +17,10 @@ from aerchive.codecs import circuits as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
 from aerchive.codecs import shared_arrays as array_codec
 from aerchive.codecs import target as target_codec
+from aerchive.codecs.base import REFERENCE_TAG
 from aerchive.codecs.counts import TAG as COUNTS
 from aerchive.codecs.memory import TAG as MEMORY
 from aerchive.codecs.registry import codecs
-from aerchive.codecs.base import REFERENCE_TAG
 from aerchive.codecs.result import REFUSED_TAG
 from aerchive.codecs.result import VERSION as DOCUMENT_VERSION
 from aerchive.codecs.scalars import TAG as SCALAR

@@ -17,6 +17,7 @@ import pytest
 import aerchive
 from aerchive.cli import main
 from aerchive.errors import ArchiveWarning, FormatError
+from tests import processes
 from tests.project.conftest import make_result
 
 BAD, WHEN = "the-bad-one", datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -187,6 +188,18 @@ def test_commands_go_on(damaged: tuple[Path, str], capsys: pytest.CaptureFixture
     assert answers["find"].split() == ["good-2", "good-0"]
     assert [row["name"] for row in json.loads(answers["export"])] == [NAME + "0", NAME[:32], NAME + "2"]
     assert [row["energy"] for row in json.loads(answers["values"])] == [0.0, 2.0]
+
+
+def test_a_command_names_the_run_in_a_line(path: Path) -> None:
+    make_newer(path, filled(path)[BAD].path)
+    script = "import sys; from aerchive.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    with processes.start(script, "-p", path, "find", "params.n >= 0", "--ids", warnings="default") as process:
+        out, said = process.communicate(timeout=60)
+
+    assert out.split() == ["good-2", "good-0"]
+    assert said.count("\n") == 1
+    assert said.startswith(f"aerchive: warning: run {BAD} cannot be read, so the answer has only what the catalogue")
 
 
 def test_the_others_can_be_labelled_and_deleted(damaged: tuple[Path, str], path: Path) -> None:

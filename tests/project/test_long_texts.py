@@ -63,7 +63,9 @@ def check_readers(project: aerchive.Project, texts: dict[str, str]) -> None:
         assert [one.job_id for one in project.find(params__v=text, name=text, tags=text)] == [job_id]
     columns, frame, arrow = project.columns(), project.to_pandas(), project.to_arrow()
     for name in ("name", "backend", "message", "tags", "params.v"):
-        assert known(columns[name].values) == known(frame[name].tolist()) == known(arrow[name].to_pylist()) == list(texts)
+        assert (
+            known(columns[name].values) == known(frame[name].tolist()) == known(arrow[name].to_pylist()) == list(texts)
+        )
     assert known(project.count_by("name")) == known(project.count_by("backend")) == list(texts)
     in_order = sorted((text for text in texts.values() if text), key=str.encode)
     assert known(run.name for run in project.runs(sort="name", descending=False) if run.name) == known(in_order)
@@ -103,7 +105,12 @@ def test_texts_of_all_sizes_come_back(path: Path, tmp_path: Path) -> None:
 
 
 def test_every_reader_gives_whole_texts(path: Path) -> None:
-    texts = {"none": "", "attribute": text_of(32_000, "x"), "dataset": text_of(32_001, "x"), "chunks": text_of(MIB + 1, "ψ")}
+    texts = {
+        "none": "",
+        "attribute": text_of(32_000, "x"),
+        "dataset": text_of(32_001, "x"),
+        "chunks": text_of(MIB + 1, "ψ"),
+    }
     project = aerchive.open(path)
     with project.transaction():
         for job_id, text in texts.items():

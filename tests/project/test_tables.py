@@ -36,6 +36,25 @@ def ansatz(layers: int, distance: float) -> QuantumCircuit:
     return circuit
 
 
+def test_texts_of_runs_are_whole(tmp_path: Path) -> None:
+    """Two names that differ only after the width of their column in the catalogue are two coordinates."""
+    project, start = aerchive.open(tmp_path / "long.h5"), "hydrogen, bond length 0.735, ansatz "
+    for number, last in enumerate("AB"):
+        result = make_result(f"job-{last}", energy=float(number))
+        result.backend_name = "generic_backend_of_a_test_with_5_qubits" + last
+        project.save(result, name=start + last, tags=["t" * 60, last])
+
+    table = project.table("name", ["energy", "backend", "tags"])
+    grid = project.table("name", "energy", kind="xarray")
+
+    assert table["name"].tolist() == grid["name"].values.tolist() == [start + "A", start + "B"]
+    assert table["backend"].tolist() == project.to_pandas()["backend"].tolist()
+    assert table["tags"].tolist() == [["t" * 60, "A"], ["t" * 60, "B"]]
+    assert dict(grid.sizes) == {"name": 2}
+    assert [run.name for run in project.runs(sort="name", descending=False)] == [start + "A", start + "B"]
+    assert project.count_by("name") == {start + "A": 1, start + "B": 1}
+
+
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> aerchive.Project:
     """Six runs of a sweep, one with parameter binds, a sampler, an estimator, and runs without numbers."""

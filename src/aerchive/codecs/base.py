@@ -77,9 +77,9 @@ class Codec:
     Attributes:
         name: Of the encoding.
         version: Of the encoding, from 1.
-        types: The exact types it encodes; subclasses are other types. Of several versions of a codec, the newest encodes.
-        encode: Turns a value into a body, or ``None`` if this value is not for it. A body is JSON: dictionaries with text
-            as keys, lists, text, integers, finite floats, truth values and ``None``; anything else is given to the
+        types: The exact types it encodes; subclasses are other types. Of several versions, the newest encodes.
+        encode: Turns a value into a body, or ``None`` if this value is not for it. A body is JSON: dictionaries with
+            text as keys, lists, text, integers, finite floats, truth values and ``None``. Anything else is given to the
             encoder, and stands in the body as what that returns.
         decode: Undoes `encode`, for this version: gets the body that `encode` has made.
         type_names: Module and class of further types, whose package is not imported before somebody else does.

@@ -99,7 +99,9 @@ def decode_pubs(trees: Any, circuits: Sequence[QuantumCircuit], decoder: Decoder
 
 def _decode_pub(tree: dict[str, Any], circuits: Sequence[QuantumCircuit], decoder: Decoder) -> Any:
     stored = tree["parameter_values"]
-    values = BindingsArray({tuple(names): decoder.value(item) for names, item in stored["data"]}, shape=tuple(stored["shape"]))
+    values = BindingsArray(
+        {tuple(names): decoder.value(item) for names, item in stored["data"]}, shape=tuple(stored["shape"])
+    )
     circuit = circuits[tree["circuit"]]
     if "observables" not in tree:
         return SamplerPub(circuit, values, tree["shots"])

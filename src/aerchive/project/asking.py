@@ -1,4 +1,4 @@
-"""Questions to runs about what the catalogue does not have whole: a run that cannot be read costs only its own answer."""
+"""Questions to runs, about what the catalogue does not have whole; one that cannot be read costs only its own answer."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ class BadRuns:
         """Warns that a run cannot be read."""
         self._known.add(job_id)
         if len(self._known) <= _MOST_NAMED:
-            message = f"run {clean(job_id)} cannot be read, so the answer has only what the catalogue says of it: {error}"
+            message = (
+                f"run {clean(job_id)} cannot be read, so the answer has only what the catalogue says of it: {error}"
+            )
         elif len(self._known) == _MOST_NAMED + 1:
             message = f"more than {_MOST_NAMED} runs cannot be read; `aerchive verify` names all of them"
         else:

@@ -26,7 +26,7 @@ def catalogue_columns(rows: NDArray[Any], ask: Callable[[int, str], Any]) -> Col
 
     Args:
         rows: Of the catalogue, dtype `catalogue.DTYPE`.
-        ask: Gives the whole value of a text column, by the number of the row here and the column, where the row cuts it.
+        ask: Gives the whole value of a text that the catalogue cuts, by the number of the row here and the column.
     """
     columns: Columns = {}
     for name in _ORDER:
