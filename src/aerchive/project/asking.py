@@ -1,4 +1,4 @@
-"""Questions to runs, about what the catalogue does not have whole; one that cannot be read costs only its own answer."""
+"""Questions to runs about what the catalogue does not have whole; a bad run costs only its own answer."""
 
 from __future__ import annotations
 
