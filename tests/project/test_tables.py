@@ -18,7 +18,7 @@ from qiskit_aer.library import SaveExpectationValue  # noqa: F401  (adds the met
 
 import aerchive
 from aerchive.aer import AerSimulator, EstimatorV2, SamplerV2
-from aerchive.errors import FormatError, InvalidInputError, NotFoundError
+from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from tests import processes
 from tests.project.conftest import make_result, run_stock
 
@@ -306,15 +306,17 @@ def test_runs_in_a_pending_file_and_elsewhere(project: aerchive.Project, path: P
     assert project.to_pandas()["params.x"].tolist() == [2, 1] or project.to_pandas()["params.x"].tolist() == [1, 2]
 
 
-def test_a_damaged_run_is_refused(project: aerchive.Project, path: Path) -> None:
+def test_a_damaged_run_is_named_and_left_out(project: aerchive.Project, path: Path) -> None:
     import h5py
 
     run = project.save(make_result("a", energy=1.5))
     with h5py.File(path, "r+", libver=("v110", "v110")) as file:
         del file[run.path]["scalars"]
 
+    with pytest.warns(ArchiveWarning, match="run a cannot be read.*there is no row 0"):
+        assert len(project.table()) == 0
     with pytest.raises(FormatError, match="there is no row 0"):
-        project.table()
+        run.to_pandas()
     project.delete_job("a")
     with pytest.raises(NotFoundError):
         run.to_pandas()
