@@ -86,7 +86,7 @@ def test_texts_of_all_sizes_come_back(path: Path, tmp_path: Path) -> None:
         created=now(),
         config=RunConfig(options=texts_by_key, used={"checksums": first}),
         status=RunStatus(outcome="error", traceback=first),
-        labels=RunLabels(params={"checksums": first, "list": [[first]]}),
+        labels=RunLabels(params={"checksums": first, "list": [["ψ" * 200_000]]}),
         provenance=provenance,
     )
     project = aerchive.open(path)
@@ -109,7 +109,7 @@ def test_every_reader_gives_whole_texts(path: Path) -> None:
         "none": "",
         "attribute": text_of(32_000, "x"),
         "dataset": text_of(32_001, "x"),
-        "chunks": text_of(MIB + 1, "ψ"),
+        "chunks": text_of(MIB + 1, "x"),
     }
     project = aerchive.open(path)
     with project.transaction():
@@ -143,7 +143,6 @@ def test_a_text_of_5_mib_waits_while_a_viewer_holds_the_project(path: Path) -> N
         is_whole = aerchive.open(path, "r")["second"].record == draft.record
         assert is_whole
 
-    check_readers(aerchive.open(path, "r"), {"second": text})
     project.save(make_result("third"))
     project.delete_job("third")
 
