@@ -151,4 +151,4 @@ class ServiceError(AerchiveError, ConnectionError):
 
 
 class ArchiveWarning(UserWarning):
-    """A simulation finished, and something of it could not be archived; or a project that is asked has no file yet."""
+    """Something could not be archived, a run of a project cannot be read, or a project that is asked has no file yet."""

@@ -11,23 +11,21 @@ from collections.abc import Iterable, Sequence
 
 from aerchive.errors import FormatError
 
-_NEEDS_ESCAPE = re.compile("[\x00\\\\\ud800-\udfff]")
+_NEEDS_ESCAPE = re.compile("[\x00\ud800-\udfff]")
 _LEAST_ALIKE = 0.6
-_ESCAPE = re.compile(r"\\(\\|0|u[0-9a-f]{4})?")
+_ESCAPE = re.compile(r"\\(0|u[0-9a-f]{4})?")
 
 
 def encode_text(text: str) -> bytes:
     """The bytes of a text; never empty, for HDF5 has no strings of length 0."""
+    text = text.replace("\\", r"\\")
     if _NEEDS_ESCAPE.search(text):
         text = _NEEDS_ESCAPE.sub(_escape, text)
     return text.encode() or b"\0"
 
 
 def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    if character == "\\":
-        return r"\\"
-    return r"\0" if character == "\0" else f"\\u{ord(character):04x}"
+    return r"\0" if match[0] == "\0" else f"\\u{ord(match[0]):04x}"
 
 
 def decode_text(data: bytes) -> str:
@@ -40,15 +38,17 @@ def decode_text(data: bytes) -> str:
         text = data.rstrip(b"\0").decode()
     except UnicodeDecodeError as error:
         raise FormatError(f"stored text is not UTF-8: {error}") from error
-    return _ESCAPE.sub(_unescape, text) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    # JSON in a text has many backslashes, each of them doubled: cutting there is ten times as fast as replacing each.
+    parts = (_ESCAPE.sub(_unescape, part) if "\\" in part else part for part in text.split(r"\\"))
+    return "\\".join(parts)
 
 
 def _unescape(match: re.Match[str]) -> str:
     code = match[1]
     if code is None:
         raise FormatError("stored text has an undefined escape")
-    if code == "\\":
-        return "\\"
     return "\0" if code == "0" else chr(int(code[1:], 16))
 
 

@@ -94,7 +94,8 @@ def forge(path: Path) -> Callable[..., Run]:
         draft = project.bridge.capture(make_result(data, **options), None, None)
         honest = json.loads(draft.datasets["result"].parts[0].tobytes().rstrip(b"\0"))
         forged = change(honest)
-        document = text_dataset(json.dumps(honest if forged is None else forged).encode())
+        text = json.dumps(honest if forged is None else forged).encode()
+        document = text_dataset(text, draft.datasets["result"].attributes)
         datasets = {**draft.datasets, "result": document}
         for name, changed in (attributes or {}).items():
             datasets[name] = dataclasses.replace(datasets[name], attributes={**datasets[name].attributes, **changed})

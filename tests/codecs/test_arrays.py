@@ -186,7 +186,8 @@ def test_reference_that_leads_nowhere(forge: Callable[..., Any], reference: Any)
         "stack": [np.arange(300.0), np.ones(300), np.zeros(300)],
         "pack": [np.arange(2.0), np.arange(3.0)],
     }
-    run = forge(data, lambda document: document["experiments"][0]["data"][0][1].update({"data": reference}))
+    tree = {"$": "array/1", "data": {"$": "reference", "to": reference}}
+    run = forge(data, lambda document: document["experiments"][0]["data"][0].__setitem__(1, tree))
 
     with pytest.raises(FormatError):
         run.value("x")

@@ -113,8 +113,8 @@ def test_a_damaged_pub_is_refused(change: dict[str, Any]) -> None:
 
 def test_observables_that_do_not_fit_their_terms_are_refused() -> None:
     encoder = _Encoder()
-    (tree,) = encode_pubs([PUBS["a sum"]], encoder)
-    place = int(tree["observables"]["sizes"][0].removeprefix("array_"))
+    (tree,) = json.loads(json.dumps(encode_pubs([PUBS["a sum"]], encoder)))
+    place = int(tree["observables"]["sizes"]["to"][0].removeprefix("array_"))
     encoder.arrays[place] = np.array([2**40], np.uint64)
     with pytest.raises(FormatError, match="1 of them do not fit 2 terms"):
         decode_pubs([tree], [BARE], _Decoder(encoder.arrays))

@@ -373,8 +373,11 @@ HOSTILE_TREES = [
     {"$": "parameter/1"},
     deep(150),
     deep(900),
-    [{"$": "array/1", "data": ["no", None]}],
-    {"a": {"$": "array/1", "data": ["no", None]}},
+    [{"$": "array/1", "data": {"$": "reference", "to": ["no", None]}}],
+    {"a": {"$": "array/1", "data": {"$": "reference", "to": ["no", None]}}},
+    {"$": "array/1", "data": ["no", None]},
+    {"$": "reference"},
+    {"$": "reference", "to": {"$": "reference", "to": []}},
 ]
 """Values that no codec wrote."""
 

@@ -82,7 +82,10 @@ def test_subclass_is_refused_by_name(path: Any, value: Any) -> None:
         aerchive.open(path).save(make_result({"foreign": value}))
 
 
-@pytest.mark.parametrize("values", [{"class": "other"}, {"class": None}, {"tableau": None}, {"tableau": ["no", None]}])
+@pytest.mark.parametrize(
+    "values",
+    [{"class": "other"}, {"class": None}, {"tableau": None}, {"tableau": {"$": "reference", "to": ["no", None]}}],
+)
 def test_document_that_does_not_fit(forge: Callable[..., Any], values: Any) -> None:
     state = StabilizerState(random_clifford(2, seed=1))
     run = forge({"s": state}, lambda document: document["experiments"][0]["data"][0][1].update(values))

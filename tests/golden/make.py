@@ -40,9 +40,9 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from tests.golden.description import describe, describe_circuit, describe_target
 
-REVISION = 4
+REVISION = 5
 """Of format version 1: 1 had `noise_model` 1; 2 had neither primitives, `circuits` 2 nor `array` 2; 3 had SHA-256 of
-chunks, no results of IBM's service and no history of labels."""
+chunks, no results of IBM's service and no history of labels; 4 did not mark references of arrays."""
 FOLDER = Path(__file__).parent / f"v{layout.FORMAT_VERSION}-{REVISION}"
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "c8")
 ODD = np.array([0x7FF8000000000123, 0x8000000000000000, 0xFFF0000000000000, 1], np.uint64).view(np.float64)

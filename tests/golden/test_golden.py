@@ -17,10 +17,12 @@ from aerchive.codecs import circuits as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
 from aerchive.codecs import shared_arrays as array_codec
 from aerchive.codecs import target as target_codec
+from aerchive.codecs.base import REFERENCE_TAG
 from aerchive.codecs.counts import TAG as COUNTS
 from aerchive.codecs.memory import TAG as MEMORY
 from aerchive.codecs.registry import codecs
 from aerchive.codecs.result import REFUSED_TAG
+from aerchive.codecs.result import VERSION as DOCUMENT_VERSION
 from aerchive.codecs.scalars import TAG as SCALAR
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
@@ -229,7 +231,7 @@ def test_every_encoding_has_a_golden_value() -> None:
         with h5py.File(folder / "project.h5", "r") as file:
             file.visititems(note)
 
-    assert {codec.tag for codec in codecs()} | {COUNTS, MEMORY, SCALAR, REFUSED_TAG} <= tags
+    assert {codec.tag for codec in codecs()} | {COUNTS, MEMORY, SCALAR, REFUSED_TAG, REFERENCE_TAG} <= tags
     assert set(tagged_json._READERS) <= tags
 
 
@@ -246,5 +248,6 @@ def test_every_stamp_has_a_golden_node() -> None:
 
     own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec, array_codec, target_codec)}
     own |= {("array", layout.ARRAY_VERSION)}
+    own |= {(name, DOCUMENT_VERSION) for name in ("result", "primitive_result", "inputs")}
     first = ("run", "result", "primitive_result", "counts", "memory", "scalars", "array", "inputs")
     assert own | {(name, 1) for name in first} | {("run", 2), ("inputs", 2)} <= stamps

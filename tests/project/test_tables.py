@@ -18,7 +18,7 @@ from qiskit_aer.library import SaveExpectationValue  # noqa: F401  (adds the met
 
 import aerchive
 from aerchive.aer import AerSimulator, EstimatorV2, SamplerV2
-from aerchive.errors import FormatError, InvalidInputError, NotFoundError
+from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError, NotFoundError
 from tests import processes
 from tests.project.conftest import make_result, run_stock
 
@@ -34,6 +34,25 @@ def ansatz(layers: int, distance: float) -> QuantumCircuit:
     circuit.save_expectation_value(SparsePauliOp("XX"), [0, 1], label="xx")
     circuit.measure_all()
     return circuit
+
+
+def test_texts_of_runs_are_whole(tmp_path: Path) -> None:
+    """Two names that differ only after the width of their column in the catalogue are two coordinates."""
+    project, start = aerchive.open(tmp_path / "long.h5"), "hydrogen, bond length 0.735, ansatz "
+    for number, last in enumerate("AB"):
+        result = make_result(f"job-{last}", energy=float(number))
+        result.backend_name = "generic_backend_of_a_test_with_5_qubits" + last
+        project.save(result, name=start + last, tags=["t" * 60, last])
+
+    table = project.table("name", ["energy", "backend", "tags"])
+    grid = project.table("name", "energy", kind="xarray")
+
+    assert table["name"].tolist() == grid["name"].values.tolist() == [start + "A", start + "B"]
+    assert table["backend"].tolist() == project.to_pandas()["backend"].tolist()
+    assert table["tags"].tolist() == [["t" * 60, "A"], ["t" * 60, "B"]]
+    assert dict(grid.sizes) == {"name": 2}
+    assert [run.name for run in project.runs(sort="name", descending=False)] == [start + "A", start + "B"]
+    assert project.count_by("name") == {start + "A": 1, start + "B": 1}
 
 
 @pytest.fixture(scope="module")
@@ -293,15 +312,17 @@ def test_runs_in_a_pending_file_and_elsewhere(project: aerchive.Project, path: P
     assert project.to_pandas()["params.x"].tolist() == [2, 1] or project.to_pandas()["params.x"].tolist() == [1, 2]
 
 
-def test_a_damaged_run_is_refused(project: aerchive.Project, path: Path) -> None:
+def test_a_damaged_run_is_named_and_left_out(project: aerchive.Project, path: Path) -> None:
     import h5py
 
     run = project.save(make_result("a", energy=1.5))
     with h5py.File(path, "r+", libver=("v110", "v110")) as file:
         del file[run.path]["scalars"]
 
+    with pytest.warns(ArchiveWarning, match="run a cannot be read.*there is no row 0"):
+        assert len(project.table()) == 0
     with pytest.raises(FormatError, match="there is no row 0"):
-        project.table()
+        run.to_pandas()
     project.delete_job("a")
     with pytest.raises(NotFoundError):
         run.to_pandas()

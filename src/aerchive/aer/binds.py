@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from aerchive import layout
+from aerchive.codecs.base import ArrayReference
 from aerchive.codecs.registry import codec_for
+from aerchive.codecs.result import VERSION
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.nodes import DatasetDraft, text_dataset
@@ -45,7 +47,7 @@ def encode_binds(binds: Any, num_experiments: int | None) -> tuple[dict[str, Dat
         circuit_of, bind_of = [], []
     document = {"parameter_binds": tree, "circuit_of": circuit_of, "bind_of": bind_of}
     text = tagged_json.dumps(document)
-    return {layout.INPUTS: text_dataset(text, {"encoding": "inputs", "encoding_version": 1})}, lost
+    return {layout.INPUTS: text_dataset(text, {"encoding": "inputs", "encoding_version": VERSION})}, lost
 
 
 def _plain(bind: Mapping[Any, Any], what: str, lost: list[str]) -> Iterator[tuple[Any, Any]]:
@@ -65,7 +67,7 @@ def _length(values: Any) -> int:
 class _NoEncoder:
     """For values that never hold arrays of their own."""
 
-    def array(self, value: Any, kind: str) -> list[Any]:
+    def array(self, value: Any, kind: str) -> ArrayReference:
         raise UnsupportedTypeError(f"no place for an array of kind {kind!r} and shape {value.shape} here")
 
     def value(self, value: Any) -> Any:

@@ -200,7 +200,7 @@ def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Wr
     if submitted.pubs is None:
         return {}
     try:
-        return {layout.INPUTS: Written("inputs", 2, {"pubs": encode_pubs(submitted.pubs, encoder)})}
+        return {layout.INPUTS: Written("inputs", {"pubs": encode_pubs(submitted.pubs, encoder)})}
     except UnsupportedTypeError as error:
         encoder.refused.append(f"pubs: {error}")
         return {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
 from aerchive.display.text import clean_lines
-from aerchive.errors import AerchiveError, InvalidInputError
+from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError
 
 COMMANDS = {
     "demo": "run real simulations, archive them, and read them back in a second process",
@@ -82,6 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return EXIT_WRONG_USE
+    format_others = warnings.formatwarning
+    warnings.formatwarning = lambda message, category, *rest, **more: (
+        f"aerchive: warning: {clean_lines(str(message))}\n"
+        if issubclass(category, ArchiveWarning)
+        else format_others(message, category, *rest, **more)
+    )
     try:
         return int(import_module(f"aerchive.cli.{options.command}").run(options))
     except InvalidInputError as error:
@@ -93,3 +100,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has enough
         sys.stderr.close()
         return EXIT_PROBLEM
+    finally:
+        warnings.formatwarning = format_others

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from typing import Any, TextIO
 
 from aerchive.display.text import clean_lines, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
+from aerchive.project.asking import BadRuns, whole_value
 from aerchive.project.job_list import runs_table
 from aerchive.project.project import Project
-from aerchive.project.query import NUMBERS, text_of
+from aerchive.project.query import NUMBERS
 from aerchive.project.run import Run
 
 _LIMIT = 20
@@ -45,9 +45,8 @@ def print_listing(
     limit = None if options.all else options.limit
     runs = project.runs(limit, where=where, **order, **conditions)
     if options.json:
-        print(json.dumps([summary(run) for run in runs], indent=2))
-        if not runs:
-            say_nothing(project, where, conditions, sys.stderr)
+        bad = BadRuns()
+        print(json.dumps([summary(run, bad) for run in runs], indent=2))
         return
     total = len(runs) if limit is None or len(runs) < limit else project.count(where, **conditions)
     if not total:
@@ -71,11 +70,16 @@ def say_nothing(project: Project, where: str | None, conditions: dict[str, Any],
     print(clean_lines(project.why_nothing(where, conditions)), file=stream)
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """What the catalogue has of a run, as JSON; the run is opened only for texts that the catalogue cuts."""
+def summary(run: Run, bad: BadRuns) -> dict[str, Any]:
+    """What the catalogue has of a run, as JSON; the run is opened only for texts that the catalogue cuts.
+
+    Args:
+        run: The run.
+        bad: Notes if it cannot be read.
+    """
     row = run.row()
     numbers = {name: _number(row, name) for name in sorted(NUMBERS - {"nbytes"})}
-    texts = {name: _text(run, row, name) for name in _TEXTS}
+    texts = {name: _text(run, name, bad) for name in _TEXTS}
     return {
         "job_id": run.job_id,
         "created": run.created,
@@ -93,9 +97,8 @@ def _number(row: Any, column: str) -> int | float | bool | None:
     return bool(value) if column == "noisy" else value
 
 
-def _text(run: Run, row: Any, column: str) -> Any:
-    is_cut = catalogue.is_cut(row, column)
-    value = run.column(column) if is_cut else text_of(bytes(row[column]), column)
+def _text(run: Run, column: str, bad: BadRuns) -> Any:
+    value = whole_value(run, column, bad)
     if column == "params":  # JSON has neither NaN nor infinities
         plain = catalogue.plain_params(value)
         return {name: str(one) if type(one) is float and not math.isfinite(one) else one for name, one in plain.items()}

@@ -16,8 +16,7 @@ def _encode(value: Any, encoder: Encoder) -> dict[str, Any]:
 
 
 def _decode(body: dict[str, Any], decoder: Decoder) -> Any:
-    data = body["data"]
-    return BitArray(decoder.array(data) if isinstance(data, list) else decoder.value(data), body["num_bits"])
+    return BitArray(decoder.value(body["data"]), body["num_bits"])
 
 
 CODEC = Codec("bit_array", 1, (BitArray,), _encode, _decode)

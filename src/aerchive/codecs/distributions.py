@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qiskit.result import ProbDistribution
 
-from aerchive.codecs.base import Codec, Decoder, Encoder
+from aerchive.codecs.base import Codec, Decoder, Encoder, is_reference
 
 _FEWEST = 8
 """Dictionaries with fewer items stay in the document, where a person can read them."""
@@ -52,7 +52,7 @@ def _encode_distribution(value: Any, encoder: Encoder) -> dict[str, Any] | None:
 
 def _decode_distribution(body: dict[str, Any], decoder: Decoder) -> Any:
     def column(part: Any) -> list[Any]:
-        return list(decoder.value(part["list"])) if isinstance(part, dict) else list(decoder.array(part).tolist())
+        return list(decoder.array(part).tolist() if is_reference(part) else decoder.value(part["list"]))
 
     value = ProbDistribution.__new__(ProbDistribution)
     dict.update(value, zip(column(body["keys"]), column(body["values"]), strict=True))

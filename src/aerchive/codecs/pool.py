@@ -30,7 +30,7 @@ class _Entry(NamedTuple):
     order: str
     label: str
     experiment: int
-    reference: ArrayReference
+    to: list[Any]
 
 
 class ArrayPool:
@@ -61,9 +61,9 @@ class ArrayPool:
         """
         order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
         stored = value.T if order == "F" else np.ascontiguousarray(value)
-        reference: ArrayReference = []
-        self._entries[kind, value.dtype.str, is_state].append(_Entry(stored, order, label, experiment, reference))
-        return reference
+        to: list[Any] = []
+        self._entries[kind, value.dtype.str, is_state].append(_Entry(stored, order, label, experiment, to))
+        return ArrayReference(to)
 
     @property
     def mark(self) -> dict[_Key, int]:
@@ -96,7 +96,7 @@ class ArrayPool:
         name = self._name(kind)
         stacked = len(entries) > 1
         for row, entry in enumerate(entries):
-            entry.reference[:] = [name, row if stacked else None]
+            entry.to[:] = [name, row if stacked else None]
         attributes = _attributes(kind, "stacked" if stacked else "plain", entries, entries[0].order)
         return {name: DatasetDraft([e.value for e in entries], stacked, attributes, is_state)}
 
@@ -105,7 +105,7 @@ class ArrayPool:
         offset = 0
         for entry in entries:
             shape = list(reversed(entry.value.shape)) if entry.order == "F" else list(entry.value.shape)
-            entry.reference[:] = [name, offset, shape, entry.order]
+            entry.to[:] = [name, offset, shape, entry.order]
             offset += entry.value.size
         flat = np.concatenate([e.value.reshape(-1) for e in entries])
         return {name: DatasetDraft([flat], attributes=_attributes(kind, "packed", entries, "C"))}

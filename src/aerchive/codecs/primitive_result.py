@@ -1,7 +1,7 @@
 """Results of primitives, in the form of other results: a pub is an experiment, a field of its data a saved value.
 
 ``{"fields": {}, "metadata": {...}, "experiments": [{"fields": {"class", "shape"}, "metadata": {...}, "data": [[name,
-value], ...]}]}``; ``class`` is ``SamplerPubResult``, ``PubResult`` or, since version 2, ``EstimatorPubResult`` of
+value], ...]}]}``; ``class`` is ``SamplerPubResult``, ``PubResult`` or ``EstimatorPubResult`` of
 qiskit-ibm-runtime; ``shape`` is that of the data.
 """
 
@@ -17,8 +17,6 @@ from aerchive.codecs.result import ResultEncoder, Written
 from aerchive.errors import FormatError, UnsupportedTypeError
 
 ENCODING = "primitive_result"
-VERSION = 2
-"""2 has ``EstimatorPubResult``; a result without it is of version 1."""
 _PUBS = {"SamplerPubResult": SamplerPubResult, "PubResult": PubResult}
 _OF_SERVICE = "EstimatorPubResult"
 _OF_SERVICE_MODULE = "qiskit_ibm_runtime.results.estimator_pub"
@@ -44,11 +42,8 @@ def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder
     """
     _check_type(result, (PrimitiveResult,))
     experiments = []
-    version = 1
     for number, pub in enumerate(result):
-        if (type(pub).__module__, type(pub).__qualname__) == (_OF_SERVICE_MODULE, _OF_SERVICE):
-            version = VERSION
-        else:
+        if (type(pub).__module__, type(pub).__qualname__) != (_OF_SERVICE_MODULE, _OF_SERVICE):
             _check_type(pub, tuple(_PUBS.values()))
         _check_type(pub.data, (DataBin,))
         experiments.append(
@@ -59,7 +54,7 @@ def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder
             }
         )
     metadata = encoder.tolerant(result.metadata, "result metadata")
-    return Written(ENCODING, version, {"fields": {}, "metadata": metadata, "experiments": experiments})
+    return Written(ENCODING, {"fields": {}, "metadata": metadata, "experiments": experiments})
 
 
 def _check_type(value: Any, kinds: tuple[type, ...]) -> None:

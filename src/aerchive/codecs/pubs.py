@@ -98,15 +98,14 @@ def decode_pubs(trees: Any, circuits: Sequence[QuantumCircuit], decoder: Decoder
 
 
 def _decode_pub(tree: dict[str, Any], circuits: Sequence[QuantumCircuit], decoder: Decoder) -> Any:
-    def array(stored: Any) -> Any:
-        return decoder.array(stored) if isinstance(stored, list) else decoder.value(stored)
-
     stored = tree["parameter_values"]
-    values = BindingsArray({tuple(names): array(item) for names, item in stored["data"]}, shape=tuple(stored["shape"]))
+    values = BindingsArray(
+        {tuple(names): decoder.value(item) for names, item in stored["data"]}, shape=tuple(stored["shape"])
+    )
     circuit = circuits[tree["circuit"]]
     if "observables" not in tree:
         return SamplerPub(circuit, values, tree["shots"])
-    columns = {name: array(tree["observables"][name]) for name in _COLUMNS}
+    columns = {name: decoder.value(tree["observables"][name]) for name in _COLUMNS}
     observables = _decode_observables(columns, tree["observables"]["shape"], tree["observables"]["num_qubits"])
     precision = None if tree["precision"] is None else decoder.value(tree["precision"])
     return EstimatorPub(circuit, observables, values, precision)

@@ -52,9 +52,8 @@ def codecs() -> tuple[Codec, ...]:
 
 
 def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
-    """Codecs of other packages. One that cannot be loaded, or takes the name or type of another, is left out."""
-    types = {kind for codec in own for kind in _types(codec)}
-    tags = {codec.tag for codec in own}
+    """Codecs of other packages. One that cannot be loaded, or takes the name of another, is left out."""
+    reserved, tags = {codec.name for codec in own}, set[str]()
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
         try:
             loaded = point.load()
@@ -64,16 +63,15 @@ def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
         for codec in loaded if isinstance(loaded, list | tuple) else (loaded,):
             if not isinstance(codec, Codec):
                 logger.warning("codec %r of %r is a %s, not a Codec", point.name, point.value, type(codec).__qualname__)
-            elif codec.tag in tags or types & {*_types(codec), *map(_type_name, codec.types)}:
-                logger.warning("codec %r of %r is left out: its name or a type of it is taken", codec.tag, point.value)
+            elif codec.name in reserved or codec.tag in tags:
+                logger.warning("codec %r of %r is left out: its name is taken", codec.tag, point.value)
             else:
                 tags.add(codec.tag)
-                types.update(_types(codec))
                 yield codec
 
 
-def _types(codec: Codec) -> tuple[type | str, ...]:
-    return (*codec.types, *codec.type_names)
+def _type_names(codec: Codec) -> set[str]:
+    return {*map(_type_name, codec.types), *codec.type_names}
 
 
 def _type_name(kind: type) -> str:
@@ -82,16 +80,26 @@ def _type_name(kind: type) -> str:
 
 def codec_for(kind: type) -> Codec | None:
     """The codec that encodes an exact type, or ``None``."""
-    known = _codecs_by_type()
-    return known.get(kind) or known.get(_type_name(kind))
+    name = _type_name(kind)
+    codec = _encoders().get(name)
+    return codec if codec is not None and (kind in codec.types or name in codec.type_names) else None
 
 
 @functools.cache
-def _codecs_by_type() -> dict[type | str, Codec]:
-    return {kind: codec for codec in codecs() for kind in _types(codec)}
+def _encoders() -> dict[str, Codec]:
+    """By module and class of a type: the newest version of the codec that was the first to name it."""
+    found: dict[str, Codec] = {}
+    for codec in codecs():
+        for name in _type_names(codec):
+            known = found.setdefault(name, codec)
+            if known.name != codec.name:
+                logger.warning("codec %r does not encode %s, which %r does", codec.tag, name, known.tag)
+            elif codec.version > known.version:
+                found[name] = codec
+    return found
 
 
 @functools.cache
 def codecs_by_tag() -> dict[str, Codec]:
-    """Each codec by its stamp on disk, name and version."""
+    """Each codec by its stamp on disk, name and version: what reads a value."""
     return {codec.tag: codec for codec in codecs()}

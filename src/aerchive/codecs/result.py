@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.codecs.base import ArrayReference, Decoder, MissingValue
+from aerchive.codecs.base import REFERENCE_TAG, ArrayReference, Decoder, MissingValue
 from aerchive.codecs.counts import CountsTable
 from aerchive.codecs.memory import MemoryColumn
 from aerchive.codecs.pool import ArrayPool
@@ -24,8 +24,8 @@ from aerchive.storage.nodes import DatasetDraft, text_dataset
 from aerchive.text import without_surrogates
 
 ENCODING = "result"
-VERSION = 2
-"""2 has ``registered``; a document without it is of version 1, which older readers understand."""
+VERSION = 3
+"""2 has ``registered``; 3 marks references of arrays as such. All documents of a run have this version."""
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -71,12 +71,10 @@ class Written(NamedTuple):
 
     Attributes:
         encoding: Its name.
-        version: Of the encoding.
         tree: The document, encoded.
     """
 
     encoding: str
-    version: int
     tree: Any
 
 
@@ -119,8 +117,7 @@ class ResultEncoder:
             "metadata": self.tolerant(metadata, "result metadata"),
             "experiments": experiments,
         }
-        version = VERSION if any("registered" in one for one in experiments) else 1
-        return self.finish({layout.RESULT: Written(ENCODING, version, document)})
+        return self.finish({layout.RESULT: Written(ENCODING, document)})
 
     def finish(self, documents: Mapping[str, Written]) -> EncodedResult:
         """Lays out all that was handed over.
@@ -135,7 +132,7 @@ class ResultEncoder:
             **self._pool.drafts(),  # fills in the references of the documents
         }
         datasets = {
-            name: text_dataset(tagged_json.dumps(one.tree), {"encoding": one.encoding, "encoding_version": one.version})
+            name: text_dataset(tagged_json.dumps(one.tree), {"encoding": one.encoding, "encoding_version": VERSION})
             for name, one in documents.items()
         }
         datasets |= {name: draft for name, draft in drafts.items() if draft is not None}
@@ -323,13 +320,15 @@ def decode_part(tree: Any, decoder: Decoder) -> Any:
 
 
 def _restore(tag: str, body: dict[str, Any], decoder: Decoder) -> Any:
+    if tag == REFERENCE_TAG:
+        return decoder.array(body)
     if tag == REFUSED_TAG:
         return MissingValue(str(body.get("type")), str(body.get("text")))
     codec = codecs_by_tag().get(tag)
     if codec is None:
         raise FormatError(f"no codec reads {tag!r} here; a newer aerchive may: pip install --upgrade aerchive")
     try:
-        return codec.decode(body, decoder)
+        return codec.decode_tagged(body, decoder)
     except AerchiveError:
         raise
     except Exception as error:

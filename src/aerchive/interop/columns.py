@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 Kind = Literal["text", "integer", "unsigned", "real", "truth", "time", "texts", "any"]
 """What a column holds; ``time`` is microseconds since 1970 (UTC), ``texts`` a list of texts a row."""
 
@@ -31,6 +34,14 @@ class Column(NamedTuple):
 
 Columns = dict[str, Column]
 """By name, all of the same length."""
+
+
+def as_objects(values: Sequence[Any]) -> NDArray[Any]:
+    """Values of any kind, lists and arrays among them, each as one element; shape (values,)."""
+    objects = np.empty(len(values), object)
+    for number, value in enumerate(values):  # all at once, numpy would look into arrays
+        objects[number] = value
+    return objects
 
 
 def column_of(values: Sequence[Any]) -> Column:

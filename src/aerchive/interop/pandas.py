@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from aerchive.interop.columns import Column, Columns
+from aerchive.interop.columns import Column, Columns, as_objects
 from aerchive.interop.extras import import_extra
 
 _DTYPES = {"text": "string", "integer": "Int64", "unsigned": "UInt64", "truth": "boolean"}
@@ -36,6 +36,4 @@ def _series(pandas: Any, column: Column) -> Any:
         return pandas.Series(np.array([np.nan if value is None else value for value in values], np.float64))
     if kind in _DTYPES:
         return pandas.Series(pandas.array(list(values), dtype=_DTYPES[kind]))
-    objects = np.empty(len(values), object)
-    objects[:] = list(values)
-    return pandas.Series(objects)
+    return pandas.Series(as_objects(values))

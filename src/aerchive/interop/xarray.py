@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
-from aerchive.interop.columns import Column, Columns
+from aerchive.interop.columns import Column, Columns, as_objects
 from aerchive.interop.extras import import_extra
 
 REPEAT = "repeat"
@@ -56,7 +56,7 @@ def _coordinate(name: str, column: Column) -> tuple[NDArray[Any], NDArray[np.int
     values = _array(column)
     try:
         different, places = np.unique(values, return_inverse=True)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # an array has no order
         raise InvalidInputError(f"{name!r} has values that cannot be sorted: {error}") from error
     return different, places
 
@@ -89,6 +89,4 @@ def _array(column: Column) -> NDArray[Any]:
         return np.array([np.nan if value is None else value for value in values], np.float64)
     if kind in ("integer", "unsigned"):
         return np.array(values, np.int64 if kind == "integer" else np.uint64)
-    objects = np.empty(len(values), object)
-    objects[:] = list(values)
-    return objects
+    return as_objects(values)

@@ -17,6 +17,8 @@ from aerchive.models import tagged_json
 Scalar = str | int | float
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 _JSON = "_json"
+_TAKEN = layout.CHECKSUMS_SUFFIX[1:]
+"""A free key with this name gets no attribute of its own: as a dataset it would be taken for a table of checksums."""
 
 
 class Document(BaseModel):
@@ -114,7 +116,7 @@ def _spread(name: str, mapping: Mapping[str, Any]) -> dict[str, Scalar]:
     attributes: dict[str, Scalar] = {}
     rest: dict[str, Any] = {}
     for key, value in mapping.items():
-        if len(attributes) >= layout.MAX_FREE_KEYS or not _KEY.match(key):
+        if len(attributes) >= layout.MAX_FREE_KEYS or not _KEY.match(key) or key == _TAKEN:
             rest[key] = value
         elif type(value) in (str, float) or (type(value) is int and -(2**63) <= value < 2**64):
             attributes[f"{name}.{key}"] = value

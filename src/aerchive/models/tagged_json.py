@@ -248,7 +248,7 @@ def _decode(tree: Any, restore: Restore | None, depth: int) -> Any:
         reader = _READERS.get(tag)
         if reader is not None:
             return reader(tree, lambda item: _decode(item, restore, depth + 1))
-    except (LookupError, ValueError, TypeError, SyntaxError, struct.error, binascii.Error) as error:
+    except (LookupError, ValueError, TypeError, SyntaxError, OverflowError, struct.error, binascii.Error) as error:
         raise FormatError(f"stored value of type {tag!r} cannot be read: {error}") from error
     if restore is None:
         raise FormatError(f"stored value has the unknown type {tag!r}; a newer aerchive may read it")

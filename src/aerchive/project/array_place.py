@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.codecs.base import is_reference
 from aerchive.errors import FormatError
 from aerchive.filters.narrow import narrower
 from aerchive.project.kept_blocks import MAX_BLOCK_BYTES, BlockPlan, kept_rows, plan_rows
@@ -154,9 +155,10 @@ class Locator:
 
 def _parse(reference: Any) -> tuple[str, int | None, tuple[int, ...] | None, str]:
     """Name, row or offset, shape of a packed array or ``None``, its order."""
-    if not isinstance(reference, list) or len(reference) not in (2, 4):
+    to = reference.get("to") if is_reference(reference) else None
+    if not isinstance(to, list) or len(to) not in (2, 4):
         raise TypeError("a list of two or four is expected")
-    name, at, *packed = reference
+    name, at, *packed = to
     if type(name) is not str or not _NAME.match(name):
         raise TypeError("the name of a dataset is expected")
     if not (at is None and not packed) and (type(at) is not int or at < 0):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aerchive.interop.columns import Column, Columns, column_of
 from aerchive.models import catalogue
-from aerchive.project.query import NUMBERS, Asked, numbers_of, text_of
+from aerchive.project.query import NUMBERS, numbers_of, text_of
 
 PARAMS = "params."
 """Begins the name of a parameter given with a run, as in ``params.distance``."""
@@ -18,17 +18,15 @@ _ORDER = (
     *("job_id", "created", "outcome", "name", "tags", "program", "parent", "backend", "method", "precision"),
     *("num_circuits", "num_qubits", "num_clbits", "shots", "seed", "noisy", "seconds", "nbytes", "message"),
 )
-_WHOLE = ("job_id", "name", "tags", "backend")
-"""Text columns that are asked of the run where the catalogue cut them; the others are as in the catalogue."""
 _KINDS: dict[str, Any] = {"seed": "unsigned", "noisy": "truth", "seconds": "real", "created": "time", "tags": "texts"}
 
 
-def catalogue_columns(rows: NDArray[Any], run_of: Callable[[int], Asked]) -> Columns:
+def catalogue_columns(rows: NDArray[Any], ask: Callable[[int, str], Any]) -> Columns:
     """One row a run.
 
     Args:
         rows: Of the catalogue, dtype `catalogue.DTYPE`.
-        run_of: Gives the run of a row by its number here, for texts that the catalogue has not whole.
+        ask: Gives the whole value of a text that the catalogue cuts, by the number of the row here and the column.
     """
     columns: Columns = {}
     for name in _ORDER:
@@ -39,9 +37,9 @@ def catalogue_columns(rows: NDArray[Any], run_of: Callable[[int], Asked]) -> Col
             given = (numbers != 0 if name == "noisy" else numbers).tolist()
             values = [None if is_absent else one for one, is_absent in zip(given, absent.tolist(), strict=True)]
         else:
-            values = _texts(rows, name, run_of)
+            values = _texts(rows, name, ask)
         columns[name] = Column(_KINDS.get(name, "integer" if name in NUMBERS else "text"), values)
-    return columns | parameter_columns(_texts(rows, "params", run_of))
+    return columns | parameter_columns(_texts(rows, "params", ask))
 
 
 def parameter_columns(given: Sequence[dict[str, Any]]) -> Columns:
@@ -50,13 +48,13 @@ def parameter_columns(given: Sequence[dict[str, Any]]) -> Columns:
     return {PARAMS + name: column_of([one.get(name) for one in given]) for name in names}
 
 
-def _texts(rows: NDArray[Any], column: str, run_of: Callable[[int], Asked]) -> list[Any]:
+def _texts(rows: NDArray[Any], column: str, ask: Callable[[int, str], Any]) -> list[Any]:
     known: dict[bytes, Any] = {}
     values = []
     is_cut = (rows["overflow"] & np.uint32(catalogue.OVERFLOW[column]) != 0).tolist()
     for number, (raw, must_ask) in enumerate(zip(rows[column].tolist(), is_cut, strict=True)):
-        if must_ask and (column in _WHOLE or column == "params"):
-            values.append(run_of(number).column(column))
+        if must_ask:
+            values.append(ask(number, column))
             continue
         if raw not in known:
             known[raw] = text_of(raw, column)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from aerchive.display.text import cut, format_bytes, format_table, format_time
 from aerchive.models import catalogue
+from aerchive.project.asking import BadRuns, cut_value, whole_value
 from aerchive.project.lazy_list import LazyList, said
 from aerchive.project.run import Bridge, Run
 
@@ -17,11 +16,15 @@ _HEAD = ("job id", "created", "outcome", "method", "qubits", "shots", "size", "n
 _RIGHT = (4, 5, 6)
 _ID_WIDTH = 36
 _NAME_WIDTH = 24
-_WHOLE_TAG = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
-def run_row(run: Run) -> tuple[str, ...]:
-    """What a listing shows of a run; the run is opened only if its row of the catalogue has less than is shown."""
+def run_row(run: Run, bad: BadRuns) -> tuple[str, ...]:
+    """What a listing shows of a run; the run is opened only if its row of the catalogue has less than is shown.
+
+    Args:
+        run: The run.
+        bad: Notes if it cannot be read.
+    """
     row = run.row()
     outcome = catalogue.row_text(row, "outcome")
     return (
@@ -32,8 +35,8 @@ def run_row(run: Run) -> tuple[str, ...]:
         _number(row, "num_qubits"),
         _number(row, "shots"),
         format_bytes(run.nbytes) if run.nbytes else "",
-        cut(_text(run, row, "name"), _NAME_WIDTH),
-        cut(_text(run, row, "tags"), _NAME_WIDTH),
+        cut(_text(run, row, "name", bad), _NAME_WIDTH),
+        cut(_text(run, row, "tags", bad), _NAME_WIDTH),
     )
 
 
@@ -41,20 +44,20 @@ def _number(row: Any, column: str) -> str:
     return "" if row[column] == -1 else str(row[column])
 
 
-def _text(run: Run, row: Any, column: str) -> str:
-    text = catalogue.row_text(row, column)
-    is_cut = catalogue.is_cut(row, column)
-    if column == "tags":
-        text = ", ".join(json.loads(tag) for tag in _WHOLE_TAG.findall(text))
-    if not is_cut or len(text) > _NAME_WIDTH:
-        return text
-    whole = run.column(column)
-    return whole if column == "name" else ", ".join(whole)
+def _text(run: Run, row: Any, column: str, bad: BadRuns) -> str:
+    text = _joined(cut_value(row, column))
+    is_enough = not catalogue.is_cut(row, column) or len(text) > _NAME_WIDTH
+    return text if is_enough else _joined(whole_value(run, column, bad))
+
+
+def _joined(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def runs_table(runs: Iterable[Run]) -> str:
     """Runs as a table of text."""
-    return format_table(_HEAD, [run_row(run) for run in runs], _RIGHT)
+    bad = BadRuns()
+    return format_table(_HEAD, [run_row(run, bad) for run in runs], _RIGHT)
 
 
 class JobList(LazyList):
@@ -99,6 +102,7 @@ class JobList(LazyList):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
+        bad = BadRuns()
         for item in self._as_they_are():
             run = item if isinstance(item, Run) else getattr(item, "run", None)
-            yield run_row(run) if isinstance(run, Run) else (str(item), *[""] * (len(_HEAD) - 1))
+            yield run_row(run, bad) if isinstance(run, Run) else (str(item), *[""] * (len(_HEAD) - 1))

@@ -83,9 +83,11 @@ def stamp_of(status: os.stat_result) -> Stamp:
 
 
 def stamp_at(place: RunPlace) -> Stamp | None:
-    """That of the file a run is in, as it is now; ``None`` if it cannot be told."""
+    """That of the project, as it is now; ``None`` if it cannot be told, or the run is not in the project yet."""
+    if place.path is None:
+        return None
     try:
-        return stamp_of(os.stat(place.file.path))
+        return stamp_of(os.stat(place.project.path))
     except (OSError, ValueError):
         return None
 

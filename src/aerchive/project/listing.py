@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -13,14 +15,17 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue
+from aerchive.project.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.columns import catalogue_columns
 from aerchive.project.lazy_list import LazyList, said
 from aerchive.project.query import COLUMNS, NUMBERS, SYNONYMS, Clause, no_column, numbers_of, text_of
 from aerchive.project.run import Run
-from aerchive.text import decode_text, fit_text
+from aerchive.text import decode_text, encode_text, fit_text
 
 _MOST_NEAR = 2000
 """Ids that are looked at for near ones: comparing two takes tens of microseconds."""
+_MOST_DROPPED = 5
+"""So many bytes a text that is cut may be shorter than its column: it ends before a character or an escape."""
 
 
 class Listing:
@@ -31,7 +36,11 @@ class Listing:
         rows: Of the catalogue, deleted runs included.
         hidden: Numbers of rows whose runs are elsewhere as well.
         elsewhere: Runs that are in pending files, still running, or lost with their process.
-        make: Makes the run of a row.
+        make: Makes the run of a row; of one whose job id is cut in the row, with that id or, if that is ``None``, with
+            the one that the run itself says.
+
+    Attributes:
+        bad: The runs that cannot be read. They are left out where only they know whether they belong to the answer.
     """
 
     def __init__(
@@ -40,10 +49,11 @@ class Listing:
         rows: NDArray[Any],
         hidden: Sequence[int],
         elsewhere: Sequence[Run],
-        make: Callable[[np.void], Run],
+        make: Callable[[np.void, str | None], Run],
     ) -> None:
+        self.bad = BadRuns()
         self._file = file
-        self._make = make
+        self._of_row = functools.partial(_run_of, make, self.bad)
         self._elsewhere = elsewhere
         self._rows = rows
         self._more = np.array([run.row() for run in elsewhere], catalogue.DTYPE)
@@ -58,7 +68,7 @@ class Listing:
     def count(self, clause: Clause) -> int:
         """How many runs meet a clause."""
         _, sure, unsure = self._decided(clause)
-        return int(np.count_nonzero(sure)) + sum(clause.decide(self._asking(place)) for place in unsure)
+        return int(np.count_nonzero(sure)) + sum(self._meets(clause, place) for place in unsure)
 
     def count_by(self, column: str, clause: Clause) -> dict[Any, int]:
         """How many of the runs that meet a clause have each value of a column, the most frequent first.
@@ -82,8 +92,10 @@ class Listing:
             return dict(counts.most_common())
         is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
         raw = Counter(self._column(places, column)[~is_cut].tolist())
-        whole = [self._asking(place).column(column) for place in places[is_cut].tolist()]
-        for value, number in [*((text_of(text, column), n) for text, n in raw.items()), *((v, 1) for v in whole)]:
+        runs = map(self._asking, places[is_cut].tolist())
+        whole = [self.bad.ask(run, lambda run: run.column(column), None) for run in runs]
+        found = [(value, 1) for value in whole if value is not None]
+        for value, number in [*((text_of(text, column), n) for text, n in raw.items()), *found]:
             counts.update(dict.fromkeys(value, number) if column == "tags" else {value: number})
         return dict(counts.most_common())
 
@@ -113,7 +125,11 @@ class Listing:
     def columns(self, clause: Clause) -> Columns:
         """The catalogue of the runs that meet a clause, oldest first; only texts that it cuts are asked of the runs."""
         places = self._meeting(clause)
-        return catalogue_columns(self._taken(places), lambda number: self._asking(int(places[number])))
+
+        def ask(number: int, column: str) -> Any:
+            return whole_value(self._asking(int(places[number])), column, self.bad)
+
+        return catalogue_columns(self._taken(places), ask)
 
     def runs(self, clause: Clause, *, sort: str = "created", descending: bool = False, skip: int = 0) -> Iterator[Run]:
         """The runs that meet a clause, each made when it is taken.
@@ -159,7 +175,7 @@ class Listing:
         for number, place in enumerate(places.tolist()) if self._elsewhere or self._asked else ():
             if place >= len(self._rows) or place in self._asked:
                 items[number] = self._run(place)
-        return RunList(items, rows, self._make, nothing)
+        return RunList(items, rows, self._of_row, nothing)
 
     def near(self, job_id: str) -> list[str]:
         """Ids that may be meant by one that no run has: those that begin in the same way, or the latest."""
@@ -185,15 +201,18 @@ class Listing:
         if sure[:skip].all():  # none of those that are left out needs to be asked
             places, sure, skip = places[skip:], sure[skip:], 0
         pairs = zip(places.tolist(), sure.tolist(), strict=True)
-        meeting = (place for place, is_sure in pairs if is_sure or clause.decide(self._asking(place)))
+        meeting = (place for place, is_sure in pairs if is_sure or self._meets(clause, place))
         return itertools.islice(meeting, skip, None)
 
     def _meeting(self, clause: Clause, sort: str = "created", *, descending: bool = False) -> NDArray[np.intp]:
         """The same, all at once: runs that the catalogue does not decide are asked now."""
         places, sure, unsure = self._decided(clause)
-        sure[~sure] = [clause.decide(self._asking(place)) for place in unsure]
+        sure[~sure] = [self._meets(clause, place) for place in unsure]
         places = places[sure]
         return places[self._order(places, sort, descending=descending)]
+
+    def _meets(self, clause: Clause, place: int) -> bool:
+        return self.bad.ask(self._asking(place), clause.decide, instead=False)
 
     def _decided(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_], list[int]]:
         """Places that may meet a clause; which surely do; those of the others."""
@@ -219,7 +238,7 @@ class Listing:
         """A column, and where it has no value."""
         if column not in NUMBERS:
             texts = self._column(places, column)
-            return texts, texts == b""
+            return self._distinct(texts, places, column), texts == b""
         inside = places[places < len(self._rows)]
         parts = (
             numbers_of(self._rows, column, inside),
@@ -227,6 +246,21 @@ class Listing:
         )
         values, absent = (np.concatenate(both) for both in zip(*parts, strict=True))
         return values, absent
+
+    def _distinct(self, texts: NDArray[Any], places: NDArray[np.intp], column: str) -> NDArray[Any]:
+        """Texts in the order of the whole ones: a run is asked where what the catalogue has of it does not decide."""
+        is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
+        _, which, number = np.unique(
+            texts.astype(f"S{texts.dtype.itemsize - _MOST_DROPPED}"), return_inverse=True, return_counts=True
+        )
+        is_cut &= number[which] > 1
+        if not is_cut.any():
+            return texts
+        whole = texts.astype(object)
+        for at in np.flatnonzero(is_cut).tolist():
+            value = whole_value(self._run(int(places[at])), column, self.bad)
+            whole[at] = encode_text(value if isinstance(value, str) else json.dumps(value))
+        return whole
 
     def _order(self, places: NDArray[np.intp], sort: str, *, descending: bool) -> NDArray[np.intp]:
         sort = SYNONYMS.get(sort, sort)
@@ -243,12 +277,22 @@ class Listing:
     def _run(self, place: int) -> Run:
         if place >= len(self._rows):
             return self._elsewhere[place - len(self._rows)]
-        return self._asked.get(place) or self._make(catalogue.single_row(self._rows, place))
+        return self._asked.get(place) or self._of_row(catalogue.single_row(self._rows, place))
 
     def _asking(self, place: int) -> Run:
         """A run that is asked for its documents, and keeps them for the next question."""
         self._asked[place] = run = self._run(place)
         return run
+
+
+def _run_of(make: Callable[[np.void, str | None], Run], bad: BadRuns, row: np.void) -> Run:
+    """The run of a row, also if its job id is cut there and it cannot say the whole one."""
+    try:
+        return make(row, None)
+    except UNREADABLE as error:
+        job_id = catalogue.row_text(row, "job_id")
+        bad.name(job_id, error)
+        return make(row, job_id)
 
 
 class RunList(LazyList):

@@ -82,7 +82,7 @@ class RunPlace:
                 group = session.root.group(self.path)
             except NotFoundError:
                 return None
-            if not self._is_it(group):
+            if not self.is_it(group):
                 return None
             stack.push(attempt.pop_all())
         return session, group
@@ -104,14 +104,15 @@ class RunPlace:
             raise NotFoundError(f"{self.project.path}: run {self.job_id} is not in the project any more")
         path = run_path(found[1][0])
         group = session.root.group(path)
-        if not self._is_it(group):
+        if not self.is_it(group):
             raise NotFoundError(
                 f"{group.where()}: is another run of job {self.job_id} now; ask the project for it again"
             )
         self.path, self.spooled = path, None
         return session, group
 
-    def _is_it(self, group: GroupReader) -> bool:
+    def is_it(self, group: GroupReader) -> bool:
+        """Whether a group is that of the run."""
         if self._run_uuid is not None:
             return group.attribute("run_uuid") == self._run_uuid
         job_id = group.attribute("job_id")

@@ -255,13 +255,18 @@ class Condition:
             return (self._wanted <= tags) is (self._comparison != "ne")
         if self.column == "params":
             try:
-                return self.parameter in value and bool(self._compare(value[self.parameter], self._wanted))
+                return self.parameter in value and self._meets_parameter(value[self.parameter])
             except (TypeError, ValueError):
                 return False
         try:
             return bool(self._compare(value, self._wanted))
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"cannot compare {self.column} with {self._wanted!r}") from error
+
+    def _meets_parameter(self, value: Any) -> bool:
+        if self._comparison in ("eq", "ne") and np.ndarray in (type(value), type(self._wanted)):
+            return np.array_equal(value, self._wanted) is (self._comparison == "eq")  # as a whole, not each element
+        return bool(self._compare(value, self._wanted))
 
     def _in_time(self, times: NDArray[np.int64]) -> NDArray[np.bool_]:
         found = np.zeros(len(times), bool)

@@ -15,6 +15,7 @@ from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
+from aerchive.project.asking import BadRuns
 from aerchive.project.job_list import runs_table
 from aerchive.project.moments import span_of
 from aerchive.project.query import as_texts
@@ -95,11 +96,11 @@ class RetentionRule:
             chosen = [run for run in chosen if run.nbytes + beneath.get(_column(run, "parent"), 0) > limit]
         if self.keep_tagged and chosen:
             known, tagged = set(rows["job_id"].tolist()), set(rows["job_id"][rows["tags"] != b""].tolist())
-            keys = [_column(run, "job_id") for run in chosen]
+            keys, bad = [_column(run, "job_id") for run in chosen], BadRuns()
             chosen = [
                 run
                 for run, key in zip(chosen, keys, strict=True)
-                if key not in tagged and (key in known or not run.tags)
+                if key not in tagged and (key in known or bad.ask(run, _has_no_tags, instead=False))
             ]
         return chosen, find(parent__in={run.job_id for run in chosen}) if chosen else []
 
@@ -179,6 +180,10 @@ def _bytes_beneath(rows: NDArray[Any]) -> dict[bytes, int]:
     sums = np.zeros(len(parents), np.int64)
     np.add.at(sums, number, rows["nbytes"])
     return {key: int(total) for key, total in zip(parents.tolist(), sums, strict=True) if key}
+
+
+def _has_no_tags(run: Run) -> bool:
+    return not run.tags
 
 
 def _column(run: Run, column: str) -> bytes:

@@ -20,7 +20,6 @@ from aerchive.models.run import RunRecord
 from aerchive.project.arguments import checked
 from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
-from aerchive.project.query import text_of
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
@@ -313,11 +312,6 @@ class Run:
         if self._row is None:
             self._row = catalogue.make_row(self.record, "", self.nbytes)[0]
         return self._row
-
-    def listed_params(self) -> dict[str, Any]:
-        """Its parameters, from the catalogue if they are whole there."""
-        row = self.row()
-        return self.params if catalogue.is_cut(row, "params") else text_of(bytes(row["params"]), "params")
 
     def to_pandas(self) -> Any:
         """The numbers that were saved, as a ``pandas.DataFrame``: a row a circuit, bind, or element of a pub.
@@ -740,7 +734,10 @@ class Run:
         return self.place.of_run(self.run_uuid)
 
     def __repr__(self) -> str:
-        name = f" {self.name!r}" if self.name else ""
+        try:
+            name = f" {self.name!r}" if self.name else ""
+        except AerchiveError:  # a list of runs is printed all the same
+            return f"<Run {clean(self.job_id)}, which cannot be read>"
         return f"<Run {clean(self.job_id)}{name} {self.outcome}, {format_time(self.created)}>"
 
     def __eq__(self, other: object) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.codecs.base import is_reference
 from aerchive.codecs.counts import format_outcome
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.errors import AerchiveError, FormatError
@@ -194,7 +195,7 @@ class _Reader:
                 values = np.asarray(self._stored.array(name, number))
                 if values.shape == shape and values.dtype.kind in "biuf":
                     found[name] = values.reshape(-1)
-            elif tag == "bit_array/1" and isinstance(tree.get("data"), list):
+            elif tag == "bit_array/1" and is_reference(tree.get("data")):
                 samples.append((name, tree.get("num_bits")))
             elif (value := self._number(tree)) is not None or tag == "ndarray":
                 values = np.asarray(tagged_json.decode(tree) if value is None else value)
@@ -216,7 +217,7 @@ class _Reader:
         return found
 
     def _input(self, reference: Any) -> NDArray[Any]:
-        if isinstance(reference, list):
+        if is_reference(reference):
             return plan_place(self._group, Locator(self._group, self._owner).find(reference)).read(self._group.fd)
         return np.asarray(tagged_json.decode(reference))
 

@@ -204,7 +204,7 @@ class Searching(ProjectBase):
 
         Returns:
             Columns as in the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
-            ``params.NAME``. A long ``message`` is cut.
+            ``params.NAME``. Texts are whole: a run is opened where the catalogue cuts one of its texts.
 
         Raises:
             MissingExtraError: There is no pandas.
@@ -287,8 +287,8 @@ class Searching(ProjectBase):
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
-        runs = self._listed("raise").runs(clause)
-        return sweep_columns(list(sweep_rows(self.file, runs, outcomes)), first, then)
+        listing = self._listed("raise")
+        return sweep_columns(list(sweep_rows(self.file, listing.runs(clause), outcomes, listing.bad)), first, then)
 
     @checked
     def jobs(
@@ -348,7 +348,8 @@ class Searching(ProjectBase):
         listing = self._listed("warn if similar")
         found = listing.runs(clause_of(None, given), descending=descending, skip=0 if is_of_service else skip)
         if is_of_service:
-            found = (run for run in found if _is_of_service(run, instance, session_id))
+            is_wanted = functools.partial(_is_of_service, instance, session_id)
+            found = (run for run in found if listing.bad.ask(run, is_wanted, instead=False))
             found = itertools.islice(found, skip, None)
         nothing = functools.partial(self.why_nothing, None, given)
         return JobList(self.bridge, itertools.islice(found, limit), nothing)
@@ -577,7 +578,7 @@ def _caller() -> int:
     return level
 
 
-def _is_of_service(run: Run, instance: str | None, session_id: str | None) -> bool:
+def _is_of_service(instance: str | None, session_id: str | None, run: Run) -> bool:
     """Whether a remote job is of an instance and a session."""
     service = run.record.config.service
     return instance in (None, service.get("instance")) and session_id in (None, service.get("session_id"))

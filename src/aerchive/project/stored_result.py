@@ -6,19 +6,20 @@ import enum
 import fnmatch
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.codecs.base import array_references
 from aerchive.codecs.counts import TAG as COUNTS_TAG
 from aerchive.codecs.counts import counts_from_rows, foreign_counts, format_outcome
+from aerchive.codecs.draft_references import mark_inputs, mark_references
 from aerchive.codecs.memory import TAG as MEMORY_TAG
 from aerchive.codecs.memory import memory_from_rows
-from aerchive.codecs.result import VERSION as RESULT_VERSION
-from aerchive.codecs.result import decode_part, decode_value
+from aerchive.codecs.result import VERSION, decode_part, decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.display.text import format_bytes
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
@@ -132,10 +133,7 @@ class StoredResult:
             if layout.RESULT not in group:
                 raise NotFoundError(f"{group.where()}: {self._what} has no result")
             where = group.where(layout.RESULT)
-            version = group.dataset_attributes(layout.RESULT).get("encoding_version", 1)
-            if not isinstance(version, int) or version > RESULT_VERSION:
-                raise FormatError(f"{where}: result encoding {version} is newer than this aerchive: upgrade it")
-            tree = tagged_json.loads(group.read_bytes(layout.RESULT, self._owner), where)
+            tree = _read_document(group, layout.RESULT, self._owner, mark_references)
         try:
             experiments = [
                 StoredExperiment(
@@ -172,7 +170,7 @@ class StoredResult:
             if layout.INPUTS not in group:
                 return {}
             where = group.where(layout.INPUTS)
-            tree = tagged_json.loads(group.read_bytes(layout.INPUTS, self._owner), where)
+            tree = _read_document(group, layout.INPUTS, self._owner, mark_inputs)
         if not isinstance(tree, dict) or not isinstance(tree.get("bind_of", []), list):
             raise FormatError(f"{where}: is not a document of inputs")
         return tree
@@ -607,22 +605,27 @@ def _outcome(condition: int | str) -> str:
     return hex(int(text, 2)) if text and not text.startswith("0x") and set(text) <= {"0", "1"} else condition
 
 
-_REFERENCE_KEYS = ("data", "keys", "values", "tableau")
+def _read_document(group: GroupReader, name: str, owner: str, mark: Callable[[Any], Any]) -> Any:
+    """A document of a run; one of the drafts of the format becomes one of today.
 
+    Args:
+        group: Of the run.
+        name: Of the document.
+        owner: The run's UUID.
+        mark: Marks the references of a document of encodings 1 and 2.
 
-def array_references(tree: Any) -> Iterator[Any]:
-    """All array references in a value of the result document, in order."""
-    if isinstance(tree, list):
-        for item in tree:
-            yield from array_references(item)
-    elif isinstance(tree, dict):
-        if "/" in str(tree.get(TYPE_KEY, "")):
-            for key in _REFERENCE_KEYS:
-                if isinstance(tree.get(key), list):
-                    yield tree[key]
-        else:
-            for item in tree.values():
-                yield from array_references(item)
+    Raises:
+        FormatError: It is newer than this aerchive, or not a document.
+    """
+    where = group.where(name)
+    version = group.dataset_attributes(name).get("encoding_version", 1)
+    if not isinstance(version, int) or version > VERSION:
+        raise FormatError(f"{where}: {name} encoding {version} is newer than this aerchive: upgrade it")
+    tree = tagged_json.loads(group.read_bytes(name, owner), where)
+    try:
+        return tree if version == VERSION else mark(tree)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FormatError(f"{where}: cannot be read: {error!r}") from error
 
 
 def kind_of(tree: Any) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aerchive.errors import InvalidInputError, NotFoundError
-from aerchive.interop.columns import Column, Columns, column_of
+from aerchive.interop.columns import Column, Columns, Kind, column_of
 from aerchive.models import catalogue
+from aerchive.project.asking import BadRuns, whole_value
 from aerchive.project.columns import PARAMS, parameter_columns
 from aerchive.project.place import RunPlace
 from aerchive.project.query import NUMBERS
@@ -18,6 +20,7 @@ from aerchive.project.scalars import COUNTS, PLACES, HeldPlace, Point, place_col
 from aerchive.storage.file import ProjectFile, ReadSession
 
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
+_KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}
 _AT_ONCE = 100
 """Runs that are read while the file is open once: others may write in between."""
 
@@ -29,11 +32,13 @@ class SweepRow(NamedTuple):
         run: The run.
         params: Parameters given with the run.
         point: Its numbers.
+        bad: Notes if the run cannot be read.
     """
 
     run: Run
     params: dict[str, Any]
     point: Point
+    bad: BadRuns
 
     def find(self, name: str) -> Any:
         """What a name means here, or ``None``: a saved value, a bound parameter, one given with the run, a column."""
@@ -51,7 +56,7 @@ class SweepRow(NamedTuple):
             return int(row["created_us"])
         if name in NUMBERS:
             return catalogue.row_number(row, name)
-        return catalogue.row_text(row, name) or None if name in catalogue.TEXT_COLUMNS else None
+        return whole_value(self.run, name, self.bad) or None if name in catalogue.TEXT_COLUMNS else None
 
 
 def counted_outcomes(names: Iterable[str]) -> list[str]:
@@ -67,21 +72,26 @@ def counted_outcomes(names: Iterable[str]) -> list[str]:
     return outcomes
 
 
-def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str]) -> Iterator[SweepRow]:
-    """The points of runs; those that have no result have none.
+def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns) -> Iterator[SweepRow]:
+    """The points of runs; those that have no result, or cannot be read, have none.
 
     Args:
         file: Of the project.
         runs: The runs.
         outcomes: Whose counts are wanted.
+        bad: Notes the runs that cannot be read.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
             for run in some:
-                points = read_points(_in_session(run, session), outcomes) if run.place.is_known else []
-                params = run.listed_params() if points else {}
-                yield from [SweepRow(run, params, point) for point in points]
+                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes), [])
+                params = whole_value(run, "params", bad) if points else {}
+                yield from [SweepRow(run, params, point, bad) for point in points]
+
+
+def _points(session: ReadSession, outcomes: Collection[str], run: Run) -> list[Point]:
+    return read_points(_in_session(run, session), outcomes) if run.place.is_known else []
 
 
 def _in_session(run: Run, session: ReadSession) -> RunPlace:
@@ -93,7 +103,7 @@ def _in_session(run: Run, session: ReadSession) -> RunPlace:
         group = session.root.group(place.path)
     except NotFoundError:
         return place
-    return HeldPlace(place, session, group) if group.attribute("job_id") == run.job_id else place
+    return HeldPlace(place, session, group) if place.is_it(group) else place
 
 
 def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
@@ -117,9 +127,7 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
     if not x:
         return _everything(kept, y)
     kept = [row for row in kept if all(row.find(name) is not None for name in x)]
-    columns = {name: column_of([row.find(name) for row in kept]) for name in dict.fromkeys((*x, *y))}
-    if "created" in columns:
-        columns["created"] = Column("time", columns["created"].values)
+    columns = {name: _column(name, kept) for name in dict.fromkeys((*x, *y))}
     order = _sorted([columns[name].values for name in x])
     return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
 
@@ -129,8 +137,14 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
         "job_id": Column("text", [row.run.job_id for row in rows]),
         **parameter_columns([row.params for row in rows]),
         **place_columns([row.point for row in rows]),
-        **{name: column_of([row.find(name) for row in rows]) for name in y},
+        **{name: _column(name, rows) for name in y},
     }
+
+
+def _column(name: str, rows: Sequence[SweepRow]) -> Column:
+    values = [row.find(name) for row in rows]
+    kind = _KINDS.get(name)
+    return column_of(values) if kind is None else Column(kind, values)
 
 
 def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
@@ -146,5 +160,5 @@ def _sorted(keys: Sequence[Sequence[Any]]) -> list[int]:
     order = list(range(len(keys[0])))
     try:
         return sorted(order, key=lambda i: tuple(values[i] for values in keys))
-    except TypeError:  # values of several types stay as they came
+    except (TypeError, ValueError):  # values of several types, and arrays, stay as they came
         return order

@@ -83,6 +83,7 @@ def long_names(group: h5g.GroupID, where: str) -> list[str]:
     Raises:
         IntegrityError: HDF5 found the group damaged.
     """
-    prefix = layout.LONG_PREFIX.encode()
+    prefix, checksums = layout.LONG_PREFIX.encode(), layout.CHECKSUMS_SUFFIX.encode()
     with hdf5_errors(where):
-        return [name.decode()[len(prefix) :] for name in group if name.startswith(prefix)]
+        names = [name for name in group if name.startswith(prefix) and not name.endswith(checksums)]
+        return [name.decode()[len(prefix) :] for name in names]

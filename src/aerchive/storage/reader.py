@@ -141,13 +141,15 @@ class HDF5Group(GroupReader):
         """All attributes, also those that are too long to be stored as one.
 
         Args:
-            owner: Whose group it is (a run's UUID, or an object's path), for the checksums of long ones.
+            owner: The UUID of the run that the group is a part of, for the checksums of long attributes. The group of
+                a run or of an object says itself what its owner is.
 
         Raises:
             FormatError: An attribute that aerchive never writes.
             IntegrityError: A damaged header.
         """
         values = read_attributes(self.gid, self.where())
+        owner = owner or str(values.get("run_uuid") or values.get("object", ""))
         for name in long_names(self.gid, self.where()):
             data = plan_read(self.gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
             values[name] = decode_text(data.read(self.fd).tobytes())
