@@ -325,7 +325,10 @@ def _run_problems(run: SpooledRun) -> Iterator[str]:
         with run.open() as (session, group):
             read_record(group)
             groups = [(group, run.head.run_uuid)]
-            groups += [(one, str(one.attribute("object"))) for one in (group.group(name) for name in layout.LINKS if name in group)]
+            groups += [
+                (one, str(one.attribute("object")))
+                for one in (group.group(name) for name in layout.LINKS if name in group)
+            ]
             for one, owner in groups:
                 for name in one.names():
                     if not one.is_group(name):
