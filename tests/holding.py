@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from aerchive.storage import file as file_module
 
 
 @contextmanager
@@ -41,3 +43,23 @@ def mounted(what: str, place: Path, *arguments: object) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", place], check=True)
+
+
+def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> list[object]:
+    """Lets something be committed after the next writer has begun, and before it has the lock.
+
+    Returns:
+        What was done, once it was.
+    """
+    done: list[object] = []
+    begun: list[bool] = []
+    lock = file_module.lock
+
+    def late(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
+        if exclusive and not begun:
+            begun.append(True)
+            done.append(act())
+        lock(fd, path, exclusive=exclusive, timeout_s=timeout_s)
+
+    monkeypatch.setattr(file_module, "lock", late)
+    return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import aerchive
 from aerchive.cli import main
 from aerchive.display.text import format_time
+from tests.crash.drafts import draft_of, job_id
 from tests.project.conftest import make_result
 
 
@@ -49,6 +51,70 @@ def test_without_a_change_it_shows_the_labels(path: Path, capsys: pytest.Capture
         "notes": None,
     }
     assert path.read_bytes() == before
+
+
+def answer(capsys: pytest.CaptureFixture[str], path: Path, *arguments: str) -> str:
+    assert main(["-p", str(path), "tag", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_many_runs_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = aerchive.open(path)
+    for number in range(3):
+        project.save(make_result(f"other-{number}"), tags=["draft"], params={"x": number})
+    with project.transaction():  # a primitive and what is beneath it: only the first is meant
+        project.archive(draft_of(7))
+        beneath = draft_of(8)
+        project.archive(dataclasses.replace(beneath, config=beneath.config.model_copy(update={"parent": job_id(7)})))
+
+    out = answer(capsys, path, "--where", "params.x >= 1", "--add", "far", "--remove", "draft")
+    assert out == "changed the tags of 2 runs\n"
+    assert {run.job_id for run in project.find(tags="far")} == {"other-1", "other-2"}
+    assert {run.job_id for run in project.find(tags="draft")} == {"made-by-hand", "other-0"}
+    assert answer(capsys, path, "--where", "not name == first", "--add", "x", "--json") == '{"changed": 4}\n'
+    assert job_id(8) not in {run.job_id for run in project.find(tags="x")}
+    assert answer(capsys, path, "--where", f"parent == {job_id(7)}", "--add", "x") == "changed the tags of 1 run\n"
+
+
+def test_many_runs_of_which_none_is_changed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = path.read_bytes()
+    out = answer(capsys, path, "--where", "name == first", "--add", "draft")
+    assert out == "no tags changed: what meets 'name == first' (1 run) has the wanted tags already\n"
+    out = answer(capsys, path, "--where", "name == second", "--add", "draft")
+    assert out == "no tags changed: none of 1 run meets 'name == second'\n"
+    assert answer(capsys, path, "--where", "name == second", "--add", "draft", "--json") == '{"changed": 0}\n'
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--where", "shots > 1"], "say which tags: --add TAG, --remove TAG, or both"),
+        (["--where", "shots > 1", "--add", "x", "--remove", "x"], "tag 'x' is to be added and to be removed; choose"),
+        (["--where", "colour == red", "--add", "x"], "no column 'colour'"),
+        (
+            ["--where", "shots > 1", "--add", "x", "--name", "n"],
+            "--name and --notes are for one run; give its JOB in the place of --where",
+        ),
+    ],
+)
+def test_wrong_use_for_many(arguments: list[str], message: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-p", str(path), "tag", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--add", "x"], "one of the arguments JOB --where is required"),
+        (["made", "--where", "shots > 1", "--add", "x"], "--where: not allowed with argument JOB"),
+    ],
+)
+def test_one_run_or_many(arguments: list[str], message: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["-p", str(path), "tag", *arguments])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_wrong_use(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

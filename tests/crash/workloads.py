@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -200,6 +201,23 @@ def label(number: int, **labels: object) -> Step:
     return step
 
 
+def tag(tag: str, *numbers: int, saved: RunDraft | None = None) -> Step:
+    """Tags many runs in one commit, perhaps together with a run that is saved."""
+
+    def step(project: Project, model: Model) -> Model:
+        with project.transaction() if saved else contextlib.nullcontext():
+            if saved:
+                project.save(saved)
+                model = model | model_of([saved])
+            assert project.tag(job_ids=[job_id(number) for number in numbers], add=tag) == len(numbers)
+        for number in numbers:
+            old = model[job_id(number)][0].labels
+            model = relabelled(model, job_id(number), old.model_copy(update={"tags": [*(old.tags or []), tag]}))
+        return model
+
+    return step
+
+
 def delete(number: int) -> Step:
     def step(project: Project, model: Model) -> Model:
         project.delete_job(job_id(number))
@@ -239,6 +257,7 @@ def workloads() -> Iterator[Workload]:
         two,
         (label(0, name="first", tags=["a"]), label(0, tags=["b"], notes="n" * 200), label(1, params={"x": 0.5})),
     )
+    yield Workload("tags of many", (*two, draft_of(2)), (tag("a", 0, 2), tag("b", 0, 1, 3, saved=draft_of(3))))
     yield Workload("adopt", (draft_of(0), lost(1)), (archive(draft_of(1)),))
     yield Workload(
         "grow",

@@ -6,12 +6,14 @@ import dataclasses
 import fcntl
 import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
 
 from aerchive.errors import (
     AlreadyExistsError,
+    InvalidInputError,
     NotFoundError,
     ReadOnlyError,
     TransactionError,
@@ -22,7 +24,7 @@ from tests import processes
 from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled
 from tests.crash.views import project_view
 from tests.crash.workloads import lost
-from tests.holding import held
+from tests.holding import before_the_lock, held
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,52 @@ def test_the_beginning_of_an_id_is_not_enough(path: Path) -> None:
         project_at(path).delete_job("anoth")
 
     assert str(caught.value) == f"{path}: no run with id 'anoth'; give the whole id, 'another-one'"
+
+
+def test_beginnings_of_several_ids_are_named(path: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        project_at(path).delete_jobs(["job-00000"])
+
+    named = ", ".join(repr(job_id(number)) for number in range(4))
+    assert str(caught.value) == f"{path}: no run with id 'job-00000'; give the whole id, {named}"
+    assert project_view(path) == model(0, 1, 2, 3)
+
+
+@pytest.mark.parametrize("wrong", [5, None, ""])
+def test_what_is_no_id(wrong: Any, path: Path) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        project_at(path).delete_jobs([job_id(0), wrong])
+    assert str(caught.value) == f"a job id is text and not empty, found {wrong!r}"
+    assert project_view(path) == model(0, 1, 2, 3)
+
+
+def test_one_id_by_itself_and_none(path: Path) -> None:
+    project_at(path).delete_jobs([])
+    project_at(path).delete_jobs(job_id(2))
+    assert project_view(path) == model(0, 1, 3)
+
+
+def test_none_is_deleted_if_one_was_deleted_before_the_commit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = before_the_lock(monkeypatch, lambda: project_at(path).delete_job(job_id(1)))
+
+    with pytest.raises(NotFoundError, match=f"no run with id '{job_id(1)}'"):
+        project_at(path).delete_jobs([job_id(0), job_id(1)])
+
+    assert done
+    assert project_view(path) == model(0, 2, 3)
+
+
+def test_what_arrives_before_the_commit_is_deleted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def arrive() -> None:
+        project_at(path).archive(draft_of(10))
+        project_at(path).archive(child(11, 1))
+
+    done = before_the_lock(monkeypatch, arrive)
+
+    project_at(path).delete_jobs([job_id(10), job_id(1)])
+
+    assert done
+    assert project_view(path) == model(0, 2, 3)
 
 
 def test_ids_longer_than_their_column(path: Path) -> None:
@@ -184,6 +232,18 @@ def test_those_beneath_a_primitive_go_with_it(path: Path) -> None:
 
 
 # -- bringing back
+
+
+def test_it_brings_back_what_is_deleted_when_it_commits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project_at(path).archive(child(10, 1))
+    shown = project_view(path)
+    project_at(path).delete_job(job_id(10))
+    done = before_the_lock(monkeypatch, lambda: project_at(path).delete_job(job_id(1)))
+
+    assert project_at(path).restore(job_id(1)) == [job_id(1), job_id(10)]
+
+    assert done
+    assert project_view(path) == shown
 
 
 def test_a_deleted_run_comes_back_as_it_was(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from aerchive.errors import InvalidInputError, ReadOnlyError
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
 from aerchive.project.draft import RunDraft
+from aerchive.project.project import Project
 from aerchive.project.retention import parse_size
 from tests import processes
 from tests.crash.drafts import draft_of, job_id, project_at
 from tests.crash.views import project_view
+from tests.holding import before_the_lock, held
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -109,6 +112,77 @@ def test_what_goes(case: str, path: Path) -> None:
     assert project_at(path).verify().ok
 
 
+def test_only_runs_with_these_ids(path: Path) -> None:
+    ids = [job_id(1), job_id(5), "never there"]
+    shown = project_at(path).clean(keep=1, job_ids=ids, dry_run=True)
+    report = project_at(path).clean(older_than="30d", job_ids=ids)
+
+    assert [run.job_id for run in shown.runs] == [job_id(1), job_id(5)]
+    assert [run.job_id for run in report.runs] == [job_id(1)]
+    assert left(path) == [0, 2, 3, 4, 5, 6, 7]
+
+
+MEANWHILE: dict[str, tuple[Callable[[Project], object], dict[str, Any], list[int], int]] = {
+    "a run gets a tag": (
+        lambda project: project[job_id(0)].add_tags("keep"),
+        {"older_than": "95d", "keep_tagged": True},
+        [],
+        0,
+    ),
+    "a run loses its tag": (
+        lambda project: project[job_id(1)].remove_tags("paper"),
+        {"older_than": "95d", "keep_tagged": True},
+        [0, 1],
+        0,
+    ),
+    "a run is deleted": (
+        lambda project: project.delete_job(job_id(2)),
+        {"outcome": ["failed", "error"], "older_than": "30d"},
+        [0],
+        0,
+    ),
+    "a newer run arrives": (lambda project: project.archive(aged(8, 0)), {"keep": 2}, [0, 1, 2, 3, 4, 5, 6], 0),
+    "an old run arrives": (lambda project: project.archive(aged(8, 500)), {"older_than": "95d"}, [8, 0, 1], 0),
+    "a run is restored": (lambda project: project.restore(job_id(9)), {"older_than": "95d"}, [9, 0, 1], 0),
+    "a simulation arrives beneath a run": (
+        lambda project: project.archive(aged(8, 1, parent=4, extra_bytes=3_000_000)),
+        {"larger_than": "1 MB"},
+        [3, 4],
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MEANWHILE)
+def test_it_chooses_from_what_is_there_when_it_commits(case: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    act, rule, gone, beneath = MEANWHILE[case]
+    project_at(path).archive(aged(9, 600))
+    project_at(path).delete_job(job_id(9))
+    before = set(left(path))
+    done = before_the_lock(monkeypatch, lambda: [act(project_at(path)), before.update(left(path))])
+
+    report = project_at(path).clean(**rule)
+
+    assert done
+    assert [run.job_id for run in report.runs] == [job_id(number) for number in gone]
+    assert report.beneath == beneath
+    assert len(before) - len(left(path)) == len(gone) + beneath + (case == "a run is deleted")
+    assert not {*left(path)} & {*gone}
+    assert project_at(path).verify().ok
+
+
+def test_what_is_only_shown_takes_no_lock_for_writing(path: Path) -> None:
+    with held(path):
+        shown = project_at(path, lock_timeout_s=0).clean(keep=7, dry_run=True)
+    assert [run.job_id for run in shown.runs] == [job_id(0)]
+
+
+def test_a_project_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    report = project_at(tmp_path / "project.h5").clean(keep=0)
+    assert str(report) == f"{tmp_path / 'project.h5'}: nothing to delete"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_is_one_commit(path: Path) -> None:
     end = path.stat().st_size
     project_at(path).clean(keep=0)
@@ -152,8 +226,23 @@ def test_labels_longer_than_their_columns(tmp_path: Path) -> None:
 
     report = project.clean(older_than="1d", keep_tagged=True)
 
-    assert ids[1] not in {run.job_id for run in report.runs}
-    assert ids[1] in project
+    assert [run.job_id for run in report.runs] == [ids[0]]
+    assert [run.job_id for run in project] == [ids[1]]
+
+
+def test_ids_of_primitives_longer_than_their_column(tmp_path: Path) -> None:
+    project = project_at(tmp_path / "project.h5")
+    ids = ["y" * 60 + end for end in "ab"]
+    for number, job in enumerate(ids):
+        project.archive(dataclasses.replace(aged(number, 50), job_id=job, labels=RunLabels(name="n" * 40)))
+        beneath = aged(10 + number, 50, extra_bytes=2_000_000 * number)
+        project.archive(dataclasses.replace(beneath, config=beneath.config.model_copy(update={"parent": job})))
+
+    report = project.clean(larger_than="1 MB")
+
+    assert ([run.job_id for run in report.runs], report.beneath) == ([ids[1]], 1)
+    assert {run.job_id for run in project} == {ids[0], job_id(10)}
+    assert f"{'n' * 23}…" in str(report)
 
 
 LOST = """

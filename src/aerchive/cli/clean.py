@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
+from typing import Any
 
 from aerchive.aer.opening import open_path
 from aerchive.display.text import format_bytes, format_runs
@@ -32,14 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Shows the runs, asks, and deletes them."""
     project = open_path(options.project, "r" if options.dry_run else "r+")
-    report = _look(project, options)
-    deleted = bool(report.runs) and not options.dry_run
-    if deleted:
-        if not options.yes:
-            _ask(report, project)
-            report = _still(report, _look(project, options))
-        project.delete_jobs([one.job_id for one in report.runs])
-        report = dataclasses.replace(report, dry_run=False)
+    report = None if options.yes and not options.dry_run else _clean(project, options, dry_run=True)
+    if report is None:
+        report = _clean(project, options)
+    elif report.runs and not options.dry_run:
+        _ask(report, project)
+        report = _clean(project, options, job_ids=[one.job_id for one in report.runs])
+    deleted = bool(report.runs) and not report.dry_run
     if options.json:
         ids = [one.job_id for one in report.runs]
         document = {"jobs": ids, "beneath": report.beneath, "nbytes": report.nbytes, "deleted": deleted}
@@ -53,22 +52,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _look(project: Project, options: argparse.Namespace) -> CleanReport:
-    """What would be deleted now."""
+def _clean(project: Project, options: argparse.Namespace, **more: Any) -> CleanReport:
     return project.clean(
         older_than=options.older_than,
         larger_than=options.larger_than,
         outcome=options.outcome,
         keep_tagged=options.keep_tagged,
         keep=options.keep,
-        dry_run=True,
+        **more,
     )
-
-
-def _still(shown: CleanReport, now: CleanReport) -> CleanReport:
-    """The runs that were shown, but for those that are gone by now, or that something keeps, such as a tag."""
-    left = {one.job_id for one in now.runs}
-    return dataclasses.replace(shown, runs=[one for one in shown.runs if one.job_id in left])
 
 
 def _ask(report: CleanReport, project: Project) -> None:

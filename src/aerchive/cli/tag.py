@@ -1,4 +1,4 @@
-"""``aerchive tag JOB``: what people call a run, changed after it was archived."""
+"""``aerchive tag``: what people call a run, changed after it was archived; or tags of many runs at once."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import argparse
 import json
 
 from aerchive.aer.opening import open_path
-from aerchive.display.text import clean
+from aerchive.display.text import clean, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.project.expression import clause_of
 from aerchive.project.run import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.epilog = "example: aerchive -p vqe.h5 tag 4ff2da70 --add keep --remove draft --name 'last one'"
-    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
+    parser.epilog = (
+        "examples: aerchive -p vqe.h5 tag 4ff2da70 --add keep --remove draft --name 'last one';  "
+        "aerchive -p vqe.h5 tag --where 'params.distance > 2 and status == ok' --add far"
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("job", nargs="?", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    which.add_argument("--where", metavar="CONDITION", help="tag all runs that meet this, as for find, in one commit")
     parser.add_argument("--add", action="append", default=[], metavar="TAG", help="add a tag; may be repeated")
     parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="take a tag away; may be repeated")
     parser.add_argument("--name", metavar="NAME", help="give it another name; an empty one takes it away")
@@ -25,6 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Changes the labels in one commit, and prints them; without any change only prints them."""
+    if options.where is not None:
+        return _tag_many(options)
     both = sorted({*options.add} & {*options.remove})
     if both:
         raise InvalidInputError(f"tag {both[0]!r} is to be added and to be removed; choose one")
@@ -39,6 +47,29 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"job_id": one.job_id, "name": one.name, "tags": list(one.tags), "notes": one.notes}))
     else:
         print("\n".join(_lines(one)))
+    return 0
+
+
+def _tag_many(options: argparse.Namespace) -> int:
+    """Changes the tags of all runs that meet a condition, and prints how many have other tags now."""
+    if options.name is not None or options.notes is not None:
+        raise InvalidInputError("--name and --notes are for one run; give its JOB in the place of --where")
+    if not options.add and not options.remove:
+        raise InvalidInputError("say which tags: --add TAG, --remove TAG, or both")
+    nested = clause_of(options.where, {}).columns & {"parent", "job_id"}
+    conditions = {} if nested else {"parent": ""}
+    project = open_path(options.project, "r+")
+    changed = project.tag(options.where, add=options.add, remove=options.remove, **conditions)
+    if options.json:
+        print(json.dumps({"changed": changed}))
+    elif changed:
+        print(f"changed the tags of {format_runs(changed)}")
+    else:
+        found, where = project.count(options.where, **conditions), clean(options.where)
+        if found:
+            print(f"no tags changed: what meets {where!r} ({format_runs(found)}) has the wanted tags already")
+        else:
+            print(f"no tags changed: none of {format_runs(len(project))} meets {where!r}")
     return 0
 
 

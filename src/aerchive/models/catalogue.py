@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
 from aerchive.filters.row_checksums import row_crc, wrong_rows
+from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.text import decode_text, fit_text
 
@@ -58,27 +59,22 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
     Returns:
         Shape ``(1,)``, dtype `DTYPE`.
     """
-    config, status, labels = record.config, record.status, record.labels
+    config, status = record.config, record.status
     used = {**config.options, **config.used}
     texts = {
         "job_id": record.job_id,
         "path": path,
-        "name": labels.name or "",
         "backend": config.backend_name or "",
         "method": _text(used.get("method")),
         "precision": _text(used.get("precision")),
         "outcome": status.outcome,
         "program": config.program,
         "parent": config.parent or "",
-        "tags": json.dumps(labels.tags) if labels.tags else "",
-        "params": _plain_json(labels.params) if labels.params else "",
         "message": (status.message or "").strip(),
     }
     row = np.zeros(1, DTYPE)
-    overflow = 0 if _are_plain(labels.params) else OVERFLOW["params"]
-    for name, width in TEXT_COLUMNS.items():
-        row[name], cut = fit_text(texts.get(name, ""), width)
-        overflow |= cut * OVERFLOW[name]
+    _put_texts(row, texts)
+    put_labels(row, record.labels)
     row["created_us"] = to_microseconds(record.created)
     row["shots"] = _integer(used.get("shots"))
     row["seed"] = _integer(used.get("seed_simulator"))
@@ -89,8 +85,32 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
     row["num_clbits"] = _integer(config.num_clbits)
     row["seconds"] = math.nan if status.seconds is None else status.seconds
     row["noisy"] = "noise_model" in config.options
-    row["overflow"] = overflow
     return row
+
+
+def put_labels(row: NDArray[Any], labels: RunLabels) -> None:
+    """Sets the columns of a row that say what the labels of its run are; not its checksum.
+
+    Args:
+        row: Shape ``(1,)``.
+        labels: Of the run.
+    """
+    texts = {
+        "name": labels.name or "",
+        "tags": json.dumps(labels.tags) if labels.tags else "",
+        "params": _plain_json(labels.params) if labels.params else "",
+    }
+    _put_texts(row, texts)
+    if not _are_plain(labels.params):
+        row["overflow"] |= OVERFLOW["params"]
+
+
+def _put_texts(row: NDArray[Any], texts: Mapping[str, str]) -> None:
+    overflow = int(row["overflow"][0])
+    for name, text in texts.items():
+        row[name], is_cut = fit_text(text, TEXT_COLUMNS[name])
+        overflow = overflow & ~OVERFLOW[name] | is_cut * OVERFLOW[name]
+    row["overflow"] = overflow
 
 
 def seal_row(row: NDArray[Any], number: int) -> NDArray[Any]:

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models import catalogue
-from aerchive.models.labels import Author, LabelChange, RunLabels
+from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
 from aerchive.project.author import author
-from aerchive.project.catalogue import Catalogue, not_found, present, run_path
+from aerchive.project.catalogue import Catalogue, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.project.unite import kept_beside, united
 from aerchive.storage.file import WriteSession
+from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.nodes import GroupDraft
 from aerchive.storage.reader import GroupReader
 from aerchive.text import fit_text
@@ -166,25 +167,6 @@ class _RunWriter:
             self._session.append_rows(layout.CATALOGUE, np.concatenate(self._fresh))
 
 
-def write_labels(session: WriteSession, job_id: str, change: LabelChange) -> None:
-    """Changes the labels that a run has in the file, in its group and in the catalogue, if they become other ones.
-
-    Raises:
-        NotFoundError: The catalogue does not know the run.
-    """
-    rows = Catalogue(session)
-    found = rows.find(job_id)
-    if found is None:
-        known = present(rows.rows())  # says so if it may be in a damaged row
-        raise not_found(session.root.file, job_id, [catalogue.row_text(row, "job_id") for row in known])
-    number, row = found
-    path = run_path(row[0])
-    record = read_record(session.root.group(path))
-    labels = change.apply(record.labels, author())
-    if labels is not record.labels:
-        _replace_labels(session, record, path, int(row["nbytes"][0]), number, labels)
-
-
 def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
     """Takes runs out of the project: their rows say so, their groups go among the deleted ones.
 
@@ -199,7 +181,8 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
     """
     rows = Catalogue(session)
     missing = []
-    for job_id in job_ids:
+    for job_id in dict.fromkeys(job_ids):
+        check_interrupt()
         found = rows.find(job_id)
         if found is None:
             missing.append(job_id)
@@ -287,15 +270,6 @@ def _is_row_of(record: RunRecord, row: Any) -> bool:
     """Whether a deleted run had this row: the same path may have been given to several, one after another."""
     fresh = catalogue.make_row(record, catalogue.row_text(row, "path"), int(row["nbytes"]))[0]
     return all(fresh[name] == row[name] for name in ("created_us", "outcome", "name", "tags", "message"))
-
-
-def _replace_labels(
-    session: WriteSession, record: RunRecord, path: str, nbytes: int, number: int, labels: RunLabels
-) -> None:
-    draft = GroupDraft(labels.to_attributes(), mutable=True)
-    session.replace_group(path, layout.LABELS, draft, record.run_uuid)
-    changed = record.model_copy(update={"labels": labels})
-    session.replace_row(layout.CATALOGUE, number, _row(changed, path, nbytes, number))
 
 
 def _row(record: RunRecord, path: str, nbytes: int, number: int) -> NDArray[Any]:

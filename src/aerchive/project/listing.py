@@ -177,6 +177,10 @@ class Listing:
                 items[number] = self._run(place)
         return RunList(items, rows, self._of_row, nothing)
 
+    def numbers(self, clause: Clause) -> list[int]:
+        """Numbers of the rows of those runs that meet a clause, in order of submission; none of runs elsewhere."""
+        return [place for place in self._places(clause) if place < len(self._rows)]
+
     def near(self, job_id: str) -> list[str]:
         """Ids that may be meant by one that no run has: those that begin in the same way, or the latest."""
         ids = np.concatenate([self._rows["job_id"][self._present], self._more["job_id"]])

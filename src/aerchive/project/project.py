@@ -34,8 +34,9 @@ from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.arguments import checked
 from aerchive.project.catalogue import Catalogue, has_data, run_path
-from aerchive.project.commit import Written, stored_draft, write_drafts, write_labels
+from aerchive.project.commit import Written, stored_draft, write_drafts
 from aerchive.project.draft import RunDraft
+from aerchive.project.label_changes import Relabelling, write_relabellings
 from aerchive.project.project_base import Mode
 from aerchive.project.query import as_texts
 from aerchive.project.run import Bridge, Run
@@ -204,46 +205,59 @@ class Project(Upkeep):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Many saves of this thread in one commit, at the end of the block; none of them if it raises.
+        """Many saves and changes of labels of this thread in one commit, at the end of the block; none if it raises.
 
-        No lock is held before the end. Runs saved in the block can be read after it.
+        No lock is held before the end. Runs saved in the block can be read after it, and labels of runs that were in
+        the project before are changed after it.
 
         Raises:
             TransactionError: A transaction is open in this thread already.
+            NotFoundError: A run whose labels were changed in the block was deleted meanwhile.
+            ProjectLockedError: Another program keeps the file locked, and labels were changed in the block. Without
+                such changes the runs go to a pending file.
         """
         self._check_writable()
         if getattr(self._transaction, "waiting", None) is not None:
             raise TransactionError(f"{self.path}: a transaction is open in this thread; finish it first")
         waiting: dict[str, tuple[RunDraft, Run]] = {}
-        self._transaction.waiting = waiting
+        relabellings: list[Relabelling] = []
+        self._transaction.waiting, self._transaction.relabellings = waiting, relabellings
         try:
             yield
         finally:
             self._transaction.waiting = None
-        if waiting:
-            for draft, _ in waiting.values():
-                self._check_known(draft)
-            self._commit(list(waiting.values()), is_awaited=True)
+        for draft, _ in waiting.values():
+            self._check_known(draft)
+        if waiting or (relabellings and self.file.exists()):
+            self._commit(list(waiting.values()), relabellings, is_awaited=True)
+        for one in relabellings:
+            if one.handle is not None:
+                one.handle.refresh()
 
-    def _commit(self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool) -> None:
+    def _commit(
+        self, drafts: Sequence[tuple[RunDraft, Run]], relabellings: Sequence[Relabelling] = (), *, is_awaited: bool
+    ) -> None:
         """Commits runs; what waits in spools comes into the project before.
 
         Args:
             drafts: What to write, and the runs that are told where they are.
+            relabellings: Changes of labels that belong to the commit; they cannot wait in a spool.
             is_awaited: Whether a caller waits for the answer. Else another result of a known job is kept beside it, and
                 a run that cannot come into the project goes to the folder of the settings.
         """
         has_begun = False
+        patience_s = None if relabellings else self.spools.patience_s
 
         def write(session: WriteSession) -> list[Written]:
             nonlocal has_begun
             has_begun = True
+            write_relabellings(session, relabellings, self.file, self._run, {one.job_id for one, _ in drafts})
             return write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
 
         try:
             try:
-                self.spools.move(self.spools.patience_s)
-                written = self.file.commit(write, now(), self.spools.patience_s)
+                self.spools.move(patience_s)
+                written = self.file.commit(write, now(), patience_s)
             except AerchiveError:
                 raise
             except BaseException:
@@ -252,6 +266,10 @@ class Project(Upkeep):
                 raise
         except ProjectLockedError as error:
             self.spools.was_locked()
+            if relabellings:
+                raise ProjectLockedError(
+                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait elsewhere"
+                ) from error
             if is_awaited:
                 for draft, _ in drafts:
                     self._check_in_file(draft)
@@ -296,19 +314,6 @@ class Project(Upkeep):
                     "run is saved there"
                 )
                 logger.warning("%s", message)
-
-    def relabel(self, run: Run, change: LabelChange) -> None:
-        """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
-        self._check_writable()
-        run.require_data()  # a run without data has no labels in the file
-        if run.place.path is None:
-            self.flush()
-            self._move_spooled()
-            if self._find_existing(run.job_id) is None:
-                raise TransactionError(
-                    f"{self.path}: run {run.job_id} is in a spool beside the project; label it once it is in its project"
-                )
-        self.file.commit(lambda session: write_labels(session, run.job_id, change), now())
 
     # -- the object itself
 

@@ -475,3 +475,16 @@ def as_texts(tags: str | Sequence[str] | None) -> list[str]:
     if tags is None:
         return []
     return [tags] if isinstance(tags, str) else list(tags)
+
+
+def as_ids(job_ids: str | Iterable[str]) -> list[str]:
+    """Job ids as a list, where one may be given alone.
+
+    Raises:
+        InvalidInputError: One of them is not text, or is empty.
+    """
+    ids = _listed(job_ids)
+    for job_id in ids:
+        if type(job_id) is not str or not job_id:
+            raise InvalidInputError(f"a job id is text and not empty, found {job_id!r}")
+    return ids

@@ -17,6 +17,7 @@ from aerchive.storage.reader import GroupReader
 ENCODING = "run"
 VERSION = 2
 """2 has primitives: a configuration may name a parent, a primitive's class and its options."""
+_IDENTITY = ("encoding", "encoding_version", "run_uuid")
 
 
 def read_record(group: GroupReader) -> RunRecord:
@@ -26,16 +27,9 @@ def read_record(group: GroupReader) -> RunRecord:
         FormatError: A document is not what the format says; its node is named.
     """
     attributes = group.attributes()
-    if attributes.get("encoding") != ENCODING:
-        raise FormatError(f"{group.where()}: is not a run")
-    if not isinstance(version := attributes.get("encoding_version"), int) or version > VERSION:
-        raise FormatError(f"{group.where()}: run encoding {version} is newer than this aerchive: upgrade it")
-    owner = _text(attributes, "run_uuid", group)
+    owner = _owner(attributes, group)
     config = group.group(layout.CONFIG)
     status = group.group(layout.STATUS)
-    labels = RunLabels()
-    if layout.LABELS in group:
-        labels = RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner))
     provenance = None
     if layout.PROVENANCE in group:
         node = group.group(layout.PROVENANCE)
@@ -48,9 +42,34 @@ def read_record(group: GroupReader) -> RunRecord:
         created=_text(attributes, "created", group),
         config=RunConfig.from_attributes(config.attributes(owner), config.where()),
         status=RunStatus.from_attributes(*_mutable(status, owner)),
-        labels=labels,
+        labels=_labels(group, owner),
         provenance=provenance,
     )
+
+
+def read_labels(group: GroupReader) -> tuple[str, RunLabels]:
+    """The UUID of a run and its labels, without its other documents.
+
+    Raises:
+        FormatError: It is not a run, or its labels are not what the format says; the node is named.
+    """
+    owner = _owner({name: group.attribute(name) for name in _IDENTITY}, group)
+    return owner, _labels(group, owner)
+
+
+def _owner(attributes: Mapping[str, Any], group: GroupReader) -> str:
+    """The UUID of a run, if we can read it."""
+    if attributes.get("encoding") != ENCODING:
+        raise FormatError(f"{group.where()}: is not a run")
+    if not isinstance(version := attributes.get("encoding_version"), int) or version > VERSION:
+        raise FormatError(f"{group.where()}: run encoding {version} is newer than this aerchive: upgrade it")
+    return _text(attributes, "run_uuid", group)
+
+
+def _labels(group: GroupReader, owner: str) -> RunLabels:
+    if layout.LABELS not in group:
+        return RunLabels()
+    return RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner))
 
 
 def _mutable(group: GroupReader, owner: str) -> tuple[dict[str, Any], str]:

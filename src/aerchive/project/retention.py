@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 
 from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
-from aerchive.project.asking import BadRuns
+from aerchive.project.expression import clause_of
 from aerchive.project.job_list import runs_table
+from aerchive.project.listing import Listing
 from aerchive.project.moments import span_of
-from aerchive.project.query import as_texts
+from aerchive.project.query import Condition, as_ids, as_texts
 from aerchive.project.run import Run
-from aerchive.text import fit_text
 
 _SHOWN = 50
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -39,6 +39,7 @@ class RetentionRule:
         outcomes: With one of these outcomes; empty: any.
         keep_tagged: Whether runs that have tags stay.
         keep: So many of the newest stay.
+        job_ids: With one of these ids; ``None``: with any.
     """
 
     before: datetime.datetime | None = None
@@ -46,6 +47,7 @@ class RetentionRule:
     outcomes: tuple[str, ...] = ()
     keep_tagged: bool = False
     keep: int = 0
+    job_ids: frozenset[str] | None = None
 
     @classmethod
     def checked(
@@ -56,6 +58,7 @@ class RetentionRule:
         outcome: str | Sequence[str] | None = None,
         keep_tagged: bool = False,
         keep: int | None = None,
+        job_ids: str | Sequence[str] | None = None,
     ) -> RetentionRule:
         """The rule that the arguments of `Project.clean` say.
 
@@ -71,14 +74,14 @@ class RetentionRule:
         if older_than is None and larger_than is None and not outcomes and keep is None:
             raise InvalidInputError("say which runs go: older_than, larger_than, outcome, or how many to keep")
         size = None if larger_than is None else parse_size(larger_than)
-        return cls(_moment(older_than), size, outcomes, keep_tagged, keep or 0)
+        ids = None if job_ids is None else frozenset(as_ids(job_ids))
+        return cls(_moment(older_than), size, outcomes, keep_tagged, keep or 0, ids)
 
-    def choose(self, find: Callable[..., list[Run]], rows: NDArray[Any]) -> tuple[list[Run], list[Run]]:
+    def choose(self, listing: Listing) -> tuple[list[Run], list[Run]]:
         """Applies the rule.
 
         Args:
-            find: As `Project.find`.
-            rows: The catalogue.
+            listing: All runs of the project.
 
         Returns:
             The runs that go, oldest first, and the runs beneath them.
@@ -86,23 +89,34 @@ class RetentionRule:
         conditions: dict[str, Any] = {"parent": "", "outcome__in": self.outcomes or _OUTCOMES}
         if self.before is not None:
             conditions["created__lt"] = self.before
-        chosen = find(**conditions)
-        if self.keep:
-            newest = {run.job_id for run in find(parent="")[-self.keep :]}
-            chosen = [run for run in chosen if run.job_id not in newest]
+        if self.job_ids is not None:
+            conditions["job_id__in"] = self.job_ids
+        found = {run.job_id: run for run in listing.runs(clause_of(None, conditions))}
+        newest = listing.runs(Condition("parent", "eq", ""), descending=True)
+        for run in itertools.islice(newest, self.keep):
+            found.pop(run.job_id, None)
+        chosen = {
+            job_id: run
+            for job_id, run in found.items()
+            if not (self.keep_tagged and run.row()["tags"]) and not obstacle_to_deletion(run)
+        }
+        beneath = list(listing.runs(Condition("parent", "in", chosen))) if chosen else []
         if self.larger_than is not None:
-            beneath = _bytes_beneath(rows)
-            limit = self.larger_than
-            chosen = [run for run in chosen if run.nbytes + beneath.get(_column(run, "parent"), 0) > limit]
-        if self.keep_tagged and chosen:
-            known, tagged = set(rows["job_id"].tolist()), set(rows["job_id"][rows["tags"] != b""].tolist())
-            keys, bad = [_column(run, "job_id") for run in chosen], BadRuns()
-            chosen = [
-                run
-                for run, key in zip(chosen, keys, strict=True)
-                if key not in tagged and (key in known or bad.ask(run, _has_no_tags, instead=False))
-            ]
-        return chosen, find(parent__in={run.job_id for run in chosen}) if chosen else []
+            sizes = Counter({job_id: run.nbytes for job_id, run in chosen.items()})
+            for run in beneath:
+                sizes[_parent(run)] += run.nbytes
+            chosen = {job_id: run for job_id, run in chosen.items() if sizes[job_id] > self.larger_than}
+        beneath = [run for run in beneath if _parent(run) in chosen and not obstacle_to_deletion(run)]
+        return list(chosen.values()), beneath
+
+
+def obstacle_to_deletion(run: Run) -> str | None:
+    """Why a run cannot be deleted now, in words; ``None`` if it can."""
+    if run.place.path is not None:
+        return None
+    if run.outcome == "running":
+        return "is still running; delete it when it has finished"
+    return "is in a spool beside the project; delete it once it is in its project"
 
 
 @dataclass(frozen=True)
@@ -174,18 +188,7 @@ def _moment(older_than: datetime.timedelta | datetime.datetime | str | None) -> 
     return _EPOCH + datetime.timedelta(microseconds=start)
 
 
-def _bytes_beneath(rows: NDArray[Any]) -> dict[bytes, int]:
-    """Payload of the runs beneath each primitive, by the column ``parent``."""
-    parents, number = np.unique(rows["parent"], return_inverse=True)
-    sums = np.zeros(len(parents), np.int64)
-    np.add.at(sums, number, rows["nbytes"])
-    return {key: int(total) for key, total in zip(parents.tolist(), sums, strict=True) if key}
-
-
-def _has_no_tags(run: Run) -> bool:
-    return not run.tags
-
-
-def _column(run: Run, column: str) -> bytes:
-    """The job id of a run as a text column of the catalogue has it."""
-    return fit_text(run.job_id, catalogue.TEXT_COLUMNS[column])[0].rstrip(b"\0")
+def _parent(run: Run) -> str:
+    """Job id of the primitive that a run is beneath; the run is opened only where the catalogue has cut it."""
+    row = run.row()
+    return (run.parent or "") if catalogue.is_cut(row, "parent") else catalogue.row_text(row, "parent")

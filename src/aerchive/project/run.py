@@ -277,18 +277,21 @@ class Run:
     def change_labels(self, change: LabelChange) -> None:
         """Changes several labels in one commit, which is noted in `history`.
 
+        In a `Project.transaction` of this run's project, the change is a part of it: it is committed with the block.
+
         Args:
             change: What to add, to replace and to take away.
 
         Raises:
             UnsupportedTypeError: A value in ``params`` cannot be stored.
             TransactionError: The run is in a pending file.
+            NotFoundError: The run is not in the project any more.
         """
         if change.is_empty:
             return
         change.given.to_attributes()  # refuses what cannot be stored before the file is opened
         self._home.relabel(self, change)
-        self._forget()
+        self.refresh()
 
     def settle(self, path: str | None, spooled: SpooledRun | None = None, *, job_id: str | None = None) -> None:
         """Called by the project when the run was written; its documents are those that are stored from now on.
@@ -300,12 +303,18 @@ class Run:
         """
         self.job_id = job_id or self.job_id
         self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled)
-        self._forget()
+        self.refresh()
 
-    def _forget(self) -> None:
-        """The documents are read again when somebody asks."""
+    def refresh(self) -> None:
+        """Reads the documents again when they are asked for; those of a run that is in no file stay."""
+        if self.place.is_known:
+            self._row = None
+            self.__dict__.pop("record", None)
+
+    def show(self, record: RunRecord) -> None:
+        """Called by the project when the documents of a run that is in no file have changed."""
         self._row = None
-        self.__dict__.pop("record", None)
+        self.__dict__["record"] = record
 
     def row(self) -> np.void:
         """The run as a row of the catalogue, as it was when the run was found."""

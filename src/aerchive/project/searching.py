@@ -20,7 +20,7 @@ from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
 from aerchive.project.arguments import checked, refuse
-from aerchive.project.catalogue import Catalogue, has_data, not_found, run_path, whole_id
+from aerchive.project.catalogue import Catalogue, Session, has_data, not_found, run_path, whole_id
 from aerchive.project.expression import clause_of
 from aerchive.project.job_list import JobList
 from aerchive.project.listing import Listing
@@ -78,14 +78,20 @@ class Searching(ProjectBase):
     def _listing(self) -> Listing:
         # What is elsewhere is looked at first: if it is moved meanwhile, it is in the catalogue then.
         elsewhere = self._elsewhere()
+        if self.mode in ("a", "x") and not self.file.exists():
+            return self._listing_of(None, elsewhere)
+        with self.file.read() as session:
+            return self._listing_of(session, elsewhere)
+
+    def _listing_of(self, session: Session | None, elsewhere: dict[str, Run]) -> Listing:
+        """All runs as a session sees them, together with those elsewhere; without a session only these."""
         rows: NDArray[Any] = np.empty(0, table.DTYPE)
         hidden = []
-        if self.mode in ("r", "r+") or self.file.exists():
-            with self.file.read() as session:
-                known = Catalogue(session)
-                rows = known.rows()
-                if elsewhere:
-                    hidden = _drop_known(elsewhere, known, DeletedRuns(session.root))
+        if session is not None:
+            known = Catalogue(session)
+            rows = known.rows()
+            if elsewhere:
+                hidden = _drop_known(elsewhere, known, DeletedRuns(session.root))
         return Listing(str(self.path), rows, hidden, list(elsewhere.values()), self._run)
 
     def catalogue(self) -> NDArray[Any]:

@@ -7,19 +7,22 @@ import datetime
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from aerchive.errors import AerchiveError, NotFoundError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
+from aerchive.project.catalogue import not_found
 from aerchive.project.commit import delete_runs, restore_run
 from aerchive.project.compact import CompactReport, compact
 from aerchive.project.conflicts import conflict_note
+from aerchive.project.labelling import Labelling
+from aerchive.project.listing import Listing
+from aerchive.project.query import Condition
 from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
-from aerchive.project.retention import CleanReport, RetentionRule
+from aerchive.project.retention import CleanReport, RetentionRule, obstacle_to_deletion
 from aerchive.project.run import Run
-from aerchive.project.searching import Searching
 from aerchive.project.space import SpaceReport, survey_space
 from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
@@ -27,8 +30,13 @@ from aerchive.storage.file import WriteSession
 from aerchive.storage.names import no_such_project
 from aerchive.storage.temporary import remove_left_over, temporary_bytes
 
+_T = TypeVar("_T")
 
-class Upkeep(Searching):
+_MOST_NAMED = 5
+"""So many ids are named that begin like one that is not there."""
+
+
+class Upkeep(Labelling):
     """What a project has for its own care."""
 
     def delete_job(self, job_id: str | Run) -> None:
@@ -52,33 +60,59 @@ class Upkeep(Searching):
         """Takes jobs out of the project as `delete_job` does, all in one commit.
 
         Args:
-            job_ids: The whole ids, or the runs; one may be given alone. If one of them cannot be deleted, none is.
+            job_ids: The whole ids, or the runs; one may be given alone. If one of them is not there when the commit is
+                made, or cannot be deleted, none is.
 
         Raises:
+            InvalidInputError: One of them is not a job id.
             AerchiveError: As `delete_job` does.
         """
-        wanted = dict.fromkeys(self.job_ids_of("job_ids", job_ids))
+        wanted = frozenset(self.job_ids_of("job_ids", job_ids))
+        if not wanted:
+            return
+
+        def choose(listing: Listing) -> tuple[None, list[Run]]:
+            runs = list(listing.runs(Condition("job_id", "in", wanted)))
+            for job_id in sorted(wanted - {run.job_id for run in runs}):
+                raise self._not_there(listing, job_id)
+            for run in runs:
+                if why := obstacle_to_deletion(run):
+                    raise TransactionError(f"{self.path}: job {run.job_id} {why}")
+            beneath = listing.runs(Condition("parent", "in", wanted))
+            return None, [
+                *runs,
+                *(run for run in beneath if run.job_id not in wanted and not obstacle_to_deletion(run)),
+            ]
+
+        self._delete(choose)
+
+    def _delete(self, choose: Callable[[Listing], tuple[_T, list[Run]]]) -> _T:
+        """Deletes runs that are chosen inside the commit: the project is locked from the choice to the deletion.
+
+        Args:
+            choose: Called with all runs that there are then; gives what to return, and the runs to delete.
+        """
         self._check_writable()
         self.flush()
         self._move_spooled()
-        for run in [self[job_id] for job_id in wanted]:  # raises what is to be said of an id that no run has
-            if run.job_id not in wanted:
-                raise NotFoundError(f"{self.path}: no run with id of that beginning; give the whole id, {run.job_id!r}")
-            if run.outcome == "running":
-                raise TransactionError(
-                    f"{self.path}: job {run.job_id} is still running; delete it when it has finished"
-                )
-            if run.place.path is None:
-                raise TransactionError(
-                    f"{self.path}: run {run.job_id} is in a spool beside the project; delete it once it is in its project"
-                )
-        if not wanted:
-            return
-        beneath = [run.job_id for run in self.find(parent__in=set(wanted)) if run.place.path is not None]
-        with self.file.write(now()) as session:
-            missing = delete_runs(session, dict.fromkeys([*wanted, *beneath]))
-            if missing and not set(missing).isdisjoint(wanted):
-                raise NotFoundError(f"{self.path}: no run with id {missing[0]!r}")
+        if not self.file.exists():
+            return choose(self._listing_of(None, self._elsewhere()))[0]
+
+        def delete(session: WriteSession) -> _T:
+            with self.file.read_inside(session):
+                answer, doomed = choose(self._listing_of(session, self._elsewhere()))
+            delete_runs(session, (run.job_id for run in doomed))
+            return answer
+
+        return self.file.commit(delete, now())
+
+    def _not_there(self, listing: Listing, job_id: str) -> NotFoundError:
+        matches = listing.beginning_with(job_id)
+        if not matches:
+            return not_found(str(self.path), job_id, listing.near(job_id), len(listing))
+        some = ", ".join(repr(run.job_id) for run in matches[:_MOST_NAMED])
+        more = " ..." if len(matches) > _MOST_NAMED else ""
+        return NotFoundError(f"{self.path}: no run with id {job_id!r}; give the whole id, {some}{more}")
 
     def restore(self, job_id: str | Run) -> list[str]:
         """Brings a deleted job back, that of a primitive with the jobs beneath it.
@@ -109,12 +143,14 @@ class Upkeep(Searching):
         outcome: str | Sequence[str] | None = None,
         keep_tagged: bool = False,
         keep: int | None = None,
+        job_ids: str | Sequence[str] | None = None,
         dry_run: bool = False,
     ) -> CleanReport:
         """Deletes the runs that meet all conditions and are not kept, in one commit.
 
-        A run of a primitive counts, and goes, together with the simulations beneath it; running ones stay. The space
-        comes back with `compact`, and until then `restore` brings runs back.
+        They are chosen inside the commit: what others have saved, tagged or deleted before it is looked at. A run of a
+        primitive counts, and goes, together with the simulations beneath it; running ones stay. The space comes back
+        with `compact`, and until then `restore` brings runs back.
 
         Args:
             older_than: Submitted longer ago than this (``"30d"``; also ``min``, ``h``, ``w``, ``y``), or before this
@@ -124,6 +160,7 @@ class Upkeep(Searching):
             outcome: With this outcome, or one of these.
             keep_tagged: Whether runs that have tags stay.
             keep: So many of the newest runs stay.
+            job_ids: Only runs with these ids go, if they are there.
             dry_run: Whether to delete nothing, and only say what would be.
 
         Returns:
@@ -134,16 +171,21 @@ class Upkeep(Searching):
             ReadOnlyError: The project is open for reading.
         """
         rule = RetentionRule.checked(
-            older_than=older_than, larger_than=larger_than, outcome=outcome, keep_tagged=keep_tagged, keep=keep
+            older_than=older_than,
+            larger_than=larger_than,
+            outcome=outcome,
+            keep_tagged=keep_tagged,
+            keep=keep,
+            job_ids=job_ids,
         )
-        if not dry_run:
-            self._check_writable()
-            self.flush()
-            self._move_spooled()
-        report = CleanReport.of(str(self.path), *rule.choose(self.find, self.catalogue()), dry_run=dry_run)
-        if not dry_run:
-            self.delete_jobs([run.job_id for run in report.runs])
-        return report
+        if dry_run:
+            return CleanReport.of(str(self.path), *rule.choose(self._listing()), dry_run=True)
+
+        def choose(listing: Listing) -> tuple[CleanReport, list[Run]]:
+            runs, beneath = rule.choose(listing)
+            return CleanReport.of(str(self.path), runs, beneath, dry_run=False), [*runs, *beneath]
+
+        return self._delete(choose)
 
     @checked
     def verify(self, progress: Progress | None = None) -> VerifyReport:

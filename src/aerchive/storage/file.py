@@ -469,6 +469,20 @@ class ProjectFile:
                 del _held.sessions[path]
 
     @contextlib.contextmanager
+    def read_inside(self, session: WriteSession) -> Iterator[None]:
+        """Lets this thread read the project inside its own commit; it would wait for its own lock otherwise.
+
+        Args:
+            session: Of the commit. What it has replaced is read as it is now, but its rows must not be replaced yet.
+        """
+        path = str(self.path)
+        _held.sessions[path] = ReadSession(session.root, session.root.fd)
+        try:
+            yield
+        finally:
+            del _held.sessions[path]
+
+    @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[int, Journal | None]]:
         """The file, locked for reading; with the journal of an interrupted commit if this user cannot complete it."""
         recovered = False
