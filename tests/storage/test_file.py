@@ -26,7 +26,6 @@ from aerchive.errors import (
     IntegrityError,
     InvalidInputError,
     NotFoundError,
-    ReadOnlyError,
 )
 from aerchive.storage.nodes import GroupDraft
 from tests.processes import AS_ANYBODY, run
