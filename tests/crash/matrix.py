@@ -221,7 +221,7 @@ def has_journal(content: bytes) -> bool:
 
 
 def check_grown(before: StockView, after: StockView) -> None:
-    """A commit of a new run leaves all nodes as they were, but for the length of the catalogue and of its list of changes."""
+    """A commit of a new run leaves all nodes as they were; the catalogue and its list of changes only grow."""
     missing = {path for path, digest in before.items() if after.get(path) != digest}
     assert not missing, f"saving a run changed {sorted(missing)}"
 

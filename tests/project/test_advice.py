@@ -55,7 +55,7 @@ for mode in (None, "r+"):
 
 def test_a_project_opened_for_reading_that_may_be_written(path: Path) -> None:
     project_at(path).archive(draft_of(0))
-    with pytest.raises(ReadOnlyError, match="the project is open for reading; open it with .*'r\\+'"):
+    with pytest.raises(ReadOnlyError, match=r"the project is open for reading; open it with .*'r\+'"):
         aerchive.open(path, "r").latest().add_tags("x")
 
 
