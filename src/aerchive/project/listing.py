@@ -70,7 +70,8 @@ class Listing:
         """
         column = SYNONYMS.get(column, column)
         if column not in ("tags", *COLUMNS):
-            raise InvalidInputError(f"cannot count by {column!r}: {no_column(column)}")
+            why = "each run has a time of its own" if column == "created" else no_column(column)
+            raise InvalidInputError(f"cannot count by {column!r}: {why}")
         places = np.fromiter(self._places(clause), np.intp)
         places.sort()
         counts: Counter[Any] = Counter()
