@@ -227,6 +227,7 @@ def test_a_misspelt_name_has_near_ones(study: aerchive.Project) -> None:
         (lambda p: p.find("qubits > 2"), ["no column 'qubits'; did you mean num_qubits"]),
         (lambda p: p.find(tgas="x"), ["no column 'tgas'; did you mean tags"]),
         (lambda p: p.runs(sort="shot"), ["cannot sort by 'shot'", "did you mean shots"]),
+        (lambda p: p.count_by("created"), ["cannot count by 'created': each run has a time of its own"]),
         (lambda p: p.count_by("metod"), ["cannot count by 'metod'", "did you mean method"]),
     ],
 )

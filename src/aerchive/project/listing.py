@@ -82,7 +82,8 @@ class Listing:
         """
         column = SYNONYMS.get(column, column)
         if column not in ("tags", *COLUMNS):
-            raise InvalidInputError(f"cannot count by {column!r}: {no_column(column)}")
+            why = "each run has a time of its own" if column == "created" else no_column(column)
+            raise InvalidInputError(f"cannot count by {column!r}: {why}")
         places = np.sort(self._meeting(clause))
         counts: Counter[Any] = Counter()
         if column in NUMBERS:
