@@ -27,8 +27,8 @@ from aerchive.codecs.scalars import TAG as SCALAR
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.catalogue import now
-from aerchive.project.commit import adopt_drafts
-from aerchive.project.pending import _drafts
+from aerchive.project.catalogue import present, read_rows, run_path
+from aerchive.project.commit import stored_draft, write_drafts
 from tests.golden.description import describe, describe_circuit, describe_target
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))
@@ -207,7 +207,8 @@ def test_runs_that_move_to_another_project_keep_their_seals(folder: Path, tmp_pa
     source_file = aerchive.open(folder / "project.h5", "r").file
 
     with source_file.read() as source, target.file.write(now(), 5) as session:
-        adopt_drafts(session, _drafts(source))
+        rows = present(read_rows(source))
+        write_drafts(session, [stored_draft(source.root.group(run_path(row)), row) for row in rows])
 
     assert {run.job_id: run.core_sha256 for run in target} == seals
     assert target.verify().ok
