@@ -151,4 +151,4 @@ class ServiceError(AerchiveError, ConnectionError):
 
 
 class ArchiveWarning(UserWarning):
-    """Something could not be archived, a run of a project cannot be read, or a project that is asked has no file yet."""
+    """Something could not be archived, a run cannot be read, or a project that is asked has no file yet."""

@@ -1,7 +1,7 @@
 """A run that meets its own job id, by every way into a project and every other way, against a model.
 
-The model knows one rule: the same result adds labels and what is missing; another result is refused where a caller waits for the
-answer, and else kept beside the first; nothing that was acknowledged is ever gone.
+The model knows one rule: the same result adds labels and what is missing; another result is refused where a caller
+waits for the answer, and else kept beside the first; nothing that was acknowledged is ever gone.
 """
 
 from __future__ import annotations
@@ -118,8 +118,7 @@ def test_every_way_meets_every_way(tmp_path: Path, first: str, second: str) -> N
         with held(path) if is_held else nullcontext():
             try:
                 WAYS[second](path, draft)
-            except AlreadyExistsError as error:
-                assert "another result of job 'job-000001' is archived already" in str(error)
+            except AlreadyExistsError:
                 is_refused = True
 
         where = f"{first}, {second}, {kind}, held: {is_held}"
@@ -163,7 +162,7 @@ def test_what_a_bare_result_lacks_is_added(tmp_path: Path, first: str, second: s
 
 
 def test_a_change_of_labels_is_made_once(tmp_path: Path) -> None:
-    """The process that moved a run from a spool was killed before the spool was removed; then the user took a tag away."""
+    """A process was killed between moving a run and removing its spool; then the user took a tag away."""
     path = tmp_path / "project.h5"
     project = project_at(path, lock_timeout_s=0.01)
     project.archive(FIRST)

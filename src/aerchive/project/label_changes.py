@@ -76,7 +76,9 @@ def write_relabellings(
 class _LabelWriter:
     """Writes labels into the groups of runs, and at the end all changed rows of the catalogue."""
 
-    def __init__(self, session: WriteSession, make: Callable[[np.void, str | None], Run], unwritten: Collection[str]) -> None:
+    def __init__(
+        self, session: WriteSession, make: Callable[[np.void, str | None], Run], unwritten: Collection[str]
+    ) -> None:
         self._session = session
         self._make = make
         self._unwritten = unwritten

@@ -27,8 +27,8 @@ class OpenFile(Protocol):
 class RunPlace:
     """Where a run is: in the project, or in a spool.
 
-    A run moves when it comes from a spool into the project, and when a job that was taken for lost turns up. A run that was
-    deleted is gone, and another may have its path then: so the identity of the run is looked at each time.
+    A run moves when it comes from a spool into the project, and when a job that was taken for lost turns up. A run
+    that was deleted is gone, and another may have its path then: so the identity of the run is looked at each time.
 
     Args:
         project: The project's own file.

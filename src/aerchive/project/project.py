@@ -181,8 +181,8 @@ class Project(Upkeep):
         """Refuses another result of a known job where it may come into the project only later.
 
         Raises:
-            AlreadyExistsError: Another result of its job id is in a spool; or in the project, of which this is asked here
-                only if the commit comes later, when no caller waits for it.
+            AlreadyExistsError: Another result of its job id is in a spool; or in the project, of which this is asked
+                here only if the commit comes later, when no caller waits for it.
         """
         for spooled in self.spools.runs():
             if spooled.head.job_id == draft.job_id:
@@ -309,11 +309,12 @@ class Project(Upkeep):
                 raise WriteError(f"{why}: {disk_error.strerror or disk_error}") from disk_error
             run.settle(None, spooled)
             if error is not None:
-                message = (
-                    f"{error}; run {draft.job_id} is kept in {spooled.path}, and is moved into the project when the next "
-                    "run is saved there"
+                logger.warning(
+                    "%s; run %s is kept in %s, and is moved into the project when the next run is saved there",
+                    error,
+                    draft.job_id,
+                    spooled.path,
                 )
-                logger.warning("%s", message)
 
     # -- the object itself
 

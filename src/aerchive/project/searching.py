@@ -98,9 +98,9 @@ class Searching(ProjectBase):
         """One row a run, no run being opened.
 
         Returns:
-            A structured array of dtype `aerchive.models.catalogue.DTYPE`: runs of the project in the order in which they
-            were committed, then those that still run, were lost, or are in a spool, which have no ``path``. Text columns
-            hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
+            A structured array of dtype `aerchive.models.catalogue.DTYPE`: runs of the project in the order in which
+            they were committed, then those that still run, were lost, or are in a spool, which have no ``path``. Text
+            columns hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
         """
         return self._listed().all_rows()
 

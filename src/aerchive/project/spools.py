@@ -1,8 +1,9 @@
 """Runs that are not in the project yet: what the spools of all processes hold, listed, and moved into the project.
 
-A run is in the project or in a spool. It comes into a spool when it waits for a commit that takes many runs at once, when
-another program keeps the project locked, or when the place of the project went bad while the simulation ran. Every reader
-lists spools with the project and reads runs where they are; `Spools.move` is the one way from there into the project.
+A run is in the project or in a spool. It comes into a spool when it waits for a commit that takes many runs at once,
+when another program keeps the project locked, or when the place of the project went bad while the simulation ran.
+Every reader lists spools with the project and reads runs where they are; `Spools.move` is the one way from there into
+the project.
 """
 
 from __future__ import annotations
@@ -256,8 +257,8 @@ class Spools:
 
         Args:
             timeout_s: How long to wait for the project, in seconds; by default as long as always.
-            waiting: Runs of this process that need not be durable in its spool. If there are any, it is an error if they
-                cannot be moved; else that is logged, and tried again later.
+            waiting: Runs of this process that need not be durable in its spool. If there are any, it is an error if
+                they cannot be moved; else that is logged, and tried again later.
 
         Returns:
             Where each is that was moved.

@@ -1,11 +1,12 @@
 """The one rule for a run that meets its own job id.
 
-Whichever way a run takes into a project (a commit, a transaction, the spool of this process or that of another), what it meets
-there is compared with it by `united`:
+Whichever way a run takes into a project (a commit, a transaction, the spool of this process or that of another), what
+it meets there is compared with it by `united`:
 
 * the same content: the labels are added, and what the stored run lacks (circuits, inputs, noise model, options);
 * a run that was taken for lost: it gets its data, and keeps its labels;
-* another result: `AlreadyExistsError`, or, where no caller waits for the answer, `kept_beside` gives it a job id of its own.
+* another result: `AlreadyExistsError`, or, where no caller waits for the answer, `kept_beside` gives it a job id of
+  its own.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         file: The project, for the message.
 
     Returns:
-        ``stored`` itself if nothing is to be changed. If it has the same `RunDraft.datasets` and `RunDraft.objects`, only
-        its labels are other ones.
+        ``stored`` itself if nothing is to be changed. If it has the same `RunDraft.datasets` and `RunDraft.objects`,
+        only its labels are other ones.
 
     Raises:
         AlreadyExistsError: It is another result of the same job id.
@@ -90,7 +91,8 @@ def _with_labels(stored: RunLabels, given: RunLabels, author: Author | None) -> 
 def _is_same_result(stored: RunDraft, given: RunDraft) -> bool:
     """Whether two runs of one job id have the same values.
 
-    A job that is saved once more is known by its id. Only a Result by itself may have been changed since the job gave it.
+    A job that is saved once more is known by its id. Only a Result by itself may have been changed since the job gave
+    it.
     """
     if stored.run_uuid == given.run_uuid:
         return True
@@ -148,7 +150,7 @@ def conflicts(session: Session) -> list[str]:
         config = read_record(group).config
         if config.conflicts_with is not None and known.find(config.conflicts_with) is not None:
             found.append(
-                f"{session.root.file}: run {whole_id(session, row)} is another result of job {config.conflicts_with}, kept "
-                "beside it; compare them and delete one"
+                f"{session.root.file}: run {whole_id(session, row)} is another result of job {config.conflicts_with}, "
+                "kept beside it; compare them and delete one"
             )
     return found

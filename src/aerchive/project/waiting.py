@@ -1,8 +1,9 @@
 """Finished runs on their way to a commit that takes many at once: the rules ``batch`` and ``exit`` of durability.
 
-There is one queue for each process and project file, whatever `Project` objects there are. A run is in the spool of the process
-before the caller gets its result, and in the project, durable, after the next commit: of so many runs or bytes, or after so long,
-or when the user asks (`Project.flush`), or reads the project in this process, or when the process ends.
+There is one queue for each process and project file, whatever `Project` objects there are. A run is in the spool of
+the process before the caller gets its result, and in the project, durable, after the next commit: of so many runs or
+bytes, or after so long, or when the user asks (`Project.flush`), or reads the project in this process, or when the
+process ends.
 """
 
 from __future__ import annotations
@@ -147,21 +148,13 @@ class WaitingRuns:
                 run.settle(place.path, job_id=place.job_id)
 
 
-class _Queues:
-    """All queues of this process."""
-
-    def __init__(self) -> None:
-        self.by_path: dict[Path, WaitingRuns] = {}
-        self.lock = threading.Lock()
-
-
-_queues = _Queues()
+_queues: dict[Path, WaitingRuns] = {}
+"""The queues of this process, by project file."""
 
 
 def waiting_runs(path: Path) -> WaitingRuns:
     """The queue of this process for a project file."""
-    with _queues.lock:
-        return _queues.by_path.setdefault(path, WaitingRuns(path))
+    return _queues.setdefault(path, WaitingRuns(path))
 
 
 def flush_waiting(path: Path) -> None:
@@ -170,7 +163,7 @@ def flush_waiting(path: Path) -> None:
     Raises:
         AerchiveError: The commit failed.
     """
-    queue = _queues.by_path.get(path)
+    queue = _queues.get(path)
     if queue is not None:
         queue.flush()
 
@@ -184,17 +177,12 @@ def flush_before_reading(path: Path) -> None:
 
 
 def _flush_all() -> None:
-    for path, queue in list(_queues.by_path.items()):
+    for path, queue in list(_queues.items()):
         try:
             queue.flush()
         except Exception as error:  # noqa: BLE001  (the next process that saves takes them from the spool)
             logger.error("%s: runs wait to be committed: %s", path, error)
 
 
-def _forget_in_child() -> None:
-    global _queues  # as new, its lock too: another thread may have held it at the fork
-    _queues = _Queues()
-
-
 atexit.register(_flush_all)
-os.register_at_fork(after_in_child=_forget_in_child)
+os.register_at_fork(after_in_child=_queues.clear)  # the parent commits what waits

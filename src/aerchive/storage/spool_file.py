@@ -1,9 +1,9 @@
 """A spool file: records that are only ever appended, each with checksums of its own.
 
-Beside ``vqe.h5`` a process keeps what it has not brought into the project yet in ``.vqe.h5.waiting-<pid>-<8 hex digits>``.
-As soon as it holds runs that are durable there, and that the user must keep with the project, the file gets a name that is
-not hidden: ``vqe.h5.pending-<pid>-<8 hex digits>``. The file is a sequence of records. A record is a head of 40 bytes, a
-document (JSON), and data::
+Beside ``vqe.h5`` a process keeps what it has not brought into the project yet in ``.vqe.h5.waiting-<pid>-<8 hex
+digits>``. As soon as it holds runs that are durable there, and that the user must keep with the project, the file
+gets a name that is not hidden: ``vqe.h5.pending-<pid>-<8 hex digits>``. The file is a sequence of records. A record
+is a head of 40 bytes, a document (JSON), and data::
 
     8 bytes   "AERSPOOL"
     4 bytes   kind
@@ -246,7 +246,8 @@ class SpoolFile:
             path = f"{prefix}{owner.pid}-{os.urandom(4).hex()}"
             file = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
             try:
-                # A reader that meets the file before it is locked may take it for that of a dead process, and remove it.
+                # A reader that meets the file before it is locked may take it for that of a dead process, and remove
+                # it.
                 if take_lock(file.fd) and os.fstat(file.fd).st_nlink:
                     file._write_header(owner)
                     return file

@@ -1,8 +1,8 @@
 """A finished run in a spool file: written there as records, and read in its place like a run in the project.
 
-Small datasets lie with the run's tree of groups in one record. Large ones are compressed as for the project, each chunk in a
-record of its own, and the tree has their table: moving the run into the project then copies stored bytes. What several
-runs share is written once for a file.
+Small datasets lie with the run's tree of groups in one record. Large ones are compressed as for the project, each
+chunk in a record of its own, and the tree has their table: moving the run into the project then copies stored bytes.
+What several runs share is written once for a file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the spools beside a project hold, those of all processes, living and dead.
 
-A file is parsed again only if it has changed, and of a file with runs only what was added, so that many idle processes cost a
-commit no more than a look at the size of their files.
+A file is parsed again only if it has changed, and of a file with runs only what was added, so that many idle
+processes cost a commit no more than a look at the size of their files.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ _known: dict[str, _Known] = {}
 def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[SpoolContent]:
     """What is in the spool files of all processes but this one, oldest file first.
 
-    Files that cannot be read, or were written by a newer version, are told as a problem. Of a file without content it is
-    asked now and then whether its process has ended, so that it can be removed.
+    Files that cannot be read, or were written by a newer version, are told as a problem. Of a file without content it
+    is asked now and then whether its process has ended, so that it can be removed.
 
     Args:
         prefixes: What the hidden paths of the project's spool files begin with.
@@ -216,8 +216,8 @@ def _read_header(fd: int, path: str) -> _Parsed:
 def _life(fd: int, parsed: _Parsed) -> Life:
     """What is known of the process of a file.
 
-    The header names the inode of the file that the process made. In a copy of that file, such as a synchronised folder or
-    a backup makes, it is another one: then a lock that can be had proves nothing.
+    The header names the inode of the file that the process made. In a copy of that file, such as a synchronised
+    folder or a backup makes, it is another one: then a lock that can be had proves nothing.
     """
     if not parsed.version:
         is_torn = not parsed.problems and not is_locked(fd)
