@@ -1,6 +1,7 @@
 """What it costs that each process keeps what is not in the project yet in a file of its own beside the project.
 
-1. Small jobs. Drafts of small runs archived one after another with ``durability="each"`` and ``"batch"``: processor time
+1. Small jobs. Drafts of small runs archived one after another with ``durability="each"`` and ``"batch"``: processor
+time
    and wall time of each.
 2. Idle processes. A commit and a listing, alone and beside live processes that have run many jobs each and wait.
 3. A viewer. A large state is archived while a stock program holds the project, and moved into the project afterwards;

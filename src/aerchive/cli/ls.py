@@ -10,7 +10,6 @@ from aerchive.aer.opening import open_path
 from aerchive.cli.listing import add_listing_arguments, print_listing
 from aerchive.display.text import clean
 from aerchive.layout import OUTCOMES
-from aerchive.project.conflicts import conflict_note
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +37,6 @@ def run(options: argparse.Namespace) -> int:
             conditions[name] = value
     project = open_path(options.project, "r")
     print_listing(project, options, None, conditions)
-    note = conflict_note(project.file)
-    if note is not None:
+    for note in project.notes():
         print(f"aerchive: note: {clean(note)}", file=sys.stderr)
     return 0

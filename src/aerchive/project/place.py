@@ -62,6 +62,12 @@ class RunPlace:
         """The same place, for this very run."""
         return RunPlace(self.project, self.job_id, self.path, spooled=self.spooled, run_uuid=run_uuid)
 
+    def look(self) -> None:
+        """Looks whether the run has come from its spool into the project by now."""
+        if self.path is None and self.spooled is not None:
+            with contextlib.suppress(NotFoundError), contextlib.ExitStack() as stack:
+                self._enter_found(stack)
+
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
         """Opens the file, and the run's group in it.

@@ -142,6 +142,7 @@ class Run:
             NotFoundError: There is none: the run was lost, is still running, or is in a spool beside the project.
         """
         self.require_data()
+        self.place.look()
         if self.place.path is None:
             spooled = self.place.spooled
             raise NotFoundError(

@@ -206,15 +206,24 @@ class Upkeep(Labelling):
         """
         report = verify(self.file, progress)
         number, problems = self.spools.verify()
-        with (
-            contextlib.suppress(AerchiveError),
-            self.file.read() as session,
-        ):  # else it is a problem that was told already
-            problems += conflicts(session)
+        problems += self._conflicts()
         report += VerifyReport(str(self.path), number, 0, problems)
         note = conflict_note(self.file)
         report.notes.extend([] if note is None else [note])
         return report
+
+    def notes(self) -> list[str]:
+        """What the user must decide: results of one job kept beside each other, versions of the file beside it.
+
+        Only the catalogue and names are looked at, and documents of the runs that conflict.
+        """
+        note = conflict_note(self.file)
+        return [*self._conflicts(), *([] if note is None else [note])]
+
+    def _conflicts(self) -> list[str]:
+        with contextlib.suppress(AerchiveError), self.file.read() as session:  # `verify` tells what is wrong with it
+            return conflicts(session)
+        return []
 
     @checked
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
