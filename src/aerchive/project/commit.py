@@ -42,28 +42,41 @@ class Written(NamedTuple):
     job_id: str
 
 
-def write_drafts(
-    session: WriteSession,
-    drafts: Iterable[RunDraft],
-    *,
-    authors: Mapping[str, Author] | None = None,
-    keeps_conflicts: bool = False,
-) -> list[Written]:
+def write_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> list[Written]:
     """Writes runs, and a row of the catalogue for each; `aerchive.project.unite` has the rule for known job ids.
 
     Args:
         session: Of the project.
         drafts: The runs, in the order in which they were saved.
-        authors: By UUID of the run: who saved it, if that was not this process just now.
-        keeps_conflicts: Whether another result of a known job is kept beside it under an id of its own.
 
     Returns:
         Where each is.
 
     Raises:
-        AlreadyExistsError: Another result of a job is there, and conflicts are not kept.
+        AlreadyExistsError: Another result of a job is there.
     """
-    authors = authors or {}
+    return _write(session, drafts, {}, keeps_conflicts=False)
+
+
+def write_or_keep_beside(
+    session: WriteSession, drafts: Iterable[RunDraft], authors: Mapping[str, Author] | None = None
+) -> list[Written]:
+    """Writes runs as `write_drafts` does; another result of a known job is kept beside it under an id of its own.
+
+    Args:
+        session: Of the project.
+        drafts: The runs, in the order in which they were saved.
+        authors: By UUID of the run: who saved it, if that was not this process just now.
+
+    Returns:
+        Where each is.
+    """
+    return _write(session, drafts, authors or {}, keeps_conflicts=True)
+
+
+def _write(
+    session: WriteSession, drafts: Iterable[RunDraft], authors: Mapping[str, Author], *, keeps_conflicts: bool
+) -> list[Written]:
     writer = _RunWriter(session, authors, keeps_conflicts=keeps_conflicts)
     together: dict[str, RunDraft] = {}
     ids = [writer.take(together, draft) for draft in drafts]
@@ -88,8 +101,8 @@ class _RunWriter:
 
     Args:
         session: Of the project.
-        authors: As for `write_drafts`.
-        keeps_conflicts: As for `write_drafts`.
+        authors: As for `write_or_keep_beside`.
+        keeps_conflicts: Whether another result of a known job is kept beside it.
     """
 
     def __init__(self, session: WriteSession, authors: Mapping[str, Author], *, keeps_conflicts: bool) -> None:

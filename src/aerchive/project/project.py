@@ -34,7 +34,7 @@ from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.arguments import checked
 from aerchive.project.catalogue import Catalogue, has_data, run_path
-from aerchive.project.commit import Written, stored_draft, write_drafts
+from aerchive.project.commit import Written, stored_draft, write_drafts, write_or_keep_beside
 from aerchive.project.draft import RunDraft
 from aerchive.project.label_changes import Relabelling, write_relabellings
 from aerchive.project.project_base import Mode
@@ -252,7 +252,7 @@ class Project(Upkeep):
             nonlocal has_begun
             has_begun = True
             write_relabellings(session, relabellings, self.file, self._run, {one.job_id for one, _ in drafts})
-            return write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
+            return (write_drafts if is_awaited else write_or_keep_beside)(session, [draft for draft, _ in drafts])
 
         try:
             try:

@@ -25,7 +25,7 @@ from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
 from aerchive.project.author import author
 from aerchive.project.catalogue import Catalogue
-from aerchive.project.commit import Written, write_drafts
+from aerchive.project.commit import Written, write_or_keep_beside
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
 from aerchive.project.unfinished import lost_draft
@@ -231,7 +231,7 @@ class Spools:
             if not deleted.has(run.head.run_uuid, run.head.created)
         ]
         authors = {run.head.run_uuid: Author(run.head.when, run.head.who) for run, _ in wanted}
-        written = write_drafts(session, [draft for _, draft in wanted], authors=authors, keeps_conflicts=True)
+        written = write_or_keep_beside(session, [draft for _, draft in wanted], authors)
         where = {id(run): place for (run, _), place in zip(wanted, written, strict=True)}
         return [where.get(id(run), Written("", run.head.job_id)) for run in runs]
 
@@ -333,7 +333,7 @@ def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:
     """Writes lost jobs that the project does not know, not even as deleted ones."""
     known = Catalogue(session)
     gone = known.deleted_ids()
-    write_drafts(session, [draft for draft in lost if known.key(draft.job_id) not in gone], keeps_conflicts=True)
+    write_or_keep_beside(session, [draft for draft in lost if known.key(draft.job_id) not in gone])
 
 
 def _run_problems(run: SpooledRun) -> Iterator[str]:
