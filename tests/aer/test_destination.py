@@ -133,7 +133,7 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
         InvalidInputError,
         r"is a URL, and projects behind URLs cannot be op",
     ),
-    "number": (lambda _: 3, InvalidInputError, r"^project must be the path of .*, or an open project; found 3 \(int\)$"),
+    "number": (lambda _: 3, InvalidInputError, r"^project must be the path of .* an open project.*; found 3 \(int\)$"),
 }
 
 WAYS_IN: dict[str, Callable[[Any], Any]] = {
