@@ -258,7 +258,7 @@ class Project(Upkeep):
             try:
                 self.spools.move(patience_s)
                 written = self.file.commit(write, now(), patience_s)
-            except AerchiveError:
+            except (AerchiveError, MemoryError):
                 raise
             except BaseException:
                 if not has_begun:  # a handler of a signal ended the wait for the lock; the process may end now
