@@ -19,8 +19,12 @@ VERSION = 2
 """2 has primitives: a configuration may name a parent, a primitive's class and its options."""
 
 
-def read_record(group: GroupReader) -> RunRecord:
+def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = None) -> RunRecord:
     """The documents of a run's group.
+
+    Args:
+        group: Of the run.
+        provenances: Those that were read before from the same file, by address, completed here: many runs share one.
 
     Raises:
         FormatError: A document is not what the format says; its node is named.
@@ -38,10 +42,14 @@ def read_record(group: GroupReader) -> RunRecord:
         labels = RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner))
     provenance = None
     if layout.PROVENANCE in group:
-        node = group.group(layout.PROVENANCE)
-        fields = node.attributes()
-        fields.pop("object", None)
-        provenance = Provenance.from_attributes(fields, node.where())
+        known = {} if provenances is None else provenances
+        address = group.address(layout.PROVENANCE)
+        if address not in known:
+            node = group.group(layout.PROVENANCE)
+            fields = node.attributes()
+            fields.pop("object", None)
+            known[address] = Provenance.from_attributes(fields, node.where())
+        provenance = known[address]
     return RunRecord(
         job_id=_text(attributes, "job_id", group),
         run_uuid=owner,

@@ -6,6 +6,7 @@ import re
 
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.storage.kept_group import KeptGroup
 from aerchive.storage.reader import GroupReader
 
 _PATH = re.compile(
@@ -49,3 +50,23 @@ def linked_digest(group: GroupReader, name: str, root: GroupReader) -> str:
     if not is_there:
         raise IntegrityError(f"{group.where(name)}: says that it is /{path}, and is not; restore it from a copy")
     return path.rpartition("/")[2]
+
+
+class LinkedObjects:
+    """The digests of objects that many runs of one file link: each is looked up once, by its address."""
+
+    def __init__(self) -> None:
+        self._digests: dict[int, str] = {}
+
+    def digest(self, group: KeptGroup, name: str, root: GroupReader) -> str:
+        """As `linked_digest` does.
+
+        Args:
+            group: Of the run or object.
+            name: Of the link.
+            root: Of the file.
+        """
+        member = group.members()[name]
+        if member.address not in self._digests or not member.is_hard:
+            self._digests[member.address] = linked_digest(group, name, root)
+        return self._digests[member.address]

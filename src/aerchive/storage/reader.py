@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
-from aerchive.storage.attributes import long_names, read_attribute, read_attributes
+from aerchive.storage.attributes import read_attribute, read_attributes
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import AttributeValue
 from aerchive.text import decode_text
@@ -61,11 +61,27 @@ class GroupReader:
             FormatError: An attribute that aerchive never writes.
             IntegrityError: A damaged header.
         """
-        values = read_attributes(self.gid, self.where())
-        for name in long_names(self.gid, self.where()):
-            data = plan_read(self.gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
-            values[name] = decode_text(data.read(self.fd).tobytes())
+        values = self._short_attributes()
+        for name in self.names():
+            if name.startswith(layout.LONG_PREFIX):
+                data = plan_read(self.gid, name, owner, self.where(name))
+                values[name.removeprefix(layout.LONG_PREFIX)] = decode_text(data.read(self.fd).tobytes())
         return values
+
+    def address(self, name: str) -> int:
+        """Where a member lies in the file: no other node of it has the same address.
+
+        Raises:
+            UnsafeContentError: The member is only a name for another place.
+        """
+        with hdf5_errors(self.where(name)):
+            link = self.gid.links.get_info(name.encode())
+        if link.type != h5l.TYPE_HARD:
+            raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
+        return int(link.u)
+
+    def _short_attributes(self) -> dict[str, AttributeValue]:
+        return read_attributes(self.gid, self.where())
 
     def attribute(self, name: str) -> AttributeValue | None:
         """One attribute, or ``None`` if there is none of this name."""
@@ -79,16 +95,18 @@ class GroupReader:
         """
         gid = self.gid
         for name in path.split("/"):
-            with hdf5_errors(self.where(path)):
-                exists = name.encode() in gid
-            if not exists:
-                raise NotFoundError(f"{self.where(path)}: no such group")
             try:
-                if gid.links.get_info(name.encode()).type != h5l.TYPE_HARD:
-                    raise UnsafeContentError(f"{self.where(path)}: soft and external links have no place in a project")
+                kind = gid.links.get_info(name.encode()).type
+            except (OSError, RuntimeError, ValueError, KeyError) as error:
+                with hdf5_errors(self.where(path)):
+                    exists = name.encode() in gid
+                if not exists:
+                    raise NotFoundError(f"{self.where(path)}: no such group") from None
+                raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
+            if kind != h5l.TYPE_HARD:
+                raise UnsafeContentError(f"{self.where(path)}: soft and external links have no place in a project")
+            try:
                 gid = h5g.open(gid, name.encode())
-            except UnsafeContentError:
-                raise
             except (OSError, RuntimeError, ValueError, KeyError) as error:
                 raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
         return GroupReader(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
