@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs, format_table
-from aerchive.errors import IntegrityError, NotFoundError
+from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
+from aerchive.project.record import ENCODING
 from aerchive.project.verify import Progress
 from aerchive.storage.disk import disk
 from aerchive.storage.file import ProjectFile, ReadSession
 from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.kept_group import Folders, KeptGroup
 from aerchive.storage.measuring import (
     DatasetSize,
     GroupSize,
@@ -27,6 +30,7 @@ from aerchive.storage.measuring import (
     measure_table,
     structure_bytes,
 )
+from aerchive.storage.objects import is_object_path
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 
@@ -204,6 +208,10 @@ class _Survey:
         self._needed: set[str] = set()
         self._deleted: list[int] = []
         self._deleted_runs = 0
+        self._foreign: list[int] = []
+        self._shared: dict[int, str] = {}
+        self._shared_of: tuple[int, int] | None = None
+        self._folders: Folders | None = None
         self._looks: dict[str, tuple[int, _Look]] = {
             layout.RUNS: (2, self._look_at_run),
             layout.OBJECTS: (3, self._look_at_object),
@@ -218,18 +226,19 @@ class _Survey:
             self._rows = {run_path(row): row for row in present(Catalogue(session).rows())}
             structure, work = SUPERBLOCK_SIZE + structure_bytes(root), []
             for name, (depth, look) in self._looks.items():
-                for folder in _folders(root, name, depth):
+                for folder, foreign in _folders(root, name, depth):
                     structure += structure_bytes(folder)
+                    self._foreign += [measure_foreign(folder, member) for member in foreign]
                     if folder.path.count("/") == depth - 1:
                         work += [(look, f"{folder.path}/{member}") for member in folder.names()]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
             others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
-            foreign = sum(measure_foreign(root, name) for name in others)
+            self._foreign += [measure_foreign(root, name) for name in others]
             generation = root.attribute("generation")
             end, free = session.end, disk().free(session.fd)
         self._visit(work)
         needed = self._needed_objects()
-        deleted = sum(self._deleted)
+        deleted, foreign = sum(self._deleted), sum(self._foreign)
         for path, size in self._objects.items():
             if path in needed:
                 self._values[path.split("/")[1]].append(_whole(path, size))
@@ -271,18 +280,32 @@ class _Survey:
 
         self._file.visit(work, look)
 
+    def _open(self, session: ReadSession, path: str) -> KeptGroup:
+        if self._folders is None or self._folders.root is not session.root:  # another turn
+            self._folders = Folders(session.root)
+            status = os.fstat(session.fd)
+            if (status.st_dev, status.st_ino) != self._shared_of:  # addresses mean nothing in another file
+                self._shared_of, self._shared = (status.st_dev, status.st_ino), {}
+        return self._folders.group(path)
+
     def _look_at_run(self, session: ReadSession, path: str) -> None:
         row = self._rows.get(path)
         try:
-            group = session.root.group(path)
-        except IntegrityError:
+            group = self._open(session, path)
+        except (IntegrityError, UnsafeContentError):
             if row is not None:
                 raise
-            return  # it was deleted, and could not be moved away
-        size = measure_group(group)
+            with contextlib.suppress(IntegrityError, UnsafeContentError):  # a run that could not be moved away
+                folder, _, name = path.rpartition("/")
+                self._foreign.append(measure_foreign(session.root.group(folder), name))
+            return
+        if row is None and group.attribute("encoding") != ENCODING:
+            self._foreign.append(measure_group(group, self._shared).stored_bytes)
+            return
+        size = measure_group(group, self._shared)
         self._runs.append(
             RunSpace(
-                job_id=str(group.attributes()["job_id"]) if row is None else whole_id(session, row),
+                job_id=str(group.attribute("job_id")) if row is None else whole_id(session, row),
                 created="" if row is None else catalogue.from_microseconds(int(row["created_us"])),
                 outcome="" if row is None else catalogue.row_text(row, "outcome"),
                 name="" if row is None else catalogue.row_text(row, "name"),
@@ -296,7 +319,11 @@ class _Survey:
             self._values[_NUMBERED.sub("", dataset.name)].append(dataset)
 
     def _look_at_object(self, session: ReadSession, path: str) -> None:
-        self._objects[path] = measure_group(session.root.group(path))
+        if not is_object_path(path):
+            folder, _, name = path.rpartition("/")
+            self._foreign.append(measure_foreign(session.root.group(folder), name))
+            return
+        self._objects[path] = measure_group(self._open(session, path), self._shared)
 
     def _look_at_deleted(self, session: ReadSession, path: str) -> None:
         group = session.root.group(path)
@@ -316,18 +343,28 @@ class _Survey:
         return needed
 
 
-def _folders(root: GroupReader, name: str, depth: int) -> list[GroupReader]:
-    """A group at the root and the folders in it, level by level; none if there is no such group.
+def _folders(root: GroupReader, name: str, depth: int) -> list[tuple[GroupReader, list[str]]]:
+    """A group at the root and the folders in it, level by level, each with the names of what is no folder in it.
 
     Args:
         root: The root.
-        name: Of the group.
+        name: Of the group; nothing is found if there is none of this name.
         depth: How many levels of folders there are, this one included.
     """
-    levels = [[root.group(name)] if name in root else []]
-    for _ in range(depth - 1):
-        levels.append([folder for parent in levels[-1] for folder in parent.groups()])
-    return [folder for level in levels for folder in level]
+    found: list[tuple[GroupReader, list[str]]] = []
+    level = [root.group(name)] if name in root else []
+    for step in range(depth):
+        inner: list[GroupReader] = []
+        for folder in level:
+            foreign: list[str] = []
+            for member in folder.names() if step < depth - 1 else ():
+                try:
+                    inner.append(folder.group(member))
+                except (IntegrityError, UnsafeContentError):
+                    foreign.append(member)
+            found.append((folder, foreign))
+        level = inner
+    return found
 
 
 def _whole(path: str, size: GroupSize) -> DatasetSize:

@@ -14,6 +14,11 @@ _PATH = re.compile(
 )
 
 
+def is_object_path(path: str) -> bool:
+    """Whether a path is one of those under which shared objects are stored."""
+    return _PATH.match(path) is not None
+
+
 def object_path(group: GroupReader) -> str:
     """The path under which an object is stored, as it says itself.
 

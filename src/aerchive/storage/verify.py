@@ -6,13 +6,12 @@ The structure is looked at while the file is open; what takes long, the chunks, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from h5py import h5s
-from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import AerchiveError, UnsafeContentError
@@ -143,7 +142,11 @@ class GroupVerifier:
             yield str(error)
             return
         try:
-            nodes[path] = _attributes_digest(NodeDigest(path), group.raw_attributes()).hexdigest()
+            digest = NodeDigest(path)
+            for name, value in group.raw_attributes().items():
+                if name not in _OWN_DIGESTS:
+                    digest.attribute(name, value)
+            nodes[path] = digest.hexdigest()
         except AerchiveError as error:
             yield str(error)
         for name in names:
@@ -169,7 +172,9 @@ class GroupVerifier:
         dsid, where = group.open_dataset(name), group.where(name)
         what = describe_dataset(dsid, where)
         raw = read_raw_attributes(dsid, where)
-        digest = _attributes_digest(NodeDigest(path), raw)
+        digest = NodeDigest(path)
+        for key, value in raw.items():
+            digest.attribute(key, value)
         digest.content(what.dtype, what.shape)
         if what.chunk is None:
             values = np.empty(what.shape, what.dtype)
@@ -184,13 +189,6 @@ class GroupVerifier:
             self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
             digest.data(expected[place.number])
         return digest.hexdigest()
-
-
-def _attributes_digest(digest: NodeDigest, attributes: Mapping[str, NDArray[Any]]) -> NodeDigest:
-    for name, value in attributes.items():
-        if name not in _OWN_DIGESTS:
-            digest.attribute(name, value)
-    return digest
 
 
 def object_problems(group: GroupReader, kind: str, root: GroupReader) -> Iterator[str]:
