@@ -15,7 +15,7 @@ from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs, format_table
 from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
-from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
+from aerchive.project.catalogue import Catalogue, changes_of, present, run_path, whole_id
 from aerchive.project.record import ENCODING
 from aerchive.project.verify import Progress
 from aerchive.storage.disk import disk
@@ -39,6 +39,9 @@ _TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
 _TOP = 10
 _GAPS = 4096
 """So much HDF5 leaves unused in any file."""
+_WORTH_BYTES = 1024 * 1024
+_WORTH_PART = 100
+"""A new file is worth it where nothing was deleted if it is smaller by a MiB, or by a hundredth."""
 _Look = Callable[[ReadSession, str], None]
 
 
@@ -100,6 +103,7 @@ class SpaceReport:
         foreign_bytes: What other programs have put beside the runs, which stays.
         deleted_runs: How many runs were deleted since the last compaction.
         deleted_bytes: What they take, with the circuits and the like that only they needed.
+        replaced: How often labels or the state of a run were replaced since then.
         unused_bytes: What nothing leads to any more: replaced labels, gaps.
         beside_bytes: Files beside it that belong to it: pending and waiting runs, left by an interrupted compaction.
         free_bytes: On its disk.
@@ -115,6 +119,7 @@ class SpaceReport:
     foreign_bytes: int
     deleted_runs: int
     deleted_bytes: int
+    replaced: int
     unused_bytes: int
     beside_bytes: int
     free_bytes: int
@@ -128,6 +133,12 @@ class SpaceReport:
     def live_bytes(self) -> int:
         """What the file would take after compaction, about."""
         return self.file_bytes - self.reclaimable_bytes
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether compaction removes anything that was deleted or replaced, or gives back more than a trifle."""
+        more_than_gaps = self.unused_bytes > _GAPS and self.unused_bytes * _WORTH_PART >= self.file_bytes
+        return bool(self.deleted_bytes or self.replaced) or more_than_gaps or self.unused_bytes >= _WORTH_BYTES
 
     def __str__(self) -> str:
         return self.to_text()
@@ -177,11 +188,13 @@ class SpaceReport:
         if self.beside_bytes:
             lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
         back = self.reclaimable_bytes
-        is_worth_it = self.deleted_bytes > 0 or self.unused_bytes > _GAPS
-        lines += [
-            "",
-            f"'aerchive compact' gives back about {format_bytes(back)}" if is_worth_it else "nothing to give back",
-        ]
+        if self.is_worth_it:
+            end = f"'aerchive compact' gives back about {format_bytes(back)}"
+        elif back > _GAPS:
+            end = f"'aerchive compact' would give back about {format_bytes(back)}, which is not worth it"
+        else:
+            end = "nothing to give back"
+        lines += ["", end]
         return "\n".join(lines)
 
 
@@ -226,7 +239,7 @@ class _Survey:
             self._rows = {run_path(row): row for row in present(Catalogue(session).rows())}
             structure, work = SUPERBLOCK_SIZE + structure_bytes(root), []
             for name, (depth, look) in self._looks.items():
-                for folder, foreign in _folders(root, name, depth):
+                for folder, foreign in folders_below(root, name, depth):
                     structure += structure_bytes(folder)
                     self._foreign += [measure_foreign(folder, member) for member in foreign]
                     if folder.path.count("/") == depth - 1:
@@ -234,7 +247,7 @@ class _Survey:
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
             others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
             self._foreign += [measure_foreign(root, name) for name in others]
-            generation = root.attribute("generation")
+            generation, changes = root.attribute("generation"), changes_of(session)
             end, free = session.end, disk().free(session.fd)
         self._visit(work)
         needed = self._needed_objects()
@@ -261,6 +274,7 @@ class _Survey:
             foreign_bytes=foreign,
             deleted_runs=self._deleted_runs,
             deleted_bytes=deleted,
+            replaced=0 if changes is None else len(changes),
             unused_bytes=max(0, end - known),
             beside_bytes=beside_bytes,
             free_bytes=free,
@@ -343,7 +357,7 @@ class _Survey:
         return needed
 
 
-def _folders(root: GroupReader, name: str, depth: int) -> list[tuple[GroupReader, list[str]]]:
+def folders_below(root: GroupReader, name: str, depth: int) -> list[tuple[GroupReader, list[str]]]:
     """A group at the root and the folders in it, level by level, each with the names of what is no folder in it.
 
     Args:
