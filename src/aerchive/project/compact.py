@@ -417,6 +417,8 @@ class _Compaction:
         self._as_before.pop(path, None)
         try:
             group = self._group(session, path)
+            with contextlib.suppress(FormatError):  # the verifier says it
+                group.raw_attributes()
             verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
             found = list(verifier.problems(MUTABLE, LINKED))
         except AerchiveError as error:
@@ -461,7 +463,7 @@ def _is_run(folder: GroupReader, name: str) -> bool | None:
         return False
     try:
         return folder.is_group(name) and folder.group(name).attribute("encoding") == ENCODING
-    except FormatError:
-        return False
     except IntegrityError:  # HDF5 cannot open it
         return None
+    except FormatError:
+        return False

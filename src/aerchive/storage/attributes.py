@@ -9,10 +9,10 @@ import numpy as np
 from h5py import h5a, h5s
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError, IntegrityError
+from aerchive.errors import FormatError
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import AttributeValue
-from aerchive.storage.types import memory_dtype, stored_type
+from aerchive.storage.types import known_dtype, memory_dtype, stored_type
 from aerchive.text import decode_text
 
 _MAX_ATTRIBUTES = 1024
@@ -25,37 +25,31 @@ def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
         FormatError: An attribute that aerchive never writes.
         IntegrityError: HDF5 found the header damaged.
     """
-    try:
-        if (number := h5a.get_num_attrs(oid)) > _MAX_ATTRIBUTES:
-            raise FormatError(f"{where}: {number} attributes are too many to be ours")
-        names: list[bytes] = []
-        h5a.iterate(oid, names.append)
+    names: list[bytes] = []
+    with hdf5_errors(where, what="its header is damaged"):
+        if (number := h5a.get_num_attrs(oid)) <= _MAX_ATTRIBUTES:
+            h5a.iterate(oid, names.append)
         # By name, because HDF5 sorts all of them for each one that is opened by its number.
-        return {_text(name): _read(h5a.open(oid, name), name, where) for name in sorted(names)}
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise IntegrityError(f"{where}: its header is damaged: {error}") from error
+        opened = [(name, h5a.open(oid, name)) for name in sorted(names)]
+    if number > _MAX_ATTRIBUTES:
+        raise FormatError(f"{where}: {number} attributes are too many to be ours")
+    return {name.decode("utf-8", "backslashreplace"): _read(attribute, where, name) for name, attribute in opened}
 
 
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")
-
-
-def _read(attribute: h5a.AttrID, name: bytes, where: str) -> NDArray[Any]:
-    if attribute.get_space().get_simple_extent_type() != h5s.SCALAR:
-        raise FormatError(
-            f"{where}@{_text(name)}: only single values have a place as attributes of an aerchive project"
-        )
-    tid = attribute.get_type()
-    try:
-        dtype = memory_dtype(tid, where)
-    except FormatError:
-        dtype = memory_dtype(tid, f"{where}@{_text(name)}")  # says which it is
-    if dtype.kind not in "Siuf":
-        raise FormatError(f"{where}@{_text(name)}: attributes are text, integers and floats, not {dtype}")
-    value = np.empty((), dtype)
-    attribute.read(value, tid if dtype.kind == "S" else stored_type(dtype))
+def _read(attribute: h5a.AttrID, where: str, name: bytes) -> NDArray[Any]:
+    with hdf5_errors(where, what="its header is damaged"):
+        is_scalar = attribute.get_space().get_simple_extent_type() == h5s.SCALAR
+        stored = attribute.get_type()
+    if not is_scalar or (dtype := known_dtype(stored)) is None or dtype.kind not in "Siuf":
+        node = f"{where}@{name.decode('utf-8', 'backslashreplace')}"
+        if not is_scalar:
+            raise FormatError(f"{node}: only single values have a place as attributes of an aerchive project")
+        dtype = memory_dtype(stored, node)
+        if dtype.kind not in "Siuf":
+            raise FormatError(f"{node}: attributes are text, integers and floats, not {dtype}")
+    value, tid = np.empty((), dtype), stored if dtype.kind == "S" else stored_type(dtype)
+    with hdf5_errors(where, what="its header is damaged"):
+        attribute.read(value, tid)
     return value
 
 
@@ -86,8 +80,10 @@ def decode_attributes(raw: Mapping[str, NDArray[Any]], where: str) -> dict[str, 
 
 def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
     """One attribute of a node as a Python value, or ``None`` if there is none of this name."""
-    with hdf5_errors(f"{where}@{name}"):
-        if not h5a.exists(oid, name.encode()):
-            return None
-        value = _read(h5a.open(oid, name.encode()), name.encode(), where)
+    key = name.encode()
+    with hdf5_errors(where):
+        opened = h5a.open(oid, key) if h5a.exists(oid, key) else None
+    if opened is None:
+        return None
+    value = _read(opened, where, key)
     return decode_text(value.item()) if value.dtype.kind == "S" else value.item()

@@ -70,15 +70,17 @@ class KeptGroup(GroupReader):
             UnsafeContentError: It leads to another place.
             IntegrityError: It is damaged.
         """
-        if name not in self._nodes:
+        node = self._nodes.get(name)
+        if node is None:
             member = self.members().get(name)
             if member is None:
                 raise NotFoundError(f"{self.where(name)}: no such node")
             if not member.is_hard:
                 raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
+            key = name.encode()
             with hdf5_errors(self.where(name)):
-                self._nodes[name] = h5o.open(self.gid, name.encode())
-        return self._nodes[name]
+                node = self._nodes[name] = h5o.open(self.gid, key)
+        return node
 
     def is_group(self, name: str) -> bool:
         """See `GroupReader.is_group`."""

@@ -63,7 +63,7 @@ class GroupReader:
         """
         values = self._short_attributes()
         for name in self.names():
-            if name.startswith(layout.LONG_PREFIX):
+            if name.startswith(layout.LONG_PREFIX) and not name.endswith(layout.CHECKSUMS_SUFFIX):
                 data = plan_read(self.gid, name, owner, self.where(name))
                 values[name.removeprefix(layout.LONG_PREFIX)] = decode_text(data.read(self.fd).tobytes())
         return values
@@ -93,22 +93,16 @@ class GroupReader:
         Raises:
             NotFoundError: There is none.
         """
-        gid = self.gid
-        for name in path.split("/"):
-            try:
-                kind = gid.links.get_info(name.encode()).type
-            except (OSError, RuntimeError, ValueError, KeyError) as error:
-                with hdf5_errors(self.where(path)):
-                    exists = name.encode() in gid
-                if not exists:
-                    raise NotFoundError(f"{self.where(path)}: no such group") from None
-                raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
+        gid, where = self.gid, self.where(path)
+        for key in path.encode().split(b"/"):
+            with hdf5_errors(where):
+                kind = gid.links.get_info(key).type if gid.links.exists(key) else None
+            if kind is None:
+                raise NotFoundError(f"{where}: no such group")
             if kind != h5l.TYPE_HARD:
-                raise UnsafeContentError(f"{self.where(path)}: soft and external links have no place in a project")
-            try:
-                gid = h5g.open(gid, name.encode())
-            except (OSError, RuntimeError, ValueError, KeyError) as error:
-                raise IntegrityError(f"{self.where(path)}: damaged, or not a group: {error}") from error
+                raise UnsafeContentError(f"{where}: soft and external links have no place in a project")
+            with hdf5_errors(where, what="damaged, or not a group"):
+                gid = h5g.open(gid, key)
         return GroupReader(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
 
     def groups(self) -> Iterator[GroupReader]:

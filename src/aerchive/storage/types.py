@@ -77,6 +77,11 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     return found
 
 
+def known_dtype(tid: h5t.TypeID) -> np.dtype[Any] | None:
+    """The numpy dtype of a stored type, if it was asked for before."""
+    return _known_types.get(tid.encode())
+
+
 def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     kind = tid.get_class()
     if kind == h5t.STRING:
