@@ -20,6 +20,7 @@ from aerchive.errors import CommittedError, NotFoundError, ProjectLockedError, R
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.nodes import AttributeValue
+from aerchive.storage.superblock import forget_extension_times
 from aerchive.storage.table import create_table
 from aerchive.storage.writer import create_group, write_attributes
 
@@ -105,6 +106,8 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
         write_attributes(root, header)
         create_group(root, layout.RUNS)
         create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
+    with path.open("r+b", buffering=0) as written:
+        forget_extension_times(written.fileno())
 
 
 @contextlib.contextmanager
