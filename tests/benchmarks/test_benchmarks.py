@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import (
+    bench_care,
     bench_overhead,
     bench_states,
     bench_streams,
@@ -262,3 +263,11 @@ def test_what_archiving_adds_to_a_job() -> None:
     text = run(bench_overhead, "--qubits", "3", "--layers", "2", "--repetitions", "2")
 
     assert [line.split()[0] for line in text.splitlines()] == ["Aer", "archived", "ratio"]
+
+
+def test_what_looking_after_a_project_costs() -> None:
+    text = run(bench_care, "--runs", "5", "--repetitions", "1")
+
+    lines = text.splitlines()
+    assert lines[0] == "5 runs"
+    assert [line.split("  ")[0] for line in lines[2:]] == ["plain h5py walk", "verify", "compact", "space"]

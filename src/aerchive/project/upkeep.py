@@ -231,9 +231,7 @@ class Upkeep(Searching):
         with self.file.write(now()) as session:
             return rebuild_catalogue(session, progress)
 
-    def compact(
-        self, progress: Progress | None = None, *, dry_run: bool = False, force: bool = False
-    ) -> CompactReport:
+    def compact(self, progress: Progress | None = None, *, dry_run: bool = False, force: bool = False) -> CompactReport:
         """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
 
         Nothing is compressed anew, and what is copied is verified before the old file goes. Others may read and write

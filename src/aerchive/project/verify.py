@@ -147,7 +147,9 @@ class _Verification:
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
         self._file.visit(paths, self._look_at_run, self._look_at_chunks)
         missing = self._rows.keys() - set(paths)
-        problems += [f"{self._file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)]
+        problems += [
+            f"{self._file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)
+        ]
         return VerifyReport(str(self._file.path), len(paths), len(objects), problems)
 
     def _look_at_object(self, session: ReadSession, path: str) -> None:

@@ -223,9 +223,7 @@ class NodeCopier:
         self._known[address] = path.encode()
         target.links.create_hard(key, self._target, self._known[address])
 
-    def _copy_dataset(
-        self, source: KeptGroup, name: str, old: h5d.DatasetID, target: h5g.GroupID, owner: str
-    ) -> bool:
+    def _copy_dataset(self, source: KeptGroup, name: str, old: h5d.DatasetID, target: h5g.GroupID, owner: str) -> bool:
         """Makes a large dataset anew, its chunks to follow; whether it is one.
 
         HDF5 copies all others by itself, bytes of chunks as they are; their digests are looked at in the copy.
