@@ -24,7 +24,7 @@ from aerchive.models.run import RunRecord
 from aerchive.project.catalogue import changes_of, run_path
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile, ReadSession
-from aerchive.storage.kept_group import Folders
+from aerchive.storage.kept_group import Folders, KeptGroup
 from aerchive.storage.objects import LinkedObjects
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
@@ -162,15 +162,14 @@ class _Verification:
         row = self._rows.get(path)
         looked = _Looked(1 + (0 if row is None else int(row[1]["nbytes"])), [], [])
         self._turn.append(looked)
-        if self._folders is None:
-            self._begin(session)
+        folders = self._folders or self._begin(session)
         try:
-            looked.problems.extend(self._run_problems(session, path, row, looked.checks))
+            looked.problems.extend(self._run_problems(session, folders.group(path), row, looked.checks))
         except AerchiveError as error:
             if not (isinstance(error, NotFoundError) and row is not None and _is_gone(session, row)):
                 looked.problems.append(str(error))
 
-    def _begin(self, session: ReadSession) -> None:
+    def _begin(self, session: ReadSession) -> Folders:
         """A turn begins: the file, or its catalogue, may be another one than in the turn before."""
         self._folders = Folders(session.root)
         self._is_same = _state(session) == self._state
@@ -178,12 +177,11 @@ class _Verification:
         file = status.st_dev, status.st_ino
         if file != self._known_file:  # addresses mean nothing in another file
             self._known_file, self._objects, self._provenances = file, LinkedObjects(), {}
+        return self._folders
 
     def _run_problems(
-        self, session: ReadSession, path: str, row: _Row | None, checks: list[ChunkCheck]
+        self, session: ReadSession, group: KeptGroup, row: _Row | None, checks: list[ChunkCheck]
     ) -> Iterator[str]:
-        assert self._folders is not None
-        group = self._folders.group(path)
         record = read_record(group, self._provenances)
         verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects)
         yield from verifier.problems(MUTABLE, LINKED)

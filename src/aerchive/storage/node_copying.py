@@ -18,7 +18,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, UnsafeContentError
 from aerchive.filters.threads import in_order
-from aerchive.storage.arrays import ReadPlan, describe_dataset, plan_read
+from aerchive.storage.arrays import ReadPlan, plan_read
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.kept_group import KeptGroup
@@ -237,18 +237,16 @@ class NodeCopier:
             if kind != h5d.CHUNKED or old.get_storage_size() <= layout.CHUNK_BYTES:
                 return False
         try:
-            what = describe_dataset(old, where)
             plan = plan_read(source.gid, name, owner, where)
         except (FormatError, IntegrityError):
             return False  # of another program, without checksums of ours
-        assert what.chunk is not None
         with hdf5_errors(where):
             new = h5d.create(target, name.encode(), old.get_type(), old.get_space(), dcpl=properties)
             attributes: list[bytes] = []
             h5a.iterate(old, attributes.append)
         for attribute in attributes:
             _copy_attribute(old, new, attribute, where)
-        self._waiting.append(_Chunks(new, plan, math.prod(what.chunk) * what.dtype.itemsize))
+        self._waiting.append(_Chunks(new, plan, math.prod(plan.chunk) * plan.stored.itemsize))
         return True
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from h5py import h5s
@@ -64,7 +64,7 @@ class ChunkCheck(NamedTuple):
 
 
 _TOGETHER_BYTES = 512 * 1024
-"""Chunks of so many bytes in all are looked at by one thread at a time: handing over a small one takes longer than it."""
+"""Chunks of so many bytes in all are looked at by one thread at a time: to hand over a small one takes longer."""
 _MAX_DEPTH = 16
 """Groups in groups. Deeper ones are not ours, or lead back to themselves."""
 
@@ -142,11 +142,7 @@ class GroupVerifier:
             yield str(error)
             return
         try:
-            digest = NodeDigest(path)
-            for name, value in group.raw_attributes().items():
-                if name not in _OWN_DIGESTS:
-                    digest.attribute(name, value)
-            nodes[path] = digest.hexdigest()
+            nodes[path] = _own_digest(group, path)
         except AerchiveError as error:
             yield str(error)
         for name in names:
@@ -189,6 +185,15 @@ class GroupVerifier:
             self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
             digest.data(expected[place.number])
         return digest.hexdigest()
+
+
+def _own_digest(group: KeptGroup, path: str) -> str:
+    """The digest of a group by itself: of its attributes."""
+    digest = NodeDigest(path)
+    for name, value in group.raw_attributes().items():
+        if name not in _OWN_DIGESTS:
+            digest.attribute(name, value)
+    return digest.hexdigest()
 
 
 def object_problems(group: GroupReader, kind: str, root: GroupReader) -> Iterator[str]:
