@@ -239,9 +239,9 @@ class _Survey:
             self._rows = {run_path(row): row for row in present(Catalogue(session).rows())}
             structure, work = SUPERBLOCK_SIZE + structure_bytes(root), []
             for name, (depth, look) in self._looks.items():
-                for folder, foreign in folders_below(root, name, depth):
+                for folder, strange in folders_below(root, name, depth):
                     structure += structure_bytes(folder)
-                    self._foreign += [measure_foreign(folder, member) for member in foreign]
+                    self._foreign += [measure_foreign(folder, member) for member in strange]
                     if folder.path.count("/") == depth - 1:
                         work += [(look, f"{folder.path}/{member}") for member in folder.names()]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)

@@ -144,9 +144,9 @@ class _Verification:
             objects = list(_object_paths(session, problems))
             self._state = _state(session)
         self._file.visit(objects, self._look_at_object)
+        missing = self._rows.keys() - set(paths)
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
         self._file.visit(paths, self._look_at_run, self._look_at_chunks)
-        missing = self._rows.keys() - set(paths)
         problems += [
             f"{self._file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)
         ]
@@ -159,20 +159,23 @@ class _Verification:
             self._problems.append(str(error))
 
     def _look_at_run(self, session: ReadSession, path: str) -> None:
+        folders = self._folders or self._begin(session)
         row = self._rows.get(path)
         looked = _Looked(1 + (0 if row is None else int(row[1]["nbytes"])), [], [])
         self._turn.append(looked)
-        folders = self._folders or self._begin(session)
         try:
             looked.problems.extend(self._run_problems(session, folders.group(path), row, looked.checks))
         except AerchiveError as error:
-            if not (isinstance(error, NotFoundError) and row is not None and _is_gone(session, row)):
+            if not (isinstance(error, NotFoundError) and (row is None or _is_gone(session, row))):
                 looked.problems.append(str(error))
 
     def _begin(self, session: ReadSession) -> Folders:
         """A turn begins: the file, or its catalogue, may be another one than in the turn before."""
         self._folders = Folders(session.root)
-        self._is_same = _state(session) == self._state
+        state = _state(session)
+        if state is not None and self._state is not None and state[:2] != self._state[:2]:
+            self._rows, self._state = _catalogue(session, []), state  # numbers of rows mean nothing in another table
+        self._is_same = state == self._state
         status = os.fstat(session.fd)
         file = status.st_dev, status.st_ino
         if file != self._known_file:  # addresses mean nothing in another file
