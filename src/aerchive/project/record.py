@@ -12,15 +12,19 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import GroupReader, HDF5Group
 
 ENCODING = "run"
 VERSION = 2
 """2 has primitives: a configuration may name a parent, a primitive's class and its options."""
 
 
-def read_record(group: GroupReader) -> RunRecord:
+def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = None) -> RunRecord:
     """The documents of a run's group.
+
+    Args:
+        group: Of the run.
+        provenances: Those that were read before from the same file, by address, completed here: many runs share one.
 
     Raises:
         FormatError: A document is not what the format says; its node is named.
@@ -38,10 +42,13 @@ def read_record(group: GroupReader) -> RunRecord:
         labels = RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner))
     provenance = None
     if layout.PROVENANCE in group:
-        node = group.group(layout.PROVENANCE)
-        fields = node.attributes()
-        fields.pop("object", None)
-        provenance = Provenance.from_attributes(fields, node.where())
+        if provenances is None or not isinstance(group, HDF5Group):  # a run in a spool has no addresses
+            provenance = _provenance(group)
+        else:
+            address = group.address(layout.PROVENANCE)
+            if address not in provenances:
+                provenances[address] = _provenance(group)
+            provenance = provenances[address]
     return RunRecord(
         job_id=_text(attributes, "job_id", group),
         run_uuid=owner,
@@ -51,6 +58,13 @@ def read_record(group: GroupReader) -> RunRecord:
         labels=labels,
         provenance=provenance,
     )
+
+
+def _provenance(group: GroupReader) -> Provenance:
+    node = group.group(layout.PROVENANCE)
+    fields = node.attributes()
+    fields.pop("object", None)
+    return Provenance.from_attributes(fields, node.where())
 
 
 def _mutable(group: GroupReader, owner: str) -> tuple[dict[str, Any], str]:
