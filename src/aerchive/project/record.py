@@ -60,13 +60,6 @@ def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = 
     )
 
 
-def _provenance(group: GroupReader) -> Provenance:
-    node = group.group(layout.PROVENANCE)
-    fields = node.attributes()
-    fields.pop("object", None)
-    return Provenance.from_attributes(fields, node.where())
-
-
 def _mutable(group: GroupReader, owner: str) -> tuple[dict[str, Any], str]:
     attributes = group.attributes(owner)
     attributes.pop("sha256", None)
@@ -78,3 +71,10 @@ def _text(attributes: Mapping[str, Any], name: str, group: GroupReader) -> str:
     if not isinstance(value, str):
         raise FormatError(f"{group.where()}@{name}: must be text, found {value!r}")
     return value
+
+
+def _provenance(group: GroupReader) -> Provenance:
+    node = group.group(layout.PROVENANCE)
+    fields = node.attributes()
+    fields.pop("object", None)
+    return Provenance.from_attributes(fields, node.where())
