@@ -293,18 +293,23 @@ class Upkeep(Labelling):
         return rebuild_catalogue(session, progress)
 
     @checked
-    def compact(self, progress: Progress | None = None) -> CompactReport:
+    def compact(self, progress: Progress | None = None, *, dry_run: bool = False, force: bool = False) -> CompactReport:
         """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
 
         Nothing is compressed anew, and what is copied is verified before the old file goes. Others may read and write
         meanwhile; only at the end writers wait a little. Open runs and arrays go on working. Whenever it is stopped,
         the file is the old one or the new one.
 
+        If nothing was deleted or replaced, and less than 1 MiB and less than a hundredth of the file would come back,
+        nothing is done, and the report says so.
+
         Args:
             progress: Called with the work done and all of it, in bytes of payload before compression.
+            dry_run: Whether only to say what would be given back; the file is only read.
+            force: Whether to compact also where it is not worth it.
 
         Returns:
-            Sizes before and after.
+            Sizes before and after, and whether it was ``done``.
 
         Raises:
             NotFoundError: There is no project.
@@ -313,11 +318,12 @@ class Upkeep(Labelling):
             ReadOnlyError: This user may not make such a file in the folder, or the project is open for reading.
             WriteError: There is not enough room, the disk failed, or the file has several names; nothing was changed.
         """
-        self._check_writable()
-        self.flush()
-        if self.file.exists():
-            self._move_spooled()
-        return compact(self.file, progress, lambda: self.spools.may_bring_back)
+        if not dry_run:
+            self._check_writable()
+            self.flush()
+            if self.file.exists():
+                self._move_spooled()
+        return compact(self.file, progress, lambda: self.spools.may_bring_back, dry_run=dry_run, force=force)
 
     @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:
