@@ -163,29 +163,44 @@ class Spools:
 
     # -- keeping
 
-    def keep(self, draft: RunDraft, *, is_held: bool, min_free_bytes: int = 0, fallback: bool = False) -> SpooledRun:
-        """Writes a run into the spool of this process.
+    def keep(self, draft: RunDraft, min_free_bytes: int = 0) -> SpooledRun:
+        """Writes a run into the spool of this process, where it waits for a commit.
 
         Args:
             draft: The run.
-            is_held: Whether it must be durable there.
             min_free_bytes: What must stay free on the disk.
-            fallback: Whether it goes to the folder of the settings, and not beside the project.
 
         Raises:
             OSError: The disk or folder did not take it.
         """
-        prefix = self._prefixes[1 if fallback else 0]
-        if fallback:
+        return self.own.keep(draft.to_group(), _head(draft, project="", is_part=False), min_free_bytes)
+
+    def hold(
+        self, drafts: Sequence[RunDraft], min_free_bytes: int = 0, *, is_fallback: bool = False
+    ) -> list[SpooledRun]:
+        """Makes runs durable in the spool of this process, all of them or none.
+
+        Args:
+            drafts: The runs.
+            min_free_bytes: What must stay free on the disk.
+            is_fallback: Whether they go to the folder of the settings, and not beside the project.
+
+        Raises:
+            OSError: The disk or folder did not take them.
+        """
+        prefix = self._prefixes[1 if is_fallback else 0]
+        if is_fallback:
             os.makedirs(os.path.dirname(prefix), exist_ok=True)
-        spool = spool_of(prefix)
-        by = author()
-        project = (self._file.peek_uuid() or "") if is_held else ""
-        head = RunHead(
-            draft.job_id, draft.run_uuid, draft.created, draft.nbytes, draft.is_bare, by.when, by.who, project
-        )
-        run = spool.keep(draft.to_group(), head, min_free_bytes)
-        return spool.hold([run])[0] if is_held else run
+        spool, project = spool_of(prefix), self._file.peek_uuid() or ""
+        runs: list[SpooledRun] = []
+        try:
+            for draft in drafts:
+                head = _head(draft, project, is_part=len(drafts) > 1)
+                runs.append(spool.keep(draft.to_group(), head, min_free_bytes, runs[0] if runs else None))
+            return spool.hold(runs)
+        except BaseException:
+            spool.done(runs)
+            raise
 
     def done(self, runs: Sequence[SpooledRun]) -> None:
         """Notes that runs of this process are in the project."""
@@ -327,6 +342,13 @@ class Spools:
 
 def _key(run: SpooledRun) -> Key:
     return run.path, run.offset
+
+
+def _head(draft: RunDraft, project: str, *, is_part: bool) -> RunHead:
+    by = author()
+    return RunHead(
+        draft.job_id, draft.run_uuid, draft.created, draft.nbytes, draft.is_bare, is_part, by.when, by.who, project
+    )
 
 
 def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:

@@ -72,7 +72,7 @@ class WaitingRuns:
         if size >= SMALL_BYTES:
             return False
         try:
-            spooled = spools.keep(draft, is_held=False, min_free_bytes=min_free_bytes)
+            spooled = spools.keep(draft, min_free_bytes)
         except OSError as error:
             logger.warning("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
             return False

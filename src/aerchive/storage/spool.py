@@ -101,7 +101,13 @@ class Spool:
         """What its files hold, as other processes see it, too."""
         with self._lock:
             return [
-                SpoolContent(Path(one.file.path), this_process(), Life.OWN, [*one.jobs.values()], [*one.runs.values()])
+                SpoolContent(
+                    Path(one.file.path),
+                    this_process(),
+                    Life.OWN,
+                    list(one.jobs.values()),
+                    [run for run in one.runs.values() if run.counts],
+                )
                 for one in self._files
             ]
 
@@ -142,19 +148,22 @@ class Spool:
 
     # -- finished runs
 
-    def keep(self, draft: GroupDraft, head: RunHead, min_free_bytes: int = 0) -> SpooledRun:
+    def keep(
+        self, draft: GroupDraft, head: RunHead, min_free_bytes: int = 0, beside: SpooledRun | None = None
+    ) -> SpooledRun:
         """Writes a finished run; it outlives this process when this returns, and a power cut after `hold`.
 
         Args:
             draft: The run's group.
             head: What is said of it.
             min_free_bytes: What must stay free on the disk.
+            beside: A run of the same transaction, whose file it goes to, so that one record holds all.
 
         Raises:
             OSError: The disk did not take it, or would not have enough room left.
         """
         with self._lock:
-            one = self._with_room()
+            one = next((one for one in self._files if beside and one.own([beside])), None) or self._with_room()
             one.writing += 1
             one.had_runs = True
         try:
@@ -186,6 +195,8 @@ class Spool:
                 mine = one.own(runs)
                 waiting = [run for run in mine if not run.is_held]
                 if waiting:
+                    if any(run.head.is_part for run in waiting):
+                        one.file.sync()  # a power cut must not leave the record that holds all without one of them
                     one.append(spool_file.HELD, {"runs": [run.offset for run in waiting]})
                     one.file.show()
                     one.file.sync()

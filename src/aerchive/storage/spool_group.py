@@ -29,7 +29,7 @@ from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, Obj
 from aerchive.storage.reader import GroupReader
 
 _KINDS = frozenset("biufcSV")
-_HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool}
+_HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool, "is_part": bool}
 """Types of the fields of `RunHead` that are not text."""
 Append = Callable[[bytes, Mapping[str, Any], Sequence[Buffer]], int]
 """Appends a record to the file, and returns where it begins; see `aerchive.storage.spool_file.SpoolFile.append`."""
@@ -44,6 +44,7 @@ class RunHead(NamedTuple):
         created: When it was submitted, UTC.
         nbytes: Of the payload, before compression.
         is_bare: Whether it is of a Result by itself, which may be another than the one that the job had given.
+        is_part: Whether it is one of several of a transaction, which count only when all are durable.
         when: When it was saved, UTC.
         who: The user and host that saved it.
         project: UUID of the project it belongs to, or empty if there was none yet, or none that could be read.
@@ -54,6 +55,7 @@ class RunHead(NamedTuple):
     created: str
     nbytes: int
     is_bare: bool
+    is_part: bool
     when: str
     who: str
     project: str
@@ -74,6 +76,11 @@ class SpooledRun:
     offset: int
     head: RunHead
     is_held: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was saved; else the others of its transaction are not durable yet, or never became so."""
+        return self.is_held or not self.head.is_part
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[SpoolSession, SpoolGroup]]:

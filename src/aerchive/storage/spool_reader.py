@@ -194,7 +194,8 @@ def _content(path: str) -> SpoolContent | None:
         problem = f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive"
         return SpoolContent(Path(path), parsed.owner, Life.ELSEWHERE, problems=(problem,))
     jobs = sorted(parsed.jobs.values(), key=lambda job: job.at)
-    return SpoolContent(Path(path), parsed.owner, life, jobs, list(parsed.runs.values()), parsed.problems)
+    runs = [run for run in parsed.runs.values() if run.counts]
+    return SpoolContent(Path(path), parsed.owner, life, jobs, runs, parsed.problems)
 
 
 def _read_header(fd: int, path: str) -> _Parsed:
