@@ -16,6 +16,9 @@ from tests.crash.drafts import draft_of, job_id, model_of, project_at, values_of
 from tests.crash.views import project_view
 from tests.holding import held
 
+SAVED = [(1, 100_000), (2, 0)]
+"""Number and extra bytes of the runs of the transaction."""
+
 
 def is_whole(project: Project, draft: RunDraft) -> bool:
     """Whether a run in a spool is what was saved; a power cut may have taken chunks of one that was not durable yet."""
@@ -63,3 +66,32 @@ def test_a_run_in_a_spool_is_whole_or_absent(tmp_path: Path, extra_bytes: int) -
         shutil.rmtree(folder)
     assert acknowledged
     assert seen == {frozenset(), frozenset({job_id(1)}), frozenset(drafts)}
+
+
+def test_a_transaction_in_a_spool_is_whole_or_absent(tmp_path: Path) -> None:
+    path = tmp_path / "recorded" / "project.h5"
+    path.parent.mkdir()
+    project_at(path).archive(draft_of(0))
+    project = project_at(path, lock_timeout_s=0.01)
+    with held(path, fcntl.LOCK_SH), using(RecordingDisk()) as disk, project.transaction():
+        for number, extra_bytes in SAVED:
+            project.save(draft_of(number, extra_bytes=extra_bytes))
+    (pending,) = path.parent.glob("*.pending-*")
+    log = disk.of(pending)
+
+    seen = set()
+    for number, state in enumerate(crash_states(b"", log, torn=1, power=1, seed=4)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shutil.copy(path, folder / "project.h5")
+        (folder / pending.name).write_bytes(state.content)
+        there = {run.job_id for run in project_at(folder / "project.h5")} - {job_id(0)}
+        assert there in (set(), {job_id(1), job_id(2)}), f"{state.how} at operation {state.done}"
+        if there:
+            assert all(
+                is_whole(project_at(folder / "project.h5"), draft_of(run, extra_bytes=more)) for run, more in SAVED
+            )
+        seen.add(len(there))
+        shutil.rmtree(folder)
+    assert seen == {0, 2}
+    assert {run.job_id for run in project} == {job_id(0), job_id(1), job_id(2)}
