@@ -283,3 +283,13 @@ def test_what_looking_after_a_project_costs() -> None:
     lines = text.splitlines()
     assert lines[0] == "5 runs"
     assert [line.split("  ")[0] for line in lines[2:]] == ["plain h5py walk", "verify", "compact", "space"]
+
+
+def test_what_a_spool_costs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.bench_spool", "--jobs", "20", "--processes", "2"]
+    command += ["--jobs-each", "3", "--qubits", "10", "--json", str(tmp_path / "figures.json")]
+    subprocess.run(command, cwd=HERE.parents[1], check=True, capture_output=True, timeout=120)
+    figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert figures["small jobs"]["batch"]["jobs"] == 20
+    assert figures["reader"]["runs"] == 20
+    assert figures["idle processes"]["beside"]["commit cpu ms"] > 0
