@@ -92,7 +92,10 @@ def test_beginnings_of_several_ids_are_named(path: Path) -> None:
 def test_what_is_no_id(wrong: Any, path: Path) -> None:
     with pytest.raises(InvalidInputError) as caught:
         project_at(path).delete_jobs([job_id(0), wrong])
-    assert str(caught.value) == f"a job id is text and not empty, found {wrong!r}"
+    assert str(caught.value) == (
+        "job_ids must be a job id, which is text and not empty, or a run of the project; "
+        f"found {wrong!r} ({type(wrong).__name__})"
+    )
     assert project_view(path) == model(0, 1, 2, 3)
 
 
@@ -151,8 +154,9 @@ def test_not_of_a_project_opened_for_reading(path: Path) -> None:
 
 SUBMIT = """
 import os, sys
-from aerchive.storage.submissions import Submissions
-Submissions(sys.argv[1]).submitted("doomed", {})
+from pathlib import Path
+from tests.crash.drafts import project_at
+project_at(Path(sys.argv[1])).spools.own.submitted("doomed", {})
 os._exit(1)
 """
 
@@ -182,14 +186,14 @@ def test_a_lost_run_without_a_project(tmp_path: Path) -> None:
 
 def test_a_running_job_is_not_deleted(path: Path) -> None:
     project = project_at(path)
-    project.submissions.submitted("running", {})
+    project.spools.own.submitted("running", {})
     try:
         with pytest.raises(TransactionError) as caught:
             project.delete_job("running")
         assert str(caught.value) == f"{path}: job running is still running; delete it when it has finished"
         assert project["running"].outcome == "running"
     finally:
-        project.submissions.finished("running")
+        project.spools.own.finished("running")
 
 
 def test_a_pending_run_is_moved_and_deleted(path: Path) -> None:

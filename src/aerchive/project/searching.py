@@ -394,7 +394,7 @@ class Searching(ProjectBase):
         """The run that is meant by a key which is no whole id."""
         listing = self._listing()
         if not len(listing) and not self.file.exists():
-            raise no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
+            raise self._no_project_for(key)
         beginning = listing.beginning_with(key)
         named = list(listing.runs(Condition("name", "eq", key)))
         if len(named) == 1 and len(beginning) != 1:
@@ -410,6 +410,9 @@ class Searching(ProjectBase):
             return self.latest()
         known = [*listing.near(key), *map(str, listing.count_by("name", All([])))]
         raise not_found(str(self.path), key, known, len(listing))
+
+    def _no_project_for(self, key: str) -> NotFoundError:
+        return no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
 
     def _at(self, position: int) -> Run:
         listing = self._listed("raise")

@@ -108,6 +108,8 @@ class Upkeep(Labelling):
 
     def _not_there(self, listing: Listing, job_id: str) -> NotFoundError:
         matches = listing.beginning_with(job_id)
+        if not len(listing) and not self.file.exists():
+            return self._no_project_for(job_id)
         if not matches:
             return not_found(str(self.path), job_id, listing.near(job_id), len(listing))
         some = ", ".join(repr(run.job_id) for run in matches[:_MOST_NAMED])
