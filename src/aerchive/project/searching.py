@@ -531,20 +531,12 @@ class Searching(ProjectBase):
             warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
         return listing
 
-    def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
-        """The run of an id in the project's own file.
-
-        Args:
-            job_id: The whole id.
-            surely: Whether it is an error if the run is not found and a row of the catalogue is damaged.
-        """
+    def _find_existing(self, job_id: str) -> Run | None:
+        """The run of a whole id in the project's own file; damaged rows of the catalogue are passed over."""
         if not self.file.exists():
             return None
         with self.file.read() as session:
-            known = Catalogue(session)
-            found = known.find(job_id)
-            if found is None and surely:
-                known.check()
+            found = Catalogue(session).find(job_id)
         return None if found is None else self._run(found[1][0], job_id)
 
 
