@@ -194,8 +194,8 @@ def read_before(run: aerchive.Run) -> Iterator[None]:
     assert run.array("odd", 3)[1] == 1
     assert run.value("shots", 0)[0].tolist() == psi(0).tolist()
     yield
-    status = run.place.file.path.stat()
-    os.utime(run.place.file.path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    status = run.place.project.path.stat()
+    os.utime(run.place.project.path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
 
 
 def test_a_deleted_run_is_gone(project: aerchive.Project, run: aerchive.Run) -> None:

@@ -82,6 +82,10 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [_text(one) for one in value]
 
 
+def _text_or_texts(value: Any) -> str | list[str]:
+    return _text(value) if isinstance(value, str) else _texts(value)
+
+
 def _dictionary(value: Any) -> dict[Any, Any]:
     if not hasattr(value, "keys"):
         raise TypeError
@@ -116,7 +120,8 @@ def _callable(value: Any) -> Any:
 
 
 _A_TEXT = _Form("text", _text)
-_TEXTS = _Form("a text or a list of texts, such as ['vqe', 'paper']", _texts)
+_ONE_OR_MANY = "a text or a list of texts, such as ['vqe', 'paper']"
+_TEXTS = _Form(_ONE_OR_MANY, _texts)
 _FORMS = {
     "int": _Form("a whole number, such as 1", _integer),
     "float": _Form("a number, such as 1e-6", _number),
@@ -125,7 +130,7 @@ _FORMS = {
     "int | str": _Form("a whole number or text", _choice),
     "Sequence[str]": _TEXTS,
     "list[str]": _TEXTS,
-    "str | Sequence[str]": _TEXTS,
+    "str | Sequence[str]": _Form(_ONE_OR_MANY, _text_or_texts),
     "Mapping[str, Any]": _Form("a dictionary, such as {'distance': 0.7}", _dictionary),
     "str | os.PathLike[str]": _Form("the path of a file", _path),
     "datetime.datetime": _Form(f"a time: {EXAMPLES}", _time),

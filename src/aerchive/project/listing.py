@@ -325,8 +325,8 @@ class RunList(LazyList):
     def _made(self, item: Any) -> Any:
         return self._make(catalogue.single_row(self._rows, int(item))) if type(item) is np.intp else item
 
-    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
-        return list, (list(self),)
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        return (list, (list(self),)) if self._nothing is None else super().__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         if len(self) or self._nothing is None:

@@ -394,7 +394,7 @@ class Searching(ProjectBase):
         """The run that is meant by a key which is no whole id."""
         listing = self._listing()
         if not len(listing) and not self.file.exists():
-            raise no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
+            raise self._no_project_for(key)
         beginning = listing.beginning_with(key)
         named = list(listing.runs(Condition("name", "eq", key)))
         if len(named) == 1 and len(beginning) != 1:
@@ -410,6 +410,9 @@ class Searching(ProjectBase):
             return self.latest()
         known = [*listing.near(key), *map(str, listing.count_by("name", All([])))]
         raise not_found(str(self.path), key, known, len(listing))
+
+    def _no_project_for(self, key: str) -> NotFoundError:
+        return no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
 
     def _at(self, position: int) -> Run:
         listing = self._listed("raise")
@@ -528,20 +531,12 @@ class Searching(ProjectBase):
             warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
         return listing
 
-    def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
-        """The run of an id in the project's own file.
-
-        Args:
-            job_id: The whole id.
-            surely: Whether it is an error if the run is not found and a row of the catalogue is damaged.
-        """
+    def _find_existing(self, job_id: str) -> Run | None:
+        """The run of a whole id in the project's own file; damaged rows of the catalogue are passed over."""
         if not self.file.exists():
             return None
         with self.file.read() as session:
-            known = Catalogue(session)
-            found = known.find(job_id)
-            if found is None and surely:
-                known.check()
+            found = Catalogue(session).find(job_id)
         return None if found is None else self._run(found[1][0], job_id)
 
 

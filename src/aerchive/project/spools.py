@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLockedError
+from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLockedError, WriteError
 from aerchive.models.catalogue import now
 from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
@@ -36,7 +36,7 @@ from aerchive.storage.reader import HDF5Group
 from aerchive.storage.spool import Spool, spool_of
 from aerchive.storage.spool_file import WAITING
 from aerchive.storage.spool_group import RunHead, SpooledRun, SpoolSession
-from aerchive.storage.spool_reader import Life, SpoolContent, remove_spool, spool_contents, taken_over
+from aerchive.storage.spool_reader import Life, SpoolContent, note_done, remove_spool, spool_contents, taken_over
 
 logger = logging.getLogger("aerchive")
 
@@ -327,6 +327,36 @@ class Spools:
         self._moved.update(map(_key, runs))
         self.done(runs)
         return dict(zip(map(_key, runs), written, strict=True))
+
+    def stuck(self) -> dict[str, SpooledRun]:
+        """The runs that could not be moved because they are damaged, in files that this process may change."""
+        if not self._damaged:
+            return {}
+        contents = [content for content in self.contents() if content.life in (Life.OWN, Life.DEAD)]
+        return {run.head.job_id: run for content in contents for run in content.runs if _key(run) in self._damaged}
+
+    def give_up(self, runs: Sequence[SpooledRun]) -> None:
+        """Takes damaged runs out of their spools, for the user has deleted them.
+
+        Args:
+            runs: Of those that are stuck.
+
+        Raises:
+            WriteError: A file cannot be changed.
+        """
+        self.done(runs)
+        keys = set(map(_key, runs))
+        for content in self.contents() if runs else ():
+            mine = [run for run in content.runs if _key(run) in keys]
+            if mine and content.life is Life.DEAD:
+                with taken_over(content) as is_ours:
+                    try:
+                        if is_ours:
+                            note_done(content, mine)
+                    except OSError as error:
+                        raise WriteError(f"{content.path}: cannot be changed: {error.strerror}") from error
+                    self._moved |= keys
+                    self._remove_if_empty(content)
 
     def _remove_if_empty(self, content: SpoolContent) -> None:
         """Removes the file of a dead process if all that it held is in the project."""

@@ -28,6 +28,7 @@ from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import WriteSession
 from aerchive.storage.names import no_such_project
+from aerchive.storage.spool_group import SpooledRun
 from aerchive.storage.temporary import remove_left_over, temporary_bytes
 
 _T = TypeVar("_T")
@@ -43,7 +44,7 @@ class Upkeep(Labelling):
         """Takes a job out of the project, that of a primitive with the jobs beneath it.
 
         Its bytes stay in the file, among the deleted ones, until the project is compacted; until then `restore` brings
-        it back. Of a lost run of which only a trace is left, the trace goes.
+        it back. A run that is damaged in a spool, and so cannot come into the project, goes for good.
 
         Args:
             job_id: The whole id, or the run.
@@ -71,20 +72,22 @@ class Upkeep(Labelling):
         if not wanted:
             return
 
-        def choose(listing: Listing) -> tuple[None, list[Run]]:
+        def choose(listing: Listing) -> tuple[list[SpooledRun], list[Run]]:
             runs = list(listing.runs(Condition("job_id", "in", wanted)))
-            for job_id in sorted(wanted - {run.job_id for run in runs}):
+            here = {run.job_id for run in runs if run.place.path is not None}
+            stuck = {job_id: run for job_id, run in self.spools.stuck().items() if job_id in wanted - here}
+            for job_id in sorted(wanted - {run.job_id for run in runs} - stuck.keys()):
                 raise self._not_there(listing, job_id)
             for run in runs:
-                if why := obstacle_to_deletion(run):
+                if run.job_id not in stuck and (why := obstacle_to_deletion(run)):
                     raise TransactionError(f"{self.path}: job {run.job_id} {why}")
             beneath = listing.runs(Condition("parent", "in", wanted))
-            return None, [
+            return list(stuck.values()), [
                 *runs,
                 *(run for run in beneath if run.job_id not in wanted and not obstacle_to_deletion(run)),
             ]
 
-        self._delete(choose)
+        self.spools.give_up(self._delete(choose))
 
     def _delete(self, choose: Callable[[Listing], tuple[_T, list[Run]]]) -> _T:
         """Deletes runs that are chosen inside the commit: the project is locked from the choice to the deletion.
@@ -108,6 +111,8 @@ class Upkeep(Labelling):
 
     def _not_there(self, listing: Listing, job_id: str) -> NotFoundError:
         matches = listing.beginning_with(job_id)
+        if not len(listing) and not self.file.exists():
+            return self._no_project_for(job_id)
         if not matches:
             return not_found(str(self.path), job_id, listing.near(job_id), len(listing))
         some = ", ".join(repr(run.job_id) for run in matches[:_MOST_NAMED])

@@ -23,7 +23,7 @@ from aerchive.storage.creation import sync_folder
 from aerchive.storage.filesystems import mount_of, why_unsafe
 from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.owner import JSON, Owner, is_locked
-from aerchive.storage.spool_file import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, pending_prefix
+from aerchive.storage.spool_file import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, SpoolFile, pending_prefix
 from aerchive.storage.spool_group import SpooledRun, read_run_head
 
 _SETTLED_NS = 100_000_000
@@ -71,6 +71,7 @@ class SpoolContent:
         jobs: Submitted jobs that have not finished, oldest first.
         runs: Finished runs that are not noted to be in the project, in the order in which they were saved.
         problems: What of it is damaged, in words.
+        end: Where the next record would begin.
     """
 
     path: Path
@@ -79,6 +80,7 @@ class SpoolContent:
     jobs: Sequence[Submission] = ()
     runs: Sequence[SpooledRun] = ()
     problems: Sequence[str] = ()
+    end: int = 0
 
     @property
     def is_movable(self) -> bool:
@@ -195,7 +197,7 @@ def _content(path: str) -> SpoolContent | None:
         return SpoolContent(Path(path), parsed.owner, Life.ELSEWHERE, problems=(problem,))
     jobs = sorted(parsed.jobs.values(), key=lambda job: job.at)
     runs = [run for run in parsed.runs.values() if run.counts]
-    return SpoolContent(Path(path), parsed.owner, life, jobs, runs, parsed.problems)
+    return SpoolContent(Path(path), parsed.owner, life, jobs, runs, parsed.problems, parsed.end)
 
 
 def _read_header(fd: int, path: str) -> _Parsed:
@@ -318,6 +320,25 @@ def _can_lock(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
+    """Notes in the file of a dead process, which this one has taken over, that runs in it are not open any more.
+
+    Args:
+        content: Of the file.
+        runs: In it.
+
+    Raises:
+        OSError: This user may not, or the disk failed.
+    """
+    file = SpoolFile(str(content.path), os.open(content.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+    try:
+        file.size = content.end
+        file.append(spool_file.FINISHED, {"runs": [run.offset for run in runs]})
+        file.sync()
+    finally:
+        file.abandon()
 
 
 def remove_spool(content: SpoolContent) -> None:
