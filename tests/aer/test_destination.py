@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import grp
 import logging
 import os
+import pwd
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,14 +95,18 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
     "file as folder": (within_a_file, NotFoundError, r"there is no folder .*project\.h5; make it first$"),
     "folder": (Path.mkdir, InvalidInputError, r"is a folder; a project is one file, such as .*/project\.h5$"),
     "pipe": (os.mkfifo, InvalidInputError, r"is not a regular file; a project is one$"),
-    "long name": (lambda path: path.with_name("x" * 300), InvalidInputError, r"x: cannot be the name of a file: File"),
+    "long name": (
+        lambda path: path.with_name("x" * 300),
+        InvalidInputError,
+        r"/x{300}: the name of the file has 300 bytes, and /.* takes names of at most \d+; choose a shorter name$",
+    ),
     "null character": (lambda path: f"{path}\0", InvalidInputError, r"cannot be the name of a file: it has a null ch"),
     "dangling link": (linked, NotFoundError, r"link\.h5: is a link to .*project\.h5, and there is no such file; remov"),
     "empty": (Path.touch, FormatError, r"is empty, so not an aerchive project; choose another file$"),
     "PNG": (
         lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" * 9),
         FormatError,
-        r"is not an HDF5 file, so not an aer",
+        r"/project\.h5: is a PNG image, so not an aerchive project; choose another file$",
     ),
     "foreign HDF5": (foreign, FormatError, r"but not an aerchive project .*; choose another file$"),
     "foreign new HDF5": (
@@ -109,7 +115,11 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
         r"not an aerchive project; choose an",
     ),
     "newer": (newer, FormatError, r"has format version 99, and this aerchive reads up to 1; upgrade it with"),
-    "truncated": (truncated, IntegrityError, r"truncated: .*; take a copy that is whole$"),
+    "truncated": (
+        truncated,
+        IntegrityError,
+        r"truncated: .*; take a copy that is whole\. If this is a copy .*, copy it again with 'aerchive copy'$",
+    ),
     "S3": (lambda _: "s3://bucket/x.h5", InvalidInputError, r"^s3://bucket/x\.h5: is a URL, and projects behind URLs "),
     "web": (
         lambda _: "https://x.org/x.h5",
@@ -123,7 +133,7 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
         InvalidInputError,
         r"is a URL, and projects behind URLs cannot be op",
     ),
-    "number": (lambda _: 3, InvalidInputError, r"^3 is not a path; give the name of a project file$"),
+    "number": (lambda _: 3, InvalidInputError, r"^project must be the path of .* an open project.*; found 3 \(int\)$"),
 }
 
 WAYS_IN: dict[str, Callable[[Any], Any]] = {
@@ -164,7 +174,7 @@ def test_a_place_that_goes_bad_is_refused_at_submission(
     is_simulated.clear()
     path.write_bytes(b"hello")
 
-    with pytest.raises(FormatError, match=r"is not an HDF5 file, so not an aerchive project; choose another file"):
+    with pytest.raises(FormatError, match=r"is a text file, so not an aerchive project; choose another file$"):
         maker.run(what)
     maker.run(what, save_jobs=False).result()
     assert len(is_simulated) == 1
@@ -233,8 +243,10 @@ print(sorted(path.name for path in folder.iterdir() if path.name[0] != "."))
     no_file = (
         "ReadOnlyError|/new.h5: this user may not create files in ; choose another folder, or change its permissions"
     )
+    user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
     no_write = (
-        "ReadOnlyError|/kept.h5: may not be written by this user; change its permissions, or open it with mode='r'"
+        f"ReadOnlyError|/kept.h5: may not be written by this user: it belongs to {user} and the group {group}, with "
+        "the permissions -r--r--r--; you give it with: chmod u+w /kept.h5"
     )
     no_folder = "NotFoundError|/no/default.h5: there is no folder /no; make it first"
     assert out.splitlines() == [

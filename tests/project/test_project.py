@@ -782,14 +782,14 @@ def test_beginnings_of_long_ids(project: aerchive.Project) -> None:
 
 def test_unfinished_job_with_the_beginning_of_another(project: aerchive.Project) -> None:
     project.save(make_result("x" * 40 + "a"))
-    project.submissions.submitted("x" * 40 + "b", {"created": "2026-01-01T00:00:00.000000Z"})
+    project.spools.own.submitted("x" * 40 + "b", {"created": "2026-01-01T00:00:00.000000Z"})
 
     try:
         assert len(project) == 2
         assert "x" * 40 + "b" in project
         assert project["x" * 40 + "b"].outcome == "running"
     finally:
-        project.submissions.finished("x" * 40 + "b")
+        project.spools.own.finished("x" * 40 + "b")
 
 
 def test_latest(project: aerchive.Project) -> None:

@@ -247,10 +247,11 @@ def test_ids_of_primitives_longer_than_their_column(tmp_path: Path) -> None:
 
 LOST = """
 import os, sys
-from aerchive.storage.submissions import Submissions
+import aerchive
 record = {"created": "2020-01-01T00:00:00.000000Z"}
-Submissions(sys.argv[1]).submitted("doomed", record)
-Submissions(sys.argv[1]).submitted("tagged", {**record, "labels": {"tags": '["t"]'}})
+spool = aerchive.open(sys.argv[1]).spools.own
+spool.submitted("doomed", record)
+spool.submitted("tagged", {**record, "labels": {"tags": '["t"]'}})
 os._exit(1)
 """
 
@@ -267,12 +268,12 @@ def test_lost_runs_of_which_only_a_trace_is_left(path: Path) -> None:
 
 def test_a_running_job_stays(path: Path) -> None:
     project = project_at(path)
-    project.submissions.submitted("running", {"created": "2020-01-01T00:00:00.000000Z"})
+    project.spools.own.submitted("running", {"created": "2020-01-01T00:00:00.000000Z"})
     try:
         project.clean(keep=0)
         assert [run.job_id for run in project.runs()] == ["running"]
     finally:
-        project.submissions.finished("running")
+        project.spools.own.finished("running")
 
 
 def test_only_writable_projects(path: Path) -> None:

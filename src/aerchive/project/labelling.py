@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aerchive.errors import InvalidInputError, TransactionError
+from aerchive.errors import InvalidInputError, ProjectLockedError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue import not_found
@@ -83,12 +83,17 @@ class Labelling(Searching):
         """Looks whether a run is in the project's own file, where its labels can be changed."""
         run.require_data()  # a run without data has no labels in the file
         if run.place.path is None:
-            self.flush()
-            self._move_spooled()
-            if self._find_existing(run.job_id) is None:
-                raise TransactionError(
-                    f"{self.path}: run {run.job_id} is in a spool beside the project; label it once it is in there"
-                )
+            cause = None
+            try:
+                self.flush()
+                self.spools.move()
+                if self._find_existing(run.job_id) is not None:
+                    return
+            except ProjectLockedError as error:
+                cause = error
+            raise TransactionError(
+                f"{self.path}: run {run.job_id} is in a spool beside the project; label it once it is in there"
+            ) from cause
 
     def _commit_labels(self, one: Relabelling) -> int:
         def write(session: WriteSession) -> int:

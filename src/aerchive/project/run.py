@@ -285,7 +285,7 @@ class Run:
 
         Raises:
             UnsupportedTypeError: A value in ``params`` cannot be stored.
-            TransactionError: The run is in a pending file.
+            TransactionError: The run is in a spool, and another program keeps the project locked.
             NotFoundError: The run is not in the project any more.
         """
         if change.is_empty:

@@ -20,7 +20,7 @@ from aerchive.storage.names import check_length
 from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.superblock import forget_extension_times
 from aerchive.storage.table import create_table
-from aerchive.storage.temporary import make_temporary, remove_left_over, rename_new
+from aerchive.storage.temporary import make_temporary, not_writable, remove_left_over, rename_new
 from aerchive.storage.writer import create_group, write_attributes
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -173,14 +173,8 @@ def writable_folder(path: Path) -> Iterator[int]:
     """
     with _folder_of(path) as folder_fd:
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise _not_writable(path)
+            raise not_writable(path)
         yield folder_fd
-
-
-def _not_writable(path: Path) -> ReadOnlyError:
-    return ReadOnlyError(
-        f"{path}: this user may not create files in {path.parent}; choose another folder, or change its permissions"
-    )
 
 
 @contextlib.contextmanager

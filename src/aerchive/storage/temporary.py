@@ -47,7 +47,7 @@ def make_temporary(path: Path, purpose: Purpose, mode: int) -> tuple[int, Path]:
         try:
             fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         except PermissionError:
-            raise ReadOnlyError(f"{path}: this user may not create files in {path.parent}") from None
+            raise not_writable(path) from None
         except OSError as error:
             if error.errno == errno.EROFS:
                 raise ReadOnlyError(f"{path}: {path.parent} is on a read-only file system") from None
@@ -63,6 +63,13 @@ def make_temporary(path: Path, purpose: Purpose, mode: int) -> tuple[int, Path]:
             raise
         _discard(fd, temporary)
     raise OSError(errno.EAGAIN, "a file beside it cannot be made and locked")
+
+
+def not_writable(path: Path) -> ReadOnlyError:
+    """What the user is told who may not make files in the folder of a project."""
+    return ReadOnlyError(
+        f"{path}: this user may not create files in {path.parent}; choose another folder, or change its permissions"
+    )
 
 
 def _lock_if_possible(fd: int) -> None:
