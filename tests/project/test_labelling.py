@@ -150,7 +150,11 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     ),
     "no column": (("colour == red",), {"add": "x"}, "no column 'colour'; there are job_id, "),
     "no tag": (("shots > 1",), {"add": [5]}, "'tags.0': Input should be a valid string (found 5)"),
-    "no id": ((), {"job_ids": [5], "add": "x"}, "job_ids must be a job id, which is text and not empty, or a run of the project; found 5 (int)"),
+    "no id": (
+        (),
+        {"job_ids": [5], "add": "x"},
+        "job_ids must be a job id, which is text and not empty, or a run of the project; found 5 (int)",
+    ),
 }
 
 

@@ -59,10 +59,9 @@ class Labelling(Searching):
         self.flush()
         self._move_spooled()
         waiting = self._waiting() or {}
-        elsewhere = self._elsewhere() if one.job_ids else {}
-        for job_id in one.job_ids or ():
-            if job_id in elsewhere and job_id not in waiting:
-                self._check_has_labels(elsewhere[job_id])
+        for run in self._elsewhere() if one.job_ids else ():
+            if run.job_id in (one.job_ids or ()) and run.job_id not in waiting:
+                self._check_has_labels(run)
         if self._waiting() is None:
             return self._commit_labels(one) if one.job_ids or self.file.exists() else 0
         return self._count_later(one) + self._label_later(one)
@@ -71,9 +70,9 @@ class Labelling(Searching):
         """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
         self._check_writable()
         waiting = self._waiting()
-        one = Relabelling(change, frozenset({run.job_id}), handle=run)
         if waiting is None or run.job_id not in waiting:
             self._check_has_labels(run)
+        one = Relabelling(change, frozenset({run.job_id}), handle=run)
         if waiting is None:
             self._commit_labels(one)
         else:
@@ -86,7 +85,9 @@ class Labelling(Searching):
             cause = None
             try:
                 self.flush()
-                self.spools.move()
+                self._move_spooled()
+                run.place.look()
+                run.job_id = run.place.job_id  # another one if it is kept beside another result
                 if self._find_existing(run.job_id) is not None:
                     return
             except ProjectLockedError as error:

@@ -24,6 +24,7 @@ from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule, obstacle_to_deletion
 from aerchive.project.run import Run
 from aerchive.project.space import SpaceReport, survey_space
+from aerchive.project.spools import is_gone
 from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import WriteSession
@@ -264,7 +265,7 @@ class Upkeep(Labelling):
 
     def _write_spooled(self) -> Callable[[WriteSession], None] | None:
         """What brings the runs in spools into a copy of the project, if there are any."""
-        runs = self.spools.runs()
+        runs = [run for run in self.spools.runs() if not is_gone(run)]  # else it was moved just now
 
         def write(session: WriteSession) -> None:
             with self.spools.drafts(runs) as drafts:

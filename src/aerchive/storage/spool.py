@@ -75,9 +75,9 @@ class _Open:
         return not (self.jobs or self.runs or self.writing)
 
     def own(self, runs: Collection[SpooledRun]) -> list[SpooledRun]:
-        """Those of some runs that are open in this file, as they are now."""
-        known = {run.head.run_uuid: run for run in self.runs.values()}
-        return [known[run.head.run_uuid] for run in runs if run.head.run_uuid in known]
+        """Those of some runs that are open in this file, as they are now, each once."""
+        wanted = {run.head.run_uuid for run in runs}  # a copy of the file may have them, too
+        return [run for run in self.runs.values() if run.head.run_uuid in wanted]
 
 
 class Spool:
@@ -198,10 +198,12 @@ class Spool:
                     if any(run.head.is_part for run in waiting):
                         one.file.sync()  # a power cut must not leave the record that holds all without one of them
                     one.append(spool_file.HELD, {"runs": [run.offset for run in waiting]})
+                    before = one.file.path
                     one.file.show()
                     one.file.sync()
-                    one.runs |= {run.offset: replace(run, is_held=True) for run in waiting}
-                    one.runs = {offset: replace(run, path=one.file.path) for offset, run in one.runs.items()}
+                    one.runs |= {run.offset: replace(run, path=one.file.path, is_held=True) for run in waiting}
+                    if one.file.path != before:
+                        one.runs = {offset: replace(run, path=one.file.path) for offset, run in one.runs.items()}
                 held += [one.runs[run.offset] for run in mine]
             return held
 

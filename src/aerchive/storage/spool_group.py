@@ -18,11 +18,12 @@ import numpy as np
 from numpy.lib import format as npy
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, ReadError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import Codec
 from aerchive.storage import spool_file
 from aerchive.storage.arrays import ChunkPlace, DatasetShape, ReadPlan, value_dtype
+from aerchive.storage.border import disk_errors
 from aerchive.storage.chunks import chunk_number, pieces, select
 from aerchive.storage.layers import layers, packed_chunks
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
@@ -111,6 +112,7 @@ class SpoolSession:
 
         Raises:
             NotFoundError: It is not there any more.
+            ReadError: It cannot be opened for another reason, such as too many open files.
         """
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
@@ -118,8 +120,10 @@ class SpoolSession:
                 fd = os.open(path, flags)
             except FileNotFoundError:
                 fd = os.open(spool_file.pending_path(path), flags)  # it was renamed since
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"{path}: cannot be opened: {error.strerror}") from None
+        except OSError as error:
+            raise ReadError(f"{path}: cannot be opened: {error.strerror}") from None
         try:
             yield cls(fd)
         finally:
@@ -274,7 +278,8 @@ class _Image(NamedTuple):
 
 
 def _read_image(fd: int, offset: int, path: str, kind: bytes) -> tuple[dict[str, Any], _Image]:
-    record = spool_file.read_head(fd, offset)
+    with disk_errors(path):
+        record = spool_file.read_head(fd, offset)
     if record is None or record.kind != kind:
         raise NotFoundError(f"{path}: there is no such record at byte {offset} any more")
     document = spool_file.read_document(fd, record, path)

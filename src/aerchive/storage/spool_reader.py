@@ -20,15 +20,18 @@ from typing import Any, NamedTuple
 from aerchive.errors import AerchiveError
 from aerchive.storage import spool_file
 from aerchive.storage.creation import sync_folder
+from aerchive.storage.disk import disk
 from aerchive.storage.filesystems import mount_of, why_unsafe
 from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.owner import JSON, Owner, is_locked
 from aerchive.storage.spool_file import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, SpoolFile, pending_prefix
 from aerchive.storage.spool_group import SpooledRun, read_run_head
 
-_SETTLED_NS = 100_000_000
-"""A file may change once more within the same tick of its time stamp, which is a few milliseconds; until so long after
-its last change it is parsed again."""
+_SETTLED_NS = 2_500_000_000
+"""A file may change once more within the same tick of its time stamp, which has two seconds on a memory stick; until so
+long after its last change it is parsed again."""
+_MOST_GONE = 64
+"""What was read of a few files is kept although they are gone: looking for these costs time, too."""
 _LOOK_AGAIN_S = 60.0
 """After so long it is asked again whether the process of a file without content still lives."""
 
@@ -129,7 +132,7 @@ class _Known(NamedTuple):
 
 
 _known: dict[str, _Known] = {}
-"""By path; replaced as a whole, so that threads need no lock."""
+"""By path; each is replaced as a whole, so that threads need no lock."""
 
 
 def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[SpoolContent]:
@@ -142,15 +145,21 @@ def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[Spoo
         prefixes: What the hidden paths of the project's spool files begin with.
         own: Paths of the files of this process.
     """
-    found = []
-    for prefix in (*prefixes, *map(pending_prefix, prefixes)):
+    found, there = [], set[str]()
+    starts = (*prefixes, *map(pending_prefix, prefixes))
+    for prefix in starts:
         folder, start = os.path.split(prefix)
         for name in names_in(folder, start, PROCESS):
-            path = os.path.join(folder, name)
+            path = f"{folder}/{name}"
+            there.add(path)
             if path not in own:
                 with contextlib.suppress(FileNotFoundError):  # its process has ended, or another process moved its runs
                     if (content := _content(path)) is not None:
                         found.append(content)
+    if len(_known) > _MOST_GONE + len(there):
+        for path in [*_known]:
+            if path.startswith(starts) and path not in there:
+                _known.pop(path, None)
     return sorted(found, key=lambda content: min([job.at for job in content.jobs], default=0.0))
 
 
@@ -183,13 +192,17 @@ def _content(path: str) -> SpoolContent | None:
             before = known.parsed if known is not None and known.inode == status.st_ino else None
             before = before if before is not None and before.has_runs else None
             parsed = _parse(fd, path, header, before, is_final=life is not Life.ALIVE)
-            is_settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS and parsed.end <= status.st_size
+            is_settled = time.time_ns() - os.fstat(fd).st_mtime_ns > _SETTLED_NS
+            if life is Life.ALIVE and not parsed.has_runs and not is_settled:
+                parsed = replace(parsed, problems=())  # its process may have cut it back while it was read
+            is_settled &= life is not Life.ALIVE or parsed.end == status.st_size  # else what follows is not final
         else:
             parsed, is_settled = known.parsed, True
             life = _life(fd, parsed)
         _known[path] = _Known(status.st_ino, status.st_size, status.st_mtime_ns, is_settled, time.monotonic(), parsed)
-    except AerchiveError as error:
-        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=(str(error),))
+    except (AerchiveError, OSError) as error:
+        problem = str(error) if isinstance(error, AerchiveError) else f"{path}: cannot be read: {error.strerror}"
+        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=(problem,))
     finally:
         os.close(fd)
     if parsed.version > FORMAT_VERSION:
@@ -334,6 +347,7 @@ def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
     """
     file = SpoolFile(str(content.path), os.open(content.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
     try:
+        disk().truncate(file.fd, content.end)  # behind it there is at most a torn record
         file.size = content.end
         file.append(spool_file.FINISHED, {"runs": [run.offset for run in runs]})
         file.sync()
