@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from aerchive.errors import (
     NotFoundError,
     ReadOnlyError,
 )
+from aerchive.project.waiting import Durability
 from tests import processes
 from tests.aer.conftest import bell
 
@@ -93,14 +95,18 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
     "file as folder": (within_a_file, NotFoundError, r"there is no folder .*project\.h5; make it first$"),
     "folder": (Path.mkdir, InvalidInputError, r"is a folder; a project is one file, such as .*/project\.h5$"),
     "pipe": (os.mkfifo, InvalidInputError, r"is not a regular file; a project is one$"),
-    "long name": (lambda path: path.with_name("x" * 300), InvalidInputError, r"x: cannot be the name of a file: File"),
+    "long name": (
+        lambda path: path.with_name("x" * 300),
+        InvalidInputError,
+        r"x: the name of the file has 300 bytes, and .* takes names of",
+    ),
     "null character": (lambda path: f"{path}\0", InvalidInputError, r"cannot be the name of a file: it has a null ch"),
     "dangling link": (linked, NotFoundError, r"link\.h5: is a link to .*project\.h5, and there is no such file; remov"),
     "empty": (Path.touch, FormatError, r"is empty, so not an aerchive project; choose another file$"),
     "PNG": (
         lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" * 9),
         FormatError,
-        r"is not an HDF5 file, so not an aer",
+        r"is a PNG image, so not an aerchive project; choose another f",
     ),
     "foreign HDF5": (foreign, FormatError, r"but not an aerchive project .*; choose another file$"),
     "foreign new HDF5": (
@@ -109,7 +115,7 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
         r"not an aerchive project; choose an",
     ),
     "newer": (newer, FormatError, r"has format version 99, and this aerchive reads up to 1; upgrade it with"),
-    "truncated": (truncated, IntegrityError, r"truncated: .*; take a copy that is whole$"),
+    "truncated": (truncated, IntegrityError, r"truncated: .*; take a copy that is whole"),
     "S3": (lambda _: "s3://bucket/x.h5", InvalidInputError, r"^s3://bucket/x\.h5: is a URL, and projects behind URLs "),
     "web": (
         lambda _: "https://x.org/x.h5",
@@ -123,7 +129,7 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
         InvalidInputError,
         r"is a URL, and projects behind URLs cannot be op",
     ),
-    "number": (lambda _: 3, InvalidInputError, r"^3 is not a path; give the name of a project file$"),
+    "number": (lambda _: 3, InvalidInputError, r"^project must be the path of a project file, (or )?an "),
 }
 
 WAYS_IN: dict[str, Callable[[Any], Any]] = {
@@ -164,7 +170,7 @@ def test_a_place_that_goes_bad_is_refused_at_submission(
     is_simulated.clear()
     path.write_bytes(b"hello")
 
-    with pytest.raises(FormatError, match=r"is not an HDF5 file, so not an aerchive project; choose another file"):
+    with pytest.raises(FormatError, match=r"is a text file, so not an aerchive project; choose another file"):
         maker.run(what)
     maker.run(what, save_jobs=False).result()
     assert len(is_simulated) == 1
@@ -172,6 +178,22 @@ def test_a_place_that_goes_bad_is_refused_at_submission(
     path.unlink()
     maker.run(what).result()
     assert len(aerchive.open(path)) == number
+
+
+def test_the_folder_of_a_project_of_the_settings_is_not_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch, is_simulated: list[bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = path / "no" / "p.h5"
+    monkeypatch.setenv("AERCHIVE_PROJECT", str(place))
+    for submit in (lambda: AerSimulator().run(bell()), lambda: SamplerV2().run(SAMPLED), aerchive.autosave):
+        with pytest.raises(NotFoundError, match=r"there is no folder .*/no; make it first$"):
+            submit()
+    assert len(aerchive.open()) == 0
+    assert main(["ls"]) == 1
+    assert main(["run", "program.py"]) == 1
+    assert "no such project" in capsys.readouterr().err
+    assert is_simulated == []
+    assert not path.exists()
 
 
 def test_a_project_that_is_open_for_reading_is_refused(path: Path) -> None:
@@ -234,7 +256,8 @@ print(sorted(path.name for path in folder.iterdir() if path.name[0] != "."))
         "ReadOnlyError|/new.h5: this user may not create files in ; choose another folder, or change its permissions"
     )
     no_write = (
-        "ReadOnlyError|/kept.h5: may not be written by this user; change its permissions, or open it with mode='r'"
+        f"ReadOnlyError|/kept.h5: may not be written by this user: it belongs to {folder.owner()} and the group "
+        f"{folder.group()}, with the permissions -r--r--r--; you give it with: chmod u+w /kept.h5"
     )
     no_folder = "NotFoundError|/no/default.h5: there is no folder /no; make it first"
     assert out.splitlines() == [
@@ -540,3 +563,30 @@ def test_a_class_with_arguments_of_its_own_has_them(path: Path) -> None:
     simulator = archiving(Noted(), path)
     simulator.run(bell(), note="of its own").result()
     assert simulator.seen == "of its own"
+
+
+@pytest.mark.parametrize("durability", ["each", "batch"])
+def test_a_result_says_where_a_run_is_kept_whose_folder_has_gone(
+    path: Path,
+    durability: Durability,
+    gate: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pending = path.parent / "kept"
+    monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", str(pending))
+    monkeypatch.setenv("AERCHIVE_ON_ERROR", "raise")  # for runs that are lost, which this one is not
+    place = path.parent / "folder" / "p.h5"
+    place.parent.mkdir()
+    job = AerSimulator(project=place, durability=durability).run(bell())
+    shutil.rmtree(place.parent)
+    gate()
+    with pytest.warns(ArchiveWarning) as caught:
+        assert job.result().success
+    (file,) = pending.iterdir()
+    assert [str(warning.message) for warning in caught] == [
+        f"{place}: there is no folder {place.parent}; make it first; run {job.job_id()} is kept in {file}, and is "
+        "moved into the project when the next run is saved there"
+    ]
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    assert job.run.counts() == job.result().get_counts()

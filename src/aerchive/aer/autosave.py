@@ -18,7 +18,6 @@ from aerchive.aer.opening import Opening
 from aerchive.aer.primitive_call import is_off
 from aerchive.aer.simulator import ProjectLike, place_of
 from aerchive.aer.submit import submit
-from aerchive.errors import InvalidInputError
 from aerchive.models.labels import RunLabels
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.project import Project
@@ -122,10 +121,6 @@ def autosave(
     path = place_of(None if isinstance(project, bool) else project)
     place = path if isinstance(path, Project) else Opening(path, durability=durability, compression=compression)
     switch = Autosave(place, labels)
-    if switch.project.mode == "r":
-        raise InvalidInputError(
-            f"{switch.project.path}: is open for reading; autosave needs a project that can be written"
-        )
     switch.project.check_destination()
     with _lock:
         _stack.append(switch)

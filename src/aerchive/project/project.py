@@ -293,7 +293,7 @@ class Project(Upkeep):
         Args:
             drafts: What to write, and the runs that are told where they are.
             fallback: Whether they go to the folder of the settings, and not beside the project.
-            error: Why they cannot be in the project, if that is not because it is locked.
+            error: Why they cannot be in the project, if that is not because it is locked; the runs know it then.
 
         Raises:
             WriteError: There is no room for them, or the disk failed.
@@ -309,11 +309,9 @@ class Project(Upkeep):
                 raise WriteError(f"{why}: {disk_error.strerror or disk_error}") from disk_error
             run.settle(None, spooled)
             if error is not None:
-                logger.warning(
-                    "%s; run %s is kept in %s, and is moved into the project when the next run is saved there",
-                    error,
-                    draft.job_id,
-                    spooled.path,
+                run.kept_elsewhere = (
+                    f"{error}; run {draft.job_id} is kept in {spooled.path}, and is moved into the project when the "
+                    "next run is saved there"
                 )
 
     # -- the object itself
