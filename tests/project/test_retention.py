@@ -247,10 +247,10 @@ def test_ids_of_primitives_longer_than_their_column(tmp_path: Path) -> None:
 
 LOST = """
 import os, sys
-from aerchive.storage.submissions import Submissions
+from tests.storage.spools import Jobs
 record = {"created": "2020-01-01T00:00:00.000000Z"}
-Submissions(sys.argv[1]).submitted("doomed", record)
-Submissions(sys.argv[1]).submitted("tagged", {**record, "labels": {"tags": '["t"]'}})
+Jobs(sys.argv[1]).submitted("doomed", record)
+Jobs(sys.argv[1]).submitted("tagged", {**record, "labels": {"tags": '["t"]'}})
 os._exit(1)
 """
 
@@ -267,12 +267,12 @@ def test_lost_runs_of_which_only_a_trace_is_left(path: Path) -> None:
 
 def test_a_running_job_stays(path: Path) -> None:
     project = project_at(path)
-    project.submissions.submitted("running", {"created": "2020-01-01T00:00:00.000000Z"})
+    project.spools.own.submitted("running", {"created": "2020-01-01T00:00:00.000000Z"})
     try:
         project.clean(keep=0)
         assert [run.job_id for run in project.runs()] == ["running"]
     finally:
-        project.submissions.finished("running")
+        project.spools.own.finished("running")
 
 
 def test_only_writable_projects(path: Path) -> None:
@@ -284,9 +284,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"keep_tagged": True}, "say which runs go: older_than, larger_than, outcome, or how many to keep"),
     "running": (
         {"outcome": "running"},
-        "outcome 'running': choose of ok, partial, failed, error, cancelled, lost",
+        "outcome 'running': choose one of ok, partial, failed, error, cancelled, lost",
     ),
-    "outcome": ({"outcome": ["ok", "good"]}, "outcome 'good': choose of"),
+    "outcome": ({"outcome": ["ok", "good"]}, "outcome 'good': choose one of"),
     "age": (
         {"older_than": "30 m"},
         "older_than: '30 m' is not a time; give a datetime, or text such as '2026-11-22'",
@@ -297,8 +297,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "older_than: 1000000 days, 0:00:00 ago there was no year",
     ),
     "days without a unit": ({"older_than": 30}, "older_than: 30 is not a time"),
-    "negative size": ({"larger_than": -1}, "-1 is not a size"),
-    "size": ({"larger_than": "much"}, "'much' is not a size; give bytes, or text such as '1.5 GiB'"),
+    "negative size": ({"larger_than": -1}, "larger_than: -1 is not a size"),
+    "size": ({"larger_than": "much"}, "larger_than: 'much' is not a size; give bytes, or text such as '1.5 GiB'"),
     "number": ({"keep": -1}, "keep must be a number of runs, found -1"),
 }
 
