@@ -92,7 +92,7 @@ def linked(path: Path) -> Path:
 
 MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
     "missing folder": (lambda path: path / "x.h5", NotFoundError, r"there is no folder .*project\.h5; make it first$"),
-    "file as folder": (within_a_file, NotFoundError, r"there is no folder .*project\.h5; make it first$"),
+    "file as folder": (within_a_file, NotFoundError, r"project\.h5 is not a folder; choose another place$"),
     "folder": (Path.mkdir, InvalidInputError, r"is a folder; a project is one file, such as .*/project\.h5$"),
     "pipe": (os.mkfifo, InvalidInputError, r"is not a regular file; a project is one$"),
     "long name": (
