@@ -398,9 +398,7 @@ def with_fallback(path: Path, folder: Path) -> aerchive.Project:
     return open_project(path, "a", DraftBridge(), 1.0, pending_folder=folder)
 
 
-def test_where_the_place_has_gone_the_run_goes_to_the_folder_of_the_settings(
-    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_where_the_place_has_gone_the_run_goes_to_the_folder_of_the_settings(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "kept" / "pending"
     project = with_fallback(path, folder)
     path.parent.rename(tmp_path / "away")
@@ -408,7 +406,10 @@ def test_where_the_place_has_gone_the_run_goes_to_the_folder_of_the_settings(
     (file,) = folder.iterdir()
     assert run.durable
     assert run.in_pending_file
-    assert f"run {job_id(1)} is kept in {file}" in caplog.text
+    assert run.kept_elsewhere == (
+        f"{path}: there is no folder {path.parent}; make it first; run {job_id(1)} is kept in {file}, and is moved "
+        "into the project when the next run is saved there"
+    )
     with run.place.open() as (_, group):
         assert group.read("statevector", run.run_uuid).tobytes() == values_of(draft_of(1))["statevector"][2]
 

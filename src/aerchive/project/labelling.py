@@ -9,6 +9,7 @@ from typing import Any
 from aerchive.errors import InvalidInputError, ProjectLockedError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.project.arguments import checked
 from aerchive.project.catalogue import not_found
 from aerchive.project.draft import RunDraft
 from aerchive.project.expression import clause_of
@@ -22,6 +23,7 @@ from aerchive.storage.file import WriteSession
 class Labelling(Searching):
     """What a project has to change labels."""
 
+    @checked
     def tag(
         self,
         expression: str | None = None,

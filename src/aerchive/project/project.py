@@ -294,7 +294,7 @@ class Project(Upkeep):
         Args:
             drafts: What to write, and the runs that are told where they are.
             is_awaited: Whether a caller waits for the answer. Else the runs may also go to the folder of the settings.
-            error: Why they cannot be beside the project either; by default they go there if they can.
+            error: Why they cannot be beside the project either, which the runs are told; by default they can.
 
         Raises:
             WriteError: There is no room for them, or the disk failed.
@@ -314,12 +314,10 @@ class Project(Upkeep):
                 held = self.spools.hold(wanted, self.file.min_free_bytes, is_fallback=True)
             except OSError as disk_error:
                 raise WriteError(f"{why}; and not in {folder}: {disk_error.strerror or disk_error}") from disk_error
-            for one in held:
-                logger.warning(
-                    "%s; run %s is kept in %s, and is moved into the project when the next run is saved there",
-                    why,
-                    one.head.job_id,
-                    one.path,
+            for (draft, run), one in zip(drafts, held, strict=True):
+                run.kept_elsewhere = (
+                    f"{why}; run {draft.job_id} is kept in {one.path}, and is moved into the project when the next run "
+                    "is saved there"
                 )
         for (_, run), spooled in zip(drafts, held, strict=True):
             run.settle(None, spooled)

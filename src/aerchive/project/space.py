@@ -15,6 +15,7 @@ from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs, format_table, format_time
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
+from aerchive.project.asking import UNREADABLE
 from aerchive.project.catalogue import Catalogue, changes_of, present, run_path, was_replaced, whole_id
 from aerchive.project.record import ENCODING
 from aerchive.project.verify import Progress
@@ -107,6 +108,7 @@ class SpaceReport:
         unused_bytes: What nothing leads to any more: replaced labels, gaps.
         beside_bytes: Files beside it that belong to it: pending and waiting runs, left by an interrupted compaction.
         free_bytes: On its disk.
+        problems: What could not be measured, because it is damaged; it counts as unused.
     """
 
     path: str
@@ -123,6 +125,7 @@ class SpaceReport:
     unused_bytes: int
     beside_bytes: int
     free_bytes: int
+    problems: list[str]
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -185,6 +188,9 @@ class SpaceReport:
             lines += ["", format_table(head, table, (3, 4, 5))]
             if len(self.runs) > top:
                 lines.append(f"... the largest {top} of {len(self.runs)} runs")
+        if self.problems:
+            lines += ["", *(f"cannot be measured, and counts as unused: {problem}" for problem in self.problems[:top])]
+            lines.append("'aerchive verify' names all that is damaged")
         if self.beside_bytes:
             lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
         back = self.reclaimable_bytes
@@ -214,6 +220,7 @@ class _Survey:
     def __init__(self, file: ProjectFile, progress: Progress | None) -> None:
         self._file = file
         self._progress = progress
+        self._problems: list[str] = []
         self._rows: dict[str, np.void] = {}
         self._runs: list[RunSpace] = []
         self._values: dict[str, list[DatasetSize]] = collections.defaultdict(list)
@@ -279,6 +286,7 @@ class _Survey:
             unused_bytes=max(0, end - known),
             beside_bytes=beside_bytes,
             free_bytes=free,
+            problems=self._problems,
         )
 
     def _visit(self, work: list[tuple[_Look, str]]) -> None:
@@ -287,8 +295,12 @@ class _Survey:
         def look(session: ReadSession, item: tuple[_Look, str]) -> None:
             nonlocal done
             check_interrupt()
-            with contextlib.suppress(NotFoundError):  # deleted, or compacted away, since it was listed
+            try:
                 item[0](session, item[1])
+            except NotFoundError:  # deleted, or compacted away, since it was listed
+                pass
+            except UNREADABLE as error:  # what is damaged hides nothing else
+                self._problems.append(str(error))
             done += 1
             if self._progress is not None:
                 self._progress(done, len(work))

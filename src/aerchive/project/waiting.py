@@ -74,7 +74,7 @@ class WaitingRuns:
         try:
             spooled = spools.keep(draft, min_free_bytes)
         except OSError as error:
-            logger.warning("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
+            logger.info("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
             return False
         run.settle(None, spooled)
         with self._list:

@@ -181,7 +181,9 @@ def writable_folder(path: Path) -> Iterator[int]:
 def _folder_of(path: Path) -> Iterator[int]:
     try:
         fd = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        raise NotFoundError(f"{path}: {path.parent} is not a folder; choose another place") from None
+    except FileNotFoundError:
         raise NotFoundError(f"{path}: there is no folder {path.parent}; make it first") from None
     except PermissionError:
         raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
