@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aerchive.errors import InvalidInputError, TransactionError
+from aerchive.errors import InvalidInputError, ProjectLockedError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue import not_found
@@ -84,9 +85,14 @@ class Labelling(Searching):
         if run.place.path is None:
             self.flush()
             self._move_spooled()
-            run.place.look()
+            with contextlib.suppress(ProjectLockedError):
+                run.place.look()
             run.job_id = run.place.job_id  # another one if it is kept beside another result
-            if self._find_existing(run.job_id) is None:
+            spooled = run.place.spooled
+            waits = spooled is not None and any(
+                one.head.run_uuid == spooled.head.run_uuid for one in self.spools.runs()
+            )
+            if waits or self._find_existing(run.job_id) is None:
                 raise TransactionError(
                     f"{self.path}: run {run.job_id} is in a spool beside the project; label it once it is in there"
                 )
