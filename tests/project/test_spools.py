@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import shutil
 import textwrap
@@ -480,6 +481,26 @@ def test_a_finished_run_is_safe_before_a_handler_ends_the_process(path: Path, wa
     project = project_at(path)
     assert project[job_id(1)].in_pending_file
     project.archive(draft_of(2))
+    assert project_view(path) == model_of(draft_of(n) for n in range(3))
+
+
+@pytest.mark.parametrize("durability", ["each", "exit"])
+def test_a_run_is_safe_while_it_is_asked_whether_the_project_has_another(path: Path, durability: str) -> None:
+    """Reading waits, too, while another program writes."""
+    script = """
+        import os, signal, sys, threading
+        from pathlib import Path
+        from tests.crash.drafts import draft_of, project_at
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+        project = project_at(Path(sys.argv[1]), lock_timeout_s=60)
+        project.durability = sys.argv[2]
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        project.save(draft_of(1))
+    """
+    with held(path, fcntl.LOCK_EX), processes.start(script, path, durability) as process:
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 3, out + err
+    project_at(path).archive(draft_of(2))
     assert project_view(path) == model_of(draft_of(n) for n in range(3))
 
 

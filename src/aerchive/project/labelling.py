@@ -90,7 +90,11 @@ class Labelling(Searching):
                 self._move_spooled()
                 run.place.look()
                 run.job_id = run.place.job_id  # another one if it is kept beside another result
-                if self._find_existing(run.job_id) is not None:
+                spooled = run.place.spooled
+                waits = spooled is not None and any(
+                    one.head.run_uuid == spooled.head.run_uuid for one in self.spools.runs()
+                )
+                if not waits and self._find_existing(run.job_id) is not None:
                     return
             except ProjectLockedError as error:
                 cause = error

@@ -61,6 +61,15 @@ class RunPlace:
         """Whether the run has a group anywhere."""
         return self.path is not None or self.spooled is not None
 
+    @property
+    def is_in_spool(self) -> bool:
+        """Whether a spool file has the run, which may have been moved all the same."""
+        with contextlib.suppress(NotFoundError):
+            if self.spooled is not None:
+                with self.spooled.open():
+                    return True
+        return False
+
     def of_run(self, run_uuid: str) -> RunPlace:
         """The same place, for this very run."""
         return RunPlace(self.project, self.job_id, self.path, spooled=self.spooled, run_uuid=run_uuid)
@@ -68,9 +77,8 @@ class RunPlace:
     def look(self) -> None:
         """Looks whether the run has come from its spool into the project by now."""
         if self.path is None and self.spooled is not None:
-            there = self
-            with contextlib.suppress(NotFoundError), self.spooled.open():  # its process may keep the file: then it is
-                there = self.of_run(self.spooled.head.run_uuid)  # this very run, and not another of its job
+            # Its process may keep the file: then it is this very run, and not another of its job.
+            there = self.of_run(self.spooled.head.run_uuid) if self.is_in_spool else self
             with contextlib.suppress(NotFoundError), contextlib.ExitStack() as stack:
                 there._enter_found(stack)
                 self.path, self.job_id, self.spooled = there.path, there.job_id, None

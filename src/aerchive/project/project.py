@@ -167,7 +167,8 @@ class Project(Upkeep):
         run = self._unwritten(draft)
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
         if waiting is None:
-            self._check_known(draft)
+            with self._held_if_ended([(draft, run)]):
+                self._check_known(draft)
             self._commit_in_time(draft, run, self.durability, is_awaited=True)
             return run
         if draft.job_id in waiting:
@@ -226,8 +227,9 @@ class Project(Upkeep):
             yield
         finally:
             self._transaction.waiting = None
-        for draft, _ in waiting.values():
-            self._check_known(draft)
+        with self._held_if_ended([*waiting.values()]):
+            for draft, _ in waiting.values():
+                self._check_known(draft)
         if waiting or (relabellings and self.file.exists()):
             self._commit(list(waiting.values()), relabellings, is_awaited=True)
         for one in relabellings:
@@ -280,11 +282,22 @@ class Project(Upkeep):
             for (_, run), place in zip(drafts, written, strict=True):
                 run.settle(place.path, job_id=place.job_id)
             return
-        if is_awaited:
-            for draft, _ in drafts:
+        with self._held_if_ended(drafts):
+            for draft, _ in drafts if is_awaited else ():
                 self._check_in_file(draft)
         logger.warning("%s; the run goes to a spool beside the project", locked)
         self._hold(drafts, is_awaited=is_awaited)
+
+    @contextlib.contextmanager
+    def _held_if_ended(self, drafts: Sequence[tuple[RunDraft, Run]]) -> Iterator[None]:
+        """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now."""
+        try:
+            yield
+        except AerchiveError:
+            raise
+        except BaseException:
+            self._hold(drafts, is_awaited=False)
+            raise
 
     def _hold(
         self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool, error: AerchiveError | None = None

@@ -88,7 +88,7 @@ class Searching(ProjectBase):
     def _listing_of(self, session: Session | None, elsewhere: Sequence[Run]) -> Listing:
         """All runs as a session sees them, together with those elsewhere; without a session only these."""
         rows: NDArray[Any] = np.empty(0, table.DTYPE)
-        hidden: list[int] = []
+        hidden: Sequence[int] = ()
         if session is not None:
             known = Catalogue(session)
             rows = known.rows()

@@ -99,10 +99,10 @@ class Spools:
         mine = [content for prefix in self._prefixes for content in spool_of(prefix).contents()]
         others = spool_contents(self._prefixes, {str(content.path) for content in mine})
         found = [*others, *mine]
-        if any(run.head.project for content in found for run in content.runs):
+        if any(content.has_project for content in found):
             uuid = self._file.peek_uuid()
             if uuid is not None or not self._file.path.exists():  # else it cannot be read at the moment
-                found = [self._of_this_project(content, uuid) for content in found]
+                found = [self._of_this_project(one, uuid) if one.has_project else one for one in found]
         for content in found:
             for problem in content.problems:
                 self._tell(problem)
@@ -288,8 +288,10 @@ class Spools:
         """
         contents = self.contents()
         self._forget_gone(contents)
-        contents = [one for one in contents if one.life in (Life.DEAD, Life.OWN) or one.is_movable]
-        contents.sort(key=lambda one: min((run.head.when for run in one.runs), default=""))
+        contents = [
+            one for one in contents if one.life is Life.DEAD or one.is_movable or (waiting and one.life is Life.OWN)
+        ]
+        contents.sort(key=lambda one: one.runs[0].head.when if one.runs else "")
         written: dict[Key, Written] = {}
         self._unread = None
         try:
@@ -307,11 +309,11 @@ class Spools:
 
     def _forget_gone(self, contents: Sequence[SpoolContent]) -> None:
         """What was moved is remembered as long as it is still in a file: a file that comes back is looked at again."""
-        if self._moved or self._damaged or self._lost:
-            there = {key(run) for content in contents for run in content.runs}
-            self._moved &= there
-            self._damaged &= there
-            self._lost &= {(content.path, job.job_id) for content in contents for job in content.jobs}
+        files = {path for path, _ in self._moved | self._damaged}
+        there = {key(run) for content in contents if pending_path(str(content.path)) in files for run in content.runs}
+        self._moved &= there
+        self._damaged &= there
+        self._lost &= {(one.path, job.job_id) for one in contents if one.life is Life.DEAD for job in one.jobs}
 
     def _move_files(
         self, contents: Sequence[SpoolContent], timeout_s: float | None, waiting: Sequence[SpooledRun]

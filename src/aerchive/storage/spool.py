@@ -48,6 +48,7 @@ class _Open:
         objects: Where shared objects are, by path.
         writing: How many runs are being written into it.
         had_runs: Whether there ever was a run in it, which another process may be reading.
+        has_held: Whether runs were made durable in it.
         owed: What could not be noted because the disk was full; it is noted before the next record.
     """
 
@@ -57,6 +58,7 @@ class _Open:
     objects: dict[str, int] = field(default_factory=dict)
     writing: int = 0
     had_runs: bool = False
+    has_held: bool = False
     owed: list[Mapping[str, JSON]] = field(default_factory=list)
 
     def append(self, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer] = ()) -> int:
@@ -107,6 +109,8 @@ class Spool:
                     Life.OWN,
                     list(one.jobs.values()),
                     [run for run in one.runs.values() if run.counts],
+                    has_held=one.has_held,
+                    has_project=one.has_held,
                 )
                 for one in self._files
             ]
@@ -195,6 +199,7 @@ class Spool:
                 mine = one.own(runs)
                 waiting = [run for run in mine if not run.is_held]
                 if waiting:
+                    one.has_held = True
                     if any(run.head.is_part for run in waiting):
                         one.file.sync()  # a power cut must not leave the record that holds all without one of them
                     one.append(spool_file.HELD, {"runs": [run.offset for run in waiting]})
