@@ -79,7 +79,7 @@ def make():
         assert may_go.wait(60)
     return "made"
 
-values = LazyDict({"a": Waiting(make)})
+values = LazyDict({"a": Waiting(make, lambda: None)})
 reader = threading.Thread(target=lambda: values["a"])
 reader.start()
 assert is_inside.wait(60)

@@ -271,7 +271,7 @@ class Project(Upkeep):
                 raise
             self._hold(drafts, is_awaited=False, error=error)
             return
-        except AerchiveError:
+        except (AerchiveError, MemoryError):
             raise
         except BaseException:
             if not has_begun:  # a handler of a signal ended the wait for the lock; the process may end now
@@ -293,7 +293,7 @@ class Project(Upkeep):
         """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now."""
         try:
             yield
-        except AerchiveError:
+        except (AerchiveError, MemoryError):
             raise
         except BaseException:
             self._hold(drafts, is_awaited=False)
