@@ -106,8 +106,11 @@ def test_an_interrupt_at_each_line(action: Callable[[Project], None], folder: Pa
                 assert raised or found == new, "no KeyboardInterrupt, and no commit"
                 assert not interrupts._waiting, "later commits would not be protected"
                 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "the handler stays ours"
+                spooled = project_at(path).spools.runs()  # where a run goes if the wait for the lock is interrupted
+                assert all(run.is_held for run in spooled), "a run waits that is not durable"
                 project_at(path, lock_timeout_s=0.05).archive(draft_of(9))
-                assert project_view(path) == found | model_of([draft_of(9)])
+                assert project_view(path) == (new if spooled else found) | model_of([draft_of(9)])
+                assert not project_at(path).spools.runs()
                 seen["new" if found == new else "old"] += 1
             except Exception as error:  # noqa: BLE001  (judged by the test)
                 wrong[f"{interrupter.place}: {raised!r}: {type(error).__name__}: {str(error)[:120]}"] += 1

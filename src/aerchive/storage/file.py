@@ -409,7 +409,7 @@ class ProjectFile:
             superblock = read_superblock(fd, path)
             journal = find_journal(fd, superblock)
             source = ReadFile(fd, journal, superblock.unflagged())
-            with _hdf5(source, h5f.ACC_RDONLY, path) as file:
+            with deferred_interrupts(), _hdf5(source, h5f.ACC_RDONLY, path) as file:
                 found = read_attribute(_root_of(file, path), "project_uuid", path)
         except (AerchiveError, OSError):
             return None
