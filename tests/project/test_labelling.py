@@ -366,7 +366,7 @@ def test_they_do_not_wait_beside_a_project_that_is_locked(path: Path) -> None:
     with held(path), pytest.raises(ProjectLockedError) as caught:
         block()
     assert str(caught.value).endswith(
-        "Nothing of the transaction was saved: its changes of labels cannot wait elsewhere"
+        "Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
     )
     assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
     assert len(project_view(path)) == 6

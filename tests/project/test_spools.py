@@ -407,7 +407,7 @@ def test_where_the_place_has_gone_the_run_goes_to_the_folder_of_the_settings(pat
     (file,) = folder.iterdir()
     assert run.durable
     assert run.in_pending_file
-    assert run.kept_elsewhere == (
+    assert run.kept_outside == (
         f"{path}: there is no folder {path.parent}; make it first; run {job_id(1)} is kept in {file}, and is moved "
         "into the project when the next run is saved there"
     )

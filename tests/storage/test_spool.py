@@ -324,7 +324,7 @@ class TestEndsOfAProcess:
         """A synchronised folder has copies of files whose processes may live on another machine."""
         DeadFile(project, inode=1, **elsewhere).submitted("job")
         (content,) = Jobs(project).contents()
-        assert content.life is Life.ELSEWHERE
+        assert content.life is Life.UNKNOWN
         assert open_ids(project) == ["job"]
 
     def test_a_copy_of_a_file_of_this_process(self, project: Path) -> None:
@@ -332,7 +332,7 @@ class TestEndsOfAProcess:
         jobs.submitted("job", {})
         (path,) = files_of(project)
         path.with_name(path.name[:-8] + "0" * 8).write_bytes(path.read_bytes())
-        assert [content.life for content in jobs.contents()] == [Life.ELSEWHERE, Life.OWN]
+        assert [content.life for content in jobs.contents()] == [Life.UNKNOWN, Life.OWN]
 
     @pytest.mark.parametrize("mount", [("nfs4", "local_lock=all"), ("fuse.sshfs", "rw")])
     def test_a_lock_that_no_other_machine_sees_proves_nothing(
@@ -342,7 +342,7 @@ class TestEndsOfAProcess:
         assert [content.life for content in fresh(project)] == [Life.DEAD]
         there = filesystems.Mount("/there", mount[0], frozenset([mount[1]]))
         monkeypatch.setattr(spool_reader, "mount_of", lambda _fd: there)
-        assert [content.life for content in fresh(project)] == [Life.ELSEWHERE]
+        assert [content.life for content in fresh(project)] == [Life.UNKNOWN]
 
     def test_a_command_with_spaces_and_parentheses(self, project: Path) -> None:
         rename = "open('/proc/self/comm', 'w').write(') Z 1 (2 3'); " + WAITING
@@ -495,7 +495,7 @@ class TestDamage:
             opened.seek(100)
             opened.write(b"\xff")
         (content,) = Jobs(project).contents()
-        assert content.life is Life.ELSEWHERE
+        assert content.life is Life.UNKNOWN
         assert open_ids(project) == ["a"]
         problem = f"{file.path}: its header is damaged; what is behind it is read, and the file stays"
         assert content.problems == (problem,)

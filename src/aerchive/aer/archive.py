@@ -80,8 +80,8 @@ class Archive:
         finally:
             self._project.spools.own.finished(self._submitted.job_id)
             self._submitted = Submitted(self._submitted.job_id, self._submitted.created)  # lets go of the copies
-        if run.kept_elsewhere is not None:
-            self.note.tell(run.kept_elsewhere)
+        if run.kept_outside is not None:
+            self.note.tell(run.kept_outside)
         if draft.refused:
             self.note.tell(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
 

@@ -61,7 +61,7 @@ class Labelling(Searching):
         self.flush()
         self._move_spooled()
         waiting = self._waiting() or {}
-        for run in self._elsewhere() if one.job_ids else ():
+        for run in self._outside() if one.job_ids else ():
             if run.job_id in (one.job_ids or ()) and run.job_id not in waiting:
                 self._check_has_labels(run)
         if self._waiting() is None:

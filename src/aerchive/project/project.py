@@ -263,7 +263,7 @@ class Project(Upkeep):
             self.spools.was_locked()
             if relabellings:
                 raise ProjectLockedError(
-                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait elsewhere"
+                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
                 ) from error
             locked = error
         except (NotFoundError, ReadOnlyError, FormatError, WriteError, InvalidInputError) as error:
@@ -328,7 +328,7 @@ class Project(Upkeep):
             except OSError as disk_error:
                 raise WriteError(f"{why}; and not in {folder}: {disk_error.strerror or disk_error}") from disk_error
             for (draft, run), one in zip(drafts, held, strict=True):
-                run.kept_elsewhere = (
+                run.kept_outside = (
                     f"{why}; run {draft.job_id} is kept in {one.path}, and is moved into the project when the next run "
                     "is saved there"
                 )

@@ -100,11 +100,11 @@ class Run:
 
     Attributes:
         place: Where it is, also after it has moved.
-        kept_elsewhere: Why it could not come into the project, and which file it is in, if the project that archived it
+        kept_outside: Why it could not come into the project, and which file it is in, if the project that archived it
             had to put it into the folder of the settings.
     """
 
-    kept_elsewhere: str | None = None
+    kept_outside: str | None = None
 
     def __init__(
         self,

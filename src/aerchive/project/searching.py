@@ -60,7 +60,7 @@ class Searching(ProjectBase):
                 job_id = table.row_text(row, "job_id")
         return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row)
 
-    def _elsewhere(self) -> list[Run]:
+    def _outside(self) -> list[Run]:
         """Runs in spools, then runs that are still running, and those that were lost with their process."""
         contents = self.spools.contents()
         return [
@@ -78,24 +78,24 @@ class Searching(ProjectBase):
         ]
 
     def _listing(self) -> Listing:
-        # What is elsewhere is looked at first: if it is moved meanwhile, it is in the catalogue then.
-        elsewhere = self._elsewhere()
+        # What is outside the file is looked at first: if it is moved meanwhile, it is in the catalogue then.
+        outside = self._outside()
         if self.mode in ("a", "x") and not self.file.exists():
-            return self._listing_of(None, elsewhere)
+            return self._listing_of(None, outside)
         with self.file.read() as session:
-            return self._listing_of(session, elsewhere)
+            return self._listing_of(session, outside)
 
-    def _listing_of(self, session: Session | None, elsewhere: Sequence[Run]) -> Listing:
-        """All runs as a session sees them, together with those elsewhere; without a session only these."""
+    def _listing_of(self, session: Session | None, outside: Sequence[Run]) -> Listing:
+        """All runs as a session sees them, together with those outside its file; without a session only these."""
         rows: NDArray[Any] = np.empty(0, table.DTYPE)
         hidden: Sequence[int] = ()
         if session is not None:
             known = Catalogue(session)
             rows = known.rows()
-            if elsewhere:
-                elsewhere, hidden = _without_known(elsewhere, known, DeletedRuns(session.root))
+            if outside:
+                outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
         first: dict[str, Run] = {}
-        for run in elsewhere:
+        for run in outside:
             first.setdefault(run.job_id, run)
         return Listing(str(self.path), rows, hidden, list(first.values()), self._run)
 
@@ -545,11 +545,11 @@ class Searching(ProjectBase):
         return None if found is None else self._run(found[1][0], job_id)
 
 
-def _without_known(elsewhere: Iterable[Run], known: Catalogue, deleted: DeletedRuns) -> tuple[list[Run], list[int]]:
+def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRuns) -> tuple[list[Run], list[int]]:
     """Leaves out what the project has, and what was deleted from it.
 
     Args:
-        elsewhere: Runs in spools, and submitted jobs.
+        outside: Runs in spools, and submitted jobs.
         known: The catalogue.
         deleted: The runs that were deleted.
 
@@ -559,7 +559,7 @@ def _without_known(elsewhere: Iterable[Run], known: Catalogue, deleted: DeletedR
     """
     left, hidden = [], []
     gone = known.deleted_ids()
-    for run in elsewhere:
+    for run in outside:
         found, spooled = known.find(run.job_id), run.place.spooled
         if spooled is None:
             is_new = found is None and known.key(run.job_id) not in gone

@@ -100,11 +100,11 @@ class Upkeep(Labelling):
         self.flush()
         self._move_spooled()
         if not self.file.exists():
-            return choose(self._listing_of(None, self._elsewhere()))[0]
+            return choose(self._listing_of(None, self._outside()))[0]
 
         def delete(session: WriteSession) -> _T:
             with self.file.read_inside(session):
-                answer, doomed = choose(self._listing_of(session, self._elsewhere()))
+                answer, doomed = choose(self._listing_of(session, self._outside()))
             delete_runs(session, (run.job_id for run in doomed))
             return answer
 

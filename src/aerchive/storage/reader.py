@@ -22,7 +22,7 @@ class GroupReader(ABC):
     """A group with its attributes, datasets and groups; valid as long as the session that gave it.
 
     A run that is in the project is read from HDF5 (`HDF5Group`), one that is still in a spool from there
-    (`aerchive.storage.spool_group.SpoolGroup`). Whoever reads a run need not know which.
+    (`aerchive.storage.spool_group.SpoolGroup`). A reader of a run need not know which.
 
     Args:
         fd: The file, for positioned reads.

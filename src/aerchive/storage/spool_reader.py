@@ -45,7 +45,7 @@ class Life(enum.Enum):
     """It lives."""
     DEAD = enum.auto()
     """It has ended, and this is its own file: what it holds may be taken over and the file removed."""
-    ELSEWHERE = enum.auto()
+    UNKNOWN = enum.auto()
     """It may live on another machine, or the file is a copy of its file: it may be read, and stays."""
 
 
@@ -92,11 +92,11 @@ class SpoolContent:
     @property
     def is_movable(self) -> bool:
         """Whether runs in it wait for any process that can move them."""
-        return self.has_held or (bool(self.runs) and self.life in (Life.DEAD, Life.ELSEWHERE))
+        return self.has_held or (bool(self.runs) and self.life in (Life.DEAD, Life.UNKNOWN))
 
     def may_move(self, run: SpooledRun) -> bool:
         """Whether this process may move a run into the project; a living process moves its own runs soon."""
-        return run.is_held or self.life in (Life.DEAD, Life.ELSEWHERE)
+        return run.is_held or self.life in (Life.DEAD, Life.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _content(path: str) -> SpoolContent | None:
 
 
 def _unreadable(path: str, problem: str) -> SpoolContent:
-    return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=(problem,))
+    return SpoolContent(Path(path), Owner(), Life.UNKNOWN, problems=(problem,))
 
 
 def _state_of(status: os.stat_result) -> tuple[int, int, int]:
@@ -266,13 +266,13 @@ def _life(fd: int, parsed: _Parsed) -> Life:
     """
     if not parsed.version:
         is_torn = not parsed.problems and not is_locked(fd)
-        return Life.DEAD if is_torn else Life.ELSEWHERE
+        return Life.DEAD if is_torn else Life.UNKNOWN
     life = _life_by_table(parsed, os.fstat(fd).st_ino)
     if life is not None:
         return life
     mount = mount_of(fd)
     if mount is None or why_unsafe(mount) is not None:
-        return Life.ELSEWHERE
+        return Life.UNKNOWN
     return Life.ALIVE if is_locked(fd) else Life.DEAD
 
 
@@ -286,7 +286,7 @@ def _life_by_table(parsed: _Parsed, inode: int) -> Life | None:
     if running:
         return Life.ALIVE
     if parsed.inode != inode:
-        return Life.ELSEWHERE
+        return Life.UNKNOWN
     return Life.DEAD if running is False else None
 
 
