@@ -179,7 +179,7 @@ class Listing:
         return RunList(items, rows, self._of_row, nothing)
 
     def numbers(self, clause: Clause) -> list[int]:
-        """Numbers of the rows of those runs that meet a clause, in order of submission; none of runs outside the file."""
+        """Numbers of the rows of those runs that meet a clause, in order of submission; of runs in the file only."""
         return [place for place in self._places(clause) if place < len(self._rows)]
 
     def near(self, job_id: str) -> list[str]:
