@@ -13,8 +13,10 @@ from qiskit_aer.jobs import AerJob
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
-from aerchive.aer import AerJobError, AerSimulator, ArchivedJob, ArchivedResult
+from aerchive.aer import AerJobError, AerSimulator, ArchivedJob, ArchivedResult, archived_job
+from aerchive.aer.archived_result import archived_result
 from aerchive.errors import NotFoundError
+from aerchive.project.run import Run
 from aerchive.storage.trace import record_reads
 from tests import processes
 from tests.aer.conftest import assert_same, bell, everything
@@ -164,6 +166,26 @@ def test_the_result_is_one_object_while_somebody_holds_it(simulator: AerSimulato
 
     assert archived.result() is held
     assert_same(held, pickle.loads(pickle.dumps(archived)).result())
+
+
+@pytest.mark.parametrize("kept_bytes", [None, 0])
+def test_a_small_result_is_made_once(
+    simulator: AerSimulator, kept_bytes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kept_bytes is not None:
+        monkeypatch.setattr(archived_job, "_KEPT_BYTES", kept_bytes)
+    made: list[Run] = []
+
+    def make(run: Run) -> Any:
+        made.append(run)
+        return archived_result(run)
+
+    monkeypatch.setattr(archived_job, "archived_result", make)
+    archived, live = archive(simulator)
+
+    assert [archived.result().get_counts() for _ in range(3)] == [live.result().get_counts()] * 3
+
+    assert len(made) == (1 if kept_bytes is None else 3)
 
 
 def test_in_a_fresh_process(simulator: AerSimulator) -> None:

@@ -439,6 +439,11 @@ def test_what_was_read_is_printed_as_stock_data_print_it(stock: Result, archived
     assert repr(archived) == repr(stock)
 
 
+def test_data_have_the_names_that_stock_data_have(stock: Result, archived: ArchivedResult) -> None:
+    for one, other in zip(stock.results, archived.results, strict=True):
+        assert dir(other.data) == dir(one.data)
+
+
 def test_the_list_of_what_was_saved_reads_little(large: tuple[Path, dict[str, int], str]) -> None:
     path, _, job_id = large
 

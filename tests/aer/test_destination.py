@@ -7,6 +7,7 @@ import grp
 import logging
 import os
 import pwd
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ from aerchive.errors import (
     NotFoundError,
     ReadOnlyError,
 )
+from aerchive.project.waiting import Durability
 from tests import processes
 from tests.aer.conftest import bell
 
@@ -92,7 +94,7 @@ def linked(path: Path) -> Path:
 
 MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
     "missing folder": (lambda path: path / "x.h5", NotFoundError, r"there is no folder .*project\.h5; make it first$"),
-    "file as folder": (within_a_file, NotFoundError, r"there is no folder .*project\.h5; make it first$"),
+    "file as folder": (within_a_file, NotFoundError, r"project\.h5 is not a folder; choose another place$"),
     "folder": (Path.mkdir, InvalidInputError, r"is a folder; a project is one file, such as .*/project\.h5$"),
     "pipe": (os.mkfifo, InvalidInputError, r"is not a regular file; a project is one$"),
     "long name": (
@@ -182,6 +184,22 @@ def test_a_place_that_goes_bad_is_refused_at_submission(
     path.unlink()
     maker.run(what).result()
     assert len(aerchive.open(path)) == number
+
+
+def test_the_folder_of_a_project_of_the_settings_is_not_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch, is_simulated: list[bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = path / "no" / "p.h5"
+    monkeypatch.setenv("AERCHIVE_PROJECT", str(place))
+    for submit in (lambda: AerSimulator().run(bell()), lambda: SamplerV2().run(SAMPLED), aerchive.autosave):
+        with pytest.raises(NotFoundError, match=r"there is no folder .*/no; make it first$"):
+            submit()
+    assert len(aerchive.open()) == 0
+    assert main(["ls"]) == 1
+    assert main(["run", "program.py"]) == 1
+    assert "no such project" in capsys.readouterr().err
+    assert is_simulated == []
+    assert not path.exists()
 
 
 def test_a_project_that_is_open_for_reading_is_refused(path: Path) -> None:
@@ -552,3 +570,30 @@ def test_a_class_with_arguments_of_its_own_has_them(path: Path) -> None:
     simulator = archiving(Noted(), path)
     simulator.run(bell(), note="of its own").result()
     assert simulator.seen == "of its own"
+
+
+@pytest.mark.parametrize("durability", ["each", "batch"])
+def test_a_result_says_where_a_run_is_kept_whose_folder_has_gone(
+    path: Path,
+    durability: Durability,
+    gate: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pending = path.parent / "kept"
+    monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", str(pending))
+    monkeypatch.setenv("AERCHIVE_ON_ERROR", "raise")  # for runs that are lost, which this one is not
+    place = path.parent / "folder" / "p.h5"
+    place.parent.mkdir()
+    job = AerSimulator(project=place, durability=durability).run(bell())
+    shutil.rmtree(place.parent)
+    gate()
+    with pytest.warns(ArchiveWarning) as caught:
+        assert job.result().success
+    (file,) = pending.iterdir()
+    assert [str(warning.message) for warning in caught] == [
+        f"{place}: there is no folder {place.parent}; make it first; run {job.job_id()} is kept in {file}, and is "
+        "moved into the project when the next run is saved there"
+    ]
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    assert job.run.counts() == job.result().get_counts()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import qiskit_aer
 from qiskit_aer.jobs import AerJob
 
 import aerchive
-from aerchive.aer import AerSimulator
+from aerchive.aer import AerSimulator, EstimatorV2, SamplerV2, archiving
 from aerchive.errors import InvalidInputError
 from aerchive.settings import default_project, load_settings, settings_file
 from tests import processes
@@ -193,3 +195,21 @@ def test_a_wrong_argument_of_run_is_named_before_anything_runs(path: Path, given
     ):
         AerSimulator(project=5)  # type: ignore[arg-type]
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "make",
+    [AerSimulator, SamplerV2, EstimatorV2, functools.partial(archiving, qiskit_aer.AerSimulator())],
+    ids=["AerSimulator", "SamplerV2", "EstimatorV2", "archiving"],
+)
+def test_text_that_says_no_is_not_taken_for_yes(path: Path, make: Callable[..., Any]) -> None:
+    with pytest.raises(InvalidInputError, match=r"^save_jobs must be True or False, or None; found 'no' \(str\)$"):
+        make(project=path, save_jobs="no")
+
+
+def test_a_project_in_the_place_of_the_configuration_is_named() -> None:
+    with pytest.raises(
+        InvalidInputError,
+        match=r"^configuration must be as for the stock simulator; a project is project='p\.h5'; found 'p\.h5' ",
+    ):
+        AerSimulator("p.h5")

@@ -126,7 +126,8 @@ def with_viewer(folder: Path, qubits: int) -> dict[str, Any]:
     values = {"statevector": DatasetDraft([state], attributes={"encoding": "array", "kind": "statevector"})}
 
     def large(number: int) -> Any:
-        return dataclasses.replace(draft_of(number), datasets=values, objects={}, nbytes=state.nbytes)
+        draft = draft_of(number)
+        return dataclasses.replace(draft, datasets={**draft.datasets, **values}, objects={}, nbytes=state.nbytes)
 
     path = folder / "viewer.h5"
     project = project_at(path, lock_timeout_s=0.1)
@@ -136,11 +137,18 @@ def with_viewer(folder: Path, qubits: int) -> dict[str, Any]:
     found["direct s"] = times(lambda: project.archive(large(1)))[1] / 1e3
     with h5py.File(path, "r"):
         found["held by a viewer s"] = times(lambda: project.archive(large(2)))[1] / 1e3
-        found["read in its place s"] = times(lambda: project[job_id(2)].array("statevector")[:2])[1] / 1e3
+        found["read in its place s"] = times(lambda: read_start(project, job_id(2)))[1] / 1e3
     found["moved into the project s"] = times(lambda: project.archive(draft_of(3)))[1] / 1e3
     found["memory MiB"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert len(project) == 4
     return found
+
+
+def read_start(project: Any, job: str) -> None:
+    """Reads the first values of a state where it is."""
+    run = project[job]
+    with run.place.open() as (_, group):
+        group.read("statevector", run.record.run_uuid, slice(2))
 
 
 def read_only(folder: Path, number: int) -> dict[str, Any]:

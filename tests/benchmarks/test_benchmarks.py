@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import (
+    bench_care,
     bench_overhead,
     bench_reading,
     bench_states,
@@ -274,3 +275,21 @@ def test_reading_many_small_things(tmp_path: Path) -> None:
     assert len(lines) == 14
     assert all(float(median) > 0 for _, _, median, _ in lines)
     assert all("(" in before for _, before, _, _ in lines)
+
+
+def test_what_looking_after_a_project_costs() -> None:
+    text = run(bench_care, "--runs", "5", "--repetitions", "1")
+
+    lines = text.splitlines()
+    assert lines[0] == "5 runs"
+    assert [line.split("  ")[0] for line in lines[2:]] == ["plain h5py walk", "verify", "compact", "space"]
+
+
+def test_what_a_spool_costs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.bench_spool", "--jobs", "20", "--processes", "2"]
+    command += ["--jobs-each", "3", "--qubits", "10", "--json", str(tmp_path / "figures.json")]
+    subprocess.run(command, cwd=HERE.parents[1], check=True, capture_output=True, timeout=120)
+    figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert figures["small jobs"]["batch"]["jobs"] == 20
+    assert figures["reader"]["runs"] == 20
+    assert figures["idle processes"]["beside"]["commit cpu ms"] > 0

@@ -81,7 +81,7 @@ def test_a_program_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("project", "told"),
     [
         ("no/p.h5", "there is no folder {folder}/no; make it first"),
-        ("program.py", "{folder}/program.py: is not an HDF5 file, so not an aerchive project; choose another file"),
+        ("program.py", "{folder}/program.py: is a text file, so not an aerchive project; choose another file"),
         ("s3://bucket/p.h5", "s3://bucket/p.h5: is a URL, and projects behind URLs cannot be opened yet"),
     ],
 )

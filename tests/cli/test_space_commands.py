@@ -58,19 +58,27 @@ def test_du(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_compact(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project_at(path).delete_job(job_id(2))
     before = path.stat().st_size
+    planned = answer(capsys, "compact", path, "--dry-run")
+    assert planned.startswith(f"{path}: 3 runs, ")
+    assert "KiB: compaction would give back about 298" in planned
+    assert path.stat().st_size == before
     out = answer(capsys, "compact", path)
     after = path.stat().st_size
     assert after < before - 300_000
     assert out.startswith(f"{path}: 3 runs, 3")
     assert out.endswith(" KiB given back\n")
     assert answer(capsys, "du", path).endswith("\nnothing to give back\n")
-    document = json.loads(answer(capsys, "-p", path, "compact", "--json"))
+    assert ": not compacted, for it would give back about " in answer(capsys, "compact", path)
+    document = json.loads(answer(capsys, "-p", path, "compact", "--force", "--json"))
     assert document == {
         "path": str(path),
         "runs": 3,
         "bytes_before": after,
         "bytes_after": after,
         "generation": 3,
+        "done": True,
+        "is_worth_it": True,
+        "problems": [],
         "bytes_given_back": 0,
     }
     other = path.with_name("other.h5")

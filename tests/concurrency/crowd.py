@@ -134,7 +134,7 @@ def compact(path: Path, _number: int, _count: int, stop: Path) -> dict[str, floa
             time.sleep(0.01)
             continue
         try:
-            project.compact()
+            project.compact(force=True)
             figures["compacted"] += 1
         except ProjectLockedError as error:
             if "is compacting it" not in str(error):

@@ -198,7 +198,7 @@ def _compact_on(path: Path, tell: Callable[[str], None]) -> None:
     project = project_at(path, lock_timeout_s=PATIENCE_S)
     while True:
         if path.exists():
-            project.compact()
+            project.compact(force=True)
             tell("compacted")
 
 

@@ -199,6 +199,11 @@ def test_a_free_value_without_a_codec_is_refused() -> None:
             {"circuit_names": '["a",1]'},
             f"{WHERE}: 'circuit_names.1': Input should be a valid string (found 1)",
         ),
+        (
+            RunLabels,
+            {"params": 3, "params.x": 1},
+            f"{WHERE}@params: has no place here; values of 'params' are called 'params.NAME'",
+        ),
         (RunConfig, {"options_json": "[]"}, f"{WHERE}@options_json: is not a mapping"),
         (RunConfig, {"options_json.x": 1}, f"{WHERE}@options_json.x: is a number, not the JSON text it should be"),
         (

@@ -166,6 +166,25 @@ def test_clean_and_verify_go_on(damaged: tuple[Path, str]) -> None:
     assert any(reason in problem for problem in problems)
 
 
+@pytest.mark.parametrize("damage", ["a byte", "another object"])
+def test_the_space_of_the_others_is_measured(path: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    group = filled(path)[BAD].path
+    if damage == "a byte":
+        flip_header(path, group)
+    else:
+        with h5py.File(path, "r+") as file:
+            del file[group]
+            file[group] = h5py.SoftLink("/catalogue")
+
+    report = aerchive.open(path, "r").space()
+
+    assert sorted(run.job_id for run in report.runs) == ["good-0", "good-2"]
+    (problem,) = report.problems
+    assert group in problem
+    assert main(["du", str(path)]) == 0
+    assert f"cannot be measured, and counts as unused: {problem}\n" in capsys.readouterr().out
+
+
 def test_commands_go_on(damaged: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
     path, reason = damaged
     project = aerchive.open(path, "r")

@@ -7,6 +7,7 @@ import fcntl
 import functools
 import os
 import pickle
+import re
 import shutil
 import stat
 import threading
@@ -114,7 +115,7 @@ def test_all_is_there_and_nothing_else(path: Path) -> None:
     kept = {node: digest for node, digest in shown.items() if node.startswith("/runs/") and node in stock_view(path)}
     assert kept == {node: digest for node, digest in stock_view(path).items() if node.startswith("/runs/")}
     with h5py.File(path) as file:
-        assert sorted(file) == ["catalogue", "objects", "runs"]
+        assert sorted(file) == ["catalogue", "catalogue.changes", "objects", "runs"]
         assert not file["catalogue"]["deleted"].any()
     now = project_at(path).catalogue()
     for column in now.dtype.names or ():
@@ -132,8 +133,30 @@ def test_it_is_as_small_as_one_that_never_held_more(path: Path) -> None:
 
     assert path.stat().st_size <= other.stat().st_size
     again = path.stat().st_size
-    assert project_at(path).compact().generation == 3
+    assert project_at(path).compact(force=True).generation == 3
     assert path.stat().st_size == again
+
+
+def test_equal_copies_become_equal_files(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the turns are, between which others may write, and in whatever second the files are made."""
+    with using(UnsyncedDisk()):
+        for number in (6, 8, 9):
+            project_at(path).archive(draft(number))
+    with h5py.File(path, "r+") as file:
+        file["mine/values"] = np.arange(10)
+        file.attrs["licence"] = "CC-BY-4.0"
+    other = Path(shutil.copy(path, path.with_name("other.h5")))
+
+    for file_path, turn in ((path, 0.0), (other, 1000.0)):
+        monkeypatch.setattr("aerchive.storage.file._TURN_S", turn)
+        project_at(file_path).compact()
+
+    assert path.read_bytes() == other.read_bytes()
+    content = path.read_bytes()
+    assert content[content.index(b"OHDR\x02\x20") + 6 :][:16] == bytes(16)  # HDF5 insists on times there
+    with h5py.File(path) as file:
+        assert h5py.h5o.get_info(file["runs"].id).btime == h5py.h5o.get_info(file["objects"].id).btime == 0
+    assert project_at(path).verify().ok
 
 
 def test_the_project_goes_on(path: Path) -> None:
@@ -712,7 +735,7 @@ def test_a_damaged_catalogue_is_made_anew_first(path: Path) -> None:
     assert report.deleted_runs == 3  # two that were deleted, one that turned up
     project.compact()
     with h5py.File(path) as file:
-        assert sorted(file) == ["catalogue", "objects", "runs"]
+        assert sorted(file) == ["catalogue", "catalogue.changes", "objects", "runs"]
     assert project_view(path) == expected()
     assert project.space().deleted_bytes == 0
 
@@ -783,11 +806,149 @@ def test_what_others_put_beside_the_runs_stays(path: Path) -> None:
     assert project_view(path) == expected()
 
 
-def test_attributes_that_others_put_on_the_root_are_refused(path: Path) -> None:
+def add_foreign(group: h5py.Group) -> None:
+    """What other programs put into a file, of every kind that a project does not have itself."""
+    group.attrs["licence"] = "CC-BY-4.0"
+    group.attrs["authors"] = ["Ä", "B"]
+    group.attrs["matrix"] = np.arange(6.0).reshape(2, 3)
+    group.attrs["big endian"] = np.array([1, 2], ">i4")
+    group.attrs["nothing"] = h5py.Empty("f8")
+    group.attrs["pairs"] = np.array([(1, "x")], [("n", "i4"), ("t", h5py.string_dtype())])
+    group.attrs["lengths"] = np.array([np.arange(2), np.arange(3)], h5py.vlen_dtype("i8"))
+    group.attrs["kind"] = np.array(1, h5py.enum_dtype({"a": 0, "b": 1}))
+    group.attrs["where"] = group.ref
+    group["notes/texts"] = ["first", "second"]
+    group["notes"].attrs["texts"] = ["third", "fourth"]
+    group["notes/table"] = np.arange(3)
+    group["a type"] = np.dtype("f8")
+    group.create_dataset("packed", data=np.random.default_rng(0).random(300_000), chunks=(100_000,), compression="gzip")
+
+
+def check_foreign(group: h5py.Group) -> None:
+    attributes = group.attrs
+    assert (attributes["licence"], attributes["authors"].tolist()) == ("CC-BY-4.0", ["Ä", "B"])
+    assert attributes["matrix"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert (attributes["big endian"].dtype, attributes["big endian"].tolist()) == (np.dtype(">i4"), [1, 2])
+    assert isinstance(attributes["nothing"], h5py.Empty)
+    assert attributes["pairs"].tolist() == [(1, b"x")]
+    assert [part.tolist() for part in attributes["lengths"]] == [[0, 1], [0, 1, 2]]
+    assert (attributes["kind"], h5py.check_enum_dtype(attributes.get_id("kind").dtype)) == (1, {"a": 0, "b": 1})
+    assert not attributes["where"]  # it was an address in the old file
+    assert group["notes/texts"][:].tolist() == [b"first", b"second"]
+    assert group["notes"].attrs["texts"].tolist() == ["third", "fourth"]
+    assert group["notes/table"][:].tolist() == [0, 1, 2]
+    assert group["a type"].dtype == np.dtype("f8")
+    assert group["packed"][:].tobytes() == np.random.default_rng(0).random(300_000).tobytes()
+
+
+FOLDERS = ("/", "/runs", "/runs/2026-11-21", "/objects", "/objects/circuits")
+
+
+def test_what_others_put_into_the_folders_is_copied_as_it_is(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        file.attrs["list"] = [1, 2]
-    with pytest.raises(OSError, match="only single values have a place"):
+        head = next(iter(file["objects/circuits"].values())).name
+        for folder in (*FOLDERS, head):
+            add_foreign(file[folder])
+        file["soft"], file["runs/soft"] = h5py.SoftLink("/mine"), h5py.SoftLink("/mine")
+    size = project_at(path).space().foreign_bytes
+    assert size > 6 * 2_000_000
+
+    report = project_at(path).compact()
+
+    assert (report.done, report.problems) == (True, [])
+    with h5py.File(path) as file:
+        for folder in (*FOLDERS, head):
+            check_foreign(file[folder])
+        for folder in ("/", "/runs"):
+            assert file.get(f"{folder}/soft", getlink=True).path == "/mine"
+    assert project_view(path) == expected()
+    assert project_at(path).space().foreign_bytes == pytest.approx(size, rel=0.01)
+    assert project_at(path).compact(force=True).done
+
+
+def test_what_others_put_into_a_run_is_copied_and_named(path: Path) -> None:
+    """It is not the run any more that was saved, and is said so; but its values are as they were."""
+    with h5py.File(path, "r+") as file:
+        (run,) = [run for run in file["runs/2026-11-21"].values() if run.name.endswith(job_id(3))]
+        add_foreign(run)
+        run["config"].attrs["comment"] = "mine"
+        name = run.name
+    found = project_at(path).verify().problems
+
+    report = project_at(path).compact()
+
+    assert report.done
+    assert any(f"{name}@authors: only single values have a place" in problem for problem in report.problems)
+    assert any("the digest of the run does not match" in problem for problem in report.problems)
+    assert "copied as they are, for they were so before:" in str(report)
+    assert project_at(path).verify().problems == found
+    with h5py.File(path) as file:
+        check_foreign(file[name])
+        assert file[name]["config"].attrs["comment"] == "mine"
+        assert file[name]["noise"][:].tobytes() == draft(3).datasets["noise"].parts[0].tobytes()
+
+
+def test_groups_that_lead_back_to_themselves_are_refused(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        (run,) = [run for run in file["runs/2026-11-21"].values() if run.name.endswith(job_id(3))]
+        run["round"] = run
+
+    with pytest.raises(UnsafeContentError, match="lies too deep to be ours"):
         project_at(path).compact()
+    assert any("lies too deep to be ours" in problem for problem in project_at(path).verify().problems)
+
+
+# -- whether it is worth it
+
+
+def test_nothing_is_done_where_it_is_not_worth_it(tmp_path: Path) -> None:
+    path = tmp_path / "project.h5"
+    with project_at(path).transaction():
+        for number in range(3):
+            project_at(path).archive(draft(number))
+    project_at(path).compact(force=True)
+    before = path.read_bytes()
+
+    report = project_at(path).compact()
+
+    assert (report.done, report.is_worth_it, report.generation) == (False, False, 2)
+    assert path.read_bytes() == before
+    assert re.fullmatch(
+        re.escape(f"{path}: 3 runs, 1.0 MiB: not compacted, for it would give back about ")
+        + r"[0-9.]+ (B|KiB), and nothing was deleted or replaced; "
+        + re.escape("with --force (force=True) it is compacted all the same"),
+        str(report),
+    )
+    assert project_at(path).compact(force=True).generation == 3
+
+
+def test_what_was_deleted_or_replaced_always_goes(path: Path) -> None:
+    """Also where next to nothing comes back: it may be something that others shall not read."""
+    with using(UnsyncedDisk()):
+        project_at(path).compact()
+        project_at(path).archive(draft_of(20))
+        project_at(path)[job_id(20)].annotate(notes="a secret")
+        assert project_at(path).space().is_worth_it
+        assert project_at(path).compact().done
+        project_at(path).delete_job(job_id(20))
+
+        assert project_at(path).compact().done
+
+        assert b"a secret" not in path.read_bytes()
+        assert not project_at(path).compact().done
+
+
+def test_it_can_be_said_before(path: Path) -> None:
+    before = path.read_bytes()
+
+    planned = project_at(path, "r").compact(dry_run=True)
+
+    assert (planned.done, planned.is_worth_it, planned.generation) == (False, True, 1)
+    assert path.read_bytes() == before
+    assert "compaction would give back about 1." in str(planned)
+    done = project_at(path).compact()
+    assert planned.bytes_given_back == pytest.approx(done.bytes_given_back, rel=0.02)
+    assert (planned.runs, planned.bytes_before) == (done.runs, done.bytes_before)
 
 
 # -- what others do meanwhile

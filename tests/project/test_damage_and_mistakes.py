@@ -99,7 +99,7 @@ def test_a_mistake_in_writing_nodes_is_not_told_as_damage(
         "attributes.memory_dtype",
         "attributes.stored_type",
         "attributes.decode_text",
-        "node_copying.memory_dtype",
+        "node_copying.object_path",
         "table.memory_dtype",
     ],
 )
@@ -118,7 +118,7 @@ def test_a_mistake_in_reading_nodes_is_not_told_as_damage(
 def read_and_compact(run: Run) -> None:
     with run.place.open() as (_, group):
         group.read("noise", run.run_uuid)
-    project_at(run.place.file.path).compact()
+    project_at(run.place.project.path).compact(force=True)
 
 
 def damage(path: Path, node: str) -> None:

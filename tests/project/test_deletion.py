@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pytest
 
 from aerchive.errors import (
@@ -92,7 +91,10 @@ def test_beginnings_of_several_ids_are_named(path: Path) -> None:
 def test_what_is_no_id(wrong: Any, path: Path) -> None:
     with pytest.raises(InvalidInputError) as caught:
         project_at(path).delete_jobs([job_id(0), wrong])
-    assert str(caught.value) == f"a job id is text and not empty, found {wrong!r}"
+    assert str(caught.value) == (
+        "job_ids must be a job id, which is text and not empty, or a run of the project; "
+        f"found {wrong!r} ({type(wrong).__name__})"
+    )
     assert project_view(path) == model(0, 1, 2, 3)
 
 
@@ -151,8 +153,9 @@ def test_not_of_a_project_opened_for_reading(path: Path) -> None:
 
 SUBMIT = """
 import os, sys
-from aerchive.storage.submissions import Submissions
-Submissions(sys.argv[1]).submitted("doomed", {})
+from pathlib import Path
+from tests.crash.drafts import project_at
+project_at(Path(sys.argv[1])).spools.own.submitted("doomed", {})
 os._exit(1)
 """
 
@@ -175,21 +178,25 @@ def test_a_lost_run_without_a_project(tmp_path: Path) -> None:
     with processes.start(SUBMIT, path) as process:
         process.wait()
 
-    project_at(path).delete_job("doomed")
+    project = project_at(path)
 
-    assert list(tmp_path.iterdir()) == []
+    project.delete_job("doomed")
+
+    assert project_view(path) == {}
+    assert "doomed" not in project
+    assert [entry.name for entry in tmp_path.iterdir()] == ["project.h5"]
 
 
 def test_a_running_job_is_not_deleted(path: Path) -> None:
     project = project_at(path)
-    project.submissions.submitted("running", {})
+    project.spools.own.submitted("running", {})
     try:
         with pytest.raises(TransactionError) as caught:
             project.delete_job("running")
         assert str(caught.value) == f"{path}: job running is still running; delete it when it has finished"
         assert project["running"].outcome == "running"
     finally:
-        project.submissions.finished("running")
+        project.spools.own.finished("running")
 
 
 def test_a_pending_run_is_moved_and_deleted(path: Path) -> None:
@@ -202,23 +209,64 @@ def test_a_pending_run_is_moved_and_deleted(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
 
 
-def test_a_pending_run_that_cannot_be_moved_is_deleted(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+LARGE = 3_000_000
+HELD_BACK = """
+import logging, os, sys
+from pathlib import Path
+from tests.crash.drafts import draft_of, project_at
+logging.disable()
+project = project_at(Path(sys.argv[1]), lock_timeout_s=0.05)
+for number in (7, 8, 9):
+    project.archive(draft_of(number, extra_bytes=5000 if number > 7 else 0))
+os._exit(0)
+"""
+
+
+def damage_noise(path: Path, *numbers: int, extra_bytes: int = 5000) -> Path:
+    """Changes a bit in a value of runs in a spool, and gives the file."""
+    (pending,) = path.parent.glob("*.pending-*")
+    content = bytearray(pending.read_bytes())
+    for number in numbers:
+        values = draft_of(number, extra_bytes=extra_bytes).datasets["noise"].parts[0].tobytes()
+        content[content.index(values[:64]) + 50] ^= 1
+    pending.write_bytes(content)
+    return pending
+
+
+@pytest.mark.parametrize("extra_bytes", [5000, LARGE], ids=["not listed", "listed"])
+def test_a_pending_run_that_cannot_be_moved_is_deleted(
+    path: Path, caplog: pytest.LogCaptureFixture, extra_bytes: int
+) -> None:
     with held(path, fcntl.LOCK_EX):
         project = project_at(path, lock_timeout_s=0.05)
         project.archive(draft_of(7))
-        project.archive(draft_of(8, extra_bytes=5000))
-    (pending,) = path.parent.glob("*.pending-*")
-    with h5py.File(pending) as file:
-        (day,) = file["runs"].values()
-        at = day[sorted(day)[1]]["noise"].id.get_chunk_info(0).byte_offset
-    content = bytearray(pending.read_bytes())
-    content[at + 50] ^= 1
-    pending.write_bytes(content)
+        project.archive(draft_of(8, extra_bytes=extra_bytes))
+    damage_noise(path, 8, extra_bytes=extra_bytes)
+    assert (job_id(8) in project_at(path)) == (extra_bytes == LARGE)
 
     project_at(path).delete_jobs([job_id(8), job_id(0)])
 
-    assert "noise: chunk 0 is damaged" in caplog.text
-    assert project_view(path) == model(1, 2, 3, 7)  # without it the others can be moved
+    assert f"run {job_id(8)} stays in its spool" in caplog.text
+    assert project_view(path) == model(1, 2, 3, 7)
+    assert job_id(8) not in project_at(path)
+    assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
+
+
+def test_damaged_runs_of_a_process_that_has_ended_are_deleted_one_by_one(path: Path) -> None:
+    with held(path, fcntl.LOCK_EX):
+        processes.run(HELD_BACK, path, warnings="ignore")
+    pending = damage_noise(path, 8, 9)
+    project_at(path).archive(draft_of(4))
+    assert project_view(path) == model(0, 1, 2, 3, 4, 7)
+    assert len(project_at(path).verify().problems) == 2
+
+    project_at(path).delete_job(job_id(8))
+
+    assert pending.exists()
+    assert len(project_at(path).verify().problems) == 1
+    project_at(path).delete_job(job_id(9))
+    assert sorted(run.job_id for run in project_at(path)) == [job_id(n) for n in (0, 1, 2, 3, 4, 7)]
+    assert project_at(path).verify().ok
     assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
 
 

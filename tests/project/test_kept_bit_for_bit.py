@@ -33,13 +33,13 @@ def copied(project: Project) -> Project:
 
 
 def compacted(project: Project) -> Project:
-    project.compact()
+    project.compact(force=True)
     return project
 
 
 def compacted_twice(project: Project) -> Project:
-    project.compact()
-    assert project.compact().generation == 3
+    project.compact(force=True)
+    assert project.compact(force=True).generation == 3
     return project
 
 
@@ -57,7 +57,7 @@ def compacted_meanwhile_deleted(project: Project) -> Project:
     """What is deleted does not count, and what is left is as it was."""
     extra = project.save(make_result("extra", array=np.arange(50_000.0)))
     project.delete_job(extra.job_id)
-    project.compact()
+    project.compact(force=True)
     return project
 
 
@@ -173,7 +173,7 @@ def test_all_that_is_read_is_what_it_was(project: Project, path: Path) -> None:
     assert [len(history) for _, history, _ in shown.values() if history] == [3]
 
     project.delete_job("arrays none")
-    project.compact()
+    project.compact(force=True)
 
     assert told(project) == {job_id: all_of_it for job_id, all_of_it in shown.items() if job_id != "arrays none"}
     assert content(path).items() <= before.items()

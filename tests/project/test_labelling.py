@@ -149,11 +149,15 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
         "tag 'x' is to be added and to be removed; choose one",
     ),
     "no column": (("colour == red",), {"add": "x"}, "no column 'colour'; there are job_id, "),
-    "no tag": (("shots > 1",), {"add": [5]}, "'tags.0': Input should be a valid string (found 5)"),
+    "no tag": (
+        ("shots > 1",),
+        {"add": [5]},
+        "add must be a text or a list of texts, such as ['vqe', 'paper']; found [5] (list)",
+    ),
     "no id": (
         (),
         {"job_ids": [5], "add": "x"},
-        "job_ids must be a job id, which is text and not empty, or a run of the project; found 5 (int)",
+        "job_ids must be a job id, which is text and not empty, or a run of the project; found 5",
     ),
 }
 
@@ -362,7 +366,7 @@ def test_they_do_not_wait_beside_a_project_that_is_locked(path: Path) -> None:
     with held(path), pytest.raises(ProjectLockedError) as caught:
         block()
     assert str(caught.value).endswith(
-        "Nothing of the transaction was saved: its changes of labels cannot wait elsewhere"
+        "Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
     )
     assert [entry.name for entry in path.parent.iterdir()] == ["project.h5"]
     assert len(project_view(path)) == 6

@@ -285,9 +285,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"keep_tagged": True}, "say which runs go: older_than, larger_than, outcome, or how many to keep"),
     "running": (
         {"outcome": "running"},
-        "outcome 'running': choose of ok, partial, failed, error, cancelled, lost",
+        "outcome 'running': choose one of ok, partial, failed, error, cancelled, lost",
     ),
-    "outcome": ({"outcome": ["ok", "good"]}, "outcome 'good': choose of"),
+    "outcome": ({"outcome": ["ok", "good"]}, "outcome 'good': choose one of"),
     "age": (
         {"older_than": "30 m"},
         "older_than: '30 m' is not a time; give a datetime, or text such as '2026-11-22'",
@@ -298,8 +298,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "older_than: 1000000 days, 0:00:00 ago there was no year",
     ),
     "days without a unit": ({"older_than": 30}, "older_than: 30 is not a time"),
-    "negative size": ({"larger_than": -1}, "-1 is not a size"),
-    "size": ({"larger_than": "much"}, "'much' is not a size; give bytes, or text such as '1.5 GiB'"),
+    "negative size": ({"larger_than": -1}, "larger_than: -1 is not a size"),
+    "size": ({"larger_than": "much"}, "larger_than: 'much' is not a size; give bytes, or text such as '1.5 GiB'"),
     "number": ({"keep": -1}, "keep must be a number of runs, found -1"),
 }
 

@@ -152,6 +152,22 @@ def test_what_other_programs_have_put_there_is_not_unused(path: Path) -> None:
     assert project_at(path).space().foreign_bytes == pytest.approx(report.foreign_bytes, rel=0.01)
 
 
+def test_what_was_replaced_is_told_from_what_was_added(path: Path) -> None:
+    """The list of changes names both; after compaction its first entry is of many rows."""
+    project = project_at(path)
+    assert not project.space().replaced  # added one by one
+    project.compact(force=True)
+    assert not project.space().replaced
+    project[job_id(3)].add_tags("one")
+    assert project.space().replaced
+    project.archive(draft_of(6))
+    assert project.space().replaced
+    project.compact()
+    assert not project.space().replaced
+    project.archive(draft_of(7))
+    assert not project.space().replaced
+
+
 def test_tables_that_were_replaced_count_as_deleted(path: Path) -> None:
     project = project_at(path)
     project.rebuild_catalogue()

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import os
 import shutil
 import textwrap
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import aerchive
 from aerchive.cli import main
 from aerchive.errors import AlreadyExistsError, ReadOnlyError, TransactionError, WriteError
+from aerchive.models.labels import Author, RunLabels
+from aerchive.project import spools
+from aerchive.project.draft import RunDraft, new_uuid
 from aerchive.project.project import open_project
+from aerchive.storage.nodes import DatasetDraft
 from tests import processes
 from tests.crash.drafts import DraftBridge, draft_of, job_id, model_of, project_at, values_of
 from tests.crash.views import project_view
@@ -163,6 +171,227 @@ def test_conflicting_runs_are_named(
         project.save(dataclasses.replace(draft_of(8), job_id=beside, is_bare=True, objects={}))
 
 
+# -- runs that are moved more than once, and what became of them meanwhile
+
+
+def copied(pending: Path) -> Path:
+    """A copy of a spool file as a synchronised folder has it: it is read, and stays."""
+    copy = pending.with_name(f"{pending.name[:-8]}{'0' * 8}")
+    copy.write_bytes(pending.read_bytes())
+    return copy
+
+
+def in_another_process(path: Path, number: int) -> None:
+    """Another process saves a run, and moves what it may move."""
+    script = """
+        import sys
+        from pathlib import Path
+        from tests.crash.drafts import draft_of, project_at
+        project_at(Path(sys.argv[1])).archive(draft_of(int(sys.argv[2])))
+    """
+    with processes.start(script, path, number) as process:
+        assert process.wait(timeout=60) == 0
+
+
+def other_result(of: int) -> RunDraft:
+    """Another result of a job."""
+    values = dict(draft_of(of).datasets) | {"statevector": DatasetDraft([np.arange(90) * 1j])}
+    return dataclasses.replace(draft_of(of), run_uuid=new_uuid(), datasets=values, objects={}, is_bare=True)
+
+
+def test_labels_that_were_taken_away_do_not_come_back(path: Path) -> None:
+    project = project_at(path, lock_timeout_s=0.01)
+    with held(path):
+        project.archive(draft_of(1, labels=RunLabels(name="first", tags=["a"])))
+    (pending,) = path.parent.glob("*.pending-*")
+    copied(pending)
+    in_another_process(path, 2)
+    other = project_at(path)
+    other[job_id(1)].remove_tags("a")
+    other[job_id(1)].rename("second")
+
+    project.archive(draft_of(3))  # finds its own run, and the copy, in spools
+    assert project[job_id(1)].tags == ()
+    assert project[job_id(1)].name == "second"
+
+
+def test_a_lost_job_that_was_archived_keeps_its_labels(path: Path) -> None:
+    """Its process died between the commit and the note that the job has finished."""
+    script = """
+        import os, sys
+        from pathlib import Path
+        from aerchive.models.labels import RunLabels
+        from tests.crash.drafts import draft_of, job_id, project_at
+        project, labels = project_at(Path(sys.argv[1])), RunLabels(name="first", tags=["a"])
+        project.spools.own.submitted(job_id(1), {"created": draft_of(1).created, "labels": labels.to_attributes()})
+        project.archive(draft_of(1, labels=labels))
+        project[job_id(1)].remove_tags("a")
+        os.kill(os.getpid(), 9)
+    """
+    with processes.start(script, path) as process:
+        process.communicate(timeout=60)
+    project_at(path).archive(draft_of(2))
+    run = project_at(path)[job_id(1)]
+    assert (run.tags, run.outcome) == ((), "ok")
+    assert names(path) == ["project.h5"]
+
+
+def test_a_run_that_is_kept_beside_another_is_moved_once(path: Path) -> None:
+    project = project_at(path, lock_timeout_s=0.01)
+    other = other_result(0)
+    with held(path):
+        project.archive(other)
+    copied(next(path.parent.glob("*.pending-*")))
+    in_another_process(path, 2)
+    beside = f"{job_id(0)}~{other.run_uuid[:8]}"
+    project_at(path).delete_job(job_id(0))
+    assert sorted(run.job_id for run in project_at(path)) == [beside, job_id(2)]
+    project_at(path).archive(draft_of(3))
+    project.archive(draft_of(4))
+    assert sorted(run.job_id for run in project_at(path)) == [beside, job_id(2), job_id(3), job_id(4)]
+
+
+def test_a_handle_of_a_run_in_conflict_is_never_that_of_the_other(path: Path) -> None:
+    project = project_at(path, lock_timeout_s=0.01)
+    other = other_result(0)
+    with held(path):
+        run = project.archive(other)
+        with pytest.raises(aerchive.NotFoundError, match="is not in the project yet, but in"):
+            assert run.path
+    in_another_process(path, 2)
+    run.add_tags("other")
+    assert project[job_id(0)].tags == ()
+    assert run.tags == ("other",)
+    project.archive(draft_of(3))
+    with run.place.open() as (_, group):
+        assert group.read("statevector", other.run_uuid)[1] == 1j
+    assert project[run.job_id].tags == ("other",)
+
+
+def test_a_deleted_run_in_a_copy_hides_no_new_one(path: Path) -> None:
+    pending = held_back(path, 1)
+    copied(pending)
+    project = project_at(path, lock_timeout_s=0.01)
+    project.archive(draft_of(2))
+    project.delete_job(job_id(1))
+    assert job_id(1) not in project
+    with held(path):
+        project.archive(other_result(1))
+        assert job_id(1) in project
+
+
+def test_files_that_come_back_with_a_backup_are_moved_again(path: Path, tmp_path: Path) -> None:
+    """A process that lives on has moved them before, into the file that the backup has replaced."""
+    pending = held_back(path, 1)
+    copy = copied(pending)
+    before, content = path.read_bytes(), copy.read_bytes()
+    project = project_at(path)
+    project.archive(draft_of(2))
+    copy.unlink()
+    project.archive(draft_of(3))
+    path.write_bytes(before)
+    copy.write_bytes(content)
+    project.archive(draft_of(4))
+    assert project_view(path) == model_of(draft_of(n) for n in (0, 1, 4))
+
+
+# -- runs that wait
+
+
+def test_runs_that_wait_are_not_forgotten_where_the_folder_is_away(path: Path, tmp_path: Path) -> None:
+    project = project_at(path)
+    project.archive(draft_of(1), "exit")
+    path.parent.rename(tmp_path / "away")
+    with pytest.raises(aerchive.NotFoundError):
+        project.flush()
+    (tmp_path / "away").rename(path.parent)
+    project.flush()
+    assert project_view(path) == model_of(draft_of(n) for n in (0, 1))
+
+
+def test_too_many_open_files_are_no_sign_that_runs_were_moved(path: Path) -> None:
+    script = """
+        import os, resource, sys
+        from pathlib import Path
+        from aerchive.errors import AerchiveError
+        from tests.crash.drafts import draft_of, project_at
+        project = project_at(Path(sys.argv[1]))
+        project.archive(draft_of(1), "exit")
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for room in range(4):
+            number = max(map(int, os.listdir("/proc/self/fd")))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (number + room, limits[1]))
+            try:
+                project.flush()
+                done = True
+            except AerchiveError:
+                done = False
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            if done:
+                break
+        project.flush()
+    """
+    with processes.start(script, path) as process:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert project_view(path) == model_of(draft_of(n) for n in (0, 1))
+
+
+def test_a_lock_that_comes_between_two_commits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spools, "_TOGETHER", 2)
+    project = project_at(path, lock_timeout_s=0.05)
+    runs = [project.archive(draft_of(n), "exit") for n in range(1, 6)]
+    commit = spools.Spools.commit
+    with contextlib.ExitStack() as stack:
+        calls = iter([False, True, False])
+
+        def late(self: spools.Spools, *arguments: Any) -> Any:
+            if next(calls, False):
+                stack.enter_context(held(path))
+            return commit(self, *arguments)
+
+        monkeypatch.setattr(spools.Spools, "commit", late)
+        project.flush()
+        assert [run.in_pending_file for run in runs] == [False, False, True, True, True]
+        assert [run.record.job_id for run in runs] == [job_id(n) for n in range(1, 6)]
+    project.archive(draft_of(6))
+    assert project_view(path) == model_of(draft_of(n) for n in range(7))
+    assert names(path) == ["project.h5"]
+
+
+def test_files_of_very_many_dead_processes(path: Path) -> None:
+    """More than a process may open at a time."""
+    script = """
+        import os, resource, sys
+        from pathlib import Path
+        from tests.crash.drafts import draft_of, project_at
+        path, number = Path(sys.argv[1]), int(sys.argv[2])
+        for n in range(1, number):
+            if os.fork() == 0:
+                project_at(path).archive(draft_of(n), "exit")
+                os._exit(0)
+            os.wait()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (90, 90))
+        project_at(path).archive(draft_of(number))
+    """
+    processes.run(script, path, 100)
+    assert len(project_at(path)) == 101
+    assert names(path) == ["project.h5"]
+
+
+def test_the_order_of_a_process_holds_when_the_clock_was_set_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = project_at(path, lock_timeout_s=0.01)
+    clock = iter(["2026-11-22T23:00:00.000000Z", "2026-11-22T22:00:00.000000Z"])
+    monkeypatch.setattr(spools, "author", lambda: Author(next(clock), "ann@here"))
+    with held(path):
+        project.archive(draft_of(1, labels=RunLabels(name="first")))
+        again = dataclasses.replace(draft_of(1, labels=RunLabels(name="second")), run_uuid=new_uuid())
+        project.archive(again)
+    monkeypatch.undo()
+    project.archive(draft_of(2))
+    assert project[job_id(1)].name == "second"
+
+
 # -- places that go bad
 
 
@@ -170,9 +399,7 @@ def with_fallback(path: Path, folder: Path) -> aerchive.Project:
     return open_project(path, "a", DraftBridge(), 1.0, pending_folder=folder)
 
 
-def test_where_the_place_has_gone_the_run_goes_to_the_folder_of_the_settings(
-    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_where_the_place_has_gone_the_run_goes_to_the_folder_of_the_settings(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "kept" / "pending"
     project = with_fallback(path, folder)
     path.parent.rename(tmp_path / "away")
@@ -180,7 +407,10 @@ def test_where_the_place_has_gone_the_run_goes_to_the_folder_of_the_settings(
     (file,) = folder.iterdir()
     assert run.durable
     assert run.in_pending_file
-    assert f"run {job_id(1)} is kept in {file}" in caplog.text
+    assert run.kept_outside == (
+        f"{path}: there is no folder {path.parent}; make it first; run {job_id(1)} is kept in {file}, and is moved "
+        "into the project when the next run is saved there"
+    )
     with run.place.open() as (_, group):
         assert group.read("statevector", run.run_uuid).tobytes() == values_of(draft_of(1))["statevector"][2]
 
@@ -251,6 +481,26 @@ def test_a_finished_run_is_safe_before_a_handler_ends_the_process(path: Path, wa
     project = project_at(path)
     assert project[job_id(1)].in_pending_file
     project.archive(draft_of(2))
+    assert project_view(path) == model_of(draft_of(n) for n in range(3))
+
+
+@pytest.mark.parametrize("durability", ["each", "exit"])
+def test_a_run_is_safe_while_it_is_asked_whether_the_project_has_another(path: Path, durability: str) -> None:
+    """Reading waits, too, while another program writes."""
+    script = """
+        import os, signal, sys, threading
+        from pathlib import Path
+        from tests.crash.drafts import draft_of, project_at
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+        project = project_at(Path(sys.argv[1]), lock_timeout_s=60)
+        project.durability = sys.argv[2]
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        project.save(draft_of(1))
+    """
+    with held(path, fcntl.LOCK_EX), processes.start(script, path, durability) as process:
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 3, out + err
+    project_at(path).archive(draft_of(2))
     assert project_view(path) == model_of(draft_of(n) for n in range(3))
 
 

@@ -324,7 +324,7 @@ class TestEndsOfAProcess:
         """A synchronised folder has copies of files whose processes may live on another machine."""
         DeadFile(project, inode=1, **elsewhere).submitted("job")
         (content,) = Jobs(project).contents()
-        assert content.life is Life.ELSEWHERE
+        assert content.life is Life.UNKNOWN
         assert open_ids(project) == ["job"]
 
     def test_a_copy_of_a_file_of_this_process(self, project: Path) -> None:
@@ -332,7 +332,7 @@ class TestEndsOfAProcess:
         jobs.submitted("job", {})
         (path,) = files_of(project)
         path.with_name(path.name[:-8] + "0" * 8).write_bytes(path.read_bytes())
-        assert [content.life for content in jobs.contents()] == [Life.ELSEWHERE, Life.OWN]
+        assert [content.life for content in jobs.contents()] == [Life.UNKNOWN, Life.OWN]
 
     @pytest.mark.parametrize("mount", [("nfs4", "local_lock=all"), ("fuse.sshfs", "rw")])
     def test_a_lock_that_no_other_machine_sees_proves_nothing(
@@ -342,7 +342,7 @@ class TestEndsOfAProcess:
         assert [content.life for content in fresh(project)] == [Life.DEAD]
         there = filesystems.Mount("/there", mount[0], frozenset([mount[1]]))
         monkeypatch.setattr(spool_reader, "mount_of", lambda _fd: there)
-        assert [content.life for content in fresh(project)] == [Life.ELSEWHERE]
+        assert [content.life for content in fresh(project)] == [Life.UNKNOWN]
 
     def test_a_command_with_spaces_and_parentheses(self, project: Path) -> None:
         rename = "open('/proc/self/comm', 'w').write(') Z 1 (2 3'); " + WAITING
@@ -495,7 +495,7 @@ class TestDamage:
             opened.seek(100)
             opened.write(b"\xff")
         (content,) = Jobs(project).contents()
-        assert content.life is Life.ELSEWHERE
+        assert content.life is Life.UNKNOWN
         assert open_ids(project) == ["a"]
         problem = f"{file.path}: its header is damaged; what is behind it is read, and the file stays"
         assert content.problems == (problem,)
@@ -613,6 +613,23 @@ class TestFolders:
         jobs.finished("b")
         assert [job.job_id for content in fresh(project) for job in content.jobs] == ["c"]
 
+    def test_what_is_appended_by_a_handler_in_the_middle_of_a_record(self, project: Path) -> None:
+        """The handler of a signal, or a finalizer, runs between two writes, in the same thread."""
+        jobs = Jobs(project)
+        jobs.submitted("before", {})
+
+        class Interrupted(Disk):
+            def write(self, fd: int, data: memoryview, offset: int) -> None:
+                if not inner:
+                    inner.append(True)
+                    jobs.submitted("inner", {})
+                super().write(fd, data, offset)
+
+        inner: list[bool] = []
+        with using(Interrupted()):
+            jobs.submitted("outer", {})
+        assert sorted(job.job_id for content in fresh(project) for job in content.jobs) == ["before", "inner", "outer"]
+
 
 class Full(Disk):
     """A disk that takes a part of what is written."""
@@ -700,6 +717,61 @@ def test_readers_beside_a_writer(project: Path) -> None:
         assert int(writer.line()) > 1_000
         writer.kill()
         assert [(job.job_id, job.alive) for job in Jobs(project).open_jobs()] == [("anchor", False)]
+
+
+def test_a_file_that_is_cut_back_while_it_is_read_is_not_damaged(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Jobs(project)
+    read = spool_file.read_document
+
+    def cut_then_read(fd: int, record: spool_file.Record, path: str) -> dict[str, Any]:
+        if record.kind == spool_file.SUBMITTED:
+            jobs.finished("job")
+            jobs.submitted("next", {"text": "x" * 1000})
+        return read(fd, record, path)
+
+    monkeypatch.setattr(owner.Owner, "is_running", lambda _self: True)
+    jobs.submitted("job", {})
+    (path,) = files_of(project)
+    edit_header(path, pid=1)  # as of another process
+    monkeypatch.setattr(spool_file, "read_document", cut_then_read)
+    (content,) = fresh(project)
+    monkeypatch.undo()
+    assert content.problems == ()
+    jobs.finished("next")
+
+
+def test_what_is_damaged_at_the_end_is_told_when_the_process_has_died(project: Path) -> None:
+    """A living process may just be writing there."""
+    with Child(project, WAITING) as child:
+        child.line()
+        (path,) = files_of(project)
+        with path.open("ab") as file:
+            file.write(b"x" * 100)
+        os.utime(path, (1.0, 1.0))  # long ago
+        for _ in range(2):
+            (content,) = Jobs(project).contents()
+            assert (content.life, content.problems) == (Life.ALIVE, ())
+        end = path.stat().st_size
+        child.kill()
+    (content,) = Jobs(project).contents()
+    assert content.life is Life.DEAD
+    assert content.problems == (f"{path}: bytes {end - 100} to {end} are damaged; what was there is lost",)
+
+
+def test_files_that_are_gone_are_forgotten(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_reader, "_MOST_GONE", 3)
+    spool_reader._known.clear()
+    other = DeadFile(project.with_name("other.h5")).submitted("job").path
+    assert len(open_ids(project.with_name("other.h5"))) == 1
+    for number in range(10):
+        path = DeadFile(project, f"{number:08x}").submitted("job").path
+        assert open_ids(project) == ["job"]
+        path.unlink()
+    open_ids(project)
+    assert len(spool_reader._known) <= 4
+    assert str(other) in spool_reader._known
 
 
 def test_many_processes_started_at_once_with_readers_elsewhere(project: Path) -> None:

@@ -71,7 +71,7 @@ class Archive:
         """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
         try:
             draft = dataclasses.replace(make_draft(), compression=self._compression)
-            self.note.run = self._project.archive(draft, self._settings.durability)
+            self.note.run = run = self._project.archive(draft, self._settings.durability)
         except Exception as error:
             problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
             self.note.tell(problem, error if self._settings.on_error == "raise" else None)
@@ -80,6 +80,8 @@ class Archive:
         finally:
             self._project.spools.own.finished(self._submitted.job_id)
             self._submitted = Submitted(self._submitted.job_id, self._submitted.created)  # lets go of the copies
+        if run.kept_outside is not None:
+            self.note.tell(run.kept_outside)
         if draft.refused:
             self.note.tell(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
 

@@ -29,6 +29,8 @@ STATUS = {
     "cancelled": JobStatus.CANCELLED,
     "running": JobStatus.RUNNING,
 }
+_KEPT_BYTES = 16 * 1024 * 1024
+"""A job keeps its result if the values are less than that; a kept job must not hold large states that were read."""
 
 
 def _nothing() -> None:
@@ -77,7 +79,9 @@ class ArchivedJob(AerJob):
         return STATUS[self.run.outcome]
 
     def result(self, timeout: float | None = None) -> Any:
-        """The result, whose values are read when they are used; the same object while somebody holds it.
+        """The result, whose values are read when they are used; the same object while it is in use.
+
+        The job itself keeps a small one, so that ``job.result().get_counts(i)`` in a loop makes it only once.
 
         Args:
             timeout: Not used; there is nothing to wait for.
@@ -90,7 +94,8 @@ class ArchivedJob(AerJob):
         known = self._known_result()
         if known is None:
             known = archived_result(self.run)
-            self._known_result = weakref.ref(known)
+            is_small = self.run.nbytes < _KEPT_BYTES
+            self._known_result = (lambda: known) if is_small else weakref.ref(known)
         return known
 
     def cancel(self) -> bool:

@@ -46,15 +46,17 @@ class ArchivedData(ExperimentResultData):
 
     def __repr__(self) -> str:
         """As of stock data, but that what nothing has used yet is described and not read."""
-        return f"ExperimentResultData({', '.join(f'{name}={self._shown(name)}' for name in self._data_attributes)})"
-
-    def _shown(self, name: str) -> str:
-        own: Any = self.__dict__
-        found = own.waiting(name) if name in own else getattr(self, name)
-        return found.about().text if type(found) is Waiting else str(found)
+        return f"ExperimentResultData({', '.join(f'{name}={_shown(self, name)}' for name in self._data_attributes)})"
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
         return object.__new__, (ExperimentResultData,), self.__dict__.copy()
+
+
+def _shown(data: ArchivedData, name: str) -> str:
+    """A value in a representation. No method: data have the names that stock data have, and labels of the user."""
+    own: Any = data.__dict__
+    found = own.waiting(name) if name in own else getattr(data, name)
+    return found.about().text if type(found) is Waiting else str(found)
 
 
 class ArchivedResult(Result):

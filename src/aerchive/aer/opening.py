@@ -16,7 +16,7 @@ from aerchive.project.project import Project, open_project
 from aerchive.project.project_base import Mode
 from aerchive.project.run import Run
 from aerchive.project.waiting import Durability
-from aerchive.settings import Settings, load_settings
+from aerchive.settings import Settings, default_project, load_settings
 from aerchive.storage.names import no_such_project
 
 _MODES = ("r", "r+", "a", "x")
@@ -184,8 +184,9 @@ def project_at(
     settings = load_settings(lock_timeout=lock_timeout, durability=durability)
     if path is None:
         path = settings.project
-        with contextlib.suppress(OSError):  # the first commit says what is wrong with the folder
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if path == default_project():  # the folder of another project must be there, as for each path
+            with contextlib.suppress(OSError):  # the first commit says what is wrong with the folder
+                path.parent.mkdir(parents=True, exist_ok=True)
     file = Path(os.path.realpath(local_path(path)))
     if mode is None:
         mode = "r" if os.path.exists(file) and not os.access(file, os.W_OK) else "a"

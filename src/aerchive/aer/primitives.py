@@ -158,6 +158,7 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
     """
 
+    @checked
     def __init__(
         self,
         *,
@@ -215,6 +216,7 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
     """
 
+    @checked
     def __init__(
         self,
         *,

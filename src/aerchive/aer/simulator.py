@@ -177,10 +177,12 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         **backend_options: As for the stock simulator.
 
     Raises:
-        InvalidInputError: A setting cannot be used, or an option that Aer does not have looks like a misspelt argument.
+        InvalidInputError: A setting or an argument cannot be used, or an option that Aer does not have looks like a
+            misspelt argument.
         AerchiveError: The project cannot be written.
     """
 
+    @checked
     def __init__(
         self,
         configuration: Any = None,
@@ -195,6 +197,12 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         max_infidelity: float | None = None,
         **backend_options: Any,
     ) -> None:
+        if isinstance(configuration, str | os.PathLike):
+            refuse(
+                "configuration",
+                configuration,
+                f"as for the stock simulator; a project is project={str(configuration)!r}",
+            )
         try:
             super().__init__(configuration, properties, provider, target, **backend_options)
         except AerError:  # it does not know an option, for instance
@@ -210,6 +218,7 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         self._aerchive_max_infidelity = max_infidelity
 
 
+@checked
 def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bool | None = None) -> Any:
     """A backend like another one of Aer, whose runs are archived; the other one stays as it is.
 
@@ -223,6 +232,7 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
 
     Raises:
         UnsupportedTypeError: It is no backend of Aer.
+        InvalidInputError: Another argument cannot be used.
         AerchiveError: The project cannot be written.
     """
     if not isinstance(backend, AerBackend):

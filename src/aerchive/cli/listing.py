@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from typing import Any, TextIO
 
 from aerchive.display.text import clean_lines, format_runs
@@ -47,6 +48,8 @@ def print_listing(
     if options.json:
         bad = BadRuns()
         print(json.dumps([summary(run, bad) for run in runs], indent=2))
+        if not runs:
+            say_nothing(project, where, conditions, sys.stderr)
         return
     total = len(runs) if limit is None or len(runs) < limit else project.count(where, **conditions)
     if not total:

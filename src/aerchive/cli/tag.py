@@ -20,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "aerchive -p vqe.h5 tag --where 'params.distance > 2 and status == ok' --add far"
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("job", nargs="?", metavar="JOB", help="a job id, or an unambiguous beginning of one")
+    which.add_argument(
+        "job", nargs="?", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest"
+    )
     which.add_argument("--where", metavar="CONDITION", help="tag all runs that meet this, as for find, in one commit")
     parser.add_argument("--add", action="append", default=[], metavar="TAG", help="add a tag; may be repeated")
     parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="take a tag away; may be repeated")

@@ -71,7 +71,9 @@ class Document(BaseModel):
             base = free.removesuffix(_JSON)
             if base in cls.free_fields and (key or free.endswith(_JSON)):
                 fields[base] |= _gather(key, value, is_json=free.endswith(_JSON), where=f"{where}@{name}")
-            elif name in cls.model_fields and name not in cls.free_fields:
+            elif name in cls.free_fields:
+                raise FormatError(f"{where}@{name}: has no place here; values of {name!r} are called '{name}.NAME'")
+            elif name in cls.model_fields:
                 fields[name] = _from_scalar(cls.model_fields[name].annotation, value, f"{where}@{name}")
             else:
                 fields[name] = value

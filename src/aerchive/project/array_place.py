@@ -119,7 +119,8 @@ class Locator:
 
     def knows(self, reference: Any) -> bool:
         """Whether it has seen the dataset of a reference."""
-        return isinstance(reference, list) and bool(reference) and str(reference[0]) in self._known
+        to = reference.get("to") if is_reference(reference) else None
+        return isinstance(to, list) and bool(to) and str(to[0]) in self._known
 
     def find(self, reference: Any) -> ArrayPlace:
         """The place that an array reference names.

@@ -14,7 +14,7 @@ from aerchive.models import catalogue
 from aerchive.models.status import WITHOUT_DATA
 from aerchive.project.kept_rows import kept_rows
 from aerchive.storage.file import ReadSession, WriteSession
-from aerchive.storage.table import CHANGES, TableReader
+from aerchive.storage.table import CHANGES, TableReader, change_of
 from aerchive.text import fit_text, near_texts
 
 _NEAR = 3
@@ -75,13 +75,27 @@ def present(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def changes_of(session: Session) -> TableReader | None:
-    """The list of replaced rows, or ``None`` if there never was one, or it cannot be read."""
+    """The list of added and replaced rows, or ``None`` if there never was one, or it cannot be read."""
     name = layout.CATALOGUE + layout.CHANGES_SUFFIX
     try:
         table = session.table(name)
     except (NotFoundError, FormatError, UnsafeContentError):
         return None
     return table if table.dtype == CHANGES else None
+
+
+def was_replaced(rows: NDArray[Any], changes: TableReader | None) -> bool:
+    """Whether any row of the catalogue is not as it was added.
+
+    Args:
+        rows: All of them.
+        changes: The list of changes. Its sum goes on over all that was ever written, and is that of the rows as they
+            are now only if none was written again.
+    """
+    last = None if changes is None else changes.last()
+    if last is None or not len(last) or not len(rows):
+        return False
+    return bool(last["crc32"][0] != change_of(0, rows, last[:0])["crc32"][0])
 
 
 def run_path(row: Any) -> str:

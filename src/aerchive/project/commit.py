@@ -20,7 +20,7 @@ from aerchive.project.author import author
 from aerchive.project.catalogue import Catalogue, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
-from aerchive.project.unite import kept_beside, united
+from aerchive.project.unite import id_beside, kept_beside, united
 from aerchive.storage.file import WriteSession
 from aerchive.storage.interrupts import check_interrupt
 from aerchive.storage.nodes import GroupDraft
@@ -134,7 +134,9 @@ class _RunWriter:
 
     def write(self, draft: RunDraft) -> Written:
         """Writes a run, or what it adds to the one that is in the project."""
-        found = self._rows.find(draft.job_id)
+        is_moved = draft.run_uuid in self._authors  # and may have been moved before, when it was kept beside another
+        beside = self._rows.find(id_beside(draft.job_id, draft.run_uuid)) if is_moved else None
+        found = beside or self._rows.find(draft.job_id)
         if found is None:
             path = _write_run(self._session, draft, self._folders)
             self._fresh.append(_row(draft.record, path, draft.nbytes, len(self._rows) + len(self._fresh)))
@@ -142,6 +144,8 @@ class _RunWriter:
         number, row = found
         path = run_path(row[0])
         stored = stored_draft(self._session.root.group(path), row[0])
+        if is_moved and stored.run_uuid == draft.run_uuid:  # its labels may have been changed since
+            return Written(path, stored.job_id)
         try:
             whole = united(stored, draft, self._authors.get(draft.run_uuid) or author(), self._session.root.file)
         except AlreadyExistsError as error:

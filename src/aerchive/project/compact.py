@@ -7,18 +7,20 @@ came since, and only the last, short one keeps writers out. The reasons and the 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.display.text import clean, format_bytes, format_runs
 from aerchive.errors import (
     AerchiveError,
     CommittedError,
@@ -32,14 +34,18 @@ from aerchive.errors import (
 from aerchive.filters.threads import processors
 from aerchive.models import catalogue
 from aerchive.models.catalogue import now
-from aerchive.project.catalogue import Catalogue, changes_of, present, read_rows, run_path
-from aerchive.project.space import survey_space
+from aerchive.project.catalogue import Catalogue, changes_of, present, read_rows, run_path, was_replaced
+from aerchive.project.record import ENCODING
+from aerchive.project.space import SpaceReport, folders_below, survey_space
 from aerchive.project.verify import LINKED, MUTABLE, Progress
 from aerchive.storage.disk import disk
 from aerchive.storage.file import LockedFile, ProjectFile, ReadSession, WriteSession
 from aerchive.storage.free_space import no_room
 from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.kept_group import Folders, KeptGroup
 from aerchive.storage.node_copying import Fingerprint, NodeCopier, fingerprint
+from aerchive.storage.objects import LinkedObjects, is_object_path
+from aerchive.storage.reader import HDF5Group
 from aerchive.storage.replacing import Replacement, check_single
 from aerchive.storage.temporary import remove_left_over
 from aerchive.storage.verify import GroupVerifier, chunk_problems, object_problems
@@ -48,20 +54,27 @@ _MOST_PASSES = 5
 _SHORT_S = 1.0
 """After a pass that took no longer, the next may be the last, during which nobody writes."""
 _SHOWN = 5
+_OBJECT_FOLDER_DEPTH = 2
+"""How many slashes the path of a folder has that holds shared objects."""
 _CHANGES = layout.CATALOGUE + layout.CHANGES_SUFFIX
 _OURS = frozenset({layout.CATALOGUE, _CHANGES, layout.RUNS, layout.OBJECTS, layout.DELETED})
+_HEADER = ("format", "format_version")
+"""Attributes of the root without which a file is not a project; the others follow with what is not a run."""
 
 
 @dataclass(frozen=True)
 class CompactReport:
-    """What `Project.compact` did.
+    """What `Project.compact` did, or would do.
 
     Attributes:
         path: The file.
         runs: How many runs it holds.
         bytes_before: Its size before.
-        bytes_after: Its size now.
-        generation: Of the file: one more than before.
+        bytes_after: Its size now; about what it would be, if nothing was done.
+        generation: Of the file: one more than before, if it was compacted.
+        done: Whether it was compacted.
+        is_worth_it: Whether there is something to remove, or enough to give back.
+        problems: What was wrong in the project before, and was copied as it is: runs that another program changed.
     """
 
     path: str
@@ -69,14 +82,39 @@ class CompactReport:
     bytes_before: int
     bytes_after: int
     generation: int
+    done: bool = True
+    is_worth_it: bool = True
+    problems: list[str] = field(default_factory=list)
 
     @property
     def bytes_given_back(self) -> int:
-        """How much smaller the file is."""
+        """How much smaller the file is, or about how much smaller it would be."""
         return self.bytes_before - self.bytes_after
 
+    def __str__(self) -> str:
+        before, after, back = map(format_bytes, (self.bytes_before, self.bytes_after, self.bytes_given_back))
+        head = f"{self.path}: {format_runs(self.runs)}, {before}"
+        if self.done:
+            lines = [f"{head} before, {after} now: {back} given back"]
+            if self.problems:
+                lines.append("copied as they are, for they were so before:")
+            return "\n".join(map(clean, (*lines, *(f"  {problem}" for problem in self.problems))))
+        if self.is_worth_it:
+            return clean(f"{head}: compaction would give back about {back}")
+        return clean(
+            f"{head}: not compacted, for it would give back about {back}, and nothing was deleted or replaced; "
+            "with --force (force=True) it is compacted all the same"
+        )
 
-def compact(file: ProjectFile, progress: Progress | None, keeps_tombstones: Callable[[], bool]) -> CompactReport:
+
+def compact(
+    file: ProjectFile,
+    progress: Progress | None,
+    keeps_tombstones: Callable[[], bool],
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+) -> CompactReport:
     """Compacts a project file; see `aerchive.project.project.Project.compact`.
 
     Args:
@@ -84,18 +122,25 @@ def compact(file: ProjectFile, progress: Progress | None, keeps_tombstones: Call
         progress: Called with the work done and all of it.
         keeps_tombstones: Asked while nobody writes: whether deleted runs may come back from files beside the project,
             so that it must be remembered that they were deleted.
+        dry_run: Whether only to say what would be given back.
+        force: Whether to do it also where it is not worth it.
     """
     source = file.sibling(file.path)
+    if dry_run:
+        return _estimate(survey_space(source, progress))
     source.recover()
     remove_left_over(source.path)  # one may be a second name of the project, with which it could not be replaced
     with source.read() as session:
-        header = session.root.attributes()
+        generation = session.root.attribute("generation")
+        header = {name: value for name in _HEADER if (value := session.root.attribute(name)) is not None}
+        is_needed = force or _has_history(session)
         original = session.detach()
     try:
         check_single(original, source.path)
-        generation = header.get("generation")
         if not isinstance(generation, int):
             raise FormatError(f"{source.path}: /@generation: must be a number, found {generation!r}")
+        if not is_needed and not (estimate := _estimate(survey_space(source))).is_worth_it:
+            return estimate
         _check_room(source, original)
         with source.replacement({**header, "generation": generation + 1}) as (target, new):
             compaction = _Compaction(source, original, target, progress)
@@ -106,6 +151,26 @@ def compact(file: ProjectFile, progress: Progress | None, keeps_tombstones: Call
         ) from error
     finally:
         os.close(original)
+
+
+def _has_history(session: ReadSession) -> bool:
+    """Whether anything was deleted or replaced: who wants that gone for good need not ask whether it is worth it."""
+    try:
+        return layout.DELETED in session.root or was_replaced(Catalogue(session).rows(), changes_of(session))
+    except AerchiveError:  # compaction itself says what is damaged
+        return True
+
+
+def _estimate(space: SpaceReport) -> CompactReport:
+    return CompactReport(
+        space.path,
+        len(space.runs),
+        space.file_bytes,
+        space.live_bytes,
+        space.generation,
+        done=False,
+        is_worth_it=space.is_worth_it,
+    )
 
 
 def _check_room(source: ProjectFile, fd: int) -> None:
@@ -173,6 +238,10 @@ class _Compaction:
         """What each run was in the source when it was copied, by path."""
         self._seen: _Seen | None = None
         self._work = _Work(progress)
+        self._folders: Folders | None = None
+        """Of the latest session."""
+        self._as_before: dict[str, list[str]] = {}
+        """What was wrong with runs in the source, too, by path."""
 
     def run(self, new: Replacement, keeps_tombstones: Callable[[], bool], generation: int) -> CompactReport:
         """Copies all, and puts the new file in the place of the old one."""
@@ -186,7 +255,8 @@ class _Compaction:
             runs = self._finish(held, keeps_tombstones=keeps_tombstones())
             before, after = os.fstat(held.fd).st_size, os.fstat(new.fd).st_size
             new.publish(held.fd)
-        return CompactReport(str(self._source.path), runs, before, after, generation)
+        problems = [problem for path in sorted(self._as_before) for problem in self._as_before[path]]
+        return CompactReport(str(self._source.path), runs, before, after, generation, problems=problems)
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[WriteSession]:
@@ -214,14 +284,16 @@ class _Compaction:
             for path in gone:
                 self._forget(copier, path)
 
-            def look(session: ReadSession, path: str) -> None:
+            def look(session: ReadSession, path: str) -> bool:
                 self._check_same(session)
                 if self._copy(copier, session, path):
                     changed.append(path)
+                # Chunks follow their run at once, so that the new file does not depend on how long a turn takes.
+                return copier.has_chunks_to_copy
 
             source.visit(paths, look, lambda fd: copier.copy_chunks(fd, self._work.add))
             copier.drop_removed()
-        self._verify(changed, copier.objects)
+        self._verify(source, changed, copier.objects)
 
     def _to_do(self, session: ReadSession) -> tuple[list[str], set[str]]:
         """Paths of the runs to look at, and of those that are gone, since the last time.
@@ -240,7 +312,7 @@ class _Compaction:
         self._seen = _Seen(address, rows, number, b"" if changes is None else changes.last().tobytes())
         self._work.expect(present(rows))
         if before is None or before.address != address or before.changes > number or len(before.rows) > len(rows):
-            paths = [f"{day.path}/{name}" for day in session.root.group(layout.RUNS).groups() for name in day.names()]
+            paths = [run_path(row) for row in present(rows)]
             return paths, self._copied.keys() - set(paths)
         replaced = set() if changes is None else set(changes.rows(before.changes)["row"].tolist())
         old = {run_path(before.rows[row]) for row in replaced if row < len(before.rows)}
@@ -255,13 +327,9 @@ class _Compaction:
     def _copy(self, copier: NodeCopier, session: ReadSession, path: str) -> bool:
         """Copies a run, or only its documents if the rest was copied before; whether there was anything to do."""
         try:
-            group = session.root.group(path)
+            group = self._group(session, path)
         except NotFoundError:  # deleted since it was listed; the next pass sees that, too
             return False
-        except IntegrityError:
-            if path in self._work.sizes:
-                raise
-            return False  # it was deleted, and could not be moved away
         before, is_now = self._copied.get(path), fingerprint(group)
         if is_now == before:
             return False
@@ -273,6 +341,11 @@ class _Compaction:
         self._copied[path] = is_now
         return True
 
+    def _group(self, session: ReadSession, path: str) -> KeptGroup:
+        if self._folders is None or self._folders.root is not session.root:
+            self._folders = Folders(session.root)
+        return self._folders.group(path)
+
     def _forget(self, copier: NodeCopier, path: str) -> None:
         if self._copied.pop(path, None) is not None:
             copier.remove(path)
@@ -281,14 +354,13 @@ class _Compaction:
         """Writes the catalogue, and what else is not a run; returns how many runs there are."""
         with held.read() as session:
             rows = present(Catalogue(session).rows())
-            self._check_catalogue(rows)
+            foreign = self._foreign(session, rows)
             for number in range(len(rows)):
                 catalogue.seal_row(rows[number : number + 1], number)
             with self._write() as out:
                 copier = out.copier()
-                for name in session.root.names():
-                    if name not in _OURS:
-                        copier.copy_foreign(session.root, name)
+                for folder, names in foreign:
+                    copier.copy_foreign(folder, names)
                 if keeps_tombstones and layout.DELETED in session.root:
                     for deleted in session.root.group(layout.DELETED).groups():
                         if deleted.attribute("run_uuid") is not None:  # else it is not a run
@@ -300,18 +372,38 @@ class _Compaction:
                 raise self._refusal([f"{session.root.where(layout.CATALOGUE)}: is not what was written"])
         return len(rows)
 
-    def _check_catalogue(self, rows: NDArray[np.void]) -> None:
+    def _foreign(self, session: ReadSession, rows: NDArray[np.void]) -> list[tuple[HDF5Group, list[str]]]:
+        """The root and all folders, each with the names of what is not ours in it.
+
+        Raises:
+            IntegrityError: The catalogue does not list just the runs that are there.
+        """
         listed = {run_path(row) for row in rows}
         problems = [
             f"/{path}: is in the catalogue, but not in the file" for path in sorted(listed - self._copied.keys())
         ]
-        problems += [f"/{path}: is not in the catalogue" for path in sorted(self._copied.keys() - listed)]
+        root, numbers = session.root, collections.Counter(path.rpartition("/")[0] for path in listed)
+        found = [(root, [name for name in root.names() if name not in _OURS])]
+        for folder, names in folders_below(root, layout.RUNS, 2):
+            if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
+                for name in folder.names():
+                    if (path := f"{folder.path}/{name}") not in listed:
+                        if is_run := _is_run(folder, name):
+                            problems.append(f"/{path}: is not in the catalogue")
+                        elif is_run is not None:
+                            names.append(name)
+            found.append((folder, names))
+        for folder, names in folders_below(root, layout.OBJECTS, 3):
+            if folder.path.count("/") == _OBJECT_FOLDER_DEPTH:
+                names += [name for name in folder.names() if not is_object_path(f"{folder.path}/{name}")]
+            found.append((folder, names))
         if problems:
             raise self._refusal(problems)
+        return found
 
     # -- verifying
 
-    def _verify(self, paths: Iterable[str], objects: Iterable[str]) -> None:
+    def _verify(self, source: ProjectFile, paths: Iterable[str], objects: Iterable[str]) -> None:
         """Looks at every byte of runs and objects in the new file.
 
         Raises:
@@ -323,21 +415,31 @@ class _Compaction:
                 for path in objects
                 for problem in object_problems(session.root.group(path), path.split("/")[1], session.root)
             ]
+            linked = LinkedObjects()
             for path in paths:
                 check_interrupt()
-                problems += self._run_problems(session, path, pool)
+                problems += self._run_problems(source, session, path, pool, linked)
         if problems:
             raise self._refusal(problems)
 
-    def _run_problems(self, session: ReadSession, path: str, pool: ThreadPoolExecutor) -> Iterator[str]:
+    def _run_problems(
+        self, source: ProjectFile, session: ReadSession, path: str, pool: ThreadPoolExecutor, linked: LinkedObjects
+    ) -> Iterator[str]:
         size = self._work.sizes.get(path, 1)
+        self._as_before.pop(path, None)
         try:
-            group = session.root.group(path)
-            verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root)
-            yield from verifier.problems(MUTABLE, LINKED)
+            group = self._group(session, path)
+            with contextlib.suppress(FormatError):  # the verifier says it
+                group.raw_attributes()
+            verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
+            found = list(verifier.problems(MUTABLE, LINKED))
         except AerchiveError as error:
             yield str(error)
             return
+        if found and self._was_so_before(source, path, found, verifier):
+            self._as_before[path] = found
+        else:
+            yield from found
         share = size // (len(verifier.chunks) + 1)
         for problem in chunk_problems(verifier.chunks, session.fd, pool, expand=False):
             check_interrupt()
@@ -346,9 +448,34 @@ class _Compaction:
                 yield problem
         self._work.add(size - share * len(verifier.chunks))
 
+    def _was_so_before(self, source: ProjectFile, path: str, found: list[str], copy: GroupVerifier) -> bool:
+        """Whether a run of the source has the same nodes, and the same is wrong: another program changed it.
+
+        HDF5 can read all of it, so it is not damaged, and the copy loses nothing of it.
+        """
+        try:
+            with source.read() as session:
+                group = session.root.group(path)
+                verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root)
+                return list(verifier.problems(MUTABLE, LINKED)) == found and verifier.nodes == copy.nodes
+        except AerchiveError:
+            return False
+
     def _refusal(self, problems: list[str]) -> IntegrityError:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         return IntegrityError(
             f"{self._source.path}: what would be in the new file is not all in order: "
             f"{'; '.join(problems[:_SHOWN])}{more}; 'aerchive verify' tells more"
         )
+
+
+def _is_run(folder: HDF5Group, name: str) -> bool | None:
+    """Whether a member of a folder is a run; ``None`` for a run that was deleted, and could not be moved away."""
+    if not KeptGroup.of(folder).members()[name].is_hard:
+        return False
+    try:
+        return folder.is_group(name) and folder.group(name).attribute("encoding") == ENCODING
+    except IntegrityError:  # HDF5 cannot open it
+        return None
+    except FormatError:
+        return False

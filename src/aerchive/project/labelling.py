@@ -9,6 +9,7 @@ from typing import Any
 from aerchive.errors import InvalidInputError, ProjectLockedError, TransactionError
 from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.project.arguments import checked
 from aerchive.project.catalogue import not_found
 from aerchive.project.draft import RunDraft
 from aerchive.project.expression import clause_of
@@ -22,6 +23,7 @@ from aerchive.storage.file import WriteSession
 class Labelling(Searching):
     """What a project has to change labels."""
 
+    @checked
     def tag(
         self,
         expression: str | None = None,
@@ -59,10 +61,9 @@ class Labelling(Searching):
         self.flush()
         self._move_spooled()
         waiting = self._waiting() or {}
-        elsewhere = self._elsewhere() if one.job_ids else {}
-        for job_id in one.job_ids or ():
-            if job_id in elsewhere and job_id not in waiting:
-                self._check_has_labels(elsewhere[job_id])
+        for run in self._outside() if one.job_ids else ():
+            if run.job_id in (one.job_ids or ()) and run.job_id not in waiting:
+                self._check_has_labels(run)
         if self._waiting() is None:
             return self._commit_labels(one) if one.job_ids or self.file.exists() else 0
         return self._count_later(one) + self._label_later(one)
@@ -71,9 +72,9 @@ class Labelling(Searching):
         """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
         self._check_writable()
         waiting = self._waiting()
-        one = Relabelling(change, frozenset({run.job_id}), handle=run)
         if waiting is None or run.job_id not in waiting:
             self._check_has_labels(run)
+        one = Relabelling(change, frozenset({run.job_id}), handle=run)
         if waiting is None:
             self._commit_labels(one)
         else:
@@ -86,8 +87,14 @@ class Labelling(Searching):
             cause = None
             try:
                 self.flush()
-                self.spools.move()
-                if self._find_existing(run.job_id) is not None:
+                self._move_spooled()
+                run.place.look()
+                run.job_id = run.place.job_id  # another one if it is kept beside another result
+                spooled = run.place.spooled
+                waits = spooled is not None and any(
+                    one.head.run_uuid == spooled.head.run_uuid for one in self.spools.runs()
+                )
+                if not waits and self._find_existing(run.job_id) is not None:
                     return
             except ProjectLockedError as error:
                 cause = error

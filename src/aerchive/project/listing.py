@@ -1,4 +1,4 @@
-"""What a project lists: the rows of its catalogue, and runs that are elsewhere; no run is opened to find one."""
+"""What a project lists: the rows of its catalogue, and runs that are not in its file; no run is opened to find one."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Listing:
     Args:
         file: Of the project, for messages.
         rows: Of the catalogue, deleted runs included.
-        hidden: Numbers of rows whose runs are elsewhere as well.
-        elsewhere: Runs that are in pending files, still running, or lost with their process.
+        hidden: Numbers of rows whose runs are outside as well.
+        outside: Runs that are not in the file: in spools, still running, or lost with their process.
         make: Makes the run of a row; of one whose job id is cut in the row, with that id or, if that is ``None``, with
             the one that the run itself says.
 
@@ -48,22 +48,22 @@ class Listing:
         file: str,
         rows: NDArray[Any],
         hidden: Sequence[int],
-        elsewhere: Sequence[Run],
+        outside: Sequence[Run],
         make: Callable[[np.void, str | None], Run],
     ) -> None:
         self.bad = BadRuns()
         self._file = file
         self._of_row = functools.partial(_run_of, make, self.bad)
-        self._elsewhere = elsewhere
+        self._outside = outside
         self._rows = rows
-        self._more = np.array([run.row() for run in elsewhere], catalogue.DTYPE)
+        self._more = np.array([run.row() for run in outside], catalogue.DTYPE)
         present = rows["deleted"] == 0
         present[list(hidden)] = False
         self._present = np.flatnonzero(present)
         self._asked: dict[int, Run] = {}
 
     def __len__(self) -> int:
-        return len(self._present) + len(self._elsewhere)
+        return len(self._present) + len(self._outside)
 
     def count(self, clause: Clause) -> int:
         """How many runs meet a clause."""
@@ -101,7 +101,7 @@ class Listing:
         return dict(counts.most_common())
 
     def all_rows(self) -> NDArray[Any]:
-        """Rows of all runs: those of the project in the order of their commits, then those that are elsewhere.
+        """Rows of all runs: those of the project in the order of their commits, then those outside the file.
 
         Returns:
             Dtype `catalogue.DTYPE`; a copy.
@@ -173,13 +173,13 @@ class Listing:
         if 2 * len(places) < len(rows):  # a list of a few runs does not keep the rows of all others in memory
             rows, numbers = self._taken(places), np.arange(len(places))
         items: list[Any] = list(numbers)
-        for number, place in enumerate(places.tolist()) if self._elsewhere or self._asked else ():
+        for number, place in enumerate(places.tolist()) if self._outside or self._asked else ():
             if place >= len(self._rows) or place in self._asked:
                 items[number] = self._run(place)
         return RunList(items, rows, self._of_row, nothing)
 
     def numbers(self, clause: Clause) -> list[int]:
-        """Numbers of the rows of those runs that meet a clause, in order of submission; none of runs elsewhere."""
+        """Numbers of the rows of those runs that meet a clause, in order of submission; of runs in the file only."""
         return [place for place in self._places(clause) if place < len(self._rows)]
 
     def near(self, job_id: str) -> list[str]:
@@ -194,12 +194,12 @@ class Listing:
         ids = self._rows["job_id"][self._present]
         key, _ = fit_text(prefix, ids.dtype.itemsize)
         found = [self._run(int(place)) for place in self._present[np.strings.startswith(ids, key)]]
-        return [run for run in (*found, *self._elsewhere) if run.job_id.startswith(prefix)]
+        return [run for run in (*found, *self._outside) if run.job_id.startswith(prefix)]
 
     def _places(
         self, clause: Clause, sort: str = "created", *, descending: bool = False, skip: int = 0
     ) -> Iterator[int]:
-        """Runs of the catalogue by the numbers of their rows, then those elsewhere."""
+        """Runs of the catalogue by the numbers of their rows, then those outside the file."""
         places, sure, _ = self._decided(clause)
         order = self._order(places, sort, descending=descending)
         places, sure = places[order], sure[order]
@@ -281,7 +281,7 @@ class Listing:
 
     def _run(self, place: int) -> Run:
         if place >= len(self._rows):
-            return self._elsewhere[place - len(self._rows)]
+            return self._outside[place - len(self._rows)]
         return self._asked.get(place) or self._of_row(catalogue.single_row(self._rows, place))
 
     def _asking(self, place: int) -> Run:
@@ -325,8 +325,8 @@ class RunList(LazyList):
     def _made(self, item: Any) -> Any:
         return self._make(catalogue.single_row(self._rows, int(item))) if type(item) is np.intp else item
 
-    def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
-        return list, (list(self),)
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        return (list, (list(self),)) if self._nothing is None else super().__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         if len(self) or self._nothing is None:

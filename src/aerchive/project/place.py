@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from aerchive.errors import NotFoundError
 from aerchive.project.catalogue import Catalogue, run_path
+from aerchive.project.unite import id_beside
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.reader import GroupReader
 from aerchive.storage.spool_group import SpooledRun
@@ -58,6 +61,15 @@ class RunPlace:
         """Whether the run has a group anywhere."""
         return self.path is not None or self.spooled is not None
 
+    @property
+    def is_in_spool(self) -> bool:
+        """Whether a spool file has the run, which may have been moved all the same."""
+        with contextlib.suppress(NotFoundError):
+            if self.spooled is not None:
+                with self.spooled.open():
+                    return True
+        return False
+
     def of_run(self, run_uuid: str) -> RunPlace:
         """The same place, for this very run."""
         return RunPlace(self.project, self.job_id, self.path, spooled=self.spooled, run_uuid=run_uuid)
@@ -65,8 +77,11 @@ class RunPlace:
     def look(self) -> None:
         """Looks whether the run has come from its spool into the project by now."""
         if self.path is None and self.spooled is not None:
+            # Its process may keep the file: then it is this very run, and not another of its job.
+            there = self.of_run(self.spooled.head.run_uuid) if self.is_in_spool else self
             with contextlib.suppress(NotFoundError), contextlib.ExitStack() as stack:
-                self._enter_found(stack)
+                there._enter_found(stack)
+                self.path, self.job_id, self.spooled = there.path, there.job_id, None
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
@@ -104,7 +119,7 @@ class RunPlace:
     def _enter_found(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader]:
         session = stack.enter_context(self.project.read())
         rows = Catalogue(session)
-        found = rows.find(self.job_id)
+        found = self._find_beside(rows) or rows.find(self.job_id)
         if found is None:
             rows.check()
             raise NotFoundError(f"{self.project.path}: run {self.job_id} is not in the project any more")
@@ -116,6 +131,15 @@ class RunPlace:
             )
         self.path, self.spooled = path, None
         return session, group
+
+    def _find_beside(self, rows: Catalogue) -> tuple[int, NDArray[Any]] | None:
+        """The row of a run that another process moved, and kept beside another result of its job."""
+        if self.spooled is None:
+            return None
+        head = self.spooled.head
+        found = rows.find(id_beside(head.job_id, head.run_uuid))
+        self.job_id = self.job_id if found is None else id_beside(head.job_id, head.run_uuid)
+        return found
 
     def is_it(self, group: GroupReader) -> bool:
         """Whether a group is that of the run."""

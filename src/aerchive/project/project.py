@@ -167,7 +167,8 @@ class Project(Upkeep):
         run = self._unwritten(draft)
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
         if waiting is None:
-            self._check_known(draft)
+            with self._held_if_ended([(draft, run)]):
+                self._check_known(draft)
             self._commit_in_time(draft, run, self.durability, is_awaited=True)
             return run
         if draft.job_id in waiting:
@@ -226,8 +227,9 @@ class Project(Upkeep):
             yield
         finally:
             self._transaction.waiting = None
-        for draft, _ in waiting.values():
-            self._check_known(draft)
+        with self._held_if_ended([*waiting.values()]):
+            for draft, _ in waiting.values():
+                self._check_known(draft)
         if waiting or (relabellings and self.file.exists()):
             self._commit(list(waiting.values()), relabellings, is_awaited=True)
         for one in relabellings:
@@ -255,66 +257,83 @@ class Project(Upkeep):
             return (write_drafts if is_awaited else write_or_keep_beside)(session, [draft for draft, _ in drafts])
 
         try:
-            try:
-                self.spools.move(patience_s)
-                written = self.file.commit(write, now(), patience_s)
-            except (AerchiveError, MemoryError):
-                raise
-            except BaseException:
-                if not has_begun:  # a handler of a signal ended the wait for the lock; the process may end now
-                    self._hold(drafts, fallback=False)
-                raise
+            self.spools.move(patience_s)
+            written = self.file.commit(write, now(), patience_s)
         except ProjectLockedError as error:
             self.spools.was_locked()
             if relabellings:
                 raise ProjectLockedError(
-                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait elsewhere"
+                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
                 ) from error
-            if is_awaited:
-                for draft, _ in drafts:
-                    self._check_in_file(draft)
-            logger.warning("%s; the run goes to a spool beside the project", error)
-            self._hold(drafts, fallback=False)
-            return
+            locked = error
         except (NotFoundError, ReadOnlyError, FormatError, WriteError, InvalidInputError) as error:
             if is_awaited or isinstance(error, CommittedError | UncertainError) or self.pending_folder is None:
                 raise
-            self._hold(drafts, fallback=True, error=error)
+            self._hold(drafts, is_awaited=False, error=error)
             return
-        self.spools.was_free()
-        for (_, run), place in zip(drafts, written, strict=True):
-            run.settle(place.path, job_id=place.job_id)
+        except (AerchiveError, MemoryError):
+            raise
+        except BaseException:
+            if not has_begun:  # a handler of a signal ended the wait for the lock; the process may end now
+                self._hold(drafts, is_awaited=is_awaited)
+            raise
+        else:
+            self.spools.was_free()
+            for (_, run), place in zip(drafts, written, strict=True):
+                run.settle(place.path, job_id=place.job_id)
+            return
+        with self._held_if_ended(drafts):
+            for draft, _ in drafts if is_awaited else ():
+                self._check_in_file(draft)
+        logger.warning("%s; the run goes to a spool beside the project", locked)
+        self._hold(drafts, is_awaited=is_awaited)
+
+    @contextlib.contextmanager
+    def _held_if_ended(self, drafts: Sequence[tuple[RunDraft, Run]]) -> Iterator[None]:
+        """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now."""
+        try:
+            yield
+        except (AerchiveError, MemoryError):
+            raise
+        except BaseException:
+            self._hold(drafts, is_awaited=False)
+            raise
 
     def _hold(
-        self, drafts: Sequence[tuple[RunDraft, Run]], *, fallback: bool, error: AerchiveError | None = None
+        self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool, error: AerchiveError | None = None
     ) -> None:
         """Puts runs into the spool of this process, durably.
 
         Args:
             drafts: What to write, and the runs that are told where they are.
-            fallback: Whether they go to the folder of the settings, and not beside the project.
-            error: Why they cannot be in the project, if that is not because it is locked.
+            is_awaited: Whether a caller waits for the answer. Else the runs may also go to the folder of the settings.
+            error: Why they cannot be beside the project either, which the runs are told; by default they can.
 
         Raises:
             WriteError: There is no room for them, or the disk failed.
         """
-        for draft, run in drafts:
+        folder = None if is_awaited else self.pending_folder
+        wanted, why = [draft for draft, _ in drafts], f"{self.path}: is locked" if error is None else str(error)
+        held = None
+        if error is None:
             try:
-                spooled = self.spools.keep(
-                    draft, is_held=True, min_free_bytes=self.file.min_free_bytes, fallback=fallback
-                )
+                held = self.spools.hold(wanted, self.file.min_free_bytes)
             except OSError as disk_error:
-                where = self.pending_folder if fallback else self.path.parent
-                why = f"{error}; and not in {where}" if error is not None else f"{self.path}: is locked, and {where}"
-                raise WriteError(f"{why}: {disk_error.strerror or disk_error}") from disk_error
-            run.settle(None, spooled)
-            if error is not None:
-                logger.warning(
-                    "%s; run %s is kept in %s, and is moved into the project when the next run is saved there",
-                    error,
-                    draft.job_id,
-                    spooled.path,
+                why = f"{why}, and {self.path.parent}: {disk_error.strerror or disk_error}"
+                if folder is None:
+                    raise WriteError(why) from disk_error
+        if held is None:
+            try:
+                held = self.spools.hold(wanted, self.file.min_free_bytes, is_fallback=True)
+            except OSError as disk_error:
+                raise WriteError(f"{why}; and not in {folder}: {disk_error.strerror or disk_error}") from disk_error
+            for (draft, run), one in zip(drafts, held, strict=True):
+                run.kept_outside = (
+                    f"{why}; run {draft.job_id} is kept in {one.path}, and is moved into the project when the next run "
+                    "is saved there"
                 )
+        for (_, run), spooled in zip(drafts, held, strict=True):
+            run.settle(None, spooled)
 
     # -- the object itself
 

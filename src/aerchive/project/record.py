@@ -12,7 +12,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.reader import GroupReader, HDF5Group
 
 ENCODING = "run"
 VERSION = 2
@@ -20,8 +20,12 @@ VERSION = 2
 _IDENTITY = ("encoding", "encoding_version", "run_uuid")
 
 
-def read_record(group: GroupReader) -> RunRecord:
+def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = None) -> RunRecord:
     """The documents of a run's group.
+
+    Args:
+        group: Of the run.
+        provenances: Those that were read before from the same file, by address, completed here: many runs share one.
 
     Raises:
         FormatError: A document is not what the format says; its node is named.
@@ -32,10 +36,13 @@ def read_record(group: GroupReader) -> RunRecord:
     status = group.group(layout.STATUS)
     provenance = None
     if layout.PROVENANCE in group:
-        node = group.group(layout.PROVENANCE)
-        fields = node.attributes()
-        fields.pop("object", None)
-        provenance = Provenance.from_attributes(fields, node.where())
+        if provenances is None or not isinstance(group, HDF5Group):  # a run in a spool has no addresses
+            provenance = _provenance(group)
+        else:
+            address = group.address(layout.PROVENANCE)
+            if address not in provenances:
+                provenances[address] = _provenance(group)
+            provenance = provenances[address]
     return RunRecord(
         job_id=_text(attributes, "job_id", group),
         run_uuid=owner,
@@ -83,3 +90,10 @@ def _text(attributes: Mapping[str, Any], name: str, group: GroupReader) -> str:
     if not isinstance(value, str):
         raise FormatError(f"{group.where()}@{name}: must be text, found {value!r}")
     return value
+
+
+def _provenance(group: GroupReader) -> Provenance:
+    node = group.group(layout.PROVENANCE)
+    fields = node.attributes()
+    fields.pop("object", None)
+    return Provenance.from_attributes(fields, node.where())

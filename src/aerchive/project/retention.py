@@ -68,7 +68,7 @@ class RetentionRule:
         outcomes = tuple(as_texts(outcome))
         for name in outcomes:
             if name not in _OUTCOMES:
-                raise InvalidInputError(f"outcome {name!r}: choose of {', '.join(_OUTCOMES)}")
+                raise InvalidInputError(f"outcome {name!r}: choose one of {', '.join(_OUTCOMES)}")
         if keep is not None and (type(keep) is not int or keep < 0):
             raise InvalidInputError(f"keep must be a number of runs, found {keep!r}")
         if older_than is None and larger_than is None and not outcomes and keep is None:
@@ -165,7 +165,9 @@ def parse_size(size: int | str) -> int:
     try:
         return int(TypeAdapter(Annotated[ByteSize, Field(ge=0)]).validate_python(size))
     except ValidationError as error:
-        raise InvalidInputError(f"{size!r} is not a size; give bytes, or text such as '1.5 GiB'") from error
+        raise InvalidInputError(
+            f"larger_than: {size!r} is not a size; give bytes, or text such as '1.5 GiB'"
+        ) from error
 
 
 def _moment(older_than: datetime.timedelta | datetime.datetime | str | None) -> datetime.datetime | None:

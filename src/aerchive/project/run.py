@@ -100,7 +100,11 @@ class Run:
 
     Attributes:
         place: Where it is, also after it has moved.
+        kept_outside: Why it could not come into the project, and which file it is in, if the project that archived it
+            had to put it into the folder of the settings.
     """
+
+    kept_outside: str | None = None
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ from aerchive.project.query import All, Clause, Condition, UnknownColumnError, a
 from aerchive.project.run import Run
 from aerchive.project.spools import DeletedRuns
 from aerchive.project.unfinished import submission_record
+from aerchive.project.unite import id_beside
 from aerchive.storage.names import no_such_project, projects_beside
 from aerchive.text import listed, near_texts
 
@@ -59,40 +60,44 @@ class Searching(ProjectBase):
                 job_id = table.row_text(row, "job_id")
         return Run(self, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row)
 
-    def _elsewhere(self) -> dict[str, Run]:
-        """Runs in spools, runs that are still running, and those that were lost with their process, by job id."""
-        first: dict[str, Run] = {}
+    def _outside(self) -> list[Run]:
+        """Runs in spools, then runs that are still running, and those that were lost with their process."""
         contents = self.spools.contents()
-        for spooled in (run for content in contents for run in content.runs):
-            head = spooled.head
-            if head.job_id not in first and (record := self.spools.record_of(spooled)) is not None:
-                first[head.job_id] = Run(
-                    self, None, job_id=head.job_id, nbytes=head.nbytes, record=record, spooled=spooled
-                )
-        for content in contents:
-            for job in content.jobs:
-                if job.job_id not in first:
-                    first[job.job_id] = Run(self, None, job_id=job.job_id, record=submission_record(job, content))
-        return first
+        return [
+            *(
+                Run(self, None, job_id=one.head.job_id, nbytes=one.head.nbytes, record=record, spooled=one)
+                for content in contents
+                for one in content.runs
+                if (record := self.spools.record_of(one)) is not None
+            ),
+            *(
+                Run(self, None, job_id=job.job_id, record=submission_record(job, content))
+                for content in contents
+                for job in content.jobs
+            ),
+        ]
 
     def _listing(self) -> Listing:
-        # What is elsewhere is looked at first: if it is moved meanwhile, it is in the catalogue then.
-        elsewhere = self._elsewhere()
+        # What is outside the file is looked at first: if it is moved meanwhile, it is in the catalogue then.
+        outside = self._outside()
         if self.mode in ("a", "x") and not self.file.exists():
-            return self._listing_of(None, elsewhere)
+            return self._listing_of(None, outside)
         with self.file.read() as session:
-            return self._listing_of(session, elsewhere)
+            return self._listing_of(session, outside)
 
-    def _listing_of(self, session: Session | None, elsewhere: dict[str, Run]) -> Listing:
-        """All runs as a session sees them, together with those elsewhere; without a session only these."""
+    def _listing_of(self, session: Session | None, outside: Sequence[Run]) -> Listing:
+        """All runs as a session sees them, together with those outside its file; without a session only these."""
         rows: NDArray[Any] = np.empty(0, table.DTYPE)
-        hidden = []
+        hidden: Sequence[int] = ()
         if session is not None:
             known = Catalogue(session)
             rows = known.rows()
-            if elsewhere:
-                hidden = _drop_known(elsewhere, known, DeletedRuns(session.root))
-        return Listing(str(self.path), rows, hidden, list(elsewhere.values()), self._run)
+            if outside:
+                outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
+        first: dict[str, Run] = {}
+        for run in outside:
+            first.setdefault(run.job_id, run)
+        return Listing(str(self.path), rows, hidden, list(first.values()), self._run)
 
     def catalogue(self) -> NDArray[Any]:
         """One row a run, no run being opened.
@@ -394,7 +399,7 @@ class Searching(ProjectBase):
         """The run that is meant by a key which is no whole id."""
         listing = self._listing()
         if not len(listing) and not self.file.exists():
-            raise no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
+            raise self._no_project_for(key)
         beginning = listing.beginning_with(key)
         named = list(listing.runs(Condition("name", "eq", key)))
         if len(named) == 1 and len(beginning) != 1:
@@ -410,6 +415,9 @@ class Searching(ProjectBase):
             return self.latest()
         known = [*listing.near(key), *map(str, listing.count_by("name", All([])))]
         raise not_found(str(self.path), key, known, len(listing))
+
+    def _no_project_for(self, key: str) -> NotFoundError:
+        return no_such_project(self.path, f"no run with id {key!r}, for there is no such project yet")
 
     def _at(self, position: int) -> Run:
         listing = self._listed("raise")
@@ -528,45 +536,40 @@ class Searching(ProjectBase):
             warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
         return listing
 
-    def _find_existing(self, job_id: str, *, surely: bool = False) -> Run | None:
-        """The run of an id in the project's own file.
-
-        Args:
-            job_id: The whole id.
-            surely: Whether it is an error if the run is not found and a row of the catalogue is damaged.
-        """
+    def _find_existing(self, job_id: str) -> Run | None:
+        """The run of a whole id in the project's own file; damaged rows of the catalogue are passed over."""
         if not self.file.exists():
             return None
         with self.file.read() as session:
-            known = Catalogue(session)
-            found = known.find(job_id)
-            if found is None and surely:
-                known.check()
+            found = Catalogue(session).find(job_id)
         return None if found is None else self._run(found[1][0], job_id)
 
 
-def _drop_known(elsewhere: dict[str, Run], known: Catalogue, deleted: DeletedRuns) -> list[int]:
+def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRuns) -> tuple[list[Run], list[int]]:
     """Leaves out what the project has, and what was deleted from it.
 
     Args:
-        elsewhere: Runs that are not in the catalogue, by job id; what the project has is removed.
+        outside: Runs in spools, and submitted jobs.
         known: The catalogue.
         deleted: The runs that were deleted.
 
     Returns:
-        Numbers of rows of runs that were taken for lost, and that are in a spool.
+        The runs that the project does not have; and numbers of rows of runs that were taken for lost, and that are in a
+        spool.
     """
-    hidden = []
+    left, hidden = [], []
     gone = known.deleted_ids()
-    for job_id, run in list(elsewhere.items()):
-        found, spooled = known.find(job_id), run.place.spooled
-        if found is not None and spooled is not None and not has_data(found[1][0]):
-            hidden.append(found[0])
-        elif found is not None or (
-            deleted.has(run.run_uuid, run.created) if spooled is not None else known.key(job_id) in gone
-        ):
-            del elsewhere[job_id]
-    return hidden
+    for run in outside:
+        found, spooled = known.find(run.job_id), run.place.spooled
+        if spooled is None:
+            is_new = found is None and known.key(run.job_id) not in gone
+        elif deleted.has(run.run_uuid, run.created) or known.find(id_beside(run.job_id, run.run_uuid)) is not None:
+            is_new = False
+        else:
+            is_new = found is None or not has_data(found[1][0])
+            hidden += [found[0]] if is_new and found is not None else []
+        left += [run] if is_new else []
+    return left, hidden
 
 
 def _check_page(limit: int | None, skip: int = 0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs, format_table, format_time
-from aerchive.errors import AerchiveError, IntegrityError, NotFoundError
+from aerchive.errors import AerchiveError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
-from aerchive.project.catalogue import Catalogue, present, run_path, whole_id
+from aerchive.project.asking import UNREADABLE
+from aerchive.project.catalogue import Catalogue, changes_of, present, run_path, was_replaced, whole_id
+from aerchive.project.record import ENCODING
 from aerchive.project.verify import Progress
 from aerchive.storage.disk import disk
 from aerchive.storage.file import ProjectFile, ReadSession
 from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.kept_group import Folders, KeptGroup
 from aerchive.storage.measuring import (
     DatasetSize,
     GroupSize,
@@ -27,6 +31,7 @@ from aerchive.storage.measuring import (
     measure_table,
     structure_bytes,
 )
+from aerchive.storage.objects import is_object_path
 from aerchive.storage.reader import HDF5Group
 from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
 
@@ -35,6 +40,9 @@ _TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
 _TOP = 10
 _GAPS = 4096
 """So much HDF5 leaves unused in any file."""
+_WORTH_BYTES = 1024 * 1024
+_WORTH_PART = 100
+"""A new file is worth it where nothing was deleted if it is smaller by a MiB, or by a hundredth."""
 _Look = Callable[[ReadSession, str], None]
 
 
@@ -96,9 +104,11 @@ class SpaceReport:
         foreign_bytes: What other programs have put beside the runs, which stays.
         deleted_runs: How many runs were deleted since the last compaction.
         deleted_bytes: What they take, with the circuits and the like that only they needed.
+        replaced: Whether labels or the state of a run were replaced since then.
         unused_bytes: What nothing leads to any more: replaced labels, gaps.
         beside_bytes: Files beside it that belong to it: pending and waiting runs, left by an interrupted compaction.
         free_bytes: On its disk.
+        problems: What could not be measured, because it is damaged; it counts as unused.
     """
 
     path: str
@@ -111,9 +121,11 @@ class SpaceReport:
     foreign_bytes: int
     deleted_runs: int
     deleted_bytes: int
+    replaced: bool
     unused_bytes: int
     beside_bytes: int
     free_bytes: int
+    problems: list[str]
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -124,6 +136,12 @@ class SpaceReport:
     def live_bytes(self) -> int:
         """What the file would take after compaction, about."""
         return self.file_bytes - self.reclaimable_bytes
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether compaction removes anything that was deleted or replaced, or gives back more than a trifle."""
+        more_than_gaps = self.unused_bytes > _GAPS and self.unused_bytes * _WORTH_PART >= self.file_bytes
+        return bool(self.deleted_bytes or self.replaced) or more_than_gaps or self.unused_bytes >= _WORTH_BYTES
 
     def __str__(self) -> str:
         return self.to_text()
@@ -170,14 +188,19 @@ class SpaceReport:
             lines += ["", format_table(head, table, (3, 4, 5))]
             if len(self.runs) > top:
                 lines.append(f"... the largest {top} of {len(self.runs)} runs")
+        if self.problems:
+            lines += ["", *(f"cannot be measured, and counts as unused: {problem}" for problem in self.problems[:top])]
+            lines.append("'aerchive verify' names all that is damaged")
         if self.beside_bytes:
             lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
         back = self.reclaimable_bytes
-        is_worth_it = self.deleted_bytes > 0 or self.unused_bytes > _GAPS
-        lines += [
-            "",
-            f"'aerchive compact' gives back about {format_bytes(back)}" if is_worth_it else "nothing to give back",
-        ]
+        if self.is_worth_it:
+            end = f"'aerchive compact' gives back about {format_bytes(back)}"
+        elif back > _GAPS:
+            end = f"'aerchive compact' would give back about {format_bytes(back)}, which is not worth it"
+        else:
+            end = "nothing to give back"
+        lines += ["", end]
         return "\n".join(lines)
 
 
@@ -197,6 +220,7 @@ class _Survey:
     def __init__(self, file: ProjectFile, progress: Progress | None) -> None:
         self._file = file
         self._progress = progress
+        self._problems: list[str] = []
         self._rows: dict[str, np.void] = {}
         self._runs: list[RunSpace] = []
         self._values: dict[str, list[DatasetSize]] = collections.defaultdict(list)
@@ -204,6 +228,10 @@ class _Survey:
         self._needed: set[str] = set()
         self._deleted: list[int] = []
         self._deleted_runs = 0
+        self._foreign: list[int] = []
+        self._shared: dict[int, str] = {}
+        self._shared_of: tuple[int, int] | None = None
+        self._folders: Folders | None = None
         self._looks: dict[str, tuple[int, _Look]] = {
             layout.RUNS: (2, self._look_at_run),
             layout.OBJECTS: (3, self._look_at_object),
@@ -215,21 +243,23 @@ class _Survey:
         """The report."""
         with self._file.read() as session:
             root = session.root
-            self._rows = {run_path(row): row for row in present(Catalogue(session).rows())}
+            rows = Catalogue(session).rows()
+            self._rows = {run_path(row): row for row in present(rows)}
             structure, work = SUPERBLOCK_SIZE + structure_bytes(root), []
             for name, (depth, look) in self._looks.items():
-                for folder in _folders(root, name, depth):
+                for folder, strange in folders_below(root, name, depth):
                     structure += structure_bytes(folder)
+                    self._foreign += [measure_foreign(folder, member) for member in strange]
                     if folder.path.count("/") == depth - 1:
                         work += [(look, f"{folder.path}/{member}") for member in folder.names()]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
             others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
-            foreign = sum(measure_foreign(root, name) for name in others)
-            generation = root.attribute("generation")
+            self._foreign += [measure_foreign(root, name) for name in others]
+            generation, replaced = root.attribute("generation"), was_replaced(rows, changes_of(session))
             end, free = session.end, disk().free(session.fd)
         self._visit(work)
         needed = self._needed_objects()
-        deleted = sum(self._deleted)
+        deleted, foreign = sum(self._deleted), sum(self._foreign)
         for path, size in self._objects.items():
             if path in needed:
                 self._values[path.split("/")[1]].append(_whole(path, size))
@@ -252,9 +282,11 @@ class _Survey:
             foreign_bytes=foreign,
             deleted_runs=self._deleted_runs,
             deleted_bytes=deleted,
+            replaced=replaced,
             unused_bytes=max(0, end - known),
             beside_bytes=beside_bytes,
             free_bytes=free,
+            problems=self._problems,
         )
 
     def _visit(self, work: list[tuple[_Look, str]]) -> None:
@@ -263,26 +295,44 @@ class _Survey:
         def look(session: ReadSession, item: tuple[_Look, str]) -> None:
             nonlocal done
             check_interrupt()
-            with contextlib.suppress(NotFoundError):  # deleted, or compacted away, since it was listed
+            try:
                 item[0](session, item[1])
+            except NotFoundError:  # deleted, or compacted away, since it was listed
+                pass
+            except UNREADABLE as error:  # what is damaged hides nothing else
+                self._problems.append(str(error))
             done += 1
             if self._progress is not None:
                 self._progress(done, len(work))
 
         self._file.visit(work, look)
 
+    def _open(self, session: ReadSession, path: str) -> KeptGroup:
+        if self._folders is None or self._folders.root is not session.root:  # another turn
+            self._folders = Folders(session.root)
+            status = os.fstat(session.fd)
+            if (status.st_dev, status.st_ino) != self._shared_of:  # addresses mean nothing in another file
+                self._shared_of, self._shared = (status.st_dev, status.st_ino), {}
+        return self._folders.group(path)
+
     def _look_at_run(self, session: ReadSession, path: str) -> None:
         row = self._rows.get(path)
         try:
-            group = session.root.group(path)
-        except IntegrityError:
+            group = self._open(session, path)
+        except (IntegrityError, UnsafeContentError):
             if row is not None:
                 raise
-            return  # it was deleted, and could not be moved away
-        size = measure_group(group)
+            with contextlib.suppress(IntegrityError, UnsafeContentError):  # a run that could not be moved away
+                folder, _, name = path.rpartition("/")
+                self._foreign.append(measure_foreign(session.root.group(folder), name))
+            return
+        if row is None and group.attribute("encoding") != ENCODING:
+            self._foreign.append(measure_group(group, self._shared).stored_bytes)
+            return
+        size = measure_group(group, self._shared)
         self._runs.append(
             RunSpace(
-                job_id=str(group.attributes()["job_id"]) if row is None else whole_id(session, row),
+                job_id=str(group.attribute("job_id")) if row is None else whole_id(session, row),
                 created="" if row is None else catalogue.from_microseconds(int(row["created_us"])),
                 outcome="" if row is None else catalogue.row_text(row, "outcome"),
                 name="" if row is None else catalogue.row_text(row, "name"),
@@ -296,7 +346,11 @@ class _Survey:
             self._values[_NUMBERED.sub("", dataset.name)].append(dataset)
 
     def _look_at_object(self, session: ReadSession, path: str) -> None:
-        self._objects[path] = measure_group(session.root.group(path))
+        if not is_object_path(path):
+            folder, _, name = path.rpartition("/")
+            self._foreign.append(measure_foreign(session.root.group(folder), name))
+            return
+        self._objects[path] = measure_group(self._open(session, path), self._shared)
 
     def _look_at_deleted(self, session: ReadSession, path: str) -> None:
         group = session.root.group(path)
@@ -316,18 +370,28 @@ class _Survey:
         return needed
 
 
-def _folders(root: HDF5Group, name: str, depth: int) -> list[HDF5Group]:
-    """A group at the root and the folders in it, level by level; none if there is no such group.
+def folders_below(root: HDF5Group, name: str, depth: int) -> list[tuple[HDF5Group, list[str]]]:
+    """A group at the root and the folders in it, level by level, each with the names of what is no folder in it.
 
     Args:
         root: The root.
-        name: Of the group.
+        name: Of the group; nothing is found if there is none of this name.
         depth: How many levels of folders there are, this one included.
     """
-    levels = [[root.group(name)] if name in root else []]
-    for _ in range(depth - 1):
-        levels.append([folder for parent in levels[-1] for folder in parent.groups()])
-    return [folder for level in levels for folder in level]
+    found: list[tuple[HDF5Group, list[str]]] = []
+    level = [root.group(name)] if name in root else []
+    for step in range(depth):
+        inner: list[HDF5Group] = []
+        for folder in level:
+            foreign: list[str] = []
+            for member in folder.names() if step < depth - 1 else ():
+                try:
+                    inner.append(folder.group(member))
+                except (IntegrityError, UnsafeContentError):
+                    foreign.append(member)
+            found.append((folder, foreign))
+        level = inner
+    return found
 
 
 def _whole(path: str, size: GroupSize) -> DatasetSize:

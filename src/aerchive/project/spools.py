@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLockedError
+from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLockedError, ReadError, WriteError
 from aerchive.models.catalogue import now
 from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
@@ -34,9 +34,9 @@ from aerchive.storage.names import prefix_beside
 from aerchive.storage.nodes import ObjectDraft
 from aerchive.storage.reader import HDF5Group
 from aerchive.storage.spool import Spool, spool_of
-from aerchive.storage.spool_file import WAITING
+from aerchive.storage.spool_file import WAITING, pending_path
 from aerchive.storage.spool_group import RunHead, SpooledRun, SpoolSession
-from aerchive.storage.spool_reader import Life, SpoolContent, remove_spool, spool_contents, taken_over
+from aerchive.storage.spool_reader import Life, SpoolContent, note_done, remove_spool, spool_contents, taken_over
 
 logger = logging.getLogger("aerchive")
 
@@ -44,6 +44,8 @@ _IMPATIENT_S = 1.0
 """How long to wait for a program that has let us wait in vain already."""
 _TOGETHER = 256
 """So many runs are moved in one commit."""
+_FILES_TOGETHER = 64
+"""So many files of dead processes are open and locked at a time."""
 _MOST_RECORDS = 20_000
 """Records of runs in spools that are kept for the next listing."""
 Key = tuple[str, int]
@@ -67,6 +69,8 @@ class Spools:
             self._prefixes.append(os.path.join(fallback, prefix_beside(digest, WAITING)))
         self._moved: set[Key] = set()
         self._damaged: set[Key] = set()
+        self._lost: set[tuple[Path, str]] = set()
+        self._unread: AerchiveError | None = None
         self._told: set[str] = set()
         self._records: dict[Key, RunRecord] = {}
         self.patience_s: float | None = None
@@ -95,10 +99,10 @@ class Spools:
         mine = [content for prefix in self._prefixes for content in spool_of(prefix).contents()]
         others = spool_contents(self._prefixes, {str(content.path) for content in mine})
         found = [*others, *mine]
-        if any(run.head.project for content in found for run in content.runs):
+        if any(content.has_project for content in found):
             uuid = self._file.peek_uuid()
             if uuid is not None or not self._file.path.exists():  # else it cannot be read at the moment
-                found = [self._of_this_project(content, uuid) for content in found]
+                found = [self._of_this_project(one, uuid) if one.has_project else one for one in found]
         for content in found:
             for problem in content.problems:
                 self._tell(problem)
@@ -141,8 +145,8 @@ class Spools:
 
     def record_of(self, run: SpooledRun) -> RunRecord | None:
         """The documents of a run in a spool; ``None`` if it cannot be read, which is logged."""
-        key = _key(run)
-        if key not in self._records:
+        place = key(run)
+        if place not in self._records:
             try:
                 with run.open() as (_, group):
                     record = read_record(group)
@@ -153,8 +157,8 @@ class Spools:
                 return None
             if len(self._records) >= _MOST_RECORDS:
                 self._records.clear()
-            self._records[key] = record
-        return self._records[key]
+            self._records[place] = record
+        return self._records[place]
 
     def _tell(self, problem: str) -> None:
         if problem not in self._told:
@@ -163,29 +167,44 @@ class Spools:
 
     # -- keeping
 
-    def keep(self, draft: RunDraft, *, is_held: bool, min_free_bytes: int = 0, fallback: bool = False) -> SpooledRun:
-        """Writes a run into the spool of this process.
+    def keep(self, draft: RunDraft, min_free_bytes: int = 0) -> SpooledRun:
+        """Writes a run into the spool of this process, where it waits for a commit.
 
         Args:
             draft: The run.
-            is_held: Whether it must be durable there.
             min_free_bytes: What must stay free on the disk.
-            fallback: Whether it goes to the folder of the settings, and not beside the project.
 
         Raises:
             OSError: The disk or folder did not take it.
         """
-        prefix = self._prefixes[1 if fallback else 0]
-        if fallback:
+        return self.own.keep(draft.to_group(), _head(draft, project="", is_part=False), min_free_bytes)
+
+    def hold(
+        self, drafts: Sequence[RunDraft], min_free_bytes: int = 0, *, is_fallback: bool = False
+    ) -> list[SpooledRun]:
+        """Makes runs durable in the spool of this process, all of them or none.
+
+        Args:
+            drafts: The runs.
+            min_free_bytes: What must stay free on the disk.
+            is_fallback: Whether they go to the folder of the settings, and not beside the project.
+
+        Raises:
+            OSError: The disk or folder did not take them.
+        """
+        prefix = self._prefixes[1 if is_fallback else 0]
+        if is_fallback:
             os.makedirs(os.path.dirname(prefix), exist_ok=True)
-        spool = spool_of(prefix)
-        by = author()
-        project = (self._file.peek_uuid() or "") if is_held else ""
-        head = RunHead(
-            draft.job_id, draft.run_uuid, draft.created, draft.nbytes, draft.is_bare, by.when, by.who, project
-        )
-        run = spool.keep(draft.to_group(), head, min_free_bytes)
-        return spool.hold([run])[0] if is_held else run
+        spool, project = spool_of(prefix), self._file.peek_uuid() or ""
+        runs: list[SpooledRun] = []
+        try:
+            for draft in drafts:
+                head = _head(draft, project, is_part=len(drafts) > 1)
+                runs.append(spool.keep(draft.to_group(), head, min_free_bytes, runs[0] if runs else None))
+            return spool.hold(runs)
+        except BaseException:
+            spool.done(runs)
+            raise
 
     def done(self, runs: Sequence[SpooledRun]) -> None:
         """Notes that runs of this process are in the project."""
@@ -267,55 +286,128 @@ class Spools:
             ProjectLockedError: Another program kept the project; the other runs are where they were.
             AerchiveError: The project cannot be written.
         """
-        with contextlib.ExitStack() as stack:
-            contents = [
-                content
-                for content in self.contents()
-                if (content.life is Life.DEAD or content.is_movable) and stack.enter_context(taken_over(content))
-            ]
-            runs = {_key(run): run for content in contents for run in content.runs if content.may_move(run)}
-            runs |= {_key(run): run for run in waiting}
-            wanted = [run for key, run in runs.items() if key not in self._moved | self._damaged]
-            wanted.sort(key=lambda run: run.head.when)
-            lost = [lost_draft(job, one) for one in contents if one.life is Life.DEAD for job in one.jobs]
-            written: dict[Key, Written] = {}
-            try:
-                for first in range(0, len(wanted), _TOGETHER):
-                    written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s)
-                if lost:
-                    self._file.commit(lambda session: _write_lost(session, lost), now(), timeout_s)
-            except ProjectLockedError:
+        contents = self.contents()
+        self._forget_gone(contents)
+        contents = [
+            one for one in contents if one.life is Life.DEAD or one.is_movable or (waiting and one.life is Life.OWN)
+        ]
+        contents.sort(key=lambda one: one.runs[0].head.when if one.runs else "")
+        written: dict[Key, Written] = {}
+        self._unread = None
+        try:
+            for first in range(0, len(contents), _FILES_TOGETHER):
+                written |= self._move_files(contents[first : first + _FILES_TOGETHER], timeout_s, waiting)
+            if waiting and self._unread is not None:
+                raise self._unread
+        except ProjectLockedError:
+            raise
+        except AerchiveError as error:
+            if waiting:
                 raise
-            except AerchiveError as error:
-                if waiting:
-                    raise
-                self._tell(f"{self._file.path}: runs that wait beside it are not in it yet: {error}")
-                return written
+            self._tell(f"{self._file.path}: runs that wait beside it are not in it yet: {error}")
+        return written
+
+    def _forget_gone(self, contents: Sequence[SpoolContent]) -> None:
+        """What was moved is remembered as long as it is still in a file: a file that comes back is looked at again."""
+        files = {path for path, _ in self._moved | self._damaged}
+        there = {key(run) for content in contents if pending_path(str(content.path)) in files for run in content.runs}
+        self._moved &= there
+        self._damaged &= there
+        self._lost &= {(one.path, job.job_id) for one in contents if one.life is Life.DEAD for job in one.jobs}
+
+    def _move_files(
+        self, contents: Sequence[SpoolContent], timeout_s: float | None, waiting: Sequence[SpooledRun]
+    ) -> dict[Key, Written]:
+        """Moves what is in some files, and removes those of dead processes that are empty then."""
+        with contextlib.ExitStack() as stack:
+            contents = [content for content in contents if stack.enter_context(taken_over(content))]
+            wanted = self._wanted(contents, waiting)
+            lost = {
+                (one.path, job.job_id): lost_draft(job, one)
+                for one in contents
+                if one.life is Life.DEAD
+                for job in one.jobs
+                if (one.path, job.job_id) not in self._lost
+            }
+            written: dict[Key, Written] = {}
+            for first in range(0, len(wanted), _TOGETHER):
+                written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s)
+            if lost:
+                self._file.commit(lambda session: _write_lost(session, [*lost.values()]), now(), timeout_s)
+                self._lost.update(lost)
             for content in contents:
                 self._remove_if_empty(content)
         return written
+
+    def _wanted(self, contents: Sequence[SpoolContent], waiting: Sequence[SpooledRun]) -> list[SpooledRun]:
+        """The runs to move, in the order in which they were saved; that of one file holds if the clock was set back."""
+        ours, known = set(map(key, waiting)), self._moved | self._damaged
+        found = []
+        for content in contents:
+            when = ""
+            for run in content.runs:
+                when = max(when, run.head.when)
+                if (content.may_move(run) or key(run) in ours) and key(run) not in known:
+                    found.append((when, run))
+        return [run for _, run in sorted(found, key=lambda pair: pair[0])]
 
     def _move_some(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> dict[Key, Written]:
         """Moves runs together, or, if one of them is damaged, all the others."""
         try:
             written = self.commit(runs, timeout_s)
-        except (FormatError, NotFoundError) as error:
+        except (FormatError, NotFoundError, ReadError) as error:
             if len(runs) > 1:
-                return {key: place for run in runs for key, place in self._move_some([run], timeout_s).items()}
-            if isinstance(error, NotFoundError):  # another process has moved it
-                return {}
-            if runs[0].path not in str(error):  # the project itself is damaged
+                return {one: place for run in runs for one, place in self._move_some([run], timeout_s).items()}
+            (run,) = runs
+            if isinstance(error, NotFoundError) and is_gone(run):
+                if run in self.own.runs() and not run.is_held:  # the folder went, or the user removed the file
+                    self._unread = error
+                return {}  # else another process has moved it
+            if run.path not in str(error) or isinstance(error, NotFoundError):  # the project itself is meant
                 raise
-            self._damaged.add(_key(runs[0]))
-            self._tell(f"run {runs[0].head.job_id} stays in its spool: {error}")
+            if isinstance(error, ReadError):
+                self._unread = error
+            else:
+                self._damaged.add(key(run))
+            self._tell(f"run {run.head.job_id} stays in its spool: {error}")
             return {}
-        self._moved.update(map(_key, runs))
+        self._moved.update(map(key, runs))
         self.done(runs)
-        return dict(zip(map(_key, runs), written, strict=True))
+        return dict(zip(map(key, runs), written, strict=True))
+
+    def stuck(self) -> dict[str, SpooledRun]:
+        """The runs that could not be moved because they are damaged, in files that this process may change."""
+        if not self._damaged:
+            return {}
+        contents = [content for content in self.contents() if content.life in (Life.OWN, Life.DEAD)]
+        return {run.head.job_id: run for content in contents for run in content.runs if key(run) in self._damaged}
+
+    def give_up(self, runs: Sequence[SpooledRun]) -> None:
+        """Takes damaged runs out of their spools, for the user has deleted them.
+
+        Args:
+            runs: Of those that are stuck.
+
+        Raises:
+            WriteError: A file cannot be changed.
+        """
+        self.done(runs)
+        keys = set(map(key, runs))
+        for content in self.contents() if runs else ():
+            mine = [run for run in content.runs if key(run) in keys]
+            if mine and content.life is Life.DEAD:
+                with taken_over(content) as is_ours:
+                    try:
+                        if is_ours:
+                            note_done(content, mine)
+                    except OSError as error:
+                        raise WriteError(f"{content.path}: cannot be changed: {error.strerror}") from error
+                    self._moved |= keys
+                    self._remove_if_empty(content)
 
     def _remove_if_empty(self, content: SpoolContent) -> None:
         """Removes the file of a dead process if all that it held is in the project."""
-        if content.life is not Life.DEAD or content.problems or not self._moved.issuperset(map(_key, content.runs)):
+        if content.life is not Life.DEAD or content.problems or not self._moved.issuperset(map(key, content.runs)):
             return
         try:
             remove_spool(content)
@@ -325,15 +417,36 @@ class Spools:
             )
 
 
-def _key(run: SpooledRun) -> Key:
-    return run.path, run.offset
+def key(run: SpooledRun) -> Key:
+    """Where a run is; the same before and after its file got the name that is not hidden."""
+    return pending_path(run.path), run.offset
+
+
+def is_gone(run: SpooledRun) -> bool:
+    """Whether a run is not in its spool any more."""
+    try:
+        with run.open():
+            return False
+    except NotFoundError:
+        return True
+
+
+def _head(draft: RunDraft, project: str, *, is_part: bool) -> RunHead:
+    by = author()
+    return RunHead(
+        draft.job_id, draft.run_uuid, draft.created, draft.nbytes, draft.is_bare, is_part, by.when, by.who, project
+    )
 
 
 def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:
-    """Writes lost jobs that the project does not know, not even as deleted ones."""
+    """Writes lost jobs that the project does not know, not even as deleted ones.
+
+    A process may die, or its disk be full, between the commit of a run and the note that the job has finished.
+    """
     known = Catalogue(session)
     gone = known.deleted_ids()
-    write_or_keep_beside(session, [draft for draft in lost if known.key(draft.job_id) not in gone])
+    new = [one for one in lost if known.key(one.job_id) not in gone and known.find(one.job_id) is None]
+    write_or_keep_beside(session, new)
 
 
 def _run_problems(run: SpooledRun) -> Iterator[str]:

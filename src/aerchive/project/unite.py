@@ -68,6 +68,16 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
     )
 
 
+def id_beside(job_id: str, run_uuid: str) -> str:
+    """The job id of a run that is kept beside another result of its job.
+
+    Args:
+        job_id: That the run had.
+        run_uuid: Of the run.
+    """
+    return f"{job_id}~{run_uuid[:8]}"
+
+
 def kept_beside(given: RunDraft) -> RunDraft:
     """Another result of a job, under a job id of its own: the job's, a tilde, and the beginning of the run's UUID.
 
@@ -76,7 +86,7 @@ def kept_beside(given: RunDraft) -> RunDraft:
     """
     return dataclasses.replace(
         given,
-        job_id=f"{given.job_id}~{given.run_uuid[:8]}",
+        job_id=id_beside(given.job_id, given.run_uuid),
         config=given.config.model_copy(update={"conflicts_with": given.job_id}),
     )
 

@@ -24,10 +24,12 @@ from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule, obstacle_to_deletion
 from aerchive.project.run import Run
 from aerchive.project.space import SpaceReport, survey_space
+from aerchive.project.spools import is_gone
 from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import WriteSession
 from aerchive.storage.names import no_such_project
+from aerchive.storage.spool_group import SpooledRun
 from aerchive.storage.temporary import remove_left_over, temporary_bytes
 
 _T = TypeVar("_T")
@@ -43,7 +45,7 @@ class Upkeep(Labelling):
         """Takes a job out of the project, that of a primitive with the jobs beneath it.
 
         Its bytes stay in the file, among the deleted ones, until the project is compacted; until then `restore` brings
-        it back. Of a lost run of which only a trace is left, the trace goes.
+        it back. A run that is damaged in a spool, and so cannot come into the project, goes for good.
 
         Args:
             job_id: The whole id, or the run.
@@ -71,20 +73,22 @@ class Upkeep(Labelling):
         if not wanted:
             return
 
-        def choose(listing: Listing) -> tuple[None, list[Run]]:
+        def choose(listing: Listing) -> tuple[list[SpooledRun], list[Run]]:
             runs = list(listing.runs(Condition("job_id", "in", wanted)))
-            for job_id in sorted(wanted - {run.job_id for run in runs}):
+            here = {run.job_id for run in runs if run.place.path is not None}
+            stuck = {job_id: run for job_id, run in self.spools.stuck().items() if job_id in wanted - here}
+            for job_id in sorted(wanted - {run.job_id for run in runs} - stuck.keys()):
                 raise self._not_there(listing, job_id)
             for run in runs:
-                if why := obstacle_to_deletion(run):
+                if run.job_id not in stuck and (why := obstacle_to_deletion(run)):
                     raise TransactionError(f"{self.path}: job {run.job_id} {why}")
             beneath = listing.runs(Condition("parent", "in", wanted))
-            return None, [
+            return list(stuck.values()), [
                 *runs,
                 *(run for run in beneath if run.job_id not in wanted and not obstacle_to_deletion(run)),
             ]
 
-        self._delete(choose)
+        self.spools.give_up(self._delete(choose))
 
     def _delete(self, choose: Callable[[Listing], tuple[_T, list[Run]]]) -> _T:
         """Deletes runs that are chosen inside the commit: the project is locked from the choice to the deletion.
@@ -96,11 +100,11 @@ class Upkeep(Labelling):
         self.flush()
         self._move_spooled()
         if not self.file.exists():
-            return choose(self._listing_of(None, self._elsewhere()))[0]
+            return choose(self._listing_of(None, self._outside()))[0]
 
         def delete(session: WriteSession) -> _T:
             with self.file.read_inside(session):
-                answer, doomed = choose(self._listing_of(session, self._elsewhere()))
+                answer, doomed = choose(self._listing_of(session, self._outside()))
             delete_runs(session, (run.job_id for run in doomed))
             return answer
 
@@ -108,6 +112,8 @@ class Upkeep(Labelling):
 
     def _not_there(self, listing: Listing, job_id: str) -> NotFoundError:
         matches = listing.beginning_with(job_id)
+        if not len(listing) and not self.file.exists():
+            return self._no_project_for(job_id)
         if not matches:
             return not_found(str(self.path), job_id, listing.near(job_id), len(listing))
         some = ", ".join(repr(run.job_id) for run in matches[:_MOST_NAMED])
@@ -259,7 +265,7 @@ class Upkeep(Labelling):
 
     def _write_spooled(self) -> Callable[[WriteSession], None] | None:
         """What brings the runs in spools into a copy of the project, if there are any."""
-        runs = self.spools.runs()
+        runs = [run for run in self.spools.runs() if not is_gone(run)]  # else it was moved just now
 
         def write(session: WriteSession) -> None:
             with self.spools.drafts(runs) as drafts:
@@ -293,18 +299,23 @@ class Upkeep(Labelling):
         return rebuild_catalogue(session, progress)
 
     @checked
-    def compact(self, progress: Progress | None = None) -> CompactReport:
+    def compact(self, progress: Progress | None = None, *, dry_run: bool = False, force: bool = False) -> CompactReport:
         """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
 
         Nothing is compressed anew, and what is copied is verified before the old file goes. Others may read and write
         meanwhile; only at the end writers wait a little. Open runs and arrays go on working. Whenever it is stopped,
         the file is the old one or the new one.
 
+        If nothing was deleted or replaced, and less than 1 MiB and less than a hundredth of the file would come back,
+        nothing is done, and the report says so.
+
         Args:
             progress: Called with the work done and all of it, in bytes of payload before compression.
+            dry_run: Whether only to say what would be given back; the file is only read.
+            force: Whether to compact also where it is not worth it.
 
         Returns:
-            Sizes before and after.
+            Sizes before and after, and whether it was ``done``.
 
         Raises:
             NotFoundError: There is no project.
@@ -313,11 +324,12 @@ class Upkeep(Labelling):
             ReadOnlyError: This user may not make such a file in the folder, or the project is open for reading.
             WriteError: There is not enough room, the disk failed, or the file has several names; nothing was changed.
         """
-        self._check_writable()
-        self.flush()
-        if self.file.exists():
-            self._move_spooled()
-        return compact(self.file, progress, lambda: self.spools.may_bring_back)
+        if not dry_run:
+            self._check_writable()
+            self.flush()
+            if self.file.exists():
+                self._move_spooled()
+        return compact(self.file, progress, lambda: self.spools.may_bring_back, dry_run=dry_run, force=force)
 
     @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:

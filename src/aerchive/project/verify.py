@@ -1,6 +1,7 @@
 """Looking at a whole project: every run, every object, the catalogue against the runs.
 
-Run by run, and the chunks of a run by several threads while the file is not locked: others may write meanwhile.
+Runs are looked at in turns, and the chunks of a turn by several threads while the file is not locked: others may write
+meanwhile.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,18 +19,18 @@ from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.filters.threads import processors
 from aerchive.models import catalogue
+from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
-from aerchive.project.catalogue import run_path
+from aerchive.project.catalogue import changes_of, run_path
 from aerchive.project.record import read_record
 from aerchive.storage.file import ProjectFile, ReadSession
+from aerchive.storage.kept_group import Folders, KeptGroup
+from aerchive.storage.objects import LinkedObjects
 from aerchive.storage.reader import HDF5Group
-from aerchive.storage.verify import GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)
-
-_OBJECTS_A_SESSION = 16
-"""So many are looked at before others may write."""
 
 Progress = Callable[[int, int], None]
 """Called with the work done and all of it, in bytes of payload before compression and one for each run."""
@@ -75,37 +77,152 @@ class VerifyReport:
 
 def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
     """Verifies all of a project; see `Project.verify`."""
-    problems: list[str] = []
-    with file.read() as session:
-        paths = list(_run_paths(session, problems))
-        rows = _catalogue(session, problems)
-        objects = list(_object_paths(session, problems))
-    for first in range(0, len(objects), _OBJECTS_A_SESSION):
-        with file.read() as session:
-            for path in objects[first : first + _OBJECTS_A_SESSION]:
-                problems += _object_problems(session, path)
-    done, total = 0, len(paths) + sum(int(row["nbytes"]) for _, row in rows.values())
     with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-verify") as pool:
-        for path in paths:
-            size = 1 + (int(rows[path][1]["nbytes"]) if path in rows else 0)
-
-            def step(share: float, done: int = done, size: int = size) -> None:
-                if progress is not None:
-                    progress(done + int(share * size), total)
-
-            problems += _run_problems(file, path, rows.get(path), pool, step)
-            done += size
-            step(1.0)
-    missing = rows.keys() - set(paths)
-    problems += [f"{file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)]
-    return VerifyReport(str(file.path), len(paths), len(objects), problems)
+        return _Verification(file, progress, pool).report()
 
 
-def _object_problems(session: ReadSession, path: str) -> list[str]:
+class _Looked(NamedTuple):
+    """A run of which all but the chunks was looked at.
+
+    Attributes:
+        size: How much work it is, in the unit of `Progress`.
+        problems: What was found.
+        checks: Its chunks.
+    """
+
+    size: int
+    problems: list[str]
+    checks: list[ChunkCheck]
+
+
+class _State(NamedTuple):
+    """A state of the catalogue: an equal one says that no row is another than before.
+
+    Attributes:
+        file: Device and number of the file.
+        table: Address of the table.
+        rows: How many there are.
+        change: The last entry of the list of changes, which says what all before were.
+    """
+
+    file: tuple[int, int]
+    table: int
+    rows: int
+    change: bytes
+
+
+class _Verification:
+    """Verifies a project: runs in turns, and the chunks of a turn while the file is not locked.
+
+    Args:
+        file: The project.
+        progress: Called with the work done and all of it.
+        pool: Looks at chunks.
+    """
+
+    def __init__(self, file: ProjectFile, progress: Progress | None, pool: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._progress = progress
+        self._pool = pool
+        self._problems: list[str] = []
+        self._rows: dict[str, _Row] = {}
+        self._state: _State | None = None
+        self._folders: Folders | None = None
+        """Of the session of this turn."""
+        self._is_same = False
+        """Whether the catalogue is in this turn what it was at first."""
+        self._known_file: tuple[int, int] | None = None
+        self._objects = LinkedObjects()
+        self._provenances: dict[int, Provenance] = {}
+        self._turn: list[_Looked] = []
+        self._done = self._total = 0
+
+    def report(self) -> VerifyReport:
+        """Looks at everything."""
+        problems = self._problems
+        with self._file.read() as session:
+            paths = list(_run_paths(session, problems))
+            self._rows = _catalogue(session, problems)
+            objects = list(_object_paths(session, problems))
+            self._state = _state(session)
+        self._file.visit(objects, self._look_at_object)
+        missing = self._rows.keys() - set(paths)
+        self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
+        self._file.visit(paths, self._look_at_run, self._look_at_chunks)
+        problems += [
+            f"{self._file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)
+        ]
+        return VerifyReport(str(self._file.path), len(paths), len(objects), problems)
+
+    def _look_at_object(self, session: ReadSession, path: str) -> None:
+        try:
+            self._problems += object_problems(session.root.group(path), path.split("/")[1], session.root)
+        except AerchiveError as error:
+            self._problems.append(str(error))
+
+    def _look_at_run(self, session: ReadSession, path: str) -> None:
+        folders = self._folders or self._begin(session)
+        row = self._rows.get(path)
+        looked = _Looked(1 + (0 if row is None else int(row[1]["nbytes"])), [], [])
+        self._turn.append(looked)
+        try:
+            looked.problems.extend(self._run_problems(session, folders.group(path), row, looked.checks))
+        except AerchiveError as error:
+            if not (isinstance(error, NotFoundError) and (row is None or _is_gone(session, row))):
+                looked.problems.append(str(error))
+
+    def _begin(self, session: ReadSession) -> Folders:
+        """A turn begins: the file, or its catalogue, may be another one than in the turn before."""
+        self._folders = Folders(session.root)
+        state = _state(session)
+        if state is not None and self._state is not None and state[:2] != self._state[:2]:
+            self._rows, self._state = _catalogue(session, []), state  # numbers of rows mean nothing in another table
+        self._is_same = state == self._state
+        status = os.fstat(session.fd)
+        file = status.st_dev, status.st_ino
+        if file != self._known_file:  # addresses mean nothing in another file
+            self._known_file, self._objects, self._provenances = file, LinkedObjects(), {}
+        return self._folders
+
+    def _run_problems(
+        self, session: ReadSession, group: KeptGroup, row: _Row | None, checks: list[ChunkCheck]
+    ) -> Iterator[str]:
+        record = read_record(group, self._provenances)
+        verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects)
+        yield from verifier.problems(MUTABLE, LINKED)
+        checks += verifier.chunks
+        if row is None:
+            yield f"{group.where()}: is not in the catalogue"
+            return
+        yield from _row_problems(session, group, record, row, is_same=self._is_same)
+
+    def _look_at_chunks(self, fd: int) -> None:
+        """The end of a turn. Committed chunks never move, so no lock is held while bytes flow."""
+        turn, self._turn, self._folders = self._turn, [], None
+        found = chunk_problems([check for looked in turn for check in looked.checks], fd, self._pool)
+        for looked in turn:
+            for number, _ in enumerate(looked.checks, 1):
+                if (problem := next(found)) is not None:
+                    looked.problems.append(problem)
+                self._step(number * looked.size // len(looked.checks))
+            self._problems += looked.problems
+            self._done += looked.size
+            self._step(0)
+
+    def _step(self, more: int) -> None:
+        if self._progress is not None:
+            self._progress(self._done + more, self._total)
+
+
+def _state(session: ReadSession) -> _State | None:
+    """The state of the catalogue, or ``None`` if it cannot be read."""
+    status = os.fstat(session.fd)
     try:
-        return list(object_problems(session.root.group(path), path.split("/")[1], session.root))
-    except AerchiveError as error:
-        return [str(error)]
+        table, changes = session.table(layout.CATALOGUE), changes_of(session)
+        change = b"" if changes is None else changes.last().tobytes()
+        return _State((status.st_dev, status.st_ino), table.address, len(table), change)
+    except AerchiveError:
+        return None
 
 
 def _run_paths(session: ReadSession, problems: list[str]) -> Iterator[str]:
@@ -184,44 +301,31 @@ def _changes(session: ReadSession, rows: int, problems: list[str]) -> None:
         problems.append(f"{session.root.where(name)}: names rows that there are not")
 
 
-def _run_problems(
-    file: ProjectFile, path: str, row: _Row | None, pool: ThreadPoolExecutor, step: Callable[[float], None]
-) -> list[str]:
-    with file.read() as session:
-        try:
-            group = session.root.group(path)
-            record = read_record(group)
-            verifier = GroupVerifier(group, record.run_uuid, session.root)
-            found = list(verifier.problems(MUTABLE, LINKED))
-            if row is None:
-                found.append(f"{group.where()}: is not in the catalogue")
-            else:
-                found += _row_problems(session, group, record, row)
-        except AerchiveError as error:
-            is_gone = isinstance(error, NotFoundError) and row is not None and _is_gone(session, row)
-            return [] if is_gone else [str(error)]
-        fd = session.detach()
-    try:  # committed chunks never move, so no lock is held while bytes flow
-        for number, problem in enumerate(chunk_problems(verifier.chunks, fd, pool), 1):
-            if problem is not None:
-                found.append(problem)
-            step(number / len(verifier.chunks))
-    finally:
-        os.close(fd)
-    return found
+def _row_problems(
+    session: ReadSession, group: HDF5Group, record: RunRecord, row: _Row, *, is_same: bool
+) -> Iterator[str]:
+    """Compares a run with its row, as both are now.
 
-
-def _row_problems(session: ReadSession, group: HDF5Group, record: RunRecord, row: _Row) -> list[str]:
-    """Compares a run with its row, as both are now."""
+    Args:
+        session: Of the project.
+        group: Of the run.
+        record: Of the run.
+        row: As it was read at first.
+        is_same: Whether no row was replaced since then.
+    """
     number, before = row
-    now = session.table(layout.CATALOGUE).rows(number, 1)
-    if now[0]["deleted"]:  # and saved again since
-        return []
-    if catalogue.damaged_rows(now, number):
-        return [f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"]
+    now = before
+    if not is_same:
+        rows = session.table(layout.CATALOGUE).rows(number, 1)
+        if rows[0]["deleted"]:  # and saved again since
+            return
+        if catalogue.damaged_rows(rows, number):
+            yield f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"
+            return
+        now = rows[0]
     fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), int(before["nbytes"]))[0]
-    differing = catalogue.differing_columns(now[0], fresh, record.labels.params)
-    return [f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"] if differing else []
+    if differing := catalogue.differing_columns(now, fresh, record.labels.params):
+        yield f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"
 
 
 def _is_gone(session: ReadSession, row: _Row) -> bool:

@@ -19,7 +19,7 @@ from typing import Literal
 from aerchive.errors import AerchiveError, ProjectLockedError, WriteError
 from aerchive.project.draft import RunDraft
 from aerchive.project.run import Run
-from aerchive.project.spools import Spools
+from aerchive.project.spools import Spools, key
 from aerchive.storage.spool_group import SpooledRun
 
 logger = logging.getLogger("aerchive")
@@ -72,9 +72,9 @@ class WaitingRuns:
         if size >= SMALL_BYTES:
             return False
         try:
-            spooled = spools.keep(draft, is_held=False, min_free_bytes=min_free_bytes)
+            spooled = spools.keep(draft, min_free_bytes)
         except OSError as error:
-            logger.warning("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
+            logger.info("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
             return False
         run.settle(None, spooled)
         with self._list:
@@ -123,6 +123,8 @@ class WaitingRuns:
                 self._commit(runs, spools)
             except BaseException:
                 with self._list:
+                    left = {spooled.head.run_uuid for spooled in spools.own.runs()}
+                    runs = [(spooled, run) for spooled, run in runs if spooled.head.run_uuid in left]
                     self._runs = runs + self._runs
                     self._bytes += sum(spooled.head.nbytes for spooled, _ in runs)
                 raise
@@ -138,12 +140,14 @@ class WaitingRuns:
                 held = spools.own.hold(spooled)
             except OSError as disk_error:
                 raise WriteError(f"{self._path}: {disk_error.strerror}; runs wait beside it") from disk_error
-            for (_, run), one in zip(runs, held, strict=True):
-                run.settle(None, one)
+            now_held = {one.head.run_uuid: one for one in held}  # without those that were moved before
+            for one, run in runs:
+                if one.head.run_uuid in now_held:
+                    run.settle(None, now_held[one.head.run_uuid])
             return
         spools.was_free()
         for one, run in runs:
-            place = written.get((one.path, one.offset))
+            place = written.get(key(one))
             if place is not None and place.path:
                 run.settle(place.path, job_id=place.job_id)
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from aerchive.storage.border import disk_errors, hdf5_errors
 from aerchive.storage.chunks import Piece, Selection, chunk_number, grid_shape, pieces, select
 from aerchive.storage.disk import disk
 from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.nodes import AttributeValue
 from aerchive.storage.trace import note_read
 from aerchive.storage.types import memory_dtype, stored_type
 
@@ -279,7 +280,23 @@ def _codec(filters: tuple[int, ...], where: str) -> Codec:
     raise FormatError(f"{where}: filters {filters} have no place in an aerchive project that this version reads")
 
 
-def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object = ...) -> ReadPlan:
+class OpenDataset(NamedTuple):
+    """A dataset that was opened and looked at before.
+
+    Attributes:
+        dsid: The open dataset.
+        what: It is.
+        attributes: Of it.
+    """
+
+    dsid: h5d.DatasetID
+    what: DatasetShape
+    attributes: Mapping[str, AttributeValue]
+
+
+def plan_read(
+    group: h5g.GroupID, name: str, owner: str, where: str, key: object = ..., opened: OpenDataset | None = None
+) -> ReadPlan:
     """Resolves a selection of a dataset.
 
     Args:
@@ -288,26 +305,32 @@ def plan_read(group: h5g.GroupID, name: str, owner: str, where: str, key: object
         owner: Whose it is, for checksums.
         where: Its path, for messages.
         key: What is wanted: integers, slices, ``...``, or a tuple of them.
+        opened: The dataset, if it was opened before.
 
     Raises:
         FormatError: The dataset has a type that aerchive never writes.
         UnsafeContentError: Its storage is virtual or external, or its chunks are too large.
     """
-    member = name.encode()
-    with hdf5_errors(where):
-        dsid = h5d.open(group, member)
-    what = describe_dataset(dsid, where)
+    if opened is None:
+        member = name.encode()
+        with hdf5_errors(where):
+            dsid = h5d.open(group, member)
+        what, attributes = describe_dataset(dsid, where), None
+    else:
+        dsid, what, attributes = opened
     selection = select(key, what.shape)
     if what.chunk is None:
         values = read_values(dsid, what, where)
         return ReadPlan(where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values)
-    named = read_attribute(dsid, "dtype", where) if what.dtype in _HALVES else None
+    named = None
+    if what.dtype in _HALVES:
+        named = read_attribute(dsid, "dtype", where) if attributes is None else attributes.get("dtype")
     dtype = value_dtype(what.dtype, named)
     if math.prod(what.chunk) * dtype.itemsize > _MAX_CHUNK_BYTES:
         raise UnsafeContentError(f"{where}: chunks of shape {what.chunk} are too large to be ours")
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
-    sums = ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, what.chunk)), where)
+    sums = ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, what.chunk)), where, attributes)
     crcs = sums.crc_lookup(len(needed))
     places = []
     for piece in needed:
@@ -367,6 +390,7 @@ class ChunkSumsReader:
         name: Its name.
         number: How many chunks it has.
         where: Its path, for messages.
+        attributes: Of the dataset, if they were read before.
 
     Attributes:
         digest: Name of the digest that is beside the CRC-32.
@@ -375,10 +399,20 @@ class ChunkSumsReader:
         IntegrityError: There are none.
     """
 
-    def __init__(self, group: h5g.GroupID, dsid: h5d.DatasetID, name: str, number: int, where: str) -> None:
+    def __init__(
+        self,
+        group: h5g.GroupID,
+        dsid: h5d.DatasetID,
+        name: str,
+        number: int,
+        where: str,
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> None:
         self._number = number
         self._where = where
-        self._only = read_attributes(dsid, where) if number == 1 else {}
+        self._only: Mapping[str, AttributeValue] = {}
+        if number == 1:
+            self._only = read_attributes(dsid, where) if attributes is None else attributes
         self._table = None if number == 1 else self._open(group, (name + layout.CHECKSUMS_SUFFIX).encode())
         self.digest = self._named(self._only if self._table is None else (self._table.dtype.names or ()))
 

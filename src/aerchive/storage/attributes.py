@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5g, h5s
+from h5py import h5a, h5s
 from numpy.typing import NDArray
 
-from aerchive import layout
 from aerchive.errors import FormatError
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import AttributeValue
@@ -25,14 +25,16 @@ def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
         FormatError: An attribute that aerchive never writes.
         IntegrityError: HDF5 found the header damaged.
     """
+    names: list[bytes] = []
     with hdf5_errors(where, what="its header is damaged"):
         number = h5a.get_num_attrs(oid)
     if number > _MAX_ATTRIBUTES:
         raise FormatError(f"{where}: {number} attributes are too many to be ours")
     with hdf5_errors(where, what="its header is damaged"):
-        opened = [h5a.open(oid, index=i) for i in range(number)]
-        named = [(attribute.name.decode("utf-8", "backslashreplace"), attribute) for attribute in opened]
-    return dict(sorted((name, _read(attribute, f"{where}@{name}")) for name, attribute in named))
+        h5a.iterate(oid, names.append)
+        # By name, because HDF5 sorts all of them for each one that is opened by its number.
+        opened = [(name.decode("utf-8", "backslashreplace"), h5a.open(oid, name)) for name in sorted(names)]
+    return {name: _read(attribute, f"{where}@{name}") for name, attribute in opened}
 
 
 def _read(attribute: h5a.AttrID, node: str) -> NDArray[Any]:
@@ -57,8 +59,17 @@ def read_attributes(oid: Any, where: str) -> dict[str, AttributeValue]:
         FormatError: An attribute that aerchive never writes.
         IntegrityError: HDF5 found the header damaged.
     """
+    return decode_attributes(read_raw_attributes(oid, where), where)
+
+
+def decode_attributes(raw: Mapping[str, NDArray[Any]], where: str) -> dict[str, AttributeValue]:
+    """Attributes of a node as Python values.
+
+    Raises:
+        FormatError: A text is not UTF-8.
+    """
     values: dict[str, AttributeValue] = {}
-    for name, value in read_raw_attributes(oid, where).items():
+    for name, value in raw.items():
         try:
             values[name] = decode_text(value.item()) if value.dtype.kind == "S" else value.item()
         except FormatError as error:
@@ -75,15 +86,3 @@ def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
         return None
     value = _read(opened, node)
     return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
-
-
-def long_names(group: h5g.GroupID, where: str) -> list[str]:
-    """Names of the attributes of a group that are stored as datasets.
-
-    Raises:
-        IntegrityError: HDF5 found the group damaged.
-    """
-    prefix, checksums = layout.LONG_PREFIX.encode(), layout.CHECKSUMS_SUFFIX.encode()
-    with hdf5_errors(where):
-        names = [name for name in group if name.startswith(prefix) and not name.endswith(checksums)]
-        return [name.decode()[len(prefix) :] for name in names]

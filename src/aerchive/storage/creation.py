@@ -18,6 +18,7 @@ from aerchive.errors import CommittedError, IntegrityError, NotFoundError, Proje
 from aerchive.storage.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.names import check_length
 from aerchive.storage.nodes import AttributeValue
+from aerchive.storage.superblock import forget_extension_times
 from aerchive.storage.table import create_table
 from aerchive.storage.temporary import make_temporary, not_writable, remove_left_over, rename_new
 from aerchive.storage.writer import create_group, write_attributes
@@ -115,6 +116,8 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
             create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
     except IntegrityError as error:  # a new file is not damaged
         raise OSError(str(error.__cause__)) from error
+    with path.open("r+b", buffering=0) as written:
+        forget_extension_times(written.fileno())
 
 
 @contextlib.contextmanager
@@ -178,7 +181,9 @@ def writable_folder(path: Path) -> Iterator[int]:
 def _folder_of(path: Path) -> Iterator[int]:
     try:
         fd = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        raise NotFoundError(f"{path}: {path.parent} is not a folder; choose another place") from None
+    except FileNotFoundError:
         raise NotFoundError(f"{path}: there is no folder {path.parent}; make it first") from None
     except PermissionError:
         raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None

@@ -504,7 +504,7 @@ class ProjectFile:
     def visit(
         self,
         items: Iterable[_T],
-        look: Callable[[ReadSession, _T], None],
+        look: Callable[[ReadSession, _T], bool | None],
         afterwards: Callable[[int], None] = lambda _fd: None,
     ) -> None:
         """Visits many nodes, letting go of the file now and then, so that writers need not wait for the last.
@@ -513,7 +513,7 @@ class ProjectFile:
 
         Args:
             items: What is visited, in order.
-            look: Called with a session and an item.
+            look: Called with a session and an item; what it returns says whether the turn shall end now.
             afterwards: Called after each turn with the file, which is not locked then: for what takes long.
 
         Raises:
@@ -523,9 +523,8 @@ class ProjectFile:
         while left:
             with self.read() as session:
                 end = time.monotonic() + _TURN_S
-                look(session, left.popleft())
-                while left and time.monotonic() < end:
-                    look(session, left.popleft())
+                while left and not look(session, left.popleft()) and time.monotonic() < end:
+                    pass
                 fd = session.detach()
             try:
                 afterwards(fd)

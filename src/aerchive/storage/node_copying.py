@@ -9,21 +9,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o
+from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
 from aerchive import layout
-from aerchive.errors import FormatError, NotFoundError, UnsafeContentError
+from aerchive.errors import FormatError, IntegrityError, UnsafeContentError
 from aerchive.filters.threads import in_order
-from aerchive.storage.arrays import ReadPlan, describe_dataset, plan_read
+from aerchive.storage.arrays import ReadPlan, plan_read
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.interrupts import check_interrupt
+from aerchive.storage.kept_group import KeptGroup
 from aerchive.storage.objects import object_path
 from aerchive.storage.reader import HDF5Group
-from aerchive.storage.types import memory_dtype
 from aerchive.storage.writer import (
     create_group,
     find_group,
@@ -37,6 +37,8 @@ from aerchive.storage.writer import (
 )
 
 _ASIDE = "removed"
+_MAX_DEPTH = 16
+"""Groups in groups. Deeper ones are not ours, or lead back to themselves."""
 
 
 class _Chunks(NamedTuple):
@@ -64,8 +66,15 @@ class NodeCopier:
         self._number_aside = 0
         self._known: dict[int, str] = {}
         """Path of each shared object that was met, by its address in the source."""
+        self._folder: tuple[str, h5g.GroupID] = "", target
+        """The folder of the latest run."""
 
-    def copy_run(self, source: HDF5Group) -> int:
+    @property
+    def has_chunks_to_copy(self) -> bool:
+        """Whether chunks of what was copied are still to follow."""
+        return bool(self._waiting)
+
+    def copy_run(self, source: KeptGroup) -> int:
         """Copies a run; its chunks follow with `copy_chunks`.
 
         Args:
@@ -78,11 +87,13 @@ class NodeCopier:
             AerchiveError: It is damaged, or has what a project may not have.
         """
         folder, _, name = source.path.rpartition("/")
+        if folder != self._folder[0]:
+            self._folder = folder, require_group(self._target, folder)
         already = len(self._waiting)
-        self._copy_group(source, require_group(self._target, folder), name, str(source.attribute("run_uuid")))
+        self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
         return sum(waiting.chunk_bytes * len(waiting.plan.places) for waiting in self._waiting[already:])
 
-    def copy_documents(self, source: HDF5Group) -> None:
+    def copy_documents(self, source: KeptGroup) -> None:
         """Brings the small groups of a run that is there already up to date: status, labels, links to objects.
 
         Args:
@@ -98,19 +109,33 @@ class NodeCopier:
             groups = [key for key in target if isinstance(h5o.open(target, key), h5g.GroupID)]
         for key in groups:
             self._put_aside(target, _name(key))
-        self._copy_members(source, target, str(source.attribute("run_uuid")))
+        with hdf5_errors(target):
+            there = {_name(key) for key in target}
+        self._copy_members(source, target, str(source.attribute("run_uuid")), there)
 
-    def copy_foreign(self, source: HDF5Group, name: str) -> None:
-        """Copies a member of the root that is not of this format, whatever it is.
+    def copy_foreign(self, source: HDF5Group, names: Iterable[str] = ()) -> None:
+        """Copies what other programs have put into a group of this format: attributes, and members as they are.
 
         Args:
-            source: The root.
-            name: Of the member.
+            source: The root, or a folder. What it has gets the same path.
+            names: Of the members.
         """
-        if name.encode() not in dict(_members(source)):
-            raise NotFoundError(f"{source.where(name)}: no such node")
-        with hdf5_errors(source.where(name)):
-            h5o.copy(source.gid, name.encode(), self._target, name.encode())
+        with hdf5_errors(source.where()):
+            attributes: list[bytes] = []
+            h5a.iterate(source.gid, attributes.append)
+            wanted = set(names)
+            keys = [key for key in source.gid if wanted and _name(key) in wanted]
+        if not keys and not attributes:
+            return
+        target = require_group(self._target, source.path) if source.path else self._target
+        with hdf5_errors(target):
+            attributes = [attribute for attribute in attributes if not h5a.exists(target, attribute)]
+            keys = [key for key in keys if not target.links.exists(key)]
+        for attribute in attributes:
+            _copy_attribute(source.gid, target, attribute, source.where())
+        for key in keys:
+            with hdf5_errors(source.where(_name(key))):
+                _copy_link(source.gid, key, target)
 
     def keep_tombstone(self, source: HDF5Group) -> None:
         """Notes that a run was deleted, without anything of it.
@@ -168,32 +193,39 @@ class NodeCopier:
 
     # -- one node
 
-    def _copy_group(self, source: HDF5Group, parent: h5g.GroupID, name: str, owner: str) -> None:
+    def _copy_group(self, source: KeptGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
+        if source.path.count("/") > _MAX_DEPTH:
+            raise UnsafeContentError(f"{source.where()}: lies too deep to be ours")
         group = create_group(parent, name)
-        _copy_attributes(source.gid, group, source.where())
-        self._copy_members(source, group, owner)
+        with hdf5_errors(source.where()):
+            attributes: list[bytes] = []
+            h5a.iterate(source.gid, attributes.append)
+        for attribute in attributes:
+            _copy_attribute(source.gid, group, attribute, source.where())
+        self._copy_members(source, group, owner, set())
 
-    def _copy_members(self, source: HDF5Group, target: h5g.GroupID, owner: str) -> None:
+    def _copy_members(self, source: KeptGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
         """Copies the members that the target does not have."""
-        for key, address in _members(source):
-            name = _name(key)
-            if has_member(target, name):
+        for name, member in source.members().items():
+            if name in there:
                 continue
-            if address in self._known:
-                link(target, name, self._target, self._known[address])
+            if member.is_hard and member.address in self._known:
+                link(target, name, self._target, self._known[member.address])
                 continue
+            node = source.open(name)
+            if isinstance(node, h5g.GroupID):
+                with hdf5_errors(source.where(name)):
+                    is_plain = not node.get_num_objs() and not h5a.exists(node, b"object")
+                if not is_plain:
+                    self._copy_inner(source.group(name), target, name, owner, member.address)
+                    continue
+            elif isinstance(node, h5d.DatasetID) and self._copy_dataset(source, name, node, target, owner):
+                continue
+            key = name.encode()
             with hdf5_errors(source.where(name)):
-                node = h5o.open(source.gid, key)
-                is_group = isinstance(node, h5g.GroupID)
-                is_plain = is_group and not node.get_num_objs() and not h5a.exists(node, b"object")
-                if is_plain:
-                    h5o.copy(source.gid, key, target, key)
-            if is_group and not is_plain:
-                self._copy_inner(source.group(name), target, name, owner, address)
-            elif not is_group:
-                self._copy_dataset(source, name, target, owner)
+                h5o.copy(source.gid, key, target, key)
 
-    def _copy_inner(self, source: HDF5Group, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
+    def _copy_inner(self, source: KeptGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
         """A group in a group: a link to a shared object, or one of its own."""
         if source.attribute("object") is None:
             self._copy_group(source, target, key, owner)
@@ -207,19 +239,32 @@ class NodeCopier:
         self._known[address] = path
         link(target, key, self._target, path)
 
-    def _copy_dataset(self, source: HDF5Group, name: str, target: h5g.GroupID, owner: str) -> None:
+    def _copy_dataset(self, source: KeptGroup, name: str, old: h5d.DatasetID, target: h5g.GroupID, owner: str) -> bool:
+        """Makes a large dataset anew, its chunks to follow; whether it is one.
+
+        HDF5 copies all others by itself, bytes of chunks as they are; their digests are looked at in the copy.
+        """
         where, key = source.where(name), name.encode()
-        old = source.open_dataset(name)
-        what = describe_dataset(old, where)
-        if what.chunk is None or what.number_of_chunks == 1:
-            with hdf5_errors(where):  # its one chunk as it is; its digest is looked at in the copy
-                h5o.copy(source.gid, key, target, key)
-            return
         with hdf5_errors(where):
-            new = h5d.create(target, key, old.get_type(), old.get_space(), dcpl=old.get_create_plist())
-        _copy_attributes(old, new, where)
-        plan = plan_read(source.gid, name, owner, where)
-        self._waiting.append(_Chunks(new, plan, math.prod(what.chunk) * what.dtype.itemsize))
+            properties = old.get_create_plist()
+            kind, size = properties.get_layout(), old.get_storage_size()
+            is_outside = bool(properties.get_external_count())
+        if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or is_outside:
+            raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
+        if kind != h5d.CHUNKED or size <= layout.CHUNK_BYTES:
+            return False
+        try:
+            plan = plan_read(source.gid, name, owner, where)
+        except (FormatError, IntegrityError):
+            return False  # of another program, without checksums of ours
+        with hdf5_errors(where):
+            new = h5d.create(target, key, old.get_type(), old.get_space(), dcpl=properties)
+            attributes: list[bytes] = []
+            h5a.iterate(old, attributes.append)
+        for attribute in attributes:
+            _copy_attribute(old, new, attribute, where)
+        self._waiting.append(_Chunks(new, plan, math.prod(plan.chunk) * plan.stored.itemsize))
+        return True
 
 
 def _name(key: bytes) -> str:
@@ -241,41 +286,57 @@ class Fingerprint(NamedTuple):
     members: int
 
 
-def fingerprint(group: HDF5Group) -> Fingerprint:
+def fingerprint(group: KeptGroup) -> Fingerprint:
     """The fingerprint of a group; means something for one file, and in this process."""
     with hdf5_errors(group.where()):
         address = h5o.get_info(group.gid).addr
-    return Fingerprint(address, hash(tuple(_members(group))))
+    return Fingerprint(address, hash(tuple(group.members().items())))
 
 
-def _members(group: HDF5Group) -> list[tuple[bytes, int]]:
-    """Names and addresses of the members of a group.
-
-    Raises:
-        UnsafeContentError: One is not in this file, or only a name for another.
-    """
-    found: list[tuple[bytes, int]] = []
-    kinds: set[int] = set()
-
-    def note(name: bytes, info: Any) -> None:
-        found.append((name, info.u))
-        kinds.add(info.type)
-
-    with hdf5_errors(group.where()):
-        group.gid.links.iterate(note, info=True)
-    if kinds - {h5l.TYPE_HARD}:
-        raise UnsafeContentError(f"{group.where()}: soft and external links have no place in a project")
-    return found
+def _copy_link(source: h5g.GroupID, key: bytes, target: h5g.GroupID) -> None:
+    """Copies a member whatever it is; of a name for another place only the name."""
+    kind = source.links.get_info(key).type
+    if kind == h5l.TYPE_SOFT:
+        target.links.create_soft(key, source.links.get_val(key))
+    elif kind == h5l.TYPE_EXTERNAL:
+        target.links.create_external(key, *source.links.get_val(key))
+    else:
+        h5o.copy(source, key, target, key)
 
 
-def _copy_attributes(source: Any, target: Any, where: str) -> None:
+def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:
+    """Copies an attribute of any type. References to other nodes become empty: they hold addresses of the old file."""
+    where = f"{where}@{_name(name)}"
     with hdf5_errors(where):
-        number = h5a.get_num_attrs(source)
-    for index in range(number):
-        with hdf5_errors(where):
-            old = h5a.open(source, index=index)
-            kind, space, shape = old.get_type(), old.get_space(), old.shape
-        value = np.empty(shape, memory_dtype(kind, where))  # refuses what lies elsewhere in the file
-        with hdf5_errors(where):
-            old.read(value, kind)
-            h5a.create(target, old.name, kind, space).write(value, kind)
+        old = h5a.open(source, name)
+        kind, space, shape = old.get_type(), old.get_space(), old.shape
+        new = h5a.create(target, name, kind, space)
+        number, size = space.get_simple_extent_npoints(), kind.get_size()
+        leads_elsewhere, has_references = _leads_elsewhere(kind), kind.detect_class(h5t.REFERENCE)
+    if not number or has_references:
+        return
+    memory = kind
+    if not leads_elsewhere:
+        values = np.empty(shape, f"V{size}")
+    else:
+        try:
+            with hdf5_errors(where):
+                dtype = old.dtype
+                memory = h5t.py_create(dtype)
+        except TypeError as error:
+            raise FormatError(f"{where}: has a type that cannot be copied ({error}); remove it") from error
+        values = np.empty(shape, dtype)
+    with hdf5_errors(where):
+        old.read(values, memory)
+        new.write(values, memory)
+
+
+def _leads_elsewhere(kind: h5t.TypeID) -> bool:
+    """Whether values of a type lie elsewhere in the file, or are addresses in it; asks HDF5 alone."""
+    if isinstance(kind, h5t.TypeStringID):
+        return bool(kind.is_variable_str())
+    if isinstance(kind, h5t.TypeCompoundID):
+        return any(_leads_elsewhere(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+    if isinstance(kind, h5t.TypeArrayID):
+        return _leads_elsewhere(kind.get_super())
+    return kind.get_class() in (h5t.VLEN, h5t.REFERENCE)

@@ -7,11 +7,17 @@ import re
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.storage.border import hdf5_errors
+from aerchive.storage.kept_group import KeptGroup
 from aerchive.storage.reader import GroupReader, HDF5Group
 
 _PATH = re.compile(
     rf"{layout.OBJECTS}/[a-z_]{{1,32}}/([0-9a-f]{{2}})/(?=\1)[0-9a-f]{{{layout.OBJECT_DIGEST_LENGTH}}}\Z"
 )
+
+
+def is_object_path(path: str) -> bool:
+    """Whether a path is one of those under which shared objects are stored."""
+    return _PATH.match(path) is not None
 
 
 def object_path(group: GroupReader) -> str:
@@ -53,3 +59,23 @@ def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:
     if not is_there:
         raise IntegrityError(f"{group.where(name)}: says that it is /{path}, and is not; restore it from a copy")
     return path.rpartition("/")[2]
+
+
+class LinkedObjects:
+    """The digests of objects that many runs of one file link: each is looked up once, by its address."""
+
+    def __init__(self) -> None:
+        self._digests: dict[int, str] = {}
+
+    def digest(self, group: KeptGroup, name: str, root: HDF5Group) -> str:
+        """As `linked_digest` does.
+
+        Args:
+            group: Of the run or object.
+            name: Of the link.
+            root: Of the file.
+        """
+        member = group.members()[name]
+        if member.address not in self._digests or not member.is_hard:
+            self._digests[member.address] = linked_digest(group, name, root)
+        return self._digests[member.address]

@@ -97,7 +97,11 @@ def _state_and_start(pid: int) -> tuple[str, int | None]:
     """Fields 3 and 22 of ``/proc/<pid>/stat``: state letter, and start in clock ticks since boot."""
     try:
         # The second field, the command, may itself hold spaces and parentheses.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # many are asked before each commit
+        try:
+            fields = os.read(fd, 4096).rpartition(b")")[2].split()
+        finally:
+            os.close(fd)
         return fields[0].decode("ascii"), int(fields[19])
     except (OSError, ValueError, IndexError):
         return "", None

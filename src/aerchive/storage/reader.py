@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import NotFoundError, UnsafeContentError
 from aerchive.storage.arrays import DatasetShape, ReadPlan, describe_dataset, plan_read
-from aerchive.storage.attributes import long_names, read_attribute, read_attributes
+from aerchive.storage.attributes import read_attribute, read_attributes
 from aerchive.storage.border import hdf5_errors
 from aerchive.storage.nodes import AttributeValue
 from aerchive.text import decode_text
@@ -22,7 +22,7 @@ class GroupReader(ABC):
     """A group with its attributes, datasets and groups; valid as long as the session that gave it.
 
     A run that is in the project is read from HDF5 (`HDF5Group`), one that is still in a spool from there
-    (`aerchive.storage.spool_group.SpoolGroup`). Whoever reads a run need not know which.
+    (`aerchive.storage.spool_group.SpoolGroup`). A reader of a run need not know which.
 
     Args:
         fd: The file, for positioned reads.
@@ -148,12 +148,29 @@ class HDF5Group(GroupReader):
             FormatError: An attribute that aerchive never writes.
             IntegrityError: A damaged header.
         """
-        values = read_attributes(self.gid, self.where())
+        values = self._short_attributes()
         owner = owner or str(values.get("run_uuid") or values.get("object", ""))
-        for name in long_names(self.gid, self.where()):
-            data = plan_read(self.gid, layout.LONG_PREFIX + name, owner, self.where(layout.LONG_PREFIX + name))
-            values[name] = decode_text(data.read(self.fd).tobytes())
+        for name in self.names():
+            if name.startswith(layout.LONG_PREFIX) and not name.endswith(layout.CHECKSUMS_SUFFIX):
+                data = plan_read(self.gid, name, owner, self.where(name))
+                values[name.removeprefix(layout.LONG_PREFIX)] = decode_text(data.read(self.fd).tobytes())
         return values
+
+    def address(self, name: str) -> int:
+        """Where a member lies in the file: no other node of it has the same address.
+
+        Raises:
+            UnsafeContentError: The member is only a name for another place.
+        """
+        key = name.encode()
+        with hdf5_errors(self.where(name)):
+            link = self.gid.links.get_info(key)
+        if link.type != h5l.TYPE_HARD:
+            raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
+        return int(link.u)
+
+    def _short_attributes(self) -> dict[str, AttributeValue]:
+        return read_attributes(self.gid, self.where())
 
     def attribute(self, name: str) -> AttributeValue | None:
         """One attribute, or ``None`` if there is none of this name."""
@@ -168,7 +185,7 @@ class HDF5Group(GroupReader):
         gid, where = self.gid, self.where(path)
         for key in path.encode().split(b"/"):
             with hdf5_errors(where):
-                kind = gid.links.get_info(key).type if key in gid else None
+                kind = gid.links.get_info(key).type if gid.links.exists(key) else None
             if kind is None:
                 raise NotFoundError(f"{where}: no such group")
             if kind != h5l.TYPE_HARD:

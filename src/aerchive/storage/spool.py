@@ -48,6 +48,7 @@ class _Open:
         objects: Where shared objects are, by path.
         writing: How many runs are being written into it.
         had_runs: Whether there ever was a run in it, which another process may be reading.
+        has_held: Whether runs were made durable in it.
         owed: What could not be noted because the disk was full; it is noted before the next record.
     """
 
@@ -57,6 +58,7 @@ class _Open:
     objects: dict[str, int] = field(default_factory=dict)
     writing: int = 0
     had_runs: bool = False
+    has_held: bool = False
     owed: list[Mapping[str, JSON]] = field(default_factory=list)
 
     def append(self, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer] = ()) -> int:
@@ -75,9 +77,9 @@ class _Open:
         return not (self.jobs or self.runs or self.writing)
 
     def own(self, runs: Collection[SpooledRun]) -> list[SpooledRun]:
-        """Those of some runs that are open in this file, as they are now."""
-        known = {run.head.run_uuid: run for run in self.runs.values()}
-        return [known[run.head.run_uuid] for run in runs if run.head.run_uuid in known]
+        """Those of some runs that are open in this file, as they are now, each once."""
+        wanted = {run.head.run_uuid for run in runs}  # a copy of the file may have them, too
+        return [run for run in self.runs.values() if run.head.run_uuid in wanted]
 
 
 class Spool:
@@ -101,7 +103,15 @@ class Spool:
         """What its files hold, as other processes see it, too."""
         with self._lock:
             return [
-                SpoolContent(Path(one.file.path), this_process(), Life.OWN, [*one.jobs.values()], [*one.runs.values()])
+                SpoolContent(
+                    Path(one.file.path),
+                    this_process(),
+                    Life.OWN,
+                    list(one.jobs.values()),
+                    [run for run in one.runs.values() if run.counts],
+                    has_held=one.has_held,
+                    has_project=one.has_held,
+                )
                 for one in self._files
             ]
 
@@ -142,19 +152,22 @@ class Spool:
 
     # -- finished runs
 
-    def keep(self, draft: GroupDraft, head: RunHead, min_free_bytes: int = 0) -> SpooledRun:
+    def keep(
+        self, draft: GroupDraft, head: RunHead, min_free_bytes: int = 0, beside: SpooledRun | None = None
+    ) -> SpooledRun:
         """Writes a finished run; it outlives this process when this returns, and a power cut after `hold`.
 
         Args:
             draft: The run's group.
             head: What is said of it.
             min_free_bytes: What must stay free on the disk.
+            beside: A run of the same transaction, whose file it goes to, so that one record holds all.
 
         Raises:
             OSError: The disk did not take it, or would not have enough room left.
         """
         with self._lock:
-            one = self._with_room()
+            one = next((one for one in self._files if beside and one.own([beside])), None) or self._with_room()
             one.writing += 1
             one.had_runs = True
         try:
@@ -186,11 +199,16 @@ class Spool:
                 mine = one.own(runs)
                 waiting = [run for run in mine if not run.is_held]
                 if waiting:
+                    one.has_held = True
+                    if any(run.head.is_part for run in waiting):
+                        one.file.sync()  # a power cut must not leave the record that holds all without one of them
                     one.append(spool_file.HELD, {"runs": [run.offset for run in waiting]})
+                    before = one.file.path
                     one.file.show()
                     one.file.sync()
-                    one.runs |= {run.offset: replace(run, is_held=True) for run in waiting}
-                    one.runs = {offset: replace(run, path=one.file.path) for offset, run in one.runs.items()}
+                    one.runs |= {run.offset: replace(run, path=one.file.path, is_held=True) for run in waiting}
+                    if one.file.path != before:
+                        one.runs = {offset: replace(run, path=one.file.path) for offset, run in one.runs.items()}
                 held += [one.runs[run.offset] for run in mine]
             return held
 

@@ -299,17 +299,19 @@ class SpoolFile:
         for piece in data:
             crc, length = isal_zlib.crc32(piece, crc), length + len(piece)
         fields = _HEAD.pack(_MARK, kind, len(text), length, isal_zlib.crc32(text), crc)
-        start = self.size
-        end = start
+        start = at = self.size
+        # The room is taken before it is written: the handler of a signal, or a finalizer, may append meanwhile.
+        end = self.size = start + HEAD_BYTES + len(text) + length
         try:
             for piece in (b"".join((fields, _CRC.pack(isal_zlib.crc32(fields)), text)), *data):
-                disk().write(self.fd, memoryview(piece), end)
-                end += len(piece)
+                disk().write(self.fd, memoryview(piece), at)
+                at += len(piece)
         except BaseException:
-            with contextlib.suppress(OSError):
-                disk().truncate(self.fd, start)
+            if self.size == end:
+                self.size = start
+                with contextlib.suppress(OSError):
+                    disk().truncate(self.fd, start)
             raise
-        self.size = end
         return start
 
     def sync(self) -> None:

@@ -18,18 +18,19 @@ import numpy as np
 from numpy.lib import format as npy
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, ReadError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import Codec
 from aerchive.storage import spool_file
 from aerchive.storage.arrays import ChunkPlace, DatasetShape, ReadPlan, value_dtype
+from aerchive.storage.border import disk_errors
 from aerchive.storage.chunks import chunk_number, pieces, select
 from aerchive.storage.layers import layers, packed_chunks
 from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.reader import GroupReader
 
 _KINDS = frozenset("biufcSV")
-_HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool}
+_HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool, "is_part": bool}
 """Types of the fields of `RunHead` that are not text."""
 Append = Callable[[bytes, Mapping[str, Any], Sequence[Buffer]], int]
 """Appends a record to the file, and returns where it begins; see `aerchive.storage.spool_file.SpoolFile.append`."""
@@ -44,6 +45,7 @@ class RunHead(NamedTuple):
         created: When it was submitted, UTC.
         nbytes: Of the payload, before compression.
         is_bare: Whether it is of a Result by itself, which may be another than the one that the job had given.
+        is_part: Whether it is one of several of a transaction, which count only when all are durable.
         when: When it was saved, UTC.
         who: The user and host that saved it.
         project: UUID of the project it belongs to, or empty if there was none yet, or none that could be read.
@@ -54,6 +56,7 @@ class RunHead(NamedTuple):
     created: str
     nbytes: int
     is_bare: bool
+    is_part: bool
     when: str
     who: str
     project: str
@@ -74,6 +77,11 @@ class SpooledRun:
     offset: int
     head: RunHead
     is_held: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was saved; else the others of its transaction are not durable yet, or never became so."""
+        return self.is_held or not self.head.is_part
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[SpoolSession, SpoolGroup]]:
@@ -104,6 +112,7 @@ class SpoolSession:
 
         Raises:
             NotFoundError: It is not there any more.
+            ReadError: It cannot be opened for another reason, such as too many open files.
         """
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
@@ -111,8 +120,10 @@ class SpoolSession:
                 fd = os.open(path, flags)
             except FileNotFoundError:
                 fd = os.open(spool_file.pending_path(path), flags)  # it was renamed since
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"{path}: cannot be opened: {error.strerror}") from None
+        except OSError as error:
+            raise ReadError(f"{path}: cannot be opened: {error.strerror}") from None
         try:
             yield cls(fd)
         finally:
@@ -267,7 +278,8 @@ class _Image(NamedTuple):
 
 
 def _read_image(fd: int, offset: int, path: str, kind: bytes) -> tuple[dict[str, Any], _Image]:
-    record = spool_file.read_head(fd, offset)
+    with disk_errors(path):
+        record = spool_file.read_head(fd, offset)
     if record is None or record.kind != kind:
         raise NotFoundError(f"{path}: there is no such record at byte {offset} any more")
     document = spool_file.read_document(fd, record, path)

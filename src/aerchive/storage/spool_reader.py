@@ -20,15 +20,18 @@ from typing import Any, NamedTuple
 from aerchive.errors import AerchiveError
 from aerchive.storage import spool_file
 from aerchive.storage.creation import sync_folder
+from aerchive.storage.disk import disk
 from aerchive.storage.filesystems import mount_of, why_unsafe
 from aerchive.storage.names import PROCESS, names_in
 from aerchive.storage.owner import JSON, Owner, is_locked
-from aerchive.storage.spool_file import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, pending_prefix
+from aerchive.storage.spool_file import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, SpoolFile, pending_prefix
 from aerchive.storage.spool_group import SpooledRun, read_run_head
 
-_SETTLED_NS = 100_000_000
-"""A file may change once more within the same tick of its time stamp, which is a few milliseconds; until so long after
-its last change it is parsed again."""
+_SETTLED_NS = 2_500_000_000
+"""A file may change once more within the same tick of its time stamp, which has two seconds on a memory stick; until so
+long after its last change it is parsed again."""
+_MOST_GONE = 64
+"""What was read of a few files is kept although they are gone: looking for these costs time, too."""
 _LOOK_AGAIN_S = 60.0
 """After so long it is asked again whether the process of a file without content still lives."""
 
@@ -42,7 +45,7 @@ class Life(enum.Enum):
     """It lives."""
     DEAD = enum.auto()
     """It has ended, and this is its own file: what it holds may be taken over and the file removed."""
-    ELSEWHERE = enum.auto()
+    UNKNOWN = enum.auto()
     """It may live on another machine, or the file is a copy of its file: it may be read, and stays."""
 
 
@@ -71,6 +74,9 @@ class SpoolContent:
         jobs: Submitted jobs that have not finished, oldest first.
         runs: Finished runs that are not noted to be in the project, in the order in which they were saved.
         problems: What of it is damaged, in words.
+        end: Where the next record would begin.
+        has_held: Whether some of the runs are durable there.
+        has_project: Whether it is said of some of the runs which project they belong to.
     """
 
     path: Path
@@ -79,15 +85,18 @@ class SpoolContent:
     jobs: Sequence[Submission] = ()
     runs: Sequence[SpooledRun] = ()
     problems: Sequence[str] = ()
+    end: int = 0
+    has_held: bool = False
+    has_project: bool = False
 
     @property
     def is_movable(self) -> bool:
         """Whether runs in it wait for any process that can move them."""
-        return any(self.may_move(run) for run in self.runs)
+        return self.has_held or (bool(self.runs) and self.life in (Life.DEAD, Life.UNKNOWN))
 
     def may_move(self, run: SpooledRun) -> bool:
         """Whether this process may move a run into the project; a living process moves its own runs soon."""
-        return run.is_held or self.life in (Life.DEAD, Life.ELSEWHERE)
+        return run.is_held or self.life in (Life.DEAD, Life.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -124,10 +133,11 @@ class _Known(NamedTuple):
     is_settled: bool
     looked_s: float
     parsed: _Parsed
+    content: SpoolContent
 
 
 _known: dict[str, _Known] = {}
-"""By path; replaced as a whole, so that threads need no lock."""
+"""By path; each is replaced as a whole, so that threads need no lock."""
 
 
 def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[SpoolContent]:
@@ -140,61 +150,96 @@ def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[Spoo
         prefixes: What the hidden paths of the project's spool files begin with.
         own: Paths of the files of this process.
     """
-    found = []
-    for prefix in (*prefixes, *map(pending_prefix, prefixes)):
+    found, there = [], set[str]()
+    starts = (*prefixes, *map(pending_prefix, prefixes))
+    for prefix in starts:
         folder, start = os.path.split(prefix)
         for name in names_in(folder, start, PROCESS):
-            path = os.path.join(folder, name)
+            path = f"{folder}/{name}"
+            there.add(path)
             if path not in own:
                 with contextlib.suppress(FileNotFoundError):  # its process has ended, or another process moved its runs
                     if (content := _content(path)) is not None:
                         found.append(content)
-    return sorted(found, key=lambda content: min([job.at for job in content.jobs], default=0.0))
+    if len(_known) > _MOST_GONE + len(there):
+        for path in [*_known]:
+            if path.startswith(starts) and path not in there:
+                _known.pop(path, None)
+    return sorted(found, key=lambda content: content.jobs[0].at if content.jobs else 0.0)
 
 
 def _content(path: str) -> SpoolContent | None:
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode):
-        return None
     known = _known.get(path)
-    same = known is not None and (known.inode, known.size, known.changed_ns) == (
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-    )
-    if known is not None and same and known.size == HEADER_BYTES and time.monotonic() < known.looked_s + _LOOK_AGAIN_S:
-        return None
+    # Whether the process lives is asked before the file is looked at: the content of a process that has ended is final,
+    # so that a job which it had just finished is never taken for lost.
+    life = None if known is None or known.size == HEADER_BYTES else _life_by_table(known.parsed, known.inode)
     try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        same = known is not None and (known.inode, known.size, known.changed_ns) == _state_of(status)
+        if known is not None and same:
+            if known.size == HEADER_BYTES and time.monotonic() < known.looked_s + _LOOK_AGAIN_S:
+                return None
+            if known.is_settled and life is not None:
+                return known.content if known.content.life is life else replace(known.content, life=life)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise
     except OSError as error:
-        return SpoolContent(
-            Path(path), Owner(), Life.ELSEWHERE, problems=(f"{path}: cannot be read: {error.strerror}",)
-        )
+        return _unreadable(path, f"{path}: cannot be read: {error.strerror}")
     try:
-        # Life is asked first, content read second: the content of a process that has ended is final, so that a job
-        # which it had just finished is never taken for lost.
-        if known is None or not same or not known.is_settled:
-            header = _read_header(fd, path)
-            life = _life(fd, header)
-            before = known.parsed if known is not None and known.inode == status.st_ino else None
-            before = before if before is not None and before.has_runs else None
-            parsed = _parse(fd, path, header, before, is_final=life is not Life.ALIVE)
-            is_settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS and parsed.end <= status.st_size
-        else:
-            parsed, is_settled = known.parsed, True
-            life = _life(fd, parsed)
-        _known[path] = _Known(status.st_ino, status.st_size, status.st_mtime_ns, is_settled, time.monotonic(), parsed)
-    except AerchiveError as error:
-        return SpoolContent(Path(path), Owner(), Life.ELSEWHERE, problems=(str(error),))
+        found = _read(fd, path, known)
+    except (AerchiveError, OSError) as error:
+        why = str(error) if isinstance(error, AerchiveError) else f"{path}: cannot be read: {error.strerror}"
+        return _unreadable(path, why)
     finally:
         os.close(fd)
+    _known[path] = found
+    return found.content
+
+
+def _unreadable(path: str, problem: str) -> SpoolContent:
+    return SpoolContent(Path(path), Owner(), Life.UNKNOWN, problems=(problem,))
+
+
+def _state_of(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _read(fd: int, path: str, known: _Known | None) -> _Known:
+    """What an open file holds, as far as possible from what was read of it before."""
+    header = _read_header(fd, path)
+    life = _life(fd, header)
+    before = os.fstat(fd)
+    parsed = known.parsed if known is not None and known.inode == before.st_ino else None
+    if known is None or parsed is None or not known.is_settled or known[:3] != _state_of(before):
+        parsed = _parse(fd, path, header, parsed if parsed and parsed.has_runs else None, life)
+    after = os.fstat(fd)
+    is_settled = time.time_ns() - after.st_mtime_ns > _SETTLED_NS
+    if life is Life.ALIVE and not parsed.has_runs and not is_settled:
+        parsed = replace(parsed, problems=())  # its process may have cut it back while it was read
+    is_settled &= life is not Life.ALIVE or parsed.end == before.st_size  # else what follows is not final
+    return _Known(*_state_of(before), is_settled, time.monotonic(), parsed, _content_of(path, parsed, life))
+
+
+def _content_of(path: str, parsed: _Parsed, life: Life) -> SpoolContent:
     if parsed.version > FORMAT_VERSION:
-        problem = f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive"
-        return SpoolContent(Path(path), parsed.owner, Life.ELSEWHERE, problems=(problem,))
-    jobs = sorted(parsed.jobs.values(), key=lambda job: job.at)
-    return SpoolContent(Path(path), parsed.owner, life, jobs, list(parsed.runs.values()), parsed.problems)
+        return _unreadable(
+            path, f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive"
+        )
+    runs = [run for run in parsed.runs.values() if run.counts]
+    return SpoolContent(
+        Path(path),
+        parsed.owner,
+        life,
+        sorted(parsed.jobs.values(), key=lambda job: job.at),
+        runs,
+        parsed.problems,
+        parsed.end,
+        any(run.is_held for run in runs),
+        any(run.head.project for run in runs),
+    )
 
 
 def _read_header(fd: int, path: str) -> _Parsed:
@@ -221,22 +266,31 @@ def _life(fd: int, parsed: _Parsed) -> Life:
     """
     if not parsed.version:
         is_torn = not parsed.problems and not is_locked(fd)
-        return Life.DEAD if is_torn else Life.ELSEWHERE
-    is_original = parsed.inode == os.fstat(fd).st_ino
-    running = parsed.owner.is_running()
-    if running and parsed.owner.pid == os.getpid():  # not one of the files that this process has open
-        running = False
-    if running is not None:
-        return Life.ALIVE if running else Life.DEAD if is_original else Life.ELSEWHERE
-    if not is_original:
-        return Life.ELSEWHERE
+        return Life.DEAD if is_torn else Life.UNKNOWN
+    life = _life_by_table(parsed, os.fstat(fd).st_ino)
+    if life is not None:
+        return life
     mount = mount_of(fd)
     if mount is None or why_unsafe(mount) is not None:
-        return Life.ELSEWHERE
+        return Life.UNKNOWN
     return Life.ALIVE if is_locked(fd) else Life.DEAD
 
 
-def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, *, is_final: bool) -> _Parsed:
+def _life_by_table(parsed: _Parsed, inode: int) -> Life | None:
+    """What the process table says, for a file with this inode; ``None`` if only the lock tells."""
+    if not parsed.version:
+        return None
+    running = parsed.owner.is_running()
+    if running and parsed.owner.pid == os.getpid():  # not one of the files that this process has open
+        running = False
+    if running:
+        return Life.ALIVE
+    if parsed.inode != inode:
+        return Life.UNKNOWN
+    return Life.DEAD if running is False else None
+
+
+def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, life: Life) -> _Parsed:
     if header.version > FORMAT_VERSION:
         return header
     jobs, runs = (dict(before.jobs), dict(before.runs)) if before is not None else ({}, {})
@@ -245,7 +299,7 @@ def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, *, is_fi
     end = before.end if before is not None else header.end
     size = os.fstat(fd).st_size
     for record in spool_file.scan(fd, end, size):
-        if not is_final and isinstance(record, Gap) and record.end == size:
+        if life is Life.ALIVE and isinstance(record, Gap) and record.end == size:
             break  # its process is just writing there
         end = record.end
         if isinstance(record, Gap):
@@ -317,6 +371,26 @@ def _can_lock(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
+    """Notes in the file of a dead process, which this one has taken over, that runs in it are not open any more.
+
+    Args:
+        content: Of the file.
+        runs: In it.
+
+    Raises:
+        OSError: This user may not, or the disk failed.
+    """
+    file = SpoolFile(str(content.path), os.open(content.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+    try:
+        disk().truncate(file.fd, content.end)  # behind it there is at most a torn record
+        file.size = content.end
+        file.append(spool_file.FINISHED, {"runs": [run.offset for run in runs]})
+        file.sync()
+    finally:
+        file.abandon()
 
 
 def remove_spool(content: SpoolContent) -> None:

@@ -7,6 +7,7 @@ Layout: HDF5 File Format Specification 3.0, section II.A, superblock version 3. 
 from __future__ import annotations
 
 import dataclasses
+import os
 
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.storage.disk import disk, read_bytes
@@ -16,12 +17,17 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIZE = 48
 _VERSION = 3
 _FLAGS_AT = 11
+_EXTENSION_AT = 20
 _END_AT = 28
 _SUM_AT = 44
 _WRITING = 0b101
 """Consistency flags: open for writing; open for single-writer, multiple-reader access."""
 _COMMITTING = 0b11
 """What aerchive sets. HDF5 knows the second flag, refuses the file as with the first alone, and never sets it."""
+_EXTENSION_WITH_TIMES = b"OHDR\x02\x20"
+"""How a header begins that has four times of four bytes after this, and then its length in one byte."""
+_TIMES_END = 22
+_EXTENSION_BYTES = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +138,24 @@ def check_superblock(superblock: Superblock, size: int, path: str) -> None:
             f"{path}: truncated: {size} bytes are left of {superblock.end}; take a copy that is whole. If this is a "
             "copy that was made while the project was written, copy it again with 'aerchive copy'"
         )
+
+
+def forget_extension_times(fd: int) -> None:
+    """Sets the times in the header of the superblock's extension to zero.
+
+    HDF5 writes there in which second the file was made, which is the one place where it cannot be told not to. With it
+    two files with the same content would differ.
+
+    Args:
+        fd: A file that was just made.
+    """
+    at = int.from_bytes(os.pread(fd, 8, _EXTENSION_AT), "little")
+    header = os.pread(fd, _EXTENSION_BYTES, at)
+    if header[:6] != _EXTENSION_WITH_TIMES:
+        return
+    end = _TIMES_END + 1 + header[_TIMES_END]  # where its checksum is
+    body = header[: len(_EXTENSION_WITH_TIMES)] + bytes(16) + header[_TIMES_END:end]
+    os.pwrite(fd, body + lookup3(body).to_bytes(4, "little"), at)
 
 
 def lookup3(data: bytes) -> int:

@@ -56,7 +56,7 @@ def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
 
 
 _known_types: dict[bytes, np.dtype[Any]] = {}
-_MAX_KNOWN_TYPES = 256
+_MAX_KNOWN_TYPES = 4096
 
 
 def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
@@ -70,15 +70,13 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
         FormatError: A type this format does not have (variable length, reference, opaque, enumeration, ...).
     """
     with hdf5_errors(where):
-        key = tid.encode() if tid.get_class() == h5t.COMPOUND else None
-    if key is None:
-        return _memory_dtype(tid, where)
-    # The catalogue has many columns, and is opened each time.
-    if key not in _known_types:
+        key = tid.encode()  # to take a type apart takes many calls of HDF5
+    found = _known_types.get(key)
+    if found is None:
         if len(_known_types) >= _MAX_KNOWN_TYPES:
             _known_types.clear()
-        _known_types[key] = _memory_dtype(tid, where)
-    return _known_types[key]
+        found = _known_types[key] = _memory_dtype(tid, where)
+    return found
 
 
 def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:

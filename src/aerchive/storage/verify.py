@@ -5,17 +5,27 @@ The structure is looked at while the file is open; what takes long, the chunks, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aerchive import layout
-from aerchive.errors import AerchiveError
+from aerchive.errors import AerchiveError, UnsafeContentError
 from aerchive.storage import checksums
-from aerchive.storage.arrays import ChunkPlace, ChunkSumsReader, ReadPlan, describe_dataset, plan_read, read_values
-from aerchive.storage.attributes import read_raw_attributes
+from aerchive.storage.arrays import (
+    ChunkPlace,
+    ChunkSumsReader,
+    OpenDataset,
+    ReadPlan,
+    describe_dataset,
+    plan_read,
+    read_values,
+)
+from aerchive.storage.attributes import decode_attributes, read_raw_attributes
+from aerchive.storage.kept_group import KeptGroup
 from aerchive.storage.nodes import ContentDigest
-from aerchive.storage.objects import linked_digest
+from aerchive.storage.objects import LinkedObjects, linked_digest
 from aerchive.storage.reader import HDF5Group
 from aerchive.storage.writer import NodeDigest, core_digest
 
@@ -56,8 +66,10 @@ class ChunkCheck(NamedTuple):
         return None
 
 
-_FEW = 8
-"""So many chunks are looked at sooner than threads have begun with them."""
+_TOGETHER_BYTES = 512 * 1024
+"""Chunks of so many bytes in all are looked at by one thread at a time: to hand over a small one takes longer."""
+_MAX_DEPTH = 16
+"""Groups in groups. Deeper ones are not ours, or lead back to themselves."""
 
 
 def chunk_problems(
@@ -71,9 +83,18 @@ def chunk_problems(
         pool: Of threads.
         expand: See `ChunkCheck.problem`.
     """
-    if len(checks) < _FEW:
+    batches: list[list[ChunkCheck]] = []
+    left = 0
+    for check in checks:
+        if left <= 0:
+            batches.append([])
+            left = _TOGETHER_BYTES
+        batches[-1].append(check)
+        left -= max(check.place.nbytes, 1)
+    if len(batches) < 2:
         return (check.problem(fd, expand=expand) for check in checks)
-    return pool.map(lambda check: check.problem(fd, expand=expand), checks)
+    done = pool.map(lambda batch: [check.problem(fd, expand=expand) for check in batch], batches)
+    return itertools.chain.from_iterable(done)
 
 
 class GroupVerifier:
@@ -83,16 +104,20 @@ class GroupVerifier:
         group: Of the run or object.
         owner: The run's UUID, or the object's path.
         root: Of the file: linked objects must be among those of the project.
+        objects: Those that were met before.
 
     Attributes:
         chunks: The chunks of all datasets seen by `problems`, still to be looked at.
+        nodes: Digest of each node seen by `problems`, by path.
     """
 
-    def __init__(self, group: HDF5Group, owner: str, root: HDF5Group) -> None:
-        self._group = group
+    def __init__(self, group: HDF5Group, owner: str, root: HDF5Group, objects: LinkedObjects | None = None) -> None:
+        self._group = group if isinstance(group, KeptGroup) else KeptGroup.of(group)
         self._owner = owner
         self._root = root
+        self._objects = objects or LinkedObjects()
         self.chunks: list[ChunkCheck] = []
+        self.nodes: dict[str, str] = {}
 
     def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
         """What is wrong with everything but the chunks, in words, each with file and node.
@@ -103,31 +128,38 @@ class GroupVerifier:
         """
         nodes: dict[str, str] = {}
         yield from self._visit(self._group, "", nodes, mutable, linked)
+        self.nodes |= nodes
         stored = self._group.attribute("core_sha256")
         if stored is not None and stored != core_digest(nodes):
             yield f"{self._group.where()}: the digest of the run does not match: something in it was changed"
 
     def _visit(
-        self, group: HDF5Group, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
+        self, group: KeptGroup, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
     ) -> Iterator[str]:
         prefix = f"{path}/" if path else ""
         try:
-            nodes[path] = self._attributes(group.gid, path, group.where())
+            if path.count("/") >= _MAX_DEPTH:
+                raise UnsafeContentError(f"{group.where()}: lies too deep to be ours")
             names = group.names()
         except AerchiveError as error:
             yield str(error)
             return
+        try:
+            nodes[path] = _own_digest(group, path)
+        except AerchiveError as error:
+            yield str(error)
         for name in names:
             if name.endswith(layout.CHECKSUMS_SUFFIX):
                 continue
             try:
-                if not group.is_group(name):
+                if name in linked and not path:
+                    nodes[name] = self._objects.digest(group, name, self._root)
+                elif not group.is_group(name):
                     nodes[prefix + name] = self._dataset(group, name, prefix + name)
-                elif name in linked and not path:
-                    nodes[name] = linked_digest(group, name, self._root)
                 elif name in mutable and not path:
                     inner: dict[str, str] = {}
                     yield from self._visit(group.group(name), name, inner, frozenset(), frozenset())
+                    self.nodes |= inner
                     if group.group(name).attribute("sha256") != core_digest(inner):
                         yield f"{group.where(name)}: its digest does not match: something in it was changed"
                 else:
@@ -135,31 +167,33 @@ class GroupVerifier:
             except AerchiveError as error:
                 yield str(error)
 
-    def _attributes(self, oid: Any, path: str, where: str) -> str:
-        digest = NodeDigest(path)
-        for name, value in read_raw_attributes(oid, where).items():
-            if name not in _OWN_DIGESTS:
-                digest.attribute(name, value)
-        return digest.hexdigest()
-
-    def _dataset(self, group: HDF5Group, name: str, path: str) -> str:
-        dsid = group.open_dataset(name)
-        where = group.where(name)
+    def _dataset(self, group: KeptGroup, name: str, path: str) -> str:
+        dsid, where = group.open_dataset(name), group.where(name)
         what = describe_dataset(dsid, where)
-        attributes = read_raw_attributes(dsid, where)
+        raw = read_raw_attributes(dsid, where)
         digest = NodeDigest(path)
-        for key, value in attributes.items():
+        for key, value in raw.items():
             digest.attribute(key, value)
         digest.content(what.dtype, what.shape)
         if what.chunk is None:
             digest.data(read_values(dsid, what, where).tobytes())
             return digest.hexdigest()
-        plan = plan_read(group.gid, name, self._owner, where)
-        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where).digests()
+        attributes = decode_attributes(raw, where)
+        plan = plan_read(group.gid, name, self._owner, where, opened=OpenDataset(dsid, what, attributes))
+        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where, attributes).digests()
         for place in plan.places:
             self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
             digest.data(expected[place.number])
         return digest.hexdigest()
+
+
+def _own_digest(group: KeptGroup, path: str) -> str:
+    """The digest of a group by itself: of its attributes."""
+    digest = NodeDigest(path)
+    for name, value in group.raw_attributes().items():
+        if name not in _OWN_DIGESTS:
+            digest.attribute(name, value)
+    return digest.hexdigest()
 
 
 def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[str]:
@@ -170,6 +204,7 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[st
         kind: Of the object.
         root: Of the file; objects that this one links are where they say there, and are verified on their own.
     """
+    group = KeptGroup.of(group)
     path = group.attribute("object")
     digest = group.path.rpartition("/")[2]
     if path != group.path:
@@ -181,7 +216,7 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[st
         yield from verifier.problems(frozenset(), frozenset(links))
         yield from (problem for check in verifier.chunks if (problem := check.problem(group.fd)))
         content = ContentDigest(kind)
-        for name, value in read_raw_attributes(group.gid, group.where()).items():
+        for name, value in group.raw_attributes().items():
             if name != "object":
                 content.attribute(name, value)
         for name in group.names():

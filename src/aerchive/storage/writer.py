@@ -34,6 +34,7 @@ _SCALAR = h5s.create(h5s.SCALAR)
 
 def _group_properties() -> h5p.PropGCID:
     properties = h5p.create(h5p.GROUP_CREATE)
+    properties.set_obj_track_times(False)  # so that two projects with the same content have the same bytes
     properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
     return properties
 
