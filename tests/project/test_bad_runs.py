@@ -76,7 +76,7 @@ DAMAGES = {
     "a bit of a long text": (flip_text, "is damaged"),
     "a bit of a header": (flip_header, "damaged"),
     "a newer encoding": (make_newer, "run encoding 99 is newer than this aerchive"),
-    "a document that is missing": (remove_document, "no such group"),
+    "a document that is missing": (remove_document, "status: no such "),
 }
 
 

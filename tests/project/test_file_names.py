@@ -32,7 +32,7 @@ NAMES = [
 
 @pytest.fixture(params=NAMES, ids=lambda name: f"{name[:12].decode('latin-1')!r}-{len(name)}")
 def named(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Path:
-    caplog.set_level(logging.CRITICAL, logger="aerchive")  # pytest-xdist cannot send a log with names that are not UTF-8
+    caplog.set_level(logging.CRITICAL, logger="aerchive")  # pytest-xdist sends no log with names that are not UTF-8
     return tmp_path / os.fsdecode(request.param)
 
 

@@ -348,9 +348,9 @@ class Upkeep(Labelling):
             IntegrityError: The file is damaged.
         """
         beside = temporary_bytes(self.path)
-        for path in self.spools.paths():
-            with contextlib.suppress(OSError):  # merged meanwhile
-                beside += path.stat().st_size
+        for content in self.spools.contents():
+            with contextlib.suppress(OSError):  # moved meanwhile
+                beside += content.path.stat().st_size
         return survey_space(self.file, progress, beside)
 
     def recover(self) -> bool:
