@@ -28,7 +28,7 @@ STAMP = VENV / "installed-from"
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 HDF5_TOOLS = ("h5dump", "h5ls", "h5clear")
-SPREAD = ["-n", "2", "--dist", "worksteal"]
+SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Two processes, each of which takes tests from the other when it has none left; a file's fixtures are made once."""
 WHOLLY_COVERED = ("transaction", "journal", "recovery", "superblock")
 
@@ -195,7 +195,7 @@ def demo(arguments: Arguments) -> int:
 
 @task("all tests; arguments go to pytest: `test -k counts`", takes_arguments=True)
 def test(arguments: Arguments) -> int:
-    """Runs pytest on two processors, unless the arguments say otherwise; its closing line is the last one printed."""
+    """Runs pytest in three processes, unless the arguments say otherwise; its closing line is the last one printed."""
     provide_hdf5_tools()
     spread = [] if any(word.startswith(("-n", "-p", "--pdb", "-s")) for word in arguments) else SPREAD
     return python("-m", "pytest", *spread, *arguments)

@@ -339,7 +339,7 @@ def test_the_interpreter_ends_well_after_a_fault(sticky: bool, folder: Path) -> 
 
     One call in four, other ones once than for good; each of them: ``python3 tasks.py crash``.
     """
-    assert died_after_faults(folder, sticky=sticky, first=2 * sticky, step=4) == "[]"
+    assert died_after_faults(folder, sticky=sticky, first=4 * sticky, step=8) == "[]"
 
 
 class FailingSync(RecordingDisk):
@@ -395,7 +395,7 @@ def test_what_was_refused_does_not_come_back(name: str, sticky: bool, base: byte
             COMMITS[name](project_at(path), model)
         allowed = {"old": [model], "new": [after], "either": [model, after]}[meaning(caught.value)]
         log = disk.of(path)
-        for state in crash_states(base, log, torn=0, power=8, seed=nth):
+        for state in crash_states(base, log, torn=0, power=4, seed=nth):
             if state.done == len(log) and state.how != "torn":
                 path.write_bytes(state.content)
                 found = judge.model_in(path)
