@@ -29,7 +29,7 @@ SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 HDF5_TOOLS = ("h5dump", "h5ls", "h5clear")
 SPREAD = ["-n", "3", "--dist", "worksteal"]
-"""Two processes, each of which takes tests from the other when it has none left; a file's fixtures are made once."""
+"""Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
 WHOLLY_COVERED = ("transaction", "journal", "recovery", "superblock")
 
 Arguments = Sequence[str]
