@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import gc
 import json
 import pickle
@@ -68,14 +69,18 @@ def many_rows(path: Path, number: int) -> None:
         session.append_rows(layout.CATALOGUE, rows[1:])
 
 
+def archived(path: Path, job_id: str) -> aerchive.Run:
+    """The run of a job, from its project opened anew."""
+    return aerchive.open(path, "r").find(job_id=job_id)[0]
+
+
 def of_counts(path: Path, circuits: int) -> Ways:
     """The counts of a job."""
     result = job(circuits, has_states=False)
     aerchive.open(path).save(result)
     pickled, every = pickle.dumps(result), range(circuits)
 
-    def run() -> aerchive.Run:
-        return aerchive.open(path, "r").find(job_id=result.job_id)[0]
+    run = functools.partial(archived, path, result.job_id)
 
     def counts(one: aerchive.Run) -> Any:
         return [one.counts(i) for i in every]
@@ -95,8 +100,7 @@ def of_states(path: Path, circuits: int) -> Ways:
     aerchive.open(path).save(result)
     pickled, every = pickle.dumps(result), range(circuits)
 
-    def run() -> aerchive.Run:
-        return aerchive.open(path, "r").find(job_id=result.job_id)[0]
+    run = functools.partial(archived, path, result.job_id)
 
     def states(result: Any) -> Any:
         return [result.get_statevector(i) for i in every]

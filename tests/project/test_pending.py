@@ -37,7 +37,7 @@ def add_pending(path: Path, *numbers: int, kind: int = fcntl.LOCK_SH) -> Path:
     with held(path, kind):
         for number in numbers:
             project.archive(draft_of(number))
-    (pending,) = project.spools.paths()[-1:]
+    pending = max(Path(run.path) for run in project.spools.runs())
     return pending
 
 

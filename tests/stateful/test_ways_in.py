@@ -168,7 +168,7 @@ def test_a_change_of_labels_is_made_once(tmp_path: Path) -> None:
     project.archive(FIRST)
     with held(path):
         project.save(again("more labels"))
-    (pending,) = project.spools.paths()
+    (pending,) = {Path(run.path) for run in project.spools.runs()}
     content = pending.read_bytes()
     settled(path)
     project[job_id(1)].remove_tags("b")

@@ -134,10 +134,6 @@ class Spools:
                     problems += _run_problems(run)
         return number, problems
 
-    def paths(self) -> list[Path]:
-        """The spool files that hold finished runs."""
-        return sorted({Path(run.path) for run in self.runs()})
-
     @property
     def may_bring_back(self) -> bool:
         """Whether a spool file could bring back a run that was deleted, so that its deletion must be remembered."""
