@@ -325,10 +325,12 @@ def test_a_pending_file_that_is_held_stays_and_deleted_runs_stay_deleted(path: P
     with held(path, fcntl.LOCK_EX):
         project_at(path, lock_timeout_s=0.05).archive(draft(8))
     (pending,) = path.parent.glob("*.pending-*")
-    content = pending.read_bytes()
+    content, kept = pending.read_bytes(), path.parent.parent / "kept"
+    kept.hardlink_to(pending)
     project_at(path).recover()
     project_at(path).delete_job(job_id(8))
-    pending.write_bytes(content)  # it could not be removed
+    kept.write_bytes(content)
+    kept.rename(pending)  # it could not be removed; a new file might get another inode, and would be taken for a copy
     with held(pending, fcntl.LOCK_EX):
         project_at(path).compact()
 
