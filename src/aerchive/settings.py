@@ -102,13 +102,14 @@ def load_settings(**arguments: Any) -> Settings:
         InvalidInputError: A value cannot be used; the message names it and where it came from.
     """
     given = tuple((name, value) for name, value in sorted(arguments.items()) if value is not None)
-    file = settings_file()
+    environment = _environment()
+    file = _settings_file(environment)
     try:
         stamp = (found := file.stat()).st_mtime_ns, found.st_size, found.st_ino
     except OSError:  # there is none, or reading it says why it cannot be read
         stamp = None
     try:
-        return _settings(given, _environment(), file, stamp) if _can_be_known(given) else Settings(**dict(given))
+        return _settings(given, environment, file, stamp) if _can_be_known(given) else Settings(**dict(given))
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors()
@@ -126,7 +127,13 @@ def _can_be_known(given: tuple[tuple[str, Any], ...]) -> bool:
 
 def _environment() -> tuple[tuple[str, str], ...]:
     """What of the environment has a part in the settings: those of ours, and where folders of the user are."""
-    return tuple(item for item in os.environ.items() if item[0].upper().startswith(("AERCHIVE_", "XDG_", "HOME")))
+    names = [name for name in os.environ if name.upper().startswith(("AERCHIVE_", "XDG_", "HOME"))]
+    return tuple((name, os.environ.get(name, "")) for name in names)
+
+
+@functools.lru_cache(maxsize=4)
+def _settings_file(_environment: tuple[tuple[str, str], ...]) -> Path:
+    return settings_file()
 
 
 @functools.lru_cache(maxsize=32, typed=True)

@@ -18,7 +18,7 @@ import aerchive
 from aerchive.cli import main
 from aerchive.errors import AlreadyExistsError, ReadOnlyError, TransactionError, WriteError
 from aerchive.models.labels import Author, RunLabels
-from aerchive.project import spools
+from aerchive.project import spool_mover, spools
 from aerchive.project.draft import RunDraft, new_uuid
 from aerchive.project.project import open_project
 from aerchive.storage.nodes import DatasetDraft
@@ -338,19 +338,19 @@ def test_too_many_open_files_are_no_sign_that_runs_were_moved(path: Path) -> Non
 
 
 def test_a_lock_that_comes_between_two_commits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spools, "_TOGETHER", 2)
+    monkeypatch.setattr(spool_mover, "_TOGETHER", 2)
     project = project_at(path, lock_timeout_s=0.05)
     runs = [project.archive(draft_of(n), "exit") for n in range(1, 6)]
-    commit = spools.Spools.commit
+    commit = spool_mover.SpoolMover.commit
     with contextlib.ExitStack() as stack:
         calls = iter([False, True, False])
 
-        def late(self: spools.Spools, *arguments: Any) -> Any:
+        def late(self: spool_mover.SpoolMover, *arguments: Any) -> Any:
             if next(calls, False):
                 stack.enter_context(held(path))
             return commit(self, *arguments)
 
-        monkeypatch.setattr(spools.Spools, "commit", late)
+        monkeypatch.setattr(spool_mover.SpoolMover, "commit", late)
         project.flush()
         assert [run.in_pending_file for run in runs] == [False, False, True, True, True]
         assert [run.record.job_id for run in runs] == [job_id(n) for n in range(1, 6)]

@@ -19,7 +19,7 @@ from aerchive.models.run import RunRecord
 from aerchive.project.author import author
 from aerchive.project.catalogue import Catalogue, run_path
 from aerchive.project.draft import RunDraft
-from aerchive.project.record import read_record
+from aerchive.project.record import read_own_record
 from aerchive.project.unite import id_beside, kept_beside, united
 from aerchive.storage.file import WriteSession
 from aerchive.storage.interrupts import check_interrupt
@@ -240,7 +240,7 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
         )
     back = []
     for number, group in [found[-1], *reversed(_deleted_groups(session, known, job_id, "parent"))]:
-        record = read_record(session.root.group(f"{layout.DELETED}/{group}"))
+        record = read_own_record(session.root.group(f"{layout.DELETED}/{group}"))
         if rows.find(record.job_id) is None:
             path = _free_path(session, run_path(known[number]))
             session.bring_back(group, path)
@@ -276,7 +276,7 @@ def _deleted_groups(
             group = deleted.group(name)
             if layout.STATUS not in group:  # a compaction left only the note that it was deleted
                 continue
-            record = read_record(group)
+            record = read_own_record(group)
             wanted = record.job_id if column == "job_id" else record.config.parent
             if wanted == job_id and _is_row_of(record, rows[number]):
                 found.append((number, name))

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -40,6 +41,7 @@ from aerchive.project.label_changes import Relabelling, write_relabellings
 from aerchive.project.project_base import Mode
 from aerchive.project.query import as_texts
 from aerchive.project.run import Bridge, Run
+from aerchive.project.spools import drafts_of
 from aerchive.project.unite import united
 from aerchive.project.upkeep import Upkeep
 from aerchive.project.waiting import Durability, waiting_runs
@@ -153,7 +155,7 @@ class Project(Upkeep):
     def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability, *, is_awaited: bool) -> None:
         if durability != "each":
             waiting = waiting_runs(self.path)
-            if waiting.add(draft, run, self.spools, durability, self.file.min_free_bytes):
+            if waiting.add(draft, run, self.mover, durability, self.file.min_free_bytes):
                 return
             try:
                 waiting.flush()  # what came before is in the project before
@@ -187,7 +189,7 @@ class Project(Upkeep):
         """
         for spooled in self.spools.runs():
             if spooled.head.job_id == draft.job_id:
-                with contextlib.suppress(NotFoundError), self.spools.drafts([spooled]) as drafts:
+                with contextlib.suppress(NotFoundError), drafts_of([spooled]) as drafts:
                     united(next(iter(drafts)), draft, None, str(self.path))
         if self.durability != "each":
             self._check_in_file(draft)
@@ -247,20 +249,20 @@ class Project(Upkeep):
             is_awaited: Whether a caller waits for the answer. Else another result of a known job is kept beside it, and
                 a run that cannot come into the project goes to the folder of the settings.
         """
-        has_begun = False
-        patience_s = None if relabellings else self.spools.patience_s
+        has_begun = threading.Event()
+        patience_s = None if relabellings else self.mover.patience_s
 
         def write(session: WriteSession) -> list[Written]:
-            nonlocal has_begun
-            has_begun = True
+            has_begun.set()
             write_relabellings(session, relabellings, self.file, self._run, {one.job_id for one, _ in drafts})
             return (write_drafts if is_awaited else write_or_keep_beside)(session, [draft for draft, _ in drafts])
 
         try:
-            self.spools.move(patience_s)
-            written = self.file.commit(write, now(), patience_s)
+            with self._held_if_ended(drafts, has_begun):
+                self.mover.move(patience_s)
+                written = self.file.commit(write, now(), patience_s)
         except ProjectLockedError as error:
-            self.spools.was_locked()
+            self.mover.was_locked()
             if relabellings:
                 raise ProjectLockedError(
                     f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
@@ -271,14 +273,8 @@ class Project(Upkeep):
                 raise
             self._hold(drafts, is_awaited=False, error=error)
             return
-        except (AerchiveError, MemoryError):
-            raise
-        except BaseException:
-            if not has_begun:  # a handler of a signal ended the wait for the lock; the process may end now
-                self._hold(drafts, is_awaited=is_awaited)
-            raise
         else:
-            self.spools.was_free()
+            self.mover.was_free()
             for (_, run), place in zip(drafts, written, strict=True):
                 run.settle(place.path, job_id=place.job_id)
             return
@@ -289,14 +285,22 @@ class Project(Upkeep):
         self._hold(drafts, is_awaited=is_awaited)
 
     @contextlib.contextmanager
-    def _held_if_ended(self, drafts: Sequence[tuple[RunDraft, Run]]) -> Iterator[None]:
-        """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now."""
+    def _held_if_ended(
+        self, drafts: Sequence[tuple[RunDraft, Run]], has_begun: threading.Event | None = None
+    ) -> Iterator[None]:
+        """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now.
+
+        Args:
+            drafts: What to write, and the runs that are told where they are.
+            has_begun: Is set when the block has the lock and writes them; then they are left to it.
+        """
         try:
             yield
         except (AerchiveError, MemoryError):
             raise
         except BaseException:
-            self._hold(drafts, is_awaited=False)
+            if has_begun is None or not has_begun.is_set():
+                self._hold(drafts, is_awaited=False)
             raise
 
     def _hold(

@@ -12,6 +12,7 @@ from typing import Literal
 from aerchive.errors import ProjectLockedError, ReadOnlyError
 from aerchive.project.draft import RunDraft
 from aerchive.project.run import Bridge, Run, RunHome
+from aerchive.project.spool_mover import SpoolMover
 from aerchive.project.spools import Spools
 from aerchive.project.waiting import Durability, flush_before_reading, flush_waiting
 from aerchive.storage.file import ProjectFile
@@ -42,6 +43,7 @@ class ProjectBase(RunHome):
         self._compression = compression
         self.pending_folder = pending_folder
         self.spools = Spools(file, pending_folder)
+        self.mover = SpoolMover(file, self.spools)
         self._transaction = threading.local()
         self._has_warned = False  # that there is no file
 
@@ -68,7 +70,7 @@ class ProjectBase(RunHome):
             timeout_s: How long to wait for the project, in seconds; by default as long as always.
         """
         try:
-            self.spools.move(timeout_s)
+            self.mover.move(timeout_s)
         except ProjectLockedError as error:
             logger.warning("%s; runs in spools stay there for now", error)
 

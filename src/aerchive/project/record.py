@@ -21,7 +21,7 @@ _IDENTITY = ("encoding", "encoding_version", "run_uuid")
 
 
 def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = None) -> RunRecord:
-    """The documents of a run's group.
+    """The documents of a run's group, and the provenance that it is linked with.
 
     Args:
         group: Of the run.
@@ -30,19 +30,29 @@ def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = 
     Raises:
         FormatError: A document is not what the format says; its node is named.
     """
+    record = read_own_record(group)
+    if layout.PROVENANCE not in group:
+        return record
+    if provenances is None or not isinstance(group, HDF5Group):  # a run in a spool has no addresses
+        provenance = _provenance(group)
+    else:
+        address = group.address(layout.PROVENANCE)
+        if address not in provenances:
+            provenances[address] = _provenance(group)
+        provenance = provenances[address]
+    return record.model_copy(update={"provenance": provenance})
+
+
+def read_own_record(group: GroupReader) -> RunRecord:
+    """The documents of a run's group without the provenance, which is an object of its own that runs share.
+
+    Raises:
+        FormatError: A document is not what the format says; its node is named.
+    """
     attributes = group.attributes()
     owner = _owner(attributes, group)
     config = group.group(layout.CONFIG)
     status = group.group(layout.STATUS)
-    provenance = None
-    if layout.PROVENANCE in group:
-        if provenances is None or not isinstance(group, HDF5Group):  # a run in a spool has no addresses
-            provenance = _provenance(group)
-        else:
-            address = group.address(layout.PROVENANCE)
-            if address not in provenances:
-                provenances[address] = _provenance(group)
-            provenance = provenances[address]
     return RunRecord(
         job_id=_text(attributes, "job_id", group),
         run_uuid=owner,
@@ -50,7 +60,6 @@ def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = 
         config=RunConfig.from_attributes(config.attributes(owner), config.where()),
         status=RunStatus.from_attributes(*_mutable(status, owner)),
         labels=_labels(group, owner),
-        provenance=provenance,
     )
 
 

@@ -28,7 +28,7 @@ from aerchive.project.nothing_found import described, not_listed, nothing_found,
 from aerchive.project.project_base import ProjectBase
 from aerchive.project.query import All, Clause, Condition, UnknownColumnError, as_texts
 from aerchive.project.run import Run
-from aerchive.project.spools import DeletedRuns
+from aerchive.project.spool_mover import DeletedRuns
 from aerchive.project.unfinished import submission_record
 from aerchive.project.unite import id_beside
 from aerchive.storage.names import no_such_project, projects_beside

@@ -23,7 +23,7 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.project.catalogue import Catalogue, Session, present, run_path, whole_id
 from aerchive.project.draft import RunDraft
-from aerchive.project.record import read_record
+from aerchive.project.record import read_own_record
 from aerchive.storage.nodes import DatasetDraft
 
 _PIECE_BYTES = 16 * 1024 * 1024
@@ -157,7 +157,7 @@ def conflicts(session: Session) -> list[str]:
     found = []
     for row in rows[np.strings.find(rows["job_id"], b"~") >= 0]:
         group = session.root.group(run_path(row))
-        config = read_record(group).config
+        config = read_own_record(group).config
         if config.conflicts_with is not None and known.find(config.conflicts_with) is not None:
             found.append(
                 f"{session.root.file}: run {whole_id(session, row)} is another result of job {config.conflicts_with}, "

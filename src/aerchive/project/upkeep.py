@@ -24,7 +24,8 @@ from aerchive.project.rebuild import RebuildReport, rebuild_catalogue
 from aerchive.project.retention import CleanReport, RetentionRule, obstacle_to_deletion
 from aerchive.project.run import Run
 from aerchive.project.space import SpaceReport, survey_space
-from aerchive.project.spools import is_gone
+from aerchive.project.spool_mover import write_spooled
+from aerchive.project.spools import drafts_of, is_gone
 from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
 from aerchive.storage.file import WriteSession
@@ -76,7 +77,7 @@ class Upkeep(Labelling):
         def choose(listing: Listing) -> tuple[list[SpooledRun], list[Run]]:
             runs = list(listing.runs(Condition("job_id", "in", wanted)))
             here = {run.job_id for run in runs if run.place.path is not None}
-            stuck = {job_id: run for job_id, run in self.spools.stuck().items() if job_id in wanted - here}
+            stuck = {job_id: run for job_id, run in self.mover.stuck().items() if job_id in wanted - here}
             for job_id in sorted(wanted - {run.job_id for run in runs} - stuck.keys()):
                 raise self._not_there(listing, job_id)
             for run in runs:
@@ -88,7 +89,7 @@ class Upkeep(Labelling):
                 *(run for run in beneath if run.job_id not in wanted and not obstacle_to_deletion(run)),
             ]
 
-        self.spools.give_up(self._delete(choose))
+        self.mover.give_up(self._delete(choose))
 
     def _delete(self, choose: Callable[[Listing], tuple[_T, list[Run]]]) -> _T:
         """Deletes runs that are chosen inside the commit: the project is locked from the choice to the deletion.
@@ -268,8 +269,8 @@ class Upkeep(Labelling):
         runs = [run for run in self.spools.runs() if not is_gone(run)]  # else it was moved just now
 
         def write(session: WriteSession) -> None:
-            with self.spools.drafts(runs) as drafts:
-                self.spools.write_into(session, runs, drafts)
+            with drafts_of(runs) as drafts:
+                write_spooled(session, runs, drafts)
 
         return write if runs else None
 

@@ -19,7 +19,8 @@ from typing import Literal
 from aerchive.errors import AerchiveError, ProjectLockedError, WriteError
 from aerchive.project.draft import RunDraft
 from aerchive.project.run import Run
-from aerchive.project.spools import Spools, key
+from aerchive.project.spool_mover import SpoolMover
+from aerchive.project.spools import key
 from aerchive.storage.spool_group import SpooledRun
 
 logger = logging.getLogger("aerchive")
@@ -43,7 +44,7 @@ class WaitingRuns:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._runs: list[tuple[SpooledRun, Run]] = []
-        self._spools: Spools | None = None
+        self._mover: SpoolMover | None = None
         self._bytes = 0
         self._due = float("inf")
         self._list = threading.Lock()
@@ -51,14 +52,14 @@ class WaitingRuns:
         self._timer: threading.Timer | None = None
 
     def add(
-        self, draft: RunDraft, run: Run, spools: Spools, rule: Literal["batch", "exit"], min_free_bytes: int = 0
+        self, draft: RunDraft, run: Run, mover: SpoolMover, rule: Literal["batch", "exit"], min_free_bytes: int = 0
     ) -> bool:
         """Takes a run; commits all if it is time.
 
         Args:
             draft: The run.
             run: Is told where it is.
-            spools: Of the project; keeps it, and commits it.
+            mover: Of the project; its spool keeps the run, and it commits it.
             rule: Says when.
             min_free_bytes: What must stay free on the disk; a run that would leave less does not wait.
 
@@ -72,14 +73,14 @@ class WaitingRuns:
         if size >= SMALL_BYTES:
             return False
         try:
-            spooled = spools.keep(draft, min_free_bytes)
+            spooled = mover.spools.keep(draft, min_free_bytes)
         except OSError as error:
             logger.info("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
             return False
         run.settle(None, spooled)
         with self._list:
             self._runs.append((spooled, run))
-            self._spools = spools
+            self._mover = mover
             self._bytes += size
             is_time = len(self._runs) >= _MOST_RUNS[rule] or self._bytes >= _MOST_BYTES[rule]
             if not is_time:
@@ -113,31 +114,31 @@ class WaitingRuns:
         """
         with self._flushing:
             with self._list:
-                runs, spools = self._runs, self._spools
+                runs, mover = self._runs, self._mover
                 self._runs, self._bytes, self._due = [], 0, float("inf")
                 if self._timer is not None:
                     self._timer.cancel()
-            if not runs or spools is None:
+            if not runs or mover is None:
                 return
             try:
-                self._commit(runs, spools)
+                self._commit(runs, mover)
             except BaseException:
                 with self._list:
-                    left = {spooled.head.run_uuid for spooled in spools.own.runs()}
+                    left = {spooled.head.run_uuid for spooled in mover.spools.own.runs()}
                     runs = [(spooled, run) for spooled, run in runs if spooled.head.run_uuid in left]
                     self._runs = runs + self._runs
                     self._bytes += sum(spooled.head.nbytes for spooled, _ in runs)
                 raise
 
-    def _commit(self, runs: list[tuple[SpooledRun, Run]], spools: Spools) -> None:
+    def _commit(self, runs: list[tuple[SpooledRun, Run]], mover: SpoolMover) -> None:
         spooled = [one for one, _ in runs]
         try:
-            written = spools.move(spools.patience_s, spooled)
+            written = mover.move(mover.patience_s, spooled)
         except ProjectLockedError as error:
-            spools.was_locked()
+            mover.was_locked()
             logger.warning("%s; the runs stay in the spool beside the project, and are durable there", error)
             try:
-                held = spools.own.hold(spooled)
+                held = mover.spools.own.hold(spooled)
             except OSError as disk_error:
                 raise WriteError(f"{self._path}: {disk_error.strerror}; runs wait beside it") from disk_error
             now_held = {one.head.run_uuid: one for one in held}  # without those that were moved before
@@ -145,7 +146,7 @@ class WaitingRuns:
                 if one.head.run_uuid in now_held:
                     run.settle(None, now_held[one.head.run_uuid])
             return
-        spools.was_free()
+        mover.was_free()
         for one, run in runs:
             place = written.get(key(one))
             if place is not None and place.path:
