@@ -30,7 +30,7 @@ BENCHMARKS = ROOT / "tests" / "benchmarks"
 HDF5_TOOLS = ("h5dump", "h5ls", "h5clear")
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
-WHOLLY_COVERED = ("transaction", "journal", "recovery", "superblock")
+WHOLLY_COVERED = ("overlay", "journal", "recovery", "superblock")
 
 Arguments = Sequence[str]
 
@@ -207,7 +207,7 @@ def coverage(arguments: Arguments) -> int:
     provide_hdf5_tools()
     failed = python("-m", "pytest", *SPREAD, "--cov", "--cov-report=term-missing:skip-covered", *arguments)
     say(f"lines and branches of {', '.join(WHOLLY_COVERED)}, of which none may be missing")
-    include = ",".join(f"*/storage/{name}.py" for name in WHOLLY_COVERED)
+    include = ",".join(f"*/storage/commits/{name}.py" for name in WHOLLY_COVERED)
     missed = python("-m", "coverage", "report", f"--include={include}", "--fail-under=100", "--show-missing")
     return failed or missed
 

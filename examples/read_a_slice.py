@@ -8,7 +8,7 @@ from qiskit import QuantumCircuit
 
 import aerchive
 from aerchive.aer import AerSimulator
-from aerchive.storage.trace import record_reads
+from aerchive.storage.medium.trace import record_reads
 
 QUBITS = 20
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from aerchive import layout
-from aerchive.storage import chunks
+from aerchive.storage.chunks import grid
 
 
 @contextlib.contextmanager
@@ -19,6 +19,6 @@ def small_chunks(chunk_bytes: int) -> Iterator[None]:
     64 KiB are in earnest.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks.chunk_shape, "__defaults__", (chunk_bytes,))
+        patch.setattr(grid.chunk_shape, "__defaults__", (chunk_bytes,))
         patch.setattr(layout, "MAX_PACKED_BYTES", layout.MAX_COMPACT_BYTES)
         yield

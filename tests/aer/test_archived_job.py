@@ -17,7 +17,7 @@ from aerchive.aer import AerJobError, AerSimulator, ArchivedJob, ArchivedResult,
 from aerchive.aer.archived_result import archived_result
 from aerchive.errors import NotFoundError
 from aerchive.project.run import Run
-from aerchive.storage.trace import record_reads
+from aerchive.storage.medium.trace import record_reads
 from tests import processes
 from tests.aer.conftest import assert_same, bell, everything
 from tests.strict import differences

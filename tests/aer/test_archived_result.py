@@ -19,7 +19,7 @@ from qiskit_aer.backends import compatibility
 
 import aerchive
 from aerchive.aer import ArchivedResult
-from aerchive.storage.trace import record_reads
+from aerchive.storage.medium.trace import record_reads
 from tests import processes
 from tests.aer.conftest import assert_same, bell, everything
 from tests.strict import differences

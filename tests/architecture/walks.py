@@ -99,33 +99,34 @@ def traced(path: Path) -> Iterator[Walk]:
         walk.openings = opened() - before
 
 
-def questions(path: Path) -> dict[str, Callable[[], Callable[[], object]]]:
-    """What users ask; each makes its objects first, and gives what is to be traced.
+def questions(path: Path) -> dict[str, tuple[Callable[[], Any], Callable[[Any], object]]]:
+    """What users ask: of each, what makes the object that is asked, and the question.
 
     Args:
         path: Of a project with one run, of two circuits with counts and a state vector each.
     """
     import aerchive
 
-    def run() -> Any:
-        return aerchive.open(path)[0]
+    def project() -> aerchive.Project:
+        return aerchive.open(path)
+
+    def run() -> aerchive.Run:
+        return project()[0]
 
     def job() -> Any:
-        return aerchive.open(path).job(run().job_id)
+        return project().job(run().job_id)
 
     return {
-        "run.counts()": lambda: (lambda one: lambda: one.counts(0))(run()),
-        "job.result().get_counts()": lambda: (lambda one: lambda: one.result().get_counts(0))(job()),
-        "run.state().amplitude(0)": lambda: (lambda one: lambda: one.state(experiment=0).amplitude(0))(run()),
-        "project.find(...)": lambda: (lambda one: lambda: list(one.find("shots >= 5 and outcome = 'done'")))(
-            aerchive.open(path)
-        ),
-        "run.add_tags()": lambda: (lambda one: lambda: one.add_tags("seen"))(run()),
-        "run.saved": lambda: (lambda one: lambda: one.saved)(run()),
-        "run.circuits()": lambda: (lambda one: lambda: one.circuits())(run()),
-        "run.tags": lambda: (lambda one: lambda: one.tags)(run()),
-        "run.reproduce()": lambda: (lambda one: lambda: one.reproduce())(run()),
-        "'nope' in project": lambda: (lambda one: lambda: "nope" in one)(aerchive.open(path)),
+        "run.counts()": (run, lambda one: one.counts(0)),
+        "job.result().get_counts()": (job, lambda one: one.result().get_counts(0)),
+        "run.state().amplitude(0)": (run, lambda one: one.state(experiment=0).amplitude(0)),
+        "project.find(...)": (project, lambda one: list(one.find("shots >= 5 and outcome = 'done'"))),
+        "run.add_tags()": (run, lambda one: one.add_tags("seen")),
+        "run.saved": (run, lambda one: one.saved),
+        "run.circuits()": (run, lambda one: one.circuits()),
+        "run.tags": (run, lambda one: one.tags),
+        "run.reproduce()": (run, lambda one: one.reproduce()),
+        "'nope' in project": (project, lambda one: "nope" in one),
     }
 
 
@@ -154,13 +155,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "project.h5"
         make_project(path)
-        for name, prepare in questions(path).items():
-            prepare()()  # what is imported on the way belongs to no walk
-            ask = prepare()
+        for name, (make, ask) in questions(path).items():
+            ask(make())  # what is imported on the way belongs to no walk
+            asked = make()
             with traced(path) as walk:
-                ask()
+                ask(asked)
             found[name] = {
-                "modules": len(walk.modules), "moves": walk.moves, "climbs": walk.climbs, "openings": walk.openings
+                "modules": len(walk.modules),
+                "moves": walk.moves,
+                "climbs": walk.climbs,
+                "openings": walk.openings,
             }
     if "--json" in sys.argv:
         print(json.dumps(found, indent=1))

@@ -40,11 +40,11 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import CommittedError
 from aerchive.project.draft import RunDraft
-from aerchive.storage.disk import Disk
-from aerchive.storage.nodes import AttributeValue, GroupDraft, attribute_array
-from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
-from aerchive.storage.superblock import read_superblock
-from aerchive.storage.transaction import Overlay
+from aerchive.storage.chunks.drafts import AttributeValue, GroupDraft, attribute_array
+from aerchive.storage.commits.overlay import Overlay
+from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
+from aerchive.storage.commits.superblock import read_superblock
+from aerchive.storage.medium.disk import Disk
 from aerchive.testing.disks import FailingDisk, RecordingDisk, fault, using
 from tests.benchmarks.measuring import Figures, ratios, rotated, settle, spread, touch_memory
 from tests.crash.drafts import draft_of, job_id, project_at, values_of

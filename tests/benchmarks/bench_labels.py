@@ -24,7 +24,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.project.catalogue import Catalogue, run_path
 from aerchive.project.project import Project
 from aerchive.project.record import read_labels
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
 from tests.crash.drafts import draft_of, job_id, project_at
 
 

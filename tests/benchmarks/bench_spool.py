@@ -37,7 +37,7 @@ import h5py
 import numpy as np
 
 import aerchive
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
 from tests.crash.drafts import draft_of, job_id, project_at
 
 IDLE = """

@@ -15,7 +15,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
 from aerchive.project.run import Run
-from aerchive.storage.nodes import text_dataset
+from aerchive.storage.chunks.drafts import text_dataset
 from tests.strict import differences
 
 

@@ -42,7 +42,7 @@ from aerchive.codecs import circuits as codec
 from aerchive.codecs.circuits import MissingValue, decode_circuits, encode_circuits
 from aerchive.errors import FormatError, InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
-from aerchive.storage.nodes import ObjectDraft
+from aerchive.storage.chunks.drafts import ObjectDraft
 from tests.strict import differences
 
 OPERATOR = SparsePauliOp.from_list([("ZZ", 0.5), ("XI", -0.25), ("IY", 1.5)])

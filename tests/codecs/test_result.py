@@ -442,7 +442,7 @@ def test_header_that_is_none(forge: Callable[..., Any], header: Any) -> None:
 def test_document_that_is_not_json(path: Path, text: bytes) -> None:
     import dataclasses
 
-    from aerchive.storage.nodes import text_dataset
+    from aerchive.storage.chunks.drafts import text_dataset
 
     project = aerchive.open(path)
     draft = project.bridge.capture(make_result({"x": 1}), None, None)

@@ -16,7 +16,7 @@ from aerchive.codecs import shared_arrays
 from aerchive.codecs.shared_arrays import LEAST_BYTES, ArrayReader, ArrayShelf, find_array
 from aerchive.errors import FormatError, IntegrityError, UnsafeContentError, UnsupportedTypeError
 from aerchive.models import tagged_json
-from aerchive.storage.nodes import GroupDraft, ObjectDraft
+from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
 from tests.storage.samples import RUN, project_file, write_run
 from tests.strict import differences
 

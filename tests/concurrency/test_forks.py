@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aerchive.storage import locks
+from aerchive.storage.medium import locks
 from tests import processes
 from tests.crash.drafts import draft_of, job_id, project_at
 from tests.holding import held

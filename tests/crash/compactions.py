@@ -42,7 +42,7 @@ def is_right(path: Path, model: Model) -> None:
 KILL = """
 import os, signal, sys
 from pathlib import Path
-from aerchive.storage import replacing
+from aerchive.storage.commits import replacing
 from aerchive.testing.disks import RecordingDisk, using
 from tests.crash.drafts import job_id, project_at
 from tests.crash.views import project_view

@@ -17,7 +17,7 @@ from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project, open_project
-from aerchive.storage.nodes import DatasetDraft, ObjectDraft, text_dataset
+from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, text_dataset
 
 Values = dict[str, tuple[str, tuple[int, ...], bytes]]
 Model = dict[str, tuple[RunRecord, Values]]

@@ -13,7 +13,7 @@ from unittest import mock
 
 import h5py
 
-from aerchive.storage.superblock import SIZE, Superblock, lookup3
+from aerchive.storage.commits.superblock import SIZE, Superblock, lookup3
 from aerchive.testing.disks import CrashState, RecordingDisk, UnsyncedDisk, copy_of, crash_states, using
 from tests.crash.drafts import Model, draft_of, model_of, project_at
 from tests.crash.views import StockView, project_view, stock_view

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from aerchive.errors import CommittedError, WriteError
-from aerchive.storage import replacing
+from aerchive.storage.commits import replacing
 from aerchive.testing.disks import (
     CrashState,
     FailingDisk,

@@ -15,7 +15,7 @@ from qiskit import QuantumCircuit
 from aerchive.aer import AerSimulator
 from aerchive.errors import AerchiveError, ArchiveWarning, CommittedError, ReadError, UncertainError, WriteError
 from aerchive.project.project import Project
-from aerchive.storage import disk as disk_module
+from aerchive.storage.medium import disk as disk_module
 from aerchive.testing.disks import (
     FailingDisk,
     Fault,
@@ -201,7 +201,7 @@ def test_a_fault_while_the_file_is_put_in_place(step: str, folder: Path, monkeyp
         raised: BaseException | None = None
         monkeypatch.setattr(os, step, failing)
         if step in ("link", "unlink"):  # as where the system cannot rename without replacing
-            monkeypatch.setattr("aerchive.storage.creation.rename_new", lambda *_: False)
+            monkeypatch.setattr("aerchive.storage.commits.creation.rename_new", lambda *_: False)
         try:
             project_at(path).archive(draft_of(0))
         except Exception as error:  # noqa: BLE001  (judged by the test)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aerchive.storage.disk import Disk, disk
-from aerchive.storage.superblock import SIZE, Superblock
+from aerchive.storage.commits.superblock import SIZE, Superblock
+from aerchive.storage.medium.disk import Disk, disk
 from aerchive.testing.disks import (
     SECTOR,
     FailingDisk,

@@ -14,7 +14,7 @@ import pytest
 
 import aerchive
 from aerchive.project.project import Project
-from aerchive.storage import interrupts
+from aerchive.storage.medium import interrupts
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
 from tests.crash.drafts import draft_of, model_of, project_at

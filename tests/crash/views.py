@@ -17,7 +17,7 @@ from aerchive.models import catalogue
 from aerchive.project.catalogue import read_rows
 from aerchive.project.project import Project
 from aerchive.project.record import read_record
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.group_reader import GroupReader
 from tests.crash.drafts import Model, Values, project_at, type_name
 
 

@@ -17,7 +17,7 @@ from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project
-from aerchive.storage import creation
+from aerchive.storage.commits import creation
 from aerchive.testing.disks import Operation, RecordingDisk, final_content, using
 from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, values_of
 from tests.crash.views import StockView, project_view, stock_values, stock_view
@@ -142,7 +142,7 @@ def record_creation(folder: Path, step: Step) -> Creation:
             super().sync(fd)
             before.append(os.pread(fd, os.fstat(fd).st_size, 0))
 
-    with mock.patch("aerchive.storage.creation.rename_new", noted_rename), using(Watching()) as disk:
+    with mock.patch("aerchive.storage.commits.creation.rename_new", noted_rename), using(Watching()) as disk:
         model = step(project_at(path), {})
     log = disk.of(path)
     at = [operation.remark for operation in log].index("rename")

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from aerchive.filters import threads
-from aerchive.filters.threads import in_order, processors
+from aerchive import threads
+from aerchive.threads import in_order, processors
 
 
 @pytest.fixture(params=[1, 2, 7], autouse=True)
@@ -84,7 +84,7 @@ def test_after_the_end_of_the_main_thread_it_still_works() -> None:
     """A job that archives itself may outlive the script that started it."""
     code = """
 import threading, time
-from aerchive.filters import threads
+from aerchive import threads
 threads.processors = lambda: 2
 def late():
     threading.main_thread().join()

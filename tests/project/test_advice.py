@@ -13,8 +13,8 @@ import pytest
 import aerchive
 from aerchive.aer.opening import project_at as stock_project_at
 from aerchive.errors import AerchiveError, NotFoundError, ReadOnlyError
-from aerchive.storage.disk import Disk
-from aerchive.storage.superblock import Superblock
+from aerchive.storage.commits.superblock import Superblock
+from aerchive.storage.medium.disk import Disk
 from aerchive.testing.disks import using
 from tests import processes
 from tests.crash.drafts import draft_of, job_id, project_at

@@ -16,7 +16,7 @@ from aerchive import layout
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.project.stored_result import _Decoder
-from aerchive.storage.arrays import ReadPlan
+from aerchive.storage.chunks.read_plan import ReadPlan
 from tests.project.conftest import make_result, run_stock
 from tests.strict import differences
 

@@ -34,12 +34,12 @@ from aerchive.project.compact import _Compaction
 from aerchive.project.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.project.verify import verify
-from aerchive.storage import replacing
-from aerchive.storage.disk import Disk
+from aerchive.storage.chunks.drafts import DatasetDraft
+from aerchive.storage.commits import replacing
 from aerchive.storage.file import LockedFile, ProjectFile
-from aerchive.storage.locks import _Turnstile
-from aerchive.storage.nodes import DatasetDraft
-from aerchive.storage.temporary import remove_left_over
+from aerchive.storage.medium.disk import Disk
+from aerchive.storage.medium.locks import _Turnstile
+from aerchive.storage.medium.temporary import remove_left_over
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
 from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled
@@ -589,7 +589,8 @@ def test_a_killed_creation_leaves_nothing_that_hinders_compaction(tmp_path: Path
                 """
                 import itertools, os, signal, sys
                 from pathlib import Path
-                from aerchive.storage import creation, temporary
+                from aerchive.storage.commits import creation
+                from aerchive.storage.medium import temporary
                 from tests.crash.drafts import draft_of, project_at
                 calls = itertools.count()
                 def dying(module, name):

@@ -15,7 +15,7 @@ import pytest
 import aerchive
 from aerchive.cli import main
 from aerchive.errors import AlreadyExistsError, NotFoundError, WriteError
-from aerchive.storage import copying
+from aerchive.storage.commits import copying
 from aerchive.testing.disks import FailingDisk, RecordingDisk, crash_states, fault, using
 from tests.crash.drafts import Model, draft_of, model_of, project_at
 from tests.crash.views import project_view, stock_view

@@ -69,13 +69,13 @@ def test_a_mistake_in_a_commit_is_not_told_as_damage(
 @pytest.mark.parametrize(
     "name",
     [
-        "storage.writer.attribute_array",
-        "storage.writer.stored_type",
-        "storage.writer.layers",
+        "storage.hdf5.writer.attribute_array",
+        "storage.hdf5.writer.stored_type",
+        "storage.hdf5.writer.layers",
         "filters.profiles.Packing.task",
         "filters.profiles.Packing.pack",
-        "storage.writer.checksums.table_of",
-        "storage.table.stored_type",
+        "storage.hdf5.writer.checksums.table_of",
+        "storage.hdf5.table.stored_type",
     ],
 )
 def test_a_mistake_in_writing_nodes_is_not_told_as_damage(
@@ -93,9 +93,9 @@ def test_a_mistake_in_writing_nodes_is_not_told_as_damage(
 @pytest.mark.parametrize(
     "name",
     [
-        "arrays.memory_dtype",
-        "arrays.stored_type",
-        "arrays.select",
+        "chunk_table.memory_dtype",
+        "chunk_table.stored_type",
+        "chunk_table.select",
         "attributes.memory_dtype",
         "attributes.stored_type",
         "attributes.decode_text",
@@ -107,7 +107,7 @@ def test_a_mistake_in_reading_nodes_is_not_told_as_damage(
     path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mistake: Exception
 ) -> None:
     run = project_at(path)[job_id(2)]
-    monkeypatch.setattr(f"aerchive.storage.{name}", broken(mistake))
+    monkeypatch.setattr(f"aerchive.storage.hdf5.{name}", broken(mistake))
 
     with pytest.raises(type(mistake)) as caught:
         read_and_compact(run)

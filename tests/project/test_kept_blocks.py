@@ -76,13 +76,13 @@ class Openings:
 @pytest.fixture
 def openings(monkeypatch: pytest.MonkeyPatch) -> Openings:
     """Counts how often a project file is opened."""
-    counted, original = Openings(), project_file._open
+    counted, original = Openings(), project_file.open_file
 
     def count(path: Path, flags: int) -> int:
         counted.number += 1
         return original(path, flags)
 
-    monkeypatch.setattr(project_file, "_open", count)
+    monkeypatch.setattr(project_file, "open_file", count)
     return counted
 
 

@@ -20,8 +20,8 @@ from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project import kept_rows
 from aerchive.project.catalogue import Catalogue, read_rows
 from aerchive.project.project import Project
-from aerchive.storage.table import replace_row
-from aerchive.storage.trace import record_reads
+from aerchive.storage.hdf5.table import replace_row
+from aerchive.storage.medium.trace import record_reads
 from tests import processes
 from tests.crash.drafts import draft_of, job_id, project_at
 
@@ -205,7 +205,7 @@ def test_a_commit_that_fails_is_not_kept(path: Path, monkeypatch: pytest.MonkeyP
     assert len(agrees(project)) == 1
 
     with monkeypatch.context() as patch:
-        patch.setattr("aerchive.storage.transaction.Overlay.commit", _fail)
+        patch.setattr("aerchive.storage.commits.overlay.Overlay.commit", _fail)
         for action in (
             lambda: project.archive(draft_of(1)),
             lambda: project[job_id(0)].change_labels(LabelChange(RunLabels.checked(tags=["a"]))),

@@ -18,7 +18,7 @@ from aerchive.errors import NotFoundError, ReadOnlyError
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.project import Project
-from aerchive.storage.table import append_rows, replace_row
+from aerchive.storage.hdf5.table import append_rows, replace_row
 from tests import processes
 from tests.crash.drafts import draft_of, job_id, project_at
 from tests.crash.workloads import lost

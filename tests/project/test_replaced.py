@@ -14,8 +14,8 @@ import pytest
 from aerchive.errors import CommittedError, NotFoundError, ReplacedError
 from aerchive.models.catalogue import now
 from aerchive.project.commit import write_drafts
-from aerchive.storage import transaction
-from aerchive.storage.transaction import Overlay
+from aerchive.storage.commits import overlay
+from aerchive.storage.commits.overlay import Overlay
 from tests.crash.drafts import draft_of, job_id, project_at
 
 
@@ -141,7 +141,7 @@ def test_a_commit_that_could_not_be_completed_in_a_file_without_a_name(
         os.replace(other, path)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(transaction, "apply_journal", failing)
+    monkeypatch.setattr(overlay, "apply_journal", failing)
     with pytest.raises(ReplacedError) as caught, project_at(path).file.write(now()) as session:
         write_drafts(session, [draft_of(2)])
     assert str(caught.value) == (

@@ -17,8 +17,8 @@ import pytest
 import aerchive
 from aerchive.errors import NotFoundError
 from aerchive.project.space import KindSpace
-from aerchive.storage.measuring import measure_group
-from aerchive.storage.nodes import DatasetDraft, ObjectDraft, text_dataset
+from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, text_dataset
+from aerchive.storage.hdf5.measuring import measure_group
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests.crash.drafts import draft_of, job_id, project_at
 from tests.holding import held

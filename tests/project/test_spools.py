@@ -21,7 +21,7 @@ from aerchive.models.labels import Author, RunLabels
 from aerchive.project import spool_mover, spools
 from aerchive.project.draft import RunDraft, new_uuid
 from aerchive.project.project import open_project
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
 from tests import processes
 from tests.crash.drafts import DraftBridge, draft_of, job_id, model_of, project_at, values_of
 from tests.crash.views import project_view
@@ -467,7 +467,7 @@ def test_a_finished_run_is_safe_before_a_handler_ends_the_process(path: Path, wa
     script = """
         import os, signal, sys, threading
         from pathlib import Path
-        from aerchive.storage import locks
+        from aerchive.storage.medium import locks
         from tests.crash.drafts import draft_of, project_at
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
         project = project_at(Path(sys.argv[1]), lock_timeout_s=60)

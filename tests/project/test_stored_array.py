@@ -14,7 +14,7 @@ import pytest
 
 import aerchive
 from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError
-from aerchive.storage.trace import record_reads
+from aerchive.storage.medium.trace import record_reads
 from tests import processes
 from tests.project.conftest import make_result
 from tests.small_chunks import small_chunks

@@ -29,7 +29,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 import aerchive
 from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError
 from aerchive.project.stored_state import StoredState
-from aerchive.storage.trace import record_reads
+from aerchive.storage.medium.trace import record_reads
 from tests import processes
 from tests.holding import held
 from tests.project.conftest import make_result

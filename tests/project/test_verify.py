@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from aerchive.project.project import Project
-from aerchive.storage import kept_group
-from aerchive.storage.file import ProjectFile, ReadSession
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5 import kept_group
+from aerchive.storage.sessions import ReadSession
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests.crash.drafts import draft_of, job_id, project_at
 

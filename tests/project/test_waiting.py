@@ -17,7 +17,7 @@ import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project import waiting
-from aerchive.storage.spool import Spool
+from aerchive.storage.spools.spool import Spool
 from tests import processes
 from tests.holding import held
 from tests.strict import differences

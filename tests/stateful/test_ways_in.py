@@ -21,7 +21,7 @@ from aerchive.errors import AlreadyExistsError
 from aerchive.models.labels import RunLabels
 from aerchive.project.draft import RunDraft, new_uuid
 from aerchive.project.project import Project
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
 from tests.crash.drafts import draft_of, job_id, project_at, values_of
 from tests.crash.views import project_view, stock_values
 from tests.holding import held

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from aerchive.models.catalogue import DTYPE
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft, ObjectDraft, text_dataset
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.nodes import DatasetDraft, GroupDraft, ObjectDraft, text_dataset
 
 CREATED = "2026-11-22T21:30:45.123456Z"
 FOLDER = "runs/2026-11-22"

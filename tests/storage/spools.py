@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aerchive.storage import spool_file
-from aerchive.storage.names import prefix_beside
-from aerchive.storage.owner import JSON, Owner
-from aerchive.storage.spool import Spool, leave_spools, spool_of
-from aerchive.storage.spool_file import HEADER_BYTES, SpoolFile
-from aerchive.storage.spool_reader import Life, SpoolContent, spool_contents
+from aerchive.storage.medium.names import prefix_beside
+from aerchive.storage.medium.owner import JSON, Owner
+from aerchive.storage.spools import records
+from aerchive.storage.spools.contents import Life, SpoolContent, spool_contents
+from aerchive.storage.spools.records import HEADER_BYTES, SpoolFile
+from aerchive.storage.spools.spool import Spool, leave_spools, spool_of
 
 
 class Seen(NamedTuple):
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 def prefix_of(project: os.PathLike[str] | str) -> str:
     folder, name = os.path.split(os.path.abspath(project))
-    return os.path.join(folder, prefix_beside(name, spool_file.WAITING))
+    return os.path.join(folder, prefix_beside(name, records.WAITING))
 
 
 class Jobs:
@@ -65,7 +65,7 @@ class Jobs:
 
 def leave() -> None:
     """What the end of the process does, for the next test."""
-    from aerchive.storage import spool
+    from aerchive.storage.spools import spool
 
     leave_spools()
     for one in spool._spools.values():
@@ -80,9 +80,9 @@ def files_of(project: Path) -> list[Path]:
 
 def header_of(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
-        record = spool_file.read_head(file.fileno(), 0)
+        record = records.read_head(file.fileno(), 0)
         assert record is not None
-        return spool_file.read_document(file.fileno(), record, str(path))
+        return records.read_document(file.fileno(), record, str(path))
 
 
 def edit_header(path: Path, **changes: object) -> None:
@@ -91,7 +91,7 @@ def edit_header(path: Path, **changes: object) -> None:
     fd = os.open(path, os.O_RDWR)
     file = SpoolFile(str(path), fd)
     text = json.dumps(header, separators=(",", ":")).encode()
-    file._append(spool_file.HEADER, text.ljust(HEADER_BYTES - spool_file.HEAD_BYTES), ())
+    file._append(records.HEADER, text.ljust(HEADER_BYTES - records.HEAD_BYTES), ())
     os.close(fd)
 
 
@@ -103,12 +103,12 @@ class DeadFile:
         self._file = SpoolFile(str(self.path), os.open(self.path, os.O_RDWR | os.O_CREAT))
         here = asdict(Owner.of_this_process()) | {"pid": 2**22 + 1, "started": 1}
         inode = os.fstat(self._file.fd).st_ino
-        document = {"format": spool_file.FORMAT, "format_version": 1, **here, "inode": inode} | header
+        document = {"format": records.FORMAT, "format_version": 1, **here, "inode": inode} | header
         text = json.dumps(document).encode()
-        self._file._append(spool_file.HEADER, text.ljust(HEADER_BYTES - spool_file.HEAD_BYTES), ())
+        self._file._append(records.HEADER, text.ljust(HEADER_BYTES - records.HEAD_BYTES), ())
 
     def submitted(self, job_id: str, at: object = 1.0, record: object = None) -> DeadFile:
-        self.append(spool_file.SUBMITTED, {"job_id": job_id, "at": at, "record": record or {}})
+        self.append(records.SUBMITTED, {"job_id": job_id, "at": at, "record": record or {}})
         return self
 
     def append(self, kind: bytes, document: Mapping[str, Any], data: bytes = b"") -> int:

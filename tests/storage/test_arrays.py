@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
 from tests.storage.samples import FOLDER, OWNER, RUN, dataset, noise, project_file, read_values, write_run
 
 

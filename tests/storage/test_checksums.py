@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from aerchive.storage.checksums import chunk_crc, chunk_sums
+from aerchive.storage.chunks.checksums import chunk_crc, chunk_sums
 
 PLACE = ("uuid", "statevector", 12, 3)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from aerchive.errors import InvalidInputError
-from aerchive.storage.chunks import chunk_number, chunk_offsets, chunk_shape, grid_shape, pieces, select
+from aerchive.storage.chunks.grid import chunk_number, chunk_offsets, chunk_shape, grid_shape, pieces, select
 
 shapes = npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=7)
 

@@ -27,7 +27,7 @@ from aerchive.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
 from tests.processes import AS_ANYBODY, run
 from tests.storage.samples import CREATED, FOLDER, OWNER, RUN, dataset, project_file, write_run
 

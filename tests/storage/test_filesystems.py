@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from aerchive.errors import ProjectLockedError, WriteError
-from aerchive.storage import creation, filesystems, temporary
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.commits import creation
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.filesystems import LockTrial, Mount, mount_of, why_unsafe
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.medium import filesystems, temporary
+from aerchive.storage.medium.filesystems import LockTrial, Mount, mount_of, why_unsafe
 from tests.holding import mounted
 from tests.storage.samples import CREATED, OWNER, RUN, project_file, write_run
 

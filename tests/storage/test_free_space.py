@@ -14,9 +14,9 @@ import aerchive
 from aerchive.aer import AerSimulator
 from aerchive.errors import ArchiveWarning, WriteError
 from aerchive.project.project import Project, open_project
-from aerchive.storage.disk import disk
-from aerchive.storage.file import WriteSession
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
+from aerchive.storage.medium.disk import disk
+from aerchive.storage.sessions import WriteSession
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
 from tests.crash.drafts import DraftBridge, draft_of, job_id, model_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
 from tests.storage.samples import ATTRIBUTES, CREATED, DATASETS, OWNER, RUN, project_file
 
 

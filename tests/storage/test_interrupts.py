@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from aerchive.storage import interrupts, locks
-from aerchive.storage.interrupts import deferred_interrupts, deliver_interrupts
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.medium import interrupts, locks
+from aerchive.storage.medium.interrupts import deferred_interrupts, deliver_interrupts
 from tests import processes
 from tests.holding import held
 from tests.storage.samples import CREATED, FOLDER, OWNER, project_file, write_run
@@ -271,7 +271,7 @@ def test_a_handler_that_raises_while_handlers_are_put_back_keeps_no_other_from_i
 REAL = """
 import signal, sys, threading
 from pathlib import Path
-from aerchive.storage import locks
+from aerchive.storage.medium import locks
 from tests.storage.samples import CREATED, project_file
 
 def handler(number, frame):

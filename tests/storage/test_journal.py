@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from aerchive.errors import WriteError
-from aerchive.storage.journal import TRAILER_SIZE, Journal, digest_of, find_journal
-from aerchive.storage.nodes import GroupDraft
-from aerchive.storage.superblock import SIZE, Superblock, lookup3, read_superblock
-from aerchive.storage.transaction import Overlay
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.commits.journal import TRAILER_SIZE, Journal, digest_of, find_journal
+from aerchive.storage.commits.overlay import Overlay
+from aerchive.storage.commits.superblock import SIZE, Superblock, lookup3, read_superblock
 from aerchive.testing.disks import FailingDisk, fault, using
 from tests.storage.samples import write_run
 

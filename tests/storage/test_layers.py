@@ -12,12 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
-from aerchive import layout
+from aerchive import layout, threads
 from aerchive.errors import FormatError, TransactionError
-from aerchive.filters import threads
 from aerchive.filters.narrow import narrower
 from aerchive.filters.profiles import Compression
-from aerchive.storage.nodes import DatasetDraft, GroupDraft
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from tests.filters.chunks import CHUNKS
 from tests.storage.samples import OWNER, RUN, project_file, read_values, write_run
 
@@ -230,7 +229,7 @@ def test_values_that_change_meanwhile_are_noticed(path: Path, monkeypatch: pytes
     value = np.ones(SIZE)
     draft = array_draft([value])
 
-    from aerchive.storage import writer
+    from aerchive.storage.hdf5 import writer
 
     create = writer._create_dataset
 

@@ -20,8 +20,8 @@ import h5py
 import pytest
 
 from aerchive.errors import IntegrityError, ProjectLockedError, WriteError
-from aerchive.storage import locks
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.medium import locks
 from tests.processes import run, start
 from tests.storage.samples import CREATED, FOLDER, OWNER, RUN, project_file, write_run
 
@@ -314,7 +314,7 @@ def test_a_file_replaced_while_waiting_is_opened_anew(committed: Path) -> None:
 WRITE_MANY = """
 import sys
 from pathlib import Path
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
 from tests.storage.samples import CREATED, FOLDER, project_file
 shared = project_file(Path(sys.argv[1]), 60)
 for i in range(8):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aerchive.errors import InvalidInputError
-from aerchive.storage.names import PROCESS, check_length, name_beside, names_in, prefix_beside
+from aerchive.storage.medium.names import PROCESS, check_length, name_beside, names_in, prefix_beside
 
 
 def test_prefix_and_rest(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aerchive.errors import InvalidInputError
-from aerchive.storage.nodes import DatasetDraft, ObjectDraft, attribute_array, bytes_dataset, text_dataset
+from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, attribute_array, bytes_dataset, text_dataset
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from aerchive.errors import FormatError, UnsafeContentError
-from aerchive.storage.nodes import DatasetDraft, GroupDraft, ObjectDraft
-from aerchive.storage.objects import object_path
-from aerchive.storage.reader import GroupReader
-from aerchive.storage.transfer import object_draft
-from aerchive.storage.verify import GroupVerifier, object_problems
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.hdf5.objects import object_path
+from aerchive.storage.hdf5.transfer import object_draft
+from aerchive.storage.hdf5.verify import GroupVerifier, object_problems
 from tests.storage.samples import OWNER, RUN, noise, project_file, write_run
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aerchive.errors import AlreadyExistsError, FormatError, IntegrityError, NotFoundError
-from aerchive.storage.nodes import DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft, ObjectDraft
 from tests.storage.samples import (
     ATTRIBUTES,
     CREATED,

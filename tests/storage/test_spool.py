@@ -18,12 +18,13 @@ from typing import Any
 
 import pytest
 
-from aerchive.storage import filesystems, owner, spool_file, spool_reader
-from aerchive.storage.disk import Disk
-from aerchive.storage.owner import JSON
-from aerchive.storage.spool import FILE_BYTES, RECORD_BYTES
-from aerchive.storage.spool_file import HEADER_BYTES
-from aerchive.storage.spool_reader import Life, remove_spool
+from aerchive.storage.medium import filesystems, owner
+from aerchive.storage.medium.disk import Disk
+from aerchive.storage.medium.owner import JSON
+from aerchive.storage.spools import contents, records
+from aerchive.storage.spools.contents import Life, remove_spool
+from aerchive.storage.spools.records import HEADER_BYTES
+from aerchive.storage.spools.spool import FILE_BYTES, RECORD_BYTES
 from aerchive.testing.disks import using
 from tests.storage.spools import DeadFile, Jobs, edit_header, files_of, header_of, leave
 
@@ -276,7 +277,7 @@ class TestEndsOfAProcess:
         # Hooks run last in, first out: this one was registered before the module's.
         script = """
             import atexit
-            from aerchive.storage.spool import leave_spools
+            from aerchive.storage.spools.spool import leave_spools
             atexit.unregister(leave_spools)
             atexit.register(lambda: jobs.finished('job'))
             atexit.register(leave_spools)
@@ -341,7 +342,7 @@ class TestEndsOfAProcess:
         DeadFile(project, boot_id=OTHER_BOOT).submitted("job")
         assert [content.life for content in fresh(project)] == [Life.DEAD]
         there = filesystems.Mount("/there", mount[0], frozenset([mount[1]]))
-        monkeypatch.setattr(spool_reader, "mount_of", lambda _fd: there)
+        monkeypatch.setattr(contents, "mount_of", lambda _fd: there)
         assert [content.life for content in fresh(project)] == [Life.UNKNOWN]
 
     def test_a_command_with_spaces_and_parentheses(self, project: Path) -> None:
@@ -506,7 +507,7 @@ class TestDamage:
 
     def test_strange_values_do_not_break_the_order(self, project: Path) -> None:
         file = DeadFile(project).submitted("a", "yesterday", [1]).submitted("b", 10**400)
-        file.append(spool_file.SUBMITTED, {"job_id": 5})
+        file.append(records.SUBMITTED, {"job_id": 5})
         file.append(b"NEW!", {"job_id": "d"})
         assert sorted(open_ids(project)) == ["a", "b"]
 
@@ -641,8 +642,8 @@ class Full(Disk):
 
 def fresh(project: Path) -> list[Any]:
     """What a new process sees of all spool files, those of this process among them."""
-    spool_reader._known.clear()
-    return spool_reader.spool_contents([Jobs(project).prefix], ())
+    contents._known.clear()
+    return contents.spool_contents([Jobs(project).prefix], ())
 
 
 class TestCreation:
@@ -650,7 +651,7 @@ class TestCreation:
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It takes the empty file for that of a dead process and removes it; the file is made again."""
-        lock = spool_file.take_lock
+        lock = records.take_lock
         looked: list[list[Path]] = []
 
         def look_then_lock(fd: int) -> bool:
@@ -661,7 +662,7 @@ class TestCreation:
                 remove_spool(content)
             return lock(fd)
 
-        monkeypatch.setattr(spool_file, "take_lock", look_then_lock)
+        monkeypatch.setattr(records, "take_lock", look_then_lock)
         assert Jobs(project).submitted("job", {})
         assert len(looked[0]) == 1
         assert open_ids(project) == ["job"]
@@ -669,7 +670,7 @@ class TestCreation:
     def test_a_reader_that_is_looking_while_the_owner_locks(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        lock = spool_file.take_lock
+        lock = records.take_lock
         fds: list[int] = []
 
         def hold_then_lock(fd: int) -> bool:
@@ -678,7 +679,7 @@ class TestCreation:
                 fcntl.flock(fds[0], fcntl.LOCK_SH)
             return lock(fd)
 
-        monkeypatch.setattr(spool_file, "take_lock", hold_then_lock)
+        monkeypatch.setattr(records, "take_lock", hold_then_lock)
         assert Jobs(project).submitted("job", {})
         os.close(fds[0])
         assert open_ids(project) == ["job"]
@@ -723,10 +724,10 @@ def test_a_file_that_is_cut_back_while_it_is_read_is_not_damaged(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = Jobs(project)
-    read = spool_file.read_document
+    read = records.read_document
 
-    def cut_then_read(fd: int, record: spool_file.Record, path: str) -> dict[str, Any]:
-        if record.kind == spool_file.SUBMITTED:
+    def cut_then_read(fd: int, record: records.Record, path: str) -> dict[str, Any]:
+        if record.kind == records.SUBMITTED:
             jobs.finished("job")
             jobs.submitted("next", {"text": "x" * 1000})
         return read(fd, record, path)
@@ -735,7 +736,7 @@ def test_a_file_that_is_cut_back_while_it_is_read_is_not_damaged(
     jobs.submitted("job", {})
     (path,) = files_of(project)
     edit_header(path, pid=1)  # as of another process
-    monkeypatch.setattr(spool_file, "read_document", cut_then_read)
+    monkeypatch.setattr(records, "read_document", cut_then_read)
     (content,) = fresh(project)
     monkeypatch.undo()
     assert content.problems == ()
@@ -761,8 +762,8 @@ def test_what_is_damaged_at_the_end_is_told_when_the_process_has_died(project: P
 
 
 def test_files_that_are_gone_are_forgotten(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_reader, "_MOST_GONE", 3)
-    spool_reader._known.clear()
+    monkeypatch.setattr(contents, "_MOST_GONE", 3)
+    contents._known.clear()
     other = DeadFile(project.with_name("other.h5")).submitted("job").path
     assert len(open_ids(project.with_name("other.h5"))) == 1
     for number in range(10):
@@ -770,8 +771,8 @@ def test_files_that_are_gone_are_forgotten(project: Path, monkeypatch: pytest.Mo
         assert open_ids(project) == ["job"]
         path.unlink()
     open_ids(project)
-    assert len(spool_reader._known) <= 4
-    assert str(other) in spool_reader._known
+    assert len(contents._known) <= 4
+    assert str(other) in contents._known
 
 
 def test_many_processes_started_at_once_with_readers_elsewhere(project: Path) -> None:
@@ -787,8 +788,8 @@ def test_many_processes_started_at_once_with_readers_elsewhere(project: Path) ->
         ready()
     """
     reader_script = """
-        from aerchive.storage.owner import Owner
-        from aerchive.storage.spool_reader import Life, remove_spool, taken_over
+        from aerchive.storage.medium.owner import Owner
+        from aerchive.storage.spools.contents import Life, remove_spool, taken_over
         Owner.is_running = lambda self: None
         while True:
             for content in jobs.contents():

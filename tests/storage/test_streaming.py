@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aerchive import threads
 from aerchive.errors import IntegrityError, WriteError
-from aerchive.filters import pipeline, threads
+from aerchive.filters import pipeline
 from aerchive.filters.profiles import Compression
 from aerchive.filters.rounding import Rounding
-from aerchive.storage import layers
-from aerchive.storage.disk import Disk
-from aerchive.storage.nodes import DatasetDraft, GroupDraft
+from aerchive.storage.chunks import write_plan
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
+from aerchive.storage.medium.disk import Disk
 from aerchive.testing.disks import using
 from tests import processes
 from tests.storage.samples import CREATED, FOLDER, OWNER, RUN, noise, project_file, read_values, sha256, write_run
@@ -138,7 +139,7 @@ def test_a_chunk_that_others_wait_for_may_fail(path: Path, monkeypatch: pytest.M
         return apply(self, parts)
 
     monkeypatch.setattr(threads, "processors", lambda: 3)
-    monkeypatch.setattr(layers, "to_narrow", lambda _: None)
+    monkeypatch.setattr(write_plan, "to_narrow", lambda _: None)
     monkeypatch.setattr(Rounding, "apply", fail)
     attributes: dict[str, Any] = {"encoding": "array", "encoding_version": 1, "kind": "statevector", "dtype": "<c16"}
     rounded = DatasetDraft([state], False, attributes, True, Compression("portable", 1e-9))
@@ -197,9 +198,9 @@ MEMORY = """
 import resource, sys
 import numpy as np
 from pathlib import Path
-from aerchive.filters import threads
+from aerchive import threads
 from aerchive.filters.profiles import Compression
-from aerchive.storage.nodes import DatasetDraft, GroupDraft
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from tests.storage.samples import CREATED, FOLDER, OWNER, RUN, project_file, write_run
 
 threads.processors = lambda: 4

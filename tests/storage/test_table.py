@@ -14,10 +14,10 @@ from h5py import h5d, h5p, h5s
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.layout import CATALOGUE
 from aerchive.models.catalogue import DTYPE
-from aerchive.storage.nodes import GroupDraft
-from aerchive.storage.table import CHANGES, TableReader, replace_row
-from aerchive.storage.trace import record_reads
-from aerchive.storage.types import stored_type
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.hdf5.table import CHANGES, TableReader, replace_row
+from aerchive.storage.hdf5.types import stored_type
+from aerchive.storage.medium.trace import record_reads
 from tests.storage.samples import CREATED, dataset, project_file, write_run
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aerchive.storage.nodes import GroupDraft
-from aerchive.storage.trace import note_read, record_reads
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.medium.trace import note_read, record_reads
 from tests.storage.samples import OWNER, RUN, dataset, noise, project_file, write_run
 
 

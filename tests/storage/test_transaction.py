@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from aerchive.errors import CommittedError, UncertainError, WriteError
 from aerchive.layout import CATALOGUE
 from aerchive.models.catalogue import DTYPE
-from aerchive.storage.file import WriteSession
-from aerchive.storage.nodes import GroupDraft
-from aerchive.storage.superblock import read_superblock
-from aerchive.storage.transaction import Overlay
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.commits.overlay import Overlay
+from aerchive.storage.commits.superblock import read_superblock
+from aerchive.storage.sessions import WriteSession
 from tests.storage.samples import (
     CREATED,
     FOLDER,

@@ -8,7 +8,7 @@ from h5py import h5t
 
 from aerchive.errors import FormatError
 from aerchive.models.catalogue import DTYPE
-from aerchive.storage.types import memory_dtype, stored_type, text_type
+from aerchive.storage.hdf5.types import memory_dtype, stored_type, text_type
 
 SIMPLE = ["|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16", "|S1", "|S40"]
 

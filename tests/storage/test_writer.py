@@ -15,7 +15,7 @@ from h5py import h5d, h5f, h5s, h5t, h5z
 
 from aerchive.errors import InvalidInputError
 from aerchive.layout import ABOUT, FORMAT_VERSION
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.text import decode_text
 from tests.storage.samples import ATTRIBUTES, CREATED, DATASETS, OWNER, RUN, everything, expected, noise, project_file
 

@@ -13,7 +13,7 @@ from aerchive.codecs.registry import codec_for
 from aerchive.codecs.result import VERSION
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
-from aerchive.storage.nodes import DatasetDraft, text_dataset
+from aerchive.storage.chunks.drafts import DatasetDraft, text_dataset
 
 AS_A_LIST = " comes back as a list"
 """Ends what is said of values that are kept in another container: the simulation is the same."""

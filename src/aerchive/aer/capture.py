@@ -31,7 +31,7 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.project.draft import RunDraft
-from aerchive.storage.nodes import DatasetDraft, ObjectDraft
+from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
 from aerchive.text import without_surrogates
 
 _USED = (

@@ -17,7 +17,7 @@ from aerchive.project.project_base import Mode
 from aerchive.project.run import Run
 from aerchive.project.waiting import Durability
 from aerchive.settings import Settings, default_project, load_settings
-from aerchive.storage.names import no_such_project
+from aerchive.storage.medium.names import no_such_project
 
 _MODES = ("r", "r+", "a", "x")
 

@@ -16,7 +16,7 @@ from aerchive import layout
 from aerchive.codecs.noise_model import encode_noise_model, lost_passes
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
-from aerchive.storage.nodes import ObjectDraft
+from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.text import without_surrogates
 
 DONE_BY_AER = frozenset({"parameterizations"})

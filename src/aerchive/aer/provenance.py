@@ -11,9 +11,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from aerchive.filters.threads import processors
 from aerchive.models.provenance import Provenance
-from aerchive.storage.types import HDF5_VERSION
+from aerchive.storage.hdf5.types import HDF5_VERSION
+from aerchive.threads import processors
 
 _THREADS = (
     "OMP_NUM_THREADS",

@@ -17,7 +17,7 @@ from aerchive.display.text import format_bytes
 from aerchive.errors import AlreadyExistsError
 from aerchive.paths import local_path
 from aerchive.project.job_list import runs_table
-from aerchive.storage.trace import record_reads
+from aerchive.storage.medium.trace import record_reads
 
 _FILE = "aerchive-demo.h5"
 _QUBITS = 20

@@ -73,8 +73,8 @@ from aerchive.codecs.qpy_order import in_canonical_order
 from aerchive.codecs.shared_arrays import LEAST_BYTES, ArrayReader, ArrayShelf, StoredArray, find_array
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
-from aerchive.storage.nodes import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
+from aerchive.storage.chunks.group_reader import GroupReader
 
 KIND = "circuits"
 ENCODING = "circuits"

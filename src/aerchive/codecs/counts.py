@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aerchive.codecs.base import is_outcome
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
 
 TAG = "counts/1"
 _MOST_SLOTS = 2**16

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aerchive.codecs.base import is_outcome
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
 
 TAG = "memory/1"
 

@@ -17,7 +17,7 @@ from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
 from aerchive.errors import FormatError
 from aerchive.models import tagged_json
-from aerchive.storage.nodes import AttributeValue, ObjectDraft, text_dataset
+from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
 
 KIND = "noise_model"
 ENCODING = "noise_model"

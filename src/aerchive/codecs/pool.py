@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.codecs.base import ArrayReference
-from aerchive.storage.nodes import AttributeValue, DatasetDraft
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft
 from aerchive.text import encode_text
 
 _UNSAFE = re.compile(r"[^a-z0-9_]+")

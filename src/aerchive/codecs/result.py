@@ -20,7 +20,7 @@ from aerchive.codecs.scalars import ScalarTable
 from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.nodes import DatasetDraft, text_dataset
+from aerchive.storage.chunks.drafts import DatasetDraft, text_dataset
 from aerchive.text import without_surrogates
 
 ENCODING = "result"

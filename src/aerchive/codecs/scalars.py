@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
 from aerchive.text import fit_text
 
 TAG = "scalar/1"

@@ -28,9 +28,9 @@ from aerchive.codecs.base import is_storable
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.arrays import ReadPlan
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, ObjectDraft
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, ObjectDraft
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import ReadPlan
 
 KIND = "arrays"
 ENCODING = "shared_array"

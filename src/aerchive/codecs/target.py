@@ -24,8 +24,8 @@ from aerchive.codecs.circuits import StoredCircuits, circuits_object, find_circu
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.nodes import AttributeValue, ObjectDraft, text_dataset
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
+from aerchive.storage.chunks.group_reader import GroupReader
 
 KIND = "target"
 ENCODING = "target"

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
-from aerchive.filters.row_checksums import row_crc, wrong_rows
 from aerchive.models.labels import RunLabels
+from aerchive.models.row_checksums import row_crc, wrong_rows
 from aerchive.models.run import RunRecord
 from aerchive.text import decode_text, fit_text
 

@@ -19,10 +19,10 @@ from aerchive.filters.narrow import narrower
 from aerchive.project.kept_blocks import MAX_BLOCK_BYTES, BlockPlan, kept_rows, plan_rows
 from aerchive.project.place import RunPlace
 from aerchive.states.workers import Watch
-from aerchive.storage.arrays import DatasetShape, ReadPlan
-from aerchive.storage.chunks import Selection, select
-from aerchive.storage.nodes import AttributeValue
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.chunks.grid import Selection, select
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 
 _FEWEST_TOGETHER = 4
 """Fewer small arrays than this are looked up one by one."""

@@ -13,8 +13,8 @@ from aerchive.errors import AerchiveError, FormatError, IntegrityError, NotFound
 from aerchive.models import catalogue
 from aerchive.models.status import WITHOUT_DATA
 from aerchive.project.kept_rows import kept_rows
-from aerchive.storage.file import ReadSession, WriteSession
-from aerchive.storage.table import CHANGES, TableReader, change_of
+from aerchive.storage.hdf5.table import CHANGES, TableReader, change_of
+from aerchive.storage.sessions import ReadSession, WriteSession
 from aerchive.text import fit_text, near_texts
 
 _NEAR = 3

@@ -21,10 +21,10 @@ from aerchive.project.catalogue import Catalogue, run_path
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_own_record
 from aerchive.project.unite import id_beside, kept_beside, united
-from aerchive.storage.file import WriteSession
-from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.nodes import GroupDraft
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.sessions import WriteSession
 from aerchive.text import fit_text
 
 logger = logging.getLogger("aerchive")

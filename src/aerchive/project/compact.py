@@ -31,24 +31,25 @@ from aerchive.errors import (
     UnsafeContentError,
     WriteError,
 )
-from aerchive.filters.threads import processors
 from aerchive.models import catalogue
 from aerchive.models.catalogue import now
 from aerchive.project.catalogue import Catalogue, changes_of, present, read_rows, run_path, was_replaced
 from aerchive.project.record import ENCODING
 from aerchive.project.space import SpaceReport, folders_below, survey_space
 from aerchive.project.verify import LINKED, MUTABLE, Progress
-from aerchive.storage.disk import disk
-from aerchive.storage.file import LockedFile, ProjectFile, ReadSession, WriteSession
-from aerchive.storage.free_space import no_room
-from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.kept_group import Folders, KeptGroup
-from aerchive.storage.node_copying import Fingerprint, NodeCopier, fingerprint
-from aerchive.storage.objects import LinkedObjects, is_object_path
-from aerchive.storage.reader import HDF5Group
-from aerchive.storage.replacing import Replacement, check_single
-from aerchive.storage.temporary import remove_left_over
-from aerchive.storage.verify import GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.chunks.room import no_room
+from aerchive.storage.commits.replacing import Replacement, check_single
+from aerchive.storage.file import LockedFile, ProjectFile
+from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.node_copying import Fingerprint, NodeCopier, fingerprint
+from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.verify import GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.medium.temporary import remove_left_over
+from aerchive.storage.sessions import ReadSession, WriteSession
+from aerchive.threads import processors
 
 _MOST_PASSES = 5
 _SHORT_S = 1.0

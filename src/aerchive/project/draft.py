@@ -19,9 +19,9 @@ from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.project.record import read_own_record
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
-from aerchive.storage.reader import GroupReader
-from aerchive.storage.transfer import dataset_drafts, object_draft
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.hdf5.transfer import dataset_drafts, object_draft
 
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
 from aerchive.project.place import RunPlace
-from aerchive.storage.arrays import ReadPlan
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import ReadPlan
 
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 """A larger piece is not kept: reading it takes much longer than opening the file."""

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
-from aerchive.storage.reader import HDF5Group
-from aerchive.storage.table import TableReader
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.table import TableReader
 
 _MOST_PROJECTS = 8
 _MOST_BYTES = 256 * 1024 * 1024

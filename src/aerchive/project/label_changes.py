@@ -18,9 +18,10 @@ from aerchive.project.listing import Listing
 from aerchive.project.query import Clause
 from aerchive.project.record import read_labels
 from aerchive.project.run import Run
-from aerchive.storage.file import ProjectFile, WriteSession
-from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.nodes import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.sessions import WriteSession
 
 
 @dataclass(frozen=True)

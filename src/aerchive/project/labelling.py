@@ -17,7 +17,7 @@ from aerchive.project.label_changes import Relabelling, write_relabellings
 from aerchive.project.query import All, Clause, Condition, any_of, as_texts
 from aerchive.project.run import Run
 from aerchive.project.searching import Searching
-from aerchive.storage.file import WriteSession
+from aerchive.storage.sessions import WriteSession
 
 
 class Labelling(Searching):

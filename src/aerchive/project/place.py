@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from aerchive.errors import NotFoundError
 from aerchive.project.catalogue import Catalogue, run_path
 from aerchive.project.unite import id_beside
+from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.reader import GroupReader
-from aerchive.storage.spool_group import SpooledRun
+from aerchive.storage.spools.run_group import SpooledRun
 
 
 class OpenFile(Protocol):

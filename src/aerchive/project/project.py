@@ -46,7 +46,8 @@ from aerchive.project.unite import united
 from aerchive.project.upkeep import Upkeep
 from aerchive.project.waiting import Durability, waiting_runs
 from aerchive.settings import load_settings
-from aerchive.storage.file import ProjectFile, WriteSession
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.sessions import WriteSession
 
 logger = logging.getLogger("aerchive")
 

@@ -16,7 +16,7 @@ from aerchive.project.spool_mover import SpoolMover
 from aerchive.project.spools import Spools
 from aerchive.project.waiting import Durability, flush_before_reading, flush_waiting
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.filesystems import no_permission
+from aerchive.storage.medium.filesystems import no_permission
 
 logger = logging.getLogger("aerchive")
 

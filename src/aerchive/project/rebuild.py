@@ -13,9 +13,9 @@ from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
 from aerchive.project.catalogue import open_table
 from aerchive.project.record import read_record
-from aerchive.storage.file import WriteSession
-from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.reader import HDF5Group
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.sessions import WriteSession
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.storage.reader import GroupReader, HDF5Group
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.hdf5.reader import HDF5Group
 
 ENCODING = "run"
 VERSION = 2

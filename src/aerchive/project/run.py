@@ -21,9 +21,9 @@ from aerchive.project.arguments import checked
 from aerchive.project.draft import RunDraft
 from aerchive.project.place import RunPlace
 from aerchive.project.record import read_record
+from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.reader import GroupReader
-from aerchive.storage.spool_group import SpooledRun
+from aerchive.storage.spools.run_group import SpooledRun
 
 if TYPE_CHECKING:  # runs are listed without what their values need: a fifth of the time of `aerchive ls`
     from aerchive.project.stacked_array import StackedArray

@@ -22,7 +22,7 @@ from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.project.array_place import Locator, plan_place
 from aerchive.project.place import OpenFile, RunPlace
 from aerchive.project.stored_result import StoredExperiment, StoredResult
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.group_reader import GroupReader
 
 COUNTS = "counts."
 """Begins the name of how often an outcome was measured, as in ``counts.00``."""

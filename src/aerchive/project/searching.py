@@ -31,7 +31,7 @@ from aerchive.project.run import Run
 from aerchive.project.spool_mover import DeletedRuns
 from aerchive.project.unfinished import submission_record
 from aerchive.project.unite import id_beside
-from aerchive.storage.names import no_such_project, projects_beside
+from aerchive.storage.medium.names import no_such_project, projects_beside
 from aerchive.text import listed, near_texts
 
 logger = logging.getLogger("aerchive")

@@ -19,11 +19,10 @@ from aerchive.project.asking import UNREADABLE
 from aerchive.project.catalogue import Catalogue, changes_of, present, run_path, was_replaced, whole_id
 from aerchive.project.record import ENCODING
 from aerchive.project.verify import Progress
-from aerchive.storage.disk import disk
-from aerchive.storage.file import ProjectFile, ReadSession
-from aerchive.storage.interrupts import check_interrupt
-from aerchive.storage.kept_group import Folders, KeptGroup
-from aerchive.storage.measuring import (
+from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.measuring import (
     DatasetSize,
     GroupSize,
     measure_foreign,
@@ -31,9 +30,11 @@ from aerchive.storage.measuring import (
     measure_table,
     structure_bytes,
 )
-from aerchive.storage.objects import is_object_path
-from aerchive.storage.reader import HDF5Group
-from aerchive.storage.superblock import SIZE as SUPERBLOCK_SIZE
+from aerchive.storage.hdf5.objects import is_object_path
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.sessions import ReadSession
 
 _NUMBERED = re.compile(r"_[0-9]+\Z")
 _TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)

@@ -17,11 +17,12 @@ from aerchive.project.commit import Written, write_or_keep_beside
 from aerchive.project.draft import RunDraft
 from aerchive.project.spools import Key, Spools, drafts_of, is_gone, key
 from aerchive.project.unfinished import lost_draft
-from aerchive.storage.file import ProjectFile, WriteSession
-from aerchive.storage.reader import HDF5Group
-from aerchive.storage.spool_file import pending_path
-from aerchive.storage.spool_group import SpooledRun
-from aerchive.storage.spool_reader import Life, SpoolContent, note_done, remove_spool, taken_over
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.sessions import WriteSession
+from aerchive.storage.spools.contents import Life, SpoolContent, note_done, remove_spool, taken_over
+from aerchive.storage.spools.records import pending_path
+from aerchive.storage.spools.run_group import SpooledRun
 
 _IMPATIENT_S = 1.0
 """How long to wait for a program that has let us wait in vain already."""

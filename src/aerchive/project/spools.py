@@ -23,13 +23,13 @@ from aerchive.models.run import RunRecord
 from aerchive.project.author import author
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_record
+from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.names import prefix_beside
-from aerchive.storage.nodes import ObjectDraft
-from aerchive.storage.spool import Spool, spool_of
-from aerchive.storage.spool_file import WAITING, pending_path
-from aerchive.storage.spool_group import RunHead, SpooledRun, SpoolSession
-from aerchive.storage.spool_reader import SpoolContent, spool_contents
+from aerchive.storage.medium.names import prefix_beside
+from aerchive.storage.spools.contents import SpoolContent, spool_contents
+from aerchive.storage.spools.records import WAITING, pending_path
+from aerchive.storage.spools.run_group import RunHead, SpooledRun, SpoolSession
+from aerchive.storage.spools.spool import Spool, spool_of
 
 logger = logging.getLogger("aerchive")
 

@@ -18,9 +18,9 @@ from aerchive.project.open_array import OpenArray
 from aerchive.project.place import RunPlace
 from aerchive.project.stored_array import StoredArray
 from aerchive.states.workers import Workers
-from aerchive.storage.arrays import ChunkPlace, ReadPlan
-from aerchive.storage.chunks import select
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.grid import select
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import ChunkPlace, ReadPlan
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 

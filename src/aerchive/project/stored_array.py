@@ -16,7 +16,7 @@ from aerchive.project.kept_blocks import read_rows
 from aerchive.project.open_array import OpenArray
 from aerchive.project.place import RunPlace
 from aerchive.states.workers import Watch, Workers
-from aerchive.storage.chunks import select
+from aerchive.storage.chunks.grid import select
 
 
 class StoredArray:

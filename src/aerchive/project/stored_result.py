@@ -35,7 +35,7 @@ from aerchive.project.stored_density_matrix import StoredDensityMatrix
 from aerchive.project.stored_operator import StoredOperator, StoredSuperOp
 from aerchive.project.stored_quantum_array import Initializer, StoredQuantumArray
 from aerchive.project.stored_state import StoredState
-from aerchive.storage.reader import GroupReader
+from aerchive.storage.chunks.group_reader import GroupReader
 
 _STORED: dict[str, type[StoredQuantumArray]] = {
     "statevector": StoredState,

@@ -17,7 +17,8 @@ from aerchive.project.place import RunPlace
 from aerchive.project.query import NUMBERS
 from aerchive.project.run import Run
 from aerchive.project.scalars import COUNTS, PLACES, HeldPlace, Point, place_columns, read_points
-from aerchive.storage.file import ProjectFile, ReadSession
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.sessions import ReadSession
 
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
 _KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}

@@ -11,7 +11,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.project.draft import RunDraft
-from aerchive.storage.spool_reader import Life, SpoolContent, Submission
+from aerchive.storage.spools.contents import Life, SpoolContent, Submission
 
 
 def submission_record(submission: Submission, content: SpoolContent) -> RunRecord:

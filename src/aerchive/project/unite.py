@@ -24,7 +24,7 @@ from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.project.catalogue import Catalogue, Session, present, run_path, whole_id
 from aerchive.project.draft import RunDraft
 from aerchive.project.record import read_own_record
-from aerchive.storage.nodes import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft
 
 _PIECE_BYTES = 16 * 1024 * 1024
 """So much is compared at a time."""

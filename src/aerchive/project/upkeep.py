@@ -28,10 +28,10 @@ from aerchive.project.spool_mover import write_spooled
 from aerchive.project.spools import drafts_of, is_gone
 from aerchive.project.unite import conflicts
 from aerchive.project.verify import Progress, VerifyReport, verify
-from aerchive.storage.file import WriteSession
-from aerchive.storage.names import no_such_project
-from aerchive.storage.spool_group import SpooledRun
-from aerchive.storage.temporary import remove_left_over, temporary_bytes
+from aerchive.storage.medium.names import no_such_project
+from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
+from aerchive.storage.sessions import WriteSession
+from aerchive.storage.spools.run_group import SpooledRun
 
 _T = TypeVar("_T")
 

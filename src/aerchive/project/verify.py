@@ -17,17 +17,18 @@ import numpy as np
 from aerchive import layout
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
-from aerchive.filters.threads import processors
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.project.catalogue import changes_of, run_path
 from aerchive.project.record import read_record
-from aerchive.storage.file import ProjectFile, ReadSession
-from aerchive.storage.kept_group import Folders, KeptGroup
-from aerchive.storage.objects import LinkedObjects
-from aerchive.storage.reader import HDF5Group
-from aerchive.storage.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.objects import LinkedObjects
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.sessions import ReadSession
+from aerchive.threads import processors
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)

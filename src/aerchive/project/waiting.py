@@ -21,7 +21,7 @@ from aerchive.project.draft import RunDraft
 from aerchive.project.run import Run
 from aerchive.project.spool_mover import SpoolMover
 from aerchive.project.spools import key
-from aerchive.storage.spool_group import SpooledRun
+from aerchive.storage.spools.run_group import SpooledRun
 
 logger = logging.getLogger("aerchive")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from aerchive.filters.threads import in_order, processors
+from aerchive.threads import in_order, processors
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")

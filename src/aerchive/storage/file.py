@@ -5,25 +5,20 @@ from __future__ import annotations
 import collections
 import contextlib
 import copy
-import errno
 import os
-import stat
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from h5py import h5f, h5fd, h5g, h5o, h5p
+from h5py import h5f
 
-from aerchive import layout
 from aerchive.errors import (
     AerchiveError,
     AlreadyExistsError,
     CommittedError,
-    FormatError,
     IntegrityError,
     InvalidInputError,
     NotFoundError,
@@ -34,36 +29,27 @@ from aerchive.errors import (
     UncertainError,
     WriteError,
 )
-from aerchive.storage.attributes import read_attribute
-from aerchive.storage.border import disk_errors, hdf5_errors
-from aerchive.storage.copying import Progress, copy_state
-from aerchive.storage.creation import NewFile, make_empty, new_file, writable_folder
-from aerchive.storage.disk import disk
-from aerchive.storage.filesystems import LockTrial, no_locks, no_permission
-from aerchive.storage.free_space import check_room
-from aerchive.storage.interrupts import deferred_interrupts
-from aerchive.storage.journal import Journal, find_journal
-from aerchive.storage.locks import NO_LOCKS, lock, unlock
-from aerchive.storage.names import check_length, no_such_project
-from aerchive.storage.node_copying import NodeCopier
-from aerchive.storage.nodes import AttributeValue, DatasetDraft, GroupDraft
-from aerchive.storage.not_hdf5 import is_annexed
-from aerchive.storage.read_file import ReadFile
-from aerchive.storage.reader import HDF5Group
-from aerchive.storage.recovery import recover
-from aerchive.storage.replacing import Replacement, replacement
-from aerchive.storage.superblock import Superblock, check_superblock, read_superblock
-from aerchive.storage.table import CHANGES, TableReader, append_rows, change_of, create_table, replace_row
-from aerchive.storage.transaction import Overlay
-from aerchive.storage.writer import (
-    DraftWriter,
-    find_group,
-    has_member,
-    move,
-    open_group,
-    require_group,
-    write_attributes,
-)
+from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.commits.copying import Progress, copy_state
+from aerchive.storage.commits.creation import NewFile, make_empty, new_file, writable_folder
+from aerchive.storage.commits.journal import Journal, find_journal
+from aerchive.storage.commits.overlay import Overlay
+from aerchive.storage.commits.read_file import ReadFile
+from aerchive.storage.commits.recovery import recover
+from aerchive.storage.commits.replacing import Replacement, replacement
+from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock
+from aerchive.storage.hdf5.attributes import read_attribute
+from aerchive.storage.hdf5.opening import check_header, open_hdf5, root_of
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.errors import disk_errors, write_errors
+from aerchive.storage.medium.filesystems import LockTrial, no_locks
+from aerchive.storage.medium.interrupts import deferred_interrupts
+from aerchive.storage.medium.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.medium.names import check_length
+from aerchive.storage.medium.not_hdf5 import is_annexed
+from aerchive.storage.medium.opening import is_same_file, missing, open_file, reason_of, state_of
+from aerchive.storage.sessions import ReadSession, WriteSession
 
 _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
@@ -72,199 +58,6 @@ _TURN_S = 0.1
 _REPLACED_TRIES = 5
 """How often a commit is tried if the file is replaced each time."""
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class ReadSession:
-    """One state of the project, while its block runs.
-
-    Attributes:
-        root: The root group.
-        fd: The file, for positioned reads of chunks.
-        journal: Of a commit that nobody has completed; what is read is the state after it.
-    """
-
-    root: HDF5Group
-    fd: int
-    journal: Journal | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether all of the state is in its place, nothing of it in the journal of an interrupted commit."""
-        return self.journal is None
-
-    @property
-    def end(self) -> int:
-        """Where what is committed ends in the file, in bytes."""
-        return read_superblock(self.fd, self.root.file).end if self.journal is None else self.journal.new.end
-
-    def detach(self) -> int:
-        """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
-        return os.dup(self.fd)
-
-    def table(self, name: str) -> TableReader:
-        """A table at the root."""
-        return TableReader(self.root.open_dataset(name), self.root.where(name), fd=self.fd if self.is_plain else None)
-
-
-class WriteSession:
-    """The next state of the project, committed when its block ends without an exception.
-
-    Attributes:
-        root: The root group, for reading what is there.
-        has_new_rows: Whether tables are not as they were before any more.
-    """
-
-    def __init__(self, file: h5f.FileID, fd: int, path: str, min_free_bytes: int) -> None:
-        self._root = _root_of(file, path)
-        self._drafts = DraftWriter(self._root)
-        self._fd = fd
-        self._path = path
-        self._min_free_bytes = min_free_bytes
-        self.root = HDF5Group(self._root, fd, "", path)
-        self.has_new_rows = False
-
-    def check_room(self, datasets: Collection[DatasetDraft], what: str) -> None:
-        """Refuses datasets that do not fit on the disk; see `aerchive.storage.free_space.check_room`.
-
-        Args:
-            datasets: To be written.
-            what: They are, for the message.
-
-        Raises:
-            WriteError: They do not fit.
-        """
-        check_room(self._fd, self._path, what, datasets, self._min_free_bytes)
-
-    def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
-        """Writes a run; see `DraftWriter.write_run`."""
-        return self._drafts.write_run(folder, name, draft, run_uuid)
-
-    def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
-        """Replaces a mutable group; see `DraftWriter.replace_group`."""
-        self._drafts.replace_group(parent, name, draft, owner)
-
-    def set_root_attribute(self, name: str, value: AttributeValue) -> None:
-        """Adds an attribute to the root."""
-        write_attributes(self._root, {name: value})
-
-    def remove(self, path: str, among: str = layout.DELETED) -> None:
-        """Puts a node among the deleted ones: nothing is freed, so no address ever means something else.
-
-        Args:
-            path: Of the node.
-            among: The group of deleted ones.
-        """
-        deleted = require_group(self._root, among)
-        folder, _, name = path.rpartition("/")
-        target, number = path.replace("/", "-"), 1
-        while has_member(deleted, target):
-            number += 1
-            target = f"{path.replace('/', '-')}-{number}"
-        move(open_group(self._root, folder) if folder else self._root, name, deleted, target)
-
-    def can_open(self, path: str) -> bool:
-        """Whether HDF5 can open a node; it neither moves nor removes one whose header is damaged."""
-        try:
-            h5o.open(self._root, path.encode())
-        except (OSError, RuntimeError, ValueError, KeyError):
-            return False
-        return True
-
-    def bring_back(self, name: str, path: str) -> None:
-        """Takes a group out of the deleted ones.
-
-        Args:
-            name: Of it among the deleted ones.
-            path: Where it goes; there must not be anything.
-        """
-        folder, _, member = path.rpartition("/")
-        move(open_group(self._root, layout.DELETED), name, require_group(self._root, folder), member)
-
-    def copier(self) -> NodeCopier:
-        """Copies nodes of another file into this one."""
-        return NodeCopier(self._root)
-
-    def count_members(self, folder: str) -> int | None:
-        """How many members a group has, or ``None`` if there is no such group."""
-        group = find_group(self._root, folder)
-        if group is None:
-            return None
-        with hdf5_errors(group):
-            return int(group.get_num_objs())
-
-    def attributes_of_members(self, folder: str, name: str) -> set[AttributeValue | None]:
-        """One attribute of each group in a folder; empty if there is no such folder."""
-        group = find_group(self._root, folder)
-        if group is None:
-            return set()
-        where = self.root.where(folder)
-        with hdf5_errors(where):
-            members = [h5g.open(group, member) for member in group]
-        return {read_attribute(member, name, where) for member in members}
-
-    def has(self, path: str) -> bool:
-        """Whether there is anything at a path."""
-        folder, _, name = path.rpartition("/")
-        group = find_group(self._root, folder) if folder else self._root
-        return group is not None and has_member(group, name)
-
-    def table(self, name: str) -> TableReader:
-        """A table at the root, with what this session has written into it."""
-        dsid, where = self.root.open_dataset(name), self.root.where(name)
-        if self.has_new_rows:  # some of them may be with HDF5 still, or in the overlay
-            return TableReader(dsid, where)
-        return TableReader(dsid, where, fd=self.root.fd)
-
-    def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        """Adds rows to a table at the root, and notes that in its list of changes."""
-        self.has_new_rows = True
-        table = self.root.open_dataset(name)
-        first = int(table.shape[0])
-        append_rows(table, rows)
-        self._note_change(name, first, rows)
-
-    def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
-        """Replaces one row of a table at the root, and notes that in its list of changes."""
-        self.has_new_rows = True
-        replace_row(self.root.open_dataset(name), number, row)
-        self._note_change(name, number, row)
-
-    def _note_change(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
-        """Tells others what to read again, and lets them see that this is the history they know.
-
-        A list that cannot be read is left as it is: then nobody keeps rows.
-        """
-        changes = name + layout.CHANGES_SUFFIX
-        with contextlib.suppress(AerchiveError):
-            try:
-                dsid = self.root.open_dataset(changes)
-            except NotFoundError:
-                dsid = create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
-            table = TableReader(dsid, self.root.where(changes))
-            if table.dtype == CHANGES:
-                append_rows(dsid, change_of(first, rows, table.last()))
-
-    def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        """Writes a table at the root anew, which need not be there, or have rows that can be read.
-
-        Its list of changes begins anew, too.
-
-        Raises:
-            IntegrityError: HDF5 cannot open the old one, and neither moves nor removes what it cannot open.
-        """
-        self.has_new_rows = True
-        for old in (name, name + layout.CHANGES_SUFFIX):
-            if self.has(old):
-                try:
-                    self.remove(old, f"{layout.DELETED}/{layout.DELETED_TABLES}")
-                except IntegrityError as error:
-                    raise IntegrityError(
-                        f"{self.root.where(old)}: its header is damaged, so that it cannot be replaced "
-                        f"({error.__cause__}); restore the file from a copy"
-                    ) from error
-        create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS)
-        self.append_rows(name, rows)
 
 
 class _Held(threading.local):
@@ -322,12 +115,12 @@ class ProjectFile:
             self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
             if is_annexed(self.path):
-                raise _missing(self.path) from None
+                raise missing(self.path) from None
             return False
         except PermissionError:
             raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
         except (OSError, ValueError) as error:
-            raise InvalidInputError(f"{self.path}: cannot be the name of a file: {_reason(error)}") from None
+            raise InvalidInputError(f"{self.path}: cannot be the name of a file: {reason_of(error)}") from None
         return True
 
     def check_destination(self) -> None:
@@ -345,13 +138,13 @@ class ProjectFile:
         """
         path = str(self.path)
         try:
-            fd = _open(self.path, os.O_RDWR)
+            fd = open_file(self.path, os.O_RDWR)
         except NotFoundError:
             with writable_folder(self.path) as folder_fd:
                 self._trial.check_mount(folder_fd, path)
             return
         try:
-            now = _state_of(fd)
+            now = state_of(fd)
             if now == self._known_project:  # runs are submitted one after another, and most projects have one writer
                 return
             self._trial.check_mount(fd, path)
@@ -371,7 +164,7 @@ class ProjectFile:
         superblock = read_superblock(fd, path)
         if _may_have_journal(fd, superblock):
             return False
-        with contextlib.suppress(IntegrityError), _hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path) as file:
+        with contextlib.suppress(IntegrityError), open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path) as file:
             check_header(file, path)
             return True
         return False
@@ -402,15 +195,15 @@ class ProjectFile:
         """
         path = str(self.path)
         try:
-            fd = _open(self.path, os.O_RDONLY)
+            fd = open_file(self.path, os.O_RDONLY)
         except AerchiveError:
             return None
         try:
             superblock = read_superblock(fd, path)
             journal = find_journal(fd, superblock)
             source = ReadFile(fd, journal, superblock.unflagged())
-            with deferred_interrupts(), _hdf5(source, h5f.ACC_RDONLY, path) as file:
-                found = read_attribute(_root_of(file, path), "project_uuid", path)
+            with deferred_interrupts(), open_hdf5(source, h5f.ACC_RDONLY, path) as file:
+                found = read_attribute(root_of(file, path), "project_uuid", path)
         except (AerchiveError, OSError):
             return None
         finally:
@@ -439,9 +232,9 @@ class ProjectFile:
             with disk_errors(path):
                 source = ReadFile(fd, journal)
             try:
-                with _hdf5(source, h5f.ACC_RDONLY, path) as file:
+                with open_hdf5(source, h5f.ACC_RDONLY, path) as file:
                     check_header(file, path)
-                    yield ReadSession(HDF5Group(_root_of(file, path), fd, "", path), fd, journal)
+                    yield ReadSession(HDF5Group(root_of(file, path), fd, "", path), fd, journal)
             finally:
                 source.check(path)
 
@@ -549,10 +342,10 @@ class ProjectFile:
             header: Attributes of its root.
 
         Raises:
-            AerchiveError: As `aerchive.storage.replacing.replacement` does.
+            AerchiveError: As `aerchive.storage.commits.replacing.replacement` does.
         """
         with replacement(self.path) as new:
-            with _write_errors(str(self.path)):
+            with write_errors(str(self.path)):
                 make_empty(new.temporary, header, self._catalogue_dtype)
             yield LockedFile(self, new.fd), new
 
@@ -600,7 +393,7 @@ class ProjectFile:
         with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
             if new is None:
                 raise AlreadyExistsError(f"{target}: exists; choose another name")
-            with _write_errors(str(target)):
+            with write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
             more = None if complete is None else complete()
@@ -684,7 +477,7 @@ class ProjectFile:
         Raises:
             ReplacedError: It does not.
         """
-        if not _is_same_file(fd, self.path):
+        if not is_same_file(fd, self.path):
             what = "put another file in its place" if os.path.lexists(self.path) else "removed it"
             raise ReplacedError(
                 f"{self.path}: another program {what} while it was written, perhaps one that synchronises the folder, "
@@ -698,7 +491,7 @@ class ProjectFile:
         try:
             self._lock(new.fd, exclusive=True, timeout_s=0)
             self._check_lock_works(new.fd, new.temporary)
-            with _write_errors(str(self.path)):
+            with write_errors(str(self.path)):
                 new.fill(self._catalogue_dtype, created, self._created_by)
             with self._commit(new.fd) as session:
                 yield session
@@ -733,10 +526,10 @@ class ProjectFile:
 
     def _locked(self, flags: int, exclusive: bool, timeout_s: float) -> int:
         while True:
-            fd = _open(self.path, flags)
+            fd = open_file(self.path, flags)
             try:
                 self._lock(fd, exclusive, timeout_s)
-                if _is_same_file(fd, self.path):
+                if is_same_file(fd, self.path):
                     if exclusive:
                         self._check_lock_works(fd, self.path)
                     return fd
@@ -746,7 +539,7 @@ class ProjectFile:
             os.close(fd)  # replaced while we waited
 
     def _check_lock_works(self, fd: int, place: Path) -> None:
-        with _write_errors(str(self.path)):
+        with write_errors(str(self.path)):
             self._trial.check(fd, str(self.path), str(place))
 
     def _lock(self, fd: int, exclusive: bool, timeout_s: float) -> None:
@@ -767,13 +560,13 @@ class ProjectFile:
     def _commit(self, fd: int) -> Iterator[WriteSession]:
         with deferred_interrupts():
             self._recover(fd)
-            with _write_errors(str(self.path)):
+            with write_errors(str(self.path)):
                 superblock = read_superblock(fd, str(self.path))
                 check_superblock(superblock, disk().size(fd), str(self.path))
                 overlay = Overlay(fd, superblock, str(self.path), self.min_free_bytes)
             try:
                 try:
-                    with _hdf5(overlay, h5f.ACC_RDWR, str(self.path)) as file:
+                    with open_hdf5(overlay, h5f.ACC_RDWR, str(self.path)) as file:
                         check_header(file, str(self.path))
                         yield WriteSession(file, fd, str(self.path), self.min_free_bytes)
                 except Exception:
@@ -786,7 +579,7 @@ class ProjectFile:
                 with contextlib.suppress(OSError):  # what is left beyond the end is never read
                     overlay.roll_back()
                 raise
-            self._known_project = _state_of(fd)
+            self._known_project = state_of(fd)
 
 
 class LockedFile(ProjectFile):
@@ -819,112 +612,5 @@ class LockedFile(ProjectFile):
         yield self.fd
 
 
-def check_header(file: h5f.FileID, path: str) -> None:
-    """Looks whether the attributes of the root say that this is a project we can read.
-
-    Raises:
-        FormatError: It is not, or it is from a newer version.
-    """
-    root = _root_of(file, path)
-    kind, version = (read_attribute(root, name, f"{path}: /") for name in ("format", "format_version"))
-    if kind != layout.FORMAT or not isinstance(version, int):
-        raise FormatError(f"{path}: is an HDF5 file, but not an aerchive project; choose another file")
-    if version < 1:
-        raise FormatError(f"{path}: has format version {version}, which does not exist; the file is damaged or forged")
-    if version > layout.FORMAT_VERSION:
-        raise FormatError(
-            f"{path}: has format version {version}, and this aerchive reads up to {layout.FORMAT_VERSION}; "
-            "upgrade it with: pip install --upgrade aerchive"
-        )
-
-
-def _root_of(file: h5f.FileID, path: str) -> h5g.GroupID:
-    with hdf5_errors(f"{path}: /"):
-        return h5g.open(file, b"/")
-
-
-@contextlib.contextmanager
-def _write_errors(path: str) -> Iterator[None]:
-    try:
-        yield
-    except AerchiveError:
-        raise
-    except OSError as error:
-        raise WriteError(f"{path}: {error.strerror or error}; nothing was saved, the file is as it was") from error
-
-
-@contextlib.contextmanager
-def _hdf5(fileobj: object, flags: int, path: str) -> Iterator[h5f.FileID]:
-    """An open HDF5 file. Of h5py the lower floor, which takes a third of a millisecond less."""
-    properties = h5p.create(h5p.FILE_ACCESS)
-    properties.set_fclose_degree(h5f.CLOSE_STRONG)
-    properties.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
-    properties.set_fileobj_driver(h5fd.fileobj_driver, fileobj)
-    with hdf5_errors(path):
-        file = h5f.open(os.fsencode(path), flags, fapl=properties)  # the name is for messages of `hdf5_errors` alone
-    try:
-        yield file
-    finally:
-        with hdf5_errors(path):
-            file.close()
-
-
 def _may_have_journal(fd: int, superblock: Superblock) -> bool:
     return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end
-
-
-def _missing(path: Path) -> NotFoundError:
-    if is_annexed(path):
-        return NotFoundError(
-            f"{path}: the content of this file of git-annex is not on this machine; fetch it with: git annex get FILE"
-        )
-    return no_such_project(path)
-
-
-def _state_of(fd: int) -> tuple[int, ...]:
-    """What the system says of a file, which is not the same any more when it has been written or replaced."""
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def _reason(error: Exception) -> str:
-    """What the system says, without the name of the file, which may be very long."""
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _open(path: Path, flags: int) -> int:
-    try:
-        kind = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise _missing(path) from None
-    except PermissionError:
-        raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path}: cannot be the name of a file: {_reason(error)}") from None
-    if stat.S_ISDIR(kind):
-        raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
-    if not stat.S_ISREG(kind):
-        raise InvalidInputError(f"{path}: is not a regular file; a project is one")
-    if flags & os.O_RDWR and is_annexed(path):
-        raise ReadOnlyError(no_permission(path))
-    try:
-        return os.open(path, flags | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _missing(path) from None
-    except PermissionError:
-        raise ReadOnlyError(no_permission(path, "written" if flags & os.O_RDWR else "read")) from None
-    except OSError as error:
-        if flags & os.O_RDWR and error.errno == errno.EROFS:
-            raise ReadOnlyError(f"{path}: is on a read-only file system; open it with mode='r'") from None
-        if flags & os.O_RDWR:
-            raise WriteError(f"{path}: {error.strerror}; nothing was saved, the file is as it was") from error
-        raise ReadError(f"{path}: {error.strerror} while opening; look at the disk, then read again") from error
-
-
-def _is_same_file(fd: int, path: Path) -> bool:
-    try:
-        there = os.stat(path)
-    except OSError:
-        return False
-    here = os.fstat(fd)
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)

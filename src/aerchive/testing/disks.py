@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from aerchive.storage.disk import Disk, use_disk
+from aerchive.storage.medium.disk import Disk, use_disk
 
 SECTOR = 512
 """What a medium writes as a whole, in bytes."""
@@ -215,7 +215,7 @@ class UnsyncedDisk(Disk):
 
 
 class ShortCalls:
-    """Stands for module ``os`` in `aerchive.storage.disk`: reads and writes stop half way, as POSIX allows.
+    """Stands for module ``os`` in `aerchive.storage.medium.disk`: reads and writes stop half way, as POSIX allows.
 
     Args:
         longest: How many bytes one call moves at most.

@@ -1,0 +1,100 @@
+"""What every group that holds a run can be asked, wherever it is stored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from numpy.typing import NDArray
+
+from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
+
+
+class GroupReader(ABC):
+    """A group with its attributes, datasets and groups; valid as long as the session that gave it.
+
+    A run that is in the project is read from HDF5 (`HDF5Group`), one that is still in a spool from there
+    (`aerchive.storage.spools.run_group.SpoolGroup`). A reader of a run need not know which.
+
+    Args:
+        fd: The file, for positioned reads.
+        path: Where the group is, from the root, without a leading slash.
+        file: Name of the file, for messages.
+    """
+
+    def __init__(self, fd: int, path: str, file: str) -> None:
+        self.fd = fd
+        self.path = path
+        self.file = file
+
+    def where(self, name: str = "") -> str:
+        """The file and node, as messages name them."""
+        return f"{self.file}: /{'/'.join(part for part in (self.path, name) if part)}"
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Of the members of the group, in order of name."""
+
+    @abstractmethod
+    def __contains__(self, name: str) -> bool: ...
+
+    @abstractmethod
+    def is_group(self, name: str) -> bool:
+        """Whether a member is a group; raises `IntegrityError` if it cannot be opened."""
+
+    @abstractmethod
+    def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
+        """All attributes, also those that are too long to be stored as one.
+
+        Args:
+            owner: Whose group it is (a run's UUID, or an object's path), for the checksums of long ones.
+
+        Raises:
+            FormatError: An attribute that aerchive never writes.
+            IntegrityError: A damaged header.
+        """
+
+    @abstractmethod
+    def attribute(self, name: str) -> AttributeValue | None:
+        """One attribute, or ``None`` if there is none of this name."""
+
+    @abstractmethod
+    def group(self, path: str) -> GroupReader:
+        """The group at a path below this one.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    @abstractmethod
+    def describe(self, name: str) -> DatasetShape:
+        """Shape and dtype of a dataset, nothing of it being read."""
+
+    @abstractmethod
+    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
+        """The attributes of a dataset."""
+
+    @abstractmethod
+    def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
+        """Resolves a selection of a dataset, so that it can be read after the session.
+
+        Args:
+            name: Of the dataset.
+            owner: Whose it is: a run's UUID, or an object's path.
+            key: What is wanted.
+        """
+
+    def read(self, name: str, owner: str, key: object = ...) -> NDArray[Any]:
+        """Reads a selection of a dataset and verifies its checksums.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+            IntegrityError: It is damaged.
+        """
+        return self.plan(name, owner, key).read(self.fd)
+
+    def read_bytes(self, name: str, owner: str) -> bytes:
+        """The content of a dataset of bytes or of one text."""
+        value = self.read(name, owner)
+        return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())

@@ -1,0 +1,218 @@
+"""A new project file: made whole under a hidden name, then given its own, so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from aerchive import layout
+from aerchive.errors import CommittedError, IntegrityError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
+from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.commits.superblock import forget_extension_times
+from aerchive.storage.hdf5.table import create_table
+from aerchive.storage.hdf5.writer import create_group, write_attributes
+from aerchive.storage.medium.disk import sync_folder
+from aerchive.storage.medium.locks import NO_LOCKS, lock, unlock
+from aerchive.storage.medium.names import check_length
+from aerchive.storage.medium.temporary import make_temporary, not_writable, remove_left_over, rename_new
+
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What ``link`` says on file systems without hard links, such as exFAT."""
+
+
+class NewFile:
+    """A project file without a name.
+
+    Attributes:
+        fd: The file, open for reading and writing, and locked as long as its process lives.
+        temporary: Its hidden name.
+    """
+
+    def __init__(
+        self, path: Path, fd: int, temporary: Path, folder_fd: int, timeout_s: float, *, is_alone: bool
+    ) -> None:
+        self._path = path
+        self.fd = fd
+        self.temporary = temporary
+        self._folder_fd = folder_fd
+        self._timeout_s = timeout_s
+        self._is_alone = is_alone
+
+    def fill(self, catalogue_dtype: np.dtype[Any], created: str, created_by: str) -> None:
+        """Makes an empty project of it."""
+        header: dict[str, AttributeValue] = {
+            "format": layout.FORMAT,
+            "format_version": layout.FORMAT_VERSION,
+            "project_uuid": str(uuid.uuid4()),
+            "generation": 1,
+            "created": created,
+            "created_by": created_by,
+            "about": layout.ABOUT,
+        }
+        make_empty(self.temporary, header, catalogue_dtype)
+
+    def publish(self) -> None:
+        """Gives it its name, durably.
+
+        Raises:
+            WriteError: The folder cannot be written; there is no file.
+            ProjectLockedError: Somebody else made one of this name meanwhile; that one stays.
+            CommittedError: It has its name, but the folder may forget it in a power cut.
+        """
+        try:
+            self._put_in_place()
+        except FileExistsError as error:
+            raise ProjectLockedError(f"{self._path}: another program made it at this moment; save again") from error
+        except OSError as error:
+            raise WriteError(f"{self._path}: cannot be made: {error.strerror}; nothing was saved") from error
+        try:
+            sync_folder(self._path.parent)
+        except OSError as error:
+            raise CommittedError(
+                f"{self._path}: the runs are saved, but the disk failed when the folder was written ({error.strerror})"
+            ) from error
+
+    def _put_in_place(self) -> None:
+        if rename_new(self.temporary, self._path):
+            return
+        try:
+            os.link(self.temporary, self._path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if not self._is_alone and not _lock_folder(self._folder_fd, self._path, self._timeout_s):
+                raise
+            if self._path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+            os.rename(self.temporary, self._path)  # alone in the folder, so nothing can come in between
+        else:
+            with contextlib.suppress(OSError):  # a second name that stays behind is removed by `remove_left_over`
+                self.temporary.unlink()
+
+
+def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype: np.dtype[Any]) -> None:
+    """Makes a project without runs of an empty file.
+
+    Args:
+        path: The file.
+        header: Attributes of the root.
+        catalogue_dtype: Of the rows of the catalogue.
+
+    Raises:
+        OSError: The disk is full or failed.
+    """
+    try:
+        with h5py.File(path, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
+            root = h5py.h5g.open(file.id, b"/")
+            write_attributes(root, header)
+            create_group(root, layout.RUNS)
+            create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
+    except IntegrityError as error:  # a new file is not damaged
+        raise OSError(str(error.__cause__)) from error
+    with path.open("r+b", buffering=0) as written:
+        forget_extension_times(written.fileno())
+
+
+@contextlib.contextmanager
+def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Iterator[NewFile | None]:
+    """A file that becomes the project when `NewFile.publish` is called, and goes if it is not.
+
+    Args:
+        path: Of the project.
+        timeout_s: How long to wait for others who make a project in this folder.
+        lock_folder: Whether to wait for them at all, so that all end up with one project. Who does not wait finds out
+            when it publishes.
+
+    Yields:
+        The file, or ``None`` if there is a project of this name by now.
+
+    Raises:
+        InvalidInputError: The file system takes no name that is so long.
+        NotFoundError: There is no such folder.
+        ReadOnlyError: This user may not write there.
+        WriteError: The disk failed.
+        ProjectLockedError: Other programs kept the folder locked.
+    """
+    check_length(path)
+    with _folder_of(path) as folder_fd:
+        is_alone = lock_folder and _lock_folder(folder_fd, path, timeout_s)
+        try:
+            if path.exists():
+                yield None
+                return
+            remove_left_over(path)
+            fd, temporary = _open_temporary(path)
+            try:
+                yield NewFile(path, fd, temporary, folder_fd, timeout_s, is_alone=is_alone)
+            finally:
+                os.close(fd)
+                with contextlib.suppress(OSError):  # the next who makes this project removes what stays behind
+                    temporary.unlink(missing_ok=True)
+        finally:
+            unlock(folder_fd)
+
+
+@contextlib.contextmanager
+def writable_folder(path: Path) -> Iterator[int]:
+    """The folder of a project, open, in which the project may be made; nothing is made.
+
+    Args:
+        path: Of the project, which need not exist.
+
+    Raises:
+        NotFoundError: There is no such folder.
+        ReadOnlyError: This user may not write there.
+        WriteError: The disk failed.
+    """
+    with _folder_of(path) as folder_fd:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise not_writable(path)
+        yield folder_fd
+
+
+@contextlib.contextmanager
+def _folder_of(path: Path) -> Iterator[int]:
+    try:
+        fd = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except NotADirectoryError:
+        raise NotFoundError(f"{path}: {path.parent} is not a folder; choose another place") from None
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: there is no folder {path.parent}; make it first") from None
+    except PermissionError:
+        raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror}; nothing was saved") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _lock_folder(folder_fd: int, path: Path, timeout_s: float) -> bool:
+    """Whether we are the only one of our kind in the folder; network file systems may not lock folders."""
+    try:
+        lock(folder_fd, str(path.parent), exclusive=True, timeout_s=timeout_s)
+    except ProjectLockedError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_LOCKS | {errno.EBADF}:  # NFS locks only what can be open for writing
+            raise WriteError(f"{path}: {error.strerror} while locking the folder; nothing was saved") from error
+        return False
+    return True
+
+
+def _open_temporary(path: Path) -> tuple[int, Path]:
+    try:
+        return make_temporary(path, "new", 0o666)
+    except ReadOnlyError:
+        raise
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be made: {error.strerror}; nothing was saved") from error

@@ -1,0 +1,134 @@
+"""The journal of one commit: all changes of committed bytes, in the file's own tail.
+
+It lies beyond the new end of file, its trailer at the physical end of the file, and says of itself whether it is
+complete. Applying it any number of times gives the same file. ``layout.md`` section 6 defines the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+
+from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
+from aerchive.storage.commits.superblock import Superblock
+from aerchive.storage.medium.disk import disk, read_bytes
+
+_HEAD = struct.Struct("<8sQQQ48s48s32s")
+_CHANGE = struct.Struct("<QQ")
+_TRAILER = struct.Struct("<8sQQ32s8x")
+TRAILER_SIZE = _TRAILER.size
+"""Bytes at the end of the file that make a journal one."""
+_HEAD_MAGIC = b"AERJRNL1"
+_TRAILER_MAGIC = b"AERJEND1"
+_NO_DIGEST = bytes(32)
+_READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What turns the old state of a file into the new one.
+
+    Attributes:
+        old: Superblock before the commit.
+        new: Superblock after it.
+        changes: Offset and new bytes of each changed piece of committed content, the superblock not among them.
+        data_digest: SHA-256 of the bytes between the old and the new end, or 32 zero bytes if they were made durable
+            before the journal was written.
+    """
+
+    old: Superblock
+    new: Superblock
+    changes: tuple[tuple[int, bytes], ...]
+    data_digest: bytes = _NO_DIGEST
+
+    @property
+    def start(self) -> int:
+        """Where it lies in the file."""
+        return -(-self.new.end // 8) * 8
+
+    def to_bytes(self) -> bytes:
+        """The journal with its trailer, to be written at `start`."""
+        head = _HEAD.pack(
+            _HEAD_MAGIC,
+            self.old.end,
+            self.new.end,
+            len(self.changes),
+            self.old.raw,
+            self.new.raw,
+            self.data_digest,
+        )
+        body = head + b"".join(_CHANGE.pack(at, len(data)) + data for at, data in self.changes)
+        length = len(body) + _TRAILER.size
+        digest = hashlib.sha256(body + struct.pack("<QQ", self.start, length)).digest()
+        return body + _TRAILER.pack(_TRAILER_MAGIC, self.start, length, digest)
+
+    def flagged(self) -> Superblock:
+        """The superblock that stands while changes are applied.
+
+        Stock HDF5 refuses the file, and knows that it ends after the journal, so that `h5clear` leaves that alone.
+        """
+        return self.old.flagged(self.start + len(self.to_bytes()))
+
+
+def digest_of(fd: int, start: int, stop: int) -> bytes:
+    """SHA-256 of a piece of the file."""
+    digest = hashlib.sha256()
+    for at in range(start, stop, _READ_BYTES):
+        digest.update(read_bytes(fd, at, min(_READ_BYTES, stop - at)))
+    return digest.digest()
+
+
+def find_journal(fd: int, superblock: Superblock) -> Journal | None:
+    """The complete journal of a commit that was not finished, or ``None``.
+
+    Args:
+        fd: The file.
+        superblock: As it is now.
+    """
+    size = disk().size(fd)
+    trailer = read_bytes(fd, size - _TRAILER.size, _TRAILER.size) if size > _TRAILER.size else b""
+    if len(trailer) != _TRAILER.size:
+        return None
+    magic, start, length, digest = _TRAILER.unpack(trailer)
+    if magic != _TRAILER_MAGIC or start + length != size or length < _HEAD.size + _TRAILER.size:
+        return None
+    body = read_bytes(fd, start, length - _TRAILER.size)
+    if hashlib.sha256(body + struct.pack("<QQ", start, length)).digest() != digest:
+        return None
+    journal = _parse(body)
+    if journal is None or journal.start != start or not _belongs(journal, superblock, size):
+        return None
+    if journal.data_digest != _NO_DIGEST and digest_of(fd, journal.old.end, journal.new.end) != journal.data_digest:
+        return None
+    return journal
+
+
+def _parse(body: bytes) -> Journal | None:
+    magic, old_end, new_end, number, old, new, digest = _HEAD.unpack_from(body)
+    journal_old, journal_new = Superblock(old), Superblock(new)
+    if magic != _HEAD_MAGIC or journal_old.end != old_end or journal_new.end != new_end:
+        return None
+    changes = []
+    position = _HEAD.size
+    for _ in range(number):
+        if position + _CHANGE.size > len(body):
+            return None
+        at, length = _CHANGE.unpack_from(body, position)
+        position += _CHANGE.size
+        if at < SUPERBLOCK_SIZE or at + length > old_end or position + length > len(body):
+            return None
+        changes.append((at, body[position : position + length]))
+        position += length
+    return Journal(journal_old, journal_new, tuple(changes), digest) if position == len(body) else None
+
+
+def _belongs(journal: Journal, now: Superblock, size: int) -> bool:
+    """Whether the file is in one of the states this journal leads through, whatever became of the flag.
+
+    The superblock may have been torn in between: its 48 bytes lie in one sector, but not every medium writes a
+    sector as a whole.
+    """
+    if not now.is_whole:
+        return now.is_mixture_of(journal.old, journal.old.flagged(size), journal.new)
+    return now.content in (journal.old.content, journal.old.flagged(size).content, journal.new.content)

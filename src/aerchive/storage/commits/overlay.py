@@ -1,0 +1,307 @@
+"""One commit: HDF5 writes into an overlay, and the file changes only when all of it is there.
+
+Bytes beyond the committed end go to the file at once, where no reader looks; changes of committed bytes are held in
+memory. ``commit`` writes them as a journal into the file's tail and makes data and journal durable: that is the moment
+of the commit. Then the changes are applied, the superblock last.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from aerchive.errors import AerchiveError, CommittedError, UncertainError, WriteError
+from aerchive.storage.chunks.room import no_room
+from aerchive.storage.commits.journal import TRAILER_SIZE, Journal, digest_of
+from aerchive.storage.commits.read_file import bare
+from aerchive.storage.commits.recovery import apply_journal
+from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
+from aerchive.storage.commits.superblock import Superblock
+from aerchive.storage.medium.disk import disk, read_bytes
+from aerchive.storage.medium.trace import note_read
+
+_PAGE = 4096
+_LARGE_BYTES = 1024 * 1024
+"""From here on new data is made durable by a sync of its own instead of being hashed into the journal."""
+_WRITE_BYTES = 8 * 1024 * 1024
+"""So much new data is written before the system is told to begin with it."""
+_LOOK_BYTES = 1024 * 1024
+"""How much new data is written between two looks at the free space."""
+_GAP = 16
+"""Changes closer than this become one; each has a head of this size."""
+
+
+class Overlay:
+    """A file object for h5py in which committed bytes never change before `commit`.
+
+    h5py ignores what a callback raises or returns in some places, so nothing here raises while HDF5 is at work: the
+    first error is kept, and `commit` raises it.
+
+    Args:
+        fd: The project file, open for reading and writing, exclusively locked.
+        superblock: Of the committed state.
+        path: Of the file, for messages.
+        min_free_bytes: New data that would leave less on the disk are refused, to the nearest MiB.
+    """
+
+    def __init__(self, fd: int, superblock: Superblock, path: str, min_free_bytes: int = 0) -> None:
+        self._fd = fd
+        self._min_free_bytes = min_free_bytes
+        self._old = superblock
+        self._path = path
+        self._base = superblock.end
+        self._end = superblock.end
+        self._begun = superblock.end
+        self._looked = superblock.end
+        self._position = 0
+        self._pages: dict[int, bytearray] = {}
+        self._originals: dict[int, bytes] = {}
+        self._error: BaseException | None = None
+        self._has_journal = False
+        self._keeps_tail = False
+        if disk().size(fd) > self._base:  # what an interrupted commit left, and nobody reads
+            disk().truncate(fd, self._base)
+
+    # -- what h5py calls
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As for any file."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        """As for any file."""
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        """As for any file; h5py asks for this method, and calls `readinto`."""
+        buffer = bytearray(size)
+        self.readinto(buffer)
+        return bytes(buffer)
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer, with zeros beyond the end."""
+        view = memoryview(buffer).cast("B")
+        try:
+            self._read(view)
+        except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
+            self._error = self._error or bare(error)
+        self._position += len(view)
+        return len(view)
+
+    def write(self, data: Any) -> int:
+        """Keeps the data, in the file or in memory."""
+        view = memoryview(data).cast("B")
+        try:
+            if self._error is None:
+                self._write(view)
+        except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
+            self._error = bare(error)
+        self._position += len(view)
+        self._end = max(self._end, self._position)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Sets the end that the file will have."""
+        size = self._position if size is None else size
+        try:
+            if self._error is None and size < self._end:
+                disk().truncate(self._fd, max(size, self._base))
+        except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
+            self._error = bare(error)
+        self._end = size
+        return size
+
+    def flush(self) -> None:
+        """Nothing: durability is decided by `commit`."""
+
+    # -- the two ends of a transaction
+
+    @property
+    def error(self) -> BaseException | None:
+        """What went wrong while HDF5 was at work."""
+        return self._error
+
+    def commit(self) -> None:
+        """Makes the new state durable.
+
+        Raises:
+            WriteError: The disk is full or failed; the file is as it was.
+            UncertainError: The disk failed at the commit, and lets nothing be undone.
+            CommittedError: The disk failed after the commit: the new state is durable, and the next opening
+                completes it.
+        """
+        if self._error is not None:
+            raise self._failure(self._error) from self._error
+        self._check_alone()
+        try:
+            journal = self._make_durable()
+        except BaseException as error:
+            raise self._revoked(error) from error
+        self._keeps_tail = True
+        try:
+            apply_journal(self._fd, journal)
+        except BaseException as error:
+            raise CommittedError(
+                f"{self._path}: the runs are saved, but the file could not be completed ({error}); "
+                "the next opening of the project does it"
+            ) from error
+
+    def roll_back(self) -> None:
+        """Leaves the file as it was; does nothing if what lies behind its end is needed, as after the commit.
+
+        Raises:
+            OSError: The disk failed; what is left lies beyond the end, where no reader looks.
+        """
+        if self._keeps_tail:
+            return
+        disk().truncate(self._fd, self._base)
+
+    def _check_alone(self) -> None:
+        """Notices who ignores locks, as far as that shows; what is there then may be theirs.
+
+        Raises:
+            WriteError: The superblock is another one, or cannot be read.
+        """
+        try:
+            now = read_bytes(self._fd, 0, SUPERBLOCK_SIZE)
+        except OSError as error:
+            raise self._failure(error) from error
+        if now != self._old.raw:
+            self._keeps_tail = True
+            raise WriteError(
+                f"{self._path}: a program that ignores locks has written into the file meanwhile; nothing was saved. "
+                "Close that program, then look at the file with 'aerchive verify'"
+            )
+
+    def _make_durable(self) -> Journal:
+        """Writes the journal; when this returns, the transaction is committed."""
+        port = disk()
+        new = Superblock(bytes(self._held(0, SUPERBLOCK_SIZE)))
+        if new.end < self._base:  # HDF5 gave back what lay at the end; committed addresses are never used again
+            new = new.ending_at(self._base)
+        port.truncate(self._fd, new.end)
+        is_large = new.end - self._base >= _LARGE_BYTES
+        if is_large:
+            port.sync(self._fd)
+        journal = Journal(self._old, new, self._changes())
+        if not is_large:
+            journal = Journal(self._old, new, journal.changes, digest_of(self._fd, self._base, new.end))
+        self._has_journal = True
+        port.write(self._fd, memoryview(journal.to_bytes()), journal.start)
+        port.sync(self._fd)
+        return journal
+
+    def _revoked(self, error: BaseException) -> BaseException:
+        """Takes the journal away, which may be complete, even durable, although writing it failed.
+
+        It is spoiled before it is cut off: a power cut may bring back the length of the file, and not what was in it.
+        """
+        is_spoiled = not self._has_journal or self._spoil_journal()
+        try:
+            self.roll_back()
+        except OSError:
+            if not is_spoiled:
+                self._keeps_tail = True  # perhaps it is committed: nothing may be cut off any more
+                return UncertainError(
+                    f"{self._path}: {error}, and the disk lets nothing be undone: whether the runs are saved shows "
+                    "only when the project is opened again; look there before you save them again"
+                )
+        if self._has_journal:
+            try:
+                disk().sync(self._fd)
+            except OSError:
+                return UncertainError(
+                    f"{self._path}: {error}, and the disk does not say that this was undone: nothing is saved, but "
+                    "after a power cut the runs may be there; look there before you save them again"
+                )
+        return self._failure(error)
+
+    def _spoil_journal(self) -> bool:
+        """Overwrites the trailer, without which a journal is none; whether that was possible."""
+        try:
+            end = disk().size(self._fd)
+            disk().write(self._fd, memoryview(bytes(TRAILER_SIZE)), max(self._base, end - TRAILER_SIZE))
+        except OSError:
+            return False
+        return True
+
+    def _failure(self, error: BaseException) -> BaseException:
+        if isinstance(error, OSError) and not isinstance(error, AerchiveError):
+            return WriteError(f"{self._path}: {error.strerror or error}; nothing was saved, the file is as it was")
+        return error
+
+    # -- bytes
+
+    def _held(self, start: int, length: int) -> bytearray:
+        buffer = bytearray(length)
+        self._read_at(memoryview(buffer), start)
+        return buffer
+
+    def _changes(self) -> tuple[tuple[int, bytes], ...]:
+        """The pieces of committed content that differ now, near ones joined; the superblock is not among them."""
+        pages = np.array(sorted(self._pages), np.int64)
+        old = np.frombuffer(b"".join(self._originals[page] for page in pages.tolist()), np.uint8)
+        content = b"".join(self._pages[page] for page in pages.tolist())
+        at = np.flatnonzero(old != np.frombuffer(content, np.uint8))
+        places = pages[at // _PAGE] * _PAGE + at % _PAGE
+        inside = (places >= SUPERBLOCK_SIZE) & (places < self._base)
+        at, places = at[inside], places[inside]
+        if not at.size:
+            return ()
+        last = np.flatnonzero(np.diff(places) > _GAP)
+        first, last = np.concatenate(([0], last + 1)), np.concatenate((last, [-1]))
+        pieces = zip(places[first].tolist(), at[first].tolist(), at[last].tolist(), strict=True)
+        return tuple((place, content[start : stop + 1]) for place, start, stop in pieces)
+
+    def _read(self, view: memoryview) -> None:
+        self._read_at(view, self._position)
+        note_read(self._position, len(view))
+
+    def _read_at(self, view: memoryview, start: int) -> None:
+        done = disk().read(self._fd, view, start)
+        view[done:] = bytes(len(view) - done)
+        for page in _pages_of(start, len(view)):
+            held = self._pages.get(page)
+            if held is not None:
+                low, high = max(start, page * _PAGE), min(start + len(view), (page + 1) * _PAGE, self._base)
+                high = max(low, high)  # the page may reach over the committed end, and the buffer lie beyond it
+                view[low - start : high - start] = held[low - page * _PAGE : high - page * _PAGE]
+
+    def _write(self, view: memoryview) -> None:
+        start = self._position
+        below = max(0, min(len(view), self._base - start))
+        for page in _pages_of(start, below):
+            held = self._pages.get(page)
+            if held is None:
+                held = bytearray(_PAGE)
+                disk().read(self._fd, memoryview(held), page * _PAGE)
+                self._originals[page] = bytes(held)
+                self._pages[page] = held
+            low, high = max(start, page * _PAGE), min(start + below, (page + 1) * _PAGE)
+            held[low - page * _PAGE : high - page * _PAGE] = view[low - start : high - start]
+        if below < len(view):
+            self._look_for_room(start + len(view))
+            disk().write(self._fd, view[below:], start + below)
+            self._begin_writing(start + len(view))
+
+    def _begin_writing(self, end: int) -> None:
+        """Has new data on its way to the medium while more is made; what `commit` waits for is short then."""
+        if end - self._begun >= _WRITE_BYTES:
+            disk().begin_writing(self._fd, self._begun, end - self._begun)
+            self._begun = end
+
+    def _look_for_room(self, end: int) -> None:
+        """Stops before the disk is full: what was written so far goes, and others have room."""
+        if self._min_free_bytes and end - self._looked >= _LOOK_BYTES:
+            free = disk().free(self._fd) - (end - self._looked)
+            if free < self._min_free_bytes:
+                raise no_room(self._path, "what was being written", None, free, self._min_free_bytes)
+            self._looked = end
+
+
+def _pages_of(start: int, length: int) -> range:
+    return range(start // _PAGE, -(-(start + length) // _PAGE)) if length else range(0)

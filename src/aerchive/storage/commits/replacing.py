@@ -1,0 +1,164 @@
+"""A file that takes the place of a project: made whole beside it under a hidden name, then renamed over it.
+
+At each moment the name leads to the old file or to the new one, both whole. What a process that died left behind has no
+lock any more, and goes with the next replacement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from aerchive.errors import AerchiveError, CommittedError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
+from aerchive.storage.medium.disk import disk, sync_folder
+from aerchive.storage.medium.locks import unlock
+from aerchive.storage.medium.temporary import make_temporary, remove_if_dead, temporaries
+
+
+class Replacement:
+    """A file beside a project that may take its place.
+
+    Attributes:
+        fd: The file, open for reading and writing, exclusively locked, which says that its process lives.
+        temporary: Its hidden name.
+    """
+
+    def __init__(self, path: Path, fd: int, temporary: Path) -> None:
+        self._path = path
+        self.fd = fd
+        self.temporary = temporary
+
+    def publish(self, old: int) -> None:
+        """Puts it in the place of the project, durably, with the owner, permissions and attributes of that.
+
+        Its own lock is held until it is closed, so that nobody commits to it before its name is durable.
+
+        Args:
+            old: The project, locked, so that nobody writes it.
+
+        Raises:
+            WriteError: It cannot take the place, for the reason in the message; the project is as it was.
+            ReadOnlyError: This user may not make a file like the old one.
+            CommittedError: It is in its place, but the folder may forget that in a power cut.
+        """
+        try:
+            check_single(old, self._path)
+            _make_alike(old, self.fd, self._path)
+            disk().sync(self.fd)
+            os.rename(self.temporary, self._path)
+        except AerchiveError:
+            raise
+        except OSError as error:
+            raise _failed(self._path, error) from error
+        try:
+            sync_folder(self._path.parent)
+        except OSError as error:
+            raise CommittedError(
+                f"{self._path}: is compacted, but the disk failed when the folder was written ({error.strerror}): "
+                "after a power cut the file before may be back, without what is saved from now on; look at the disk"
+            ) from error
+
+
+@contextlib.contextmanager
+def replacement(path: Path) -> Iterator[Replacement]:
+    """An empty file beside a project, which goes unless it is published.
+
+    Args:
+        path: Of the project; if it is a link, the file that it leads to is replaced.
+
+    Raises:
+        ProjectLockedError: Another program is at the same.
+        ReadOnlyError: This user may not write in the folder.
+        WriteError: The disk failed.
+    """
+    path = Path(os.path.realpath(path))
+    fd, temporary = _open_temporary(path)
+    try:
+        for other in temporaries(path, "compact"):
+            if other != temporary and not remove_if_dead(other, path):
+                process = other.name.rpartition(".compact-")[2].partition("-")[0]
+                raise ProjectLockedError(
+                    f"{path}: process {process} is compacting it; wait for that one, or remove {other} if it has died"
+                )
+        yield Replacement(path, fd, temporary)
+    finally:
+        with contextlib.suppress(OSError):  # the next who compacts this project removes what stays behind
+            temporary.unlink(missing_ok=True)
+        unlock(fd)
+        os.close(fd)
+
+
+def check_single(fd: int, path: Path) -> None:
+    """Refuses a file that has another name, or is not the one of this name any more.
+
+    Args:
+        fd: The file.
+        path: Its name.
+
+    Raises:
+        WriteError: It has, or is not.
+    """
+    here = os.fstat(fd)
+    there = os.stat(path)
+    if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+        raise WriteError(f"{path}: was replaced by another file meanwhile; nothing was changed")
+    if here.st_nlink > 1:
+        raise WriteError(
+            f"{path}: has {here.st_nlink} names (hard links), and a new file would get only this one: the others would "
+            f"go on with the old file. Remove them ('find . -samefile {path.name}' lists them), or compact a copy "
+            "('aerchive copy'); nothing was changed"
+        )
+
+
+def _open_temporary(path: Path) -> tuple[int, Path]:
+    try:
+        return make_temporary(path, "compact", 0o600)
+    except ReadOnlyError:
+        raise
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: there is no folder {path.parent}") from None
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _make_alike(old: int, new: int, path: Path) -> None:
+    """Gives a file owner, group, extended attributes (access lists among them) and permissions of another."""
+    wanted, now = os.fstat(old), os.fstat(new)
+    try:
+        if (wanted.st_uid, wanted.st_gid) != (now.st_uid, now.st_gid):
+            os.fchown(new, wanted.st_uid, wanted.st_gid)
+        _copy_attributes(old, new)
+        os.fchmod(new, stat.S_IMODE(wanted.st_mode))
+    except PermissionError as error:
+        raise ReadOnlyError(
+            f"{path}: only its owner or root may compact it, for a new file would get another owner or lose attributes "
+            f"({error.strerror}); nothing was changed"
+        ) from error
+
+
+def _copy_attributes(old: int, new: int) -> None:
+    """Extended attributes; access lists that the folder gave the new file go if the old one has none."""
+    wanted, there = _attributes(old), _attributes(new)
+    for name, value in wanted.items():
+        if there.get(name) != value:
+            os.setxattr(new, name, value)
+    for name in there.keys() - wanted.keys():
+        if name.startswith("system."):
+            os.removexattr(new, name)
+
+
+def _attributes(fd: int) -> dict[str, bytes]:
+    try:
+        return {name: os.getxattr(fd, name) for name in os.listxattr(fd)}
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return {}
+
+
+def _failed(path: Path, error: OSError) -> WriteError:
+    return WriteError(f"{path}: {error.strerror or error} while a new file was put in its place; nothing was changed")

@@ -1,0 +1,198 @@
+"""The first 48 bytes of a project: enough to say what a file is before HDF5 opens it.
+
+Layout: HDF5 File Format Specification 3.0, section II.A, superblock version 3. Its checksum is Bob Jenkins' lookup3
+(http://burtleburtle.net/bob/c/lookup3.c, public domain, function ``hashlittle``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from aerchive.errors import FormatError, IntegrityError
+from aerchive.storage.medium.disk import disk, read_bytes
+from aerchive.storage.medium.not_hdf5 import what_it_is
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIZE = 48
+_VERSION = 3
+_FLAGS_AT = 11
+_EXTENSION_AT = 20
+_END_AT = 28
+_SUM_AT = 44
+_WRITING = 0b101
+"""Consistency flags: open for writing; open for single-writer, multiple-reader access."""
+_COMMITTING = 0b11
+"""What aerchive sets. HDF5 knows the second flag, refuses the file as with the first alone, and never sets it."""
+_EXTENSION_WITH_TIMES = b"OHDR\x02\x20"
+"""How a header begins that has four times of four bytes after this, and then its length in one byte."""
+_TIMES_END = 22
+_EXTENSION_BYTES = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Superblock:
+    """The superblock of a project.
+
+    Attributes:
+        raw: Its 48 bytes.
+    """
+
+    raw: bytes
+
+    @property
+    def end(self) -> int:
+        """Where the file's content ends, in bytes."""
+        return int.from_bytes(self.raw[_END_AT : _END_AT + 8], "little")
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the file says that somebody writes to it; stock HDF5 then refuses it."""
+        return bool(self.raw[_FLAGS_AT] & _WRITING)
+
+    @property
+    def is_committing(self) -> bool:
+        """Whether it is aerchive that writes to it."""
+        return self.raw[_FLAGS_AT] & _COMMITTING == _COMMITTING
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its checksum is right."""
+        return lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
+
+    def is_mixture_of(self, *others: Superblock) -> bool:
+        """Whether each byte is that of one of the others: what a write leaves that was torn."""
+        return all(byte in {other.raw[at] for other in others} for at, byte in enumerate(self.raw))
+
+    @property
+    def content(self) -> bytes:
+        """All of it but flags and checksum."""
+        return self.raw[:_FLAGS_AT] + b"\0" + self.raw[_FLAGS_AT + 1 : _SUM_AT]
+
+    def flagged(self, end: int) -> Superblock:
+        """The same with the flag set and another end of file."""
+        return self._changed(self.raw[_FLAGS_AT] | _COMMITTING, end)
+
+    def unflagged(self) -> Superblock:
+        """The same without the flag."""
+        return self._changed(self.raw[_FLAGS_AT] & ~(_WRITING | _COMMITTING), self.end)
+
+    def ending_at(self, end: int) -> Superblock:
+        """The same with another end of file."""
+        return self._changed(self.raw[_FLAGS_AT], end)
+
+    def _changed(self, flags: int, end: int) -> Superblock:
+        body = bytearray(self.raw[:_SUM_AT])
+        body[_FLAGS_AT] = flags
+        body[_END_AT : _END_AT + 8] = end.to_bytes(8, "little")
+        return Superblock(bytes(body) + lookup3(bytes(body)).to_bytes(4, "little"))
+
+
+def read_superblock(fd: int, path: str) -> Superblock:
+    """Looks at an open file.
+
+    Raises:
+        FormatError: Not HDF5, or HDF5 that aerchive did not write.
+        IntegrityError: Shorter than a superblock.
+    """
+    head = read_bytes(fd, 0, SIZE)
+    size = disk().size(fd)
+    if head[:8] != SIGNATURE:
+        raise FormatError(f"{path}: {what_it_is(fd, SIGNATURE)}")
+    if len(head) < SIZE:
+        raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file; take a copy that is whole")
+    if head[8] != _VERSION:
+        raise FormatError(
+            f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of "
+            f"{_VERSION}); choose another file"
+        )
+    return Superblock(head)
+
+
+def check_superblock(superblock: Superblock, size: int, path: str) -> None:
+    """Refuses a file that cannot be read as it is, and has no journal that mends it.
+
+    Args:
+        superblock: Of the file.
+        size: Of the file, in bytes.
+        path: Of the file, for messages.
+
+    Raises:
+        IntegrityError: Damaged, truncated, or left in the middle of a foreign program's write.
+    """
+    if not superblock.is_whole:
+        raise IntegrityError(f"{path}: the superblock, its first {SIZE} bytes, is damaged; restore it from a copy")
+    if superblock.is_committing:
+        raise IntegrityError(
+            f"{path}: is not whole: it was copied in the middle of a commit. Nothing makes such a copy right: copy the "
+            "project again with 'aerchive copy', which waits for the commit"
+        )
+    if superblock.is_flagged:
+        raise IntegrityError(
+            f"{path}: a program that writes HDF5 without aerchive stopped, or is still, in the middle of a "
+            "write; close it. If it has died, `h5clear -s` makes the file readable again, then check it. If this is a "
+            "copy that was made while that program wrote, copy it again"
+        )
+    if superblock.end > size:
+        raise IntegrityError(
+            f"{path}: truncated: {size} bytes are left of {superblock.end}; take a copy that is whole. If this is a "
+            "copy that was made while the project was written, copy it again with 'aerchive copy'"
+        )
+
+
+def forget_extension_times(fd: int) -> None:
+    """Sets the times in the header of the superblock's extension to zero.
+
+    HDF5 writes there in which second the file was made, which is the one place where it cannot be told not to. With it
+    two files with the same content would differ.
+
+    Args:
+        fd: A file that was just made.
+    """
+    at = int.from_bytes(os.pread(fd, 8, _EXTENSION_AT), "little")
+    header = os.pread(fd, _EXTENSION_BYTES, at)
+    if header[:6] != _EXTENSION_WITH_TIMES:
+        return
+    end = _TIMES_END + 1 + header[_TIMES_END]  # where its checksum is
+    body = header[: len(_EXTENSION_WITH_TIMES)] + bytes(16) + header[_TIMES_END:end]
+    os.pwrite(fd, body + lookup3(body).to_bytes(4, "little"), at)
+
+
+def lookup3(data: bytes) -> int:
+    """Jenkins' ``hashlittle`` with initial value 0, as HDF5 protects its metadata with."""
+    mask = 0xFFFFFFFF
+
+    def rotate(value: int, bits: int) -> int:
+        return ((value << bits) | (value >> (32 - bits))) & mask
+
+    a = b = c = (0xDEADBEEF + len(data)) & mask
+    whole = max(0, (len(data) - 1) // 12 * 12)
+    for at in range(0, whole, 12):
+        a = (a + int.from_bytes(data[at : at + 4], "little")) & mask
+        b = (b + int.from_bytes(data[at + 4 : at + 8], "little")) & mask
+        c = (c + int.from_bytes(data[at + 8 : at + 12], "little")) & mask
+        a = (a - c) & mask ^ rotate(c, 4)
+        c = (c + b) & mask
+        b = (b - a) & mask ^ rotate(a, 6)
+        a = (a + c) & mask
+        c = (c - b) & mask ^ rotate(b, 8)
+        b = (b + a) & mask
+        a = (a - c) & mask ^ rotate(c, 16)
+        c = (c + b) & mask
+        b = (b - a) & mask ^ rotate(a, 19)
+        a = (a + c) & mask
+        c = (c - b) & mask ^ rotate(b, 4)
+        b = (b + a) & mask
+    tail = data[whole:].ljust(12, b"\0")
+    if not data:
+        return c
+    a = (a + int.from_bytes(tail[:4], "little")) & mask
+    b = (b + int.from_bytes(tail[4:8], "little")) & mask
+    c = (c + int.from_bytes(tail[8:], "little")) & mask
+    c = ((c ^ b) - rotate(b, 14)) & mask
+    a = ((a ^ c) - rotate(c, 11)) & mask
+    b = ((b ^ a) - rotate(a, 25)) & mask
+    c = ((c ^ b) - rotate(b, 16)) & mask
+    a = ((a ^ c) - rotate(c, 4)) & mask
+    b = ((b ^ a) - rotate(a, 14)) & mask
+    return ((c ^ b) - rotate(b, 24)) & mask

@@ -1,0 +1,143 @@
+"""Groups of which everything is read once, for work that looks at the same nodes in several ways."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from h5py import h5d, h5g, h5l, h5o
+from numpy.typing import NDArray
+
+from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
+from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
+from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.text import decode_text
+
+
+class Member(NamedTuple):
+    """A link in a group.
+
+    Attributes:
+        is_hard: Whether it leads to a node of this file, and is not only a name for another place.
+        address: Of that node in the file.
+    """
+
+    is_hard: bool
+    address: int
+
+
+class KeptGroup(HDF5Group):
+    """A group that nobody changes while it is looked at: HDF5 is asked once for each node and each attribute."""
+
+    def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
+        super().__init__(gid, fd, path, file)
+        self._members: dict[str, Member] | None = None
+        self._raw: dict[str, NDArray[Any]] | None = None
+        self._nodes: dict[str, Any] = {}
+        self._groups: dict[str, KeptGroup] = {}
+
+    @classmethod
+    def of(cls, group: HDF5Group) -> KeptGroup:
+        """The same group, kept from now on."""
+        return cls(group.gid, group.fd, group.path, group.file)
+
+    def members(self) -> dict[str, Member]:
+        """What is in the group, in order of name."""
+        if self._members is None:
+            found: dict[str, Member] = {}
+
+            def note(name: bytes, info: Any) -> None:
+                found[name.decode("utf-8", "backslashreplace")] = Member(info.type == h5l.TYPE_HARD, info.u)
+
+            with hdf5_errors(self.where()):
+                self.gid.links.iterate(note, info=True)
+            self._members = found
+        return self._members
+
+    def names(self) -> list[str]:
+        """See `HDF5Group.names`."""
+        return list(self.members())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.members()
+
+    def open(self, name: str) -> Any:
+        """The open member.
+
+        Raises:
+            NotFoundError: There is none of this name.
+            UnsafeContentError: It leads to another place.
+            IntegrityError: It is damaged.
+        """
+        node = self._nodes.get(name)
+        if node is None:
+            member = self.members().get(name)
+            if member is None:
+                raise NotFoundError(f"{self.where(name)}: no such node")
+            if not member.is_hard:
+                raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
+            key = name.encode()
+            with hdf5_errors(self.where(name)):
+                node = self._nodes[name] = h5o.open(self.gid, key)
+        return node
+
+    def is_group(self, name: str) -> bool:
+        """See `HDF5Group.is_group`."""
+        return isinstance(self.open(name), h5g.GroupID)
+
+    def open_dataset(self, name: str) -> h5d.DatasetID:
+        """See `HDF5Group.open_dataset`."""
+        node = self.open(name)
+        if not isinstance(node, h5d.DatasetID):
+            raise IntegrityError(f"{self.where(name)}: damaged, or not a dataset")
+        return node
+
+    def group(self, path: str) -> KeptGroup:
+        """See `HDF5Group.group`."""
+        name, _, rest = path.partition("/")
+        if name not in self._groups:
+            node = self.open(name)
+            if not isinstance(node, h5g.GroupID):
+                raise IntegrityError(f"{self.where(name)}: damaged, or not a group")
+            self._groups[name] = KeptGroup(node, self.fd, f"{self.path}/{name}" if self.path else name, self.file)
+        return self._groups[name].group(rest) if rest else self._groups[name]
+
+    def raw_attributes(self) -> dict[str, NDArray[Any]]:
+        """See `aerchive.storage.hdf5.attributes.read_raw_attributes`."""
+        if self._raw is None:
+            self._raw = read_raw_attributes(self.gid, self.where())
+        return self._raw
+
+    def _short_attributes(self) -> dict[str, AttributeValue]:
+        return decode_attributes(self.raw_attributes(), self.where())
+
+    def attribute(self, name: str) -> AttributeValue | None:
+        """See `HDF5Group.attribute`."""
+        if self._raw is None:
+            return super().attribute(name)
+        value = self._raw.get(name)
+        if value is None:
+            return None
+        return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
+
+
+class Folders:
+    """Opens groups by their paths; the folder of the latest one stays open for the next.
+
+    Args:
+        root: Of the file.
+    """
+
+    def __init__(self, root: HDF5Group) -> None:
+        self.root = root
+        self._path = ""
+        self._folder = root
+
+    def group(self, path: str) -> KeptGroup:
+        """The group at a path; raises as `HDF5Group.group` does."""
+        folder, _, name = path.rpartition("/")
+        if folder != self._path:
+            self._folder = self.root.group(folder) if folder else self.root
+            self._path = folder
+        return KeptGroup.of(self._folder.group(name))

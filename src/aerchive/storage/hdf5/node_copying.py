@@ -1,0 +1,343 @@
+"""Groups of one open project into another, byte for byte: headers by HDF5 itself, large data chunk by chunk.
+
+Nothing is compressed or expanded, and nothing of a chunk's checksums changes: they are bound to owner, dataset and
+number, which stay. What a group links to (an object) is copied once, and linked again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5o, h5t
+
+from aerchive import layout
+from aerchive.errors import FormatError, IntegrityError, UnsafeContentError
+from aerchive.storage.chunks.read_plan import ReadPlan
+from aerchive.storage.hdf5.chunk_table import plan_read
+from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.kept_group import KeptGroup
+from aerchive.storage.hdf5.objects import object_path
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.writer import (
+    create_group,
+    find_group,
+    has_member,
+    link,
+    move,
+    require_group,
+    unlink,
+    write_attributes,
+    write_chunk,
+)
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.threads import in_order
+
+_ASIDE = "removed"
+_MAX_DEPTH = 16
+"""Groups in groups. Deeper ones are not ours, or lead back to themselves."""
+
+
+class _Chunks(NamedTuple):
+    """The chunks of a dataset, still to be copied."""
+
+    target: h5d.DatasetID
+    plan: ReadPlan
+    chunk_bytes: int
+
+
+class NodeCopier:
+    """Copies into one open project file.
+
+    Args:
+        target: Its root.
+
+    Attributes:
+        objects: Paths of the shared objects that were copied.
+    """
+
+    def __init__(self, target: h5g.GroupID) -> None:
+        self._target = target
+        self._waiting: list[_Chunks] = []
+        self.objects: list[str] = []
+        self._number_aside = 0
+        self._known: dict[int, str] = {}
+        """Path of each shared object that was met, by its address in the source."""
+        self._folder: tuple[str, h5g.GroupID] = "", target
+        """The folder of the latest run."""
+
+    @property
+    def has_chunks_to_copy(self) -> bool:
+        """Whether chunks of what was copied are still to follow."""
+        return bool(self._waiting)
+
+    def copy_run(self, source: KeptGroup) -> int:
+        """Copies a run; its chunks follow with `copy_chunks`.
+
+        Args:
+            source: The run's group. It gets the same path.
+
+        Returns:
+            What is still to be copied of it, in bytes before compression.
+
+        Raises:
+            AerchiveError: It is damaged, or has what a project may not have.
+        """
+        folder, _, name = source.path.rpartition("/")
+        if folder != self._folder[0]:
+            self._folder = folder, require_group(self._target, folder)
+        already = len(self._waiting)
+        self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
+        return sum(waiting.chunk_bytes * len(waiting.plan.places) for waiting in self._waiting[already:])
+
+    def copy_documents(self, source: KeptGroup) -> None:
+        """Brings the small groups of a run that is there already up to date: status, labels, links to objects.
+
+        Args:
+            source: The run's group.
+
+        Raises:
+            AerchiveError: As `copy_run` does.
+        """
+        target = find_group(self._target, source.path)
+        if target is None:
+            raise FormatError(f"{source.where()}: was not copied before")
+        with hdf5_errors(target):
+            groups = [key for key in target if isinstance(h5o.open(target, key), h5g.GroupID)]
+        for key in groups:
+            self._put_aside(target, _name(key))
+        with hdf5_errors(target):
+            there = {_name(key) for key in target}
+        self._copy_members(source, target, str(source.attribute("run_uuid")), there)
+
+    def copy_foreign(self, source: HDF5Group, names: Iterable[str] = ()) -> None:
+        """Copies what other programs have put into a group of this format: attributes, and members as they are.
+
+        Args:
+            source: The root, or a folder. What it has gets the same path.
+            names: Of the members.
+        """
+        with hdf5_errors(source.where()):
+            attributes: list[bytes] = []
+            h5a.iterate(source.gid, attributes.append)
+            wanted = set(names)
+            keys = [key for key in source.gid if wanted and _name(key) in wanted]
+        if not keys and not attributes:
+            return
+        target = require_group(self._target, source.path) if source.path else self._target
+        with hdf5_errors(target):
+            attributes = [attribute for attribute in attributes if not h5a.exists(target, attribute)]
+            keys = [key for key in keys if not target.links.exists(key)]
+        for attribute in attributes:
+            _copy_attribute(source.gid, target, attribute, source.where())
+        for key in keys:
+            with hdf5_errors(source.where(_name(key))):
+                _copy_link(source.gid, key, target)
+
+    def keep_tombstone(self, source: HDF5Group) -> None:
+        """Notes that a run was deleted, without anything of it.
+
+        Args:
+            source: Its group among the deleted ones.
+        """
+        note = create_group(require_group(self._target, layout.DELETED), source.path.rpartition("/")[2])
+        write_attributes(note, {"run_uuid": str(source.attribute("run_uuid"))})
+
+    def remove(self, path: str) -> None:
+        """Removes a run that was copied and is not wanted any more."""
+        folder, _, name = path.rpartition("/")
+        parent = find_group(self._target, folder)
+        if parent is not None and has_member(parent, name):
+            self._put_aside(parent, name)
+
+    def _put_aside(self, parent: h5g.GroupID, name: str) -> None:
+        self._number_aside += 1
+        move(parent, name, require_group(self._target, _ASIDE), str(self._number_aside))
+
+    def drop_removed(self) -> None:
+        """Gives up what was removed; call when nothing more is copied.
+
+        What HDF5 has freed it would use again in the same session, and bytes of a state that is committed already would
+        be changed in their place: they would be held in memory, and go through the journal.
+        """
+        aside = find_group(self._target, _ASIDE)
+        if aside is not None:
+            with hdf5_errors(aside):
+                for key in list(aside):
+                    aside.unlink(key)
+            unlink(self._target, _ASIDE)
+
+    def copy_chunks(self, fd: int, done: Callable[[int], None]) -> None:
+        """Copies the chunks of what was copied since, each verified by its checksum on the way.
+
+        Args:
+            fd: The source; it need not be locked, for committed chunks never move.
+            done: Called after each chunk with its bytes before compression.
+
+        Raises:
+            IntegrityError: A chunk is damaged.
+            KeyboardInterrupt: The user wants to stop.
+        """
+        waiting, self._waiting = self._waiting, []
+        for target, plan, chunk_bytes in waiting:
+            read = functools.partial(plan.stored_bytes, fd)
+            with contextlib.closing(in_order(read, plan.places, len(plan.places))) as chunks:
+                for place, stored in zip(plan.places, chunks, strict=True):
+                    check_interrupt()
+                    if len(stored):  # a chunk that was never written reads as zeros
+                        write_chunk(target, place.piece.offset, stored, place.mask)
+                    done(chunk_bytes)
+
+    # -- one node
+
+    def _copy_group(self, source: KeptGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
+        if source.path.count("/") > _MAX_DEPTH:
+            raise UnsafeContentError(f"{source.where()}: lies too deep to be ours")
+        group = create_group(parent, name)
+        with hdf5_errors(source.where()):
+            attributes: list[bytes] = []
+            h5a.iterate(source.gid, attributes.append)
+        for attribute in attributes:
+            _copy_attribute(source.gid, group, attribute, source.where())
+        self._copy_members(source, group, owner, set())
+
+    def _copy_members(self, source: KeptGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
+        """Copies the members that the target does not have."""
+        for name, member in source.members().items():
+            if name in there:
+                continue
+            if member.is_hard and member.address in self._known:
+                link(target, name, self._target, self._known[member.address])
+                continue
+            node = source.open(name)
+            if isinstance(node, h5g.GroupID):
+                with hdf5_errors(source.where(name)):
+                    is_plain = not node.get_num_objs() and not h5a.exists(node, b"object")
+                if not is_plain:
+                    self._copy_inner(source.group(name), target, name, owner, member.address)
+                    continue
+            elif isinstance(node, h5d.DatasetID) and self._copy_dataset(source, name, node, target, owner):
+                continue
+            key = name.encode()
+            with hdf5_errors(source.where(name)):
+                h5o.copy(source.gid, key, target, key)
+
+    def _copy_inner(self, source: KeptGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
+        """A group in a group: a link to a shared object, or one of its own."""
+        if source.attribute("object") is None:
+            self._copy_group(source, target, key, owner)
+            return
+        path = object_path(source)
+        folder, _, name = path.rpartition("/")
+        parent = require_group(self._target, folder)
+        if not has_member(parent, name):
+            self._copy_group(source, parent, name, path)
+            self.objects.append(path)
+        self._known[address] = path
+        link(target, key, self._target, path)
+
+    def _copy_dataset(self, source: KeptGroup, name: str, old: h5d.DatasetID, target: h5g.GroupID, owner: str) -> bool:
+        """Makes a large dataset anew, its chunks to follow; whether it is one.
+
+        HDF5 copies all others by itself, bytes of chunks as they are; their digests are looked at in the copy.
+        """
+        where, key = source.where(name), name.encode()
+        with hdf5_errors(where):
+            properties = old.get_create_plist()
+            kind, size = properties.get_layout(), old.get_storage_size()
+            is_outside = bool(properties.get_external_count())
+        if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or is_outside:
+            raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
+        if kind != h5d.CHUNKED or size <= layout.CHUNK_BYTES:
+            return False
+        try:
+            plan = plan_read(source.gid, name, owner, where)
+        except (FormatError, IntegrityError):
+            return False  # of another program, without checksums of ours
+        with hdf5_errors(where):
+            new = h5d.create(target, key, old.get_type(), old.get_space(), dcpl=properties)
+            attributes: list[bytes] = []
+            h5a.iterate(old, attributes.append)
+        for attribute in attributes:
+            _copy_attribute(old, new, attribute, where)
+        self._waiting.append(_Chunks(new, plan, math.prod(plan.chunk) * plan.stored.itemsize))
+        return True
+
+
+def _name(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")
+
+
+class Fingerprint(NamedTuple):
+    """What a group is, and what its members are.
+
+    What a project holds is never changed in its place, so an equal fingerprint says that nothing below the group is
+    another than before.
+
+    Attributes:
+        address: Of the group in the file.
+        members: Changes when a member is added, removed or replaced.
+    """
+
+    address: int
+    members: int
+
+
+def fingerprint(group: KeptGroup) -> Fingerprint:
+    """The fingerprint of a group; means something for one file, and in this process."""
+    with hdf5_errors(group.where()):
+        address = h5o.get_info(group.gid).addr
+    return Fingerprint(address, hash(tuple(group.members().items())))
+
+
+def _copy_link(source: h5g.GroupID, key: bytes, target: h5g.GroupID) -> None:
+    """Copies a member whatever it is; of a name for another place only the name."""
+    kind = source.links.get_info(key).type
+    if kind == h5l.TYPE_SOFT:
+        target.links.create_soft(key, source.links.get_val(key))
+    elif kind == h5l.TYPE_EXTERNAL:
+        target.links.create_external(key, *source.links.get_val(key))
+    else:
+        h5o.copy(source, key, target, key)
+
+
+def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:
+    """Copies an attribute of any type. References to other nodes become empty: they hold addresses of the old file."""
+    where = f"{where}@{_name(name)}"
+    with hdf5_errors(where):
+        old = h5a.open(source, name)
+        kind, space, shape = old.get_type(), old.get_space(), old.shape
+        new = h5a.create(target, name, kind, space)
+        number, size = space.get_simple_extent_npoints(), kind.get_size()
+        leads_elsewhere, has_references = _leads_elsewhere(kind), kind.detect_class(h5t.REFERENCE)
+    if not number or has_references:
+        return
+    memory = kind
+    if not leads_elsewhere:
+        values = np.empty(shape, f"V{size}")
+    else:
+        try:
+            with hdf5_errors(where):
+                dtype = old.dtype
+                memory = h5t.py_create(dtype)
+        except TypeError as error:
+            raise FormatError(f"{where}: has a type that cannot be copied ({error}); remove it") from error
+        values = np.empty(shape, dtype)
+    with hdf5_errors(where):
+        old.read(values, memory)
+        new.write(values, memory)
+
+
+def _leads_elsewhere(kind: h5t.TypeID) -> bool:
+    """Whether values of a type lie elsewhere in the file, or are addresses in it; asks HDF5 alone."""
+    if isinstance(kind, h5t.TypeStringID):
+        return bool(kind.is_variable_str())
+    if isinstance(kind, h5t.TypeCompoundID):
+        return any(_leads_elsewhere(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+    if isinstance(kind, h5t.TypeArrayID):
+        return _leads_elsewhere(kind.get_super())
+    return kind.get_class() in (h5t.VLEN, h5t.REFERENCE)

@@ -1,0 +1,55 @@
+"""Opening a project with HDF5, and looking whether its root says that it is one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from h5py import h5f, h5fd, h5g, h5p
+
+from aerchive import layout
+from aerchive.errors import FormatError
+from aerchive.storage.hdf5.attributes import read_attribute
+from aerchive.storage.hdf5.errors import hdf5_errors
+
+
+@contextlib.contextmanager
+def open_hdf5(fileobj: object, flags: int, path: str) -> Iterator[h5f.FileID]:
+    """An open HDF5 file. Of h5py the lower floor, which takes a third of a millisecond less."""
+    properties = h5p.create(h5p.FILE_ACCESS)
+    properties.set_fclose_degree(h5f.CLOSE_STRONG)
+    properties.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
+    properties.set_fileobj_driver(h5fd.fileobj_driver, fileobj)
+    with hdf5_errors(path):
+        file = h5f.open(os.fsencode(path), flags, fapl=properties)  # the name is for messages of `hdf5_errors` alone
+    try:
+        yield file
+    finally:
+        with hdf5_errors(path):
+            file.close()
+
+
+def check_header(file: h5f.FileID, path: str) -> None:
+    """Looks whether the attributes of the root say that this is a project we can read.
+
+    Raises:
+        FormatError: It is not, or it is from a newer version.
+    """
+    root = root_of(file, path)
+    kind, version = (read_attribute(root, name, f"{path}: /") for name in ("format", "format_version"))
+    if kind != layout.FORMAT or not isinstance(version, int):
+        raise FormatError(f"{path}: is an HDF5 file, but not an aerchive project; choose another file")
+    if version < 1:
+        raise FormatError(f"{path}: has format version {version}, which does not exist; the file is damaged or forged")
+    if version > layout.FORMAT_VERSION:
+        raise FormatError(
+            f"{path}: has format version {version}, and this aerchive reads up to {layout.FORMAT_VERSION}; "
+            "upgrade it with: pip install --upgrade aerchive"
+        )
+
+
+def root_of(file: h5f.FileID, path: str) -> h5g.GroupID:
+    """The root group of an open file; its errors name the path."""
+    with hdf5_errors(f"{path}: /"):
+        return h5g.open(file, b"/")

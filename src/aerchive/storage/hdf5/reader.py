@@ -1,0 +1,142 @@
+"""Groups that are read: those of an open project file, and what every group that holds a run can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from h5py import h5d, h5g, h5l, h5o
+
+from aerchive import layout
+from aerchive.errors import NotFoundError, UnsafeContentError
+from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
+from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
+from aerchive.storage.hdf5.chunk_table import describe_dataset, plan_read
+from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.text import decode_text
+
+
+class HDF5Group(GroupReader):
+    """A group of an open project file.
+
+    Args:
+        gid: The open group.
+        fd: The same file, for positioned reads.
+        path: Where the group is, from the root, without a leading slash.
+        file: Name of the file, for messages.
+    """
+
+    def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
+        super().__init__(fd, path, file)
+        self.gid = gid
+
+    def names(self) -> list[str]:
+        """Of the members of the group, in order of name."""
+        with hdf5_errors(self.where()):
+            return [name.decode("utf-8", "backslashreplace") for name in self.gid]
+
+    def __contains__(self, name: str) -> bool:
+        key = name.encode()
+        with hdf5_errors(self.where(name)):
+            return key in self.gid
+
+    def is_group(self, name: str) -> bool:
+        """Whether a member is a group; raises `IntegrityError` if it cannot be opened."""
+        key = name.encode()
+        with hdf5_errors(self.where(name)):
+            return isinstance(h5o.open(self.gid, key), h5g.GroupID)
+
+    def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
+        """All attributes, also those that are too long to be stored as one.
+
+        Args:
+            owner: The UUID of the run that the group is a part of, for the checksums of long attributes. The group of
+                a run or of an object says itself what its owner is.
+
+        Raises:
+            FormatError: An attribute that aerchive never writes.
+            IntegrityError: A damaged header.
+        """
+        values = self._short_attributes()
+        owner = owner or str(values.get("run_uuid") or values.get("object", ""))
+        for name in self.names():
+            if name.startswith(layout.LONG_PREFIX) and not name.endswith(layout.CHECKSUMS_SUFFIX):
+                data = plan_read(self.gid, name, owner, self.where(name))
+                values[name.removeprefix(layout.LONG_PREFIX)] = decode_text(data.read(self.fd).tobytes())
+        return values
+
+    def address(self, name: str) -> int:
+        """Where a member lies in the file: no other node of it has the same address.
+
+        Raises:
+            UnsafeContentError: The member is only a name for another place.
+        """
+        key = name.encode()
+        with hdf5_errors(self.where(name)):
+            link = self.gid.links.get_info(key)
+        if link.type != h5l.TYPE_HARD:
+            raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
+        return int(link.u)
+
+    def _short_attributes(self) -> dict[str, AttributeValue]:
+        return read_attributes(self.gid, self.where())
+
+    def attribute(self, name: str) -> AttributeValue | None:
+        """One attribute, or ``None`` if there is none of this name."""
+        return read_attribute(self.gid, name, self.where())
+
+    def group(self, path: str) -> HDF5Group:
+        """The group at a path below this one.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        gid, where = self.gid, self.where(path)
+        for key in path.encode().split(b"/"):
+            with hdf5_errors(where):
+                kind = gid.links.get_info(key).type if gid.links.exists(key) else None
+            if kind is None:
+                raise NotFoundError(f"{where}: no such group")
+            if kind != h5l.TYPE_HARD:
+                raise UnsafeContentError(f"{where}: soft and external links have no place in a project")
+            with hdf5_errors(where, what="damaged, or not a group"):
+                gid = h5g.open(gid, key)
+        return HDF5Group(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
+
+    def groups(self) -> Iterator[HDF5Group]:
+        """The groups in this one, in order of name."""
+        for name in self.names():
+            yield self.group(name)
+
+    def describe(self, name: str) -> DatasetShape:
+        """Shape and dtype of a dataset, nothing of it being read."""
+        return describe_dataset(self.open_dataset(name), self.where(name))
+
+    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
+        """The attributes of a dataset."""
+        return read_attributes(self.open_dataset(name), self.where(name))
+
+    def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
+        """Resolves a selection of a dataset, so that it can be read after the session.
+
+        Args:
+            name: Of the dataset.
+            owner: Whose it is: a run's UUID, or an object's path.
+            key: What is wanted.
+        """
+        self.open_dataset(name)
+        return plan_read(self.gid, name, owner, self.where(name), key)
+
+    def open_dataset(self, name: str) -> h5d.DatasetID:
+        """The open dataset, for the storage floor itself.
+
+        Raises:
+            NotFoundError: There is none of this name.
+            IntegrityError: It is damaged.
+        """
+        if name not in self:
+            raise NotFoundError(f"{self.where(name)}: no such dataset")
+        key = name.encode()
+        with hdf5_errors(self.where(name), what="damaged, or not a dataset"):
+            return h5d.open(self.gid, key)

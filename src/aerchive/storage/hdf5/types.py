@@ -1,0 +1,108 @@
+"""numpy dtypes as HDF5 types that every reader knows, and back."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from h5py import h5t, version
+
+from aerchive.errors import FormatError
+from aerchive.storage.hdf5.errors import hdf5_errors
+
+HDF5_VERSION: str = version.hdf5_version
+"""Of the HDF5 library that writes."""
+
+
+@functools.lru_cache(maxsize=4096)
+def text_type(width: int) -> h5t.TypeID:
+    """Fixed-length, null-padded UTF-8 of ``width`` bytes."""
+    tid = h5t.C_S1.copy()
+    tid.set_size(width)
+    tid.set_cset(h5t.CSET_UTF8)
+    tid.set_strpad(h5t.STR_NULLPAD)
+    return tid
+
+
+@functools.lru_cache(maxsize=256)
+def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
+    """The HDF5 type for a numpy dtype: integers and floats, text (``S``), ``{r, i}`` complex, flat compounds.
+
+    Raises:
+        FormatError: A dtype the format has no place for.
+    """
+    if dtype.kind == "S":
+        return text_type(dtype.itemsize)
+    if not dtype.isnative:
+        raise FormatError(f"dtype {dtype} has the byte order of another machine; convert it first")
+    if dtype.kind == "c":
+        part = stored_type(np.dtype(f"<f{dtype.itemsize // 2}"))
+        tid = h5t.create(h5t.COMPOUND, dtype.itemsize)
+        tid.insert(b"r", 0, part)
+        tid.insert(b"i", dtype.itemsize // 2, part)
+        return tid
+    if dtype.kind == "b":
+        return h5t.py_create(np.dtype("u1"))
+    if dtype.names is not None and dtype.fields is not None:
+        tid = h5t.create(h5t.COMPOUND, dtype.itemsize)
+        for name in dtype.names:
+            member, offset = dtype.fields[name][:2]
+            tid.insert(name.encode(), offset, stored_type(member))
+        return tid
+    if dtype.kind in "iuf" and dtype.itemsize <= 8:
+        return h5t.py_create(dtype.newbyteorder("<"))
+    raise FormatError(f"dtype {dtype} has no place in an aerchive project")
+
+
+_known_types: dict[bytes, np.dtype[Any]] = {}
+_MAX_KNOWN_TYPES = 4096
+
+
+def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
+    """The numpy dtype of a stored type.
+
+    Args:
+        tid: Of a dataset or attribute.
+        where: The node, for the error message.
+
+    Raises:
+        FormatError: A type this format does not have (variable length, reference, opaque, enumeration, ...).
+    """
+    with hdf5_errors(where):
+        key = tid.encode()  # to take a type apart takes many calls of HDF5
+    found = _known_types.get(key)
+    if found is None:
+        if len(_known_types) >= _MAX_KNOWN_TYPES:
+            _known_types.clear()
+        found = _known_types[key] = _memory_dtype(tid, where)
+    return found
+
+
+def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
+    with hdf5_errors(where):
+        kind, size = tid.get_class(), tid.get_size()
+    if kind == h5t.STRING:
+        if tid.is_variable_str():
+            raise FormatError(f"{where}: variable-length text has no place in an aerchive project")
+        return np.dtype(f"S{size}")
+    if kind in (h5t.INTEGER, h5t.FLOAT):
+        with hdf5_errors(where):
+            dtype: np.dtype[Any] = np.dtype(tid.dtype)
+        if not dtype.isnative:
+            raise FormatError(f"{where}: big-endian values have no place in an aerchive project")
+        return dtype
+    if kind == h5t.COMPOUND:
+        with hdf5_errors(where):
+            numbers = range(tid.get_nmembers())
+            names = [tid.get_member_name(i).decode("utf-8", "backslashreplace") for i in numbers]
+            types = [tid.get_member_type(i) for i in numbers]
+            offsets = [tid.get_member_offset(i) for i in numbers]
+        members = [memory_dtype(one, where) for one in types]
+        if names == ["r", "i"] and members[0] == members[1] and members[0].kind == "f":
+            if offsets != [0, members[0].itemsize] or size != 2 * members[0].itemsize:
+                raise FormatError(f"{where}: complex numbers have padding, which has no place in an aerchive project")
+            return np.dtype(f"<c{size}")
+        with hdf5_errors(where):  # numpy refuses what only a damaged file has, such as two columns of one name
+            return np.dtype({"names": names, "formats": members, "offsets": offsets, "itemsize": size})
+    raise FormatError(f"{where}: HDF5 type class {kind} has no place in an aerchive project")

@@ -1,0 +1,226 @@
+"""Looking at every byte of a group that a read can return.
+
+The structure is looked at while the file is open; what takes long, the chunks, can wait until it is not.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from aerchive import layout
+from aerchive.errors import AerchiveError, UnsafeContentError
+from aerchive.storage.chunks import checksums
+from aerchive.storage.chunks.drafts import ContentDigest
+from aerchive.storage.chunks.read_plan import ChunkPlace, ReadPlan
+from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
+from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, OpenDataset, describe_dataset, plan_read, read_values
+from aerchive.storage.hdf5.kept_group import KeptGroup
+from aerchive.storage.hdf5.objects import LinkedObjects, linked_digest
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.writer import NodeDigest, core_digest
+
+_OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
+"""Attributes of groups that say what the digest of the rest is."""
+
+
+class ChunkCheck(NamedTuple):
+    """One chunk to be looked at, without HDF5 and without a lock.
+
+    Attributes:
+        plan: Of its dataset.
+        place: Of the chunk.
+        digest: What its digest must be.
+    """
+
+    plan: ReadPlan
+    place: ChunkPlace
+    digest: str
+
+    def problem(self, fd: int, *, expand: bool = True) -> str | None:
+        """Reads and expands the chunk; returns what is wrong, in words.
+
+        Args:
+            fd: The file.
+            expand: Whether the bytes must also expand to a chunk, besides being those that were written.
+        """
+        plan, place = self.plan, self.place
+        try:
+            stored = plan.stored_bytes(fd, place)
+            if expand:
+                plan.values_of(stored, place)
+        except AerchiveError as error:
+            return str(error)
+        place_of = plan.owner, plan.name, place.number, place.mask
+        if checksums.chunk_digest(stored, *place_of, plan.digest) != self.digest:  # the CRC was right
+            return f"{plan.where}: chunk {place.number} is damaged (its {plan.digest} does not match)"
+        return None
+
+
+_TOGETHER_BYTES = 512 * 1024
+"""Chunks of so many bytes in all are looked at by one thread at a time: to hand over a small one takes longer."""
+_MAX_DEPTH = 16
+"""Groups in groups. Deeper ones are not ours, or lead back to themselves."""
+
+
+def chunk_problems(
+    checks: Sequence[ChunkCheck], fd: int, pool: ThreadPoolExecutor, *, expand: bool = True
+) -> Iterator[str | None]:
+    """What is wrong with each of many chunks, in order; many are looked at by several threads.
+
+    Args:
+        checks: The chunks.
+        fd: The file.
+        pool: Of threads.
+        expand: See `ChunkCheck.problem`.
+    """
+    batches: list[list[ChunkCheck]] = []
+    left = 0
+    for check in checks:
+        if left <= 0:
+            batches.append([])
+            left = _TOGETHER_BYTES
+        batches[-1].append(check)
+        left -= max(check.place.nbytes, 1)
+    if len(batches) < 2:
+        return (check.problem(fd, expand=expand) for check in checks)
+    done = pool.map(lambda batch: [check.problem(fd, expand=expand) for check in batch], batches)
+    return itertools.chain.from_iterable(done)
+
+
+class GroupVerifier:
+    """Verifies one run or object: each chunk against its digest, each node against the digest of the whole.
+
+    Args:
+        group: Of the run or object.
+        owner: The run's UUID, or the object's path.
+        root: Of the file: linked objects must be among those of the project.
+        objects: Those that were met before.
+
+    Attributes:
+        chunks: The chunks of all datasets seen by `problems`, still to be looked at.
+        nodes: Digest of each node seen by `problems`, by path.
+    """
+
+    def __init__(self, group: HDF5Group, owner: str, root: HDF5Group, objects: LinkedObjects | None = None) -> None:
+        self._group = group if isinstance(group, KeptGroup) else KeptGroup.of(group)
+        self._owner = owner
+        self._root = root
+        self._objects = objects or LinkedObjects()
+        self.chunks: list[ChunkCheck] = []
+        self.nodes: dict[str, str] = {}
+
+    def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
+        """What is wrong with everything but the chunks, in words, each with file and node.
+
+        Args:
+            mutable: Names of groups with a digest of their own.
+            linked: Names of groups that are objects, verified elsewhere.
+        """
+        nodes: dict[str, str] = {}
+        yield from self._visit(self._group, "", nodes, mutable, linked)
+        self.nodes |= nodes
+        stored = self._group.attribute("core_sha256")
+        if stored is not None and stored != core_digest(nodes):
+            yield f"{self._group.where()}: the digest of the run does not match: something in it was changed"
+
+    def _visit(
+        self, group: KeptGroup, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
+    ) -> Iterator[str]:
+        prefix = f"{path}/" if path else ""
+        try:
+            if path.count("/") >= _MAX_DEPTH:
+                raise UnsafeContentError(f"{group.where()}: lies too deep to be ours")
+            names = group.names()
+        except AerchiveError as error:
+            yield str(error)
+            return
+        try:
+            nodes[path] = _own_digest(group, path)
+        except AerchiveError as error:
+            yield str(error)
+        for name in names:
+            if name.endswith(layout.CHECKSUMS_SUFFIX):
+                continue
+            try:
+                if name in linked and not path:
+                    nodes[name] = self._objects.digest(group, name, self._root)
+                elif not group.is_group(name):
+                    nodes[prefix + name] = self._dataset(group, name, prefix + name)
+                elif name in mutable and not path:
+                    inner: dict[str, str] = {}
+                    yield from self._visit(group.group(name), name, inner, frozenset(), frozenset())
+                    self.nodes |= inner
+                    if group.group(name).attribute("sha256") != core_digest(inner):
+                        yield f"{group.where(name)}: its digest does not match: something in it was changed"
+                else:
+                    yield from self._visit(group.group(name), prefix + name, nodes, frozenset(), frozenset())
+            except AerchiveError as error:
+                yield str(error)
+
+    def _dataset(self, group: KeptGroup, name: str, path: str) -> str:
+        dsid, where = group.open_dataset(name), group.where(name)
+        what = describe_dataset(dsid, where)
+        raw = read_raw_attributes(dsid, where)
+        digest = NodeDigest(path)
+        for key, value in raw.items():
+            digest.attribute(key, value)
+        digest.content(what.dtype, what.shape)
+        if what.chunk is None:
+            digest.data(read_values(dsid, what, where).tobytes())
+            return digest.hexdigest()
+        attributes = decode_attributes(raw, where)
+        plan = plan_read(group.gid, name, self._owner, where, opened=OpenDataset(dsid, what, attributes))
+        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where, attributes).digests()
+        for place in plan.places:
+            self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
+            digest.data(expected[place.number])
+        return digest.hexdigest()
+
+
+def _own_digest(group: KeptGroup, path: str) -> str:
+    """The digest of a group by itself: of its attributes."""
+    digest = NodeDigest(path)
+    for name, value in group.raw_attributes().items():
+        if name not in _OWN_DIGESTS:
+            digest.attribute(name, value)
+    return digest.hexdigest()
+
+
+def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[str]:
+    """What is wrong with an object: its content must have the digest that is its name.
+
+    Args:
+        group: Of the object.
+        kind: Of the object.
+        root: Of the file; objects that this one links are where they say there, and are verified on their own.
+    """
+    group = KeptGroup.of(group)
+    path = group.attribute("object")
+    digest = group.path.rpartition("/")[2]
+    if path != group.path:
+        yield f"{group.where()}: says that it is {path!r}"
+        return
+    try:
+        links = [name for name in group.names() if group.is_group(name)]
+        verifier = GroupVerifier(group, str(path), root)
+        yield from verifier.problems(frozenset(), frozenset(links))
+        yield from (problem for check in verifier.chunks if (problem := check.problem(group.fd)))
+        content = ContentDigest(kind)
+        for name, value in group.raw_attributes().items():
+            if name != "object":
+                content.attribute(name, value)
+        for name in group.names():
+            if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
+                values = group.read(name, str(path))
+                content.dataset(name, values.dtype, values.shape)
+                content.data(values)
+        for name in links:
+            content.link(name, linked_digest(group, name, root))
+    except AerchiveError as error:
+        yield str(error)
+        return
+    if content.hexdigest() != digest:
+        yield f"{group.where()}: its content does not match its name, which is a digest of it"

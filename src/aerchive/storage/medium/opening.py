@@ -1,0 +1,88 @@
+"""Opening a file of the user: whatever is in the way is an error that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from aerchive.errors import InvalidInputError, NotFoundError, ReadError, ReadOnlyError, WriteError
+from aerchive.storage.medium.filesystems import no_permission
+from aerchive.storage.medium.names import no_such_project
+from aerchive.storage.medium.not_hdf5 import is_annexed
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Opens a project file that is there.
+
+    Args:
+        path: Of the file.
+        flags: ``os.O_RDONLY`` or ``os.O_RDWR``.
+
+    Returns:
+        The file descriptor, closed in programs that this one starts.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InvalidInputError: It is not a regular file, or no file can have this name.
+        ReadOnlyError: This user may not open it so.
+        ReadError: The disk failed while the file was opened for reading.
+        WriteError: The disk failed while the file was opened for writing.
+    """
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing(path) from None
+    except PermissionError:
+        raise ReadOnlyError(f"{path}: this user may not look into {path.parent}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path}: cannot be the name of a file: {reason_of(error)}") from None
+    if stat.S_ISDIR(kind):
+        raise InvalidInputError(f"{path}: is a folder; a project is one file, such as {path / 'project.h5'}")
+    if not stat.S_ISREG(kind):
+        raise InvalidInputError(f"{path}: is not a regular file; a project is one")
+    if flags & os.O_RDWR and is_annexed(path):
+        raise ReadOnlyError(no_permission(path))
+    try:
+        return os.open(path, flags | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing(path) from None
+    except PermissionError:
+        raise ReadOnlyError(no_permission(path, "written" if flags & os.O_RDWR else "read")) from None
+    except OSError as error:
+        if flags & os.O_RDWR and error.errno == errno.EROFS:
+            raise ReadOnlyError(f"{path}: is on a read-only file system; open it with mode='r'") from None
+        if flags & os.O_RDWR:
+            raise WriteError(f"{path}: {error.strerror}; nothing was saved, the file is as it was") from error
+        raise ReadError(f"{path}: {error.strerror} while opening; look at the disk, then read again") from error
+
+
+def missing(path: Path) -> NotFoundError:
+    """The error for a project file that is not there, with the ways to get it."""
+    if is_annexed(path):
+        return NotFoundError(
+            f"{path}: the content of this file of git-annex is not on this machine; fetch it with: git annex get FILE"
+        )
+    return no_such_project(path)
+
+
+def reason_of(error: Exception) -> str:
+    """What the system says, without the name of the file, which may be very long."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def is_same_file(fd: int, path: Path) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        there = os.stat(path)
+    except OSError:
+        return False
+    here = os.fstat(fd)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+
+def state_of(fd: int) -> tuple[int, ...]:
+    """What the system says of a file, which is not the same any more when it has been written or replaced."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,227 @@
+"""Sessions of a project file: one that reads a state of it, and one that writes the next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from h5py import h5f, h5g, h5o
+
+from aerchive import layout
+from aerchive.errors import AerchiveError, IntegrityError, NotFoundError
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
+from aerchive.storage.chunks.room import check_room
+from aerchive.storage.commits.journal import Journal
+from aerchive.storage.commits.superblock import read_superblock
+from aerchive.storage.hdf5.attributes import read_attribute
+from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.node_copying import NodeCopier
+from aerchive.storage.hdf5.opening import root_of
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.table import CHANGES, TableReader, append_rows, change_of, create_table, replace_row
+from aerchive.storage.hdf5.writer import (
+    DraftWriter,
+    find_group,
+    has_member,
+    move,
+    open_group,
+    require_group,
+    write_attributes,
+)
+
+
+@dataclass(frozen=True)
+class ReadSession:
+    """One state of the project, while its block runs.
+
+    Attributes:
+        root: The root group.
+        fd: The file, for positioned reads of chunks.
+        journal: Of a commit that nobody has completed; what is read is the state after it.
+    """
+
+    root: HDF5Group
+    fd: int
+    journal: Journal | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of the state is in its place, nothing of it in the journal of an interrupted commit."""
+        return self.journal is None
+
+    @property
+    def end(self) -> int:
+        """Where what is committed ends in the file, in bytes."""
+        return read_superblock(self.fd, self.root.file).end if self.journal is None else self.journal.new.end
+
+    def detach(self) -> int:
+        """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
+        return os.dup(self.fd)
+
+    def table(self, name: str) -> TableReader:
+        """A table at the root."""
+        return TableReader(self.root.open_dataset(name), self.root.where(name), fd=self.fd if self.is_plain else None)
+
+
+class WriteSession:
+    """The next state of the project, committed when its block ends without an exception.
+
+    Attributes:
+        root: The root group, for reading what is there.
+        has_new_rows: Whether tables are not as they were before any more.
+    """
+
+    def __init__(self, file: h5f.FileID, fd: int, path: str, min_free_bytes: int) -> None:
+        self._root = root_of(file, path)
+        self._drafts = DraftWriter(self._root)
+        self._fd = fd
+        self._path = path
+        self._min_free_bytes = min_free_bytes
+        self.root = HDF5Group(self._root, fd, "", path)
+        self.has_new_rows = False
+
+    def check_room(self, datasets: Collection[DatasetDraft], what: str) -> None:
+        """Refuses datasets that do not fit on the disk; see `aerchive.storage.chunks.room.check_room`.
+
+        Args:
+            datasets: To be written.
+            what: They are, for the message.
+
+        Raises:
+            WriteError: They do not fit.
+        """
+        check_room(self._fd, self._path, what, datasets, self._min_free_bytes)
+
+    def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
+        """Writes a run; see `DraftWriter.write_run`."""
+        return self._drafts.write_run(folder, name, draft, run_uuid)
+
+    def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
+        """Replaces a mutable group; see `DraftWriter.replace_group`."""
+        self._drafts.replace_group(parent, name, draft, owner)
+
+    def set_root_attribute(self, name: str, value: AttributeValue) -> None:
+        """Adds an attribute to the root."""
+        write_attributes(self._root, {name: value})
+
+    def remove(self, path: str, among: str = layout.DELETED) -> None:
+        """Puts a node among the deleted ones: nothing is freed, so no address ever means something else.
+
+        Args:
+            path: Of the node.
+            among: The group of deleted ones.
+        """
+        deleted = require_group(self._root, among)
+        folder, _, name = path.rpartition("/")
+        target, number = path.replace("/", "-"), 1
+        while has_member(deleted, target):
+            number += 1
+            target = f"{path.replace('/', '-')}-{number}"
+        move(open_group(self._root, folder) if folder else self._root, name, deleted, target)
+
+    def can_open(self, path: str) -> bool:
+        """Whether HDF5 can open a node; it neither moves nor removes one whose header is damaged."""
+        try:
+            h5o.open(self._root, path.encode())
+        except (OSError, RuntimeError, ValueError, KeyError):
+            return False
+        return True
+
+    def bring_back(self, name: str, path: str) -> None:
+        """Takes a group out of the deleted ones.
+
+        Args:
+            name: Of it among the deleted ones.
+            path: Where it goes; there must not be anything.
+        """
+        folder, _, member = path.rpartition("/")
+        move(open_group(self._root, layout.DELETED), name, require_group(self._root, folder), member)
+
+    def copier(self) -> NodeCopier:
+        """Copies nodes of another file into this one."""
+        return NodeCopier(self._root)
+
+    def count_members(self, folder: str) -> int | None:
+        """How many members a group has, or ``None`` if there is no such group."""
+        group = find_group(self._root, folder)
+        if group is None:
+            return None
+        with hdf5_errors(group):
+            return int(group.get_num_objs())
+
+    def attributes_of_members(self, folder: str, name: str) -> set[AttributeValue | None]:
+        """One attribute of each group in a folder; empty if there is no such folder."""
+        group = find_group(self._root, folder)
+        if group is None:
+            return set()
+        where = self.root.where(folder)
+        with hdf5_errors(where):
+            members = [h5g.open(group, member) for member in group]
+        return {read_attribute(member, name, where) for member in members}
+
+    def has(self, path: str) -> bool:
+        """Whether there is anything at a path."""
+        folder, _, name = path.rpartition("/")
+        group = find_group(self._root, folder) if folder else self._root
+        return group is not None and has_member(group, name)
+
+    def table(self, name: str) -> TableReader:
+        """A table at the root, with what this session has written into it."""
+        dsid, where = self.root.open_dataset(name), self.root.where(name)
+        if self.has_new_rows:  # some of them may be with HDF5 still, or in the overlay
+            return TableReader(dsid, where)
+        return TableReader(dsid, where, fd=self.root.fd)
+
+    def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
+        """Adds rows to a table at the root, and notes that in its list of changes."""
+        self.has_new_rows = True
+        table = self.root.open_dataset(name)
+        first = int(table.shape[0])
+        append_rows(table, rows)
+        self._note_change(name, first, rows)
+
+    def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
+        """Replaces one row of a table at the root, and notes that in its list of changes."""
+        self.has_new_rows = True
+        replace_row(self.root.open_dataset(name), number, row)
+        self._note_change(name, number, row)
+
+    def _note_change(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
+        """Tells others what to read again, and lets them see that this is the history they know.
+
+        A list that cannot be read is left as it is: then nobody keeps rows.
+        """
+        changes = name + layout.CHANGES_SUFFIX
+        with contextlib.suppress(AerchiveError):
+            try:
+                dsid = self.root.open_dataset(changes)
+            except NotFoundError:
+                dsid = create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
+            table = TableReader(dsid, self.root.where(changes))
+            if table.dtype == CHANGES:
+                append_rows(dsid, change_of(first, rows, table.last()))
+
+    def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
+        """Writes a table at the root anew, which need not be there, or have rows that can be read.
+
+        Its list of changes begins anew, too.
+
+        Raises:
+            IntegrityError: HDF5 cannot open the old one, and neither moves nor removes what it cannot open.
+        """
+        self.has_new_rows = True
+        for old in (name, name + layout.CHANGES_SUFFIX):
+            if self.has(old):
+                try:
+                    self.remove(old, f"{layout.DELETED}/{layout.DELETED_TABLES}")
+                except IntegrityError as error:
+                    raise IntegrityError(
+                        f"{self.root.where(old)}: its header is damaged, so that it cannot be replaced "
+                        f"({error.__cause__}); restore the file from a copy"
+                    ) from error
+        create_table(self._root, name, rows.dtype, layout.CATALOGUE_CHUNK_ROWS)
+        self.append_rows(name, rows)

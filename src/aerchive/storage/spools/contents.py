@@ -1,0 +1,404 @@
+"""What the spools beside a project hold, those of all processes, living and dead.
+
+A file is parsed again only if it has changed, and of a file with runs only what was added, so that many idle
+processes cost a commit no more than a look at the size of their files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aerchive.errors import AerchiveError
+from aerchive.storage.medium.disk import disk, sync_folder
+from aerchive.storage.medium.filesystems import mount_of, why_unsafe
+from aerchive.storage.medium.names import PROCESS, names_in
+from aerchive.storage.medium.owner import JSON, Owner, is_locked
+from aerchive.storage.spools import records
+from aerchive.storage.spools.records import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, SpoolFile, pending_prefix
+from aerchive.storage.spools.run_group import SpooledRun, read_run_head
+
+_SETTLED_NS = 2_500_000_000
+"""A file may change once more within the same tick of its time stamp, which has two seconds on a memory stick; until so
+long after its last change it is parsed again."""
+_MOST_GONE = 64
+"""What was read of a few files is kept although they are gone: looking for these costs time, too."""
+_LOOK_AGAIN_S = 60.0
+"""After so long it is asked again whether the process of a file without content still lives."""
+
+
+class Life(enum.Enum):
+    """What is known of the process that a spool file belongs to."""
+
+    OWN = enum.auto()
+    """It is this process."""
+    ALIVE = enum.auto()
+    """It lives."""
+    DEAD = enum.auto()
+    """It has ended, and this is its own file: what it holds may be taken over and the file removed."""
+    UNKNOWN = enum.auto()
+    """It may live on another machine, or the file is a copy of its file: it may be read, and stays."""
+
+
+class Submission(NamedTuple):
+    """A job that was submitted and has not been archived.
+
+    Attributes:
+        job_id: Id of the Aer job.
+        at: When it was submitted, in seconds since 1970.
+        record: What the submitter gave; with ``"shortened": True`` if it did not fit.
+    """
+
+    job_id: str
+    at: float
+    record: dict[str, JSON]
+
+
+@dataclass(frozen=True)
+class SpoolContent:
+    """What one spool file holds.
+
+    Attributes:
+        path: The file.
+        owner: The process it belongs to.
+        life: What is known of that process.
+        jobs: Submitted jobs that have not finished, oldest first.
+        runs: Finished runs that are not noted to be in the project, in the order in which they were saved.
+        problems: What of it is damaged, in words.
+        end: Where the next record would begin.
+        has_held: Whether some of the runs are durable there.
+        has_project: Whether it is said of some of the runs which project they belong to.
+    """
+
+    path: Path
+    owner: Owner
+    life: Life
+    jobs: Sequence[Submission] = ()
+    runs: Sequence[SpooledRun] = ()
+    problems: Sequence[str] = ()
+    end: int = 0
+    has_held: bool = False
+    has_project: bool = False
+
+    @property
+    def is_movable(self) -> bool:
+        """Whether runs in it wait for any process that can move them."""
+        return self.has_held or (bool(self.runs) and self.life in (Life.DEAD, Life.UNKNOWN))
+
+    def may_move(self, run: SpooledRun) -> bool:
+        """Whether this process may move a run into the project; a living process moves its own runs soon."""
+        return run.is_held or self.life in (Life.DEAD, Life.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """The content of a file as far as it was parsed.
+
+    Attributes:
+        end: Where the next record begins.
+        owner: As the header says.
+        inode: As the header says: of the file that the owner made.
+        version: Of the format.
+        jobs: By id.
+        runs: By where they begin.
+        problems: In words.
+        has_runs: Whether there ever was a run in it; then records are only added, and nothing is cut off.
+    """
+
+    end: int
+    owner: Owner
+    inode: int
+    version: int
+    jobs: dict[str, Submission] = field(default_factory=dict)
+    runs: dict[int, SpooledRun] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    has_runs: bool = False
+
+
+class _Known(NamedTuple):
+    """What was read of a file, and what the file was then."""
+
+    inode: int
+    size: int
+    changed_ns: int
+    is_settled: bool
+    looked_s: float
+    parsed: _Parsed
+    content: SpoolContent
+
+
+_known: dict[str, _Known] = {}
+"""By path; each is replaced as a whole, so that threads need no lock."""
+
+
+def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[SpoolContent]:
+    """What is in the spool files of all processes but this one, oldest file first.
+
+    Files that cannot be read, or were written by a newer version, are told as a problem. Of a file without content it
+    is asked now and then whether its process has ended, so that it can be removed.
+
+    Args:
+        prefixes: What the hidden paths of the project's spool files begin with.
+        own: Paths of the files of this process.
+    """
+    found, there = [], set[str]()
+    starts = (*prefixes, *map(pending_prefix, prefixes))
+    for prefix in starts:
+        folder, start = os.path.split(prefix)
+        for name in names_in(folder, start, PROCESS):
+            path = f"{folder}/{name}"
+            there.add(path)
+            if path not in own:
+                with contextlib.suppress(FileNotFoundError):  # its process has ended, or another process moved its runs
+                    if (content := _content(path)) is not None:
+                        found.append(content)
+    if len(_known) > _MOST_GONE + len(there):
+        for path in [*_known]:
+            if path.startswith(starts) and path not in there:
+                _known.pop(path, None)
+    return sorted(found, key=lambda content: content.jobs[0].at if content.jobs else 0.0)
+
+
+def _content(path: str) -> SpoolContent | None:
+    known = _known.get(path)
+    # Whether the process lives is asked before the file is looked at: the content of a process that has ended is final,
+    # so that a job which it had just finished is never taken for lost.
+    life = None if known is None or known.size == HEADER_BYTES else _life_by_table(known.parsed, known.inode)
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        same = known is not None and (known.inode, known.size, known.changed_ns) == _state_of(status)
+        if known is not None and same:
+            if known.size == HEADER_BYTES and time.monotonic() < known.looked_s + _LOOK_AGAIN_S:
+                return None
+            if known.is_settled and life is not None:
+                return known.content if known.content.life is life else replace(known.content, life=life)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return _unreadable(path, f"{path}: cannot be read: {error.strerror}")
+    try:
+        found = _read(fd, path, known)
+    except (AerchiveError, OSError) as error:
+        why = str(error) if isinstance(error, AerchiveError) else f"{path}: cannot be read: {error.strerror}"
+        return _unreadable(path, why)
+    finally:
+        os.close(fd)
+    _known[path] = found
+    return found.content
+
+
+def _unreadable(path: str, problem: str) -> SpoolContent:
+    return SpoolContent(Path(path), Owner(), Life.UNKNOWN, problems=(problem,))
+
+
+def _state_of(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _read(fd: int, path: str, known: _Known | None) -> _Known:
+    """What an open file holds, as far as possible from what was read of it before."""
+    header = _read_header(fd, path)
+    life = _life(fd, header)
+    before = os.fstat(fd)
+    parsed = known.parsed if known is not None and known.inode == before.st_ino else None
+    if known is None or parsed is None or not known.is_settled or known[:3] != _state_of(before):
+        parsed = _parse(fd, path, header, parsed if parsed and parsed.has_runs else None, life)
+    after = os.fstat(fd)
+    is_settled = time.time_ns() - after.st_mtime_ns > _SETTLED_NS
+    if life is Life.ALIVE and not parsed.has_runs and not is_settled:
+        parsed = replace(parsed, problems=())  # its process may have cut it back while it was read
+    is_settled &= life is not Life.ALIVE or parsed.end == before.st_size  # else what follows is not final
+    return _Known(*_state_of(before), is_settled, time.monotonic(), parsed, _content_of(path, parsed, life))
+
+
+def _content_of(path: str, parsed: _Parsed, life: Life) -> SpoolContent:
+    if parsed.version > FORMAT_VERSION:
+        return _unreadable(
+            path, f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive"
+        )
+    runs = [run for run in parsed.runs.values() if run.counts]
+    return SpoolContent(
+        Path(path),
+        parsed.owner,
+        life,
+        sorted(parsed.jobs.values(), key=lambda job: job.at),
+        runs,
+        parsed.problems,
+        parsed.end,
+        any(run.is_held for run in runs),
+        any(run.head.project for run in runs),
+    )
+
+
+def _read_header(fd: int, path: str) -> _Parsed:
+    """What the header says; a file with a damaged header may belong to a living process, and is only read."""
+    if os.fstat(fd).st_size < HEADER_BYTES:
+        return _Parsed(0, Owner(), 0, 0)  # its process has just made it, or died then
+    record = records.read_head(fd, 0)
+    try:
+        document = {} if record is None else records.read_document(fd, record, path)
+    except AerchiveError:
+        document = {}
+    version, inode = document.get("format_version"), document.get("inode")
+    if document.get("format") != FORMAT or not isinstance(version, int):
+        problem = f"{path}: its header is damaged; what is behind it is read, and the file stays"
+        return _Parsed(HEADER_BYTES, Owner(), 0, 0, problems=(problem,))
+    return _Parsed(HEADER_BYTES, Owner.from_header(document), inode if isinstance(inode, int) else 0, version)
+
+
+def _life(fd: int, parsed: _Parsed) -> Life:
+    """What is known of the process of a file.
+
+    The header names the inode of the file that the process made. In a copy of that file, such as a synchronised
+    folder or a backup makes, it is another one: then a lock that can be had proves nothing.
+    """
+    if not parsed.version:
+        is_torn = not parsed.problems and not is_locked(fd)
+        return Life.DEAD if is_torn else Life.UNKNOWN
+    life = _life_by_table(parsed, os.fstat(fd).st_ino)
+    if life is not None:
+        return life
+    mount = mount_of(fd)
+    if mount is None or why_unsafe(mount) is not None:
+        return Life.UNKNOWN
+    return Life.ALIVE if is_locked(fd) else Life.DEAD
+
+
+def _life_by_table(parsed: _Parsed, inode: int) -> Life | None:
+    """What the process table says, for a file with this inode; ``None`` if only the lock tells."""
+    if not parsed.version:
+        return None
+    running = parsed.owner.is_running()
+    if running and parsed.owner.pid == os.getpid():  # not one of the files that this process has open
+        running = False
+    if running:
+        return Life.ALIVE
+    if parsed.inode != inode:
+        return Life.UNKNOWN
+    return Life.DEAD if running is False else None
+
+
+def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, life: Life) -> _Parsed:
+    if header.version > FORMAT_VERSION:
+        return header
+    jobs, runs = (dict(before.jobs), dict(before.runs)) if before is not None else ({}, {})
+    problems = list(before.problems if before is not None else header.problems)
+    has_runs = before is not None
+    end = before.end if before is not None else header.end
+    size = os.fstat(fd).st_size
+    for record in records.scan(fd, end, size):
+        if life is Life.ALIVE and isinstance(record, Gap) and record.end == size:
+            break  # its process is just writing there
+        end = record.end
+        if isinstance(record, Gap):
+            problems.append(f"{path}: bytes {record.start} to {record.end} are damaged; what was there is lost")
+            continue
+        has_runs = has_runs or record.kind in (records.RUN, records.CHUNK, records.OBJECT)
+        if record.kind in (records.CHUNK, records.OBJECT):
+            continue
+        try:
+            _note(records.read_document(fd, record, path), record, path, jobs, runs)
+        except AerchiveError as error:
+            problems.append(str(error))
+    return replace(header, end=end, jobs=jobs, runs=runs, problems=tuple(problems), has_runs=has_runs)
+
+
+def _note(
+    document: dict[str, Any],
+    record: records.Record,
+    path: str,
+    jobs: dict[str, Submission],
+    runs: dict[int, SpooledRun],
+) -> None:
+    """Takes what one record says into account."""
+    if record.kind == records.RUN:
+        runs[record.offset] = SpooledRun(path, record.offset, read_run_head(document, path))
+        return
+    offsets = [offset for offset in document.get("runs", ()) if offset in runs]
+    if record.kind == records.HELD:
+        runs |= {offset: replace(runs[offset], is_held=True) for offset in offsets}
+        return
+    job_id, at, submitted = document.get("job_id"), document.get("at"), document.get("record")
+    if record.kind == records.SUBMITTED and isinstance(job_id, str):
+        jobs[job_id] = Submission(
+            job_id, at if isinstance(at, int | float) else 0.0, submitted if isinstance(submitted, dict) else {}
+        )
+    elif record.kind == records.FINISHED:
+        jobs.pop(str(job_id), None)
+        for offset in offsets:
+            del runs[offset]
+
+
+@contextlib.contextmanager
+def taken_over(content: SpoolContent) -> Iterator[bool]:
+    """Keeps other processes from taking over the same file of a dead process while the block runs.
+
+    Args:
+        content: Of the file.
+
+    Yields:
+        Whether this process may; else another one is at it, or the file is gone.
+    """
+    if content.life is not Life.DEAD:
+        yield True
+        return
+    try:
+        fd = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _can_lock(fd) and os.fstat(fd).st_nlink > 0
+    finally:
+        os.close(fd)
+
+
+def _can_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
+    """Notes in the file of a dead process, which this one has taken over, that runs in it are not open any more.
+
+    Args:
+        content: Of the file.
+        runs: In it.
+
+    Raises:
+        OSError: This user may not, or the disk failed.
+    """
+    file = SpoolFile(str(content.path), os.open(content.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+    try:
+        disk().truncate(file.fd, content.end)  # behind it there is at most a torn record
+        file.size = content.end
+        file.append(records.FINISHED, {"runs": [run.offset for run in runs]})
+        file.sync()
+    finally:
+        file.abandon()
+
+
+def remove_spool(content: SpoolContent) -> None:
+    """Removes the file of a dead process, durably: what it held is in the project, or known to be lost.
+
+    Raises:
+        OSError: This user may not, for example in a folder with the sticky bit.
+    """
+    content.path.unlink(missing_ok=True)
+    _known.pop(str(content.path), None)
+    if content.runs:
+        sync_folder(content.path.parent)

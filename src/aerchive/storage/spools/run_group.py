@@ -1,0 +1,413 @@
+"""A finished run in a spool file: written there as records, and read in its place like a run in the project.
+
+Small datasets lie with the run's tree of groups in one record. Large ones are compressed as for the project, each
+chunk in a record of its own, and the tree has their table: moving the run into the project then copies stored bytes.
+What several runs share is written once for a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+
+from aerchive import layout
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, ReadError
+from aerchive.filters.deflate import Buffer
+from aerchive.filters.profiles import Codec
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.storage.chunks.grid import chunk_number, pieces, select
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import ChunkPlace, DatasetShape, ReadPlan, value_dtype
+from aerchive.storage.chunks.write_plan import layers, packed_chunks
+from aerchive.storage.medium.errors import disk_errors
+from aerchive.storage.spools import records
+
+_KINDS = frozenset("biufcSV")
+_HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool, "is_part": bool}
+"""Types of the fields of `RunHead` that are not text."""
+Append = Callable[[bytes, Mapping[str, Any], Sequence[Buffer]], int]
+"""Appends a record to the file, and returns where it begins; see `aerchive.storage.spools.records.SpoolFile.append`."""
+
+
+class RunHead(NamedTuple):
+    """What a spool says of a run before the run is opened.
+
+    Attributes:
+        job_id: Of the run.
+        run_uuid: Of the run.
+        created: When it was submitted, UTC.
+        nbytes: Of the payload, before compression.
+        is_bare: Whether it is of a Result by itself, which may be another than the one that the job had given.
+        is_part: Whether it is one of several of a transaction, which count only when all are durable.
+        when: When it was saved, UTC.
+        who: The user and host that saved it.
+        project: UUID of the project it belongs to, or empty if there was none yet, or none that could be read.
+    """
+
+    job_id: str
+    run_uuid: str
+    created: str
+    nbytes: int
+    is_bare: bool
+    is_part: bool
+    when: str
+    who: str
+    project: str
+
+
+@dataclass(frozen=True)
+class SpooledRun:
+    """A finished run in a spool file.
+
+    Attributes:
+        path: The spool file.
+        offset: Where the record of the run begins, in bytes.
+        head: What is known without opening the run.
+        is_held: Whether it is durable there and may be moved by any process; else its own process moves it soon.
+    """
+
+    path: str
+    offset: int
+    head: RunHead
+    is_held: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was saved; else the others of its transaction are not durable yet, or never became so."""
+        return self.is_held or not self.head.is_part
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[tuple[SpoolSession, SpoolGroup]]:
+        """Opens the run for reading; no lock is needed, for records never change.
+
+        Raises:
+            NotFoundError: It is not there any more: it was moved into the project.
+            IntegrityError: It is damaged.
+        """
+        with SpoolSession.of(self.path) as session:
+            yield session, session.group(self)
+
+
+@dataclass(frozen=True)
+class SpoolSession:
+    """An open spool file.
+
+    Attributes:
+        fd: The file.
+    """
+
+    fd: int
+
+    @classmethod
+    @contextlib.contextmanager
+    def of(cls, path: str) -> Iterator[SpoolSession]:
+        """Opens a spool file.
+
+        Raises:
+            NotFoundError: It is not there any more.
+            ReadError: It cannot be opened for another reason, such as too many open files.
+        """
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            try:
+                fd = os.open(path, flags)
+            except FileNotFoundError:
+                fd = os.open(records.pending_path(path), flags)  # it was renamed since
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFoundError(f"{path}: cannot be opened: {error.strerror}") from None
+        except OSError as error:
+            raise ReadError(f"{path}: cannot be opened: {error.strerror}") from None
+        try:
+            yield cls(fd)
+        finally:
+            os.close(fd)
+
+    def group(self, run: SpooledRun) -> SpoolGroup:
+        """The group of a run in this file.
+
+        Raises:
+            NotFoundError: It is not there any more.
+            IntegrityError: It is damaged.
+        """
+        document, image = _read_image(self.fd, run.offset, run.path, records.RUN)
+        if document.get("run_uuid") != run.head.run_uuid:
+            raise NotFoundError(f"{run.path}: run {run.head.job_id} is not there any more")
+        return SpoolGroup(image, image.tree, self.fd, run.head.job_id, run.path)
+
+    def detach(self) -> int:
+        """The file, open for reading beyond the session; the caller closes it."""
+        return os.dup(self.fd)
+
+
+# -- writing
+
+
+def write_run(append: Append, objects: dict[str, int], draft: GroupDraft, head: RunHead) -> int:
+    """Appends a run, and the shared objects that the file does not have yet.
+
+    Args:
+        append: Appends a record.
+        objects: Where the shared objects of the file are, by path; completed.
+        draft: The run's group.
+        head: What is said of it.
+
+    Returns:
+        Where its record begins, in bytes.
+
+    Raises:
+        OSError: The disk did not take it.
+    """
+    values = _Values()
+    tree = _Writer(append, objects).group(draft, head.run_uuid, values)
+    return append(records.RUN, {**head._asdict(), "tree": values.finish(tree)}, values.pieces)
+
+
+class _Values:
+    """The data of one record: its tree, then small datasets."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Buffer] = []
+        self._size = 0
+
+    def add(self, data: Buffer) -> int:
+        """Takes bytes; returns where they begin behind the tree."""
+        self.pieces.append(data)
+        self._size += len(data)
+        return self._size - len(data)
+
+    def finish(self, tree: Mapping[str, Any]) -> int:
+        """Puts the tree before the values; returns its length."""
+        text = json.dumps(tree, separators=(",", ":")).encode("ascii")
+        self.pieces.insert(0, text)
+        return len(text)
+
+
+class _Writer:
+    def __init__(self, append: Append, objects: dict[str, int]) -> None:
+        self._append = append
+        self._objects = objects
+
+    def group(self, draft: GroupDraft, owner: str, values: _Values) -> dict[str, Any]:
+        return {
+            "attributes": _attributes(draft.attributes),
+            "datasets": {name: self._dataset(name, one, owner, values) for name, one in draft.datasets.items()},
+            "groups": {name: self.group(one, owner, values) for name, one in draft.groups.items()},
+            "objects": {name: [one.path, self._object(one)] for name, one in draft.objects.items()},
+        }
+
+    def _object(self, draft: ObjectDraft) -> int:
+        path = draft.path
+        if path not in self._objects:
+            content = GroupDraft({**draft.attributes, "object": path}, draft.datasets, objects=draft.objects)
+            values = _Values()
+            tree = self.group(content, path, values)
+            document = {"object": path, "tree": values.finish(tree)}
+            self._objects[path] = self._append(records.OBJECT, document, values.pieces)
+        return self._objects[path]
+
+    def _dataset(self, name: str, draft: DatasetDraft, owner: str, values: _Values) -> dict[str, Any]:
+        shape, attributes = draft.shape, _attributes(draft.attributes)
+        if draft.packed is None and draft.nbytes < layout.MIN_TREATED_BYTES:
+            at = values.add(draft.read_chunk((0,) * len(shape), shape).data)
+            return {"attributes": attributes, "dtype": _descr(draft.dtype), "shape": shape, "at": at}
+        way = layers(draft)
+        table = []
+        with contextlib.closing(packed_chunks(way, shape, owner, name)) as chunks:
+            for chunk in chunks:
+                address = -1
+                if size := len(chunk.stored):
+                    address = self._append(records.CHUNK, {}, [chunk.stored]) + records.HEAD_BYTES + len(b"{}")
+                table.append([address, size, chunk.mask, *chunk.sums])
+        return {
+            "attributes": {**attributes, **_attributes(way.attributes)},
+            "dtype": _descr(way.dtype),
+            "shape": shape,
+            "chunk": way.chunk,
+            "codec": int(way.codec),
+            "digest": way.digest,
+            "chunks": table,
+        }
+
+
+def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """As they are read from HDF5, where a truth value is a byte."""
+    return {name: int(value) if isinstance(value, bool) else value for name, value in attributes.items()}
+
+
+def _descr(dtype: np.dtype[Any]) -> Any:
+    return npy.dtype_to_descr(np.dtype("u1") if dtype.kind == "b" else dtype)
+
+
+# -- reading
+
+
+def read_run_head(document: Mapping[str, Any], where: str) -> RunHead:
+    """The head of a run from the document of its record.
+
+    Raises:
+        FormatError: It is not what `write_run` writes.
+    """
+    try:
+        head = RunHead(**{name: document[name] for name in RunHead._fields})
+    except KeyError as error:
+        raise FormatError(f"{where}: a run lacks {error}") from error
+    for name, value in head._asdict().items():
+        kind = _HEAD_TYPES.get(name, str)
+        if type(value) is not kind:
+            raise FormatError(f"{where}: {name} of a run must be {kind.__name__}, found {value!r}")
+    return head
+
+
+class _Image(NamedTuple):
+    """A record that was read.
+
+    Attributes:
+        tree: Of groups.
+        values: Small datasets.
+    """
+
+    tree: dict[str, Any]
+    values: memoryview
+
+
+def _read_image(fd: int, offset: int, path: str, kind: bytes) -> tuple[dict[str, Any], _Image]:
+    with disk_errors(path):
+        record = records.read_head(fd, offset)
+    if record is None or record.kind != kind:
+        raise NotFoundError(f"{path}: there is no such record at byte {offset} any more")
+    document = records.read_document(fd, record, path)
+    data = records.read_data(fd, record, path)
+    try:
+        end = document["tree"]
+        return document, _Image(json.loads(data[:end]), memoryview(data)[end:])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FormatError(f"{path}: the record at byte {offset} is not one of a run: {error!r}") from error
+
+
+class SpoolGroup(GroupReader):
+    """A group of a run in a spool file.
+
+    Args:
+        image: The record it is in.
+        tree: What the record says of this group.
+        fd: The file.
+        path: For messages.
+        file: Name of the file, for messages.
+    """
+
+    def __init__(self, image: _Image, tree: dict[str, Any], fd: int, path: str, file: str) -> None:
+        super().__init__(fd, path, file)
+        self._image = image
+        self._tree = tree
+
+    def _members(self, kind: str) -> dict[str, Any]:
+        found = self._tree.get(kind)
+        if not isinstance(found, dict):
+            raise FormatError(f"{self.where()}: is not a group of a run")
+        return found
+
+    def names(self) -> list[str]:
+        """See `GroupReader`."""
+        return sorted({**self._members("datasets"), **self._members("groups"), **self._members("objects")})
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in self._members(kind) for kind in ("datasets", "groups", "objects"))
+
+    def is_group(self, name: str) -> bool:
+        """See `GroupReader`."""
+        return name in self._members("groups") or name in self._members("objects")
+
+    def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
+        """See `GroupReader`."""
+        del owner  # the whole record has a checksum
+        return dict(self._members("attributes"))
+
+    def attribute(self, name: str) -> AttributeValue | None:
+        """See `GroupReader`."""
+        return self._members("attributes").get(name)
+
+    def group(self, path: str) -> SpoolGroup:
+        """See `GroupReader`."""
+        group = self
+        for name in path.split("/"):
+            group = group._group(name)
+        return group
+
+    def _group(self, name: str) -> SpoolGroup:
+        path = f"{self.path}/{name}"
+        if name in (groups := self._members("groups")):
+            return SpoolGroup(self._image, groups[name], self.fd, path, self.file)
+        if name not in (objects := self._members("objects")):
+            raise NotFoundError(f"{self.where(name)}: no such group")
+        try:
+            digest, offset = objects[name]
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"{self.where(name)}: is not a link to an object") from error
+        document, image = _read_image(self.fd, offset, self.file, records.OBJECT)
+        if document.get("object") != digest:
+            raise IntegrityError(f"{self.where(name)}: another object is in the place of {digest}")
+        return SpoolGroup(image, image.tree, self.fd, path, self.file)
+
+    def _dataset(self, name: str) -> dict[str, Any]:
+        found = self._members("datasets").get(name)
+        if not isinstance(found, dict):
+            raise NotFoundError(f"{self.where(name)}: no such dataset")
+        return found
+
+    def describe(self, name: str) -> DatasetShape:
+        """See `GroupReader`."""
+        dataset = self._dataset(name)
+        try:
+            descr = dataset["dtype"]
+            dtype = npy.descr_to_dtype([tuple(field) for field in descr] if isinstance(descr, list) else descr)
+            if dtype.hasobject or dtype.kind not in _KINDS:
+                raise ValueError(f"dtype {dtype} cannot be in a run")
+            chunk = tuple(dataset["chunk"]) if "chunk" in dataset else None
+            return DatasetShape(dtype, tuple(dataset["shape"]), chunk, Codec(dataset.get("codec", Codec.DEFLATE)))
+        except (ValueError, TypeError, KeyError) as error:
+            raise FormatError(f"{self.where(name)}: is not a dataset of a run: {error!r}") from error
+
+    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
+        """See `GroupReader`."""
+        return dict(self._dataset(name)["attributes"])
+
+    def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
+        """See `GroupReader`."""
+        what, dataset, where = self.describe(name), self._dataset(name), self.where(name)
+        selection = select(key, what.shape)
+        try:
+            if what.chunk is None:
+                count = int(np.prod(what.shape, dtype=np.int64))
+                values = np.frombuffer(self._image.values, what.dtype, count, dataset["at"]) if count else None
+                values = np.empty(0, what.dtype) if values is None else values
+                return ReadPlan(
+                    where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values.reshape(what.shape)
+                )
+            places = []
+            for piece in pieces(selection, what.chunk):
+                number = chunk_number(piece.offset, what.shape, what.chunk)
+                address, nbytes, mask, crc, _ = dataset["chunks"][number]
+                places.append(ChunkPlace(piece, number, address, nbytes, mask, crc))
+            dtype = value_dtype(what.dtype, dataset["attributes"].get("dtype"))
+            chunk, codec = what.chunk, what.codec
+            return ReadPlan(
+                where,
+                owner,
+                name,
+                dtype,
+                what.dtype,
+                chunk,
+                selection,
+                tuple(places),
+                codec=codec,
+                digest=dataset["digest"],
+            )
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise FormatError(f"{where}: is not a dataset of a run: {error!r}") from error
