@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     )
     from aerchive.project.project import Project
     from aerchive.project.run import Run
-    from aerchive.project.stacked_array import StackedArray
-    from aerchive.project.stored_array import StoredArray
-    from aerchive.project.stored_density_matrix import StoredDensityMatrix
-    from aerchive.project.stored_operator import StoredOperator, StoredSuperOp
-    from aerchive.project.stored_state import StoredState
+    from aerchive.stored.array import StoredArray
+    from aerchive.stored.density_matrix import StoredDensityMatrix
+    from aerchive.stored.operator import StoredOperator, StoredSuperOp
+    from aerchive.stored.stack import StackedArray
+    from aerchive.stored.state import StoredState
 
 __all__ = [
     "AerchiveError",
@@ -77,12 +77,12 @@ __all__ = [
 _HOME = {
     "Project": ("project.project", "Project"),
     "Run": ("project.run", "Run"),
-    "StackedArray": ("project.stacked_array", "StackedArray"),
-    "StoredArray": ("project.stored_array", "StoredArray"),
-    "StoredDensityMatrix": ("project.stored_density_matrix", "StoredDensityMatrix"),
-    "StoredOperator": ("project.stored_operator", "StoredOperator"),
-    "StoredState": ("project.stored_state", "StoredState"),
-    "StoredSuperOp": ("project.stored_operator", "StoredSuperOp"),
+    "StackedArray": ("stored.stack", "StackedArray"),
+    "StoredArray": ("stored.array", "StoredArray"),
+    "StoredDensityMatrix": ("stored.density_matrix", "StoredDensityMatrix"),
+    "StoredOperator": ("stored.operator", "StoredOperator"),
+    "StoredState": ("stored.state", "StoredState"),
+    "StoredSuperOp": ("stored.operator", "StoredSuperOp"),
     "autosave": ("aer.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
 }

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import CommittedError
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import AttributeValue, GroupDraft, attribute_array
 from aerchive.storage.commits.overlay import Overlay
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE

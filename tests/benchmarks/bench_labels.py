@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aerchive import layout
-from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
-from aerchive.project.catalogue import Catalogue, run_path
+from aerchive.project.catalogue.table import Catalogue, run_path
+from aerchive.project.documents.record import read_labels
 from aerchive.project.project import Project
-from aerchive.project.record import read_labels
 from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.times import now
 from tests.crash.drafts import draft_of, job_id, project_at
 
 

@@ -29,6 +29,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 import aerchive
 from aerchive import layout
 from aerchive.models import catalogue
+from aerchive.times import now
 from tests.benchmarks.bench_catalogue import made
 from tests.benchmarks.measuring import Figures, ratios, rotated, spread
 
@@ -65,7 +66,7 @@ def many_rows(path: Path, number: int) -> None:
         rows["job_id"][row] = f"{row:08x}-0000-4000-8000-000000000000".encode()
         rows["created_us"][row] += row * 1_000_000
         catalogue.seal_row(rows[row : row + 1], row)
-    with project.file.write(catalogue.now()) as session:
+    with project.file.write(now()) as session:
         session.append_rows(layout.CATALOGUE, rows[1:])
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from aerchive.cli import clean as clean_command
 from aerchive.cli import main
+from aerchive.project.care.retention import CleanReport
 from aerchive.project.project import Project
-from aerchive.project.retention import CleanReport
 from tests.crash.drafts import draft_of, job_id, model_of, project_at
 from tests.crash.views import project_view
 

@@ -19,7 +19,7 @@ import h5py
 
 from aerchive.errors import ProjectLockedError
 from aerchive.models.catalogue import row_text
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 from tests.crash.drafts import Model, draft_of, model_of, project_at

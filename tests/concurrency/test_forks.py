@@ -22,7 +22,7 @@ import qiskit_aer
 from qiskit import QuantumCircuit
 
 import aerchive
-from aerchive.project import place
+from aerchive.project import location as place
 
 folder = Path(sys.argv[1])
 circuit = QuantumCircuit(1, 1)

@@ -15,7 +15,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project, open_project
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, text_dataset
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.testing.disks import SlowDisk, UnsyncedDisk, using
 from tests.crash.drafts import draft_of, job_id, model_of, project_at
 from tests.crash.views import project_view, stock_values

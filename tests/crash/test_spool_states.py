@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aerchive.errors import IntegrityError
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.testing.disks import RecordingDisk, crash_states, using
 from tests.crash.drafts import draft_of, job_id, model_of, project_at, values_of

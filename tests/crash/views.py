@@ -14,9 +14,9 @@ from h5py import h5a, h5d, h5g, h5o
 
 from aerchive import layout
 from aerchive.models import catalogue
-from aerchive.project.catalogue import read_rows
+from aerchive.project.catalogue.table import read_rows
+from aerchive.project.documents.record import read_record
 from aerchive.project.project import Project
-from aerchive.project.record import read_record
 from aerchive.storage.chunks.group_reader import GroupReader
 from tests.crash.drafts import Model, Values, project_at, type_name
 

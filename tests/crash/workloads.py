@@ -15,7 +15,7 @@ from aerchive import layout
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.storage.commits import creation
 from aerchive.testing.disks import Operation, RecordingDisk, final_content, using

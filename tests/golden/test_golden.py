@@ -26,9 +26,9 @@ from aerchive.codecs.result import VERSION as DOCUMENT_VERSION
 from aerchive.codecs.scalars import TAG as SCALAR
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
-from aerchive.models.catalogue import now
-from aerchive.project.catalogue import present, read_rows, run_path
-from aerchive.project.commit import stored_draft, write_drafts
+from aerchive.times import now
+from aerchive.project.catalogue.table import present, read_rows, run_path
+from aerchive.project.writing.runs import stored_draft, write_drafts
 from tests.golden.description import describe, describe_circuit, describe_target
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))

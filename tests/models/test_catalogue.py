@@ -20,19 +20,18 @@ from aerchive.models.catalogue import (
     _are_params,
     damaged_rows,
     differing_columns,
-    from_microseconds,
     is_cut,
     make_row,
     row_seed,
     row_text,
     seal_row,
-    to_microseconds,
 )
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.text import encode_text
+from aerchive.times import from_microseconds, to_microseconds
 
 CREATED = "2026-11-22T21:30:45.123456Z"
 

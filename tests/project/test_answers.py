@@ -16,7 +16,7 @@ import pytest
 import aerchive
 from aerchive.display.text import format_time
 from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError, ReadOnlyError
-from aerchive.project.moments import span_of
+from aerchive.times import span_of
 from tests.project.conftest import make_result
 
 WHEN = datetime.datetime(2026, 3, 1, 12, 30, 5, 250_000, tzinfo=datetime.UTC)

@@ -15,8 +15,8 @@ import aerchive
 from aerchive import layout
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.project.stored_result import _Decoder
 from aerchive.storage.chunks.read_plan import ReadPlan
+from aerchive.stored.result import _Decoder
 from tests.project.conftest import make_result, run_stock
 from tests.strict import differences
 

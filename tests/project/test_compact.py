@@ -29,11 +29,11 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.models.labels import RunLabels
-from aerchive.project import compact as compact_module
-from aerchive.project.compact import _Compaction
-from aerchive.project.draft import RunDraft
+from aerchive.project.care import compact as compact_module
+from aerchive.project.care.compact import _Compaction
+from aerchive.project.care.verify import verify
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
-from aerchive.project.verify import verify
 from aerchive.storage.chunks.drafts import DatasetDraft
 from aerchive.storage.commits import replacing
 from aerchive.storage.file import LockedFile, ProjectFile

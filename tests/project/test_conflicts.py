@@ -10,8 +10,8 @@ import pytest
 
 import aerchive
 from aerchive.cli import main
-from aerchive.project import conflicts
-from aerchive.project.conflicts import conflict_copies
+from aerchive.project.care import conflicts
+from aerchive.project.care.conflicts import conflict_copies
 from tests.crash.drafts import draft_of, job_id, project_at
 
 COPIES = [

@@ -18,7 +18,7 @@ from aerchive.errors import (
     TransactionError,
 )
 from aerchive.models.labels import RunLabels
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from tests import processes
 from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled
 from tests.crash.views import project_view

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import aerchive
 from aerchive.errors import InvalidInputError
-from aerchive.project.expression import parse_expression
+from aerchive.project.catalogue.expression import parse_expression
 from tests.project.conftest import make_result, run_stock
 
 

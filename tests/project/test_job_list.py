@@ -15,7 +15,7 @@ import aerchive
 from aerchive.aer import AerSimulator, ArchivedJob
 from aerchive.display.text import format_time
 from aerchive.errors import InvalidInputError
-from aerchive.project.job_list import JobList
+from aerchive.project.finding.job_list import JobList
 from aerchive.project.run import Run
 from tests import processes
 from tests.project.conftest import bell, make_result, run_stock

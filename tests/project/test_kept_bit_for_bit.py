@@ -16,8 +16,8 @@ from qiskit.quantum_info import DensityMatrix, Statevector
 import aerchive
 from aerchive.aer import SamplerV2
 from aerchive.errors import NotFoundError
+from aerchive.project.care.verify import VerifyReport
 from aerchive.project.project import Project
-from aerchive.project.verify import VerifyReport
 from tests.aer.cloud import Cloud, estimated, service_of, submit
 from tests.exact_bytes import Exact, exact_bytes
 from tests.golden.description import describe

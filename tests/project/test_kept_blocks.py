@@ -18,8 +18,8 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
-from aerchive.project import kept_blocks
 from aerchive.storage import file as project_file
+from aerchive.stored import block_cache as kept_blocks
 from tests.small_chunks import small_chunks
 
 NUMBER = 50

@@ -17,8 +17,8 @@ from aerchive import layout
 from aerchive.errors import IntegrityError, WriteError
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
-from aerchive.project import kept_rows
-from aerchive.project.catalogue import Catalogue, read_rows
+from aerchive.project.catalogue import row_cache as kept_rows
+from aerchive.project.catalogue.table import Catalogue, read_rows
 from aerchive.project.project import Project
 from aerchive.storage.hdf5.table import replace_row
 from aerchive.storage.medium.trace import record_reads

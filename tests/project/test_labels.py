@@ -13,7 +13,7 @@ import pytest
 import aerchive
 from aerchive.errors import InvalidInputError, NotFoundError, ReadOnlyError, UnsupportedTypeError
 from aerchive.models.labels import LabelChange, RunLabels
-from aerchive.project import author as author_module
+from aerchive.project.writing import author as author_module
 from tests.project.conftest import make_result
 
 Reopen = Callable[[], aerchive.Project]

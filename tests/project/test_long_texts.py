@@ -14,12 +14,12 @@ from qiskit import QuantumCircuit
 import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
 from aerchive.cli import main
-from aerchive.models.catalogue import now
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.status import RunStatus
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
+from aerchive.times import now
 from tests.holding import held
 from tests.project.conftest import bell, make_result
 

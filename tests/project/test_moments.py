@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aerchive import times as moments
 from aerchive.errors import InvalidInputError
-from aerchive.models.catalogue import to_microseconds
-from aerchive.project import moments
-from aerchive.project.moments import Span, span_of
+from aerchive.times import Span, span_of, to_microseconds
 
 ZONE = "America/New_York"
 """Summer time ends there on 2026-11-01, at 2 o'clock."""

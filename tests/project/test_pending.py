@@ -14,9 +14,9 @@ import pytest
 
 import aerchive
 from aerchive.errors import NotFoundError
-from aerchive.project.commit import write_drafts
 from aerchive.project.project import Project
-from aerchive.project.spools import Spools
+from aerchive.project.spooling.spools import Spools
+from aerchive.project.writing.runs import write_drafts
 from aerchive.testing.disks import FailingDisk, using
 from tests.crash.drafts import draft_of, job_id, model_of, project_at
 from tests.crash.views import project_view, stock_values

@@ -14,13 +14,13 @@ from qiskit_aer.noise import NoiseModel
 import aerchive
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
-from aerchive.models.catalogue import from_microseconds, to_microseconds
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.query import COLUMNS, NUMBERS, OPERATORS, All, Condition, Not, any_of
+from aerchive.project.catalogue.conditions import COLUMNS, NUMBERS, OPERATORS, All, Condition, Not, any_of
 from aerchive.project.run import Run
+from aerchive.times import from_microseconds, to_microseconds
 from tests.project.conftest import make_result, run_stock
 
 DAY = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)

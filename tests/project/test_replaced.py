@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from aerchive.errors import CommittedError, NotFoundError, ReplacedError
-from aerchive.models.catalogue import now
-from aerchive.project.commit import write_drafts
+from aerchive.project.writing.runs import write_drafts
 from aerchive.storage.commits import overlay
 from aerchive.storage.commits.overlay import Overlay
+from aerchive.times import now
 from tests.crash.drafts import draft_of, job_id, project_at
 
 

@@ -14,9 +14,9 @@ import pytest
 from aerchive.errors import InvalidInputError, ReadOnlyError
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
-from aerchive.project.draft import RunDraft
+from aerchive.project.care.retention import parse_size
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
-from aerchive.project.retention import parse_size
 from tests import processes
 from tests.crash.drafts import draft_of, job_id, project_at
 from tests.crash.views import project_view

@@ -16,7 +16,7 @@ import pytest
 
 import aerchive
 from aerchive.errors import NotFoundError
-from aerchive.project.space import KindSpace
+from aerchive.project.care.space import KindSpace
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, text_dataset
 from aerchive.storage.hdf5.measuring import measure_group
 from aerchive.testing.disks import UnsyncedDisk, using

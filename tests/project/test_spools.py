@@ -18,9 +18,10 @@ import aerchive
 from aerchive.cli import main
 from aerchive.errors import AlreadyExistsError, ReadOnlyError, TransactionError, WriteError
 from aerchive.models.labels import Author, RunLabels
-from aerchive.project import spool_mover, spools
-from aerchive.project.draft import RunDraft, new_uuid
+from aerchive.project.documents.draft import RunDraft, new_uuid
 from aerchive.project.project import open_project
+from aerchive.project.spooling import mover as spool_mover
+from aerchive.project.spooling import spools
 from aerchive.storage.chunks.drafts import DatasetDraft
 from tests import processes
 from tests.crash.drafts import DraftBridge, draft_of, job_id, model_of, project_at, values_of

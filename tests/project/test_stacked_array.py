@@ -15,8 +15,8 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
 from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError
-from aerchive.project.stacked_array import StackedArray, natural_order
 from aerchive.storage.medium.trace import record_reads
+from aerchive.stored.stack import StackedArray, natural_order
 from tests import processes
 from tests.project.conftest import make_result
 from tests.small_chunks import small_chunks

@@ -30,8 +30,8 @@ from qiskit.quantum_info import (
 
 import aerchive
 from aerchive.errors import InvalidInputError
-from aerchive.project.stored_density_matrix import StoredDensityMatrix
-from aerchive.project.stored_operator import StoredOperator, StoredSuperOp
+from aerchive.stored.density_matrix import StoredDensityMatrix
+from aerchive.stored.operator import StoredOperator, StoredSuperOp
 from tests.project.conftest import make_result
 from tests.small_chunks import small_chunks
 from tests.strict import differences
@@ -197,7 +197,7 @@ def test_what_cannot_be_compared(run: aerchive.Run, project: aerchive.Project, m
             stored.fidelity(other)
     assert stored.fidelity(Statevector(np.ones(8)), validate=False) > 0
     assert stored.fidelity(loose, validate=False) > 0
-    monkeypatch.setattr("aerchive.project.stored_density_matrix._MAX_MIXED", 4)
+    monkeypatch.setattr("aerchive.stored.density_matrix._MAX_MIXED", 4)
     with pytest.raises(InvalidInputError, match="computed in memory, up to 4 rows"):
         stored.fidelity(stored)
 

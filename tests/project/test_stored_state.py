@@ -28,8 +28,8 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
 from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError
-from aerchive.project.stored_state import StoredState
 from aerchive.storage.medium.trace import record_reads
+from aerchive.stored.state import StoredState
 from tests import processes
 from tests.holding import held
 from tests.project.conftest import make_result
@@ -203,7 +203,7 @@ def test_a_generator_goes_on(run: aerchive.Run) -> None:
 def test_samples_of_many_qubits_in_another_order(run: aerchive.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from scipy.stats import chisquare
 
-    monkeypatch.setattr("aerchive.project.stored_state._MARGINAL_QUBITS", 3)
+    monkeypatch.setattr("aerchive.stored.state._MARGINAL_QUBITS", 3)
     state, qargs = run.state("random 6"), [4, 1, 5, 0]
     probabilities = STATES["random 6"].probabilities(qargs)
 
@@ -618,7 +618,7 @@ def test_what_takes_long_is_watched(run: aerchive.Run, monkeypatch: pytest.Monke
             seen.append((self.what, len(passed), total))
             return iter(passed)
 
-    monkeypatch.setattr("aerchive.project.stored_quantum_array.ProgressOf", Watching)
+    monkeypatch.setattr("aerchive.stored.quantum_array.ProgressOf", Watching)
     state = run.state("only 11")
 
     np.asarray(state)

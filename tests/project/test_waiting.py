@@ -16,7 +16,7 @@ from qiskit import QuantumCircuit
 import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
 from aerchive.errors import ArchiveWarning, InvalidInputError
-from aerchive.project import waiting
+from aerchive.project.spooling import batches as waiting
 from aerchive.storage.spools.spool import Spool
 from tests import processes
 from tests.holding import held

@@ -19,7 +19,7 @@ import pytest
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError
 from aerchive.models.labels import RunLabels
-from aerchive.project.draft import RunDraft, new_uuid
+from aerchive.project.documents.draft import RunDraft, new_uuid
 from aerchive.project.project import Project
 from aerchive.storage.chunks.drafts import DatasetDraft
 from tests.crash.drafts import draft_of, job_id, project_at, values_of

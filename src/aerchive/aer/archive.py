@@ -13,7 +13,7 @@ from aerchive.aer.job import ArchiveNote
 from aerchive.aer.provenance import provenance
 from aerchive.filters.profiles import Compression
 from aerchive.models.labels import RunLabels
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.settings import Settings
 

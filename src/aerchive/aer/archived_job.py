@@ -18,7 +18,7 @@ from aerchive.aer.options import is_known, set_again, stored_options
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
-from aerchive.project.stored_array import StoredArray
+from aerchive.stored.array import StoredArray
 
 STATUS = {
     "ok": JobStatus.DONE,

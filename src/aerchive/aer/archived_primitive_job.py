@@ -12,7 +12,7 @@ from aerchive.aer.archived_job import STATUS, ArchivedJob
 from aerchive.aer.archived_result import archived_result
 from aerchive.errors import NotFoundError
 from aerchive.project.run import Run
-from aerchive.project.stored_array import StoredArray
+from aerchive.stored.array import StoredArray
 
 
 class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):

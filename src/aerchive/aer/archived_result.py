@@ -15,7 +15,7 @@ from aerchive.codecs.primitive_result import decode_primitive_result
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.project.run import Run
-from aerchive.project.stored_result import Registered, StoredExperiment, StoredResult
+from aerchive.stored.result import Registered, StoredExperiment, StoredResult
 
 
 class ArchivedData(ExperimentResultData):

@@ -20,9 +20,9 @@ from aerchive.aer.simulator import ProjectLike, place_of
 from aerchive.aer.submit import submit
 from aerchive.models.labels import RunLabels
 from aerchive.project.arguments import checked, refuse
+from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.project import Project
-from aerchive.project.query import as_texts
-from aerchive.project.waiting import Durability
+from aerchive.project.spooling.batches import Durability
 from aerchive.settings import load_settings
 
 logger = logging.getLogger("aerchive")

@@ -26,13 +26,13 @@ from aerchive.codecs.pubs import encode_pubs
 from aerchive.codecs.result import ResultEncoder, Written, encode_result
 from aerchive.codecs.target import EncodedTarget, encode_target
 from aerchive.errors import UnsupportedTypeError
-from aerchive.models.catalogue import now
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
 from aerchive.text import without_surrogates
+from aerchive.times import now
 
 _USED = (
     "method",

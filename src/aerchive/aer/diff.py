@@ -17,7 +17,7 @@ from aerchive.codecs.circuit_differences import differences
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.project.run import Run
-from aerchive.project.stored_array import StoredArray
+from aerchive.stored.array import StoredArray
 
 _DIFFERENT_BELOW = 1e-4
 _COMPATIBLE_ABOVE = 0.01

@@ -10,7 +10,7 @@ from qiskit.circuit import CircuitInstruction, Instruction, QuantumCircuit
 from qiskit_aer.library import SetDensityMatrix, SetStatevector, SetSuperOp, SetUnitary
 
 from aerchive.errors import InvalidInputError
-from aerchive.project.stored_quantum_array import StoredQuantumArray, is_close_to_one
+from aerchive.stored.quantum_array import StoredQuantumArray, is_close_to_one
 
 _INSTRUCTIONS: dict[str, tuple[type[Any], str]] = {
     "statevector": (SetStatevector, "set_statevector"),

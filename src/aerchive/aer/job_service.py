@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 
 from aerchive.project.arguments import checked
-from aerchive.project.job_list import JobList
+from aerchive.project.finding.job_list import JobList
 from aerchive.project.project import Project
 
 

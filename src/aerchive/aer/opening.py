@@ -11,11 +11,11 @@ from typing import Any
 from aerchive.errors import AlreadyExistsError, InvalidInputError
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.parts import Mode
 from aerchive.project.project import Project, open_project
-from aerchive.project.project_base import Mode
 from aerchive.project.run import Run
-from aerchive.project.waiting import Durability
+from aerchive.project.spooling.batches import Durability
 from aerchive.settings import Settings, default_project, load_settings
 from aerchive.storage.medium.names import no_such_project
 

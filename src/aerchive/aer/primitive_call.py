@@ -38,10 +38,10 @@ from aerchive.aer.capture import (
 from aerchive.aer.job import ArchiveNote
 from aerchive.aer.options import set_options
 from aerchive.codecs.pubs import pub_circuits
-from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
 from aerchive.settings import Settings
+from aerchive.times import now
 
 logger = logging.getLogger("aerchive")
 

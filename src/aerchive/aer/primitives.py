@@ -17,12 +17,12 @@ from aerchive.aer.job import ArchiveNote
 from aerchive.aer.options import check_spelling
 from aerchive.aer.primitive_call import PrimitiveCall, not_archived
 from aerchive.aer.simulator import Archiving, ProjectLike, archiving
-from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.arguments import checked
-from aerchive.project.query import as_texts
+from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.run import Run
 from aerchive.settings import Settings, load_settings
+from aerchive.times import now
 
 _ID_PATIENCE_S = 60.0
 """How long the thread that called ``run`` may take to tell the id of the job it made."""

@@ -13,10 +13,10 @@ from typing import Any
 
 from aerchive.display.text import cut, format_time
 from aerchive.errors import InvalidInputError, NotFoundError, ServiceError
-from aerchive.project.job_list import JobList
-from aerchive.project.moments import span_of
+from aerchive.project.finding.job_list import JobList
 from aerchive.project.project import Project
 from aerchive.project.run import Bridge, Run
+from aerchive.times import span_of
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+\Z")
 _HEAD = ("job id", "created", "where", "backend", "program", "status", "tags")

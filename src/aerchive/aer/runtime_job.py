@@ -18,10 +18,10 @@ from aerchive.aer.remote import translated
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.errors import AerchiveError, InvalidInputError
 from aerchive.models import tagged_json
-from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
+from aerchive.times import now
 
 _PUBS: dict[str, Any] = {"sampler": SamplerPub, "estimator": EstimatorPub}
 

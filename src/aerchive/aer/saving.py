@@ -29,9 +29,9 @@ from aerchive.aer.primitive_call import submitted_pubs
 from aerchive.aer.runtime_job import capture_runtime_job, is_runtime_job
 from aerchive.codecs.primitive_result import is_sampled
 from aerchive.errors import InvalidInputError
-from aerchive.models.catalogue import now
-from aerchive.project.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft
 from aerchive.text import without_surrogates
+from aerchive.times import now
 
 
 def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:

@@ -23,9 +23,9 @@ from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked, refuse
+from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.project import Project
-from aerchive.project.query import as_texts
-from aerchive.project.waiting import Durability
+from aerchive.project.spooling.batches import Durability
 from aerchive.settings import load_settings
 
 ProjectLike = str | os.PathLike[str] | Project

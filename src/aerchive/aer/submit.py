@@ -29,10 +29,10 @@ from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive, is_in_
 from aerchive.codecs.registry import codecs
 from aerchive.errors import AerchiveError, ArchiveWarning
 from aerchive.filters.profiles import Compression
-from aerchive.models.catalogue import now
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
 from aerchive.settings import Settings
+from aerchive.times import now
 
 logger = logging.getLogger("aerchive")
 

@@ -10,8 +10,8 @@ from typing import Any
 from aerchive.aer.opening import open_path
 from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
+from aerchive.project.care.retention import CleanReport
 from aerchive.project.project import Project
-from aerchive.project.retention import CleanReport
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import shlex
 from aerchive.aer.opening import open_path
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import format_runs
-from aerchive.project.space import count_deleted
+from aerchive.project.care.space import count_deleted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from aerchive.aer.opening import open_path
 from aerchive.display.text import format_bytes
 from aerchive.errors import AlreadyExistsError
 from aerchive.paths import local_path
-from aerchive.project.job_list import runs_table
+from aerchive.project.finding.job_list import runs_table
 from aerchive.storage.medium.trace import record_reads
 
 _FILE = "aerchive-demo.h5"

@@ -15,7 +15,7 @@ from aerchive.cli.listing import say_nothing
 from aerchive.errors import AerchiveError, AlreadyExistsError, InvalidInputError, WriteError
 from aerchive.interop.arrow import write_parquet
 from aerchive.interop.columns import Column, Columns
-from aerchive.models.catalogue import from_microseconds
+from aerchive.times import from_microseconds
 
 _FORMATS = ("csv", "json", "parquet")
 

@@ -11,10 +11,10 @@ from typing import Any, TextIO
 from aerchive.display.text import clean_lines, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
-from aerchive.project.asking import BadRuns, whole_value
-from aerchive.project.job_list import runs_table
+from aerchive.project.catalogue.conditions import NUMBERS
+from aerchive.project.finding.asking import BadRuns, whole_value
+from aerchive.project.finding.job_list import runs_table
 from aerchive.project.project import Project
-from aerchive.project.query import NUMBERS
 from aerchive.project.run import Run
 
 _LIMIT = 20

@@ -12,7 +12,7 @@ from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
 from aerchive.models import tagged_json
 from aerchive.project.run import Run
-from aerchive.project.stored_result import SavedValue
+from aerchive.stored.result import SavedValue
 
 _MOST_SAVED = 30
 

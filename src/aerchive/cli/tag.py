@@ -9,7 +9,7 @@ from aerchive.aer.opening import open_path
 from aerchive.display.text import clean, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models.labels import LabelChange, RunLabels
-from aerchive.project.expression import clause_of
+from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.run import Run
 
 

@@ -28,7 +28,7 @@ def format_runs(number: int) -> str:
 def format_time(when: str | int) -> str:
     """A time for people: local time to the second with its offset from UTC, as ``2026-11-22 14:00:03+01:00``.
 
-    Conditions read it as it is printed, in whatever time zone: `aerchive.project.moments.span_of`.
+    Conditions read it as it is printed, in whatever time zone: `aerchive.times.span_of`.
 
     Args:
         when: In the format's notation, or microseconds since 1970 (UTC).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import math
 from collections.abc import Mapping
@@ -11,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError
 from aerchive.models.labels import RunLabels
 from aerchive.models.row_checksums import row_crc, wrong_rows
 from aerchive.models.run import RunRecord
 from aerchive.text import decode_text, fit_text
+from aerchive.times import to_microseconds
 
 TEXT_COLUMNS: dict[str, int] = {
     "job_id": 40,
@@ -227,27 +226,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
-
-
-def to_microseconds(time: str) -> int:
-    """Microseconds since 1970 of a time in the format's notation."""
-    moment = datetime.datetime.fromisoformat(time)
-    return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(microseconds=1)
-
-
-def from_microseconds(microseconds: int) -> str:
-    """The time in the format's notation.
-
-    Raises:
-        FormatError: It is beyond the years 1 to 9999.
-    """
-    try:
-        moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
-    except OverflowError as error:
-        raise FormatError(f"{microseconds} microseconds from 1970 on is not a time") from error
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def now() -> str:
-    """The time, in the format's notation: UTC, ISO 8601, microseconds, ``Z``."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

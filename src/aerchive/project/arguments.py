@@ -16,7 +16,7 @@ import numpy as np
 
 from aerchive.errors import InvalidInputError
 from aerchive.models.labels import LabelChange
-from aerchive.project.moments import EXAMPLES, span_of
+from aerchive.times import EXAMPLES, span_of
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _MOST_SHOWN = 80

@@ -2,63 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import datetime
 import functools
-import logging
 import os
-import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from aerchive.errors import (
-    AerchiveError,
-    ArchiveWarning,
-    CommittedError,
-    FormatError,
-    InvalidInputError,
-    NotFoundError,
-    ProjectLockedError,
-    ReadOnlyError,
-    TransactionError,
-    UncertainError,
-    UnsupportedTypeError,
-    WriteError,
-)
+from numpy.typing import NDArray
+
+from aerchive.errors import ArchiveWarning, InvalidInputError, UnsupportedTypeError
 from aerchive.filters.profiles import Compression
+from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
-from aerchive.models.catalogue import now
 from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.paths import local_path
 from aerchive.project.arguments import checked
-from aerchive.project.catalogue import Catalogue, has_data, run_path
-from aerchive.project.commit import Written, stored_draft, write_drafts, write_or_keep_beside
-from aerchive.project.draft import RunDraft
-from aerchive.project.label_changes import Relabelling, write_relabellings
-from aerchive.project.project_base import Mode
-from aerchive.project.query import as_texts
+from aerchive.project.care.compact import CompactReport, compact
+from aerchive.project.care.conflicts import conflict_notes
+from aerchive.project.care.deletion import clean, delete_jobs, restore
+from aerchive.project.care.rebuild import RebuildReport, rebuild_project
+from aerchive.project.care.retention import CleanReport, RetentionRule
+from aerchive.project.care.space import SpaceReport, survey_space
+from aerchive.project.care.verify import Progress, VerifyReport, verify_project
+from aerchive.project.catalogue.conditions import All, Clause, as_texts
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.finding.job_list import JobFilter, JobList
+from aerchive.project.finding.search import Search
+from aerchive.project.parts import Mode, ProjectParts
 from aerchive.project.run import Bridge, Run
-from aerchive.project.spools import drafts_of
-from aerchive.project.unite import united
-from aerchive.project.upkeep import Upkeep
-from aerchive.project.waiting import Durability, waiting_runs
+from aerchive.project.saving.labelling import Labelling
+from aerchive.project.saving.saving import Saving
+from aerchive.project.spooling.batches import Durability
+from aerchive.project.spooling.mover import write_all_spooled
 from aerchive.settings import load_settings
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.sessions import WriteSession
-
-logger = logging.getLogger("aerchive")
+from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
 
 
-class Project(Upkeep):
+class Project:
     """One project file; made by `aerchive.open`.
 
     A project holds nothing open: every method opens the file for as long as it needs it, so other processes and
     viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. It is a collection of
-    runs: iterating gives them in the order of submission, and ``project[key]`` looks one up. Finding is in
-    `aerchive.project.searching`, care of the file in `aerchive.project.upkeep`.
+    runs: iterating gives them in the order of submission, and ``project[key]`` looks one up. Its methods only check
+    what they are given: saving is in `aerchive.project.saving`, finding in `aerchive.project.finding`, care of the file
+    in `aerchive.project.care`.
 
     Args:
         file: The project file.
@@ -69,6 +63,27 @@ class Project(Upkeep):
         compression: The profile for what is saved here, if not as the settings say.
         pending_folder: Where runs are kept that can be written neither to the file nor beside it.
     """
+
+    def __init__(
+        self,
+        file: ProjectFile,
+        mode: Mode,
+        bridge: Bridge,
+        durability: Durability = "each",
+        compression: str | None = None,
+        pending_folder: Path | None = None,
+    ) -> None:
+        self.parts = ProjectParts(self, file, mode, bridge, durability, compression, pending_folder)
+        self._search = Search(self.parts)
+        self._saving = Saving(self.parts)
+        self._labelling = Labelling(self.parts, self._search)
+        self.file = file
+        self.path = file.path
+        self.mode = mode
+        self.bridge = bridge
+        self.durability = durability
+        self.pending_folder = pending_folder
+        self.spools = self.parts.spools
 
     # -- saving
 
@@ -116,10 +131,10 @@ class Project(Upkeep):
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
         labels.to_attributes()  # refuses what cannot be stored before anything is done
         stored = self.compression(compression, max_infidelity)
-        self._check_writable()
+        self.parts.check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
-        draft = dataclasses.replace(self.bridge.capture(job_or_result, given, options), compression=stored)
-        run = self._keep(draft, labels)
+        draft = dataclasses.replace(self.parts.bridge.capture(job_or_result, given, options), compression=stored)
+        run = self._saving.save(draft, labels)
         if draft.refused:
             raise UnsupportedTypeError(
                 f"run {draft.job_id} was archived without these values: {'; '.join(draft.refused)}"
@@ -138,7 +153,7 @@ class Project(Upkeep):
             InvalidInputError: There is no such profile, or it needs a package that is not installed; or the infidelity
                 is not between 0 and 1.
         """
-        profile = profile or self._compression or load_settings().compression
+        profile = profile or self.parts.compression or load_settings().compression
         return Compression.checked(profile, max_infidelity)
 
     def archive(self, draft: RunDraft, durability: Durability | None = None) -> Run:
@@ -148,67 +163,9 @@ class Project(Upkeep):
             draft: Of the run.
             durability: When it is committed, if not as the project says.
         """
-        self._check_writable()
-        run = self._unwritten(draft)
-        self._commit_in_time(draft, run, durability or self.durability, is_awaited=False)
-        return run
+        return self._saving.archive(draft, durability)
 
-    def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability, *, is_awaited: bool) -> None:
-        if durability != "each":
-            waiting = waiting_runs(self.path)
-            if waiting.add(draft, run, self.mover, durability, self.file.min_free_bytes):
-                return
-            try:
-                waiting.flush()  # what came before is in the project before
-            finally:
-                self._commit([(draft, run)], is_awaited=is_awaited)
-            return
-        self._commit([(draft, run)], is_awaited=is_awaited)
-
-    def _keep(self, draft: RunDraft, labels: RunLabels) -> Run:
-        draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
-        run = self._unwritten(draft)
-        waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._transaction, "waiting", None)
-        if waiting is None:
-            with self._held_if_ended([(draft, run)]):
-                self._check_known(draft)
-            self._commit_in_time(draft, run, self.durability, is_awaited=True)
-            return run
-        if draft.job_id in waiting:
-            known, run = waiting[draft.job_id]
-            draft = united(known, draft, None, str(self.path))
-            run.__dict__["record"] = draft.record
-        waiting[draft.job_id] = draft.detached(), run
-        return run
-
-    def _check_known(self, draft: RunDraft) -> None:
-        """Refuses another result of a known job where it may come into the project only later.
-
-        Raises:
-            AlreadyExistsError: Another result of its job id is in a spool; or in the project, of which this is asked
-                here only if the commit comes later, when no caller waits for it.
-        """
-        for spooled in self.spools.runs():
-            if spooled.head.job_id == draft.job_id:
-                with contextlib.suppress(NotFoundError), drafts_of([spooled]) as drafts:
-                    united(next(iter(drafts)), draft, None, str(self.path))
-        if self.durability != "each":
-            self._check_in_file(draft)
-
-    def _check_in_file(self, draft: RunDraft) -> None:
-        """Refuses another result of a job that is in the project, as far as the project can be read.
-
-        Raises:
-            AlreadyExistsError: There is one.
-        """
-        file = self.file.sibling(self.path)  # which may be read without a commit of what waits
-        with contextlib.suppress(NotFoundError, ProjectLockedError), file.read() as session:
-            found = Catalogue(session).find(draft.job_id)
-            if found is not None and has_data(row := found[1][0]):
-                united(stored_draft(session.root.group(run_path(row)), row), draft, None, str(self.path))
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Many saves and changes of labels of this thread in one commit, at the end of the block; none if it raises.
 
         No lock is held before the end. Runs saved in the block can be read after it, and labels of runs that were in
@@ -220,125 +177,585 @@ class Project(Upkeep):
             ProjectLockedError: Another program keeps the file locked, and labels were changed in the block. Without
                 such changes the runs go to a pending file.
         """
-        self._check_writable()
-        if getattr(self._transaction, "waiting", None) is not None:
-            raise TransactionError(f"{self.path}: a transaction is open in this thread; finish it first")
-        waiting: dict[str, tuple[RunDraft, Run]] = {}
-        relabellings: list[Relabelling] = []
-        self._transaction.waiting, self._transaction.relabellings = waiting, relabellings
-        try:
-            yield
-        finally:
-            self._transaction.waiting = None
-        with self._held_if_ended([*waiting.values()]):
-            for draft, _ in waiting.values():
-                self._check_known(draft)
-        if waiting or (relabellings and self.file.exists()):
-            self._commit(list(waiting.values()), relabellings, is_awaited=True)
-        for one in relabellings:
-            if one.handle is not None:
-                one.handle.refresh()
+        return self._saving.transaction()
 
-    def _commit(
-        self, drafts: Sequence[tuple[RunDraft, Run]], relabellings: Sequence[Relabelling] = (), *, is_awaited: bool
-    ) -> None:
-        """Commits runs; what waits in spools comes into the project before.
-
-        Args:
-            drafts: What to write, and the runs that are told where they are.
-            relabellings: Changes of labels that belong to the commit; they cannot wait in a spool.
-            is_awaited: Whether a caller waits for the answer. Else another result of a known job is kept beside it, and
-                a run that cannot come into the project goes to the folder of the settings.
-        """
-        has_begun = threading.Event()
-        patience_s = None if relabellings else self.mover.patience_s
-
-        def write(session: WriteSession) -> list[Written]:
-            has_begun.set()
-            write_relabellings(session, relabellings, self.file, self._run, {one.job_id for one, _ in drafts})
-            return (write_drafts if is_awaited else write_or_keep_beside)(session, [draft for draft, _ in drafts])
-
-        try:
-            with self._held_if_ended(drafts, has_begun):
-                self.mover.move(patience_s)
-                written = self.file.commit(write, now(), patience_s)
-        except ProjectLockedError as error:
-            self.mover.was_locked()
-            if relabellings:
-                raise ProjectLockedError(
-                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
-                ) from error
-            locked = error
-        except (NotFoundError, ReadOnlyError, FormatError, WriteError, InvalidInputError) as error:
-            if is_awaited or isinstance(error, CommittedError | UncertainError) or self.pending_folder is None:
-                raise
-            self._hold(drafts, is_awaited=False, error=error)
-            return
-        else:
-            self.mover.was_free()
-            for (_, run), place in zip(drafts, written, strict=True):
-                run.settle(place.path, job_id=place.job_id)
-            return
-        with self._held_if_ended(drafts):
-            for draft, _ in drafts if is_awaited else ():
-                self._check_in_file(draft)
-        logger.warning("%s; the run goes to a spool beside the project", locked)
-        self._hold(drafts, is_awaited=is_awaited)
-
-    @contextlib.contextmanager
-    def _held_if_ended(
-        self, drafts: Sequence[tuple[RunDraft, Run]], has_begun: threading.Event | None = None
-    ) -> Iterator[None]:
-        """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now.
-
-        Args:
-            drafts: What to write, and the runs that are told where they are.
-            has_begun: Is set when the block has the lock and writes them; then they are left to it.
-        """
-        try:
-            yield
-        except (AerchiveError, MemoryError):
-            raise
-        except BaseException:
-            if has_begun is None or not has_begun.is_set():
-                self._hold(drafts, is_awaited=False)
-            raise
-
-    def _hold(
-        self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool, error: AerchiveError | None = None
-    ) -> None:
-        """Puts runs into the spool of this process, durably.
-
-        Args:
-            drafts: What to write, and the runs that are told where they are.
-            is_awaited: Whether a caller waits for the answer. Else the runs may also go to the folder of the settings.
-            error: Why they cannot be beside the project either, which the runs are told; by default they can.
+    def flush(self) -> None:
+        """Commits the runs of this process that wait for it; without ``"batch"`` or ``"exit"`` there are none.
 
         Raises:
-            WriteError: There is no room for them, or the disk failed.
+            AerchiveError: The commit failed; they go on waiting.
         """
-        folder = None if is_awaited else self.pending_folder
-        wanted, why = [draft for draft, _ in drafts], f"{self.path}: is locked" if error is None else str(error)
-        held = None
-        if error is None:
-            try:
-                held = self.spools.hold(wanted, self.file.min_free_bytes)
-            except OSError as disk_error:
-                why = f"{why}, and {self.path.parent}: {disk_error.strerror or disk_error}"
-                if folder is None:
-                    raise WriteError(why) from disk_error
-        if held is None:
-            try:
-                held = self.spools.hold(wanted, self.file.min_free_bytes, is_fallback=True)
-            except OSError as disk_error:
-                raise WriteError(f"{why}; and not in {folder}: {disk_error.strerror or disk_error}") from disk_error
-            for (draft, run), one in zip(drafts, held, strict=True):
-                run.kept_outside = (
-                    f"{why}; run {draft.job_id} is kept in {one.path}, and is moved into the project when the next run "
-                    "is saved there"
-                )
-        for (_, run), spooled in zip(drafts, held, strict=True):
-            run.settle(None, spooled)
+        self.parts.flush()
+
+    def check_destination(self) -> None:
+        """Looks whether runs can be committed here now; see `aerchive.storage.file.ProjectFile.check_destination`.
+
+        Raises:
+            ReadOnlyError: The project is open for reading, or may not be written.
+            AerchiveError: The place cannot be a project.
+        """
+        self.file.check_destination()
+        self.parts.check_writable()
+
+    @checked
+    def tag(
+        self,
+        expression: str | None = None,
+        /,
+        *,
+        job_ids: Iterable[str | Run] | str | Run | None = None,
+        add: str | Sequence[str] = (),
+        remove: str | Sequence[str] = (),
+        **conditions: Any,
+    ) -> int:
+        """Adds tags to many runs, and takes tags away, in one commit.
+
+        Which runs meet the conditions is decided inside the commit. Runs that are still running, or that are not in
+        the project's own file yet, do not count for conditions. In a `Project.transaction` the tags are a part of it.
+
+        Args:
+            expression: Conditions as text, as for `find`.
+            job_ids: The whole ids of runs, or the runs; with conditions, only those of them that meet the conditions.
+            add: Tags that the runs get.
+            remove: Tags that are taken away; runs that do not have them are no error.
+            **conditions: As for `find`.
+
+        Returns:
+            How many runs have got other tags. In a transaction nothing has changed yet, and it is how many would now.
+
+        Raises:
+            InvalidInputError: It is not said which runs, or which tags; or a condition cannot be read.
+            NotFoundError: There is no run with one of the ids; no run was changed.
+            TransactionError: One of the ids is of a run in a spool beside the project; no run was changed.
+            ReadOnlyError: The project is open for reading.
+        """
+        return self._labelling.tag(expression, conditions, job_ids, add, remove)
+
+    def relabel(self, run: Run, change: LabelChange) -> None:
+        """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
+        self._labelling.relabel(run, change)
+
+    # -- finding
+
+    def __getitem__(self, key: str | int | Run) -> Run:
+        """One run.
+
+        Args:
+            key: A job id, an unambiguous beginning of one, the name of exactly one run, ``"latest"``, or a position in
+                the order of submission (``-1``: the newest). A run or job stands for its id.
+
+        Raises:
+            NotFoundError: There is none, or several; the message lists near ones.
+            InvalidInputError: It is no key.
+        """
+        return self._search.get(key)
+
+    def job(self, job_id: str | Run) -> Any:
+        """The archived job of an id, or of any other key that ``project[key]`` takes; imports Qiskit.
+
+        Raises:
+            NotFoundError: There is none, or several; the message lists near ones.
+        """
+        return self._search.look_up("job_id", job_id).job()
+
+    def __contains__(self, run_or_id: object) -> bool:
+        """Whether a run, or the run of a whole job id, is in the project."""
+        return self._search.contains(run_or_id)
+
+    def __len__(self) -> int:
+        return len(self._search.listed("warn if similar"))
+
+    def __iter__(self) -> Iterator[Run]:
+        return self._search.listed("warn if similar").runs(All([]))
+
+    def __reversed__(self) -> Iterator[Run]:
+        return self._search.listed("warn if similar").runs(All([]), descending=True)
+
+    @checked
+    def find(self, expression: str | None = None, /, **conditions: Any) -> list[Run]:
+        """The runs that meet all conditions, oldest first.
+
+        Args:
+            expression: Conditions as text, such as ``"num_qubits >= 20 and tags contains vqe"``.
+            **conditions: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue,
+                ``created``, ``tags`` (a run must have all; with ``__in`` any) and ``params__NAME``. Operators:
+                ``eq ne lt le gt ge in contains startswith``. Times are what `aerchive.times.span_of` reads.
+
+        Raises:
+            InvalidInputError: No such column or operator, or a text that cannot be read; the message says where.
+            IntegrityError: The catalogue is damaged; the message says how to make it anew.
+        """
+        return self._search.find(expression, conditions)
+
+    @checked
+    def count(self, expression: str | None = None, /, **conditions: Any) -> int:
+        """How many runs meet all conditions, which are those of `find`."""
+        return self._search.count(expression, conditions)
+
+    @checked
+    def count_by(self, column: str, expression: str | None = None, /, **conditions: Any) -> dict[Any, int]:
+        """How many runs there are for each value of a column, the most frequent first.
+
+        Args:
+            column: Of the catalogue, such as ``outcome``.
+            expression: As for `find`.
+            **conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: There is no such column, or it has a value a run.
+        """
+        return self._search.count_by(column, expression, conditions)
+
+    @checked
+    def latest(self, expression: str | None = None, /, **conditions: Any) -> Run:
+        """The newest run that meets all conditions.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
+                ``job_id`` is among them.
+
+        Raises:
+            NotFoundError: None does; the message says what values there are.
+        """
+        return self._search.latest(expression, conditions)
+
+    @checked
+    def runs(
+        self,
+        limit: int | None = None,
+        *,
+        where: str | None = None,
+        sort: str = "created",
+        descending: bool = True,
+        **conditions: Any,
+    ) -> list[Run]:
+        """Runs by time of submission; those that are still running or were lost are among them.
+
+        Args:
+            limit: How many at most.
+            where: Conditions as text, as for `find`.
+            sort: Another column of the catalogue to go by; runs without a value come last.
+            descending: The newest, or the greatest, first.
+            **conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: No such column, or conditions that cannot be read.
+        """
+        return self._search.runs(limit, where, conditions, sort=sort, descending=descending)
+
+    @checked
+    def jobs(
+        self,
+        limit: int | None = 10,
+        skip: int = 0,
+        *,
+        backend_name: str | None = None,
+        pending: bool | None = None,
+        program_id: str | None = None,
+        instance: str | None = None,
+        job_tags: Sequence[str] | None = None,
+        session_id: str | None = None,
+        created_after: datetime.datetime | None = None,
+        created_before: datetime.datetime | None = None,
+        descending: bool = True,
+        nested: bool = False,
+    ) -> JobList:
+        """Archived jobs, with the conventions of ``QiskitRuntimeService.jobs``.
+
+        Args:
+            limit: How many at most; ``None`` for all.
+            skip: How many to leave out first.
+            backend_name: Only of this backend.
+            pending: True: only those still running; False: only those that are not.
+            program_id: Only of this program, such as ``run``.
+            instance: Only of this instance of a cloud account, which only archived remote jobs have.
+            job_tags: Only jobs that have all of these; one may be given as a text.
+            session_id: Only of this cloud session, which only archived remote jobs have.
+            created_after: Only from this time on; without a zone it is local time. Also text, as for `find`.
+            created_before: Only up to this time.
+            descending: Newest first.
+            nested: Also the jobs beneath those of primitives.
+
+        Returns:
+            ``ArchivedJob`` objects in a list that prints as a table.
+        """
+        wanted = JobFilter(
+            backend_name, pending, program_id, instance, job_tags, session_id, created_after, created_before
+        )
+        return self._search.jobs(limit, skip, wanted, descending=descending, nested=nested)
+
+    def catalogue(self) -> NDArray[Any]:
+        """One row a run, no run being opened.
+
+        Returns:
+            A structured array of dtype `aerchive.models.catalogue.DTYPE`: runs of the project in the order in which
+            they were committed, then those that still run, were lost, or are in a spool, which have no ``path``. Text
+            columns hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
+        """
+        return self._search.listed().all_rows()
+
+    @checked
+    def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
+        """The catalogue as columns, oldest run first: what `to_pandas` and `to_arrow` are made of.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`.
+        """
+        return self._search.columns(expression, conditions)
+
+    @checked
+    def to_pandas(self, expression: str | None = None, /, **conditions: Any) -> Any:
+        """The catalogue as a ``pandas.DataFrame``, one row a run, oldest first.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`.
+
+        Returns:
+            Columns as in the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
+            ``params.NAME``. Texts are whole: a run is opened where the catalogue cuts one of its texts.
+
+        Raises:
+            MissingExtraError: There is no pandas.
+        """
+        from aerchive.interop.pandas import to_frame
+
+        return to_frame(self.columns(expression, **conditions))
+
+    @checked
+    def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
+        """The catalogue as a ``pyarrow.Table``; see `to_pandas`.
+
+        Raises:
+            MissingExtraError: There is no pyarrow.
+        """
+        from aerchive.interop.arrow import to_arrow_table
+
+        return to_arrow_table(self.columns(expression, **conditions))
+
+    @checked
+    def table(
+        self,
+        x: str | Sequence[str] = (),
+        y: str | Sequence[str] = (),
+        *,
+        kind: Literal["pandas", "xarray"] = "pandas",
+        where: str | None = None,
+        **conditions: Any,
+    ) -> Any:
+        """What runs have saved, as one table: a row for each circuit, parameter bind, or element of a pub.
+
+        A name means a saved number (such as the label of an expectation value, or ``evs``), how often an outcome was
+        measured (``counts.00``), a parameter of the circuit, one given with the run (also ``params.NAME``), or a column
+        of the catalogue; the first of these that there is. ``circuit``, ``experiment``, ``bind``, ``element`` and
+        ``job_id`` say where a row is from. Qiskit is not needed, and no state is read.
+
+        Args:
+            x: Columns to come first, and to sort by. Without any: where a row is from, and all parameters.
+            y: Columns that follow. Without any: all saved numbers.
+            kind: ``pandas``, or ``xarray``: `x` become dimensions, with one more, ``repeat``, where several rows have
+                the same place.
+            where: Conditions as text, as for `find`.
+            **conditions: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
+                ``job_id`` is among them.
+
+        Returns:
+            A ``pandas.DataFrame`` or ``xarray.Dataset``.
+
+        Raises:
+            InvalidInputError: There is no such column, or kind.
+            MissingExtraError: There is no pandas, or no xarray.
+        """
+        if kind not in ("pandas", "xarray"):
+            raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray'")
+        columns = self.sweep(x, y, where=where, **conditions)
+        if kind == "pandas":
+            from aerchive.interop.pandas import to_frame
+
+            return to_frame(columns)
+        from aerchive.interop.xarray import to_dataset
+
+        return to_dataset(columns, as_texts(x))
+
+    @checked
+    def sweep(
+        self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
+    ) -> Columns:
+        """What `table` is made of, as columns.
+
+        Args:
+            x: As for `table`.
+            y: As for `table`.
+            where: As for `table`.
+            **conditions: As for `table`.
+        """
+        return self._search.sweep(x, y, where, conditions)
+
+    def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
+        """The conditions of a question, read.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: One cannot be read; a parameter that is named without ``params`` is pointed out.
+        """
+        return self._search.clause(expression, conditions)
+
+    def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
+        """Why no run was found, and what could be found.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+        """
+        return self._search.why_nothing(expression, conditions)
+
+    # -- care of the file
+
+    def delete_job(self, job_id: str | Run) -> None:
+        """Takes a job out of the project, that of a primitive with the jobs beneath it.
+
+        Its bytes stay in the file, among the deleted ones, until the project is compacted; until then `restore` brings
+        it back. A run that is damaged in a spool, and so cannot come into the project, goes for good.
+
+        Args:
+            job_id: The whole id, or the run.
+
+        Raises:
+            NotFoundError: There is none in the project; the message lists near ones.
+            TransactionError: It is still running.
+            ProjectLockedError: Another program keeps the file locked.
+            ReadOnlyError: The project is open for reading.
+        """
+        self.delete_jobs([self._search.job_id_of("job_id", job_id)])
+
+    def delete_jobs(self, job_ids: Iterable[str | Run] | str | Run) -> None:
+        """Takes jobs out of the project as `delete_job` does, all in one commit.
+
+        Args:
+            job_ids: The whole ids, or the runs; one may be given alone. If one of them is not there when the commit is
+                made, or cannot be deleted, none is.
+
+        Raises:
+            InvalidInputError: One of them is not a job id.
+            AerchiveError: As `delete_job` does.
+        """
+        delete_jobs(self.parts, self._search, self._search.job_ids_of("job_ids", job_ids))
+
+    def restore(self, job_id: str | Run) -> list[str]:
+        """Brings a deleted job back, that of a primitive with the jobs beneath it.
+
+        Args:
+            job_id: The whole id, or the run as it was before it was deleted.
+
+        Returns:
+            The ids of all that are back.
+
+        Raises:
+            NotFoundError: None was deleted, or its bytes are gone since the project was compacted.
+            AlreadyExistsError: There is one with this id.
+            ReadOnlyError: The project is open for reading.
+        """
+        return restore(self.parts, self._search.job_id_of("job_id", job_id))
+
+    @checked
+    def clean(
+        self,
+        *,
+        older_than: datetime.timedelta | datetime.datetime | str | None = None,
+        larger_than: int | str | None = None,
+        outcome: str | Sequence[str] | None = None,
+        keep_tagged: bool = False,
+        keep: int | None = None,
+        job_ids: str | Sequence[str] | None = None,
+        dry_run: bool = False,
+    ) -> CleanReport:
+        """Deletes the runs that meet all conditions and are not kept, in one commit.
+
+        They are chosen inside the commit: what others have saved, tagged or deleted before it is looked at. A run of a
+        primitive counts, and goes, together with the simulations beneath it; running ones stay. The space comes back
+        with `compact`, and until then `restore` brings runs back.
+
+        Args:
+            older_than: Submitted longer ago than this (``"30d"``; also ``min``, ``h``, ``w``, ``y``), or before this
+                time.
+            larger_than: With more bytes of values than this, before compression; a number, or text such as
+                ``"1 GiB"``.
+            outcome: With this outcome, or one of these.
+            keep_tagged: Whether runs that have tags stay.
+            keep: So many of the newest runs stay.
+            job_ids: Only runs with these ids go, if they are there.
+            dry_run: Whether to delete nothing, and only say what would be.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            InvalidInputError: No condition is given, or one cannot be used.
+            ReadOnlyError: The project is open for reading.
+        """
+        rule = RetentionRule.checked(
+            older_than=older_than,
+            larger_than=larger_than,
+            outcome=outcome,
+            keep_tagged=keep_tagged,
+            keep=keep,
+            job_ids=job_ids,
+        )
+        return clean(self.parts, self._search, rule, dry_run=dry_run)
+
+    @checked
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Looks at every byte that a read can return: chunks, documents, shared objects, catalogue.
+
+        The file is read run by run and chunk by chunk, on all processors, and it is not locked while chunks are read:
+        others may write meanwhile, and memory holds a few chunks, whatever the states.
+
+        Args:
+            progress: Called with the work done and all of it, in bytes of payload before compression.
+
+        Returns:
+            A report with ``ok`` and ``problems``, each of which names the file and the node. Its ``notes`` name
+            conflict copies beside the project, which are no damage of it: all that is in it can be read.
+
+        Raises:
+            FormatError: The file cannot be opened at all.
+        """
+        return verify_project(self.file, self.spools, progress)
+
+    def notes(self) -> list[str]:
+        """What the user must decide: results of one job kept beside each other, versions of the file beside it.
+
+        Only the catalogue and names are looked at, and documents of the runs that conflict.
+        """
+        return conflict_notes(self.file)
+
+    @checked
+    def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
+        """Copies the project as it is now, pending runs included, and deleted ones.
+
+        Before a project is given away, compact the copy: deleted runs, which `restore` would bring back from it, and
+        labels as they were before are in it until then (`SpaceReport.deleted_runs` says how many runs).
+
+        The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` in the middle of a commit may
+        take half of one state and half of another. On file systems that can share blocks (Btrfs, XFS) it takes
+        milliseconds.
+
+        Args:
+            target: The new file, or an existing folder to put it in.
+            progress: Called with the bytes done and all of them.
+
+        Returns:
+            The copy.
+
+        Raises:
+            AlreadyExistsError: There is such a file; it is not touched.
+            InvalidInputError: The target is a URL.
+            NotFoundError: There is no project, or no such folder.
+            ReadOnlyError: This user may not write there.
+            WriteError: The disk is full or failed; there is no new file.
+        """
+        path = Path(os.path.realpath(local_path(target)))
+        if os.path.isdir(path):  # false also for a name that is too long
+            path /= self.path.name
+        self.parts.flush()
+        file = self.file.copy(path, progress, lambda: write_all_spooled(self.spools))
+        return type(self)(file, "a", self.bridge, self.durability, self.parts.compression, self.pending_folder)
+
+    @checked
+    def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
+        """Makes the catalogue anew from the runs, in one commit: for when it is damaged, or `verify` says it differs.
+
+        Every run's documents are read meanwhile, and nobody else can write: a millisecond or two a run.
+
+        Args:
+            progress: Called with the runs done and all of them.
+
+        Returns:
+            A report with ``runs``, ``changed`` and ``problems``.
+
+        Raises:
+            NotFoundError: There is no project.
+            ReadOnlyError: The file may not be written.
+            WriteError: The disk failed; the catalogue is as it was.
+        """
+        self.parts.check_writable()
+        return rebuild_project(self.file, progress)
+
+    @checked
+    def compact(self, progress: Progress | None = None, *, dry_run: bool = False, force: bool = False) -> CompactReport:
+        """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
+
+        Nothing is compressed anew, and what is copied is verified before the old file goes. Others may read and write
+        meanwhile; only at the end writers wait a little. Open runs and arrays go on working. Whenever it is stopped,
+        the file is the old one or the new one.
+
+        If nothing was deleted or replaced, and less than 1 MiB and less than a hundredth of the file would come back,
+        nothing is done, and the report says so.
+
+        Args:
+            progress: Called with the work done and all of it, in bytes of payload before compression.
+            dry_run: Whether only to say what would be given back; the file is only read.
+            force: Whether to compact also where it is not worth it.
+
+        Returns:
+            Sizes before and after, and whether it was ``done``.
+
+        Raises:
+            NotFoundError: There is no project.
+            IntegrityError: Something in the project is damaged; nothing was changed.
+            ProjectLockedError: Another program keeps the file locked, or compacts it.
+            ReadOnlyError: This user may not make such a file in the folder, or the project is open for reading.
+            WriteError: There is not enough room, the disk failed, or the file has several names; nothing was changed.
+        """
+        if not dry_run:
+            self.parts.check_writable()
+            self.flush()
+            if self.file.exists():
+                self.parts.move_spooled()
+        return compact(self.file, progress, lambda: self.spools.may_bring_back, dry_run=dry_run, force=force)
+
+    @checked
+    def space(self, progress: Progress | None = None) -> SpaceReport:
+        """Measures what takes the space of the file: each run, each kind of value, what is deleted, what is unused.
+
+        Headers are read, values are not; others may write meanwhile.
+
+        Args:
+            progress: Called with the groups looked at and all of them.
+
+        Returns:
+            A report that prints as tables.
+
+        Raises:
+            NotFoundError: There is no project.
+            IntegrityError: The file is damaged.
+        """
+        return survey_space(self.file, progress, temporary_bytes(self.path) + self.spools.nbytes())
+
+    def recover(self) -> bool:
+        """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
+
+        Also removes what processes left beside the project that died while they made or compacted it.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            WriteError: The disk failed.
+            ReadOnlyError: The file may not be written.
+        """
+        self.parts.check_writable()
+        if not self.file.exists():
+            self.parts.move_spooled()
+        found = self.file.recover()
+        self.parts.move_spooled()
+        remove_left_over(self.path)
+        return found
 
     # -- the object itself
 
@@ -368,7 +785,8 @@ class Project(Upkeep):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Project, (self.file, self.mode, self.bridge, self.durability, self._compression, self.pending_folder)
+        given = self.file, self.mode, self.bridge, self.durability, self.parts.compression, self.pending_folder
+        return Project, given
 
     def __repr__(self) -> str:
         missing = "" if os.path.exists(self.path) else ", no such file yet"

@@ -18,17 +18,18 @@ from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.arguments import checked
-from aerchive.project.draft import RunDraft
-from aerchive.project.place import RunPlace
-from aerchive.project.record import read_record
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.record import read_record
+from aerchive.project.location import RunPlace
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.spools.run_group import SpooledRun
+from aerchive.times import from_microseconds
 
 if TYPE_CHECKING:  # runs are listed without what their values need: a fifth of the time of `aerchive ls`
-    from aerchive.project.stacked_array import StackedArray
-    from aerchive.project.stored_array import StoredArray
-    from aerchive.project.stored_result import SavedValue, StoredResult
+    from aerchive.stored.array import StoredArray
+    from aerchive.stored.result import SavedValue, StoredResult
+    from aerchive.stored.stack import StackedArray
 
 
 class Bridge(Protocol):
@@ -199,7 +200,7 @@ class Run:
     def created(self) -> str:
         """When it was submitted: UTC, ISO 8601."""
         if self._row is not None:
-            return catalogue.from_microseconds(int(self._row["created_us"]))
+            return from_microseconds(int(self._row["created_us"]))
         return self.record.created
 
     @property
@@ -338,7 +339,7 @@ class Run:
             MissingExtraError: There is no pandas.
         """
         from aerchive.interop.pandas import to_frame
-        from aerchive.project.scalars import point_columns, read_points
+        from aerchive.stored.points import point_columns, read_points
 
         self.require_data()
         return to_frame(point_columns(read_points(self.place)))
@@ -365,7 +366,7 @@ class Run:
     @cached_property
     def stored_result(self) -> StoredResult:
         """The result as it is stored."""
-        from aerchive.project.stored_result import StoredResult
+        from aerchive.stored.result import StoredResult
 
         outcome = self.outcome if self._row is None else catalogue.row_text(self._row, "outcome")
         what = f"run {self.job_id} (outcome {outcome})"
@@ -536,7 +537,7 @@ class Run:
         stored = self.stored_result
         tree = stored.data(stored.number_of(experiment, bind), label)
         if shot is not None or condition is not None:
-            from aerchive.project.stored_result import chosen
+            from aerchive.stored.result import chosen
 
             tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
         return stored.decode(tree)
@@ -624,7 +625,7 @@ class Run:
             One dictionary a circuit: a ``Parameter`` or its name to a list or array of values.
         """
         from aerchive.codecs.result import decode_value
-        from aerchive.project.stored_result import NoArrays
+        from aerchive.stored.result import NoArrays
 
         if self.outcome in ("lost", "running"):
             return None

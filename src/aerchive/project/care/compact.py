@@ -1,0 +1,482 @@
+"""Compaction: a new file with all that a project holds and nothing else takes the place of the old one.
+
+Most of the copying is done while others write: what is committed never changes in its place, so a later pass finds what
+came since, and only the last, short one keeps writers out. The reasons and the measurements are in
+``docs/decisions/0012-compaction.md``.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.display.text import clean, format_bytes, format_runs
+from aerchive.errors import (
+    AerchiveError,
+    CommittedError,
+    FormatError,
+    IntegrityError,
+    NotFoundError,
+    UncertainError,
+    UnsafeContentError,
+    WriteError,
+)
+from aerchive.models import catalogue
+from aerchive.project.care.space import SpaceReport, folders_below, survey_space
+from aerchive.project.care.verify import LINKED, MUTABLE, Progress
+from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
+from aerchive.project.documents.record import ENCODING
+from aerchive.storage.chunks.room import no_room
+from aerchive.storage.commits.replacing import Replacement, check_single
+from aerchive.storage.file import LockedFile, ProjectFile
+from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.node_copying import Fingerprint, NodeCopier, fingerprint
+from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.verify import GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.medium.temporary import remove_left_over
+from aerchive.storage.sessions import ReadSession, WriteSession
+from aerchive.threads import processors
+from aerchive.times import now
+
+_MOST_PASSES = 5
+_SHORT_S = 1.0
+"""After a pass that took no longer, the next may be the last, during which nobody writes."""
+_SHOWN = 5
+_OBJECT_FOLDER_DEPTH = 2
+"""How many slashes the path of a folder has that holds shared objects."""
+_CHANGES = layout.CATALOGUE + layout.CHANGES_SUFFIX
+_OURS = frozenset({layout.CATALOGUE, _CHANGES, layout.RUNS, layout.OBJECTS, layout.DELETED})
+_HEADER = ("format", "format_version")
+"""Attributes of the root without which a file is not a project; the others follow with what is not a run."""
+
+
+@dataclass(frozen=True)
+class CompactReport:
+    """What `Project.compact` did, or would do.
+
+    Attributes:
+        path: The file.
+        runs: How many runs it holds.
+        bytes_before: Its size before.
+        bytes_after: Its size now; about what it would be, if nothing was done.
+        generation: Of the file: one more than before, if it was compacted.
+        done: Whether it was compacted.
+        is_worth_it: Whether there is something to remove, or enough to give back.
+        problems: What was wrong in the project before, and was copied as it is: runs that another program changed.
+    """
+
+    path: str
+    runs: int
+    bytes_before: int
+    bytes_after: int
+    generation: int
+    done: bool = True
+    is_worth_it: bool = True
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def bytes_given_back(self) -> int:
+        """How much smaller the file is, or about how much smaller it would be."""
+        return self.bytes_before - self.bytes_after
+
+    def __str__(self) -> str:
+        before, after, back = map(format_bytes, (self.bytes_before, self.bytes_after, self.bytes_given_back))
+        head = f"{self.path}: {format_runs(self.runs)}, {before}"
+        if self.done:
+            lines = [f"{head} before, {after} now: {back} given back"]
+            if self.problems:
+                lines.append("copied as they are, for they were so before:")
+            return "\n".join(map(clean, (*lines, *(f"  {problem}" for problem in self.problems))))
+        if self.is_worth_it:
+            return clean(f"{head}: compaction would give back about {back}")
+        return clean(
+            f"{head}: not compacted, for it would give back about {back}, and nothing was deleted or replaced; "
+            "with --force (force=True) it is compacted all the same"
+        )
+
+
+def compact(
+    file: ProjectFile,
+    progress: Progress | None,
+    keeps_tombstones: Callable[[], bool],
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+) -> CompactReport:
+    """Compacts a project file; see `aerchive.project.project.Project.compact`.
+
+    Args:
+        file: Of the project.
+        progress: Called with the work done and all of it.
+        keeps_tombstones: Asked while nobody writes: whether deleted runs may come back from files beside the project,
+            so that it must be remembered that they were deleted.
+        dry_run: Whether only to say what would be given back.
+        force: Whether to do it also where it is not worth it.
+    """
+    source = file.sibling(file.path)
+    if dry_run:
+        return _estimate(survey_space(source, progress))
+    source.recover()
+    remove_left_over(source.path)  # one may be a second name of the project, with which it could not be replaced
+    with source.read() as session:
+        generation = session.root.attribute("generation")
+        header = {name: value for name in _HEADER if (value := session.root.attribute(name)) is not None}
+        is_needed = force or _has_history(session)
+        original = session.detach()
+    try:
+        check_single(original, source.path)
+        if not isinstance(generation, int):
+            raise FormatError(f"{source.path}: /@generation: must be a number, found {generation!r}")
+        if not is_needed and not (estimate := _estimate(survey_space(source))).is_worth_it:
+            return estimate
+        _check_room(source, original)
+        with source.replacement({**header, "generation": generation + 1}) as (target, new):
+            compaction = _Compaction(source, original, target, progress)
+            return compaction.run(new, keeps_tombstones, generation + 1)
+    except (IntegrityError, UnsafeContentError) as error:
+        raise type(error)(
+            f"{error}; not compacted, nothing was changed: restore it from a copy, or delete it"
+        ) from error
+    finally:
+        os.close(original)
+
+
+def _has_history(session: ReadSession) -> bool:
+    """Whether anything was deleted or replaced: who wants that gone for good need not ask whether it is worth it."""
+    try:
+        return layout.DELETED in session.root or was_replaced(Catalogue(session).rows(), changes_of(session))
+    except AerchiveError:  # compaction itself says what is damaged
+        return True
+
+
+def _estimate(space: SpaceReport) -> CompactReport:
+    return CompactReport(
+        space.path,
+        len(space.runs),
+        space.file_bytes,
+        space.live_bytes,
+        space.generation,
+        done=False,
+        is_worth_it=space.is_worth_it,
+    )
+
+
+def _check_room(source: ProjectFile, fd: int) -> None:
+    """Refuses what cannot fit; the whole file is an upper bound, and only if that does not fit, it is looked at."""
+    free = disk().free(fd)
+    room = free - source.min_free_bytes
+    if room < os.fstat(fd).st_size:
+        needed = survey_space(source).live_bytes
+        if room < needed:
+            raise no_room(str(source.path), "the compacted project", needed, free, source.min_free_bytes)
+
+
+class _Work:
+    """How much is done, of copying and of verifying, in bytes of payload before compression and one for each run."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._done = 0
+        self._total = 0
+        self.sizes: dict[str, int] = {}
+
+    def expect(self, rows: NDArray[np.void]) -> None:
+        """These runs are there."""
+        self.sizes = {run_path(row): int(row["nbytes"]) + 1 for row in rows}
+        self._total = 2 * sum(self.sizes.values())
+
+    def add(self, nbytes: int) -> None:
+        """So much more is done."""
+        self._done += nbytes
+        if self._progress is not None:
+            self._progress(min(self._done, self._total), self._total)
+
+
+class _Seen(NamedTuple):
+    """The catalogue of the source as it was when its runs were listed.
+
+    Attributes:
+        address: Of the table.
+        rows: All of them.
+        changes: How many entries its list of changes had.
+        last_change: The last of them, which says what all before were.
+    """
+
+    address: int
+    rows: NDArray[np.void]
+    changes: int
+    last_change: bytes
+
+
+class _Compaction:
+    """One compaction.
+
+    Args:
+        source: The project.
+        original: The same, open: another file of its name is not copied.
+        target: The new file.
+        progress: Called with the work done and all of it.
+    """
+
+    def __init__(self, source: ProjectFile, original: int, target: LockedFile, progress: Progress | None) -> None:
+        self._source = source
+        self._original = original
+        self._target = target
+        self._copied: dict[str, Fingerprint] = {}
+        """What each run was in the source when it was copied, by path."""
+        self._seen: _Seen | None = None
+        self._work = _Work(progress)
+        self._folders: Folders | None = None
+        """Of the latest session."""
+        self._as_before: dict[str, list[str]] = {}
+        """What was wrong with runs in the source, too, by path."""
+
+    def run(self, new: Replacement, keeps_tombstones: Callable[[], bool], generation: int) -> CompactReport:
+        """Copies all, and puts the new file in the place of the old one."""
+        for _ in range(_MOST_PASSES):
+            begun = time.monotonic()
+            self._catch_up(self._source)
+            if time.monotonic() - begun < _SHORT_S:
+                break
+        with self._source.without_writers() as held:
+            self._catch_up(held)
+            runs = self._finish(held, keeps_tombstones=keeps_tombstones())
+            before, after = os.fstat(held.fd).st_size, os.fstat(new.fd).st_size
+            new.publish(held.fd)
+        problems = [problem for path in sorted(self._as_before) for problem in self._as_before[path]]
+        return CompactReport(str(self._source.path), runs, before, after, generation, problems=problems)
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[WriteSession]:
+        """One commit to the new file."""
+        try:
+            with self._target.write(now()) as out:
+                yield out
+        except (CommittedError, UncertainError) as error:
+            raise WriteError(
+                f"{self._source.path}: {error.__cause__} while the new file was written; nothing was changed"
+            ) from error
+
+    # -- copying
+
+    def _catch_up(self, source: ProjectFile) -> None:
+        """Copies and verifies what was not copied yet, and removes what is not there any more."""
+        with source.read() as session:
+            self._check_same(session)
+            paths, gone = self._to_do(session)
+        if not paths and not gone:
+            return
+        changed: list[str] = []
+        with self._write() as out:
+            copier = out.copier()
+            for path in gone:
+                self._forget(copier, path)
+
+            def look(session: ReadSession, path: str) -> bool:
+                self._check_same(session)
+                if self._copy(copier, session, path):
+                    changed.append(path)
+                # Chunks follow their run at once, so that the new file does not depend on how long a turn takes.
+                return copier.has_chunks_to_copy
+
+            source.visit(paths, look, lambda fd: copier.copy_chunks(fd, self._work.add))
+            copier.drop_removed()
+        self._verify(source, changed, copier.objects)
+
+    def _to_do(self, session: ReadSession) -> tuple[list[str], set[str]]:
+        """Paths of the runs to look at, and of those that are gone, since the last time.
+
+        Every commit adds rows to the catalogue, or replaces some and lists their numbers.
+        """
+        before, rows, changes = self._seen, Catalogue(session).rows(), changes_of(session)
+        address, number = session.table(layout.CATALOGUE).address, 0 if changes is None else len(changes)
+        if (
+            before is not None
+            and before.address == address
+            and changes is not None
+            and changes.last(before.changes).tobytes() != before.last_change
+        ):
+            raise WriteError(f"{self._source.path}: was put back to another state meanwhile; nothing was changed")
+        self._seen = _Seen(address, rows, number, b"" if changes is None else changes.last().tobytes())
+        self._work.expect(present(rows))
+        if before is None or before.address != address or before.changes > number or len(before.rows) > len(rows):
+            paths = [run_path(row) for row in present(rows)]
+            return paths, self._copied.keys() - set(paths)
+        replaced = set() if changes is None else set(changes.rows(before.changes)["row"].tolist())
+        old = {run_path(before.rows[row]) for row in replaced if row < len(before.rows)}
+        new = [rows[row] for row in sorted({*replaced, *range(len(before.rows), len(rows))})]
+        paths = [run_path(row) for row in new if not row["deleted"]]
+        return paths, old - set(paths)
+
+    def _check_same(self, session: ReadSession) -> None:
+        if not os.path.samestat(os.fstat(session.fd), os.fstat(self._original)):
+            raise WriteError(f"{self._source.path}: was replaced by another file meanwhile; nothing was changed")
+
+    def _copy(self, copier: NodeCopier, session: ReadSession, path: str) -> bool:
+        """Copies a run, or only its documents if the rest was copied before; whether there was anything to do."""
+        try:
+            group = self._group(session, path)
+        except NotFoundError:  # deleted since it was listed; the next pass sees that, too
+            return False
+        before, is_now = self._copied.get(path), fingerprint(group)
+        if is_now == before:
+            return False
+        if before is not None and is_now.address == before.address:
+            copier.copy_documents(group)
+        else:
+            self._forget(copier, path)
+            self._work.add(self._work.sizes.get(path, 1) - copier.copy_run(group))
+        self._copied[path] = is_now
+        return True
+
+    def _group(self, session: ReadSession, path: str) -> KeptGroup:
+        if self._folders is None or self._folders.root is not session.root:
+            self._folders = Folders(session.root)
+        return self._folders.group(path)
+
+    def _forget(self, copier: NodeCopier, path: str) -> None:
+        if self._copied.pop(path, None) is not None:
+            copier.remove(path)
+
+    def _finish(self, held: LockedFile, *, keeps_tombstones: bool) -> int:
+        """Writes the catalogue, and what else is not a run; returns how many runs there are."""
+        with held.read() as session:
+            rows = present(Catalogue(session).rows())
+            foreign = self._foreign(session, rows)
+            for number in range(len(rows)):
+                catalogue.seal_row(rows[number : number + 1], number)
+            with self._write() as out:
+                copier = out.copier()
+                for folder, names in foreign:
+                    copier.copy_foreign(folder, names)
+                if keeps_tombstones and layout.DELETED in session.root:
+                    for deleted in session.root.group(layout.DELETED).groups():
+                        if deleted.attribute("run_uuid") is not None:  # else it is not a run
+                            copier.keep_tombstone(deleted)
+                if len(rows):
+                    out.append_rows(layout.CATALOGUE, rows)
+        with self._target.read() as session:
+            if read_rows(session).tobytes() != rows.tobytes():
+                raise self._refusal([f"{session.root.where(layout.CATALOGUE)}: is not what was written"])
+        return len(rows)
+
+    def _foreign(self, session: ReadSession, rows: NDArray[np.void]) -> list[tuple[HDF5Group, list[str]]]:
+        """The root and all folders, each with the names of what is not ours in it.
+
+        Raises:
+            IntegrityError: The catalogue does not list just the runs that are there.
+        """
+        listed = {run_path(row) for row in rows}
+        problems = [
+            f"/{path}: is in the catalogue, but not in the file" for path in sorted(listed - self._copied.keys())
+        ]
+        root, numbers = session.root, collections.Counter(path.rpartition("/")[0] for path in listed)
+        found = [(root, [name for name in root.names() if name not in _OURS])]
+        for folder, names in folders_below(root, layout.RUNS, 2):
+            if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
+                for name in folder.names():
+                    if (path := f"{folder.path}/{name}") not in listed:
+                        if is_run := _is_run(folder, name):
+                            problems.append(f"/{path}: is not in the catalogue")
+                        elif is_run is not None:
+                            names.append(name)
+            found.append((folder, names))
+        for folder, names in folders_below(root, layout.OBJECTS, 3):
+            if folder.path.count("/") == _OBJECT_FOLDER_DEPTH:
+                names += [name for name in folder.names() if not is_object_path(f"{folder.path}/{name}")]
+            found.append((folder, names))
+        if problems:
+            raise self._refusal(problems)
+        return found
+
+    # -- verifying
+
+    def _verify(self, source: ProjectFile, paths: Iterable[str], objects: Iterable[str]) -> None:
+        """Looks at every byte of runs and objects in the new file.
+
+        Raises:
+            IntegrityError: Something is not what was written once.
+        """
+        with self._target.read() as session, ThreadPoolExecutor(processors()) as pool:
+            problems = [
+                problem
+                for path in objects
+                for problem in object_problems(session.root.group(path), path.split("/")[1], session.root)
+            ]
+            linked = LinkedObjects()
+            for path in paths:
+                check_interrupt()
+                problems += self._run_problems(source, session, path, pool, linked)
+        if problems:
+            raise self._refusal(problems)
+
+    def _run_problems(
+        self, source: ProjectFile, session: ReadSession, path: str, pool: ThreadPoolExecutor, linked: LinkedObjects
+    ) -> Iterator[str]:
+        size = self._work.sizes.get(path, 1)
+        self._as_before.pop(path, None)
+        try:
+            group = self._group(session, path)
+            with contextlib.suppress(FormatError):  # the verifier says it
+                group.raw_attributes()
+            verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
+            found = list(verifier.problems(MUTABLE, LINKED))
+        except AerchiveError as error:
+            yield str(error)
+            return
+        if found and self._was_so_before(source, path, found, verifier):
+            self._as_before[path] = found
+        else:
+            yield from found
+        share = size // (len(verifier.chunks) + 1)
+        for problem in chunk_problems(verifier.chunks, session.fd, pool, expand=False):
+            check_interrupt()
+            self._work.add(share)
+            if problem is not None:
+                yield problem
+        self._work.add(size - share * len(verifier.chunks))
+
+    def _was_so_before(self, source: ProjectFile, path: str, found: list[str], copy: GroupVerifier) -> bool:
+        """Whether a run of the source has the same nodes, and the same is wrong: another program changed it.
+
+        HDF5 can read all of it, so it is not damaged, and the copy loses nothing of it.
+        """
+        try:
+            with source.read() as session:
+                group = session.root.group(path)
+                verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root)
+                return list(verifier.problems(MUTABLE, LINKED)) == found and verifier.nodes == copy.nodes
+        except AerchiveError:
+            return False
+
+    def _refusal(self, problems: list[str]) -> IntegrityError:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        return IntegrityError(
+            f"{self._source.path}: what would be in the new file is not all in order: "
+            f"{'; '.join(problems[:_SHOWN])}{more}; 'aerchive verify' tells more"
+        )
+
+
+def _is_run(folder: HDF5Group, name: str) -> bool | None:
+    """Whether a member of a folder is a run; ``None`` for a run that was deleted, and could not be moved away."""
+    if not KeptGroup.of(folder).members()[name].is_hard:
+        return False
+    try:
+        return folder.is_group(name) and folder.group(name).attribute("encoding") == ENCODING
+    except IntegrityError:  # HDF5 cannot open it
+        return None
+    except FormatError:
+        return False

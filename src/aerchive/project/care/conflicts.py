@@ -1,0 +1,80 @@
+"""What the user must decide: results of one job kept beside each other, and conflict copies of the project.
+
+A program that synchronises a folder leaves a conflict copy where it could not bring two versions of a file together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from aerchive.errors import AerchiveError
+from aerchive.project.catalogue.table import Catalogue, present, run_path, whole_id
+from aerchive.project.documents.record import read_own_record
+from aerchive.storage.file import ProjectFile
+
+_NAME = re.compile(r"[ck]onfli[ck]?t|\.variant-", re.IGNORECASE)
+"""Dropbox, Nextcloud, Syncthing, Seafile, Synology and others, in the languages of western Europe; git-annex."""
+
+
+def conflict_copies(file: ProjectFile) -> list[Path]:
+    """Files beside a project that are named as its conflict copies, and have its UUID."""
+    path = file.path
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        return []
+    stem = path.stem
+    found = [
+        path.with_name(name)
+        for name in sorted(names)
+        if name != path.name and name.startswith(stem) and _NAME.search(name, len(stem))
+    ]
+    uuid = file.peek_uuid() if found else None
+    return [other for other in found if uuid is not None and file.sibling(other).peek_uuid() == uuid]
+
+
+def conflict_note(file: ProjectFile) -> str | None:
+    """What is to be said of the conflict copies of a project, in one line; ``None`` if there are none."""
+    copies = conflict_copies(file)
+    if not copies:
+        return None
+    names = ", ".join(repr(str(copy)) for copy in copies)
+    return (
+        f"{file.path}: beside it a program that synchronises the folder has left what it could not bring together: "
+        f"{names}. Such a file is another version of this project and may have runs that are missing here: look at it "
+        "with 'aerchive -p FILE ls' before you remove it"
+    )
+
+
+def conflict_notes(file: ProjectFile) -> list[str]:
+    """What the user must decide, in words.
+
+    Only the catalogue and names of files are looked at, and documents of the runs that conflict.
+    """
+    note = conflict_note(file)
+    return [*conflicting_results(file), *([] if note is None else [note])]
+
+
+def conflicting_results(file: ProjectFile) -> list[str]:
+    """Results of the same job that are kept beside each other, in words; one of each pair should be deleted.
+
+    Of a project that cannot be read none are named; `aerchive.Project.verify` tells what is wrong with it.
+    """
+    found: list[str] = []
+    with contextlib.suppress(AerchiveError), file.read() as session:
+        known = Catalogue(session)
+        rows = present(known.rows())
+        for row in rows[np.strings.find(rows["job_id"], b"~") >= 0]:
+            group = session.root.group(run_path(row))
+            config = read_own_record(group).config
+            if config.conflicts_with is not None and known.find(config.conflicts_with) is not None:
+                found.append(
+                    f"{session.root.file}: run {whole_id(session, row)} is another result of job "
+                    f"{config.conflicts_with}, kept beside it; compare them and delete one"
+                )
+    return found

@@ -1,0 +1,123 @@
+"""The catalogue made anew from the runs, for when it is damaged or does not match them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.errors import AerchiveError
+from aerchive.models import catalogue
+from aerchive.project.catalogue.table import open_table
+from aerchive.project.documents.record import read_record
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.medium.names import no_such_project
+from aerchive.storage.sessions import WriteSession
+from aerchive.times import now
+
+
+@dataclass(frozen=True)
+class RebuildReport:
+    """What `Project.rebuild_catalogue` did.
+
+    Attributes:
+        path: The file.
+        runs: How many runs are in the new catalogue.
+        changed: How many rows are new, or not what they were.
+        problems: In words, what could not be read; empty if all is well.
+    """
+
+    path: str
+    runs: int
+    changed: int
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        head = f"{self.path}: the catalogue was made anew: {self.runs} runs, {self.changed} rows changed"
+        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+
+
+def rebuild_project(file: ProjectFile, progress: Callable[[int, int], None] | None = None) -> RebuildReport:
+    """Makes the catalogue of a project anew; see `aerchive.Project.rebuild_catalogue`."""
+
+    def write(session: WriteSession) -> RebuildReport:
+        if not file.path.exists():  # nor is it made for this: it has no name before the session ends
+            raise no_such_project(file.path)
+        return rebuild_catalogue(session, progress)
+
+    return file.commit(write, now())
+
+
+def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None] | None = None) -> RebuildReport:
+    """Writes the catalogue anew, with a row for each run that can be read.
+
+    Rows keep their order as far as the old catalogue tells it; further runs follow by time of submission. A run whose
+    documents are damaged keeps the row it had.
+
+    Args:
+        session: Of the project; nothing is changed before all runs have been read.
+        progress: Called with the runs done and all of them.
+
+    Returns:
+        The report.
+    """
+    problems: list[str] = []
+    old = _sound_rows(session, problems)
+    paths = _run_paths(session.root, problems)
+    found: list[tuple[int, NDArray[np.void]]] = []
+    for done, path in enumerate(paths, 1):
+        check_interrupt()
+        number, row = old.get(path, (len(old), None))
+        try:
+            row = _row_of(session.root.group(f"{layout.RUNS}/{path}"), path)
+        except AerchiveError as error:
+            problems.append(str(error))
+        if row is not None:
+            found.append((number, row))
+        if progress is not None:
+            progress(done, len(paths))
+    found.sort(key=lambda one: (one[0], int(one[1]["created_us"][0])))
+    rows = [catalogue.seal_row(row, number) for number, (_, row) in enumerate(found)]
+    before = {row.tobytes()[: catalogue.CHECKED_BYTES] for _, row in old.values()}
+    changed = sum(row.tobytes()[: catalogue.CHECKED_BYTES] not in before for row in rows)
+    session.replace_table(layout.CATALOGUE, np.concatenate([np.empty(0, catalogue.DTYPE), *rows]))
+    return RebuildReport(session.root.file, len(rows), changed, problems)
+
+
+def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[int, NDArray[np.void]]]:
+    """By path of the run: a number that says the order, and the row; rows that are damaged or deleted are left out."""
+    try:
+        rows = open_table(session).rows()
+    except AerchiveError as error:
+        problems.append(str(error))
+        return {}
+    bad = set(catalogue.damaged_rows(rows, 0))
+    kept = (number for number in range(len(rows)) if number not in bad and not rows["deleted"][number])
+    by_path = {catalogue.row_text(rows[number], "path"): number for number in kept}
+    return {path: (order, rows[number : number + 1].copy()) for order, (path, number) in enumerate(by_path.items())}
+
+
+def _run_paths(root: HDF5Group, problems: list[str]) -> list[str]:
+    """Of all runs, below ``/runs``, in order of folder and name."""
+    paths = []
+    runs = root.group(layout.RUNS)
+    for day in runs.names():
+        try:
+            paths += [f"{day}/{name}" for name in runs.group(day).names()]
+        except AerchiveError as error:
+            problems.append(str(error))
+    return paths
+
+
+def _row_of(group: HDF5Group, path: str) -> NDArray[np.void]:
+    nbytes = 0
+    for name in group.names():
+        if not (name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name)):
+            what = group.describe(name)
+            nbytes += int(np.prod(what.shape, dtype=object)) * what.dtype.itemsize
+    return catalogue.make_row(read_record(group), path, nbytes)

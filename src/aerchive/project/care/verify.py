@@ -1,0 +1,348 @@
+"""Looking at a whole project: every run, every object, the catalogue against the runs.
+
+Runs are looked at in turns, and the chunks of a turn by several threads while the file is not locked: others may write
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from aerchive import layout
+from aerchive.display.text import clean
+from aerchive.errors import AerchiveError, NotFoundError
+from aerchive.models import catalogue
+from aerchive.models.provenance import Provenance
+from aerchive.models.run import RunRecord
+from aerchive.project.care.conflicts import conflict_note, conflicting_results
+from aerchive.project.catalogue.table import changes_of, run_path
+from aerchive.project.documents.record import read_record
+from aerchive.project.spooling.spools import Spools
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.objects import LinkedObjects
+from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.sessions import ReadSession
+from aerchive.threads import processors
+
+MUTABLE = frozenset({layout.STATUS, layout.LABELS})
+LINKED = frozenset(layout.LINKS)
+
+Progress = Callable[[int, int], None]
+"""Called with the work done and all of it, in bytes of payload before compression and one for each run."""
+
+_Row = tuple[int, np.void]
+"""A row of the catalogue and its number."""
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What `Project.verify` found.
+
+    Attributes:
+        path: The file.
+        runs: How many runs were looked at.
+        objects: How many shared objects were looked at.
+        problems: In words, each with the file and the node; empty if all is well.
+        notes: In words, what is no damage of the project, but should be known: conflict copies beside it.
+    """
+
+    path: str
+    runs: int
+    objects: int
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+    def __add__(self, other: VerifyReport) -> VerifyReport:
+        """What was found in a project and in a pending file of it."""
+        problems, notes = [*self.problems, *other.problems], [*self.notes, *other.notes]
+        return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems, notes)
+
+    def __str__(self) -> str:
+        head = f"{self.path}: {self.runs} runs and {self.objects} shared objects verified"
+        found = f"{len(self.problems)} problems" if self.problems else "no problems"
+        lines = [f"{head}, {found}", *(f"  {problem}" for problem in self.problems)]
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(map(clean, lines))
+
+
+def verify_project(file: ProjectFile, spools: Spools, progress: Progress | None = None) -> VerifyReport:
+    """Verifies a project and what waits beside it; see `aerchive.Project.verify`."""
+    report = verify(file, progress)
+    number, problems = spools.verify()
+    report += VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)])
+    note = conflict_note(file)
+    report.notes.extend([] if note is None else [note])
+    return report
+
+
+def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
+    """Verifies all of a project file."""
+    with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-verify") as pool:
+        return _Verification(file, progress, pool).report()
+
+
+class _Looked(NamedTuple):
+    """A run of which all but the chunks was looked at.
+
+    Attributes:
+        size: How much work it is, in the unit of `Progress`.
+        problems: What was found.
+        checks: Its chunks.
+    """
+
+    size: int
+    problems: list[str]
+    checks: list[ChunkCheck]
+
+
+class _State(NamedTuple):
+    """A state of the catalogue: an equal one says that no row is another than before.
+
+    Attributes:
+        file: Device and number of the file.
+        table: Address of the table.
+        rows: How many there are.
+        change: The last entry of the list of changes, which says what all before were.
+    """
+
+    file: tuple[int, int]
+    table: int
+    rows: int
+    change: bytes
+
+
+class _Verification:
+    """Verifies a project: runs in turns, and the chunks of a turn while the file is not locked.
+
+    Args:
+        file: The project.
+        progress: Called with the work done and all of it.
+        pool: Looks at chunks.
+    """
+
+    def __init__(self, file: ProjectFile, progress: Progress | None, pool: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._progress = progress
+        self._pool = pool
+        self._problems: list[str] = []
+        self._rows: dict[str, _Row] = {}
+        self._state: _State | None = None
+        self._folders: Folders | None = None
+        """Of the session of this turn."""
+        self._is_same = False
+        """Whether the catalogue is in this turn what it was at first."""
+        self._known_file: tuple[int, int] | None = None
+        self._objects = LinkedObjects()
+        self._provenances: dict[int, Provenance] = {}
+        self._turn: list[_Looked] = []
+        self._done = self._total = 0
+
+    def report(self) -> VerifyReport:
+        """Looks at everything."""
+        problems = self._problems
+        with self._file.read() as session:
+            paths = list(_run_paths(session, problems))
+            self._rows = _catalogue(session, problems)
+            objects = list(_object_paths(session, problems))
+            self._state = _state(session)
+        self._file.visit(objects, self._look_at_object)
+        missing = self._rows.keys() - set(paths)
+        self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
+        self._file.visit(paths, self._look_at_run, self._look_at_chunks)
+        problems += [
+            f"{self._file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)
+        ]
+        return VerifyReport(str(self._file.path), len(paths), len(objects), problems)
+
+    def _look_at_object(self, session: ReadSession, path: str) -> None:
+        try:
+            self._problems += object_problems(session.root.group(path), path.split("/")[1], session.root)
+        except AerchiveError as error:
+            self._problems.append(str(error))
+
+    def _look_at_run(self, session: ReadSession, path: str) -> None:
+        folders = self._folders or self._begin(session)
+        row = self._rows.get(path)
+        looked = _Looked(1 + (0 if row is None else int(row[1]["nbytes"])), [], [])
+        self._turn.append(looked)
+        try:
+            looked.problems.extend(self._run_problems(session, folders.group(path), row, looked.checks))
+        except AerchiveError as error:
+            if not (isinstance(error, NotFoundError) and (row is None or _is_gone(session, row))):
+                looked.problems.append(str(error))
+
+    def _begin(self, session: ReadSession) -> Folders:
+        """A turn begins: the file, or its catalogue, may be another one than in the turn before."""
+        self._folders = Folders(session.root)
+        state = _state(session)
+        if state is not None and self._state is not None and state[:2] != self._state[:2]:
+            self._rows, self._state = _catalogue(session, []), state  # numbers of rows mean nothing in another table
+        self._is_same = state == self._state
+        status = os.fstat(session.fd)
+        file = status.st_dev, status.st_ino
+        if file != self._known_file:  # addresses mean nothing in another file
+            self._known_file, self._objects, self._provenances = file, LinkedObjects(), {}
+        return self._folders
+
+    def _run_problems(
+        self, session: ReadSession, group: KeptGroup, row: _Row | None, checks: list[ChunkCheck]
+    ) -> Iterator[str]:
+        record = read_record(group, self._provenances)
+        verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects)
+        yield from verifier.problems(MUTABLE, LINKED)
+        checks += verifier.chunks
+        if row is None:
+            yield f"{group.where()}: is not in the catalogue"
+            return
+        yield from _row_problems(session, group, record, row, is_same=self._is_same)
+
+    def _look_at_chunks(self, fd: int) -> None:
+        """The end of a turn. Committed chunks never move, so no lock is held while bytes flow."""
+        turn, self._turn, self._folders = self._turn, [], None
+        found = chunk_problems([check for looked in turn for check in looked.checks], fd, self._pool)
+        for looked in turn:
+            for number, _ in enumerate(looked.checks, 1):
+                if (problem := next(found)) is not None:
+                    looked.problems.append(problem)
+                self._step(number * looked.size // len(looked.checks))
+            self._problems += looked.problems
+            self._done += looked.size
+            self._step(0)
+
+    def _step(self, more: int) -> None:
+        if self._progress is not None:
+            self._progress(self._done + more, self._total)
+
+
+def _state(session: ReadSession) -> _State | None:
+    """The state of the catalogue, or ``None`` if it cannot be read."""
+    status = os.fstat(session.fd)
+    try:
+        table, changes = session.table(layout.CATALOGUE), changes_of(session)
+        change = b"" if changes is None else changes.last().tobytes()
+        return _State((status.st_dev, status.st_ino), table.address, len(table), change)
+    except AerchiveError:
+        return None
+
+
+def _run_paths(session: ReadSession, problems: list[str]) -> Iterator[str]:
+    for day in _groups(session.root, layout.RUNS, problems):
+        for run in _members(day, problems):
+            yield f"{day.path}/{run}"
+
+
+def _object_paths(session: ReadSession, problems: list[str]) -> Iterator[str]:
+    if layout.OBJECTS not in session.root:
+        return
+    for kind in _groups(session.root, layout.OBJECTS, problems):
+        for head in _groups(kind, "", problems):
+            for name in _members(head, problems):
+                yield f"{head.path}/{name}"
+
+
+def _groups(parent: HDF5Group, name: str, problems: list[str]) -> Iterator[HDF5Group]:
+    try:
+        group = parent.group(name) if name else parent
+        names = group.names()
+    except AerchiveError as error:
+        problems.append(str(error))
+        return
+    for member in names:
+        try:
+            yield group.group(member)
+        except AerchiveError as error:
+            problems.append(str(error))
+
+
+def _members(group: HDF5Group, problems: list[str]) -> list[str]:
+    try:
+        return group.names()
+    except AerchiveError as error:
+        problems.append(str(error))
+        return []
+
+
+def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
+    """Rows by path of the run, deleted ones left out."""
+    where = session.root.where(layout.CATALOGUE)
+    try:
+        table = session.table(layout.CATALOGUE)
+        if table.dtype != catalogue.DTYPE:
+            problems.append(f"{where}: has other columns than format version {layout.FORMAT_VERSION} says")
+            return {}
+        rows = table.rows()
+    except AerchiveError as error:
+        problems.append(str(error))
+        return {}
+    bad = set(catalogue.damaged_rows(rows, 0))
+    problems += [f"{where}: row {number} is damaged" for number in sorted(bad)]
+    found: dict[str, _Row] = {}
+    for number, row in enumerate(rows):
+        if number in bad or row["deleted"]:
+            continue
+        first = found.setdefault(run_path(row), (number, row))[0]
+        if first != number:
+            problems.append(f"{where}: row {number} is of the same run as row {first}")
+    _changes(session, len(rows), problems)
+    return found
+
+
+def _changes(session: ReadSession, rows: int, problems: list[str]) -> None:
+    """Looks at the list of replaced rows, which tells other processes what to read again."""
+    name = layout.CATALOGUE + layout.CHANGES_SUFFIX
+    if name not in session.root:
+        return
+    try:
+        numbers = session.table(name).rows()["row"]
+    except (AerchiveError, ValueError) as error:
+        problems.append(str(error))
+        return
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < rows:
+        problems.append(f"{session.root.where(name)}: names rows that there are not")
+
+
+def _row_problems(
+    session: ReadSession, group: HDF5Group, record: RunRecord, row: _Row, *, is_same: bool
+) -> Iterator[str]:
+    """Compares a run with its row, as both are now.
+
+    Args:
+        session: Of the project.
+        group: Of the run.
+        record: Of the run.
+        row: As it was read at first.
+        is_same: Whether no row was replaced since then.
+    """
+    number, before = row
+    now = before
+    if not is_same:
+        rows = session.table(layout.CATALOGUE).rows(number, 1)
+        if rows[0]["deleted"]:  # and saved again since
+            return
+        if catalogue.damaged_rows(rows, number):
+            yield f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"
+            return
+        now = rows[0]
+    fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), int(before["nbytes"]))[0]
+    if differing := catalogue.differing_columns(now, fresh, record.labels.params):
+        yield f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"
+
+
+def _is_gone(session: ReadSession, row: _Row) -> bool:
+    """Whether a run was deleted, or moved, since the catalogue was read."""
+    number, before = row
+    now = session.table(layout.CATALOGUE).rows(number, 1)[0]
+    return bool(now["deleted"]) or run_path(now) != run_path(before)

@@ -1,0 +1,50 @@
+"""The runs that were deleted from a project and not compacted away yet."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from aerchive import layout
+from aerchive.errors import AerchiveError
+from aerchive.storage.hdf5.reader import HDF5Group
+
+
+class DeletedRuns:
+    """The runs that were deleted from a project, looked for by the time when they were submitted.
+
+    Args:
+        root: Of the project.
+    """
+
+    def __init__(self, root: HDF5Group) -> None:
+        self._root = root
+        self._names: dict[str, list[str]] | None = None
+
+    def has(self, run_uuid: str, created: str) -> bool:
+        """Whether this very run was deleted."""
+        if self._names is None:
+            self._names = self._by_time()
+        return any(self._uuid(name) == run_uuid for name in self._names.get(_time_of(created), ()))
+
+    def _by_time(self) -> dict[str, list[str]]:
+        """Names of the groups of deleted runs; no group is opened."""
+        found: dict[str, list[str]] = defaultdict(list)
+        if layout.DELETED in self._root:
+            for name in self._root.group(layout.DELETED).names():
+                if (match := _DELETED.match(name)) is not None:
+                    found[match["day"] + match["time"]].append(name)
+        return found
+
+    def _uuid(self, name: str) -> object:
+        try:
+            return self._root.group(f"{layout.DELETED}/{name}").attribute("run_uuid")
+        except AerchiveError:
+            return None
+
+
+_DELETED = re.compile(rf"{layout.RUNS}-(?P<day>\d{{4}}-\d\d-\d\d)(\.\d+)?-(?P<time>\d{{6}}\.\d{{6}})Z_")
+
+
+def _time_of(created: str) -> str:
+    return created[:10] + created[11:].replace(":", "").removesuffix("Z")

@@ -1,0 +1,1 @@
+"""Finding runs, and tables of what they hold."""

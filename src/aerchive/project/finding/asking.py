@@ -1,0 +1,93 @@
+"""Questions to runs about what the catalogue does not have whole; a bad run costs only its own answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from aerchive.display.text import clean
+from aerchive.errors import ArchiveWarning, FormatError, NotFoundError, ReadError, UnsafeContentError
+from aerchive.models import catalogue
+from aerchive.project.catalogue.conditions import Asked, text_of
+from aerchive.text import decode_text
+
+UNREADABLE = (FormatError, NotFoundError, ReadError, UnsafeContentError)
+"""What is raised by a run that is damaged, gone, or of a newer aerchive."""
+_MOST_NAMED = 10
+_WHOLE_TAG = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+class AskedByName(Asked, Protocol):
+    """A run that can be asked, and named."""
+
+    job_id: str
+
+
+Answer = TypeVar("Answer")
+AnyRun = TypeVar("AnyRun", bound=AskedByName)
+
+
+class BadRuns:
+    """The runs that could not be read for one question to a project. A warning names each of them once."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def ask(self, run: AnyRun, question: Callable[[AnyRun], Answer], instead: Answer) -> Answer:
+        """Asks a run; if it cannot be read now, or could not before, the answer is `instead`.
+
+        Args:
+            run: The run.
+            question: What opens the run.
+            instead: The answer without the run.
+
+        Warns:
+            ArchiveWarning: The run cannot be read; its job id and the reason are in the message.
+        """
+        if run.job_id in self._known:
+            return instead
+        try:
+            return question(run)
+        except UNREADABLE as error:
+            self.name(run.job_id, error)
+            return instead
+
+    def name(self, job_id: str, error: Exception) -> None:
+        """Warns that a run cannot be read."""
+        self._known.add(job_id)
+        if len(self._known) <= _MOST_NAMED:
+            message = (
+                f"run {clean(job_id)} cannot be read, so the answer has only what the catalogue says of it: {error}"
+            )
+        elif len(self._known) == _MOST_NAMED + 1:
+            message = f"more than {_MOST_NAMED} runs cannot be read; `aerchive verify` names all of them"
+        else:
+            return
+        warnings.warn(message, ArchiveWarning, stacklevel=2)
+
+
+def whole_value(run: AskedByName, column: str, bad: BadRuns) -> Any:
+    """The whole value of a text column, of ``tags`` a list, of ``params`` a dictionary.
+
+    It is that of the catalogue if it is whole there; else the run is asked.
+
+    Args:
+        run: The run.
+        column: Of the catalogue.
+        bad: Notes if the run cannot be read. Then the answer is what the catalogue has.
+    """
+    row = run.row()
+    if not catalogue.is_cut(row, column):
+        return text_of(bytes(row[column]), column)
+    return bad.ask(run, lambda run: run.column(column), cut_value(row, column))
+
+
+def cut_value(row: Any, column: str) -> Any:
+    """What a row has of a text that it cuts: the beginning; of tags those that are whole; of parameters none."""
+    text = decode_text(bytes(row[column]))
+    if column == "tags":
+        return [json.loads(tag) for tag in _WHOLE_TAG.findall(text)]
+    return {} if column == "params" else text

@@ -1,0 +1,159 @@
+"""A list of jobs that prints as a table."""
+
+from __future__ import annotations
+
+import datetime
+import html
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from aerchive.display.text import cut, format_bytes, format_table, format_time
+from aerchive.models import catalogue
+from aerchive.project.finding.asking import BadRuns, cut_value, whole_value
+from aerchive.project.finding.lazy_list import LazyList, said
+from aerchive.project.run import Bridge, Run
+
+_HEAD = ("job id", "created", "outcome", "method", "qubits", "shots", "size", "name", "tags")
+_RIGHT = (4, 5, 6)
+_ID_WIDTH = 36
+_NAME_WIDTH = 24
+
+
+def run_row(run: Run, bad: BadRuns) -> tuple[str, ...]:
+    """What a listing shows of a run; the run is opened only if its row of the catalogue has less than is shown.
+
+    Args:
+        run: The run.
+        bad: Notes if it cannot be read.
+    """
+    row = run.row()
+    outcome = catalogue.row_text(row, "outcome")
+    return (
+        cut(run.job_id, _ID_WIDTH),
+        format_time(run.created),
+        f"{outcome} (pending file)" if run.in_pending_file else outcome,
+        catalogue.row_text(row, "method"),
+        _number(row, "num_qubits"),
+        _number(row, "shots"),
+        format_bytes(run.nbytes) if run.nbytes else "",
+        cut(_text(run, row, "name", bad), _NAME_WIDTH),
+        cut(_text(run, row, "tags", bad), _NAME_WIDTH),
+    )
+
+
+def _number(row: Any, column: str) -> str:
+    return "" if row[column] == -1 else str(row[column])
+
+
+def _text(run: Run, row: Any, column: str, bad: BadRuns) -> str:
+    text = _joined(cut_value(row, column))
+    is_enough = not catalogue.is_cut(row, column) or len(text) > _NAME_WIDTH
+    return text if is_enough else _joined(whole_value(run, column, bad))
+
+
+def _joined(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
+
+
+def runs_table(runs: Iterable[Run]) -> str:
+    """Runs as a table of text."""
+    bad = BadRuns()
+    return format_table(_HEAD, [run_row(run, bad) for run in runs], _RIGHT)
+
+
+class JobFilter(NamedTuple):
+    """Which jobs are wanted, with the names of ``QiskitRuntimeService.jobs``; ``None`` means any.
+
+    Attributes:
+        backend_name: Only of this backend.
+        pending: True: only those still running; False: only those that are not.
+        program_id: Only of this program.
+        instance: Only of this instance of a cloud account.
+        job_tags: Only jobs that have all of these.
+        session_id: Only of this cloud session.
+        created_after: Only from this time on.
+        created_before: Only up to this time.
+    """
+
+    backend_name: str | None = None
+    pending: bool | None = None
+    program_id: str | None = None
+    instance: str | None = None
+    job_tags: Sequence[str] | None = None
+    session_id: str | None = None
+    created_after: datetime.datetime | None = None
+    created_before: datetime.datetime | None = None
+
+    def conditions(self) -> dict[str, Any]:
+        """The conditions that the catalogue can tell, as for `aerchive.Project.find`."""
+        given = {
+            "backend": self.backend_name,
+            "program": self.program_id,
+            "tags": list(self.job_tags or ()) or None,
+            "created__ge": self.created_after,
+            "created__le": self.created_before,
+            "outcome" if self.pending else "outcome__ne": None if self.pending is None else "running",
+            "program__ne": "run" if self.is_of_service else None,  # which is of a simulator
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def is_of_service(self) -> bool:
+        """Whether only jobs of a cloud service can meet it, and each must be asked."""
+        return self.instance is not None or self.session_id is not None
+
+    def has(self, run: Run) -> bool:
+        """Whether a job of a cloud service is of the instance and the session."""
+        service = run.record.config.service
+        return self.instance in (None, service.get("instance")) and self.session_id in (
+            None,
+            service.get("session_id"),
+        )
+
+
+class JobList(LazyList):
+    """``ArchivedJob`` objects; prints as a table, in a terminal and in a notebook.
+
+    A job is made, and Qiskit imported, when it is taken out of the list; printing takes none.
+
+    Args:
+        bridge: Makes the jobs.
+        runs: Of which they are.
+        nothing: Says what there is, for a list that is empty because no job was found.
+
+    Attributes:
+        head: Names of the columns of the table.
+        right: Which of them are numbers.
+    """
+
+    head: ClassVar[tuple[str, ...]] = _HEAD
+    right: ClassVar[tuple[int, ...]] = _RIGHT
+
+    def __init__(self, bridge: Bridge, runs: Iterable[Run], nothing: Callable[[], str] | None = None) -> None:
+        super().__init__(runs)
+        self._bridge = bridge
+        self._nothing = nothing if not len(self) else None
+
+    def _made(self, item: Any) -> Any:
+        return self._bridge.job(item) if isinstance(item, Run) else item
+
+    def __repr__(self) -> str:
+        return format_table(self.head, self._rows(), self.right) if self else self._why_empty()
+
+    def _why_empty(self) -> str:
+        return "no jobs" if self._nothing is None else said(self._nothing)
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return f"<p>{html.escape(self._why_empty())}</p>"
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        bad = BadRuns()
+        for item in self._as_they_are():
+            run = item if isinstance(item, Run) else getattr(item, "run", None)
+            yield run_row(run, bad) if isinstance(run, Run) else (str(item), *[""] * (len(_HEAD) - 1))

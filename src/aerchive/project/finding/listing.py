@@ -1,0 +1,334 @@
+"""What a project lists: the rows of its catalogue, and runs that are not in its file; no run is opened to find one."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.errors import FormatError, InvalidInputError
+from aerchive.interop.columns import Columns
+from aerchive.models import catalogue
+from aerchive.project.catalogue.columns import catalogue_columns
+from aerchive.project.catalogue.conditions import COLUMNS, NUMBERS, SYNONYMS, Clause, no_column, numbers_of, text_of
+from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
+from aerchive.project.finding.lazy_list import LazyList, said
+from aerchive.project.run import Run
+from aerchive.text import decode_text, encode_text, fit_text
+
+_MOST_NEAR = 2000
+"""Ids that are looked at for near ones: comparing two takes tens of microseconds."""
+_MOST_DROPPED = 5
+"""So many bytes a text that is cut may be shorter than its column: it ends before a character or an escape."""
+
+
+class Listing:
+    """All runs as they were at one moment.
+
+    Args:
+        file: Of the project, for messages.
+        rows: Of the catalogue, deleted runs included.
+        hidden: Numbers of rows whose runs are outside as well.
+        outside: Runs that are not in the file: in spools, still running, or lost with their process.
+        make: Makes the run of a row; of one whose job id is cut in the row, with that id or, if that is ``None``, with
+            the one that the run itself says.
+
+    Attributes:
+        bad: The runs that cannot be read. They are left out where only they know whether they belong to the answer.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        rows: NDArray[Any],
+        hidden: Sequence[int],
+        outside: Sequence[Run],
+        make: Callable[[np.void, str | None], Run],
+    ) -> None:
+        self.bad = BadRuns()
+        self._file = file
+        self._of_row = functools.partial(_run_of, make, self.bad)
+        self._outside = outside
+        self._rows = rows
+        self._more = np.array([run.row() for run in outside], catalogue.DTYPE)
+        present = rows["deleted"] == 0
+        present[list(hidden)] = False
+        self._present = np.flatnonzero(present)
+        self._asked: dict[int, Run] = {}
+
+    def __len__(self) -> int:
+        return len(self._present) + len(self._outside)
+
+    def count(self, clause: Clause) -> int:
+        """How many runs meet a clause."""
+        _, sure, unsure = self._decided(clause)
+        return int(np.count_nonzero(sure)) + sum(self._meets(clause, place) for place in unsure)
+
+    def count_by(self, column: str, clause: Clause) -> dict[Any, int]:
+        """How many of the runs that meet a clause have each value of a column, the most frequent first.
+
+        Args:
+            column: Of the catalogue; of ``tags`` each tag is counted.
+            clause: The condition.
+
+        Raises:
+            InvalidInputError: There is no such column.
+        """
+        column = SYNONYMS.get(column, column)
+        if column not in ("tags", *COLUMNS):
+            why = "each run has a time of its own" if column == "created" else no_column(column)
+            raise InvalidInputError(f"cannot count by {column!r}: {why}")
+        places = np.sort(self._meeting(clause))
+        counts: Counter[Any] = Counter()
+        if column in NUMBERS:
+            values, absent = self._values(places, column)
+            counts.update(values[~absent].tolist())
+            counts.update({None: int(np.count_nonzero(absent))} if absent.any() else {})
+            return dict(counts.most_common())
+        is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
+        raw = Counter(self._column(places, column)[~is_cut].tolist())
+        runs = map(self._asking, places[is_cut].tolist())
+        whole = [self.bad.ask(run, lambda run: run.column(column), None) for run in runs]
+        found = [(value, 1) for value in whole if value is not None]
+        for value, number in [*((text_of(text, column), n) for text, n in raw.items()), *found]:
+            counts.update(dict.fromkeys(value, number) if column == "tags" else {value: number})
+        return dict(counts.most_common())
+
+    def all_rows(self) -> NDArray[Any]:
+        """Rows of all runs: those of the project in the order of their commits, then those outside the file.
+
+        Returns:
+            Dtype `catalogue.DTYPE`; a copy.
+        """
+        return np.concatenate([self._rows[self._present], self._more])
+
+    def rows(self, clause: Clause) -> NDArray[Any]:
+        """Rows of the runs that meet a clause, in order of submission.
+
+        Returns:
+            Dtype `catalogue.DTYPE`; a copy.
+        """
+        return self._taken(self._meeting(clause))
+
+    def _taken(self, places: NDArray[np.intp]) -> NDArray[Any]:
+        inside = places < len(self._rows)
+        rows = np.empty(len(places), catalogue.DTYPE)
+        rows[inside] = self._rows[places[inside]]
+        rows[~inside] = self._more[places[~inside] - len(self._rows)]
+        return rows
+
+    def columns(self, clause: Clause) -> Columns:
+        """The catalogue of the runs that meet a clause, oldest first; only texts that it cuts are asked of the runs."""
+        places = self._meeting(clause)
+
+        def ask(number: int, column: str) -> Any:
+            return whole_value(self._asking(int(places[number])), column, self.bad)
+
+        return catalogue_columns(self._taken(places), ask)
+
+    def runs(self, clause: Clause, *, sort: str = "created", descending: bool = False, skip: int = 0) -> Iterator[Run]:
+        """The runs that meet a clause, each made when it is taken.
+
+        Args:
+            clause: The condition.
+            sort: A column of the catalogue; runs that have no value there come last.
+            descending: From the newest, or the greatest, down.
+            skip: How many to leave out first.
+
+        Raises:
+            FormatError: A row of the catalogue is not what the format says.
+            InvalidInputError: There is no such column.
+        """
+        return map(self._run, self._places(clause, sort, descending=descending, skip=skip))
+
+    def found(
+        self,
+        clause: Clause,
+        nothing: Callable[[], str],
+        *,
+        sort: str = "created",
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """The same as a list, in which each run is made when it is taken out; it has the rows that it needs.
+
+        Args:
+            clause: As for `runs`.
+            nothing: Says what there is, for an empty list that is printed.
+            sort: As for `runs`.
+            descending: As for `runs`.
+            limit: How many at most.
+        """
+        if limit is None:
+            places = self._meeting(clause, sort, descending=descending)
+        else:
+            places = np.fromiter(itertools.islice(self._places(clause, sort, descending=descending), limit), np.intp)
+        rows, numbers = self._rows, places
+        if 2 * len(places) < len(rows):  # a list of a few runs does not keep the rows of all others in memory
+            rows, numbers = self._taken(places), np.arange(len(places))
+        items: list[Any] = list(numbers)
+        for number, place in enumerate(places.tolist()) if self._outside or self._asked else ():
+            if place >= len(self._rows) or place in self._asked:
+                items[number] = self._run(place)
+        return RunList(items, rows, self._of_row, nothing)
+
+    def numbers(self, clause: Clause) -> list[int]:
+        """Numbers of the rows of those runs that meet a clause, in order of submission; of runs in the file only."""
+        return [place for place in self._places(clause) if place < len(self._rows)]
+
+    def near(self, job_id: str) -> list[str]:
+        """Ids that may be meant by one that no run has: those that begin in the same way, or the latest."""
+        ids = np.concatenate([self._rows["job_id"][self._present], self._more["job_id"]])
+        key, _ = fit_text(job_id[:3], ids.dtype.itemsize)
+        alike = ids[np.strings.startswith(ids, key)]
+        return [decode_text(one) for one in (alike if len(alike) else ids)[-_MOST_NEAR:].tolist()]
+
+    def beginning_with(self, prefix: str) -> list[Run]:
+        """The runs whose id begins so."""
+        ids = self._rows["job_id"][self._present]
+        key, _ = fit_text(prefix, ids.dtype.itemsize)
+        found = [self._run(int(place)) for place in self._present[np.strings.startswith(ids, key)]]
+        return [run for run in (*found, *self._outside) if run.job_id.startswith(prefix)]
+
+    def _places(
+        self, clause: Clause, sort: str = "created", *, descending: bool = False, skip: int = 0
+    ) -> Iterator[int]:
+        """Runs of the catalogue by the numbers of their rows, then those outside the file."""
+        places, sure, _ = self._decided(clause)
+        order = self._order(places, sort, descending=descending)
+        places, sure = places[order], sure[order]
+        if sure[:skip].all():  # none of those that are left out needs to be asked
+            places, sure, skip = places[skip:], sure[skip:], 0
+        pairs = zip(places.tolist(), sure.tolist(), strict=True)
+        meeting = (place for place, is_sure in pairs if is_sure or self._meets(clause, place))
+        return itertools.islice(meeting, skip, None)
+
+    def _meeting(self, clause: Clause, sort: str = "created", *, descending: bool = False) -> NDArray[np.intp]:
+        """The same, all at once: runs that the catalogue does not decide are asked now."""
+        places, sure, unsure = self._decided(clause)
+        sure[~sure] = [self._meets(clause, place) for place in unsure]
+        places = places[sure]
+        return places[self._order(places, sort, descending=descending)]
+
+    def _meets(self, clause: Clause, place: int) -> bool:
+        return self.bad.ask(self._asking(place), clause.decide, instead=False)
+
+    def _decided(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_], list[int]]:
+        """Places that may meet a clause; which surely do; those of the others."""
+        try:
+            inside = clause.bounds(self._rows, self._present)
+            outside = clause.bounds(self._more, np.arange(len(self._more)))
+        except FormatError as error:
+            raise FormatError(
+                f"{self._file}: {error}; make the catalogue anew from the runs: "
+                f"aerchive recover --rebuild-catalogue {self._file}"
+            ) from error
+        all_places = np.concatenate([self._present, len(self._rows) + np.arange(len(self._more))])
+        possible = np.concatenate([inside.possible, outside.possible])
+        sure = np.concatenate([inside.sure, outside.sure])[possible]
+        places = all_places[possible]
+        return places, sure, places[~sure].tolist()
+
+    def _column(self, places: NDArray[np.intp], column: str) -> NDArray[Any]:
+        inside = places[places < len(self._rows)]
+        return np.concatenate([self._rows[column][inside], self._more[column][places[len(inside) :] - len(self._rows)]])
+
+    def _values(self, places: NDArray[np.intp], column: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A column, and where it has no value."""
+        if column not in NUMBERS:
+            texts = self._column(places, column)
+            return self._distinct(texts, places, column), texts == b""
+        inside = places[places < len(self._rows)]
+        parts = (
+            numbers_of(self._rows, column, inside),
+            numbers_of(self._more, column, places[len(inside) :] - len(self._rows)),
+        )
+        values, absent = (np.concatenate(both) for both in zip(*parts, strict=True))
+        return values, absent
+
+    def _distinct(self, texts: NDArray[Any], places: NDArray[np.intp], column: str) -> NDArray[Any]:
+        """Texts in the order of the whole ones: a run is asked where what the catalogue has of it does not decide."""
+        is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
+        _, which, number = np.unique(
+            texts.astype(f"S{texts.dtype.itemsize - _MOST_DROPPED}"), return_inverse=True, return_counts=True
+        )
+        is_cut &= number[which] > 1
+        if not is_cut.any():
+            return texts
+        whole = texts.astype(object)
+        for at in np.flatnonzero(is_cut).tolist():
+            value = whole_value(self._run(int(places[at])), column, self.bad)
+            whole[at] = encode_text(value if isinstance(value, str) else json.dumps(value))
+        return whole
+
+    def _order(self, places: NDArray[np.intp], sort: str, *, descending: bool) -> NDArray[np.intp]:
+        sort = SYNONYMS.get(sort, sort)
+        if sort not in ("created", "tags", *COLUMNS):
+            raise InvalidInputError(f"cannot sort by {sort!r}: {no_column(sort)}")
+        created = self._column(places, "created_us")
+        if sort == "created":
+            order = np.argsort(created, kind="stable")
+            return order[::-1] if descending else order
+        values, absent = self._values(places, sort)
+        _, ranks = np.unique(values, return_inverse=True)
+        return np.lexsort((-created if descending else created, -ranks if descending else ranks, absent))
+
+    def _run(self, place: int) -> Run:
+        if place >= len(self._rows):
+            return self._outside[place - len(self._rows)]
+        return self._asked.get(place) or self._of_row(catalogue.single_row(self._rows, place))
+
+    def _asking(self, place: int) -> Run:
+        """A run that is asked for its documents, and keeps them for the next question."""
+        self._asked[place] = run = self._run(place)
+        return run
+
+
+def _run_of(make: Callable[[np.void, str | None], Run], bad: BadRuns, row: np.void) -> Run:
+    """The run of a row, also if its job id is cut there and it cannot say the whole one."""
+    try:
+        return make(row, None)
+    except UNREADABLE as error:
+        job_id = catalogue.row_text(row, "job_id")
+        bad.name(job_id, error)
+        return make(row, job_id)
+
+
+class RunList(LazyList):
+    """``Run`` objects, each made when it is taken out of the list: a hundred thousand take most of a second.
+
+    Args:
+        items: Runs, and numbers of rows, which are numpy's.
+        rows: Of the catalogue.
+        make: Makes the run of a row.
+        nothing: Says what there is, for an empty list that is printed.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Any],
+        rows: NDArray[Any],
+        make: Callable[[np.void], Run],
+        nothing: Callable[[], str] | None = None,
+    ) -> None:
+        super().__init__(items)
+        self._rows = rows
+        self._make = make
+        self._nothing = None if len(self) else nothing
+
+    def _made(self, item: Any) -> Any:
+        return self._make(catalogue.single_row(self._rows, int(item))) if type(item) is np.intp else item
+
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        return (list, (list(self),)) if self._nothing is None else super().__reduce_ex__(protocol)
+
+    def __repr__(self) -> str:
+        if len(self) or self._nothing is None:
+            return repr(list(self))
+        return f"[] ({said(self._nothing)})"

@@ -1,0 +1,120 @@
+"""What there is, said where a question finds nothing: an empty answer alone looks like an empty project."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.display.text import clean, format_runs, format_time
+from aerchive.errors import FormatError
+from aerchive.project.catalogue.columns import PARAMS
+from aerchive.project.catalogue.conditions import NUMBERS, OPERATORS, All, Clause, Condition, numbers_of, text_of
+from aerchive.project.finding.listing import Listing
+from aerchive.text import listed, near_texts
+
+_SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def described(expression: str | None, given: Mapping[str, Any]) -> str:
+    """The conditions of a call as one text, as `find` reads it."""
+    parts = [expression] if expression else []
+    for name, wanted in given.items():
+        if (name, wanted) == ("parent", "") and len(given) + len(parts) > 1:  # asked for by every command
+            continue
+        column, _, comparison = name.rpartition("__")
+        if not column or comparison not in OPERATORS:
+            column, comparison = name, "eq"
+        sign = "contains" if column == "tags" else _SIGNS.get(comparison, comparison)
+        values = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
+        parts.append(f"{column.replace('__', '.')} {sign} {', '.join(map(_shown, values))}")
+    return " and ".join(parts)
+
+
+def _shown(wanted: Any) -> str:
+    return str(wanted) if isinstance(wanted, datetime.date) or (wanted and isinstance(wanted, str)) else repr(wanted)
+
+
+def nothing_found(path: str, listing: Listing, clause: Clause, asked: str) -> str:
+    """Why a question found nothing, and what it could find.
+
+    Args:
+        path: Of the project file.
+        listing: Of its runs.
+        clause: The conditions, which no run meets.
+        asked: The conditions in words.
+    """
+    if not len(listing):
+        return f"{path}: has no runs"
+    has = f"{path}: no run of {len(listing)} meets {asked}"
+    rows = listing.rows(All([]))
+    unmet = [one for one in clause.conditions if not (one.column == "parent" and one.wanted == "")]
+    unmet = [one for one in unmet if not listing.count(one)]
+    if not unmet:
+        return clean(f"{has}; each condition is met by some run, but not all by one")
+    return clean("; ".join([has, *dict.fromkeys(_choices(rows, one) for one in unmet)]))
+
+
+def not_listed(path: str, number: int) -> str:
+    """Why a list is empty although runs meet the conditions."""
+    return f"{path}: {format_runs(number)} not listed because of limit, skip, instance or session_id"
+
+
+def parameter_names(rows: NDArray[Any]) -> list[str]:
+    """The names of all parameters that runs have, as far as the catalogue has them whole."""
+    return list(dict.fromkeys(name for params in _params(rows) for name in params))
+
+
+def _choices(rows: NDArray[Any], condition: Condition) -> str:
+    """What a column has that a condition looks at."""
+    column, wanted = condition.column, condition.wanted
+    if column == "params":
+        values = [params[condition.parameter] for params in _params(rows) if condition.parameter in params]
+        if not values:
+            names = parameter_names(rows)
+            near = near_texts(str(condition.parameter), names)
+            there = f"parameters there are: {listed([*near, *(one for one in names if one not in near)])}"
+            return f"no run has {PARAMS}{condition.parameter}; {there if names else 'no run has parameters'}"
+        column = PARAMS + str(condition.parameter)
+    elif column == "created":
+        times = np.sort(rows["created_us"])[[0, -1]].tolist()
+        return f"runs were submitted from {' to '.join(map(format_time, times))}"
+    elif column in NUMBERS:
+        numbers, absent = numbers_of(rows, column, np.arange(len(rows)))
+        values = numbers[~absent].tolist()
+    else:
+        values = [value for one in _texts(rows, column) for value in (one if column == "tags" else [one]) if value]
+    return _values(column, values, wanted)
+
+
+def _values(column: str, values: list[Any], wanted: Any) -> str:
+    what = column if column == "tags" else f"values of {column}"
+    numbers = [one for one in values if isinstance(one, int | float) and not math.isnan(one)]
+    if not values:
+        return f"no run has a value of {column}"
+    if len(numbers) == len(values):
+        least, most = min(numbers), max(numbers)
+        return f"{what} there are: {least}" if least == most else f"{what} there are: from {least} to {most}"
+    texts = list(dict.fromkeys(map(str, values)))
+    asked = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
+    near = [one for each in asked for one in near_texts(str(each), texts)]
+    return f"{what} there are: {listed(list(dict.fromkeys([*near, *texts])))}"
+
+
+def _texts(rows: NDArray[Any], column: str) -> list[Any]:
+    """The different values of a text column, of long texts what the catalogue has of them."""
+    found = []
+    for raw in dict.fromkeys(rows[column].tolist()):
+        try:
+            found.append(text_of(raw, column))
+        except FormatError:  # cut, or damaged: this is a hint and no answer
+            continue
+    return found
+
+
+def _params(rows: NDArray[Any]) -> list[dict[str, Any]]:
+    return _texts(rows, "params")

@@ -1,0 +1,362 @@
+"""Finding runs: by id, by conditions, as jobs, as tables."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import sys
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.display.text import format_runs
+from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
+from aerchive.interop.columns import Columns
+from aerchive.models import catalogue as table
+from aerchive.project.arguments import refuse
+from aerchive.project.catalogue.conditions import All, Clause, Condition, UnknownColumnError, as_texts
+from aerchive.project.catalogue.deleted import DeletedRuns
+from aerchive.project.catalogue.expression import clause_of
+from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
+from aerchive.project.documents.unfinished import submission_record
+from aerchive.project.documents.unite import id_beside
+from aerchive.project.finding.job_list import JobFilter, JobList
+from aerchive.project.finding.listing import Listing
+from aerchive.project.finding.nothing_found import described, not_listed, nothing_found, parameter_names
+from aerchive.project.parts import ProjectParts
+from aerchive.project.run import Run
+from aerchive.storage.medium.names import no_such_project, projects_beside
+from aerchive.text import listed, near_texts
+
+logger = logging.getLogger("aerchive")
+
+_MOST_SHOWN = 5
+_PACKAGE = str(Path(__file__).parents[2])
+
+
+class Search:
+    """Finds runs of a project; `aerchive.Project` has the questions, with their arguments checked.
+
+    A project that is to be made by its first run has no file before that, and an empty answer would look like an empty
+    project although the name may be misspelt. So ``project[key]``, `job`, `latest` and tables raise `NotFoundError`.
+    A program that goes on where it was stopped asks other questions before its first run as well, so these are
+    answered: `find`, `runs`, `count`, `count_by` and `catalogue` with a warning that there is no file yet; ``len``,
+    ``in``, iteration and `jobs`, whose list says so when it is printed, with the warning only if a file with a similar
+    name is beside it. A `Project` object warns once.
+
+    Args:
+        parts: Of the project.
+    """
+
+    def __init__(self, parts: ProjectParts) -> None:
+        self._parts = parts
+
+    def outside(self) -> list[Run]:
+        """Runs in spools, then runs that are still running, and those that were lost with their process."""
+        contents = self._parts.spools.contents()
+        return [
+            *(
+                Run(self._parts.home, None, job_id=one.head.job_id, nbytes=one.head.nbytes, record=record, spooled=one)
+                for content in contents
+                for one in content.runs
+                if (record := self._parts.spools.record_of(one)) is not None
+            ),
+            *(
+                Run(self._parts.home, None, job_id=job.job_id, record=submission_record(job, content))
+                for content in contents
+                for job in content.jobs
+            ),
+        ]
+
+    def listing(self) -> Listing:
+        """All runs: those of the project, and those outside its file."""
+        outside = self.outside()
+        if self._parts.mode in ("a", "x") and not self._parts.file.exists():
+            return self.listing_of(None, outside)
+        with self._parts.file.read() as session:
+            return self.listing_of(session, outside)
+
+    def listing_of(self, session: Session | None, outside: Sequence[Run]) -> Listing:
+        """All runs as a session sees them, together with those outside its file; without a session only these."""
+        rows: NDArray[Any] = np.empty(0, table.DTYPE)
+        hidden: Sequence[int] = ()
+        if session is not None:
+            known = Catalogue(session)
+            rows = known.rows()
+            if outside:
+                outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
+        first: dict[str, Run] = {}
+        for run in outside:
+            first.setdefault(run.job_id, run)
+        return Listing(str(self._parts.path), rows, hidden, list(first.values()), self._parts.run_of)
+
+    def listed(self, if_missing: Literal["raise", "warn", "warn if similar"] = "warn") -> Listing:
+        """The listing for a question.
+
+        Args:
+            if_missing: What is done if there is no file, and no run beside it.
+
+        Raises:
+            NotFoundError: There is none.
+
+        Warns:
+            ArchiveWarning: There is none; once an object.
+        """
+        listing = self.listing()
+        if len(listing) or self._parts.file.exists():
+            return listing
+        problem = no_such_project(self._parts.path, "no such project yet, the first run makes it")
+        if if_missing == "raise":
+            raise problem
+        is_told = if_missing == "warn" or near_texts(self._parts.path.name, projects_beside(self._parts.path))
+        if is_told and not self._parts.has_warned:
+            self._parts.has_warned = True
+            warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
+        return listing
+
+    def find_existing(self, job_id: str) -> Run | None:
+        """The run of a whole id in the project's own file; damaged rows of the catalogue are passed over."""
+        if not self._parts.file.exists():
+            return None
+        with self._parts.file.read() as session:
+            found = Catalogue(session).find(job_id)
+        return None if found is None else self._parts.run_of(found[1][0], job_id)
+
+    def find(self, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
+        """See `aerchive.Project.find`."""
+        clause = self.clause(expression, conditions)
+        return self.listed().found(clause, functools.partial(self.why_nothing, expression, conditions))
+
+    def count(self, expression: str | None, conditions: Mapping[str, Any]) -> int:
+        """See `aerchive.Project.count`."""
+        clause = self.clause(expression, conditions)
+        return self.listed().count(clause)
+
+    def count_by(self, column: str, expression: str | None, conditions: Mapping[str, Any]) -> dict[Any, int]:
+        """See `aerchive.Project.count_by`."""
+        clause = self.clause(expression, conditions)
+        return self.listed().count_by(column, clause)
+
+    def latest(self, expression: str | None, conditions: Mapping[str, Any]) -> Run:
+        """See `aerchive.Project.latest`."""
+        clause = self.clause(expression, conditions)
+        if not clause.columns & {"parent", "job_id"}:
+            clause = All([clause, Condition("parent", "eq", "")])
+        found = next(self.listed("raise").runs(clause, descending=True), None)
+        if found is None:
+            raise NotFoundError(self.why_nothing(expression, conditions))
+        return found
+
+    def runs(
+        self, limit: int | None, expression: str | None, conditions: Mapping[str, Any], *, sort: str, descending: bool
+    ) -> list[Run]:
+        """See `aerchive.Project.runs`."""
+        _check_page(limit)
+        clause = self.clause(expression, conditions)
+        nothing = functools.partial(self.why_nothing, expression, conditions)
+        return self.listed().found(clause, nothing, sort=sort, descending=descending, limit=limit)
+
+    def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
+        """See `aerchive.Project.columns`."""
+        clause = self.clause(expression, conditions)
+        return self.listed("raise").columns(clause)
+
+    def sweep(
+        self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
+    ) -> Columns:
+        """See `aerchive.Project.sweep`."""
+        from aerchive.project.finding.sweep import counted_outcomes, sweep_columns, sweep_rows
+
+        clause = self.clause(expression, conditions)
+        if not clause.columns & {"parent", "job_id"}:
+            clause = All([clause, Condition("parent", "eq", "")])
+        first, then = as_texts(x), as_texts(y)
+        outcomes = counted_outcomes([*first, *then])
+        listing = self.listed("raise")
+        return sweep_columns(
+            list(sweep_rows(self._parts.file, listing.runs(clause), outcomes, listing.bad)), first, then
+        )
+
+    def jobs(self, limit: int | None, skip: int, wanted: JobFilter, *, descending: bool, nested: bool) -> JobList:
+        """See `aerchive.Project.jobs`."""
+        _check_page(limit, skip)
+        given = wanted.conditions() | ({} if nested else {"parent": ""})
+        listing = self.listed("warn if similar")
+        found = listing.runs(clause_of(None, given), descending=descending, skip=0 if wanted.is_of_service else skip)
+        if wanted.is_of_service:
+            found = (run for run in found if listing.bad.ask(run, wanted.has, instead=False))
+            found = itertools.islice(found, skip, None)
+        nothing = functools.partial(self.why_nothing, None, given)
+        return JobList(self._parts.bridge, itertools.islice(found, limit), nothing)
+
+    def get(self, key: Any) -> Run:
+        """See `aerchive.Project.__getitem__`."""
+        if isinstance(key, str | Run | bool) or not isinstance(key, int | np.integer):
+            return self.look_up("key", key)
+        return self._at(int(key))
+
+    def look_up(self, name: str, key: Any) -> Run:
+        """The run of a key that was given as an argument of this name."""
+        job_id = self.job_id_of(name, key)
+        existing = self.find_existing(job_id)
+        if existing is not None and has_data(existing.row()):
+            return existing
+        return self._meant(job_id)
+
+    def _meant(self, key: str) -> Run:
+        """The run that is meant by a key which is no whole id."""
+        listing = self.listing()
+        if not len(listing) and not self._parts.file.exists():
+            raise self.no_project_for(key)
+        beginning = listing.beginning_with(key)
+        named = list(listing.runs(Condition("name", "eq", key)))
+        if len(named) == 1 and len(beginning) != 1:
+            return named[0]
+        matches = [run for run in beginning if run.job_id == key] or list(dict.fromkeys([*beginning, *named]))
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            what = "id" if not named else "name" if not beginning else "id or name"
+            ids = [run.job_id for run in matches]
+            raise NotFoundError(f"{self._parts.path}: the {what} {key!r} is ambiguous: {listed(ids, _MOST_SHOWN)}")
+        if key == "latest":
+            return self.latest(None, {})
+        known = [*listing.near(key), *map(str, listing.count_by("name", All([])))]
+        raise not_found(str(self._parts.path), key, known, len(listing))
+
+    def no_project_for(self, key: str) -> NotFoundError:
+        """The error for a key where there is no project."""
+        return no_such_project(self._parts.path, f"no run with id {key!r}, for there is no such project yet")
+
+    def _at(self, position: int) -> Run:
+        listing = self.listed("raise")
+        number = len(listing)
+        if not -number <= position < number:
+            raise NotFoundError(f"{self._parts.path}: has {format_runs(number)}; there is no position {position}")
+        is_late = position < 0
+        runs = listing.runs(All([]), descending=is_late)
+        return next(itertools.islice(runs, -1 - position if is_late else position, None))
+
+    def contains(self, run_or_id: object) -> bool:
+        """See `aerchive.Project.__contains__`."""
+        if isinstance(run_or_id, Run):
+            if run_or_id.project.file.path != self._parts.path:
+                return False
+            run_or_id = run_or_id.job_id
+        if not isinstance(run_or_id, str):
+            return False
+        is_in = self.find_existing(run_or_id) is not None or any(
+            run.job_id == run_or_id for run in self.listing().beginning_with(run_or_id)
+        )
+        if not is_in and not self._parts.file.exists():
+            self.listed("warn if similar")
+        return is_in
+
+    def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
+        """The conditions of a question, read.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+
+        Raises:
+            InvalidInputError: One cannot be read; a parameter that is named without ``params`` is pointed out.
+        """
+        try:
+            return clause_of(expression, conditions)
+        except UnknownColumnError as error:
+            if not self._parts.file.exists():
+                raise
+            near = near_texts(error.column, parameter_names(self.listing().rows(All([]))))
+            meant = " or ".join(f"params.{name}" for name in near)
+            hint = f"\ndid you mean the parameter {meant}, by keyword params__{near[0]}?" if near else ""
+            raise InvalidInputError(f"{error}{hint}") from error
+
+    def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
+        """Why no run was found, and what could be found.
+
+        Args:
+            expression: As for `find`.
+            conditions: As for `find`.
+        """
+        listing = self.listing()
+        if not len(listing) and not self._parts.file.exists():
+            return str(no_such_project(self._parts.path))
+        clause = self.clause(expression, conditions)
+        number = listing.count(clause)
+        if number:
+            return not_listed(str(self._parts.path), number)
+        return nothing_found(str(self._parts.path), listing, clause, described(expression, conditions))
+
+    def job_id_of(self, name: str, given: Any) -> str:
+        """The id that an argument means: a text, or a run or job that stands for its own.
+
+        Args:
+            name: Of the argument.
+            given: The argument.
+
+        Raises:
+            InvalidInputError: It is neither, or a run of another project.
+        """
+        run = given if isinstance(given, Run) else getattr(given, "run", None)
+        if isinstance(run, Run):
+            if run.project.file.path != self._parts.path:
+                raise InvalidInputError(
+                    f"{name}: run {run.job_id} is in {run.project.file.path}, not in {self._parts.path}"
+                )
+            return run.job_id
+        if not isinstance(given, str) or not given:
+            refuse(name, given, "a job id, which is text and not empty, or a run of the project")
+        return str.__str__(given)
+
+    def job_ids_of(self, name: str, given: Any) -> list[str]:
+        """The ids that an argument means, which may be one; see `job_id_of`."""
+        is_one = isinstance(given, str | Run) or not isinstance(given, Iterable)
+        return [self.job_id_of(name, one) for one in ([given] if is_one else given)]
+
+
+def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRuns) -> tuple[list[Run], list[int]]:
+    """Leaves out what the project has, and what was deleted from it.
+
+    Args:
+        outside: Runs in spools, and submitted jobs.
+        known: The catalogue.
+        deleted: The runs that were deleted.
+
+    Returns:
+        The runs that the project does not have; and numbers of rows of runs that were taken for lost, and that are in a
+        spool.
+    """
+    left, hidden = [], []
+    gone = known.deleted_ids()
+    for run in outside:
+        found, spooled = known.find(run.job_id), run.place.spooled
+        if spooled is None:
+            is_new = found is None and known.key(run.job_id) not in gone
+        elif deleted.has(run.run_uuid, run.created) or known.find(id_beside(run.job_id, run.run_uuid)) is not None:
+            is_new = False
+        else:
+            is_new = found is None or not has_data(found[1][0])
+            hidden += [found[0]] if is_new and found is not None else []
+        left += [run] if is_new else []
+    return left, hidden
+
+
+def _check_page(limit: int | None, skip: int = 0) -> None:
+    if (limit is not None and limit < 0) or skip < 0:
+        raise InvalidInputError("limit and skip must not be negative")
+
+
+def _caller() -> int:
+    """The ``stacklevel`` of a warning for the first line outside of this package, as the caller of this sees it."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level

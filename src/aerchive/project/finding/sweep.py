@@ -1,0 +1,165 @@
+"""What many runs have saved, as one table."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from aerchive.errors import InvalidInputError, NotFoundError
+from aerchive.interop.columns import Column, Columns, Kind, column_of
+from aerchive.models import catalogue
+from aerchive.project.catalogue.columns import PARAMS, parameter_columns
+from aerchive.project.catalogue.conditions import NUMBERS
+from aerchive.project.finding.asking import BadRuns, whole_value
+from aerchive.project.run import Run
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.sessions import ReadSession
+from aerchive.stored.opener import OpenRun, RunOpener
+from aerchive.stored.points import COUNTS, PLACES, Point, place_columns, read_points
+
+_OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
+_KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}
+_AT_ONCE = 100
+"""Runs that are read while the file is open once: others may write in between."""
+
+
+class SweepRow(NamedTuple):
+    """A point of a run, and the run.
+
+    Attributes:
+        run: The run.
+        params: Parameters given with the run.
+        point: Its numbers.
+        bad: Notes if the run cannot be read.
+    """
+
+    run: Run
+    params: dict[str, Any]
+    point: Point
+    bad: BadRuns
+
+    def find(self, name: str) -> Any:
+        """What a name means here, or ``None``: a saved value, a bound parameter, one given with the run, a column."""
+        if name.startswith(PARAMS):
+            return self.params.get(name.removeprefix(PARAMS))
+        for mapping in (self.point.values, self.point.bound, self.params):
+            if name in mapping:
+                return mapping[name]
+        if name == "job_id":
+            return self.run.job_id
+        if name in PLACES:
+            return getattr(self.point, name)
+        row = self.run.row()
+        if name == "created":
+            return int(row["created_us"])
+        if name in NUMBERS:
+            return catalogue.row_number(row, name)
+        return whole_value(self.run, name, self.bad) or None if name in catalogue.TEXT_COLUMNS else None
+
+
+def counted_outcomes(names: Iterable[str]) -> list[str]:
+    """The outcomes of those names that ask for counts.
+
+    Raises:
+        InvalidInputError: One is neither bits nor hexadecimal.
+    """
+    outcomes = [name.removeprefix(COUNTS) for name in names if name.startswith(COUNTS)]
+    for outcome in outcomes:
+        if not _OUTCOME.match(outcome):
+            raise InvalidInputError(f"{COUNTS}{outcome}: an outcome is bits, such as 01, or hexadecimal, such as 0x1")
+    return outcomes
+
+
+def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns) -> Iterator[SweepRow]:
+    """The points of runs; those that have no result, or cannot be read, have none.
+
+    Args:
+        file: Of the project.
+        runs: The runs.
+        outcomes: Whose counts are wanted.
+        bad: Notes the runs that cannot be read.
+    """
+    waiting = iter(runs)
+    while some := list(itertools.islice(waiting, _AT_ONCE)):
+        with file.read() as session:
+            for run in some:
+                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes), [])
+                params = whole_value(run, "params", bad) if points else {}
+                yield from [SweepRow(run, params, point, bad) for point in points]
+
+
+def _points(session: ReadSession, outcomes: Collection[str], run: Run) -> list[Point]:
+    return read_points(_in_session(run, session), outcomes) if run.place.is_known else []
+
+
+def _in_session(run: Run, session: ReadSession) -> RunOpener:
+    """What opens a run: nothing, if it is in the open file."""
+    place = run.place
+    if place.path is None:
+        return place
+    try:
+        group = session.root.group(place.path)
+    except NotFoundError:
+        return place
+    return OpenRun(place, session, group) if place.is_it(group) else place
+
+
+def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
+    """A table of what runs have saved.
+
+    Args:
+        rows: All points.
+        x: Columns to come first, and to sort by; rows without one of them are left out. Without any: where the value is
+            from, and all parameters.
+        y: Columns that follow; rows without any of them are left out. Without any: all saved values.
+
+    Raises:
+        InvalidInputError: No row has such a column; the message lists those there are.
+    """
+    values = list(dict.fromkeys(name for row in rows for name in row.point.values if not name.startswith(COUNTS)))
+    for name in (*x, *y) if rows else ():
+        if all(row.find(name) is None for row in rows):
+            raise InvalidInputError(f"no run has {name!r}; there are {', '.join(_names(rows, values))}")
+    y = list(y) or values
+    kept = [row for row in rows if any(row.find(name) is not None for name in y)] if y else list(rows)
+    if not x:
+        return _everything(kept, y)
+    kept = [row for row in kept if all(row.find(name) is not None for name in x)]
+    columns = {name: _column(name, kept) for name in dict.fromkeys((*x, *y))}
+    order = _sorted([columns[name].values for name in x])
+    return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
+
+
+def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
+    return {
+        "job_id": Column("text", [row.run.job_id for row in rows]),
+        **parameter_columns([row.params for row in rows]),
+        **place_columns([row.point for row in rows]),
+        **{name: _column(name, rows) for name in y},
+    }
+
+
+def _column(name: str, rows: Sequence[SweepRow]) -> Column:
+    values = [row.find(name) for row in rows]
+    kind = _KINDS.get(name)
+    return column_of(values) if kind is None else Column(kind, values)
+
+
+def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
+    """What a table may have."""
+    rows = list(rows)
+    yield from values
+    yield from dict.fromkeys(name for row in rows for name in row.point.bound)
+    yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
+    yield from ("job_id", *PLACES, f"{COUNTS}OUTCOME", "columns of the catalogue")
+
+
+def _sorted(keys: Sequence[Sequence[Any]]) -> list[int]:
+    order = list(range(len(keys[0])))
+    try:
+        return sorted(order, key=lambda i: tuple(values[i] for values in keys))
+    except (TypeError, ValueError):  # values of several types, and arrays, stay as they came
+        return order

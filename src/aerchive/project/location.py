@@ -1,0 +1,149 @@
+"""Where a run is, found again when it has moved."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from aerchive.errors import NotFoundError
+from aerchive.project.catalogue.table import Catalogue, run_path
+from aerchive.project.documents.unite import id_beside
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.spools.run_group import SpooledRun
+from aerchive.stored.opener import OpenFile, Stamp, stamp_of
+
+
+class RunPlace:
+    """Where a run is: in the project, or in a spool.
+
+    A run moves when it comes from a spool into the project, and when a job that was taken for lost turns up. A run
+    that was deleted is gone, and another may have its path then: so the identity of the run is looked at each time.
+
+    Args:
+        project: The project's own file.
+        job_id: Of the run.
+        path: Of its group in the project, as far as we know.
+        spooled: Where it is in a spool, if it was there.
+        run_uuid: If it must be this very run, and not a later one with its job id.
+    """
+
+    def __init__(
+        self,
+        project: ProjectFile,
+        job_id: str,
+        path: str | None,
+        *,
+        spooled: SpooledRun | None = None,
+        run_uuid: str | None = None,
+    ) -> None:
+        self.project = project
+        self.job_id = job_id
+        self.path = path
+        self.spooled = spooled
+        self._run_uuid = run_uuid
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the run has a group anywhere."""
+        return self.path is not None or self.spooled is not None
+
+    @property
+    def is_in_spool(self) -> bool:
+        """Whether a spool file has the run, which may have been moved all the same."""
+        with contextlib.suppress(NotFoundError):
+            if self.spooled is not None:
+                with self.spooled.open():
+                    return True
+        return False
+
+    def of_run(self, run_uuid: str) -> RunPlace:
+        """The same place, for this very run."""
+        return RunPlace(self.project, self.job_id, self.path, spooled=self.spooled, run_uuid=run_uuid)
+
+    def look(self) -> None:
+        """Looks whether the run has come from its spool into the project by now."""
+        if self.path is None and self.spooled is not None:
+            # Its process may keep the file: then it is this very run, and not another of its job.
+            there = self.of_run(self.spooled.head.run_uuid) if self.is_in_spool else self
+            with contextlib.suppress(NotFoundError), contextlib.ExitStack() as stack:
+                there._enter_found(stack)
+                self.path, self.job_id, self.spooled = there.path, there.job_id, None
+
+    def stamp(self) -> Stamp | None:
+        """Of the project file as it is now; ``None`` if it cannot be told, or the run is not in the project yet."""
+        if self.path is None:
+            return None
+        try:
+            return stamp_of(os.stat(self.project.path))
+        except (OSError, ValueError):
+            return None
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
+        """Opens the file, and the run's group in it.
+
+        Raises:
+            NotFoundError: The run is not in the project any more; or another simulation of its job id is.
+            AerchiveError: The file cannot be read.
+        """
+        with contextlib.ExitStack() as stack:
+            yield self._enter_known(stack) or self._enter_spool(stack) or self._enter_found(stack)
+
+    def _enter_known(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader] | None:
+        if self.path is None:
+            return None
+        with contextlib.ExitStack() as attempt:
+            try:
+                session = attempt.enter_context(self.project.read())
+                group = session.root.group(self.path)
+            except NotFoundError:
+                return None
+            if not self.is_it(group):
+                return None
+            stack.push(attempt.pop_all())
+        return session, group
+
+    def _enter_spool(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader] | None:
+        if self.spooled is None:
+            return None
+        try:
+            return stack.enter_context(self.spooled.open())
+        except NotFoundError:  # it is in the project by now
+            return None
+
+    def _enter_found(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader]:
+        session = stack.enter_context(self.project.read())
+        rows = Catalogue(session)
+        found = self._find_beside(rows) or rows.find(self.job_id)
+        if found is None:
+            rows.check()
+            raise NotFoundError(f"{self.project.path}: run {self.job_id} is not in the project any more")
+        path = run_path(found[1][0])
+        group = session.root.group(path)
+        if not self.is_it(group):
+            raise NotFoundError(
+                f"{group.where()}: is another run of job {self.job_id} now; ask the project for it again"
+            )
+        self.path, self.spooled = path, None
+        return session, group
+
+    def _find_beside(self, rows: Catalogue) -> tuple[int, NDArray[Any]] | None:
+        """The row of a run that another process moved, and kept beside another result of its job."""
+        if self.spooled is None:
+            return None
+        head = self.spooled.head
+        found = rows.find(id_beside(head.job_id, head.run_uuid))
+        self.job_id = self.job_id if found is None else id_beside(head.job_id, head.run_uuid)
+        return found
+
+    def is_it(self, group: GroupReader) -> bool:
+        """Whether a group is that of the run."""
+        if self._run_uuid is not None:
+            return group.attribute("run_uuid") == self._run_uuid
+        job_id = group.attribute("job_id")
+        return (group.attributes().get("job_id") if job_id is None else job_id) == self.job_id

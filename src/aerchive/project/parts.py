@@ -1,0 +1,122 @@
+"""The parts of a project: its file, the spools beside it, and how it is used."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import operator
+import os
+import threading
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from aerchive.errors import ProjectLockedError, ReadOnlyError
+from aerchive.models import catalogue
+from aerchive.project.catalogue.table import run_path, whole_id
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.run import Bridge, Run, RunHome
+from aerchive.project.spooling.batches import Durability, flush_before_reading, flush_waiting
+from aerchive.project.spooling.mover import SpoolMover
+from aerchive.project.spooling.spools import Spools
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.medium.filesystems import no_permission
+
+logger = logging.getLogger("aerchive")
+
+Mode = Literal["r", "r+", "a", "x"]
+
+
+class ProjectParts:
+    """What the wings of a project share; `aerchive.project.project.Project` is their one face.
+
+    Args:
+        home: The project that the runs belong to.
+        file: The project file.
+        mode: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``.
+        bridge: The way to live objects of Qiskit.
+        durability: When runs are committed.
+        compression: The profile for what is saved here, if not as the settings say.
+        pending_folder: Where runs are kept that can be written neither to the file nor beside it.
+
+    Attributes:
+        spools: Runs that are not in the project yet.
+        mover: Moves them into the project.
+        transaction: Of each thread: the transaction that is open.
+        has_warned: Whether it was said that there is no file.
+    """
+
+    def __init__(
+        self,
+        home: RunHome,
+        file: ProjectFile,
+        mode: Mode,
+        bridge: Bridge,
+        durability: Durability,
+        compression: str | None,
+        pending_folder: Path | None,
+    ) -> None:
+        self.home = home
+        self.file = file
+        file.before_reading = functools.partial(flush_before_reading, file.path)
+        self.path = file.path
+        self.mode = mode
+        self.bridge = bridge
+        self.durability = durability
+        self.compression = compression
+        self.pending_folder = pending_folder
+        self.spools = Spools(file, pending_folder)
+        self.mover = SpoolMover(file, self.spools)
+        self.transaction = threading.local()
+        self.has_warned = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return operator.attrgetter("parts"), (self.home,)
+
+    def run_of(self, row: np.void, job_id: str | None = None) -> Run:
+        """The run of a row of the catalogue.
+
+        Args:
+            row: Of the catalogue.
+            job_id: The whole id, if it is known.
+        """
+        if job_id is None:
+            if catalogue.is_cut(row, "job_id"):
+                with self.file.read() as session:
+                    job_id = whole_id(session, row)
+            else:
+                job_id = catalogue.row_text(row, "job_id")
+        return Run(self.home, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row)
+
+    def unwritten(self, draft: RunDraft) -> Run:
+        """The run of a draft that is in no file yet."""
+        return Run(self.home, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
+
+    def flush(self) -> None:
+        """Commits the runs of this process that wait for it.
+
+        Raises:
+            AerchiveError: The commit failed; they go on waiting.
+        """
+        flush_waiting(self.path)
+
+    def move_spooled(self) -> None:
+        """Moves into the project the runs that could not be brought there before, if the project is free."""
+        try:
+            self.mover.move()
+        except ProjectLockedError as error:
+            logger.warning("%s; runs in spools stay there for now", error)
+
+    def check_writable(self) -> None:
+        """Refuses to write where the project is open for reading.
+
+        Raises:
+            ReadOnlyError: It is.
+        """
+        if self.mode == "r" and self.path.exists() and not os.access(self.path, os.W_OK):
+            raise ReadOnlyError(no_permission(self.path))
+        if self.mode == "r":
+            raise ReadOnlyError(
+                f"{self.path}: the project is open for reading; open it with aerchive.open({str(self.path)!r}, 'r+')"
+            )

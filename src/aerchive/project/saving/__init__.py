@@ -1,0 +1,1 @@
+"""What `Project.save`, `Project.transaction` and changes of labels do."""

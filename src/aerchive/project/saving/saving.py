@@ -1,0 +1,234 @@
+"""Saving runs: at once, later with others, in a transaction, or beside the project while it is locked."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+
+from aerchive.errors import (
+    AerchiveError,
+    CommittedError,
+    FormatError,
+    InvalidInputError,
+    NotFoundError,
+    ProjectLockedError,
+    ReadOnlyError,
+    TransactionError,
+    UncertainError,
+    WriteError,
+)
+from aerchive.models.labels import LabelChange, RunLabels
+from aerchive.project.catalogue.table import Catalogue, has_data, run_path
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.unite import united
+from aerchive.project.parts import ProjectParts
+from aerchive.project.run import Run
+from aerchive.project.saving.label_changes import Relabelling, write_relabellings
+from aerchive.project.spooling.batches import Durability, waiting_runs
+from aerchive.project.spooling.spools import drafts_of
+from aerchive.project.writing.runs import Written, stored_draft, write_drafts, write_or_keep_beside
+from aerchive.storage.sessions import WriteSession
+from aerchive.times import now
+
+logger = logging.getLogger("aerchive")
+
+
+class Saving:
+    """Brings runs into a project.
+
+    Args:
+        parts: Of the project.
+    """
+
+    def __init__(self, parts: ProjectParts) -> None:
+        self._parts = parts
+
+    def save(self, draft: RunDraft, labels: RunLabels) -> Run:
+        """Saves a captured run with labels; in a transaction, with its commit."""
+        draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
+        run = self._parts.unwritten(draft)
+        waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._parts.transaction, "waiting", None)
+        if waiting is None:
+            with self._held_if_ended([(draft, run)]):
+                self._check_known(draft)
+            self._commit_in_time(draft, run, self._parts.durability, is_awaited=True)
+            return run
+        if draft.job_id in waiting:
+            known, run = waiting[draft.job_id]
+            draft = united(known, draft, None, str(self._parts.path))
+            run.show(draft.record)
+        waiting[draft.job_id] = draft.detached(), run
+        return run
+
+    def archive(self, draft: RunDraft, durability: Durability | None) -> Run:
+        """See `aerchive.Project.archive`."""
+        self._parts.check_writable()
+        run = self._parts.unwritten(draft)
+        self._commit_in_time(draft, run, durability or self._parts.durability, is_awaited=False)
+        return run
+
+    def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability, *, is_awaited: bool) -> None:
+        if durability != "each":
+            waiting = waiting_runs(self._parts.path)
+            if waiting.add(draft, run, self._parts.mover, durability, self._parts.file.min_free_bytes):
+                return
+            try:
+                waiting.flush()  # what came before is in the project before
+            finally:
+                self._commit([(draft, run)], is_awaited=is_awaited)
+            return
+        self._commit([(draft, run)], is_awaited=is_awaited)
+
+    def _check_known(self, draft: RunDraft) -> None:
+        """Refuses another result of a known job where it may come into the project only later.
+
+        Raises:
+            AlreadyExistsError: Another result of its job id is in a spool; or in the project, of which this is asked
+                here only if the commit comes later, when no caller waits for it.
+        """
+        for spooled in self._parts.spools.runs():
+            if spooled.head.job_id == draft.job_id:
+                with contextlib.suppress(NotFoundError), drafts_of([spooled]) as drafts:
+                    united(next(iter(drafts)), draft, None, str(self._parts.path))
+        if self._parts.durability != "each":
+            self._check_in_file(draft)
+
+    def _check_in_file(self, draft: RunDraft) -> None:
+        """Refuses another result of a job that is in the project, as far as the project can be read.
+
+        Raises:
+            AlreadyExistsError: There is one.
+        """
+        file = self._parts.file.sibling(self._parts.path)  # which may be read without a commit of what waits
+        with contextlib.suppress(NotFoundError, ProjectLockedError), file.read() as session:
+            found = Catalogue(session).find(draft.job_id)
+            if found is not None and has_data(row := found[1][0]):
+                united(stored_draft(session.root.group(run_path(row)), row), draft, None, str(self._parts.path))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `aerchive.Project.transaction`."""
+        self._parts.check_writable()
+        if getattr(self._parts.transaction, "waiting", None) is not None:
+            raise TransactionError(f"{self._parts.path}: a transaction is open in this thread; finish it first")
+        waiting: dict[str, tuple[RunDraft, Run]] = {}
+        relabellings: list[Relabelling] = []
+        self._parts.transaction.waiting, self._parts.transaction.relabellings = waiting, relabellings
+        try:
+            yield
+        finally:
+            self._parts.transaction.waiting = None
+        with self._held_if_ended([*waiting.values()]):
+            for draft, _ in waiting.values():
+                self._check_known(draft)
+        if waiting or (relabellings and self._parts.file.exists()):
+            self._commit(list(waiting.values()), relabellings, is_awaited=True)
+        for one in relabellings:
+            if one.handle is not None:
+                one.handle.refresh()
+
+    def _commit(
+        self, drafts: Sequence[tuple[RunDraft, Run]], relabellings: Sequence[Relabelling] = (), *, is_awaited: bool
+    ) -> None:
+        """Commits runs; what waits in spools comes into the project before.
+
+        Args:
+            drafts: What to write, and the runs that are told where they are.
+            relabellings: Changes of labels that belong to the commit; they cannot wait in a spool.
+            is_awaited: Whether a caller waits for the answer. Else another result of a known job is kept beside it, and
+                a run that cannot come into the project goes to the folder of the settings.
+        """
+        has_begun = threading.Event()
+        patience_s = None if relabellings else self._parts.mover.patience_s
+
+        def write(session: WriteSession) -> list[Written]:
+            has_begun.set()
+            write_relabellings(
+                session, relabellings, self._parts.file, self._parts.run_of, {one.job_id for one, _ in drafts}
+            )
+            return (write_drafts if is_awaited else write_or_keep_beside)(session, [draft for draft, _ in drafts])
+
+        try:
+            with self._held_if_ended(drafts, has_begun):
+                self._parts.mover.move(patience_s)
+                written = self._parts.file.commit(write, now(), patience_s)
+        except ProjectLockedError as error:
+            self._parts.mover.was_locked()
+            if relabellings:
+                raise ProjectLockedError(
+                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
+                ) from error
+            locked = error
+        except (NotFoundError, ReadOnlyError, FormatError, WriteError, InvalidInputError) as error:
+            if is_awaited or isinstance(error, CommittedError | UncertainError) or self._parts.pending_folder is None:
+                raise
+            self._hold(drafts, is_awaited=False, error=error)
+            return
+        else:
+            self._parts.mover.was_free()
+            for (_, run), place in zip(drafts, written, strict=True):
+                run.settle(place.path, job_id=place.job_id)
+            return
+        with self._held_if_ended(drafts):
+            for draft, _ in drafts if is_awaited else ():
+                self._check_in_file(draft)
+        logger.warning("%s; the run goes to a spool beside the project", locked)
+        self._hold(drafts, is_awaited=is_awaited)
+
+    @contextlib.contextmanager
+    def _held_if_ended(
+        self, drafts: Sequence[tuple[RunDraft, Run]], has_begun: threading.Event | None = None
+    ) -> Iterator[None]:
+        """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now.
+
+        Args:
+            drafts: What to write, and the runs that are told where they are.
+            has_begun: Is set when the block has the lock and writes them; then they are left to it.
+        """
+        try:
+            yield
+        except (AerchiveError, MemoryError):
+            raise
+        except BaseException:
+            if has_begun is None or not has_begun.is_set():
+                self._hold(drafts, is_awaited=False)
+            raise
+
+    def _hold(
+        self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool, error: AerchiveError | None = None
+    ) -> None:
+        """Puts runs into the spool of this process, durably.
+
+        Args:
+            drafts: What to write, and the runs that are told where they are.
+            is_awaited: Whether a caller waits for the answer. Else the runs may also go to the folder of the settings.
+            error: Why they cannot be beside the project either, which the runs are told; by default they can.
+
+        Raises:
+            WriteError: There is no room for them, or the disk failed.
+        """
+        folder = None if is_awaited else self._parts.pending_folder
+        wanted, why = [draft for draft, _ in drafts], f"{self._parts.path}: is locked" if error is None else str(error)
+        held = None
+        if error is None:
+            try:
+                held = self._parts.spools.hold(wanted, self._parts.file.min_free_bytes)
+            except OSError as disk_error:
+                why = f"{why}, and {self._parts.path.parent}: {disk_error.strerror or disk_error}"
+                if folder is None:
+                    raise WriteError(why) from disk_error
+        if held is None:
+            try:
+                held = self._parts.spools.hold(wanted, self._parts.file.min_free_bytes, is_fallback=True)
+            except OSError as disk_error:
+                raise WriteError(f"{why}; and not in {folder}: {disk_error.strerror or disk_error}") from disk_error
+            for (draft, run), one in zip(drafts, held, strict=True):
+                run.kept_outside = (
+                    f"{why}; run {draft.job_id} is kept in {one.path}, and is moved into the project when the next run "
+                    "is saved there"
+                )
+        for (_, run), spooled in zip(drafts, held, strict=True):
+            run.settle(None, spooled)

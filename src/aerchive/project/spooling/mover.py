@@ -1,0 +1,267 @@
+"""Runs on their way from the spools of all processes into the project: the only way there that a spool has."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLockedError, ReadError, WriteError
+from aerchive.models.labels import Author
+from aerchive.project.catalogue.deleted import DeletedRuns
+from aerchive.project.catalogue.table import Catalogue
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.unfinished import lost_draft
+from aerchive.project.spooling.spools import Key, Spools, drafts_of, is_gone, key
+from aerchive.project.writing.runs import Written, write_or_keep_beside
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.sessions import WriteSession
+from aerchive.storage.spools.contents import Life, SpoolContent, note_done, remove_spool, taken_over
+from aerchive.storage.spools.records import pending_path
+from aerchive.storage.spools.run_group import SpooledRun
+from aerchive.times import now
+
+_IMPATIENT_S = 1.0
+"""How long to wait for a program that has let us wait in vain already."""
+_TOGETHER = 256
+"""So many runs are moved in one commit."""
+_FILES_TOGETHER = 64
+"""So many files of dead processes are open and locked at a time."""
+
+
+class SpoolMover:
+    """Moves runs from spools into the project, and remembers what it has moved and what cannot be moved.
+
+    Args:
+        file: The project's own file.
+        spools: Of the project.
+    """
+
+    def __init__(self, file: ProjectFile, spools: Spools) -> None:
+        self._file = file
+        self.spools = spools
+        self._moved: set[Key] = set()
+        self._damaged: set[Key] = set()
+        self._lost: set[tuple[Path, str]] = set()
+        self._unread: AerchiveError | None = None
+        self.patience_s: float | None = None
+        """How long to wait for the project, if another program has let us wait in vain before."""
+
+    def was_locked(self) -> None:
+        """Another program has let us wait in vain: the next time we wait only a little."""
+        self.patience_s = min(self._file.lock_timeout_s, _IMPATIENT_S)
+
+    def was_free(self) -> None:
+        """The project could be written."""
+        self.patience_s = None
+
+    def commit(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> list[Written]:
+        """Writes runs into the project, in one commit; what was deleted there since stays deleted.
+
+        Args:
+            runs: In spools.
+            timeout_s: How long to wait for the project, in seconds; by default as long as always.
+
+        Returns:
+            Where each is; an empty path if it had been deleted.
+
+        Raises:
+            AerchiveError: The project cannot be written, or one of them cannot be read; nothing was written.
+        """
+
+        def write(session: WriteSession) -> list[Written]:
+            with drafts_of(runs) as drafts:
+                return write_spooled(session, runs, drafts)
+
+        return self._file.commit(write, now(), timeout_s)
+
+    def move(self, timeout_s: float | None = None, waiting: Sequence[SpooledRun] = ()) -> dict[Key, Written]:
+        """Moves runs into the project, in the order in which they were saved; a damaged one stays, and is logged.
+
+        Args:
+            timeout_s: How long to wait for the project, in seconds; by default as long as always.
+            waiting: Runs of this process that need not be durable in its spool. If there are any, it is an error if
+                they cannot be moved; else that is logged, and tried again later.
+
+        Returns:
+            Where each is that was moved.
+
+        Raises:
+            ProjectLockedError: Another program kept the project; the other runs are where they were.
+            AerchiveError: The project cannot be written.
+        """
+        contents = self.spools.contents()
+        self._forget_gone(contents)
+        contents = [
+            one for one in contents if one.life is Life.DEAD or one.is_movable or (waiting and one.life is Life.OWN)
+        ]
+        contents.sort(key=lambda one: one.runs[0].head.when if one.runs else "")
+        written: dict[Key, Written] = {}
+        self._unread = None
+        try:
+            for first in range(0, len(contents), _FILES_TOGETHER):
+                written |= self._move_files(contents[first : first + _FILES_TOGETHER], timeout_s, waiting)
+            if waiting and self._unread is not None:
+                raise self._unread
+        except ProjectLockedError:
+            raise
+        except AerchiveError as error:
+            if waiting:
+                raise
+            self.spools.tell(f"{self._file.path}: runs that wait beside it are not in it yet: {error}")
+        return written
+
+    def _forget_gone(self, contents: Sequence[SpoolContent]) -> None:
+        """What was moved is remembered as long as it is still in a file: a file that comes back is looked at again."""
+        files = {path for path, _ in self._moved | self._damaged}
+        there = {key(run) for content in contents if pending_path(str(content.path)) in files for run in content.runs}
+        self._moved &= there
+        self._damaged &= there
+        self._lost &= {(one.path, job.job_id) for one in contents if one.life is Life.DEAD for job in one.jobs}
+
+    def _move_files(
+        self, contents: Sequence[SpoolContent], timeout_s: float | None, waiting: Sequence[SpooledRun]
+    ) -> dict[Key, Written]:
+        """Moves what is in some files, and removes those of dead processes that are empty then."""
+        with contextlib.ExitStack() as stack:
+            contents = [content for content in contents if stack.enter_context(taken_over(content))]
+            wanted = self._wanted(contents, waiting)
+            lost = {
+                (one.path, job.job_id): lost_draft(job, one)
+                for one in contents
+                if one.life is Life.DEAD
+                for job in one.jobs
+                if (one.path, job.job_id) not in self._lost
+            }
+            written: dict[Key, Written] = {}
+            for first in range(0, len(wanted), _TOGETHER):
+                written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s)
+            if lost:
+                self._file.commit(lambda session: _write_lost(session, [*lost.values()]), now(), timeout_s)
+                self._lost.update(lost)
+            for content in contents:
+                self._remove_if_empty(content)
+        return written
+
+    def _wanted(self, contents: Sequence[SpoolContent], waiting: Sequence[SpooledRun]) -> list[SpooledRun]:
+        """The runs to move, in the order in which they were saved; that of one file holds if the clock was set back."""
+        ours, known = set(map(key, waiting)), self._moved | self._damaged
+        found = []
+        for content in contents:
+            when = ""
+            for run in content.runs:
+                when = max(when, run.head.when)
+                if (content.may_move(run) or key(run) in ours) and key(run) not in known:
+                    found.append((when, run))
+        return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+
+    def _move_some(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> dict[Key, Written]:
+        """Moves runs together, or, if one of them is damaged, all the others."""
+        try:
+            written = self.commit(runs, timeout_s)
+        except (FormatError, NotFoundError, ReadError) as error:
+            if len(runs) > 1:
+                return {one: place for run in runs for one, place in self._move_some([run], timeout_s).items()}
+            (run,) = runs
+            if isinstance(error, NotFoundError) and is_gone(run):
+                if run in self.spools.own.runs() and not run.is_held:  # the folder went, or the user removed the file
+                    self._unread = error
+                return {}  # else another process has moved it
+            if run.path not in str(error) or isinstance(error, NotFoundError):  # the project itself is meant
+                raise
+            if isinstance(error, ReadError):
+                self._unread = error
+            else:
+                self._damaged.add(key(run))
+            self.spools.tell(f"run {run.head.job_id} stays in its spool: {error}")
+            return {}
+        self._moved.update(map(key, runs))
+        self.spools.done(runs)
+        return dict(zip(map(key, runs), written, strict=True))
+
+    def stuck(self) -> dict[str, SpooledRun]:
+        """The runs that could not be moved because they are damaged, in files that this process may change."""
+        if not self._damaged:
+            return {}
+        contents = [content for content in self.spools.contents() if content.life in (Life.OWN, Life.DEAD)]
+        return {run.head.job_id: run for content in contents for run in content.runs if key(run) in self._damaged}
+
+    def give_up(self, runs: Sequence[SpooledRun]) -> None:
+        """Takes damaged runs out of their spools, for the user has deleted them.
+
+        Args:
+            runs: Of those that are stuck.
+
+        Raises:
+            WriteError: A file cannot be changed.
+        """
+        self.spools.done(runs)
+        keys = set(map(key, runs))
+        for content in self.spools.contents() if runs else ():
+            mine = [run for run in content.runs if key(run) in keys]
+            if mine and content.life is Life.DEAD:
+                with taken_over(content) as is_ours:
+                    try:
+                        if is_ours:
+                            note_done(content, mine)
+                    except OSError as error:
+                        raise WriteError(f"{content.path}: cannot be changed: {error.strerror}") from error
+                    self._moved |= keys
+                    self._remove_if_empty(content)
+
+    def _remove_if_empty(self, content: SpoolContent) -> None:
+        """Removes the file of a dead process if all that it held is in the project."""
+        if content.life is not Life.DEAD or content.problems or not self._moved.issuperset(map(key, content.runs)):
+            return
+        try:
+            remove_spool(content)
+        except OSError as error:  # as in a folder where only the owner of a file may remove it
+            self.spools.tell(
+                f"{content.path}: what was in it is in {self._file.path}; it cannot be removed: {error.strerror}"
+            )
+
+
+def write_spooled(session: WriteSession, runs: Sequence[SpooledRun], drafts: Iterable[RunDraft]) -> list[Written]:
+    """Writes runs of spools in an open commit.
+
+    Args:
+        session: Of the project, or of a copy of it.
+        runs: In spools.
+        drafts: The same, for writing.
+    """
+    deleted = DeletedRuns(session.root)
+    wanted = [
+        (run, draft)
+        for run, draft in zip(runs, drafts, strict=True)
+        if not deleted.has(run.head.run_uuid, run.head.created)
+    ]
+    authors = {run.head.run_uuid: Author(run.head.when, run.head.who) for run, _ in wanted}
+    written = write_or_keep_beside(session, [draft for _, draft in wanted], authors)
+    where = {id(run): place for (run, _), place in zip(wanted, written, strict=True)}
+    return [where.get(id(run), Written("", run.head.job_id)) for run in runs]
+
+
+def write_all_spooled(spools: Spools) -> Callable[[WriteSession], None] | None:
+    """What writes the runs in spools into a copy of the project; ``None`` if there are none.
+
+    Args:
+        spools: Of the project.
+    """
+    runs = [run for run in spools.runs() if not is_gone(run)]  # else it was moved just now
+
+    def write(session: WriteSession) -> None:
+        with drafts_of(runs) as drafts:
+            write_spooled(session, runs, drafts)
+
+    return write if runs else None
+
+
+def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:
+    """Writes lost jobs that the project does not know, not even as deleted ones.
+
+    A process may die, or its disk be full, between the commit of a run and the note that the job has finished.
+    """
+    known = Catalogue(session)
+    gone = known.deleted_ids()
+    new = [one for one in lost if known.key(one.job_id) not in gone and known.find(one.job_id) is None]
+    write_or_keep_beside(session, new)

@@ -1,0 +1,1 @@
+"""Runs and rows of the catalogue, written inside a commit."""

@@ -1,0 +1,352 @@
+"""Writing captured runs into an open project: groups, catalogue rows, labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.errors import AlreadyExistsError, NotFoundError
+from aerchive.models import catalogue
+from aerchive.models.labels import Author
+from aerchive.models.run import RunRecord
+from aerchive.project.catalogue.table import Catalogue, run_path
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.record import read_own_record
+from aerchive.project.documents.unite import id_beside, kept_beside, united
+from aerchive.project.writing.author import author
+from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.sessions import WriteSession
+from aerchive.text import fit_text
+
+logger = logging.getLogger("aerchive")
+
+
+class Written(NamedTuple):
+    """A run as it was written.
+
+    Attributes:
+        path: Of its group.
+        job_id: Of the run; another one than the draft's if it was kept beside another result.
+    """
+
+    path: str
+    job_id: str
+
+
+def write_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> list[Written]:
+    """Writes runs, and a row of the catalogue for each.
+
+    `aerchive.project.documents.unite` has the rule for known job ids.
+
+    Args:
+        session: Of the project.
+        drafts: The runs, in the order in which they were saved.
+
+    Returns:
+        Where each is.
+
+    Raises:
+        AlreadyExistsError: Another result of a job is there.
+    """
+    return _write(session, drafts, {}, keeps_conflicts=False)
+
+
+def write_or_keep_beside(
+    session: WriteSession, drafts: Iterable[RunDraft], authors: Mapping[str, Author] | None = None
+) -> list[Written]:
+    """Writes runs as `write_drafts` does; another result of a known job is kept beside it under an id of its own.
+
+    Args:
+        session: Of the project.
+        drafts: The runs, in the order in which they were saved.
+        authors: By UUID of the run: who saved it, if that was not this process just now.
+
+    Returns:
+        Where each is.
+    """
+    return _write(session, drafts, authors or {}, keeps_conflicts=True)
+
+
+def _write(
+    session: WriteSession, drafts: Iterable[RunDraft], authors: Mapping[str, Author], *, keeps_conflicts: bool
+) -> list[Written]:
+    writer = _RunWriter(session, authors, keeps_conflicts=keeps_conflicts)
+    together: dict[str, RunDraft] = {}
+    ids = [writer.take(together, draft) for draft in drafts]
+    written = {job_id: writer.write(draft) for job_id, draft in together.items()}
+    writer.finish()
+    return [written[job_id] for job_id in ids]
+
+
+def stored_draft(group: GroupReader, row: np.void) -> RunDraft:
+    """The draft of a run that is in the project; without circuits it may have been saved from a Result alone.
+
+    Args:
+        group: Of the run.
+        row: Of the catalogue.
+    """
+    draft = RunDraft.of_group(group, int(row["nbytes"]))
+    return dataclasses.replace(draft, is_bare=layout.CIRCUITS not in draft.objects)
+
+
+class _RunWriter:
+    """Writes the runs of one commit.
+
+    Args:
+        session: Of the project.
+        authors: As for `write_or_keep_beside`.
+        keeps_conflicts: Whether another result of a known job is kept beside it.
+    """
+
+    def __init__(self, session: WriteSession, authors: Mapping[str, Author], *, keeps_conflicts: bool) -> None:
+        self._session = session
+        self._authors = authors
+        self._keeps_conflicts = keeps_conflicts
+        self._rows = Catalogue(session)
+        self._folders = _Folders(session)
+        self._fresh: list[NDArray[Any]] = []
+        """Rows of new runs, which come to the table together."""
+
+    def take(self, together: dict[str, RunDraft], draft: RunDraft) -> str:
+        """Puts a run among those of this commit, united with another one of its job id.
+
+        Args:
+            together: The runs of this commit by job id; completed.
+            draft: The run.
+
+        Returns:
+            The job id under which it is there.
+        """
+        known = together.get(draft.job_id)
+        try:
+            whole = draft if known is None else united(known, draft, None, self._session.root.file)
+        except AlreadyExistsError as error:
+            return self.take(together, self._beside(draft, error))
+        together[draft.job_id] = whole
+        return draft.job_id
+
+    def write(self, draft: RunDraft) -> Written:
+        """Writes a run, or what it adds to the one that is in the project."""
+        is_moved = draft.run_uuid in self._authors  # and may have been moved before, when it was kept beside another
+        beside = self._rows.find(id_beside(draft.job_id, draft.run_uuid)) if is_moved else None
+        found = beside or self._rows.find(draft.job_id)
+        if found is None:
+            path = _write_run(self._session, draft, self._folders)
+            self._fresh.append(_row(draft.record, path, draft.nbytes, len(self._rows) + len(self._fresh)))
+            return Written(path, draft.job_id)
+        number, row = found
+        path = run_path(row[0])
+        stored = stored_draft(self._session.root.group(path), row[0])
+        if is_moved and stored.run_uuid == draft.run_uuid:  # its labels may have been changed since
+            return Written(path, stored.job_id)
+        try:
+            whole = united(stored, draft, self._authors.get(draft.run_uuid) or author(), self._session.root.file)
+        except AlreadyExistsError as error:
+            return self.write(self._beside(draft, error))
+        if whole is not stored:
+            path = self._replace(stored, whole, path, number)
+        return Written(path, draft.job_id)
+
+    def _beside(self, draft: RunDraft, error: AlreadyExistsError) -> RunDraft:
+        if not self._keeps_conflicts:
+            raise error
+        beside = kept_beside(draft)
+        logger.warning(
+            "%s: another result of job %s is archived already; this one is kept beside it as job %s",
+            self._session.root.file,
+            draft.job_id,
+            beside.job_id,
+        )
+        return beside
+
+    def _replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
+        """Replaces what is different: only the labels, or all of the run."""
+        session = self._session
+        if whole.datasets is stored.datasets and whole.objects is stored.objects:
+            labels = GroupDraft(whole.labels.to_attributes(), mutable=True)
+            session.replace_group(path, layout.LABELS, labels, whole.run_uuid)
+        else:
+            old, path = path, _write_run(session, whole, self._folders)
+            session.remove(old)
+        session.replace_row(layout.CATALOGUE, number, _row(whole.record, path, whole.nbytes, number))
+        return path
+
+    def finish(self) -> None:
+        """Adds the rows of new runs to the table."""
+        if self._fresh:
+            self._session.append_rows(layout.CATALOGUE, np.concatenate(self._fresh))
+
+
+def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
+    """Takes runs out of the project: their rows say so, their groups go among the deleted ones.
+
+    A group whose header is damaged stays where it is; compaction leaves it out.
+
+    Args:
+        session: Of the project.
+        job_ids: Of the runs.
+
+    Returns:
+        Those of which there is none.
+    """
+    rows = Catalogue(session)
+    missing = []
+    for job_id in dict.fromkeys(job_ids):
+        check_interrupt()
+        found = rows.find(job_id)
+        if found is None:
+            missing.append(job_id)
+            continue
+        number, row = found
+        row["deleted"] = 1
+        session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+        if session.can_open(run_path(row[0])):
+            session.remove(run_path(row[0]))
+    if missing:
+        rows.check()  # one of them may be in a damaged row
+    return missing
+
+
+def restore_run(session: WriteSession, job_id: str) -> list[str]:
+    """Brings a deleted run back, that of a primitive with the runs beneath it.
+
+    Args:
+        session: Of the project.
+        job_id: Of the run; of several deleted ones, the last that was saved.
+
+    Returns:
+        The ids of all that are back.
+
+    Raises:
+        AlreadyExistsError: There is a run with this id again.
+        NotFoundError: None was deleted, or a compaction has given its space back.
+    """
+    rows = Catalogue(session)
+    file = session.root.file
+    if rows.find(job_id) is not None:
+        raise AlreadyExistsError(f"{file}: run {job_id} is in the project; there is nothing to restore")
+    known = rows.rows()
+    found = _deleted_groups(session, known, job_id, "job_id")
+    if not found:
+        raise NotFoundError(
+            f"{file}: no run with id {job_id!r} was deleted, or its bytes are gone: compaction gives them back for good"
+        )
+    back = []
+    for number, group in [found[-1], *reversed(_deleted_groups(session, known, job_id, "parent"))]:
+        record = read_own_record(session.root.group(f"{layout.DELETED}/{group}"))
+        if rows.find(record.job_id) is None:
+            path = _free_path(session, run_path(known[number]))
+            session.bring_back(group, path)
+            row = known[number : number + 1].copy()
+            row["deleted"] = 0
+            if path != run_path(row[0]):
+                row = _row(record, path, int(row["nbytes"][0]), number)
+            session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+            back.append(record.job_id)
+    return back
+
+
+def _deleted_groups(
+    session: WriteSession, rows: NDArray[Any], job_id: str, column: Literal["job_id", "parent"]
+) -> list[tuple[int, str]]:
+    """Rows of deleted runs whose groups are still there, with the names of these, in the order of the rows.
+
+    Args:
+        session: Of the project.
+        rows: All rows.
+        job_id: What the column must say.
+        column: Of the catalogue.
+    """
+    if layout.DELETED not in session.root:
+        return []
+    deleted = session.root.group(layout.DELETED)
+    names = [name for name in deleted.names() if name != layout.DELETED_TABLES]
+    key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS[column])
+    found = []
+    for number in np.flatnonzero((rows[column] == key) & (rows["deleted"] == 1)).tolist():
+        usual = re.compile(re.escape(run_path(rows[number]).replace("/", "-")) + r"(-[0-9]+)?")
+        for name in filter(usual.fullmatch, names):
+            group = deleted.group(name)
+            if layout.STATUS not in group:  # a compaction left only the note that it was deleted
+                continue
+            record = read_own_record(group)
+            wanted = record.job_id if column == "job_id" else record.config.parent
+            if wanted == job_id and _is_row_of(record, rows[number]):
+                found.append((number, name))
+    return found
+
+
+def _is_row_of(record: RunRecord, row: Any) -> bool:
+    """Whether a deleted run had this row: the same path may have been given to several, one after another."""
+    fresh = catalogue.make_row(record, catalogue.row_text(row, "path"), int(row["nbytes"]))[0]
+    return all(fresh[name] == row[name] for name in ("created_us", "outcome", "name", "tags", "message"))
+
+
+def _row(record: RunRecord, path: str, nbytes: int, number: int) -> NDArray[Any]:
+    return catalogue.seal_row(catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes), number)
+
+
+def _write_run(session: WriteSession, draft: RunDraft, folders: _Folders) -> str:
+    group = draft.to_group()
+    session.check_room(group.datasets.values(), f"run {draft.job_id}")
+    folder = folders.take(draft.day)
+    name = _free_path(session, f"{folder}/{draft.group_name}").rpartition("/")[2]
+    return session.write_run(folder, name, group, draft.run_uuid)
+
+
+def _free_path(session: WriteSession, wanted: str) -> str:
+    """A path where nothing is: the wanted one, or numbered."""
+    path, number = wanted, 1
+    while session.has(path):
+        number += 1
+        path = f"{wanted}-{number}"
+    return path
+
+
+class _Folders:
+    """The folders that a commit writes runs into, each looked for once.
+
+    Args:
+        session: Of the project.
+    """
+
+    def __init__(self, session: WriteSession) -> None:
+        self._session = session
+        self._room: dict[str, tuple[str, int]] = {}
+
+    def take(self, day: str) -> str:
+        """A folder for one more run of a day."""
+        folder, room = self._room.get(day, ("", 0))
+        if not room:
+            folder = self._with_room(day)
+            room = layout.RUNS_PER_FOLDER - (self._session.count_members(folder) or 0)
+        self._room[day] = folder, room - 1
+        return folder
+
+    def _with_room(self, day: str) -> str:
+        """Looked for by halving, for a day may have hundreds of full ones."""
+        if not self._is_full(day, 0):
+            return _folder(day, 0)
+        full, free = 0, 1
+        while self._is_full(day, free):
+            full, free = free, 2 * free
+        while free - full > 1:
+            middle = (full + free) // 2
+            full, free = (middle, free) if self._is_full(day, middle) else (full, middle)
+        return _folder(day, free)
+
+    def _is_full(self, day: str, part: int) -> bool:
+        return (self._session.count_members(_folder(day, part)) or 0) >= layout.RUNS_PER_FOLDER
+
+
+def _folder(day: str, part: int) -> str:
+    return f"{layout.RUNS}/{day}.{part:03d}" if part else f"{layout.RUNS}/{day}"

@@ -1,0 +1,151 @@
+"""A saved array that is still on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.states.workers import Watch, Workers
+from aerchive.storage.chunks.grid import select
+from aerchive.stored.array_place import ArrayPlace, plan_place
+from aerchive.stored.block_cache import read_rows
+from aerchive.stored.open_array import OpenArray
+from aerchive.stored.opener import RunOpener
+
+
+class StoredArray:
+    """An array in a project, read only where it is indexed.
+
+    It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file
+    for as long as it needs to find the chunks. A small array that shares its chunk with others is read with them, and
+    they are given from memory for as long as the file does not change. Values are those that were saved, bit for bit,
+    and each chunk is verified against its checksum.
+
+    Attributes:
+        shape: Of the array.
+        dtype: Of the array.
+        chunks: Shape of the pieces that are read whole.
+        nbytes: Of all its values, before compression.
+    """
+
+    def __init__(self, run: RunOpener, place: ArrayPlace) -> None:
+        self._run = run
+        self._place = place
+        self.shape = place.shape
+        self.dtype = np.dtype(place.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all values, before compression."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of a chunk, in the axes of the array."""
+        return self._place.chunks
+
+    def __getitem__(self, key: object) -> Any:
+        """Reads a part.
+
+        Args:
+            key: Integers, slices (also backward, also with steps), ``...``, or a tuple of them, as in numpy.
+
+        Returns:
+            A new array, or a scalar of numpy if every axis has an integer.
+
+        Raises:
+            InvalidInputError: Another kind of index.
+            IndexError: Out of range.
+            IntegrityError: The stored bytes are damaged.
+            NotFoundError: The run, or the file, is gone.
+        """
+        values = self._read(key)
+        return values[()] if values.ndim == 0 else values
+
+    def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
+        if self._place.has_neighbours:
+            wanted, place = select(key, self.shape), self._place
+            whole = place.taken_from(read_rows(self._run, place.name, place.owner, *place.bounds))
+            return np.array(wanted.taken_from(whole), copy=True, order="K")
+        with self._run.open() as (session, group):
+            plan = plan_place(group, self._place, key)
+            fd = session.detach()
+        try:  # committed chunks never move, so no lock is held while bytes flow
+            return plan.read(fd, watch)
+        finally:
+            os.close(fd)
+
+    def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
+        """Reads all of the array piece by piece, a few chunks at a time, in the order of the file.
+
+        A few threads read and inflate ahead of the loop. One state of the file is seen, even if the run is deleted
+        meanwhile, and no lock is held. Leaving the loop early ends the threads.
+
+        Args:
+            zeros: Whether pieces that are all zero because nothing is stored for them are given, too.
+
+        Yields:
+            An index of the array, and the values there: ``array[index]``, not to be changed.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+            NotFoundError: The run, or the file, is gone.
+        """
+        with self.opened() as source, Workers() as workers:
+            boxes = list(source.boxes())
+            for box, values in zip(boxes, workers.map(lambda box: source.read(*box), boxes), strict=True):
+                if values is None:
+                    if not zeros:
+                        continue
+                    values = np.zeros([axis.stop - axis.start for axis in box], self.dtype)  # noqa: PLW2901
+                yield (box[::-1], values.T) if source.is_turned else (box, values)
+
+    def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
+        """The array for many reads: its chunks are looked up once, then the file is open but not locked."""
+        return self._opened()
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[OpenArray]:
+        with self._run.open() as (session, group):
+            plan = plan_place(group, self._place)
+            fd = session.detach()
+        try:
+            yield OpenArray(plan, fd)
+        finally:
+            os.close(fd)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All values, in the memory order that was saved.
+
+        Raises:
+            ValueError: A copy was forbidden; reading always makes one.
+        """
+        if copy is False:
+            raise ValueError("a stored array cannot become a numpy array without a copy")
+        values = np.asarray(self[...])
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of an array without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        run = self._place.group.rpartition("/")[2]
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of run {run}>"

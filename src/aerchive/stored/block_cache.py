@@ -1,0 +1,176 @@
+"""The last pieces of stored tables and stacks that this process has read, so that the next read needs no opening.
+
+Many values of a run lie in one chunk: the counts of thousands of circuits, the states of dozens. To read one of them,
+its chunk is read and checked wholly. It is kept for a while, and the values beside it are given from memory.
+
+A piece is used only while the file has the size and the times that it had when the piece was read. After any commit,
+compaction, deletion or merge it is read again, with all checks. No file is held open, and none is locked, in between.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from aerchive.errors import FormatError
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import ReadPlan
+from aerchive.stored.opener import RunOpener, Stamp, stamp_of
+
+MAX_BLOCK_BYTES = 4 * 1024 * 1024
+"""A larger piece is not kept: reading it takes much longer than opening the file."""
+_MOST_BYTES = 32 * 1024 * 1024
+"""Of all that is kept, in this process."""
+_MOST_BLOCKS = 1024
+"""So many pieces are kept, however small they are: thousands of small runs have one each."""
+
+_Key = tuple[int, int, str, str]
+
+
+@dataclass(frozen=True)
+class _Block:
+    stamp: Stamp
+    first: int
+    rows: NDArray[Any]
+
+
+class _Kept:
+    """The blocks, the one used last at the end."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.blocks: OrderedDict[_Key, _Block] = OrderedDict()
+        self.nbytes = 0
+
+    def put(self, key: _Key, block: _Block) -> None:
+        with self.lock:
+            self._drop(key)
+            self.blocks[key] = block
+            self.nbytes += block.rows.nbytes
+            while self.nbytes > _MOST_BYTES or len(self.blocks) > _MOST_BLOCKS:
+                self._drop(next(iter(self.blocks)))
+
+    def rows(self, key: _Key, stamp: Stamp, start: int, stop: int) -> NDArray[Any] | None:
+        with self.lock:
+            block = self.blocks.get(key)
+            if block is None or block.stamp != stamp:
+                return None
+            if not block.first <= start <= stop <= block.first + len(block.rows):
+                return None
+            self.blocks.move_to_end(key)
+        return block.rows[start - block.first : stop - block.first]
+
+    def _drop(self, key: _Key) -> None:
+        old = self.blocks.pop(key, None)
+        self.nbytes -= 0 if old is None else old.rows.nbytes
+
+
+_kept = _Kept()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.__init__)  # type: ignore[misc]  # another thread may hold the lock
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """Some rows of a dataset, and what else is read with them because it lies in the same chunks.
+
+    Attributes:
+        plan: Of all that is read.
+        stamp: Of the file.
+        first: Number of the first row that is read.
+        start: Number of the first row that is wanted.
+        stop: Number of the row after the last that is wanted.
+    """
+
+    plan: ReadPlan
+    stamp: Stamp
+    first: int
+    start: int
+    stop: int
+
+    def read(self, fd: int) -> NDArray[Any]:
+        """Reads all, and keeps it if it is small.
+
+        Args:
+            fd: The project file.
+
+        Returns:
+            The rows that are wanted, not to be changed.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+        key = (*self.stamp[:2], self.plan.owner, self.plan.name)
+        kept = _kept.rows(key, self.stamp, self.start, self.stop)  # another plan of the same session may have read it
+        if kept is not None:
+            return kept
+        rows = self.plan.read(fd)
+        if rows.nbytes <= MAX_BLOCK_BYTES:
+            rows.flags.writeable = False
+            _kept.put(key, _Block(self.stamp, self.first, rows))
+        return rows[self.start - self.first : self.stop - self.first]
+
+
+def plan_rows(group: GroupReader, name: str, owner: str, start: int, stop: int) -> BlockPlan:
+    """Resolves rows of a dataset, together with those in the same chunks.
+
+    Args:
+        group: Of the run, in its open project.
+        name: Of the dataset.
+        owner: The run's UUID.
+        start: Number of the first row.
+        stop: Number of the row after the last.
+
+    Raises:
+        FormatError: There is no such dataset, or it has not so many rows.
+    """
+    what = group.describe(name) if name in group else None
+    length = what.shape[0] if what is not None and what.shape else 0
+    if what is None or not 0 <= start <= stop <= length:
+        raise FormatError(f"{group.where(name)}: the run refers to rows {start} to {stop}, and there are {length}")
+    step = what.chunk[0] if what.chunk is not None else max(1, length)
+    first, last = start // step * step, min(length, -(-stop // step) * step)
+    plan = group.plan(name, owner, slice(first, last))
+    return BlockPlan(plan, stamp_of(os.fstat(group.fd)), first, start, stop)
+
+
+def kept_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -> NDArray[Any] | None:
+    """Rows of a dataset that were read before, if the file has not changed since.
+
+    Args:
+        opener: Of the run.
+        name: Of the dataset.
+        owner: The run's UUID.
+        start: Number of the first row.
+        stop: Number of the row after the last.
+
+    Returns:
+        The rows, not to be changed; ``None`` if they must be read.
+    """
+    stamp = opener.stamp()
+    return None if stamp is None else _kept.rows((*stamp[:2], owner, name), stamp, start, stop)
+
+
+def read_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -> NDArray[Any]:
+    """Rows of a dataset, from memory if they were read before; arguments and result as of `kept_rows`.
+
+    Raises:
+        FormatError: There is no such dataset, or it has not so many rows.
+        IntegrityError: The stored bytes are damaged.
+        NotFoundError: The run, or the file, is gone.
+    """
+    kept = kept_rows(opener, name, owner, start, stop)
+    if kept is not None:
+        return kept
+    with opener.open() as (session, group):
+        plan = plan_rows(group, name, owner, start, stop)
+        fd = session.detach()
+    try:  # committed chunks never move, so no lock is held while bytes flow
+        return plan.read(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,111 @@
+"""A stored array whose chunks are known: boxes of it are read in any thread, without HDF5 and without a lock."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.stored.array_place import PlacePlan, as_dtype
+
+
+class OpenArray:
+    """All of a stored array, ready to be read piece by piece; a `aerchive.states.source.Source`.
+
+    Its axes are those on disk: in reverse, if the array was in Fortran order. Of the chunks nothing is kept.
+
+    Args:
+        plan: Of the whole array.
+        fd: The project file, open for reading for as long as this object is used.
+
+    Attributes:
+        shape: Of the array as it is stored.
+        chunk: Shape of the pieces that are stored, and read, whole.
+        is_turned: Whether its axes are those of the array in reverse.
+    """
+
+    def __init__(self, plan: PlacePlan, fd: int) -> None:
+        place, read_plan = plan.place, plan.plan
+        self._plan = read_plan
+        self._fd = fd
+        self._dtype = np.dtype(place.dtype)
+        self._values: NDArray[Any] | None = None
+        self.is_turned = place.order == "F"
+        self.shape = place.shape[::-1] if self.is_turned else place.shape
+        self._skipped = 0 if place.row is None else 1
+        self.chunk = read_plan.chunk[self._skipped :]
+        if place.offset is not None or read_plan.values is not None:  # small
+            values = plan.read(fd)
+            self._values = values.T if self.is_turned else values
+            self.chunk = self.shape
+            return
+        self._places = {
+            tuple(
+                offset // length for offset, length in zip(chunk.piece.offset[self._skipped :], self.chunk, strict=True)
+            ): chunk
+            for chunk in read_plan.places
+        }
+
+    def boxes(self) -> Iterator[tuple[slice, ...]]:
+        """The boxes of the chunks, in their order in the file's grid."""
+        axes = [
+            [slice(start, min(start + piece, length)) for start in range(0, length, piece)]
+            for length, piece in zip(self.shape, self.chunk, strict=True)
+        ]
+        return itertools.product(*axes)
+
+    def read(self, *box: slice) -> NDArray[Any] | None:
+        """The values in a box.
+
+        Args:
+            *box: For each axis from where to where, both given, without a step.
+
+        Returns:
+            The values, not to be changed; ``None`` if none of their chunks was ever written, so that all are zero.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+        if self._values is not None:
+            part: NDArray[Any] = self._values[box]
+            return part
+        along = [
+            range(axis.start // length, -(-axis.stop // length)) for axis, length in zip(box, self.chunk, strict=True)
+        ]
+        whole: NDArray[Any] | None = None
+        for numbers in itertools.product(*along):
+            values = self._chunk(numbers)
+            if values is None:
+                continue
+            source, target = _shared(box, numbers, self.chunk)
+            if all(len(axis) == 1 for axis in along):
+                return values[source]
+            if whole is None:
+                whole = np.zeros([axis.stop - axis.start for axis in box], self._dtype)
+            whole[target] = values[source]
+        return whole
+
+    def _chunk(self, numbers: tuple[int, ...]) -> NDArray[Any] | None:
+        place = self._places[numbers]
+        stored = self._plan.stored_bytes(self._fd, place)  # a chunk that was never written has a checksum, too
+        if len(stored) == 0:
+            return None
+        values = self._plan.values_of(stored, place)
+        if self._skipped:
+            values = values[place.piece.inside[0].start]
+        return as_dtype(values, self._dtype)
+
+
+def _shared(
+    box: tuple[slice, ...], numbers: tuple[int, ...], chunk: tuple[int, ...]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """What a box and a chunk have in common: where it is in the chunk, and where in the box."""
+    source, target = [], []
+    for axis, number, length in zip(box, numbers, chunk, strict=True):
+        start, stop = max(axis.start, number * length), min(axis.stop, (number + 1) * length)
+        source.append(slice(start - number * length, stop - number * length))
+        target.append(slice(start - axis.start, stop - axis.start))
+    return tuple(source), tuple(target)

@@ -1,0 +1,252 @@
+"""The numbers that runs have saved, a row a circuit, bind or element of a pub; read without Qiskit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.codecs.base import is_reference
+from aerchive.codecs.counts import format_outcome
+from aerchive.codecs.scalars import TAG as SCALAR_TAG
+from aerchive.errors import AerchiveError, FormatError
+from aerchive.interop.columns import Columns, column_of
+from aerchive.lazy import cached_property
+from aerchive.models import tagged_json
+from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.stored.array_place import Locator, plan_place
+from aerchive.stored.opener import OpenRun, RunOpener
+from aerchive.stored.result import StoredExperiment, StoredResult
+
+COUNTS = "counts."
+"""Begins the name of how often an outcome was measured, as in ``counts.00``."""
+PLACES = ("experiment", "circuit", "bind", "element")
+"""What of a `Point` says where its numbers are from."""
+_MOST_ELEMENTS = 1_000_000
+
+
+class Point(NamedTuple):
+    """The numbers of one circuit with one set of parameters.
+
+    Attributes:
+        experiment: Index of the experiment, or of the pub.
+        circuit: Name of the circuit, if it is known.
+        bind: Number of the parameter bind among those of the circuit, if there were binds.
+        element: Of a primitive: number of the element of the pub, row-major; ``None`` if the pub has no shape.
+        bound: Values of the circuit's parameters, by name.
+        values: What was saved, by label; and what was asked of the counts.
+    """
+
+    experiment: int
+    circuit: str | None
+    bind: int | None
+    element: int | None
+    bound: dict[str, float]
+    values: dict[str, float | int | bool]
+
+
+def place_columns(points: Sequence[Point]) -> Columns:
+    """Where numbers are from, as far as that says anything, and parameters of the circuits."""
+    places = {name: column_of([getattr(point, name) for point in points]) for name in PLACES}
+    bound = dict.fromkeys(name for point in points for name in point.bound)
+    return {
+        **{name: column for name, column in places.items() if set(column.values) != {None}},
+        **{name: column_of([point.bound.get(name) for point in points]) for name in bound},
+    }
+
+
+def point_columns(points: Sequence[Point]) -> Columns:
+    """Where numbers are from, parameters of the circuits, and the numbers themselves, by label."""
+    values = dict.fromkeys(name for point in points for name in point.values)
+    numbers = {name: column_of([point.values.get(name) for point in points]) for name in values}
+    return {**place_columns(points), **numbers}
+
+
+def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point]:
+    """The numbers of a run; none if it has no result.
+
+    Args:
+        opener: Of the run.
+        outcomes: Whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
+
+    Raises:
+        FormatError: The run is not what the format says.
+        IntegrityError: It is damaged.
+    """
+    with opener.open() as (session, group):
+        if layout.RESULT not in group:
+            return []
+        owner = str(group.attribute("run_uuid"))
+        stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
+        try:
+            return list(_Reader(stored, group, owner, outcomes).points())
+        except AerchiveError:
+            raise
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            raise FormatError(f"{group.where()}: its numbers cannot be read: {error!r}") from error
+
+
+class _Reader:
+    def __init__(self, stored: StoredResult, group: GroupReader, owner: str, outcomes: Collection[str]) -> None:
+        self._stored = stored
+        self._group = group
+        self._owner = owner
+        self._outcomes = outcomes
+
+    @cached_property
+    def _scalars(self) -> NDArray[np.float64]:
+        if layout.SCALARS not in self._group:
+            return np.empty(0)
+        values: NDArray[np.float64] = self._group.read(layout.SCALARS, self._owner)["value"]
+        return values
+
+    def points(self) -> Iterator[Point]:
+        inputs = self._stored.inputs
+        pubs = inputs.get("pubs")
+        binds = _binds(inputs.get("parameter_binds"))
+        circuit_of, bind_of = inputs.get("circuit_of") or [], inputs.get("bind_of") or []
+        for number, experiment in enumerate(self._stored.experiments):
+            name = (experiment.header or {}).get("name")
+            if isinstance(experiment.fields.get("shape"), list):
+                pub = pubs[number] if isinstance(pubs, list) and number < len(pubs) else {}
+                yield from self._elements(number, experiment, pub)
+                continue
+            circuit = circuit_of[number] if number < len(circuit_of) else None
+            bind = bind_of[number] if number < len(bind_of) else None
+            bound: dict[str, float] = {}
+            if isinstance(circuit, int) and isinstance(bind, int) and circuit < len(binds):
+                bound = {key: values[bind].item() for key, values in binds[circuit].items() if bind < len(values)}
+            numbers = ((label, self._number(tree)) for label, tree in experiment.data.items())
+            values = {label: value for label, value in numbers if value is not None}
+            yield Point(number, name, bind, None, bound, values | self._counts(number, experiment))
+
+    def _number(self, tree: Any) -> float | int | bool | None:
+        if isinstance(tree, bool | int | float):
+            return tree
+        tag = tree.get(TYPE_KEY) if isinstance(tree, dict) else None
+        if tag == SCALAR_TAG:
+            row = tree.get("row")
+            if type(row) is not int or not 0 <= row < len(self._scalars):
+                raise FormatError(f"{self._group.where(layout.SCALARS)}: there is no row {row!r}")
+            return float(self._scalars[row])
+        if tag in ("float", "numpy"):
+            value = tagged_json.decode(tree)
+            value = value.item() if isinstance(value, np.generic) else value
+            return value if isinstance(value, bool | int | float) else None
+        return None
+
+    def _counts(self, number: int, experiment: StoredExperiment) -> dict[str, int]:
+        if not self._outcomes or "counts" not in experiment.data:
+            return {}
+        counts, header = self._stored.counts(number), experiment.header
+        return {COUNTS + one: counts.get(_as_printed(one, header), 0) for one in self._outcomes}
+
+    def _elements(self, number: int, experiment: StoredExperiment, pub: Any) -> Iterator[Point]:
+        """Of a pub."""
+        shape = tuple(experiment.fields["shape"])
+        is_shape = all(type(length) is int and length >= 0 for length in shape)
+        size = math.prod(shape) if is_shape else 0
+        if not is_shape or size > _MOST_ELEMENTS:
+            raise FormatError(f"{self._group.where(layout.RESULT)}: a pub of shape {shape} is not to be believed")
+        arrays = self._arrays(number, experiment, shape)
+        bound, circuit = self._bound(pub, shape), self._circuit_of(pub)
+        for element in range(size):
+            yield Point(
+                number,
+                circuit,
+                None,
+                element if shape else None,
+                {name: float(values[element]) for name, values in bound.items()},
+                {name: values[element].item() for name, values in arrays.items()},
+            )
+
+    def _arrays(self, number: int, experiment: StoredExperiment, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
+        """Real numbers of each element, and counts of samples, by name; flat."""
+        found: dict[str, NDArray[Any]] = {}
+        samples = []
+        for name, tree in experiment.data.items():
+            tag = tree.get(TYPE_KEY) if isinstance(tree, dict) else None
+            if tag == "array/1":
+                values = np.asarray(self._stored.array(name, number))
+                if values.shape == shape and values.dtype.kind in "biuf":
+                    found[name] = values.reshape(-1)
+            elif tag == "bit_array/1" and is_reference(tree.get("data")):
+                samples.append((name, tree.get("num_bits")))
+            elif (value := self._number(tree)) is not None or tag == "ndarray":
+                values = np.asarray(tagged_json.decode(tree) if value is None else value)
+                if values.shape == shape and values.dtype.kind in "biuf":
+                    found[name] = values.reshape(-1)
+        if self._outcomes and len(samples) == 1:
+            bits = np.asarray(self._stored.array(samples[0][0], number))
+            found |= {COUNTS + one: _how_often(bits, one, samples[0][1]) for one in self._outcomes}
+        return found
+
+    def _bound(self, pub: Any, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
+        """Parameter values of each element of a pub, by name; flat."""
+        given = pub.get("parameter_values") if isinstance(pub, dict) else None
+        found: dict[str, NDArray[Any]] = {}
+        for names, reference in (given or {}).get("data", ()):
+            values = self._input(reference)
+            for column, name in enumerate(names):
+                found[name] = np.broadcast_to(values[..., column], shape).reshape(-1)
+        return found
+
+    def _input(self, reference: Any) -> NDArray[Any]:
+        if is_reference(reference):
+            return plan_place(self._group, Locator(self._group, self._owner).find(reference)).read(self._group.fd)
+        return np.asarray(tagged_json.decode(reference))
+
+    def _circuit_of(self, pub: Any) -> str | None:
+        index = pub.get("circuit") if isinstance(pub, dict) else None
+        return self._circuit_names[index] if type(index) is int and 0 <= index < len(self._circuit_names) else None
+
+    @cached_property
+    def _circuit_names(self) -> list[str]:
+        if layout.CIRCUITS not in self._group:
+            return []
+        circuits = self._group.group(layout.CIRCUITS)
+        names = circuits.attributes().get("names")
+        tree = tagged_json.loads(str(names).encode(), circuits.where()) if names is not None else []
+        return [str(name) for name in tree] if isinstance(tree, list) else []
+
+
+def _binds(tree: Any) -> list[dict[str, NDArray[Any]]]:
+    """Of each circuit the values of its parameters, by name."""
+    binds = tagged_json.decode(tree, _name_of)
+    if not isinstance(binds, list) or not all(isinstance(one, dict) for one in binds):
+        return []
+    return [{str(name): np.atleast_1d(np.asarray(values)) for name, values in one.items()} for one in binds]
+
+
+def _name_of(tag: str, body: dict[str, Any]) -> Any:
+    """A parameter's name in the place of the parameter, for which Qiskit would be needed."""
+    if tag == "parameter/1":
+        return str(body.get("name"))
+    if tag == "parameter_vector_element/1":
+        return f"{body.get('vector')}[{body.get('index')}]"
+    return None
+
+
+def _as_printed(outcome: str, header: Mapping[str, Any] | None) -> str:
+    return format_outcome(outcome, header) if outcome.startswith("0x") else outcome
+
+
+def _how_often(samples: NDArray[Any], outcome: str, num_bits: Any) -> NDArray[Any]:
+    """How many shots of each element gave an outcome.
+
+    Args:
+        samples: Shape (*elements, shots, bytes), the highest bit first.
+        outcome: Bits, the highest first, or ``0x...``.
+        num_bits: How many there are.
+    """
+    wanted = int(outcome, 0) if outcome.startswith("0x") else int(outcome.replace(" ", ""), 2)
+    flat = samples.reshape(-1, *samples.shape[-2:])
+    if not isinstance(num_bits, int) or wanted.bit_length() > 8 * flat.shape[-1]:
+        return np.zeros(len(flat), np.int64)
+    row = np.frombuffer(wanted.to_bytes(flat.shape[-1], "big"), np.uint8)
+    return np.asarray((flat == row).all(axis=-1).sum(axis=-1))

@@ -1,0 +1,237 @@
+"""What stored states and operators have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.display.progress import ProgressOf
+from aerchive.errors import InvalidInputError
+from aerchive.states.workers import Workers
+from aerchive.stored.array import StoredArray
+from aerchive.stored.array_place import ArrayPlace
+from aerchive.stored.open_array import OpenArray
+from aerchive.stored.opener import RunOpener
+
+Seed = int | np.random.Generator | None
+"""What ``numpy.random.default_rng`` takes, of which Qiskit's states take these."""
+_ATOL, _RTOL = 1e-8, 1e-5
+"""Qiskit's tolerances."""
+
+
+class Initializer(Protocol):
+    """The way to a circuit that starts from a state, given by the floor above."""
+
+    def initialize(self, state: Any, circuit: Any) -> Any:
+        """A copy of the circuit that starts from the state."""
+
+
+class StoredQuantumArray(StoredArray):
+    """A state or an operator of Qiskit that is still on disk.
+
+    Args:
+        run: Where its run is.
+        place: Of the array.
+        tree: The value as the result document has it.
+        bridge: The way to Qiskit's circuits.
+        label: Under which it was saved.
+
+    Attributes:
+        kind: ``statevector``, ``density_matrix``, ``operator`` or ``superop``.
+        label: Under which it was saved.
+    """
+
+    def __init__(
+        self, run: RunOpener, place: ArrayPlace, tree: dict[str, Any], bridge: Initializer, label: str
+    ) -> None:
+        super().__init__(run, place)
+        self._tree = tree
+        self._bridge = bridge
+        self.kind = str(tree["$"]).partition("/")[0]
+        self.label = label
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether array and dimensions fit each other, as they do in every file that aerchive wrote."""
+        axes = 1 if self.kind == "statevector" else 2
+        if self.ndim != axes or self.dtype != np.complex128:
+            return False
+        try:
+            sizes = [math.prod(self._dims(side)) for side in range(axes)]
+        except (TypeError, ValueError, LookupError):
+            return False
+        return tuple(size**2 for size in sizes) == self.shape if self.kind == "superop" else tuple(sizes) == self.shape
+
+    def output_dims(self) -> tuple[int, ...]:
+        """The dimension of each subsystem, the first one first: of a state, or of what an operator gives."""
+        return self._dims(0)
+
+    def _dims(self, side: int) -> tuple[int, ...]:
+        dims = self._tree.get("dims")
+        if dims is not None:
+            return tuple(operator.index(dim) for dim in dims[side])
+        length = math.isqrt(self.shape[side]) if self.kind == "superop" else self.shape[side]
+        return (2,) * (length.bit_length() - 1)
+
+    @property
+    def num_qubits(self) -> int | None:
+        """The number of qubits, or ``None`` if its subsystems are not qubits."""
+        dims = self.output_dims()
+        return len(dims) if all(dim == 2 for dim in dims) else None
+
+    def to_qiskit(self) -> Any:
+        """The object that was saved, in memory, of the class that it had; imports Qiskit.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+        from aerchive.codecs.result import decode_value
+
+        return decode_value(self._tree, InHand(np.asarray(self)))
+
+    def initialize(self, circuit: Any) -> Any:
+        """A circuit that starts from this state; imports Qiskit Aer.
+
+        The whole state is read into the circuit's first instruction, one of Aer's ``set_...``.
+
+        Args:
+            circuit: A circuit of as many qubits; it is not changed.
+
+        Returns:
+            A copy of the circuit with the instruction in front.
+
+        Raises:
+            InvalidInputError: The circuit has another number of qubits, or the state is not normalised.
+        """
+        self._qubits("initialize")
+        return self._bridge.initialize(self, circuit)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All values, in the memory order that was saved; shows progress if it takes long.
+
+        Raises:
+            ValueError: A copy was forbidden; reading always makes one.
+        """
+        if copy is False:
+            raise ValueError("a stored array cannot become a numpy array without a copy")
+        values = self._read(..., ProgressOf("reading"))
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def _qubits(self, what: str) -> int:
+        """The number of qubits, for methods that need them."""
+        number = self.num_qubits
+        if number is None:
+            raise InvalidInputError(
+                f"{self!r} has subsystems of dimensions {self.output_dims()}, not qubits: {what} is for qubits; "
+                "to_qiskit() gives the object in memory"
+            )
+        return number
+
+    @contextlib.contextmanager
+    def _pass(self, what: str) -> Iterator[tuple[OpenArray, Workers]]:
+        """The open array and who works on it; shows progress if it takes long."""
+        with self.opened() as source, Workers(watch=ProgressOf(what)) as workers:
+            yield source, workers
+
+    def __repr__(self) -> str:
+        run = self._place.group.rpartition("/")[2]
+        return f"<{type(self).__name__} {self.label!r} shape={self.shape} of run {run}>"
+
+
+class InHand:
+    """Gives the codec of a value the array it asks for, which was read already.
+
+    Args:
+        values: The array.
+    """
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._values = values
+
+    def array(self, _reference: Any) -> NDArray[Any]:
+        """The array."""
+        return self._values
+
+    def value(self, tree: Any) -> Any:
+        """Parts of states and operators are no values of their own."""
+        raise InvalidInputError(f"a state has no value {tree!r} in it")
+
+
+def statevector(values: NDArray[Any], dims: Sequence[int] | None = None) -> Any:
+    """Qiskit's ``Statevector`` of some amplitudes, which are not copied; imports Qiskit."""
+    from aerchive.codecs.states import STATEVECTOR
+
+    return STATEVECTOR.decode({"class": "qiskit", "data": None, "dims": dims and [dims, []]}, InHand(values))
+
+
+def density_matrix(values: NDArray[Any]) -> Any:
+    """Qiskit's ``DensityMatrix`` of qubits, not copied; imports Qiskit."""
+    from aerchive.codecs.states import DENSITY_MATRIX
+
+    return DENSITY_MATRIX.decode({"class": "qiskit", "data": None, "dims": None}, InHand(values))
+
+
+def operator_values(oper: Any, qargs: Sequence[int], num_qubits: int) -> NDArray[np.complex128]:
+    """The matrix of an operator that acts on some qubits.
+
+    Args:
+        oper: A matrix, an ``Operator``, or anything with ``to_matrix()``.
+        qargs: The qubits.
+        num_qubits: Of the state.
+
+    Raises:
+        InvalidInputError: It is no operator, or one of another size.
+    """
+    data = getattr(oper, "data", None)
+    if isinstance(oper, np.ndarray):
+        values = oper
+    elif isinstance(data, np.ndarray):
+        values = data
+    elif hasattr(oper, "to_matrix"):
+        values = np.asarray(oper.to_matrix())
+    else:
+        raise InvalidInputError(
+            f"a {type(oper).__name__} is no operator that can be streamed: "
+            "use a Pauli, a SparsePauliOp, a Pauli label, or a matrix or Operator on a few qubits"
+        )
+    dim = 1 << len(qargs)
+    if values.shape != (dim, dim):
+        width = math.log2(max(1, values.shape[0] if values.ndim else 1))
+        raise InvalidInputError(
+            f"an operator of shape {values.shape} ({width:g} qubits) does not fit the {len(qargs)} qubits {list(qargs)}"
+            f" of the {num_qubits}; see qargs"
+        )
+    return np.asarray(values, np.complex128)
+
+
+def tidied(probabilities: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
+    """Probabilities between 0 and 1, whatever rounding did, and rounded if that is wanted; the array is changed."""
+    np.clip(probabilities, 0, 1, out=probabilities)
+    return probabilities if decimals is None else probabilities.round(decimals)
+
+
+def is_close_to_one(number: complex, atol: float | None = None, rtol: float | None = None) -> bool:
+    """Whether a norm or a trace is that of a quantum state."""
+    atol, rtol = _ATOL if atol is None else atol, _RTOL if rtol is None else rtol
+    return bool(np.isclose(number, 1, rtol=rtol, atol=atol))
+
+
+def checked_shots(shots: int) -> int:
+    """A number of shots.
+
+    Raises:
+        InvalidInputError: It is not a number from 0 on.
+    """
+    try:
+        number = operator.index(shots)
+    except TypeError as error:
+        raise InvalidInputError(f"shots {shots!r}: an integer is expected") from error
+    if number < 0:
+        raise InvalidInputError(f"shots {number}: there cannot be fewer than none")
+    return number

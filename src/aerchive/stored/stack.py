@@ -1,0 +1,192 @@
+"""Many saved arrays of one shape as one array: snapshots of an evolution, points of a sweep."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.errors import InvalidInputError
+from aerchive.states.workers import Workers
+from aerchive.storage.chunks.grid import select
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import ChunkPlace, ReadPlan
+from aerchive.stored.array import StoredArray
+from aerchive.stored.array_place import ArrayPlace, PlacePlan, as_dtype, plan_place
+from aerchive.stored.open_array import OpenArray
+from aerchive.stored.opener import RunOpener
+
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+
+
+def natural_order(label: str) -> tuple[Any, ...]:
+    """A key that sorts labels as people do: ``t2`` before ``t10``, ``t0.5`` before ``t1e1``."""
+    parts = _NUMBER.split(label)
+    return tuple((float(part), part) if number % 2 else (-1.0, part) for number, part in enumerate(parts))
+
+
+class StackedArray(StoredArray):
+    """Saved arrays of one shape and dtype as one array, along a new first axis.
+
+    It is a `StoredArray` in every respect. A slice reads the chunks that hold it and no others, each once, wherever the
+    arrays lie: as rows of one dataset, in any order, or in datasets of their own.
+
+    Args:
+        run: Where their run is.
+        places: Of the arrays.
+        labels: Under which each was saved.
+        experiments: In which experiment each was saved.
+
+    Attributes:
+        labels: Of the arrays, along the first axis.
+        experiments: Of the arrays, along the first axis.
+    """
+
+    def __init__(
+        self, run: RunOpener, places: Sequence[ArrayPlace], labels: Sequence[str], experiments: Sequence[int]
+    ) -> None:
+        super().__init__(run, places[0])
+        self._places = tuple(places)
+        self.labels = tuple(labels)
+        self.experiments = tuple(experiments)
+        self.shape = (len(self._places), *self._place.shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of the pieces that are read whole, if the arrays lie in the file in this order."""
+        chunk = self._place.chunk
+        rows = chunk[0] if chunk is not None and self._place.row is not None else 1
+        return (min(rows, len(self._places)), *self._place.chunks)
+
+    def __getitem__(self, key: object) -> Any:
+        """Reads a part; see `StoredArray`."""
+        wanted = select(key, self.shape)
+        out = np.zeros(wanted.shape, self.dtype)
+
+        def fill(piece: _Piece) -> None:
+            values = piece.load(fd)
+            if values is not None:
+                for target, row in piece.members:
+                    out[target][piece.where] = values[row]
+
+        with self._resolved(wanted.axes) as (pieces, fd), Workers() as workers:
+            for _ in workers.map(fill, pieces):
+                pass
+        values = out[wanted.finish]
+        return values[()] if values.ndim == 0 else values
+
+    def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
+        """Reads all of it piece by piece, each chunk once; see `StoredArray.blocks`.
+
+        Args:
+            zeros: Whether pieces that are all zero because nothing is stored for them are given, too.
+
+        Yields:
+            An index of the stack, one array long, and the values there, in the order of the file.
+        """
+        axes = tuple(range(length) for length in self.shape)
+        with self._resolved(axes) as (pieces, fd), Workers() as workers:
+            for piece, values in zip(pieces, workers.map(lambda piece: piece.load(fd), pieces), strict=True):
+                for target, row in piece.members:
+                    index = (slice(target, target + 1), *piece.where)
+                    if values is not None:
+                        yield index, values[row : row + 1]
+                    elif zeros:
+                        yield index, np.zeros([axis.stop - axis.start for axis in index], self.dtype)
+
+    def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
+        """Not possible: a stack is not one array in the file.
+
+        Raises:
+            InvalidInputError: Always.
+        """
+        raise InvalidInputError(f"{self!r} is neither a state nor an operator: index its first axis")
+
+    @contextlib.contextmanager
+    def _resolved(self, axes: tuple[range, ...]) -> Iterator[tuple[list[_Piece], int]]:
+        """What must be read for a selection, and the file to read it from, open but not locked."""
+        members = [self._places[number] for number in axes[0]]
+        with self._run.open() as (session, group):
+            pieces = list(_pieces(group, members, tuple(slice(a.start, a.stop, a.step) for a in axes[1:])))
+            fd = session.detach()
+        try:
+            yield pieces, fd
+        finally:
+            os.close(fd)
+
+
+class _Piece(NamedTuple):
+    """What one chunk gives to the selection.
+
+    Attributes:
+        load: Reads rows of values, the other axes those of the arrays; ``None`` if all are zero.
+        where: Where they belong in the selection, in the axes of the arrays.
+        members: For each array its number in the selection, and its row in what is loaded.
+    """
+
+    load: Callable[[int], NDArray[Any] | None]
+    where: tuple[slice, ...]
+    members: tuple[tuple[int, int], ...]
+
+
+def _pieces(group: GroupReader, places: Sequence[ArrayPlace], inner: tuple[slice, ...]) -> Iterator[_Piece]:
+    """Resolves a selection of many arrays, each dataset once."""
+    rows: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    stacked: dict[str, ArrayPlace] = {}
+    for number, place in enumerate(places):
+        if place.offset is not None:
+            yield _packed(plan_place(group, place, inner), number)
+        elif place.row is None:
+            plan = group.plan(place.name, place.owner, _stored(place, inner))
+            yield from _chunks(place, plan, [(number, 0)], 0)
+        else:
+            rows[place.name].append((number, place.row))
+            stacked[place.name] = place
+    for name, members in rows.items():
+        place = stacked[name]
+        first, last = min(row for _, row in members), max(row for _, row in members)
+        plan = group.plan(name, place.owner, (slice(first, last + 1), *_stored(place, inner)))
+        yield from _chunks(place, plan, [(number, row - first) for number, row in members], 1)
+
+
+def _packed(plan: PlacePlan, number: int) -> _Piece:
+    return _Piece(lambda fd: plan.read(fd)[np.newaxis], (slice(None),) * len(plan.place.shape), ((number, 0),))
+
+
+def _stored(place: ArrayPlace, inner: tuple[slice, ...]) -> tuple[slice, ...]:
+    return inner[::-1] if place.order == "F" else inner
+
+
+def _chunks(place: ArrayPlace, plan: ReadPlan, members: list[tuple[int, int]], row_axes: int) -> Iterator[_Piece]:
+    """The chunks of a resolved dataset that hold any of the arrays."""
+    turned = place.order == "F"
+    dtype = np.dtype(place.dtype)
+
+    def rows_of(values: NDArray[Any]) -> NDArray[Any]:
+        if not row_axes:
+            values = values[np.newaxis]
+        return as_dtype(values.transpose(0, *range(values.ndim - 1, 0, -1)) if turned else values, dtype)
+
+    def loader(chunk: ChunkPlace) -> Callable[[int], NDArray[Any] | None]:
+        def load(fd: int) -> NDArray[Any] | None:
+            stored = plan.stored_bytes(fd, chunk)
+            return rows_of(plan.values_of(stored, chunk)[chunk.piece.inside]) if len(stored) else None
+
+        return load
+
+    if plan.values is not None:  # small, and read with the plan
+        everywhere = (slice(None),) * len(place.shape)
+        yield _Piece(lambda fd: rows_of(plan.read(fd)), everywhere, tuple(members))
+    for chunk in plan.places:
+        target = chunk.piece.target
+        start, stop = (target[0].start, target[0].stop) if row_axes else (0, 1)
+        held = tuple((number, row - start) for number, row in members if start <= row < stop)
+        if held:
+            where = target[row_axes:]
+            yield _Piece(loader(chunk), where[::-1] if turned else where, held)

@@ -1,0 +1,364 @@
+"""A saved statevector that is still on disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive.errors import InvalidInputError
+from aerchive.states.collapse import collapsed
+from aerchive.states.expectation import pauli_expectations
+from aerchive.states.inner import inner, overlap, square_norm
+from aerchive.states.kets import bit_string, bit_strings, index_of, picked_bits
+from aerchive.states.largest import largest
+from aerchive.states.matrix import Matrix
+from aerchive.states.pauli import pauli_sum, value_of
+from aerchive.states.probabilities import all_probabilities, marginal, nonzero_probabilities
+from aerchive.states.products import quadratic_form
+from aerchive.states.qubits import checked_qargs, in_blocks
+from aerchive.states.reduced import reduced_density_matrix
+from aerchive.states.sample import sample_probabilities, sample_vector
+from aerchive.states.source import Source, read_all
+from aerchive.states.workers import Workers
+from aerchive.stored.operand import opened
+from aerchive.stored.quantum_array import (
+    Seed,
+    StoredQuantumArray,
+    checked_shots,
+    density_matrix,
+    is_close_to_one,
+    operator_values,
+    statevector,
+    tidied,
+)
+
+_MARGINAL_QUBITS = 20
+"""Up to so many qubits are sampled from their marginal probabilities, as Qiskit does."""
+
+
+class StoredState(StoredQuantumArray):
+    """A statevector on disk with the methods of Qiskit's ``Statevector`` that can be streamed.
+
+    Shape ``(2**num_qubits,)``, complex; qubit 0 is the lowest bit of an index. A method reads the state once, chunk by
+    chunk in a few threads, some methods twice or more as they say; memory is that of a few chunks and of what they
+    return. Names, arguments, formats and the order of ``qargs`` are Qiskit's. Sums are good to a few units in the last
+    place, whatever the number of terms.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Number of amplitudes."""
+        return self.shape[0]
+
+    def dims(self, qargs: Sequence[int] | None = None) -> tuple[int, ...]:
+        """The dimension of each subsystem, or of some of them; 2 for qubits."""
+        dims = self.output_dims()
+        return dims if qargs is None else tuple(dims[qubit] for qubit in checked_qargs(qargs, len(dims)))
+
+    # -- amplitudes
+
+    def __getitem__(self, key: object) -> Any:
+        """Reads a part: as `StoredArray` does, or the amplitude of a bit string, the highest qubit first."""
+        if isinstance(key, str):
+            key = index_of(key, self._qubits("a bit string"))
+        return super().__getitem__(key)
+
+    def amplitude(self, basis_state: int | str) -> complex:
+        """One amplitude; one chunk is read.
+
+        Args:
+            basis_state: An index, or a bit string such as ``"0101"``, the highest qubit first.
+
+        Raises:
+            InvalidInputError: Not a bit string of this state.
+            IndexError: The index is out of range.
+        """
+        if not isinstance(basis_state, str) and not 0 <= basis_state < self.dim:
+            raise IndexError(f"basis state {basis_state} of a state of {self.dim} amplitudes")
+        return complex(self[basis_state])
+
+    def top(self, count: int) -> dict[str, complex]:
+        """The amplitudes of the most probable basis states.
+
+        Args:
+            count: How many; fewer are given if the others are zero.
+
+        Returns:
+            Bit string to amplitude, the most probable first; of equal ones the one of the lowest index first.
+
+        Raises:
+            InvalidInputError: ``count`` is not positive, or these are not qubits.
+        """
+        width = self._qubits("top")
+        if count < 1:
+            raise InvalidInputError(f"top({count}): at least one basis state is expected")
+        with self._pass("largest amplitudes") as (source, workers):
+            indices, amplitudes = largest(source, count, workers)
+        return {
+            bit_string(index, width): amplitude
+            for index, amplitude in zip(indices.tolist(), amplitudes.tolist(), strict=True)
+        }
+
+    # -- norms
+
+    def norm(self) -> float:
+        """The Euclidean norm, 1 for a quantum state."""
+        return math.sqrt(self.trace())
+
+    def trace(self) -> float:
+        """The squared norm: the trace of the state as a density matrix."""
+        with self._pass("norm") as (source, workers):
+            return square_norm(source, workers)
+
+    def purity(self) -> float:
+        """The squared trace, 1 for a quantum state."""
+        return self.trace() ** 2
+
+    def is_valid(self, atol: float | None = None, rtol: float | None = None) -> bool:
+        """Whether the norm is one.
+
+        Args:
+            atol: Absolute tolerance, by default 1e-8, as in Qiskit.
+            rtol: Relative tolerance, by default 1e-5, as in Qiskit.
+        """
+        return is_close_to_one(self.norm(), atol, rtol)
+
+    # -- probabilities and samples
+
+    def probabilities(self, qargs: Sequence[int] | None = None, decimals: int | None = None) -> NDArray[np.float64]:
+        """Measurement probabilities of some qubits.
+
+        Args:
+            qargs: The qubits; bit ``j`` of an outcome is qubit ``qargs[j]``. ``None``: all.
+            decimals: To how many decimals they are rounded.
+
+        Returns:
+            Shape ``(2**len(qargs),)``: for all qubits that is half as large as the state itself.
+
+        Raises:
+            InvalidInputError: Not a list of different qubits.
+        """
+        if qargs is not None:
+            qargs = checked_qargs(qargs, self._qubits("qargs"))
+        with self._pass("probabilities") as (source, workers):
+            return tidied(self._probabilities(source, qargs, workers), decimals)
+
+    def probabilities_dict(self, qargs: Sequence[int] | None = None, decimals: int | None = None) -> dict[str, float]:
+        """Measurement probabilities of some qubits that are not zero.
+
+        Args:
+            qargs: As for `probabilities`.
+            decimals: To how many decimals they are rounded.
+
+        Returns:
+            Bit string to probability, the highest qubit of ``qargs`` first, in the order of the outcomes. For all
+            qubits, memory is that of the outcomes that have a probability.
+
+        Raises:
+            InvalidInputError: Not a list of different qubits, or these are not qubits.
+        """
+        width = self._qubits("probabilities_dict")
+        if qargs is None:
+            with self._pass("probabilities") as (source, workers):
+                outcomes, values = nonzero_probabilities(source, workers)
+            values = tidied(values, decimals)
+        else:
+            width = len(checked_qargs(qargs, width))
+            values = self.probabilities(qargs, decimals)
+            outcomes = np.arange(len(values))
+        (found,) = values.nonzero()
+        return dict(zip(bit_strings(outcomes[found], width).tolist(), values[found].tolist(), strict=True))
+
+    def sample_memory(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> NDArray[np.str_]:
+        """Outcomes of measurements of some qubits, in the order drawn.
+
+        The same seed gives what ``Statevector.sample_memory`` gives after ``seed(...)``, if all qubits or at most 20
+        are measured; with more the distribution is the same. The state is read twice, the second time only where an
+        outcome lies.
+
+        Args:
+            shots: How many.
+            qargs: As for `probabilities`.
+            seed: For ``numpy.random.default_rng``, or a generator.
+
+        Returns:
+            Bit strings, shape ``(shots,)``, dtype ``<U{len(qargs)}``.
+
+        Raises:
+            InvalidInputError: The state is not normalised, or an argument cannot be used.
+        """
+        outcomes, width = self._sample(shots, qargs, seed)
+        return bit_strings(outcomes, width)
+
+    def sample_counts(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> dict[str, int]:
+        """How often each outcome is found when some qubits are measured; see `sample_memory`.
+
+        Args:
+            shots: How many measurements.
+            qargs: As for `probabilities`.
+            seed: For ``numpy.random.default_rng``, or a generator.
+
+        Returns:
+            Bit string to count, in the order of the outcomes.
+
+        Raises:
+            InvalidInputError: The state is not normalised, or an argument cannot be used.
+        """
+        outcomes, width = self._sample(shots, qargs, seed)
+        found, counts = np.unique(outcomes, return_counts=True)
+        return dict(zip(bit_strings(found, width).tolist(), counts.tolist(), strict=True))
+
+    def measure(self, qargs: Sequence[int] | None = None, seed: Seed = None) -> tuple[str, Any]:
+        """One measurement of some qubits, and the state after it; imports Qiskit.
+
+        Args:
+            qargs: As for `probabilities`.
+            seed: For ``numpy.random.default_rng``, or a generator.
+
+        Returns:
+            The outcome as a bit string, and the collapsed state as a ``Statevector`` in memory, as large as this one.
+
+        Raises:
+            InvalidInputError: The state is not normalised, or an argument cannot be used.
+            MemoryError: The collapsed state does not fit; ``sample_memory(1, qargs)`` gives an outcome alone.
+        """
+        width = self._qubits("measure")
+        qubits = checked_qargs(qargs, width)
+        (outcome,) = self._sample(1, qargs, seed)[0].tolist()
+        with self._pass("collapse") as (source, workers):
+            after = collapsed(in_blocks(source, width), qubits, outcome, workers)
+        return bit_string(outcome, len(qubits)), statevector(after)
+
+    # -- expectation values
+
+    def expectation_value(self, oper: Any, qargs: Sequence[int] | None = None) -> complex | float:
+        """The expectation value of an operator.
+
+        Pauli operators whose X and Y are on the lowest 16 qubits take one pass together, each two to four further
+        qubits with X or Y one more.
+
+        Args:
+            oper: A ``Pauli``, a ``SparsePauliOp``, a label such as ``"XIZ"``, or a matrix or ``Operator`` on at most
+                12 qubits.
+            qargs: The qubits it acts on: its qubit ``j`` is qubit ``qargs[j]`` of the state. ``None``: the first ones
+                for Pauli operators, as in Qiskit; all for a matrix.
+
+        Returns:
+            A float for a ``Pauli`` without a phase, else complex.
+
+        Raises:
+            InvalidInputError: The operator does not fit the qubits, or is none of these.
+        """
+        width = self._qubits("expectation_value")
+        qubits = checked_qargs(qargs, width)
+        paulis = pauli_sum(oper, None if qargs is None else qubits, width)
+        if paulis is not None:
+            with self._pass("expectation value") as (source, workers):
+                return value_of(paulis, pauli_expectations(in_blocks(source, width), paulis, workers))
+        values = operator_values(oper, qubits, width)
+        with self._pass("expectation value") as (source, workers):
+            rho = reduced_density_matrix(in_blocks(source, width), qubits, workers)
+        return complex(np.sum(rho.T * values))
+
+    # -- other states
+
+    def inner(self, other: Any) -> complex:
+        """The inner product ``<self|other>``.
+
+        Args:
+            other: A `StoredState` of any project, a ``Statevector``, or an array.
+
+        Raises:
+            InvalidInputError: Not a state vector, or one of another dimension.
+        """
+        with opened(other) as vector, self._pass("inner product") as (source, workers):
+            return inner(source, self._fitting(vector, other), workers)
+
+    def fidelity(self, other: Any, validate: bool = True) -> float:
+        """The fidelity with another state: ``|<self|other>|^2``, or ``<self|rho|self>`` with a density matrix.
+
+        Args:
+            other: A `StoredState` or `StoredDensityMatrix` of any project, a ``Statevector``, a ``DensityMatrix``, or
+                an array. With a density matrix this vector is held in memory, which is small beside the matrix.
+            validate: Whether vectors must have norm one, as in Qiskit's ``state_fidelity``.
+
+        Raises:
+            InvalidInputError: Not a state, one of another dimension, or not normalised.
+        """
+        with opened(other) as state, self._pass("fidelity") as (source, workers):
+            if isinstance(state, Matrix):
+                self._check_dim(state.dim, other)
+                vector = read_all(source)
+                if validate:
+                    self._check_norm(self, float(np.linalg.norm(vector)))
+                return quadratic_form(state, vector, workers).real
+            found = overlap(source, self._fitting(state, other), workers)
+        if validate:
+            self._check_norm(self, math.sqrt(found.square_a))
+            self._check_norm(other, math.sqrt(found.square_b))
+        return abs(found.inner) ** 2
+
+    def reduced_density_matrix(self, qargs: Sequence[int]) -> Any:
+        """The density matrix of some qubits; imports Qiskit.
+
+        These are the qubits that *stay*, as in `probabilities`. ``qiskit.quantum_info.partial_trace(state, others)``
+        takes those that go, and gives the same if ``qargs`` is in ascending order.
+
+        Args:
+            qargs: At most 12 qubits; qubit ``j`` of the result is qubit ``qargs[j]``.
+
+        Returns:
+            A ``DensityMatrix`` of Qiskit.
+
+        Raises:
+            InvalidInputError: Not a list of different qubits, or too many.
+        """
+        width = self._qubits("reduced_density_matrix")
+        qubits = checked_qargs(qargs, width)
+        with self._pass("reduced density matrix") as (source, workers):
+            return density_matrix(reduced_density_matrix(in_blocks(source, width), qubits, workers))
+
+    # -- parts
+
+    def _probabilities(self, source: Source, qargs: Sequence[int] | None, workers: Workers) -> NDArray[np.float64]:
+        if qargs is None:
+            return all_probabilities(source, workers)
+        return marginal(in_blocks(source, self._qubits("qargs")), qargs, workers)
+
+    def _sample(self, shots: int, qargs: Sequence[int] | None, seed: Seed) -> tuple[NDArray[np.int64], int]:
+        """Outcomes as numbers, and how many bits they have."""
+        width = self._qubits("sampling")
+        qubits = checked_qargs(qargs, width)
+        rng = np.random.default_rng(seed)
+        shots = checked_shots(shots)
+        with self._pass("samples") as (source, workers):
+            if qubits != list(range(width)) and len(qubits) <= _MARGINAL_QUBITS:
+                probabilities = tidied(self._probabilities(source, qubits, workers), None)
+                return sample_probabilities(probabilities, shots, rng), len(qubits)
+            outcomes = sample_vector(source, shots, rng, workers)
+        return outcomes if qubits == list(range(width)) else picked_bits(outcomes, qubits), len(qubits)
+
+    def _fitting(self, vector: Source | Matrix, other: Any) -> Source:
+        if isinstance(vector, Matrix):
+            raise InvalidInputError(f"{_name(other)} is a matrix; inner products are of state vectors, see fidelity")
+        self._check_dim(vector.shape[0], other)
+        return vector
+
+    def _check_dim(self, dim: int, other: Any) -> None:
+        if dim != self.dim:
+            raise InvalidInputError(f"{self!r} has {self.dim} amplitudes, {_name(other)} has dimension {dim}")
+
+    @staticmethod
+    def _check_norm(state: Any, norm: float) -> None:
+        if not is_close_to_one(norm):
+            raise InvalidInputError(
+                f"{_name(state)} has norm {norm!r}: it is not a quantum state; validate=False takes it all the same"
+            )
+
+
+def _name(state: Any) -> str:
+    return repr(state) if isinstance(state, StoredQuantumArray) else f"a {type(state).__name__}"
