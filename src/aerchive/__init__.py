@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aerchive import aer as aer
-    from aerchive.aer.autosave import autosave
     from aerchive.aer.opening import open_path as open
+    from aerchive.aer.running.autosave import autosave
     from aerchive.errors import (
         AerchiveError,
         AlreadyExistsError,
@@ -83,7 +83,7 @@ _HOME = {
     "StoredOperator": ("stored.operator", "StoredOperator"),
     "StoredState": ("stored.state", "StoredState"),
     "StoredSuperOp": ("stored.operator", "StoredSuperOp"),
-    "autosave": ("aer.autosave", "autosave"),
+    "autosave": ("aer.running.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
 }
 

@@ -13,8 +13,9 @@ from qiskit_aer.jobs import AerJob
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
-from aerchive.aer import AerJobError, AerSimulator, ArchivedJob, ArchivedResult, archived_job
-from aerchive.aer.archived_result import archived_result
+from aerchive.aer import AerJobError, AerSimulator, ArchivedJob, ArchivedResult
+from aerchive.aer.archived import job as archived_job
+from aerchive.aer.archived.result import archived_result
 from aerchive.errors import NotFoundError
 from aerchive.project.run import Run
 from aerchive.storage.medium.trace import record_reads

@@ -20,7 +20,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 import aerchive
 from aerchive.aer import AerSimulator, ArchivingJob
-from aerchive.aer import autosave as autosave_module  # the module: the function is aerchive.autosave
+from aerchive.aer.running import autosave as autosave_module
 from aerchive.errors import InvalidInputError, ReadOnlyError, UnsupportedTypeError
 from tests import processes
 from tests.aer.conftest import assert_same, bell

@@ -23,7 +23,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 import aerchive
 from aerchive.aer import AerSimulator, EstimatorV2, SamplerV2, archiving
-from aerchive.aer.job import ArchiveNote, _tell_at_end
+from aerchive.aer.running.job import ArchiveNote, _tell_at_end
 from aerchive.cli import main
 from aerchive.errors import (
     AerchiveError,

@@ -14,7 +14,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
-from aerchive.aer.diff import compare_counts, diff_runs
+from aerchive.aer.again.diff import compare_counts, diff_runs
 from aerchive.cli import main
 from aerchive.project.run import Run
 

@@ -19,7 +19,8 @@ from qiskit_ibm_runtime import QiskitRuntimeService, RuntimeJobV2
 from qiskit_ibm_runtime.accounts import management
 
 import aerchive
-from aerchive.aer import AerSimulator, ArchivedJob, ArchivedPrimitiveJob, archiving, remote
+from aerchive.aer import AerSimulator, ArchivedJob, ArchivedPrimitiveJob, archiving
+from aerchive.aer.service import remote
 from aerchive.display.text import format_time
 from aerchive.errors import InvalidInputError, NotFoundError, ServiceError
 from tests import processes

@@ -18,8 +18,8 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
 from aerchive.aer import AerSimulator, ReproduceReport
-from aerchive.aer import rerun as rerun_module
-from aerchive.aer.compare import compare_values
+from aerchive.aer.again import rerun as rerun_module
+from aerchive.aer.again.compare import compare_values
 from aerchive.cli import main
 from aerchive.project.run import Run
 from tests import processes

@@ -24,7 +24,7 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
 from aerchive.aer import AerSimulator, EstimatorV2, SamplerV2
-from aerchive.aer.circuit_source import MAX_CALLS, calls_of, literal
+from aerchive.aer.again.circuit_source import MAX_CALLS, calls_of, literal
 from aerchive.cli import main
 from aerchive.codecs.circuit_differences import differences
 from aerchive.errors import InvalidInputError, NotFoundError

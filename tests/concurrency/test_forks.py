@@ -69,7 +69,7 @@ def test_a_child_forked_while_a_thread_reads_can_read(tmp_path: Path, use: str) 
 
 FORK_IN_VALUE = """
 import os, signal, threading
-from aerchive.aer.lazy_dict import LazyDict, Waiting
+from aerchive.aer.archived.lazy_dict import LazyDict, Waiting
 
 is_inside, may_go = threading.Event(), threading.Event()
 
@@ -101,7 +101,7 @@ def test_a_child_forked_while_a_thread_makes_a_value_can_make_it() -> None:
 FORK_IN_AUTOSAVE = """
 import os, signal, sys, threading
 import aerchive
-from aerchive.aer import autosave as module
+from aerchive.aer.running import autosave as module
 
 is_held, is_forking = threading.Event(), threading.Event()
 

@@ -32,7 +32,7 @@ from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans, S
 
 import aerchive
 from aerchive import layout
-from aerchive.aer.capture import Primitive, Submitted, draft_failed, draft_finished, draft_of_primitive
+from aerchive.aer.capturing.capture import Primitive, Submitted, draft_failed, draft_finished, draft_of_primitive
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.codecs.target import encode_target
 from aerchive.filters.profiles import PORTABLE, Compression
@@ -226,7 +226,7 @@ def primitives() -> dict[str, tuple[Primitive, list[Any], Any]]:
             served,
         ),
         "sampler": (
-            Primitive("sampler", "aerchive.aer.primitives.SamplerV2", {"default_shots": 3, "run.fusion_enable": False}),
+            Primitive("sampler", "aerchive.aer.running.primitives.SamplerV2", {"default_shots": 3, "run.fusion_enable": False}),
             [SamplerPub.coerce((circuit, values, 3)), SamplerPub.coerce((circuit, [0.5, 0.25]))],
             sampled,
         ),

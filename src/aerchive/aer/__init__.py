@@ -6,27 +6,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aerchive.aer.archived_job import ArchivedJob
-    from aerchive.aer.archived_primitive_job import ArchivedPrimitiveJob
-    from aerchive.aer.archived_result import ArchivedResult
+    from aerchive.aer.again.rerun import ReproduceReport
+    from aerchive.aer.archived.job import ArchivedJob
+    from aerchive.aer.archived.primitive_job import ArchivedPrimitiveJob
+    from aerchive.aer.archived.result import ArchivedResult
     from aerchive.aer.errors import AerJobError
-    from aerchive.aer.job import ArchivingJob
-    from aerchive.aer.primitives import ArchivingPrimitiveJob, EstimatorV2, SamplerV2
-    from aerchive.aer.rerun import ReproduceReport
-    from aerchive.aer.simulator import AerSimulator, archiving
+    from aerchive.aer.running.job import ArchivingJob
+    from aerchive.aer.running.primitives import ArchivingPrimitiveJob, EstimatorV2, SamplerV2
+    from aerchive.aer.running.simulator import AerSimulator, archiving
 
 _HOME = {
     "AerJobError": "errors",
-    "AerSimulator": "simulator",
-    "ArchivedJob": "archived_job",
-    "ArchivedPrimitiveJob": "archived_primitive_job",
-    "ArchivedResult": "archived_result",
-    "ArchivingJob": "job",
-    "ArchivingPrimitiveJob": "primitives",
-    "EstimatorV2": "primitives",
-    "ReproduceReport": "rerun",
-    "SamplerV2": "primitives",
-    "archiving": "simulator",
+    "AerSimulator": "running.simulator",
+    "ArchivedJob": "archived.job",
+    "ArchivedPrimitiveJob": "archived.primitive_job",
+    "ArchivedResult": "archived.result",
+    "ArchivingJob": "running.job",
+    "ArchivingPrimitiveJob": "running.primitives",
+    "EstimatorV2": "running.primitives",
+    "ReproduceReport": "again.rerun",
+    "SamplerV2": "running.primitives",
+    "archiving": "running.simulator",
 }
 
 __all__ = [

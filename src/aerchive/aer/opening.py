@@ -34,40 +34,40 @@ class QiskitBridge:
     def job(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
         if run.program == "run":
-            from aerchive.aer.archived_job import ArchivedJob
+            from aerchive.aer.archived.job import ArchivedJob
 
             return ArchivedJob(run)
-        from aerchive.aer.archived_primitive_job import ArchivedPrimitiveJob
+        from aerchive.aer.archived.primitive_job import ArchivedPrimitiveJob
 
         return ArchivedPrimitiveJob(run)
 
     def result(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.archived_result import archived_result
+        from aerchive.aer.archived.result import archived_result
 
         return archived_result(run)
 
     def rerun(self, run: Run, *, save: bool) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.rerun import rerun
+        from aerchive.aer.again.rerun import rerun
 
         return rerun(run, save=save)
 
     def reproduce(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.rerun import reproduce
+        from aerchive.aer.again.rerun import reproduce
 
         return reproduce(run)
 
     def initialize(self, state: Any, circuit: Any) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.initialize import initialize
+        from aerchive.aer.again.initialize import initialize
 
         return initialize(state, circuit)
 
     def script(self, run: Run) -> str:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.script import script_of
+        from aerchive.aer.again.script import script_of
 
         return script_of(run)
 

@@ -14,7 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.result import Result
 from qiskit_aer.jobs import AerJob
 
-from aerchive.aer.capture import (
+from aerchive.aer.capturing.capture import (
     Primitive,
     Submitted,
     describe_backend,
@@ -23,10 +23,10 @@ from aerchive.aer.capture import (
     draft_of_primitive,
     target_of,
 )
+from aerchive.aer.capturing.options import DONE_BY_AER, set_options, unknown_options
+from aerchive.aer.capturing.primitive import submitted_pubs
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.options import DONE_BY_AER, set_options, unknown_options
-from aerchive.aer.primitive_call import submitted_pubs
-from aerchive.aer.runtime_job import capture_runtime_job, is_runtime_job
+from aerchive.aer.service.runtime_job import capture_runtime_job, is_runtime_job
 from aerchive.codecs.primitive_result import is_sampled
 from aerchive.errors import InvalidInputError
 from aerchive.project.documents.draft import RunDraft

@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints what differs; the exit status is 1 if anything does."""
-    from aerchive.aer.diff import diff_runs
+    from aerchive.aer.again.diff import diff_runs
 
     project = open_path(options.project, "r")
     other = project if options.other is None else open_path(options.other, "r")

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the program as Python would; its exit status is that of the command."""
-    from aerchive.aer.autosave import autosave
+    from aerchive.aer.running.autosave import autosave
 
     script = options.script
     if not options.is_module and not Path(script).exists():

@@ -15,17 +15,17 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
-from aerchive.aer.archive import Archive
-from aerchive.aer.capture import (
+from aerchive.aer.capturing.capture import (
     Submitted,
     describe_backend,
     draft_failed,
     draft_finished,
     target_of,
 )
-from aerchive.aer.job import ArchiveNote, ArchivingJob
-from aerchive.aer.options import set_options, unknown_options
-from aerchive.aer.primitive_call import PrimitiveCall, calling_primitive, is_in_primitive
+from aerchive.aer.capturing.options import set_options, unknown_options
+from aerchive.aer.running.archive import Archive
+from aerchive.aer.running.job import ArchiveNote, ArchivingJob
+from aerchive.aer.running.primitive_call import PrimitiveCall, calling_primitive, is_in_primitive
 from aerchive.codecs.registry import codecs
 from aerchive.errors import AerchiveError, ArchiveWarning
 from aerchive.filters.profiles import Compression

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
-from aerchive.aer.capture import Submitted, draft_failed
-from aerchive.aer.job import ArchiveNote
-from aerchive.aer.provenance import provenance
+from aerchive.aer.capturing.capture import Submitted, draft_failed
+from aerchive.aer.capturing.provenance import provenance
+from aerchive.aer.running.job import ArchiveNote
 from aerchive.filters.profiles import Compression
 from aerchive.models.labels import RunLabels
 from aerchive.project.documents.draft import RunDraft

@@ -8,7 +8,6 @@ hands it out.
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import gc
 import logging
@@ -25,19 +24,14 @@ from typing import Any
 from qiskit.primitives import BaseEstimatorV2, BasePrimitiveJob, BaseSamplerV2
 from qiskit.result import Result
 
-from aerchive.aer.archive import Archive
-from aerchive.aer.capture import (
-    Primitive,
-    Submitted,
-    describe_backend,
+from aerchive.aer.capturing.capture import (
     draft_failed,
     draft_of_primitive,
-    target_of,
     used_by,
 )
-from aerchive.aer.job import ArchiveNote
-from aerchive.aer.options import set_options
-from aerchive.codecs.pubs import pub_circuits
+from aerchive.aer.capturing.primitive import submitted_pubs
+from aerchive.aer.running.archive import Archive
+from aerchive.aer.running.job import ArchiveNote
 from aerchive.models.labels import RunLabels
 from aerchive.project.project import Project
 from aerchive.settings import Settings
@@ -212,59 +206,3 @@ def _owners(value: Any) -> Iterator[Any]:
         yield one
         if type(one) is dict:
             yield from gc.get_referrers(one)
-
-
-def submitted_pubs(
-    primitive: Any, pubs: Sequence[Any] | None, job_id: str, created: str, labels: RunLabels | None = None
-) -> Submitted:
-    """What was handed to a primitive; its circuits are copied, for their owner may change them.
-
-    Args:
-        primitive: A ``SamplerV2`` or ``EstimatorV2`` of Aer or of Qiskit.
-        pubs: As the primitive coerced them.
-        job_id: Of its job.
-        created: When it was submitted, UTC.
-        labels: Given with it.
-    """
-    backend = getattr(primitive, "_backend", None)
-    kept = None if pubs is None else _copied(pubs)
-    return Submitted(
-        job_id=job_id,
-        created=created,
-        circuits=None if kept is None else pub_circuits(kept),
-        options={} if backend is None else set_options(backend, {}),
-        run_options=[],
-        backend={} if backend is None else describe_backend(backend),
-        target=target_of(backend),
-        labels=labels or RunLabels(),
-        primitive=describe_primitive(primitive),
-        pubs=kept,
-    )
-
-
-def _copied(pubs: Sequence[Any]) -> list[Any]:
-    copies = {id(circuit): circuit.copy() for circuit in pub_circuits(pubs)}
-    kept = []
-    for pub in pubs:
-        twin = copy.copy(pub)
-        twin._circuit = copies[id(pub.circuit)]
-        kept.append(twin)
-    return kept
-
-
-def describe_primitive(primitive: Any) -> Primitive:
-    """Program, class and options of a primitive."""
-    kind = type(primitive)
-    options: dict[str, Any] = {}
-    for name, value in getattr(getattr(primitive, "options", None), "__dict__", {}).items():
-        if name == "run_options":
-            options |= {f"run.{key}": item for key, item in (value or {}).items()}
-        elif name != "backend_options":  # they became options of the backend
-            options[name] = value
-    options |= {name: getattr(primitive, f"_{name}") for name in _OWN_OPTIONS if hasattr(primitive, f"_{name}")}
-    program = "estimator" if isinstance(primitive, BaseEstimatorV2) else "sampler"
-    return Primitive(program, f"{kind.__module__}.{kind.__qualname__}", options)
-
-
-_OWN_OPTIONS = ("default_shots", "seed")
-"""What Aer's sampler keeps beside its options."""

@@ -13,10 +13,10 @@ from typing import Any, Self
 import qiskit_aer.primitives
 from qiskit.primitives import PrimitiveJob
 
-from aerchive.aer.job import ArchiveNote
-from aerchive.aer.options import check_spelling
-from aerchive.aer.primitive_call import PrimitiveCall, not_archived
-from aerchive.aer.simulator import Archiving, ProjectLike, archiving
+from aerchive.aer.capturing.options import check_spelling
+from aerchive.aer.running.job import ArchiveNote
+from aerchive.aer.running.primitive_call import PrimitiveCall, not_archived
+from aerchive.aer.running.simulator import Archiving, ProjectLike, archiving
 from aerchive.models.labels import RunLabels
 from aerchive.project.arguments import checked
 from aerchive.project.catalogue.conditions import as_texts

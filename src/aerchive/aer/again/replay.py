@@ -10,23 +10,23 @@ from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
-from aerchive.aer.binds import AS_A_LIST
-from aerchive.aer.options import matters, set_again, stored_options
+from aerchive.aer.capturing.binds import AS_A_LIST
+from aerchive.aer.capturing.options import matters, set_again, stored_options
 from aerchive.errors import InvalidInputError
 from aerchive.project.run import Run
 
 _BACKENDS = {
     "qiskit_aer.backends.aer_simulator.AerSimulator": AerSimulator,
-    "aerchive.aer.simulator.AerSimulator": AerSimulator,
+    "aerchive.aer.running.simulator.AerSimulator": AerSimulator,
     "qiskit_aer.backends.qasm_simulator.QasmSimulator": qiskit_aer.QasmSimulator,
     "qiskit_aer.backends.statevector_simulator.StatevectorSimulator": qiskit_aer.StatevectorSimulator,
     "qiskit_aer.backends.unitary_simulator.UnitarySimulator": qiskit_aer.UnitarySimulator,
 }
 _PRIMITIVES: dict[str, Any] = {
     "qiskit_aer.primitives.sampler_v2.SamplerV2": qiskit_aer.primitives.SamplerV2,
-    "aerchive.aer.primitives.SamplerV2": qiskit_aer.primitives.SamplerV2,
+    "aerchive.aer.running.primitives.SamplerV2": qiskit_aer.primitives.SamplerV2,
     "qiskit_aer.primitives.estimator_v2.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
-    "aerchive.aer.primitives.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
+    "aerchive.aer.running.primitives.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
     "qiskit.primitives.backend_sampler_v2.BackendSamplerV2": BackendSamplerV2,
     "qiskit.primitives.backend_estimator_v2.BackendEstimatorV2": BackendEstimatorV2,
 }

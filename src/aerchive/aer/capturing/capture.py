@@ -16,10 +16,10 @@ from qiskit.result import Result
 from qiskit.transpiler import Target
 
 from aerchive import layout
-from aerchive.aer.binds import encode_binds
+from aerchive.aer.capturing.binds import encode_binds
+from aerchive.aer.capturing.options import keep_option
+from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.options import keep_option
-from aerchive.aer.provenance import provenance
 from aerchive.codecs.circuits import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs

@@ -15,9 +15,9 @@ from typing import Any, Self
 from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive.aer.opening import Opening
-from aerchive.aer.primitive_call import is_off
-from aerchive.aer.simulator import ProjectLike, place_of
-from aerchive.aer.submit import submit
+from aerchive.aer.running.primitive_call import is_off
+from aerchive.aer.running.simulator import ProjectLike, place_of
+from aerchive.aer.running.submit import submit
 from aerchive.models.labels import RunLabels
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue.conditions import as_texts

@@ -13,8 +13,8 @@ from qiskit.primitives import BitArray, PrimitiveResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from aerchive.aer.capture import Primitive, Submitted, draft_failed, draft_of_primitive
-from aerchive.aer.remote import translated
+from aerchive.aer.capturing.capture import Primitive, Submitted, draft_failed, draft_of_primitive
+from aerchive.aer.service.remote import translated
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.errors import AerchiveError, InvalidInputError
 from aerchive.models import tagged_json

@@ -8,8 +8,8 @@ from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import JobStatus
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
-from aerchive.aer.archived_job import STATUS, ArchivedJob
-from aerchive.aer.archived_result import archived_result
+from aerchive.aer.archived.job import STATUS, ArchivedJob
+from aerchive.aer.archived.result import archived_result
 from aerchive.errors import NotFoundError
 from aerchive.project.run import Run
 from aerchive.stored.array import StoredArray

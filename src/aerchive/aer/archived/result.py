@@ -9,8 +9,8 @@ from typing import Any
 from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
+from aerchive.aer.archived.lazy_dict import About, LazyDict, Waiting
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.lazy_dict import About, LazyDict, Waiting
 from aerchive.codecs.primitive_result import decode_primitive_result
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, FormatError

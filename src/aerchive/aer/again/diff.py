@@ -12,7 +12,7 @@ from qiskit.primitives import BitArray
 from scipy.special import chdtrc
 
 from aerchive import layout
-from aerchive.aer.compare import compare_values, short
+from aerchive.aer.again.compare import compare_values, short
 from aerchive.codecs.circuit_differences import differences
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError

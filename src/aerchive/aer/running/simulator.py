@@ -13,11 +13,11 @@ import qiskit_aer
 from qiskit_aer import AerError
 from qiskit_aer.backends.aerbackend import AerBackend
 
-from aerchive.aer.job_service import JobService
+from aerchive.aer.capturing.options import check_spelling
 from aerchive.aer.opening import Opening, project_at
-from aerchive.aer.options import check_spelling
-from aerchive.aer.primitive_call import is_off, not_archived
-from aerchive.aer.submit import freeze, submit
+from aerchive.aer.running.primitive_call import is_off, not_archived
+from aerchive.aer.running.submit import freeze, submit
+from aerchive.aer.service.job_service import JobService
 from aerchive.errors import NotFoundError, UnsupportedTypeError
 from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels

@@ -41,7 +41,7 @@ class _WaitsForAer(importlib.abc.MetaPathFinder):
 
             def load_and_archive(module: ModuleType) -> None:
                 load(module)
-                from aerchive.aer.autosave import inherit
+                from aerchive.aer.running.autosave import inherit
 
                 inherit()
 

@@ -115,7 +115,7 @@ class JobService:
             ServiceError: The package is not installed, there is no account, or the service did not answer; the message
                 says what to do.
         """
-        from aerchive.aer.remote import remote_jobs
+        from aerchive.aer.service.remote import remote_jobs
 
         return remote_jobs(
             self.project.bridge,
@@ -182,7 +182,7 @@ class JobService:
             UserWarning: Without an account, or where its service does not answer, only local jobs are listed; once a
                 process for each reason.
         """
-        from aerchive.aer.remote import all_jobs
+        from aerchive.aer.service.remote import all_jobs
 
         return all_jobs(
             self.project,
@@ -216,6 +216,6 @@ class JobService:
             InvalidInputError: It is not an id.
             ServiceError: The project does not have it, and the service did not answer.
         """
-        from aerchive.aer.remote import retrieve_job
+        from aerchive.aer.service.remote import retrieve_job
 
         return retrieve_job(self.project, service, job_id)

@@ -12,9 +12,9 @@ from qiskit.providers import JobStatus
 from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import AerJob
 
-from aerchive.aer.archived_result import archived_result
+from aerchive.aer.archived.result import archived_result
+from aerchive.aer.capturing.options import is_known, set_again, stored_options
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.options import is_known, set_again, stored_options
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run

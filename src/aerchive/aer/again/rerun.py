@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal
 
-from aerchive.aer.archived_result import archived_result
-from aerchive.aer.capture import error_text
-from aerchive.aer.compare import ValueReport, compare_primitive_results, compare_results
+from aerchive.aer.again.compare import ValueReport, compare_primitive_results, compare_results
+from aerchive.aer.again.replay import replay_of
+from aerchive.aer.archived.result import archived_result
+from aerchive.aer.capturing.capture import error_text
+from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
-from aerchive.aer.provenance import provenance
-from aerchive.aer.replay import replay_of
 from aerchive.errors import AerchiveError
 from aerchive.project.run import Run
 

@@ -1,0 +1,1 @@
+"""Jobs and results of Qiskit that are made from stored runs."""

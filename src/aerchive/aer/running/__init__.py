@@ -1,0 +1,1 @@
+"""Simulators and primitives whose runs are archived while they run."""
