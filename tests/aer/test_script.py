@@ -26,7 +26,7 @@ import aerchive
 from aerchive.aer import AerSimulator, EstimatorV2, SamplerV2
 from aerchive.aer.again.circuit_source import MAX_CALLS, calls_of, literal
 from aerchive.cli import main
-from aerchive.codecs.circuit_differences import differences
+from aerchive.codecs.circuits.losses import differences
 from aerchive.errors import InvalidInputError, NotFoundError
 from tests.aer.cloud import Cloud, sampled, service_of, submit
 from tests.aer.conftest import bell

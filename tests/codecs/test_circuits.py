@@ -38,8 +38,10 @@ from qiskit_aer.noise import (
 )
 from qiskit_aer.noise.errors import PauliError
 
-from aerchive.codecs import circuits as codec
-from aerchive.codecs.circuits import MissingValue, decode_circuits, encode_circuits
+from aerchive.codecs.base import MissingValue
+from aerchive.codecs.circuits import writing as codec
+from aerchive.codecs.circuits.reading import decode_circuits
+from aerchive.codecs.circuits.writing import encode_circuits
 from aerchive.errors import FormatError, InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.chunks.drafts import ObjectDraft
@@ -689,7 +691,7 @@ def test_other_process_gives_the_same_bytes() -> None:
     script = (
         "import hashlib\nfrom qiskit import QuantumCircuit\nfrom qiskit.quantum_info import Pauli\n"
         "import qiskit_aer\nfrom qiskit_aer.noise import depolarizing_error\n"
-        "from aerchive.codecs.circuits import encode_circuits\n"
+        "from aerchive.codecs.circuits.writing import encode_circuits\n"
         "c = QuantumCircuit(2, 2, name='c', metadata={'set': {'a', 'b', 'c'}})\n"
         "c.h(0)\nc.save_statevector()\nc.save_expectation_value(Pauli('ZZ'), [0, 1])\nc.save_amplitudes([0, 3])\n"
         "e = depolarizing_error(0.1, 1)\ne._id = 'e'\nc.append(e, [0])\n"

@@ -19,8 +19,8 @@ from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import MCXGate, PauliEvolutionGate, RXGate, XGate
 from qiskit.quantum_info import SparsePauliOp
 
-from aerchive.codecs.circuit_differences import differences
-from aerchive.codecs.qpy_order import in_canonical_order
+from aerchive.codecs.circuits.losses import differences
+from aerchive.codecs.circuits.qpy_order import in_canonical_order
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 import pytest
 
-from aerchive.codecs import shared_arrays
-from aerchive.codecs.shared_arrays import LEAST_BYTES, ArrayReader, ArrayShelf, find_array
+from aerchive.codecs.circuits import arrays as shared_arrays
+from aerchive.codecs.circuits.arrays import LEAST_BYTES, ArrayReader, ArrayShelf, find_array
 from aerchive.errors import FormatError, IntegrityError, UnsafeContentError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft

@@ -13,9 +13,9 @@ from qiskit.result import Result
 
 import aerchive
 from aerchive import layout
-from aerchive.codecs import circuits as circuit_codec
+from aerchive.codecs.circuits import writing as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
-from aerchive.codecs import shared_arrays as array_codec
+from aerchive.codecs.circuits import arrays as array_codec
 from aerchive.codecs import target as target_codec
 from aerchive.codecs.base import REFERENCE_TAG
 from aerchive.codecs.counts import TAG as COUNTS

@@ -19,8 +19,9 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.providers import QubitProperties
 from qiskit.transpiler import InstructionProperties, Target
 
-from aerchive.codecs.circuit_differences import in_words
-from aerchive.codecs.circuits import StoredCircuits, circuits_object, find_circuits
+from aerchive.codecs.circuits.losses import in_words
+from aerchive.codecs.circuits.reading import StoredCircuits, find_circuits
+from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY

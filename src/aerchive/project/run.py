@@ -641,7 +641,7 @@ class Run:
             FormatError: They were written by a newer Qiskit or aerchive.
             IntegrityError: They are damaged.
         """
-        from aerchive.codecs.circuits import find_circuits
+        from aerchive.codecs.circuits.reading import find_circuits
 
         with self._this_very_run().open() as (session, group):
             if layout.CIRCUITS not in group:

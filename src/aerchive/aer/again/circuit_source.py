@@ -17,7 +17,7 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import CircuitInstruction, Parameter
 from qiskit.circuit.parametervector import ParameterVectorElement
 
-from aerchive.codecs.circuit_differences import differences
+from aerchive.codecs.circuits.losses import differences
 
 MAX_CALLS = 400
 """A longer circuit is no text for people any more."""

@@ -129,7 +129,7 @@ def compare_values(one: Any, other: Any) -> tuple[Verdict, str]:
 
 def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
     """Whether a difference is one of bits only, and what it is."""
-    if any(type(value).__name__ == MissingValue.__name__ for value in (one, other)):
+    if any(type(value) is MissingValue for value in (one, other)):
         yield False, _NOT_ARCHIVED
     elif type(one) is not type(other):
         yield False, f"{path or 'it'} is a {_type_name(one)}, and a {_type_name(other)}"

@@ -13,7 +13,7 @@ from scipy.special import chdtrc
 
 from aerchive import layout
 from aerchive.aer.again.compare import compare_values, short
-from aerchive.codecs.circuit_differences import differences
+from aerchive.codecs.circuits.losses import differences
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.project.run import Run

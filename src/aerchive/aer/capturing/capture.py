@@ -20,7 +20,7 @@ from aerchive.aer.capturing.binds import encode_binds
 from aerchive.aer.capturing.options import keep_option
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
-from aerchive.codecs.circuits import circuits_object
+from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
 from aerchive.codecs.result import ResultEncoder, Written, encode_result

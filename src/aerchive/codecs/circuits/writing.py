@@ -18,17 +18,16 @@ table, a JSON text, holds what was taken out::
            "rates": VALUE} or {"paulis": [label], "probabilities": VALUE}
 
 VALUE is tagged JSON (`aerchive.models.tagged_json`); large arrays in the params are shared objects
-(`aerchive.codecs.shared_arrays`), by their index in ``arrays``. The circuits of quantum errors follow the ``main`` ones
-in the same QPY payload. A name that is null was made up by Qiskit (``circuit-7``) and is kept with the run, so that a
-circuit that is built again is the same. A subclass of ``QuantumCircuit`` comes back as a ``QuantumCircuit``, and the
-names of control-flow blocks, which Qiskit makes up, do not come back: these two are QPY's rules and no loss.
+(`aerchive.codecs.circuits.arrays`), by their index in ``arrays``. The circuits of quantum errors follow the ``main``
+ones in the same QPY payload. A name that is null was made up by Qiskit (``circuit-7``) and is kept with the run, so
+that a circuit that is built again is the same. A subclass of ``QuantumCircuit`` comes back as a ``QuantumCircuit``,
+and the names of control-flow blocks, which Qiskit makes up, do not come back: these two are QPY's rules and no loss.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import io
 import re
 import reprlib
@@ -45,65 +44,46 @@ from qiskit.circuit import (
     CircuitInstruction,
     ControlFlowOp,
     Delay,
-    Gate,
     IfElseOp,
-    Instruction,
     ParameterExpression,
     Store,
 )
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import (
-    DiagonalGate,
-    HamiltonianGate,
-    Initialize,
     RZGate,
     StatePreparation,
-    UnitaryGate,
 )
-from qiskit.quantum_info import PauliList
-from qiskit_aer import library
-from qiskit_aer.library.control_flow_instructions import AerJump, AerMark, AerStore
+from qiskit_aer.library.control_flow_instructions import AerStore
 from qiskit_aer.noise import PauliLindbladError, QuantumError
 from qiskit_aer.noise.errors import PauliError
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, QuantumChannelInstruction
-from qiskit_aer.noise.noise_model import QuantumErrorLocation
 
-from aerchive.codecs.circuit_differences import differences, in_words
-from aerchive.codecs.qpy_order import in_canonical_order
-from aerchive.codecs.shared_arrays import LEAST_BYTES, ArrayReader, ArrayShelf, StoredArray, find_array
-from aerchive.errors import AerchiveError, FormatError, IntegrityError, InvalidInputError, UnsupportedTypeError
+from aerchive.codecs.base import MissingValue
+from aerchive.codecs.circuits.arrays import LEAST_BYTES, ArrayReader, ArrayShelf
+from aerchive.codecs.circuits.losses import differences, in_words
+from aerchive.codecs.circuits.qpy_order import in_canonical_order
+from aerchive.codecs.circuits.reading import (
+    ENCODING,
+    GENERIC,
+    HOLDERS,
+    KIND,
+    LINK,
+    TAKEN,
+    VERSION,
+    load_qpy,
+    replace_instructions,
+    reraise_unless_failure,
+    restore,
+    with_definition,
+)
+from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
-from aerchive.storage.chunks.group_reader import GroupReader
-
-KIND = "circuits"
-ENCODING = "circuits"
-VERSION = 2
-"""2 is written where an array is shared, a name is kept with the run, or the definition of a custom gate has a table;
-everything else is still 1."""
-MINIMUM_QPY = 13
-"""Older QPY is refused unread: loading it can run code or crash the process (CVE-2025-2000, CVE-2025-1403)."""
 
 MAX_LOSSES = 20
 """How many losses are named for one circuit; of the others only the number is."""
-
 _MAX_QPY_NAME = 0xFFFF  # bytes of UTF-8; QPY writes the length of a longer name wrong
-
-_TAKEN = frozenset(
-    {
-        *(getattr(library, name) for name in library.__all__ if name.startswith(("Save", "Set"))),
-        *(AerMark, AerJump, AerStore, QuantumChannelInstruction, QuantumErrorLocation),
-    }
-)
-_GENERIC = (Instruction, Gate)
-_HOLDERS = frozenset({Initialize, StatePreparation, UnitaryGate, DiagonalGate, HamiltonianGate, *_GENERIC})
-"""What may hold large arrays, and is nothing but its name, label and params: ``kraus`` and ``superop`` are plain
-instructions."""
 _LEAST_NUMBERS = LEAST_BYTES // np.dtype(complex).itemsize
-_CLASSES = {kind.__name__: kind for kind in (*_TAKEN, *_HOLDERS, Delay)}
-_ERRORS = {kind.__name__: kind for kind in (QuantumError, PauliLindbladError, PauliError)}
-
-_LINK = "array_"
 _COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
 """Names that Qiskit makes up: with a number that counts up, and that of the process if it is not the first."""
 _REMEMBERED = 8
@@ -131,19 +111,6 @@ class EncodedCircuits(NamedTuple):
     version: int = 1
 
 
-@dataclass(frozen=True)
-class MissingValue:
-    """Stands for a value in a circuit's metadata that could not be stored.
-
-    Attributes:
-        type_name: Module and class of the value.
-        text: The first 200 characters of its ``repr``.
-    """
-
-    type_name: str
-    text: str
-
-
 def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tuple[str, ...]]:
     """Circuits as a shared object.
 
@@ -166,63 +133,8 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
         "names": tagged_json.dumps(tagged_json.encode(names)).decode("ascii"),
     }
     datasets = {"qpy": bytes_dataset(encoded.qpy), "aer": text_dataset(encoded.aer)}
-    links = {f"{_LINK}{number}": draft for number, draft in enumerate(encoded.arrays)}
+    links = {f"{LINK}{number}": draft for number, draft in enumerate(encoded.arrays)}
     return ObjectDraft(KIND, attributes, datasets, links), encoded.lost
-
-
-class StoredCircuits(NamedTuple):
-    """Circuits of an open project, found and not decoded.
-
-    Attributes:
-        where: The node, for messages.
-        qpy: The QPY payload.
-        aer: The side table.
-        arrays: Their arrays, not read yet.
-    """
-
-    where: str
-    qpy: bytes
-    aer: bytes
-    arrays: tuple[StoredArray, ...]
-
-    def read(self, fd: int) -> list[QuantumCircuit]:
-        """The circuits, new objects; HDF5 and a lock are not needed.
-
-        Args:
-            fd: The project file.
-
-        Raises:
-            FormatError: They cannot be read, or only by a newer Qiskit.
-            IntegrityError: An array is damaged, or is not the one that the circuits were stored with.
-        """
-        expected = tagged_json.loads(self.aer, f"{self.where}/aer")
-        paths = expected.get("arrays", []) if isinstance(expected, dict) else []
-        for number, array in enumerate(self.arrays):
-            if number >= len(paths) or paths[number] != array.path:
-                where = f"{self.where}/{_LINK}{number}"
-                raise IntegrityError(f"{where}: leads to /{array.path}, which is another array; restore it from a copy")
-        sources = [functools.partial(array.read, fd) for array in self.arrays]
-        return decode_circuits(self.qpy, self.aer, sources)
-
-
-def find_circuits(group: GroupReader) -> StoredCircuits:
-    """The circuits in the group of a shared object.
-
-    Args:
-        group: Of the object.
-
-    Raises:
-        FormatError: They are of a newer encoding, or not circuits.
-        IntegrityError: They are damaged.
-    """
-    version, owner = group.attribute("encoding_version"), str(group.attribute("object"))
-    if group.attribute("encoding") != ENCODING or type(version) is not int:
-        raise FormatError(f"{group.where()}: holds no circuits")
-    if version > VERSION:
-        raise FormatError(f"{group.where()}: circuits encoding {version} is newer than this aerchive: upgrade it")
-    number = sum(name.startswith(_LINK) for name in group.names())
-    arrays = tuple(find_array(group.group(f"{_LINK}{index}")) for index in range(number))
-    return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_bytes("aer", owner), arrays)
 
 
 def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool = True) -> EncodedCircuits:
@@ -250,15 +162,15 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     try:
         payload = _dump([entry.bare for entry in writer.entries])
         restored = _lately.pop((payload, aer), None)  # it becomes the last one again
-        loaded = _load(payload) if restored is None else restored
+        loaded = load_qpy(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
-        _reraise_unless_failure(error)
+        reraise_unless_failure(error)
         writer.replace_what_fails()
         aer = writer.side_table()
         payload = _dump([entry.bare for entry in writer.entries])
-        loaded = _load(payload)
+        loaded = load_qpy(payload)
     if restored is None:
-        _restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.sources()))
+        restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.sources()))
     lost = (*writer.lost, *_canary(writer.entries, loaded, in_same_bytes=restored is not None))
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
@@ -269,51 +181,10 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version)
 
 
-def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArray[Any]]] = ()) -> list[QuantumCircuit]:
-    """The circuits that `encode_circuits` was given, each a plain ``QuantumCircuit`` of its own.
-
-    Args:
-        qpy: The QPY payload. Its bytes must be known to be undamaged: QPY has no checksum and trusts its lengths.
-        aer: The side table.
-        arrays: For each array of the side table what reads it; called each time the array is needed.
-
-    Raises:
-        FormatError: The payload is not QPY, of a version below `MINIMUM_QPY` or above what this Qiskit reads, or does
-            not fit the side table; or the side table is not what `encode_circuits` writes.
-    """
-    if qpy[:6] != b"QISKIT" or len(qpy) < 7:
-        raise FormatError("stored circuits are not QPY")
-    if qpy[6] < MINIMUM_QPY:
-        raise FormatError(f"stored circuits are QPY version {qpy[6]}; versions below {MINIMUM_QPY} are unsafe to read")
-    tree = tagged_json.loads(aer, "side table of the circuits")
-    try:
-        circuits = _load(qpy)
-    except BaseException as error:
-        _reraise_unless_failure(error)
-        raise FormatError(f"stored circuits cannot be read: {in_words(error)}") from error
-    try:
-        return _restore(circuits, tree, ArrayReader(arrays))
-    except AerchiveError:
-        raise
-    except Exception as error:
-        raise FormatError(f"side table of the circuits cannot be read: {in_words(error)}") from error
-
-
 def _dump(circuits: list[QuantumCircuit]) -> bytes:
     with io.BytesIO() as file:
         qpy.dump(circuits, file)
         return in_canonical_order(file.getvalue())
-
-
-def _load(payload: bytes) -> list[QuantumCircuit]:
-    loaded: list[QuantumCircuit] = qpy.load(io.BytesIO(payload))
-    return loaded
-
-
-def _reraise_unless_failure(error: BaseException) -> None:
-    # A panic in Qiskit's Rust code is a BaseException, and its class cannot be imported.
-    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-        raise error
 
 
 @dataclass
@@ -373,7 +244,7 @@ class _Writer:
         try:
             entry.bare, entry.table = self._strip(circuit, where)
         except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
-            _reraise_unless_failure(error)
+            reraise_unless_failure(error)
             del self._queue[waiting:], self.errors[known:], self.lost[losses:]
             self._known = {key: pair for key, pair in self._known.items() if pair[0] < known}
             self._shelf.roll_back(arrays)
@@ -412,11 +283,11 @@ class _Writer:
                 if has_arrays:
                     taken.append([position, self._instruction(circuit, item, operation, params, where)])
                     changed[position] = _placeholder(item)
-            elif type(operation) in _GENERIC and operation._definition is not None:
+            elif type(operation) in GENERIC and operation._definition is not None:
                 definition, inner_table = self._strip(operation._definition, where)
                 if inner_table:
                     definitions.append([position, inner_table])
-                    changed[position] = item.replace(operation=_with_definition(operation, definition))
+                    changed[position] = item.replace(operation=with_definition(operation, definition))
         parts = (("instructions", taken), ("blocks", blocks), ("definitions", definitions))
         table |= {key: rows for key, rows in parts if rows}
         self._has_definitions = self._has_definitions or bool(definitions)
@@ -425,7 +296,7 @@ class _Writer:
         bare = copy.copy(circuit)  # copy() would copy the arrays and errors of all instructions, too
         bare.metadata = {}
         bare.name = "" if "name" in table else circuit.name
-        _replace(bare, changed)
+        replace_instructions(bare, changed)
         return bare, table
 
     def _instruction(
@@ -494,9 +365,9 @@ class _Writer:
 
 def _why_not(bare: QuantumCircuit) -> str | None:
     try:
-        _load(_dump([bare]))
+        load_qpy(_dump([bare]))
     except BaseException as error:  # noqa: BLE001  (a panic is one; the rest goes on at once)
-        _reraise_unless_failure(error)
+        reraise_unless_failure(error)
         return in_words(error)
     return None
 
@@ -522,21 +393,15 @@ def _is_lost_by_qpy(operation: Any) -> bool:
     if type(operation) is Delay:  # an integer of dt comes back, and an expression of durations
         (duration,) = operation.params
         return not isinstance(duration, expr.Expr) and (operation.unit != "dt" or type(duration) is not int)
-    return type(operation) in _TAKEN
+    return type(operation) in TAKEN
 
 
 def _may_hold_arrays(operation: Any) -> bool:
     kind = type(operation)
-    if kind not in _HOLDERS or (kind in _GENERIC and operation._definition is not None):
+    if kind not in HOLDERS or (kind in GENERIC and operation._definition is not None):
         return False
     params = operation.params
     return len(params) >= _LEAST_NUMBERS or sum(getattr(param, "nbytes", 0) for param in params) >= LEAST_BYTES
-
-
-def _with_definition(operation: Any, definition: QuantumCircuit) -> Any:
-    changed = copy.copy(operation)
-    changed._definition = definition
-    return changed
 
 
 def _has_expressions(operation: Any) -> bool:
@@ -555,18 +420,6 @@ def _placeholder(item: CircuitInstruction) -> CircuitInstruction:
     if _has_expressions(operation):
         return CircuitInstruction(RZGate(operation.params[0], label=label), qubits, ())
     return CircuitInstruction(Barrier(len(qubits), label=label), qubits, ())
-
-
-def _replace(circuit: QuantumCircuit, changed: dict[int, CircuitInstruction]) -> None:
-    """Gives a circuit new data, with some instructions replaced; other circuits may share the old."""
-    if changed:
-        # Replaced one by one in a copy of the data, control flow makes Qiskit 2.6 panic.
-        empty = circuit.copy_empty_like()
-        for position, item in enumerate(circuit.data):
-            empty._append(changed.pop(position, item))
-        circuit._data = empty._data
-    if changed:
-        raise FormatError(f"circuit has no instruction {min(changed)}")
 
 
 def _encode_metadata(metadata: Any, where: str, lost: list[str]) -> Any:
@@ -610,117 +463,6 @@ def _missing(value: Any, where: str, lost: list[str]) -> MissingValue:
 
 def _type_name(value: Any) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _restore(circuits: list[QuantumCircuit], tree: dict[str, Any], arrays: ArrayReader) -> list[QuantumCircuit]:
-    """Puts what is in the side table into all circuits of the payload, and returns the main ones."""
-    tables = tree["circuits"]
-    _check_keys(tree, "main", "circuits", "errors", "arrays")
-    if len(tables) != len(circuits) or not 0 <= tree["main"] <= len(circuits):
-        raise FormatError(f"side table is of {len(tables)} circuits, the payload has {len(circuits)}")
-    errors = [_restore_error(entry, circuits) for entry in tree["errors"]]
-    for circuit, table in zip(circuits, tables, strict=True):
-        _fill(circuit, table, errors, arrays)
-    return circuits[: tree["main"]]
-
-
-def _check_keys(tree: dict[str, Any], *known: str) -> None:
-    if not tree.keys() <= set(known):
-        raise FormatError(f"side table has the unknown keys {sorted(tree)}; a newer aerchive may read it")
-
-
-def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuantumError], arrays: ArrayReader) -> None:
-    _check_keys(table, "name", "metadata", "instructions", "blocks", "definitions")
-    data, changed = circuit.data, {}
-    for position, entry in table.get("instructions", ()):
-        changed[position] = _restore_instruction(circuit, entry, data[position].operation, errors, arrays)
-    for position, tables in table.get("blocks", ()):
-        item = data[position]
-        blocks = list(item.operation.blocks)
-        for block, inner in zip(blocks, tables, strict=True):
-            _fill(block, inner, errors, arrays)
-        changed[position] = item.replace(operation=item.operation.replace_blocks(blocks))
-    for position, inner in table.get("definitions", ()):
-        operation = data[position].operation
-        definition = operation.definition
-        _fill(definition, inner, errors, arrays)
-        changed[position] = data[position].replace(operation=_with_definition(operation, definition))
-    _replace(circuit, changed)
-    circuit.name = table.get("name", circuit.name) or ""
-    if "metadata" in table:
-        # Not by the property: it accepts nothing but a dict.
-        circuit._metadata = tagged_json.decode(table["metadata"], _restore_missing)
-
-
-def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
-    if tag != "missing":
-        raise FormatError(f"metadata has a value of the unknown type {tag!r}; a newer aerchive may read it")
-    return MissingValue(tree["type"], tree["repr"])
-
-
-def _restore_instruction(
-    circuit: QuantumCircuit,
-    entry: dict[str, Any],
-    placeholder: Any,
-    errors: list[BaseQuantumError],
-    arrays: ArrayReader,
-) -> CircuitInstruction:
-    if not isinstance(placeholder, (Barrier, Store, IfElseOp, RZGate)):
-        raise FormatError(f"instruction {entry['class']!r} of the side table has no place in its circuit")
-    kind = _CLASSES[entry["class"]]
-    qubits = [circuit.qubits[i] for i in entry["qubits"]]
-    clbits = [circuit.clbits[i] for i in entry["clbits"]]
-    params = entry["params"]
-    params = placeholder.params if params is None else tagged_json.decode(params, arrays.restore)
-    if kind in _HOLDERS:
-        return CircuitInstruction(_holder(kind, entry, len(qubits), len(clbits), params), qubits, clbits)
-    if kind is Delay:
-        return CircuitInstruction(Delay(*params, unit=entry["unit"]), qubits, clbits)
-    operation = kind.__new__(kind)  # the constructors compute, from other arguments, what is stored here
-    if kind is AerStore:
-        operation.store = placeholder
-    Instruction.__init__(operation, entry["name"], len(qubits), len(clbits), params, label=entry["label"])
-    if kind is AerJump:
-        operation.condition = operation.condition_expr = None
-        if isinstance(placeholder, IfElseOp):
-            operation.set_conditional(placeholder.condition)
-    if "subtype" in entry:
-        operation._subtype = entry["subtype"]
-    if "error" in entry:
-        operation._quantum_error = errors[entry["error"]]
-    return CircuitInstruction(operation, qubits, clbits)
-
-
-def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, params: list[Any]) -> Any:
-    """An instruction with its params as they were: the constructors would check, convert and count each of them."""
-    operation: Any = kind.__new__(kind)
-    if kind is Initialize:
-        preparation = {"name": "state_preparation", "label": "State Preparation"}
-        operation._stateprep = _holder(StatePreparation, preparation, num_qubits, num_clbits, params)
-    Instruction.__init__(operation, entry["name"], num_qubits, num_clbits, [], label=entry["label"])
-    if kind is Initialize:
-        operation._stateprep._params = params
-    operation._params = params
-    if kind is StatePreparation:
-        operation._params_arg = params
-        operation._inverse = bool(entry.get("inverse", False))
-        operation._from_label = operation._from_int = False
-    return operation
-
-
-def _restore_error(entry: dict[str, Any], circuits: list[QuantumCircuit]) -> BaseQuantumError:
-    kind = _ERRORS[entry["class"]]
-    if kind is PauliLindbladError:
-        error = PauliLindbladError(PauliList(entry["generators"]), tagged_json.decode(entry["rates"]))
-    elif kind is PauliError:
-        error = PauliError(PauliList(entry["paulis"]), tagged_json.decode(entry["probabilities"]))
-    else:
-        error = QuantumError.__new__(QuantumError)  # the constructor would scale the probabilities once more
-        BaseQuantumError.__init__(error, num_qubits=entry["num_qubits"])
-        error._circs = [circuits[i] for i in entry["circuits"]]
-        error._probs = tagged_json.decode(entry["probabilities"])
-    error._id = entry["id"]
-    return error
 
 
 def _canary(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_bytes: bool) -> Iterator[str]:

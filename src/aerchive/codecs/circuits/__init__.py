@@ -1,0 +1,1 @@
+"""Circuits, such that they come back and run again bit for bit in Aer."""

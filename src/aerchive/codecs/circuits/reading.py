@@ -1,0 +1,292 @@
+"""Circuits read from one QPY payload and its side table; `aerchive.codecs.circuits.writing` describes both."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import (
+    Barrier,
+    CircuitInstruction,
+    Delay,
+    Gate,
+    IfElseOp,
+    Instruction,
+    Store,
+)
+from qiskit.circuit.library import (
+    DiagonalGate,
+    HamiltonianGate,
+    Initialize,
+    RZGate,
+    StatePreparation,
+    UnitaryGate,
+)
+from qiskit.quantum_info import PauliList
+from qiskit_aer import library
+from qiskit_aer.library.control_flow_instructions import AerJump, AerMark, AerStore
+from qiskit_aer.noise import PauliLindbladError, QuantumError
+from qiskit_aer.noise.errors import PauliError
+from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, QuantumChannelInstruction
+from qiskit_aer.noise.noise_model import QuantumErrorLocation
+
+from aerchive.codecs.base import MissingValue
+from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
+from aerchive.codecs.circuits.losses import in_words
+from aerchive.errors import AerchiveError, FormatError, IntegrityError
+from aerchive.models import tagged_json
+from aerchive.storage.chunks.group_reader import GroupReader
+
+KIND = "circuits"
+ENCODING = "circuits"
+VERSION = 2
+"""2 is written where an array is shared, a name is kept with the run, or the definition of a custom gate has a table;
+everything else is still 1."""
+MINIMUM_QPY = 13
+"""Older QPY is refused unread: loading it can run code or crash the process (CVE-2025-2000, CVE-2025-1403)."""
+TAKEN = frozenset(
+    {
+        *(getattr(library, name) for name in library.__all__ if name.startswith(("Save", "Set"))),
+        *(AerMark, AerJump, AerStore, QuantumChannelInstruction, QuantumErrorLocation),
+    }
+)
+GENERIC = (Instruction, Gate)
+HOLDERS = frozenset({Initialize, StatePreparation, UnitaryGate, DiagonalGate, HamiltonianGate, *GENERIC})
+"""What may hold large arrays, and is nothing but its name, label and params: ``kraus`` and ``superop`` are plain
+instructions."""
+_CLASSES = {kind.__name__: kind for kind in (*TAKEN, *HOLDERS, Delay)}
+ERRORS = {kind.__name__: kind for kind in (QuantumError, PauliLindbladError, PauliError)}
+LINK = "array_"
+
+
+class StoredCircuits(NamedTuple):
+    """Circuits of an open project, found and not decoded.
+
+    Attributes:
+        where: The node, for messages.
+        qpy: The QPY payload.
+        aer: The side table.
+        arrays: Their arrays, not read yet.
+    """
+
+    where: str
+    qpy: bytes
+    aer: bytes
+    arrays: tuple[StoredArray, ...]
+
+    def read(self, fd: int) -> list[QuantumCircuit]:
+        """The circuits, new objects; HDF5 and a lock are not needed.
+
+        Args:
+            fd: The project file.
+
+        Raises:
+            FormatError: They cannot be read, or only by a newer Qiskit.
+            IntegrityError: An array is damaged, or is not the one that the circuits were stored with.
+        """
+        expected = tagged_json.loads(self.aer, f"{self.where}/aer")
+        paths = expected.get("arrays", []) if isinstance(expected, dict) else []
+        for number, array in enumerate(self.arrays):
+            if number >= len(paths) or paths[number] != array.path:
+                where = f"{self.where}/{LINK}{number}"
+                raise IntegrityError(f"{where}: leads to /{array.path}, which is another array; restore it from a copy")
+        sources = [functools.partial(array.read, fd) for array in self.arrays]
+        return decode_circuits(self.qpy, self.aer, sources)
+
+
+def find_circuits(group: GroupReader) -> StoredCircuits:
+    """The circuits in the group of a shared object.
+
+    Args:
+        group: Of the object.
+
+    Raises:
+        FormatError: They are of a newer encoding, or not circuits.
+        IntegrityError: They are damaged.
+    """
+    version, owner = group.attribute("encoding_version"), str(group.attribute("object"))
+    if group.attribute("encoding") != ENCODING or type(version) is not int:
+        raise FormatError(f"{group.where()}: holds no circuits")
+    if version > VERSION:
+        raise FormatError(f"{group.where()}: circuits encoding {version} is newer than this aerchive: upgrade it")
+    number = sum(name.startswith(LINK) for name in group.names())
+    arrays = tuple(find_array(group.group(f"{LINK}{index}")) for index in range(number))
+    return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_bytes("aer", owner), arrays)
+
+
+def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArray[Any]]] = ()) -> list[QuantumCircuit]:
+    """The circuits that `encode_circuits` was given, each a plain ``QuantumCircuit`` of its own.
+
+    Args:
+        qpy: The QPY payload. Its bytes must be known to be undamaged: QPY has no checksum and trusts its lengths.
+        aer: The side table.
+        arrays: For each array of the side table what reads it; called each time the array is needed.
+
+    Raises:
+        FormatError: The payload is not QPY, of a version below `MINIMUM_QPY` or above what this Qiskit reads, or does
+            not fit the side table; or the side table is not what `encode_circuits` writes.
+    """
+    if qpy[:6] != b"QISKIT" or len(qpy) < 7:
+        raise FormatError("stored circuits are not QPY")
+    if qpy[6] < MINIMUM_QPY:
+        raise FormatError(f"stored circuits are QPY version {qpy[6]}; versions below {MINIMUM_QPY} are unsafe to read")
+    tree = tagged_json.loads(aer, "side table of the circuits")
+    try:
+        circuits = load_qpy(qpy)
+    except BaseException as error:
+        reraise_unless_failure(error)
+        raise FormatError(f"stored circuits cannot be read: {in_words(error)}") from error
+    try:
+        return restore(circuits, tree, ArrayReader(arrays))
+    except AerchiveError:
+        raise
+    except Exception as error:
+        raise FormatError(f"side table of the circuits cannot be read: {in_words(error)}") from error
+
+
+def load_qpy(payload: bytes) -> list[QuantumCircuit]:
+    """The circuits of a QPY payload, as Qiskit reads them."""
+    loaded: list[QuantumCircuit] = qpy.load(io.BytesIO(payload))
+    return loaded
+
+
+def reraise_unless_failure(error: BaseException) -> None:
+    """Raises what is no failure of reading, such as an interrupt of the user."""
+    # A panic in Qiskit's Rust code is a BaseException, and its class cannot be imported.
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+
+
+def with_definition(operation: Any, definition: QuantumCircuit) -> Any:
+    """A copy of a custom gate with another definition."""
+    changed = copy.copy(operation)
+    changed._definition = definition
+    return changed
+
+
+def replace_instructions(circuit: QuantumCircuit, changed: dict[int, CircuitInstruction]) -> None:
+    """Gives a circuit new data, with some instructions replaced; other circuits may share the old."""
+    if changed:
+        # Replaced one by one in a copy of the data, control flow makes Qiskit 2.6 panic.
+        empty = circuit.copy_empty_like()
+        for position, item in enumerate(circuit.data):
+            empty._append(changed.pop(position, item))
+        circuit._data = empty._data
+    if changed:
+        raise FormatError(f"circuit has no instruction {min(changed)}")
+
+
+def restore(circuits: list[QuantumCircuit], tree: dict[str, Any], arrays: ArrayReader) -> list[QuantumCircuit]:
+    """Puts what is in the side table into all circuits of the payload, and returns the main ones."""
+    tables = tree["circuits"]
+    _check_keys(tree, "main", "circuits", "errors", "arrays")
+    if len(tables) != len(circuits) or not 0 <= tree["main"] <= len(circuits):
+        raise FormatError(f"side table is of {len(tables)} circuits, the payload has {len(circuits)}")
+    errors = [_restore_error(entry, circuits) for entry in tree["errors"]]
+    for circuit, table in zip(circuits, tables, strict=True):
+        _fill(circuit, table, errors, arrays)
+    return circuits[: tree["main"]]
+
+
+def _check_keys(tree: dict[str, Any], *known: str) -> None:
+    if not tree.keys() <= set(known):
+        raise FormatError(f"side table has the unknown keys {sorted(tree)}; a newer aerchive may read it")
+
+
+def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuantumError], arrays: ArrayReader) -> None:
+    _check_keys(table, "name", "metadata", "instructions", "blocks", "definitions")
+    data, changed = circuit.data, {}
+    for position, entry in table.get("instructions", ()):
+        changed[position] = _restore_instruction(circuit, entry, data[position].operation, errors, arrays)
+    for position, tables in table.get("blocks", ()):
+        item = data[position]
+        blocks = list(item.operation.blocks)
+        for block, inner in zip(blocks, tables, strict=True):
+            _fill(block, inner, errors, arrays)
+        changed[position] = item.replace(operation=item.operation.replace_blocks(blocks))
+    for position, inner in table.get("definitions", ()):
+        operation = data[position].operation
+        definition = operation.definition
+        _fill(definition, inner, errors, arrays)
+        changed[position] = data[position].replace(operation=with_definition(operation, definition))
+    replace_instructions(circuit, changed)
+    circuit.name = table.get("name", circuit.name) or ""
+    if "metadata" in table:
+        # Not by the property: it accepts nothing but a dict.
+        circuit._metadata = tagged_json.decode(table["metadata"], _restore_missing)
+
+
+def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
+    if tag != "missing":
+        raise FormatError(f"metadata has a value of the unknown type {tag!r}; a newer aerchive may read it")
+    return MissingValue(tree["type"], tree["repr"])
+
+
+def _restore_instruction(
+    circuit: QuantumCircuit,
+    entry: dict[str, Any],
+    placeholder: Any,
+    errors: list[BaseQuantumError],
+    arrays: ArrayReader,
+) -> CircuitInstruction:
+    if not isinstance(placeholder, (Barrier, Store, IfElseOp, RZGate)):
+        raise FormatError(f"instruction {entry['class']!r} of the side table has no place in its circuit")
+    kind = _CLASSES[entry["class"]]
+    qubits = [circuit.qubits[i] for i in entry["qubits"]]
+    clbits = [circuit.clbits[i] for i in entry["clbits"]]
+    params = entry["params"]
+    params = placeholder.params if params is None else tagged_json.decode(params, arrays.restore)
+    if kind in HOLDERS:
+        return CircuitInstruction(_holder(kind, entry, len(qubits), len(clbits), params), qubits, clbits)
+    if kind is Delay:
+        return CircuitInstruction(Delay(*params, unit=entry["unit"]), qubits, clbits)
+    operation = kind.__new__(kind)  # the constructors compute, from other arguments, what is stored here
+    if kind is AerStore:
+        operation.store = placeholder
+    Instruction.__init__(operation, entry["name"], len(qubits), len(clbits), params, label=entry["label"])
+    if kind is AerJump:
+        operation.condition = operation.condition_expr = None
+        if isinstance(placeholder, IfElseOp):
+            operation.set_conditional(placeholder.condition)
+    if "subtype" in entry:
+        operation._subtype = entry["subtype"]
+    if "error" in entry:
+        operation._quantum_error = errors[entry["error"]]
+    return CircuitInstruction(operation, qubits, clbits)
+
+
+def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, params: list[Any]) -> Any:
+    """An instruction with its params as they were: the constructors would check, convert and count each of them."""
+    operation: Any = kind.__new__(kind)
+    if kind is Initialize:
+        preparation = {"name": "state_preparation", "label": "State Preparation"}
+        operation._stateprep = _holder(StatePreparation, preparation, num_qubits, num_clbits, params)
+    Instruction.__init__(operation, entry["name"], num_qubits, num_clbits, [], label=entry["label"])
+    if kind is Initialize:
+        operation._stateprep._params = params
+    operation._params = params
+    if kind is StatePreparation:
+        operation._params_arg = params
+        operation._inverse = bool(entry.get("inverse", False))
+        operation._from_label = operation._from_int = False
+    return operation
+
+
+def _restore_error(entry: dict[str, Any], circuits: list[QuantumCircuit]) -> BaseQuantumError:
+    kind = ERRORS[entry["class"]]
+    if kind is PauliLindbladError:
+        error = PauliLindbladError(PauliList(entry["generators"]), tagged_json.decode(entry["rates"]))
+    elif kind is PauliError:
+        error = PauliError(PauliList(entry["paulis"]), tagged_json.decode(entry["probabilities"]))
+    else:
+        error = QuantumError.__new__(QuantumError)  # the constructor would scale the probabilities once more
+        BaseQuantumError.__init__(error, num_qubits=entry["num_qubits"])
+        error._circs = [circuits[i] for i in entry["circuits"]]
+        error._probs = tagged_json.decode(entry["probabilities"])
+    error._id = entry["id"]
+    return error
