@@ -48,14 +48,16 @@ circuit = QuantumCircuit(1, 1)
 circuit.h(0)
 circuit.measure(0, 0)
 for number in range(int(sys.argv[2])):
+    done, say = os.pipe()
     if os.fork() == 0:
         simulator = AerSimulator(project=sys.argv[1], durability="exit")
         for _ in range(int(sys.argv[3])):
             simulator.run(circuit, shots=10).result()
         simulator.project.flush()
-        print("ready", flush=True)
+        os.write(say, b"!")
         sys.stdin.read()
         os._exit(0)
+    os.read(done, 1)  # one after another, so that none waits for the lock of the others
 print("all", flush=True)
 sys.stdin.read()
 """
@@ -87,8 +89,7 @@ def idle_processes(path: Path, number: int, jobs: int) -> Iterator[None]:
     command = [sys.executable, "-c", IDLE, str(path), str(number), str(jobs)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for _ in range(number + 1):
-            process.stdout.readline()
+        process.stdout.readline()
         try:
             yield
         finally:

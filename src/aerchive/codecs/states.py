@@ -12,11 +12,13 @@ from qiskit_aer.backends import compatibility
 
 from aerchive.codecs.base import Codec, Decoder, Encoder, is_storable
 from aerchive.errors import FormatError
+from aerchive.kinds import KINDS
 
 _SOURCES = {"aer": compatibility, "qiskit": quantum_info}
 
 
-def _make(name: str, class_name: str, kind: str, *, is_vector: bool = False) -> Codec:
+def _make(name: str, class_name: str, *, is_vector: bool = False) -> Codec:
+    kind = KINDS[name].dataset
     classes = {source: getattr(module, class_name) for source, module in _SOURCES.items()}
 
     def encode(value: Any, encoder: Encoder) -> dict[str, Any] | None:
@@ -46,7 +48,7 @@ def _make(name: str, class_name: str, kind: str, *, is_vector: bool = False) -> 
     return Codec(name, 1, tuple(classes.values()), encode, decode)
 
 
-STATEVECTOR = _make("statevector", "Statevector", "statevector", is_vector=True)
-DENSITY_MATRIX = _make("density_matrix", "DensityMatrix", "density_matrix")
-OPERATOR = _make("operator", "Operator", "unitary")
-SUPEROP = _make("superop", "SuperOp", "superop")
+STATEVECTOR = _make("statevector", "Statevector", is_vector=True)
+DENSITY_MATRIX = _make("density_matrix", "DensityMatrix")
+OPERATOR = _make("operator", "Operator")
+SUPEROP = _make("superop", "SuperOp")

@@ -379,7 +379,8 @@ class Run:
         Raises:
             NotFoundError: The run has no result.
         """
-        return self.stored_result.saved()
+        with self.held():
+            return self.stored_result.saved()
 
     @checked
     def counts(self, experiment: int = 0) -> dict[str, int]:
@@ -643,7 +644,8 @@ class Run:
         """
         from aerchive.codecs.circuits.reading import find_circuits
 
-        with self._this_very_run().open() as (session, group):
+        with self.held(), self._this_very_run().open() as (session, group):
+            names = self.record.config.circuit_names or ()
             if layout.CIRCUITS not in group:
                 raise NotFoundError(f"{group.where()}: run {self.job_id} was saved without its circuits")
             stored = find_circuits(group.group(layout.CIRCUITS))
@@ -652,7 +654,7 @@ class Run:
             circuits = stored.read(fd)
         finally:
             os.close(fd)
-        for circuit, name in zip(circuits, self.record.config.circuit_names or (), strict=False):
+        for circuit, name in zip(circuits, names, strict=False):
             circuit.name = circuit.name or name  # one that Qiskit made up is not with the circuits
         return circuits
 
@@ -663,7 +665,8 @@ class Run:
             NotFoundError: It is not the run of a primitive, or was saved without its pubs.
             FormatError: They were written by a newer Qiskit.
         """
-        return self.stored_result.pubs(self.circuits() if self.record.config.num_circuits else [])
+        with self.held():
+            return self.stored_result.pubs(self.circuits() if self.record.config.num_circuits else [])
 
     def children(self) -> list[Run]:
         """The runs beneath that of a primitive, in the order in which they were submitted."""
@@ -725,7 +728,7 @@ class Run:
 
     @contextlib.contextmanager
     def _group(self) -> Iterator[GroupReader]:
-        with self._this_very_run().open() as (_, group):
+        with self.held(), self._this_very_run().open() as (_, group):
             yield group
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ compaction, deletion or merge it is read again, with all checks. No file is held
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -17,13 +18,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError
+from aerchive.errors import AerchiveError, FormatError
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.stored.opener import RunOpener, Stamp, stamp_of
 
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 """A larger piece is not kept: reading it takes much longer than opening the file."""
+_SMALL_BYTES = 16 * 1024
+"""Reading so much takes less than opening the file once more."""
 _MOST_BYTES = 32 * 1024 * 1024
 """Of all that is kept, in this process."""
 _MOST_BLOCKS = 1024
@@ -137,6 +140,22 @@ def plan_rows(group: GroupReader, name: str, owner: str, start: int, stop: int) 
     first, last = start // step * step, min(length, -(-stop // step) * step)
     plan = group.plan(name, owner, slice(first, last))
     return BlockPlan(plan, stamp_of(os.fstat(group.fd)), first, start, stop)
+
+
+def keep_small_rows(group: GroupReader, name: str, owner: str) -> None:
+    """Reads a dataset that is small, so that asking for its rows opens nothing; one that is damaged is passed over.
+
+    Args:
+        group: Of the run, in its open project.
+        name: Of the dataset, which need not be there.
+        owner: The run's UUID.
+    """
+    with contextlib.suppress(AerchiveError):
+        if name not in group:
+            return
+        what = group.describe(name)
+        if len(what.shape) == 1 and what.shape[0] * what.dtype.itemsize <= _SMALL_BYTES:
+            plan_rows(group, name, owner, 0, what.shape[0]).read(group.fd)
 
 
 def kept_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -> NDArray[Any] | None:

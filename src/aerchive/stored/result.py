@@ -7,7 +7,8 @@ import fnmatch
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,26 +24,19 @@ from aerchive.codecs.result import VERSION, decode_part, decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.display.text import format_bytes
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
+from aerchive.kinds import KINDS
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.stored.array import StoredArray
 from aerchive.stored.array_place import ArrayPlace, Locator, kept_array, plan_places
-from aerchive.stored.block_cache import read_rows
-from aerchive.stored.density_matrix import StoredDensityMatrix
+from aerchive.stored.block_cache import keep_small_rows, read_rows
 from aerchive.stored.opener import RunOpener, Stamp, stamp_of
-from aerchive.stored.operator import StoredOperator, StoredSuperOp
-from aerchive.stored.quantum_array import Initializer, StoredQuantumArray
 from aerchive.stored.stack import StackedArray, natural_order
-from aerchive.stored.state import StoredState
 
-_STORED: dict[str, type[StoredQuantumArray]] = {
-    "statevector": StoredState,
-    "density_matrix": StoredDensityMatrix,
-    "operator": StoredOperator,
-    "superop": StoredSuperOp,
-}
+if TYPE_CHECKING:  # they need the mathematics of states, which counts do not
+    from aerchive.stored.quantum_array import Initializer, StoredQuantumArray
 
 
 class SavedValue(NamedTuple):
@@ -134,6 +128,8 @@ class StoredResult:
                 raise NotFoundError(f"{group.where()}: {self._what} has no result")
             where = group.where(layout.RESULT)
             tree = _read_document(group, layout.RESULT, self._owner, mark_references)
+            if self._opener.stamp() is not None:
+                keep_small_rows(group, layout.COUNTS, self._owner)  # what most programs ask for next
         try:
             experiments = [
                 StoredExperiment(
@@ -335,20 +331,23 @@ class StoredResult:
         """A saved state or operator; see `Run.state`."""
         if label is None:
             data = self.experiment(number).data
-            states = [name for name, tree in data.items() if kind_of(tree).rpartition(" of ")[2] in _STORED]
+            states = [name for name, tree in data.items() if kind_of(tree).rpartition(" of ")[2] in KINDS]
             label = self._label(label, states, number, "state")
         what = f"{self._what}: {label!r}"
         tree = chosen(self.data(number, label), shot, condition, what)
         kind = kind_of(tree)
-        if kind not in _STORED:
+        if kind not in KINDS:
             raise InvalidInputError(
-                f"{what} is of kind {kind}; of {', '.join(_STORED)} parts can be read, this is read whole with "
+                f"{what} is of kind {kind}; of {', '.join(KINDS)} parts can be read, this is read whole with "
                 f"value({label!r})"
             )
-        if _tag(tree) != f"{kind}/1":
+        known = KINDS[kind]
+        if _tag(tree) not in {f"{kind}/{version}" for version in known.versions}:
             raise FormatError(f"{what} has the encoding {_tag(tree)}, which is newer than this aerchive: upgrade it")
         (place,) = self._locate(array_references(tree))
-        stored = _STORED[kind](self._opener, place, tree, bridge, label)
+        module, name = known.stored
+        made = getattr(import_module(f"aerchive.{module}"), name)
+        stored: StoredQuantumArray = made(self._opener, place, tree, bridge, label)
         if not stored.is_consistent:
             raise FormatError(
                 f"{what}: an array of shape {place.shape} and dtype {place.dtype} is no {kind} of the dimensions "

@@ -16,6 +16,7 @@ from aerchive.aer.again.compare import compare_values, short
 from aerchive.codecs.circuits.losses import differences
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
+from aerchive.kinds import KINDS, Kind
 from aerchive.project.run import Run
 from aerchive.stored.array import StoredArray
 
@@ -205,8 +206,9 @@ def _value(one: Run, other: Run, experiment: int, label: str, kinds: set[str]) -
             counts, others = one.counts(experiment), other.counts(experiment)
             if _are_counts(counts) and _are_counts(others):
                 return compare_counts(what, counts, others)
-        if len(kinds) == 1 and kinds <= _STREAMED:
-            return _states(what, one.array(label, experiment), other.array(label, experiment), *kinds)
+        if len(kinds) == 1 and kinds <= KINDS.keys():
+            (kind,) = kinds
+            return _states(what, one.array(label, experiment), other.array(label, experiment), KINDS[kind])
         a, b = one.value(label, experiment), other.value(label, experiment)
         if kinds == {"bit_array"} and a.shape == b.shape and a.num_bits == b.num_bits:
             return _samples(what, a, b)
@@ -216,9 +218,6 @@ def _value(one: Run, other: Run, experiment: int, label: str, kinds: set[str]) -
     if verdict == "identical":
         return Difference(what, "same")
     return Difference(what, "compatible" if verdict == "other bits" else "different", detail)
-
-
-_STREAMED = frozenset({"statevector", "density_matrix", "unitary", "operator"})
 
 
 def _are_counts(counts: Mapping[Any, Any]) -> bool:
@@ -282,7 +281,7 @@ def _samples(what: str, one: BitArray, other: BitArray) -> Difference:
 _SEVERITY = ("same", "compatible", "inconclusive", "different")
 
 
-def _states(what: str, one: StoredArray, other: StoredArray, kind: str) -> Difference:
+def _states(what: str, one: StoredArray, other: StoredArray, kind: Kind) -> Difference:
     if one.shape != other.shape:
         return Difference(what, "different", f"shape {one.shape}, and {other.shape}")
     overlap, norm, other_norm, largest, is_same = 0j, 0.0, 0.0, 0.0, True
@@ -298,12 +297,12 @@ def _states(what: str, one: StoredArray, other: StoredArray, kind: str) -> Diffe
         return Difference(what, "same")
     if not all(map(math.isfinite, (abs(overlap), norm, other_norm, largest))):
         return Difference(what, "different", "with numbers that are not finite")
-    if kind == "density_matrix":
+    if kind.compared_by == "elements":
         return Difference(what, _closeness(largest), f"elements differ by up to {largest:.2g}")
     if not math.isclose(norm, other_norm, rel_tol=_CLOSE):
         return Difference(what, "different", f"squared norm {norm:.10g}, and {other_norm:.10g}")
     agreement = abs(overlap) / math.sqrt(norm * other_norm) if norm and other_norm else 0.0
-    if kind == "statevector":
+    if kind.compared_by == "fidelity":
         fidelity = agreement**2
         return Difference(what, _closeness(1 - fidelity), f"fidelity 1 - {max(0.0, 1 - fidelity):.2g}")
     return Difference(what, _closeness(1 - agreement), f"up to a phase |tr(A\u2020B)|/|A||B| = 1 - {1 - agreement:.2g}")

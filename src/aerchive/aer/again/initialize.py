@@ -7,17 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, Instruction, QuantumCircuit
-from qiskit_aer.library import SetDensityMatrix, SetStatevector, SetSuperOp, SetUnitary
+from qiskit_aer import library
 
 from aerchive.errors import InvalidInputError
+from aerchive.kinds import KINDS
 from aerchive.stored.quantum_array import StoredQuantumArray, is_close_to_one
-
-_INSTRUCTIONS: dict[str, tuple[type[Any], str]] = {
-    "statevector": (SetStatevector, "set_statevector"),
-    "density_matrix": (SetDensityMatrix, "set_density_matrix"),
-    "operator": (SetUnitary, "set_unitary"),
-    "superop": (SetSuperOp, "set_superop"),
-}
 
 
 def initialize(state: StoredQuantumArray, circuit: QuantumCircuit) -> QuantumCircuit:
@@ -37,10 +31,10 @@ def initialize(state: StoredQuantumArray, circuit: QuantumCircuit) -> QuantumCir
         )
     values = np.asarray(state)
     _check(state, values)
-    kind, name = _INSTRUCTIONS[state.kind]
+    known = KINDS[state.kind]
     # Their constructors would decompose a density matrix, and multiply a unitary with itself, to see what was archived.
-    instruction = object.__new__(kind)
-    Instruction.__init__(instruction, name, circuit.num_qubits, 0, [values])
+    instruction = object.__new__(getattr(library, known.setter))
+    Instruction.__init__(instruction, known.instruction, circuit.num_qubits, 0, [values])
     started: QuantumCircuit = circuit.copy()
     started.data.insert(0, CircuitInstruction(instruction, started.qubits))
     return started

@@ -69,13 +69,16 @@ def rerun(run: Run, *, save: bool) -> Any:
 
 def reproduce(run: Run) -> ReproduceReport:
     """Runs an archived run again and compares; see `aerchive.project.run.Run.reproduce`."""
-    environment = _changed_environment(run)
-    try:
-        replay = replay_of(run)
-    except AerchiveError as error:
-        return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
+    with run.held():
+        environment = _changed_environment(run)
+        try:
+            replay = replay_of(run)
+        except AerchiveError as error:
+            return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
     again, raised = _outcome_of(lambda: replay.submit().result())
-    before, had_raised = _outcome_of(lambda: archived_result(run))
+    with run.held():
+        before, had_raised = _outcome_of(lambda: archived_result(run))
+        grids = {} if had_raised else _grids(run)
     if raised is not None or had_raised is not None:
         same = _without_addresses(raised) == _without_addresses(had_raised)
         reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
@@ -83,7 +86,6 @@ def reproduce(run: Run) -> ReproduceReport:
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
     notes = list(replay.notes)
     if run.program == "run":
-        grids = {(row.experiment, row.label): row.grid for row in run.saved if row.grid is not None}
         values = tuple(compare_results(before, again, grids))
         notes += [
             f"{label} of experiment {number} was rounded when it was archived; the new one was rounded, too, before "
@@ -95,6 +97,12 @@ def reproduce(run: Run) -> ReproduceReport:
     if run.record.config.missing:  # metadata of circuits among them, which are in the headers
         values = tuple(value for value in values if value.label != "header")
     return ReproduceReport(run.job_id, _verdict(values), tuple(notes), values, environment)
+
+
+def _grids(run: Run) -> dict[tuple[int, str], float]:
+    """Of each rounded value, by experiment and label: to multiples of what it was rounded."""
+    saved = run.saved if run.program == "run" else []
+    return {(row.experiment, row.label): row.grid for row in saved if row.grid is not None}
 
 
 def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_counts", "different"]:

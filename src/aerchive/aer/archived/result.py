@@ -147,14 +147,15 @@ def archived_result(run: Run) -> Any:
         AerJobError: The job had raised, was lost, or is still running; with the stored message.
         CancelledError: The job had been cancelled.
     """
-    status = run.record.status
-    if status.outcome == "cancelled":
-        raise CancelledError
-    if status.outcome in ("error", "lost", "running"):
-        text = "the job is still running in another process" if status.message is None else status.message
-        raise AerJobError(text, status.error_type, status.traceback)
-    if run.program != "run":
-        stored = run.stored_result
-        pubs = [(pub.fields, pub.metadata, pub.data) for pub in stored.experiments]
-        return decode_primitive_result(stored.metadata, pubs, stored.decode)
-    return ArchivedResult(run)
+    with run.held():
+        status = run.record.status
+        if status.outcome == "cancelled":
+            raise CancelledError
+        if status.outcome in ("error", "lost", "running"):
+            text = "the job is still running in another process" if status.message is None else status.message
+            raise AerJobError(text, status.error_type, status.traceback)
+        if run.program != "run":
+            stored = run.stored_result
+            pubs = [(pub.fields, pub.metadata, pub.data) for pub in stored.experiments]
+            return decode_primitive_result(stored.metadata, pubs, stored.decode)
+        return ArchivedResult(run)
