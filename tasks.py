@@ -198,7 +198,9 @@ def test(arguments: Arguments) -> int:
     """Runs pytest in three processes, unless the arguments say otherwise; its closing line is the last one printed."""
     provide_hdf5_tools()
     spread = [] if any(word.startswith(("-n", "-p", "--pdb", "-s")) for word in arguments) else SPREAD
-    return python("-m", "pytest", *spread, *arguments)
+    # Tests start hundreds of programs: without their bytecode, each would compile the package anew.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return run(PYTHON, "-m", "pytest", *spread, *arguments, env=environment)
 
 
 @task("the tests, and which lines and branches they reach; arguments go to pytest", takes_arguments=True)

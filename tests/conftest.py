@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import aerchive
 
 LONG = ("corpus", "crash", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
@@ -45,3 +47,21 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, line in report.user_properties:
             if name == "summary":
                 terminalreporter.write_line(str(line))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a project may be made."""
+    return tmp_path / "project.h5"
+
+
+@pytest.fixture
+def project(path: Path) -> aerchive.Project:
+    """A project without a file yet."""
+    return aerchive.open(path)
+
+
+@pytest.fixture
+def reopen(path: Path) -> Callable[[], aerchive.Project]:
+    """The project as another reader opens it."""
+    return lambda: aerchive.open(path, "r")

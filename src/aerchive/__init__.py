@@ -1,7 +1,9 @@
-"""aerchive: where quantum simulations live after they ran.
+"""aerchive stores quantum simulations in HDF5 files and reads them back.
 
-One HDF5 file per project, one group per simulation, lazily read back as Qiskit objects. Importing this package imports
-neither Qiskit nor HDF5; names are loaded when they are first used.
+A project is one HDF5 file, and each simulation is one group in it. Simulations are read back lazily as Qiskit objects.
+Importing this package imports neither Qiskit nor HDF5; each name is loaded when it is first used.
+
+See decisions 0002 and 0019.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every error aerchive raises: one tree, cut by what the caller does next.
+"""All errors that aerchive raises, in one tree. The classes differ in what the caller should do next.
 
 ::
 
@@ -31,7 +31,7 @@ from typing import ClassVar
 
 
 class AerchiveError(Exception):
-    """Anything aerchive raises on purpose.
+    """The base class of all errors that aerchive raises on purpose.
 
     Attributes:
         code: A stable, machine-readable name of the kind of error.
@@ -44,18 +44,18 @@ class AerchiveError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        # KeyError would show repr(message) and OSError would expect an errno.
+        # Without this method KeyError would show repr(message), and OSError would expect an errno.
         return self.message
 
 
 class NotFoundError(AerchiveError, KeyError):
-    """What was asked for is not in the project."""
+    """The project does not contain what was asked for."""
 
     code = "not-found"
 
 
 class AlreadyExistsError(AerchiveError, ValueError):
-    """The name is taken, and nothing was overwritten."""
+    """The name exists already. Nothing was overwritten."""
 
     code = "already-exists"
 
@@ -67,19 +67,19 @@ class InvalidInputError(AerchiveError, ValueError):
 
 
 class UnsupportedTypeError(AerchiveError, TypeError):
-    """A value has a type no codec knows; it is never stored as something less."""
+    """A value has a type that no codec knows. It is never stored with a part of its content missing."""
 
     code = "unsupported-type"
 
 
 class MissingExtraError(AerchiveError, ImportError):
-    """A library that aerchive does not need otherwise is not installed."""
+    """An optional library that this operation needs is not installed."""
 
     code = "missing-extra"
 
 
 class ProjectLockedError(AerchiveError, TimeoutError):
-    """Another program holds the project file and did not let go in time."""
+    """Another program holds the lock on the project file and did not release it in time."""
 
     code = "project-locked"
 
@@ -91,64 +91,83 @@ class ReadOnlyError(AerchiveError, PermissionError):
 
 
 class TransactionError(AerchiveError, RuntimeError):
-    """The operation does not fit the state of the transaction."""
+    """The operation is not possible in the present state of the transaction."""
 
     code = "transaction"
 
 
 class ReadError(AerchiveError, OSError):
-    """The disk failed while the project was read; nothing says that stored bytes are wrong."""
+    """The disk failed while the project was read. This does not mean that stored bytes are wrong."""
 
     code = "read"
 
 
 class WriteError(AerchiveError, OSError):
-    """The disk is full or failed while the project was written; the file is as it was."""
+    """The disk is full, or failed while the project was written. The file is unchanged."""
 
     code = "write"
 
 
 class CommittedError(WriteError):
-    """The disk failed after the commit: what was to be saved is saved, and the next opening completes the work."""
+    """The disk failed after the commit. The data are saved, and the next opening completes the remaining work."""
 
     code = "committed"
 
 
 class UncertainError(WriteError):
-    """The disk failed at the commit and let nothing be undone: only opening the project again shows what is saved."""
+    """The disk failed at the commit, which could not be undone. Open the project again to see what is saved."""
 
     code = "uncertain"
 
 
 class ReplacedError(WriteError):
-    """Another program replaced or removed the project file during the commit: what was saved is in the old file."""
+    """Another program replaced or removed the project file during the commit. The saved data are in the old file."""
 
     code = "replaced"
 
 
 class FormatError(AerchiveError, OSError):
-    """The file is not an aerchive project, or one this version cannot read."""
+    """The file is not an aerchive project, or it is a project that this version cannot read."""
 
     code = "format"
 
 
 class IntegrityError(FormatError):
-    """Stored bytes are damaged: what was written is not what is there now."""
+    """Stored bytes are damaged: they differ from the bytes that were written."""
 
     code = "integrity"
 
 
 class UnsafeContentError(AerchiveError, OSError):
-    """The file contains something a file from a stranger may not contain."""
+    """The file has content that aerchive refuses for security reasons, such as a link to another file."""
 
     code = "unsafe-content"
 
 
 class ServiceError(AerchiveError, ConnectionError):
-    """A cloud service could not be asked: no package for it, no account, no network, or it failed."""
+    """A cloud service could not be used: its package, the account or the network is missing, or the service failed."""
 
     code = "service"
 
 
 class ArchiveWarning(UserWarning):
-    """Something could not be archived, a run cannot be read, or a project that is asked has no file yet."""
+    """Something could not be archived, a run cannot be read, or the file of the project does not exist yet."""
+
+
+def check_version(version: object, newest: int, what: str) -> int:
+    """Refuses a version of an encoding that this aerchive does not know.
+
+    Args:
+        version: The version that the file contains.
+        newest: The newest version that this aerchive can read.
+        what: The node and the name of the encoding, for the message.
+
+    Returns:
+        The version.
+
+    Raises:
+        FormatError: The version is newer than ``newest``, or is not an integer.
+    """
+    if type(version) is not int or version > newest:
+        raise FormatError(f"{what} encoding {version} is newer than this aerchive: upgrade it")
+    return version

@@ -1,7 +1,7 @@
-"""States and operators that are saved: the one list of what is known of each kind.
+"""The kinds of saved states and operators, and the properties of each kind, in one list.
 
-A new kind is a codec in `aerchive.codecs`, with its test and golden file, and one entry here: then parts of it can be
-read, circuits can start from it, and two of them can be compared.
+A new kind needs a codec in `aerchive.codecs`, with its test and golden file, and one entry here. With this entry parts
+of a value can be read, circuits can start from it, and two values of the kind can be compared.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from typing import Final, Literal, NamedTuple
 
 
 class Kind(NamedTuple):
-    """What is known of a kind of saved value.
+    """The properties of one kind of saved value.
 
     Attributes:
-        name: Of its encoding.
-        versions: Of the encoding, of which parts can be read.
-        dataset: Name of the dataset that its arrays are in.
-        stored: Module below ``aerchive`` and class of the value that reads parts of it.
-        setter: Class in ``qiskit_aer.library`` of the instruction that sets the simulator to it.
-        instruction: Name of that instruction in a circuit.
-        compared_by: How two of them are compared: ``fidelity`` of states; ``elements``, the largest difference; or
-            ``overlap``, the angle between two operators up to a phase.
+        name: The name of its encoding.
+        versions: The versions of the encoding that can be read in parts.
+        dataset: The name of the dataset that holds its arrays.
+        stored: The module below ``aerchive`` and the class of the object that reads parts of such a value.
+        setter: The class in ``qiskit_aer.library`` of the instruction that sets the simulator to this value.
+        instruction: The name of that instruction in a circuit.
+        compared_by: The way in which two values are compared: ``fidelity`` of two states; ``elements``, the largest
+            difference of two elements; or ``overlap``, the angle between two operators up to a phase.
     """
 
     name: str
@@ -56,4 +56,4 @@ _ALL = (
 )
 
 KINDS: Final = {kind.name: kind for kind in _ALL}
-"""By name."""
+"""The kinds of saved states and operators, by name."""

@@ -1,4 +1,7 @@
-"""Names, attributes and versions that appear on disk (``schemas/v1/layout.md``); no logic."""
+"""Names, attributes and versions that appear on disk (``schemas/v1/layout.md``). This module has constants only.
+
+See decision 0001.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,17 @@ ABOUT: Final = (
 )
 
 LIBVER: Final = ("v110", "v110")
-"""Library bounds for every open: readable from HDF5 1.10 on, and superblock 3."""
+"""The HDF5 library bounds with which every file is opened: HDF5 1.10 and later can read it; the superblock is 3."""
 
 MAX_COMPACT_ATTRIBUTES: Final = 64
 MIN_DENSE_ATTRIBUTES: Final = 32
 
 CATALOGUE: Final = "catalogue"
 CATALOGUE_CHUNK_ROWS: Final = 32
-"""A commit rewrites one chunk; 32 rows are 16 KiB."""
+"""Rows in one chunk of the catalogue. A commit rewrites one chunk; 32 rows take 16 KiB."""
 CHANGES_SUFFIX: Final = ".changes"
 CHANGES_CHUNK_ROWS: Final = 256
-"""3 KiB."""
+"""Rows in one chunk of the list of changes; they take 3 KiB."""
 RUNS: Final = "runs"
 DELETED: Final = "deleted"
 DELETED_TABLES: Final = "tables"
@@ -41,7 +44,7 @@ CIRCUITS: Final = "circuits"
 NOISE_MODEL: Final = "noise_model"
 TARGET: Final = "target"
 LINKS: Final = (PROVENANCE, CIRCUITS, NOISE_MODEL, TARGET)
-"""Links of a run to shared objects."""
+"""The links of a run to objects that it may share with other runs."""
 INPUTS: Final = "inputs"
 RESULT: Final = "result"
 COUNTS: Final = "counts"
@@ -56,12 +59,12 @@ MAX_PACKED_BYTES: Final = 64 * 1024
 CHUNK_BYTES: Final = 1024 * 1024
 DEFLATE_LEVEL: Final = 1
 MIN_TREATED_BYTES: Final = 64 * 1024
-"""Arrays below are stored portably and as they are, whatever the profile: there is nothing to gain."""
+"""Arrays with fewer bytes are stored with portable filters in every profile, because other ways save nothing."""
 COMPRESSIONS: Final = ("portable", "none", "fast", "small")
 ARRAY_VERSION: Final = 2
-"""The newest of the encoding ``array``: 2 is stored narrower than its values, or with other filters than deflate."""
+"""The newest version of the encoding ``array``. Version 2 marks a narrower stored type, or filters besides deflate."""
 
 MAX_FREE_KEYS: Final = 24
-"""How many keys of one free mapping get attributes of their own."""
+"""The greatest number of keys of one free mapping that get attributes of their own."""
 
 OUTCOMES: Final = ("ok", "partial", "failed", "error", "cancelled", "lost", "running")

@@ -1,4 +1,4 @@
-"""The name of a project as a user writes it, made into the path of a file on this machine."""
+"""Converts the name of a project, as a user writes it, to the path of a file on this machine."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from urllib.parse import unquote, urlsplit
 from aerchive.errors import InvalidInputError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+:/")
-"""How URLs begin. ``pathlib`` makes one slash of two, so one is enough; a drive of Windows has one letter only."""
+"""The beginning of a URL. One slash is enough: ``pathlib`` shortens two to one. A Windows drive has one letter."""
 
 
 def local_path(given: str | os.PathLike[str]) -> Path:
-    """The path of a file: ``~`` stands for the user's home, and ``file:///x.h5`` for ``/x.h5``.
+    """Returns the path of a file. ``~`` means the user's home folder, and ``file:///x.h5`` means ``/x.h5``.
 
     Args:
-        given: As the user wrote it.
+        given: The name of the file as the user wrote it.
 
     Raises:
-        InvalidInputError: It is a URL of something else than a file of this machine, or can be no path.
+        InvalidInputError: The name is a URL that is not a file on this machine, or it cannot be a path.
     """
     try:
         text = os.fsdecode(given)

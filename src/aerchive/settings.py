@@ -1,4 +1,4 @@
-"""Settings: arguments win over the environment, over a settings file, over defaults.
+"""Settings. Arguments take precedence over the environment, then over the settings file, then over the defaults.
 
 The file is ``settings.toml`` in the user's configuration folder (`settings_file`); the environment uses the prefix
 ``AERCHIVE_``, as in ``AERCHIVE_PROJECT``.
@@ -26,37 +26,38 @@ from aerchive.paths import local_path
 
 
 def settings_file() -> Path:
-    """Where the settings file is, whether it exists or not."""
+    """Returns the path of the settings file, whether the file exists or not."""
     return Path(platformdirs.user_config_dir("aerchive", appauthor=False)) / "settings.toml"
 
 
 def default_project() -> Path:
-    """The project that is used when none is named."""
+    """Returns the path of the project that is used when no project is named."""
     return Path(platformdirs.user_data_dir("aerchive", appauthor=False)) / "default.h5"
 
 
 def default_pending_folder() -> Path:
-    """Where runs go whose project cannot be written any more when they have finished."""
+    """Returns the folder for finished runs whose project cannot be written any more."""
     return Path(platformdirs.user_data_dir("aerchive", appauthor=False)) / "pending"
 
 
 class Settings(BaseSettings):
-    """What a user may set once for all.
+    """The settings that a user can make for all projects.
 
     Attributes:
-        project: The project file that is used when none is named.
-        save_jobs: Whether simulations are archived without being asked.
-        lock_timeout: How long to wait for another program to let go of the project, in seconds.
+        project: The project file that is used when no project is named.
+        save_jobs: Whether each simulation is archived automatically.
+        lock_timeout: The longest time to wait until another program releases the project, in seconds.
         trust_locks: Whether a project may be written on a file system whose locks other machines do not see.
-        min_free: Room that stays free on the disk, in bytes, or text such as ``1 GiB``: runs that would leave less are
-            not archived, which is said. 0: the disk may become full.
-        pending_folder: Where a finished run is kept when its project has become a place that cannot be written.
-        durability: When finished runs are committed: ``each`` at once; ``batch`` with others, after two seconds at the
-            latest; ``exit`` when the process ends.
-        on_error: What to do when a finished simulation cannot be archived: ``warn``, or ``raise`` from ``result()``.
-        compression: How arrays are stored: ``portable``, ``none``, ``fast`` or ``small``. All of them are lossless;
-            rounding is never a setting.
-        progress: Whether what takes longer than a second shows a bar on a terminal.
+        min_free: The space that stays free on the disk, in bytes, or a text such as ``1 GiB``. A run that would leave
+            less is not archived, and a warning says so. With 0 the disk may become full.
+        pending_folder: The folder that keeps a finished run when its project can no longer be written.
+        durability: The time at which finished runs are committed: ``each`` at once; ``batch`` together with others,
+            after two seconds at the latest; ``exit`` when the process ends.
+        on_error: The reaction when a finished simulation cannot be archived: ``warn`` gives a warning, and ``raise``
+            raises the error from ``result()``.
+        compression: The compression of arrays: ``portable``, ``none``, ``fast`` or ``small``. All of them are
+            lossless. Rounding cannot be chosen by a setting.
+        progress: Whether an operation that takes longer than a second shows a progress bar on a terminal.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid", frozen=True)
@@ -75,7 +76,7 @@ class Settings(BaseSettings):
     @field_validator("project", "pending_folder", mode="before")
     @classmethod
     def _on_this_machine(cls, value: Any) -> Any:
-        """Looks at the text, before `Path` takes a URL for a folder."""
+        """Checks the text first, because `Path` would take a URL for the name of a folder."""
         return local_path(value) if isinstance(value, str | os.PathLike) else value
 
     @classmethod
@@ -87,26 +88,26 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The order of the sources; the first that has a value wins."""
+        """Returns the sources in order. The first source that has a value is used."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
 
 def load_settings(**arguments: Any) -> Settings:
-    """The settings in force.
+    """Returns the settings in force.
 
     Args:
-        **arguments: What the caller was given; ``None`` means not given.
+        **arguments: The values that the caller was given, by name of the setting. ``None`` means not given.
 
     Raises:
-        InvalidInputError: A value cannot be used; the message names it and where it came from.
+        InvalidInputError: A value cannot be used. The message names the value and its source.
     """
     given = tuple((name, value) for name, value in sorted(arguments.items()) if value is not None)
     environment = _environment()
     file = _settings_file(environment)
     try:
         stamp = (found := file.stat()).st_mtime_ns, found.st_size, found.st_ino
-    except OSError:  # there is none, or reading it says why it cannot be read
+    except OSError:  # there is no file, or reading it below raises an error with the reason
         stamp = None
     try:
         return _settings(given, environment, file, stamp) if _can_be_known(given) else Settings(**dict(given))
@@ -126,7 +127,7 @@ def _can_be_known(given: tuple[tuple[str, Any], ...]) -> bool:
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
-    """What of the environment has a part in the settings: those of ours, and where folders of the user are."""
+    """The environment variables that affect the settings: those of aerchive, and those that name user folders."""
     names = [name for name in os.environ if name.upper().startswith(("AERCHIVE_", "XDG_", "HOME"))]
     return tuple((name, os.environ.get(name, "")) for name in names)
 
@@ -138,18 +139,19 @@ def _settings_file(_environment: tuple[tuple[str, str], ...]) -> Path:
 
 @functools.lru_cache(maxsize=32, typed=True)
 def _settings(given: tuple[tuple[str, Any], ...], *_sources: Any) -> Settings:
-    """The settings of the same sources: reading them takes half a millisecond, and each run asks for them."""
+    """Settings are kept by their sources, because reading them takes half a millisecond and each run needs them."""
     return Settings(**dict(given))
 
 
 class Setting(NamedTuple):
-    """One setting, and why it is what it is.
+    """One setting, its value and the source of the value.
 
     Attributes:
-        name: As in the settings file.
-        value: In force.
-        source: ``argument``, ``environment``, ``file`` or ``default``.
-        where: The variable of the environment or the file that says so; that would, where nothing does.
+        name: The name of the setting in the settings file.
+        value: The value in force.
+        source: The kind of source: ``argument``, ``environment``, ``file`` or ``default``.
+        where: The argument, the environment variable or the file that gave the value. For a default it is the
+            environment variable that can change it.
     """
 
     name: str
@@ -159,13 +161,13 @@ class Setting(NamedTuple):
 
 
 def explain_settings(**arguments: Any) -> list[Setting]:
-    """The settings in force, each with the place that its value came from.
+    """Returns the settings in force, each with the source of its value.
 
     Args:
-        **arguments: As for `load_settings`.
+        **arguments: The values that the caller was given, as for `load_settings`.
 
     Raises:
-        InvalidInputError: A value cannot be used; the message names it and where it came from.
+        InvalidInputError: A value cannot be used. The message names the value and its source.
     """
     settings = load_settings(**arguments)
     environment = EnvSettingsSource(Settings)()

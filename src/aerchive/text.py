@@ -1,7 +1,7 @@
 r"""Text as fixed-length HDF5 strings, without loss.
 
-HDF5 pads with NUL and cannot tell ``"a"`` from ``"a\0"``, and UTF-8 has no lone surrogates, which Python
-strings may hold. Both, and the backslash itself, are escaped with a backslash.
+HDF5 pads strings with NUL, so it cannot distinguish ``"a"`` from ``"a\0"``. UTF-8 has no lone surrogates, but Python
+strings may contain them. NUL, lone surrogates and the backslash itself are therefore escaped with a backslash.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ESCAPE = re.compile(r"\\(0|u[0-9a-f]{4})?")
 
 
 def encode_text(text: str) -> bytes:
-    """The bytes of a text; never empty, for HDF5 has no strings of length 0."""
+    """Returns the bytes of a text. They are never empty, because HDF5 has no strings of length 0."""
     text = text.replace("\\", r"\\")
     if _NEEDS_ESCAPE.search(text):
         text = _NEEDS_ESCAPE.sub(_escape, text)
@@ -29,10 +29,10 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def decode_text(data: bytes) -> str:
-    """Undoes `encode_text`; padding may follow.
+    """Returns the text that `encode_text` was given. NUL bytes of padding may follow the text.
 
     Raises:
-        FormatError: The bytes are not UTF-8, or hold an escape that is not defined.
+        FormatError: The bytes are not UTF-8, or contain an escape that is not defined.
     """
     try:
         text = data.rstrip(b"\0").decode()
@@ -40,7 +40,7 @@ def decode_text(data: bytes) -> str:
         raise FormatError(f"stored text is not UTF-8: {error}") from error
     if "\\" not in text:
         return text
-    # JSON in a text has many backslashes, each of them doubled: cutting there is ten times as fast as replacing each.
+    # JSON in a text has many doubled backslashes. Splitting at them is ten times as fast as replacing each of them.
     parts = (_ESCAPE.sub(_unescape, part) if "\\" in part else part for part in text.split(r"\\"))
     return "\\".join(parts)
 
@@ -53,13 +53,13 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def without_surrogates(text: str) -> str:
-    r"""A text for people, lone surrogates written as ``\\ud800``: not every place takes them."""
+    r"""Returns a text with lone surrogates written as ``\\ud800``, because some outputs do not accept surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def near_texts(wanted: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Those texts that may have been meant by a misspelt one, the nearest first; case makes no difference."""
-    import difflib  # most programs misspell nothing
+    """Returns the known texts that are similar to a misspelt text, the most similar first. Case is ignored."""
+    import difflib  # imported here, because most programs never need it
 
     by_key: dict[str, str] = {}
     for one in known:
@@ -68,19 +68,19 @@ def near_texts(wanted: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def listed(texts: Sequence[str], most: int = 8) -> str:
-    """Texts with commas between them, of many the first ones."""
+    """Returns the texts joined by commas. Only the first ``most`` texts are listed."""
     return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")
 
 
 def fit_text(text: str, width: int) -> tuple[bytes, bool]:
-    """A text for a column of a table.
+    """Encodes a text for a column of a table.
 
     Args:
         text: Any text.
-        width: Bytes of the column.
+        width: The width of the column in bytes.
 
     Returns:
-        At most ``width`` bytes, cut between characters and never inside an escape; and whether it was cut.
+        At most ``width`` bytes, and whether the text was cut. It is cut between characters and never inside an escape.
     """
     data = encode_text(text)
     if len(data) <= width:
@@ -99,3 +99,8 @@ def _drop_open_escape(data: bytes) -> bytes:
             break
         position += length
     return data[:at]
+
+
+def type_name(kind: type) -> str:
+    """Returns the module and the name of a class, such as ``qiskit.result.result.Result``."""
+    return f"{kind.__module__}.{kind.__qualname__}"

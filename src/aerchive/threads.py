@@ -1,4 +1,4 @@
-"""Threads for work on chunks: one a processor, that of the caller included."""
+"""Threads for work on chunks. There is one thread for each processor, and the thread of the caller is one of them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _WAITING_EACH = 6
-"""So many results a thread may wait for their turn: enough to be busy while one of them takes long."""
+"""The number of results that may wait for each thread. It keeps the threads busy while one result takes long."""
 _KEPT_BYTES = 8 * 1024 * 1024
-"""More than any buffer for a chunk."""
+"""A size in bytes that is larger than any buffer for a chunk."""
 
 
 def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Returns the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def in_order(
@@ -34,19 +32,21 @@ def in_order(
     ahead: int | None = None,
     together: int = 1,
 ) -> Generator[_R, None, None]:
-    """What some work gives for each item, in order, done in threads.
+    """Yields the result of a function for each item, in order. Threads do the work.
 
-    Only a few items are under way at a time. The caller's thread takes part while it would have to wait, so there are
-    never more threads than processors; items are begun in order. When the caller stops, or the work raises, the threads
-    end before this does. Where no thread can be started, as when the interpreter ends, the caller does all the work.
+    Only a few items are in progress at a time. The caller's thread works while it would otherwise wait, so there are
+    never more threads than processors. Items are begun in order. When the caller stops, or the function raises, the
+    threads end before this generator ends. Where no thread can be started, as at the end of the interpreter, the caller
+    does all the work.
 
     Args:
-        work: What is to be done.
-        items: For what; taken by the caller's thread.
-        number: How many there are, about: for one there are no threads.
-        threads: How many, by default one a processor.
-        ahead: So many items are under way or wait to be taken, by default a few a thread.
-        together: So many items a thread takes at a time. If the work raises, the others of them give no result.
+        work: The function that is called with each item.
+        items: The items. The caller's thread iterates over them.
+        number: The approximate number of items. For fewer than two items no thread is started.
+        threads: The number of threads; by default one for each processor.
+        ahead: The number of items that are in progress or finished and not yet taken; by default a few for each thread.
+        together: The number of items that a thread takes at a time. If the function raises for one of them, the other
+            items of this group give no result.
     """
     workers = min(threads or processors(), number)
     if workers < 2:
@@ -69,7 +69,7 @@ def in_order(
 
 
 def _each(work: Callable[[_T], _R], group: list[_T]) -> list[_R]:
-    """Does all the work of a group, also when some of it raises: work for other items may wait for what this does."""
+    """Does all the work of a group, also after an error, because work for other items may wait for it."""
     results = []
     raised: BaseException | None = None
     for item in group:
@@ -83,11 +83,11 @@ def _each(work: Callable[[_T], _R], group: list[_T]) -> list[_R]:
 
 
 class _Job(Generic[_R]):
-    """A piece of work, which a thread of the pool begins, or the caller.
+    """A piece of work that is begun by a thread of the pool or by the caller.
 
     Args:
         pool: The threads.
-        work: What is to be done.
+        work: The function that does the work.
     """
 
     def __init__(self, pool: ThreadPoolExecutor, work: Callable[[], _R]) -> None:
@@ -95,11 +95,11 @@ class _Job(Generic[_R]):
         self.future: Future[_R] = Future()
         try:
             self.future = pool.submit(work)
-        except RuntimeError:  # the interpreter ends, or the machine has no thread left
-            self._run()  # at once: items that are under way may wait for something that this one does
+        except RuntimeError:  # the interpreter is ending, or the machine cannot start another thread
+            self._run()  # at once, because items in progress may wait for something that this item does
 
     def take(self) -> bool:
-        """Does the work in this thread, unless it was begun before; whether it did."""
+        """Does the work in this thread if it was not begun before. Returns whether it did the work."""
         if not self.future.cancel():
             return False
         self.future = Future()
@@ -109,12 +109,12 @@ class _Job(Generic[_R]):
     def _run(self) -> None:
         try:
             self.future.set_result(self._work())
-        except Exception as error:  # noqa: BLE001  (raised when it is this item's turn)
+        except Exception as error:  # noqa: BLE001  (raised when this item's result is taken)
             self.future.set_exception(error)
 
 
 def _first(waiting: deque[_Job[_R]]) -> _R:
-    """What the first job gives; until it is there, this thread does what nobody has begun."""
+    """Returns the result of the first job. Until it is ready, this thread does jobs that no thread has begun."""
     while not waiting[0].future.done() and any(job.take() for job in waiting):
         pass
     return waiting.popleft().future.result()
@@ -122,9 +122,9 @@ def _first(waiting: deque[_Job[_R]]) -> _R:
 
 @functools.cache
 def _keep_freed_memory() -> None:
-    """Has the C library keep buffers of chunks that are freed, instead of giving them back to the system each time.
+    """Makes the C library keep the freed buffers of chunks, instead of returning them to the system each time.
 
-    Fresh pages cost a tenth of a write. glibc keeps what is no larger than the largest block that was freed so far
-    (``M_MMAP_THRESHOLD`` in mallopt(3)); elsewhere this does nothing.
+    Fresh pages cost a tenth of the time of a write. glibc keeps a block that is not larger than the largest block freed
+    so far (``M_MMAP_THRESHOLD`` in mallopt(3)). With other C libraries this function has no effect.
     """
     bytearray(_KEPT_BYTES)

@@ -1,4 +1,4 @@
-"""Times: in the notation of the format, and as people write them, such as ``yesterday`` or ``3 hours ago``."""
+"""Times in the notation of the file format, and times as users write them: ``yesterday`` or ``3 hours ago``."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _UNITS = {"s": "seconds", "sec": "seconds", "min": "minutes", "h": "hours", "d":
 _ONE_DAY = datetime.timedelta(days=1)
 _SECOND_US = 1_000_000
 EXAMPLES = "a datetime, or text such as '2026-11-22', '2026-11-22T14:00', 'yesterday' or '3 hours ago'"
-"""What may be given as a time, in words."""
+"""The kinds of values that are accepted as a time, for messages."""
 
 
 def to_microseconds(time: str) -> int:
-    """Microseconds since 1970 of a time in the format's notation."""
+    """Converts a time in the notation of the file format to microseconds since 1970 (UTC)."""
     moment = datetime.datetime.fromisoformat(time)
     return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(microseconds=1)
 
 
 def from_microseconds(microseconds: int) -> str:
-    """The time in the format's notation.
+    """Converts microseconds since 1970 (UTC) to a time in the notation of the file format.
 
     Raises:
-        FormatError: It is beyond the years 1 to 9999.
+        FormatError: The time is outside the years 1 to 9999.
     """
     try:
         moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
@@ -41,16 +41,16 @@ def from_microseconds(microseconds: int) -> str:
 
 
 def now() -> str:
-    """The time, in the format's notation: UTC, ISO 8601, microseconds, ``Z``."""
+    """Returns the present time in the notation of the file format: UTC, ISO 8601, microseconds, ``Z``."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Span(NamedTuple):
-    """A time, as far as it was given: an instant, or a whole second, day, month or year.
+    """The interval that a time means: an instant, or a whole second, day, month or year.
 
     Attributes:
-        start: Its first microsecond, counted from 1970 (UTC).
-        stop: The first one that is not in it any more.
+        start: The first microsecond of the interval, counted from 1970 (UTC).
+        stop: The first microsecond after the interval, counted from 1970 (UTC).
     """
 
     start: int
@@ -58,19 +58,20 @@ class Span(NamedTuple):
 
 
 def span_of(when: Any) -> Span:
-    """What a time means.
+    """Returns the interval that a time means.
 
-    Days, months and years are those of the local time zone, from midnight to midnight. A time without its offset from
-    UTC is local, too. A text that ends with seconds means the whole second: listings print times so, and what is copied
-    from a listing must find the run again.
+    Days, months and years are those of the local time zone, from midnight to midnight. A time without an offset from
+    UTC is local time. A text that ends with seconds means the whole second, because listings print times to the second
+    and a time copied from a listing must find its run.
 
     Args:
-        when: A ``datetime`` (without zone: local time) or a ``date``; or text: ISO 8601, ``2026-11``, ``2026``,
-            ``now``, ``today``, ``yesterday``, ``monday`` (the last one, perhaps today), ``3 hours ago`` or ``3h`` (an
-            instant), ``2 days ago``, ``2d``, ``1 week ago``, ``6 months ago``, ``1 year ago`` (the whole day).
+        when: A ``datetime`` (local time if it has no zone), a ``date``, or a text: ISO 8601, ``2026-11``, ``2026``,
+            ``now``, ``today``, ``yesterday``, ``monday`` (the last Monday, which may be today), ``3 hours ago`` or
+            ``3h`` (an instant), ``2 days ago``, ``2d``, ``1 week ago``, ``6 months ago``, ``1 year ago`` (the whole
+            day).
 
     Raises:
-        InvalidInputError: It is none of these.
+        InvalidInputError: The value is not a time of these kinds.
     """
     try:
         if isinstance(when, datetime.datetime):
@@ -119,7 +120,7 @@ def _ago(moment: datetime.datetime, number: int, unit: str) -> Span:
 
 
 def _months_later(day: datetime.date, months: int) -> datetime.date:
-    """The same day of another month, or the last one it has."""
+    """Returns the same day of another month, or the last day of that month if the day does not exist there."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     following = datetime.date(year + (month == 11), (month + 1) % 12 + 1, 1)
     return min(day.replace(year=year, month=month + 1, day=1) + (day.day - 1) * _ONE_DAY, following - _ONE_DAY)

@@ -13,7 +13,7 @@ from tests.architecture.walks import count_openings, make_project, questions
 MOST = {
     "run.counts()": 1,
     "job.result().get_counts()": 1,
-    "run.state().amplitude(0)": 1,
+    "run.state().amplitude(0)": 2,  # the document of the result, and the amplitude
     "project.find(...)": 1,
     "run.add_tags()": 2,  # a commit, and the documents after it
     "run.saved": 1,

@@ -47,7 +47,7 @@ from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.medium.disk import Disk
 from aerchive.testing.disks import FailingDisk, RecordingDisk, fault, using
 from tests.benchmarks.measuring import Figures, ratios, rotated, settle, spread, touch_memory
-from tests.crash.drafts import draft_of, job_id, project_at, values_of
+from tests.drafts import draft_of, job_id, project_at, values_of
 
 MIB = 1024 * 1024
 CHUNK_BYTES = MIB

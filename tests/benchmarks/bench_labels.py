@@ -25,7 +25,7 @@ from aerchive.project.documents.record import read_labels
 from aerchive.project.project import Project
 from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.times import now
-from tests.crash.drafts import draft_of, job_id, project_at
+from tests.drafts import draft_of, job_id, project_at
 
 
 def one_by_one(project: Project, number: int) -> None:

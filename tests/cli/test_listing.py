@@ -16,7 +16,7 @@ import pytest
 import aerchive
 from aerchive.cli import main
 from tests import processes
-from tests.project.conftest import make_result
+from tests.jobs import make_result
 
 NOW = datetime.datetime.now(datetime.UTC)
 Printed = pytest.CaptureFixture[str]

@@ -16,8 +16,8 @@ from aerchive.cli import clean as clean_command
 from aerchive.cli import main
 from aerchive.project.care.retention import CleanReport
 from aerchive.project.project import Project
-from tests.crash.drafts import draft_of, job_id, model_of, project_at
-from tests.crash.views import project_view
+from tests.drafts import draft_of, job_id, model_of, project_at
+from tests.views import project_view
 
 
 @pytest.fixture(scope="module")

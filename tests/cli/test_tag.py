@@ -11,8 +11,8 @@ import pytest
 import aerchive
 from aerchive.cli import main
 from aerchive.display.text import format_time
-from tests.crash.drafts import draft_of, job_id
-from tests.project.conftest import make_result
+from tests.drafts import draft_of, job_id
+from tests.jobs import make_result
 
 
 @pytest.fixture

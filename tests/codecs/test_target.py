@@ -28,7 +28,7 @@ from aerchive.codecs.target import encode_target, find_target
 from aerchive.errors import ArchiveWarning, FormatError
 from aerchive.models import tagged_json
 from aerchive.storage.chunks.drafts import GroupDraft, text_dataset
-from tests.storage.samples import RUN, project_file, write_run
+from tests.samples import RUN, project_file, write_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 5

@@ -22,8 +22,8 @@ from aerchive.models.catalogue import row_text
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.project.run import Run
-from tests.crash.drafts import Model, draft_of, model_of, project_at
-from tests.crash.views import project_view, stock_values
+from tests.drafts import Model, draft_of, model_of, project_at
+from tests.views import project_view, stock_values
 
 WRITER_NUMBERS = 1000
 """Runs of one writer begin at a multiple of this."""

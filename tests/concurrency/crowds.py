@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.concurrency.crowd import WRITER_NUMBERS, draft_for
-from tests.crash.drafts import model_of
-from tests.crash.views import project_view, stock_values
+from tests.drafts import model_of
+from tests.views import project_view, stock_values
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import h5py
 
 from tests import processes
-from tests.crash.drafts import draft_of, job_id, model_of, project_at
-from tests.crash.views import project_view
+from tests.drafts import draft_of, job_id, model_of, project_at
+from tests.views import project_view
 
 WAITING = """
 import sys
 from pathlib import Path
-from tests.crash.drafts import draft_of, project_at
+from tests.drafts import draft_of, project_at
 
 project = project_at(Path(sys.argv[1]))
 runs = [project.archive(draft_of(number), "exit") for number in range(10, 13)]

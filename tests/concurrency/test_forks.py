@@ -11,7 +11,7 @@ import pytest
 
 from aerchive.storage.medium import locks
 from tests import processes
-from tests.crash.drafts import draft_of, job_id, project_at
+from tests.drafts import draft_of, job_id, project_at
 from tests.holding import held
 
 FORK = """

@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 
 from tests.concurrency.crowds import crowd
-from tests.crash.drafts import draft_of, model_of, project_at
-from tests.crash.views import project_view
+from tests.drafts import draft_of, model_of, project_at
+from tests.views import project_view
 
 
 def test_writers_readers_and_a_foreign_program(tmp_path: Path) -> None:

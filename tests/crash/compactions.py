@@ -9,9 +9,9 @@ from pathlib import Path
 from aerchive.errors import AerchiveError, CommittedError, UncertainError
 from aerchive.testing.disks import FailingDisk, UnsyncedDisk, fault, using
 from tests import processes
-from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at
 from tests.crash.matrix import NEXT
-from tests.crash.views import project_view, stock_values, stock_view
+from tests.drafts import Model, draft_of, job_id, model_of, project_at
+from tests.views import project_view, stock_values, stock_view
 
 SEVERAL_CHUNKS = 1024 * 1024 + 70_000
 
@@ -44,8 +44,8 @@ import os, signal, sys
 from pathlib import Path
 from aerchive.storage.commits import replacing
 from aerchive.testing.disks import RecordingDisk, using
-from tests.crash.drafts import job_id, project_at
-from tests.crash.views import project_view
+from tests.drafts import job_id, project_at
+from tests.views import project_view
 from tests.crash.compactions import is_right, make
 
 path, every, first = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aerchive.errors import AerchiveError
 from aerchive.testing.disks import UnsyncedDisk, using
-from tests.crash.drafts import Model, draft_of, model_of, project_at
-from tests.crash.views import project_view
 from tests.crash.workloads import label
+from tests.drafts import Model, draft_of, model_of, project_at
+from tests.views import project_view
 
 LARGE = 2 * 1024 * 1024 + 1000
 """Three chunks."""

@@ -15,9 +15,9 @@ import h5py
 
 from aerchive.storage.commits.superblock import SIZE, Superblock, lookup3
 from aerchive.testing.disks import CrashState, RecordingDisk, UnsyncedDisk, copy_of, crash_states, using
-from tests.crash.drafts import Model, draft_of, model_of, project_at
-from tests.crash.views import StockView, project_view, stock_view
 from tests.crash.workloads import Recording
+from tests.drafts import Model, draft_of, model_of, project_at
+from tests.views import StockView, project_view, stock_view
 
 NEXT = draft_of(900)
 """Saved in each state, for a project that recovered must also go on."""

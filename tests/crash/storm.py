@@ -21,8 +21,8 @@ from pathlib import Path
 
 from aerchive.project.documents.draft import RunDraft
 from aerchive.testing.disks import SlowDisk, UnsyncedDisk, using
-from tests.crash.drafts import draft_of, job_id, model_of, project_at
-from tests.crash.views import project_view, stock_values
+from tests.drafts import draft_of, job_id, model_of, project_at
+from tests.views import project_view, stock_values
 
 RUNS_PER_FILE = 60
 """A new project is begun after so many, so that looking at all of it stays cheap."""

@@ -24,8 +24,8 @@ from aerchive.testing.disks import (
     using,
 )
 from tests.crash.compactions import READS, WRITES, failing, faults_at, is_right, kills_at, make
-from tests.crash.drafts import Model, project_at
-from tests.crash.views import project_view
+from tests.drafts import Model, project_at
+from tests.views import project_view
 
 LEFT_OVER = ".project.h5.compact-1-abcdef12"
 

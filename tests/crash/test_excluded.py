@@ -12,8 +12,8 @@ import pytest
 from aerchive.errors import AerchiveError, IntegrityError, WriteError
 from aerchive.testing.disks import Operation, RecordingDisk, final_content, using
 from tests import processes
-from tests.crash.drafts import Model, draft_of, model_of, project_at
-from tests.crash.views import project_view, stock_values
+from tests.drafts import Model, draft_of, model_of, project_at
+from tests.views import project_view, stock_values
 
 BLOCK = 4096
 COPIES = 40

@@ -17,8 +17,8 @@ from aerchive.project.project import Project
 from aerchive.storage.medium import interrupts
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
-from tests.crash.drafts import draft_of, model_of, project_at
-from tests.crash.views import project_view
+from tests.drafts import draft_of, model_of, project_at
+from tests.views import project_view
 
 PACKAGE = str(Path(aerchive.__file__).parent)
 POINTS = 150
@@ -126,8 +126,8 @@ def test_an_interrupt_at_each_line(action: Callable[[Project], None], folder: Pa
 ALARMS = """
 import signal, sys
 from pathlib import Path
-from tests.crash.drafts import draft_of, project_at
-from tests.crash.views import project_view, stock_values
+from tests.drafts import draft_of, project_at
+from tests.views import project_view, stock_values
 
 class Alarm(Exception):
     pass
@@ -144,7 +144,7 @@ sys.unraisablehook = unraisable
 signal.signal(signal.SIGALRM, ring)
 path = Path(sys.argv[1])
 saved, rung = [], 0
-for number in range(60):
+for number in range(40):
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.0005 + number % 13 / 1000)
         project_at(path).archive(draft_of(number))
@@ -164,4 +164,4 @@ print(rung)
 
 def test_handlers_that_raise_wait_for_the_end_of_a_session(folder: Path) -> None:
     """As of a batch system's warning, or of somebody's timeout."""
-    assert int(processes.run(ALARMS, folder / "project.h5", timeout_s=100)) > 20
+    assert int(processes.run(ALARMS, folder / "project.h5", timeout_s=100)) > 12

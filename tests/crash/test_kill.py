@@ -69,8 +69,8 @@ FILL = """
 import sys
 from pathlib import Path
 from aerchive.errors import WriteError
-from tests.crash.drafts import draft_of, model_of, project_at
-from tests.crash.views import project_view, stock_view
+from tests.drafts import draft_of, model_of, project_at
+from tests.views import project_view, stock_view
 
 folder, first, step = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 ballast = folder / "ballast"

@@ -12,9 +12,9 @@ from aerchive.errors import IntegrityError
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.testing.disks import RecordingDisk, crash_states, using
-from tests.crash.drafts import draft_of, job_id, model_of, project_at, values_of
-from tests.crash.views import project_view
+from tests.drafts import draft_of, job_id, model_of, project_at, values_of
 from tests.holding import held
+from tests.views import project_view
 
 SAVED = [(1, 100_000), (2, 0)]
 """Number and extra bytes of the runs of the transaction."""

@@ -19,8 +19,8 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.storage.commits import creation
 from aerchive.testing.disks import Operation, RecordingDisk, final_content, using
-from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, values_of
-from tests.crash.views import StockView, project_view, stock_values, stock_view
+from tests.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, values_of
+from tests.views import StockView, project_view, stock_values, stock_view
 
 Step = Callable[[Project, Model], Model]
 """Does one commit, and says what the project holds after it."""

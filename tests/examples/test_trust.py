@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import aerchive
-from tests.project.conftest import make_result
+from tests.jobs import make_result
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "trust.md"
 

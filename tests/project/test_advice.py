@@ -17,8 +17,8 @@ from aerchive.storage.commits.superblock import Superblock
 from aerchive.storage.medium.disk import Disk
 from aerchive.testing.disks import using
 from tests import processes
-from tests.crash.drafts import draft_of, job_id, project_at
-from tests.crash.views import project_view
+from tests.drafts import draft_of, job_id, project_at
+from tests.views import project_view
 
 
 def test_a_file_that_a_group_may_not_write(path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_file_that_a_group_may_not_write(path: Path) -> None:
         + """
 import sys
 import aerchive
-from tests.crash.drafts import draft_of
+from tests.drafts import draft_of
 for mode in (None, "r+"):
     try:
         project = aerchive.open(sys.argv[1], mode)

@@ -12,7 +12,7 @@ import pytest
 from aerchive.errors import IntegrityError
 from aerchive.project.project import Project
 from aerchive.project.run import Run
-from tests.crash.drafts import draft_of, job_id, project_at
+from tests.drafts import draft_of, job_id, project_at
 
 ACTIONS: dict[str, Callable[[Project], Any]] = {
     "save": lambda project: project.archive(draft_of(9)),

@@ -12,7 +12,7 @@ import aerchive
 from aerchive.cli import main
 from aerchive.errors import InvalidInputError
 from tests.holding import held
-from tests.project.conftest import make_result
+from tests.jobs import make_result
 
 NAMES = [
     *(b"n" * (length - 3) + b".h5" for length in (96, 97, 200, 230, 233, 234, 245, 255)),

@@ -21,7 +21,7 @@ from aerchive.models.status import RunStatus
 from aerchive.project.documents.draft import RunDraft
 from aerchive.times import now
 from tests.holding import held
-from tests.project.conftest import bell, make_result
+from tests.jobs import bell, make_result
 
 MIB = 2**20
 SIZES = (0, 31_999, 32_000, 32_001, MIB - 1, MIB, MIB + 1)

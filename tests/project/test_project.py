@@ -33,7 +33,7 @@ from aerchive.errors import (
     UnsupportedTypeError,
 )
 from tests import processes
-from tests.project.conftest import bell, make_result, run_stock
+from tests.jobs import bell, make_result, run_stock
 from tests.strict import differences
 
 Reopen = Callable[[], aerchive.Project]
@@ -599,7 +599,7 @@ def test_what_permissions_forbid(project: aerchive.Project, path: Path, tmp_path
         + """
 import os, sys
 import aerchive
-from tests.project.conftest import make_result
+from tests.jobs import make_result
 path, folder = sys.argv[1:]
 
 os.chmod(path, 0o444)
@@ -938,7 +938,7 @@ def test_two_processes_save_into_a_new_project(path: Path) -> None:
     script = """
         import sys, time
         import aerchive
-        from tests.project.conftest import run_stock
+        from tests.jobs import run_stock
         path, start = sys.argv[1], float(sys.argv[2])
         jobs = [run_stock() for _ in range(4)]
         [job.result() for job in jobs]

@@ -16,7 +16,7 @@ from aerchive.project.writing.runs import write_drafts
 from aerchive.storage.commits import overlay
 from aerchive.storage.commits.overlay import Overlay
 from aerchive.times import now
-from tests.crash.drafts import draft_of, job_id, project_at
+from tests.drafts import draft_of, job_id, project_at
 
 
 @pytest.fixture

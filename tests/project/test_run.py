@@ -13,7 +13,7 @@ from qiskit.quantum_info import Statevector
 import aerchive
 from aerchive.errors import InvalidInputError, NotFoundError, UnsupportedTypeError
 from tests import processes
-from tests.project.conftest import bell, make_result, run_stock
+from tests.jobs import bell, make_result, run_stock
 from tests.strict import differences
 
 Reopen = Callable[[], aerchive.Project]

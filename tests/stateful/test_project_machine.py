@@ -18,10 +18,10 @@ from aerchive.errors import AerchiveError, AlreadyExistsError, CommittedError, N
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.run import Run
 from aerchive.testing.disks import FailingDisk, RecordingDisk, UnsyncedDisk, crash_states, fault, use_disk, using
-from tests.crash.drafts import Model, draft_of, job_id, model_of, project_at
 from tests.crash.folders import memory_folder
-from tests.crash.views import project_view, stock_values
 from tests.crash.workloads import lost
+from tests.drafts import Model, draft_of, job_id, model_of, project_at
+from tests.views import project_view, stock_values
 
 NUMBERS = st.integers(0, 11)
 NAMES = st.none() | st.text(min_size=1, max_size=5)

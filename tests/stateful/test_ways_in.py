@@ -22,9 +22,9 @@ from aerchive.models.labels import RunLabels
 from aerchive.project.documents.draft import RunDraft, new_uuid
 from aerchive.project.project import Project
 from aerchive.storage.chunks.drafts import DatasetDraft
-from tests.crash.drafts import draft_of, job_id, project_at, values_of
-from tests.crash.views import project_view, stock_values
+from tests.drafts import draft_of, job_id, project_at, values_of
 from tests.holding import held
+from tests.views import project_view, stock_values
 
 FIRST = draft_of(1, labels=RunLabels(name="first", tags=["a"]))
 LABELS = RunLabels(tags=["b"], notes="second")

@@ -9,7 +9,7 @@ import pytest
 
 import aerchive
 from tests import processes
-from tests.project.conftest import make_result
+from tests.jobs import make_result
 
 QUBITS = 23
 STATE_MIB = 128

@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.samples import everything, write_run
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where a project may be made."""
-    return tmp_path / "project.h5"
+from tests.samples import everything, write_run
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ from aerchive.errors import (
 )
 from aerchive.storage.chunks.drafts import GroupDraft
 from tests.processes import AS_ANYBODY, run
-from tests.storage.samples import CREATED, FOLDER, OWNER, RUN, dataset, project_file, write_run
+from tests.samples import CREATED, FOLDER, OWNER, RUN, dataset, project_file, write_run
 
 NO_PROJECT = "{path}: is an HDF5 file, but not an aerchive project; choose another file"
 
@@ -377,7 +377,7 @@ TRY = (
     + """
 import sys
 from pathlib import Path
-from tests.storage.samples import CREATED, project_file
+from tests.samples import CREATED, project_file
 project = project_file(Path(sys.argv[1]))
 try:
     if sys.argv[2] == "check":

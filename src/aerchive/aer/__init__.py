@@ -1,4 +1,4 @@
-"""Live objects of Aer whose runs are kept, and archived ones that behave like them; loaded on first use."""
+"""Simulators and primitives of Aer whose runs are archived, and archived jobs and results; loaded on first use."""
 
 from __future__ import annotations
 

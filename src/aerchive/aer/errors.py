@@ -1,4 +1,4 @@
-"""The error of an archived job that had failed."""
+"""The error of an archived job that failed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from aerchive.errors import AerchiveError
 
 
 class AerJobError(AerchiveError, QiskitError):
-    """The archived job itself had failed, or has no result.
+    """The archived job itself failed, or has no result.
 
     Attributes:
-        error_type: Module and class of the exception that the job had raised, or ``None``.
-        stored_traceback: Its traceback as it was, or ``None``.
+        error_type: Module and class of the exception that the job raised, or ``None``.
+        stored_traceback: The original traceback of this exception as text, or ``None``.
     """
 
     code: ClassVar[str] = "aer-job"

@@ -1,4 +1,4 @@
-"""Opening a project, with the way to Qiskit's objects that is taken only when somebody asks for them."""
+"""Opening a project, with a bridge to Qiskit's objects that imports Qiskit only when they are requested."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODES = ("r", "r+", "a", "x")
 
 
 class QiskitBridge:
-    """The way between runs and objects of Qiskit; imports Qiskit on first use."""
+    """Converts between runs and objects of Qiskit; imports Qiskit on first use."""
 
     def capture(self, source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
         """See `aerchive.project.run.Bridge`."""
@@ -83,29 +83,30 @@ def open_path(
 ) -> Project:
     """Opens a project; ``aerchive.open`` is this function.
 
-    Nothing is held open, and no file is made before the first run is saved.
+    The file is not held open, and a new file is made only when the first run is saved.
 
     Args:
-        path: The project file, in which ``~`` stands for the user's home; ``None``: the project of the settings.
-        mode: ``"r"`` for reading; ``"r+"`` for writing, it must exist; ``"a"``, the default, for writing, it is made
-            if missing;
-            ``"x"`` for writing, it must not exist. A file that this user may not write is opened with ``"r"`` unless
-            a mode is given.
-        lock_timeout: How long to wait for other programs to let go of the file, in seconds; by default as the
-            settings say (60).
-        compression: How arrays are stored that are saved through this object: ``"portable"``, readable by everything;
-            ``"none"``, for speed; ``"fast"`` or ``"small"``, which readers need a plugin for. By default as the
-            settings say (``"portable"``).
-        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
-            latest; ``"exit"`` when the process ends; by default as the settings say (``"each"``).
+        path: Path of the project file, in which ``~`` stands for the user's home; ``None``: the project of the
+            settings.
+        mode: ``"r"`` for reading; ``"r+"`` for writing to an existing file; ``"a"``, the default, for writing, the file
+            is made if it is missing; ``"x"`` for writing to a new file, which must not exist. Without a mode, a file
+            that this user may not write is opened with ``"r"``.
+        lock_timeout: Longest time in seconds to wait until other programs release the file; by default that of the
+            settings (60).
+        compression: Compression of arrays that are saved through this object: ``"portable"``, which every program can
+            read; ``"none"``, for speed; ``"fast"`` or ``"small"``, for which readers need a plugin. By default that of
+            the settings (``"portable"``).
+        durability: Time at which runs are committed: ``"each"``: each run at once; ``"batch"``: together with others,
+            after two seconds at the latest; ``"exit"``: when the process ends. By default that of the settings
+            (``"each"``).
 
     Raises:
-        InvalidInputError: No such mode or compression, or the path is a folder or a URL.
-        NotFoundError: Mode ``"r"`` or ``"r+"``, and there is no such file.
-        AlreadyExistsError: Mode ``"x"``, and there is one.
-        FormatError: The file is not a project, or one of a newer format.
+        InvalidInputError: There is no such mode or compression, or the path is a folder or a URL.
+        NotFoundError: The mode is ``"r"`` or ``"r+"``, and the file does not exist.
+        AlreadyExistsError: The mode is ``"x"``, and the file exists.
+        FormatError: The file is not a project, or has a newer format.
         IntegrityError: The file is damaged.
-        ReadOnlyError: This user may not read it.
+        ReadOnlyError: This user may not read the file.
     """
     if mode is not None and mode not in _MODES:
         raise InvalidInputError(
@@ -120,21 +121,21 @@ def open_path(
     if mode in ("r", "r+") and not exists:
         raise no_such_project(file)
     if exists:
-        with project.file.read():  # says at once what is wrong with the file
+        with project.file.read():  # raises at once if the file is not valid
             pass
     return project
 
 
 class Opening:
-    """A project at a path, for runs that are still to come: each finds it opened with the settings then in force.
+    """A project at a path for future runs: for each run it is opened with the settings in force at that time.
 
     Args:
-        path: As for `open_path`.
-        durability: As for `open_path`.
-        compression: As for `open_path`.
+        path: Path of the project file, as for `open_path`.
+        durability: Time at which runs are committed, as for `open_path`.
+        compression: Compression of arrays, as for `open_path`.
 
     Attributes:
-        path: As given.
+        path: The path as it was given.
     """
 
     def __init__(
@@ -150,10 +151,10 @@ class Opening:
 
     @property
     def project(self) -> Project:
-        """The project; another object when the settings have changed.
+        """The project; a new object if the settings have changed.
 
         Raises:
-            InvalidInputError: A setting cannot be used.
+            InvalidInputError: A setting is not valid.
         """
         settings = load_settings()
         if self._opened is None or self._opened[0] != settings:
@@ -169,23 +170,23 @@ def project_at(
     compression: str | None = None,
     durability: Durability | None = None,
 ) -> Project:
-    """A project, its file not looked at yet: what is wrong with it shows when it is used.
+    """Makes a project object without reading the file; errors in the file are found when it is used.
 
     Args:
-        path: As for `open_path`.
-        mode: As for `open_path`.
-        lock_timeout: As for `open_path`.
-        compression: As for `open_path`.
-        durability: As for `open_path`.
+        path: Path of the project file, as for `open_path`.
+        mode: Mode of the project, as for `open_path`.
+        lock_timeout: Longest time in seconds to wait for the file, as for `open_path`.
+        compression: Compression of arrays, as for `open_path`.
+        durability: Time at which runs are committed, as for `open_path`.
 
     Raises:
-        InvalidInputError: A setting cannot be used, or the path is a URL.
+        InvalidInputError: A setting is not valid, or the path is a URL.
     """
     settings = load_settings(lock_timeout=lock_timeout, durability=durability)
     if path is None:
         path = settings.project
-        if path == default_project():  # the folder of another project must be there, as for each path
-            with contextlib.suppress(OSError):  # the first commit says what is wrong with the folder
+        if path == default_project():  # the folder of any other project must exist already
+            with contextlib.suppress(OSError):  # the first commit reports what is wrong with the folder
                 path.parent.mkdir(parents=True, exist_ok=True)
     file = Path(os.path.realpath(local_path(path)))
     if mode is None:
@@ -201,5 +202,5 @@ def project_at(
         durability=settings.durability,
         pending_folder=settings.pending_folder,
     )
-    project.compression()  # says at once if there is no such profile
+    project.compression()  # raises at once if there is no such profile
     return project

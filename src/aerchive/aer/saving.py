@@ -1,4 +1,4 @@
-"""What a user hands to `Project.save`: a job, a result, the job of a primitive."""
+"""Making drafts of the objects that a user gives to `Project.save`: a job, a result, the job of a primitive."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from aerchive.aer.service.runtime_job import capture_runtime_job, is_runtime_job
 from aerchive.codecs.primitive_result import is_sampled
 from aerchive.errors import InvalidInputError
 from aerchive.project.documents.draft import RunDraft
-from aerchive.text import without_surrogates
+from aerchive.text import type_name, without_surrogates
 from aerchive.times import now
 
 
 def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
-    """The draft of a job or a Result; see `aerchive.project.Project.save`.
+    """Makes the draft of a job or a result; see `aerchive.Project.save`.
 
     Raises:
-        InvalidInputError: It is neither.
+        InvalidInputError: The object is neither a job nor a result.
     """
     if isinstance(source, AerJob):
         backend = source.backend()
@@ -57,7 +57,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         )
         try:
             result = source.result()
-        except BaseException as error:  # whatever the job raised is what is archived
+        except BaseException as error:  # any exception of the job is archived
             if not _is_of_the_job(source, error):
                 raise
             return draft_failed(submitted, error)
@@ -79,16 +79,16 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         program = "sampler" if is_sampled(source) else "estimator"
         return draft_of_primitive(Submitted(str(uuid.uuid4()), now(), circuits, primitive=Primitive(program)), source)
     raise InvalidInputError(
-        f"cannot archive {type(source).__module__}.{type(source).__qualname__}: give an AerJob, the job of a "
+        f"cannot archive {type_name(type(source))}: give an AerJob, the job of a "
         "primitive, the result of either, or a RuntimeJobV2"
     )
 
 
 def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
-    """The draft of a primitive's job: the primitive itself and its pubs are in the job.
+    """Makes the draft of a primitive's job, which contains the primitive itself and its pubs.
 
     Raises:
-        InvalidInputError: Its result is not that of a primitive of version 2.
+        InvalidInputError: The result is not that of a primitive of version 2.
     """
     primitive = getattr(job._function, "__self__", None)
     pubs = job._args[0] if job._args and isinstance(job._args[0], list) else _local_pubs(job)
@@ -96,7 +96,7 @@ def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
     submitted = submitted_pubs(primitive, pubs, job.job_id() if known is None else known.job_id, _created(job))
     try:
         result = job.result()
-    except Exception as error:  # noqa: BLE001  (whatever the job raised is what is archived)
+    except Exception as error:  # noqa: BLE001  (any exception of the job is archived)
         return draft_failed(submitted, error)
     if not isinstance(result, PrimitiveResult):
         raise InvalidInputError(
@@ -107,12 +107,12 @@ def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
 
 
 def _listed(circuits: Any) -> Any:
-    """The circuits of a job; ``None`` for what Aer refused to take for circuits."""
+    """The circuits of a job; ``None`` if they are not a list or tuple, which Aer refuses."""
     return circuits if isinstance(circuits, list | tuple) else None
 
 
 def _is_of_the_job(job: AerJob, error: BaseException) -> bool:
-    """Whether the job itself had raised: an archived one may be damaged, and somebody may not want to wait."""
+    """Whether the job itself raised the error; else it comes from a damaged archive or from interrupted waiting."""
     if isinstance(error, AerJobError | CancelledError):
         return True
     future = job._future
@@ -120,12 +120,12 @@ def _is_of_the_job(job: AerJob, error: BaseException) -> bool:
 
 
 def _text(value: Any) -> str | None:
-    """A field of a Result as text; somebody may have put anything there, which is kept as it is in the Result."""
+    """A field of a Result as text; a value of another type is also stored unchanged with the Result."""
     return None if value is None else without_surrogates(str(value))
 
 
 def _local_pubs(job: Any) -> list[Any] | None:
-    """The pubs of a job in the local testing mode of qiskit-ibm-runtime, which keeps them apart."""
+    """The pubs of a job in the local testing mode of qiskit-ibm-runtime, which stores them separately."""
     inputs = getattr(job, "inputs", None)
     if not isinstance(inputs, dict) or not isinstance(inputs.get("pubs"), list):
         return None

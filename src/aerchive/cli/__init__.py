@@ -1,4 +1,4 @@
-"""The command ``aerchive``: one module a command, imported only when it is called."""
+"""The command ``aerchive``. Each subcommand has one module, which is imported only when the subcommand is called."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ COMMANDS = {
     "compact": "give back the space of deleted runs",
     "schema": "print the JSON Schema of a document of the format",
 }
-"""Each command and its line in the help; the module of the same name has ``configure`` and ``run``."""
+"""Each subcommand and its line in the help. The module of the same name has ``configure`` and ``run``."""
 
 EXIT_PROBLEM = 1
 EXIT_WRONG_USE = 2
 
 
 def _command_of(given: Sequence[str]) -> str | None:
-    """The first word that is neither an option nor the project of ``-p``, which may be named like a command."""
+    """The first word that is neither an option nor the value of ``-p``, which may be named like a command."""
     words = iter(given)
     for word in words:
         if word == "-p" or (word.startswith("--p") and "--project".startswith(word)):
@@ -54,12 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-        arguments: Of the command line, without the program's name; by default those of this process.
+        arguments: The arguments of the command line without the name of the program. By default they are those of
+            this process.
 
     Returns:
-        The exit status: 0; 1, a problem was found; 2, wrong use.
+        The exit status: 0 for success, 1 if a problem was found, 2 for wrong use.
     """
-    for stream in (sys.stdout, sys.stderr):  # names may have characters that a terminal's encoding has not
+    for stream in (sys.stdout, sys.stderr):  # names may have characters that the encoding of the terminal lacks
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AerchiveError as error:
         print(f"aerchive: {clean_lines(str(error))}", file=sys.stderr)
         return EXIT_PROBLEM
-    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
+    except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
         sys.stderr.close()
         return EXIT_PROBLEM
     finally:

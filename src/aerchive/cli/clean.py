@@ -1,4 +1,4 @@
-"""``aerchive clean``: delete runs by age, size and outcome."""
+"""``aerchive clean``: deletes runs by age, size and outcome."""
 
 from __future__ import annotations
 

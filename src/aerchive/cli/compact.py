@@ -1,4 +1,4 @@
-"""``aerchive compact``: a new, smaller file in the place of a project."""
+"""``aerchive compact``: replaces a project file by a new, smaller file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compacts, and says what was given back."""
+    """Compacts the project, and prints how much space was given back."""
     what, unit = ("measured", "") if options.dry_run else ("copied and verified", "B")
     with ProgressBar(what, unit) as bar:
         project = project_at(options.file or options.project, "r" if options.dry_run else "r+")

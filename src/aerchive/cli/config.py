@@ -1,4 +1,4 @@
-"""``aerchive config``: each setting, its value, and where that came from."""
+"""``aerchive config``: shows each setting, its value and the source of the value."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _document(setting: Setting) -> dict[str, object]:
 
 
 def _text(setting: Setting) -> str:
-    """A value as the settings file and the environment have it."""
+    """Returns a value as it is written in the settings file and in the environment."""
     return str(setting.value).lower() if isinstance(setting.value, bool) else str(setting.value)
 
 

@@ -1,4 +1,4 @@
-"""``aerchive copy``: one state of a project as another file."""
+"""``aerchive copy``: copies one state of a project to another file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Copies, and says what is in the copy."""
+    """Copies the project, and prints what the copy contains."""
     with ProgressBar("copied", "B") as bar:
         copied = open_path(options.source, "r").copy(options.target, bar.show)
     size, runs = copied.path.stat().st_size, len(copied.catalogue())

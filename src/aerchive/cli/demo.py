@@ -1,4 +1,4 @@
-"""``aerchive demo``: four real simulations, archived, and read back in a second process."""
+"""``aerchive demo``: runs and archives four real simulations, and reads them back in a second process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the demo, or its second half."""
+    """Runs the whole demo, or only its second half, which reads the file."""
     path = local_path(options.project or options.file or _free_name()).absolute()
     if options.read:
         return _read(path)
@@ -50,14 +50,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _free_name() -> str:
-    """The usual name, numbered if there is such a file already: nothing is overwritten."""
+    """Returns the usual file name, with a number if that file exists, so that no file is overwritten."""
     stem, _, ending = _FILE.rpartition(".")
     names = itertools.chain([_FILE], (f"{stem}-{number}.{ending}" for number in itertools.count(2)))
     return next(name for name in names if not Path(name).exists())
 
 
 def _step(number: int, text: str, action: Callable[[], Any]) -> Any:
-    """Runs one step, with a line that says what is going on."""
+    """Runs one step, and prints a line with its description and its duration in seconds."""
     label = f"[{number}/5] {text}"
     terminal = sys.stdout.isatty()
     if terminal:
@@ -119,7 +119,7 @@ def _write(path: Path) -> None:
 
     import logging
 
-    logging.getLogger("qiskit_aer").setLevel(logging.CRITICAL)  # the failure is part of the demo
+    logging.getLogger("qiskit_aer").setLevel(logging.CRITICAL)  # this failure is intended
     _step(2, f"{_QUBITS}-qubit statevector, 16 MiB", statevector)
     _step(3, "noisy GHZ state, 1000 shots", noisy)
     _step(4, "parameter sweep, 32 angles", sweep)

@@ -1,4 +1,4 @@
-"""``aerchive diff A B``: what two runs have in common, and what not."""
+"""``aerchive diff A B``: compares two runs and prints what differs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints what differs; the exit status is 1 if anything does."""
+    """Prints the differences. The exit status is 1 if the runs differ."""
     from aerchive.aer.again.diff import diff_runs
 
     project = open_path(options.project, "r")

@@ -1,4 +1,4 @@
-"""``aerchive du``: what takes the space of a project."""
+"""``aerchive du``: shows what takes the space of a project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the sizes, the largest first."""
+    """Prints the sizes, the largest size first."""
     with ProgressBar("measured") as bar:
         report = open_path(options.file or options.project, "r").space(bar.show)
     if options.json:

@@ -1,4 +1,4 @@
-"""``aerchive export``: the catalogue, or what runs have saved, as a table for other programs."""
+"""``aerchive export``: writes the catalogue, or the values that runs saved, as a table for other programs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _write_file(columns: Columns, kind: str, path: Path) -> None:
             else:
                 _write(columns, kind, file)
     except BaseException as error:
-        path.unlink()  # half a table is none
+        path.unlink()  # an incomplete table is not kept
         if isinstance(error, OSError) and not isinstance(error, AerchiveError):
             raise WriteError(f"{path}: {error.strerror or error}") from error
         raise
@@ -86,7 +86,7 @@ def _write(columns: Columns, kind: str, file: TextIO) -> None:
 
 
 def _plain(column: Column, value: Any) -> Any:
-    """What JSON has a place for."""
+    """Converts a value of a column to a value that JSON can represent."""
     if column.kind == "time":
         return from_microseconds(value)
     if value is None or isinstance(value, str | bool | int):

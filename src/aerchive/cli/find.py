@@ -1,4 +1,4 @@
-"""``aerchive find CONDITION``: the runs that meet conditions."""
+"""``aerchive find CONDITION``: lists the runs that meet a condition."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints what was found."""
+    """Prints the runs that were found, their number or their ids."""
     where = " ".join(options.condition) or None
     project = open_path(options.project, "r")
     nested = options.nested or project.clause(where, {}).columns & {"parent", "job_id"}

@@ -1,4 +1,4 @@
-"""Runs on standard output, as the commands that find runs print them: a table, JSON, or ids."""
+"""Output of the commands that list runs: a table, JSON, or ids on standard output."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from typing import Any, TextIO
 from aerchive.display.text import clean_lines, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
-from aerchive.project.catalogue.conditions import NUMBERS
+from aerchive.models.catalogue import NUMBERS
 from aerchive.project.finding.asking import BadRuns, whole_value
 from aerchive.project.finding.job_list import runs_table
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 
 _LIMIT = 20
-_TEXTS = ("outcome", "name", "tags", "params", "program", "parent", "backend", "method", "precision", "message")
 
 
 def add_listing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments that say how much is printed, and how."""
+    """Adds the arguments for the number of runs that are printed, and for the form of the output."""
     parser.add_argument("--limit", type=int, default=_LIMIT, metavar="N", help=f"how many at most (default {_LIMIT})")
     parser.add_argument("--all", action="store_true", help="all of them")
     parser.add_argument("--nested", action="store_true", help="also the simulations beneath runs of primitives")
@@ -35,11 +34,11 @@ def print_listing(
     """Prints the runs that meet the conditions.
 
     Args:
-        project: Where they are.
-        options: Of `add_listing_arguments`.
-        where: Conditions as text.
-        conditions: Conditions by keyword.
-        **order: ``sort`` and ``descending``, as `Project.runs` has them.
+        project: The project that contains the runs.
+        options: The parsed options of `add_listing_arguments`.
+        where: The conditions as one text.
+        conditions: The conditions by keyword.
+        **order: The arguments ``sort`` and ``descending`` of `Project.runs`.
     """
     if options.limit < 0:
         raise InvalidInputError(f"--limit must be 0 or more; found {options.limit}")
@@ -62,27 +61,28 @@ def print_listing(
 
 
 def say_nothing(project: Project, where: str | None, conditions: dict[str, Any], stream: TextIO | None = None) -> None:
-    """Says why no run was found, and what could be found.
+    """Prints why no run was found, and which values exist in the project.
 
     Args:
-        project: Where they are.
-        where: Conditions as text.
-        conditions: Conditions by keyword.
-        stream: Standard output, unless a program reads that.
+        project: The project that was searched.
+        where: The conditions as one text.
+        conditions: The conditions by keyword.
+        stream: The output for the text: standard error if a program reads standard output.
     """
     print(clean_lines(project.why_nothing(where, conditions)), file=stream)
 
 
 def summary(run: Run, bad: BadRuns) -> dict[str, Any]:
-    """What the catalogue has of a run, as JSON; the run is opened only for texts that the catalogue cuts.
+    """Returns the catalogue entry of a run for JSON. The run is opened only for texts that the catalogue has cut.
 
     Args:
         run: The run.
-        bad: Notes if it cannot be read.
+        bad: The collection that notes the run if it cannot be read.
     """
     row = run.row()
     numbers = {name: _number(row, name) for name in sorted(NUMBERS - {"nbytes"})}
-    texts = {name: _text(run, name, bad) for name in _TEXTS}
+    names = [name for name in catalogue.IN_TABLES if name in catalogue.TEXT_COLUMNS and name != "job_id"]
+    texts = {name: _text(run, name, bad) for name in names}
     return {
         "job_id": run.job_id,
         "created": run.created,
@@ -102,7 +102,7 @@ def _number(row: Any, column: str) -> int | float | bool | None:
 
 def _text(run: Run, column: str, bad: BadRuns) -> Any:
     value = whole_value(run, column, bad)
-    if column == "params":  # JSON has neither NaN nor infinities
+    if column == "params":  # JSON has no NaN and no infinities
         plain = catalogue.plain_params(value)
         return {name: str(one) if type(one) is float and not math.isfinite(one) else one for name, one in plain.items()}
     return None if value == "" else value

@@ -1,4 +1,4 @@
-"""``aerchive ls``: the runs of a project, newest first."""
+"""``aerchive ls``: lists the runs of a project, newest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``aerchive recover``: complete a commit that a crash interrupted, or make the catalogue anew."""
+"""``aerchive recover``: completes a commit that a crash interrupted, or makes the catalogue again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Recovers, and says whether there was anything to do."""
+    """Recovers the project, and prints whether there was anything to do."""
     project = project_at(options.file or options.project, "r+")
     if options.rebuild_catalogue:
         return _rebuild(project, as_json=options.json)

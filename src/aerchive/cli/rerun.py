@@ -1,4 +1,4 @@
-"""``aerchive rerun JOB``: run it again from the file alone, and compare."""
+"""``aerchive rerun JOB``: runs a job again from the file alone, and compares the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs it again; the exit status is 1 if something differs, or it cannot be run again."""
+    """Runs the job again. The exit status is 1 if a value differs or the job cannot be run again."""
     project = open_path(options.project, "r+" if options.save else "r")
     one = project[options.job]
     if options.save:

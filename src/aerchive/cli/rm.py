@@ -1,4 +1,4 @@
-"""``aerchive rm JOB ...``: delete runs, or bring them back."""
+"""``aerchive rm JOB ...``: deletes runs, or brings deleted runs back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Deletes all in one commit, or none; says which."""
+    """Deletes all the runs in one commit, or none of them, and prints the ids."""
     project = open_path(options.project, "r+")
     if options.restore:
         done = [job_id for job in options.jobs for job_id in project.restore(job)]

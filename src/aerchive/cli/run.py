@@ -22,14 +22,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the program as Python would; its exit status is that of the command."""
+    """Runs the program as Python would run it. Its exit status becomes the exit status of the command."""
     from aerchive.aer.running.autosave import autosave
 
     script = options.script
     if not options.is_module and not Path(script).exists():
         raise NotFoundError(f"{script}: no such program; `aerchive run -m NAME` runs a module")
     try:
-        autosave(options.project, tags=options.tag)  # and on it stays: threads may go on after the program's last line
+        autosave(options.project, tags=options.tag)  # stays on, as threads may continue after the program's last line
     except AerchiveError as error:
         raise InvalidInputError(f"{error}; the program has not been started") from error
     sys.argv = [script, *options.arguments]
@@ -39,14 +39,14 @@ def run(options: argparse.Namespace) -> int:
             runpy.run_module(script, run_name="__main__", alter_sys=True)
         else:
             runpy.run_path(script, run_name="__main__")
-    except Exception as error:  # noqa: BLE001  (the program's own, told as Python tells it)
+    except Exception as error:  # noqa: BLE001  (an error of the program, printed as Python prints it)
         traceback.print_exception(error.with_traceback(_of_program(error.__traceback__)))
         return 1
     return 0
 
 
 def _of_program(trace: TracebackType | None) -> TracebackType | None:
-    """The part of a traceback that is the program's: without this module and runpy."""
+    """The part of a traceback that belongs to the program, without the frames of this module and of runpy."""
     ours = (__file__, runpy.__file__, f"<frozen {runpy.__name__}>")
     while trace is not None and trace.tb_frame.f_code.co_filename in ours:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""``aerchive schema``: the JSON Schemas of the format's documents."""
+"""``aerchive schema``: prints the JSON Schemas of the documents of the file format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the schema, or the names of all."""
+    """Prints the schema of one document, or the names of all documents."""
     if options.document is None:
         print("\n".join(sorted(DOCUMENTS)))
     else:

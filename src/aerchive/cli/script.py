@@ -1,4 +1,4 @@
-"""``aerchive script JOB``: a Python program that runs an archived job again."""
+"""``aerchive script JOB``: writes a Python program that runs an archived job again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the program; the exit status is 1 if the job cannot be run again."""
+    """Writes the program. The exit status is 1 if the job cannot be run again."""
     one = open_path(options.project, "r")[options.job]
     try:
         text = one.script()

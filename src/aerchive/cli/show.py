@@ -1,4 +1,4 @@
-"""``aerchive show JOB``: everything about one run but its values."""
+"""``aerchive show JOB``: shows everything about one run except its values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the run."""
+    """Prints the documents of the run and a table of its saved values."""
     one = open_path(options.project, "r")[options.job]
     if options.history:
         return _show_history(one, as_json=options.json)
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _loss(value: SavedValue) -> str:
-    """How far a value was rounded, and how far it might have been."""
+    """The measured infidelity of a rounded value and the allowed limit, or ``exact``."""
     if value.infidelity is None or value.max_infidelity is None:
         return "exact"
     return f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"

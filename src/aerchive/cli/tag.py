@@ -1,4 +1,4 @@
-"""``aerchive tag``: what people call a run, changed after it was archived; or tags of many runs at once."""
+"""``aerchive tag``: changes the labels of an archived run, or the tags of many runs at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Changes the labels in one commit, and prints them; without any change only prints them."""
+    """Changes the labels in one commit and prints them. Without a change it only prints them."""
     if options.where is not None:
         return _tag_many(options)
     both = sorted({*options.add} & {*options.remove})
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tag_many(options: argparse.Namespace) -> int:
-    """Changes the tags of all runs that meet a condition, and prints how many have other tags now."""
+    """Changes the tags of all runs that meet a condition, and prints the number of runs whose tags changed."""
     if options.name is not None or options.notes is not None:
         raise InvalidInputError("--name and --notes are for one run; give its JOB in the place of --where")
     if not options.add and not options.remove:

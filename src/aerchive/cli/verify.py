@@ -1,4 +1,4 @@
-"""``aerchive verify``: look at every byte of a project that a read can return."""
+"""``aerchive verify``: checks every byte of a project that a read can return."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the report; the exit status is 1 if there are problems."""
+    """Prints the report. The exit status is 1 if there are problems."""
     project = open_path(options.file or options.project, "r")
     with ProgressBar("verified", "B") as bar:
         report = project.verify(bar.show)

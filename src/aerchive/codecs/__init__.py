@@ -1,1 +1,1 @@
-"""Values to nodes and back: one module for each stored thing."""
+"""Codecs, which turn values into nodes of the file and back: one module for each kind of value."""

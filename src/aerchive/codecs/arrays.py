@@ -1,4 +1,4 @@
-"""Plain numpy arrays: amplitudes, probabilities, the tensors of a matrix product state."""
+"""Codec of plain numpy arrays: amplitudes, probabilities, the tensors of a matrix product state."""
 
 from __future__ import annotations
 

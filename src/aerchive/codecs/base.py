@@ -1,4 +1,4 @@
-"""What a codec is: one kind of value, its place in a result document, its arrays in datasets."""
+"""Definition of a codec: it stores one kind of value in a result document, with its arrays in datasets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 
 REFERENCE_TAG = "reference"
-"""Marks the place of an array in a document: ``{"$": "reference", "to": [...]}``."""
+"""Tag that marks a reference to an array in a document: ``{"$": "reference", "to": [...]}``."""
 
 
 class ArrayReference(dict[str, Any]):
-    """Where an array went, as ``layout.md`` defines it; only an encoder makes one.
+    """A reference to a stored array, as ``layout.md`` defines it; only an encoder makes one.
 
     Args:
-        to: The dataset and the place in it; an encoder may fill it in later.
+        to: The dataset and the place of the array in it; an encoder may fill in this list later.
     """
 
     def __init__(self, to: list[Any]) -> None:
@@ -29,12 +29,12 @@ class ArrayReference(dict[str, Any]):
 
 
 def is_reference(tree: Any) -> bool:
-    """Whether a part of a document is the reference of an array."""
+    """Whether a part of a document is a reference to an array."""
     return isinstance(tree, dict) and tree.get(TYPE_KEY) == REFERENCE_TAG
 
 
 def array_references(tree: Any) -> Iterator[Any]:
-    """All references of arrays in a document or a part of it, in order."""
+    """Gives all references to arrays in a document or a part of it, in order."""
     waiting = [tree]
     while waiting:
         part = waiting.pop()
@@ -47,27 +47,27 @@ def array_references(tree: Any) -> Iterator[Any]:
 
 
 class Encoder(Protocol):
-    """What a codec may ask for while it takes a value apart."""
+    """The services that a codec may use while it encodes a value."""
 
     def array(self, value: NDArray[Any], kind: str) -> ArrayReference:
-        """Hands over an array; it is read when the run is written, and must not change before.
+        """Takes an array to be stored; it is read when the run is written, and must not change before.
 
         Returns:
-            Its reference, for any place in the body.
+            The reference to the array, which may be put anywhere in the body.
         """
 
     def value(self, value: Any) -> Any:
-        """Encodes a part of the value, with the codec of its type; for any place in the body."""
+        """Encodes a part of the value with the codec of its type; the result may be put anywhere in the body."""
 
 
 class Decoder(Protocol):
-    """What a codec may ask for while it puts a value together."""
+    """The services that a codec may use while it decodes a value."""
 
     def array(self, reference: Any) -> NDArray[Any]:
-        """Reads an array: dtype, shape and memory order as it was handed over."""
+        """Reads an array, with the dtype, shape and memory order of the array that was encoded."""
 
     def value(self, tree: Any) -> Any:
-        """Decodes a part of the value; of the reference of an array, reads the array."""
+        """Decodes a part of the value; for a reference to an array, reads the array."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,15 @@ class Codec:
     """A codec for values of certain exact types.
 
     Attributes:
-        name: Of the encoding.
-        version: Of the encoding, from 1.
-        types: The exact types it encodes; subclasses are other types. Of several versions, the newest encodes.
-        encode: Turns a value into a body, or ``None`` if this value is not for it. A body is JSON: dictionaries with
-            text as keys, lists, text, integers, finite floats, truth values and ``None``. Anything else is given to the
-            encoder, and stands in the body as what that returns.
-        decode: Undoes `encode`, for this version: gets the body that `encode` has made.
-        type_names: Module and class of further types, whose package is not imported before somebody else does.
+        name: Name of the encoding.
+        version: Version of the encoding, from 1.
+        types: The exact types that the codec encodes, without their subclasses. Of several versions of a codec, the
+            newest encodes.
+        encode: Function that turns a value into a body; ``None`` if the codec cannot store this value. A body is JSON:
+            dictionaries with text as keys, lists, text, integers, finite floats, booleans and ``None``. Anything else
+            is given to the encoder, and the body contains what the encoder returns.
+        decode: Function that turns a body of this version, as `encode` made it, back into the value.
+        type_names: Module and class of further types; the codec does not import their package.
     """
 
     name: str
@@ -94,14 +95,14 @@ class Codec:
 
     @property
     def tag(self) -> str:
-        """The stamp on disk: name and version."""
+        """The tag in the file: name and version of the encoding."""
         return f"{self.name}/{self.version}"
 
     def encode_tagged(self, value: Any, encoder: Encoder) -> dict[str, Any] | None:
-        """The tagged object of a value, or ``None`` if it is not for this codec.
+        """Encodes a value as a tagged object; ``None`` if this codec cannot store the value.
 
         Raises:
-            UnsupportedTypeError: The body is not JSON, or would be taken for something else when it is read.
+            UnsupportedTypeError: The body is not JSON, or would be read as something else.
         """
         body = self.encode(value, encoder)
         if body is None:
@@ -112,12 +113,12 @@ class Codec:
         return {TYPE_KEY: self.tag, **body}
 
     def decode_tagged(self, tree: dict[str, Any], decoder: Decoder) -> Any:
-        """The value of a tagged object."""
+        """Decodes the value of a tagged object."""
         return self.decode({key: part for key, part in tree.items() if key != TYPE_KEY}, decoder)
 
 
 def _check_body(body: dict[str, Any], tag: str) -> None:
-    """Refuses what JSON would lose or change, and what would be taken for the reference of an array."""
+    """Raises an error for a body that JSON would change, or with a part that would be read as an array reference."""
     try:
         comes_back = tagged_json.loads(tagged_json.dumps(body), tag) == body
         why = "a part of it comes back as another"
@@ -134,11 +135,11 @@ def _check_body(body: dict[str, Any], tag: str) -> None:
 
 @dataclass(frozen=True)
 class MissingValue:
-    """Stands where a value was that no codec knew.
+    """Placeholder for a value that was not stored because no codec knew its type.
 
     Attributes:
         type_name: Module and class of the value.
-        text: The beginning of its ``repr``.
+        text: The beginning of the ``repr`` of the value.
     """
 
     type_name: str
@@ -148,11 +149,11 @@ class MissingValue:
 _STORED_KINDS = frozenset("biufc")
 _MAX_ITEM_BYTES = 16
 _MAX_DIMENSIONS = 32
-"""Of HDF5; a stack of arrays has one more than they."""
+"""Largest number of dimensions in HDF5; a stack of arrays has one dimension more than the arrays."""
 
 
 def is_storable(value: np.ndarray[Any, Any]) -> bool:
-    """Whether an array goes to a dataset; others (empty, 0-d, text, long doubles) stay in the document."""
+    """Whether an array is stored in a dataset; others (empty, 0-d, text, long doubles) stay in the document."""
     return (
         value.size > 0
         and 0 < value.ndim < _MAX_DIMENSIONS
@@ -163,5 +164,5 @@ def is_storable(value: np.ndarray[Any, Any]) -> bool:
 
 
 def is_outcome(text: str) -> bool:
-    """Whether a key is an outcome in hexadecimal, as Aer writes it."""
+    """Whether a key is an outcome in hexadecimal notation, as Aer writes it."""
     return text.startswith("0x") and text.isascii() and len(text) > 2 and all(c in "0123456789abcdef" for c in text[2:])

@@ -1,4 +1,4 @@
-"""Bit arrays: the samples of a ``SamplerV2``, one row of bytes a shot."""
+"""Codec of bit arrays: the samples of a ``SamplerV2``, one row of bytes for each shot."""
 
 from __future__ import annotations
 

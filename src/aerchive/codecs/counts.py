@@ -1,4 +1,4 @@
-"""Counts: how often each outcome was measured, one table for all experiments of a run."""
+"""Codec of counts, the number of times each outcome was measured: one table for all experiments of a run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from aerchive.storage.chunks.drafts import DatasetDraft
 
 TAG = "counts/1"
 _MOST_SLOTS = 2**16
-"""Outcomes of more bits are not written out: the number may come from a stranger's file."""
+"""Largest number of bits of an outcome that is written out: the number may come from an untrusted file."""
 
 
 def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
-    """An outcome as ``Result.get_counts`` prints it.
+    """Formats an outcome as ``Result.get_counts`` does.
 
     Args:
-        outcome: As in the result: hexadecimal with ``0x``, else bits.
-        header: Of the experiment: ``memory_slots`` pads with zeros, ``creg_sizes`` sets spaces between registers, the
-            last register first.
+        outcome: The outcome as in the result: hexadecimal with ``0x``, else bits.
+        header: Header of the experiment: ``memory_slots`` is the number of bits to which zeros are added;
+            ``creg_sizes`` puts spaces between the registers, the last register first.
     """
     bits = format(int(outcome, 16), "b") if outcome.startswith("0x") else outcome
     slots = (header or {}).get("memory_slots")
@@ -44,16 +44,16 @@ def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
 
 
 class CountsTable:
-    """Gathers the counts of a run."""
+    """Collects the counts of a run in one table."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, str, str, int]] = []
 
     def add(self, counts: Any, experiment: int, header: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """Takes the counts of one experiment.
+        """Adds the counts of one experiment.
 
         Returns:
-            The tagged object for the result, or ``None`` if these are not counts as Aer makes them.
+            The tagged object for the result, or ``None`` if the counts do not have the form of Aer's counts.
         """
         if type(counts) is not dict or not counts:
             return None
@@ -62,7 +62,7 @@ class CountsTable:
         first = len(self._rows)
         try:
             self._rows += [(experiment, key, format_outcome(key, header), value) for key, value in counts.items()]
-        except (TypeError, ValueError, ArithmeticError):  # somebody edited the header; Qiskit cannot use it either
+        except (TypeError, ValueError, ArithmeticError):  # the header was edited; Qiskit cannot use it either
             return None
         return {TYPE_KEY: TAG, "rows": [first, len(counts)]}
 
@@ -77,22 +77,22 @@ class CountsTable:
 
 
 def counts_from_rows(rows: NDArray[Any], column: str) -> dict[str, int]:
-    """The dictionary that some rows hold.
+    """The counts as a dictionary, from rows of the table.
 
     Args:
-        rows: Of the table.
-        column: ``outcome`` for the result's own keys, ``bitstring`` for bits.
+        rows: The rows of the table with the counts of one experiment.
+        column: Column with the keys: ``outcome`` for the keys of the result, ``bitstring`` for bits.
     """
     keys = (key.decode("ascii") for key in rows[column].tolist())
     return dict(zip(keys, rows["count"].tolist(), strict=True))
 
 
 def foreign_counts(counts: Mapping[Any, Any], header: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Counts that are not as Aer writes them, formatted by Qiskit itself.
+    """Formats counts that do not have the form of Aer's counts, with Qiskit.
 
     Args:
-        counts: With keys of any kind that Qiskit reads.
-        header: Of the experiment.
+        counts: Counts with keys of any kind that Qiskit reads.
+        header: Header of the experiment.
     """
     from qiskit.result import Counts
 

@@ -1,4 +1,4 @@
-"""Dictionaries of numbers: statevectors as dictionaries, probability distributions."""
+"""Codecs of dictionaries of numbers: statevectors as dictionaries, probability distributions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qiskit.result import ProbDistribution
 from aerchive.codecs.base import Codec, Decoder, Encoder, is_reference
 
 _FEWEST = 8
-"""Dictionaries with fewer items stay in the document, where a person can read them."""
+"""Smallest number of items that is stored in arrays; smaller dictionaries stay readable in the document."""
 
 
 def _encode_keyed(value: dict[Any, Any], encoder: Encoder) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""References of arrays in documents of encodings 1 and 2, which did not mark them: they were known by codec and key."""
+"""Marking array references in documents of encodings 1 and 2, where only codec and key identify them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = ("sizes", "coeffs", "lengths", "bit_terms", "indices")
 
 
 def mark_references(tree: Any) -> Any:
-    """A document of a result, with its references marked as encoding 3 does it."""
+    """Marks the array references in a document of a result, as in encoding 3, and returns the document."""
     if isinstance(tree, list):
         return [mark_references(part) for part in tree]
     if not isinstance(tree, dict):
@@ -29,10 +29,10 @@ def mark_references(tree: Any) -> Any:
 
 
 def mark_inputs(tree: Any) -> Any:
-    """A document of inputs, with its references marked as encoding 3 does it.
+    """Marks the array references in a document of inputs, as in encoding 3, and returns the document.
 
     Raises:
-        KeyError, TypeError: It is not one.
+        KeyError, TypeError: The tree is not a document of inputs.
     """
     for pub in tree.get("pubs", ()) if isinstance(tree, dict) else ():
         data = pub["parameter_values"]["data"]

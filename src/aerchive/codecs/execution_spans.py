@@ -1,8 +1,8 @@
-"""Execution spans: when a device of IBM's service took which shots of a sampler's result.
+"""Codecs of execution spans: the times at which a device of IBM's service took the shots of a sampler's result.
 
-``{"spans": [{"class", "start", "stop", "slices": [[pub, part, ...], ...]}, ...]}``; a part is a whole number, a truth
-value, a list of numbers (a shape) or ``{"slice": [start, stop, step]}``, in the order in which the class has them.
-The classes belong to qiskit-ibm-runtime, which is imported only where such a value is.
+``{"spans": [{"class", "start", "stop", "slices": [[pub, part, ...], ...]}, ...]}``; a part is an integer, a boolean,
+a list of numbers (a shape) or ``{"slice": [start, stop, step]}``, in the order of the class.
+The classes belong to qiskit-ibm-runtime, which is imported only if there is such a value.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from aerchive.codecs.base import Codec, Decoder, Encoder
 from aerchive.errors import FormatError, UnsupportedTypeError
+from aerchive.text import type_name
 
 _PACKAGE = "qiskit_ibm_runtime.execution_span"
 _CLASSES = {
@@ -29,7 +30,7 @@ def _names(*classes: str) -> tuple[str, ...]:
 def _encode_span(span: Any, encoder: Encoder) -> dict[str, Any]:
     kind = type(span)
     if kind.__qualname__ not in _CLASSES:
-        raise UnsupportedTypeError(f"no codec for {kind.__module__}.{kind.__qualname__}")
+        raise UnsupportedTypeError(f"no codec for {type_name(kind)}")
     shots = getattr(span, "_pub_shots", {})
     slices = [
         [pub, *map(_encode_part, parts), *([shots[pub]] if pub in shots else [])]

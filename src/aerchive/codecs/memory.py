@@ -1,4 +1,4 @@
-"""Memory: the outcome of each single shot, in one column for all experiments of a run."""
+"""Codec of memory, the outcome of each single shot: one column for all experiments of a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ TAG = "memory/1"
 
 
 class MemoryColumn:
-    """Gathers the memory of a run."""
+    """Collects the memory of a run in one column."""
 
     def __init__(self) -> None:
         self._shots: list[str] = []
 
     def add(self, memory: Any) -> dict[str, Any] | None:
-        """Takes the memory of one experiment.
+        """Adds the memory of one experiment.
 
         Returns:
             The tagged object for the result, or ``None`` if this is not a list of outcomes.
@@ -40,5 +40,5 @@ class MemoryColumn:
 
 
 def memory_from_rows(rows: NDArray[Any]) -> list[str]:
-    """The shots that some rows hold."""
+    """The outcomes of the shots, from rows of the column."""
     return [shot.decode("ascii") for shot in rows.tolist()]

@@ -1,6 +1,6 @@
-"""Noise models: what Aer's simulator gets of them, as one JSON document.
+"""Codec of noise models: the data that Aer's simulator receives, as one JSON document.
 
-``NoiseModel.to_dict`` can take many seconds, so the document of a model object is made once for each state of it.
+``NoiseModel.to_dict`` can take many seconds, so the document of a model object is made again only after a change.
 """
 
 from __future__ import annotations
@@ -18,28 +18,30 @@ from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 from aerchive.errors import FormatError
 from aerchive.models import tagged_json
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
+from aerchive.text import type_name
 
 KIND = "noise_model"
 ENCODING = "noise_model"
 VERSION = 2
-"""1 had passes by name only, and the ids of errors as they were."""
+"""Newest version of the encoding. Version 1 stored only the names of passes, and the random ids of errors."""
 
 _REMEMBERED = 8
 _made: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
-"""The parts of models seen lately, and their objects. A copy of a model has the same parts."""
+"""The parts of recently encoded models, and their encoded objects. A copy of a model has the same parts."""
 
 
 def encode_noise_model(model: NoiseModel) -> ObjectDraft:
-    """A noise model as a shared object.
+    """Encodes a noise model as a shared object.
 
     Args:
-        model: Any noise model; a state of it that was seen before is not encoded again.
+        model: Any noise model; it is not encoded again if it has not changed since the last time.
 
     Returns:
-        Its errors in the form that Aer's C++ simulator receives, its basis gates, and the names of its custom passes.
+        An object with the errors in the form that Aer's C++ simulator receives, the basis gates, and the custom passes,
+        by name only where a pass cannot be stored.
 
     Raises:
-        UnsupportedTypeError: It holds a value that JSON cannot carry.
+        UnsupportedTypeError: The model holds a value that JSON cannot represent.
     """
     parts = list(_parts(model))
     known = next((draft for seen, draft in list(_made) if _are_same(seen, parts)), None)
@@ -63,22 +65,22 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
 
 
 def lost_passes(model: NoiseModel) -> list[str]:
-    """Names of the custom passes of a model of which nothing but the name can be stored."""
+    """The names of the custom passes of a model of which only the name can be stored."""
     encoded = [_encode_pass(one) for one in getattr(model, "_custom_noise_passes", [])]
     return [one for one in encoded if isinstance(one, str)]
 
 
 class ArchivedNoiseModel(NoiseModel):
-    """A noise model out of a project: Aer's simulator receives exactly what it received on the day.
+    """A noise model from a project: Aer's simulator receives exactly the errors of the original simulation.
 
     Args:
-        errors: What ``NoiseModel.to_dict(serializable=True)`` had given, its random ids replaced by numbers.
-        basis_gates: Of the model.
-        passes: Custom passes, which change circuits before they are simulated: a pass, or its name if that is all that
+        errors: The result of ``NoiseModel.to_dict(serializable=True)``, with the random ids replaced by numbers.
+        basis_gates: Names of the basis gates of the model.
+        passes: Custom passes, which change circuits before they are simulated: a pass, or its name if only the name
             could be stored.
 
     Attributes:
-        lost_passes: Names of the custom passes it had and has no more.
+        lost_passes: Names of the custom passes that could not be stored.
     """
 
     def __init__(self, errors: dict[str, Any], basis_gates: list[str], passes: list[Any]) -> None:
@@ -88,20 +90,20 @@ class ArchivedNoiseModel(NoiseModel):
         self._custom_noise_passes += [one for one in passes if not isinstance(one, str)]
 
     def to_dict(self, serializable: bool = False) -> dict[str, Any]:
-        """The stored errors, and those added since."""
+        """The stored errors, and those that were added since the model was read."""
         added = super().to_dict(serializable)
         return {**self.stored_errors, "errors": [*self.stored_errors.get("errors", []), *added.get("errors", [])]}
 
     def is_ideal(self) -> bool:
-        """Whether there is no noise at all."""
+        """Whether the model has no noise."""
         return not self.stored_errors.get("errors") and bool(super().is_ideal())
 
 
 def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
-    """The noise model in a stored document.
+    """Decodes the noise model in a stored document.
 
     Raises:
-        FormatError: The document is damaged, or newer.
+        FormatError: The document is damaged, or has a newer encoding.
     """
     try:
         document = tagged_json.decode(tagged_json.loads(text, where))
@@ -114,7 +116,7 @@ def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
 
 
 def _with_numbers_for_ids(errors: dict[str, Any]) -> dict[str, Any]:
-    """Errors get random ids; numbers in their place make the same model the same document in every process."""
+    """Replaces the random ids of errors by numbers, so that a model gives the same document in every process."""
     numbers: dict[Any, str] = {}
     for error in errors.get("errors", []):
         if isinstance(error, dict) and "id" in error:
@@ -123,8 +125,8 @@ def _with_numbers_for_ids(errors: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encode_pass(one: Any) -> Any:
-    """A pass with all that it does, or its name."""
-    name = f"{type(one).__module__}.{type(one).__qualname__}"
+    """Encodes a pass completely, or its name if it cannot be stored."""
+    name = type_name(type(one))
     operations = [_operation_name(kind) for kind in getattr(one, "_ops", ())]
     if type(one) is not RelaxationNoisePass or None in operations:
         return name
@@ -151,7 +153,7 @@ def _operation_name(kind: type) -> str | None:
 
 @functools.cache
 def _operations() -> dict[str, type]:
-    """Qiskit's own operations by name: no other class is looked up for a file."""
+    """Qiskit's own operations by name of the class; a file cannot name any other class."""
     named = {**vars(library), **vars(circuit)}
     return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
 
@@ -179,7 +181,7 @@ def _decode_pass(stored: Any) -> Any:
 
 
 def _parts(model: NoiseModel) -> Iterator[Any]:
-    """What changes when somebody adds to the model: the errors and passes in its tables, and their keys."""
+    """The parts that change when the model is extended: the errors and passes in its tables, and their keys."""
     for table in (
         model._default_quantum_errors,
         model._local_quantum_errors,

@@ -1,4 +1,4 @@
-"""The arrays of one run, gathered into few datasets: equal shapes stacked, small odd ones packed."""
+"""Collecting the arrays of one run in few datasets: equal shapes are stacked, small arrays of other shapes packed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from aerchive.text import encode_text
 _UNSAFE = re.compile(r"[^a-z0-9_]+")
 _MAX_NAME = 32
 _MAX_LABEL_BYTES = 1024
-"""Longer labels are only in the result document."""
+"""Longest label, in bytes, that is an attribute of the dataset; longer ones are only in the result document."""
 
 
 _Key = tuple[str, str, bool]
-"""Kind, dtype, and whether they are states: what may be in one dataset."""
+"""Kind, dtype, and whether the arrays are states: arrays with the same key may be in one dataset."""
 
 
 class _Entry(NamedTuple):
@@ -34,10 +34,10 @@ class _Entry(NamedTuple):
 
 
 class ArrayPool:
-    """Takes arrays one by one, and lays them out once all are known.
+    """Takes arrays one by one, and distributes them to datasets once all are known.
 
     Args:
-        reserved: Names that datasets must not get.
+        reserved: Names that the datasets must not have.
     """
 
     def __init__(self, reserved: Collection[str]) -> None:
@@ -51,13 +51,14 @@ class ArrayPool:
 
         Args:
             value: Any storable array.
-            kind: What it is, such as ``statevector``; becomes the name of the dataset.
-            label: Under which label it was saved.
-            experiment: In which experiment.
-            is_state: Whether it is a state vector, and not just called so; it does not mix with others then.
+            kind: Kind of the array, such as ``statevector``; it becomes the name of the dataset.
+            label: The label under which the array was saved.
+            experiment: Index of the experiment in which the array was saved.
+            is_state: Whether the array is a state vector, whatever its kind is called; states are not put into a
+                dataset with other arrays.
 
         Returns:
-            The reference, which `drafts` will fill in.
+            The reference to the array, which `drafts` fills in later.
         """
         order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
         stored = value.T if order == "F" else np.ascontiguousarray(value)
@@ -67,18 +68,18 @@ class ArrayPool:
 
     @property
     def mark(self) -> dict[_Key, int]:
-        """How far it is filled, for `roll_back`."""
+        """The present number of arrays by key, for `roll_back`."""
         return {key: len(entries) for key, entries in self._entries.items()}
 
     def roll_back(self, mark: dict[_Key, int]) -> None:
-        """Gives the arrays back that were taken since `mark`: their value turned out to have no codec."""
+        """Removes the arrays that were added after ``mark`` was taken, because no codec knows their value."""
         for key in list(self._entries):
             del self._entries[key][mark.get(key, 0) :]
             if not self._entries[key]:
                 del self._entries[key]
 
     def drafts(self) -> dict[str, DatasetDraft]:
-        """The datasets, by name; fills in all references."""
+        """Makes the datasets, by name, and fills in all references."""
         drafts: dict[str, DatasetDraft] = {}
         for (kind, _, is_state), entries in self._entries.items():
             by_shape: dict[tuple[Any, ...], list[_Entry]] = defaultdict(list)

@@ -1,8 +1,8 @@
-"""Results of primitives, in the form of other results: a pub is an experiment, a field of its data a saved value.
+"""Codec of results of primitives, in the form of other results: a pub is an experiment, each field of its data a value.
 
 ``{"fields": {}, "metadata": {...}, "experiments": [{"fields": {"class", "shape"}, "metadata": {...}, "data": [[name,
 value], ...]}]}``; ``class`` is ``SamplerPubResult``, ``PubResult`` or ``EstimatorPubResult`` of
-qiskit-ibm-runtime; ``shape`` is that of the data.
+qiskit-ibm-runtime; ``shape`` is the shape of the data.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, Sam
 
 from aerchive.codecs.result import ResultEncoder, Written
 from aerchive.errors import FormatError, UnsupportedTypeError
+from aerchive.text import type_name
 
 ENCODING = "primitive_result"
 _PUBS = {"SamplerPubResult": SamplerPubResult, "PubResult": PubResult}
@@ -23,7 +24,7 @@ _OF_SERVICE_MODULE = "qiskit_ibm_runtime.results.estimator_pub"
 
 
 def is_sampled(result: PrimitiveResult[Any]) -> bool:
-    """Whether a sampler made it, as far as the result tells."""
+    """Whether a result comes from a sampler, as far as the result itself shows it."""
     return any(
         isinstance(pub, SamplerPubResult) or any(isinstance(value, BitArray) for value in pub.data.values())
         for pub in result
@@ -31,14 +32,14 @@ def is_sampled(result: PrimitiveResult[Any]) -> bool:
 
 
 def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder) -> Written:
-    """Takes a primitive's result apart.
+    """Encodes a primitive's result.
 
     Args:
-        result: Its arrays are not copied and must not change until they are written.
-        encoder: Gets the arrays.
+        result: The result; its arrays are not copied and must not change until they are written.
+        encoder: Receives the arrays.
 
     Raises:
-        UnsupportedTypeError: It, a pub of it or its data has a type of its own, which would come back as another.
+        UnsupportedTypeError: The result, a pub or its data has a type that cannot be restored.
     """
     _check_type(result, (PrimitiveResult,))
     experiments = []
@@ -59,23 +60,21 @@ def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder
 
 def _check_type(value: Any, kinds: tuple[type, ...]) -> None:
     if type(value) not in kinds:
-        raise UnsupportedTypeError(
-            f"result of a primitive: no codec for {type(value).__module__}.{type(value).__qualname__}"
-        )
+        raise UnsupportedTypeError(f"result of a primitive: no codec for {type_name(type(value))}")
 
 
 def decode_primitive_result(
     metadata: Any, pubs: Sequence[tuple[Mapping[str, Any], Any, Mapping[str, Any]]], decode: Callable[[Any], Any]
 ) -> PrimitiveResult[Any]:
-    """Puts a primitive's result together.
+    """Decodes a primitive's result.
 
     Args:
-        metadata: Of the result, encoded.
-        pubs: For each pub its fields, metadata and data, encoded.
-        decode: Gives an encoded value.
+        metadata: Metadata of the result, encoded.
+        pubs: Fields, metadata and data of each pub, encoded.
+        decode: Function that decodes a value.
 
     Raises:
-        FormatError: The document is not that of a primitive's result.
+        FormatError: The document does not describe a primitive's result.
     """
     results = []
     for fields, own, data in pubs:

@@ -1,10 +1,10 @@
-"""Pubs: what a primitive was asked for. Their circuits are stored as those of any run, and named by their index.
+"""Codec of pubs, the input of a primitive. Their circuits are stored as those of any run, and referred to by index.
 
 A pub is ``{"circuit", "parameter_values"}`` with ``shots`` for a sampler, ``precision`` and ``observables`` for an
 estimator. ``parameter_values`` is ``{"shape", "data": [[[name, ...], ARRAY], ...]}``, each array of shape ``(*shape,
 names)``. ``observables`` is ``{"shape", "num_qubits"}`` and, for all observables one after another in row-major order:
-``sizes`` (terms of each), ``coeffs`` (of each term), ``lengths`` (factors of each term), and of each factor
-``bit_terms`` (qiskit's ``SparseObservable.BitTerm``) and ``indices`` (qubit).
+``sizes`` (number of terms of each observable), ``coeffs`` (coefficient of each term), ``lengths`` (number of factors of
+each term), and for each factor ``bit_terms`` (qiskit's ``SparseObservable.BitTerm``) and ``indices`` (the qubit).
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from qiskit.quantum_info import SparseObservable
 
 from aerchive.codecs.base import Decoder, Encoder, is_storable
 from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
+from aerchive.text import type_name
 
 _MAX_OBSERVABLES = 10_000_000
 
 
 def pub_circuits(pubs: Sequence[Any]) -> list[QuantumCircuit]:
-    """The circuits of pubs, each object once, in order of appearance."""
+    """The circuits of pubs, each object once, in the order of the pubs."""
     return list({id(pub.circuit): pub.circuit for pub in pubs}.values())
 
 
 def encode_pubs(pubs: Sequence[Any], encoder: Encoder) -> list[dict[str, Any]]:
-    """Takes pubs apart; their circuits are those of `pub_circuits`, in that order.
+    """Encodes pubs; a circuit is stored as its index in the list of `pub_circuits`.
 
     Raises:
-        UnsupportedTypeError: One is neither a ``SamplerPub`` nor an ``EstimatorPub``.
+        UnsupportedTypeError: A pub is neither a ``SamplerPub`` nor an ``EstimatorPub``.
     """
     places = {id(circuit): place for place, circuit in enumerate(pub_circuits(pubs))}
     return [_encode_pub(pub, places[id(pub.circuit)], encoder) for pub in pubs]
@@ -53,7 +54,7 @@ def _encode_pub(pub: Any, circuit: int, encoder: Encoder) -> dict[str, Any]:
     if type(pub) is EstimatorPub:
         precision = None if pub.precision is None else encoder.value(pub.precision)
         return {**tree, "precision": precision, "observables": _encode_observables(pub.observables, encoder)}
-    raise UnsupportedTypeError(f"no codec for pubs of type {type(pub).__module__}.{type(pub).__qualname__}")
+    raise UnsupportedTypeError(f"no codec for pubs of type {type_name(type(pub))}")
 
 
 def _encode_observables(observables: ObservablesArray, encoder: Encoder) -> dict[str, Any]:
@@ -79,15 +80,15 @@ def _array(value: np.ndarray[Any, Any], kind: str, encoder: Encoder) -> Any:
 
 
 def decode_pubs(trees: Any, circuits: Sequence[QuantumCircuit], decoder: Decoder) -> list[Any]:
-    """The pubs that `encode_pubs` was given.
+    """Decodes pubs that `encode_pubs` encoded.
 
     Args:
-        trees: What it returned.
-        circuits: Those of the run.
-        decoder: Gives the arrays.
+        trees: The encoded pubs, as `encode_pubs` returns them.
+        circuits: The circuits of the run.
+        decoder: Reads the arrays.
 
     Raises:
-        FormatError: The document is not what `encode_pubs` writes.
+        FormatError: The document does not have the form that `encode_pubs` writes.
     """
     try:
         return [_decode_pub(tree, circuits, decoder) for tree in trees]

@@ -1,4 +1,4 @@
-"""Which codec is for which type: the one list, and what other packages add to it."""
+"""Registry of codecs: the list of our own codecs and those of other packages, by type and by tag."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 
 from aerchive.codecs.base import Codec
+from aerchive.text import type_name
 
 logger = logging.getLogger("aerchive")
 
 ENTRY_POINTS = "aerchive.codecs"
-"""The group of entry points under which a package offers a `Codec`, or several in a list or tuple."""
+"""The group of entry points with which a package offers a `Codec`, or several in a list or tuple."""
 
 
 @functools.cache
@@ -52,7 +53,7 @@ def codecs() -> tuple[Codec, ...]:
 
 
 def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
-    """Codecs of other packages. One that cannot be loaded, or takes the name of another, is left out."""
+    """Codecs of other packages. A codec that cannot be loaded, or whose name is already taken, is left out."""
     reserved, tags = {codec.name for codec in own}, set[str]()
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
         try:
@@ -71,23 +72,19 @@ def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
 
 
 def _type_names(codec: Codec) -> set[str]:
-    return {*map(_type_name, codec.types), *codec.type_names}
-
-
-def _type_name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return {*map(type_name, codec.types), *codec.type_names}
 
 
 def codec_for(kind: type) -> Codec | None:
     """The codec that encodes an exact type, or ``None``."""
-    name = _type_name(kind)
+    name = type_name(kind)
     codec = _encoders().get(name)
     return codec if codec is not None and (kind in codec.types or name in codec.type_names) else None
 
 
 @functools.cache
 def _encoders() -> dict[str, Codec]:
-    """By module and class of a type: the newest version of the codec that was the first to name it."""
+    """The codecs by module and class of the type they encode: the newest version of the first codec with this type."""
     found: dict[str, Codec] = {}
     for codec in codecs():
         for name in _type_names(codec):
@@ -101,5 +98,5 @@ def _encoders() -> dict[str, Codec]:
 
 @functools.cache
 def codecs_by_tag() -> dict[str, Codec]:
-    """Each codec by its stamp on disk, name and version: what reads a value."""
+    """The codecs by tag in the file (name and version), for reading."""
     return {codec.tag: codec for codec in codecs()}

@@ -1,4 +1,4 @@
-"""A Result: its small values as one JSON document, its large ones in tables and arrays."""
+"""Codec of a Result: small values go into one JSON document, large ones into tables and arrays."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import DatasetDraft, text_dataset
-from aerchive.text import without_surrogates
+from aerchive.text import type_name, without_surrogates
 
 ENCODING = "result"
 VERSION = 3
-"""2 has ``registered``; 3 marks references of arrays as such. All documents of a run have this version."""
+"""Version of all documents of a run. Version 2 added ``registered``; version 3 marks references to arrays."""
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-"""Of an object, in its ``repr``; another one in each process, and so no part of what the value was."""
+"""The address of an object in its ``repr``; it differs in each process and is not part of the value."""
 _TOLERANT_LEVELS = 4
-"""Fields, header, metadata, and their keys: so deep one value that cannot be stored leaves its neighbours alone."""
+"""Depth of dictionaries (fields, header, metadata and their keys) down to which one value that cannot be stored does
+not affect the others."""
 _ABSENT: Any = object()
 _RESERVED = frozenset(
     {
@@ -50,11 +51,11 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class EncodedResult:
-    """A result, ready to be written.
+    """An encoded result, ready to be written.
 
     Attributes:
-        datasets: Of the run's group, by name.
-        refused: In words, each value that no codec knew.
+        datasets: Datasets for the group of the run, by name.
+        refused: A description of each value that no codec knew.
     """
 
     datasets: dict[str, DatasetDraft]
@@ -62,16 +63,16 @@ class EncodedResult:
 
     @property
     def nbytes(self) -> int:
-        """Of all values, before compression."""
+        """The size of all values in bytes, before compression."""
         return sum(draft.nbytes for draft in self.datasets.values())
 
 
 class Written(NamedTuple):
-    """A document of a run.
+    """An encoded document of a run.
 
     Attributes:
-        encoding: Its name.
-        tree: The document, encoded.
+        encoding: Name of the encoding.
+        tree: The encoded document.
     """
 
     encoding: str
@@ -79,7 +80,7 @@ class Written(NamedTuple):
 
 
 class ResultEncoder:
-    """Takes one Result apart; see `encode_result`."""
+    """Encodes one Result; see `encode_result`."""
 
     def __init__(self) -> None:
         self._counts = CountsTable()
@@ -91,16 +92,16 @@ class ResultEncoder:
         self.refused: list[str] = []
 
     def array(self, value: NDArray[Any], kind: str) -> ArrayReference:
-        """Hands an array to the pool; see `aerchive.codecs.base.Encoder`."""
+        """Adds an array to the pool; see `aerchive.codecs.base.Encoder`."""
         name = self._label if kind == "array" else kind
         return self._pool.add(value, name, self._label, self._experiment, is_state=kind == "statevector")
 
     def value(self, value: Any) -> Any:
-        """Encodes a value with all codecs; raises `UnsupportedTypeError` if none knows it."""
+        """Encodes a value with all codecs; raises `UnsupportedTypeError` if no codec knows its type."""
         return tagged_json.encode(value, prefer=self._prefer)
 
     def encode(self, result: Any) -> EncodedResult:
-        """Takes the result apart."""
+        """Encodes the result."""
         fields = dict(vars(result))
         metadata, results = fields.pop("_metadata", {}), fields.pop("results", _ABSENT)
         experiments = []
@@ -120,10 +121,10 @@ class ResultEncoder:
         return self.finish({layout.RESULT: Written(ENCODING, document)})
 
     def finish(self, documents: Mapping[str, Written]) -> EncodedResult:
-        """Lays out all that was handed over.
+        """Makes the datasets of all documents, tables and arrays.
 
         Args:
-            documents: What refers to it, by the name of its dataset.
+            documents: The documents that refer to the tables and arrays, by the name of their dataset.
         """
         drafts = {
             layout.COUNTS: self._counts.draft(),
@@ -170,17 +171,17 @@ class ResultEncoder:
             "metadata": self.tolerant(metadata, f"{what} metadata"),
             "data": items,
         }
-        if type(registered) is not list or registered != labels:  # somebody edited it
+        if type(registered) is not list or registered != labels:  # the result was edited
             tree["registered"] = self.tolerant(registered, f"{what}, names of its data")
         return tree
 
     def saved(self, number: int, label: str, value: Any) -> Any:
-        """Encodes what was saved under a label; what cannot be stored is named and left out.
+        """Encodes a saved value; one that cannot be stored is left out and named in ``refused``.
 
         Args:
-            number: Of the experiment, or of the pub.
-            label: Of the value.
-            value: What was saved.
+            number: Index of the experiment, or of the pub, from 0.
+            label: The label under which the value was saved.
+            value: The saved value.
         """
         self._experiment = number
         return self._encode_data(label, {label: value}, None)
@@ -190,7 +191,7 @@ class ResultEncoder:
         mark = self._pool.mark
         value = None
         try:
-            value = values[label]  # of an archived result it is read now, and may have been refused already
+            value = values[label]  # a value of an archived result is read now, and may have been refused already
             tree = None
             if label == "counts":
                 tree = self._counts.add(value, self._experiment, header)
@@ -205,7 +206,7 @@ class ResultEncoder:
             return _refused(getattr(error, "missing", value))
 
     def tolerant(self, value: Any, what: str, levels: int = _TOLERANT_LEVELS) -> Any:
-        """Encodes what it can; what cannot be stored is named and left out, and nothing else is."""
+        """Encodes a value; only the parts that cannot be stored are left out, and they are named in ``refused``."""
         self._label = "metadata"
         found: list[str] = []
 
@@ -245,22 +246,22 @@ class ResultEncoder:
             return codec.encode_tagged(value, self)
         except UnsupportedTypeError:
             raise
-        except Exception as error:  # a codec may be anybody's, and must not cost more than its own value
+        except Exception as error:  # a foreign codec that fails must affect only its own value
             raise UnsupportedTypeError(f"codec {codec.tag} failed: {error!r}") from error
 
     def _prefer_symbols(self, value: Any) -> dict[str, Any] | None:
-        """Arrays and dictionaries of headers stay in the document."""
+        """Encodes a value with a codec, except arrays and dictionaries, which stay in the document."""
         return None if type(value) in (np.ndarray, dict) else self._prefer(value)
 
 
 def _refused(value: Any) -> dict[str, Any]:
-    if isinstance(value, MissingValue):  # of a result that was archived before
+    if isinstance(value, MissingValue):  # it comes from a result that was archived before
         return {TYPE_KEY: REFUSED_TAG, "type": value.type_name, "text": value.text}
     return {TYPE_KEY: REFUSED_TAG, "type": _type_name(value), "text": _text(value)}
 
 
 def _type_name(value: Any) -> str:
-    return without_surrogates(f"{type(value).__module__}.{type(value).__qualname__}")
+    return without_surrogates(type_name(type(value)))
 
 
 def _text(value: Any) -> str:
@@ -271,10 +272,10 @@ def _text(value: Any) -> str:
 
 
 class MissingError(UnsupportedTypeError):
-    """A value was refused when its run was archived.
+    """The requested value was not stored when its run was archived.
 
     Args:
-        missing: What is known of it.
+        missing: The placeholder of the value.
     """
 
     def __init__(self, missing: MissingValue) -> None:
@@ -286,27 +287,27 @@ class MissingError(UnsupportedTypeError):
 
 
 def encode_result(result: Any) -> EncodedResult:
-    """Takes a Result apart into datasets.
+    """Encodes a Result into datasets.
 
     Args:
         result: A ``qiskit.result.Result``; its arrays are not copied and must not change until they are written.
 
     Returns:
-        The datasets. A value whose type no codec knows is named in ``refused`` and everything else is kept.
+        The encoded result. A value whose type no codec knows is named in ``refused``; everything else is stored.
     """
     return ResultEncoder().encode(result)
 
 
 def decode_value(tree: Any, decoder: Decoder) -> Any:
-    """Puts a value together.
+    """Decodes a value.
 
     Args:
-        tree: From the result document.
-        decoder: Gives the arrays.
+        tree: The encoded value, from the result document.
+        decoder: Reads the arrays.
 
     Raises:
         UnsupportedTypeError: The value was refused when the run was archived.
-        FormatError: The document is damaged, or newer.
+        FormatError: The document is damaged, or has a newer encoding.
     """
     value = decode_part(tree, decoder)
     if isinstance(value, MissingValue):
@@ -315,7 +316,7 @@ def decode_value(tree: Any, decoder: Decoder) -> Any:
 
 
 def decode_part(tree: Any, decoder: Decoder) -> Any:
-    """As `decode_value`; a value that was refused is a `MissingValue`, by itself too."""
+    """Decodes a value as `decode_value` does, but returns a `MissingValue` for one that was refused."""
     return tagged_json.decode(tree, lambda tag, body: _restore(tag, body, decoder))
 
 

@@ -1,4 +1,4 @@
-"""Single numbers, such as expectation values: one table for all experiments of a run."""
+"""Codec of single numbers, such as expectation values: one table for all experiments of a run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _LABEL_BYTES = 64
 
 
 class ScalarTable:
-    """Gathers the numbers of a run."""
+    """Collects the single numbers of a run in one table."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, bytes, float]] = []
 
     def add(self, value: Any, label: str, experiment: int) -> dict[str, Any] | None:
-        """Takes a value.
+        """Adds a value.
 
         Returns:
-            The tagged object for the result, or ``None`` if it is not a ``float``.
+            The tagged object for the result, or ``None`` if the value is not a ``float``.
         """
         if type(value) is not float:
             return None

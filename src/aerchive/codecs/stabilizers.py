@@ -1,4 +1,4 @@
-"""Stabilizer states and Cliffords, as their tableau."""
+"""Codecs of stabilizer states and Cliffords, which are stored as their tableau."""
 
 from __future__ import annotations
 

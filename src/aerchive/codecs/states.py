@@ -1,6 +1,6 @@
-"""Statevectors, density matrices, unitaries and superoperators, in Qiskit's order of amplitudes.
+"""Codecs of statevectors, density matrices, unitaries and superoperators, in Qiskit's order of amplitudes.
 
-Aer returns subclasses of Qiskit's own classes; which of the two a value was is kept.
+Aer returns subclasses of Qiskit's own classes; it is stored to which of the two classes a value belongs.
 """
 
 from __future__ import annotations

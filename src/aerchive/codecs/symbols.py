@@ -1,4 +1,4 @@
-"""Small objects of Qiskit inside documents: measurement levels, parameters."""
+"""Codecs of small objects of Qiskit inside documents: measurement levels, parameters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _encode_element(value: Any, _encoder: Encoder) -> dict[str, Any]:
 def _decode_element(body: dict[str, Any], _decoder: Decoder) -> Any:
     if not 0 <= body["index"] < body["length"] <= _MAX_LENGTH:
         raise FormatError(f"a parameter vector of length {body['length']} has no element {body['index']}")
-    # An element's UUID is that of its vector plus its index.
+    # The UUID of an element is the UUID of its vector plus the index.
     root = uuid.UUID(int=uuid.UUID(body["uuid"]).int - body["index"])
     return ParameterVector(body["vector"], body["length"], uuid=root)[body["index"]]
 

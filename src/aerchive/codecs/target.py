@@ -1,8 +1,8 @@
-"""Targets: what the device is like that a backend stands for, its operations with their durations and errors.
+"""Codec of targets, the description of the device of a backend: its operations with their durations and errors.
 
-One JSON document; operations of its own kind, which Qiskit's standard gates are not, are circuits in an object beside
-it. Parameters of gates stand for any angle, so they are stored by name and get UUIDs made of it: the same device is the
-same object in every process.
+A target is one JSON document; operations that are not standard gates of Qiskit are stored as circuits in a linked
+object. Parameters of gates stand for any angle, so they are stored by name and get UUIDs made from the name: the same
+device gives the same object in every process.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from qiskit.transpiler import InstructionProperties, Target
 from aerchive.codecs.circuits.losses import in_words
 from aerchive.codecs.circuits.reading import StoredCircuits, find_circuits
 from aerchive.codecs.circuits.writing import circuits_object
-from aerchive.errors import AerchiveError, FormatError
+from aerchive.errors import AerchiveError, FormatError, check_version
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.text import type_name
 
 KIND = "target"
 ENCODING = "target"
@@ -41,11 +42,11 @@ _REMEMBERED = 8
 
 
 class EncodedTarget(NamedTuple):
-    """What is stored of a target.
+    """An encoded target.
 
     Attributes:
-        draft: The object; ``None`` if nothing could be stored.
-        lost: In words, what does not come back.
+        draft: The object to be stored; ``None`` if nothing could be stored.
+        lost: Descriptions of what is not stored.
     """
 
     draft: ObjectDraft | None
@@ -53,18 +54,18 @@ class EncodedTarget(NamedTuple):
 
 
 _made: deque[tuple[Target, dict[str, Any], EncodedTarget]] = deque(maxlen=_REMEMBERED)
-"""Targets seen lately, what they said, and their objects."""
+"""Recently encoded targets, their state at that time, and their encoded objects."""
 
 
 def encode_target(target: Target) -> EncodedTarget:
-    """A target as a shared object. One that has not changed since it was seen is not encoded again.
+    """Encodes a target as a shared object. A target that has not changed since the last time is not encoded again.
 
     Args:
-        target: Any target. Changes in place of its ``InstructionProperties``, which Qiskit does not support, are not
+        target: Any target. In-place changes of its ``InstructionProperties``, which Qiskit does not support, are not
             noticed.
 
     Returns:
-        The object, and what it does not hold; whatever the target is, nothing is raised.
+        The object, with descriptions of what is not stored; no target makes this function raise an exception.
     """
     try:
         state = _state(target)
@@ -73,13 +74,13 @@ def encode_target(target: Target) -> EncodedTarget:
                 return encoded
         encoded = _encode(target)
         _made.append((target, state, encoded))
-    except Exception as error:  # noqa: BLE001  (a target may be of anybody's class, and no simulation depends on it)
+    except Exception as error:  # noqa: BLE001  (a target may be of a foreign class, and no simulation depends on it)
         return EncodedTarget(None, (f"cannot be stored ({in_words(error)})",))
     return encoded
 
 
 def _state(target: Target) -> dict[str, Any]:
-    """What changes when somebody adds to the target or changes it; quick to compare, for most of it stays the same."""
+    """The parts that change when the target is extended or changed; they are quick to compare."""
     state = {name: getattr(target, name) for name in (*_FIELDS, "concurrent_measurements")}
     state["qubits"] = [None if q is None else (q.t1, q.t2, q.frequency) for q in target.qubit_properties or ()]
     state["properties"] = {name: None if found is None else dict(found) for name, found in target.items()}
@@ -87,14 +88,14 @@ def _state(target: Target) -> dict[str, Any]:
 
 
 class _Writer:
-    """One target on its way into a document."""
+    """Encodes one target as a document."""
 
     def __init__(self) -> None:
         self.lost: list[str] = []
         self.circuits: list[QuantumCircuit] = []
 
     def document(self, target: Target) -> dict[str, Any]:
-        """All of the target but the circuits of its own operations."""
+        """The document: all of the target except the circuits of operations that are not standard gates."""
         if type(target) is not Target:
             self.lost.append(f"{_name_of(type(target))} comes back as a Target")
         bounds = _angle_bounds(target)
@@ -172,18 +173,18 @@ def _encode(target: Target) -> EncodedTarget:
 
 
 def _name_of(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return type_name(kind)
 
 
 def _angle_bounds(target: Target) -> dict[str, Any]:
-    """By operation. Qiskit has no other way to them; before version 2.2 there are none."""
+    """The angle bounds by operation. Qiskit gives no other access to them; before version 2.2 there are none."""
     if not getattr(target, "has_angle_bounds", bool)():
         return {}
     return {name: entry.get("angle_bounds") for name, entry in target.__getstate__()["base"]["gate_map"].items()}
 
 
 def _standard(operation: Any) -> dict[str, Any] | None:
-    """A standard gate by class and params, if that is all there is to it."""
+    """Encodes a standard gate by class, params and label; ``None`` if these do not describe it completely."""
     kind: Any = getattr(operation, "base_class", type(operation))
     is_known = _standard_gates().get(kind.__name__) is kind
     if not is_known or not all(type(param) in (Parameter, *_PLAIN) for param in operation.params):
@@ -221,25 +222,25 @@ def _pairs(a: Any, b: Any) -> Any:
 
 @functools.cache
 def _standard_gates() -> dict[str, Any]:
-    """Qiskit's standard gates, ``delay``, ``measure`` and ``reset``, by name of the class."""
+    """Qiskit's standard gates, ``delay``, ``measure`` and ``reset``, by the name of the class."""
     kinds = {gate.base_class for gate in get_standard_gate_name_mapping().values()}
     return {kind.__name__: kind for kind in kinds}
 
 
 @functools.cache
 def _classes() -> dict[str, Any]:
-    """Qiskit's own operations by name of the class: no other is looked up for a file."""
+    """Qiskit's own operations by the name of the class; a file cannot name any other class."""
     named = {**vars(library), **vars(circuit)}
     return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
 
 
 class StoredTarget(NamedTuple):
-    """A target of an open project, found and not decoded.
+    """A target of an open project that is found, but not decoded.
 
     Attributes:
-        where: The node, for messages.
+        where: The node of the file, for messages.
         text: The document.
-        operations: Circuits of its own operations.
+        operations: Circuits of the operations that are not standard gates.
     """
 
     where: str
@@ -247,13 +248,13 @@ class StoredTarget(NamedTuple):
     operations: StoredCircuits | None
 
     def read(self, fd: int) -> tuple[Target, list[str]]:
-        """The target, and what it had and has no more.
+        """Decodes the target; returns it with descriptions of what was not stored.
 
         Args:
-            fd: The project file.
+            fd: File descriptor of the project file.
 
         Raises:
-            FormatError: It is not a target that was stored, or it cannot be read.
+            FormatError: The document is not a stored target, or cannot be read.
         """
         try:
             document = tagged_json.loads(self.text, self.where)
@@ -266,17 +267,16 @@ class StoredTarget(NamedTuple):
 
 
 def find_target(group: GroupReader) -> StoredTarget:
-    """The target in the group of a shared object.
+    """Finds the target in the group of a shared object.
 
     Raises:
-        FormatError: It is of a newer encoding, or not a target.
-        IntegrityError: It is damaged.
+        FormatError: The object has a newer encoding, or is not a target.
+        IntegrityError: The stored bytes are damaged.
     """
     version = group.attribute("encoding_version")
     if group.attribute("encoding") != ENCODING or type(version) is not int:
         raise FormatError(f"{group.where()}: is not a target")
-    if version > VERSION:
-        raise FormatError(f"{group.where()}: target encoding {version} is newer than this aerchive: upgrade it")
+    check_version(version, VERSION, f"{group.where()}: target")
     operations = find_circuits(group.group(_OPERATIONS)) if _OPERATIONS in group else None
     return StoredTarget(group.where(), group.read_bytes("target", str(group.attribute("object"))), operations)
 

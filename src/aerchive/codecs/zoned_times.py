@@ -1,7 +1,7 @@
-"""Times in a zone of dateutil, as qiskit-ibm-runtime has them in results; others are JSON of their own.
+"""Codec of times with a time zone of dateutil, as in results of qiskit-ibm-runtime; tagged JSON stores other times.
 
-``{"iso": "2026-11-22T14:00:00+00:00"}``, with ``"local": true`` if the zone was that of the machine. Where that has
-another offset, the time comes back with the offset that is stored.
+``{"iso": "2026-11-22T14:00:00+00:00"}``, with ``"local": true`` if the zone was that of the machine. On a machine with
+another offset, the time is read with the offset that is stored.
 """
 
 from __future__ import annotations

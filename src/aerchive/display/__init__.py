@@ -1,1 +1,1 @@
-"""Documents as text for people."""
+"""Text output for users: tables, sizes, times and progress bars."""

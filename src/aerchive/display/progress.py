@@ -1,4 +1,4 @@
-"""A bar on a terminal that says how far something long is."""
+"""A progress bar on a terminal for long operations."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from aerchive.settings import load_settings
 Item = TypeVar("Item")
 
 PATIENCE_S = 1.0
-"""What takes less is not worth a bar."""
+"""The duration in seconds before a bar appears. Shorter operations show no bar."""
 
 
 class ProgressBar:
-    """How much is done: on standard error, if that is a terminal, and once a second has passed.
+    """A bar that shows how much of an operation is done.
 
-    The setting ``progress`` turns it off.
+    It appears on standard error, if that is a terminal, and not before a second has passed. The setting ``progress``
+    turns it off.
 
     Args:
-        what: What is being done, such as ``fidelity``.
-        unit: ``"B"`` for bytes.
+        what: The name of the operation, such as ``fidelity``.
+        unit: The unit of the amounts: ``"B"`` for bytes, ``"it"`` for items.
     """
 
     def __init__(self, what: str, unit: str = "it") -> None:
@@ -43,11 +44,11 @@ class ProgressBar:
             self._bar.close()
 
     def show(self, done: int, total: int) -> None:
-        """Says how much is done.
+        """Updates the bar.
 
         Args:
-            done: So much.
-            total: Of so much.
+            done: The amount that is done, in the unit of the bar.
+            total: The whole amount, in the unit of the bar.
         """
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
@@ -59,8 +60,8 @@ class ProgressBar:
     def _make(self, done: int, total: int) -> Any:
         from tqdm import tqdm
 
-        class Bar(tqdm):  # type: ignore[misc]  # it ships no types
-            monitor_interval = 0  # no thread of its own, which would outlive the pass and trouble a fork
+        class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
+            monitor_interval = 0  # no monitor thread: it would outlive the operation and could disturb a fork
 
         is_bytes = self._unit == "B"
         return Bar(
@@ -75,21 +76,21 @@ class ProgressBar:
 
 
 class ProgressOf:
-    """Passes results on, and shows how many have gone by.
+    """Passes results on, and shows their number in a progress bar.
 
     Args:
-        what: What is being done.
+        what: The name of the operation.
     """
 
     def __init__(self, what: str) -> None:
         self._what = what
 
     def __call__(self, items: Iterator[Item], total: int, /) -> Iterator[Item]:
-        """Passes the items of one pass on.
+        """Yields the items of one pass, and updates the bar.
 
         Args:
             items: The items.
-            total: How many there are.
+            total: The number of items.
         """
         with ProgressBar(self._what) as bar:
             for number, item in enumerate(items, 1):

@@ -1,4 +1,4 @@
-"""Tables and sizes as plain text."""
+"""Tables, sizes and times as plain text."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 _STEP = 1024
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories of Unicode whose characters move the cursor, hide or reverse others, end lines, or are not defined."""
+"""Unicode categories whose characters move the cursor, hide or reverse text, end lines, or are undefined."""
 
 
 def format_bytes(nbytes: float) -> str:
-    """A size for people, in binary units: ``16.0 MiB``."""
+    """Returns a size in bytes as text with a binary unit: ``16.0 MiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(nbytes) < _STEP:
             return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
@@ -21,17 +21,17 @@ def format_bytes(nbytes: float) -> str:
 
 
 def format_runs(number: int) -> str:
-    """``1 run``, ``2 runs``."""
+    """Returns a number of runs as text: ``1 run`` or ``2 runs``."""
     return "1 run" if number == 1 else f"{number} runs"
 
 
 def format_time(when: str | int) -> str:
-    """A time for people: local time to the second with its offset from UTC, as ``2026-11-22 14:00:03+01:00``.
+    """Returns a time as local time to the second with its offset from UTC, such as ``2026-11-22 14:00:03+01:00``.
 
-    Conditions read it as it is printed, in whatever time zone: `aerchive.times.span_of`.
+    Conditions accept this text in every time zone: see `aerchive.times.span_of`.
 
     Args:
-        when: In the format's notation, or microseconds since 1970 (UTC).
+        when: The time in the notation of the file format, or microseconds since 1970 (UTC).
     """
     try:
         if isinstance(when, int):
@@ -39,12 +39,12 @@ def format_time(when: str | int) -> str:
         else:
             moment = datetime.datetime.fromisoformat(when)
         return moment.astimezone().isoformat(" ", "seconds")
-    except (ValueError, OverflowError, OSError):  # at the ends of the years 1 to 9999 there is no local time
+    except (ValueError, OverflowError, OSError):  # near the ends of the years 1 to 9999 there is no local time
         return str(when)
 
 
 def clean(text: str) -> str:
-    """Text that is safe on a terminal, in one line: control characters and line ends, as in labels, escaped."""
+    """Returns text in one line that is safe on a terminal: control characters and line ends are escaped."""
     if text.isprintable():
         return text
     return "".join(map(_clean_character, text))
@@ -57,22 +57,22 @@ def _clean_character(character: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """As `clean`, except that the lines of the text stay lines."""
+    """Cleans each line of a text with `clean` and keeps the line ends."""
     return "\n".join(map(clean, text.split("\n")))
 
 
 def cut(text: str, width: int) -> str:
-    """At most ``width`` characters, with an ellipsis where something is missing."""
+    """Cuts a text to at most ``width`` characters. A text that is cut ends with an ellipsis."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
-    """Columns side by side.
+    """Returns a table as text, with a line below the head.
 
     Args:
-        head: Names of the columns.
-        rows: Their texts.
-        right: Which columns are numbers, and go to the right.
+        head: The names of the columns.
+        rows: The texts of each row, one for each column.
+        right: The indices of the columns that are aligned to the right, such as columns of numbers.
     """
     lines = [list(head), *([clean(cell) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]

@@ -1,1 +1,1 @@
-"""Bytes to bytes: the filters a chunk goes through, outside HDF5 and readable by it."""
+"""The filters of chunks. They convert bytes to bytes outside HDF5, and HDF5 can read the result."""

@@ -1,8 +1,8 @@
-"""The byte shuffle of C-Blosc2, which comes with the package ``blosc2`` as a library of its own.
+"""The byte shuffle of C-Blosc2, whose library is part of the package ``blosc2``.
 
-Of that package nothing is imported, which would take longer than to open a small project: the library is loaded with
-ctypes, for two functions of its public interface (``blosc2_shuffle`` and ``blosc2_unshuffle`` in ``blosc2.h``). They
-let other threads run. Why: ``docs/decisions/0017-byte-shuffle.md``.
+The package itself is not imported, because that takes longer than opening a small project. The library is loaded with
+ctypes, for two functions of its public interface (``blosc2_shuffle`` and ``blosc2_unshuffle`` in ``blosc2.h``). Other
+threads can run during these calls. The reasons are in ``docs/decisions/0017-byte-shuffle.md``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 MAX_ITEMSIZE: Final = 255
-"""Bytes of the largest element that it shuffles."""
+"""The greatest element size in bytes that the library shuffles."""
 _NAMES = ("libblosc2.so", "libblosc2.dylib", "libblosc2.dll")
 
 
 class ByteShuffle(NamedTuple):
-    """Both directions.
+    """The functions for both directions of the shuffle.
 
     Attributes:
-        shuffle: Takes bytes of an element, bytes in all, and the addresses of source and target, which do not overlap.
-        unshuffle: The same.
+        shuffle: The function that shuffles. Its arguments are the size of an element in bytes, the size of the data in
+            bytes, and the addresses of source and target, which must not overlap.
+        unshuffle: The function that reverses the shuffle. It has the same arguments.
     """
 
     shuffle: Callable[[int, int, int, int], int]
@@ -34,12 +35,12 @@ class ByteShuffle(NamedTuple):
 
 @functools.cache
 def byte_shuffle() -> ByteShuffle | None:
-    """The functions; ``None`` where there is no such library, as on a platform without a wheel."""
+    """Returns the functions, or ``None`` if the library is missing, as on a platform without a wheel."""
     for path in _places():
         try:
             library = ctypes.CDLL(str(path))
             both = library.blosc2_shuffle, library.blosc2_unshuffle
-        except (OSError, AttributeError):  # not for this platform, or older than these functions
+        except (OSError, AttributeError):  # the library is for another platform, or too old to have these functions
             continue
         for function in both:
             function.argtypes = (ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
@@ -49,7 +50,7 @@ def byte_shuffle() -> ByteShuffle | None:
 
 
 def _places() -> Iterator[Path]:
-    """Where the library may be: in the package, or, with conda, where all libraries are."""
+    """Yields the possible paths of the library: in the package, or, with conda, in the common folder of libraries."""
     package = importlib.util.find_spec("blosc2")
     folders = [Path(folder) / "lib" for folder in (package and package.submodule_search_locations) or ()]
     for folder in (*folders, Path(sys.prefix) / "lib"):

@@ -1,4 +1,4 @@
-"""Which chunk of a dataset tries what pays, and which chunks use what it found."""
+"""Chooses which chunks of a dataset try several ways of compression, and which chunks use the result of a trial."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from aerchive.filters.planes import Coder, split
 _SIGNS = (0.0, 0.125, 0.5, 0.75, 0.9)
 _SAMPLES = 256
 _FIRST_REVIEWS = (3, 13)
-"""The first chunk of a state is often not like the others, so these look already whether its plan is right for them."""
+"""The numbers of chunks with an early review: the first chunk of a state often differs from the others."""
 _REVIEW_EACH = 33
-"""And later one chunk in so many; odd, for chunks of a state come in patterns of powers of two. What it finds is used
-from the next review on."""
+"""The distance between later reviews, in chunks. It is odd, because chunks of a state have patterns of powers of two.
+The result of a review is used from the next review on."""
 _FIRST_REPEAT = 8
-"""After so many reviews there is a trial, and again whenever their number has doubled."""
+"""The number of reviews after which a new trial is made, and again each time when their number has doubled."""
 _CHANGED_AT_FIRST, _CHANGED = 0.995, 0.97
-"""So much smaller a plane must get that was noise before; in the first reviews, and in later ones."""
+"""The share of its bytes below which a plane counts as noise no more: in the first reviews, and in later reviews."""
 
 
 class Method(enum.Enum):
-    """How a chunk is compressed."""
+    """The ways in which a chunk can be compressed."""
 
     PLANES = "shuffled, plane by plane"
     WHOLE = "shuffled, by libdeflate"
@@ -38,13 +38,13 @@ class Method(enum.Enum):
 
 @dataclass(frozen=True)
 class Plan:
-    """How chunks of a kind are compressed.
+    """The way in which chunks of one kind are compressed.
 
     Attributes:
-        method: How.
-        coders: Of the planes, for `Method.PLANES`.
-        limit: For `Method.RECORDS` where each chunk looks for itself: if a piece of it keeps more than this share of
-            its bytes, it is compressed by plane, with these coders.
+        method: The method of compression.
+        coders: The coders of the planes, for `Method.PLANES`.
+        limit: A limit for `Method.RECORDS` if each chunk decides for itself: if a compressed piece of the chunk keeps
+            more than this share of its bytes, the chunk is compressed by plane with these coders. ``None``: no limit.
     """
 
     method: Method
@@ -52,10 +52,10 @@ class Plan:
     limit: float | None = None
 
     def also_for(self, other: Plan) -> Plan:
-        """This plan, changed so that planes which are noise here and not in other chunks are compressed.
+        """Returns this plan, changed so that planes that are noise here but not in other chunks are compressed.
 
         Args:
-            other: What was right for the other chunks.
+            other: The plan of the other chunks.
         """
         if other.method is not self.method or len(other.coders) != len(self.coders):
             return self
@@ -67,30 +67,31 @@ _UNTRIED = Plan(Method.PLANES, (Coder.QUICK,) * 16)
 
 
 class Ticket:
-    """A plan that some chunk's trial will give, for chunks that come after it."""
+    """A plan that the trial of one chunk will provide for later chunks."""
 
     def __init__(self) -> None:
         self._plan = _UNTRIED
         self._is_there = threading.Event()
 
     def fill(self, plan: Plan) -> None:
-        """Gives the plan."""
+        """Sets the plan."""
         self._plan = plan
         self._is_there.set()
 
     def plan(self) -> Plan:
-        """The plan; waits for it."""
+        """Waits until the plan is set, and returns it."""
         self._is_there.wait()
         return self._plan
 
 
 class Task(NamedTuple):
-    """What one chunk does for the choice.
+    """The task of one chunk in the choice of plans.
 
     Attributes:
-        use: The plan it is compressed with; ``None`` if it is the first of its kind, and tries.
-        fill: The ticket that it fills: it tries, or looks whether its plan is still the best.
-        turn: How often its kind was looked at before.
+        use: The ticket with the plan for this chunk. ``None`` means that it is the first chunk of its kind, which makes
+            a trial.
+        fill: The ticket that this chunk fills, by a trial or by a review of its plan. ``None``: it fills no ticket.
+        turn: The number of this review of its kind, counted from 1; 0 without a review.
     """
 
     use: Ticket | None
@@ -98,20 +99,20 @@ class Task(NamedTuple):
     turn: int = 0
 
     def skip(self) -> None:
-        """Does nothing for the choice after all."""
+        """Ends the task without a trial or review, so that other chunks do not wait for its plan."""
         if self.fill is not None:
             self.fill.fill(_UNTRIED if self.use is None else self.use.plan())
 
 
 @dataclass
 class _Kind:
-    """Chunks of one sign.
+    """The state of the choice for the chunks of one sign.
 
     Attributes:
-        use: The plan for those that come now.
-        following: What the last review will give, or gave.
-        number: How many there were.
-        reviews: How many of them were to look again.
+        use: The ticket with the plan for the next chunks.
+        following: The ticket that the last review fills.
+        number: The number of chunks so far.
+        reviews: The number of reviews so far.
     """
 
     use: Ticket
@@ -121,16 +122,17 @@ class _Kind:
 
 
 class Choices:
-    """Who tries, who looks again, and who uses whose plan, in one dataset.
+    """Assigns trials, reviews and plans to the chunks of one dataset.
 
-    That depends on the chunks and their order alone, and not on which thread is faster: equal values give equal bytes.
+    The assignment depends only on the chunks and their order, not on the speed of the threads. Equal values therefore
+    give equal bytes.
     """
 
     def __init__(self) -> None:
         self._kinds: dict[int, _Kind] = {}
 
     def task(self, raw: NDArray[np.uint8]) -> Task:
-        """The task of the next chunk; call in the order of chunks."""
+        """Returns the task of the next chunk. Must be called in the order of the chunks."""
         sign = sign_of(raw)
         kind = self._kinds.get(sign)
         if kind is None:
@@ -146,7 +148,7 @@ class Choices:
 
 
 def sign_of(raw: NDArray[np.uint8]) -> int:
-    """What a chunk looks like at a glance: how many zeros are in it, roughly. Chunks of one sign share a plan."""
+    """Returns the sign of a chunk: a coarse measure of its share of zero words. Chunks of one sign share a plan."""
     words = raw[: raw.size // 8 * 8].view(np.uint64)
     sample = words[:: max(1, words.size // _SAMPLES)]
     zeros = 1 - np.count_nonzero(sample) / sample.size
@@ -154,14 +156,14 @@ def sign_of(raw: NDArray[np.uint8]) -> int:
 
 
 def is_outdated(plan: Plan, planes: NDArray[np.uint8], itemsize: int, turn: int, deflater: Deflater) -> bool:
-    """Whether it is time for another trial: now and then, or a plane that was noise is none any more.
+    """Returns whether a new trial is due: at certain numbers of reviews, or when a plane is noise no more.
 
     Args:
-        plan: That the chunk was compressed with.
-        planes: The shuffled chunk, if the plan takes it.
-        itemsize: Bytes of an element.
-        turn: How often this was asked before.
-        deflater: Of this thread.
+        plan: The plan with which the chunk was compressed.
+        planes: The bytes of the shuffled chunk, shape ``(n,)``; used only if the plan compresses by plane.
+        itemsize: The size of an element in bytes.
+        turn: The number of this review of its kind, counted from 1.
+        deflater: The compressor of this thread.
     """
     if turn & (turn - 1) == 0 and turn >= _FIRST_REPEAT:
         return True

@@ -1,9 +1,9 @@
-"""Ordinary zlib streams (RFC 1950), as HDF5's deflate filter reads and writes them, from the fastest kernels.
+"""Writes and reads ordinary zlib streams (RFC 1950), as HDF5's deflate filter uses them, with fast libraries.
 
-igzip where speed counts; of zlib-ng the Huffman coder alone, or with runs, where bytes are skew and do not repeat, and
-the whole of it where they repeat; libdeflate for whole chunks, and for expanding. `Deflater` gives pieces of one
-stream: each ends at a byte and refers to nothing before it, so that pieces of different kernels may follow each other
-(RFC 1951, 3.2).
+igzip is used where speed is important. zlib-ng is used with its Huffman coder alone, or with Huffman codes and runs, if
+the values of bytes are unevenly distributed but do not repeat, and with all its methods if they repeat. libdeflate is
+used for whole chunks and for expanding. `Deflater` gives pieces of one stream. Each piece ends at a byte and refers to
+nothing before it, so pieces of different libraries may follow each other (RFC 1951, 3.2).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ Buffer = bytes | bytearray | memoryview
 _RAW_DEFLATE = -15
 _HEAD = b"\x78\x01"
 _END = b"\x03\x00"
-"""A last block of nothing, with fixed codes."""
+"""An empty last block with fixed codes."""
 _MAX_STORED = 65535
 _BEST_OF_IGZIP = 3
 _RECORDS_LEVEL = 2
-"""Of igzip: as fast as level 1 where whole elements repeat, and up to 4 % smaller."""
+"""The level of igzip for records: as fast as level 1 if whole elements repeat, and up to 4 % smaller."""
 
 
 class Deflater:
-    """Compresses pieces of zlib streams; for one thread.
+    """Compresses pieces of zlib streams. An object may be used by one thread only.
 
-    The compressors live as long as this object, for making one costs as much as a piece.
+    The compressors are kept as long as this object, because making one costs as much as compressing a piece.
     """
 
     def __init__(self) -> None:
@@ -45,39 +45,39 @@ class Deflater:
         self._thorough = zlib_ng.compressobj(4, zlib_ng.DEFLATED, _RAW_DEFLATE, 8)
 
     def quick(self, data: Buffer) -> bytes:
-        """A piece made by igzip."""
+        """Returns a piece compressed by igzip."""
         return _piece(self._igzip, data)
 
     def closer(self, data: Buffer) -> bytes:
-        """A piece made by igzip at its best: twice the time, and where bytes repeat, about what gzip -4 gives."""
+        """Returns a piece by igzip at its best level: twice the time; for repeating bytes about as small as gzip -4."""
         return _piece(self._closer, data)
 
     def entropy(self, data: Buffer) -> bytes:
-        """A piece of Huffman codes only: the shortest where bytes are skew but do not repeat, as exponents are."""
+        """Returns a piece of Huffman codes only: the shortest for uneven, non-repeating bytes such as exponents."""
         return _piece(self._huffman, data)
 
     def runs(self, data: Buffer) -> bytes:
-        """A piece of Huffman codes and runs of a byte, as signs and exponents have them where a state is smooth."""
+        """Returns a piece of Huffman codes and runs of one byte, for signs and exponents of a smooth state."""
         return _piece(self._runs, data)
 
     def thorough(self, data: Buffer) -> bytes:
-        """A piece in which repetitions are looked for as well as gzip -4 does, or better."""
+        """Returns a piece in which repetitions are found as well as by gzip -4, or better."""
         return _piece(self._thorough, data)
 
 
 def _piece(compressor: Any, data: Buffer) -> bytes:
-    """What a compressor of either library makes of some bytes, up to the end of a byte."""
+    """Compresses some bytes with a compressor of either library. The piece ends at a byte."""
     return bytes(compressor.compress(data) + compressor.flush(zlib_ng.Z_FULL_FLUSH))
 
 
 @functools.lru_cache(maxsize=1024)
 def constant(value: int, length: int) -> bytes:
-    """A piece for ``length`` bytes of the same value."""
+    """Returns a piece for ``length`` bytes of the same value."""
     return _piece(zlib_ng.compressobj(9, zlib_ng.DEFLATED, _RAW_DEFLATE, 9), bytes([value]) * length)
 
 
 def stored(data: memoryview) -> list[Buffer]:
-    """A piece for bytes that nothing makes fewer: themselves, with five bytes before each 64 KiB."""
+    """Returns a piece for incompressible bytes: the bytes themselves, with five bytes before each 64 KiB."""
     parts: list[Buffer] = []
     for at in range(0, len(data), _MAX_STORED):
         block = data[at : at + _MAX_STORED]
@@ -91,44 +91,44 @@ def _head_of_stored(size: int) -> bytes:
 
 
 def join(pieces: Sequence[Buffer], data: Buffer) -> bytes:
-    """The zlib stream of pieces.
+    """Joins pieces to one zlib stream.
 
     Args:
-        pieces: In order.
-        data: All that they expand to.
+        pieces: The pieces, in order.
+        data: The whole uncompressed data, for the checksum of the stream.
     """
     return b"".join([_HEAD, *pieces, _END, int(zlib_ng.adler32(data)).to_bytes(4, "big")])
 
 
 def quick_stream(data: Buffer) -> bytes:
-    """One zlib stream made by igzip."""
+    """Returns one zlib stream compressed by igzip."""
     return bytes(isal_zlib.compress(data, layout.DEFLATE_LEVEL))
 
 
 def records_stream(data: Buffer) -> bytes:
-    """One zlib stream made by igzip for elements that are not shuffled."""
+    """Returns one zlib stream compressed by igzip, for elements that are not shuffled."""
     return bytes(isal_zlib.compress(data, _RECORDS_LEVEL))
 
 
 def thorough_stream(data: Buffer) -> Buffer:
-    """One zlib stream made by libdeflate at its quickest, which finds what gzip -4 finds."""
+    """Returns one zlib stream compressed by libdeflate at its fastest level, which finds what gzip -4 finds."""
     return deflate.zlib_compress(data, 1)
 
 
 def sparse_stream(data: Buffer) -> bytes:
-    """One zlib stream made by zlib-ng: as small as libdeflate's, and faster where most of it repeats."""
+    """Returns one zlib stream compressed by zlib-ng: as small as with libdeflate, and faster if most bytes repeat."""
     return bytes(zlib_ng.compress(data, 2))
 
 
 def inflate(stream: Buffer, size: int) -> Buffer:
-    """Expands one zlib stream, never to more than was announced.
+    """Expands one zlib stream, never to more bytes than expected.
 
     Args:
-        stream: What the file holds for a chunk.
-        size: Bytes of the expanded chunk.
+        stream: The stored bytes of a chunk.
+        size: The size of the expanded chunk in bytes.
 
     Raises:
-        IntegrityError: It is not a whole zlib stream, or not of that size.
+        IntegrityError: The bytes are not a complete zlib stream, or do not expand to that size.
     """
     try:
         data: Buffer = deflate.zlib_decompress(stream, max(1, size))

@@ -1,4 +1,4 @@
-"""A chunk's way through shuffle and deflate, outside HDF5 and readable by it: whatever of them pays."""
+"""Applies shuffle and deflate to a chunk, outside HDF5 and readable by it. Each is skipped if it saves nothing."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ WORTH = 0.99
 """A chunk is stored raw unless compression saves at least one byte in a hundred."""
 _BY_PLANE = frozenset({1, 2, 4, 8, 16})
 _NO_BETTER = 0.999
-"""A plan stays unless another one saves more than this."""
+"""A new plan replaces the present one only if its result is smaller than this share of the present result."""
 _MIN_BYTES = 64 * 1024
-"""Of a chunk that is worth a choice."""
+"""The smallest size in bytes of a chunk for which a choice of methods is made."""
 
 
 class Packer:
-    """Compresses chunks of one dataset; for one thread.
+    """Compresses chunks of one dataset. An object may be used by one thread only.
 
     Args:
-        itemsize: Bytes of an element.
+        itemsize: The size of an element in bytes.
     """
 
     def __init__(self, itemsize: int) -> None:
@@ -37,15 +37,15 @@ class Packer:
 
     @cached_property
     def _deflater(self) -> Deflater:
-        """Made for the first chunk that is worth it: that takes longer than compressing a small one."""
+        """The compressor. It is made at its first use: making it takes longer than compressing a small chunk."""
         return Deflater()
 
     def pack(self, raw: NDArray[np.uint8], task: Task | None) -> tuple[Buffer, int]:
-        """Turns a chunk's bytes into what the file holds.
+        """Converts the bytes of a chunk to the bytes that are stored in the file.
 
         Args:
-            raw: The bytes of the chunk, shape ``(n,)``, C-contiguous; must stay as they are while the result is used.
-            task: What it does for the choice of how; ``None`` for chunks that are not worth one.
+            raw: The bytes of the chunk, shape ``(n,)``, C-contiguous. They must not change while the result is used.
+            task: The task of the chunk in the choice of plans; ``None`` for chunks without a choice.
 
         Returns:
             The stored bytes, and HDF5's filter mask (`SKIP_SHUFFLE`, `SKIP_COMPRESSION`).
@@ -60,7 +60,7 @@ class Packer:
         return (stream, mask) if len(stream) < WORTH * raw.size else (raw.data, RAW)
 
     def _tried(self, raw: NDArray[np.uint8], task: Task) -> tuple[Buffer, int]:
-        """Compresses a chunk, and fills the ticket of its task, whatever happens: others wait for it."""
+        """Compresses a chunk, and fills the ticket of its task in any case, because other chunks wait for it."""
         fill = task.fill or Ticket()
         plan = Plan(Method.PLANES)
         before: tuple[Buffer, int] | None = None
@@ -103,5 +103,5 @@ class Packer:
 
 
 def task_for(raw: NDArray[np.uint8], itemsize: int, choices: Choices) -> Task | None:
-    """The task of the next chunk of a dataset, or ``None`` if it is too small, or its elements are of an odd size."""
+    """Returns the task of the next chunk, or ``None`` if the chunk or its element size excludes a choice."""
     return choices.task(raw) if itemsize in _BY_PLANE and raw.size >= _MIN_BYTES else None

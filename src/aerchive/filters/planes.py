@@ -1,7 +1,8 @@
-"""Deflate by byte plane: one zlib stream in which each plane of a shuffled chunk is coded as it deserves.
+"""Deflate by byte plane: one zlib stream in which each plane of a shuffled chunk has a suitable coder.
 
-After the shuffle a chunk of doubles is eight planes, of complex doubles sixteen. Those of the low mantissa are noise,
-which becomes stored blocks, a copy; those of sign and exponent are not.
+After the shuffle a chunk of doubles consists of eight planes, and a chunk of complex doubles of sixteen. The planes of
+the low bits of the mantissa are noise and become stored blocks, which are copies. The planes of sign and exponent can
+be compressed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from aerchive.filters.deflate import Buffer, Deflater, constant, join, stored
 
 
 class Coder(enum.Enum):
-    """How a plane is coded; a plane of a single value is a tiny piece whatever stands here."""
+    """The coders of a plane. A plane of a single value becomes a tiny piece with every coder."""
 
     STORED = "as it is"
     QUICK = "igzip"
@@ -36,12 +37,12 @@ _MAKERS = {
 
 
 def plane_length(nbytes: int, itemsize: int) -> int:
-    """Bytes of a plane; what is left over by whole elements is a last, shorter one."""
+    """Returns the size of a plane in bytes. Bytes after the last whole element form a further, shorter plane."""
     return nbytes // itemsize
 
 
 def split(planes: NDArray[np.uint8], itemsize: int) -> list[NDArray[np.uint8]]:
-    """The planes of a shuffled chunk, and the remainder if there is one."""
+    """Returns the planes of a shuffled chunk, and the remainder if there is one."""
     length = plane_length(planes.size, itemsize)
     parts = [planes[k * length : (k + 1) * length] for k in range(itemsize)]
     rest = planes[itemsize * length :]
@@ -49,27 +50,27 @@ def split(planes: NDArray[np.uint8], itemsize: int) -> list[NDArray[np.uint8]]:
 
 
 def is_constant(plane: NDArray[np.uint8]) -> bool:
-    """Whether a plane has a single value; looks at three bytes first."""
+    """Returns whether all bytes of a plane are equal. Three bytes are compared first."""
     view = plane.data
     first: int = view[0]
     if first != view[-1] or first != view[plane.size // 2]:
         return False
     whole = plane.size - plane.size % 8
-    words = plane[:whole].view(np.uint64)  # an eighth of the comparisons
+    words = plane[:whole].view(np.uint64)  # words of eight bytes need an eighth of the comparisons
     return bool((words == np.uint64(first * 0x0101010101010101)).all() and (plane[whole:] == first).all())
 
 
 def pack_planes(planes: NDArray[np.uint8], itemsize: int, coders: Sequence[Coder], deflater: Deflater) -> bytes:
-    """The zlib stream of a shuffled chunk.
+    """Returns the zlib stream of a shuffled chunk.
 
     Args:
-        planes: The shuffled chunk, C-contiguous.
-        itemsize: Bytes of an element.
-        coders: One a plane. A plane that its coder does not make smaller is stored.
-        deflater: Of this thread.
+        planes: The bytes of the shuffled chunk, shape ``(n,)``, C-contiguous.
+        itemsize: The size of an element in bytes.
+        coders: One coder for each plane. A plane that its coder does not make smaller is stored.
+        deflater: The compressor of this thread.
     """
     pieces: list[Buffer] = []
-    done = at = 0  # what is between is to be stored
+    done = at = 0  # the bytes between ``done`` and ``at`` are still to be stored
     for number, plane in enumerate(split(planes, itemsize)):
         piece = _piece(plane, coders[number] if number < len(coders) else Coder.STORED, deflater)
         if piece is not None:
@@ -82,7 +83,7 @@ def pack_planes(planes: NDArray[np.uint8], itemsize: int, coders: Sequence[Coder
 
 
 def _piece(plane: NDArray[np.uint8], coder: Coder, deflater: Deflater) -> Buffer | None:
-    """A plane as its coder makes it; ``None`` if it is to be stored."""
+    """Returns the coded plane, or ``None`` if the plane is to be stored."""
     if is_constant(plane):
         return constant(plane.data[0], plane.size)
     if coder is Coder.STORED:

@@ -1,4 +1,4 @@
-"""Compression profiles: what a user asks for, and the way of a chunk through the filters and back."""
+"""Compression profiles, and the conversion of a chunk to stored bytes and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Packer = TypeVar("_Packer")
 
 
 class Codec(enum.IntEnum):
-    """The second filter of a dataset, after the shuffle: HDF5's number of it."""
+    """The second filter of a dataset, after the shuffle, with its number in HDF5."""
 
     DEFLATE = 1
     ZSTANDARD = zstandard.FILTER
@@ -32,11 +32,11 @@ class Codec(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Compression:
-    """How the arrays of a run are stored.
+    """The compression of the arrays of a run.
 
     Attributes:
-        profile: ``portable``, ``none``, ``fast`` or ``small``.
-        max_infidelity: States may be rounded as far as their infidelity is proven to stay within; ``None``: never.
+        profile: The profile: ``portable``, ``none``, ``fast`` or ``small``.
+        max_infidelity: The greatest infidelity that rounding of state vectors may cause; ``None``: nothing is rounded.
     """
 
     profile: str = "portable"
@@ -44,11 +44,11 @@ class Compression:
 
     @classmethod
     def checked(cls, profile: str, max_infidelity: float | None = None) -> Compression:
-        """A compression from what a user gave.
+        """Returns the compression for the values that a user gave.
 
         Raises:
-            InvalidInputError: There is no such profile, or it needs a package that is not installed; or the infidelity
-                is not between 0 and 1.
+            InvalidInputError: The profile does not exist, or needs a package that is not installed; or the infidelity
+                is not between 0 and 1, or is given with the profile ``none``.
         """
         if profile not in layout.COMPRESSIONS:
             choices = ", ".join(map(repr, layout.COMPRESSIONS))
@@ -69,33 +69,33 @@ class Compression:
 
     @property
     def codec(self) -> Codec:
-        """What arrays are compressed with."""
+        """The filter that compresses the arrays."""
         return Codec.ZSTANDARD if self.profile in zstandard.LEVELS else Codec.DEFLATE
 
     @property
     def hint(self) -> str | None:
-        """How to read what stock HDF5 cannot, or ``None``."""
+        """A sentence that says how to read data that stock HDF5 cannot read, or ``None``."""
         return zstandard.HINT if self.codec is Codec.ZSTANDARD else None
 
     def packing(self, itemsize: int) -> Packing:
-        """The way of the chunks of a dataset.
+        """Returns an object that compresses the chunks of one dataset.
 
         Args:
-            itemsize: Bytes of an element.
+            itemsize: The size of an element in bytes.
         """
         return Packing(self.profile, itemsize)
 
 
 PORTABLE = Compression()
-"""Shuffle and deflate, lossless: everything can read it."""
+"""The default: shuffle and deflate, lossless, readable with every HDF5 library."""
 
 
 class Packing:
     """Compresses the chunks of one dataset.
 
     Args:
-        profile: Of the compression.
-        itemsize: Bytes of an element.
+        profile: The profile of the compression.
+        itemsize: The size of an element in bytes.
     """
 
     def __init__(self, profile: str, itemsize: int) -> None:
@@ -105,20 +105,20 @@ class Packing:
         self._local = threading.local()
 
     def task(self, raw: NDArray[np.uint8]) -> Task | None:
-        """What the next chunk has to do for others; call in the order of chunks."""
+        """Returns the task of the next chunk in the choice of plans. Must be called in the order of the chunks."""
         return task_for(raw, self._itemsize, self._choices) if self._profile == "portable" else None
 
     def skip(self, task: Task | None) -> None:
-        """Says that a chunk is not compressed after all."""
+        """Ends the task of a chunk that is not compressed."""
         if task is not None:
             task.skip()
 
     def pack(self, raw: NDArray[np.uint8], task: Task | None) -> tuple[Buffer, int]:
-        """Turns a chunk into stored bytes and HDF5's filter mask; in any thread.
+        """Converts a chunk to its stored bytes and HDF5's filter mask. Any thread may call this method.
 
         Args:
-            raw: The bytes of the chunk, shape ``(n,)``; must stay as they are while the result is used.
-            task: Of this chunk.
+            raw: The bytes of the chunk, shape ``(n,)``. They must not change while the result is used.
+            task: The task of this chunk.
         """
         if self._profile == "none":
             return raw.data, RAW
@@ -127,7 +127,7 @@ class Packing:
         return self._mine(zstandard.ZstandardPacker, self._itemsize, self._profile).pack(raw)
 
     def _mine(self, kind: Callable[..., _Packer], *arguments: Any) -> _Packer:
-        """This thread's own packer, made when it is first needed."""
+        """Returns the packer of this thread. It is made when it is first needed."""
         if not hasattr(self._local, "packer"):
             self._local.packer = kind(*arguments)
         packer: _Packer = self._local.packer
@@ -135,21 +135,22 @@ class Packing:
 
 
 def unpack_chunk(stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turns stored bytes into those of a chunk.
+    """Converts stored bytes to the bytes of a chunk.
 
     Args:
-        stored: What the file holds.
-        mask: HDF5's filter mask.
-        itemsize: Bytes of an element.
-        codec: What the dataset is compressed with.
-        raw: Room for the chunk, shape ``(n,)``.
+        stored: The bytes in the file.
+        mask: HDF5's filter mask of the chunk.
+        itemsize: The size of an element in bytes.
+        codec: The filter with which the dataset is compressed.
+        raw: A buffer for the chunk, shape ``(n,)``.
 
     Returns:
-        The chunk's bytes, shape ``(n,)``: ``raw``, or others if they did not have to be moved; then perhaps read-only.
+        The bytes of the chunk, shape ``(n,)``. This is ``raw``, or another array, perhaps read-only, if the bytes did
+        not have to be moved.
 
     Raises:
-        IntegrityError: The bytes do not expand to as many.
-        FormatError: It takes a package that is not installed.
+        IntegrityError: The bytes do not expand to the size of the chunk.
+        FormatError: A package that is needed to expand them is not installed.
     """
     planes = _expanded(stored, mask, codec, raw.size)
     return planes if mask & SKIP_SHUFFLE else unshuffle(planes, itemsize, raw)
@@ -158,22 +159,22 @@ def unpack_chunk(stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: ND
 def unpack_piece(
     stored: Buffer, mask: int, itemsize: int, codec: Codec, shape: tuple[int, ...], inside: tuple[slice, ...]
 ) -> NDArray[np.uint8]:
-    """Turns stored bytes into those of some elements of a chunk; the others are not put together.
+    """Converts stored bytes to the bytes of some elements of a chunk. Only these elements are unshuffled.
 
     Args:
-        stored: What the file holds.
-        mask: HDF5's filter mask.
-        itemsize: Bytes of an element.
-        codec: What the dataset is compressed with.
-        shape: Of the chunk, in elements.
-        inside: Which elements, a slice for each axis.
+        stored: The bytes in the file.
+        mask: HDF5's filter mask of the chunk.
+        itemsize: The size of an element in bytes.
+        codec: The filter with which the dataset is compressed.
+        shape: The shape of the chunk, in elements.
+        inside: The selected elements, one slice for each axis.
 
     Returns:
-        Shape ``(*selected, itemsize)``, C-contiguous; perhaps read-only.
+        The bytes of the elements, shape ``(*selected, itemsize)``, C-contiguous, perhaps read-only.
 
     Raises:
-        IntegrityError: As `unpack_chunk` does.
-        FormatError: As `unpack_chunk` does.
+        IntegrityError: The bytes do not expand to the size of the chunk.
+        FormatError: A package that is needed to expand them is not installed.
     """
     planes = _expanded(stored, mask, codec, math.prod(shape) * itemsize)
     if mask & SKIP_SHUFFLE:
@@ -182,7 +183,7 @@ def unpack_piece(
 
 
 def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.uint8]:
-    """The bytes of a chunk as they were before they were compressed, shuffled unless that was skipped."""
+    """Returns the bytes of a chunk before compression. They are shuffled unless the shuffle was skipped."""
     if mask & SKIP_COMPRESSION:
         data = stored
     elif codec is Codec.DEFLATE:

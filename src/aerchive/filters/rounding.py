@@ -1,7 +1,8 @@
-"""Certified rounding of states: every part of an amplitude to a multiple of a power of two.
+"""Certified rounding of states: real and imaginary parts become multiples of a power of two, the grid.
 
-The proof, and why a grid, are in ``docs/explanation/compression.md``. In short: if a state of ``M`` parts that are not
-zero is rounded to multiples of ``g``, each part is wrong by at most ``g/2``, the vector by at most ``sqrt(M) g/2``, and
+The proof and the reason for a grid are in ``docs/explanation/compression.md``. In short: if a state has ``M`` parts
+that are not zero and is rounded to multiples of ``g``, the error of each part is at most ``g/2``, the error of the
+vector is at most ``sqrt(M) g/2``, and
 
     1 - F  =  sin²(angle)  ≤  |error|² / |state|²  ≤  M g² / (4 |state|²).
 """
@@ -19,19 +20,19 @@ from numpy.typing import NDArray
 _BLOCK = 1 << 17
 _SMALLEST = 2.0**-960
 _LARGEST = 2.0**960
-"""Norms and grids beyond these come near to what doubles can hold: such states are left as they are."""
+"""The limits of squared norms and grids. States beyond them, near the range of doubles, are not rounded."""
 _SLACK = 1 - 2.0**-30
-"""For the rounding errors of the norm itself, which are below 1e-9 for any state that fits into a machine."""
+"""A margin for the rounding errors of the norm itself, which are below 1e-9 for any state that fits into memory."""
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """How the states of a dataset are rounded, and what that costs.
+    """The rounding of the states of a dataset, and the infidelity that it causes.
 
     Attributes:
-        grid: Parts become multiples of this power of two.
-        bound: What the infidelity of each state is at most, by proof.
-        infidelity: The largest there is, measured.
+        grid: The power of two whose multiples the rounded real and imaginary parts are.
+        bound: The proven upper bound of the infidelity of each state.
+        infidelity: The largest measured infidelity of a state.
     """
 
     grid: float
@@ -39,12 +40,12 @@ class Rounding:
     infidelity: float
 
     def apply(self, parts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The rounded parts; what becomes zero is positive."""
+        """Returns the rounded parts. A part that becomes zero is positive zero."""
         return to_grid(parts, self.grid)
 
 
 def to_grid(parts: NDArray[np.float64], grid: float) -> NDArray[np.float64]:
-    """Rounds to multiples of a power of two, exactly: ties go to the even multiple, and zeros become positive."""
+    """Rounds exactly to multiples of a power of two. Ties go to the even multiple, and zeros become positive."""
     rounded = np.rint(parts / grid)
     rounded *= grid
     rounded += 0.0
@@ -52,15 +53,15 @@ def to_grid(parts: NDArray[np.float64], grid: float) -> NDArray[np.float64]:
 
 
 def certify(states: Sequence[NDArray[Any]], max_infidelity: float) -> Rounding | None:
-    """The coarsest grid that is proven to keep each state within an infidelity.
+    """Returns the rounding with the coarsest grid that is proven to keep each state within an infidelity.
 
     Args:
-        states: Complex vectors, C-contiguous, shape ``(n,)`` each.
-        max_infidelity: What ``1 - F`` may be at most.
+        states: Complex vectors, C-contiguous, each of shape ``(n,)``.
+        max_infidelity: The greatest allowed value of ``1 - F``, where ``F`` is the fidelity.
 
     Returns:
-        ``None`` if they cannot be rounded: all are zero, one has a part that is not finite, or is beyond the range in
-        which doubles are computed with.
+        The rounding, or ``None`` if the states cannot be rounded: all of them are zero, one has a part that is not
+        finite, or a norm or the grid is too near the limits of double precision.
     """
     sizes = [_size(state) for state in states]
     if not all(math.isfinite(norm) for norm, _ in sizes):
@@ -84,7 +85,7 @@ def _blocks(state: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
 
 
 def _size(state: NDArray[Any]) -> tuple[float, int]:
-    """The squared norm of a state, and how many of its parts are not zero."""
+    """Returns the squared norm of a state, and the number of real and imaginary parts that are not zero."""
     norm, number = 0.0, 0
     with np.errstate(all="ignore"):
         for block in _blocks(state):
@@ -94,12 +95,12 @@ def _size(state: NDArray[Any]) -> tuple[float, int]:
 
 
 def _infidelity(state: NDArray[Any], grid: float, norm: float) -> float:
-    """``1 - F`` of a state and its rounded self.
+    """Returns ``1 - F`` of a state ``ψ`` and the rounded state ``φ``.
 
-    With the error ``d = ψ - φ``, which is exact: ``(|d|² - |<φ|d>|² / |φ|²) / |ψ|²``, the part of the error across
-    ``φ``; ``1 - |<ψ|φ>|²`` would drown in rounding errors.
+    The error ``d = ψ - φ`` is exact. The result is ``(|d|² - |<φ|d>|² / |φ|²) / |ψ|²``, from the part of the error that
+    is orthogonal to ``φ``. The formula ``1 - |<ψ|φ>|²`` would give mainly rounding errors.
     """
-    scale = math.ldexp(1.0, -(math.frexp(norm)[1] // 2))  # to a norm near one, where nothing over- or underflows
+    scale = math.ldexp(1.0, -(math.frexp(norm)[1] // 2))  # makes the norm nearly one: no over- or underflow
     whole = rounded_norm = error = 0.0
     overlap = 0j
     for block in _blocks(state):

@@ -1,4 +1,4 @@
-"""HDF5's byte shuffle: byte k of every element together, for all k."""
+"""HDF5's byte shuffle: it groups byte k of all elements together, for each k."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from numpy.typing import NDArray
 from aerchive.filters.blosc import MAX_ITEMSIZE, ByteShuffle, byte_shuffle
 
 _MIN_BYTES = 64 * 1024
-"""Of what is worth the library: numpy is as quick with less, and is there already."""
+"""The least number of bytes for which the library is used. Below it numpy is as fast."""
 _MAX_BYTES = 2**31 - 1
-"""Of what C-Blosc2 takes at once."""
+"""The greatest number of bytes that C-Blosc2 accepts in one call."""
 
 
 def shuffle(raw: NDArray[np.uint8], itemsize: int, planes: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-    """Gathers the bytes of elements by their place in the element.
+    """Groups the bytes of the elements by their position in the element.
 
     Args:
-        raw: Bytes of a chunk, shape ``(n * itemsize,)``; HDF5 leaves a remainder as it is, and so does this.
-        itemsize: Bytes of an element.
-        planes: Where they go, of the same shape; made if missing.
+        raw: The bytes of a chunk, shape ``(n,)``. Bytes after the last whole element are copied unchanged, as in HDF5.
+        itemsize: The size of an element in bytes.
+        planes: An array of the same shape for the result. If it is missing, a new array is made.
 
     Returns:
-        As many bytes, C-contiguous.
+        The shuffled bytes, shape ``(n,)``, C-contiguous.
     """
     if itemsize == 1:
         return raw
@@ -38,7 +38,7 @@ def shuffle(raw: NDArray[np.uint8], itemsize: int, planes: NDArray[np.uint8] | N
 
 
 def unshuffle(planes: NDArray[np.uint8], itemsize: int, raw: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-    """Undoes `shuffle`; same shapes."""
+    """Reverses `shuffle`. The shapes are the same as there."""
     if itemsize == 1:
         return planes
     if raw is None:
@@ -53,7 +53,7 @@ def unshuffle(planes: NDArray[np.uint8], itemsize: int, raw: NDArray[np.uint8] |
 
 
 def _library(source: NDArray[np.uint8], target: NDArray[np.uint8], itemsize: int) -> ByteShuffle | None:
-    """The library, if there is one and it may be given these addresses."""
+    """Returns the library if it is installed and can be used for these arrays; otherwise ``None``."""
     is_fit = (
         _MIN_BYTES <= source.size <= _MAX_BYTES
         and source.size == target.size

@@ -1,7 +1,8 @@
-"""One chunk compressed in every way that may pay, to see which one does.
+"""Trials: one chunk is compressed in several ways to find the best one.
 
-The measure is gzip -4, what h5py's users take: the quickest way that gives no more bytes than that, about, and fewer
-where it costs little. The numbers are measured in ``docs/decisions/0009-chunk-pipeline.md``.
+The reference is gzip -4, which users of h5py commonly choose. The result is the fastest way that gives about as few
+bytes as gzip -4, or fewer bytes if that costs little time. The measured numbers are in
+``docs/decisions/0009-chunk-pipeline.md``.
 """
 
 from __future__ import annotations
@@ -18,40 +19,40 @@ from aerchive.filters.planes import Coder, is_constant, split
 from aerchive.filters.shuffle import shuffle
 
 _BYTES_A_US = 30.0
-"""What a microsecond of a processor is worth: a hundredth of a chunk for a fifth of the time a dense chunk takes."""
+"""The bytes that must be saved per microsecond: 1 % of a chunk for a fifth of the time of a dense chunk."""
 _LEAST_BYTES_A_US = 4.0
-"""What saves less for its time is left, even where gzip -4 finds it."""
+"""The least saving per microsecond. A coder that saves less is not used, even where gzip -4 saves these bytes."""
 _STORED_FROM = 0.995
-"""A plane that igzip does not make smaller than this is noise."""
+"""A plane is noise if igzip does not make it smaller than this share."""
 _SURELY = 0.99
-"""What is as good as gzip -4 by so much on one chunk is as good on others."""
+"""A margin: a way that is better than gzip -4 by this factor on one chunk is as good as gzip -4 on others."""
 _LIKE_GZIP = 1.002
-"""gzip -4 makes more of a whole chunk than of its planes, by this at least."""
+"""gzip -4 gives more bytes for a whole chunk than for its planes, at least by this factor."""
 _WHOLE_FROM = 9
-"""So many planes by zlib-ng take as long as the whole chunk by libdeflate."""
+"""The number of planes for which zlib-ng takes as long as libdeflate takes for the whole chunk."""
 _AS_WHOLE = 1.005
 _PIECE_BYTES = 64 * 1024
 _HOPELESS = 1.1
 _CLEAR = 0.85
-"""By record in a way that is quick, against planes: beyond these nothing else needs to be tried."""
+"""Limits for the size of the quick way by record, relative to planes. Beyond them no other way is tried."""
 _OPEN = (0.9, 1.075)
-"""Between these, one chunk may be better by record, and the next one by plane."""
+"""Between these relative sizes one chunk may be smaller by record and the next one smaller by plane."""
 _SLOWLY = 0.97
-"""What only slow ways by record reach must be so much less than the planes give."""
+"""If only slow ways by record are smaller than the planes, they must be smaller by this factor."""
 _AS_GOOD = 1.01
 _GOOD_ENOUGH = 1.02
-"""So much more than the least may a quick way by record give, if the other ways are a little slower, or a lot."""
+"""The allowed size of a quick way by record, relative to the least, if other ways are a little or much slower."""
 _HARD, _HARD_ENOUGH = 0.6, 1.07
-"""What keeps so much of its bytes anyhow is not worth three times the time for a few hundredths."""
+"""For a chunk that keeps this share of its bytes, a few percent less do not justify three times the time."""
 _FEW_VALUES = 0.5
-"""What keeps more of its bytes has no runs to speak of."""
+"""A plane that keeps more than this share of its bytes has no important runs."""
 _SPARSE = 3
-"""zlib-ng is not much slower than igzip on what becomes so much smaller."""
+"""On data that become smaller by this factor, zlib-ng is not much slower than igzip."""
 
 
 @dataclass
 class _Plane:
-    """What the coders make of a plane: bytes by coder."""
+    """The sizes of a plane in bytes with each coder that was tried, and the chosen coder."""
 
     length: int
     sizes: dict[Coder, int] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class _Plane:
         return self.sizes[self.coder]
 
     def cost(self, coder: Coder) -> float:
-        """How long a coder takes, in microseconds, about."""
+        """Returns the approximate time of a coder in microseconds."""
         share = self.sizes[coder] / self.length
         costs = {
             Coder.STORED: 0,
@@ -76,12 +77,12 @@ class _Plane:
 
 
 def try_chunk(raw: NDArray[np.uint8], itemsize: int, deflater: Deflater) -> Plan:
-    """Tries on both ends of a chunk, half of it together, what pays. One of them may be padding.
+    """Tries the ways of compression on the first and last quarter of a chunk. One of them may be padding.
 
     Args:
-        raw: The chunk.
-        itemsize: Bytes of an element.
-        deflater: Of this thread.
+        raw: The bytes of the chunk, shape ``(n,)``.
+        itemsize: The size of an element in bytes.
+        deflater: The compressor of this thread.
     """
     quarter = raw.size // 4 // itemsize * itemsize
     raw = np.concatenate((raw[:quarter], raw[-quarter:]))
@@ -111,14 +112,14 @@ def _is_open(share: float) -> bool:
 
 
 def by_record(method: Method, raw: NDArray[np.uint8]) -> Buffer:
-    """The stream of a chunk that is not shuffled."""
+    """Returns the stream of a chunk that is not shuffled."""
     if method is Method.RECORDS:
         return records_stream(raw.data)
     return sparse_stream(raw.data) if method is Method.RECORDS_SPARSE else thorough_stream(raw.data)
 
 
 def kept_by_record(raw: NDArray[np.uint8], itemsize: int) -> float:
-    """The share of its bytes that a piece of a chunk keeps when it is compressed by record."""
+    """Returns the share of bytes that a piece of a chunk keeps when it is compressed by record."""
     piece = _middle(raw, _PIECE_BYTES, itemsize)
     return len(records_stream(piece.data)) / piece.size
 
@@ -129,7 +130,7 @@ def _middle(raw: NDArray[np.uint8], size: int, itemsize: int) -> NDArray[np.uint
 
 
 def _try_records(raw: NDArray[np.uint8], itemsize: int, size: int) -> dict[Method, int]:
-    """Bytes by record, quickest way first; none, or not of the slow ways, if a piece of the chunk promises nothing."""
+    """Returns the sizes by record, fastest way first. Ways that a small piece shows to be useless are left out."""
     piece = _middle(raw, _PIECE_BYTES, itemsize)
     of_piece = len(records_stream(piece.data))
     if of_piece / piece.size * raw.size > _HOPELESS * size:
@@ -164,7 +165,7 @@ def _try_quick(plane: NDArray[np.uint8], deflater: Deflater) -> _Plane:
     if quick < _STORED_FROM * plane.size:
         one.sizes[Coder.QUICK] = quick
         one.sizes[Coder.CLOSER] = len(deflater.closer(plane.data))
-        if quick > plane.size / 8:  # shorter than one bit a byte, Huffman codes cannot be
+        if quick > plane.size / 8:  # Huffman codes need at least one bit for each byte
             one.sizes[Coder.ENTROPY] = len(deflater.entropy(plane.data))
             if quick < _FEW_VALUES * plane.size:
                 one.sizes[Coder.RUNS] = len(deflater.runs(plane.data))
@@ -172,7 +173,7 @@ def _try_quick(plane: NDArray[np.uint8], deflater: Deflater) -> _Plane:
 
 
 def _try_thorough(planes: list[NDArray[np.uint8]], tried: list[_Plane], itemsize: int, deflater: Deflater) -> None:
-    """From the top plane of each float downwards, until it is noise to zlib-ng, too: below there is only more."""
+    """Tries zlib-ng from the top plane of each float downwards, until a plane is noise: all planes below are noise."""
     part = itemsize // 2 if itemsize > 8 else itemsize
     for top in range(part - 1, itemsize, part):
         for number in range(top, top - part, -1):
@@ -187,20 +188,20 @@ def _try_thorough(planes: list[NDArray[np.uint8]], tried: list[_Plane], itemsize
 
 
 def _gzip(one: _Plane, plane: NDArray[np.uint8]) -> int:
-    """What gzip -4 makes of a plane; asked only where the best there is may be better than that."""
+    """Returns the size of a plane by gzip -4. It is computed only where zlib-ng is the best coder."""
     least = min(one.sizes.values())
     return len(zlib.compress(plane.data, 4)) if one.sizes.get(Coder.THOROUGH) == least else least
 
 
 def _estimate(planes: NDArray[np.uint8], parts: list[NDArray[np.uint8]], tried: list[_Plane]) -> float:
-    """What gzip -4 would give for the whole, about."""
-    if sum(one.sizes.keys() == {Coder.STORED} for one in tried) <= len(tried) / 8:  # little noise: that is quick
+    """Returns the approximate size of the whole chunk by gzip -4, in bytes."""
+    if sum(one.sizes.keys() == {Coder.STORED} for one in tried) <= len(tried) / 8:  # with little noise gzip is fast
         return _SURELY * len(zlib.compress(planes.data, 4))
     return _LIKE_GZIP * sum(map(_gzip, tried, parts))
 
 
 def _choose_coders(tried: list[_Plane], gzip: float) -> tuple[tuple[Coder, ...], int]:
-    """The coders, one a plane, that give no more bytes than that if any do; and the bytes they give."""
+    """Returns one coder for each plane, with a total of at most ``gzip`` bytes if possible, and this total."""
     for one in tried:
         one.coder = min(one.sizes, key=lambda coder: one.sizes[coder] + _BYTES_A_US * one.cost(coder))
     while sum(one.size for one in tried) > gzip:

@@ -1,4 +1,4 @@
-"""Chunks compressed with Zstandard (HDF5 filter 32015), for the profiles that need a plugin."""
+"""Compresses chunks with Zstandard (HDF5 filter 32015), for the profiles that need a plugin."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from aerchive.filters.pipeline import RAW, SKIP_SHUFFLE, WORTH
 from aerchive.filters.shuffle import shuffle
 
 FILTER = 32015
-"""As registered with The HDF Group; a chunk is one frame (RFC 8878)."""
+"""The number of the filter registered with The HDF Group. A chunk is one frame (RFC 8878)."""
 HINT = "Chunks are compressed with Zstandard, HDF5 filter 32015: in Python, pip install hdf5plugin, then import it."
 LEVELS = {"fast": 1, "small": 12}
-"""By profile."""
+"""The compression level of each profile."""
 
 
 def is_available() -> bool:
-    """Whether the package is installed that compresses and expands."""
+    """Returns whether the package ``zstandard`` is installed, which compresses and expands."""
     return importlib.util.find_spec("zstandard") is not None
 
 
@@ -36,11 +36,12 @@ def _library() -> Any:
 
 
 class ZstandardPacker:
-    """Compresses chunks of one dataset; for one thread.
+    """Compresses chunks of one dataset. An object may be used by one thread only.
 
     Args:
-        itemsize: Bytes of an element.
-        profile: ``fast``, or ``small``: then a chunk is tried shuffled and as it is.
+        itemsize: The size of an element in bytes.
+        profile: The profile: ``fast`` or ``small``. With ``small`` each chunk is compressed both shuffled and not
+            shuffled, and the smaller result is used.
     """
 
     def __init__(self, itemsize: int, profile: str) -> None:
@@ -49,7 +50,7 @@ class ZstandardPacker:
         self._compressor = _library().ZstdCompressor(level=LEVELS[profile])
 
     def pack(self, raw: NDArray[np.uint8]) -> tuple[Buffer, int]:
-        """The frame of a chunk, and HDF5's filter mask."""
+        """Returns the stored bytes of a chunk, and HDF5's filter mask."""
         frames = {skip: self._frame(raw, skip=skip) for skip in self._tries}
         skip = min(frames, key=lambda skip: len(frames[skip]))
         if len(frames[skip]) >= WORTH * raw.size:
@@ -62,11 +63,11 @@ class ZstandardPacker:
 
 
 def expand(frame: Buffer, size: int) -> bytes:
-    """Expands one frame, never to more than was announced.
+    """Expands one frame, never to more bytes than expected.
 
     Raises:
-        IntegrityError: It is not a whole frame, or not of that size.
-        FormatError: The package that it needs is not installed.
+        IntegrityError: The bytes are not a complete frame, or do not expand to that size.
+        FormatError: The package ``zstandard`` is not installed.
     """
     library = _library()
     try:

@@ -1,1 +1,1 @@
-"""Tables for other libraries: columns in, their objects out; nothing here knows of projects."""
+"""Converts columns to table objects of other libraries. This package does not use projects."""

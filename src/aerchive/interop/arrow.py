@@ -1,4 +1,4 @@
-"""Columns as a ``pyarrow.Table``."""
+"""Converts columns to a ``pyarrow.Table``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from aerchive.interop.extras import import_extra
 
 
 def to_arrow_table(columns: Columns) -> Any:
-    """One row a row, one column a column.
+    """Converts columns to a table with the same rows and columns.
 
     Returns:
-        A ``pyarrow.Table``: ``string``, ``int64``, ``uint64``, ``double``, ``bool``, ``timestamp[us, tz=UTC]`` or
-        ``list<string>``, null where there is no value; what is of no such type is described in words.
+        A ``pyarrow.Table`` with columns of the types ``string``, ``int64``, ``uint64``, ``double``, ``bool``,
+        ``timestamp[us, tz=UTC]`` or ``list<string>``. A missing value is null. Values of other types become text.
 
     Raises:
-        MissingExtraError: There is no pyarrow.
+        MissingExtraError: pyarrow is not installed.
     """
     arrow = import_extra("pyarrow", "arrow")
     types = {
@@ -40,7 +40,7 @@ def write_parquet(columns: Columns, path: str) -> None:
     """Writes columns as a Parquet file.
 
     Raises:
-        MissingExtraError: There is no pyarrow.
+        MissingExtraError: pyarrow is not installed.
     """
     table = to_arrow_table(columns)
     import_extra("pyarrow.parquet", "arrow").write_table(table, path)

@@ -1,4 +1,4 @@
-"""Columns of a table, before a library has given them a type of its own."""
+"""Columns of a table, before they are converted to the types of another library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["text", "integer", "unsigned", "real", "truth", "time", "texts", "any"]
-"""What a column holds; ``time`` is microseconds since 1970 (UTC), ``texts`` a list of texts a row."""
+"""The kind of the values in a column. ``time``: microseconds since 1970 (UTC); ``texts``: lists of texts."""
 
 _KINDS: dict[frozenset[type], Kind] = {
     frozenset((str,)): "text",
@@ -21,11 +21,11 @@ _KINDS: dict[frozenset[type], Kind] = {
 
 
 class Column(NamedTuple):
-    """One column.
+    """One column of a table.
 
     Attributes:
-        kind: What it holds.
-        values: One a row; ``None`` where there is none.
+        kind: The kind of the values.
+        values: One value for each row. ``None`` means that the row has no value.
     """
 
     kind: Kind
@@ -33,19 +33,19 @@ class Column(NamedTuple):
 
 
 Columns = dict[str, Column]
-"""By name, all of the same length."""
+"""The columns of a table by name. All columns have the same length."""
 
 
 def as_objects(values: Sequence[Any]) -> NDArray[Any]:
-    """Values of any kind, lists and arrays among them, each as one element; shape (values,)."""
+    """Returns an object array of shape ``(len(values),)`` with one value per element, also for lists and arrays."""
     objects = np.empty(len(values), object)
-    for number, value in enumerate(values):  # all at once, numpy would look into arrays
+    for number, value in enumerate(values):  # one at a time: numpy would split lists and arrays
         objects[number] = value
     return objects
 
 
 def column_of(values: Sequence[Any]) -> Column:
-    """A column whose kind follows from its values; numbers beyond 64 bits, and mixtures, are ``any``."""
+    """Returns a column whose kind follows from its values. Integers beyond 64 bits and mixed types are ``any``."""
     kind = _KINDS.get(frozenset(map(type, values)) - {type(None)}, "any")
     if kind == "integer" and any(value is not None and not -(2**63) <= value < 2**63 for value in values):
         kind = "any"

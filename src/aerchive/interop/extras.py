@@ -1,4 +1,4 @@
-"""Libraries that aerchive works with, and does not need."""
+"""Imports optional libraries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from aerchive.errors import MissingExtraError
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """A library.
+    """Imports an optional library and returns its module.
 
     Args:
-        module: Its name.
-        extra: The extra of aerchive that installs it.
+        module: The name of the module.
+        extra: The extra of aerchive that installs the library.
 
     Raises:
-        MissingExtraError: It is not installed; the message says how to.
+        MissingExtraError: The library cannot be imported. The message says how to install it.
     """
     try:
         return import_module(module)

@@ -1,4 +1,4 @@
-"""Columns as a ``pandas.DataFrame``."""
+"""Converts columns to a ``pandas.DataFrame``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from aerchive.interop.columns import Column, Columns, as_objects
 from aerchive.interop.extras import import_extra
 
 _DTYPES = {"text": "string", "integer": "Int64", "unsigned": "UInt64", "truth": "boolean"}
-"""Those of pandas' own, which have a place for what is missing."""
+"""The extension dtypes of pandas, which can represent missing values."""
 
 
 def to_frame(columns: Columns) -> Any:
-    """One row a row, one column a column.
+    """Converts columns to a data frame with the same rows and columns.
 
     Returns:
-        A ``pandas.DataFrame``: texts are ``string``, integers ``Int64`` (seeds ``UInt64``), truth values ``boolean``,
-        each with ``NA`` where there is none; other numbers are ``float64`` with NaN; times ``datetime64[us, UTC]``;
-        lists and everything else ``object``.
+        A ``pandas.DataFrame``. Texts are ``string``, integers ``Int64`` (seeds ``UInt64``), and truth values
+        ``boolean``; a missing value of these types is ``NA``. Other numbers are ``float64`` with NaN for a missing
+        value. Times are ``datetime64[us, UTC]``. Lists and all other values are ``object``.
 
     Raises:
-        MissingExtraError: There is no pandas.
+        MissingExtraError: pandas is not installed.
     """
     pandas = import_extra("pandas", "pandas")
     return pandas.DataFrame({name: _series(pandas, column) for name, column in columns.items()})

@@ -1,4 +1,4 @@
-"""Columns as an ``xarray.Dataset``."""
+"""Converts columns to an ``xarray.Dataset``."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from aerchive.interop.columns import Column, Columns, as_objects
 from aerchive.interop.extras import import_extra
 
 REPEAT = "repeat"
-"""The dimension of rows that have the same coordinates."""
+"""The name of the dimension for several rows with the same coordinates."""
 _MOST_CELLS = 100_000_000
 
 
 def to_dataset(columns: Columns, dims: Sequence[str]) -> Any:
-    """Columns laid out along others.
+    """Arranges columns on a grid whose axes are other columns.
 
     Args:
         columns: All columns.
-        dims: Those that become dimensions; the others are variables. Where several rows have the same place there is a
-            further dimension ``repeat``, in the order of the rows.
+        dims: The names of the columns that become dimensions. The other columns become variables. If several rows have
+            the same coordinates, there is a further dimension ``repeat`` in the order of the rows.
 
     Returns:
-        A ``xarray.Dataset``, its coordinates sorted; NaN where there is no row.
+        An ``xarray.Dataset`` with sorted coordinates. Numbers are NaN where there is no row.
 
     Raises:
-        InvalidInputError: There are no dimensions, or one has values that cannot be sorted.
-        MissingExtraError: There is no xarray.
+        InvalidInputError: There are no dimensions, a dimension has values that cannot be sorted, or the grid has too
+            many cells.
+        MissingExtraError: xarray is not installed.
     """
     xarray = import_extra("xarray", "xarray")
     if not dims:
@@ -52,17 +53,17 @@ def to_dataset(columns: Columns, dims: Sequence[str]) -> Any:
 
 
 def _coordinate(name: str, column: Column) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """The different values of a column in order, and which of them each row has."""
+    """Returns the distinct values of a column in order, and for each row the index of its value among them."""
     values = _array(column)
     try:
         different, places = np.unique(values, return_inverse=True)
-    except (TypeError, ValueError) as error:  # an array has no order
+    except (TypeError, ValueError) as error:  # arrays, for example, have no order
         raise InvalidInputError(f"{name!r} has values that cannot be sorted: {error}") from error
     return different, places
 
 
 def _repeats(rows: list[tuple[Hashable, ...]]) -> list[int]:
-    """How many rows of the same place come before each."""
+    """Returns for each row the number of rows before it with the same coordinates."""
     seen: Counter[Hashable] = Counter()
     found = []
     for row in rows:
@@ -73,7 +74,7 @@ def _repeats(rows: list[tuple[Hashable, ...]]) -> list[int]:
 
 def _grid(column: Column, shape: tuple[int, ...], indices: tuple[NDArray[np.intp], ...]) -> NDArray[Any]:
     values = _array(column)
-    if values.dtype.kind in "iu" and len(values) < np.prod(shape):  # a place without a row has no integer
+    if values.dtype.kind in "iu" and len(values) < np.prod(shape):  # cells without a row become NaN
         values = values.astype(np.float64)
     missing = {"f": np.nan, "M": np.datetime64("NaT"), "O": None}.get(values.dtype.kind, 0)
     grid = np.full(shape, missing, values.dtype)

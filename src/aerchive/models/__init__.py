@@ -1,1 +1,1 @@
-"""The documents of the format: what is written about runs, and how values become JSON."""
+"""The documents of the file format, which describe runs, and the conversion of values to JSON."""

@@ -1,4 +1,4 @@
-"""Documents: validated on the way in and out, and stored one attribute a field."""
+"""Documents. They are validated when they are written and read, and each field is stored as one attribute."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Scalar = str | int | float
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 _JSON = "_json"
 _TAKEN = layout.CHECKSUMS_SUFFIX[1:]
-"""A free key with this name gets no attribute of its own: as a dataset it would be taken for a table of checksums."""
+"""A free key that gets no attribute of its own: as a dataset it would look like a table of checksums."""
 
 
 class Document(BaseModel):
-    """A document of the format: exact types, no unknown keys, never changed in place.
+    """A document of the file format. Its types are exact, unknown keys are refused, and it is never changed in place.
 
     Attributes:
-        free_fields: Names of the fields that are mappings with keys of the user's own.
+        free_fields: The names of the fields that are mappings with arbitrary keys.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=True)
@@ -33,10 +33,11 @@ class Document(BaseModel):
     free_fields: ClassVar[frozenset[str]] = frozenset()
 
     def to_attributes(self) -> dict[str, Scalar]:
-        """The document as attributes of an HDF5 group.
+        """Returns the document as attributes of an HDF5 group.
 
         Returns:
-            Text, integers and floats by name; ``None`` is left out, what is neither becomes tagged JSON.
+            Texts, integers and floats by name. A field that is ``None`` is left out. Values of other types become
+            tagged JSON.
 
         Raises:
             UnsupportedTypeError: A value of a free field has a type that tagged JSON does not know.
@@ -56,14 +57,14 @@ class Document(BaseModel):
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Scalar], where: str) -> Self:
-        """The document that a group holds.
+        """Returns the document that is stored in a group.
 
         Args:
-            attributes: Of the group.
-            where: The group, for the message.
+            attributes: The attributes of the group, by name.
+            where: The path of the group, for error messages.
 
         Raises:
-            FormatError: An attribute is unknown, missing or of the wrong type; it is named.
+            FormatError: An attribute is unknown, missing or of the wrong type. The message names it.
         """
         fields: dict[str, Any] = {name: {} for name in cls.free_fields}
         for name, value in attributes.items():
@@ -84,10 +85,10 @@ class Document(BaseModel):
 
     @classmethod
     def checked(cls, **fields: Any) -> Self:
-        """A document from values a user gave.
+        """Returns a document with values that a user gave.
 
         Raises:
-            InvalidInputError: A value has the wrong type; the message names the field.
+            InvalidInputError: A value has the wrong type. The message names the field.
         """
         try:
             return cls(**fields)
@@ -145,7 +146,7 @@ def _from_scalar(annotation: Any, value: Scalar, where: str) -> Any:
     if bool in kinds:
         return bool(value) if type(value) is int and value in (0, 1) else str(value)
     if float in kinds and int not in kinds and type(value) is int:
-        return str(value)  # refused by the model: a float is stored as one
+        return str(value)  # the model refuses the text: a float field must be stored as a float
     if kinds & {str, int, float} or any(typing.get_origin(kind) is typing.Literal for kind in kinds):
         return value
     return _from_text(value, where)

@@ -1,11 +1,11 @@
-"""The catalogue: one flat row a run, so that finding runs opens none of them."""
+"""The catalogue: one flat row for each run, so that runs are found without opening them."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,83 +16,120 @@ from aerchive.models.run import RunRecord
 from aerchive.text import decode_text, fit_text
 from aerchive.times import to_microseconds
 
-TEXT_COLUMNS: dict[str, int] = {
-    "job_id": 40,
-    "path": 72,
-    "name": 32,
-    "backend": 32,
-    "method": 24,
-    "precision": 8,
-    "outcome": 10,
-    "program": 16,
-    "parent": 40,
-    "tags": 48,
-    "params": 64,
-    "message": 63,
-}
-"""Text columns and their width in bytes."""
+
+class Column(NamedTuple):
+    """The description of one column of the catalogue.
+
+    Attributes:
+        name: The name of the column.
+        dtype: The dtype of an element on disk, in the notation of NumPy. A text has its width in bytes.
+        kind: The kind of the values: ``text``; ``texts``, a list of texts as JSON; ``params``, a dictionary as JSON;
+            ``integer`` and ``unsigned``, with -1 for a missing value; ``real``, with NaN for a missing value;
+            ``truth``; ``time``, in microseconds since 1970; or ``own``, for columns of the catalogue itself.
+        value: A function that returns the whole value of a run from its documents. ``None``: the documents do not
+            contain this value.
+    """
+
+    name: str
+    dtype: str
+    kind: Literal["text", "texts", "params", "integer", "unsigned", "real", "truth", "time", "own"]
+    value: Callable[[RunRecord], Any] | None = None
+
+
+def _used(name: str) -> Callable[[RunRecord], Any]:
+    """Makes a function that returns an option as Aer used it, or, if Aer reports none, as it was set."""
+    return lambda record: record.config.used.get(name, record.config.options.get(name))
+
+
+COLUMNS = (
+    Column("job_id", "S40", "text", lambda record: record.job_id),
+    Column("path", "S72", "text"),
+    Column("name", "S32", "text", lambda record: record.labels.name),
+    Column("backend", "S32", "text", lambda record: record.config.backend_name),
+    Column("method", "S24", "text", _used("method")),
+    Column("precision", "S8", "text", _used("precision")),
+    Column("outcome", "S10", "text", lambda record: record.status.outcome),
+    Column("program", "S16", "text", lambda record: record.config.program),
+    Column("parent", "S40", "text", lambda record: record.config.parent),
+    Column("tags", "S48", "texts", lambda record: record.labels.tags or []),
+    Column("params", "S64", "params", lambda record: record.labels.params),
+    Column("message", "S63", "text", lambda record: (record.status.message or "").strip()),
+    Column("created_us", "<i8", "time", lambda record: to_microseconds(record.created)),
+    Column("shots", "<i8", "integer", _used("shots")),
+    Column("seed", "<i8", "unsigned", _used("seed_simulator")),
+    Column("nbytes", "<i8", "integer"),
+    Column("num_circuits", "<i4", "integer", lambda record: record.config.num_circuits),
+    Column("num_qubits", "<i4", "integer", lambda record: record.config.num_qubits),
+    Column("num_clbits", "<i4", "integer", lambda record: record.config.num_clbits),
+    Column("seconds", "<f8", "real", lambda record: record.status.seconds),
+    Column("noisy", "u1", "truth", lambda record: "noise_model" in record.config.options),
+    Column("seeded", "u1", "own", lambda record: _is_integer(_used("seed_simulator")(record))),
+    Column("deleted", "u1", "own"),
+    Column("overflow", "<u4", "own"),
+    Column("crc32", "<u4", "own"),
+)
+"""The columns in the order on disk."""
+
+COLUMN = {column.name: column for column in COLUMNS}
+"""The columns by name."""
+
+IN_TABLES = (
+    *("job_id", "created", "outcome", "name", "tags", "params", "program", "parent", "backend", "method", "precision"),
+    *("num_circuits", "num_qubits", "num_clbits", "shots", "seed", "noisy", "seconds", "nbytes", "message"),
+)
+"""The values of a run that tables show, in order. ``created`` is the column ``created_us``."""
+
+TEXT_COLUMNS = {column.name: int(column.dtype[1:]) for column in COLUMNS if column.kind in ("text", "texts", "params")}
+"""The text columns and their widths in bytes."""
+
+NUMBERS = frozenset(column.name for column in COLUMNS if column.kind in ("integer", "unsigned", "real", "truth"))
+"""The names of the columns with numbers or truth values."""
 
 OVERFLOW = {name: 1 << bit for bit, name in enumerate(TEXT_COLUMNS)}
-"""Of each text column, what ``overflow`` has if the text did not fit."""
+"""The bit of each text column that is set in ``overflow`` if the text did not fit into the column."""
 
-DTYPE = np.dtype(
-    [(name, f"S{width}") for name, width in TEXT_COLUMNS.items()]
-    + [(name, "<i8") for name in ("created_us", "shots", "seed", "nbytes")]
-    + [(name, "<i4") for name in ("num_circuits", "num_qubits", "num_clbits")]
-    + [("seconds", "<f8"), ("noisy", "u1"), ("seeded", "u1"), ("deleted", "u1"), ("overflow", "<u4"), ("crc32", "<u4")]
-)
-"""Of a row on disk; packed, little-endian, 512 bytes."""
+DTYPE = np.dtype([(column.name, column.dtype) for column in COLUMNS])
+"""The dtype of a row on disk: packed, little-endian, 512 bytes."""
 
 CHECKED_BYTES = DTYPE.itemsize - 4
-"""Of a row: all but its checksum."""
+"""The number of bytes of a row without its checksum."""
 
 
 def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
-    """The row of a run, without its checksum.
+    """Returns the row of a run, without its checksum.
 
     Args:
-        record: The run's documents.
-        path: Of its group, below ``/runs``.
-        nbytes: Of its payload, before compression.
+        record: The documents of the run.
+        path: The path of the group of the run, below ``/runs``.
+        nbytes: The size of the payload before compression, in bytes.
 
     Returns:
-        Shape ``(1,)``, dtype `DTYPE`.
+        The row, shape ``(1,)``, dtype `DTYPE`.
     """
-    config, status = record.config, record.status
-    used = {**config.options, **config.used}
-    texts = {
-        "job_id": record.job_id,
-        "path": path,
-        "backend": config.backend_name or "",
-        "method": _text(used.get("method")),
-        "precision": _text(used.get("precision")),
-        "outcome": status.outcome,
-        "program": config.program,
-        "parent": config.parent or "",
-        "message": (status.message or "").strip(),
-    }
     row = np.zeros(1, DTYPE)
-    _put_texts(row, texts)
     put_labels(row, record.labels)
-    row["created_us"] = to_microseconds(record.created)
-    row["shots"] = _integer(used.get("shots"))
-    row["seed"] = _integer(used.get("seed_simulator"))
-    row["seeded"] = _is_integer(used.get("seed_simulator"))
+    texts = {"path": path}
+    for column in COLUMNS:
+        value = None if column.value is None else column.value(record)
+        if column.kind == "text" and column.name not in ("path", "name"):
+            texts[column.name] = value if isinstance(value, str) else ""
+        elif column.kind in ("integer", "unsigned"):
+            row[column.name] = _integer(value)
+        elif column.kind == "real":
+            row[column.name] = math.nan if value is None else value
+        elif value is not None and column.kind in ("truth", "time", "own"):
+            row[column.name] = value
     row["nbytes"] = nbytes
-    row["num_circuits"] = _integer(config.num_circuits)
-    row["num_qubits"] = _integer(config.num_qubits)
-    row["num_clbits"] = _integer(config.num_clbits)
-    row["seconds"] = math.nan if status.seconds is None else status.seconds
-    row["noisy"] = "noise_model" in config.options
+    _put_texts(row, texts)
     return row
 
 
 def put_labels(row: NDArray[Any], labels: RunLabels) -> None:
-    """Sets the columns of a row that say what the labels of its run are; not its checksum.
+    """Sets the columns of a row that contain labels of the run. The checksum is not changed.
 
     Args:
-        row: Shape ``(1,)``.
-        labels: Of the run.
+        row: The row, shape ``(1,)``, dtype `DTYPE`.
+        labels: The labels of the run.
     """
     texts = {
         "name": labels.name or "",
@@ -113,49 +150,45 @@ def _put_texts(row: NDArray[Any], texts: Mapping[str, str]) -> None:
 
 
 def seal_row(row: NDArray[Any], number: int) -> NDArray[Any]:
-    """Sets the checksum of a row that will be row ``number`` of the catalogue; returns it."""
+    """Sets the checksum of a row that will be row ``number`` of the catalogue, and returns the row."""
     row["crc32"] = row_crc(row.tobytes()[:CHECKED_BYTES], number)
     return row
 
 
 def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
-    """Numbers of the rows whose checksum is wrong.
+    """Returns the numbers of the rows whose checksum is wrong.
 
     Args:
-        rows: Rows of the catalogue, dtype `DTYPE`, contiguous.
-        first: The number of the first one.
+        rows: Rows of the catalogue, shape ``(n,)``, dtype `DTYPE`, contiguous.
+        first: The number of the first of these rows in the catalogue.
     """
     content = rows.view(np.uint8).reshape(len(rows), DTYPE.itemsize)
     return wrong_rows(content[:, :CHECKED_BYTES], rows["crc32"], first)
 
 
 def row_text(row: Any, column: str) -> str:
-    """A text of a row; cut if the row's bit in ``overflow`` is set."""
+    """Returns a text of a row. It is cut if the bit of the column is set in ``overflow``."""
     return decode_text(bytes(row[column]))
 
 
 def is_cut(row: Any, column: str) -> bool:
-    """Whether the text of a column did not fit."""
+    """Returns whether the text of a column was cut or is not exact."""
     return bool(int(row["overflow"]) & OVERFLOW[column])
 
 
 def single_row(rows: NDArray[Any], number: int) -> np.void:
-    """A row by itself, which does not keep the others in memory."""
-    row: np.void = np.frombuffer(rows[number].tobytes(), DTYPE)[0]  # copying field by field takes ten times as long
+    """Returns a copy of one row, which does not keep the other rows in memory."""
+    row: np.void = np.frombuffer(rows[number].tobytes(), DTYPE)[0]  # a copy field by field takes ten times as long
     return row
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def row_seed(row: Any) -> int | None:
-    """The seed of a row: unsigned where Aer's was, or ``None`` without one."""
+    """Returns the seed of a row as an unsigned 64-bit number, or ``None`` if the run has no seed."""
     return int(row["seed"]) % 2**64 if row["seeded"] else None
 
 
 def row_number(row: Any, column: str) -> int | float | None:
-    """A number of a row, or ``None`` where it has none."""
+    """Returns a number of a row, or ``None`` if the run has no such number."""
     if column == "seed":
         return row_seed(row)
     value: int | float = row[column].item()
@@ -180,22 +213,22 @@ def _integer(value: Any) -> int:
 
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, str | int | float | bool | None]:
-    """Parameters as the catalogue has them: what is neither text nor a number is described in words."""
+    """Returns parameters as the catalogue stores them. Values that are neither text nor numbers become a ``repr``."""
     return {key: _plain(value) for key, value in params.items()}
 
 
 def _plain_json(params: Mapping[str, Any]) -> str:
-    """In order of name: the documents of a run do not keep another one."""
+    """Returns parameters as JSON, sorted by name, because the documents of a run keep no other order."""
     return json.dumps(plain_params(params), allow_nan=True, sort_keys=True)
 
 
 def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]) -> list[str]:
-    """The columns in which a row is not what its run says; the order of parameters does not matter.
+    """Returns the columns in which a row differs from its run. The order of parameters is ignored.
 
     Args:
-        stored: The row.
-        fresh: The row that `make_row` makes of the run.
-        params: Of the run.
+        stored: The row in the catalogue.
+        fresh: The row that `make_row` makes from the run.
+        params: The parameters of the run.
     """
     if stored.tobytes()[:CHECKED_BYTES] == fresh.tobytes()[:CHECKED_BYTES]:
         return []
@@ -207,7 +240,7 @@ def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]
 
 
 def _are_params(text: str, params: Mapping[str, Any]) -> bool:
-    """Whether a text is JSON of parameters, in any order and perhaps cut."""
+    """Returns whether a text is the JSON of parameters, in any order and perhaps cut."""
     left = [json.dumps({key: value})[1:-1] for key, value in plain_params(params).items()]
     rest = text[1:]
     while left and rest and text.startswith("{"):

@@ -1,4 +1,4 @@
-"""What a run was asked to do, and what the simulator really used."""
+"""The configuration of a run: the requested options, and the values that the simulator used."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ class RunConfig(Document):
     """Configuration of a run.
 
     Attributes:
-        program: What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive.
-        parent: Job id of the primitive that called ``backend.run``; absent if the user did.
-        conflicts_with: Job id of another result of the same job, beside which this one is kept.
-        primitive_class: Module and class of the primitive.
-        primitive_options: Options of the primitive.
-        backend_name: The backend's own name.
-        backend_version: Its version, may be empty.
-        backend_class: Module and class of the backend object.
-        num_circuits: Circuits handed over.
-        num_experiments: Results that came back: circuits times parameter binds. Absent if there was no result.
-        num_qubits: The most qubits of a circuit.
-        num_clbits: The most classical bits of a circuit.
-        circuit_names: Of the circuits, in order.
-        options: Options set by the user, on the backend or for this run; the run's win.
-        run_options: Names of those that were given to ``run``; the others were set on the backend.
-        unknown_options: Names of options that Aer does not have, and ignored. Absent if there were none.
-        target_gates: Basis gates of a backend with a target; others have none.
-        used: What Aer reports to have used: ``method``, ``device``, ``seed_simulator``, ``shots`` and so on, of the
-            first experiment.
-        missing: In words, what of the run could not be stored.
-        service: What a cloud service says of a job that ran there: ``instance``, ``session_id``, ``image``,
-            ``private``, ``usage_seconds``, ``metrics``, ``inputs`` (those that are neither pubs nor options), and
-            ``client``, which fetched it. Empty for every other run.
+        program: The program of the run: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive.
+        parent: The job id of the primitive that called ``backend.run``. Absent if the user called it.
+        conflicts_with: The job id of a stored run with another result of the same job. Absent without such a run.
+        primitive_class: The module and class of the primitive.
+        primitive_options: The options of the primitive.
+        backend_name: The name of the backend.
+        backend_version: The version of the backend. It may be empty.
+        backend_class: The module and class of the backend object.
+        num_circuits: The number of circuits that were given to the backend.
+        num_experiments: The number of results: circuits times parameter binds. Absent if there was no result.
+        num_qubits: The greatest number of qubits of a circuit.
+        num_clbits: The greatest number of classical bits of a circuit.
+        circuit_names: The names of the circuits, in order.
+        options: The options that the user set on the backend or for this run. Options of the run take precedence.
+        run_options: The names of the options that were given to ``run``. The others were set on the backend.
+        unknown_options: The names of options that Aer does not know and ignored. Absent if there were none.
+        target_gates: The basis gates of a backend with a target. Absent for other backends.
+        used: The values that Aer reports for the first experiment: ``method``, ``device``, ``seed_simulator``,
+            ``shots`` and so on.
+        missing: Descriptions in words of the parts of the run that could not be stored.
+        service: The information of a cloud service about a job that ran there: ``instance``, ``session_id``,
+            ``image``, ``private``, ``usage_seconds``, ``metrics``, ``inputs`` (the inputs that are neither pubs nor
+            options), and ``client``, which fetched the job. Empty for every other run.
     """
 
     free_fields: ClassVar[frozenset[str]] = frozenset({"options", "primitive_options", "used", "service"})
@@ -61,5 +61,5 @@ class RunConfig(Document):
 
     @property
     def is_of_primitive(self) -> bool:
-        """Whether it is a primitive's own run, or one beneath."""
+        """Whether this is the run of a primitive or of a service, or a simulation that a primitive started."""
         return self.primitive_class is not None or self.parent is not None or bool(self.service)

@@ -1,6 +1,6 @@
-"""JSON Schemas of all documents, for readers that are not this package.
+"""JSON Schemas of all documents, for programs that read projects without this package.
 
-``python -m aerchive.models.json_schema schemas/v1`` writes them; with ``--check`` it compares.
+``python -m aerchive.models.json_schema schemas/v1`` writes them. With ``--check`` it only compares them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ DOCUMENTS: dict[str, type[Document]] = {
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one document.
+    """Returns the JSON Schema (2020-12) of one document.
 
     Args:
-        name: A key of `DOCUMENTS`.
+        name: The name of the document, a key of `DOCUMENTS`.
     """
     schema = DOCUMENTS[name].model_json_schema()
     head = {
@@ -46,7 +46,7 @@ def _text(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks the schemas of a folder; returns the exit status."""
+    """Writes or checks the schemas in a folder, and returns the exit status."""
     folder = Path(next(argument for argument in arguments if not argument.startswith("--")))
     check = "--check" in arguments
     stale = []

@@ -1,4 +1,4 @@
-"""What people call a run: the part that may change after it was archived."""
+"""The labels of a run: name, tags, notes and parameters. They may change after the run was archived."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aerchive.models import tagged_json
 from aerchive.models.base import Document
 
 MAX_CHANGES: Final = 20
-"""How many changes a run remembers; older ones are forgotten."""
+"""The number of changes that are kept in the history of a run. Older changes are removed."""
 _MAX_TEXT = 40
 _MAX_CHANGE = 240
 _ABSENT: Any = object()
@@ -19,11 +19,12 @@ class RunLabels(Document):
     """Labels of a run.
 
     Attributes:
-        name: A name, not necessarily unique.
-        tags: Short words to find it by, in the order given, each once.
+        name: The name of the run. Several runs may have the same name.
+        tags: Short words for finding the run, in the order in which they were given, each once.
         notes: Free text.
-        params: Parameters of the study it belongs to, such as ``{"distance": 0.7}``.
-        history: The last changes after it was archived, oldest first: when, who, and what, in words.
+        params: The parameters of the study to which the run belongs, such as ``{"distance": 0.7}``.
+        history: The last changes of the labels after the run was archived, oldest first. Each change consists of the
+            time, the user and host, and a description in words.
     """
 
     free_fields: ClassVar[frozenset[str]] = frozenset({"params"})
@@ -36,16 +37,16 @@ class RunLabels(Document):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to store."""
+        """Whether all labels are empty, so that nothing is stored."""
         return not (self.name or self.tags or self.notes or self.params or self.history)
 
 
 class Author(NamedTuple):
-    """Who changes labels, and when.
+    """The author and the time of a change of labels.
 
     Attributes:
-        when: The time, in the format's notation.
-        who: User and host.
+        when: The time in the notation of the file format.
+        who: The user and host.
     """
 
     when: str
@@ -57,9 +58,9 @@ class LabelChange:
     """A change of the labels of a run.
 
     Attributes:
-        given: Tags and parameters to add; name and notes to put in the place of those there are.
-        remove_tags: Tags to take away.
-        clear: Which of ``name`` and ``notes`` to take away.
+        given: The tags and parameters that are added, and the name and notes that replace the old ones.
+        remove_tags: The tags that are removed.
+        clear: The fields among ``name`` and ``notes`` that are removed.
     """
 
     given: RunLabels = dataclasses.field(default_factory=RunLabels)
@@ -68,15 +69,15 @@ class LabelChange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to be changed."""
+        """Whether the change changes nothing."""
         return self.given.is_empty and not self.remove_tags and not self.clear
 
     def apply(self, old: RunLabels, author: Author | None = None) -> RunLabels:
-        """The labels after the change; ``old`` itself if they are the same.
+        """Returns the labels after the change, or ``old`` itself if nothing changes.
 
         Args:
-            old: Before it.
-            author: Who is noted to have changed something; ``None``: nothing is noted.
+            old: The labels before the change.
+            author: The author who is entered in the history; ``None``: the history is not changed.
         """
         given = self.given
         tags = dict.fromkeys([*(old.tags or []), *(given.tags or [])])
@@ -97,7 +98,7 @@ class LabelChange:
 
 
 def _differences(old: RunLabels, new: RunLabels) -> list[str]:
-    """What became of labels, in words."""
+    """Returns the differences between old and new labels, in words."""
     found = []
     if old.name != new.name:
         found.append(f"name {_text(old.name)} to {_text(new.name)}")

@@ -1,4 +1,4 @@
-"""What a project file says of itself."""
+"""The description that a project file contains about itself."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from aerchive.models.base import Document
 
 
 class ProjectHeader(Document):
-    """Attributes of the root.
+    """The attributes of the root group.
 
     Attributes:
-        format: Always ``aerchive project``.
-        format_version: Of the file format.
-        project_uuid: Which project this is; copies share it.
-        generation: 1, plus one for each compaction.
-        created: When, UTC.
-        created_by: Program and version.
-        about: A line for people who open the file in a viewer.
-        pending_for: In a pending file, the project it belongs to.
+        format: The name of the file format, always ``aerchive project``.
+        format_version: The version of the file format.
+        project_uuid: The identifier of the project. Copies have the same identifier.
+        generation: The number of compactions plus one.
+        created: The time at which the project was created, UTC.
+        created_by: The program and the version that created the project.
+        about: A description for users who open the file in a viewer.
+        pending_for: In a pending file, the project to which it belongs.
     """
 
     format: str

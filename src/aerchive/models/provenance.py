@@ -1,4 +1,4 @@
-"""Where a run came from: the same for a whole process, stored once."""
+"""The software and machine of a run. They are the same for a whole process and are stored once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from aerchive.models.base import Document
 
 
 class Provenance(Document):
-    """Software and machine of a run.
+    """The software and the machine of a run.
 
     Attributes:
-        python: Version of Python and its implementation.
-        aerchive: Version of aerchive.
-        qiskit: Version of Qiskit.
-        qiskit_aer: Version of Qiskit Aer.
-        numpy: Version of numpy.
-        h5py: Version of h5py.
-        hdf5: Version of the HDF5 library.
-        host: Name of the machine.
-        platform: Operating system, release and processor.
-        cpu_count: Logical processors of the machine.
-        cpu_available: Logical processors this process may use.
-        threads: Settings of the environment that limit threads, such as ``OMP_NUM_THREADS``.
-        script: Name of the program's file, without its folder.
-        git_commit: Commit of the working directory, if it is in a git checkout.
-        git_dirty: Whether files that git tracks had been changed there.
+        python: The version and the implementation of Python.
+        aerchive: The version of aerchive.
+        qiskit: The version of Qiskit.
+        qiskit_aer: The version of Qiskit Aer.
+        numpy: The version of numpy.
+        h5py: The version of h5py.
+        hdf5: The version of the HDF5 library.
+        host: The name of the machine.
+        platform: The operating system, its release and the processor.
+        cpu_count: The number of logical processors of the machine.
+        cpu_available: The number of logical processors that the process may use.
+        threads: The environment variables that limit the number of threads, such as ``OMP_NUM_THREADS``.
+        script: The file name of the program, without its folder.
+        git_commit: The commit of the working directory, if it is in a git checkout.
+        git_dirty: Whether files that git tracks were changed in this checkout.
     """
 
     free_fields: ClassVar[frozenset[str]] = frozenset({"threads"})

@@ -1,8 +1,9 @@
-"""CRC-32 of many rows of a table at once.
+"""Checks the CRC-32 of many rows of a table at once.
 
-A call for each row costs more than reading it. But the CRC-32 of two pieces in a row follows from the CRC-32 of each:
-``crc(a + b) = advance(crc(a), len(b)) ^ crc(b)``, where ``advance`` is linear over GF(2) (Mark Adler's
-``crc32_combine`` in zlib). So the sums of a block of rows are put together, and compared with one sum over the block.
+One call for each row takes longer than reading the row. But the CRC-32 of two joined pieces follows from the CRC-32 of
+each piece: ``crc(a + b) = advance(crc(a), len(b)) ^ crc(b)``, where ``advance`` is linear over GF(2) (Mark Adler's
+``crc32_combine`` in zlib). So the stored checksums of a block of rows are combined, and the result is compared with one
+checksum that is computed over the whole block.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from numpy.typing import NDArray
 
 _NUMBER_BYTES = 8
 _BLOCK = 256
-"""Rows that are looked at together, a power of two."""
+"""The number of rows that are checked together, a power of two."""
 
 
 def row_crc(row: bytes | memoryview, number: int) -> int:
-    """The CRC-32 of the number of a row, as little-endian uint64, followed by its bytes."""
+    """Returns the CRC-32 of the number of a row, as little-endian uint64, followed by the bytes of the row."""
     return int(isal_zlib.crc32(row, isal_zlib.crc32(number.to_bytes(_NUMBER_BYTES, "little"))))
 
 
 def wrong_rows(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> list[int]:
-    """Numbers of the rows whose checksum is not `row_crc`.
+    """Returns the numbers of the rows whose stored checksum differs from `row_crc`.
 
-    Damage of one row is always found, as is a row in the place of another; damage of several rows in one block as by
-    any CRC-32.
+    A single damaged row and a row in the place of another row are always found. Damage of several rows in one block is
+    found with the certainty of any CRC-32.
 
     Args:
-        rows: Shape (rows, bytes); need not be contiguous.
-        sums: Of each row, shape (rows,).
+        rows: The bytes of the rows, shape ``(rows, bytes)``. They need not be contiguous.
+        sums: The stored checksums of the rows, shape ``(rows,)``.
         first: The number of the first row.
     """
     whole = len(rows) // _BLOCK * _BLOCK
@@ -42,7 +43,7 @@ def wrong_rows(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) ->
 
 
 def _suspects(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> list[int]:
-    """Places of the rows of all blocks in which something is wrong."""
+    """Returns the indices of all rows in blocks with a wrong checksum."""
     width = _NUMBER_BYTES + rows.shape[1]
     expected = _joined(np.ascontiguousarray(sums).reshape(-1, _BLOCK), width)
     buffer = np.empty((_BLOCK, width), np.uint8)
@@ -58,11 +59,11 @@ def _suspects(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> 
 
 
 def _joined(sums: NDArray[np.uint32], width: int) -> NDArray[np.uint32]:
-    """The CRC-32 of each block, from those of its rows.
+    """Returns the CRC-32 of each block, computed from the checksums of its rows.
 
     Args:
-        sums: Shape (blocks, rows of a block).
-        width: Bytes of a row.
+        sums: The checksums of the rows, shape ``(blocks, rows of a block)``.
+        width: The number of bytes of a row, its number included.
     """
     level = 0
     while sums.shape[1] > 1:
@@ -80,7 +81,7 @@ def _advance(sums: NDArray[np.uint32], tables: NDArray[np.uint32]) -> NDArray[np
 
 @functools.cache
 def _tables(width: int, level: int) -> NDArray[np.uint32]:
-    """What becomes of each byte of a sum when ``width * 2**level`` zero bytes follow; shape (4, 256)."""
+    """Returns the effect of ``width * 2**level`` zero bytes on each byte of a checksum; shape ``(4, 256)``."""
     bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
     if level:
         half = _tables(width, level - 1)

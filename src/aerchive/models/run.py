@@ -1,4 +1,4 @@
-"""All documents of one run."""
+"""The record of a run, which contains all its documents."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class RunRecord(BaseModel):
     """The documents of a run.
 
     Attributes:
-        job_id: As the backend gave it.
-        run_uuid: Made once, stays through merge and extraction.
-        created: When the job was submitted, UTC.
-        config: What was asked for, and used.
-        status: What became of it.
-        labels: What people call it.
-        provenance: Where it came from; absent for a run that was lost.
+        job_id: The job id that the backend gave.
+        run_uuid: The identifier of the run. It is made once, and merge and extraction keep it.
+        created: The time at which the job was submitted, UTC.
+        config: The requested configuration and the values that were used.
+        status: The outcome of the run and its times.
+        labels: The name, tags, notes and parameters of the run.
+        provenance: The software and machine of the run. Absent for a run that was lost.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""What became of a run."""
+"""The status of a run: its outcome, its errors and its times."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from aerchive.models.base import Document
 
 Outcome = Literal["ok", "partial", "failed", "error", "cancelled", "lost", "running"]
 WITHOUT_DATA: Final = frozenset({"lost", "running"})
-"""Outcomes of runs that have not finished, or never will."""
+"""The outcomes of runs that have not finished or will never finish."""
 
 
 class RunStatus(Document):
-    """Status of a run. Times are UTC, ISO 8601 with microseconds and ``Z``.
+    """The status of a run. Times are UTC, ISO 8601 with microseconds and ``Z``.
 
     Attributes:
-        outcome: ``ok``; ``partial``, some circuits failed; ``failed``, ``Result.success`` is False; ``error``, an
-            exception; ``cancelled``; ``lost``, its process died; ``running``.
-        message: Why it did not succeed.
-        error_type: Module and class of the exception.
-        traceback: Of the exception, formatted.
-        submitted: When the job was handed over.
-        started: When the simulator began with it.
-        finished: When the result was there.
-        seconds: From start to finish, wall time in seconds.
+        outcome: The outcome: ``ok``; ``partial``, some circuits failed; ``failed``, ``Result.success`` is False;
+            ``error``, an exception was raised; ``cancelled``; ``lost``, the process died; ``running``.
+        message: The reason why the run did not succeed.
+        error_type: The module and class of the exception.
+        traceback: The formatted traceback of the exception.
+        submitted: The time at which the job was submitted.
+        started: The time at which the simulator began with the job.
+        finished: The time at which the result was ready.
+        seconds: The wall time from start to finish, in seconds.
     """
 
     outcome: Outcome
@@ -37,5 +37,5 @@ class RunStatus(Document):
 
     @property
     def has_data(self) -> bool:
-        """Whether the run has finished: one that was lost may still turn up."""
+        """Whether the run has finished. The result of a lost run may still be found later."""
         return self.outcome not in WITHOUT_DATA

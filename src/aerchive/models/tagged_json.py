@@ -1,4 +1,4 @@
-"""Python values as JSON text that loses nothing: types, bits and the order of keys come back.
+"""Python values as JSON text without loss: types, bits and the order of keys are restored.
 
 Plain JSON carries ``None``, ``bool``, ``int``, ``str``, finite ``float``, ``list`` and ``dict`` with
 string keys. Everything else becomes an object with the single reserved key ``"$"``, which names the
@@ -6,7 +6,7 @@ type, and a body:
 
 ===========================  ==================================================================
 ``tuple``                    ``{"$": "tuple", "items": [...]}``
-text with surrogates         ``{"$": "text", "base64": "..."}`` (UTF-8, each surrogate by itself: JSON would join pairs)
+text with surrogates         ``{"$": "text", "base64": "..."}`` (UTF-8, each surrogate alone: JSON would join pairs)
 ``set``, ``frozenset``       ``{"$": "set", "items": [...]}`` (in the order of their JSON text)
 other ``dict``               ``{"$": "dict", "items": [[key, value], ...]}``
 large ``int``                ``{"$": "int", "hex": "0x..."}``, beyond 4,096 bits
@@ -18,8 +18,8 @@ numpy scalar                 ``{"$": "numpy", "dtype": "<f4", "base64": "..."}``
 numpy array                  ``{"$": "ndarray", "dtype", "shape", "order", "base64"}``
 ===========================  ==================================================================
 
-Other types are offered to ``extend``; without an answer they raise `UnsupportedTypeError`. Dispatch is
-on the exact type: a subclass of ``dict`` is not a ``dict``.
+Values of other types are given to the function ``extend``. If it returns no body, `UnsupportedTypeError` is raised. The
+exact type decides: a subclass of ``dict`` is not treated as a ``dict``.
 """
 
 from __future__ import annotations
@@ -37,48 +37,50 @@ from typing import Any, Literal
 import numpy as np
 
 from aerchive.errors import FormatError, UnsupportedTypeError
+from aerchive.text import type_name
 
 TYPE_KEY = "$"
 MAX_DEPTH = 64
-"""How deep values may nest; more is refused on the way in and on the way out."""
+"""The greatest depth of nested values. Deeper values are refused in writing and in reading."""
 
 MAX_VALUES = 20_000_000
-"""How many values one document may hold; a small structure that refers to itself in many places can have more."""
+"""The greatest number of values in one document. A small structure with many references to itself could exceed it."""
 
 Extend = Callable[[Any], "dict[str, Any] | None"]
 Restore = Callable[[str, "dict[str, Any]"], Any]
 _Path = tuple[Any, ...]
-"""The keys and numbers on the way to a value."""
+"""The keys and indices that lead to a value."""
 
 _PLAIN = frozenset({type(None), bool, int})
 LEAVES = frozenset({*_PLAIN, float, str})
-"""What stands for itself in a document."""
+"""The types whose values need no decoding in a document."""
 _MAX_PLAIN_BITS = 4096
-"""Python refuses to read decimal numbers of more than 4,300 digits; longer ones are hexadecimal."""
+"""The limit for decimal integers. Python refuses to read more than 4,300 digits, so larger ones are hexadecimal."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ARRAY_KINDS = frozenset("biufcSU")
 
 
 def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = None) -> Any:
-    """Turns a value into a structure that ``json.dumps`` writes as it is.
+    """Converts a value to a structure that ``json.dumps`` can write directly.
 
     Args:
-        value: Anything built from the types listed above.
-        extend: Called with each value of another type; returns the body of its tagged object
-            (with the key ``"$"``), or ``None`` if it does not know the type either.
-        prefer: The same, but asked first, and for containers and arrays too.
+        value: A value that consists of the types listed above.
+        extend: A function that is called with each value of another type. It returns the body of a tagged object (with
+            the key ``"$"``), or ``None`` if it does not know the type either.
+        prefer: A function like ``extend`` that is called first, and also with containers and arrays.
 
     Raises:
-        UnsupportedTypeError: A type is not known, or values nest too deep or in themselves; the message has the path.
+        UnsupportedTypeError: A type is not known, values are nested too deeply or contain themselves, or there are too
+            many values. The message contains the path of the value.
     """
     return _Encoding(extend, prefer).encode(value, ())
 
 
 def mapping(items: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
-    """What a ``dict`` is encoded as.
+    """Returns the encoded form of a ``dict``.
 
     Args:
-        items: Its pairs, in order: the key as it is, and the value encoded.
+        items: The pairs of the ``dict``, in order. The keys are not encoded yet, and the values are encoded.
 
     Raises:
         UnsupportedTypeError: A key has a type that is not known.
@@ -89,10 +91,10 @@ def mapping(items: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
 
 
 def items_of(tree: Any) -> list[tuple[Any, Any]]:
-    """The pairs of an encoded ``dict``: the key as it was, and the value encoded.
+    """Returns the pairs of an encoded ``dict``. The keys are decoded, and the values stay encoded.
 
     Raises:
-        FormatError: It is not one.
+        FormatError: The structure is not an encoded ``dict``.
     """
     if type(tree) is dict and TYPE_KEY not in tree:
         return list(tree.items())
@@ -105,7 +107,7 @@ def items_of(tree: Any) -> list[tuple[Any, Any]]:
 
 
 class _Encoding:
-    """One call of `encode`: its hooks, and the containers that are being taken apart."""
+    """The state of one call of `encode`: its functions, and the containers that are being encoded."""
 
     def __init__(self, extend: Extend | None, prefer: Extend | None) -> None:
         self._extend = extend
@@ -114,7 +116,7 @@ class _Encoding:
         self._values = 0
 
     def encode(self, value: Any, path: _Path) -> Any:
-        """Encodes a value or, where its type is not known, what ``extend`` has for it."""
+        """Encodes a value, or, if its type is not known, uses the body that ``extend`` returns."""
         kind = type(value)
         self._values += 1
         if self._values > MAX_VALUES:
@@ -139,8 +141,7 @@ class _Encoding:
         body = self._extend(value) if self._extend is not None else None
         if body is None:
             raise UnsupportedTypeError(
-                f"{_place(path)}: no codec for {kind.__module__}.{kind.__qualname__}; store something else, or "
-                "register a codec for it"
+                f"{_place(path)}: no codec for {type_name(kind)}; store something else, or register a codec for it"
             )
         return body
 
@@ -161,15 +162,15 @@ class _Encoding:
 
 
 _A_KEY, _A_MEMBER = object(), object()
-"""In a path: a key itself, and something in a set."""
+"""Steps in a path: a key itself, and a member of a set."""
 
 
 def _place(path: _Path) -> str:
-    """Where a value is, in words; a key may be anybody's object, whose ``repr`` raises."""
+    """Returns the path of a value in words. A key may be any object, and its ``repr`` may raise an exception."""
     steps = {_A_KEY: " key", _A_MEMBER: "{}"}
     try:
         return "value" + "".join(steps[key] if key in (_A_KEY, _A_MEMBER) else f"[{key!r:.100}]" for key in path)
-    except Exception:  # noqa: BLE001  (whatever it raises)
+    except Exception:  # noqa: BLE001  (a ``repr`` may raise any exception)
         return "value[...]"
 
 
@@ -222,14 +223,14 @@ def _to_base64(data: bytes) -> str:
 
 
 def decode(tree: Any, restore: Restore | None = None) -> Any:
-    """The value that `encode` was given.
+    """Returns the value that was given to `encode`.
 
     Args:
-        tree: What ``json.loads`` returned.
-        restore: Called with the tag and the object for each tag not listed above.
+        tree: The structure that ``json.loads`` returned.
+        restore: A function that is called with the tag and the object, for each tag that is not listed above.
 
     Raises:
-        FormatError: A tag is not known, or its body is not what `encode` writes.
+        FormatError: A tag is not known, or its body differs from the form that `encode` writes.
     """
     return _decode(tree, restore, 0)
 
@@ -290,19 +291,19 @@ _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
 
 
 def dumps(tree: Any) -> bytes:
-    """The ASCII JSON text of an encoded structure."""
+    """Returns the JSON text of an encoded structure, in ASCII."""
     return json.dumps(tree, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def loads(text: bytes, what: str) -> Any:
-    """The structure in a JSON text.
+    """Returns the structure in a JSON text.
 
     Args:
-        text: What `dumps` wrote.
-        what: Whose text it is, for the error message.
+        text: The text that `dumps` wrote.
+        what: The name of the document, for the error message.
 
     Raises:
-        FormatError: It is not JSON, holds a duplicate key, NaN, or nests too deep.
+        FormatError: The text is not JSON, contains a duplicate key, NaN or an infinity, or is nested too deeply.
     """
     try:
         return json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_no_constant)

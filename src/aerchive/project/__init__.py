@@ -1,1 +1,1 @@
-"""Projects and the runs in them, without Qiskit until somebody asks for its objects."""
+"""Projects and the runs in them; Qiskit is imported only when one of its objects is requested."""

@@ -1,7 +1,7 @@
-"""What may be given to public methods, checked in one place: a refusal names the argument, what it was, and the form.
+"""Checks of the arguments of public methods; an error names the argument, its value and the expected form.
 
-A method is marked with `checked`, and its annotations say what it takes. What is natural is accepted: one text where a
-list of texts is expected, the integers of NumPy, any object that a dictionary can be made of.
+A method is decorated with `checked`, and its annotations say which types it takes. Similar types are accepted: one text
+where a list of texts is expected, integers of NumPy, and any object that a dictionary can be made of.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _MOST_SHOWN = 80
 
 
 class _Form(NamedTuple):
-    """What an annotation means.
+    """The form of an argument that an annotation means.
 
     Attributes:
-        wanted: In words, with an example.
-        taken: Gives the value as the method takes it; raises ``TypeError`` or ``InvalidInputError`` if it cannot be
-            used.
+        wanted: A description of the form, with an example.
+        taken: A function that converts a value for the method; it raises ``TypeError`` or ``InvalidInputError`` if the
+            value cannot be used.
     """
 
     wanted: str
@@ -36,12 +36,12 @@ class _Form(NamedTuple):
 
 
 def refuse(name: str, value: Any, wanted: str) -> NoReturn:
-    """Refuses an argument.
+    """Raises the error for an argument that cannot be used.
 
     Args:
-        name: Of the argument.
-        value: What was given.
-        wanted: The right form, in words, with an example.
+        name: Name of the argument.
+        value: The value that was given.
+        wanted: A description of the right form, with an example.
 
     Raises:
         InvalidInputError: Always.
@@ -73,7 +73,7 @@ def _truth(value: Any) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return str.__str__(value)  # a plain text also of a subclass, such as numpy.str_
+    return str.__str__(value)  # makes a plain str of subclasses such as numpy.str_
 
 
 def _texts(value: Any) -> list[str]:
@@ -137,14 +137,14 @@ _FORMS = {
     "LabelChange": _Form("an aerchive.models.labels.LabelChange", _label_change),
     "Progress": _Form("a function of the work done and all of it", _callable),
 }
-"""By the annotation, without ``| None``; other annotations are checked by the methods themselves."""
+"""The form of each annotation without ``| None``; methods check arguments with other annotations themselves."""
 
 
 def checked(method: _Method) -> _Method:
-    """Checks what a method is given, as its annotations say.
+    """Decorates a method so that its arguments are checked as its annotations say.
 
     Raises:
-        InvalidInputError: An argument is of another kind; the message names it, and says what it must be.
+        InvalidInputError: An argument has the wrong type; the message names it, and says what it must be.
     """
     code = method.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -152,7 +152,7 @@ def checked(method: _Method) -> _Method:
     checks = {name: _check_of(name, annotations.get(name, "")) for name in names}
     by_place = [checks[name] for name in names[: code.co_argcount]]
     rest = None
-    if code.co_flags & 0x04:  # there is a *argument
+    if code.co_flags & 0x04:  # the method has an argument such as *tags
         star = code.co_varnames[len(names)]
         rest = _check_of(star, annotations.get(star, ""))
 
@@ -167,7 +167,7 @@ def checked(method: _Method) -> _Method:
                 named[name] = check(value)
         return method(*taken, **named)
 
-    return with_checks  # type: ignore[return-value]  # of the same arguments
+    return with_checks  # type: ignore[return-value]  # takes the same arguments
 
 
 def _check_of(name: str, annotation: str) -> Callable[[Any], Any] | None:

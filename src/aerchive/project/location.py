@@ -1,4 +1,4 @@
-"""Where a run is, found again when it has moved."""
+"""The place of a run in a project or in a spool; the run is found again after it has moved; decision 0006."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from aerchive.stored.opener import OpenFile, Stamp, stamp_of
 
 
 class RunPlace:
-    """Where a run is: in the project, or in a spool.
+    """The place of a run: its group in the project file, or in a spool.
 
-    A run moves when it comes from a spool into the project, and when a job that was taken for lost turns up. A run
-    that was deleted is gone, and another may have its path then: so the identity of the run is looked at each time.
+    A run moves when it goes from a spool into the project, and when a job that was recorded as lost is archived after
+    all. A deleted run is gone, and another run may get its path: so the identity of the run is checked each time.
 
     Args:
-        project: The project's own file.
-        job_id: Of the run.
-        path: Of its group in the project, as far as we know.
-        spooled: Where it is in a spool, if it was there.
-        run_uuid: If it must be this very run, and not a later one with its job id.
+        project: The project file, without the spools beside it.
+        job_id: The job id of the run.
+        path: Path of the run's group in the project file, as far as it is known.
+        spooled: The run in a spool, if it was there.
+        run_uuid: UUID of the run, if only this run may be opened, and not a later run with the same job id.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class RunPlace:
 
     @property
     def is_known(self) -> bool:
-        """Whether the run has a group anywhere."""
+        """Whether the run has a group in the project or in a spool."""
         return self.path is not None or self.spooled is not None
 
     @property
     def is_in_spool(self) -> bool:
-        """Whether a spool file has the run, which may have been moved all the same."""
+        """Whether a spool file holds the run; the project may have it as well."""
         with contextlib.suppress(NotFoundError):
             if self.spooled is not None:
                 with self.spooled.open():
@@ -62,20 +62,20 @@ class RunPlace:
         return False
 
     def of_run(self, run_uuid: str) -> RunPlace:
-        """The same place, for this very run."""
+        """The same place, restricted to the run with this UUID."""
         return RunPlace(self.project, self.job_id, self.path, spooled=self.spooled, run_uuid=run_uuid)
 
     def look(self) -> None:
-        """Looks whether the run has come from its spool into the project by now."""
+        """Checks whether the run has been moved from its spool into the project."""
         if self.path is None and self.spooled is not None:
-            # Its process may keep the file: then it is this very run, and not another of its job.
+            # The spool file may still hold the run: then only the run with this UUID is meant, not another of its job.
             there = self.of_run(self.spooled.head.run_uuid) if self.is_in_spool else self
             with contextlib.suppress(NotFoundError), contextlib.ExitStack() as stack:
                 there._enter_found(stack)
                 self.path, self.job_id, self.spooled = there.path, there.job_id, None
 
     def stamp(self) -> Stamp | None:
-        """Of the project file as it is now; ``None`` if it cannot be told, or the run is not in the project yet."""
+        """The stamp of the project file now; ``None`` if it cannot be read, or the run is not in the project yet."""
         if self.path is None:
             return None
         try:
@@ -85,10 +85,10 @@ class RunPlace:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
-        """Opens the file, and the run's group in it.
+        """Opens the file that holds the run, and the run's group in it.
 
         Raises:
-            NotFoundError: The run is not in the project any more; or another simulation of its job id is.
+            NotFoundError: The run is not in the project any more, or another simulation has its job id.
             AerchiveError: The file cannot be read.
         """
         with contextlib.ExitStack() as stack:
@@ -113,7 +113,7 @@ class RunPlace:
             return None
         try:
             return stack.enter_context(self.spooled.open())
-        except NotFoundError:  # it is in the project by now
+        except NotFoundError:  # the run has been moved into the project
             return None
 
     def _enter_found(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader]:
@@ -133,7 +133,7 @@ class RunPlace:
         return session, group
 
     def _find_beside(self, rows: Catalogue) -> tuple[int, NDArray[Any]] | None:
-        """The row of a run that another process moved, and kept beside another result of its job."""
+        """Finds the row of a run that another process moved, and kept beside another result of its job."""
         if self.spooled is None:
             return None
         head = self.spooled.head
@@ -142,7 +142,7 @@ class RunPlace:
         return found
 
     def is_it(self, group: GroupReader) -> bool:
-        """Whether a group is that of the run."""
+        """Whether a group is the group of this run."""
         if self._run_uuid is not None:
             return group.attribute("run_uuid") == self._run_uuid
         job_id = group.attribute("job_id")

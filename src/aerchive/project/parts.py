@@ -29,22 +29,22 @@ Mode = Literal["r", "r+", "a", "x"]
 
 
 class ProjectParts:
-    """What the wings of a project share; `aerchive.project.project.Project` is their one face.
+    """The state that saving, finding and care of a project share; the public class is `aerchive.Project`.
 
     Args:
         home: The project that the runs belong to.
         file: The project file.
         mode: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``.
-        bridge: The way to live objects of Qiskit.
-        durability: When runs are committed.
-        compression: The profile for what is saved here, if not as the settings say.
-        pending_folder: Where runs are kept that can be written neither to the file nor beside it.
+        bridge: The interface between runs and live Qiskit objects.
+        durability: The rule that says when runs are committed: ``"each"``, ``"batch"`` or ``"exit"``.
+        compression: The compression profile of this project; ``None``: the profile of the settings.
+        pending_folder: The folder for runs that can be written neither to the project file nor beside it.
 
     Attributes:
-        spools: Runs that are not in the project yet.
-        mover: Moves them into the project.
-        transaction: Of each thread: the transaction that is open.
-        has_warned: Whether it was said that there is no file.
+        spools: The runs that are not in the project yet.
+        mover: The object that moves runs from spools into the project.
+        transaction: Thread-local storage of the transaction that is open in each thread.
+        has_warned: Whether the user was warned that the project has no file.
     """
 
     def __init__(
@@ -75,11 +75,12 @@ class ProjectParts:
         return operator.attrgetter("parts"), (self.home,)
 
     def run_of(self, row: np.void, job_id: str | None = None) -> Run:
-        """The run of a row of the catalogue.
+        """Makes the run of a row of the catalogue.
 
         Args:
-            row: Of the catalogue.
-            job_id: The whole id, if it is known.
+            row: A row of the catalogue.
+            job_id: The whole job id, if it is known; ``None``: it is taken from the row, or from the run if the row has
+                cut it.
         """
         if job_id is None:
             if catalogue.is_cut(row, "job_id"):
@@ -90,29 +91,29 @@ class ProjectParts:
         return Run(self.home, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row)
 
     def unwritten(self, draft: RunDraft) -> Run:
-        """The run of a draft that is in no file yet."""
+        """Makes the run of a draft that has not been written to any file."""
         return Run(self.home, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
 
     def flush(self) -> None:
-        """Commits the runs of this process that wait for it.
+        """Commits the runs of this process that wait for a commit.
 
         Raises:
-            AerchiveError: The commit failed; they go on waiting.
+            AerchiveError: The commit failed; the runs still wait.
         """
         flush_waiting(self.path)
 
     def move_spooled(self) -> None:
-        """Moves into the project the runs that could not be brought there before, if the project is free."""
+        """Moves runs from spools into the project; if another program has locked it, they stay, and this is logged."""
         try:
             self.mover.move()
         except ProjectLockedError as error:
             logger.warning("%s; runs in spools stay there for now", error)
 
     def check_writable(self) -> None:
-        """Refuses to write where the project is open for reading.
+        """Raises an error if the project is open only for reading.
 
         Raises:
-            ReadOnlyError: It is.
+            ReadOnlyError: The project is open only for reading.
         """
         if self.mode == "r" and self.path.exists() and not os.access(self.path, os.W_OK):
             raise ReadOnlyError(no_permission(self.path))

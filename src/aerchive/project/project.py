@@ -48,20 +48,20 @@ from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
 class Project:
     """One project file; made by `aerchive.open`.
 
-    A project holds nothing open: every method opens the file for as long as it needs it, so other processes and
-    viewers may use it in between, and ``close()`` is not needed. It may be shared by threads. It is a collection of
-    runs: iterating gives them in the order of submission, and ``project[key]`` looks one up. Its methods only check
-    what they are given: saving is in `aerchive.project.saving`, finding in `aerchive.project.finding`, care of the file
-    in `aerchive.project.care`.
+    A project keeps no file open: every method opens the file only for as long as it needs it, so other processes and
+    viewers may use it in between, and ``close()`` is not needed. Threads may share a project. A project is a
+    collection of runs: iteration gives them in the order of submission, and ``project[key]`` finds one. The methods
+    only check their arguments: saving is in `aerchive.project.saving`, finding in `aerchive.project.finding`, care of
+    the file in `aerchive.project.care`.
 
     Args:
         file: The project file.
-        mode: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``, as `aerchive.open` has it.
-        bridge: The way to live objects of Qiskit.
-        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
-            latest; ``"exit"`` when the process ends.
-        compression: The profile for what is saved here, if not as the settings say.
-        pending_folder: Where runs are kept that can be written neither to the file nor beside it.
+        mode: The mode ``"r"``, ``"r+"``, ``"a"`` or ``"x"``, as for `aerchive.open`.
+        bridge: The interface between runs and live Qiskit objects.
+        durability: The rule that says when runs are committed: ``"each"`` at once; ``"batch"`` with others, after two
+            seconds at the latest; ``"exit"`` when the process ends.
+        compression: The compression profile of this project; ``None``: the profile of the settings.
+        pending_folder: The folder for runs that can be written neither to the file nor beside it.
     """
 
     def __init__(
@@ -81,9 +81,17 @@ class Project:
         self.path = file.path
         self.mode = mode
         self.bridge = bridge
-        self.durability = durability
         self.pending_folder = pending_folder
         self.spools = self.parts.spools
+
+    @property
+    def durability(self) -> Durability:
+        """The rule that says when runs are committed, if `archive` or a simulator does not name another rule."""
+        return self.parts.durability
+
+    @durability.setter
+    def durability(self, durability: Durability) -> None:
+        self.parts.durability = durability
 
     # -- saving
 
@@ -104,32 +112,32 @@ class Project:
         """Archives a job or a result.
 
         Args:
-            job_or_result: An ``AerJob``, the job of a primitive or a ``RuntimeJobV2`` of IBM's service (each is waited
-                for), a ``qiskit.result.Result`` or a ``PrimitiveResult``.
-            circuits: What was run, where the job does not know it: a circuit or a list of them.
-            options: Options of the run, where the job does not know them.
-            name: A name for people.
-            tags: Words to find it by.
-            notes: Free text.
+            job_or_result: An ``AerJob``, the job of a primitive, or a ``RuntimeJobV2`` of IBM's service (this method
+                waits for jobs), or a ``qiskit.result.Result`` or a ``PrimitiveResult``.
+            circuits: The circuits that were run, if the job does not have them: a circuit or a list of circuits.
+            options: The options of the run, if the job does not have them.
+            name: A name of the run, for people.
+            tags: Words by which the run can be found.
+            notes: Notes on the run, as free text.
             params: Parameters of the study, by name.
-            compression: How arrays are stored: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; by default as the
-                project was opened, or as the settings say.
-            max_infidelity: State vectors may be rounded as far as ``1 - F`` is proven to stay within this; what it
-                came to is stored with them. By default nothing is lost.
+            compression: The compression profile of the arrays: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``;
+                by default that of the project, or else that of the settings.
+            max_infidelity: The limit for rounding of state vectors: the infidelity ``1 - F`` is proven not to exceed
+                it, and the infidelity that was reached is stored with them. By default nothing is lost.
 
         Returns:
-            The run, durable if the project's durability is ``"each"``; else `Run.durable` and `flush`. A job that is in
-            the project already gets the new labels.
+            The run. It is durable if the project's durability is ``"each"``; if not, see `Run.durable` and `flush`. A
+            job that is in the project already gets the new labels.
 
         Raises:
             UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
-            InvalidInputError: It is neither a job nor a result; or there is no such compression.
+            InvalidInputError: The argument is neither a job nor a result, or there is no such compression.
             AlreadyExistsError: Another Result of this job id is in the project.
             ServiceError: The service of a remote job did not answer; nothing was archived.
             ReadOnlyError: The project is open for reading.
         """
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-        labels.to_attributes()  # refuses what cannot be stored before anything is done
+        labels.to_attributes()  # raises an error for what cannot be stored, before anything is done
         stored = self.compression(compression, max_infidelity)
         self.parts.check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
@@ -143,11 +151,11 @@ class Project:
 
     @checked
     def compression(self, profile: str | None = None, max_infidelity: float | None = None) -> Compression:
-        """How arrays of a run are stored in this project.
+        """Returns the compression of the arrays of a run in this project.
 
         Args:
-            profile: As given for the run; else as for the project, else as the settings say.
-            max_infidelity: As given for the run.
+            profile: The profile that was given for the run; ``None``: that of the project, or else of the settings.
+            max_infidelity: The limit of the infidelity that was given for the run; ``None``: nothing is lost.
 
         Raises:
             InvalidInputError: There is no such profile, or it needs a package that is not installed; or the infidelity
@@ -157,19 +165,19 @@ class Project:
         return Compression.checked(profile, max_infidelity)
 
     def archive(self, draft: RunDraft, durability: Durability | None = None) -> Run:
-        """Archives a captured run, also while a transaction is open: a simulation is kept whatever happens.
+        """Archives a captured run outside of any open transaction: a simulation is kept even if the transaction fails.
 
         Args:
-            draft: Of the run.
-            durability: When it is committed, if not as the project says.
+            draft: The draft of the run.
+            durability: The rule that says when the run is committed; ``None``: the rule of the project.
         """
         return self._saving.archive(draft, durability)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Many saves and changes of labels of this thread in one commit, at the end of the block; none if it raises.
+        """Makes one commit of all saves and label changes of this thread at the end of the block; none if it raises.
 
         No lock is held before the end. Runs saved in the block can be read after it, and labels of runs that were in
-        the project before are changed after it.
+        the project before are changed at its end.
 
         Raises:
             TransactionError: A transaction is open in this thread already.
@@ -180,19 +188,19 @@ class Project:
         return self._saving.transaction()
 
     def flush(self) -> None:
-        """Commits the runs of this process that wait for it; without ``"batch"`` or ``"exit"`` there are none.
+        """Commits the runs of this process that wait for a commit; without ``"batch"`` or ``"exit"`` there are none.
 
         Raises:
-            AerchiveError: The commit failed; they go on waiting.
+            AerchiveError: The commit failed; the runs still wait.
         """
         self.parts.flush()
 
     def check_destination(self) -> None:
-        """Looks whether runs can be committed here now; see `aerchive.storage.file.ProjectFile.check_destination`.
+        """Checks that runs can be committed here now; see `aerchive.storage.file.ProjectFile.check_destination`.
 
         Raises:
             ReadOnlyError: The project is open for reading, or may not be written.
-            AerchiveError: The place cannot be a project.
+            AerchiveError: There cannot be a project at this path.
         """
         self.file.check_destination()
         self.parts.check_writable()
@@ -208,53 +216,54 @@ class Project:
         remove: str | Sequence[str] = (),
         **conditions: Any,
     ) -> int:
-        """Adds tags to many runs, and takes tags away, in one commit.
+        """Adds tags to many runs, and removes tags from them, in one commit.
 
-        Which runs meet the conditions is decided inside the commit. Runs that are still running, or that are not in
-        the project's own file yet, do not count for conditions. In a `Project.transaction` the tags are a part of it.
+        The runs that meet the conditions are selected inside the commit. Conditions do not select runs that are still
+        running, or that are not in the project file yet. In a `Project.transaction` the change is committed with it.
 
         Args:
             expression: Conditions as text, as for `find`.
-            job_ids: The whole ids of runs, or the runs; with conditions, only those of them that meet the conditions.
-            add: Tags that the runs get.
-            remove: Tags that are taken away; runs that do not have them are no error.
-            **conditions: As for `find`.
+            job_ids: The whole job ids of runs, or the runs; with conditions, only those that meet the conditions.
+            add: Tags that are added to the runs.
+            remove: Tags that are removed from the runs; it is no error if a run does not have them.
+            **conditions: Conditions by keyword, as for `find`.
 
         Returns:
-            How many runs have got other tags. In a transaction nothing has changed yet, and it is how many would now.
+            The number of runs whose tags have changed. In a transaction nothing has changed yet, and it is the number
+            of runs that would be changed now.
 
         Raises:
-            InvalidInputError: It is not said which runs, or which tags; or a condition cannot be read.
-            NotFoundError: There is no run with one of the ids; no run was changed.
+            InvalidInputError: The arguments do not say which runs, or which tags, or a condition cannot be read.
+            NotFoundError: No run has one of the ids; no run was changed.
             TransactionError: One of the ids is of a run in a spool beside the project; no run was changed.
             ReadOnlyError: The project is open for reading.
         """
         return self._labelling.tag(expression, conditions, job_ids, add, remove)
 
     def relabel(self, run: Run, change: LabelChange) -> None:
-        """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
+        """Commits a change of a run's labels; users call `Run.add_tags`, `Run.rename` and similar methods."""
         self._labelling.relabel(run, change)
 
     # -- finding
 
     def __getitem__(self, key: str | int | Run) -> Run:
-        """One run.
+        """Finds one run.
 
         Args:
             key: A job id, an unambiguous beginning of one, the name of exactly one run, ``"latest"``, or a position in
                 the order of submission (``-1``: the newest). A run or job stands for its id.
 
         Raises:
-            NotFoundError: There is none, or several; the message lists near ones.
-            InvalidInputError: It is no key.
+            NotFoundError: There is no such run, or there are several; the message lists similar ids.
+            InvalidInputError: The key is of none of these kinds.
         """
         return self._search.get(key)
 
     def job(self, job_id: str | Run) -> Any:
-        """The archived job of an id, or of any other key that ``project[key]`` takes; imports Qiskit.
+        """Returns the archived job of an id, or of another key of ``project[key]`` except a position; imports Qiskit.
 
         Raises:
-            NotFoundError: There is none, or several; the message lists near ones.
+            NotFoundError: There is no such job, or there are several; the message lists similar ids.
         """
         return self._search.look_up("job_id", job_id).job()
 
@@ -273,50 +282,50 @@ class Project:
 
     @checked
     def find(self, expression: str | None = None, /, **conditions: Any) -> list[Run]:
-        """The runs that meet all conditions, oldest first.
+        """Finds the runs that meet all conditions, oldest first.
 
         Args:
             expression: Conditions as text, such as ``"num_qubits >= 20 and tags contains vqe"``.
-            **conditions: ``column=value`` or ``column__operator=value``. Columns are those of the catalogue,
+            **conditions: Conditions ``column=value`` or ``column__operator=value``. Columns are those of the catalogue,
                 ``created``, ``tags`` (a run must have all; with ``__in`` any) and ``params__NAME``. Operators:
                 ``eq ne lt le gt ge in contains startswith``. Times are what `aerchive.times.span_of` reads.
 
         Raises:
-            InvalidInputError: No such column or operator, or a text that cannot be read; the message says where.
-            IntegrityError: The catalogue is damaged; the message says how to make it anew.
+            InvalidInputError: There is no such column or operator, or a text cannot be read; the message says where.
+            IntegrityError: The catalogue is damaged; the message says how to rebuild it.
         """
         return self._search.find(expression, conditions)
 
     @checked
     def count(self, expression: str | None = None, /, **conditions: Any) -> int:
-        """How many runs meet all conditions, which are those of `find`."""
+        """Counts the runs that meet all conditions, which are those of `find`."""
         return self._search.count(expression, conditions)
 
     @checked
     def count_by(self, column: str, expression: str | None = None, /, **conditions: Any) -> dict[Any, int]:
-        """How many runs there are for each value of a column, the most frequent first.
+        """Counts the runs for each value of a column, the most frequent value first.
 
         Args:
-            column: Of the catalogue, such as ``outcome``.
+            column: Name of a column of the catalogue, such as ``outcome``.
             expression: As for `find`.
             **conditions: As for `find`.
 
         Raises:
-            InvalidInputError: There is no such column, or it has a value a run.
+            InvalidInputError: There is no such column, or each run has its own value in it.
         """
         return self._search.count_by(column, expression, conditions)
 
     @checked
     def latest(self, expression: str | None = None, /, **conditions: Any) -> Run:
-        """The newest run that meets all conditions.
+        """Finds the newest run that meets all conditions.
 
         Args:
             expression: As for `find`.
-            **conditions: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
-                ``job_id`` is among them.
+            **conditions: As for `find`. The simulations beneath a primitive's run are included only if ``parent`` or
+                ``job_id`` is among the conditions.
 
         Raises:
-            NotFoundError: None does; the message says what values there are.
+            NotFoundError: No run meets them; the message says which values the runs have.
         """
         return self._search.latest(expression, conditions)
 
@@ -330,17 +339,17 @@ class Project:
         descending: bool = True,
         **conditions: Any,
     ) -> list[Run]:
-        """Runs by time of submission; those that are still running or were lost are among them.
+        """Lists runs by time of submission, also those that are still running or were lost.
 
         Args:
-            limit: How many at most.
+            limit: Number of runs, at most; ``None``: all.
             where: Conditions as text, as for `find`.
-            sort: Another column of the catalogue to go by; runs without a value come last.
-            descending: The newest, or the greatest, first.
+            sort: Name of the column by which the runs are sorted; runs without a value in it come last.
+            descending: Whether the newest, or the greatest, come first.
             **conditions: As for `find`.
 
         Raises:
-            InvalidInputError: No such column, or conditions that cannot be read.
+            InvalidInputError: There is no such column, or a condition cannot be read.
         """
         return self._search.runs(limit, where, conditions, sort=sort, descending=descending)
 
@@ -361,24 +370,25 @@ class Project:
         descending: bool = True,
         nested: bool = False,
     ) -> JobList:
-        """Archived jobs, with the conventions of ``QiskitRuntimeService.jobs``.
+        """Lists archived jobs, with the conventions of ``QiskitRuntimeService.jobs``.
 
         Args:
-            limit: How many at most; ``None`` for all.
-            skip: How many to leave out first.
-            backend_name: Only of this backend.
-            pending: True: only those still running; False: only those that are not.
-            program_id: Only of this program, such as ``run``.
-            instance: Only of this instance of a cloud account, which only archived remote jobs have.
-            job_tags: Only jobs that have all of these; one may be given as a text.
-            session_id: Only of this cloud session, which only archived remote jobs have.
-            created_after: Only from this time on; without a zone it is local time. Also text, as for `find`.
-            created_before: Only up to this time.
-            descending: Newest first.
-            nested: Also the jobs beneath those of primitives.
+            limit: Number of jobs, at most; ``None``: all.
+            skip: Number of jobs that are left out at the beginning.
+            backend_name: Name of the backend of the jobs.
+            pending: ``True``: only jobs that are still running; ``False``: only jobs that are not.
+            program_id: Program of the jobs, such as ``run``.
+            instance: Instance of a cloud account of the jobs; only archived remote jobs have one.
+            job_tags: Tags of which the jobs must have all; a single tag may be given as text.
+            session_id: Id of the cloud session of the jobs; only archived remote jobs have one.
+            created_after: Earliest time of submission; without a time zone it is local time. It may be text, as for
+                `find`.
+            created_before: Latest time of submission.
+            descending: Whether the newest jobs come first.
+            nested: Whether the jobs beneath those of primitives are included.
 
         Returns:
-            ``ArchivedJob`` objects in a list that prints as a table.
+            The ``ArchivedJob`` objects, in a list that is printed as a table.
         """
         wanted = JobFilter(
             backend_name, pending, program_id, instance, job_tags, session_id, created_after, created_before
@@ -386,18 +396,18 @@ class Project:
         return self._search.jobs(limit, skip, wanted, descending=descending, nested=nested)
 
     def catalogue(self) -> NDArray[Any]:
-        """One row a run, no run being opened.
+        """Returns the catalogue, with one row for each run; no run is opened.
 
         Returns:
             A structured array of dtype `aerchive.models.catalogue.DTYPE`: runs of the project in the order in which
-            they were committed, then those that still run, were lost, or are in a spool, which have no ``path``. Text
-            columns hold bytes (UTF-8, cut where the row's bit in ``overflow`` is set).
+            they were committed, then runs that are still running, were lost, or are in a spool, which have no
+            ``path``. Text columns hold bytes (UTF-8, cut if the column's bit in ``overflow`` is set).
         """
         return self._search.listed().all_rows()
 
     @checked
     def columns(self, expression: str | None = None, /, **conditions: Any) -> Columns:
-        """The catalogue as columns, oldest run first: what `to_pandas` and `to_arrow` are made of.
+        """Returns the catalogue as columns, oldest run first; `to_pandas` and `to_arrow` are made from them.
 
         Args:
             expression: As for `find`.
@@ -407,18 +417,18 @@ class Project:
 
     @checked
     def to_pandas(self, expression: str | None = None, /, **conditions: Any) -> Any:
-        """The catalogue as a ``pandas.DataFrame``, one row a run, oldest first.
+        """Returns the catalogue as a ``pandas.DataFrame``, one row for each run, oldest first.
 
         Args:
             expression: As for `find`.
             **conditions: As for `find`.
 
         Returns:
-            Columns as in the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
-            ``params.NAME``. Texts are whole: a run is opened where the catalogue cuts one of its texts.
+            A table with the columns of the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
+            ``params.NAME``. Texts are whole: a run is opened if the catalogue has cut one of its texts.
 
         Raises:
-            MissingExtraError: There is no pandas.
+            MissingExtraError: pandas is not installed.
         """
         from aerchive.interop.pandas import to_frame
 
@@ -426,10 +436,10 @@ class Project:
 
     @checked
     def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
-        """The catalogue as a ``pyarrow.Table``; see `to_pandas`.
+        """Returns the catalogue as a ``pyarrow.Table``; see `to_pandas`.
 
         Raises:
-            MissingExtraError: There is no pyarrow.
+            MissingExtraError: pyarrow is not installed.
         """
         from aerchive.interop.arrow import to_arrow_table
 
@@ -445,28 +455,29 @@ class Project:
         where: str | None = None,
         **conditions: Any,
     ) -> Any:
-        """What runs have saved, as one table: a row for each circuit, parameter bind, or element of a pub.
+        """Makes one table of the values that runs have saved: a row for each circuit, parameter bind, or pub element.
 
-        A name means a saved number (such as the label of an expectation value, or ``evs``), how often an outcome was
-        measured (``counts.00``), a parameter of the circuit, one given with the run (also ``params.NAME``), or a column
-        of the catalogue; the first of these that there is. ``circuit``, ``experiment``, ``bind``, ``element`` and
-        ``job_id`` say where a row is from. Qiskit is not needed, and no state is read.
+        The name of a column means a saved number (such as the label of an expectation value, or ``evs``), the count of
+        an outcome (``counts.00``), a parameter of the circuit, a parameter given with the run (also ``params.NAME``),
+        or a column of the catalogue; the first of these that exists. ``circuit``, ``experiment``, ``bind``, ``element``
+        and ``job_id`` say where a row is from. Qiskit is not needed, and no state is read.
 
         Args:
-            x: Columns to come first, and to sort by. Without any: where a row is from, and all parameters.
-            y: Columns that follow. Without any: all saved numbers.
-            kind: ``pandas``, or ``xarray``: `x` become dimensions, with one more, ``repeat``, where several rows have
-                the same place.
+            x: Columns that come first, and by which the rows are sorted. If empty, the columns say where a row is
+                from, and give all parameters.
+            y: Columns that follow. If empty, all saved numbers.
+            kind: The kind of table, ``pandas`` or ``xarray``. With ``xarray``, the columns `x` become dimensions, and
+                there is one more, ``repeat``, if several rows have the same coordinates.
             where: Conditions as text, as for `find`.
-            **conditions: As for `find`. The simulations beneath a primitive's run are looked at only if ``parent`` or
-                ``job_id`` is among them.
+            **conditions: As for `find`. The simulations beneath a primitive's run are included only if ``parent`` or
+                ``job_id`` is among the conditions.
 
         Returns:
             A ``pandas.DataFrame`` or ``xarray.Dataset``.
 
         Raises:
-            InvalidInputError: There is no such column, or kind.
-            MissingExtraError: There is no pandas, or no xarray.
+            InvalidInputError: There is no such column, or no such kind.
+            MissingExtraError: pandas or xarray is not installed.
         """
         if kind not in ("pandas", "xarray"):
             raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray'")
@@ -483,7 +494,7 @@ class Project:
     def sweep(
         self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
     ) -> Columns:
-        """What `table` is made of, as columns.
+        """Returns the columns from which `table` is made.
 
         Args:
             x: As for `table`.
@@ -494,19 +505,20 @@ class Project:
         return self._search.sweep(x, y, where, conditions)
 
     def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
-        """The conditions of a question, read.
+        """Parses the conditions of a question.
 
         Args:
             expression: As for `find`.
             conditions: As for `find`.
 
         Raises:
-            InvalidInputError: One cannot be read; a parameter that is named without ``params`` is pointed out.
+            InvalidInputError: A condition cannot be read; the message says if a parameter was named without
+                ``params``.
         """
         return self._search.clause(expression, conditions)
 
     def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
-        """Why no run was found, and what could be found.
+        """Explains why no run was found, and what could be found.
 
         Args:
             expression: As for `find`.
@@ -517,47 +529,47 @@ class Project:
     # -- care of the file
 
     def delete_job(self, job_id: str | Run) -> None:
-        """Takes a job out of the project, that of a primitive with the jobs beneath it.
+        """Deletes a job from the project; with the job of a primitive, the jobs beneath it are deleted, too.
 
-        Its bytes stay in the file, among the deleted ones, until the project is compacted; until then `restore` brings
-        it back. A run that is damaged in a spool, and so cannot come into the project, goes for good.
+        Its data stays in the file, among the deleted runs, until the project is compacted; until then `restore` brings
+        it back. A run that is damaged in a spool, and so cannot be moved into the project, is removed for good.
 
         Args:
-            job_id: The whole id, or the run.
+            job_id: The whole job id, or the run.
 
         Raises:
-            NotFoundError: There is none in the project; the message lists near ones.
-            TransactionError: It is still running.
+            NotFoundError: There is no such job in the project; the message lists similar ids.
+            TransactionError: The job is still running.
             ProjectLockedError: Another program keeps the file locked.
             ReadOnlyError: The project is open for reading.
         """
         self.delete_jobs([self._search.job_id_of("job_id", job_id)])
 
     def delete_jobs(self, job_ids: Iterable[str | Run] | str | Run) -> None:
-        """Takes jobs out of the project as `delete_job` does, all in one commit.
+        """Deletes jobs from the project as `delete_job` does, all in one commit.
 
         Args:
-            job_ids: The whole ids, or the runs; one may be given alone. If one of them is not there when the commit is
-                made, or cannot be deleted, none is.
+            job_ids: The whole job ids, or the runs; it may be a single one. If one of the jobs is not in the project
+                when the commit is made, or cannot be deleted, no job is deleted.
 
         Raises:
-            InvalidInputError: One of them is not a job id.
-            AerchiveError: As `delete_job` does.
+            InvalidInputError: An item of ``job_ids`` is neither a job id nor a run.
+            AerchiveError: An error that `delete_job` raises has occurred.
         """
         delete_jobs(self.parts, self._search, self._search.job_ids_of("job_ids", job_ids))
 
     def restore(self, job_id: str | Run) -> list[str]:
-        """Brings a deleted job back, that of a primitive with the jobs beneath it.
+        """Restores a deleted job; with the job of a primitive, the jobs beneath it are restored, too.
 
         Args:
-            job_id: The whole id, or the run as it was before it was deleted.
+            job_id: The whole job id, or the run as it was before it was deleted.
 
         Returns:
-            The ids of all that are back.
+            The job ids of all jobs that were restored.
 
         Raises:
-            NotFoundError: None was deleted, or its bytes are gone since the project was compacted.
-            AlreadyExistsError: There is one with this id.
+            NotFoundError: No job with this id was deleted, or a compaction has removed its data for good.
+            AlreadyExistsError: A job with this id is in the project.
             ReadOnlyError: The project is open for reading.
         """
         return restore(self.parts, self._search.job_id_of("job_id", job_id))
@@ -576,23 +588,23 @@ class Project:
     ) -> CleanReport:
         """Deletes the runs that meet all conditions and are not kept, in one commit.
 
-        They are chosen inside the commit: what others have saved, tagged or deleted before it is looked at. A run of a
-        primitive counts, and goes, together with the simulations beneath it; running ones stay. The space comes back
-        with `compact`, and until then `restore` brings runs back.
+        The runs are selected inside the commit, so that earlier saves, tags and deletions of other processes count. A
+        run of a primitive counts, and is deleted, together with the simulations beneath it; runs that are still running
+        are kept. `compact` gives the space back; until then `restore` brings runs back.
 
         Args:
-            older_than: Submitted longer ago than this (``"30d"``; also ``min``, ``h``, ``w``, ``y``), or before this
-                time.
-            larger_than: With more bytes of values than this, before compression; a number, or text such as
+            older_than: Age that the runs exceed (``"30d"``; also ``min``, ``h``, ``w``, ``y``), or time before which
+                they were submitted.
+            larger_than: Size of the values before compression that the runs exceed; a number of bytes, or text such as
                 ``"1 GiB"``.
-            outcome: With this outcome, or one of these.
-            keep_tagged: Whether runs that have tags stay.
-            keep: So many of the newest runs stay.
-            job_ids: Only runs with these ids go, if they are there.
-            dry_run: Whether to delete nothing, and only say what would be.
+            outcome: The outcome of the runs, or several outcomes of which the runs have one.
+            keep_tagged: Whether runs that have tags are kept.
+            keep: Number of the newest runs that are kept.
+            job_ids: Job ids of which the runs have one; ids that no run has are ignored.
+            dry_run: Whether to delete nothing, and only report what would be deleted.
 
         Returns:
-            What was deleted.
+            The report on what was deleted.
 
         Raises:
             InvalidInputError: No condition is given, or one cannot be used.
@@ -610,17 +622,17 @@ class Project:
 
     @checked
     def verify(self, progress: Progress | None = None) -> VerifyReport:
-        """Looks at every byte that a read can return: chunks, documents, shared objects, catalogue.
+        """Checks every byte that a read can return: chunks, documents, shared objects, catalogue.
 
         The file is read run by run and chunk by chunk, on all processors, and it is not locked while chunks are read:
-        others may write meanwhile, and memory holds a few chunks, whatever the states.
+        other processes may write meanwhile. Memory holds only a few chunks, however large the states are.
 
         Args:
-            progress: Called with the work done and all of it, in bytes of payload before compression.
+            progress: A function of the work done and the total work, in bytes of payload before compression.
 
         Returns:
-            A report with ``ok`` and ``problems``, each of which names the file and the node. Its ``notes`` name
-            conflict copies beside the project, which are no damage of it: all that is in it can be read.
+            A report with ``ok`` and ``problems``; each problem names the file and the node. Its ``notes`` name
+            conflict copies beside the project, which are no damage: all data in the project can be read.
 
         Raises:
             FormatError: The file cannot be opened at all.
@@ -628,35 +640,34 @@ class Project:
         return verify_project(self.file, self.spools, progress)
 
     def notes(self) -> list[str]:
-        """What the user must decide: results of one job kept beside each other, versions of the file beside it.
+        """Describes conflicts that the user must resolve: two results of one job, other versions of the file beside it.
 
-        Only the catalogue and names are looked at, and documents of the runs that conflict.
+        Only the catalogue, names of files, and documents of the runs that conflict are read.
         """
         return conflict_notes(self.file)
 
     @checked
     def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
-        """Copies the project as it is now, pending runs included, and deleted ones.
+        """Copies the project as it is now, pending and deleted runs included.
 
-        Before a project is given away, compact the copy: deleted runs, which `restore` would bring back from it, and
-        labels as they were before are in it until then (`SpaceReport.deleted_runs` says how many runs).
+        Compact the copy before you give it to other people: until then it holds deleted runs, which `restore` can bring
+        back, and earlier labels (`SpaceReport.deleted_runs` is the number of these runs).
 
-        The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` in the middle of a commit may
-        take half of one state and half of another. On file systems that can share blocks (Btrfs, XFS) it takes
-        milliseconds.
+        The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` during a commit may copy half
+        of one state and half of another. On file systems that can share blocks (Btrfs, XFS) a copy takes milliseconds.
 
         Args:
-            target: The new file, or an existing folder to put it in.
-            progress: Called with the bytes done and all of them.
+            target: Path of the new file, or of an existing folder for it.
+            progress: A function of the number of bytes done and of all bytes.
 
         Returns:
-            The copy.
+            The project of the new file.
 
         Raises:
-            AlreadyExistsError: There is such a file; it is not touched.
+            AlreadyExistsError: There is such a file already; it is not changed.
             InvalidInputError: The target is a URL.
             NotFoundError: There is no project, or no such folder.
-            ReadOnlyError: This user may not write there.
+            ReadOnlyError: This user may not write to the folder.
             WriteError: The disk is full or failed; there is no new file.
         """
         path = Path(os.path.realpath(local_path(target)))
@@ -668,12 +679,12 @@ class Project:
 
     @checked
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
-        """Makes the catalogue anew from the runs, in one commit: for when it is damaged, or `verify` says it differs.
+        """Rebuilds the catalogue from the runs, in one commit, if it is damaged or `verify` reports that it differs.
 
-        Every run's documents are read meanwhile, and nobody else can write: a millisecond or two a run.
+        The documents of every run are read meanwhile, and no other process can write: a millisecond or two for a run.
 
         Args:
-            progress: Called with the runs done and all of them.
+            progress: A function of the number of runs done and of all runs.
 
         Returns:
             A report with ``runs``, ``changed`` and ``problems``.
@@ -688,28 +699,28 @@ class Project:
 
     @checked
     def compact(self, progress: Progress | None = None, *, dry_run: bool = False, force: bool = False) -> CompactReport:
-        """Gives back the space of what was deleted or replaced: a new file takes the place of the old one.
+        """Gives back the space of what was deleted or replaced: a new file replaces the old one.
 
-        Nothing is compressed anew, and what is copied is verified before the old file goes. Others may read and write
-        meanwhile; only at the end writers wait a little. Open runs and arrays go on working. Whenever it is stopped,
-        the file is the old one or the new one.
+        Nothing is compressed again, and the copied data is verified before the old file is removed. Other processes may
+        read and write meanwhile; writers wait only a short time at the end. Open runs and arrays remain usable. If
+        compaction is stopped at any time, the file is either the old one or the new one.
 
-        If nothing was deleted or replaced, and less than 1 MiB and less than a hundredth of the file would come back,
-        nothing is done, and the report says so.
+        If nothing was deleted or replaced, and less than 1 MiB and less than a hundredth of the file would be given
+        back, nothing is done, and the report says so.
 
         Args:
-            progress: Called with the work done and all of it, in bytes of payload before compression.
-            dry_run: Whether only to say what would be given back; the file is only read.
-            force: Whether to compact also where it is not worth it.
+            progress: A function of the work done and the total work, in bytes of payload before compression.
+            dry_run: Whether only to report what would be given back; the file is only read.
+            force: Whether to compact the file even if it is not worth it.
 
         Returns:
-            Sizes before and after, and whether it was ``done``.
+            A report with the sizes before and after, and whether the file was compacted (``done``).
 
         Raises:
             NotFoundError: There is no project.
             IntegrityError: Something in the project is damaged; nothing was changed.
             ProjectLockedError: Another program keeps the file locked, or compacts it.
-            ReadOnlyError: This user may not make such a file in the folder, or the project is open for reading.
+            ReadOnlyError: This user may not create a file in the folder, or the project is open for reading.
             WriteError: There is not enough room, the disk failed, or the file has several names; nothing was changed.
         """
         if not dry_run:
@@ -721,15 +732,15 @@ class Project:
 
     @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:
-        """Measures what takes the space of the file: each run, each kind of value, what is deleted, what is unused.
+        """Measures what takes the space of the file: each run, each kind of value, deleted data, unused space.
 
-        Headers are read, values are not; others may write meanwhile.
+        Headers are read, values are not; other processes may write meanwhile.
 
         Args:
-            progress: Called with the groups looked at and all of them.
+            progress: A function of the number of groups done and of all groups.
 
         Returns:
-            A report that prints as tables.
+            A report that is printed as tables.
 
         Raises:
             NotFoundError: There is no project.
@@ -740,10 +751,10 @@ class Project:
     def recover(self) -> bool:
         """Completes a commit that a crash interrupted, and merges pending files; every save does so by itself.
 
-        Also removes what processes left beside the project that died while they made or compacted it.
+        It also removes files beside the project that are left from processes that died while they made or compacted it.
 
         Returns:
-            Whether there was one.
+            Whether there was an interrupted commit.
 
         Raises:
             WriteError: The disk failed.
@@ -760,9 +771,9 @@ class Project:
     # -- the object itself
 
     def close(self) -> None:
-        """Says if runs are still in spools, which belong to the project and should go where it goes.
+        """Warns if runs are still in spools, which belong to the project and should be moved together with it.
 
-        Nothing else is needed: what was saved is durable, and lazy objects go on working.
+        Nothing else is needed: saved runs are durable, and lazy objects remain usable.
 
         Warns:
             ArchiveWarning: Runs are still in spools.

@@ -1,4 +1,4 @@
-"""One run of a project, read as far as somebody asks."""
+"""One run of a project; its data is read only when it is requested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import clean, format_time
-from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError
+from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError, check_version
 from aerchive.lazy import cached_property
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
@@ -26,42 +26,42 @@ from aerchive.storage.file import ProjectFile
 from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.times import from_microseconds
 
-if TYPE_CHECKING:  # runs are listed without what their values need: a fifth of the time of `aerchive ls`
+if TYPE_CHECKING:  # only values need these: listing runs without them saves a fifth of the time
     from aerchive.stored.array import StoredArray
     from aerchive.stored.result import SavedValue, StoredResult
     from aerchive.stored.stack import StackedArray
 
 
 class Bridge(Protocol):
-    """The way between runs and live objects of Qiskit, given by the floor above.
+    """The interface between runs and live Qiskit objects, implemented in a higher layer of the package.
 
-    Its methods may import Qiskit; importing it must not.
+    Its methods may import Qiskit; the import of its module must not.
     """
 
     def capture(self, source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
-        """The draft of a job (waits for it) or a Result, without labels."""
+        """Makes the draft of a job (waits for it) or of a Result, without labels."""
 
     def job(self, run: Run) -> Any:
-        """An ``ArchivedJob``."""
+        """Makes the ``ArchivedJob`` of a run."""
 
     def result(self, run: Run) -> Any:
-        """An ``ArchivedResult``; raises what the job had raised."""
+        """Makes the ``ArchivedResult`` of a run; raises the exception that the job had raised."""
 
     def rerun(self, run: Run, *, save: bool) -> Any:
-        """The ``Result`` of running a run again."""
+        """Runs a run again, and returns the ``Result``."""
 
     def reproduce(self, run: Run) -> Any:
-        """A ``ReproduceReport``."""
+        """Runs a run again and compares the results, and returns a ``ReproduceReport``."""
 
     def script(self, run: Run) -> str:
-        """A program that runs a run again."""
+        """Writes a program that runs a run again."""
 
     def initialize(self, state: Any, circuit: Any) -> Any:
-        """A copy of a circuit that starts from a stored state."""
+        """Makes a copy of a circuit that starts from a stored state."""
 
 
 class RunHome(Protocol):
-    """What a run needs of the project it is in."""
+    """The interface of a project that its runs use."""
 
     file: ProjectFile
     bridge: Bridge
@@ -70,13 +70,13 @@ class RunHome(Protocol):
         """Commits a change of labels."""
 
     def flush(self) -> None:
-        """Commits the runs that wait for it."""
+        """Commits the runs that wait for a commit."""
 
     def check_destination(self) -> None:
-        """Looks whether runs can be committed to it now."""
+        """Checks that runs can be committed to the project now."""
 
     def find(self, **conditions: Any) -> list[Run]:
-        """Runs by the columns of the catalogue, oldest first."""
+        """Finds runs by the columns of the catalogue, oldest first."""
 
     def save(
         self, job_or_result: Any, *, name: str | None = None, tags: str | Sequence[str] = (), notes: str | None = None
@@ -87,22 +87,23 @@ class RunHome(Protocol):
 class Run:
     """One archived simulation.
 
-    Nothing of Qiskit is needed until `job`, `result`, `circuits` or `value` are called. A run may be pickled with
-    its project's path, and stays valid after ``close()``.
+    Qiskit is not needed until `job`, `result`, `circuits` or `value` is called. A run may be pickled with its project's
+    path, and stays valid after ``close()``.
 
     Args:
         home: The project.
-        path: Of the run's group in the file, or ``None`` for a run that only its submission tells of.
-        job_id: Of the run.
-        nbytes: Of the payload, before compression.
-        record: The documents, if they are known already.
-        spooled: Where it is in a spool, if it is not in the project yet.
-        row: Of the catalogue, if it is known already.
+        path: Path of the run's group in the project file, or ``None`` for a run that is not in it, for example if only
+            its submission is known.
+        job_id: Job id of the run.
+        nbytes: Size of the payload before compression, in bytes.
+        record: The documents of the run, if they are known already.
+        spooled: The run in a spool, if it is not in the project yet.
+        row: The run's row of the catalogue, if it is known already.
 
     Attributes:
-        place: Where it is, also after it has moved.
-        kept_outside: Why it could not come into the project, and which file it is in, if the project that archived it
-            had to put it into the folder of the settings.
+        place: The place of the run, also after it has moved.
+        kept_outside: The reason why the run could not be written to the project, and the file that holds it, if it had
+            to be kept in the pending folder of the settings; else ``None``.
     """
 
     kept_outside: str | None = None
@@ -133,7 +134,7 @@ class Run:
         """The documents of the run, validated: ``config``, ``status``, ``labels``, ``provenance``.
 
         Raises:
-            FormatError: A document has an unknown field or a value of the wrong type; the node is named.
+            FormatError: A document has an unknown field or a value of the wrong type; the message names the node.
             NotFoundError: The run is not in the file any more.
         """
         with self.place.open() as (_, group):
@@ -141,10 +142,10 @@ class Run:
 
     @property
     def path(self) -> str:
-        """The run's group in the HDF5 file.
+        """Path of the run's group in the HDF5 file.
 
         Raises:
-            NotFoundError: There is none: the run was lost, is still running, or is in a spool beside the project.
+            NotFoundError: There is no group: the run was lost, is still running, or is in a spool beside the project.
         """
         self.require_data()
         self.place.look()
@@ -157,7 +158,7 @@ class Run:
         return self.place.path
 
     def require_data(self) -> None:
-        """Says what is wrong if the run has no data.
+        """Raises an error with the reason if the run has no data.
 
         Raises:
             NotFoundError: The run was lost, or is still running.
@@ -168,22 +169,22 @@ class Run:
 
     @property
     def run_uuid(self) -> str:
-        """Made once for the run; stays through merge and extraction."""
+        """UUID of the run; it is made once, and is kept when runs are merged or extracted."""
         return self._run_uuid if "record" not in self.__dict__ else self.record.run_uuid
 
     @cached_property
     def _run_uuid(self) -> str:
         with self.place.open() as (_, group):
             found = group.attribute("run_uuid")
-        return found if isinstance(found, str) else self.record.run_uuid  # which says what is wrong
+        return found if isinstance(found, str) else self.record.run_uuid  # the record says what is wrong
 
     @property
     def core_sha256(self) -> str:
-        """The digest of all that may not change in it, as ``verify`` compares it: SHA-256, 64 hexadecimal digits.
+        """The digest of all data of the run that may not change, as ``verify`` compares it: SHA-256, 64 hex digits.
 
         Raises:
-            NotFoundError: It has no data.
-            FormatError: It has no digest.
+            NotFoundError: The run has no data.
+            FormatError: The run has no digest.
         """
         with self._group() as group:
             seal = group.attribute("core_sha256")
@@ -193,24 +194,24 @@ class Run:
 
     @property
     def name(self) -> str | None:
-        """The name given to it."""
+        """The name that was given to the run, or ``None``."""
         return self.record.labels.name
 
     @property
     def created(self) -> str:
-        """When it was submitted: UTC, ISO 8601."""
+        """Time of submission: UTC, ISO 8601."""
         if self._row is not None:
             return from_microseconds(int(self._row["created_us"]))
         return self.record.created
 
     @property
     def outcome(self) -> str:
-        """``ok``, ``partial``, ``failed``, ``error``, ``cancelled``, ``lost`` or ``running``."""
+        """Outcome of the run: ``ok``, ``partial``, ``failed``, ``error``, ``cancelled``, ``lost`` or ``running``."""
         return self.record.status.outcome
 
     @property
     def program(self) -> str:
-        """What was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive."""
+        """The program that was called: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive."""
         if self._row is not None and not catalogue.is_cut(self._row, "program"):
             return catalogue.row_text(self._row, "program")
         return self.record.config.program
@@ -222,28 +223,28 @@ class Run:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The tags given to it."""
+        """The tags that were given to the run."""
         return tuple(self.record.labels.tags or ())
 
     @property
     def notes(self) -> str | None:
-        """Free text."""
+        """The notes on the run, as free text, or ``None``."""
         return self.record.labels.notes
 
     @property
     def params(self) -> dict[str, Any]:
-        """Parameters of the study."""
+        """Parameters of the study, by name."""
         return dict(self.record.labels.params)
 
     @property
     def durable(self) -> bool:
-        """Whether the run survives a crash of the machine; while it waits for its commit, it survives its process."""
+        """Whether the run survives a crash of the machine; a run that waits for a commit survives only its process."""
         spooled = self.place.spooled
         return self.place.path is not None or (spooled is not None and spooled.is_held)
 
     @property
     def pending(self) -> bool:
-        """Whether it is still running, as ``project.jobs(pending=True)`` finds it."""
+        """Whether the run is still running, as ``project.jobs(pending=True)`` selects it."""
         return catalogue.row_text(self.row(), "outcome") == "running"
 
     @property
@@ -254,28 +255,28 @@ class Run:
 
     @property
     def history(self) -> list[tuple[str, str, str]]:
-        """The last changes of its labels after it was archived, oldest first: when (ISO 8601, UTC), who, what."""
+        """The last changes of labels after the run was archived, oldest first: time (ISO 8601, UTC), author, change."""
         return [(when, who, what) for when, who, what in self.record.labels.history or ()]
 
     @checked
     def add_tags(self, *tags: str) -> None:
-        """Adds tags; a commit."""
+        """Adds tags to the run, in a commit."""
         self.change_labels(LabelChange(RunLabels.checked(tags=list(tags))))
 
     @checked
     def remove_tags(self, *tags: str) -> None:
-        """Takes tags away; a commit. Tags that it does not have are no error."""
+        """Removes tags from the run, in a commit. It is no error if the run does not have them."""
         self.change_labels(LabelChange(remove_tags=frozenset(RunLabels.checked(tags=list(tags)).tags or ())))
 
     @checked
     def rename(self, name: str | None) -> None:
-        """Gives it another name, or none; a commit."""
+        """Gives the run another name, or no name, in a commit."""
         given = RunLabels.checked(name=name)
         self.change_labels(LabelChange(given, clear=frozenset() if name else frozenset({"name"})))
 
     @checked
     def annotate(self, notes: str | None = None, params: Mapping[str, Any] | None = None) -> None:
-        """Replaces the notes, and adds parameters; a commit. Empty notes take away those there are."""
+        """Replaces the notes, and adds parameters, in a commit. An empty text removes the notes."""
         given = RunLabels.checked(notes=notes, params=dict(params or {}))
         self.change_labels(LabelChange(given, clear=frozenset({"notes"}) if notes == "" else frozenset()))
 
@@ -283,10 +284,10 @@ class Run:
     def change_labels(self, change: LabelChange) -> None:
         """Changes several labels in one commit, which is noted in `history`.
 
-        In a `Project.transaction` of this run's project, the change is a part of it: it is committed with the block.
+        In a `Project.transaction` of this run's project, the change is committed at the end of the block.
 
         Args:
-            change: What to add, to replace and to take away.
+            change: The labels to add, to replace and to remove.
 
         Raises:
             UnsupportedTypeError: A value in ``params`` cannot be stored.
@@ -295,30 +296,30 @@ class Run:
         """
         if change.is_empty:
             return
-        change.given.to_attributes()  # refuses what cannot be stored before the file is opened
+        change.given.to_attributes()  # raises an error for what cannot be stored, before the file is opened
         self._home.relabel(self, change)
         self.refresh()
 
     def settle(self, path: str | None, spooled: SpooledRun | None = None, *, job_id: str | None = None) -> None:
-        """Called by the project when the run was written; its documents are those that are stored from now on.
+        """Sets the place of the run after the project has written it; its documents are read from there afterwards.
 
         Args:
-            path: Of its group in the project.
-            spooled: Where it is in a spool, if it went there.
-            job_id: Its id, if it is another one because another result has the job's.
+            path: Path of the run's group in the project; ``None`` if it was not written there.
+            spooled: The run in a spool, if it was written there.
+            job_id: Job id of the run, if it has changed because another result has the job's id.
         """
         self.job_id = job_id or self.job_id
         self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled)
         self.refresh()
 
     def refresh(self) -> None:
-        """Reads the documents again when they are asked for; those of a run that is in no file stay."""
+        """Forgets the documents, so that they are read again when needed; those of a run in no file are kept."""
         if self.place.is_known:
             self._row = None
             self.__dict__.pop("record", None)
 
     def show(self, record: RunRecord) -> None:
-        """Called by the project when the documents of a run that is in no file have changed."""
+        """Sets the documents of a run that is in no file; the project calls this when they have changed."""
         self._row = None
         self.__dict__["record"] = record
 
@@ -329,14 +330,14 @@ class Run:
         return self._row
 
     def to_pandas(self) -> Any:
-        """The numbers that were saved, as a ``pandas.DataFrame``: a row a circuit, bind, or element of a pub.
+        """Returns the saved numbers as a ``pandas.DataFrame``: a row for each circuit, bind, or element of a pub.
 
         Returns:
-            Columns ``experiment``, ``circuit``, ``bind``, ``element`` as far as there are any, parameters of the
-            circuits, and the saved numbers by label; `Project.table` is the same for many runs.
+            A table with those of the columns ``experiment``, ``circuit``, ``bind``, ``element`` that have values, the
+            parameters of the circuits, and the saved numbers by label; `Project.table` is the same for many runs.
 
         Raises:
-            MissingExtraError: There is no pandas.
+            MissingExtraError: pandas is not installed.
         """
         from aerchive.interop.pandas import to_frame
         from aerchive.stored.points import point_columns, read_points
@@ -345,21 +346,10 @@ class Run:
         return to_frame(point_columns(read_points(self.place)))
 
     def column(self, column: str) -> Any:
-        """The whole value of a text column of the catalogue."""
-        record = self.record
-        used = {**record.config.options, **record.config.used}
-        values = {
-            "job_id": record.job_id,
-            "name": record.labels.name or "",
-            "backend": record.config.backend_name or "",
-            "outcome": record.status.outcome,
-            "program": record.config.program,
-            "parent": record.config.parent or "",
-            "tags": record.labels.tags or [],
-            "params": record.labels.params,
-            "message": (record.status.message or "").strip(),
-        }
-        return values[column] if column in values else used.get(column) or ""
+        """The whole value of a text column of the catalogue, as the documents have it; empty without one."""
+        known = catalogue.COLUMN[column]
+        empty: Any = {"texts": [], "params": {}}.get(known.kind, "")
+        return (None if known.value is None else known.value(self.record)) or empty
 
     # -- values
 
@@ -374,7 +364,7 @@ class Run:
 
     @property
     def saved(self) -> list[SavedValue]:
-        """What was saved, one row a value, in the order of the result.
+        """The saved values, one row for each, in the order of the result.
 
         Raises:
             NotFoundError: The run has no result.
@@ -384,26 +374,27 @@ class Run:
 
     @checked
     def counts(self, experiment: int = 0) -> dict[str, int]:
-        """How often each outcome was measured, as ``Result.get_counts`` gives it; only counts are read.
+        """Returns the count of each outcome, as ``Result.get_counts`` gives it; only counts are read.
 
         Args:
-            experiment: Its index.
+            experiment: Index of the experiment.
 
         Returns:
-            Bit strings, the highest bit first, with spaces between registers; in the order of the result.
+            The counts by bit string, which has the highest bit first, and spaces between registers; in the order of
+            the result.
 
         Raises:
-            NotFoundError: There are no counts.
+            NotFoundError: The experiment has no counts.
         """
         with self.held():
             return self.stored_result.counts(experiment)
 
     @checked
     def memory(self, experiment: int = 0) -> list[str]:
-        """The outcome of each shot, as ``Result.get_memory`` gives it.
+        """Returns the outcome of each shot, as ``Result.get_memory`` gives it.
 
         Args:
-            experiment: Its index.
+            experiment: Index of the experiment.
 
         Raises:
             NotFoundError: The run was not made with ``memory=True``.
@@ -421,19 +412,19 @@ class Run:
         shot: int | None = None,
         condition: int | str | None = None,
     ) -> StoredArray:
-        """A saved array, of which nothing is read yet.
+        """Returns a saved array, of which no data is read yet.
 
         Args:
-            label: Under which it was saved; ``None`` if there is only one.
-            experiment: Index of the experiment; of the circuit, if there is a bind.
+            label: The label under which the array was saved; ``None`` if there is only one.
+            experiment: Index of the experiment; if ``bind`` is given, index of the circuit.
             bind: Number of the parameter bind among those of the circuit.
-            shot: Number of the shot, of what was saved with ``pershot=True``; ``None`` if there is only one.
-            condition: Content of the classical bits, of what was saved with ``conditional=True``: a number, ``"0x2"``
-                or ``"10"``, the highest bit first; ``None`` if there is only one.
+            shot: Number of the shot, for data saved with ``pershot=True``; ``None`` if there is only one.
+            condition: Value of the classical bits, for data saved with ``conditional=True``: a number, ``"0x2"`` or
+                ``"10"``, the highest bit first; ``None`` if there is only one.
 
         Raises:
-            NotFoundError: There is none of this label.
-            InvalidInputError: There are several to choose from, which the message lists.
+            NotFoundError: There is no array with this label.
+            InvalidInputError: There are several arrays to choose from, which the message lists.
         """
         with self.held():
             stored = self.stored_result
@@ -449,11 +440,11 @@ class Run:
         shot: int | None = None,
         condition: int | str | None = None,
     ) -> Any:
-        """A saved statevector, density matrix, unitary or superoperator, of which nothing is read yet.
+        """Returns a saved statevector, density matrix, unitary or superoperator, of which no data is read yet.
 
         Args:
-            label: Under which it was saved; ``None`` if there is only one.
-            experiment: Index of the experiment; of the circuit, if there is a bind.
+            label: The label under which the state was saved; ``None`` if there is only one.
+            experiment: Index of the experiment; if ``bind`` is given, index of the circuit.
             bind: Number of the parameter bind among those of the circuit.
             shot: As for `array`.
             condition: As for `array`.
@@ -462,9 +453,9 @@ class Run:
             A `StoredState`, `StoredDensityMatrix`, `StoredOperator` or `StoredSuperOp`.
 
         Raises:
-            NotFoundError: There is none of this label.
-            InvalidInputError: There are several to choose from, which the message lists; or it is a value of another
-                kind, such as a matrix product state, which `value` reads.
+            NotFoundError: There is no state with this label.
+            InvalidInputError: There are several states to choose from, which the message lists; or the value is of
+                another kind, such as a matrix product state, which `value` reads.
         """
         with self.held():
             stored = self.stored_result
@@ -481,13 +472,13 @@ class Run:
         shot: int | None = None,
         condition: int | str | None = None,
     ) -> StackedArray:
-        """Saved arrays of one shape as one array along a new first axis, of which nothing is read yet.
+        """Stacks saved arrays of one shape along a new first axis; no data is read yet.
 
         Args:
-            labels: A label, a pattern such as ``"t*"`` (as in file names), or a list of labels. What a pattern
-                finds is in natural order, ``t2`` before ``t10``: Aer gives the labels of a result in no order.
-            experiment: Index of the experiment; of the circuit, if there is a bind. ``None``: all experiments one
-                after another, such as those of a sweep.
+            labels: A label, a pattern such as ``"t*"`` (as in file names), or a list of labels. The labels that match
+                a pattern are in natural order, ``t2`` before ``t10``: Aer gives the labels of a result in no order.
+            experiment: Index of the experiment; if ``bind`` is given, index of the circuit. ``None``: all experiments
+                one after another, such as those of a sweep.
             bind: Number of the parameter bind among those of the circuit.
             shot: As for `array`.
             condition: As for `array`.
@@ -496,8 +487,8 @@ class Run:
             An array with the attributes ``labels`` and ``experiments``, which say what lies along its first axis.
 
         Raises:
-            NotFoundError: There is none of these labels.
-            InvalidInputError: Their shapes or dtypes differ, or a label is of a value that is not one array.
+            NotFoundError: There is no array with one of these labels.
+            InvalidInputError: The shapes or dtypes differ, or a label is that of a value that is not one array.
         """
         stored = self.stored_result
         if experiment is None:
@@ -521,19 +512,20 @@ class Run:
         shot: int | None = None,
         condition: int | str | None = None,
     ) -> Any:
-        """Any saved value, with the type it had.
+        """Returns any saved value, with the type that it had.
 
         Args:
-            label: Under which it was saved.
-            experiment: Index of the experiment; of the circuit, if there is a bind.
+            label: The label under which the value was saved.
+            experiment: Index of the experiment; if ``bind`` is given, index of the circuit.
             bind: Number of the parameter bind among those of the circuit.
-            shot: One shot of those saved with ``pershot=True``; ``None``: all, as Aer gave them.
-            condition: One condition of those saved with ``conditional=True``; ``None``: all, as Aer gave them.
+            shot: Number of the shot, for a value saved with ``pershot=True``; ``None``: all, as Aer gave them.
+            condition: Value of the classical bits, for a value saved with ``conditional=True``; ``None``: all, as Aer
+                gave them.
 
         Raises:
-            NotFoundError: There is none of this label, bind, shot or condition.
-            InvalidInputError: Shot or condition are given, and it was not saved so.
-            UnsupportedTypeError: It was not archived, because no codec knew its type.
+            NotFoundError: There is no value with this label, bind, shot or condition.
+            InvalidInputError: A shot or condition is given, and the value was not saved by shot or condition.
+            UnsupportedTypeError: The value was not archived, because no codec knew its type.
         """
         stored = self.stored_result
         tree = stored.data(stored.number_of(experiment, bind), label)
@@ -546,13 +538,13 @@ class Run:
     # -- objects of Qiskit
 
     def job(self) -> Any:
-        """The job as an ``ArchivedJob``, of a primitive as an ``ArchivedPrimitiveJob``; imports Qiskit."""
+        """Returns the ``ArchivedJob``, or for a primitive the ``ArchivedPrimitiveJob``; imports Qiskit."""
         return self._home.bridge.job(self)
 
     def result(self) -> Any:
-        """The result as an ``ArchivedResult``, whose values are read when they are used; imports Qiskit.
+        """Returns the ``ArchivedResult``, whose values are read when they are used; imports Qiskit.
 
-        That of a primitive is a stock ``PrimitiveResult``.
+        For a primitive it is a stock ``PrimitiveResult``.
 
         Raises:
             AerJobError: The job had failed with an exception.
@@ -561,69 +553,69 @@ class Run:
 
     @checked
     def rerun(self, *, save: bool = False) -> Any:
-        """Runs it again from the file alone: its circuits, binds, options, noise model and seed.
+        """Runs the simulation again from the file alone: its circuits, binds, options, noise model and seed.
 
-        Aer's own choice of a seed is repeated. A stock simulator runs it; imports Qiskit.
+        If Aer chose the seed, the same seed is used again. A stock simulator runs it; imports Qiskit.
 
         Args:
-            save: Whether the new run goes into the project.
+            save: Whether the new run is saved in the project.
 
         Returns:
             A stock ``Result``.
 
         Raises:
-            InvalidInputError: It cannot be run again; the message says what is not archived.
-            NotFoundError: It was saved without its circuits.
+            InvalidInputError: The run cannot be run again; the message says what is not archived.
+            NotFoundError: The run was saved without its circuits.
             AerchiveError: The new run is to be saved, and the project cannot be written; nothing has been simulated.
         """
         return self._home.bridge.rerun(self, save=save)
 
     def reproduce(self) -> Any:
-        """Runs it again and compares every value, bit for bit; imports Qiskit.
+        """Runs the simulation again and compares every value, bit for bit; imports Qiskit.
 
         Returns:
-            A `aerchive.aer.ReproduceReport` with ``verdict``: ``identical``, ``same_counts``, ``different`` or
-            ``not_rerunnable``; it prints as a table.
+            An `aerchive.aer.ReproduceReport` with ``verdict``: ``identical``, ``same_counts``, ``different`` or
+            ``not_rerunnable``; it is printed as a table.
         """
         return self._home.bridge.reproduce(self)
 
     def script(self) -> str:
-        """A Python program that runs it again, for people to read and to change; imports Qiskit.
+        """Returns a Python program that runs the simulation again, to be read and changed by people; imports Qiskit.
 
-        Circuits, binds, options and the seed are written out where they are short and plain; what is not is read from
-        the project.
+        Circuits, binds, options and the seed are written out if they are short and plain; the others are read from the
+        project.
 
         Raises:
-            InvalidInputError: It cannot be run again; the message says what is not archived.
-            NotFoundError: It was saved without its circuits.
+            InvalidInputError: The run cannot be run again; the message says what is not archived.
+            NotFoundError: The run was saved without its circuits.
         """
         return self._home.bridge.script(self)
 
     @property
     def project(self) -> RunHome:
-        """The project it belongs to."""
+        """The project to which the run belongs."""
         return self._home
 
     @property
     def stored_seed(self) -> int | None:
-        """The seed of the first circuit as Aer used it, or ``None`` if no result says.
+        """The seed of the first circuit as Aer used it, or ``None`` if no result has it.
 
-        Circuit ``i`` of a batch gets the seed of the first plus ``2113 * i`` (Aer's ``aer_controller``), so a later one
-        tells, too, if the first failed.
+        Circuit ``i`` of a batch gets the seed of the first plus ``2113 * i`` (Aer's ``aer_controller``), so the seed is
+        computed from a later circuit if the first one failed.
         """
         if self.outcome in ("error", "cancelled", "lost", "running"):
             return None
         for number, experiment in enumerate(self.stored_result.experiments):
             seed = experiment.metadata.get("seed_simulator")
-            if type(seed) is int and experiment.fields.get("success") is not False:  # Aer says 0 of one that failed
+            if type(seed) is int and experiment.fields.get("success") is not False:  # Aer says 0 if it failed
                 return (seed - 2113 * number) % 2**64
         return None
 
     def parameter_binds(self) -> list[dict[Any, Any]] | None:
-        """The parameter binds as they were given, or ``None``; imports Qiskit.
+        """Returns the parameter binds as they were given, or ``None``; imports Qiskit.
 
         Returns:
-            One dictionary a circuit: a ``Parameter`` or its name to a list or array of values.
+            One dictionary for each circuit, from a ``Parameter`` or its name to a list or array of values.
         """
         from aerchive.codecs.result import decode_value
         from aerchive.stored.result import NoArrays
@@ -635,12 +627,12 @@ class Run:
         return binds
 
     def circuits(self) -> list[Any]:
-        """The circuits that were run; imports Qiskit.
+        """Returns the circuits that were run; imports Qiskit.
 
         Raises:
             NotFoundError: The run has no circuits.
-            FormatError: They were written by a newer Qiskit or aerchive.
-            IntegrityError: They are damaged.
+            FormatError: The circuits were written by a newer Qiskit or aerchive.
+            IntegrityError: The circuits are damaged.
         """
         from aerchive.codecs.circuits.reading import find_circuits
 
@@ -650,38 +642,38 @@ class Run:
                 raise NotFoundError(f"{group.where()}: run {self.job_id} was saved without its circuits")
             stored = find_circuits(group.group(layout.CIRCUITS))
             fd = session.detach()
-        try:  # what is committed never moves, so no lock is held while arrays are read
+        try:  # committed data never moves, so no lock is held while arrays are read
             circuits = stored.read(fd)
         finally:
             os.close(fd)
         for circuit, name in zip(circuits, names, strict=False):
-            circuit.name = circuit.name or name  # one that Qiskit made up is not with the circuits
+            circuit.name = circuit.name or name  # names that Qiskit generated are not stored with circuits
         return circuits
 
     def pubs(self) -> list[Any]:
-        """What a primitive was asked for: ``SamplerPub`` or ``EstimatorPub`` objects; imports Qiskit.
+        """Returns the pubs that a primitive was given: ``SamplerPub`` or ``EstimatorPub`` objects; imports Qiskit.
 
         Raises:
-            NotFoundError: It is not the run of a primitive, or was saved without its pubs.
-            FormatError: They were written by a newer Qiskit.
+            NotFoundError: The run is not the run of a primitive, or was saved without its pubs.
+            FormatError: The pubs were written by a newer Qiskit.
         """
         with self.held():
             return self.stored_result.pubs(self.circuits() if self.record.config.num_circuits else [])
 
     def children(self) -> list[Run]:
-        """The runs beneath that of a primitive, in the order in which they were submitted."""
+        """Finds the runs beneath the run of a primitive, in the order in which they were submitted."""
         return self._home.find(parent=self.job_id)
 
     def object_id(self, name: str) -> str | None:
-        """Path of a shared object of the run (``circuits``, ``noise_model``), or ``None``; it ends with its digest."""
+        """Path of a shared object of the run (``circuits``, ``noise_model``), or ``None``; it ends with a digest."""
         with self._group() as group:
             return None if name not in group else str(group.group(name).attribute("object"))
 
     def noise_model(self) -> Any | None:
-        """The noise model of the run, or ``None`` if it had none; imports Qiskit.
+        """Returns the noise model of the run, or ``None`` if it had none; imports Qiskit.
 
         Returns:
-            A ``NoiseModel`` with which Aer computes the same.
+            A ``NoiseModel`` with which Aer computes the same results.
         """
         from aerchive.codecs.noise_model import VERSION as NOISE_VERSION
         from aerchive.codecs.noise_model import decode_noise_model
@@ -690,25 +682,21 @@ class Run:
             if layout.NOISE_MODEL not in group:
                 return None
             stored = group.group(layout.NOISE_MODEL)
-            version = stored.attribute("encoding_version")
-            if not isinstance(version, int) or version > NOISE_VERSION:
-                raise FormatError(
-                    f"{stored.where()}: noise model encoding {version} is newer than this aerchive: upgrade it"
-                )
+            check_version(stored.attribute("encoding_version"), NOISE_VERSION, f"{stored.where()}: noise model")
             text = stored.read_bytes("model", str(stored.attributes()["object"]))
             return decode_noise_model(text, stored.where())
 
     def target(self) -> Any | None:
-        """The target of the backend, or ``None`` if it had none; imports Qiskit.
+        """Returns the target of the backend, or ``None`` if it had none; imports Qiskit.
 
         Returns:
             A ``Target`` with the same operations, durations and errors.
 
         Raises:
-            FormatError: It is of a newer encoding, or needs a newer Qiskit.
+            FormatError: The target has a newer encoding, or needs a newer Qiskit.
 
         Warns:
-            ArchiveWarning: Something of it could not be stored; it is named.
+            ArchiveWarning: A part of the target could not be stored; the message names it.
         """
         from aerchive.codecs.target import find_target
 
@@ -733,9 +721,9 @@ class Run:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Has the file opened once for what is read in the block, if it can be opened; if not, that says why.
+        """Opens the file once for all reads in the block, if it can be opened; if not, the reads raise the error.
 
-        Once the document of the result was read, a value needs one opening at most, and often none.
+        After the document of the result was read, a value needs one opening at most, and often none.
         """
         if "stored_result" in self.__dict__ and self.stored_result.is_read:
             yield
@@ -747,7 +735,7 @@ class Run:
             yield
 
     def _this_very_run(self) -> RunPlace:
-        """Where its values are, if it has any."""
+        """The place of the run's values, restricted to this run; raises an error if it has no data."""
         self.require_data()
         return self.place.of_run(self.run_uuid)
 

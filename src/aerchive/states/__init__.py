@@ -1,1 +1,4 @@
-"""Mathematics on stored states, piece by piece: nothing of Qiskit, nothing of HDF5, never the whole state in memory."""
+"""Mathematics on stored states. They are read in pieces, so that only a part is in memory. Qiskit is not used.
+
+See decision 0010.
+"""

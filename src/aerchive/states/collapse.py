@@ -1,4 +1,4 @@
-"""A stored vector after a measurement."""
+"""The collapse of a stored vector by a measurement."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from aerchive.states.workers import Workers
 
 
 def collapsed(blocks: Blocks, qargs: Sequence[int], outcome: int, workers: Workers) -> NDArray[np.complex128]:
-    """The normalised vector after some qubits were measured.
+    """Returns the normalised vector after a measurement of some qubits.
 
     Args:
-        blocks: The vector.
-        qargs: The qubits measured.
-        outcome: Bit ``j`` is what qubit ``qargs[j]`` was found to be.
-        workers: Do the work.
+        blocks: The vector before the measurement, in blocks.
+        qargs: The indices of the measured qubits.
+        outcome: The result of the measurement. Bit ``j`` is the value of qubit ``qargs[j]``.
+        workers: The threads that do the work.
 
     Returns:
-        All amplitudes, shape ``(2**num_qubits,)``; memory of blocks that the outcome excludes is not touched.
+        All amplitudes, shape ``(2**num_qubits,)``, dtype complex128. Memory of blocks that the outcome excludes is not
+        touched.
     """
     after = np.zeros(1 << blocks.num_qubits, np.complex128)
     key: list[Any] = [slice(None)] * blocks.low

@@ -1,7 +1,7 @@
-"""Diagonals of stored matrices, and what follows from them: probabilities, traces, expectation values.
+"""Diagonals of stored matrices, and the probabilities, traces and expectation values that follow from them.
 
-The trace of ``rho P`` for a Pauli operator with masks ``x`` and ``z`` needs only the elements ``rho[j, j ^ x]``; see
-`expectation` for the signs and phases.
+The trace of ``rho P`` for a Pauli operator with masks ``x`` and ``z`` needs only the elements ``rho[j, j ^ x]``. The
+module `expectation` explains the signs and phases.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from aerchive.states.signed_sums import SignedSums
 from aerchive.states.workers import Workers
 
 _HELD = 64
-"""So many diagonals are gathered in one pass."""
+"""The number of diagonals that are read in one pass."""
 
 
 def diagonal(matrix: Matrix, workers: Workers) -> NDArray[np.complex128]:
-    """The elements ``m[j, j]``, shape ``(dim,)``."""
+    """Returns the elements ``m[j, j]`` of a matrix, shape ``(dim,)``."""
     (line,) = diagonals(matrix, [0], workers)
     return np.asarray(line)
 
 
 def diagonals(matrix: Matrix, masks: Sequence[int], workers: Workers) -> NDArray[np.complex128]:
-    """For each mask the elements ``s[j, j ^ mask]`` of the matrix as it is stored.
+    """Returns for each mask the elements ``s[j, j ^ mask]`` of the matrix ``s`` as it is stored.
 
     Args:
-        matrix: Of ``2**n`` rows, unless the only mask is zero.
-        masks: ``k`` masks of bits.
-        workers: Do the work.
+        matrix: The matrix. It has ``2**n`` rows, unless the only mask is zero.
+        masks: The bit masks; their number is ``k``.
+        workers: The threads that do the work.
 
     Returns:
-        Shape ``(k, dim)``.
+        The elements, shape ``(k, dim)``, dtype complex128.
     """
     found = np.zeros((len(masks), matrix.dim), np.complex128)
     flips = np.asarray(masks, np.int64)[:, np.newaxis]
@@ -54,10 +54,10 @@ def diagonals(matrix: Matrix, masks: Sequence[int], workers: Workers) -> NDArray
 
 
 def pauli_traces(rho: Matrix, paulis: PauliSum, workers: Workers) -> NDArray[np.float64]:
-    """The trace of ``rho P`` for each Pauli operator without its coefficient; ``rho`` is Hermitian.
+    """Returns the trace of ``rho P`` for each Pauli operator ``P`` without its coefficient. ``rho`` must be Hermitian.
 
     Returns:
-        Shape ``(k,)``.
+        The traces, shape ``(k,)``.
     """
     values = np.zeros(len(paulis))
     num_y = paulis.num_y
@@ -75,7 +75,7 @@ def pauli_traces(rho: Matrix, paulis: PauliSum, workers: Workers) -> NDArray[np.
 
 
 def _part(line: NDArray[Any], rho: Matrix, *, odd: bool) -> NDArray[np.float64]:
-    """Real or imaginary parts of ``rho[j, j ^ x]``, the complex conjugate of what is stored if it is transposed."""
+    """Returns real or imaginary parts of ``rho[j, j ^ x]``: of the conjugate, if ``rho`` is stored transposed."""
     if not odd:
         return np.ascontiguousarray(line.real)
     return -line.imag if rho.is_transposed else np.ascontiguousarray(line.imag)

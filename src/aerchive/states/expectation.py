@@ -3,12 +3,12 @@
 With masks ``x`` and ``z`` of bits a Pauli operator is ``P = (-i)**(phase + y) Z^z X^x``, ``y = popcount(x & z)``, and
 
     <psi|P|psi> = (-i)**phase * (-1)**(y // 2 + y) * W,   W = sum over j of (-1)**popcount(z & j) * part(T_j),
-    T_j = conj(psi[j ^ x]) * psi[j],   part = Re for even y, Im for odd y:
+    T_j = conj(psi[j ^ x]) * psi[j],   part = Re for even y, Im for odd y.
 
-the terms ``j`` and ``j ^ x`` are conjugates up to the sign ``(-1)**y``. All terms with one ``x`` share ``T``, and
-the sums over ``z`` are values of one Walsh-Hadamard transform (`signed_sums`). The high bits of ``x`` join a block of
-the vector to another; blocks are read in sets that are closed under several such masks (`subspaces`), so that one pass
-over the vector serves all operators whose high bits lie in one subspace.
+The terms ``j`` and ``j ^ x`` are conjugates up to the sign ``(-1)**y``. All operators with one ``x`` share ``T``, and
+the sums over ``z`` are values of one Walsh-Hadamard transform (`signed_sums`). The high bits of ``x`` relate each block
+of the vector to another block. Blocks are read in sets that are closed under several such masks (`subspaces`), so that
+one pass over the vector serves all operators whose high bits lie in one subspace.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from aerchive.states.workers import Workers
 
 
 def pauli_expectations(blocks: Blocks, paulis: PauliSum, workers: Workers) -> NDArray[np.float64]:
-    """``<psi|P|psi>`` of each Pauli operator without its coefficient.
+    """Returns ``<psi|P|psi>`` for each Pauli operator ``P`` without its coefficient.
 
     Args:
-        blocks: The vector.
-        paulis: The operators.
-        workers: Do the work.
+        blocks: The vector, in blocks.
+        paulis: The operators; their number is ``k``.
+        workers: The threads that do the work.
 
     Returns:
-        Shape ``(k,)``.
+        The expectation values, shape ``(k,)``.
     """
     num_y = paulis.num_y
     groups = [
@@ -54,19 +54,19 @@ def pauli_expectations(blocks: Blocks, paulis: PauliSum, workers: Workers) -> ND
 
 
 def y_signs(num_y: NDArray[np.int64]) -> NDArray[np.float64]:
-    """``(-1)**(y // 2 + y)``."""
+    """Returns the signs ``(-1)**(y // 2 + y)`` for the numbers ``y`` of Y factors."""
     return np.where((num_y // 2 + num_y) & 1, -1.0, 1.0)
 
 
 class _Group:
-    """Operators with one mask x, and all with an even or all with an odd number of Y.
+    """Operators with the same mask ``x`` and with numbers of Y factors that are all even or all odd.
 
     Args:
-        x: The mask.
-        low: Qubits within a block.
-        where: Which of the operators they are.
-        z: Their other masks.
-        is_odd: Whether their number of Y is odd.
+        x: The common mask.
+        low: The number of qubits within a block.
+        where: The indices of these operators among all operators.
+        z: The masks ``z`` of the operators.
+        is_odd: Whether the number of Y factors is odd.
     """
 
     def __init__(self, x: int, low: int, where: NDArray[Any], z: NDArray[np.int64], is_odd: bool) -> None:
@@ -76,7 +76,7 @@ class _Group:
         self._is_diagonal = x == 0
         x_low, z_low = x & ((1 << low) - 1), z & ((1 << low) - 1)
         self._z_high = z >> low
-        if x_low and not self.x_high:  # partners are in one block: one of each pair is enough
+        if x_low and not self.x_high:  # partners are in the same block, so one of each pair is enough
             pivot = x_low.bit_length() - 1
             self._partners = _Partners(x_low, low, pivot)
             below = (1 << pivot) - 1
@@ -86,12 +86,12 @@ class _Group:
             self._sums = SignedSums(z_low, low)
 
     def sums(self, block: int, one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
-        """What a block, joined with the block of its partners, adds to each of ``W``.
+        """Returns the contribution of a block and the block of its partners to each sum ``W``.
 
         Args:
-            block: Number of the block.
-            one: Its amplitudes.
-            other: Those of the block of its partners, which may be itself.
+            block: The number of the block.
+            one: The amplitudes of the block, shape ``(2**low,)``.
+            other: The amplitudes of the block of its partners, which may be the same block.
         """
         signs = np.where(np.bitwise_count(self._z_high & block) & 1, -1.0, 1.0)
         if self._is_diagonal:
@@ -107,15 +107,15 @@ class _Group:
 
 
 class _Partners:
-    """The amplitudes ``i`` of a block, and in the same shape the amplitudes ``i ^ mask`` of a block: both are views.
+    """Gives the amplitudes ``i`` of a block and the amplitudes ``i ^ mask`` of a block as views of the same shape.
 
-    Along runs of set bits the second goes backward.
+    The second view is reversed along runs of set bits of the mask.
 
     Args:
         mask: The mask.
-        bits: Of an index.
-        pivot: A set bit that is zero in the first and one in the second, so that each pair is met once; ``None``: each
-            index is met.
+        bits: The number of bits of an index.
+        pivot: A set bit of the mask that is zero in the first view and one in the second, so that each pair occurs
+            once. ``None``: all indices occur.
     """
 
     def __init__(self, mask: int, bits: int, pivot: int | None) -> None:
@@ -134,12 +134,12 @@ class _Partners:
             self._second.append(1 if kind == "pivot" else slice(None, None, -1 if kind else 1))
 
     def first(self, block: NDArray[Any]) -> NDArray[Any]:
-        """The amplitudes ``i``."""
+        """Returns the amplitudes ``i``, as a view."""
         view: NDArray[Any] = block.reshape(self._shape)[tuple(self._first)]
         return view
 
     def second(self, block: NDArray[Any]) -> NDArray[Any]:
-        """The amplitudes ``i ^ mask``."""
+        """Returns the amplitudes ``i ^ mask``, as a view."""
         view: NDArray[Any] = block.reshape(self._shape)[tuple(self._second)]
         return view
 

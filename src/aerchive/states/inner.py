@@ -11,7 +11,7 @@ from aerchive.states.workers import Workers
 
 
 class Overlap(NamedTuple):
-    """What one pass over two vectors finds out.
+    """The inner products that one pass over two vectors gives.
 
     Attributes:
         inner: ``<a|b>``.
@@ -25,7 +25,7 @@ class Overlap(NamedTuple):
 
 
 def overlap(a: Source, b: Source, workers: Workers) -> Overlap:
-    """Inner product and squared norms of two vectors of one length, each read once."""
+    """Returns the inner product and squared norms of two vectors of the same length. Each vector is read once."""
 
     def part(piece: slice) -> tuple[complex, float, float]:
         one, other = a.read(piece), b.read(piece)
@@ -38,9 +38,9 @@ def overlap(a: Source, b: Source, workers: Workers) -> Overlap:
 
 
 def inner(a: Source, b: Source, workers: Workers) -> complex:
-    """``<a|b>`` of two vectors; of two matrices ``sum(conj(a_ij) * b_ij)``, which is ``trace(a^dagger b)``.
+    """Returns ``<a|b>`` of two vectors, or ``sum(conj(a_ij) * b_ij) = trace(a^dagger b)`` of two matrices.
 
-    What is zero in the first is not read in the second.
+    If nothing is stored for a piece of the first operand, so that it is zero, the second is not read there.
     """
     rest = [slice(0, length) for length in a.shape[1:]]
 
@@ -54,7 +54,7 @@ def inner(a: Source, b: Source, workers: Workers) -> complex:
 
 
 def square_norm(a: Source, workers: Workers) -> float:
-    """``<a|a>`` of a vector; of a matrix the sum of ``abs(a_ij) ** 2``."""
+    """Returns ``<a|a>`` of a vector, or the sum of ``abs(a_ij) ** 2`` of a matrix."""
     rest = [slice(0, length) for length in a.shape[1:]]
 
     def part(piece: slice) -> float:

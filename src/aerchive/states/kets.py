@@ -1,4 +1,4 @@
-"""Bit strings as Qiskit writes them: the highest qubit first."""
+"""Bit strings in the order of Qiskit: the highest qubit first."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BITS = re.compile(r"[01]+\Z")
 
 
 def index_of(bits: str, num_qubits: int) -> int:
-    """The index of a bit string; leading zeros may be missing.
+    """Returns the index of the basis state that a bit string names. Leading zeros may be missing.
 
     Raises:
-        InvalidInputError: Not a bit string, or of more qubits than there are.
+        InvalidInputError: The text is not a bit string, or needs more qubits than the state has.
     """
     if not _BITS.match(bits):
         raise InvalidInputError(f"{bits!r} is not a bit string such as '0101', the highest qubit first")
@@ -28,19 +28,19 @@ def index_of(bits: str, num_qubits: int) -> int:
 
 
 def bit_string(index: int, num_qubits: int) -> str:
-    """The bit string of an index."""
+    """Returns the bit string of an index."""
     return f"{index:0{num_qubits}b}" if num_qubits else ""
 
 
 def bit_strings(indices: NDArray[Any], num_qubits: int) -> NDArray[np.str_]:
-    """The bit strings of many indices.
+    """Returns the bit strings of many indices.
 
     Args:
-        indices: Shape ``(n,)``.
-        num_qubits: Length of the strings.
+        indices: The indices of basis states, shape ``(n,)``.
+        num_qubits: The number of qubits, which is the length of the strings.
 
     Returns:
-        Shape ``(n,)``, dtype ``<U{num_qubits}``.
+        The bit strings, shape ``(n,)``, dtype ``<U{num_qubits}``.
     """
     if not num_qubits:
         return np.zeros(len(indices), "<U1")
@@ -51,7 +51,7 @@ def bit_strings(indices: NDArray[Any], num_qubits: int) -> NDArray[np.str_]:
 
 
 def picked_bits(indices: NDArray[Any], qargs: list[int]) -> NDArray[np.int64]:
-    """For each index the number whose bit ``j`` is the index's bit ``qargs[j]``."""
+    """Returns for each index the number whose bit ``j`` is bit ``qargs[j]`` of the index."""
     picked = np.zeros(len(indices), np.int64)
     for place, qubit in enumerate(qargs):
         picked |= ((indices >> qubit) & 1) << place

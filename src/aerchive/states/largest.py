@@ -13,15 +13,15 @@ from aerchive.states.workers import Workers
 
 
 def largest(vector: Source, count: int, workers: Workers) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The amplitudes of the largest absolute value, zero not among them.
+    """Returns the amplitudes with the largest absolute values. Amplitudes that are zero are left out.
 
     Args:
-        vector: The amplitudes.
-        count: How many.
-        workers: Do the work.
+        vector: The amplitudes, shape ``(length,)``.
+        count: The greatest number of amplitudes in the result.
+        workers: The threads that do the work.
 
     Returns:
-        Indices and amplitudes, the largest first; of equal ones the lowest index first.
+        The indices and the amplitudes, the largest absolute value first. Among equal values the lowest index is first.
     """
 
     def part(piece: slice) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -41,7 +41,7 @@ def largest(vector: Source, count: int, workers: Workers) -> tuple[NDArray[np.in
 
 
 def _best(weights: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """Where the largest weights above zero are, ascending; of equal ones the first."""
+    """Returns the indices of the largest positive weights, ascending. Among equal weights the first are taken."""
     if count < len(weights):
         border = np.partition(weights, len(weights) - count)[len(weights) - count]
         above, equal = np.flatnonzero(weights > border), np.flatnonzero(weights == border)

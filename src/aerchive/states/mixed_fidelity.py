@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 
 def mixed_fidelity(rho: NDArray[Any], sigma: NDArray[Any]) -> float:
-    """``(trace norm of sqrt(rho) sqrt(sigma)) ** 2``, as Qiskit's ``state_fidelity`` has it.
+    """Returns ``(trace norm of sqrt(rho) sqrt(sigma)) ** 2``, as Qiskit's ``state_fidelity`` does.
 
-    For states without full rank it is good to some 1e-8: the root of an eigenvalue that is zero up to rounding.
+    For states without full rank the error is about 1e-8, from the square root of an eigenvalue that is zero up to
+    rounding.
     """
     singular_values = np.linalg.svd(_root(rho) @ _root(sigma), compute_uv=False)
     return float(np.sum(singular_values)) ** 2
 
 
 def _root(rho: NDArray[Any]) -> NDArray[Any]:
-    """The square root of a Hermitian matrix; negative eigenvalues, which are rounding, count as zero."""
+    """Returns the square root of a Hermitian matrix. Negative eigenvalues are rounding errors and count as zero."""
     values, vectors = np.linalg.eigh((rho + rho.conj().T) / 2)
     root: NDArray[Any] = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.conj().T
     return root

@@ -1,4 +1,4 @@
-"""Density matrices of some qubits of a stored density matrix."""
+"""The partial trace of a stored density matrix."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from aerchive.states.workers import Workers
 
 
 def partial_trace(rho: Matrix, qargs: Sequence[int], workers: Workers) -> NDArray[np.complex128]:
-    """The density matrix of some qubits; the others are traced out.
+    """Returns the density matrix of some qubits. The other qubits are traced out.
 
     Args:
-        rho: Of ``2**n`` rows.
-        qargs: The qubits that stay, in any order; bit ``j`` of an index of the result is qubit ``qargs[j]``.
-        workers: Do the work.
+        rho: The density matrix of all qubits, with ``2**n`` rows.
+        qargs: The indices of the qubits that stay, in any order. Bit ``j`` of an index of the result belongs to qubit
+            ``qargs[j]``.
+        workers: The threads that do the work.
 
     Returns:
-        Shape ``(2**len(qargs), 2**len(qargs))``.
+        The density matrix, shape ``(2**len(qargs), 2**len(qargs))``, dtype complex128.
 
     Raises:
-        InvalidInputError: More qubits than `aerchive.states.reduced.MAX_QUBITS`.
+        InvalidInputError: More than `aerchive.states.reduced.MAX_QUBITS` qubits stay.
     """
     check_size(qargs)
     kept = np.array(spread(sorted(qargs)), np.int64)
@@ -39,7 +40,7 @@ def partial_trace(rho: Matrix, qargs: Sequence[int], workers: Workers) -> NDArra
         if values is None:
             return None
         numbers = np.arange(rows.start, rows.stop)
-        # Of each row only the columns count whose other qubits are those of the row.
+        # In each row only those columns are needed whose other qubits have the same values as in the row.
         wanted = values[np.arange(len(numbers))[:, np.newaxis], (numbers & ~mask)[:, np.newaxis] | kept]
         share = np.zeros((size, size), np.complex128)
         np.add.at(share, np.searchsorted(kept, numbers & mask), wanted)

@@ -1,4 +1,4 @@
-"""Pauli operators as masks of bits, made of Qiskit's objects without Qiskit, or of text."""
+"""Pauli operators as bit masks. They are made from objects of Qiskit, without importing Qiskit, or from text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aerchive.errors import InvalidInputError
 _LABEL = re.compile(r"([+-]?)1?([ij]?)([IXYZ]+)\Z")
 _FACTORS = {"": 1, "+": 1, "-": -1, "i": 1j, "+i": 1j, "-i": -1j}
 _POWERS = np.array([1, -1j, -1, 1j])
-"""Of -i, in which Qiskit counts phases."""
+"""The powers of -i. Qiskit stores a phase as an exponent of -i."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class PauliSum:
     """A sum of products of Pauli matrices, each with a coefficient.
 
     Attributes:
-        x: For each term the qubits with X or Y, as bits; shape ``(k,)``, int64.
-        z: The qubits with Z or Y, likewise.
-        coefficients: Shape ``(k,)``, complex; with the phases in them.
-        is_single: Whether it is one Pauli operator, for which Qiskit gives a real number.
+        x: The masks of the qubits with X or Y, one for each term; bit ``j`` is qubit ``j``. Shape ``(k,)``, int64.
+        z: The masks of the qubits with Z or Y, one for each term. Shape ``(k,)``, int64.
+        coefficients: The coefficients of the terms, phases included. Shape ``(k,)``, complex.
+        is_single: Whether the sum is one Pauli operator, for which Qiskit gives a real number.
     """
 
     x: NDArray[np.int64]
@@ -39,24 +39,25 @@ class PauliSum:
 
     @property
     def num_y(self) -> NDArray[np.int64]:
-        """How many Y each term has."""
+        """The number of Y factors in each term, shape ``(k,)``."""
         counts: NDArray[np.int64] = np.bitwise_count(self.x & self.z).astype(np.int64)
         return counts
 
 
 def pauli_sum(oper: Any, qargs: Sequence[int] | None, num_qubits: int) -> PauliSum | None:
-    """The masks of an operator.
+    """Converts an operator to a sum of Pauli operators.
 
     Args:
-        oper: A ``Pauli``, a ``SparsePauliOp``, or a label such as ``"-iXYZ"``, the highest qubit first.
-        qargs: On which qubits it acts; ``None``: on the lowest, as in Qiskit.
-        num_qubits: Of the state.
+        oper: A ``Pauli``, a ``SparsePauliOp``, or a label such as ``"-iXYZ"`` with the highest qubit first.
+        qargs: The indices of the qubits on which the operator acts; ``None``: the lowest qubits, as in Qiskit.
+        num_qubits: The number of qubits of the state.
 
     Returns:
-        ``None`` if it is another kind of operator.
+        The sum, or ``None`` if the operator is of another kind.
 
     Raises:
-        InvalidInputError: It does not fit the qubits.
+        InvalidInputError: The operator does not fit the qubits, the label is not a Pauli label, or a coefficient has
+            free parameters.
     """
     if isinstance(oper, str):
         match = _LABEL.match(oper)
@@ -87,10 +88,10 @@ def pauli_sum(oper: Any, qargs: Sequence[int] | None, num_qubits: int) -> PauliS
 
 
 def value_of(paulis: PauliSum, values: NDArray[np.float64]) -> complex | float:
-    """The expectation value, from those of the terms without their coefficients.
+    """Returns the expectation value of a sum from the expectation values of its terms without coefficients.
 
     Returns:
-        A float for a single Pauli without a phase, as Qiskit gives it; else complex.
+        A float for a single Pauli operator without a phase, as in Qiskit; otherwise a complex number.
     """
     if paulis.is_single and paulis.coefficients[0] == 1:
         return float(values[0])

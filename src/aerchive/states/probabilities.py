@@ -1,4 +1,4 @@
-"""Measurement probabilities of stored vectors, all or summed over the qubits nobody asked for."""
+"""Measurement probabilities of stored vectors, for all qubits or for some of them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from aerchive.states.sums import Total, squares
 from aerchive.states.workers import Workers
 
 _CARRIED = 2**20
-"""Up to so many probabilities the errors of the additions are carried along; beyond, each has few terms."""
+"""Up to this number of probabilities the errors of additions are corrected. Larger results have few terms each."""
 
 
 def all_probabilities(vector: Source, workers: Workers) -> NDArray[np.float64]:
-    """The probability of each basis state, shape ``(length,)``."""
+    """Returns the probability of each basis state, shape ``(length,)``."""
     probabilities = np.zeros(vector.shape[0])
 
     def fill(piece: slice) -> None:
@@ -32,7 +32,7 @@ def all_probabilities(vector: Source, workers: Workers) -> NDArray[np.float64]:
 
 
 def nonzero_probabilities(vector: Source, workers: Workers) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Indices and probabilities of the basis states that have one."""
+    """Returns the indices and probabilities of the basis states whose probability is not zero."""
 
     def part(piece: slice) -> tuple[NDArray[Any], NDArray[Any]]:
         amplitudes = vector.read(piece)
@@ -45,15 +45,15 @@ def nonzero_probabilities(vector: Source, workers: Workers) -> tuple[NDArray[np.
 
 
 def marginal(blocks: Blocks, qargs: Sequence[int], workers: Workers) -> NDArray[np.float64]:
-    """The probabilities of outcomes on some qubits.
+    """Returns the probabilities of the outcomes of a measurement of some qubits.
 
     Args:
-        blocks: The vector.
-        qargs: The qubits, in any order; bit ``j`` of an outcome is qubit ``qargs[j]``.
-        workers: Do the work.
+        blocks: The vector, in blocks.
+        qargs: The indices of the measured qubits, in any order. Bit ``j`` of an outcome belongs to qubit ``qargs[j]``.
+        workers: The threads that do the work.
 
     Returns:
-        Shape ``(2**len(qargs),)``.
+        The probabilities, shape ``(2**len(qargs),)``.
     """
     within = [place for place, qubit in enumerate(qargs) if qubit < blocks.low]
     among = [place for place, qubit in enumerate(qargs) if qubit >= blocks.low]
@@ -78,23 +78,24 @@ def marginal(blocks: Blocks, qargs: Sequence[int], workers: Workers) -> NDArray[
 
 
 def outcomes_of(probabilities: NDArray[np.float64], qargs: Sequence[int]) -> NDArray[np.float64]:
-    """Probabilities in memory, summed over the qubits nobody asked for; see `marginal`."""
+    """Sums probabilities in memory over all qubits that are not in ``qargs``. The order is that of `marginal`."""
     ranks = sorted(qargs, reverse=True)
     part = summed(probabilities, set(qargs)).reshape((2,) * len(qargs))
     return part.transpose([ranks.index(qubit) for qubit in reversed(qargs)]).reshape(-1)
 
 
 def summed(values: NDArray[np.float64], kept: set[int]) -> NDArray[np.float64]:
-    """A vector over bits summed over all bits but some.
+    """Sums a vector, whose indices have ``n`` bits, over all bits except some.
 
-    Halves are added to halves, the highest bit first: that is pairwise summation, and almost all of it contiguous.
+    For each bit, the highest first, one half is added to the other. This is pairwise summation, mostly on contiguous
+    memory.
 
     Args:
-        values: Shape ``(2**n,)``.
-        kept: The bits that stay, in their order.
+        values: The vector, shape ``(2**n,)``.
+        kept: The bits that stay. Their order is not changed.
     """
     bits = values.size.bit_length() - 1
-    rows = values.reshape(1, -1)  # kept bits so far, all lower bits
+    rows = values.reshape(1, -1)  # axes: the kept bits so far, and all lower bits
     for bit in range(bits - 1, -1, -1):
         halves = rows.reshape(len(rows), 2, -1)
         rows = halves.reshape(2 * len(rows), -1) if bit in kept else halves[:, 0] + halves[:, 1]

@@ -1,4 +1,4 @@
-"""Stored matrices times vectors in memory."""
+"""Products of stored matrices and vectors in memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from aerchive.states.workers import Workers
 
 
 def apply(matrix: Matrix, vector: NDArray[Any], workers: Workers) -> NDArray[np.complex128]:
-    """``M v``.
+    """Returns the product ``M v``.
 
     Args:
-        matrix: ``M``.
-        vector: ``v``, shape ``(dim,)``.
-        workers: Do the work.
+        matrix: The matrix ``M``.
+        vector: The vector ``v``, shape ``(dim,)``.
+        workers: The threads that do the work.
 
     Returns:
-        Shape ``(dim,)``.
+        The product, shape ``(dim,)``, dtype complex128.
     """
     if matrix.is_transposed:
         total = Total((matrix.dim,), np.complex128)
@@ -47,7 +47,7 @@ def apply(matrix: Matrix, vector: NDArray[Any], workers: Workers) -> NDArray[np.
 
 
 def quadratic_form(matrix: Matrix, vector: NDArray[Any], workers: Workers) -> complex:
-    """``<v|M|v>``."""
+    """Returns ``<v|M|v>``."""
     bra, ket = (vector.conj(), vector.conj()) if matrix.is_transposed else (vector, vector)
 
     def part(rows: slice) -> complex:

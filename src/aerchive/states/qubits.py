@@ -1,4 +1,4 @@
-"""Qubits of a stored vector: which lie inside a block, which say which block it is; what callers may ask for."""
+"""The qubits of a stored vector: the division of the vector into blocks, and the check of qubit arguments."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aerchive.states.source import Source
 
 
 def checked_qargs(qargs: Sequence[int] | None, num_qubits: int) -> list[int]:
-    """The qubits a caller names, in that order; all of them for ``None``.
+    """Returns the qubits that a caller gave, in the same order, or all qubits for ``None``.
 
     Raises:
-        InvalidInputError: Not a list of different qubits of the state.
+        InvalidInputError: The argument is not a list of different qubits of the state.
     """
     if qargs is None:
         return list(range(num_qubits))
@@ -38,9 +38,10 @@ class Blocks:
     """A vector of ``2**num_qubits`` amplitudes in blocks whose length is a power of two.
 
     Attributes:
-        source: The vector.
-        num_qubits: Of the vector.
-        low: How many qubits, the lowest, lie inside a block; the others are the digits of its number.
+        source: The vector, shape ``(2**num_qubits,)``.
+        num_qubits: The number of qubits of the vector.
+        low: The number of lowest qubits whose bits are the index within a block. The bits of the other qubits are the
+            number of the block.
     """
 
     source: Source
@@ -49,24 +50,24 @@ class Blocks:
 
     @property
     def number(self) -> int:
-        """Of blocks."""
+        """The number of blocks."""
         return 1 << (self.num_qubits - self.low)
 
     @property
     def length(self) -> int:
-        """Amplitudes in a block."""
+        """The number of amplitudes in a block."""
         return 1 << self.low
 
     @property
     def nbytes(self) -> int:
-        """Bytes of a block of complex amplitudes in double precision."""
+        """The number of bytes of a block of complex amplitudes in double precision."""
         return 16 << self.low
 
     def read(self, block: int) -> NDArray[Any] | None:
-        """The amplitudes of a block, or ``None`` if they are zero because nothing is stored for them."""
+        """Returns the amplitudes of a block, or ``None`` if nothing is stored for them, so that they are zero."""
         return self.source.read(slice(block << self.low, (block + 1) << self.low))
 
 
 def in_blocks(source: Source, num_qubits: int) -> Blocks:
-    """A vector in blocks as long as its chunks, or the next shorter power of two."""
+    """Divides a vector into blocks. Their length is the length of a chunk, or the next smaller power of two."""
     return Blocks(source, num_qubits, min(num_qubits, source.chunk[0].bit_length() - 1))

@@ -1,8 +1,9 @@
 """Reduced density matrices of stored vectors.
 
-With the kept qubits ``a`` and the others ``e``: ``rho[a, b] = sum over e of psi[a, e] * conj(psi[b, e])``. Kept qubits
-among the high ones join blocks: for each value of the other high qubits the blocks of all kept values belong together.
-If these are too many to hold, a tile of them is held while the others go by, once for each tile.
+With values ``a``, ``b`` of the kept qubits and ``e`` of the other qubits,
+``rho[a, b] = sum over e of psi[a, e] * conj(psi[b, e])``. If some kept qubits are high qubits, which number the blocks,
+then for each value of the other high qubits the blocks of all values of the kept high qubits are combined. If these
+blocks do not fit into memory, some of them, a tile, are held while the others are read, once for each tile.
 """
 
 from __future__ import annotations
@@ -20,26 +21,27 @@ from aerchive.states.sums import Total
 from aerchive.states.workers import Workers
 
 MAX_QUBITS = 12
-"""Kept at most: their density matrix has 256 MiB."""
+"""The greatest number of qubits that can be kept. Their density matrix has 256 MiB."""
 _CARRIED = 8
-"""Up to so many qubits the errors of the additions are carried along; beyond, each sum has few terms."""
+"""Up to this number of qubits the errors of additions are corrected. With more qubits each sum has few terms."""
 _AT_ONCE = 4
-"""Blocks that go by a tile together, a power of two: one alone would have to wait for the tile to pass from memory."""
+"""The number of blocks, a power of two, that are multiplied with a tile at once, to read the tile less often."""
 
 
 def reduced_density_matrix(blocks: Blocks, qargs: Sequence[int], workers: Workers) -> NDArray[np.complex128]:
-    """The density matrix of some qubits of a vector.
+    """Returns the density matrix of some qubits of a vector.
 
     Args:
-        blocks: The vector.
-        qargs: The qubits that stay, in any order; bit ``j`` of an index of the matrix is qubit ``qargs[j]``.
-        workers: Do the work.
+        blocks: The vector, in blocks.
+        qargs: The indices of the qubits that stay, in any order. Bit ``j`` of an index of the matrix belongs to qubit
+            ``qargs[j]``.
+        workers: The threads that do the work.
 
     Returns:
-        Shape ``(2**len(qargs), 2**len(qargs))``.
+        The density matrix, shape ``(2**len(qargs), 2**len(qargs))``, dtype complex128.
 
     Raises:
-        InvalidInputError: More than `MAX_QUBITS` qubits.
+        InvalidInputError: More than `MAX_QUBITS` qubits stay.
     """
     check_size(qargs)
     within = sorted(qubit for qubit in qargs if qubit < blocks.low)
@@ -50,7 +52,7 @@ def reduced_density_matrix(blocks: Blocks, qargs: Sequence[int], workers: Worker
     total = Total((len(kept), size, len(kept), size), np.complex128, is_exact=len(qargs) <= _CARRIED)
 
     def rows(base: int, numbers: Sequence[int]) -> NDArray[Any] | None:
-        """Blocks that belong together as one matrix, kept qubits by others; ``None`` if all are zero."""
+        """Returns the combined blocks as one matrix: kept qubits by other qubits; ``None`` if all blocks are zero."""
         found = [blocks.read(base | kept[number]) for number in numbers]
         if all(block is None for block in found):
             return None
@@ -94,7 +96,7 @@ def reduced_density_matrix(blocks: Blocks, qargs: Sequence[int], workers: Worker
 
 
 def check_size(qargs: Sequence[int]) -> None:
-    """Refuses density matrices that are too large to be a result.
+    """Refuses density matrices that are too large for memory.
 
     Raises:
         InvalidInputError: More than `MAX_QUBITS` qubits.
@@ -107,10 +109,10 @@ def check_size(qargs: Sequence[int]) -> None:
 
 
 def spread(bits: Sequence[int]) -> list[int]:
-    """All numbers that have no other bits than these, in the order of the values of these bits.
+    """Returns all numbers whose set bits are among the given bits, in ascending order.
 
     Args:
-        bits: Ascending.
+        bits: The positions of the bits, in ascending order.
     """
     numbers = [0]
     for bit in bits:
@@ -119,7 +121,7 @@ def spread(bits: Sequence[int]) -> list[int]:
 
 
 def in_order_of(rho: NDArray[Any], qargs: Sequence[int]) -> NDArray[Any]:
-    """A density matrix whose qubits are in ascending order, in the order that was asked for."""
+    """Reorders the qubits of a density matrix from ascending order to the order of ``qargs``."""
     ranks = [sorted(qargs).index(qubit) for qubit in qargs]
     count = len(ranks)
     axes = [count - 1 - rank for rank in reversed(ranks)]
@@ -128,7 +130,7 @@ def in_order_of(rho: NDArray[Any], qargs: Sequence[int]) -> NDArray[Any]:
 
 
 def _kept_first(block: NDArray[Any], within: list[int], low: int) -> NDArray[Any]:
-    """A block as a matrix: kept qubits by other qubits."""
+    """Returns a block as a matrix whose rows belong to the kept qubits and whose columns to the other qubits."""
     kept = [low - 1 - qubit for qubit in reversed(within)]
     rest = [axis for axis in range(low) if axis not in kept]
     return block.reshape((2,) * low).transpose([*kept, *rest]).reshape(1 << len(kept), -1)

@@ -1,9 +1,10 @@
-"""Outcomes drawn from stored vectors as Qiskit draws them.
+"""Random outcomes of measurements of stored vectors, drawn in the same way as in Qiskit.
 
-``numpy.random.Generator.choice`` with probabilities draws uniform numbers and looks each up in the cumulative sum of
-the probabilities. So does this, but the cumulative sum is never whole: a first pass finds the weight of each piece of
-the vector, which tells in which piece each number falls; a second one looks it up there, in the pieces that have any.
-The same seed gives the outcomes that Qiskit gives, save where a number is within rounding of a border.
+``numpy.random.Generator.choice`` with probabilities draws uniform numbers and finds the place of each number in the
+cumulative sum of the probabilities. This module does the same without the whole cumulative sum in memory. A first pass
+computes the weight of each piece of the vector, which gives the piece of each number. A second pass reads the pieces
+that contain numbers and finds their places there. The same seed gives the same outcomes as in Qiskit, except if a
+number is within rounding error of a border.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from aerchive.states.sums import squares
 from aerchive.states.workers import Workers
 
 _TOLERANCE = 2e-5
-"""How far the sum of the probabilities may be from one: as far as a state that Qiskit takes for valid.
+"""The allowed difference of the sum of the probabilities from one: that of a state that is valid for Qiskit.
 
-numpy, and so Qiskit, stops at 1.5e-8, which states of single precision do not always keep. Both divide by the sum.
+The limit of numpy, and therefore of sampling in Qiskit, is 1.5e-8, which single-precision states do not always keep.
+Numpy and this module divide the cumulative sum by the sum of the probabilities.
 """
 
 
@@ -33,16 +35,16 @@ class _Draw(NamedTuple):
 
 
 def sample_vector(vector: Source, shots: int, rng: np.random.Generator, workers: Workers) -> NDArray[np.int64]:
-    """Basis states, drawn with their probabilities.
+    """Draws basis states with their probabilities.
 
     Args:
-        vector: The amplitudes.
-        shots: How many.
-        rng: Draws ``shots`` numbers.
-        workers: Do the work.
+        vector: The amplitudes, shape ``(length,)``.
+        shots: The number of draws.
+        rng: The random generator. It draws ``shots`` numbers.
+        workers: The threads that do the work.
 
     Returns:
-        Indices in the order drawn, shape ``(shots,)``.
+        The indices of the basis states in the order in which they were drawn, shape ``(shots,)``, int64.
 
     Raises:
         InvalidInputError: The vector is not normalised.
@@ -72,7 +74,7 @@ def sample_vector(vector: Source, shots: int, rng: np.random.Generator, workers:
 
     def look_up(draw: _Draw) -> NDArray[Any]:
         values = probabilities(draw.piece)
-        assert values is not None  # noqa: S101  (a piece without weight is hit by no number)
+        assert values is not None  # noqa: S101  (no number falls into a piece without weight)
         found = values.cumsum().searchsorted(numbers[draw.first : draw.last] - draw.below, side="right")
         within: NDArray[Any] = np.minimum(found, np.flatnonzero(values)[-1])
         within += draw.piece.start
@@ -85,10 +87,10 @@ def sample_vector(vector: Source, shots: int, rng: np.random.Generator, workers:
 
 
 def sample_probabilities(probabilities: NDArray[np.float64], shots: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Outcomes, drawn with probabilities that are in memory.
+    """Draws outcomes with probabilities that are in memory.
 
     Raises:
-        InvalidInputError: They do not add up to one.
+        InvalidInputError: The probabilities do not add up to one.
     """
     _check_sum(float(probabilities.sum()))
     upto = probabilities.cumsum()

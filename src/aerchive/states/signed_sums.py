@@ -1,4 +1,4 @@
-"""Sums of a vector with signs: a Walsh-Hadamard transform of which only some values are wanted."""
+"""Sums of a vector with signs: selected values of a Walsh-Hadamard transform."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 
 class SignedSums:
-    """For each of several masks ``sum over i of (-1)**popcount(mask & i) * values[i]``.
+    """Computes ``sum over i of (-1)**popcount(mask & i) * values[i]`` for each of several masks.
 
-    One bit after the other, the highest first, the upper half of the values is added to the lower one or taken from
-    it; masks that agree so far share the work. For one mask that is two passes over the values, for ``k`` masks at most
-    ``2 + log2(k)``, and each sum is pairwise.
+    For each bit, the highest first, the upper half of the values is added to the lower half or subtracted from it.
+    Masks with the same higher bits share the work. This costs two passes over the values for one mask, and at most
+    ``2 + log2(k)`` passes for ``k`` masks. Each sum is a pairwise sum.
 
     Args:
-        masks: Shape ``(k,)``, integers below ``2**bits``.
-        bits: Of the indices.
+        masks: The masks, shape ``(k,)``, integers below ``2**bits``.
+        bits: The number of bits of an index.
     """
 
     def __init__(self, masks: NDArray[np.int64], bits: int) -> None:
@@ -29,13 +29,13 @@ class SignedSums:
         self._where = np.searchsorted(known, masks)
 
     def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sums.
+        """Returns the sums.
 
         Args:
-            values: Shape ``(2**bits,)``.
+            values: The vector, shape ``(2**bits,)``.
 
         Returns:
-            Shape ``(k,)``, in the order of the masks.
+            The sums in the order of the masks, shape ``(k,)``.
         """
         rows = values.reshape(1, -1)
         for parents, signs in self._steps:

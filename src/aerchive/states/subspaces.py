@@ -1,4 +1,4 @@
-"""Which blocks belong together, if masks join a block to the one whose number differs by the mask."""
+"""Sets of blocks that are closed under masks. A mask relates each block to the block ``number ^ mask``."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import NamedTuple
 
 
 class Subspace(NamedTuple):
-    """All numbers that some masks make of zero, by exclusive or.
+    """All numbers that combinations of some masks by exclusive or give.
 
     Attributes:
         members: The numbers, zero first.
-        pivots: A bit for each dimension, which no other basis vector has.
+        pivots: The pivot bits as one number. Each basis vector has one pivot bit, which no other basis vector has.
     """
 
     members: tuple[int, ...]
     pivots: int
 
     def cosets(self, number: int) -> list[tuple[int, ...]]:
-        """The numbers ``0 ... number - 1`` in sets, each one number combined with all members."""
+        """Divides the numbers ``0 ... number - 1`` into sets. Each set is one number combined with all members."""
         heads = [head for head in range(number) if not head & self.pivots]
         return [tuple(head ^ member for member in self.members) for head in heads]
 
 
 def spanned(masks: Iterable[int]) -> Subspace:
-    """The subspace of some masks (Gaussian elimination over two elements)."""
-    basis: dict[int, int] = {}  # by pivot bit
+    """Returns the subspace that some masks span, by Gaussian elimination over GF(2)."""
+    basis: dict[int, int] = {}  # the basis vectors by pivot bit
     for mask in masks:
         for pivot, vector in basis.items():
             if mask & pivot:
@@ -41,14 +41,14 @@ def spanned(masks: Iterable[int]) -> Subspace:
 
 
 def covering(masks: Iterable[int], dimensions: int) -> Iterator[tuple[Subspace, set[int]]]:
-    """Few subspaces of few dimensions that together hold all masks: each is a pass over the data.
+    """Yields a few subspaces that together contain all masks. Each subspace costs one pass over the data.
 
     Args:
         masks: The masks.
-        dimensions: At most so many for each subspace, at least one.
+        dimensions: The greatest number of dimensions of a subspace, at least one.
 
     Yields:
-        A subspace, and the masks in it that were in none before.
+        A subspace, and the masks in it that were in no subspace before.
     """
     left = sorted(set(masks))
     while left:

@@ -1,8 +1,9 @@
-"""Sums of very many terms that lose nothing worth speaking of.
+"""Sums of very many terms with a negligible rounding error.
 
-Within a piece of `_RUN` terms numpy or BLAS adds in several accumulators or pairwise; pieces are added exactly
-(`math.fsum`), or with the error of each addition carried along (Knuth's two-sum, *The Art of Computer Programming* 2,
-4.2.2). So the relative error of a sum of terms of one sign is a few units in the last place, whatever their number.
+Within a piece of `_RUN` terms numpy or BLAS adds pairwise or in several accumulators. The pieces are added exactly
+(`math.fsum`), or the error of each addition is added up too (Knuth's two-sum, *The Art of Computer Programming* 2,
+4.2.2). The relative error of a sum of terms of one sign is therefore a few units in the last place, for any number of
+terms.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 _RUN = 4096
-"""Short enough that BLAS does not start threads for it."""
+"""The number of terms in a piece. BLAS starts no threads for so few terms."""
 
 
 def inner_parts(one: NDArray[Any], other: NDArray[Any]) -> complex:
-    """``sum(conj(one) * other)`` of two vectors."""
+    """Returns ``sum(conj(one) * other)`` of two vectors."""
     parts = [np.vdot(one[at : at + _RUN], other[at : at + _RUN]) for at in range(0, len(one), _RUN)]
     return exact_sum(parts)
 
 
 def exact_sum(parts: Iterable[Any]) -> complex:
-    """The sum of complex numbers, rounded once."""
+    """Returns the sum of complex numbers. Its real and imaginary parts are each rounded only once."""
     numbers = list(parts)
     return complex(math.fsum(z.real for z in numbers), math.fsum(z.imag for z in numbers))
 
 
 def squares(amplitudes: NDArray[Any]) -> NDArray[np.float64]:
-    """``abs(amplitudes) ** 2``, shape and order of the amplitudes; they must be contiguous."""
+    """Returns ``abs(amplitudes) ** 2`` in the shape of the amplitudes, which must be contiguous."""
     parts = np.square(amplitudes.reshape(-1).view(np.float64))
     total: NDArray[np.float64] = np.add(parts[::2], parts[1::2])
     return total.reshape(amplitudes.shape)
@@ -41,9 +42,9 @@ class Total:
     """A sum of arrays.
 
     Args:
-        shape: Of the arrays.
-        dtype: Of the sum.
-        is_exact: Whether the errors of the additions are carried along, in as much memory again.
+        shape: The shape of the sum.
+        dtype: The dtype of the sum.
+        is_exact: Whether the errors of the additions are corrected. This doubles the memory of the sum.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: Any = np.float64, *, is_exact: bool = True) -> None:
@@ -51,11 +52,11 @@ class Total:
         self._error = np.zeros(shape, dtype) if is_exact else None
 
     def add(self, part: NDArray[Any], where: Any = ...) -> None:
-        """Adds an array, to all of the sum or to a part of it.
+        """Adds an array to the whole sum or to a part of it.
 
         Args:
             part: The array.
-            where: A basic index of the sum.
+            where: The basic index of that part of the sum.
         """
         if self._error is None:
             self._sum[where] += part

@@ -1,4 +1,4 @@
-"""Whether a stored matrix is unitary: whether its rows are orthonormal."""
+"""The distance of a stored matrix from a unitary matrix, whose rows are orthonormal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from aerchive.states.workers import Workers
 
 
 def distance_from_unitary(matrix: Matrix, workers: Workers) -> float:
-    """The largest absolute value of an element of ``S S^dagger - 1``, ``S`` being the matrix as it is stored.
+    """Returns the largest absolute value of an element of ``S S^dagger - 1``. ``S`` is the matrix as it is stored.
 
-    A matrix is unitary if and only if its transpose is. All pairs of rows are needed: the matrix is read as often as
-    there are tiles of a quarter of the budget in it.
+    A matrix is unitary if and only if its transpose is unitary. All pairs of rows are compared. The matrix is read once
+    for each of its tiles, and a tile takes a quarter of the memory budget.
     """
     row_bytes = 16 * matrix.dim
     tiles = cut(matrix.dim, max(1, workers.budget // 4 // row_bytes))

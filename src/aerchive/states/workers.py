@@ -1,4 +1,4 @@
-"""A few threads that read and compute ahead of whoever takes the results."""
+"""Threads that read and compute results before the caller takes them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 MAX_THREADS = 8
-"""More would not read faster, and each holds a few chunks."""
+"""The greatest number of threads. More threads do not read faster, and each thread holds a few chunks in memory."""
 BUDGET_BYTES = 64 * 1024 * 1024
 
 
 class Watch(Protocol):
-    """Sees results go by, to show how far a pass is."""
+    """A function that passes results on, and shows the progress of a pass."""
 
     def __call__(self, results: Iterator[Answer], total: int, /) -> Iterator[Answer]:
         """Passes the results on."""
@@ -32,14 +32,14 @@ def watch_nothing(results: Iterator[Answer], _total: int, /) -> Iterator[Answer]
 class Workers:
     """Does the tasks of a pass in threads, a few at a time, and gives their results in order.
 
-    The threads have ended when the ``with`` block has, also if it ends early: by an error, by Ctrl-C, or because enough
-    was seen. None outlives a block, so that a process may fork.
+    All threads end before the ``with`` block ends, also if it ends early: by an error, by Ctrl-C, or because the caller
+    needs no more results. No thread continues after the block, so that the process may fork.
 
     Args:
-        number: Of threads; by default one a processor, at least two (one reads while one computes), at most
-            `MAX_THREADS`.
-        watch: Sees the results of each pass go by.
-        budget: What tasks under way and results not yet taken may hold together, in bytes.
+        number: The number of threads. The default is one for each processor, but at least two (one reads while one
+            computes) and at most `MAX_THREADS`.
+        watch: The function that passes the results of each pass on and shows the progress.
+        budget: The memory that tasks in progress and results that are not taken yet may use together, in bytes.
     """
 
     def __init__(self, number: int | None = None, watch: Watch = watch_nothing, budget: int = BUDGET_BYTES) -> None:
@@ -54,24 +54,24 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for results in self._passes:  # a loop that was left, perhaps by an error whose traceback keeps it alive
+        for results in self._passes:  # ends loops that were left early, perhaps by an error whose traceback keeps them
             results.close()
 
     def map(self, function: Callable[[Task], Answer], tasks: Sequence[Task], nbytes: int = 0) -> Iterator[Answer]:
-        """Does all tasks; at any time only a few are under way or wait to be taken.
+        """Does all tasks. At any time only a few are in progress or finished and not yet taken.
 
         Args:
-            function: Called in several threads at once.
-            tasks: What it is called with.
-            nbytes: What one task and its result hold in memory, if that is more than a few mebibytes.
+            function: The function that does a task. Several threads call it at the same time.
+            tasks: The arguments of the function, one for each task.
+            nbytes: The memory of one task and its result in bytes, if it is more than a few mebibytes.
 
         Returns:
             The results, in the order of the tasks.
         """
-        context = contextvars.copy_context()  # which carries who counts reads (`storage.trace`)
+        context = contextvars.copy_context()  # it contains the logs that count reads (`record_reads`)
 
         def work(task: Task) -> Answer:
-            return context.copy().run(function, task)  # one context cannot be entered twice at a time
+            return context.copy().run(function, task)  # a context cannot be entered twice at the same time
 
         ahead = max(1, min(2 * self.number, self.budget // max(nbytes, 1)))
         results = in_order(work, tasks, len(tasks), self.number, ahead)

@@ -1,1 +1,1 @@
-"""The transactional file: the only floor, with the filters, that speaks HDF5."""
+"""The transactional project file: besides the filters, the only package that uses HDF5."""

@@ -1,4 +1,4 @@
-"""The project file: sessions that read one state of it, and sessions that commit the next."""
+"""The project file: read sessions, which read one committed state, and write sessions, which commit the next."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ from aerchive.storage.sessions import ReadSession, WriteSession
 _RECOVERY_PATIENCE_S = 1.0
 """How long a reader waits to complete an interrupted commit before it reads the journal instead."""
 _TURN_S = 0.1
-"""How long somebody who visits many nodes keeps writers waiting at a time."""
+"""How long `ProjectFile.visit` holds the read lock at a time, while writers wait."""
 _REPLACED_TRIES = 5
-"""How often a commit is tried if the file is replaced each time."""
+"""How often a commit is tried if another program replaces the file each time."""
 _T = TypeVar("_T")
 
 
 class _Held(threading.local):
-    """The sessions that a thread holds open, by path of the file."""
+    """The read sessions that a thread holds open, by path of the file."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, ReadSession] = {}
@@ -71,18 +71,18 @@ _held = _Held()
 
 
 class ProjectFile:
-    """A project on disk. Nothing is held open between sessions.
+    """A project on disk. No file is held open between sessions.
 
     Args:
-        path: The file; need not exist yet.
-        lock_timeout_s: How long a session waits for its turn, in seconds.
-        catalogue_dtype: Of the rows of the catalogue, for a new file.
+        path: The project file, which need not exist yet.
+        lock_timeout_s: Longest time that a session waits for the lock, in seconds.
+        catalogue_dtype: The dtype of the rows of the catalogue, for a new file.
         created_by: Program and version, for a new file.
-        trust_locks: Whether the user vouches for the locks of the file system.
-        min_free_bytes: Runs that would leave less room on the disk are refused.
+        trust_locks: Whether the user has declared that the locks of the file system are sufficient.
+        min_free_bytes: Space that must stay free on the disk, in bytes; runs that would leave less are refused.
 
     Raises:
-        InvalidInputError: The file system takes no name that is so long.
+        InvalidInputError: The name is too long for the file system.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ProjectFile:
         self._known_project: tuple[int, ...] | None = None
 
     def exists(self) -> bool:
-        """Whether there is a file."""
+        """Whether the file exists."""
         self._prepare_reading()
         return self._is_there()
 
@@ -124,15 +124,15 @@ class ProjectFile:
         return True
 
     def check_destination(self) -> None:
-        """Looks whether runs can be committed here now: without a commit, and nothing is made.
+        """Checks whether runs can be committed to this file now; nothing is committed or made.
 
-        A file that another program has locked can be one: the commit waits for it.
+        A file that another program has locked passes if it may be a project: the commit waits for the lock.
 
         Raises:
             NotFoundError: There is no file, and no folder for it.
-            InvalidInputError: It is a folder, or cannot be the name of a file.
-            ReadOnlyError: This user may not write there.
-            FormatError: There is a file that is no project, or one of a newer format.
+            InvalidInputError: The path is a folder, or cannot be the name of a file.
+            ReadOnlyError: This user may not write the file, or in the folder.
+            FormatError: The file is not a project, or a project of a newer format.
             IntegrityError: The project is damaged.
             WriteError: The disk failed, or the file system's locks are not seen by other machines.
         """
@@ -145,7 +145,7 @@ class ProjectFile:
             return
         try:
             now = state_of(fd)
-            if now == self._known_project:  # runs are submitted one after another, and most projects have one writer
+            if now == self._known_project:  # unchanged since the last commit or check
                 return
             self._trial.check_mount(fd, path)
             with deferred_interrupts(), disk_errors(path):
@@ -154,13 +154,13 @@ class ProjectFile:
                     return
         finally:
             os.close(fd)
-        # Another program is writing to it, or its first bytes are damaged: without writers that shows.
+        # Another program is writing to the file, or its first bytes are damaged: reading under the lock shows which.
         with contextlib.suppress(ProjectLockedError), self.sibling(self.path, 0).read():
             pass
 
     @staticmethod
     def _is_project(fd: int, path: str) -> bool:
-        """Whether a file is a project, as far as one sees without its lock; raises if it is certainly none."""
+        """Whether a file is a project, as far as can be seen without its lock; raises if it certainly is not."""
         superblock = read_superblock(fd, path)
         if _may_have_journal(fd, superblock):
             return False
@@ -170,11 +170,11 @@ class ProjectFile:
         return False
 
     def sibling(self, path: Path, lock_timeout_s: float | None = None) -> ProjectFile:
-        """Another file, used in the same way.
+        """A `ProjectFile` for another path, with the same settings.
 
         Args:
-            path: The file.
-            lock_timeout_s: How long to wait for it, if not as long as for this one.
+            path: The other file.
+            lock_timeout_s: Longest time to wait for its lock, in seconds; by default that of this file.
         """
         other = copy.copy(self)
         other.path = path
@@ -188,10 +188,10 @@ class ProjectFile:
             self.before_reading()
 
     def peek_uuid(self) -> str | None:
-        """The project's UUID, read without a lock: it never changes, and HDF5's checksums protect it.
+        """Reads the project's UUID without a lock: it never changes, and HDF5's checksums protect it.
 
         Returns:
-            ``None`` if there is no file, or if its root cannot be read at the moment.
+            The UUID, or ``None`` if there is no file, or if its root group cannot be read at the moment.
         """
         path = str(self.path)
         try:
@@ -216,18 +216,18 @@ class ProjectFile:
 
         Raises:
             NotFoundError: There is no such file.
-            FormatError: It is not a project, or a newer one.
-            IntegrityError: It is damaged.
+            FormatError: The file is not a project, or has a newer format.
+            IntegrityError: The file is damaged.
             ProjectLockedError: A writer did not finish in time.
-            ReadOnlyError: This user may not read it.
-            BaseException: What the handler of a signal raised while this waited for the lock.
+            ReadOnlyError: This user may not read the file.
+            BaseException: The exception that a signal handler raised while this waited for the lock.
         """
         path = str(self.path)
         if (held := self._session_of_thread()) is not None:
             yield held
             return
         self._prepare_reading()
-        # An interrupt inside one of HDF5's callbacks would come out as something else, or nowhere.
+        # An interrupt inside one of HDF5's callbacks would be turned into another exception, or lost.
         with deferred_interrupts(), self._reading() as (fd, journal):
             with disk_errors(path):
                 source = ReadFile(fd, journal)
@@ -243,9 +243,10 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Opens the committed state once for all that this thread reads of it in the block.
+        """Opens the committed state once for all reads of this thread in the block.
 
-        For a few reads in a row: until the end of the block nobody can commit, this thread included.
+        This is for a few successive reads: until the end of the block no process or thread, also not this one, can
+        commit.
 
         Raises:
             AerchiveError: As `read` does.
@@ -263,10 +264,11 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def read_inside(self, session: WriteSession) -> Iterator[None]:
-        """Lets this thread read the project inside its own commit; it would wait for its own lock otherwise.
+        """Lets this thread read the project during its own commit; otherwise it would wait for its own lock.
 
         Args:
-            session: Of the commit. What it has replaced is read as it is now, but its rows must not be replaced yet.
+            session: The session of the commit. Groups that it has replaced are read in their new state; it must not
+                have replaced rows of tables yet.
         """
         path = str(self.path)
         _held.sessions[path] = ReadSession(session.root, session.root.fd)
@@ -277,7 +279,12 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[int, Journal | None]]:
-        """The file, locked for reading; with the journal of an interrupted commit if this user cannot complete it."""
+        """Opens the file, locked for reading.
+
+        Yields:
+            The file descriptor, and the journal of an interrupted commit, or ``None`` if there is none, as usual: an
+            interrupted commit is first completed, if this process can do that.
+        """
         recovered = False
         while True:
             with self._opened(os.O_RDONLY, exclusive=False) as fd:
@@ -289,7 +296,7 @@ class ProjectFile:
                 if journal is None or recovered or not os.access(self.path, os.W_OK):
                     yield fd, journal
                     return
-            # If it cannot be completed, the journal is read as if it had been applied.
+            # If the commit cannot be completed, the file is read as if the journal had been applied.
             with contextlib.suppress(ProjectLockedError, ReadOnlyError, WriteError):
                 self._recover_within(min(self.lock_timeout_s, _RECOVERY_PATIENCE_S))
             recovered = True
@@ -300,14 +307,15 @@ class ProjectFile:
         look: Callable[[ReadSession, _T], bool | None],
         afterwards: Callable[[int], None] = lambda _fd: None,
     ) -> None:
-        """Visits many nodes, letting go of the file now and then, so that writers need not wait for the last.
+        """Visits many nodes in several read sessions, so that writers need not wait until the last node is visited.
 
-        What is committed in between is there from the next turn on.
+        A session (turn) sees what was committed before it began.
 
         Args:
-            items: What is visited, in order.
-            look: Called with a session and an item; what it returns says whether the turn shall end now.
-            afterwards: Called after each turn with the file, which is not locked then: for what takes long.
+            items: The items to be visited, in order.
+            look: Function called with a session and an item; it returns true if the session shall end now.
+            afterwards: Function called after each session with a file descriptor of the file, which is not locked then;
+                for long work.
 
         Raises:
             AerchiveError: As `read` does.
@@ -326,7 +334,7 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def without_writers(self) -> Iterator[LockedFile]:
-        """Keeps writers out, not readers, while the block runs.
+        """Locks the file for reading while the block runs: other processes can read, and cannot write.
 
         Raises:
             AerchiveError: As `read` does.
@@ -336,10 +344,10 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def replacement(self, header: Mapping[str, AttributeValue]) -> Iterator[tuple[LockedFile, Replacement]]:
-        """An empty project that may take the place of this one; goes unless it is published.
+        """Makes an empty project that can replace this one; it is removed unless it is published.
 
         Args:
-            header: Attributes of its root.
+            header: Attributes of the root group of the new project.
 
         Raises:
             AerchiveError: As `aerchive.storage.commits.replacing.replacement` does.
@@ -350,10 +358,10 @@ class ProjectFile:
             yield LockedFile(self, new.fd), new
 
     def recover(self) -> bool:
-        """Completes a commit that was interrupted, if there is one.
+        """Completes an interrupted commit, if there is one.
 
         Returns:
-            Whether there was one.
+            Whether there was an interrupted commit.
 
         Raises:
             AerchiveError: As `read` does.
@@ -386,8 +394,12 @@ class ProjectFile:
 
         Args:
             target: The new file.
-            progress: Called with the bytes done and all of them.
-            complete: Called while this file is locked; may give what else to commit to the copy before it has a name.
+            progress: Function called with the number of bytes copied so far and the total number.
+            complete: Function called while this file is locked; it may return a function that writes more into the
+                copy, in a commit before the copy gets its name.
+
+        Returns:
+            The copy.
         """
         copied = self.sibling(target)
         with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
@@ -408,32 +420,33 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:
-        """Opens the project, made if it is missing, for one commit.
+        """Opens the project for one commit; a missing file is made.
 
         Args:
-            created: The time now, for a new file.
-            timeout_s: How long to wait for the lock, in seconds; by default as long as the file was made with.
+            created: The present time, as text, for a new file.
+            timeout_s: Longest time to wait for the lock, in seconds; by default ``lock_timeout_s`` of this object.
 
         Raises:
             AerchiveError: As `read` does; also if the folder or file cannot be written.
-            ReplacedError: Another program put another file in its place meanwhile, or removed it: see `commit`.
+            ReplacedError: Another program replaced or removed the file meanwhile: see `commit`.
             OSError: The disk is full or broken; the file is as it was.
-            BaseException: What the handler of a signal raised while this waited for a lock; nothing was done.
+            BaseException: The exception that a signal handler raised while this waited for a lock; nothing was done.
         """
         self._prepare_reading()  # may wait for another thread that commits, and no signal is held back meanwhile
         with deferred_interrupts(), self._writing(created, timeout_s) as session:
             yield session
 
     def commit(self, work: Callable[[WriteSession], _T], created: str, timeout_s: float | None = None) -> _T:
-        """Does one commit, and does it again if another program replaced or removed the file meanwhile.
+        """Does one commit, and repeats it if another program replaced or removed the file meanwhile.
 
         Args:
-            work: Writes what is to be committed. It is called again with a session of the file that is there then.
-            created: The time now, for a new file.
-            timeout_s: As for `write`.
+            work: Function that writes into the session. If the commit is repeated, it is called again, with a session
+                of the file that exists then.
+            created: The present time, as text, for a new file.
+            timeout_s: Longest time to wait for the lock, in seconds, as for `write`.
 
         Returns:
-            What the last call of `work` returned.
+            The return value of the last call of `work`.
 
         Raises:
             AerchiveError: As `write` does.
@@ -461,7 +474,7 @@ class ProjectFile:
                     with self._first_commit(new, created) as session:
                         yield session
                     return
-                # Another process was faster.
+                # Another process made the file first.
                 fd = stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
             try:
                 with self._commit(fd) as session:
@@ -472,10 +485,10 @@ class ProjectFile:
             self._check_name(fd)
 
     def _check_name(self, fd: int) -> None:
-        """Looks after a commit whether the name still leads to the file: programs that synchronise take no lock.
+        """Checks after a commit that the path still refers to the file: programs that synchronise take no lock.
 
         Raises:
-            ReplacedError: It does not.
+            ReplacedError: The file was replaced or removed.
         """
         if not is_same_file(fd, self.path):
             what = "put another file in its place" if os.path.lexists(self.path) else "removed it"
@@ -486,7 +499,7 @@ class ProjectFile:
 
     @contextlib.contextmanager
     def _first_commit(self, new: NewFile, created: str) -> Iterator[WriteSession]:
-        """The commit that makes the file, and gives it its name."""
+        """Fills a new file, commits to it, and gives it its name."""
         committed = None
         try:
             self._lock(new.fd, exclusive=True, timeout_s=0)
@@ -497,14 +510,14 @@ class ProjectFile:
                 yield session
         except CommittedError as error:
             committed = error
-        except UncertainError as error:  # the file has no name yet, so it goes
+        except UncertainError as error:  # the file has no name yet, so it is removed
             raise WriteError(f"{self.path}: cannot be made: {error.__cause__}; nothing was saved") from error
         new.publish()
         if committed is not None:
             raise committed
 
     def _open_existing(self, stack: contextlib.ExitStack, timeout_s: float | None) -> int | None:
-        """The file, locked for writing; ``None`` if there is none, perhaps no more."""
+        """Opens the file, locked for writing; returns ``None`` if it does not exist, or not any more."""
         if not self._is_there():
             return None
         try:
@@ -516,7 +529,7 @@ class ProjectFile:
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
         fd = -1
         try:
-            with deferred_interrupts():  # so that no interrupt comes between the lock and the way to give it back
+            with deferred_interrupts():  # so that an interrupt cannot leave the file locked
                 fd = self._locked(flags, exclusive, self.lock_timeout_s if timeout_s is None else timeout_s)
             yield fd
         finally:
@@ -554,7 +567,7 @@ class ProjectFile:
                 ) from error
             if exclusive:
                 raise no_locks(str(self.path), error) from error
-            # Nobody of ours writes where there are no locks, so a reader needs none.
+            # aerchive never writes to a file system without locks, so a reader needs no lock there.
 
     @contextlib.contextmanager
     def _commit(self, fd: int) -> Iterator[WriteSession]:
@@ -572,25 +585,25 @@ class ProjectFile:
                 except Exception:
                     if overlay.error is None:
                         raise
-                overlay.commit()  # raises what went wrong while HDF5 was at work
+                overlay.commit()  # raises also an error that occurred in a call by HDF5
             except CommittedError:
                 raise
             except BaseException:
-                with contextlib.suppress(OSError):  # what is left beyond the end is never read
+                with contextlib.suppress(OSError):  # bytes that stay beyond the end are never read
                     overlay.roll_back()
                 raise
             self._known_project = state_of(fd)
 
 
 class LockedFile(ProjectFile):
-    """A project file that is open and locked already, also one without a name: its sessions take no lock.
+    """A project file that is already open and locked, possibly without a name yet: its sessions take no lock.
 
     Args:
-        like: The project whose name is in messages, and that is used in the same way.
-        fd: The file; the caller unlocks and closes it.
+        like: The project whose path (for messages) and settings are used.
+        fd: File descriptor of the file; the caller unlocks and closes it.
 
     Attributes:
-        fd: The file.
+        fd: File descriptor of the file.
     """
 
     def __init__(self, like: ProjectFile, fd: int) -> None:
@@ -598,13 +611,13 @@ class LockedFile(ProjectFile):
         self.fd = fd
 
     def _is_there(self) -> bool:
-        return True  # it is open
+        return True  # the file is open
 
     def _session_of_thread(self) -> ReadSession | None:
-        return None  # that is of the file which has the name
+        return None  # a held session belongs to the file that has the name
 
     def _check_name(self, fd: int) -> None:
-        pass  # it may have none yet
+        pass  # the file may have no name yet
 
     @contextlib.contextmanager
     def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Sessions of a project file: one that reads a state of it, and one that writes the next."""
+"""Sessions of a project file: a read session reads one state of it, and a write session writes the next."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from aerchive.storage.hdf5.writer import (
 
 @dataclass(frozen=True)
 class ReadSession:
-    """One state of the project, while its block runs.
+    """One state of the project, readable while the block of the session runs.
 
     Attributes:
         root: The root group.
-        fd: The file, for positioned reads of chunks.
-        journal: Of a commit that nobody has completed; what is read is the state after it.
+        fd: File descriptor of the project file, for positioned reads of chunks.
+        journal: The journal of an interrupted commit, if there is one; the session reads the state after that commit.
     """
 
     root: HDF5Group
@@ -50,29 +50,29 @@ class ReadSession:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all of the state is in its place, nothing of it in the journal of an interrupted commit."""
+        """Whether the file itself has the whole state, so that no part of it is only in a journal."""
         return self.journal is None
 
     @property
     def end(self) -> int:
-        """Where what is committed ends in the file, in bytes."""
+        """The end of the committed content in the file, in bytes."""
         return read_superblock(self.fd, self.root.file).end if self.journal is None else self.journal.new.end
 
     def detach(self) -> int:
-        """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
+        """A file descriptor for reading after the session, without a lock; the caller closes it."""
         return os.dup(self.fd)
 
     def table(self, name: str) -> TableReader:
-        """A table at the root."""
+        """A table in the root group."""
         return TableReader(self.root.open_dataset(name), self.root.where(name), fd=self.fd if self.is_plain else None)
 
 
 class WriteSession:
-    """The next state of the project, committed when its block ends without an exception.
+    """The next state of the project, committed when the block of the session ends without an exception.
 
     Attributes:
-        root: The root group, for reading what is there.
-        has_new_rows: Whether tables are not as they were before any more.
+        root: The root group, for reading.
+        has_new_rows: Whether this session has changed rows of tables.
     """
 
     def __init__(self, file: h5f.FileID, fd: int, path: str, min_free_bytes: int) -> None:
@@ -88,11 +88,11 @@ class WriteSession:
         """Refuses datasets that do not fit on the disk; see `aerchive.storage.chunks.room.check_room`.
 
         Args:
-            datasets: To be written.
-            what: They are, for the message.
+            datasets: The datasets to be written.
+            what: A description of the datasets, for the error message.
 
         Raises:
-            WriteError: They do not fit.
+            WriteError: The datasets do not fit on the disk.
         """
         check_room(self._fd, self._path, what, datasets, self._min_free_bytes)
 
@@ -105,15 +105,15 @@ class WriteSession:
         self._drafts.replace_group(parent, name, draft, owner)
 
     def set_root_attribute(self, name: str, value: AttributeValue) -> None:
-        """Adds an attribute to the root."""
+        """Adds an attribute to the root group."""
         write_attributes(self._root, {name: value})
 
     def remove(self, path: str, among: str = layout.DELETED) -> None:
-        """Puts a node among the deleted ones: nothing is freed, so no address ever means something else.
+        """Moves a node into a group of deleted nodes: its space is not freed, so its address is never used again.
 
         Args:
-            path: Of the node.
-            among: The group of deleted ones.
+            path: Path of the node.
+            among: Path of the group of deleted nodes.
         """
         deleted = require_group(self._root, among)
         folder, _, name = path.rpartition("/")
@@ -124,7 +124,7 @@ class WriteSession:
         move(open_group(self._root, folder) if folder else self._root, name, deleted, target)
 
     def can_open(self, path: str) -> bool:
-        """Whether HDF5 can open a node; it neither moves nor removes one whose header is damaged."""
+        """Whether HDF5 can open a node; HDF5 neither moves nor removes a node whose header is damaged."""
         try:
             h5o.open(self._root, path.encode())
         except (OSError, RuntimeError, ValueError, KeyError):
@@ -132,21 +132,21 @@ class WriteSession:
         return True
 
     def bring_back(self, name: str, path: str) -> None:
-        """Takes a group out of the deleted ones.
+        """Moves a group back out of the group of deleted nodes.
 
         Args:
-            name: Of it among the deleted ones.
-            path: Where it goes; there must not be anything.
+            name: Name of the group among the deleted nodes.
+            path: New path of the group; no node may exist there.
         """
         folder, _, member = path.rpartition("/")
         move(open_group(self._root, layout.DELETED), name, require_group(self._root, folder), member)
 
     def copier(self) -> NodeCopier:
-        """Copies nodes of another file into this one."""
+        """A `NodeCopier` that copies nodes of another file into this one."""
         return NodeCopier(self._root)
 
     def count_members(self, folder: str) -> int | None:
-        """How many members a group has, or ``None`` if there is no such group."""
+        """The number of members of a group, or ``None`` if there is no such group."""
         group = find_group(self._root, folder)
         if group is None:
             return None
@@ -154,7 +154,7 @@ class WriteSession:
             return int(group.get_num_objs())
 
     def attributes_of_members(self, folder: str, name: str) -> set[AttributeValue | None]:
-        """One attribute of each group in a folder; empty if there is no such folder."""
+        """The values of one attribute of all groups in a folder; empty if there is no such folder."""
         group = find_group(self._root, folder)
         if group is None:
             return set()
@@ -164,20 +164,20 @@ class WriteSession:
         return {read_attribute(member, name, where) for member in members}
 
     def has(self, path: str) -> bool:
-        """Whether there is anything at a path."""
+        """Whether a node exists at a path."""
         folder, _, name = path.rpartition("/")
         group = find_group(self._root, folder) if folder else self._root
         return group is not None and has_member(group, name)
 
     def table(self, name: str) -> TableReader:
-        """A table at the root, with what this session has written into it."""
+        """A table in the root group, with the rows that this session has written."""
         dsid, where = self.root.open_dataset(name), self.root.where(name)
-        if self.has_new_rows:  # some of them may be with HDF5 still, or in the overlay
+        if self.has_new_rows:  # rows may still be in HDF5's buffers or in the overlay
             return TableReader(dsid, where)
         return TableReader(dsid, where, fd=self.root.fd)
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        """Adds rows to a table at the root, and notes that in its list of changes."""
+        """Adds rows to a table in the root group, and adds an entry to the table's list of changes."""
         self.has_new_rows = True
         table = self.root.open_dataset(name)
         first = int(table.shape[0])
@@ -185,15 +185,16 @@ class WriteSession:
         self._note_change(name, first, rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
-        """Replaces one row of a table at the root, and notes that in its list of changes."""
+        """Replaces one row of a table in the root group, and adds an entry to the table's list of changes."""
         self.has_new_rows = True
         replace_row(self.root.open_dataset(name), number, row)
         self._note_change(name, number, row)
 
     def _note_change(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
-        """Tells others what to read again, and lets them see that this is the history they know.
+        """Adds an entry to a table's list of changes, from which readers that keep rows see which ones to read again.
 
-        A list that cannot be read is left as it is: then nobody keeps rows.
+        The entry also lets readers check that the list continues the one that they have read before. A list that cannot
+        be read is left as it is: then no reader keeps rows.
         """
         changes = name + layout.CHANGES_SUFFIX
         with contextlib.suppress(AerchiveError):
@@ -206,12 +207,12 @@ class WriteSession:
                 append_rows(dsid, change_of(first, rows, table.last()))
 
     def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        """Writes a table at the root anew, which need not be there, or have rows that can be read.
+        """Replaces a table in the root group; the old table may be missing, or its rows unreadable.
 
-        Its list of changes begins anew, too.
+        The list of changes of the table is replaced, too.
 
         Raises:
-            IntegrityError: HDF5 cannot open the old one, and neither moves nor removes what it cannot open.
+            IntegrityError: HDF5 cannot open the old table, and so can neither move nor remove it.
         """
         self.has_new_rows = True
         for old in (name, name + layout.CHANGES_SUFFIX):

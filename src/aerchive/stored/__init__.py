@@ -1,1 +1,1 @@
-"""Values of a stored run that read only what is asked for. Nothing here knows a project."""
+"""Values of a stored run that read only the requested parts. This package does not depend on the project."""

@@ -23,15 +23,15 @@ class StoredArray:
     """An array in a project, read only where it is indexed.
 
     It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file
-    for as long as it needs to find the chunks. A small array that shares its chunk with others is read with them, and
-    they are given from memory for as long as the file does not change. Values are those that were saved, bit for bit,
-    and each chunk is verified against its checksum.
+    for as long as it needs to find the chunks. A small array that shares its chunk with other arrays is read together
+    with them, and these are then given from memory as long as the file does not change. The values are those that were
+    saved, bit for bit, and each chunk is verified against its checksum.
 
     Attributes:
-        shape: Of the array.
-        dtype: Of the array.
-        chunks: Shape of the pieces that are read whole.
-        nbytes: Of all its values, before compression.
+        shape: The shape of the array.
+        dtype: The dtype of the array.
+        chunks: The shape of the pieces that are always read as a whole.
+        nbytes: The size of all values in bytes, before compression.
     """
 
     def __init__(self, run: RunOpener, place: ArrayPlace) -> None:
@@ -52,28 +52,28 @@ class StoredArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all values, before compression."""
+        """The size of all values in bytes, before compression."""
         return self.size * self.dtype.itemsize
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Shape of a chunk, in the axes of the array."""
+        """The shape of a chunk, in the order of the axes of the array."""
         return self._place.chunks
 
     def __getitem__(self, key: object) -> Any:
-        """Reads a part.
+        """Reads a part of the array.
 
         Args:
-            key: Integers, slices (also backward, also with steps), ``...``, or a tuple of them, as in numpy.
+            key: An integer, a slice (also backward, also with a step), ``...``, or a tuple of these, as in numpy.
 
         Returns:
-            A new array, or a scalar of numpy if every axis has an integer.
+            A new array, or a numpy scalar if every axis is indexed by an integer.
 
         Raises:
-            InvalidInputError: Another kind of index.
-            IndexError: Out of range.
+            InvalidInputError: The index is of another kind.
+            IndexError: The index is out of range.
             IntegrityError: The stored bytes are damaged.
-            NotFoundError: The run, or the file, is gone.
+            NotFoundError: The run or the file does not exist any more.
         """
         values = self._read(key)
         return values[()] if values.ndim == 0 else values
@@ -86,26 +86,26 @@ class StoredArray:
         with self._run.open() as (session, group):
             plan = plan_place(group, self._place, key)
             fd = session.detach()
-        try:  # committed chunks never move, so no lock is held while bytes flow
+        try:  # committed chunks never move, so no lock is needed to read them
             return plan.read(fd, watch)
         finally:
             os.close(fd)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
-        """Reads all of the array piece by piece, a few chunks at a time, in the order of the file.
+        """Reads the whole array piece by piece, a few chunks at a time, in the order of the file.
 
-        A few threads read and inflate ahead of the loop. One state of the file is seen, even if the run is deleted
-        meanwhile, and no lock is held. Leaving the loop early ends the threads.
+        A few threads read and decompress ahead of the loop. All pieces come from one state of the file, even if the
+        run is deleted meanwhile, and no lock is held. Leaving the loop early ends the threads.
 
         Args:
-            zeros: Whether pieces that are all zero because nothing is stored for them are given, too.
+            zeros: Whether pieces for which nothing is stored, so that all their values are zero, are given as well.
 
         Yields:
-            An index of the array, and the values there: ``array[index]``, not to be changed.
+            An index of the array, and the values ``array[index]``, which must not be changed.
 
         Raises:
             IntegrityError: The stored bytes are damaged.
-            NotFoundError: The run, or the file, is gone.
+            NotFoundError: The run or the file does not exist any more.
         """
         with self.opened() as source, Workers() as workers:
             boxes = list(source.boxes())
@@ -117,7 +117,7 @@ class StoredArray:
                 yield (box[::-1], values.T) if source.is_turned else (box, values)
 
     def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
-        """The array for many reads: its chunks are looked up once, then the file is open but not locked."""
+        """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
         return self._opened()
 
     @contextlib.contextmanager
@@ -134,7 +134,7 @@ class StoredArray:
         """All values, in the memory order that was saved.
 
         Raises:
-            ValueError: A copy was forbidden; reading always makes one.
+            ValueError: ``copy`` is ``False``, but reading always makes a copy.
         """
         if copy is False:
             raise ValueError("a stored array cannot become a numpy array without a copy")

@@ -1,4 +1,4 @@
-"""Where a saved array is in a project, and what must be read of it."""
+"""Where a saved array is in a project, and which part of the file must be read for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aerchive.stored.block_cache import MAX_BLOCK_BYTES, BlockPlan, kept_rows, p
 from aerchive.stored.opener import RunOpener
 
 _FEWEST_TOGETHER = 4
-"""Fewer small arrays than this are looked up one by one."""
+"""Smallest number of small arrays of a dataset that are planned together; fewer are planned one by one."""
 _KINDS = frozenset("biufcS")
 _NAME = re.compile(r"[A-Za-z0-9_]+\Z")
 
@@ -35,14 +35,14 @@ class ArrayPlace:
     """Where an array is in a project, as its reference in the result document says.
 
     Attributes:
-        group: Path of the run's group when it was looked up, for people.
-        owner: The run's UUID.
-        name: Of the dataset.
-        row: Of a stacked dataset.
-        offset: First element in a packed dataset.
-        shape: Of the value.
-        order: ``C``, or ``F``: stored transposed.
-        dtype: Of the value, in numpy's notation.
+        group: Path of the run's group when the array was looked up, for display.
+        owner: UUID of the run.
+        name: Name of the dataset.
+        row: Index of the array along the first axis of a stacked dataset; ``None`` for other datasets.
+        offset: Index of the first element of the array in a packed dataset; ``None`` for other datasets.
+        shape: Shape of the array.
+        order: ``C``, or ``F`` if the array is stored transposed.
+        dtype: Dtype of the array, in numpy's notation.
         chunk: Shape of a chunk of the dataset, or ``None`` if it is not chunked.
     """
 
@@ -58,7 +58,7 @@ class ArrayPlace:
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Shape of the pieces of the value that are read whole, in its own axes."""
+        """Shape of the pieces that are always read as a whole, in the order of the axes of the array."""
         if self.chunk is None or self.offset is not None:
             return self.shape
         chunk = self.chunk if self.row is None else self.chunk[1:]
@@ -66,12 +66,12 @@ class ArrayPlace:
 
     @property
     def nbytes(self) -> int:
-        """Of all its values, before compression."""
+        """Size of all values in bytes, before compression."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """First of its rows in a stacked dataset, or of its elements in a packed one, and the one after its last."""
+        """The first row (stacked dataset) or element (packed dataset) of the array, and the one after the last."""
         if self.row is not None:
             return self.row, self.row + 1
         start = self.offset or 0
@@ -79,16 +79,16 @@ class ArrayPlace:
 
     @property
     def has_neighbours(self) -> bool:
-        """Whether other arrays may lie in the chunks that are read for it."""
+        """Whether the chunks that are read for this array may hold other arrays, which are then kept in memory."""
         if self.row is None or self.chunk is None:
             return self.row is not None or self.offset is not None
         return 1 < self.chunk[0] <= MAX_BLOCK_BYTES / max(1, self.nbytes)
 
     def taken_from(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """The array in rows of its dataset.
+        """Takes the array out of rows of its dataset.
 
         Args:
-            rows: Those of `bounds`.
+            rows: The rows, or elements of a packed dataset, from ``bounds[0]`` up to but without ``bounds[1]``.
 
         Returns:
             The array, which may share the memory of the rows.
@@ -98,12 +98,12 @@ class ArrayPlace:
 
 
 class Locator:
-    """Finds the arrays of a run in its open project; looks at each dataset once.
+    """Finds the arrays of a run in its open project; the head of each dataset is read once.
 
     Args:
-        group: Of the run.
-        owner: The run's UUID.
-        before: Another one of the same run, whose datasets need not be looked at again.
+        group: The group of the run.
+        owner: UUID of the run.
+        before: An earlier locator of the same run, whose datasets need not be looked at again.
     """
 
     def __init__(self, group: GroupReader, owner: str, before: Locator | None = None) -> None:
@@ -114,16 +114,16 @@ class Locator:
         self._known: dict[str, tuple[DatasetShape, dict[str, AttributeValue]]] = dict(before._known) if before else {}
 
     def close(self) -> None:
-        """The project is not open any more: from now on it finds arrays in datasets that it has seen, and no others."""
+        """Releases the project: from now on only arrays in datasets that were looked at before are found."""
         self._group = None
 
     def knows(self, reference: Any) -> bool:
-        """Whether it has seen the dataset of a reference."""
+        """Whether the dataset of a reference was looked at before."""
         to = reference.get("to") if is_reference(reference) else None
         return isinstance(to, list) and bool(to) and str(to[0]) in self._known
 
     def find(self, reference: Any) -> ArrayPlace:
-        """The place that an array reference names.
+        """Finds the place that an array reference names.
 
         Raises:
             FormatError: The reference does not fit the dataset.
@@ -155,7 +155,7 @@ class Locator:
 
 
 def _parse(reference: Any) -> tuple[str, int | None, tuple[int, ...] | None, str]:
-    """Name, row or offset, shape of a packed array or ``None``, its order."""
+    """Name of the dataset, row or offset, shape of a packed array or ``None``, and its order."""
     to = reference.get("to") if is_reference(reference) else None
     if not isinstance(to, list) or len(to) not in (2, 4):
         raise TypeError("a list of two or four is expected")
@@ -189,18 +189,18 @@ def _checked_dtype(attributes: Mapping[str, Any], stored: np.dtype[Any], where: 
 
 
 def as_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Stored values with the dtype that they have in memory: bytes as truth values, narrower numbers widened."""
+    """Stored values with the dtype of the array: bytes become booleans, numbers stored narrower are widened."""
     return values.view(dtype) if dtype.kind == "b" else values.astype(dtype, copy=False)
 
 
 @dataclass(frozen=True)
 class PlacePlan:
-    """A selection of an array, resolved: it can be read without HDF5 and without a lock.
+    """A resolved selection of an array: it can be read without HDF5 and without a lock.
 
     Attributes:
         place: Where the array is.
-        plan: What to read of its dataset.
-        wanted: What to take of a packed array once it is there.
+        plan: Plan of the part of the dataset that is read.
+        wanted: The selection in a packed array, which is read as a whole; ``None`` for other arrays.
     """
 
     place: ArrayPlace
@@ -211,8 +211,8 @@ class PlacePlan:
         """Reads the selection.
 
         Args:
-            fd: The project file.
-            watch: Sees the chunks go by.
+            fd: File descriptor of the project file.
+            watch: Is told of each chunk that was read, to show progress.
 
         Raises:
             IntegrityError: The stored bytes are damaged.
@@ -231,10 +231,10 @@ def _unpacked(values: NDArray[Any], place: ArrayPlace) -> NDArray[Any]:
 
 
 class _Shared:
-    """What several small arrays of one dataset are read from: a part of it at a time, the last one kept.
+    """The parts of a dataset in which several small arrays lie; the part read last is kept.
 
     Args:
-        parts: What to read for each part.
+        parts: Plan of the rows that are read, for each part.
     """
 
     def __init__(self, parts: list[BlockPlan]) -> None:
@@ -249,13 +249,13 @@ class _Shared:
 
 @dataclass(frozen=True)
 class SharedPlan:
-    """All of a small array, resolved together with others of its dataset.
+    """A small array that is read as a whole, resolved together with others of its dataset.
 
     Attributes:
         place: Where the array is.
-        shared: What it is read from.
-        part: Which part.
-        begin: First row, or element of a packed array, in the part.
+        shared: The parts of the dataset, among them the one with this array.
+        part: Index of the part with this array.
+        begin: Index of the first row (element if packed) of the array, counted from the begin of the part.
     """
 
     place: ArrayPlace
@@ -276,11 +276,11 @@ class SharedPlan:
 
 @dataclass(frozen=True)
 class NeighbourPlan:
-    """All of an array, resolved together with those in the same chunks, which are kept for the next reads.
+    """An array that is read as a whole together with those in the same chunks, which are kept for the next reads.
 
     Attributes:
         place: Where the array is.
-        rows: What to read.
+        rows: Plan of the rows that are read.
     """
 
     place: ArrayPlace
@@ -296,17 +296,17 @@ class NeighbourPlan:
 
 
 ArrayPlan = PlacePlan | SharedPlan | NeighbourPlan
-"""What `plan_places` gives."""
+"""The kinds of plans that `plan_places` returns."""
 
 
 def kept_array(run: RunOpener, place: ArrayPlace) -> NDArray[Any] | None:
-    """All of an array, not to be changed, if its part of the file was read before and has not changed since."""
+    """The whole array, which must not be changed, if its chunks are still in memory and the file has not changed."""
     rows = kept_rows(run, place.name, place.owner, *place.bounds) if place.has_neighbours else None
     return None if rows is None else place.taken_from(rows)
 
 
 def plan_places(group: GroupReader, places: Sequence[ArrayPlace]) -> list[ArrayPlan]:
-    """Resolves arrays of an open project, each wholly; many small ones of a dataset are read together."""
+    """Plans the reading of whole arrays of an open project; many small ones of a dataset are read together."""
     plans: list[PlacePlan | SharedPlan | None] = [None] * len(places)
     small: dict[str, list[int]] = defaultdict(list)
     for number, place in enumerate(places):
@@ -326,7 +326,7 @@ def _plan_alone(group: GroupReader, place: ArrayPlace) -> PlacePlan | NeighbourP
 
 
 def _together(group: GroupReader, places: dict[int, ArrayPlace]) -> Iterator[tuple[int, SharedPlan]]:
-    """Plans for arrays of one dataset, cut into parts of about a chunk."""
+    """Plans for small arrays of one dataset, which is read in parts of about one chunk each."""
     bounds = {number: place.bounds for number, place in places.items()}
     parts: list[list[int]] = []
     limit = 0
@@ -348,8 +348,8 @@ def plan_place(group: GroupReader, place: ArrayPlace, key: object = ...) -> Plac
     """Resolves a selection of an array of an open project.
 
     Raises:
-        InvalidInputError: An index that stored arrays do not have.
-        IndexError: An index out of range.
+        InvalidInputError: The index is of a kind that stored arrays do not support.
+        IndexError: The index is out of range.
     """
     if place.offset is None:
         return PlacePlan(place, group.plan(place.name, place.owner, _stored_key(place, key)))

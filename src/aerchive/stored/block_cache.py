@@ -1,10 +1,10 @@
-"""The last pieces of stored tables and stacks that this process has read, so that the next read needs no opening.
+"""Cache of the pieces of tables and stacks that this process read last, so that the next read need not open the file.
 
-Many values of a run lie in one chunk: the counts of thousands of circuits, the states of dozens. To read one of them,
-its chunk is read and checked wholly. It is kept for a while, and the values beside it are given from memory.
+One chunk holds many values of a run: the counts of thousands of circuits, or the states of dozens. To read one of
+them, the whole chunk is read and checked. It is kept for a while, and its other values are given from memory.
 
 A piece is used only while the file has the size and the times that it had when the piece was read. After any commit,
-compaction, deletion or merge it is read again, with all checks. No file is held open, and none is locked, in between.
+compaction, deletion or merge it is read again, with all checks. Between reads no file is held open or locked.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.stored.opener import RunOpener, Stamp, stamp_of
 
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
-"""A larger piece is not kept: reading it takes much longer than opening the file."""
+"""Largest size in bytes of a piece that is kept: reading a larger one takes much longer than opening the file."""
 _SMALL_BYTES = 16 * 1024
-"""Reading so much takes less than opening the file once more."""
+"""Reading this number of bytes takes less time than opening the file once more."""
 _MOST_BYTES = 32 * 1024 * 1024
-"""Of all that is kept, in this process."""
+"""Largest number of bytes that this process keeps in total."""
 _MOST_BLOCKS = 1024
-"""So many pieces are kept, however small they are: thousands of small runs have one each."""
+"""Largest number of pieces that are kept, whatever their size: thousands of small runs have one piece each."""
 
 _Key = tuple[int, int, str, str]
 
@@ -43,7 +43,7 @@ class _Block:
 
 
 class _Kept:
-    """The blocks, the one used last at the end."""
+    """The blocks that are kept; the most recently used one is the last."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -74,20 +74,19 @@ class _Kept:
 
 
 _kept = _Kept()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_kept.__init__)  # type: ignore[misc]  # another thread may hold the lock
+os.register_at_fork(after_in_child=_kept.__init__)  # type: ignore[misc]  # another thread may hold the lock
 
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """Some rows of a dataset, and what else is read with them because it lies in the same chunks.
+    """Plan to read some rows of a dataset, together with the other rows in the same chunks.
 
     Attributes:
-        plan: Of all that is read.
-        stamp: Of the file.
-        first: Number of the first row that is read.
-        start: Number of the first row that is wanted.
-        stop: Number of the row after the last that is wanted.
+        plan: Plan of all rows that are read.
+        stamp: Stamp of the file when the rows were planned.
+        first: Index of the first row that is read.
+        start: Index of the first row that is wanted.
+        stop: Index of the row after the last that is wanted.
     """
 
     plan: ReadPlan
@@ -97,13 +96,13 @@ class BlockPlan:
     stop: int
 
     def read(self, fd: int) -> NDArray[Any]:
-        """Reads all, and keeps it if it is small.
+        """Reads all rows of the plan, and keeps them in memory if they are small.
 
         Args:
-            fd: The project file.
+            fd: File descriptor of the project file.
 
         Returns:
-            The rows that are wanted, not to be changed.
+            The rows that are wanted, which must not be changed.
 
         Raises:
             IntegrityError: The stored bytes are damaged.
@@ -120,17 +119,17 @@ class BlockPlan:
 
 
 def plan_rows(group: GroupReader, name: str, owner: str, start: int, stop: int) -> BlockPlan:
-    """Resolves rows of a dataset, together with those in the same chunks.
+    """Plans the reading of rows of a dataset, together with those in the same chunks.
 
     Args:
-        group: Of the run, in its open project.
-        name: Of the dataset.
-        owner: The run's UUID.
-        start: Number of the first row.
-        stop: Number of the row after the last.
+        group: The group of the run, in its open project.
+        name: Name of the dataset.
+        owner: UUID of the run.
+        start: Index of the first row.
+        stop: Index of the row after the last.
 
     Raises:
-        FormatError: There is no such dataset, or it has not so many rows.
+        FormatError: There is no such dataset, or it has fewer rows.
     """
     what = group.describe(name) if name in group else None
     length = what.shape[0] if what is not None and what.shape else 0
@@ -143,12 +142,12 @@ def plan_rows(group: GroupReader, name: str, owner: str, start: int, stop: int) 
 
 
 def keep_small_rows(group: GroupReader, name: str, owner: str) -> None:
-    """Reads a dataset that is small, so that asking for its rows opens nothing; one that is damaged is passed over.
+    """Reads a small dataset, so that its rows are in memory when they are needed; a damaged dataset is skipped.
 
     Args:
-        group: Of the run, in its open project.
-        name: Of the dataset, which need not be there.
-        owner: The run's UUID.
+        group: The group of the run, in its open project.
+        name: Name of the dataset, which need not exist.
+        owner: UUID of the run.
     """
     with contextlib.suppress(AerchiveError):
         if name not in group:
@@ -162,26 +161,29 @@ def kept_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -
     """Rows of a dataset that were read before, if the file has not changed since.
 
     Args:
-        opener: Of the run.
-        name: Of the dataset.
-        owner: The run's UUID.
-        start: Number of the first row.
-        stop: Number of the row after the last.
+        opener: Opens the group of the run.
+        name: Name of the dataset.
+        owner: UUID of the run.
+        start: Index of the first row.
+        stop: Index of the row after the last.
 
     Returns:
-        The rows, not to be changed; ``None`` if they must be read.
+        The rows, which must not be changed; ``None`` if they must be read from the file.
     """
     stamp = opener.stamp()
     return None if stamp is None else _kept.rows((*stamp[:2], owner, name), stamp, start, stop)
 
 
 def read_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -> NDArray[Any]:
-    """Rows of a dataset, from memory if they were read before; arguments and result as of `kept_rows`.
+    """Rows of a dataset, from memory if they were read before; the arguments are those of `kept_rows`.
+
+    Returns:
+        The rows, which must not be changed.
 
     Raises:
-        FormatError: There is no such dataset, or it has not so many rows.
+        FormatError: There is no such dataset, or it has fewer rows.
         IntegrityError: The stored bytes are damaged.
-        NotFoundError: The run, or the file, is gone.
+        NotFoundError: The run or the file does not exist any more.
     """
     kept = kept_rows(opener, name, owner, start, stop)
     if kept is not None:
@@ -189,7 +191,7 @@ def read_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -
     with opener.open() as (session, group):
         plan = plan_rows(group, name, owner, start, stop)
         fd = session.detach()
-    try:  # committed chunks never move, so no lock is held while bytes flow
+    try:  # committed chunks never move, so no lock is needed to read them
         return plan.read(fd)
     finally:
         os.close(fd)

@@ -34,30 +34,31 @@ from aerchive.stored.quantum_array import (
 )
 
 _MAX_MIXED = 2048
-"""Rows of density matrices whose fidelity with another one is computed: both are decomposed in memory."""
+"""Largest number of rows of a density matrix for the fidelity of two mixed states: both are decomposed in memory."""
 
 
 class StoredDensityMatrix(StoredMatrix):
     """A density matrix on disk with the methods of Qiskit's ``DensityMatrix`` that can be streamed.
 
-    Shape ``(2**num_qubits, 2**num_qubits)``, complex; qubit 0 is the lowest bit of an index. Names, arguments, formats
-    and the order of ``qargs`` are Qiskit's. What is read is streamed as for `StoredState`.
+    The shape is ``(2**num_qubits, 2**num_qubits)``, the dtype complex128; qubit 0 is the lowest bit of an index. Names,
+    arguments, formats and the order of ``qargs`` are those of Qiskit. The matrix is read chunk by chunk, as in
+    `StoredState`.
     """
 
     @property
     def dim(self) -> int:
-        """Number of rows."""
+        """The number of rows."""
         return self.shape[0]
 
     def dims(self, qargs: Sequence[int] | None = None) -> tuple[int, ...]:
-        """The dimension of each subsystem, or of some of them; 2 for qubits."""
+        """The dimension of each subsystem, or of those in ``qargs``; 2 for qubits."""
         dims = self.output_dims()
         return dims if qargs is None else tuple(dims[qubit] for qubit in checked_qargs(qargs, len(dims)))
 
     def purity(self) -> float:
         """The trace of the squared matrix, 1 for a pure state.
 
-        Computed as the sum of ``abs(rho_ij) ** 2``, which is the same for a Hermitian matrix.
+        It is computed as the sum of ``abs(rho_ij) ** 2``, which is the same for a Hermitian matrix.
         """
         with self._matrix_pass("purity") as (matrix, workers):
             return square_norm(matrix.source, workers)
@@ -68,14 +69,14 @@ class StoredDensityMatrix(StoredMatrix):
         """Measurement probabilities of some qubits.
 
         Args:
-            qargs: The qubits; bit ``j`` of an outcome is qubit ``qargs[j]``. ``None``: all.
-            decimals: To how many decimals they are rounded.
+            qargs: The measured qubits; bit ``j`` of an outcome is qubit ``qargs[j]``. ``None``: all qubits.
+            decimals: Number of decimals to which the probabilities are rounded; ``None``: no rounding.
 
         Returns:
-            Shape ``(2**len(qargs),)``.
+            The probability of each outcome, shape ``(2**len(qargs),)``, dtype float64.
 
         Raises:
-            InvalidInputError: Not a list of different qubits.
+            InvalidInputError: ``qargs`` is not a list of different qubits.
         """
         qubits = None if qargs is None else checked_qargs(qargs, self._qubits("qargs"))
         probabilities = np.abs(self.diagonal())
@@ -85,14 +86,15 @@ class StoredDensityMatrix(StoredMatrix):
         """Measurement probabilities of some qubits that are not zero.
 
         Args:
-            qargs: As for `probabilities`.
-            decimals: To how many decimals they are rounded.
+            qargs: The measured qubits, as for `probabilities`.
+            decimals: Number of decimals to which the probabilities are rounded; ``None``: no rounding.
 
         Returns:
-            Bit string to probability, the highest qubit of ``qargs`` first, in the order of the outcomes.
+            A dictionary from bit string to probability, in ascending order of the outcomes; the last qubit of ``qargs``
+            is the first character.
 
         Raises:
-            InvalidInputError: Not a list of different qubits, or these are not qubits.
+            InvalidInputError: ``qargs`` is not a list of different qubits, or the subsystems are not qubits.
         """
         width = len(checked_qargs(qargs, self._qubits("probabilities_dict")))
         values = self.probabilities(qargs, decimals)
@@ -100,37 +102,37 @@ class StoredDensityMatrix(StoredMatrix):
         return dict(zip(bit_strings(found, width).tolist(), values[found].tolist(), strict=True))
 
     def sample_memory(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> NDArray[np.str_]:
-        """Outcomes of measurements of some qubits, in the order drawn.
+        """Samples outcomes of measurements of some qubits; they are in the order in which they were drawn.
 
-        The same seed gives what ``DensityMatrix.sample_memory`` gives after ``seed(...)``.
+        The same seed gives the outcomes that ``DensityMatrix.sample_memory`` gives after ``seed(...)``.
 
         Args:
-            shots: How many.
-            qargs: As for `probabilities`.
-            seed: For ``numpy.random.default_rng``, or a generator.
+            shots: Number of measurements.
+            qargs: The measured qubits, as for `probabilities`.
+            seed: A seed for ``numpy.random.default_rng``, or a generator of numpy.
 
         Returns:
-            Bit strings, shape ``(shots,)``, dtype ``<U{len(qargs)}``.
+            The outcomes as bit strings, shape ``(shots,)``, dtype ``<U{len(qargs)}``.
 
         Raises:
-            InvalidInputError: The trace is not one, or an argument cannot be used.
+            InvalidInputError: The trace is not one, or an argument is not valid.
         """
         width = len(checked_qargs(qargs, self._qubits("sampling")))
         return bit_strings(self._sample(shots, qargs, seed), width)
 
     def sample_counts(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> dict[str, int]:
-        """How often each outcome is found when some qubits are measured; see `sample_memory`.
+        """Samples measurements of some qubits and counts each outcome; see `sample_memory`.
 
         Args:
-            shots: How many measurements.
-            qargs: As for `probabilities`.
-            seed: For ``numpy.random.default_rng``, or a generator.
+            shots: Number of measurements.
+            qargs: The measured qubits, as for `probabilities`.
+            seed: A seed for ``numpy.random.default_rng``, or a generator of numpy.
 
         Returns:
-            Bit string to count, in the order of the outcomes.
+            A dictionary from bit string to count, in ascending order of the outcomes.
 
         Raises:
-            InvalidInputError: The trace is not one, or an argument cannot be used.
+            InvalidInputError: The trace is not one, or an argument is not valid.
         """
         width = len(checked_qargs(qargs, self._qubits("sampling")))
         found, counts = np.unique(self._sample(shots, qargs, seed), return_counts=True)
@@ -147,14 +149,14 @@ class StoredDensityMatrix(StoredMatrix):
 
         Args:
             oper: A ``Pauli``, a ``SparsePauliOp``, a label such as ``"XIZ"``, or a matrix or ``Operator``.
-            qargs: The qubits it acts on: its qubit ``j`` is qubit ``qargs[j]`` of the state. ``None``: the first ones
-                for Pauli operators, as in Qiskit; all for a matrix.
+            qargs: The qubits on which the operator acts: its qubit ``j`` is qubit ``qargs[j]`` of the state. ``None``:
+                the first qubits for Pauli operators, as in Qiskit; all qubits for a matrix.
 
         Returns:
-            A float for a ``Pauli`` without a phase, else complex.
+            A float for a ``Pauli`` without a phase, else a complex number.
 
         Raises:
-            InvalidInputError: The operator does not fit the qubits, or is none of these.
+            InvalidInputError: The operator does not fit the qubits, or is of another kind.
         """
         width = self._qubits("expectation_value")
         qubits = checked_qargs(qargs, width)
@@ -169,15 +171,16 @@ class StoredDensityMatrix(StoredMatrix):
     # -- other states
 
     def fidelity(self, other: Any, validate: bool = True) -> float:
-        """The fidelity with another state: ``<psi|self|psi>``, or that of two mixed states.
+        """The fidelity with another state: ``<psi|self|psi>`` for a pure state, else that of two mixed states.
 
         Args:
-            other: A `StoredState` of any project, a ``Statevector`` or a vector; a `StoredDensityMatrix`, a
-                ``DensityMatrix`` or a matrix, up to 11 qubits, both of which are then held in memory.
-            validate: Whether a vector must have norm one, and matrices trace one.
+            other: A `StoredState` of any project, a ``Statevector`` or a vector; or a `StoredDensityMatrix`, a
+                ``DensityMatrix`` or a matrix. With a matrix of at most 11 qubits both matrices are held in memory.
+            validate: Whether a vector must have norm one, and matrices must have trace one.
 
         Raises:
-            InvalidInputError: Not a state, one of another dimension, not normalised, or too large a matrix.
+            InvalidInputError: ``other`` is not a state, has another dimension, is not normalised, or is too large a
+                matrix.
         """
         with opened(other) as state, self._matrix_pass("fidelity") as (matrix, workers):
             if isinstance(state, Matrix):
@@ -193,10 +196,10 @@ class StoredDensityMatrix(StoredMatrix):
             return quadratic_form(matrix, vector, workers).real
 
     def reduced_density_matrix(self, qargs: Sequence[int]) -> Any:
-        """The density matrix of some qubits; imports Qiskit.
+        """The reduced density matrix of some qubits; imports Qiskit.
 
-        These are the qubits that *stay*, as in `probabilities`. ``qiskit.quantum_info.partial_trace(state, others)``
-        takes those that go, and gives the same if ``qargs`` is in ascending order.
+        ``qargs`` are the qubits that *stay*, as in `probabilities`. ``qiskit.quantum_info.partial_trace(state,
+        others)`` takes the qubits that are traced out, and gives the same if ``qargs`` is in ascending order.
 
         Args:
             qargs: At most 12 qubits; qubit ``j`` of the result is qubit ``qargs[j]``.
@@ -205,7 +208,7 @@ class StoredDensityMatrix(StoredMatrix):
             A ``DensityMatrix`` of Qiskit.
 
         Raises:
-            InvalidInputError: Not a list of different qubits, or too many.
+            InvalidInputError: ``qargs`` is not a list of different qubits, or has too many qubits.
         """
         qubits = checked_qargs(qargs, self._qubits("reduced_density_matrix"))
         with self._matrix_pass("reduced density matrix") as (matrix, workers):

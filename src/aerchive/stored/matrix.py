@@ -1,4 +1,4 @@
-"""What stored density matrices and operators have in common."""
+"""The common base class of stored density matrices and operators."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from aerchive.stored.quantum_array import StoredQuantumArray
 
 
 class StoredMatrix(StoredQuantumArray):
-    """A matrix of Qiskit that is still on disk; parts of it by slicing, as of every `StoredArray`."""
+    """A matrix of Qiskit that is still on disk; parts of it are read by slicing, as of every `StoredArray`."""
 
     def diagonal(self) -> NDArray[np.complex128]:
-        """The elements ``m[j, j]``, shape ``(dim,)``, complex; the matrix is read once."""
+        """The elements ``m[j, j]``, shape ``(dim,)``, dtype complex128; the matrix is read once."""
         with self._matrix_pass("diagonal") as (matrix, workers):
             return diagonal(matrix, workers)
 
@@ -37,7 +37,7 @@ class StoredMatrix(StoredQuantumArray):
             yield Matrix(source, source.is_turned), workers
 
     def _vector_of(self, state: Any, values: NDArray[Any]) -> NDArray[np.complex128]:
-        """A state vector that this matrix can be applied to."""
+        """Checks that ``values`` is a state vector to which this matrix can be applied, and returns it."""
         if values.shape != (self.shape[1],):
             raise InvalidInputError(
                 f"{self!r} takes state vectors of {self.shape[1]} amplitudes; this {type(state).__name__} has shape "

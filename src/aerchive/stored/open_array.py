@@ -1,4 +1,4 @@
-"""A stored array whose chunks are known: boxes of it are read in any thread, without HDF5 and without a lock."""
+"""A stored array whose chunks are located: boxes of it are read in any thread, without HDF5 and without a lock."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from aerchive.stored.array_place import PlacePlan, as_dtype
 
 
 class OpenArray:
-    """All of a stored array, ready to be read piece by piece; a `aerchive.states.source.Source`.
+    """A whole stored array, ready to be read piece by piece; an `aerchive.states.source.Source`.
 
-    Its axes are those on disk: in reverse, if the array was in Fortran order. Of the chunks nothing is kept.
+    Its axes are those on disk, in reverse order if the array was in Fortran order. Chunks are not kept in memory.
 
     Args:
-        plan: Of the whole array.
-        fd: The project file, open for reading for as long as this object is used.
+        plan: Plan to read the whole array.
+        fd: File descriptor of the project file, open for reading as long as this object is used.
 
     Attributes:
-        shape: Of the array as it is stored.
-        chunk: Shape of the pieces that are stored, and read, whole.
-        is_turned: Whether its axes are those of the array in reverse.
+        shape: Shape of the array as it is stored.
+        chunk: Shape of the pieces that are stored, and read, as a whole.
+        is_turned: Whether the axes on disk are those of the array in reverse order.
     """
 
     def __init__(self, plan: PlacePlan, fd: int) -> None:
@@ -50,7 +50,7 @@ class OpenArray:
         }
 
     def boxes(self) -> Iterator[tuple[slice, ...]]:
-        """The boxes of the chunks, in their order in the file's grid."""
+        """The boxes of the chunks, as one slice for each axis, in row-major order of the grid of chunks."""
         axes = [
             [slice(start, min(start + piece, length)) for start in range(0, length, piece)]
             for length, piece in zip(self.shape, self.chunk, strict=True)
@@ -58,13 +58,14 @@ class OpenArray:
         return itertools.product(*axes)
 
     def read(self, *box: slice) -> NDArray[Any] | None:
-        """The values in a box.
+        """Reads the values in a box.
 
         Args:
-            *box: For each axis from where to where, both given, without a step.
+            *box: One slice for each axis, with a start and a stop and without a step.
 
         Returns:
-            The values, not to be changed; ``None`` if none of their chunks was ever written, so that all are zero.
+            The values, which must not be changed; ``None`` if none of their chunks was ever written, so that all are
+            zero.
 
         Raises:
             IntegrityError: The stored bytes are damaged.
@@ -90,7 +91,7 @@ class OpenArray:
 
     def _chunk(self, numbers: tuple[int, ...]) -> NDArray[Any] | None:
         place = self._places[numbers]
-        stored = self._plan.stored_bytes(self._fd, place)  # a chunk that was never written has a checksum, too
+        stored = self._plan.stored_bytes(self._fd, place)  # a chunk that was never written has a checksum as well
         if len(stored) == 0:
             return None
         values = self._plan.values_of(stored, place)
@@ -102,7 +103,7 @@ class OpenArray:
 def _shared(
     box: tuple[slice, ...], numbers: tuple[int, ...], chunk: tuple[int, ...]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """What a box and a chunk have in common: where it is in the chunk, and where in the box."""
+    """The intersection of a box and a chunk: its slices in the chunk, and its slices in the box."""
     source, target = [], []
     for axis, number, length in zip(box, numbers, chunk, strict=True):
         start, stop = max(axis.start, number * length), min(axis.stop, (number + 1) * length)

@@ -1,4 +1,4 @@
-"""What a stored value needs of the run that it belongs to: a way to open the run's group."""
+"""Interfaces by which a stored value opens the group of its run."""
 
 from __future__ import annotations
 
@@ -11,57 +11,60 @@ from typing import Protocol
 from aerchive.storage.chunks.group_reader import GroupReader
 
 Stamp = tuple[int, int, int, int, int]
-"""Device, inode, size and times of a file: what changes when the file is changed, or replaced by another."""
+"""Device, inode, size and times of a file; the stamp changes when the file is changed or replaced by another."""
 
 
 class OpenFile(Protocol):
-    """The open file that a run is in: the project, or a spool."""
+    """The open file with the run: the project, or a spool."""
 
     @property
     def fd(self) -> int:
-        """The file, for positioned reads."""
+        """The file descriptor, for positioned reads."""
 
     def detach(self) -> int:
-        """The file, open for reading beyond the session; the caller closes it. It holds no lock then."""
+        """Returns a file descriptor that stays open for reading after the session, without a lock.
+
+        The caller closes it.
+        """
 
 
 class RunOpener(Protocol):
     """Opens the group of one run.
 
     Attributes:
-        job_id: Of the run.
+        job_id: Job id of the run.
     """
 
     job_id: str
 
     def open(self) -> AbstractContextManager[tuple[OpenFile, GroupReader]]:
-        """Opens the file, and the run's group in it.
+        """Opens the file, and the group of the run in it.
 
         Raises:
-            NotFoundError: The run is gone.
+            NotFoundError: The run does not exist any more.
             AerchiveError: The file cannot be read.
         """
 
     def stamp(self) -> Stamp | None:
-        """What says whether the file is as it was; ``None`` if that cannot be told without opening it."""
+        """The stamp of the file, which tells whether the file has changed; ``None`` if only opening it can tell."""
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """What says whether a file is as it was.
+    """The stamp of a file, which tells whether the file has changed.
 
     Args:
-        status: Of the file.
+        status: Status of the file, from ``os.stat`` or ``os.fstat``.
     """
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class OpenRun:
-    """A run in a session that is open already.
+    """A run whose file is open already.
 
     Args:
-        opener: Of the run.
-        session: The session.
-        group: The run's group in it.
+        opener: The opener of the run, for its job id and its stamp.
+        session: The open file.
+        group: The group of the run in the open file.
     """
 
     def __init__(self, opener: RunOpener, session: OpenFile, group: GroupReader) -> None:
@@ -71,5 +74,5 @@ class OpenRun:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
-        """See `RunOpener`; nothing is opened."""
+        """Gives the open file and group; see `RunOpener`."""
         yield self._open

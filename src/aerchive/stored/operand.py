@@ -1,4 +1,4 @@
-"""What a stored state can be compared with: another one, an object of Qiskit, an array."""
+"""The second operand of comparisons with a stored state: another stored state, an object of Qiskit, or an array."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from aerchive.stored.array import StoredArray
 
 @contextlib.contextmanager
 def opened(other: Any) -> Iterator[Source | Matrix]:
-    """A vector or a matrix, ready to be read.
+    """Opens a vector or a matrix for reading.
 
     Args:
-        other: A stored array, an object with its amplitudes in ``data``, as those of Qiskit, or what numpy takes for an
-            array.
+        other: A stored array, an object with its numbers in ``data``, as those of Qiskit, or anything that numpy can
+            convert to an array.
 
     Raises:
-        InvalidInputError: Neither a vector nor a matrix of numbers.
+        InvalidInputError: ``other`` is neither a vector nor a matrix of numbers.
     """
     if isinstance(other, StoredArray):
         _check(other, other.ndim)
@@ -37,10 +37,10 @@ def opened(other: Any) -> Iterator[Source | Matrix]:
 
 
 def values_of(other: Any) -> NDArray[np.complex128]:
-    """The numbers of an object in memory, as it holds them if they are complex and contiguous.
+    """The numbers of an object in memory as complex128; they are not copied if they are complex128 and contiguous.
 
     Raises:
-        InvalidInputError: It has none.
+        InvalidInputError: The object has no numbers.
     """
     data = getattr(other, "data", None)
     try:

@@ -1,4 +1,4 @@
-"""A saved unitary, or a superoperator, that is still on disk."""
+"""A saved unitary or superoperator that is still on disk."""
 
 from __future__ import annotations
 
@@ -24,39 +24,41 @@ _ATOL = 1e-8
 class StoredOperator(StoredMatrix):
     """A unitary on disk with the methods of Qiskit's ``Operator`` that can be streamed.
 
-    Shape ``(2**num_qubits, 2**num_qubits)``, complex. What is read is streamed as for `StoredState`.
+    The shape is ``(2**num_qubits, 2**num_qubits)``, the dtype complex128. The matrix is read chunk by chunk, as in
+    `StoredState`.
     """
 
     @property
     def dim(self) -> tuple[int, int]:
-        """Dimensions of input and output."""
+        """The dimensions of input and output, in this order."""
         return self.shape[1], self.shape[0]
 
     def input_dims(self) -> tuple[int, ...]:
-        """The dimension of each subsystem that it takes; 2 for qubits."""
+        """The dimension of each subsystem of the input; 2 for qubits."""
         return self._dims(1)
 
     def apply(self, state: Any) -> Any:
-        """The state that it makes of a pure state, as ``state.evolve(operator)`` in Qiskit; imports Qiskit.
+        """Applies the operator to a pure state, as ``state.evolve(operator)`` in Qiskit; imports Qiskit.
 
         Args:
             state: A `StoredState`, a ``Statevector``, or a vector.
 
         Returns:
-            A ``Statevector``.
+            The new state, a ``Statevector`` of Qiskit.
 
         Raises:
-            InvalidInputError: Not a state vector of its dimension.
+            InvalidInputError: ``state`` is not a state vector of the input dimension.
         """
         vector = self._vector_of(state, np.asarray(state) if isinstance(state, StoredArray) else values_of(state))
         with self._matrix_pass("operator times state") as (matrix, workers):
             return statevector(apply(matrix, vector, workers), self.output_dims())
 
     def is_unitary(self, atol: float | None = None) -> bool:
-        """Whether it is unitary; all pairs of rows are looked at, so this takes far longer than one pass.
+        """Whether the operator is unitary; all pairs of rows are compared, so this takes far longer than one pass.
 
         Args:
-            atol: How far an element of the product with its adjoint may be from that of the identity; by default 1e-8.
+            atol: Largest distance of an element of the product with the adjoint from that of the identity; by default
+                1e-8.
         """
         if self.shape[0] != self.shape[1]:
             return False
@@ -66,13 +68,13 @@ class StoredOperator(StoredMatrix):
     def fidelity(self, other: Any) -> float:
         """The process fidelity of two unitaries, ``|tr(U^dagger V)|^2 / d^2``: 1 if they differ by a phase only.
 
-        It is Qiskit's ``process_fidelity``; ``average_gate_fidelity`` is ``(d * fidelity + 1) / (d + 1)``.
+        This is Qiskit's ``process_fidelity``; ``average_gate_fidelity`` is ``(d * fidelity + 1) / (d + 1)``.
 
         Args:
             other: A `StoredOperator` of any project, an ``Operator``, or a matrix.
 
         Raises:
-            InvalidInputError: Not an operator, or one of another dimension.
+            InvalidInputError: ``other`` is not an operator, or has another dimension.
         """
         with opened(other) as operator, self._matrix_pass("fidelity") as (matrix, workers):
             if not isinstance(operator, Matrix) or operator.source.shape != matrix.source.shape:
@@ -81,27 +83,27 @@ class StoredOperator(StoredMatrix):
 
 
 class StoredSuperOp(StoredMatrix):
-    """A superoperator on disk; the matrix of Qiskit's ``SuperOp``, in its column-vectorisation.
+    """A superoperator on disk: the matrix of Qiskit's ``SuperOp``, in the column-vectorisation convention.
 
-    Shape ``(4**num_qubits, 4**num_qubits)``, complex.
+    The shape is ``(4**num_qubits, 4**num_qubits)``, the dtype complex128.
     """
 
     @property
     def dim(self) -> tuple[int, int]:
-        """Dimensions of input and output states."""
+        """The dimensions of input and output states, in this order."""
         return math.isqrt(self.shape[1]), math.isqrt(self.shape[0])
 
     def apply(self, state: Any) -> Any:
-        """The density matrix that it makes of another one, as ``state.evolve(superop)`` in Qiskit; imports Qiskit.
+        """Applies the superoperator to a density matrix, as ``state.evolve(superop)`` in Qiskit; imports Qiskit.
 
         Args:
             state: A `StoredDensityMatrix`, a ``DensityMatrix``, or a matrix.
 
         Returns:
-            A ``DensityMatrix``.
+            The new state, a ``DensityMatrix`` of Qiskit.
 
         Raises:
-            InvalidInputError: Not a density matrix of its dimension.
+            InvalidInputError: ``state`` is not a density matrix of the input dimension.
         """
         values = np.asarray(state) if isinstance(state, StoredArray) else values_of(state)
         vector = self._vector_of(state, values.reshape(-1, order="F"))

@@ -1,4 +1,4 @@
-"""The numbers that runs have saved, a row a circuit, bind or element of a pub; read without Qiskit."""
+"""The numbers saved by runs, one row for each circuit, parameter bind or element of a pub; read without Qiskit."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from aerchive.stored.opener import OpenRun, RunOpener
 from aerchive.stored.result import StoredExperiment, StoredResult
 
 COUNTS = "counts."
-"""Begins the name of how often an outcome was measured, as in ``counts.00``."""
+"""Prefix of the name of the count of an outcome, as in ``counts.00``."""
 PLACES = ("experiment", "circuit", "bind", "element")
-"""What of a `Point` says where its numbers are from."""
+"""The fields of a `Point` that tell where its numbers are from."""
 _MOST_ELEMENTS = 1_000_000
 
 
@@ -34,12 +34,12 @@ class Point(NamedTuple):
     """The numbers of one circuit with one set of parameters.
 
     Attributes:
-        experiment: Index of the experiment, or of the pub.
+        experiment: Index of the experiment, or of the pub, from 0.
         circuit: Name of the circuit, if it is known.
-        bind: Number of the parameter bind among those of the circuit, if there were binds.
-        element: Of a primitive: number of the element of the pub, row-major; ``None`` if the pub has no shape.
+        bind: Index of the parameter bind among those of the circuit, from 0; ``None`` without binds.
+        element: Index of the element of a primitive's pub, in row-major order; ``None`` if the pub has no shape.
         bound: Values of the circuit's parameters, by name.
-        values: What was saved, by label; and what was asked of the counts.
+        values: The saved numbers by label, and the requested counts.
     """
 
     experiment: int
@@ -51,7 +51,7 @@ class Point(NamedTuple):
 
 
 def place_columns(points: Sequence[Point]) -> Columns:
-    """Where numbers are from, as far as that says anything, and parameters of the circuits."""
+    """Columns that tell where the numbers are from, except those with ``None`` only, and parameters of the circuits."""
     places = {name: column_of([getattr(point, name) for point in points]) for name in PLACES}
     bound = dict.fromkeys(name for point in points for name in point.bound)
     return {
@@ -61,22 +61,22 @@ def place_columns(points: Sequence[Point]) -> Columns:
 
 
 def point_columns(points: Sequence[Point]) -> Columns:
-    """Where numbers are from, parameters of the circuits, and the numbers themselves, by label."""
+    """Columns that tell where the numbers are from, parameters of the circuits, and the numbers by label."""
     values = dict.fromkeys(name for point in points for name in point.values)
     numbers = {name: column_of([point.values.get(name) for point in points]) for name in values}
     return {**place_columns(points), **numbers}
 
 
 def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point]:
-    """The numbers of a run; none if it has no result.
+    """Reads the numbers of a run; the list is empty if the run has no result.
 
     Args:
-        opener: Of the run.
-        outcomes: Whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
+        opener: Opens the group of the run.
+        outcomes: Outcomes whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
 
     Raises:
-        FormatError: The run is not what the format says.
-        IntegrityError: It is damaged.
+        FormatError: The run does not follow the format.
+        IntegrityError: The run is damaged.
     """
     with opener.open() as (session, group):
         if layout.RESULT not in group:
@@ -147,7 +147,7 @@ class _Reader:
         return {COUNTS + one: counts.get(_as_printed(one, header), 0) for one in self._outcomes}
 
     def _elements(self, number: int, experiment: StoredExperiment, pub: Any) -> Iterator[Point]:
-        """Of a pub."""
+        """The points of a pub, one for each element, in row-major order."""
         shape = tuple(experiment.fields["shape"])
         is_shape = all(type(length) is int and length >= 0 for length in shape)
         size = math.prod(shape) if is_shape else 0
@@ -166,7 +166,7 @@ class _Reader:
             )
 
     def _arrays(self, number: int, experiment: StoredExperiment, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-        """Real numbers of each element, and counts of samples, by name; flat."""
+        """Real numbers of each element of a pub, and counts of the requested outcomes, by name; flattened arrays."""
         found: dict[str, NDArray[Any]] = {}
         samples = []
         for name, tree in experiment.data.items():
@@ -187,7 +187,7 @@ class _Reader:
         return found
 
     def _bound(self, pub: Any, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-        """Parameter values of each element of a pub, by name; flat."""
+        """Parameter values of each element of a pub, by name; flattened arrays."""
         given = pub.get("parameter_values") if isinstance(pub, dict) else None
         found: dict[str, NDArray[Any]] = {}
         for names, reference in (given or {}).get("data", ()):
@@ -216,7 +216,7 @@ class _Reader:
 
 
 def _binds(tree: Any) -> list[dict[str, NDArray[Any]]]:
-    """Of each circuit the values of its parameters, by name."""
+    """The values of the parameters of each circuit, by name of the parameter."""
     binds = tagged_json.decode(tree, _name_of)
     if not isinstance(binds, list) or not all(isinstance(one, dict) for one in binds):
         return []
@@ -224,7 +224,7 @@ def _binds(tree: Any) -> list[dict[str, NDArray[Any]]]:
 
 
 def _name_of(tag: str, body: dict[str, Any]) -> Any:
-    """A parameter's name in the place of the parameter, for which Qiskit would be needed."""
+    """The name of an encoded parameter; decoding the parameter itself would need Qiskit."""
     if tag == "parameter/1":
         return str(body.get("name"))
     if tag == "parameter_vector_element/1":
@@ -237,12 +237,15 @@ def _as_printed(outcome: str, header: Mapping[str, Any] | None) -> str:
 
 
 def _how_often(samples: NDArray[Any], outcome: str, num_bits: Any) -> NDArray[Any]:
-    """How many shots of each element gave an outcome.
+    """The number of shots of each element of a pub that gave an outcome.
 
     Args:
-        samples: Shape (*elements, shots, bytes), the highest bit first.
-        outcome: Bits, the highest first, or ``0x...``.
-        num_bits: How many there are.
+        samples: The outcomes of all shots, shape ``(*elements, shots, bytes)``, the highest bit first.
+        outcome: The outcome as bits, the highest first, or as ``0x...``.
+        num_bits: Number of bits of an outcome.
+
+    Returns:
+        The counts, flattened to shape ``(elements,)``.
     """
     wanted = int(outcome, 0) if outcome.startswith("0x") else int(outcome.replace(" ", ""), 2)
     flat = samples.reshape(-1, *samples.shape[-2:])

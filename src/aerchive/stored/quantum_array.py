@@ -1,4 +1,4 @@
-"""What stored states and operators have in common."""
+"""The common base class of stored states and operators, and helper functions for them."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener
 
 Seed = int | np.random.Generator | None
-"""What ``numpy.random.default_rng`` takes, of which Qiskit's states take these."""
+"""The kinds of seeds that both ``numpy.random.default_rng`` and Qiskit's states accept."""
 _ATOL, _RTOL = 1e-8, 1e-5
-"""Qiskit's tolerances."""
+"""Qiskit's absolute and relative tolerance."""
 
 
 class Initializer(Protocol):
-    """The way to a circuit that starts from a state, given by the floor above."""
+    """Makes circuits that start from a state; implemented in the layer above this package."""
 
     def initialize(self, state: Any, circuit: Any) -> Any:
-        """A copy of the circuit that starts from the state."""
+        """Returns a copy of the circuit that starts from the state."""
 
 
 class StoredQuantumArray(StoredArray):
     """A state or an operator of Qiskit that is still on disk.
 
     Args:
-        run: Where its run is.
-        place: Of the array.
-        tree: The value as the result document has it.
-        bridge: The way to Qiskit's circuits.
-        label: Under which it was saved.
+        run: Opens the group of the run.
+        place: Where the array is in the project.
+        tree: The encoded value in the result document.
+        bridge: Makes circuits of Qiskit that start from the state.
+        label: The label under which the value was saved.
 
     Attributes:
         kind: ``statevector``, ``density_matrix``, ``operator`` or ``superop``.
-        label: Under which it was saved.
+        label: The label under which the value was saved.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class StoredQuantumArray(StoredArray):
 
     @property
     def is_consistent(self) -> bool:
-        """Whether array and dimensions fit each other, as they do in every file that aerchive wrote."""
+        """Whether the shape and dtype of the array fit the dimensions, as they do in every file that aerchive wrote."""
         axes = 1 if self.kind == "statevector" else 2
         if self.ndim != axes or self.dtype != np.complex128:
             return False
@@ -69,7 +69,7 @@ class StoredQuantumArray(StoredArray):
         return tuple(size**2 for size in sizes) == self.shape if self.kind == "superop" else tuple(sizes) == self.shape
 
     def output_dims(self) -> tuple[int, ...]:
-        """The dimension of each subsystem, the first one first: of a state, or of what an operator gives."""
+        """The dimension of each subsystem of a state, or of an operator's output; subsystem 0 is the first."""
         return self._dims(0)
 
     def _dims(self, side: int) -> tuple[int, ...]:
@@ -81,12 +81,12 @@ class StoredQuantumArray(StoredArray):
 
     @property
     def num_qubits(self) -> int | None:
-        """The number of qubits, or ``None`` if its subsystems are not qubits."""
+        """The number of qubits, or ``None`` if the subsystems are not qubits."""
         dims = self.output_dims()
         return len(dims) if all(dim == 2 for dim in dims) else None
 
     def to_qiskit(self) -> Any:
-        """The object that was saved, in memory, of the class that it had; imports Qiskit.
+        """Reads the value into memory, as an object of the class that was saved; imports Qiskit.
 
         Raises:
             IntegrityError: The stored bytes are damaged.
@@ -96,12 +96,12 @@ class StoredQuantumArray(StoredArray):
         return decode_value(self._tree, InHand(np.asarray(self)))
 
     def initialize(self, circuit: Any) -> Any:
-        """A circuit that starts from this state; imports Qiskit Aer.
+        """Makes a circuit that starts from this state; imports Qiskit Aer.
 
         The whole state is read into the circuit's first instruction, one of Aer's ``set_...``.
 
         Args:
-            circuit: A circuit of as many qubits; it is not changed.
+            circuit: A circuit with the same number of qubits; it is not changed.
 
         Returns:
             A copy of the circuit with the instruction in front.
@@ -116,7 +116,7 @@ class StoredQuantumArray(StoredArray):
         """All values, in the memory order that was saved; shows progress if it takes long.
 
         Raises:
-            ValueError: A copy was forbidden; reading always makes one.
+            ValueError: ``copy`` is ``False``, but reading always makes a copy.
         """
         if copy is False:
             raise ValueError("a stored array cannot become a numpy array without a copy")
@@ -135,7 +135,7 @@ class StoredQuantumArray(StoredArray):
 
     @contextlib.contextmanager
     def _pass(self, what: str) -> Iterator[tuple[OpenArray, Workers]]:
-        """The open array and who works on it; shows progress if it takes long."""
+        """Gives the open array and the threads that read it; shows progress if it takes long."""
         with self.opened() as source, Workers(watch=ProgressOf(what)) as workers:
             yield source, workers
 
@@ -145,10 +145,10 @@ class StoredQuantumArray(StoredArray):
 
 
 class InHand:
-    """Gives the codec of a value the array it asks for, which was read already.
+    """A decoder that gives a codec an array which was read already.
 
     Args:
-        values: The array.
+        values: The array that is given.
     """
 
     def __init__(self, values: NDArray[Any]) -> None:
@@ -159,19 +159,19 @@ class InHand:
         return self._values
 
     def value(self, tree: Any) -> Any:
-        """Parts of states and operators are no values of their own."""
+        """Raises an error: a state or an operator contains no other encoded values."""
         raise InvalidInputError(f"a state has no value {tree!r} in it")
 
 
 def statevector(values: NDArray[Any], dims: Sequence[int] | None = None) -> Any:
-    """Qiskit's ``Statevector`` of some amplitudes, which are not copied; imports Qiskit."""
+    """Makes a ``Statevector`` of Qiskit from amplitudes, which are not copied; imports Qiskit."""
     from aerchive.codecs.states import STATEVECTOR
 
     return STATEVECTOR.decode({"class": "qiskit", "data": None, "dims": dims and [dims, []]}, InHand(values))
 
 
 def density_matrix(values: NDArray[Any]) -> Any:
-    """Qiskit's ``DensityMatrix`` of qubits, not copied; imports Qiskit."""
+    """Makes a ``DensityMatrix`` of Qiskit for qubits from its elements, which are not copied; imports Qiskit."""
     from aerchive.codecs.states import DENSITY_MATRIX
 
     return DENSITY_MATRIX.decode({"class": "qiskit", "data": None, "dims": None}, InHand(values))
@@ -181,12 +181,15 @@ def operator_values(oper: Any, qargs: Sequence[int], num_qubits: int) -> NDArray
     """The matrix of an operator that acts on some qubits.
 
     Args:
-        oper: A matrix, an ``Operator``, or anything with ``to_matrix()``.
-        qargs: The qubits.
-        num_qubits: Of the state.
+        oper: A matrix, an ``Operator``, or any object with ``to_matrix()``.
+        qargs: The qubits on which the operator acts.
+        num_qubits: Number of qubits of the state, for messages.
+
+    Returns:
+        The matrix, shape ``(2**len(qargs), 2**len(qargs))``, dtype complex128.
 
     Raises:
-        InvalidInputError: It is no operator, or one of another size.
+        InvalidInputError: ``oper`` is not an operator, or has another size.
     """
     data = getattr(oper, "data", None)
     if isinstance(oper, np.ndarray):
@@ -211,22 +214,22 @@ def operator_values(oper: Any, qargs: Sequence[int], num_qubits: int) -> NDArray
 
 
 def tidied(probabilities: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
-    """Probabilities between 0 and 1, whatever rounding did, and rounded if that is wanted; the array is changed."""
+    """Clips probabilities in place to 0 to 1, because of rounding errors, and rounds them to ``decimals`` if given."""
     np.clip(probabilities, 0, 1, out=probabilities)
     return probabilities if decimals is None else probabilities.round(decimals)
 
 
 def is_close_to_one(number: complex, atol: float | None = None, rtol: float | None = None) -> bool:
-    """Whether a norm or a trace is that of a quantum state."""
+    """Whether a norm or a trace is 1 within the tolerances, as for a quantum state."""
     atol, rtol = _ATOL if atol is None else atol, _RTOL if rtol is None else rtol
     return bool(np.isclose(number, 1, rtol=rtol, atol=atol))
 
 
 def checked_shots(shots: int) -> int:
-    """A number of shots.
+    """Checks a number of shots and returns it as an integer.
 
     Raises:
-        InvalidInputError: It is not a number from 0 on.
+        InvalidInputError: It is not an integer, or is negative.
     """
     try:
         number = operator.index(shots)

@@ -1,4 +1,4 @@
-"""The result of a run as it is stored: one document, and the tables and arrays it refers to."""
+"""The stored result of a run: one document, and the tables and arrays to which it refers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from aerchive.codecs.memory import memory_from_rows
 from aerchive.codecs.result import VERSION, decode_part, decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.display.text import format_bytes
-from aerchive.errors import FormatError, InvalidInputError, NotFoundError
+from aerchive.errors import FormatError, InvalidInputError, NotFoundError, check_version
 from aerchive.kinds import KINDS
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
@@ -35,7 +35,7 @@ from aerchive.stored.block_cache import keep_small_rows, read_rows
 from aerchive.stored.opener import RunOpener, Stamp, stamp_of
 from aerchive.stored.stack import StackedArray, natural_order
 
-if TYPE_CHECKING:  # they need the mathematics of states, which counts do not
+if TYPE_CHECKING:  # importing it loads the mathematics of states, which counts do not need
     from aerchive.stored.quantum_array import Initializer, StoredQuantumArray
 
 
@@ -43,17 +43,18 @@ class SavedValue(NamedTuple):
     """One saved value of a run: a row of `Run.saved`.
 
     Attributes:
-        experiment: Index of the experiment.
-        circuit: Name of its circuit, if the experiment has a header.
-        bind: Index of its parameter bind, if there were binds.
-        label: Under which it was saved.
-        kind: Encoding, such as ``statevector``; ``json`` for small values in the document.
-        shape: Of the first array in it, else ``()``.
-        dtype: Of the first array in it, in numpy's notation, else empty.
-        nbytes: Of all arrays in it, before compression.
-        infidelity: How far it was rounded, measured: ``1 - F``, the largest of its arrays; ``None`` if it is exact.
-        max_infidelity: How far that might go, as it was asked for.
-        grid: Of what its numbers are multiples, if it was rounded.
+        experiment: Index of the experiment, from 0.
+        circuit: Name of the circuit, if the experiment has a header.
+        bind: Index of the parameter bind, if there were binds.
+        label: The label under which the value was saved.
+        kind: Name of the encoding, such as ``statevector``; ``json`` for small values in the document.
+        shape: Shape of the first array in the value; ``()`` if there is none.
+        dtype: Dtype of the first array in the value, in numpy's notation; empty if there is none.
+        nbytes: Size of all arrays in the value in bytes, before compression.
+        infidelity: Measured infidelity ``1 - F`` due to rounding, the largest of the arrays; ``None`` if the value is
+            exact.
+        max_infidelity: Largest infidelity that was allowed for the rounding; ``None`` if the value is exact.
+        grid: Grid spacing: the numbers are multiples of it, if the value was rounded.
     """
 
     experiment: int
@@ -70,10 +71,10 @@ class SavedValue(NamedTuple):
 
 
 class Registered(enum.Enum):
-    """What a result says the names of its values are, when it says nothing of its own."""
+    """The names that the data of an experiment list for their values, if the document does not store them."""
 
     LABELS = enum.auto()
-    """Their labels, as in every result that nobody edited."""
+    """The names are the labels of the values, as in every result that was not edited."""
 
 
 class StoredExperiment(NamedTuple):
@@ -81,9 +82,9 @@ class StoredExperiment(NamedTuple):
 
     Attributes:
         fields: Attributes of the ``ExperimentResult``, encoded.
-        metadata: Its further metadata, encoded.
-        data: Label and encoded value, in the order of the result.
-        registered: What the data give as names of their values, encoded; `Registered.LABELS`: the labels.
+        metadata: Further metadata of the ``ExperimentResult``, encoded.
+        data: Encoded values by label, in the order of the result.
+        registered: Encoded names that the data list for their values; `Registered.LABELS` if these are the labels.
     """
 
     fields: dict[Any, Any]
@@ -102,12 +103,12 @@ class StoredExperiment(NamedTuple):
 
 
 class StoredResult:
-    """The stored result of one run. The document is read once, values when they are asked for.
+    """The stored result of one run. The document is read once, values are read when they are asked for.
 
     Args:
-        place: Of the run.
-        owner: The run's UUID.
-        what: The run, for messages.
+        opener: Opens the group of the run.
+        owner: UUID of the run.
+        what: Description of the run, for messages.
     """
 
     def __init__(self, opener: RunOpener, owner: str, what: str) -> None:
@@ -118,7 +119,7 @@ class StoredResult:
 
     @property
     def is_read(self) -> bool:
-        """Whether its document was read, so that a value needs one opening of the file or none."""
+        """Whether the document was read, so that a value needs at most one opening of the file."""
         return "_document" in self.__dict__
 
     @cached_property
@@ -129,7 +130,7 @@ class StoredResult:
             where = group.where(layout.RESULT)
             tree = _read_document(group, layout.RESULT, self._owner, mark_references)
             if self._opener.stamp() is not None:
-                keep_small_rows(group, layout.COUNTS, self._owner)  # what most programs ask for next
+                keep_small_rows(group, layout.COUNTS, self._owner)  # most programs read counts next
         try:
             experiments = [
                 StoredExperiment(
@@ -161,7 +162,7 @@ class StoredResult:
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
-        """Parameter binds, and which circuit and bind each experiment belongs to, or pubs; empty without them."""
+        """The stored inputs: parameter binds with the circuit and bind of each experiment, or pubs; may be empty."""
         with self._opener.open() as (_, group):
             if layout.INPUTS not in group:
                 return {}
@@ -172,14 +173,14 @@ class StoredResult:
         return tree
 
     def pubs(self, circuits: Sequence[Any]) -> list[Any]:
-        """What a primitive was asked for; imports Qiskit.
+        """The pubs that were given to a primitive; imports Qiskit.
 
         Args:
-            circuits: Those of the run.
+            circuits: The circuits of the run.
 
         Raises:
-            NotFoundError: It is not the run of a primitive, or was saved without its pubs.
-            FormatError: The document is not what the format says.
+            NotFoundError: The run is not one of a primitive, or was saved without its pubs.
+            FormatError: The document does not follow the format.
         """
         from aerchive.codecs.pubs import decode_pubs
 
@@ -190,10 +191,10 @@ class StoredResult:
             return decode_pubs(trees, circuits, decoder)
 
     def experiment(self, number: int) -> StoredExperiment:
-        """One experiment.
+        """The experiment with the index ``number``, from 0; negative ones count from the end.
 
         Raises:
-            NotFoundError: There is no such number.
+            NotFoundError: There is no experiment with this index.
         """
         if not -len(self.experiments) <= number < len(self.experiments):
             raise NotFoundError(
@@ -202,7 +203,7 @@ class StoredResult:
         return self.experiments[number]
 
     def data(self, number: int, label: str) -> Any:
-        """An encoded value.
+        """The encoded value that experiment ``number`` saved under a label.
 
         Raises:
             NotFoundError: Nothing was saved under this label.
@@ -216,7 +217,7 @@ class StoredResult:
         return data[label]
 
     def saved(self) -> list[SavedValue]:
-        """What was saved, one row a value."""
+        """The list of saved values, one row for each value."""
         rows = []
         bind_of = self.inputs.get("bind_of", [])
         with self._opener.open() as (_, group):
@@ -248,10 +249,10 @@ class StoredResult:
         return rows
 
     def described(self, tree: Any) -> tuple[str, bool]:
-        """What a value is, in angle brackets, and whether it has arrays; only the heads of its arrays are read.
+        """A short description of a value in angle brackets, and whether the value has arrays, which are not read.
 
         Args:
-            tree: The value, encoded. One that is in the document whole is shown as it is.
+            tree: The encoded value. A value that is entirely in the document is shown itself.
         """
         kind = kind_of(tree)
         places = self._locate(array_references(tree))
@@ -277,7 +278,7 @@ class StoredResult:
             raise FormatError(f"{self._what}: its counts cannot be read: {error}") from error
 
     def memory(self, number: int) -> list[str]:
-        """Outcomes of the shots; see `Run.memory`."""
+        """The outcome of each shot; see `Run.memory`."""
         header = self.experiment(number).header
         shots = self.decode(self.data(number, "memory"))
         if not isinstance(shots, list | tuple | np.ndarray):
@@ -292,11 +293,11 @@ class StoredResult:
             raise FormatError(f"{self._what}: its memory cannot be read: {error}") from error
 
     def number_of(self, experiment: int, bind: int | None) -> int:
-        """The index of the experiment that a circuit and one of its parameter binds became.
+        """The index of the experiment that belongs to a circuit and one of its parameter binds.
 
         Args:
-            experiment: Of the experiment; of the circuit, if there is a bind.
-            bind: Number of the bind among those of the circuit.
+            experiment: Index of the experiment, or of the circuit if ``bind`` is given.
+            bind: Index of the bind among those of the circuit, from 0; ``None``: ``experiment`` is the index.
 
         Raises:
             NotFoundError: The circuit has no such bind.
@@ -358,7 +359,7 @@ class StoredResult:
     def stack(
         self, labels: str | Sequence[str], numbers: Sequence[int], shot: int | None, condition: int | str | None
     ) -> StackedArray:
-        """Saved arrays as one; see `Run.stack`."""
+        """Saved arrays as one array; see `Run.stack`."""
         members = [(label, number) for number in numbers for label in self._matching(labels, number)]
         if not members:
             raise InvalidInputError(f"{self._what}: a stack of nothing; give at least one label and one experiment")
@@ -390,7 +391,7 @@ class StoredResult:
         return [name for name, tree in data.items() if next(array_references(tree), None) is not None]
 
     def _label(self, label: str | None, choices: Sequence[str], number: int, what: str) -> str:
-        """The label that is meant: the only one there is, if none is given."""
+        """Checks a label; without a label, returns the only one there is."""
         if label is None:
             if len(choices) > 1:
                 raise InvalidInputError(f"{self._what} has several {what}s; choose one of {_names(choices)}")
@@ -404,7 +405,7 @@ class StoredResult:
         return label
 
     def _reference(self, label: str, number: int, shot: int | None, condition: int | str | None) -> Any:
-        """The reference of the one array that a label, a shot and a condition choose."""
+        """The reference of the one array that a label, a shot and a condition select."""
         tree = chosen(self.data(number, label), shot, condition, f"{self._what}: {label!r}")
         references = list(array_references(tree))
         if len(references) != 1:
@@ -421,7 +422,7 @@ class StoredResult:
         return places
 
     def located(self, references: Sequence[Any]) -> list[ArrayPlace] | None:
-        """Where arrays are, if that is known without opening the file; else ``None``."""
+        """The places of arrays, if they are known without opening the file; else ``None``."""
         if self._located is None:
             return None
         stamp, locator = self._located
@@ -430,11 +431,11 @@ class StoredResult:
         return [locator.find(reference) for reference in references]
 
     def locate(self, group: GroupReader, references: Sequence[Any]) -> list[ArrayPlace]:
-        """Where arrays are; their datasets are known from now on, until the file changes.
+        """Finds the places of arrays; their datasets are remembered until the file changes.
 
         Args:
-            group: Of the run, in its open project.
-            references: To the arrays.
+            group: The group of the run, in its open project.
+            references: The references to the arrays.
         """
         stamp = stamp_of(os.fstat(group.fd))
         known = self._located[1] if self._located is not None and self._located[0] == stamp else None
@@ -446,20 +447,20 @@ class StoredResult:
 
     @property
     def opener(self) -> RunOpener:
-        """Of the run."""
+        """Opens the group of the run."""
         return self._opener
 
     def decode(self, tree: Any, *, lenient: bool = False) -> Any:
-        """Puts a value together, reading what it refers to.
+        """Decodes a value and reads the tables and arrays to which it refers.
 
         Args:
-            tree: The value, encoded.
-            lenient: Whether a value that was refused is a `MissingValue`, and no error.
+            tree: The encoded value.
+            lenient: Whether a value that was refused is returned as a `MissingValue` instead of raising an error.
 
         Raises:
-            UnsupportedTypeError: It was not archived, because no codec knew its type.
-            FormatError: The document is not what the format says.
-            IntegrityError: Stored bytes are damaged.
+            UnsupportedTypeError: The value was not archived, because no codec knew its type.
+            FormatError: The document does not follow the format.
+            IntegrityError: The stored bytes are damaged.
         """
         tag = _tag(tree)
         if tag == COUNTS_TAG:
@@ -475,35 +476,35 @@ class StoredResult:
             return decode(tree, decoder)
 
     def decode_fields(self, fields: Mapping[Any, Any]) -> dict[Any, Any]:
-        """Puts fields or metadata together; a `MissingValue` stands where a value was refused."""
+        """Decodes fields or metadata; a value that was refused is returned as a `MissingValue`."""
         return {name: self.decode(tree, lenient=True) for name, tree in fields.items()}
 
     def _rows(self, name: str, tree: Mapping[str, Any]) -> Any:
         rows = tree.get("rows")
         if not _is_range(rows):
             raise FormatError(f"{self._what}: {name} of rows {rows!r}, which are no rows")
-        first, number = rows  # type: ignore[misc]  # _is_range has looked
+        first, number = rows  # type: ignore[misc]  # checked by _is_range
         return read_rows(self._opener, name, self._owner, first, first + number)
 
 
 class NoArrays:
-    """For values that hold no arrays."""
+    """A decoder for values that hold no arrays."""
 
     def array(self, reference: Any) -> Any:
-        """None has a place here."""
+        """Raises an error: no array is expected."""
         raise FormatError(f"array reference {reference!r} where none is expected")
 
     def value(self, tree: Any) -> Any:
-        """A value without arrays."""
+        """Decodes a value without arrays."""
         return decode_value(tree, self)
 
 
 class _Decoder:
-    """Reads the arrays of a value: all are looked up with the first one, then read while no lock is held.
+    """Reads the arrays of a value: the first read looks up all of them; they are then read without a lock.
 
     Args:
-        result: Of which the value is a part.
-        tree: The value, encoded.
+        result: The stored result with the value.
+        tree: The encoded value.
     """
 
     def __init__(self, result: StoredResult, tree: Any) -> None:
@@ -520,7 +521,7 @@ class _Decoder:
             os.close(fd)
 
     def array(self, reference: Any) -> Any:
-        """Reads an array; one that only the codec knows of is looked up by itself."""
+        """Reads an array; one whose reference is not in the encoded value is looked up separately."""
         key = repr(reference)
         if key not in self._readers:
             new = {repr(one): one for one in (*array_references(self._tree), reference)}
@@ -528,7 +529,7 @@ class _Decoder:
         return self._readers[key]()
 
     def _look_up(self, wanted: Sequence[Any]) -> None:
-        """Looks up arrays, in one opening of the file, or in none if they lie beside others that were read lately."""
+        """Looks up arrays in one opening of the file, or without opening it if their chunks are still in memory."""
         if self._take_kept(wanted):
             return
         with self._result.opener.open() as (session, group):
@@ -549,24 +550,24 @@ class _Decoder:
         return len(found) == len(wanted)
 
     def value(self, tree: Any) -> Any:
-        """A part of the value."""
+        """Decodes a part of the value."""
         return decode_value(tree, self)
 
 
 def chosen(tree: Any, shot: int | None, condition: int | str | None, what: str, *, all_shots: bool = False) -> Any:
-    """One of the values that a label has for each condition and each shot.
+    """Selects one of the values that a label has for each condition and each shot.
 
     Args:
-        tree: All of them, encoded.
-        shot: Number of the shot; ``None`` if there is only one.
+        tree: All values of the label, encoded.
+        shot: Index of the shot, from 0; ``None`` if there is only one.
         condition: Content of the classical bits: a number, ``0x...``, or bits, the highest first; ``None`` if there is
             only one.
-        what: The value, for messages.
-        all_shots: Whether no shot means all of them.
+        what: Description of the value, for messages.
+        all_shots: Whether ``shot=None`` selects all shots.
 
     Raises:
-        InvalidInputError: There are several to choose from, or none to choose among.
-        NotFoundError: No such shot or condition.
+        InvalidInputError: A shot or condition is needed and not given, or is given and the label has none.
+        NotFoundError: There is no such shot or condition.
     """
     if isinstance(tree, dict) and _tag(tree) is None and tree:
         keys = {key: str(key) for key in tree}
@@ -597,7 +598,7 @@ def chosen(tree: Any, shot: int | None, condition: int | str | None, what: str, 
 
 
 def _outcome(condition: int | str) -> str:
-    """The key of a condition, as Aer writes it."""
+    """The key of a condition in the result, in Aer's notation."""
     if isinstance(condition, int):
         return hex(condition)
     text = condition.replace(" ", "")
@@ -605,21 +606,20 @@ def _outcome(condition: int | str) -> str:
 
 
 def _read_document(group: GroupReader, name: str, owner: str, mark: Callable[[Any], Any]) -> Any:
-    """A document of a run; one of the drafts of the format becomes one of today.
+    """Reads a document of a run; one of an older draft of the format is converted to the current encoding.
 
     Args:
-        group: Of the run.
-        name: Of the document.
-        owner: The run's UUID.
-        mark: Marks the references of a document of encodings 1 and 2.
+        group: The group of the run.
+        name: Name of the document.
+        owner: UUID of the run.
+        mark: Function that marks the array references in a document of encoding 1 or 2.
 
     Raises:
-        FormatError: It is newer than this aerchive, or not a document.
+        FormatError: The document is newer than this aerchive, or is not a valid document.
     """
     where = group.where(name)
-    version = group.dataset_attributes(name).get("encoding_version", 1)
-    if not isinstance(version, int) or version > VERSION:
-        raise FormatError(f"{where}: {name} encoding {version} is newer than this aerchive: upgrade it")
+    given = group.dataset_attributes(name).get("encoding_version", 1)
+    version = check_version(given, VERSION, f"{where}: {name}")
     tree = tagged_json.loads(group.read_bytes(name, owner), where)
     try:
         return tree if version == VERSION else mark(tree)
@@ -628,7 +628,7 @@ def _read_document(group: GroupReader, name: str, owner: str, mark: Callable[[An
 
 
 def kind_of(tree: Any) -> str:
-    """What a value of the result document is, in a word."""
+    """The kind of a value of the result document, such as ``statevector``, ``list of array`` or ``json``."""
     tag = _tag(tree)
     if tag is not None and "/" in tag:
         return tag.partition("/")[0]

@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
 
 def natural_order(label: str) -> tuple[Any, ...]:
-    """A key that sorts labels as people do: ``t2`` before ``t10``, ``t0.5`` before ``t1e1``."""
+    """A sort key that compares the numbers in labels by value: ``t2`` before ``t10``, ``t0.5`` before ``t1e1``."""
     parts = _NUMBER.split(label)
     return tuple((float(part), part) if number % 2 else (-1.0, part) for number, part in enumerate(parts))
 
@@ -34,18 +34,18 @@ def natural_order(label: str) -> tuple[Any, ...]:
 class StackedArray(StoredArray):
     """Saved arrays of one shape and dtype as one array, along a new first axis.
 
-    It is a `StoredArray` in every respect. A slice reads the chunks that hold it and no others, each once, wherever the
-    arrays lie: as rows of one dataset, in any order, or in datasets of their own.
+    It is used like any `StoredArray`. A slice reads only the chunks with its values, each once, whether the arrays are
+    rows of one dataset, in any order, or datasets of their own.
 
     Args:
-        run: Where their run is.
-        places: Of the arrays.
-        labels: Under which each was saved.
-        experiments: In which experiment each was saved.
+        run: Opens the group of the run.
+        places: Where each array is in the project.
+        labels: The label under which each array was saved.
+        experiments: Index of the experiment in which each array was saved.
 
     Attributes:
-        labels: Of the arrays, along the first axis.
-        experiments: Of the arrays, along the first axis.
+        labels: Labels of the arrays, in the order of the first axis.
+        experiments: Indices of the experiments of the arrays, in the order of the first axis.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class StackedArray(StoredArray):
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Shape of the pieces that are read whole, if the arrays lie in the file in this order."""
+        """The shape of the pieces that are always read as a whole, if the arrays are in the file in this order."""
         chunk = self._place.chunk
         rows = chunk[0] if chunk is not None and self._place.row is not None else 1
         return (min(rows, len(self._places)), *self._place.chunks)
 
     def __getitem__(self, key: object) -> Any:
-        """Reads a part; see `StoredArray`."""
+        """Reads a part of the stack; see `StoredArray`."""
         wanted = select(key, self.shape)
         out = np.zeros(wanted.shape, self.dtype)
 
@@ -82,13 +82,13 @@ class StackedArray(StoredArray):
         return values[()] if values.ndim == 0 else values
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
-        """Reads all of it piece by piece, each chunk once; see `StoredArray.blocks`.
+        """Reads the whole stack piece by piece, each chunk once, in the order of the file; see `StoredArray.blocks`.
 
         Args:
-            zeros: Whether pieces that are all zero because nothing is stored for them are given, too.
+            zeros: Whether pieces for which nothing is stored, so that all their values are zero, are given as well.
 
         Yields:
-            An index of the stack, one array long, and the values there, in the order of the file.
+            An index of the stack, of length 1 along the first axis, and the values at this index.
         """
         axes = tuple(range(length) for length in self.shape)
         with self._resolved(axes) as (pieces, fd), Workers() as workers:
@@ -101,7 +101,7 @@ class StackedArray(StoredArray):
                         yield index, np.zeros([axis.stop - axis.start for axis in index], self.dtype)
 
     def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
-        """Not possible: a stack is not one array in the file.
+        """Raises an error: a stack is not one array in the file.
 
         Raises:
             InvalidInputError: Always.
@@ -110,7 +110,7 @@ class StackedArray(StoredArray):
 
     @contextlib.contextmanager
     def _resolved(self, axes: tuple[range, ...]) -> Iterator[tuple[list[_Piece], int]]:
-        """What must be read for a selection, and the file to read it from, open but not locked."""
+        """The pieces that must be read for a selection, and the descriptor of the file, open but not locked."""
         members = [self._places[number] for number in axes[0]]
         with self._run.open() as (session, group):
             pieces = list(_pieces(group, members, tuple(slice(a.start, a.stop, a.step) for a in axes[1:])))
@@ -122,12 +122,13 @@ class StackedArray(StoredArray):
 
 
 class _Piece(NamedTuple):
-    """What one chunk gives to the selection.
+    """The part of a selection that lies in one chunk.
 
     Attributes:
-        load: Reads rows of values, the other axes those of the arrays; ``None`` if all are zero.
-        where: Where they belong in the selection, in the axes of the arrays.
-        members: For each array its number in the selection, and its row in what is loaded.
+        load: Reads the values of the chunk from a file descriptor; the first axis counts rows, the other axes are those
+            of the arrays. ``None`` if all values are zero.
+        where: Slices of the selection to which the values belong, one for each axis of the arrays.
+        members: One pair for each array: its index in the selection, and its row in the loaded values.
     """
 
     load: Callable[[int], NDArray[Any] | None]
@@ -136,7 +137,7 @@ class _Piece(NamedTuple):
 
 
 def _pieces(group: GroupReader, places: Sequence[ArrayPlace], inner: tuple[slice, ...]) -> Iterator[_Piece]:
-    """Resolves a selection of many arrays, each dataset once."""
+    """Plans the reading of a selection of many arrays; each dataset is planned once."""
     rows: dict[str, list[tuple[int, int]]] = defaultdict(list)
     stacked: dict[str, ArrayPlace] = {}
     for number, place in enumerate(places):
@@ -164,7 +165,7 @@ def _stored(place: ArrayPlace, inner: tuple[slice, ...]) -> tuple[slice, ...]:
 
 
 def _chunks(place: ArrayPlace, plan: ReadPlan, members: list[tuple[int, int]], row_axes: int) -> Iterator[_Piece]:
-    """The chunks of a resolved dataset that hold any of the arrays."""
+    """The pieces for the chunks of a dataset that hold any of the arrays."""
     turned = place.order == "F"
     dtype = np.dtype(place.dtype)
 

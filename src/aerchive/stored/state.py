@@ -37,44 +37,44 @@ from aerchive.stored.quantum_array import (
 )
 
 _MARGINAL_QUBITS = 20
-"""Up to so many qubits are sampled from their marginal probabilities, as Qiskit does."""
+"""Largest number of qubits that are sampled from their marginal probabilities, as Qiskit does."""
 
 
 class StoredState(StoredQuantumArray):
     """A statevector on disk with the methods of Qiskit's ``Statevector`` that can be streamed.
 
-    Shape ``(2**num_qubits,)``, complex; qubit 0 is the lowest bit of an index. A method reads the state once, chunk by
-    chunk in a few threads, some methods twice or more as they say; memory is that of a few chunks and of what they
-    return. Names, arguments, formats and the order of ``qargs`` are Qiskit's. Sums are good to a few units in the last
-    place, whatever the number of terms.
+    The shape is ``(2**num_qubits,)``, the dtype complex128; qubit 0 is the lowest bit of an index. A method reads the
+    state once, chunk by chunk in a few threads; methods that read it several times say so. They need memory for a few
+    chunks and for what they return. Names, arguments, formats and the order of ``qargs`` are those of Qiskit. Sums are
+    exact to a few units in the last place, for any number of terms.
     """
 
     @property
     def dim(self) -> int:
-        """Number of amplitudes."""
+        """The number of amplitudes."""
         return self.shape[0]
 
     def dims(self, qargs: Sequence[int] | None = None) -> tuple[int, ...]:
-        """The dimension of each subsystem, or of some of them; 2 for qubits."""
+        """The dimension of each subsystem, or of those in ``qargs``; 2 for qubits."""
         dims = self.output_dims()
         return dims if qargs is None else tuple(dims[qubit] for qubit in checked_qargs(qargs, len(dims)))
 
     # -- amplitudes
 
     def __getitem__(self, key: object) -> Any:
-        """Reads a part: as `StoredArray` does, or the amplitude of a bit string, the highest qubit first."""
+        """Reads a part as `StoredArray` does, or the amplitude of a bit string, the highest qubit first."""
         if isinstance(key, str):
             key = index_of(key, self._qubits("a bit string"))
         return super().__getitem__(key)
 
     def amplitude(self, basis_state: int | str) -> complex:
-        """One amplitude; one chunk is read.
+        """The amplitude of one basis state; one chunk is read.
 
         Args:
             basis_state: An index, or a bit string such as ``"0101"``, the highest qubit first.
 
         Raises:
-            InvalidInputError: Not a bit string of this state.
+            InvalidInputError: The text is not a bit string of this state.
             IndexError: The index is out of range.
         """
         if not isinstance(basis_state, str) and not 0 <= basis_state < self.dim:
@@ -85,13 +85,14 @@ class StoredState(StoredQuantumArray):
         """The amplitudes of the most probable basis states.
 
         Args:
-            count: How many; fewer are given if the others are zero.
+            count: Number of basis states; fewer are given if the other amplitudes are zero.
 
         Returns:
-            Bit string to amplitude, the most probable first; of equal ones the one of the lowest index first.
+            A dictionary from bit string to amplitude, the most probable first; equally probable ones are in ascending
+            order of the index.
 
         Raises:
-            InvalidInputError: ``count`` is not positive, or these are not qubits.
+            InvalidInputError: ``count`` is not positive, or the subsystems are not qubits.
         """
         width = self._qubits("top")
         if count < 1:
@@ -133,14 +134,15 @@ class StoredState(StoredQuantumArray):
         """Measurement probabilities of some qubits.
 
         Args:
-            qargs: The qubits; bit ``j`` of an outcome is qubit ``qargs[j]``. ``None``: all.
-            decimals: To how many decimals they are rounded.
+            qargs: The measured qubits; bit ``j`` of an outcome is qubit ``qargs[j]``. ``None``: all qubits.
+            decimals: Number of decimals to which the probabilities are rounded; ``None``: no rounding.
 
         Returns:
-            Shape ``(2**len(qargs),)``: for all qubits that is half as large as the state itself.
+            The probability of each outcome, shape ``(2**len(qargs),)``, dtype float64. For all qubits this takes half
+            the memory of the state.
 
         Raises:
-            InvalidInputError: Not a list of different qubits.
+            InvalidInputError: ``qargs`` is not a list of different qubits.
         """
         if qargs is not None:
             qargs = checked_qargs(qargs, self._qubits("qargs"))
@@ -151,15 +153,15 @@ class StoredState(StoredQuantumArray):
         """Measurement probabilities of some qubits that are not zero.
 
         Args:
-            qargs: As for `probabilities`.
-            decimals: To how many decimals they are rounded.
+            qargs: The measured qubits, as for `probabilities`.
+            decimals: Number of decimals to which the probabilities are rounded; ``None``: no rounding.
 
         Returns:
-            Bit string to probability, the highest qubit of ``qargs`` first, in the order of the outcomes. For all
-            qubits, memory is that of the outcomes that have a probability.
+            A dictionary from bit string to probability, in ascending order of the outcomes; the last qubit of ``qargs``
+            is the first character. For all qubits, memory is needed only for outcomes that are not zero.
 
         Raises:
-            InvalidInputError: Not a list of different qubits, or these are not qubits.
+            InvalidInputError: ``qargs`` is not a list of different qubits, or the subsystems are not qubits.
         """
         width = self._qubits("probabilities_dict")
         if qargs is None:
@@ -174,57 +176,58 @@ class StoredState(StoredQuantumArray):
         return dict(zip(bit_strings(outcomes[found], width).tolist(), values[found].tolist(), strict=True))
 
     def sample_memory(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> NDArray[np.str_]:
-        """Outcomes of measurements of some qubits, in the order drawn.
+        """Samples outcomes of measurements of some qubits; they are in the order in which they were drawn.
 
-        The same seed gives what ``Statevector.sample_memory`` gives after ``seed(...)``, if all qubits or at most 20
-        are measured; with more the distribution is the same. The state is read twice, the second time only where an
-        outcome lies.
+        The same seed gives the outcomes that ``Statevector.sample_memory`` gives after ``seed(...)``, if all qubits or
+        at most 20 are measured; otherwise only the distribution is the same. The state is read twice, the second time
+        only the chunks with an outcome.
 
         Args:
-            shots: How many.
-            qargs: As for `probabilities`.
-            seed: For ``numpy.random.default_rng``, or a generator.
+            shots: Number of measurements.
+            qargs: The measured qubits, as for `probabilities`.
+            seed: A seed for ``numpy.random.default_rng``, or a generator of numpy.
 
         Returns:
-            Bit strings, shape ``(shots,)``, dtype ``<U{len(qargs)}``.
+            The outcomes as bit strings, shape ``(shots,)``, dtype ``<U{len(qargs)}``.
 
         Raises:
-            InvalidInputError: The state is not normalised, or an argument cannot be used.
+            InvalidInputError: The state is not normalised, or an argument is not valid.
         """
         outcomes, width = self._sample(shots, qargs, seed)
         return bit_strings(outcomes, width)
 
     def sample_counts(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> dict[str, int]:
-        """How often each outcome is found when some qubits are measured; see `sample_memory`.
+        """Samples measurements of some qubits and counts each outcome; see `sample_memory`.
 
         Args:
-            shots: How many measurements.
-            qargs: As for `probabilities`.
-            seed: For ``numpy.random.default_rng``, or a generator.
+            shots: Number of measurements.
+            qargs: The measured qubits, as for `probabilities`.
+            seed: A seed for ``numpy.random.default_rng``, or a generator of numpy.
 
         Returns:
-            Bit string to count, in the order of the outcomes.
+            A dictionary from bit string to count, in ascending order of the outcomes.
 
         Raises:
-            InvalidInputError: The state is not normalised, or an argument cannot be used.
+            InvalidInputError: The state is not normalised, or an argument is not valid.
         """
         outcomes, width = self._sample(shots, qargs, seed)
         found, counts = np.unique(outcomes, return_counts=True)
         return dict(zip(bit_strings(found, width).tolist(), counts.tolist(), strict=True))
 
     def measure(self, qargs: Sequence[int] | None = None, seed: Seed = None) -> tuple[str, Any]:
-        """One measurement of some qubits, and the state after it; imports Qiskit.
+        """Samples one measurement of some qubits, with the state after it; imports Qiskit.
 
         Args:
-            qargs: As for `probabilities`.
-            seed: For ``numpy.random.default_rng``, or a generator.
+            qargs: The measured qubits, as for `probabilities`.
+            seed: A seed for ``numpy.random.default_rng``, or a generator of numpy.
 
         Returns:
             The outcome as a bit string, and the collapsed state as a ``Statevector`` in memory, as large as this one.
 
         Raises:
-            InvalidInputError: The state is not normalised, or an argument cannot be used.
-            MemoryError: The collapsed state does not fit; ``sample_memory(1, qargs)`` gives an outcome alone.
+            InvalidInputError: The state is not normalised, or an argument is not valid.
+            MemoryError: The collapsed state does not fit into memory; ``sample_memory(1, qargs)`` gives the outcome
+                without the state.
         """
         width = self._qubits("measure")
         qubits = checked_qargs(qargs, width)
@@ -238,20 +241,20 @@ class StoredState(StoredQuantumArray):
     def expectation_value(self, oper: Any, qargs: Sequence[int] | None = None) -> complex | float:
         """The expectation value of an operator.
 
-        Pauli operators whose X and Y are on the lowest 16 qubits take one pass together, each two to four further
-        qubits with X or Y one more.
+        All Pauli operators whose X and Y are on the lowest 16 qubits are computed in one pass over the state; each two
+        to four further qubits with X or Y need one more pass.
 
         Args:
             oper: A ``Pauli``, a ``SparsePauliOp``, a label such as ``"XIZ"``, or a matrix or ``Operator`` on at most
                 12 qubits.
-            qargs: The qubits it acts on: its qubit ``j`` is qubit ``qargs[j]`` of the state. ``None``: the first ones
-                for Pauli operators, as in Qiskit; all for a matrix.
+            qargs: The qubits on which the operator acts: its qubit ``j`` is qubit ``qargs[j]`` of the state. ``None``:
+                the first qubits for Pauli operators, as in Qiskit; all qubits for a matrix.
 
         Returns:
-            A float for a ``Pauli`` without a phase, else complex.
+            A float for a ``Pauli`` without a phase, else a complex number.
 
         Raises:
-            InvalidInputError: The operator does not fit the qubits, or is none of these.
+            InvalidInputError: The operator does not fit the qubits, or is of another kind.
         """
         width = self._qubits("expectation_value")
         qubits = checked_qargs(qargs, width)
@@ -273,7 +276,7 @@ class StoredState(StoredQuantumArray):
             other: A `StoredState` of any project, a ``Statevector``, or an array.
 
         Raises:
-            InvalidInputError: Not a state vector, or one of another dimension.
+            InvalidInputError: ``other`` is not a state vector, or has another dimension.
         """
         with opened(other) as vector, self._pass("inner product") as (source, workers):
             return inner(source, self._fitting(vector, other), workers)
@@ -283,11 +286,11 @@ class StoredState(StoredQuantumArray):
 
         Args:
             other: A `StoredState` or `StoredDensityMatrix` of any project, a ``Statevector``, a ``DensityMatrix``, or
-                an array. With a density matrix this vector is held in memory, which is small beside the matrix.
+                an array. With a density matrix this vector is held in memory; it is small compared with the matrix.
             validate: Whether vectors must have norm one, as in Qiskit's ``state_fidelity``.
 
         Raises:
-            InvalidInputError: Not a state, one of another dimension, or not normalised.
+            InvalidInputError: ``other`` is not a state, has another dimension, or a state is not normalised.
         """
         with opened(other) as state, self._pass("fidelity") as (source, workers):
             if isinstance(state, Matrix):
@@ -303,10 +306,10 @@ class StoredState(StoredQuantumArray):
         return abs(found.inner) ** 2
 
     def reduced_density_matrix(self, qargs: Sequence[int]) -> Any:
-        """The density matrix of some qubits; imports Qiskit.
+        """The reduced density matrix of some qubits; imports Qiskit.
 
-        These are the qubits that *stay*, as in `probabilities`. ``qiskit.quantum_info.partial_trace(state, others)``
-        takes those that go, and gives the same if ``qargs`` is in ascending order.
+        ``qargs`` are the qubits that *stay*, as in `probabilities`. ``qiskit.quantum_info.partial_trace(state,
+        others)`` takes the qubits that are traced out, and gives the same if ``qargs`` is in ascending order.
 
         Args:
             qargs: At most 12 qubits; qubit ``j`` of the result is qubit ``qargs[j]``.
@@ -315,7 +318,7 @@ class StoredState(StoredQuantumArray):
             A ``DensityMatrix`` of Qiskit.
 
         Raises:
-            InvalidInputError: Not a list of different qubits, or too many.
+            InvalidInputError: ``qargs`` is not a list of different qubits, or has too many qubits.
         """
         width = self._qubits("reduced_density_matrix")
         qubits = checked_qargs(qargs, width)
@@ -330,7 +333,7 @@ class StoredState(StoredQuantumArray):
         return marginal(in_blocks(source, self._qubits("qargs")), qargs, workers)
 
     def _sample(self, shots: int, qargs: Sequence[int] | None, seed: Seed) -> tuple[NDArray[np.int64], int]:
-        """Outcomes as numbers, and how many bits they have."""
+        """Samples outcomes; returns them as integers, with the number of their bits."""
         width = self._qubits("sampling")
         qubits = checked_qargs(qargs, width)
         rng = np.random.default_rng(seed)

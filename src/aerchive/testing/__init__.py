@@ -1,1 +1,1 @@
-"""Disks that record, fail, or lose power: how programs that keep data in a project can be tested against faults."""
+"""Tools for tests: checks of codecs, disks that record, fail or lose power, and a fixture for pytest."""

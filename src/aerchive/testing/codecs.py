@@ -1,4 +1,4 @@
-"""What every codec must promise, as one check: ``check_codec(codec, values, same)``."""
+"""A check of the properties that every codec must have: ``check_codec(codec, values, same)``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from aerchive.codecs.result import decode_value
 from aerchive.errors import AerchiveError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.text import type_name
 
 _HOSTILE: tuple[Any, ...] = (None, True, -1, 2**70, 1.5, "", "x", "\0", [], [1], ["a", 0], {}, {"$": "tuple"}, [None])
 
 
 class _Encoder:
-    """Stands for a file that is written: keeps the arrays that are handed over, by number.
+    """A substitute for a file that is written. It keeps the arrays that a codec stores, by number.
 
     Args:
-        codec: The one that is checked; for all other types there are those of aerchive and of installed packages.
+        codec: The codec that is checked. For other types the codecs of aerchive and of installed packages are used.
     """
 
     def __init__(self, codec: Codec | None = None) -> None:
@@ -46,11 +47,11 @@ class _Encoder:
 
 
 class _Decoder:
-    """Stands for the same file when it is read.
+    """A substitute for the same file when it is read.
 
     Args:
-        arrays: What the encoder kept.
-        codec: The one that is checked.
+        arrays: The arrays that the encoder kept.
+        codec: The codec that is checked.
     """
 
     def __init__(self, arrays: list[NDArray[Any]], codec: Codec | None = None) -> None:
@@ -72,22 +73,23 @@ class _Decoder:
 
 
 def check_codec(codec: Codec, values: Sequence[Any], same: Callable[[Any, Any], bool]) -> None:
-    """Checks a codec: round trip, the same bytes each time, refusal of what is not its own, damaged documents.
+    """Checks a codec: round trip, equal bytes for each encoding of a value, and typed errors for damaged documents.
 
     Args:
         codec: The codec.
-        values: Values that it must encode, odd ones (empty, NaN, -0.0, one element, other dimensions) among them.
-        same: Whether what came back is the value: same type, bits, order.
+        values: Values that the codec must encode. They should include unusual values: empty arrays, NaN, -0.0, arrays
+            of one element, other dimensions.
+        same: A function that returns whether the decoded value equals the original in type, bits and order.
 
     Raises:
-        AssertionError: A promise is broken; the message says which, and for which value.
+        AssertionError: The codec lacks a property. The message names the property and the value.
     """
     _check(codec.version >= 1 and codec.name.isidentifier(), f"{codec.tag}: a name is an identifier, a version from 1")
     for number, value in enumerate(values):
         what = f"{codec.tag}, value {number} ({type(value).__qualname__})"
         kind = type(value)
-        is_known = kind in codec.types or f"{kind.__module__}.{kind.__qualname__}" in codec.type_names
-        is_only_read = not codec.types and not codec.type_names  # an old version of a codec may name no types
+        is_known = kind in codec.types or type_name(kind) in codec.type_names
+        is_only_read = not codec.types and not codec.type_names  # an old version of a codec may have no types
         _check(is_known or is_only_read, f"{what}: is of none of its types")
         document, arrays = _encoded(codec, value, what)
         again, more = _encoded(codec, value, what)
@@ -100,7 +102,7 @@ def check_codec(codec: Codec, values: Sequence[Any], same: Callable[[Any, Any], 
             try:
                 _decoded(codec, json.dumps(damaged), arrays)
             except (AerchiveError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
-                continue  # the first is meant; the others are translated where codecs are called
+                continue  # an AerchiveError is expected; callers of codecs translate the other errors
 
 
 def _encoded(codec: Codec, value: Any, what: str) -> tuple[str, list[NDArray[Any]]]:

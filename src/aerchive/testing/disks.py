@@ -1,6 +1,6 @@
-"""Disks that record what is done to a file, disks that fail, and what a file may hold after a crash.
+"""Disks that record operations on a file, disks that fail, and the possible contents of a file after a crash.
 
-`using` puts one in the place of the real disk::
+`using` replaces the real disk by one of them::
 
     before = path.read_bytes()
     with using(RecordingDisk()) as disk:
@@ -26,7 +26,7 @@ from typing import Any, Literal, TypeVar
 from aerchive.storage.medium.disk import Disk, use_disk
 
 SECTOR = 512
-"""What a medium writes as a whole, in bytes."""
+"""The number of bytes that a medium writes as a whole."""
 
 Kind = Literal["write", "truncate", "sync", "note"]
 Fault = OSError | MemoryError
@@ -35,7 +35,7 @@ _D = TypeVar("_D", bound=Disk)
 
 @contextlib.contextmanager
 def using(disk: _D) -> Iterator[_D]:
-    """Puts a disk in the place of the one in use while the block runs."""
+    """Replaces the disk in use by another disk while the block runs."""
     before = use_disk(disk)
     try:
         yield disk
@@ -48,11 +48,12 @@ class Operation:
     """One call that changes a file, or makes changes durable.
 
     Attributes:
-        kind: ``write``, ``truncate`` or ``sync``; ``note`` is a remark of a test, that changes nothing.
-        file: Device and inode.
-        offset: Where a write begins; the new size, for ``truncate``.
-        data: What was written.
-        remark: Of a ``note``.
+        kind: The kind of the call: ``write``, ``truncate`` or ``sync``; or ``note``, a remark of a test that changes
+            nothing.
+        file: The device and the inode of the file.
+        offset: The position in bytes where a write begins; for ``truncate``, the new size in bytes.
+        data: The bytes that were written.
+        remark: The text of a ``note``.
     """
 
     kind: Kind
@@ -63,13 +64,13 @@ class Operation:
 
 
 class RecordingDisk(Disk):
-    """Does everything, and keeps a log of it.
+    """A disk that does all operations and keeps a log of them.
 
     Args:
-        durable: Whether ``sync`` really syncs; without, a test is faster, and the log is the same.
+        durable: Whether ``sync`` really syncs. Without it a test is faster, and the log is the same.
 
     Attributes:
-        log: All that was done, in order.
+        log: All operations, in order.
     """
 
     def __init__(self, *, durable: bool = False) -> None:
@@ -77,7 +78,7 @@ class RecordingDisk(Disk):
         self._durable = durable
 
     def of(self, path: str | os.PathLike[str]) -> list[Operation]:
-        """What was done to one file, and all notes."""
+        """Returns the operations on one file, and all notes."""
         status = os.stat(path)
         file = (status.st_dev, status.st_ino)
         return [operation for operation in self.log if operation.file == file or operation.kind == "note"]
@@ -97,7 +98,7 @@ class RecordingDisk(Disk):
         super().truncate(fd, size)
 
     def sync(self, fd: int) -> None:
-        """See `Disk`. In the log it stands when it has returned, for only then it promises something."""
+        """See `Disk`. The log contains a sync only after it has returned, because only then the data are durable."""
         if self._durable:
             super().sync(fd)
         self.log.append(Operation("sync", _file(fd)))
@@ -109,17 +110,18 @@ def _file(fd: int) -> tuple[int, int]:
 
 
 class FailingDisk(Disk):
-    """Fails at one call, or from one call on.
+    """A disk that fails at one call, or at one call and all later calls.
 
     Args:
-        nth: Which call fails, counted from 0 over all kinds; negative: none, to count the calls.
-        error: What the call raises.
-        sticky: Whether all later calls fail, too.
-        torn: Whether a write that fails has written half of its data, as on a disk that becomes full.
-        only: Kinds of calls that are counted and fail; by default all.
+        nth: The number of the call that fails, counted from 0 over the kinds in ``only``. With a negative number no
+            call fails, and the calls are only counted.
+        error: The exception that the call raises.
+        sticky: Whether all later calls fail too.
+        torn: Whether a failing write has written half of its data, as on a disk that becomes full.
+        only: The kinds of calls that are counted and can fail; by default all kinds.
 
     Attributes:
-        calls: Kinds of the calls so far.
+        calls: The kinds of the counted calls so far.
     """
 
     def __init__(
@@ -140,11 +142,11 @@ class FailingDisk(Disk):
 
     @property
     def has_failed(self) -> bool:
-        """Whether a call failed."""
+        """Whether a call has failed."""
         return 0 <= self._nth < len(self.calls)
 
     def _fresh_error(self) -> Fault:
-        """A new one each time, as from the system: one that is raised again would keep alive where it was before."""
+        """Returns a new exception each time. An exception that is raised again would keep its old traceback alive."""
         return type(self._error)(*self._error.args)
 
     def _fails(self, kind: str) -> bool:
@@ -175,7 +177,7 @@ class FailingDisk(Disk):
         super().truncate(fd, size)
 
     def sync(self, fd: int) -> None:
-        """See `Disk`. One that fails has not synced."""
+        """See `Disk`. A failing call does not sync, and the other calls do nothing."""
         if self._fails("sync"):
             raise self._fresh_error()
 
@@ -187,15 +189,15 @@ class FailingDisk(Disk):
 
 
 def fault(number: int) -> OSError:
-    """The exception of a system call that fails with this ``errno``."""
+    """Returns the exception of a system call that fails with this ``errno``."""
     return OSError(number, os.strerror(number))
 
 
 class SlowDisk(Disk):
-    """Waits before each write, as a disk at the other end of a network does.
+    """A disk that waits before each write, as a disk behind a network does.
 
     Args:
-        pause_s: How long, in seconds.
+        pause_s: The waiting time in seconds.
     """
 
     def __init__(self, pause_s: float) -> None:
@@ -208,20 +210,20 @@ class SlowDisk(Disk):
 
 
 class UnsyncedDisk(Disk):
-    """Does not wait for the medium: for tests of what a process, not the machine, may lose."""
+    """A disk that does not sync, for tests in which a process ends but the machine keeps running."""
 
     def sync(self, fd: int) -> None:
-        """Returns at once."""
+        """Does nothing."""
 
 
 class ShortCalls:
-    """Stands for module ``os`` in `aerchive.storage.medium.disk`: reads and writes stop half way, as POSIX allows.
+    """A substitute for module ``os`` in `aerchive.storage.medium.disk`, whose calls move few bytes, as POSIX allows.
 
     Args:
-        longest: How many bytes one call moves at most.
+        longest: The greatest number of bytes that one call moves.
 
     Attributes:
-        short: How many calls stopped half way.
+        short: The number of calls that moved fewer bytes than requested.
     """
 
     def __init__(self, longest: int) -> None:
@@ -232,25 +234,25 @@ class ShortCalls:
         return getattr(os, name)
 
     def preadv(self, fd: int, views: Sequence[memoryview], offset: int) -> int:
-        """At most a piece of the first buffer."""
+        """Reads into at most a piece of the first buffer."""
         self.short += len(views[0]) > self._longest
         return os.preadv(fd, [views[0][: self._longest]], offset)
 
     def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
-        """At most a piece of the data."""
+        """Writes at most a piece of the data."""
         self.short += len(data) > self._longest
         return os.pwrite(fd, data[: self._longest], offset)
 
 
 @dataclass(frozen=True)
 class CrashState:
-    """What a file may hold after a crash.
+    """A possible content of a file after a crash.
 
     Attributes:
-        content: All of it.
-        done: How many operations of the log had been begun; the last of them may be half done.
-        how: ``prefix``: the process died after the last; ``torn``: in the last; ``power``: the machine lost power,
-            and with it some of what had not been synced.
+        content: The whole content of the file.
+        done: The number of operations of the log that had begun. The last of them may be incomplete.
+        how: The kind of crash. ``prefix``: the process died after the last operation; ``torn``: the process died during
+            the last operation; ``power``: the machine lost power, and some data that were not synced are lost.
     """
 
     content: bytes
@@ -261,17 +263,18 @@ class CrashState:
 def crash_states(
     initial: bytes, log: Sequence[Operation], *, torn: int = 6, power: int = 4, seed: int = 0
 ) -> Iterator[CrashState]:
-    """What a file may hold if the process or the machine stops somewhere in a log.
+    """Yields possible contents of a file if the process or the machine stops at some point of a log.
 
-    Everything before a completed ``sync`` is there. Of what follows it, a loss of power keeps any version of each
-    sector, independently, and any of the sizes the file has had; the process's death keeps all.
+    All data before a completed ``sync`` are kept. After it, a loss of power may keep any version of each sector,
+    independently of other sectors, and any size that the file has had since. If only the process dies, all data are
+    kept.
 
     Args:
         initial: The durable content before the log.
-        log: Operations on this one file.
-        torn: How many cuts of each write, in addition to the middle of its first and last sector.
-        power: How many samples of each point; fewer where there are not so many different ones.
-        seed: Of the samples.
+        log: The operations on this one file.
+        torn: The number of random cuts of each write, in addition to cuts at fixed places.
+        power: The greatest number of samples after each operation. There are fewer if fewer different samples exist.
+        seed: The seed of the random samples.
     """
     chance = random.Random(seed)  # noqa: S311  (samples of a test)
     content = bytearray(initial)
@@ -296,7 +299,7 @@ def crash_states(
 
 
 def final_content(initial: bytes, log: Sequence[Operation]) -> bytes:
-    """The file after all operations."""
+    """Returns the content of the file after all operations."""
     content = bytearray(initial)
     for operation in log:
         _apply(content, operation)
@@ -325,7 +328,7 @@ def _resize(content: bytearray, size: int) -> None:
 
 
 def _cuts(operation: Operation, number: int, chance: random.Random) -> list[int]:
-    """Lengths of the piece of a write that got done."""
+    """Returns lengths in bytes of the part of a write that was done before the process died."""
     length = len(operation.data)
     first = SECTOR - operation.offset % SECTOR
     edges = range(first, length, SECTOR)
@@ -336,9 +339,10 @@ def _cuts(operation: Operation, number: int, chance: random.Random) -> list[int]
 
 
 class _Window:
-    """What was done since the last sync: the versions of each sector, and the sizes of the file.
+    """The changes since the last sync: the versions of each sector, and the sizes of the file.
 
-    A cache holds whole sectors, so a version of a sector has all that was written into it up to some operation.
+    A cache holds whole sectors, so a version of a sector contains all data that were written into it up to some
+    operation.
     """
 
     def __init__(self, durable: bytes) -> None:
@@ -349,7 +353,7 @@ class _Window:
         self._number = 0
 
     def add(self, operation: Operation, content: bytearray) -> None:
-        """Takes in an operation; `content` is the file after it."""
+        """Adds an operation. `content` is the content of the file after it."""
         self._number += 1
         old, new = self._sizes[-1], len(content)
         if operation.kind == "write":
@@ -367,7 +371,7 @@ class _Window:
             self._size_numbers.append(self._number)
 
     def samples(self, number: int, chance: random.Random) -> Iterator[bytes]:
-        """States that a loss of power may leave, different ones, the full one not among them."""
+        """Yields different contents that a loss of power may leave, at most ``number`` of them."""
         sectors = sorted(sector for sector, (_, versions) in self._versions.items() if len(versions) > 1)
         counts = [len(self._versions[sector][1]) for sector in sectors]
         found: set[bytes] = set()
@@ -403,7 +407,7 @@ class _Window:
             yield size, chance.choice(kinds)(sectors, counts, newest, chance)
 
     def _as_of(self, sectors: list[int], then: int) -> tuple[int, list[int]]:
-        """All as it was at some time before: nothing of what followed is on the medium."""
+        """Returns the size and versions at an earlier time: no later change is on the medium."""
         size = self._sizes[bisect.bisect_right(self._size_numbers, then) - 1]
         return size, [bisect.bisect_right(self._versions[sector][0], then) - 1 for sector in sectors]
 
@@ -424,7 +428,7 @@ class _Window:
     def _cut_in_time(
         self, sectors: list[int], counts: list[int], newest: list[int], chance: random.Random
     ) -> list[int]:
-        """Some sectors as of now, others as of some time before."""
+        """Picks the newest version of some sectors, and the version at one earlier time of the others."""
         del counts
         then = chance.randrange(self._number + 1)
         early = [bisect.bisect_right(self._versions[sector][0], then) - 1 for sector in sectors]
@@ -435,7 +439,7 @@ class _Window:
         return [chance.randrange(count) for count in counts]
 
     def _build(self, sectors: list[int], size: int, picked: list[int], noise: random.Random | None) -> bytes:
-        """One state; with noise, new sectors that were lost hold what the medium had there before, else zeros."""
+        """Returns one content. With ``noise``, lost new sectors contain random bytes, as on a used medium."""
         content = bytearray(self._durable)
         _resize(content, max(size, len(content), (sectors[-1] + 1) * SECTOR if sectors else 0))
         for sector, version in zip(sectors, picked, strict=True):
@@ -451,7 +455,7 @@ class _Window:
 
 
 def copy_of(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Makes a file, or makes one anew, with this content; returns its path."""
+    """Writes a new file with this content, replaces an existing one, and returns its path."""
     path = Path(path)
     path.unlink(missing_ok=True)
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""For the tests of those who use aerchive: a project that is thrown away.
+"""A fixture for the tests of users of aerchive: a temporary project.
 
 pytest finds this module by its entry point (``pytest11``).
 """
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def aerchive_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """A project in the test's own folder, which is the default project as long as the test lasts.
+    """A project in the folder of the test. It is the default project during the test.
 
-    Settings files and ``AERCHIVE_...`` variables of whoever runs the test do not count.
+    The settings file and the ``AERCHIVE_...`` variables of the user who runs the test are ignored.
     """
     import os
 

@@ -1,1 +1,1 @@
-"""Running a stored run again, and comparing what comes out."""
+"""Running a stored run again, and comparing the results."""

@@ -1,6 +1,6 @@
-"""A circuit as the Python that builds it, where a few lines do: standard gates, measurements, what Aer saves.
+"""Python source code that builds a circuit, if it is short: standard gates, measurements, Aer's save instructions.
 
-What is written is tried out: the calls are made, and the circuit that comes of them must be the same, bit for bit.
+The code is verified: its calls are made, and the resulting circuit must be the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from qiskit.circuit.parametervector import ParameterVectorElement
 from aerchive.codecs.circuits.losses import differences
 
 MAX_CALLS = 400
-"""A longer circuit is no text for people any more."""
+"""Largest number of instructions of a circuit that is written as code; a longer one is not readable."""
 _MAX_NUMBERS = 16
-"""The most numbers of a matrix or state that are written out."""
+"""Largest number of elements of a matrix or state that are written out."""
 
 
 class Call(NamedTuple):
     """A call of a method of a circuit.
 
     Attributes:
-        method: Its name.
-        arguments: By place.
-        keywords: By name.
+        method: Name of the method.
+        arguments: The positional arguments.
+        keywords: The keyword arguments, by name.
     """
 
     method: str
@@ -40,14 +40,14 @@ class Call(NamedTuple):
 
 
 class Names:
-    """Names of Python for the parameters of circuits; made up where a parameter's own is none.
+    """Python variable names for the parameters of circuits; generated if the name of a parameter cannot be used.
 
     Args:
-        taken: Names that mean something else already.
+        taken: Names that are used for something else already.
 
     Attributes:
-        lines: Of the program, which make the parameters.
-        classes: Which these lines use.
+        lines: Lines of the program that make the parameters.
+        classes: Names of the classes that these lines use.
     """
 
     def __init__(self, taken: Iterable[str]) -> None:
@@ -57,7 +57,7 @@ class Names:
         self.classes: set[str] = set()
 
     def text(self, parameter: Parameter) -> str:
-        """What a parameter is called in the program."""
+        """The expression for a parameter in the program."""
         if isinstance(parameter, ParameterVectorElement):
             vector = parameter.vector
             return f"{self._declared('ParameterVector', vector.name, vector, len(vector))}[{parameter.index}]"
@@ -75,16 +75,16 @@ class Names:
 
 
 def _is_name(text: str) -> bool:
-    """Whether Python takes a text for the very name it is."""
+    """Whether a text is a valid Python name that Python does not normalize to another one."""
     return text.isidentifier() and not keyword.iskeyword(text) and unicodedata.normalize("NFKC", text) == text
 
 
 def literal(value: Any, names: Names | None = None) -> str | None:
-    """The text that Python reads as a value, bit for bit; ``None`` if it is not built of plain ones.
+    """The Python expression of a value, exact to the bit; ``None`` if the value is not built of plain values.
 
     Args:
-        value: Anything.
-        names: For parameters in it.
+        value: Any value.
+        names: Names for the parameters in the value; ``None``: parameters are not allowed.
     """
     kind = type(value)
     if kind is float:
@@ -108,7 +108,7 @@ def literal(value: Any, names: Names | None = None) -> str | None:
 
 
 def calls_of(circuit: QuantumCircuit) -> list[Call] | None:
-    """The calls that build a circuit, the first being that of its class; ``None`` if they would build another one."""
+    """The calls that build a circuit, first that of the class; ``None`` if they would build a different circuit."""
     if len(circuit.data) > MAX_CALLS:
         return None
     try:
@@ -117,7 +117,7 @@ def calls_of(circuit: QuantumCircuit) -> list[Call] | None:
         rebuilt = QuantumCircuit(*first.arguments, **first.keywords)
         for call in calls[1:]:
             getattr(rebuilt, call.method)(*call.arguments, **call.keywords)
-    except Exception:  # noqa: BLE001  (there is more in circuits than can be written down here)
+    except Exception:  # noqa: BLE001  (circuits may contain more than can be written here)
         return None
     is_same = all(text.startswith("layout ") for text in differences(circuit, rebuilt))
     return calls if is_same and rebuilt.metadata == circuit.metadata else None
@@ -127,9 +127,9 @@ def circuit_lines(calls: list[Call], variable: str, names: Names) -> list[str]:
     """The lines of a program that build a circuit.
 
     Args:
-        calls: Of `calls_of`.
+        calls: The calls, from `calls_of`.
         variable: Name of the circuit in the program.
-        names: Of its parameters.
+        names: Names for the parameters of the circuit.
     """
     first, *others = calls
     return [
@@ -160,8 +160,8 @@ def _constructor(circuit: QuantumCircuit) -> Call:
     names = [(type(register), register.name) for register in registers]
     if names in ([(QuantumRegister, "q")], [(QuantumRegister, "q"), (ClassicalRegister, "c")]):
         return Call("QuantumCircuit", tuple(register.size for register in registers), keywords)
-    # Made anew, as in the program: such registers have bits of their own, and a circuit whose registers share some
-    # is found not to be the same.
+    # The registers are made anew, as in the program: they have bits of their own, so that a circuit whose registers
+    # share bits is found to be different.
     return Call("QuantumCircuit", tuple(type(one)(one.size, one.name) for one in registers), keywords)
 
 
@@ -186,7 +186,7 @@ def _call(circuit: QuantumCircuit, item: CircuitInstruction) -> Call:
 
 
 _METHODS = {"save_amplitudes_sq": "save_amplitudes_squared"}
-"""Methods that are not called as the instructions they add."""
+"""Methods whose name differs from the name of the instruction that they add, by name of the instruction."""
 _OTHERS: dict[str, Any] = {
     "measure": lambda _operation, qubits, clbits: (*qubits, *clbits),
     "reset": lambda _operation, qubits, _clbits: tuple(qubits),
@@ -204,11 +204,11 @@ def _numbers(array: Any) -> Any:
 
 
 _LABEL_OF_THE_METHOD = "_method_"
-"""Which ``save_state`` has without a label."""
+"""The label of ``save_state`` if none was given."""
 
 
 def _saving(method: str, operation: Any, qubits: list[int]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments of a method that Aer adds to circuits."""
+    """Positional and keyword arguments of a ``save_...`` method that Aer adds to circuits."""
     subtype = operation._subtype
     known = inspect.signature(getattr(QuantumCircuit, method)).parameters
     keywords: dict[str, Any] = {}
@@ -226,6 +226,6 @@ def _saving(method: str, operation: Any, qubits: list[int]) -> tuple[tuple[Any, 
 
 
 def _check_plain(value: Any) -> None:
-    """Refuses what cannot be written down."""
+    """Raises an error for a value that cannot be written as code."""
     if literal(value, Names(())) is None:
         raise TypeError("not all of it is plain")

@@ -1,4 +1,4 @@
-"""Two results value by value: same bits, other bits, or different."""
+"""Comparing two results value by value: same bits, other bits, or different."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from qiskit.result import Result
 from aerchive.codecs.base import MissingValue
 from aerchive.errors import UnsupportedTypeError
 from aerchive.filters.rounding import to_grid
+from aerchive.text import type_name
 
 Verdict = Literal["identical", "other bits", "different", "missing", "new", "not archived"]
 
 _NOT_ARCHIVED = "its type had no codec"
 _NOT_A_LABEL = "_data_attributes"
 _CLOSE = 1e-9
-"""Up to here numbers differ as those of two orders of summation do, not as those of two states."""
+"""Largest absolute difference of numbers that is explained by another order of summation."""
 
 
 class ValueReport(NamedTuple):
-    """How one saved value compares.
+    """The comparison of one saved value.
 
     Attributes:
-        experiment: Its index in the result.
-        label: Of the value, or the name of an attribute of the experiment, such as ``shots``.
-        verdict: ``identical``: type, shape, order and every bit; ``other bits``: numbers differ by at most 1e-9, or
-            only their order or memory layout does; ``different``; ``missing``: not in the second; ``new``: only there;
-            ``not archived``: no codec knew its type.
-        detail: What differs, in words; empty if nothing does.
+        experiment: Index of the experiment in the result, from 0; -1 for the result as a whole.
+        label: Label of the value, or the name of an attribute of the experiment, such as ``shots``.
+        verdict: ``identical``: type, shape, order and every bit are the same; ``other bits``: numbers differ by at most
+            1e-9, or only their order or memory layout differs; ``different``; ``missing``: the value is not in the
+            second result; ``new``: it is only in the second result; ``not archived``: no codec knew its type.
+        detail: Description of the difference; empty if there is none.
     """
 
     experiment: int
@@ -45,12 +46,13 @@ class ValueReport(NamedTuple):
 def compare_results(
     one: Result, other: Result, grids: Mapping[tuple[int, str], float] | None = None
 ) -> Iterator[ValueReport]:
-    """Compares what two results say of their experiments; times, dates and ids are not looked at.
+    """Compares the experiments of two results; times, dates and ids are not compared.
 
     Args:
-        one: A result.
-        other: Another.
-        grids: Of values of the first that were rounded, by experiment and label; those of the second are rounded, too.
+        one: The first result.
+        other: The second result.
+        grids: Grid spacing of each rounded value of the first result, by experiment and label; the values of the second
+            result are rounded to the same grid.
     """
     if len(one.results) != len(other.results):
         yield ValueReport(-1, "results", "different", f"{len(one.results)} experiments, and {len(other.results)}")
@@ -67,7 +69,7 @@ def compare_results(
 
 
 def _on_grid(value: Any, grid: float | None) -> Any:
-    """A value as it would have been stored: its state vectors rounded to multiples of the grid."""
+    """A value with its state vectors rounded to multiples of the grid, as it would have been stored."""
     if grid is None:
         return value
     if isinstance(value, Statevector):
@@ -81,7 +83,7 @@ def _on_grid(value: Any, grid: float | None) -> Any:
 
 
 def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[Any]) -> Iterator[ValueReport]:
-    """Compares what two results of a primitive say of their pubs; times and ids are not looked at."""
+    """Compares the pubs of two results of a primitive; times and ids are not compared."""
     if len(one) != len(other):
         yield ValueReport(-1, "results", "different", f"{len(one)} pubs, and {len(other)}")
     for number, (a, b) in enumerate(zip(one, other, strict=False)):
@@ -93,7 +95,7 @@ def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[
 
 
 def _compare_data(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:
-    """Compares data by label, as they are in ``vars``: a label may hide ``to_dict``."""
+    """Compares data by label, as they are in ``vars``, because a label may hide the method ``to_dict``."""
     labels, others = ([label for label in data if label != _NOT_A_LABEL] for data in (one, other))
     for label in labels:
         if label not in other:
@@ -115,7 +117,7 @@ def compare_values(one: Any, other: Any) -> tuple[Verdict, str]:
     """Compares two values of a result.
 
     Returns:
-        The verdict, and what differs in words.
+        The verdict, and a description of the difference.
     """
     found = list(_differences(one, other, ""))
     if not found:
@@ -128,7 +130,7 @@ def compare_values(one: Any, other: Any) -> tuple[Verdict, str]:
 
 
 def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
-    """Whether a difference is one of bits only, and what it is."""
+    """Gives for each difference whether it concerns bits only, and its description."""
     if any(type(value) is MissingValue for value in (one, other)):
         yield False, _NOT_ARCHIVED
     elif type(one) is not type(other):
@@ -158,12 +160,12 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[bool, str]]:
 def _is_equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
-    except Exception:  # noqa: BLE001  (a value of anybody's class)
+    except Exception:  # noqa: BLE001  (a value may be of a foreign class)
         return False
 
 
 def _parts(value: Any) -> tuple[Any, np.ndarray[Any, Any]] | None:
-    """Dimensions and array of an object of Qiskit that is made of one, or ``None``."""
+    """Dimensions and array of an object of Qiskit that consists of one array, or ``None``."""
     if isinstance(value, Statevector | DensityMatrix | Operator | SuperOp):
         return value._op_shape, value.data
     if isinstance(value, StabilizerState):
@@ -220,13 +222,13 @@ def _mapping_differences(one: dict[Any, Any], other: dict[Any, Any], path: str) 
 
 def _type_name(value: Any) -> str:
     kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return kind.__qualname__ if kind.__module__ == "builtins" else type_name(kind)
 
 
 def short(value: Any) -> str:
-    """The ``repr``, cut where it gets long."""
+    """The ``repr`` of a value, cut to at most 60 characters."""
     try:
         text = repr(value)
-    except Exception as error:  # noqa: BLE001  (a value of anybody's class)
+    except Exception as error:  # noqa: BLE001  (a value may be of a foreign class)
         text = f"<repr raised {type(error).__name__}>"
     return text if len(text) <= 60 else text[:57] + "..."

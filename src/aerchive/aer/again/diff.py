@@ -1,4 +1,4 @@
-"""Two archived runs side by side: what was asked for, and what came out."""
+"""Comparing two archived runs: their inputs and their results."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from aerchive.stored.array import StoredArray
 
 _DIFFERENT_BELOW = 1e-4
 _COMPATIBLE_ABOVE = 0.01
-"""Of the p-value of the test of two counts: in between it decides nothing."""
+"""Limits of the p-value in the test of two counts: between the two limits the test is inconclusive."""
 _RARE = 5.0
-"""Outcomes expected less often than this are counted as one: the rule of thumb for Pearson's test."""
+"""Smallest expected count of an outcome; rarer outcomes are merged, by the rule of thumb for Pearson's test."""
 _DETECTABLE = 0.5
-"""Counts so few that only larger total variation distances would show decide nothing."""
+"""Total variation distance that the shots must be able to show; with fewer shots the test is inconclusive."""
 _PIECE = 2**20
-"""Elements of an array that are compared at a time."""
+"""Number of elements of an array that are compared at a time."""
 
 
 class Difference(NamedTuple):
-    """One thing that two runs were compared in.
+    """The comparison of one property of two runs.
 
     Attributes:
-        what: Such as ``option shots``, ``circuits``, ``counts 0`` or ``statevector 0``.
-        verdict: ``same``; ``compatible``: equal up to what shots or rounding explain; ``inconclusive``; ``different``.
-        detail: In words; empty for what is the same.
+        what: The compared property, such as ``option shots``, ``circuits``, ``counts 0`` or ``statevector 0``.
+        verdict: ``same``; ``compatible``: equal except for differences that shots or rounding explain;
+            ``inconclusive``; ``different``.
+        detail: Description of the difference; empty if there is none.
     """
 
     what: str
@@ -47,12 +48,12 @@ class Difference(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class DiffReport:
-    """What `diff_runs` found.
+    """The report of `diff_runs`.
 
     Attributes:
-        first: Job id of the one run.
-        second: Of the other.
-        differences: All that was compared.
+        first: Job id of the first run.
+        second: Job id of the second run.
+        differences: All comparisons, also those without a difference.
     """
 
     first: str
@@ -61,11 +62,11 @@ class DiffReport:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs, shots and rounding aside."""
+        """Whether nothing differs, except for what shots and rounding explain."""
         return all(difference.verdict in ("same", "compatible") for difference in self.differences)
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """The report as a dictionary that can be written as JSON."""
         found = [difference._asdict() for difference in self.differences]
         return {"first": self.first, "second": self.second, "same": self.same, "differences": found}
 
@@ -81,12 +82,12 @@ def diff_runs(one: Run, other: Run) -> DiffReport:
     """Compares two runs; states are read piece by piece.
 
     Args:
-        one: A run.
-        other: Another, of the same or another project.
+        one: The first run.
+        other: The second run, of the same or another project.
 
     Returns:
-        Configuration by field, circuits and noise model by content, counts by a test of homogeneity, states by
-        fidelity, unitaries up to a global phase, everything else by its bits.
+        A report that compares the configuration by field, circuits and noise model by content, counts by a test of
+        homogeneity, states by fidelity, unitaries up to a global phase, and everything else by its bits.
     """
     found = [*_config(one, other), *_objects(one, other), *_values(one, other)]
     return DiffReport(one.job_id, other.job_id, tuple(found))
@@ -141,7 +142,7 @@ def _objects(one: Run, other: Run) -> Iterator[Difference]:
 def _object_id(run: Run, what: str) -> str | None:
     try:
         return run.object_id(what)
-    except NotFoundError:  # of a run that was lost
+    except NotFoundError:  # the run was lost
         return None
 
 
@@ -149,7 +150,7 @@ def _circuits(one: Run, other: Run) -> Difference:
     a, b = one.circuits(), other.circuits()
     if len(a) != len(b):
         return Difference("circuits", "different", f"{len(a)} circuits, and {len(b)}")
-    # Not by ==, which synthesises the definition of a prepared state.
+    # The operator == is not used, because it synthesises the definition of a prepared state.
     differing = [number for number, (x, y) in enumerate(zip(a, b, strict=True)) if any(differences(x, y))]
     if not differing:
         return Difference("circuits", "same", "equal, in other bytes")
@@ -177,7 +178,7 @@ _COMPARED = {layout.CIRCUITS: _circuits, layout.NOISE_MODEL: _noise}
 
 
 def _without_ids(tree: Any) -> Any:
-    """Quantum errors get a random id in each process."""
+    """The tree without the ids of quantum errors, which are random in each process."""
     if isinstance(tree, dict):
         return {key: _without_ids(value) for key, value in tree.items() if key != "id"}
     return [_without_ids(item) for item in tree] if isinstance(tree, list) else tree
@@ -221,24 +222,25 @@ def _value(one: Run, other: Run, experiment: int, label: str, kinds: set[str]) -
 
 
 def _are_counts(counts: Mapping[Any, Any]) -> bool:
-    """Whether they are numbers of outcomes: somebody may have put anything into a Result."""
+    """Whether a mapping is from outcomes to counts: a user may have put any value into a Result."""
     return all(type(key) is str and type(number) is int and number >= 0 for key, number in counts.items())
 
 
 def compare_counts(what: str, one: dict[str, int], other: dict[str, int]) -> Difference:
-    """Whether two counts may come from one distribution.
+    """Tests whether two counts may come from the same distribution.
 
-    Pearson's chi-squared test of homogeneity on the 2 x k table of outcomes, those expected less than five times in
-    either row taken together (K. Pearson, Phil. Mag. 50 (1900) 157; W. G. Cochran, Biometrics 10 (1954) 417).
+    This is Pearson's chi-squared test of homogeneity on the 2 x k table of outcomes; outcomes that are expected less
+    than five times in either row are merged (K. Pearson, Phil. Mag. 50 (1900) 157; W. G. Cochran, Biometrics 10 (1954)
+    417).
 
     Args:
-        what: The name of the comparison.
-        one: Outcome to number.
-        other: The same of the other run.
+        what: Name of the comparison.
+        one: Counts of the first run, by outcome.
+        other: Counts of the second run, by outcome.
 
     Returns:
-        ``same``; ``different`` for p < 1e-4; ``compatible`` for p > 0.01, if the shots suffice to see half of the
-        probability move; else ``inconclusive``.
+        The comparison with the verdict ``same``; ``different`` for p < 1e-4; ``compatible`` for p > 0.01, if the shots
+        suffice to detect a total variation distance of 0.5; else ``inconclusive``.
     """
     if one == other:
         return Difference(what, "same")
@@ -268,7 +270,7 @@ def compare_counts(what: str, one: dict[str, int], other: dict[str, int]) -> Dif
 
 
 def _samples(what: str, one: BitArray, other: BitArray) -> Difference:
-    """The samples of each point of a sweep as counts; the verdict is that of the point that differs most."""
+    """Compares the samples of each point of a sweep as counts; the verdict is that of the point that differs most."""
     found = [compare_counts(what, one.get_counts(at), other.get_counts(at)) for at in np.ndindex(one.shape)]
     if all(difference.verdict == "same" for difference in found):
         if np.array_equal(one.array, other.array):

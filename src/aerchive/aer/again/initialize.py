@@ -15,11 +15,14 @@ from aerchive.stored.quantum_array import StoredQuantumArray, is_close_to_one
 
 
 def initialize(state: StoredQuantumArray, circuit: QuantumCircuit) -> QuantumCircuit:
-    """A circuit that starts from a stored state; see `StoredQuantumArray.initialize`.
+    """Makes a circuit that starts from a stored state; see `StoredQuantumArray.initialize`.
 
     Args:
         state: The state.
-        circuit: What is done with it; not changed.
+        circuit: The circuit that follows the initial state; it is not changed.
+
+    Returns:
+        A copy of the circuit with the instruction that sets the state in front.
 
     Raises:
         InvalidInputError: The circuit has another number of qubits, or the state is not normalised.
@@ -32,7 +35,8 @@ def initialize(state: StoredQuantumArray, circuit: QuantumCircuit) -> QuantumCir
     values = np.asarray(state)
     _check(state, values)
     known = KINDS[state.kind]
-    # Their constructors would decompose a density matrix, and multiply a unitary with itself, to see what was archived.
+    # The constructors would check the archived value: they decompose a density matrix and multiply a unitary with
+    # itself.
     instruction = object.__new__(getattr(library, known.setter))
     Instruction.__init__(instruction, known.instruction, circuit.num_qubits, 0, [values])
     started: QuantumCircuit = circuit.copy()
@@ -41,7 +45,7 @@ def initialize(state: StoredQuantumArray, circuit: QuantumCircuit) -> QuantumCir
 
 
 def _check(state: StoredQuantumArray, values: NDArray[Any]) -> None:
-    """Refuses what Aer would take for a state and compute nonsense with."""
+    """Raises an error for a state whose norm or trace is not 1, with which Aer would compute wrong results."""
     if state.kind == "statevector":
         size = float(np.linalg.norm(values))
     elif state.kind == "density_matrix":

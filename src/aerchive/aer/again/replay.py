@@ -1,4 +1,4 @@
-"""What it takes to run an archived run again: circuits, binds, options, noise, seeds, and the class that ran it."""
+"""The data for running an archived run again: circuits, binds, options, noise, seeds, and the class that ran it."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ _PRIMITIVES: dict[str, Any] = {
 OVER_A_BACKEND = (BackendSamplerV2, BackendEstimatorV2)
 """Primitives that are made with a backend."""
 _BEFORE_OPTIONS = ("default_shots", "seed")
-"""Arguments of Aer's sampler beside its options."""
+"""Arguments of Aer's sampler that are not in its options."""
 
 
 class Replay:
-    """All that is needed to run a run again.
+    """The data for running a run again.
 
     Args:
-        run: The run.
+        run: The archived run.
 
     Attributes:
-        notes: What else to know, in words.
-        inputs: The arguments of ``run`` by place: circuits and binds, or pubs.
-        options: Options with their values, the noise model among them.
+        notes: Remarks for the user.
+        inputs: The positional arguments of ``run``: circuits and binds, or pubs.
+        options: Options with their values, including the noise model.
 
     Raises:
-        InvalidInputError: It cannot be run again; the message says why.
-        NotFoundError: It was archived without its circuits, or a primitive without its pubs.
+        InvalidInputError: The run cannot be run again; the message says why.
+        NotFoundError: The run was archived without its circuits, or a primitive without its pubs.
     """
 
     def __init__(self, run: Run) -> None:
@@ -77,12 +77,12 @@ class Replay:
             raise self._refuse(f"these were not archived: {'; '.join(lost)}")
 
     def _read_inputs(self) -> tuple[Any, ...]:
-        """The arguments of ``run`` by place."""
+        """The positional arguments of ``run``."""
         circuits = [] if self._config.num_circuits == 0 else self._run.circuits()
         return circuits, self._run.parameter_binds()
 
     def _known_options(self) -> dict[str, Any]:
-        """The options with their values, the noise model and the seed that Aer had chosen among them."""
+        """The options with their values, including the noise model."""
         options = stored_options(self._config.options)
         noise = self._run.noise_model()
         if noise is not None:
@@ -95,11 +95,11 @@ class Replay:
 
     @property
     def chosen_seed(self) -> int | None:
-        """The seed that Aer had chosen, if nobody else had."""
+        """The seed that Aer had chosen; ``None`` if the options contain a seed."""
         return self._run.stored_seed if self.options.get("seed_simulator") is None else None
 
     def split_options(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Options to set on the backend, and those to give to ``run``; the seed that Aer had chosen among them."""
+        """The options to set on the backend, and those to give to ``run``, including the seed that Aer had chosen."""
         options = dict(self.options)
         if self.chosen_seed is not None:
             options["seed_simulator"] = self.chosen_seed
@@ -111,7 +111,7 @@ class Replay:
         )
 
     def submit(self) -> Any:
-        """Starts it, with a stock simulator; returns its job."""
+        """Starts the run again with a stock simulator; returns the job."""
         on_backend, in_run = self.split_options()
         circuits, binds = self.inputs
         return self._backend(on_backend).run(circuits, parameter_binds=binds, **in_run)
@@ -122,10 +122,10 @@ class Replay:
         return _BACKENDS.get(self._config.backend_class or "", AerSimulator)
 
     def _backend(self, options: dict[str, Any]) -> Any:
-        """A stock simulator like the one that ran it.
+        """Makes a stock simulator like the one that ran the run.
 
         Args:
-            options: To set on it.
+            options: Options to set on the simulator, by name.
         """
         known = self._config.backend_class
         if known is not None and known not in _BACKENDS:
@@ -133,13 +133,13 @@ class Replay:
         backend = self.kind()
         set_again(backend, options)
         if self._config.target_gates is not None:
-            backend._target = Target()  # with a target Aer takes only the gates of its basis for gates
+            backend._target = Target()  # with a target Aer accepts only its basis gates as gates
             backend._cached_basis_gates = list(self._config.target_gates)
         return backend
 
 
 class PrimitiveReplay(Replay):
-    """All that is needed to run a primitive again; the seeds are those of the simulations beneath.
+    """The data for running a primitive again; the seeds are those of the simulations that the primitive started.
 
     Attributes:
         primitive: The stock class of the primitive.
@@ -168,11 +168,11 @@ class PrimitiveReplay(Replay):
 
     @property
     def seeds(self) -> list[int | None]:
-        """Those of the simulations beneath, in order."""
+        """The seeds of the simulations that the primitive started, in order."""
         return [child.stored_seed for child in self._run.children()]
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of the primitive's class, besides its backend."""
+        """The arguments of the primitive's class, without the backend."""
         own = stored_options(self._config.primitive_options)
         run_options = {name.removeprefix("run."): value for name, value in own.items() if name.startswith("run.")}
         if "run.noise_model" in self._config.primitive_options:
@@ -184,7 +184,7 @@ class PrimitiveReplay(Replay):
         return {"options": options} if self.primitive in OVER_A_BACKEND else {**before, "options": options}
 
     def submit(self) -> Any:
-        """Starts it, with a stock primitive over a stock simulator; returns its job."""
+        """Starts the run again with a stock primitive on a stock simulator; returns the job."""
         backend = self._backend(self.options)
         _use_seeds(backend, self.seeds)
         if self.primitive in OVER_A_BACKEND:
@@ -196,7 +196,7 @@ class PrimitiveReplay(Replay):
 
 
 def _use_seeds(backend: Any, seeds: list[int | None]) -> None:
-    """Has a simulator use these seeds, one a call of ``run``, where the caller leaves the choice to Aer."""
+    """Makes a simulator use these seeds, one for each call of ``run``, if the caller leaves the choice to Aer."""
     waiting = iter(seeds)
     kind: Any = type(backend)
 
@@ -211,7 +211,7 @@ def _use_seeds(backend: Any, seeds: list[int | None]) -> None:
 
 
 def _matters(loss: str) -> bool:
-    """Whether what was not archived has a part in the simulation: metadata have none, nor options that Aer ignores."""
+    """Whether a loss affects the simulation; metadata and options that Aer ignores do not."""
     if loss.startswith("circuits: "):
         return ": metadata " not in loss
     if loss.startswith("option "):
@@ -220,10 +220,10 @@ def _matters(loss: str) -> bool:
 
 
 def replay_of(run: Run) -> Replay:
-    """All that is needed to run a run again.
+    """The data for running a run again, of a simulator or of a primitive.
 
     Raises:
-        InvalidInputError: It cannot be run again; the message says why.
-        NotFoundError: It was archived without its circuits, or a primitive without its pubs.
+        InvalidInputError: The run cannot be run again; the message says why.
+        NotFoundError: The run was archived without its circuits, or a primitive without its pubs.
     """
     return Replay(run) if run.program == "run" else PrimitiveReplay(run)

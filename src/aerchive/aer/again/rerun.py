@@ -1,4 +1,4 @@
-"""Running an archived run again, from the file alone."""
+"""Running an archived run again, with no data but those in the file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
 from aerchive.errors import AerchiveError
 from aerchive.project.run import Run
+from aerchive.text import type_name
 
 _COMPARED = ("qiskit_aer", "qiskit", "numpy", "python", "platform", "cpu_available", "threads")
-"""What of the provenance may change bits."""
+"""The fields of the provenance that may affect the bits of results."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _COUNTS = ("counts", "memory")
 _FIELDS = ("results", "shots", "success", "status", "meas_level", "header")
@@ -25,15 +26,15 @@ _FIELDS = ("results", "shots", "success", "status", "meas_level", "header")
 
 @dataclasses.dataclass(frozen=True)
 class ReproduceReport:
-    """What came of running a run again.
+    """The report of running a run again.
 
     Attributes:
-        job_id: Of the archived run.
-        verdict: ``identical``: every value, bit for bit, or the same exception; ``same_counts``: all counts and
-            memories, and other bits elsewhere; ``different``; ``not_rerunnable``: see `reasons`.
-        reasons: Why it cannot be run again, or what else to know, in words.
-        values: Each saved value with its own verdict.
-        environment: What of software, machine and thread settings is not as it was: name to (then, now).
+        job_id: Job id of the archived run.
+        verdict: ``identical``: every value is the same bit for bit, or the same exception was raised; ``same_counts``:
+            all counts and memories are the same, other values differ; ``different``; ``not_rerunnable``: see `reasons`.
+        reasons: Reasons why the run cannot be run again, or other remarks.
+        values: The comparison of each saved value.
+        environment: Changes of software, machine and thread settings: name to (then, now).
     """
 
     job_id: str
@@ -68,7 +69,7 @@ def rerun(run: Run, *, save: bool) -> Any:
 
 
 def reproduce(run: Run) -> ReproduceReport:
-    """Runs an archived run again and compares; see `aerchive.project.run.Run.reproduce`."""
+    """Runs an archived run again and compares the results; see `aerchive.project.run.Run.reproduce`."""
     with run.held():
         environment = _changed_environment(run)
         try:
@@ -94,13 +95,13 @@ def reproduce(run: Run) -> ReproduceReport:
         ]
     else:
         values = tuple(compare_primitive_results(before, again))
-    if run.record.config.missing:  # metadata of circuits among them, which are in the headers
+    if run.record.config.missing:  # these may be metadata of circuits, which are in the headers
         values = tuple(value for value in values if value.label != "header")
     return ReproduceReport(run.job_id, _verdict(values), tuple(notes), values, environment)
 
 
 def _grids(run: Run) -> dict[tuple[int, str], float]:
-    """Of each rounded value, by experiment and label: to multiples of what it was rounded."""
+    """The grid spacing of each rounded value, by experiment and label."""
     saved = run.saved if run.program == "run" else []
     return {(row.experiment, row.label): row.grid for row in saved if row.grid is not None}
 
@@ -112,24 +113,24 @@ def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_coun
     counts = [value for value in looked_at if value.label in _COUNTS]
     others = [value for value in looked_at if value.label not in _COUNTS]
     is_structural = any(value.verdict in ("missing", "new") or value.label in _FIELDS for value in others)
-    # Other bits of counts are another order of their keys.
+    # Counts with other bits have the same numbers with the keys in another order.
     if counts and all(value.verdict in ("identical", "other bits") for value in counts) and not is_structural:
         return "same_counts"
     return "different"
 
 
 def _outcome_of(action: Callable[[], Any]) -> tuple[Any, str | None]:
-    """What an action gives, or the type and message of what it raises, whether it is stored or raised now."""
+    """The value that an action returns, or the type and message of its exception, which may be a stored one."""
     try:
         return action(), None
     except AerJobError as error:
         return None, f"{error.error_type}: {error.message}"
     except Exception as error:  # noqa: BLE001  (whatever the simulation raises is compared)
-        return None, f"{type(error).__module__}.{type(error).__qualname__}: {error_text(error)}"
+        return None, f"{type_name(type(error))}: {error_text(error)}"
 
 
 def _without_addresses(text: str | None) -> str | None:
-    """A message without the addresses of objects, which are others in each process."""
+    """A message without the addresses of objects, which differ in each process."""
     return None if text is None else _ADDRESS.sub(" at 0x", text)
 
 

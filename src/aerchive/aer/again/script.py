@@ -1,4 +1,4 @@
-"""A Python program that runs an archived run again, for people to read, to keep and to change."""
+"""Writing a Python program that runs an archived run again, for users to read, keep and change."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from aerchive.display.text import clean
 from aerchive.project.run import Run
 
 _MAX_NUMBERS = 64
-"""The most parameter values that are written out."""
+"""Largest number of parameter values that are written out."""
 _MAX_CALLS = 1000
-"""The most lines of circuits; beyond, all are read from the project."""
+"""Largest number of lines for all circuits; if there are more, all circuits are read from the project."""
 _WIDTH = 100
 _OWN_NAMES = frozenset(
     ("run", "backend", "result", "circuit", "circuits", "pubs", "primitive", "pub", "name", "value", "aerchive")
@@ -30,7 +30,7 @@ _CLASSES = ("QuantumCircuit", "QuantumRegister", "ClassicalRegister", "Parameter
 
 
 def script_of(run: Run) -> str:
-    """The program; see `aerchive.project.run.Run.script`."""
+    """The text of the program; see `aerchive.project.run.Run.script`."""
     replay = replay_of(run)
     text = _Text(run)
     if isinstance(replay, PrimitiveReplay):
@@ -44,12 +44,12 @@ class _Text:
     """A program that is being written.
 
     Args:
-        run: What it runs again.
+        run: The run that the program runs again.
 
     Attributes:
-        lines: So far, without the head.
-        imports: Names by module.
-        names: Of the parameters.
+        lines: The lines written so far, without the head.
+        imports: Imported names by module.
+        names: Names for the parameters of the circuits.
     """
 
     def __init__(self, run: Run) -> None:
@@ -63,21 +63,21 @@ class _Text:
         self._needs_project = False
 
     def use(self, kind: Any, module: str) -> str:
-        """The name of a class that the program imports."""
+        """Adds the import of a class to the program, and returns the name of the class."""
         self.imports.setdefault(module, set()).add(kind.__name__)
         return str(kind.__name__)
 
     def archived(self, what: str) -> str:
-        """Something of the run that is read from the project."""
+        """The expression for a part of the run that is read from the project."""
         self._needs_project = True
         return f"run.{what}"
 
     def value(self, value: Any, what: str) -> str:
-        """A value written out, or what of the run it is."""
+        """The expression for a value: written out, or read from the run in the project as ``what``."""
         return literal(value, self.names) or self.archived(what)
 
     def options(self, options: Mapping[str, Any]) -> dict[str, str]:
-        """Options of the run as arguments of a call."""
+        """The options of the run as arguments of a call."""
         stored = self.run.record.config.options
         written = {}
         for name, value in options.items():
@@ -88,7 +88,7 @@ class _Text:
         return written
 
     def joined(self, notes: Sequence[str]) -> str:
-        """The whole program."""
+        """The text of the whole program."""
         then = self.run.record.provenance
         path = str(self.run.project.file.path)
         head = [f"# Runs job {clean(self.run.job_id)} again, archived in {clean(path)}, submitted {self.run.created}."]
@@ -104,11 +104,15 @@ class _Text:
         return "\n".join([*head, *imports, "", *opening, *parameters, *self.lines, ""])
 
     def circuits(self, circuits: Sequence[Any], *, may_be_mixed: bool) -> list[str] | None:
-        """Writes what builds the circuits; returns what each is called, or ``None`` if all are read from the project.
+        """Writes the lines that build the circuits.
 
         Args:
-            circuits: Of the run.
-            may_be_mixed: Whether some may be built and others read; not if something refers to their parameters.
+            circuits: The circuits of the run.
+            may_be_mixed: Whether some circuits may be built and others read from the project; this is not possible if
+                something refers to their parameters.
+
+        Returns:
+            The expression for each circuit, or ``None`` if all circuits are read from the project.
         """
         calls = [calls_of(circuit) for circuit in circuits]
         short = [one for one in calls if one is not None]
@@ -132,7 +136,7 @@ class _Text:
 
 
 def _called(function: str, places: Sequence[str], keywords: Mapping[str, str]) -> str:
-    """A call, on several lines if it is long; names that Python does not take go into a dictionary."""
+    """The text of a call, on several lines if it is long; names that are not valid in Python go into a dictionary."""
     arguments = [*places, *(f"{name}={value}" for name, value in keywords.items() if name.isidentifier())]
     odd = [f"{name!r}: {value}" for name, value in keywords.items() if not name.isidentifier()]
     if odd:
@@ -185,13 +189,13 @@ def _write_backend(text: _Text, replay: Any, options: Mapping[str, Any]) -> None
 
 
 def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as arguments of the class of a simulator, which takes those of its configuration among the others."""
+    """Options as arguments of a simulator's class, which takes configuration options like all others."""
     own = {name: value for name, value in options.items() if name != CONFIGURATION}
     return {**own, **options.get(CONFIGURATION, {})}
 
 
 def _is_made_so(kind: Any, options: Mapping[str, Any]) -> bool:
-    """Whether a simulator that is made with these options has them; some can only be set in other ways."""
+    """Whether the class of a simulator sets these options if they are its arguments; some cannot be set so."""
     expected = kind()
     set_again(expected, options)
     try:
@@ -208,7 +212,7 @@ _ODD_OPTIONS = "# Its options cannot be given to the class of the simulator."
 
 
 def _binds(binds: Any, names: Names) -> str | None:
-    """Parameter binds written out, if they are plain and few."""
+    """Parameter binds written out; ``None`` if they are not plain or have too many numbers."""
     plain = []
     numbers = 0
     for one in binds:
@@ -252,7 +256,7 @@ _SEVERAL: Any = object()
 
 
 def _seed(replay: PrimitiveReplay, arguments: Mapping[str, Any]) -> Any:
-    """The seed that must be given, ``None`` if there is one already, or `_SEVERAL`."""
+    """The seed that the program must give; ``None`` if none is needed; `_SEVERAL` if the simulations had several."""
     options = arguments["options"]
     known = [arguments.get("seed"), options.get("seed_simulator"), options.get("run_options", {}).get("seed_simulator")]
     chosen = set(replay.seeds) - {None}
@@ -262,7 +266,7 @@ def _seed(replay: PrimitiveReplay, arguments: Mapping[str, Any]) -> Any:
 
 
 def _with_seed(arguments: Mapping[str, Any], kind: Any, seed: int | None) -> dict[str, Any]:
-    """Arguments of the primitive, the seed where its class takes one."""
+    """Arguments of the primitive, with the seed in the place where its class takes one."""
     options = {name: value for name, value in arguments["options"].items() if value != {}}
     given = {name: value for name, value in arguments.items() if name != "options" and value is not None}
     if seed is not None:
@@ -276,7 +280,7 @@ def _with_seed(arguments: Mapping[str, Any], kind: Any, seed: int | None) -> dic
 
 
 def _arguments(text: _Text, given: Mapping[str, Any]) -> dict[str, str]:
-    """Arguments of a primitive as they are written."""
+    """Arguments of a primitive as expressions of the program."""
     stored = "record.config.primitive_options"
     written = {name: text.value(value, f"{stored}[{name!r}]") for name, value in given.items() if name != "options"}
     if "options" not in given:
@@ -310,7 +314,7 @@ def _write_pubs(text: _Text, pubs: Sequence[Any]) -> None:
 
 
 def _plain_pub(pub: Any) -> list[Any] | None:
-    """A pub without its circuit as plain values, if these make the same pub."""
+    """A pub without its circuit as plain values; ``None`` if these do not make the same pub."""
     values = pub.parameter_values.as_array(pub.circuit.parameters)
     if values.size > _MAX_NUMBERS:
         return None

@@ -1,4 +1,4 @@
-"""A job out of a project that behaves as it did on the day."""
+"""A job from a project that behaves like the original job."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ STATUS = {
     "running": JobStatus.RUNNING,
 }
 _KEPT_BYTES = 16 * 1024 * 1024
-"""A job keeps its result if the values are less than that; a kept job must not hold large states that were read."""
+"""A job keeps its result if the values have fewer bytes than this, so that it does not hold large states in memory."""
 
 
 def _nothing() -> None:
-    """No result was asked for yet."""
+    """Stands for a result that was not requested yet."""
 
 
 class ArchivedJob(AerJob):
-    """An archived job; nothing is read before it is asked for.
+    """An archived job; its data are read only when they are requested.
 
     Args:
         run: The run in the project.
@@ -56,7 +56,7 @@ class ArchivedJob(AerJob):
 
     @property
     def _future(self) -> Future[Any]:
-        """A future in the state the job was left in, for what ``AerJob`` itself asks of it."""
+        """A future in the last state of the job, for the methods of ``AerJob`` that use it."""
         future: Future[Any] = Future()
         outcome = self.run.outcome
         if outcome == "cancelled":
@@ -72,23 +72,23 @@ class ArchivedJob(AerJob):
 
     @_future.setter
     def _future(self, value: Any) -> None:
-        """``AerJob.__init__`` sets it; the run decides."""
+        """Ignores the value that ``AerJob.__init__`` sets; the state comes from the run."""
 
     def status(self) -> JobStatus:
-        """The state the job was left in; a lost run is ``ERROR``."""
+        """The last state of the job; a lost run is ``ERROR``."""
         return STATUS[self.run.outcome]
 
     def result(self, timeout: float | None = None) -> Any:
         """The result, whose values are read when they are used; the same object while it is in use.
 
-        The job itself keeps a small one, so that ``job.result().get_counts(i)`` in a loop makes it only once.
+        The job itself keeps a small result, so that ``job.result().get_counts(i)`` in a loop makes it only once.
 
         Args:
-            timeout: Not used; there is nothing to wait for.
+            timeout: Not used, because there is nothing to wait for.
 
         Raises:
-            AerJobError: The job had raised, or was lost with its process; with the stored message.
-            CancelledError: The job had been cancelled.
+            AerJobError: The job raised an exception, or was lost with its process; has the stored message.
+            CancelledError: The job was cancelled.
         """
         del timeout
         known = self._known_result()
@@ -99,19 +99,19 @@ class ArchivedJob(AerJob):
         return known
 
     def cancel(self) -> bool:
-        """False: the job is over."""
+        """Returns False: the job has ended."""
         return False
 
     def submit(self) -> None:
-        """Not possible: the job ran already.
+        """Raises an error: the job ran already.
 
         Raises:
-            AerJobError: Always; `Run.circuits` gives the circuits to run again.
+            AerJobError: This error is always raised; `Run.circuits` gives the circuits to run again.
         """
         raise AerJobError(f"job {self.job_id()} ran already; run its circuits() again with a simulator")
 
     def circuits(self) -> list[Any]:
-        """The circuits that were run, new objects.
+        """The circuits that were run, as new objects.
 
         Raises:
             NotFoundError: The run was saved without its circuits.
@@ -121,11 +121,11 @@ class ArchivedJob(AerJob):
     def backend(self) -> Any:
         """A stock ``AerSimulator`` with the stored options and the noise model of the run.
 
-        Options that were given to ``run`` are options of the backend here; Aer heeds some of them, ``memory`` for one,
-        only in ``run``.
+        Options that were given to ``run`` are options of the backend here; some of them, for example ``memory``, have
+        an effect in Aer only if they are given to ``run``.
 
         Raises:
-            InvalidInputError: An option cannot be used any more; it is named.
+            InvalidInputError: An option cannot be used any more; the message names it.
 
         Warns:
             ArchiveWarning: The noise model had custom passes that could not be stored.
@@ -149,7 +149,7 @@ class ArchivedJob(AerJob):
         return backend
 
     def error_message(self) -> str | None:
-        """Why the job did not succeed, or ``None``."""
+        """The reason why the job did not succeed, or ``None``."""
         return self.run.record.status.message
 
     def array(self, label: str | None = None, experiment: int = 0, **choice: Any) -> StoredArray:
@@ -161,7 +161,7 @@ class ArchivedJob(AerJob):
         return self.run.state(label, experiment, **choice)
 
     def rerun(self, *, save: bool = False) -> Any:
-        """Runs it again; see `aerchive.project.run.Run.rerun`."""
+        """Runs the job again; see `aerchive.project.run.Run.rerun`."""
         return self.run.rerun(save=save)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A dictionary whose values are made when they are used."""
+"""A dictionary whose values are made when they are used for the first time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _EMPTY: Any = object()
 
 
 class About(NamedTuple):
-    """What can be said of a value that is not made yet.
+    """Description of a value that is not made yet.
 
     Attributes:
-        text: Its kind, shape and size.
-        has_arrays: Whether making it may read much.
+        text: Kind, shape and size of the value.
+        has_arrays: Whether the value has arrays, so that making it may read much data.
     """
 
     text: str
@@ -23,11 +23,11 @@ class About(NamedTuple):
 
 
 class Waiting:
-    """A value that is not made yet; made once, also when several threads ask for it.
+    """A value that is not made yet; it is made only once, even if several threads request it.
 
     Args:
-        maker: How to make it. What it raises, whoever asks gets, and may ask again.
-        about: What can be said of it before.
+        maker: Makes the value. An exception is passed on to the caller, and the next request makes the value anew.
+        about: Describes the value without making it.
     """
 
     __slots__ = ("_lock", "_maker", "_process", "_value", "about")
@@ -40,8 +40,8 @@ class Waiting:
         self._process = os.getpid()
 
     def value(self) -> Any:
-        """The value."""
-        if self._process != os.getpid():  # a fork: a thread that the child does not have may have held the lock
+        """The value, which is made if necessary."""
+        if self._process != os.getpid():  # after a fork: a thread of the parent may have held the lock
             self._lock, self._process = threading.RLock(), os.getpid()
         with self._lock:
             if self._value is _EMPTY:
@@ -50,10 +50,10 @@ class Waiting:
 
 
 class LazyDict(dict[str, Any]):
-    """A dictionary in which a `Waiting` is made when its value is used; in every other respect a ``dict``."""
+    """A dictionary in which each `Waiting` is replaced by its value on first use; otherwise a normal ``dict``."""
 
     def waiting(self, key: Any) -> Any:
-        """What is at a key, a `Waiting` as it is."""
+        """The item at a key; a `Waiting` is returned itself, not its value."""
         return super().__getitem__(key)
 
     def _load(self, key: Any) -> Any:
@@ -61,7 +61,7 @@ class LazyDict(dict[str, Any]):
         if type(found) is not Waiting:
             return found
         value = found.value()
-        if super().get(key) is found:  # nobody has set another meanwhile
+        if super().get(key) is found:  # no other value was set meanwhile
             super().__setitem__(key, value)
         return value
 
@@ -74,7 +74,7 @@ class LazyDict(dict[str, Any]):
         return self._load(key)
 
     def __iter__(self) -> Iterator[str]:
-        # Being overridden makes dict(d), {**d} and d | x take the way that loads values.
+        # Python uses the methods that load values for dict(d), {**d} and d | x only if __iter__ is overridden.
         return super().__iter__()
 
     def keys(self) -> Any:
@@ -86,12 +86,12 @@ class LazyDict(dict[str, Any]):
         return self[key] if key in self else default  # noqa: SIM401  (this is get)
 
     def values(self) -> Any:
-        """All values."""
+        """All values, which are loaded."""
         self._load_all()
         return super().values()
 
     def items(self) -> Any:
-        """All pairs."""
+        """All pairs of key and value; the values are loaded."""
         self._load_all()
         return super().items()
 
@@ -108,7 +108,7 @@ class LazyDict(dict[str, Any]):
         return super().popitem()
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value of a key, set if it is missing."""
+        """The value of a key, which is set to the default if it is missing."""
         return self[key] if key in self else super().setdefault(key, default)
 
     def copy(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class LazyDict(dict[str, Any]):
     __hash__ = None  # as for every dict
 
     def __repr__(self) -> str:
-        """As of every dictionary, but that arrays which nothing has used yet are described and not read."""
+        """The representation of a dictionary, in which arrays that were not used yet are described and not read."""
         return f"{{{', '.join(f'{key!r}: {self._shown(key)}' for key in self)}}}"
 
     def _shown(self, key: Any) -> str:

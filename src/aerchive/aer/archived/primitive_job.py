@@ -1,4 +1,4 @@
-"""A primitive's job out of a project that behaves as it did on the day."""
+"""A primitive's job from a project that behaves like the original job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aerchive.stored.array import StoredArray
 
 
 class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
-    """An archived job of a ``SamplerV2`` or ``EstimatorV2``; nothing is read before it is asked for.
+    """An archived job of a ``SamplerV2`` or ``EstimatorV2``; its data are read only when they are requested.
 
     Args:
         run: The run in the project.
@@ -33,10 +33,10 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What the primitive was asked for: ``pubs``, its ``options``, and what a cloud service was told besides.
+        """The inputs of the primitive: ``pubs``, its ``options``, and further inputs that a cloud service received.
 
         Raises:
-            NotFoundError: It was saved without its pubs.
+            NotFoundError: The run was saved without its pubs.
         """
         config = self.run.record.config
         more = config.service.get("inputs", {})
@@ -44,52 +44,52 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def service(self) -> dict[str, Any]:
-        """What a cloud service says of a job that ran there; else empty.
+        """The information of a cloud service about a job that ran there; empty for other jobs.
 
-        Keys: ``instance``, ``session_id``, ``image``, ``private``, ``usage_seconds``, ``metrics``, ``inputs``,
-        ``client``; those that are not known are left out.
+        The keys are ``instance``, ``session_id``, ``image``, ``private``, ``usage_seconds``, ``metrics``, ``inputs``
+        and ``client``; those that are not known are left out.
         """
         return dict(self.run.record.config.service)
 
     def result(self) -> Any:
-        """The ``PrimitiveResult``, a stock object.
+        """The ``PrimitiveResult``, an object of Qiskit's own class.
 
         Raises:
-            AerJobError: The job had raised, or was lost with its process; with the stored message.
-            CancelledError: The job had been cancelled.
+            AerJobError: The job raised an exception, or was lost with its process; has the stored message.
+            CancelledError: The job was cancelled.
         """
         return archived_result(self.run)
 
     def jobs(self) -> list[Any]:
-        """The jobs of the simulations beneath, in the order in which they were submitted."""
+        """The jobs of the simulations that the primitive started, in the order in which they were submitted."""
         return [child.job() for child in self.run.children()]
 
     def status(self) -> JobStatus:
-        """The state the job was left in; a lost run is ``ERROR``."""
+        """The last state of the job; a lost run is ``ERROR``."""
         return STATUS[self.run.outcome]
 
     def done(self) -> bool:
-        """Whether it has a result."""
+        """Whether the job has a result."""
         return bool(self.status() == JobStatus.DONE)
 
     def running(self) -> bool:
-        """Whether it is still running."""
+        """Whether the job is still running."""
         return bool(self.status() == JobStatus.RUNNING)
 
     def cancelled(self) -> bool:
-        """Whether it was cancelled."""
+        """Whether the job was cancelled."""
         return bool(self.status() == JobStatus.CANCELLED)
 
     def in_final_state(self) -> bool:
-        """Whether it is over."""
+        """Whether the job has ended."""
         return self.status() in JOB_FINAL_STATES
 
     def cancel(self) -> bool:
-        """False: the job is over."""
+        """Returns False: the job has ended."""
         return False
 
     def circuits(self) -> list[Any]:
-        """The circuits of the pubs, each once, new objects.
+        """The circuits of the pubs, each once, as new objects.
 
         Raises:
             NotFoundError: The run was saved without its circuits.
@@ -100,7 +100,7 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
         """A stock ``AerSimulator`` with the stored options and noise model; see `ArchivedJob.backend`.
 
         Raises:
-            NotFoundError: It ran on a backend of a cloud service, which is not in the project.
+            NotFoundError: The job ran on a backend of a cloud service, which is not in the project.
         """
         if self.service:
             name = self.run.record.config.backend_name
@@ -110,7 +110,7 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
         return ArchivedJob(self.run).backend()
 
     def error_message(self) -> str | None:
-        """Why the job did not succeed, or ``None``."""
+        """The reason why the job did not succeed, or ``None``."""
         return self.run.record.status.message
 
     def array(self, label: str | None = None, pub: int = 0) -> StoredArray:
@@ -118,7 +118,7 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
         return self.run.array(label, pub)
 
     def rerun(self, *, save: bool = False) -> Any:
-        """Runs it again; see `aerchive.project.run.Run.rerun`."""
+        """Runs the job again; see `aerchive.project.run.Run.rerun`."""
         return self.run.rerun(save=save)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A Result whose values are read when they are used."""
+"""A Result from a project whose values are read when they are used."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from aerchive.stored.result import Registered, StoredExperiment, StoredResult
 
 
 class ArchivedData(ExperimentResultData):
-    """The data of one experiment: the attributes of stock data, read when they are used.
+    """The data of one experiment, with the attributes of Qiskit's data; values are read when they are used.
 
     Args:
-        attributes: ``_data_attributes`` and the values by label, as stock data have them in ``vars``.
+        attributes: ``_data_attributes`` and the values by label, as Qiskit's data have them in ``vars``.
     """
 
     def __init__(self, attributes: LazyDict) -> None:
@@ -37,7 +37,7 @@ class ArchivedData(ExperimentResultData):
         return self.__dict__[name] if type(value) is Waiting else value
 
     def to_dict(self) -> dict[str, Any]:
-        """A new dictionary of the values by label; what was not read yet is read when used, and then kept here."""
+        """A new dictionary of the values by label; values that were not read yet are read when used, then kept."""
         own: Any = self.__dict__
         values = LazyDict()
         for name in self._data_attributes:
@@ -45,7 +45,7 @@ class ArchivedData(ExperimentResultData):
         return values
 
     def __repr__(self) -> str:
-        """As of stock data, but that what nothing has used yet is described and not read."""
+        """The representation of Qiskit's data, in which values that were not used yet are described and not read."""
         return f"ExperimentResultData({', '.join(f'{name}={_shown(self, name)}' for name in self._data_attributes)})"
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
@@ -53,23 +53,23 @@ class ArchivedData(ExperimentResultData):
 
 
 def _shown(data: ArchivedData, name: str) -> str:
-    """A value in a representation. No method: data have the names that stock data have, and labels of the user."""
+    """The text of a value in a representation. It is not a method, because a label of the user may have its name."""
     own: Any = data.__dict__
     found = own.waiting(name) if name in own else getattr(data, name)
     return found.about().text if type(found) is Waiting else str(found)
 
 
 class ArchivedResult(Result):
-    """A ``qiskit.result.Result`` out of a project.
+    """A ``qiskit.result.Result`` from a project.
 
     Args:
-        run: The run it belongs to.
+        run: The run to which the result belongs.
 
     Raises:
-        FormatError: The stored document is not that of a result.
+        FormatError: The stored document does not describe a result.
     """
 
-    __slots__ = ("_run",)  # and so not in ``vars``, which has what a stock result has
+    __slots__ = ("_run",)  # so that it is not in ``vars``, which has only the attributes of Qiskit's result
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -79,17 +79,17 @@ class ArchivedResult(Result):
 
     @property
     def run(self) -> Run:
-        """The run it belongs to."""
+        """The run to which the result belongs."""
         return self._run
 
     def __repr__(self) -> str:
-        """As of a stock result, but that what nothing has used yet is described and not read."""
+        """The representation of Qiskit's result, in which values that were not used yet are described and not read."""
         with self._run.held():
             return str(super().__repr__())
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:
-        """A plain Result, as `Result.from_dict` makes it."""
+        """Makes a plain Result, as `Result.from_dict` does."""
         return Result.from_dict(data)
 
     def __copy__(self) -> ArchivedResult:
@@ -123,10 +123,10 @@ def _about(stored: StoredResult, tree: Any) -> About:
 def _in_order(stored: StoredResult, fields: Any, metadata: Any, name: str, value: Any) -> dict[str, Any]:
     """The attributes of a result or experiment, in the order in which Qiskit sets them.
 
-    They come from a file that may be a stranger's, and are set in ``vars``, where no name has a meaning for Python.
+    They come from a file that may be untrusted, and are set in ``vars``, where no name has a meaning for Python.
 
     Raises:
-        FormatError: A name is none.
+        FormatError: A name is not one that an attribute may have.
     """
     known = stored.decode_fields(fields)
     if not all(type(key) is str and key != "_metadata" for key in known):
@@ -144,8 +144,8 @@ def archived_result(run: Run) -> Any:
     """The result of a run: an `ArchivedResult`, or the ``PrimitiveResult`` of a primitive.
 
     Raises:
-        AerJobError: The job had raised, was lost, or is still running; with the stored message.
-        CancelledError: The job had been cancelled.
+        AerJobError: The job raised an exception, was lost, or is still running; has the stored message, if any.
+        CancelledError: The job was cancelled.
     """
     with run.held():
         status = run.record.status

@@ -1,1 +1,1 @@
-"""What is asked of live objects of Qiskit and Aer, so that it can be stored."""
+"""Collecting data from live objects of Qiskit and Aer, so that they can be stored."""

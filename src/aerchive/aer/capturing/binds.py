@@ -1,4 +1,4 @@
-"""Parameter binds as they are stored, and which circuit and bind each experiment belongs to."""
+"""Encoding parameter binds, with the circuit and bind to which each experiment belongs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from aerchive.models import tagged_json
 from aerchive.storage.chunks.drafts import DatasetDraft, text_dataset
 
 AS_A_LIST = " comes back as a list"
-"""Ends what is said of values that are kept in another container: the simulation is the same."""
+"""End of the description of values that are stored in another container, which does not affect the simulation."""
 
 
 def encode_binds(binds: Any, num_experiments: int | None) -> tuple[dict[str, DatasetDraft], list[str]]:
-    """Parameter binds as a dataset of a run.
+    """Encodes parameter binds as a dataset of a run.
 
     Args:
-        binds: As ``run`` got them: for each circuit a mapping of parameters to sequences of values.
-        num_experiments: How many results there are, if there are any.
+        binds: The argument of ``run``: for each circuit a mapping of parameters to sequences of values.
+        num_experiments: Number of experiments in the result; ``None`` without a result.
 
     Returns:
-        The dataset, by name, and in words what does not come back, or comes back in another container.
+        The dataset by name, and descriptions of values that are not stored, or are stored in another container.
     """
 
     def extend(value: Any) -> dict[str, Any] | None:
@@ -51,7 +51,7 @@ def encode_binds(binds: Any, num_experiments: int | None) -> tuple[dict[str, Dat
 
 
 def _plain(bind: Mapping[Any, Any], what: str, lost: list[str]) -> Iterator[tuple[Any, Any]]:
-    """The pairs of a bind; sequences of other types as lists, for Aer looks only at their items."""
+    """The pairs of a bind; sequences of other types become lists, because Aer uses only their items."""
     for key, values in bind.items():
         if type(values) in (list, tuple, np.ndarray, str, bytes, dict) or not hasattr(values, "__len__"):
             yield key, values
@@ -65,7 +65,7 @@ def _length(values: Any) -> int:
 
 
 class _NoEncoder:
-    """For values that never hold arrays of their own."""
+    """An encoder for values that never hold arrays."""
 
     def array(self, value: Any, kind: str) -> ArrayReference:
         raise UnsupportedTypeError(f"no place for an array of kind {kind!r} and shape {value.shape} here")

@@ -1,4 +1,4 @@
-"""Live jobs and results into drafts of runs: documents, payload, shared objects."""
+"""Making drafts of runs from live jobs and results: documents, payload, shared objects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
-from aerchive.text import without_surrogates
+from aerchive.text import type_name, without_surrogates
 from aerchive.times import now
 
 _USED = (
@@ -52,12 +52,12 @@ _USED = (
 
 @dataclasses.dataclass(frozen=True)
 class Primitive:
-    """What is known of a primitive.
+    """Description of a primitive.
 
     Attributes:
         program: ``sampler`` or ``estimator``.
-        class_name: Module and class; absent where only a result is known.
-        options: Its own options, by name; those of its ``run_options`` begin with ``run.``.
+        class_name: Module and class of the primitive; ``None`` if only a result is known.
+        options: Options of the primitive by name; the names of those in its ``run_options`` begin with ``run.``.
     """
 
     program: str
@@ -67,24 +67,24 @@ class Primitive:
 
 @dataclasses.dataclass(frozen=True)
 class Submitted:
-    """What was handed to the simulator.
+    """The input of a simulation or a primitive, as it was submitted.
 
     Attributes:
-        job_id: Of the job.
-        created: When, UTC.
-        circuits: Copies that nobody else changes, or ``None`` if they are not known.
-        parameter_binds: As given.
-        options: Set on the backend or for this run.
+        job_id: Id of the job.
+        created: Time of submission, UTC.
+        circuits: Copies of the circuits, which do not change later; ``None`` if they are not known.
+        parameter_binds: The parameter binds as they were given.
+        options: Options that were set on the backend or given for this run, by name.
         run_options: Names of those options that were given for this run.
         unknown_options: Names of options that Aer does not have, and ignores.
-        backend: What of the backend is recorded: ``backend_name``, ``backend_version``, ``backend_class``,
+        backend: Recorded properties of the backend: ``backend_name``, ``backend_version``, ``backend_class``,
             ``target_gates``.
-        target: Of the backend, as it was then, or ``None`` if it has none.
-        labels: Given with the run.
-        started: When the simulation began, UTC.
-        primitive: What called the simulator, if this is the run of a primitive.
-        pubs: What a primitive was asked for; their circuits are in ``circuits``.
-        parent: Job id of the primitive that this run is a part of.
+        target: Target of the backend at the time of submission; ``None`` if it has none.
+        labels: Labels that were given with the run.
+        started: Time at which the simulation began, UTC.
+        primitive: Description of the primitive, if this is the run of a primitive.
+        pubs: Pubs that were given to the primitive; their circuits are in ``circuits``.
+        parent: Job id of the primitive that started this run.
     """
 
     job_id: str
@@ -121,12 +121,12 @@ class Submitted:
 
 
 def describe_backend(backend: Any) -> dict[str, Any]:
-    """Name, version and class of a backend, and basis gates of one with a target; what it does not tell is absent."""
+    """Name, version and class of a backend, and basis gates if it has a target; unknown properties are ``None``."""
     kind = getattr(type(backend), "archives", type(backend))
     described = {
         "backend_name": lambda: without_surrogates(str(backend.name)),
         "backend_version": lambda: _version(getattr(backend.configuration(), "backend_version", None)),
-        "backend_class": lambda: f"{kind.__module__}.{kind.__qualname__}",
+        "backend_class": lambda: type_name(kind),
         "target_gates": lambda: None if backend._target is None else list(backend.configuration().basis_gates),
     }
     return {name: _asked(ask) for name, ask in described.items()}
@@ -137,21 +137,21 @@ def _version(version: Any) -> str | None:
 
 
 def _asked(ask: Callable[[], Any]) -> Any:
-    """What somebody's object says, or ``None``: a simulation does not depend on it."""
+    """The return value of ``ask``, or ``None`` if it raises: a simulation does not depend on this value."""
     try:
         return ask()
-    except Exception:  # noqa: BLE001  (it may be of anybody's class)
+    except Exception:  # noqa: BLE001  (the object may be of a foreign class)
         return None
 
 
 def target_of(backend: Any) -> EncodedTarget | None:
-    """The target of a backend that stands for a device, as it is now; others have none of their own."""
+    """The present target of a backend that stands for a device; ``None`` for other backends."""
     target = getattr(backend, "_target", None)
     return encode_target(target) if isinstance(target, Target) else None
 
 
 def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
-    """The draft of a simulation that gave a result."""
+    """Makes the draft of a simulation that gave a result."""
     finished = now()
     encoded = encode_result(result)
     refused = list(encoded.refused)
@@ -171,12 +171,12 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
 def draft_of_primitive(
     submitted: Submitted, result: PrimitiveResult[Any], used: Mapping[str, Any] | None = None
 ) -> RunDraft:
-    """The draft of a primitive that gave a result.
+    """Makes the draft of a primitive that gave a result.
 
     Args:
-        submitted: What was asked for.
-        result: What came of it.
-        used: What the simulator said it used.
+        submitted: The input of the primitive.
+        result: The result of the primitive.
+        used: Settings that the simulator reported to have used, such as the method, by name.
     """
     finished = now()
     encoder = ResultEncoder()
@@ -207,7 +207,7 @@ def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Wr
 
 
 def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
-    """The draft of a simulation that raised, or was cancelled."""
+    """Makes the draft of a simulation that raised an exception, or was cancelled."""
     finished = now()
     cancelled = isinstance(error, CancelledError)
     encoder = ResultEncoder()
@@ -215,8 +215,8 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
     refused = list(encoded.refused)
     datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
     objects, config = _inputs(submitted, datasets, refused, None, {})
-    kind, trace = f"{type(error).__module__}.{type(error).__qualname__}", "".join(traceback.format_exception(error))
-    if isinstance(error, AerJobError) and error.error_type is not None:  # of a job that was archived before
+    kind, trace = type_name(type(error)), "".join(traceback.format_exception(error))
+    if isinstance(error, AerJobError) and error.error_type is not None:  # the job was archived before
         kind, trace = error.error_type, error.stored_traceback or trace
     status = RunStatus(
         outcome="cancelled" if cancelled else "error",
@@ -259,7 +259,7 @@ def _inputs(
     num_experiments: int | None,
     used: dict[str, Any],
 ) -> tuple[dict[str, ObjectDraft], RunConfig]:
-    """Circuits, noise model, options and parameter binds; whatever has no codec is named in ``refused``."""
+    """Encodes circuits, noise model, options and parameter binds; values without a codec are named in ``refused``."""
     objects: dict[str, ObjectDraft] = {}
     if submitted.circuits is not None:
         objects |= _circuits(submitted.circuits, refused)
@@ -274,7 +274,7 @@ def _inputs(
         own = submitted.primitive.options
         more["primitive_options"] = {name: keep_option(name, value, objects, refused) for name, value in own.items()}
     missing = [*refused, *missing]
-    if submitted.target is not None:  # what it lacks is named; no value of the run is less for it
+    if submitted.target is not None:  # losses of the target are listed, but they do not affect the values of the run
         missing += [f"target: {loss}" for loss in submitted.target.lost]
         if submitted.target.draft is not None:
             objects[layout.TARGET] = submitted.target.draft
@@ -293,7 +293,7 @@ def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDr
         return {}
     try:
         draft, lost = circuits_object(known)
-    except Exception as error:  # noqa: BLE001  (circuits may be of anybody's class)
+    except Exception as error:  # noqa: BLE001  (circuits may be of foreign classes)
         refused.append(f"circuits: cannot be stored ({error!r:.300})")
         return {}
     refused += [f"circuits: {loss}" for loss in lost]
@@ -301,20 +301,20 @@ def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDr
 
 
 def _experiments(result: Result) -> Sequence[Any]:
-    """The experiments of a Result, which somebody may have edited."""
+    """The experiments of a Result; empty if the Result was edited so that it has no list of them."""
     results = getattr(result, "results", None)
     return results if isinstance(results, list | tuple) else []
 
 
 def _part(thing: Any, name: str) -> Mapping[str, Any]:
-    """A mapping in the metadata of a result or experiment; empty if it is none."""
+    """A mapping in the metadata of a result or experiment; empty if there is none."""
     found = vars(thing).get("_metadata") if hasattr(thing, "__dict__") else None
     part = found.get(name) if isinstance(found, Mapping) else None
     return part if isinstance(part, Mapping) else {}
 
 
 def used_by(result: Result) -> dict[str, Any]:
-    """What Aer says it used, of the first experiment that says so."""
+    """The settings that Aer reports to have used, from the result and its first experiment, by name."""
     used: dict[str, Any] = {}
     for experiment in _experiments(result)[:1]:
         known = _part(experiment, "metadata")
@@ -338,7 +338,7 @@ def _outcome(result: Result) -> Outcome:
 
 
 def _message(result: Result) -> str | None:
-    """What Aer says of a failure: of the whole result, and of each experiment if that adds something."""
+    """Aer's message about a failure: that of the whole result, and further ones of experiments; ``None`` on success."""
     if _is_success(result):
         return None
     texts = [str(_asked(functools.partial(_status_of, result)))]
@@ -365,11 +365,11 @@ def _elapsed(started: str, finished: str) -> float:
 
 
 def error_text(error: BaseException) -> str:
-    """The message as the user would read it; ``str(AerError("x"))`` has quotes of its own."""
+    """The message of an exception without the quotes that ``str(AerError("x"))`` adds."""
     message = getattr(error, "message", None)
     if not isinstance(message, str):
         try:
             message = str(error)
-        except Exception as again:  # noqa: BLE001  (an exception may be of anybody's class)
+        except Exception as again:  # noqa: BLE001  (an exception may be of a foreign class)
             message = f"<{type(again).__qualname__}>"
     return without_surrogates(message)

@@ -1,4 +1,4 @@
-"""What was set on a backend or for a run: the options without the defaults, as they are stored and set again."""
+"""Options that were set on a backend or for a run, without the defaults: how they are stored and set again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from aerchive.codecs.noise_model import encode_noise_model, lost_passes
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.storage.chunks.drafts import ObjectDraft
-from aerchive.text import without_surrogates
+from aerchive.text import type_name, without_surrogates
 
 DONE_BY_AER = frozenset({"parameterizations"})
 """Keys that Aer itself adds to the options of a run."""
 
 CONFIGURATION = "configuration"
-"""The name under which those are kept that Aer takes for its configuration: ``basis_gates``, ``memory``, ..."""
+"""Name of the option that holds all options of Aer's configuration: ``basis_gates``, ``memory``, ..."""
 
 _STOCK = (
     qiskit_aer.AerSimulator,
@@ -39,22 +39,22 @@ _ARGUMENTS = {
     "run": ("tags", "notes", "name", "params", "save_jobs", "compression", "max_infidelity", "parameter_binds"),
     "AerSimulator": ("project", "save_jobs", "durability", "compression", "max_infidelity"),
 }
-"""The arguments that are no options of Aer, by the place where they are given."""
+"""Arguments that are not options of Aer, by the place where they are given."""
 _ALIKE = 0.65
-"""How alike two names must be (`difflib`, 0 to 1) so that one may be the other misspelt."""
+"""Smallest similarity of two names (`difflib`, 0 to 1) for which one may be a misspelling of the other."""
 
 
 def stock_class(backend: Any) -> Any:
-    """The class of Aer that a backend is of, or of a subclass of, or ``None``."""
+    """The class of Aer of which a backend is an instance, also of a subclass; else ``None``."""
     return next((kind for kind in _STOCK if isinstance(backend, kind)), None)
 
 
 def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options somebody set, on the backend or for a run, without the defaults of Aer's own class.
+    """The options that the user set on the backend or for a run, without the defaults of Aer's own class.
 
     Args:
-        backend: Any; one that is not Aer's has no options that are known.
-        run_options: For the run; they win.
+        backend: Any backend; the options of one that is not Aer's are not known.
+        run_options: Options that were given for the run; they take precedence.
     """
     options: dict[str, Any] = {}
     kind = stock_class(backend)
@@ -75,10 +75,10 @@ def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _implied(kind: Any, method: Any) -> dict[str, Any]:
-    """What a method by itself sets in the configuration of a backend."""
+    """The configuration options that a simulation method alone sets on a backend."""
     try:
         return dict(kind(method=method)._options_configuration)
-    except Exception:  # noqa: BLE001  (of a method that is none, or of a class that has no methods)
+    except Exception:  # noqa: BLE001  (the method does not exist, or the class has no methods)
         return {}
 
 
@@ -89,19 +89,19 @@ def _is_same(value: Any, default: Any) -> bool:
 
 
 def keep_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
-    """An option as it is stored: itself if tagged JSON carries it, else a mapping that says what it was.
+    """The stored form of an option: the value if tagged JSON can represent it, else a mapping that describes it.
 
     Args:
-        name: Of the option.
-        value: Of the option.
-        objects: Gets the noise model.
-        refused: Gets what could not be stored, in words.
+        name: Name of the option.
+        value: Value of the option.
+        objects: Shared objects of the run, to which a noise model is added.
+        refused: List to which descriptions of what cannot be stored are added.
     """
-    kind = without_surrogates(f"{type(value).__module__}.{type(value).__qualname__}")
+    kind = without_surrogates(type_name(type(value)))
     if isinstance(value, NoiseModel):
         try:
             objects[layout.NOISE_MODEL] = encode_noise_model(value)
-        except Exception as error:  # noqa: BLE001  (a model may be of anybody's class)
+        except Exception as error:  # noqa: BLE001  (a model may be of a foreign class)
             refused.append(f"option {name!r}: {kind}: {error!r:.300}")
             return {"missing": "noise model"}
         refused += [f"option {name!r}: its custom pass {lost} is kept by name only" for lost in lost_passes(value)]
@@ -115,7 +115,7 @@ def keep_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused:
 
 
 def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are stored as they were: without the noise model, and without what could not be stored."""
+    """The options that are stored with their value: without the noise model and without what could not be stored."""
     return {
         name: value
         for name, value in options.items()
@@ -130,16 +130,16 @@ def is_known(name: str) -> bool:
 
 @functools.cache
 def _names_of_aer() -> frozenset[str]:
-    """The options that its classes tell, and those that ``run`` takes besides."""
+    """The names of the options of Aer's classes, and of the further ones that ``run`` takes."""
     return frozenset(BACKEND_RUN_ARG_TYPES).union(*(kind._default_options().__dict__ for kind in _STOCK))
 
 
 def unknown_options(backend: Any, options: Iterable[str]) -> list[str]:
-    """The names of options that a backend does not have: Aer ignores them in silence.
+    """The names of options that a backend does not have: Aer ignores them without a message.
 
     Args:
-        backend: Any; of one that is not Aer's nothing is known, and nothing is returned.
-        options: Names of those that were set on it or given for a run.
+        backend: Any backend; for one that is not Aer's the list is empty, because its options are not known.
+        options: Names of the options that were set on the backend or given for a run.
     """
     if not isinstance(backend, AerBackend):
         return []
@@ -148,14 +148,14 @@ def unknown_options(backend: Any, options: Iterable[str]) -> list[str]:
 
 
 def check_spelling(options: Iterable[str], place: Literal["run", "AerSimulator"]) -> None:
-    """Refuses options that Aer does not have, and that look like an argument: Aer would ignore them in silence.
+    """Raises an error for options that Aer does not have and that resemble an argument: Aer would ignore them.
 
     Args:
-        options: Names of those that were given.
-        place: Where they were given.
+        options: Names of the options that were given.
+        place: The call in which they were given.
 
     Raises:
-        InvalidInputError: One of them is probably misspelt, or belongs somewhere else.
+        InvalidInputError: An option is probably misspelt, or belongs to another call.
     """
     told = qiskit_aer.AerSimulator._default_options().__dict__
     arguments = {name: where for where in (*_ARGUMENTS, place) for name in _ARGUMENTS[where]}
@@ -173,18 +173,18 @@ def check_spelling(options: Iterable[str], place: Literal["run", "AerSimulator"]
 
 
 def matters(name: str) -> bool:
-    """Whether Aer heeds an option of this name."""
+    """Whether an option of this name has an effect in Aer."""
     return name not in _WITHOUT_EFFECT and is_known(name)
 
 
 def set_again(backend: Any, options: Mapping[str, Any]) -> None:
-    """Sets stored options on a stock backend, also those that its ``set_option`` refuses: Aer looks at them later.
+    """Sets stored options on a stock backend, also those that its ``set_option`` refuses: Aer uses them later.
 
     Args:
-        backend: Of a class of Aer.
-        options: By name.
+        backend: A backend of one of Aer's classes.
+        options: The stored options, by name.
     """
-    for name in sorted(options, key=lambda name: name != "method"):  # a method sets others, which may be set anew
+    for name in sorted(options, key=lambda name: name != "method"):  # the method sets options that may be set again
         if name == CONFIGURATION:
             for key, value in options[name].items():
                 _set(backend, key, value, backend._set_configuration_option)

@@ -1,4 +1,4 @@
-"""What was handed to a primitive, and the primitive itself, so that both can be stored."""
+"""Collecting the input of a primitive, and the description of the primitive, so that both can be stored."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from aerchive.aer.capturing.capture import Primitive, Submitted, describe_backen
 from aerchive.aer.capturing.options import set_options
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.models.labels import RunLabels
+from aerchive.text import type_name
 
 _OWN_OPTIONS = ("default_shots", "seed")
-"""What Aer's sampler keeps beside its options."""
+"""Attributes of Aer's sampler that are not in its options."""
 
 
 def submitted_pubs(
     primitive: Any, pubs: Sequence[Any] | None, job_id: str, created: str, labels: RunLabels | None = None
 ) -> Submitted:
-    """What was handed to a primitive; its circuits are copied, for their owner may change them.
+    """The input of a primitive; its circuits are copied, because the user may change them.
 
     Args:
         primitive: A ``SamplerV2`` or ``EstimatorV2`` of Aer or of Qiskit.
-        pubs: As the primitive coerced them.
-        job_id: Of its job.
-        created: When it was submitted, UTC.
-        labels: Given with it.
+        pubs: The pubs as the primitive coerced them; ``None`` if they are not known.
+        job_id: Id of the primitive's job.
+        created: Time of submission, UTC.
+        labels: Labels that were given with the run.
     """
     backend = getattr(primitive, "_backend", None)
     kept = None if pubs is None else _copied(pubs)
@@ -66,4 +67,4 @@ def describe_primitive(primitive: Any) -> Primitive:
             options[name] = value
     options |= {name: getattr(primitive, f"_{name}") for name in _OWN_OPTIONS if hasattr(primitive, f"_{name}")}
     program = "estimator" if isinstance(primitive, BaseEstimatorV2) else "sampler"
-    return Primitive(program, f"{kind.__module__}.{kind.__qualname__}", options)
+    return Primitive(program, type_name(kind), options)

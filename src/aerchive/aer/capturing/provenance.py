@@ -1,4 +1,4 @@
-"""Where this process' runs come from; found out once."""
+"""Provenance of the runs of this process: software, machine and working directory; determined once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GIT_TIMEOUT_S = 2.0
 
 
 def provenance() -> Provenance:
-    """Software, machine and working directory; asked again only when the working directory changed, or after a fork."""
+    """Software, machine and working directory; determined again only after a fork or in another working directory."""
     return _provenance(os.getpid(), _working_directory())
 
 

@@ -1,1 +1,1 @@
-"""Simulators and primitives whose runs are archived while they run."""
+"""Simulators and primitives whose runs are archived while they run; decision 0005."""

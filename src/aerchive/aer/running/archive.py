@@ -1,4 +1,4 @@
-"""One submission on its way into the project: a trace at the start, the run at the end."""
+"""Archiving one submission: a trace in the project's folder at the start, the run at the end."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ logger = logging.getLogger("aerchive")
 
 
 class Archive:
-    """The way of one submission into its project.
+    """Archives one submission in its project.
 
     Args:
-        project: Where it goes.
-        submitted: What was submitted.
-        settings: In force when it was.
-        note: Gets what became of it.
-        compression: How its arrays are stored.
+        project: The project in which the run is archived.
+        submitted: The input of the run.
+        settings: The settings in force at the time of submission.
+        note: Receives the archived run, or the problems.
+        compression: Compression of the arrays of the run.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Archive:
         self._compression = compression
 
     def submitted_at(self, started: str) -> Submitted:
-        """What was submitted, with the time when the simulation began."""
+        """The input of the run, with the time at which the simulation began."""
         return dataclasses.replace(self._submitted, started=started)
 
     def begin(self) -> None:
-        """Leaves the trace that outlives this process; a simulation never fails because of it."""
+        """Writes a trace of the job that remains if this process dies; a simulation never fails because of it."""
         try:
             self._leave_trace()
         except Exception as error:
@@ -63,12 +63,12 @@ class Archive:
         self._project.spools.own.submitted(self._submitted.job_id, record)
 
     def note_end(self, future: Future[Any]) -> None:
-        """Archives a job that was cancelled before it ran; others are archived where they run."""
+        """Archives a job that was cancelled before it ran; other jobs are archived where they run."""
         if future.cancelled():
             self.keep(lambda: draft_failed(self._submitted, CancelledError()))
 
     def keep(self, make_draft: Callable[[], RunDraft]) -> None:
-        """Archives a draft; whatever goes wrong, the simulation's own result is not touched."""
+        """Archives a draft; errors in this do not affect the simulation's own result."""
         try:
             draft = dataclasses.replace(make_draft(), compression=self._compression)
             self.note.run = run = self._project.archive(draft, self._settings.durability)
@@ -79,7 +79,7 @@ class Archive:
             return
         finally:
             self._project.spools.own.finished(self._submitted.job_id)
-            self._submitted = Submitted(self._submitted.job_id, self._submitted.created)  # lets go of the copies
+            self._submitted = Submitted(self._submitted.job_id, self._submitted.created)  # releases the copies
         if run.kept_outside is not None:
             self.note.tell(run.kept_outside)
         if draft.refused:

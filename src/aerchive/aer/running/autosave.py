@@ -1,4 +1,7 @@
-"""A switch that archives every run of Aer in this process and in those it starts, whoever asks for it."""
+"""A switch that archives every run of Aer in this process and its child processes, also those of libraries.
+
+See decision 0013.
+"""
 
 from __future__ import annotations
 
@@ -30,23 +33,23 @@ logger = logging.getLogger("aerchive")
 _VARIABLE = "AERCHIVE_AUTOSAVE"
 _STARTUP = str(Path(__file__).with_name("startup"))
 _HOOK = "_run_circuits"
-"""The one method of Aer that every run of each of its backends goes through."""
+"""The one method of Aer that is called for every run of each of its backends."""
 
 _lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # so that a child never finds it held by a thread that it does not have
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+# so that in a child process the lock is never held by a thread that does not exist there
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _stack: list[Autosave] = []
-"""The switches that are on; the last one counts."""
+"""The switches that are on; the last one is in force."""
 
 
 class Autosave:
-    """Archiving of everything that this process runs; made by `autosave`.
+    """A switch for archiving everything that this process runs; made by `autosave`.
 
-    As a context manager it ends with the block; else with `stop`, or with ``autosave(False)``.
+    As a context manager it ends with the block; otherwise with `stop` or with ``autosave(False)``.
 
     Args:
-        project: Where runs go.
-        labels: Of all of them.
+        project: The project in which runs are archived.
+        labels: Labels of all these runs.
     """
 
     def __init__(self, project: Project | Opening, labels: RunLabels) -> None:
@@ -55,11 +58,11 @@ class Autosave:
 
     @property
     def project(self) -> Project:
-        """Where runs go."""
+        """The project in which runs are archived."""
         return self._place.project if isinstance(self._place, Opening) else self._place
 
     def stop(self) -> None:
-        """Ends it. What was in force before is in force again."""
+        """Turns the switch off. The switch that was in force before is in force again."""
         with _lock:
             if self in _stack:
                 _stack.remove(self)
@@ -87,27 +90,27 @@ def autosave(
     durability: Durability | None = None,
     compression: str | None = None,
 ) -> Autosave | None:
-    """Archives every run of Aer from now on, whoever starts it: your code, a library, a primitive.
+    """Archives every run of Aer from now on, whether your code, a library or a primitive starts it.
 
-    Aer's results, exceptions and seeds stay what they are. Simulators of aerchive go on archiving where they did, and
-    what is run with ``save_jobs=False`` is not archived. Python processes that this one starts inherit the switch.
+    Aer's results, exceptions and seeds do not change. Simulators of aerchive still archive in their own project, and
+    runs with ``save_jobs=False`` are not archived. Python processes that this process starts inherit the switch.
 
     Args:
         project: Path of a project file, or an open project; ``None`` or True: the project of the settings. False: turns
-            everything off, and leaves Aer exactly as it was.
-        tags: Words to find the runs by.
-        notes: Free text for each of them.
+            all switches off, and leaves Aer exactly as it was.
+        tags: Words by which the runs can be found.
+        notes: Free text, stored with each run.
         params: Parameters of the study, by name.
-        durability: When runs are committed, as for `aerchive.open`; not for a project that is open already.
-        compression: How arrays are stored, as for `aerchive.open`; likewise.
+        durability: Time at which runs are committed, as for `aerchive.open`; has no effect for an open project.
+        compression: Compression of arrays, as for `aerchive.open`; has no effect for an open project.
 
     Returns:
-        The switch, which is on, and may be used as a context manager; ``None`` for False.
+        The switch, which is on, and may be used as a context manager; ``None`` if ``project`` is False.
 
     Raises:
         InvalidInputError: A label has the wrong type.
         UnsupportedTypeError: A value in ``params`` cannot be stored.
-        AerchiveError: The project cannot be written. If that becomes so later, each run warns when it is submitted.
+        AerchiveError: The project cannot be written. If this happens later, each run warns when it is submitted.
     """
     if project is False:
         with _lock:
@@ -115,7 +118,7 @@ def autosave(
             _apply()
         return None
     labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-    labels.to_attributes()  # refuses what cannot be stored before anything is simulated
+    labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
     if not isinstance(project, str | os.PathLike | Project | bool | None):
         refuse("project", project, "the path of a project file, an open project, or False to turn it off")
     path = place_of(None if isinstance(project, bool) else project)
@@ -129,13 +132,13 @@ def autosave(
 
 
 def inherit() -> None:
-    """Turns on what the parent process had on; called when Aer is loaded in a process that it started."""
+    """Turns on the switch of the parent process; called when Aer is loaded in a child process."""
     try:
         told = json.loads(os.environ.get(_VARIABLE, ""))
         labels = RunLabels.from_attributes(told["labels"], _VARIABLE)
         switch = Autosave(Opening(told["project"], durability=told["durability"]), labels)
-        switch.project  # noqa: B018  (says what is wrong with the settings)
-    except Exception as error:  # noqa: BLE001  (the process must do its work all the same)
+        switch.project  # noqa: B018  (raises if the settings are not valid)
+    except Exception as error:  # noqa: BLE001  (the process must do its work in any case)
         logger.error("autosave cannot be inherited from %s: %s", _VARIABLE, error)
         return
     with _lock:
@@ -144,7 +147,7 @@ def inherit() -> None:
 
 
 def _apply() -> None:
-    """Puts our method into Aer's class, or Aer's own back; and tells processes to come."""
+    """Puts our method into Aer's class, or Aer's own method back, and sets the environment of child processes."""
     _hook(is_wanted=bool(_stack))
     _tell(_stack[-1] if _stack else None)
 
@@ -156,7 +159,7 @@ def _hook(*, is_wanted: bool) -> None:
         setattr(AerBackend, _HOOK, _around(present))
     elif is_ours and not is_wanted:
         setattr(AerBackend, _HOOK, present.aerchive_hides)
-    # What somebody else has put over ours stays; ours then passes everything on while nothing is on.
+    # If other code has wrapped our method, it stays in place; ours then only calls Aer's while no switch is on.
 
 
 def _around(stock: Any) -> Any:
@@ -183,7 +186,7 @@ def _around(stock: Any) -> Any:
 
 
 _before: dict[str, str | None] = {}
-"""Variables of the environment as they were before the first switch."""
+"""Values of the environment variables before the first switch was turned on."""
 
 
 def _tell(switch: Autosave | None) -> None:

@@ -23,19 +23,19 @@ from aerchive.project.run import Run
 logger = logging.getLogger("aerchive")
 
 _MOST_LINES = 10
-"""How many problems are named when the program ends."""
+"""Largest number of problems that are printed when the program ends."""
 
 
 @dataclass
 class ArchiveNote:
-    """What became of a job's archiving; written where the job ends, read where somebody asks for its result.
+    """The outcome of archiving a job; written when the job ends, read when its result is requested.
 
     Attributes:
         run: The archived run.
-        problem: Why there is none, or what is missing in it, for a warning.
-        failure: Raised from ``result()``, if that is what the settings say.
-        above: Of the primitive that the job belongs to: whoever waits for that one is told.
-        is_heard: Whether the job's ``result()`` tells it; the job of a stock primitive knows nothing of it.
+        problem: The reason why there is no run, or what is missing in it, for a warning.
+        failure: The exception that ``result()`` raises, if the settings ask for it.
+        above: The note of the primitive to which the job belongs; problems are reported by the primitive's job.
+        is_heard: Whether the job's ``result()`` reports problems; the job of a stock primitive does not.
     """
 
     run: Run | None = None
@@ -46,11 +46,11 @@ class ArchiveNote:
     _reported: bool = field(default=False, init=False, repr=False)
 
     def tell(self, problem: str, failure: Exception | None = None) -> None:
-        """Notes a problem, here and above.
+        """Records a problem in this note and in that of the primitive.
 
         Args:
-            problem: In words.
-            failure: The error, if it is to be raised.
+            problem: Description of the problem.
+            failure: The exception that is to be raised; ``None`` for a warning.
         """
         self.problem = problem if self.problem is None else f"{self.problem}; {problem}"
         self.failure = self.failure or failure
@@ -60,7 +60,7 @@ class ArchiveNote:
             _untold[id(self)] = self
 
     def log(self) -> None:
-        """Writes the problem, if there is one, into the log of a program whose jobs do not tell it."""
+        """Writes a problem into the log, if the job's ``result()`` does not report it."""
         if self.problem is not None and not self.is_heard:
             logger.error("%s", self.problem)
             self._is_told()
@@ -73,10 +73,10 @@ class ArchiveNote:
         """The archived run.
 
         Args:
-            job_id: Of the job, for the message.
+            job_id: Id of the job, for the message.
 
         Raises:
-            NotFoundError: It is not archived yet, or could not be; the message says which.
+            NotFoundError: The run is not archived yet, or could not be archived; the message says which.
         """
         if self.run is None:
             why = self.problem or "it has not finished yet: wait for result()"
@@ -84,10 +84,10 @@ class ArchiveNote:
         return self.run
 
     def report(self, result: Callable[[], Any]) -> Any:
-        """What a job's ``result()`` gives; whoever waits for it is told, once, what could not be archived.
+        """Returns the result of a job, and reports once what could not be archived.
 
         Args:
-            result: Gives the result, or raises what the job had raised.
+            result: Function that returns the result, or raises the exception of the job.
 
         Warns:
             ArchiveWarning: The run, or some value of it, could not be archived.
@@ -97,7 +97,7 @@ class ArchiveNote:
         except BaseException as error:
             try:
                 self._warn()
-            except ArchiveWarning as warning:  # where warnings are errors; the job's own one goes first
+            except ArchiveWarning as warning:  # warnings are errors here; the exception of the job takes precedence
                 error.add_note(str(warning))
             raise
         if not self._reported and self.failure is not None and self.above is None:
@@ -118,29 +118,28 @@ _untold: dict[int, ArchiveNote] = {}
 
 
 def _tell_at_end() -> None:
-    """Writes what could not be archived, where the program has not asked for the job's result."""
+    """Prints what could not be archived of jobs whose result the program has not requested."""
     problems = [note.problem for note in _untold.values() if note.problem is not None]
     lines = [f"aerchive: {clean(problem)}" for problem in problems[:_MOST_LINES]]
     if len(problems) > _MOST_LINES:
         lines.append(f"aerchive: and so it was with {len(problems) - _MOST_LINES} more jobs")
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # there may be no standard error any more
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # standard error may be closed already
         sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
 atexit.register(_tell_at_end)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_untold.clear)
+os.register_at_fork(after_in_child=_untold.clear)
 
 
 class ArchivingJob(AerJob):
-    """An ``AerJob`` that knows the run it became.
+    """An ``AerJob`` whose run is archived.
 
     ``result()`` gives the stock ``Result`` that Aer made; when it returns, the run is in the project.
 
     Args:
-        *arguments: As for ``AerJob``.
-        note: Where the archiving says what became of it.
-        **keywords: As for ``AerJob``.
+        *arguments: Positional arguments of ``AerJob``.
+        note: Receives the outcome of archiving.
+        **keywords: Keyword arguments of ``AerJob``.
     """
 
     def __init__(self, *arguments: Any, note: ArchiveNote, **keywords: Any) -> None:
@@ -152,18 +151,18 @@ class ArchivingJob(AerJob):
         """The archived run.
 
         Raises:
-            NotFoundError: It is not archived yet, or could not be; the message says which.
+            NotFoundError: The run is not archived yet, or could not be archived; the message says which.
         """
         return self._note.run_of(self.job_id())
 
     def submit(self) -> None:
-        """Submits the job; at the end of the interpreter, when no thread takes work any more, runs it at once.
+        """Submits the job; while the interpreter ends and no thread accepts work any more, runs it at once.
 
-        So a primitive whose script does not wait for it ends as well.
+        Thus a primitive also completes if its script does not wait for it.
         """
         try:
             super().submit()
-        except RuntimeError:  # of the executor, which takes nothing more
+        except RuntimeError:  # the executor does not accept new work
             self._future = self._run_here()
 
     def _run_here(self) -> Future[Any]:
@@ -179,9 +178,9 @@ class ArchivingJob(AerJob):
         """The result, as ``AerJob.result`` gives it; arguments and exceptions are the same.
 
         Args:
-            timeout: How long to wait, in seconds.
+            timeout: Longest time to wait, in seconds; ``None``: no limit.
 
         Warns:
-            ArchiveWarning: The run, or some value of it, could not be archived; once a job.
+            ArchiveWarning: The run, or some value of it, could not be archived; the warning is given once for each job.
         """
         return self._note.report(functools.partial(super().result, timeout=timeout))

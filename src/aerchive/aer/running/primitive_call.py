@@ -1,8 +1,8 @@
-"""One call of a primitive, as seen by the simulator that works for it.
+"""Archiving one call of a primitive, from the simulator that the primitive uses.
 
-A primitive runs in a thread of its own and calls ``backend.run`` there. Aer's and Qiskit's own classes know nothing of
-aerchive; so the simulator looks who called it (decision 0007), and the result is archived before the primitive's job
-hands it out.
+A primitive runs in a separate thread and calls ``backend.run`` there. Aer's and Qiskit's own classes do not use
+aerchive; so the simulator finds out which primitive called it (decision 0007), and the result is archived before the
+primitive's job returns it.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ logger = logging.getLogger("aerchive")
 
 _POOL_CODE = pool_thread._WorkItem.run.__code__
 _JOB_PATIENCE_S = 5.0
-"""How long the thread that made a primitive's job may take to put the future into it."""
+"""Longest time to wait, in seconds, until the thread that made a primitive's job has put the future into it."""
 
 
 class PrimitiveCall:
-    """One call of a primitive, archived when it ends; the runs beneath name it as their parent.
+    """One call of a primitive, archived when it ends; the runs that it starts have it as their parent.
 
     Args:
         primitive: A ``SamplerV2`` or ``EstimatorV2``.
-        pubs: As the primitive coerced them.
-        job_id: Of the primitive's job.
-        project: Where it goes.
-        settings: In force.
-        note: Gets what became of it.
-        created: When it was submitted, UTC.
-        labels: Given with it.
+        pubs: The pubs as the primitive coerced them.
+        job_id: Id of the primitive's job.
+        project: The project in which the call is archived.
+        settings: The settings in force.
+        note: Receives the outcome of archiving.
+        created: Time of submission, UTC.
+        labels: Labels that were given with the call.
     """
 
     def __init__(
@@ -79,21 +79,21 @@ class PrimitiveCall:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Runs of simulators in this thread belong to it, within the block."""
+        """Makes runs of simulators in this thread belong to this call, within the block."""
         with _state(self):
             yield
 
     def saw(self, result: Result) -> None:
-        """Takes note of what a simulation beneath used."""
+        """Records the settings that the first simulation of this call reports to have used."""
         self._used = self._used or used_by(result)
 
     def finished(self, result: Any) -> None:
-        """Archives the result."""
+        """Archives the result of the call."""
         submitted = self._archive.submitted_at(self._started)
         self._archive.keep(lambda: draft_of_primitive(submitted, result, self._used))
 
     def failed(self, error: BaseException) -> None:
-        """Archives what it raised."""
+        """Archives the exception that the call raised."""
         submitted = self._archive.submitted_at(self._started)
         self._archive.keep(lambda: draft_failed(submitted, error))
 
@@ -117,7 +117,7 @@ def _state(call: PrimitiveCall | None, *, is_off: bool = False) -> Iterator[None
 
 
 def not_archived() -> contextlib.AbstractContextManager[None]:
-    """Runs of simulators in this thread are not archived, within the block."""
+    """Turns archiving of runs of simulators in this thread off, within the block."""
     return _state(None, is_off=True)
 
 
@@ -127,19 +127,19 @@ def is_off() -> bool:
 
 
 def is_in_primitive() -> bool:
-    """Whether the caller works for a primitive that has begun to run, and that is known already."""
+    """Whether the calling thread works for a primitive whose call is known already."""
     if _active.call is not None or threading.current_thread() is threading.main_thread():
         return _active.call is not None
     return hasattr(getattr(_work_item(), "future", None), "_aerchive_call")
 
 
 def calling_primitive(project: Callable[[], Project], settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
-    """The call of a primitive that the caller works for, or ``None``.
+    """The call of the primitive for which the calling thread works, or ``None``.
 
     Args:
-        project: Gives the project that a primitive which knows nothing of aerchive goes to.
-        settings: In force.
-        labels: For the run of such a primitive.
+        project: Returns the project in which the call of a primitive that does not use aerchive is archived.
+        settings: The settings in force.
+        labels: Labels for the run of such a primitive.
     """
     if _active.call is not None or threading.current_thread() is threading.main_thread():
         return _active.call
@@ -174,7 +174,7 @@ def _then(keep: Callable[[Any], None], note: ArchiveNote, hand_out: Callable[[An
 
 
 def _work_item() -> Any:
-    """What the pool's thread we are in works on, or ``None``."""
+    """The work item that the calling thread of a pool executes, or ``None``."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not _POOL_CODE:
         frame = frame.f_back
@@ -182,14 +182,14 @@ def _work_item() -> Any:
 
 
 def _task(item: Any) -> tuple[Any, Sequence[Any]]:
-    """Function and arguments of a work item; Python 3.14 keeps them together."""
+    """Function and arguments of a work item; Python 3.14 keeps them in one attribute."""
     if hasattr(item, "task"):
         return item.task[0], item.task[1]
     return item.fn, item.args
 
 
 def _job_id(future: Future[Any]) -> str:
-    """The id of the primitive's job that waits for a future: nothing but the job knows it, and nothing leads there."""
+    """The id of the primitive's job that waits for a future; the job is found among the objects that refer to it."""
     end = time.monotonic() + _JOB_PATIENCE_S
     while True:
         for owner in _owners(future):

@@ -1,4 +1,4 @@
-"""Aer's primitives, except that what they run is kept."""
+"""Aer's primitives with archiving of their runs."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from aerchive.settings import Settings, load_settings
 from aerchive.times import now
 
 _ID_PATIENCE_S = 60.0
-"""How long the thread that called ``run`` may take to tell the id of the job it made."""
+"""Longest time to wait, in seconds, until the thread that called ``run`` has given the id of the job."""
 
 
 class ArchivingPrimitiveJob(PrimitiveJob[Any]):
-    """A primitive's job that knows the run it became; ``result()`` returns when that is in the project."""
+    """A primitive's job whose run is archived; ``result()`` returns when the run is in the project."""
 
     _note: ArchiveNote
 
@@ -38,7 +38,7 @@ class ArchivingPrimitiveJob(PrimitiveJob[Any]):
         """The archived run.
 
         Raises:
-            NotFoundError: It is not archived yet, or could not be; the message says which.
+            NotFoundError: The run is not archived yet, or could not be archived; the message says which.
         """
         return self._note.run_of(self.job_id())
 
@@ -46,14 +46,14 @@ class ArchivingPrimitiveJob(PrimitiveJob[Any]):
         """The result, as the stock job gives it; exceptions are the same.
 
         Warns:
-            ArchiveWarning: The run, or some value of it, could not be archived; once a job.
+            ArchiveWarning: The run, or some value of it, could not be archived; the warning is given once for each job.
         """
         return self._note.report(super().result)
 
 
 @dataclasses.dataclass
 class _Request:
-    """One call of ``run``, on its way to the primitive's own thread."""
+    """One call of ``run``, passed to the thread of the primitive."""
 
     labels: RunLabels
     save_jobs: bool | None
@@ -69,7 +69,7 @@ class _Request:
 
 
 class _Archiving:
-    """What the two primitives have in common; stands before the stock class."""
+    """The common part of both primitives; it comes before the stock class in the method resolution order."""
 
     _backend: Any
     _request: _Request | None = None
@@ -88,14 +88,14 @@ class _Archiving:
         **how: Any,
     ) -> Any:
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-        labels.to_attributes()  # refuses what cannot be stored before anything is simulated
-        check_spelling(self.options.run_options or (), "run")  # type: ignore[attr-defined]  # of the stock class
+        labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
+        check_spelling(self.options.run_options or (), "run")  # type: ignore[attr-defined]  # defined in the stock class
         if self._settings(save_jobs).save_jobs:
             self._backend.project.check_destination()
         request = _Request(labels, save_jobs)
         twin = copy.copy(self)
         twin._request = request
-        job = super(_Archiving, twin).run(pubs, **how)  # type: ignore[misc]  # of the stock class
+        job = super(_Archiving, twin).run(pubs, **how)  # type: ignore[misc]  # defined in the stock class
         request.job_id.set_result(job.job_id())
         job.__class__ = ArchivingPrimitiveJob
         job._note = request.note
@@ -105,9 +105,9 @@ class _Archiving:
         return load_settings(save_jobs=self._backend.save_jobs if save_jobs is None else save_jobs)
 
     def _run(self, pubs: list[Any]) -> Any:
-        """What the primitive's thread does: run, archive, and only then hand out the result."""
+        """Runs in the primitive's thread: simulates, archives, and only then returns the result."""
         request = self._request
-        run = super()._run  # type: ignore[misc]  # of the stock class
+        run = super()._run  # type: ignore[misc]  # defined in the stock class
         if request is None:
             return run(pubs)
         settings = self._settings(request.save_jobs)
@@ -130,16 +130,17 @@ class _Archiving:
     def from_backend(
         cls, backend: Any, *, project: ProjectLike | None = None, save_jobs: bool | None = None, **options: Any
     ) -> Self:
-        """A primitive over a backend that is there already.
+        """Makes a primitive that uses an existing backend.
 
         Args:
-            backend: One that archives is used as it is, unless ``project`` or ``save_jobs`` is given; of a stock
-                ``AerSimulator`` and of a device's backend a simulator that archives is made, and they stay as they are.
+            backend: A backend that archives is used itself, unless ``project`` or ``save_jobs`` is given; from a stock
+                ``AerSimulator`` or a device's backend a simulator that archives is made, and the original is not
+                changed.
             project: Path of a project file, or an open project; ``None``: that of the backend, or of the settings.
             save_jobs: Whether runs are archived; ``None``: as the backend or the settings say.
-            **options: As for the constructor.
+            **options: Further arguments, as for the constructor.
         """
-        primitive: Self = super().from_backend(backend, **options)  # type: ignore[misc]  # of the stock class
+        primitive: Self = super().from_backend(backend, **options)  # type: ignore[misc]  # defined in the stock class
         if not isinstance(primitive._backend, Archiving) or project is not None or save_jobs is not None:
             primitive._backend = archiving(primitive._backend, project, save_jobs=save_jobs)
         return primitive
@@ -148,12 +149,12 @@ class _Archiving:
 class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
     """Aer's ``SamplerV2``, whose runs are archived: each with its pubs and its ``PrimitiveResult``, bit for bit.
 
-    The simulations beneath are runs of their own, with this one as their parent.
+    The simulations that it starts are archived as separate runs, with this run as their parent.
 
     Args:
-        default_shots: As for the stock primitive.
-        seed: As for the stock primitive.
-        options: As for the stock primitive.
+        default_shots: Number of shots if none is given, as for the stock primitive.
+        seed: Seed, as for the stock primitive.
+        options: Options, as for the stock primitive.
         project: Path of a project file, or an open project; ``None``: the project of the settings.
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
     """
@@ -186,12 +187,12 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
         """Samples pubs, and archives the run.
 
         Args:
-            pubs: As for the stock primitive.
-            shots: As for the stock primitive.
+            pubs: The pubs, as for the stock primitive.
+            shots: Number of shots, as for the stock primitive.
             save_jobs: Whether this run is archived; ``None``: as the primitive or the settings say.
-            tags: Words to find the run by.
+            tags: Words by which the run can be found.
             notes: Free text.
-            name: A name for people.
+            name: A readable name of the run.
             params: Parameters of the study, by name.
 
         Returns:
@@ -200,7 +201,7 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
         Raises:
             InvalidInputError: A label has the wrong type.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
-            AerchiveError: The project cannot be written; nothing has been simulated.
+            AerchiveError: The project cannot be written; nothing was simulated.
         """
         return self._called(pubs, save_jobs, tags, notes, name, params, shots=shots)
 
@@ -208,10 +209,10 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
 class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
     """Aer's ``EstimatorV2``, whose runs are archived: each with its pubs and its ``PrimitiveResult``, bit for bit.
 
-    The simulations beneath are runs of their own, with this one as their parent.
+    The simulations that it starts are archived as separate runs, with this run as their parent.
 
     Args:
-        options: As for the stock primitive.
+        options: Options, as for the stock primitive.
         project: Path of a project file, or an open project; ``None``: the project of the settings.
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
     """
@@ -242,12 +243,12 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
         """Estimates expectation values of pubs, and archives the run.
 
         Args:
-            pubs: As for the stock primitive.
-            precision: As for the stock primitive.
+            pubs: The pubs, as for the stock primitive.
+            precision: Target precision, as for the stock primitive.
             save_jobs: Whether this run is archived; ``None``: as the primitive or the settings say.
-            tags: Words to find the run by.
+            tags: Words by which the run can be found.
             notes: Free text.
-            name: A name for people.
+            name: A readable name of the run.
             params: Parameters of the study, by name.
 
         Returns:
@@ -256,6 +257,6 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
         Raises:
             InvalidInputError: A label has the wrong type.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
-            AerchiveError: The project cannot be written; nothing has been simulated.
+            AerchiveError: The project cannot be written; nothing was simulated.
         """
         return self._called(pubs, save_jobs, tags, notes, name, params, precision=precision)

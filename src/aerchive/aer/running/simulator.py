@@ -1,4 +1,4 @@
-"""Backends of Aer, except that what they run is kept."""
+"""Backends of Aer with archiving of their runs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.project import Project
 from aerchive.project.spooling.batches import Durability
 from aerchive.settings import load_settings
+from aerchive.text import type_name
 
 ProjectLike = str | os.PathLike[str] | Project
 
 
 class _Given(NamedTuple):
-    """What was said of one run, for the place where it is submitted."""
+    """Our arguments of one call of ``run``, passed to the method that submits it."""
 
     labels: RunLabels = RunLabels()
     save_jobs: bool | None = None
@@ -41,7 +42,7 @@ class _Given(NamedTuple):
 
 
 class _Calls(threading.local):
-    """The call of ``run`` that this thread is in."""
+    """The call of ``run`` that this thread executes."""
 
     given = _Given()
 
@@ -50,7 +51,7 @@ _calls = _Calls()
 
 
 class Archiving(JobService):
-    """What archives the runs of a backend of Aer; stands before its class."""
+    """Archives the runs of a backend of Aer; comes before the backend's class in the method resolution order."""
 
     _aerchive_project: Project | Path | None = None
     _aerchive_opening: Opening | None = None
@@ -61,9 +62,10 @@ class Archiving(JobService):
 
     @property
     def project(self) -> Project:
-        """Where this simulator's runs go; its file is made by the first of them.
+        """The project in which this simulator's runs are archived; its file is made by the first run.
 
-        Of a path, or the project of the settings, it is opened with the settings in force now: each run heeds them.
+        A project that was given by path, and the project of the settings, are opened with the present settings, so that
+        these apply to each run.
         """
         if isinstance(self._aerchive_project, Project):
             return self._aerchive_project
@@ -73,7 +75,7 @@ class Archiving(JobService):
 
     @property
     def durability(self) -> Durability:
-        """When this simulator's runs are committed."""
+        """The time at which this simulator's runs are committed: ``each``, ``batch`` or ``exit``."""
         return self._aerchive_durability or self.project.durability
 
     @property
@@ -99,31 +101,32 @@ class Archiving(JobService):
         """Runs circuits, and archives the run.
 
         Args:
-            circuits: A circuit or a list of them.
-            parameter_binds: As for the stock simulator.
+            circuits: A circuit or a list of circuits.
+            parameter_binds: Parameter binds, as for the stock simulator.
             save_jobs: Whether this run is archived; ``None``: as the simulator or the settings say.
-            tags: Words to find the run by.
+            tags: Words by which the run can be found.
             notes: Free text.
-            name: A name for people.
+            name: A readable name of the run.
             params: Parameters of the study, by name.
-            compression: How arrays of this run are stored; ``None``: as for the simulator.
-            max_infidelity: How far state vectors of this run may be rounded; ``None``: as for the simulator.
-            **run_options: As for the stock simulator.
+            compression: Compression of arrays of this run; ``None``: that of the simulator.
+            max_infidelity: Largest infidelity ``1 - F`` from rounding of state vectors of this run; ``None``: that of
+                the simulator.
+            **run_options: Options, as for the stock simulator.
 
         Returns:
             An `ArchivingJob`, or a stock ``AerJob`` if the run is not archived.
 
         Raises:
             InvalidInputError: A label has the wrong type, there is no such compression, or an option that Aer does not
-                have looks like a misspelt argument of ours.
+                have is probably a misspelt argument of this method.
             UnsupportedTypeError: A value in ``params`` cannot be stored.
-            AerchiveError: The project cannot be written; nothing has been simulated.
+            AerchiveError: The project cannot be written; nothing was simulated.
         """
         behind: Any = super()
-        if getattr(behind.run, "__func__", None) is AerBackend.run:  # that of another class may have more arguments
+        if getattr(behind.run, "__func__", None) is AerBackend.run:  # ``run`` of another class may have more arguments
             check_spelling(run_options, "run")
         labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-        labels.to_attributes()  # refuses what cannot be stored before anything is simulated
+        labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
         binds = {} if parameter_binds is None else {"parameter_binds": parameter_binds}
         before, _calls.given = _calls.given, _Given(labels, save_jobs, compression, max_infidelity)
         try:
@@ -132,7 +135,7 @@ class Archiving(JobService):
             _calls.given = before
 
     def _run_circuits(self, circuits: Any, parameter_binds: Any, **run_options: Any) -> Any:
-        """Where every ``run`` of a backend of Aer ends, whatever a subclass does before."""
+        """Archives the run; every ``run`` of a backend of Aer, also of a subclass, calls this method at the end."""
         given = _calls.given
         settings = load_settings(save_jobs=self._aerchive_save_jobs if given.save_jobs is None else given.save_jobs)
         if not settings.save_jobs or is_off():
@@ -159,25 +162,26 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
     """A ``qiskit_aer.AerSimulator`` that archives each run in a project file.
 
     Results, exceptions and seeds are those of the stock simulator. Circuits, options and parameter binds are copied
-    when ``run`` is called, and the copies are simulated, so that the archive describes what ran, whatever happens to
-    the originals.
+    when ``run`` is called, and the copies are simulated, so that the archive describes what was simulated even if the
+    originals are changed.
 
     Args:
-        configuration: As for the stock simulator.
-        properties: As for the stock simulator.
-        provider: As for the stock simulator.
-        target: As for the stock simulator.
+        configuration: Configuration, as for the stock simulator.
+        properties: Properties, as for the stock simulator.
+        provider: Provider, as for the stock simulator.
+        target: Target, as for the stock simulator.
         project: Path of a project file, or an open project; ``None``: the project of the settings.
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
-        durability: When runs are committed: ``"each"`` at once; ``"batch"`` with others, after two seconds at the
-            latest; ``"exit"`` when the process ends; ``None``: as the project says.
-        compression: How arrays are stored: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; ``None``: as the
-            project was opened, or as the settings say.
-        max_infidelity: State vectors may be rounded as far as ``1 - F`` is proven to stay within this; ``None``: never.
-        **backend_options: As for the stock simulator.
+        durability: Time at which runs are committed: ``"each"``: each run at once; ``"batch"``: together with others,
+            after two seconds at the latest; ``"exit"``: when the process ends; ``None``: that of the project.
+        compression: Compression of arrays: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; ``None``: that with
+            which the project was opened, or that of the settings.
+        max_infidelity: State vectors may be rounded if their infidelity ``1 - F`` is proven not to exceed this value;
+            ``None``: they are not rounded.
+        **backend_options: Options, as for the stock simulator.
 
     Raises:
-        InvalidInputError: A setting or an argument cannot be used, or an option that Aer does not have looks like a
+        InvalidInputError: A setting or an argument is not valid, or an option that Aer does not have is probably a
             misspelt argument.
         AerchiveError: The project cannot be written.
     """
@@ -205,10 +209,10 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
             )
         try:
             super().__init__(configuration, properties, provider, target, **backend_options)
-        except AerError:  # it does not know an option, for instance
+        except AerError:  # for example, Aer does not know an option
             check_spelling(backend_options, "AerSimulator")
             raise
-        load_settings(durability=durability)  # refuses what is none
+        load_settings(durability=durability)  # raises if the durability is not valid
         self._aerchive_project = _checked_place(project, save_jobs)
         self._aerchive_save_jobs = save_jobs
         self._aerchive_durability = durability
@@ -220,7 +224,7 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
 
 @checked
 def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bool | None = None) -> Any:
-    """A backend like another one of Aer, whose runs are archived; the other one stays as it is.
+    """Makes a copy of a backend of Aer whose runs are archived; the original is not changed.
 
     Args:
         backend: Any backend of Aer: ``AerSimulator``, a subclass, ``QasmSimulator``, ...
@@ -228,17 +232,17 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
         save_jobs: Whether runs are archived; ``None``: as the backend or the settings say.
 
     Returns:
-        A backend of a subclass of its class, an `AerSimulator` of ours for one of Aer's.
+        A backend whose class is a subclass of the original class; for Aer's ``AerSimulator`` it is the `AerSimulator`
+        of this module.
 
     Raises:
-        UnsupportedTypeError: It is no backend of Aer.
-        InvalidInputError: Another argument cannot be used.
+        UnsupportedTypeError: ``backend`` is not a backend of Aer.
+        InvalidInputError: Another argument is not valid.
         AerchiveError: The project cannot be written.
     """
     if not isinstance(backend, AerBackend):
         raise UnsupportedTypeError(
-            f"{type(backend).__module__}.{type(backend).__qualname__} cannot be made to archive: give a backend of "
-            "Aer, or use project.save(job)"
+            f"{type_name(type(backend))} cannot be made to archive: give a backend of Aer, or use project.save(job)"
         )
     ours = _new(type(backend))
     ours.__dict__.update(freeze(backend).__dict__)
@@ -252,7 +256,7 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
 
 @functools.cache
 def _archiving_class(kind: type) -> type:
-    """A class that archives, before a given one."""
+    """The subclass of a class of Aer that archives; the class itself if it archives already."""
     if issubclass(kind, Archiving):
         return kind
     if kind is qiskit_aer.AerSimulator:
@@ -261,10 +265,10 @@ def _archiving_class(kind: type) -> type:
 
 
 class _Derived(Archiving):
-    """Before classes that are made while the program runs, so that their objects can be pickled and named.
+    """Base of the classes that are made at run time, so that their objects can be pickled and named.
 
     Attributes:
-        archives: The class behind.
+        archives: The class of Aer whose runs are archived.
     """
 
     archives: type
@@ -279,14 +283,14 @@ def _new(kind: type) -> Any:
 
 
 def place_of(project: ProjectLike | None) -> Project | Path | None:
-    """Where runs are to go.
+    """The project, or the absolute path of the project file, in which runs are to be archived.
 
     Args:
-        project: As the user gave it.
+        project: The argument of the user: a path, an open project, or ``None``.
 
     Raises:
-        InvalidInputError: It is a URL, or can be no path.
-        NotFoundError: It is a link that leads nowhere.
+        InvalidInputError: The argument is a URL, or cannot be a path.
+        NotFoundError: The path is a link to a file that does not exist.
     """
     if project is None or isinstance(project, Project):
         return project
@@ -302,7 +306,7 @@ def place_of(project: ProjectLike | None) -> Project | Path | None:
 
 
 def _checked_place(project: ProjectLike | None, save_jobs: bool | None) -> Project | Path | None:
-    """Where runs are to go, which is looked at unless they are not archived anyway."""
+    """The project or path in which runs are to be archived; it is checked if runs are archived at all."""
     place = place_of(project)
     if place is not None and load_settings(save_jobs=save_jobs).save_jobs:
         (place if isinstance(place, Project) else project_at(place)).check_destination()

@@ -1,4 +1,4 @@
-"""Running circuits so that the run is kept: a snapshot is simulated, and archived where the simulation ends."""
+"""Running circuits with archiving: a snapshot is simulated, and archived when the simulation ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from aerchive.times import now
 
 logger = logging.getLogger("aerchive")
 
-codecs()  # imported now: a worker thread that outlives the main thread may not be able to
+codecs()  # imported now, because a worker thread that outlives the main thread may not be able to import
 
 
 def submit(
@@ -53,30 +53,30 @@ def submit(
 ) -> ArchivingJob:
     """Starts a simulation whose run is archived.
 
-    Circuits, binds and options are copied, and the copies are simulated, so that the archive describes what ran,
-    whatever happens to the originals.
+    Circuits, binds and options are copied, and the copies are simulated, so that the archive describes what was
+    simulated even if the originals are changed.
 
     Args:
         backend: Any backend of Aer.
-        circuits: As its ``run`` got them.
-        parameter_binds: As its ``run`` got them.
-        run_options: As its ``run`` got them.
-        project: Gives the project where the run goes.
-        settings: In force.
-        labels: Of the run; of the primitive that asks for it, if that knows nothing of aerchive.
-        compression: How its arrays are stored.
-        is_refused: Whether nothing is simulated if the project cannot be written; else that is a warning.
+        circuits: Circuits that were given to ``run`` of the backend.
+        parameter_binds: Parameter binds that were given to ``run`` of the backend.
+        run_options: Options that were given to ``run`` of the backend.
+        project: Returns the project in which the run is archived.
+        settings: The settings in force.
+        labels: Labels of the run; they are those of the primitive if one that does not use aerchive started the run.
+        compression: Compression of the arrays of the run.
+        is_refused: Whether nothing is simulated if the project cannot be written; otherwise this gives a warning.
 
     Returns:
-        The job, submitted.
+        The job, which is submitted.
 
     Raises:
-        AerchiveError: The project cannot be written; nothing has been simulated.
+        AerchiveError: The project cannot be written; nothing was simulated.
 
     Warns:
         ArchiveWarning: The project cannot be written at the moment.
     """
-    if not is_in_primitive():  # what a primitive has run before would be lost with it
+    if not is_in_primitive():  # an error would also lose what the primitive has simulated before
         _check_destination(project(), is_refused=is_refused)
     primitive = calling_primitive(project, settings, labels)
     snapshot = _snapshot_circuits(circuits)
@@ -128,17 +128,17 @@ def _check_destination(project: Project, *, is_refused: bool) -> None:
 
 
 class _Simulation:
-    """What the worker thread does: simulate the snapshot, archive, and only then hand out the result.
+    """The task of the worker thread: simulates the snapshot, archives it, and only then returns the result.
 
-    The job keeps it for as long as the user keeps the job, so it lets go of all that it was given when it has run.
+    The job keeps this object as long as the user keeps the job, so it releases its inputs when it has run.
 
     Args:
         backend: The simulator with its options frozen.
-        circuits: Copies.
-        binds: Copies.
-        options: Copies of those of the run.
-        archive: Where the run goes.
-        primitive: The call of a primitive that it belongs to.
+        circuits: Copies of the circuits.
+        binds: Copies of the parameter binds.
+        options: Copies of the options of the run.
+        archive: Archives the run.
+        primitive: The call of a primitive to which the run belongs, or ``None``.
     """
 
     def __init__(
@@ -153,10 +153,10 @@ class _Simulation:
         self._given: Any = backend, circuits, binds, options, archive, primitive
 
     def __call__(self, *arguments: Any) -> Any:
-        """Runs it.
+        """Runs the simulation and archives it.
 
         Args:
-            *arguments: What ``AerJob`` hands over: circuits, binds and options as given, and the job id.
+            *arguments: Arguments from ``AerJob``: circuits, binds and options as given, and the job id.
         """
         backend, circuits, binds, options, archive, primitive = self._given
         self.let_go()
@@ -172,17 +172,17 @@ class _Simulation:
         return result
 
     def let_go(self) -> None:
-        """Forgets the copies."""
+        """Releases the copies."""
         self._given = None
 
 
 def _ended(archive: Archive, simulation: _Simulation, future: Future[Any]) -> None:
-    simulation.let_go()  # one that was cancelled has not run
+    simulation.let_go()  # a cancelled simulation has not run, so it still has its copies
     archive.note_end(future)
 
 
 def freeze(backend: Any) -> Any:
-    """A backend with the options this one has now, for Aer reads them only when the simulation starts."""
+    """A copy of a backend with its present options, because Aer reads them only when the simulation starts."""
     frozen = copy.copy(backend)
     frozen._options = copy.copy(backend._options)
     for name, value in backend._options.__dict__.items():
@@ -195,7 +195,7 @@ def freeze(backend: Any) -> Any:
 def _freeze_if_possible(backend: Any) -> Any:
     try:
         return freeze(backend)
-    except Exception as error:  # noqa: BLE001  (a backend may be of anybody's class)
+    except Exception as error:  # noqa: BLE001  (a backend may be of a foreign class)
         logger.warning(
             "%r cannot be copied (%s); its runs are archived right only if it is not changed", backend, error
         )
@@ -203,7 +203,7 @@ def _freeze_if_possible(backend: Any) -> Any:
 
 
 def _snapshot_circuits(circuits: Any) -> Any:
-    """Copies of circuits in a list or tuple; anything else is left for Aer to refuse."""
+    """Copies of circuits in a list or tuple; anything else is returned as it is, for Aer to refuse it."""
     if isinstance(circuits, list | tuple):
         return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
     return circuits
@@ -229,7 +229,7 @@ def _snapshot_binds(binds: Any) -> Any:
 
 
 def _snapshot_option(value: Any) -> Any:
-    """A copy of what a caller could change after ``run``: containers, arrays, noise models."""
+    """A copy of a value that a caller could change after ``run`` (container, array, noise model); else the value."""
     if isinstance(value, NoiseModel):
         model = copy.copy(value)
         for name, table in vars(value).items():

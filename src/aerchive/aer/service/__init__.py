@@ -1,1 +1,1 @@
-"""Jobs of IBM's cloud service."""
+"""Jobs of IBM's cloud service; decision 0014."""

@@ -1,4 +1,4 @@
-"""The jobs of a backend as a service: those of its project, those of IBM's cloud, and both in one list."""
+"""Job lists of a backend: the jobs of its project, those of IBM's cloud service, and both in one list."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import datetime
 from typing import Any
 
 from aerchive.project.arguments import checked
-from aerchive.project.finding.job_list import JobList
+from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.project import Project
 
 
 class JobService:
-    """What finds jobs again; the parameters are those of ``QiskitRuntimeService.jobs``."""
+    """Finds jobs again; the parameters are those of ``QiskitRuntimeService.jobs``."""
 
     @property
     def project(self) -> Project:
-        """Where the local jobs are."""
+        """The project with the local jobs."""
         raise NotImplementedError
 
     @checked
@@ -35,39 +35,35 @@ class JobService:
         *,
         nested: bool = False,
     ) -> JobList:
-        """Jobs of the project, whichever backend ran them.
+        """Lists jobs of the project, of all backends.
 
         Args:
-            limit: How many at most; ``None`` for all.
-            skip: How many to leave out first.
-            backend_name: Only of this backend.
-            pending: True: only those still running; False: only those that are not.
-            program_id: Only of this program: ``run``, ``sampler`` or ``estimator``.
-            instance: Only of this instance of a cloud account, which only archived remote jobs have.
-            job_tags: Only jobs that have all of these.
-            session_id: Only of this cloud session, which only archived remote jobs have.
-            created_after: Only from this time on; without a zone it is local time.
-            created_before: Only up to this time.
-            descending: Newest first.
-            nested: Also the jobs beneath those of primitives.
+            limit: Largest number of jobs; ``None``: all jobs.
+            skip: Number of jobs to leave out at the beginning.
+            backend_name: Only jobs of this backend.
+            pending: True: only jobs that are still running; False: only jobs that are not.
+            program_id: Only jobs of this program: ``run``, ``sampler`` or ``estimator``.
+            instance: Only jobs of this instance of a cloud account; only archived remote jobs have one.
+            job_tags: Only jobs that have all of these tags.
+            session_id: Only jobs of this cloud session; only archived remote jobs have one.
+            created_after: Only jobs created at or after this time; a time without a zone is local time.
+            created_before: Only jobs created up to this time.
+            descending: Whether the newest job is the first.
+            nested: Whether the jobs that primitives started are listed as well.
 
         Returns:
             ``ArchivedJob`` objects in a list that prints as a table.
 
         Raises:
-            InvalidInputError: An argument cannot be used.
+            InvalidInputError: An argument is not valid.
         """
+        wanted = JobFilter(
+            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
+        )
         return self.project.jobs(
             limit,
             skip,
-            backend_name=backend_name,
-            pending=pending,
-            program_id=program_id,
-            instance=instance,
-            job_tags=job_tags or None,
-            session_id=session_id,
-            created_after=created_after,
-            created_before=created_before,
+            **wanted._asdict(),
             descending=descending,
             nested=nested,
         )
@@ -90,46 +86,42 @@ class JobService:
         *,
         service: Any = None,
     ) -> JobList:
-        """Jobs of IBM's cloud service, as ``QiskitRuntimeService.jobs`` gives them.
+        """Lists jobs of IBM's cloud service, as ``QiskitRuntimeService.jobs`` does.
 
         Args:
-            limit: How many at most; ``None`` for all.
-            skip: How many to leave out first.
-            backend_name: Only of this backend.
-            pending: True: only queued and running ones; False: only those that are over.
-            program_id: Only of this program: ``sampler``, ``estimator``, ...
-            instance: Only of this instance; ``None``: the active one.
-            job_tags: Only jobs that have all of these.
-            session_id: Only of this session.
-            created_after: Only from this time on; without a zone it is local time.
-            created_before: Only up to this time.
-            descending: Newest first.
-            include_mocks: Also of mock backends.
+            limit: Largest number of jobs; ``None``: all jobs.
+            skip: Number of jobs to leave out at the beginning.
+            backend_name: Only jobs of this backend.
+            pending: True: only queued and running jobs; False: only jobs that have ended.
+            program_id: Only jobs of this program: ``sampler``, ``estimator``, ...
+            instance: Only jobs of this instance; ``None``: the active instance.
+            job_tags: Only jobs that have all of these tags.
+            session_id: Only jobs of this session.
+            created_after: Only jobs created at or after this time; a time without a zone is local time.
+            created_before: Only jobs created up to this time.
+            descending: Whether the newest job is the first.
+            include_mocks: Whether jobs of mock backends are listed as well.
             service: A ``QiskitRuntimeService``; ``None``: that of the saved account.
 
         Returns:
-            ``RuntimeJobV2`` objects in a list that prints as a table; ``project.save(job)`` archives one.
+            ``RuntimeJobV2`` objects in a list that prints as a table; ``project.save(job)`` archives a job.
 
         Raises:
-            InvalidInputError: An argument cannot be used.
+            InvalidInputError: An argument is not valid.
             ServiceError: The package is not installed, there is no account, or the service did not answer; the message
                 says what to do.
         """
         from aerchive.aer.service.remote import remote_jobs
 
+        wanted = JobFilter(
+            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
+        )
         return remote_jobs(
             self.project.bridge,
             service,
             limit,
             skip,
-            backend_name=backend_name,
-            pending=pending,
-            program_id=program_id,
-            instance=instance,
-            job_tags=job_tags or None,
-            session_id=session_id,
-            created_after=created_after,
-            created_before=created_before,
+            **wanted._asdict(),
             descending=descending,
             include_mocks=include_mocks,
         )
@@ -152,69 +144,65 @@ class JobService:
         *,
         service: Any = None,
     ) -> JobList:
-        """Jobs of the project and of IBM's cloud service in one list, by creation date.
+        """Lists jobs of the project and of IBM's cloud service in one list, by creation date.
 
-        A job that is in both is listed once, as it is archived.
+        A job that is in both is listed once, as the archived job.
 
         Args:
-            limit: As for `remote_jobs`.
-            skip: As for `remote_jobs`.
-            backend_name: As for `remote_jobs`.
-            pending: As for `remote_jobs`.
-            program_id: As for `remote_jobs`.
-            instance: As for `remote_jobs`.
-            job_tags: As for `remote_jobs`.
-            session_id: As for `remote_jobs`.
-            created_after: As for `remote_jobs`.
-            created_before: As for `remote_jobs`.
-            descending: Newest first.
-            include_mocks: As for `remote_jobs`.
-            service: As for `remote_jobs`.
+            limit: Largest number of jobs; ``None``: all jobs.
+            skip: Number of jobs to leave out at the beginning.
+            backend_name: Only jobs of this backend.
+            pending: True: only queued and running jobs; False: only jobs that have ended.
+            program_id: Only jobs of this program.
+            instance: Only jobs of this instance of a cloud account.
+            job_tags: Only jobs that have all of these tags.
+            session_id: Only jobs of this cloud session.
+            created_after: Only jobs created at or after this time; a time without a zone is local time.
+            created_before: Only jobs created up to this time.
+            descending: Whether the newest job is the first.
+            include_mocks: Whether jobs of mock backends are listed as well.
+            service: A ``QiskitRuntimeService``; ``None``: that of the saved account.
 
         Returns:
             ``ArchivedJob`` and ``RuntimeJobV2`` objects in a list that prints as a table.
 
         Raises:
-            InvalidInputError: An argument cannot be used.
+            InvalidInputError: An argument is not valid.
             ServiceError: The service that was given did not answer.
 
         Warns:
-            UserWarning: Without an account, or where its service does not answer, only local jobs are listed; once a
-                process for each reason.
+            UserWarning: There is no account, or its service did not answer, so that only local jobs are listed; the
+                warning is given once in each process for each reason.
         """
         from aerchive.aer.service.remote import all_jobs
 
+        wanted = JobFilter(
+            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
+        )
         return all_jobs(
             self.project,
             service,
             limit,
             skip,
-            backend_name=backend_name,
-            pending=pending,
-            program_id=program_id,
-            instance=instance,
-            job_tags=job_tags or None,
-            session_id=session_id,
-            created_after=created_after,
-            created_before=created_before,
+            **wanted._asdict(),
             descending=descending,
             include_mocks=include_mocks,
         )
 
     def retrieve_job(self, job_id: str, *, service: Any = None) -> Any:
-        """The job of an id: of the project, where the beginning of an id is enough, else of IBM's cloud service.
+        """Finds the job with an id in the project, or else in IBM's cloud service.
 
         Args:
-            job_id: The id.
-            service: As for `remote_jobs`.
+            job_id: Id of the job; for a job of the project the beginning of the id is enough.
+            service: A ``QiskitRuntimeService``; ``None``: that of the saved account.
 
         Returns:
             An ``ArchivedJob`` or ``ArchivedPrimitiveJob``, or a ``RuntimeJobV2``.
 
         Raises:
-            NotFoundError: There is none, or the beginning is that of several; the message lists near ones.
-            InvalidInputError: It is not an id.
-            ServiceError: The project does not have it, and the service did not answer.
+            NotFoundError: There is no such job, or several ids have this beginning; the message lists similar ids.
+            InvalidInputError: ``job_id`` is not an id.
+            ServiceError: The job is not in the project, and the service did not answer.
         """
         from aerchive.aer.service.remote import retrieve_job
 

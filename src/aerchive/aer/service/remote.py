@@ -1,4 +1,4 @@
-"""Jobs of IBM's cloud service beside those of a project; the border to qiskit-ibm-runtime, imported when it is used."""
+"""Jobs of IBM's cloud service together with those of a project; qiskit-ibm-runtime is imported when it is used."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from aerchive.errors import InvalidInputError, NotFoundError, ServiceError
 from aerchive.project.finding.job_list import JobList
 from aerchive.project.project import Project
 from aerchive.project.run import Bridge, Run
+from aerchive.text import type_name
 from aerchive.times import span_of
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -26,13 +27,13 @@ _warned: set[str] = set()
 
 
 class _NoAccountError(ServiceError):
-    """There is nobody to ask: the package is not installed, or no account is saved."""
+    """No service is available: the package is not installed, or no account is saved."""
 
 
 class ServiceJobList(JobList):
-    """Jobs of a project and of a service; prints as a table, in a terminal and in a notebook.
+    """A list of jobs of a project and of a service; prints as a table, in a terminal and in a notebook.
 
-    Printing asks the service for the status of each job of its own that is not known to be over.
+    Printing asks the service for the status of each of its jobs that is not known to have ended.
     """
 
     head = _HEAD
@@ -43,7 +44,7 @@ class ServiceJobList(JobList):
 
 
 def _row(item: Any) -> tuple[str, ...]:
-    """What is printed of a run or job."""
+    """The printed columns of a run or job."""
     run = _run(item)
     created = _asked(lambda: format_time(_created(item).isoformat()))
     if run is not None:
@@ -59,13 +60,13 @@ def _line(job_id: str, *columns: Any) -> tuple[str, ...]:
 
 
 def _run(item: Any) -> Run | None:
-    """The run of a local job, whether that has been made or not."""
+    """The run of a local job, or the item itself if it is a run; ``None`` for a remote job."""
     run = item if isinstance(item, Run) else getattr(item, "run", None)
     return run if isinstance(run, Run) else None
 
 
 def _asked(question: Callable[[], Any]) -> str:
-    """What the service answers; a table is printed even if it does not."""
+    """The answer of the service as text, or ``?`` if it fails, so that a table is printed in any case."""
     try:
         return str(question())
     except Exception:  # noqa: BLE001  (whatever the network does, printing must not raise)
@@ -73,7 +74,7 @@ def _asked(question: Callable[[], Any]) -> str:
 
 
 def _created(item: Any) -> datetime.datetime:
-    """When a job was submitted, UTC."""
+    """The time at which a job was submitted, UTC."""
     run = _run(item)
     when = item.creation_date if run is None else datetime.datetime.fromisoformat(run.created)
     moment: datetime.datetime = when.astimezone(datetime.UTC)
@@ -81,29 +82,29 @@ def _created(item: Any) -> datetime.datetime:
 
 
 def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **given: Any) -> ServiceJobList:
-    """Jobs of a service.
+    """Lists jobs of a service.
 
     Args:
-        bridge: Of the project, for the list.
+        bridge: Bridge of the project, for the list.
         service: A ``QiskitRuntimeService``; ``None``: that of the saved account.
-        limit: How many at most; ``None`` for all.
-        skip: How many to leave out first.
+        limit: Largest number of jobs; ``None``: all jobs.
+        skip: Number of jobs to leave out at the beginning.
         **given: Further arguments of ``QiskitRuntimeService.jobs``.
 
     Raises:
-        InvalidInputError: An argument cannot be used.
-        ServiceError: The service could not be asked; the message says what to do.
+        InvalidInputError: An argument is not valid.
+        ServiceError: The service is not available or did not answer; the message says what to do.
     """
     _check_page(limit, skip)
     connected = _connected(service)
-    if limit == 0:  # which the service takes for no limit
+    if limit == 0:  # the service would interpret 0 as no limit
         return ServiceJobList(bridge, [])
     for name in ("created_after", "created_before"):
         if given.get(name) is not None:
             given[name] = _utc(given[name], is_end=name == "created_before")
     if not given.get("include_mocks"):
-        given.pop("include_mocks", None)  # older versions do not know it
-    enough = None if limit is None else limit + skip  # asked to skip more jobs than it has, the service asks for ever
+        given.pop("include_mocks", None)  # older versions do not know this argument
+    enough = None if limit is None else limit + skip  # the client loops forever if ``skip`` exceeds the number of jobs
     with translated():
         return ServiceJobList(bridge, connected.jobs(limit=enough, skip=0, **given)[skip:])
 
@@ -111,28 +112,29 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
 def all_jobs(
     project: Project, service: Any, limit: int | None, skip: int, *, descending: bool, **given: Any
 ) -> ServiceJobList:
-    """Jobs of a project and of a service, by creation date; one that is in both is that of the project.
+    """Lists jobs of a project and of a service, by creation date; a job in both is listed as that of the project.
 
     Args:
         project: The project.
         service: A ``QiskitRuntimeService``; ``None``: that of the saved account, if there is one.
-        limit: How many at most; ``None`` for all.
-        skip: How many to leave out first.
-        descending: Newest first.
+        limit: Largest number of jobs; ``None``: all jobs.
+        skip: Number of jobs to leave out at the beginning.
+        descending: Whether the newest job is the first.
         **given: Further arguments of ``QiskitRuntimeService.jobs``.
 
     Raises:
-        InvalidInputError: An argument cannot be used.
-        ServiceError: The service that was given could not be asked.
+        InvalidInputError: An argument is not valid.
+        ServiceError: The service that was given did not answer.
 
     Warns:
-        UserWarning: There is no account, or its service could not be asked; once a process for each reason.
+        UserWarning: There is no account, or its service did not answer; the warning is given once in each process for
+            each reason.
     """
     _check_page(limit, skip)
     enough = None if limit is None else limit + skip
     given["descending"] = descending
     local = project.jobs(enough, 0, **{name: value for name, value in given.items() if name != "include_mocks"})
-    found: list[Any] = list(list.__iter__(local))  # runs, of which jobs are made when somebody looks at them
+    found: list[Any] = list(list.__iter__(local))  # runs; a job is made from a run when the item is used
     known = {run.job_id for run in found}
     try:
         found += (job for job in remote_jobs(project.bridge, service, enough, 0, **given) if job.job_id() not in known)
@@ -145,16 +147,16 @@ def all_jobs(
 
 
 def retrieve_job(project: Project, service: Any, job_id: str) -> Any:
-    """The job of an id: of the project, where the beginning of an id is enough, else of a service.
+    """Finds the job with an id in a project, or else in a service.
 
     Args:
         project: The project.
         service: A ``QiskitRuntimeService``; ``None``: that of the saved account, if there is one.
-        job_id: The id.
+        job_id: Id of the job; for a job of the project the beginning of the id is enough.
 
     Raises:
-        NotFoundError: Neither has it; the message lists near ones.
-        ServiceError: The project does not have it, and the service could not be asked.
+        NotFoundError: Neither has the job; the message lists similar ids.
+        ServiceError: The job is not in the project, and the service did not answer.
     """
     try:
         return project.job(job_id)
@@ -184,7 +186,7 @@ def _connected(service: Any) -> Any:
     if service is None:
         return _own_service(os.getpid())
     if not callable(getattr(service, "jobs", None)) or not callable(getattr(service, "job", None)):
-        kind = f"{type(service).__module__}.{type(service).__qualname__}"
+        kind = type_name(type(service))
         hint = "; local testing mode keeps no jobs" if "LocalService" in kind else ""
         raise InvalidInputError(f"service: a QiskitRuntimeService is expected, found {kind}{hint}")
     return service
@@ -192,7 +194,7 @@ def _connected(service: Any) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _own_service(_pid: int) -> Any:
-    """The service of the saved account; making one asks the network several times, so it is kept."""
+    """The service of the saved account; it is kept, because making it needs several network requests."""
     try:
         from qiskit_ibm_runtime import QiskitRuntimeService
         from qiskit_ibm_runtime.accounts.exceptions import AccountNotFoundError
@@ -211,12 +213,12 @@ def _own_service(_pid: int) -> Any:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Exceptions of the service become ours within the block.
+    """Translates exceptions of the service into those of aerchive, within the block.
 
     Raises:
         NotFoundError: There is no such job.
         InvalidInputError: The service refuses an argument.
-        ServiceError: It did not answer.
+        ServiceError: The service did not answer.
     """
     from qiskit_ibm_runtime.exceptions import IBMError, IBMInputValueError, RuntimeJobNotFound
     from requests import RequestException
@@ -232,11 +234,11 @@ def translated() -> Iterator[None]:
 
 
 def _utc(when: Any, *, is_end: bool) -> datetime.datetime:
-    """A time as the service understands it: the clock of another zone it would take for the local one.
+    """A time in UTC for the service, which would interpret a time of another zone as local time.
 
     Args:
-        when: What `span_of` reads.
-        is_end: Whether the last moment of it is meant, and not the first.
+        when: A time in a form that `span_of` reads.
+        is_end: Whether the last moment of this time span is meant, instead of the first.
     """
     start, stop = span_of(when)
     return _EPOCH + datetime.timedelta(microseconds=stop - 1 if is_end else start)

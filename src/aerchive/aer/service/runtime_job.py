@@ -1,4 +1,4 @@
-"""A job of IBM's cloud service as the draft of a run: what it was asked for, what came of it, how it went."""
+"""Making the draft of a run from a job of IBM's cloud service: its input, its result, and its execution data."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from aerchive.models import tagged_json
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.draft import RunDraft
+from aerchive.text import type_name
 from aerchive.times import now
 
 _PUBS: dict[str, Any] = {"sampler": SamplerPub, "estimator": EstimatorPub}
 
 
 def is_runtime_job(source: Any) -> bool:
-    """Whether it is a ``RuntimeJobV2``; the package is not imported to find out."""
+    """Whether an object is a ``RuntimeJobV2``; the package is not imported for this."""
     if "qiskit_ibm_runtime" not in sys.modules:
         return False
     from qiskit_ibm_runtime import RuntimeJobV2
@@ -36,13 +37,13 @@ def is_runtime_job(source: Any) -> bool:
 
 
 def capture_runtime_job(job: Any) -> RunDraft:
-    """The draft of a remote job; waits until it is over.
+    """Makes the draft of a remote job; waits until the job has ended.
 
     Args:
         job: A ``RuntimeJobV2``.
 
     Raises:
-        InvalidInputError: Its result is not that of a primitive.
+        InvalidInputError: The result is not that of a primitive.
         ServiceError: The service did not answer; nothing was archived.
     """
     with translated():
@@ -89,16 +90,16 @@ def _finished(job: Any, submitted: Submitted) -> RunDraft:
     if not isinstance(result, PrimitiveResult):
         raise InvalidInputError(
             f"cannot archive job {submitted.job_id} of the program {job.primitive_id!r}: its result is a "
-            f"{type(result).__module__}.{type(result).__qualname__}, not the PrimitiveResult of a sampler or estimator"
+            f"{type_name(type(result))}, not the PrimitiveResult of a sampler or estimator"
         )
     return draft_of_primitive(submitted, result, _used(result))
 
 
 def _failed(job: Any, submitted: Submitted, status: str) -> RunDraft:
-    """What ``result()`` raises is what is archived, with the traceback that the service has."""
+    """Makes the draft of a failed job: the exception that ``result()`` raises, with the traceback of the service."""
     try:
         job.result()
-    except Exception as error:  # noqa: BLE001  (whatever it is)
+    except Exception as error:  # noqa: BLE001  (any exception is archived)
         draft = draft_failed(submitted, error)
     with translated():
         told = job.error_message()
@@ -108,7 +109,7 @@ def _failed(job: Any, submitted: Submitted, status: str) -> RunDraft:
 
 
 def _with_times(draft: RunDraft, metrics: Mapping[str, Any]) -> RunDraft:
-    """The draft with the times of the service, which are those of the job, where it has told them."""
+    """The draft with the times of the job that the service gives, as far as they are known."""
     times = {name: _parsed(time) for name, time in (metrics.get("timestamps") or {}).items()}
     started, finished = times.get("running"), times.get("finished")
     seconds = None if started is None or finished is None else (finished - started).total_seconds()
@@ -122,7 +123,7 @@ def _with_times(draft: RunDraft, metrics: Mapping[str, Any]) -> RunDraft:
 
 
 def _told(question: Any) -> tuple[Any, str | None]:
-    """What the service says of a job besides its result; of an old job it may not know it any more."""
+    """The answer of the service to a question about a job, or ``None`` with the error; old jobs may be unknown."""
     try:
         with translated():
             answer = question()
@@ -133,16 +134,16 @@ def _told(question: Any) -> tuple[Any, str | None]:
 
 
 def _pubs(program: str, inputs: Mapping[str, Any]) -> tuple[list[Any] | None, str | None]:
-    """The pubs of a job, or in words why there are none."""
+    """The pubs of a job, or ``None`` with the reason, if there is one."""
     if "quantum_program" in inputs:
         kind = type(inputs["quantum_program"])
-        return None, f"inputs: no codec for {kind.__module__}.{kind.__qualname__}; its circuits are archived"
+        return None, f"inputs: no codec for {type_name(kind)}; its circuits are archived"
     given = inputs.get("pubs")
     if given is None:
         return None, "inputs: the service does not tell them (it keeps none of a private job)" if not inputs else None
     try:
         return [_PUBS[program].coerce(tuple(pub)) for pub in given], None
-    except Exception as error:  # noqa: BLE001  (the service takes more than a primitive of Qiskit does)
+    except Exception as error:  # noqa: BLE001  (the service accepts more forms than a primitive of Qiskit)
         return None, f"inputs: the pubs are not those of Qiskit: {error}"
 
 
@@ -160,12 +161,12 @@ def _backend(backend: Any) -> dict[str, Any]:
     return {
         "backend_name": str(backend.name),
         "backend_version": None if backend.backend_version is None else str(backend.backend_version),
-        "backend_class": f"{kind.__module__}.{kind.__qualname__}",
+        "backend_class": type_name(kind),
     }
 
 
 def _used(result: PrimitiveResult[Any]) -> dict[str, Any]:
-    """Shots of the first pub, if it was sampled."""
+    """The number of shots of the first pub, if it was sampled."""
     shots = [value.num_shots for pub in result[:1] for value in pub.data.values() if isinstance(value, BitArray)]
     return {"shots": shots[0]} if shots else {}
 

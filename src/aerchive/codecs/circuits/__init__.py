@@ -1,1 +1,1 @@
-"""Circuits, such that they come back and run again bit for bit in Aer."""
+"""Storing circuits so that they can be read back and run again in Aer with the same bits."""

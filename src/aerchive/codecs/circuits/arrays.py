@@ -1,14 +1,17 @@
-"""Large arrays of circuits as objects of their own, so that all circuits that hold an array share it.
+"""Large arrays of circuits as separate objects, so that all circuits with the same array share it.
 
-An initial state of 20 qubits is 16 MiB in each circuit that starts from it. It does not stay in the document of the
+An initial state of 20 qubits takes 16 MiB in each circuit that starts from it. It is not stored in the document of the
 circuits: a tagged object refers to it, and it is stored once in the project, as a dataset like any other::
 
     {"$": "shared_array/1", "array": index}                               an ndarray, as it was
     {"$": "shared_array/1", "array": index, "as": "list"}                 a list, or lists of equal length in it
     {"$": "shared_array/1", "array": index, "offset", "shape", "order"}   a piece of an array of many small ones
 
-``array`` is the index in the list of arrays that goes with the document. ``as`` says what the value was instead of an
-ndarray: ``list``: of Python's int, float or complex, or of texts of one length; ``scalars``: of numpy's own scalars.
+``array`` is the index in the list of arrays that belongs to the document. ``as`` tells what the value was if it was not
+an ndarray: ``list``: a list of Python's int, float or complex, or of texts of equal length; ``scalars``: a list of
+numpy scalars.
+
+See decision 0008.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.codecs.base import is_storable
-from aerchive.errors import FormatError, UnsafeContentError
+from aerchive.errors import FormatError, UnsafeContentError, check_version
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, ObjectDraft
@@ -38,28 +41,28 @@ VERSION = 1
 TAG = f"{ENCODING}/{VERSION}"
 
 LEAST_BYTES = 8 * 1024
-"""From so many bytes on an array is shared: an object costs 0.5 kB and 0.5 ms (decision note 0008)."""
+"""Smallest size in bytes of a shared array: an object costs 0.5 kB and 0.5 ms (decision note 0008)."""
 MAX_BYTES = 2**36
-"""More than any simulator here can start from."""
+"""Largest size in bytes of an array; no simulator here can start from a larger one."""
 
 _LEAST_LENGTH = 64
-"""Shorter lists are never looked at."""
+"""Shortest list that may be stored as an array."""
 _MOST_AXES = 3
-"""Of lists in lists; a list that holds itself has no end."""
+"""Largest depth of nested lists; the limit is needed because a list may contain itself."""
 _PLAIN: dict[type, str] = {complex: "<c16", float: "<f8", int: "<i8"}
 _KINDS = frozenset("biufcS")
 
 _living: weakref.WeakValueDictionary[str, ObjectDraft] = weakref.WeakValueDictionary()
-"""Arrays on their way into a file, by digest: a transaction of many circuits with one state holds it once."""
+"""Arrays that are not written yet, by digest: a transaction with many circuits that share a state holds it once."""
 
 
 class _Found(NamedTuple):
     """An array in a value.
 
     Attributes:
-        value: What is in its place; kept, so that no other object gets its ``id``.
-        array: The same as an array.
-        form: What it was, if not an array: ``list`` or ``scalars``.
+        value: The original value; it is kept so that no other object gets its ``id``.
+        array: The value as an array.
+        form: What the value was if it was not an array: ``list`` or ``scalars``.
     """
 
     value: Any
@@ -71,7 +74,7 @@ class ArrayShelf:
     """Takes the large arrays out of values.
 
     Attributes:
-        objects: What was taken, each array once.
+        objects: The arrays that were taken out, each once.
     """
 
     def __init__(self) -> None:
@@ -79,23 +82,23 @@ class ArrayShelf:
         self._index: dict[str, int] = {}
 
     def roll_back(self, number: int) -> None:
-        """Gives back all but the first arrays: what they were taken for is not stored."""
+        """Removes all but the first ``number`` arrays, because the values that held them are not stored."""
         for draft in self.objects[number:]:
             del self._index[draft.digest]
         del self.objects[number:]
 
     def sources(self) -> list[Callable[[], NDArray[Any]]]:
-        """The arrays for an `ArrayReader`, as if they had been read; not to be changed."""
+        """Functions that return the arrays, for an `ArrayReader`; the arrays must not be changed."""
         return [functools.partial(_read_back, draft) for draft in self.objects]
 
     def encode(self, value: Any) -> tuple[Any, bool]:
-        """A value as tagged JSON, and whether large arrays were taken out of it.
+        """Encodes a value as tagged JSON, and returns it with whether large arrays were taken out of it.
 
         Args:
-            value: Anything that tagged JSON carries.
+            value: Any value that tagged JSON can represent.
 
         Raises:
-            UnsupportedTypeError: It holds a value that tagged JSON does not carry.
+            UnsupportedTypeError: The value contains something that tagged JSON cannot represent.
         """
         found: dict[int, _Found] = {}
 
@@ -154,7 +157,7 @@ def _body(one: _Found, index: int) -> dict[str, Any]:
 
 
 def _stored(array: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """The array as it is stored, C-contiguous, and its order in memory."""
+    """The array as it is stored, C-contiguous, and its order in memory, ``C`` or ``F``."""
     if array.flags.f_contiguous and not array.flags.c_contiguous:
         return array.T, "F"
     return np.ascontiguousarray(array), "C"
@@ -201,13 +204,13 @@ def _are_rows(items: list[Any]) -> bool:
 
 
 class StoredArray(NamedTuple):
-    """A shared array of an open project, found and checked, and not read.
+    """A shared array of an open project that is found and checked, but not read.
 
     Attributes:
-        path: Which object it is.
-        dtype: Of its values.
-        order: ``C``, or ``F``: stored transposed.
-        plan: How to read it without HDF5.
+        path: Path of the shared object.
+        dtype: Dtype of the array.
+        order: ``C``, or ``F`` if the array is stored transposed.
+        plan: Plan to read the array without HDF5.
     """
 
     path: str
@@ -216,10 +219,10 @@ class StoredArray(NamedTuple):
     plan: ReadPlan
 
     def read(self, fd: int) -> NDArray[Any]:
-        """All values, a new array in the order it had.
+        """Reads all values into a new array, with the memory order of the array that was stored.
 
         Args:
-            fd: The project file.
+            fd: File descriptor of the project file.
 
         Raises:
             IntegrityError: The stored bytes are damaged.
@@ -228,18 +231,17 @@ class StoredArray(NamedTuple):
 
 
 def find_array(group: GroupReader) -> StoredArray:
-    """The array in the group of a shared object.
+    """Finds the array in the group of a shared object.
 
     Raises:
-        FormatError: It is not a shared array, or of a newer encoding.
-        UnsafeContentError: It is larger than anything that could be simulated.
+        FormatError: The object is not a shared array, or has a newer encoding.
+        UnsafeContentError: The array is larger than anything that could be simulated.
     """
     attributes = group.attributes()
     path, version = str(attributes.get("object")), attributes.get("encoding_version")
     if attributes.get("encoding") != ENCODING or type(version) is not int:
         raise FormatError(f"{group.where()}: is not a shared array")
-    if version > VERSION:
-        raise FormatError(f"{group.where()}: shared array encoding {version} is newer than this aerchive: upgrade it")
+    check_version(version, VERSION, f"{group.where()}: shared array")
     what = group.describe("data")
     try:
         dtype, order = np.dtype(str(attributes["dtype"])), attributes["order"]
@@ -257,10 +259,10 @@ def find_array(group: GroupReader) -> StoredArray:
 
 
 class ArrayReader:
-    """Puts arrays back where `ArrayShelf` took them from.
+    """Puts arrays back into the values from which `ArrayShelf` took them.
 
     Args:
-        sources: One for each array of the document: gives a new array each time it is called.
+        sources: One function for each array of the document, which returns a new array at each call.
     """
 
     def __init__(self, sources: Sequence[Callable[[], NDArray[Any]]]) -> None:
@@ -268,10 +270,10 @@ class ArrayReader:
         self._packed: dict[int, NDArray[Any]] = {}
 
     def restore(self, tag: str, tree: dict[str, Any]) -> Any:
-        """The value of a tagged object, for `aerchive.models.tagged_json.decode`.
+        """Decodes the value of a tagged object, for `aerchive.models.tagged_json.decode`.
 
         Raises:
-            FormatError: It is another one, or refers to what is not there.
+            FormatError: The object has another tag, or refers to an array that does not exist.
         """
         if tag != TAG:
             raise FormatError(f"stored value has the unknown type {tag!r}; a newer aerchive may read it")

@@ -1,4 +1,4 @@
-"""What of a circuit did not come back: exact, to the bits of parameters, where ``==`` of Qiskit looks away."""
+"""Finding what of a circuit was lost in storage: an exact comparison, stricter than Qiskit's ``==``."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from qiskit.circuit import Bit, CircuitInstruction, ControlledGate, Gate, Instru
 from qiskit.circuit.classical import expr
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError
 
+from aerchive.text import type_name
+
 
 def in_words(error: BaseException) -> str:
-    """An exception in a line."""
+    """The type and message of an exception in one line."""
     message = str(getattr(error, "message", error))  # the text of a QpyError is the repr of its message
     first = next((line.strip() for line in message.splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {first[:200]}"
 
 
 def differences(a: QuantumCircuit, b: QuantumCircuit, *, in_same_bytes: bool = False) -> Iterator[str]:
-    """In words, what of a circuit is not the same in another.
+    """Describes in words each difference between two circuits.
 
     Args:
-        a: The circuit.
-        b: What came back of it.
-        in_same_bytes: Whether both are the same bytes, so that of standard gates only the labels are looked at: QPY has
-            the same bytes for none and an empty one.
+        a: The original circuit.
+        b: The circuit that was read back.
+        in_same_bytes: Whether both are the same bytes in QPY, so that only the labels of standard gates are compared:
+            QPY has the same bytes for no label and an empty label.
     """
     places = _Places(a, b)
     for what, look in _STRUCTURE.items():
@@ -41,7 +43,7 @@ def differences(a: QuantumCircuit, b: QuantumCircuit, *, in_same_bytes: bool = F
         try:
             for text in places.instruction(mine, other):
                 yield f"instruction {position} ({mine.name}): {text}"
-        except Exception as error:  # noqa: BLE001  (whatever it is, it is reported)
+        except Exception as error:  # noqa: BLE001  (any exception is reported)
             yield f"instruction {position} ({mine.name}): cannot be compared ({in_words(error)})"
 
 
@@ -57,7 +59,7 @@ _STRUCTURE: dict[str, Callable[[QuantumCircuit], Any]] = {
 
 
 class _Places:
-    """Compares values of two circuits exactly; bits, which have no names, by their places in the circuits."""
+    """Compares values of two circuits exactly; bits, which have no names, are compared by their index."""
 
     def __init__(self, a: QuantumCircuit, b: QuantumCircuit) -> None:
         self._a, self._b = ({bit: i for bits in (c.qubits, c.clbits) for i, bit in enumerate(bits)} for c in (a, b))
@@ -66,7 +68,7 @@ class _Places:
         for mine, theirs in ((a.qubits, b.qubits), (a.clbits, b.clbits)):
             if [self._a.get(bit, bit) for bit in mine] != [self._b.get(bit, bit) for bit in theirs]:
                 yield "acts on other bits"
-        if a.is_standard_gate() and b.is_standard_gate():  # most are, and need no object
+        if a.is_standard_gate() and b.is_standard_gate():  # most instructions are, and need no operation object
             if a.name != b.name or a.label != b.label or not self.same(a.params, b.params):
                 yield f"came back as {b.name} of label {b.label!r} with {b.params!r}"
         else:
@@ -77,14 +79,14 @@ class _Places:
             return
         kind, other = (getattr(operation, "base_class", type(operation)) for operation in (a, b))
         if kind is not other:
-            yield f"{kind.__module__}.{kind.__qualname__} came back as {other.__qualname__}"
+            yield f"{type_name(kind)} came back as {other.__qualname__}"
         for name in _ATTRIBUTES:
             mine, theirs = getattr(a, name, None), getattr(b, name, None)
             if name == "condition" and isinstance(mine, tuple) and isinstance(theirs, tuple):
                 mine, theirs = (mine[0], int(mine[1])), (theirs[0], int(theirs[1]))  # a 1 may come back as True
             if not self.same(mine, theirs):
                 yield f"{name.strip('_')} {reprlib.repr(mine)} came back as {reprlib.repr(theirs)}"
-        # What subclasses remember besides is compared as far as it is plain data.
+        # Further attributes of subclasses are compared as far as they are plain data.
         for name, mine in getattr(a, "__dict__", {}).items():
             if name.strip("_") in _COMPARED or not isinstance(mine, _PLAIN):
                 continue
@@ -141,7 +143,7 @@ def _are_same_arrays(a: Any, b: Any) -> bool:
 
 
 def _are_same_numbers(a: Any, b: Any) -> bool:
-    """Whether two long lists are of one type of numbers, with the same bits; if not, they may be equal all the same."""
+    """Whether two long lists have one type of numbers and the same bits; if False, they may still be equal."""
     if len(a) < _LONG or type(a[0]) not in (complex, float):
         return False
     return set(map(type, a)) == set(map(type, b)) == {type(a[0])} and _are_same_arrays(np.array(a), np.array(b))
@@ -149,7 +151,7 @@ def _are_same_numbers(a: Any, b: Any) -> bool:
 
 _LARGE = 4096
 _LONG = 256
-"""From so many bytes or items on it pays to look at all of them at once."""
+"""Smallest number of bytes or items for which comparing all of them at once is faster."""
 _ATTRIBUTES = (
     *("name", "label", "num_qubits", "num_clbits", "params", "condition", "target", "duration", "unit", "annotations"),
     *("_subtype", "_quantum_error", "condition_expr", "ctrl_state", "base_gate", "base_op", "modifiers"),

@@ -1,8 +1,8 @@
 """QPY payloads in a canonical order, so that the same circuit is the same bytes in every process.
 
-Qiskit writes the definitions of a circuit's custom gates, and the registers that only its layout knows, in the order
-of hash tables, which is another in each dump. Neither order means anything: definitions and registers are looked up by
-name. Sorting them permutes records inside the payload; no offset and no length changes.
+Qiskit writes the definitions of a circuit's custom gates, and the registers that only its layout refers to, in the
+order of hash tables, which differs from dump to dump. Neither order has a meaning: definitions and registers are looked
+up by name. Sorting them permutes records inside the payload; no offset and no length changes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from typing import Any
 
 _VERSION = 18
-"""The version of QPY that is known here. Before 18, custom gates have random names."""
+"""The version of QPY that this module supports. Before version 18, custom gates have random names."""
 _FILE = struct.Struct("!6s4BQcc")
 _CIRCUIT = struct.Struct("!HcHIIQIQI")
 _REGISTER = struct.Struct("!c?IH??")
@@ -23,19 +23,19 @@ _INSTRUCTION = struct.Struct("!HHHIIBHqII")
 _VALUE = struct.Struct("!cQ")
 _LAYOUT = struct.Struct("!?iiiIi")
 _WITH_CIRCUIT = frozenset((b"i", b"g", b"c"))
-"""Kinds of definitions that are a circuit: of instructions, gates and controlled gates."""
+"""Kinds of definitions that contain a circuit: instructions, gates and controlled gates."""
 _CONTAINERS = frozenset((b"q", b"t"))
-"""Kinds of values that hold circuits: circuits, and the tuples that are the cases of a switch."""
+"""Kinds of values that contain circuits: circuits, and the tuples with the cases of a switch."""
 
 
 def in_canonical_order(payload: bytes) -> bytes:
-    """A payload of the same circuits whose bytes depend on nothing but the circuits.
+    """Sorts a payload so that its bytes depend only on the circuits.
 
     Args:
-        payload: What ``qpy.dump`` wrote.
+        payload: The bytes that ``qpy.dump`` wrote.
 
     Returns:
-        The payload with its records sorted; as it is, if it is of another version or cannot be followed.
+        The payload with its records sorted; unchanged if it has another version or cannot be parsed.
     """
     data = bytearray(payload)
     try:
@@ -54,7 +54,7 @@ class _Circuit:
 
     Args:
         data: The payload.
-        at: Where the circuit begins.
+        at: Offset in bytes at which the circuit begins.
     """
 
     def __init__(self, data: bytearray, at: int) -> None:
@@ -62,7 +62,7 @@ class _Circuit:
         self._at = at
 
     def sort(self) -> None:
-        """Follows the circuit from its head to its layout, and sorts what is in random order on the way."""
+        """Parses the circuit from its header to its layout, and sorts the records that are in random order."""
         name, _, phase, _, _, metadata, registers, instructions, variables = self._take(_CIRCUIT)
         self._skip(name + phase + metadata)
         for _ in range(registers):

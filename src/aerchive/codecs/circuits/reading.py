@@ -1,4 +1,4 @@
-"""Circuits read from one QPY payload and its side table; `aerchive.codecs.circuits.writing` describes both."""
+"""Reading circuits from one QPY payload and its side table; `aerchive.codecs.circuits.writing` describes both."""
 
 from __future__ import annotations
 
@@ -38,17 +38,18 @@ from qiskit_aer.noise.noise_model import QuantumErrorLocation
 from aerchive.codecs.base import MissingValue
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.losses import in_words
-from aerchive.errors import AerchiveError, FormatError, IntegrityError
+from aerchive.errors import AerchiveError, FormatError, IntegrityError, check_version
 from aerchive.models import tagged_json
 from aerchive.storage.chunks.group_reader import GroupReader
 
 KIND = "circuits"
 ENCODING = "circuits"
 VERSION = 2
-"""2 is written where an array is shared, a name is kept with the run, or the definition of a custom gate has a table;
-everything else is still 1."""
+"""Newest version of the encoding. Version 2 is written if an array is shared, a name is kept with the run, or the
+definition of a custom gate has a table; everything else is written as version 1."""
 MINIMUM_QPY = 13
-"""Older QPY is refused unread: loading it can run code or crash the process (CVE-2025-2000, CVE-2025-1403)."""
+"""Oldest QPY version that is read: loading an older one can run code or crash the process (CVE-2025-2000,
+CVE-2025-1403)."""
 TAKEN = frozenset(
     {
         *(getattr(library, name) for name in library.__all__ if name.startswith(("Save", "Set"))),
@@ -57,21 +58,21 @@ TAKEN = frozenset(
 )
 GENERIC = (Instruction, Gate)
 HOLDERS = frozenset({Initialize, StatePreparation, UnitaryGate, DiagonalGate, HamiltonianGate, *GENERIC})
-"""What may hold large arrays, and is nothing but its name, label and params: ``kraus`` and ``superop`` are plain
-instructions."""
+"""Instructions that may hold large arrays and consist only of name, label and params; ``kraus`` and ``superop`` are
+plain instructions."""
 _CLASSES = {kind.__name__: kind for kind in (*TAKEN, *HOLDERS, Delay)}
 ERRORS = {kind.__name__: kind for kind in (QuantumError, PauliLindbladError, PauliError)}
 LINK = "array_"
 
 
 class StoredCircuits(NamedTuple):
-    """Circuits of an open project, found and not decoded.
+    """Circuits of an open project that are found, but not decoded.
 
     Attributes:
-        where: The node, for messages.
+        where: The node of the file, for messages.
         qpy: The QPY payload.
         aer: The side table.
-        arrays: Their arrays, not read yet.
+        arrays: The arrays of the circuits, which are not read yet.
     """
 
     where: str
@@ -80,13 +81,13 @@ class StoredCircuits(NamedTuple):
     arrays: tuple[StoredArray, ...]
 
     def read(self, fd: int) -> list[QuantumCircuit]:
-        """The circuits, new objects; HDF5 and a lock are not needed.
+        """Reads the circuits into new objects, without HDF5 and without a lock.
 
         Args:
-            fd: The project file.
+            fd: File descriptor of the project file.
 
         Raises:
-            FormatError: They cannot be read, or only by a newer Qiskit.
+            FormatError: The circuits cannot be read, or only by a newer Qiskit.
             IntegrityError: An array is damaged, or is not the one that the circuits were stored with.
         """
         expected = tagged_json.loads(self.aer, f"{self.where}/aer")
@@ -100,36 +101,35 @@ class StoredCircuits(NamedTuple):
 
 
 def find_circuits(group: GroupReader) -> StoredCircuits:
-    """The circuits in the group of a shared object.
+    """Finds the circuits in the group of a shared object.
 
     Args:
-        group: Of the object.
+        group: The group of the object.
 
     Raises:
-        FormatError: They are of a newer encoding, or not circuits.
-        IntegrityError: They are damaged.
+        FormatError: The object has a newer encoding, or does not hold circuits.
+        IntegrityError: The stored bytes are damaged.
     """
     version, owner = group.attribute("encoding_version"), str(group.attribute("object"))
     if group.attribute("encoding") != ENCODING or type(version) is not int:
         raise FormatError(f"{group.where()}: holds no circuits")
-    if version > VERSION:
-        raise FormatError(f"{group.where()}: circuits encoding {version} is newer than this aerchive: upgrade it")
+    check_version(version, VERSION, f"{group.where()}: circuits")
     number = sum(name.startswith(LINK) for name in group.names())
     arrays = tuple(find_array(group.group(f"{LINK}{index}")) for index in range(number))
     return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_bytes("aer", owner), arrays)
 
 
 def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArray[Any]]] = ()) -> list[QuantumCircuit]:
-    """The circuits that `encode_circuits` was given, each a plain ``QuantumCircuit`` of its own.
+    """Decodes the circuits that were given to `encode_circuits`; each becomes a plain ``QuantumCircuit``.
 
     Args:
-        qpy: The QPY payload. Its bytes must be known to be undamaged: QPY has no checksum and trusts its lengths.
+        qpy: The QPY payload. Its bytes must have been verified before: QPY has no checksum and trusts its lengths.
         aer: The side table.
-        arrays: For each array of the side table what reads it; called each time the array is needed.
+        arrays: One function for each array of the side table, which reads the array each time it is needed.
 
     Raises:
-        FormatError: The payload is not QPY, of a version below `MINIMUM_QPY` or above what this Qiskit reads, or does
-            not fit the side table; or the side table is not what `encode_circuits` writes.
+        FormatError: The payload is not QPY, has a version below `MINIMUM_QPY` or above what this Qiskit reads, or does
+            not fit the side table; or the side table does not have the form that `encode_circuits` writes.
     """
     if qpy[:6] != b"QISKIT" or len(qpy) < 7:
         raise FormatError("stored circuits are not QPY")
@@ -150,13 +150,13 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
 
 
 def load_qpy(payload: bytes) -> list[QuantumCircuit]:
-    """The circuits of a QPY payload, as Qiskit reads them."""
+    """Reads the circuits of a QPY payload with Qiskit."""
     loaded: list[QuantumCircuit] = qpy.load(io.BytesIO(payload))
     return loaded
 
 
 def reraise_unless_failure(error: BaseException) -> None:
-    """Raises what is no failure of reading, such as an interrupt of the user."""
+    """Raises an exception again unless it is a failure of reading or writing; an interrupt by the user is none."""
     # A panic in Qiskit's Rust code is a BaseException, and its class cannot be imported.
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         raise error
@@ -170,9 +170,9 @@ def with_definition(operation: Any, definition: QuantumCircuit) -> Any:
 
 
 def replace_instructions(circuit: QuantumCircuit, changed: dict[int, CircuitInstruction]) -> None:
-    """Gives a circuit new data, with some instructions replaced; other circuits may share the old."""
+    """Replaces some instructions of a circuit, by position, in new data; other circuits may share the old data."""
     if changed:
-        # Replaced one by one in a copy of the data, control flow makes Qiskit 2.6 panic.
+        # Qiskit 2.6 panics if control flow is replaced one by one in a copy of the data.
         empty = circuit.copy_empty_like()
         for position, item in enumerate(circuit.data):
             empty._append(changed.pop(position, item))
@@ -182,7 +182,7 @@ def replace_instructions(circuit: QuantumCircuit, changed: dict[int, CircuitInst
 
 
 def restore(circuits: list[QuantumCircuit], tree: dict[str, Any], arrays: ArrayReader) -> list[QuantumCircuit]:
-    """Puts what is in the side table into all circuits of the payload, and returns the main ones."""
+    """Puts the contents of the side table into all circuits of the payload, and returns the main circuits."""
     tables = tree["circuits"]
     _check_keys(tree, "main", "circuits", "errors", "arrays")
     if len(tables) != len(circuits) or not 0 <= tree["main"] <= len(circuits):
@@ -217,7 +217,7 @@ def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuant
     replace_instructions(circuit, changed)
     circuit.name = table.get("name", circuit.name) or ""
     if "metadata" in table:
-        # Not by the property: it accepts nothing but a dict.
+        # The property cannot be used: it accepts only a dict.
         circuit._metadata = tagged_json.decode(table["metadata"], _restore_missing)
 
 
@@ -245,7 +245,7 @@ def _restore_instruction(
         return CircuitInstruction(_holder(kind, entry, len(qubits), len(clbits), params), qubits, clbits)
     if kind is Delay:
         return CircuitInstruction(Delay(*params, unit=entry["unit"]), qubits, clbits)
-    operation = kind.__new__(kind)  # the constructors compute, from other arguments, what is stored here
+    operation = kind.__new__(kind)  # the constructors would compute from other arguments what is stored here
     if kind is AerStore:
         operation.store = placeholder
     Instruction.__init__(operation, entry["name"], len(qubits), len(clbits), params, label=entry["label"])
@@ -261,7 +261,7 @@ def _restore_instruction(
 
 
 def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, params: list[Any]) -> Any:
-    """An instruction with its params as they were: the constructors would check, convert and count each of them."""
+    """Makes an instruction with unchanged params: the constructor would check, convert and count each of them."""
     operation: Any = kind.__new__(kind)
     if kind is Initialize:
         preparation = {"name": "state_preparation", "label": "State Preparation"}

@@ -1,1 +1,1 @@
-"""Looking after a project: verify, compact, space, delete and restore, rebuild."""
+"""Maintenance of a project: verify, compact, space, delete and restore, rebuild."""

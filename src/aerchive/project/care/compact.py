@@ -1,7 +1,7 @@
-"""Compaction: a new file with all that a project holds and nothing else takes the place of the old one.
+"""Compaction: a new file with all data of a project, and nothing else, replaces the old one.
 
-Most of the copying is done while others write: what is committed never changes in its place, so a later pass finds what
-came since, and only the last, short one keeps writers out. The reasons and the measurements are in
+Most of the copying is done while other processes write: committed data never changes in its place, so a later pass
+finds what was added, and only the last, short pass keeps writers out. The reasons and the measurements are in
 ``docs/decisions/0012-compaction.md``.
 """
 
@@ -53,29 +53,30 @@ from aerchive.times import now
 
 _MOST_PASSES = 5
 _SHORT_S = 1.0
-"""After a pass that took no longer, the next may be the last, during which nobody writes."""
+"""Seconds: after a pass that took less, the next pass is the last, during which no process can write."""
 _SHOWN = 5
 _OBJECT_FOLDER_DEPTH = 2
-"""How many slashes the path of a folder has that holds shared objects."""
+"""Number of slashes in the path of a folder that holds shared objects."""
 _CHANGES = layout.CATALOGUE + layout.CHANGES_SUFFIX
 _OURS = frozenset({layout.CATALOGUE, _CHANGES, layout.RUNS, layout.OBJECTS, layout.DELETED})
 _HEADER = ("format", "format_version")
-"""Attributes of the root without which a file is not a project; the others follow with what is not a run."""
+"""Root attributes without which a file is not a project; the others are copied with the data that is not a run."""
 
 
 @dataclass(frozen=True)
 class CompactReport:
-    """What `Project.compact` did, or would do.
+    """The report of `Project.compact` on what it did, or would do.
 
     Attributes:
-        path: The file.
-        runs: How many runs it holds.
-        bytes_before: Its size before.
-        bytes_after: Its size now; about what it would be, if nothing was done.
-        generation: Of the file: one more than before, if it was compacted.
-        done: Whether it was compacted.
-        is_worth_it: Whether there is something to remove, or enough to give back.
-        problems: What was wrong in the project before, and was copied as it is: runs that another program changed.
+        path: Path of the project file.
+        runs: Number of runs in the file.
+        bytes_before: Size of the file before, in bytes.
+        bytes_after: Size of the file now, in bytes; if nothing was done, the estimated size after compaction.
+        generation: Generation of the file; compaction increases it by one.
+        done: Whether the file was compacted.
+        is_worth_it: Whether there is deleted or replaced data to remove, or enough space to give back.
+        problems: Descriptions of what was wrong in the project before, and was copied as it is: runs that another
+            program changed.
     """
 
     path: str
@@ -89,7 +90,7 @@ class CompactReport:
 
     @property
     def bytes_given_back(self) -> int:
-        """How much smaller the file is, or about how much smaller it would be."""
+        """Bytes by which the file is smaller now or, estimated, by which it would be smaller."""
         return self.bytes_before - self.bytes_after
 
     def __str__(self) -> str:
@@ -119,18 +120,18 @@ def compact(
     """Compacts a project file; see `aerchive.project.project.Project.compact`.
 
     Args:
-        file: Of the project.
-        progress: Called with the work done and all of it.
-        keeps_tombstones: Asked while nobody writes: whether deleted runs may come back from files beside the project,
-            so that it must be remembered that they were deleted.
-        dry_run: Whether only to say what would be given back.
-        force: Whether to do it also where it is not worth it.
+        file: The project file.
+        progress: A function that is called with the work done and the total work.
+        keeps_tombstones: A function that is called while no process can write. It returns whether deleted runs may come
+            back from files beside the project, so that their deletion must be remembered.
+        dry_run: Whether only to report what would be given back.
+        force: Whether to compact the file even if it is not worth it.
     """
     source = file.sibling(file.path)
     if dry_run:
         return _estimate(survey_space(source, progress))
     source.recover()
-    remove_left_over(source.path)  # one may be a second name of the project, with which it could not be replaced
+    remove_left_over(source.path)  # one may be a second name of the project, which prevents its replacement
     with source.read() as session:
         generation = session.root.attribute("generation")
         header = {name: value for name in _HEADER if (value := session.root.attribute(name)) is not None}
@@ -155,10 +156,10 @@ def compact(
 
 
 def _has_history(session: ReadSession) -> bool:
-    """Whether anything was deleted or replaced: who wants that gone for good need not ask whether it is worth it."""
+    """Whether anything was deleted or replaced; then compaction is always worth it, to remove that data for good."""
     try:
         return layout.DELETED in session.root or was_replaced(Catalogue(session).rows(), changes_of(session))
-    except AerchiveError:  # compaction itself says what is damaged
+    except AerchiveError:  # compaction itself reports the damage
         return True
 
 
@@ -175,7 +176,7 @@ def _estimate(space: SpaceReport) -> CompactReport:
 
 
 def _check_room(source: ProjectFile, fd: int) -> None:
-    """Refuses what cannot fit; the whole file is an upper bound, and only if that does not fit, it is looked at."""
+    """Raises an error if the new file does not fit; its size is measured only if a file of the old size does not."""
     free = disk().free(fd)
     room = free - source.min_free_bytes
     if room < os.fstat(fd).st_size:
@@ -185,7 +186,7 @@ def _check_room(source: ProjectFile, fd: int) -> None:
 
 
 class _Work:
-    """How much is done, of copying and of verifying, in bytes of payload before compression and one for each run."""
+    """The progress of copying and verifying, in bytes of payload before compression, plus one for each run."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
@@ -194,12 +195,12 @@ class _Work:
         self.sizes: dict[str, int] = {}
 
     def expect(self, rows: NDArray[np.void]) -> None:
-        """These runs are there."""
+        """Sets the total work from the rows of the runs."""
         self.sizes = {run_path(row): int(row["nbytes"]) + 1 for row in rows}
         self._total = 2 * sum(self.sizes.values())
 
     def add(self, nbytes: int) -> None:
-        """So much more is done."""
+        """Adds work that was done."""
         self._done += nbytes
         if self._progress is not None:
             self._progress(min(self._done, self._total), self._total)
@@ -209,10 +210,10 @@ class _Seen(NamedTuple):
     """The catalogue of the source as it was when its runs were listed.
 
     Attributes:
-        address: Of the table.
-        rows: All of them.
-        changes: How many entries its list of changes had.
-        last_change: The last of them, which says what all before were.
+        address: Address of the table in the file.
+        rows: All rows of the table.
+        changes: Number of entries in the list of changes.
+        last_change: The last of these entries, whose checksum covers all entries before it.
     """
 
     address: int
@@ -222,13 +223,13 @@ class _Seen(NamedTuple):
 
 
 class _Compaction:
-    """One compaction.
+    """One compaction of a project file.
 
     Args:
-        source: The project.
-        original: The same, open: another file of its name is not copied.
+        source: The project file.
+        original: File descriptor of the project file; another file that gets its name is not copied.
         target: The new file.
-        progress: Called with the work done and all of it.
+        progress: A function that is called with the work done and the total work.
     """
 
     def __init__(self, source: ProjectFile, original: int, target: LockedFile, progress: Progress | None) -> None:
@@ -236,16 +237,16 @@ class _Compaction:
         self._original = original
         self._target = target
         self._copied: dict[str, Fingerprint] = {}
-        """What each run was in the source when it was copied, by path."""
+        """Fingerprint of each run in the source at the time when it was copied, by path."""
         self._seen: _Seen | None = None
         self._work = _Work(progress)
         self._folders: Folders | None = None
-        """Of the latest session."""
+        """Folders that were opened in the latest session."""
         self._as_before: dict[str, list[str]] = {}
-        """What was wrong with runs in the source, too, by path."""
+        """Problems of runs that are the same in the source, by path."""
 
     def run(self, new: Replacement, keeps_tombstones: Callable[[], bool], generation: int) -> CompactReport:
-        """Copies all, and puts the new file in the place of the old one."""
+        """Copies all data, and replaces the old file with the new one."""
         for _ in range(_MOST_PASSES):
             begun = time.monotonic()
             self._catch_up(self._source)
@@ -261,7 +262,7 @@ class _Compaction:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[WriteSession]:
-        """One commit to the new file."""
+        """Makes one commit to the new file."""
         try:
             with self._target.write(now()) as out:
                 yield out
@@ -273,7 +274,7 @@ class _Compaction:
     # -- copying
 
     def _catch_up(self, source: ProjectFile) -> None:
-        """Copies and verifies what was not copied yet, and removes what is not there any more."""
+        """Copies and verifies what was not copied yet, and removes from the copy what the source no longer has."""
         with source.read() as session:
             self._check_same(session)
             paths, gone = self._to_do(session)
@@ -289,7 +290,7 @@ class _Compaction:
                 self._check_same(session)
                 if self._copy(copier, session, path):
                     changed.append(path)
-                # Chunks follow their run at once, so that the new file does not depend on how long a turn takes.
+                # Chunks are copied directly after their run, so the new file does not depend on the length of a turn.
                 return copier.has_chunks_to_copy
 
             source.visit(paths, look, lambda fd: copier.copy_chunks(fd, self._work.add))
@@ -297,7 +298,7 @@ class _Compaction:
         self._verify(source, changed, copier.objects)
 
     def _to_do(self, session: ReadSession) -> tuple[list[str], set[str]]:
-        """Paths of the runs to look at, and of those that are gone, since the last time.
+        """Finds the paths of the runs to examine, and of those that are gone, since the last pass.
 
         Every commit adds rows to the catalogue, or replaces some and lists their numbers.
         """
@@ -326,7 +327,7 @@ class _Compaction:
             raise WriteError(f"{self._source.path}: was replaced by another file meanwhile; nothing was changed")
 
     def _copy(self, copier: NodeCopier, session: ReadSession, path: str) -> bool:
-        """Copies a run, or only its documents if the rest was copied before; whether there was anything to do."""
+        """Copies a run, or only its documents if the rest was copied before; returns whether anything was copied."""
         try:
             group = self._group(session, path)
         except NotFoundError:  # deleted since it was listed; the next pass sees that, too
@@ -352,7 +353,7 @@ class _Compaction:
             copier.remove(path)
 
     def _finish(self, held: LockedFile, *, keeps_tombstones: bool) -> int:
-        """Writes the catalogue, and what else is not a run; returns how many runs there are."""
+        """Writes the catalogue, and all other data that is not a run; returns the number of runs."""
         with held.read() as session:
             rows = present(Catalogue(session).rows())
             foreign = self._foreign(session, rows)
@@ -374,10 +375,10 @@ class _Compaction:
         return len(rows)
 
     def _foreign(self, session: ReadSession, rows: NDArray[np.void]) -> list[tuple[HDF5Group, list[str]]]:
-        """The root and all folders, each with the names of what is not ours in it.
+        """Lists the root and all folders, each with the names of its members that aerchive did not write.
 
         Raises:
-            IntegrityError: The catalogue does not list just the runs that are there.
+            IntegrityError: The catalogue does not list exactly the runs that are in the file.
         """
         listed = {run_path(row) for row in rows}
         problems = [
@@ -405,10 +406,10 @@ class _Compaction:
     # -- verifying
 
     def _verify(self, source: ProjectFile, paths: Iterable[str], objects: Iterable[str]) -> None:
-        """Looks at every byte of runs and objects in the new file.
+        """Checks every byte of runs and objects in the new file.
 
         Raises:
-            IntegrityError: Something is not what was written once.
+            IntegrityError: Some data is not what was originally written.
         """
         with self._target.read() as session, ThreadPoolExecutor(processors()) as pool:
             problems = [
@@ -430,7 +431,7 @@ class _Compaction:
         self._as_before.pop(path, None)
         try:
             group = self._group(session, path)
-            with contextlib.suppress(FormatError):  # the verifier says it
+            with contextlib.suppress(FormatError):  # the verifier reports it
                 group.raw_attributes()
             verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
             found = list(verifier.problems(MUTABLE, LINKED))
@@ -450,9 +451,9 @@ class _Compaction:
         self._work.add(size - share * len(verifier.chunks))
 
     def _was_so_before(self, source: ProjectFile, path: str, found: list[str], copy: GroupVerifier) -> bool:
-        """Whether a run of the source has the same nodes, and the same is wrong: another program changed it.
+        """Whether a run of the source has the same nodes and the same problems, because another program changed it.
 
-        HDF5 can read all of it, so it is not damaged, and the copy loses nothing of it.
+        HDF5 can read the whole run, so it is not damaged, and the copy loses none of its data.
         """
         try:
             with source.read() as session:
@@ -471,7 +472,7 @@ class _Compaction:
 
 
 def _is_run(folder: HDF5Group, name: str) -> bool | None:
-    """Whether a member of a folder is a run; ``None`` for a run that was deleted, and could not be moved away."""
+    """Whether a member of a folder is a run; ``None`` for a deleted run that could not be moved to the deleted ones."""
     if not KeptGroup.of(folder).members()[name].is_hard:
         return False
     try:

@@ -1,6 +1,6 @@
-"""What the user must decide: results of one job kept beside each other, and conflict copies of the project.
+"""Conflicts that the user must resolve: results of one job kept beside each other, and conflict copies of the project.
 
-A program that synchronises a folder leaves a conflict copy where it could not bring two versions of a file together.
+A program that synchronises a folder leaves a conflict copy if it could not merge two versions of a file.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from aerchive.project.documents.record import read_own_record
 from aerchive.storage.file import ProjectFile
 
 _NAME = re.compile(r"[ck]onfli[ck]?t|\.variant-", re.IGNORECASE)
-"""Dropbox, Nextcloud, Syncthing, Seafile, Synology and others, in the languages of western Europe; git-annex."""
+"""Names of conflict copies of Dropbox, Nextcloud, Syncthing, Seafile, Synology and others, in the languages of western
+Europe, and of git-annex."""
 
 
 def conflict_copies(file: ProjectFile) -> list[Path]:
-    """Files beside a project that are named as its conflict copies, and have its UUID."""
+    """Finds the files beside a project that are named as its conflict copies, and have its UUID."""
     path = file.path
     try:
         names = os.listdir(path.parent)
@@ -39,7 +40,7 @@ def conflict_copies(file: ProjectFile) -> list[Path]:
 
 
 def conflict_note(file: ProjectFile) -> str | None:
-    """What is to be said of the conflict copies of a project, in one line; ``None`` if there are none."""
+    """Describes the conflict copies of a project in one line; ``None`` if there are none."""
     copies = conflict_copies(file)
     if not copies:
         return None
@@ -52,18 +53,18 @@ def conflict_note(file: ProjectFile) -> str | None:
 
 
 def conflict_notes(file: ProjectFile) -> list[str]:
-    """What the user must decide, in words.
+    """Describes the conflicts that the user must resolve.
 
-    Only the catalogue and names of files are looked at, and documents of the runs that conflict.
+    Only the catalogue, names of files, and documents of the runs that conflict are read.
     """
     note = conflict_note(file)
     return [*conflicting_results(file), *([] if note is None else [note])]
 
 
 def conflicting_results(file: ProjectFile) -> list[str]:
-    """Results of the same job that are kept beside each other, in words; one of each pair should be deleted.
+    """Describes results of the same job that are kept beside each other; one of each pair should be deleted.
 
-    Of a project that cannot be read none are named; `aerchive.Project.verify` tells what is wrong with it.
+    If the project cannot be read, no error is raised; `aerchive.Project.verify` reports what is wrong with it.
     """
     found: list[str] = []
     with contextlib.suppress(AerchiveError), file.read() as session:

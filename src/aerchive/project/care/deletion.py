@@ -1,4 +1,4 @@
-"""Deleting runs, bringing them back, and cleaning up by a rule."""
+"""Deleting runs, restoring them, and deleting by a retention rule."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from aerchive.times import now
 _T = TypeVar("_T")
 
 _MOST_NAMED = 5
-"""So many ids are named that begin like one that is not there."""
+"""Number of ids that an error message names for the beginning of an id, at most."""
 
 
 def delete_jobs(parts: ProjectParts, search: Search, wanted: Collection[str]) -> None:
-    """Takes jobs out of a project, all in one commit; see `aerchive.Project.delete_jobs`.
+    """Deletes jobs from a project, all in one commit; see `aerchive.Project.delete_jobs`.
 
     Args:
-        parts: Of the project.
-        search: Of the project.
-        wanted: The whole ids.
+        parts: The shared state of the project.
+        search: The search in the project.
+        wanted: The whole job ids.
     """
     wanted = frozenset(wanted)
     if not wanted:
@@ -55,7 +55,7 @@ def delete_jobs(parts: ProjectParts, search: Search, wanted: Collection[str]) ->
 
 
 def restore(parts: ProjectParts, job_id: str) -> list[str]:
-    """Brings a deleted job back; see `aerchive.Project.restore`."""
+    """Restores a deleted job; see `aerchive.Project.restore`."""
     parts.check_writable()
     parts.flush()
     parts.move_spooled()
@@ -78,9 +78,10 @@ def _delete(parts: ProjectParts, search: Search, choose: Callable[[Listing], tup
     """Deletes runs that are chosen inside the commit: the project is locked from the choice to the deletion.
 
     Args:
-        parts: Of the project.
-        search: Of the project.
-        choose: Called with all runs that there are then; gives what to return, and the runs to delete.
+        parts: The shared state of the project.
+        search: The search in the project.
+        choose: A function that is called with the list of all runs at that time; it returns the return value of
+            `_delete`, and the runs to delete.
     """
     parts.check_writable()
     parts.flush()

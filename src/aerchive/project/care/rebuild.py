@@ -1,4 +1,4 @@
-"""The catalogue made anew from the runs, for when it is damaged or does not match them."""
+"""Rebuilding the catalogue from the runs, for a catalogue that is damaged or does not match them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from aerchive.times import now
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What `Project.rebuild_catalogue` did.
+    """The report of `Project.rebuild_catalogue` on what it did.
 
     Attributes:
-        path: The file.
-        runs: How many runs are in the new catalogue.
-        changed: How many rows are new, or not what they were.
-        problems: In words, what could not be read; empty if all is well.
+        path: Path of the project file.
+        runs: Number of runs in the new catalogue.
+        changed: Number of rows that are new, or differ from the old ones.
+        problems: Descriptions of what could not be read; empty if everything could be read.
     """
 
     path: str
@@ -43,10 +43,10 @@ class RebuildReport:
 
 
 def rebuild_project(file: ProjectFile, progress: Callable[[int, int], None] | None = None) -> RebuildReport:
-    """Makes the catalogue of a project anew; see `aerchive.Project.rebuild_catalogue`."""
+    """Rebuilds the catalogue of a project; see `aerchive.Project.rebuild_catalogue`."""
 
     def write(session: WriteSession) -> RebuildReport:
-        if not file.path.exists():  # nor is it made for this: it has no name before the session ends
+        if not file.path.exists():  # no project is made for this: a new file has no name before the end
             raise no_such_project(file.path)
         return rebuild_catalogue(session, progress)
 
@@ -54,17 +54,17 @@ def rebuild_project(file: ProjectFile, progress: Callable[[int, int], None] | No
 
 
 def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None] | None = None) -> RebuildReport:
-    """Writes the catalogue anew, with a row for each run that can be read.
+    """Rebuilds the catalogue, with a row for each run that can be read.
 
-    Rows keep their order as far as the old catalogue tells it; further runs follow by time of submission. A run whose
-    documents are damaged keeps the row it had.
+    Rows keep their order as far as the old catalogue has it; further runs follow by time of submission. A run whose
+    documents are damaged keeps its old row.
 
     Args:
-        session: Of the project; nothing is changed before all runs have been read.
-        progress: Called with the runs done and all of them.
+        session: An open session of the project file; nothing is changed before all runs have been read.
+        progress: A function that is called with the number of runs done and of all runs.
 
     Returns:
-        The report.
+        The report on the new catalogue.
     """
     problems: list[str] = []
     old = _sound_rows(session, problems)
@@ -90,7 +90,7 @@ def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None
 
 
 def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[int, NDArray[np.void]]]:
-    """By path of the run: a number that says the order, and the row; rows that are damaged or deleted are left out."""
+    """Reads position and row of each run, by its path; rows that are damaged, or of deleted runs, are left out."""
     try:
         rows = open_table(session).rows()
     except AerchiveError as error:
@@ -103,7 +103,7 @@ def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[i
 
 
 def _run_paths(root: HDF5Group, problems: list[str]) -> list[str]:
-    """Of all runs, below ``/runs``, in order of folder and name."""
+    """Paths of all runs, relative to ``/runs``, in order of folder and name."""
     paths = []
     runs = root.group(layout.RUNS)
     for day in runs.names():

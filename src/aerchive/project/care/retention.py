@@ -1,4 +1,4 @@
-"""Which runs may go: by age, size and outcome, and what is kept whatever these say."""
+"""The rule that selects runs to delete, by age, size and outcome, and the runs that are kept in any case."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ _OUTCOMES = tuple(name for name in layout.OUTCOMES if name != "running")
 
 @dataclass(frozen=True)
 class RetentionRule:
-    """Which runs go: those that meet all conditions, unless something keeps them.
+    """A rule that selects the runs to delete: those that meet all conditions and are not kept.
 
-    A run of a primitive counts, and goes, together with the simulations beneath it. Runs that are still running stay.
+    A run of a primitive counts, and is deleted, together with the simulations beneath it. Runs that are still running
+    are kept.
 
     Attributes:
-        before: Submitted before this time; ``None``: whenever.
-        larger_than: With a payload of more bytes than this, before compression; ``None``: of any size.
-        outcomes: With one of these outcomes; empty: any.
-        keep_tagged: Whether runs that have tags stay.
-        keep: So many of the newest stay.
-        job_ids: With one of these ids; ``None``: with any.
+        before: Time before which the runs were submitted; ``None``: any time.
+        larger_than: Size of the payload before compression, in bytes, that the runs exceed; ``None``: any size.
+        outcomes: Outcomes of which the runs have one; empty: any outcome.
+        keep_tagged: Whether runs that have tags are kept.
+        keep: Number of the newest runs that are kept.
+        job_ids: Job ids of which the runs have one; ``None``: any id.
     """
 
     before: datetime.datetime | None = None
@@ -60,10 +61,10 @@ class RetentionRule:
         keep: int | None = None,
         job_ids: str | Sequence[str] | None = None,
     ) -> RetentionRule:
-        """The rule that the arguments of `Project.clean` say.
+        """Makes the rule that the arguments of `Project.clean` describe.
 
         Raises:
-            InvalidInputError: One cannot be used, or they say nothing, so that everything would go.
+            InvalidInputError: An argument cannot be used, or there is no condition, so that all runs would be deleted.
         """
         outcomes = tuple(as_texts(outcome))
         for name in outcomes:
@@ -84,7 +85,7 @@ class RetentionRule:
             listing: All runs of the project.
 
         Returns:
-            The runs that go, oldest first, and the runs beneath them.
+            The runs to delete, oldest first, and the runs beneath them.
         """
         conditions: dict[str, Any] = {"parent": "", "outcome__in": self.outcomes or _OUTCOMES}
         if self.before is not None:
@@ -111,7 +112,7 @@ class RetentionRule:
 
 
 def obstacle_to_deletion(run: Run) -> str | None:
-    """Why a run cannot be deleted now, in words; ``None`` if it can."""
+    """Describes why a run cannot be deleted now; ``None`` if it can be."""
     if run.place.path is not None:
         return None
     if run.outcome == "running":
@@ -121,14 +122,14 @@ def obstacle_to_deletion(run: Run) -> str | None:
 
 @dataclass(frozen=True)
 class CleanReport:
-    """What `Project.clean` deleted, or would delete; prints as a table.
+    """The report of `Project.clean` on what it deleted, or would delete; it is printed as a table.
 
     Attributes:
-        path: The file.
-        runs: The runs, oldest first; those beneath primitives go with them, and are not among them.
-        beneath: How many those are.
-        nbytes: Of all their values, before compression.
-        table: The runs as a table, as they were; of many runs the beginning.
+        path: Path of the project file.
+        runs: The runs, oldest first, without the runs beneath primitives, which are deleted with them.
+        beneath: Number of the runs beneath primitives.
+        nbytes: Size of the values of all these runs before compression, in bytes.
+        table: The runs as a table of text, as they were before; only the first ones if there are many.
         dry_run: Whether nothing was deleted yet.
     """
 
@@ -141,7 +142,7 @@ class CleanReport:
 
     @classmethod
     def of(cls, path: str, runs: list[Run], beneath: list[Run], *, dry_run: bool) -> CleanReport:
-        """The report on runs that are still there."""
+        """Makes the report on runs that are still in the project."""
         table = runs_table(runs[:_SHOWN]) if runs else ""
         if len(runs) > _SHOWN:
             table += f"\n... and {len(runs) - _SHOWN} more"
@@ -157,10 +158,10 @@ class CleanReport:
 
 
 def parse_size(size: int | str) -> int:
-    """A number of bytes, also written as ``"1.5 GiB"`` or ``"200MB"``.
+    """Returns a size as a number of bytes; it may be given as text such as ``"1.5 GiB"`` or ``"200MB"``.
 
     Raises:
-        InvalidInputError: It is neither.
+        InvalidInputError: The size is neither a number of bytes nor such a text.
     """
     try:
         return int(TypeAdapter(Annotated[ByteSize, Field(ge=0)]).validate_python(size))
@@ -171,10 +172,10 @@ def parse_size(size: int | str) -> int:
 
 
 def _moment(older_than: datetime.timedelta | datetime.datetime | str | None) -> datetime.datetime | None:
-    """The time before which runs are old; of a day, its beginning.
+    """Returns the time before which runs are old; for a day this is its beginning.
 
     Raises:
-        InvalidInputError: It is none.
+        InvalidInputError: The argument is not a time.
     """
     if older_than is None:
         return None
@@ -191,6 +192,6 @@ def _moment(older_than: datetime.timedelta | datetime.datetime | str | None) -> 
 
 
 def _parent(run: Run) -> str:
-    """Job id of the primitive that a run is beneath; the run is opened only where the catalogue has cut it."""
+    """Job id of the primitive that a run is beneath; the run is opened only if the catalogue has cut that id."""
     row = run.row()
     return (run.parent or "") if catalogue.is_cut(row, "parent") else catalogue.row_text(row, "parent")

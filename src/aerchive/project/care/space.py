@@ -1,4 +1,4 @@
-"""What takes the space of a project file, and what compaction would give back."""
+"""Measuring what takes the space of a project file, and what compaction would give back."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ _NUMBERED = re.compile(r"_[0-9]+\Z")
 _TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
 _TOP = 10
 _GAPS = 4096
-"""So much HDF5 leaves unused in any file."""
+"""Bytes that HDF5 leaves unused in any file."""
 _WORTH_BYTES = 1024 * 1024
 _WORTH_PART = 100
-"""A new file is worth it where nothing was deleted if it is smaller by a MiB, or by a hundredth."""
+"""If nothing was deleted, compaction is worth it if the new file is smaller by 1 MiB, or by a hundredth."""
 _Look = Callable[[ReadSession, str], None]
 
 
 @dataclass(frozen=True)
 class RunSpace:
-    """What one run takes.
+    """The space that one run takes.
 
     Attributes:
-        job_id: Of the run.
-        created: When it was submitted, UTC.
-        outcome: Of the run.
-        name: Given to it, or empty.
-        stored_bytes: All it takes in the file, without what it shares with others.
-        structure_bytes: Of these, documents, headers and checksums.
-        nbytes: Of its values, before compression.
+        job_id: Job id of the run.
+        created: Time of submission, UTC.
+        outcome: Outcome of the run.
+        name: Name of the run, or empty text.
+        stored_bytes: All bytes of the run in the file, without objects that it shares with others.
+        structure_bytes: The part of ``stored_bytes`` that is documents, headers and checksums.
+        nbytes: Size of the run's values before compression, in bytes.
     """
 
     job_id: str
@@ -73,13 +73,13 @@ class RunSpace:
 
 @dataclass(frozen=True)
 class KindSpace:
-    """What all values of a kind take.
+    """The space that all values of one kind take.
 
     Attributes:
-        kind: Such as ``statevector`` or ``counts``; ``circuits`` and the like are shared by runs.
-        number: Of datasets, or of shared objects.
-        stored_bytes: In the file.
-        nbytes: Before compression.
+        kind: Name of the kind, such as ``statevector`` or ``counts``; objects such as ``circuits`` are shared by runs.
+        number: Number of datasets, or of shared objects.
+        stored_bytes: Bytes of the values in the file.
+        nbytes: Size of the values before compression, in bytes.
     """
 
     kind: str
@@ -90,27 +90,28 @@ class KindSpace:
 
 @dataclass(frozen=True)
 class SpaceReport:
-    """What takes the space of a project; printed, two tables.
+    """The report on what takes the space of a project; it is printed as two tables.
 
     The sizes add up to that of the file: ``file_bytes`` is the sum of all ``kinds``, ``structure_bytes``,
     ``catalogue_bytes``, ``foreign_bytes``, ``deleted_bytes`` and ``unused_bytes``.
 
     Attributes:
-        path: The file.
-        generation: 1, and one more after each compaction.
-        file_bytes: Its size.
-        runs: What each run takes, the largest first.
-        kinds: What each kind of value takes, the largest first.
-        structure_bytes: Documents, headers and checksums of all runs, and folders.
-        catalogue_bytes: The table with one row a run.
-        foreign_bytes: What other programs have put beside the runs, which stays.
-        deleted_runs: How many runs were deleted since the last compaction.
-        deleted_bytes: What they take, with the circuits and the like that only they needed.
-        replaced: Whether labels or the state of a run were replaced since then.
-        unused_bytes: What nothing leads to any more: replaced labels, gaps.
-        beside_bytes: Files beside it that belong to it: pending and waiting runs, left by an interrupted compaction.
-        free_bytes: On its disk.
-        problems: What could not be measured, because it is damaged; it counts as unused.
+        path: Path of the project file.
+        generation: Generation of the file: 1, and one more after each compaction.
+        file_bytes: Size of the file.
+        runs: Space that each run takes, the largest first.
+        kinds: Space that each kind of value takes, the largest first.
+        structure_bytes: Bytes of documents, headers and checksums of all runs, and of folders.
+        catalogue_bytes: Bytes of the table with one row for each run.
+        foreign_bytes: Bytes that other programs have written beside the runs; compaction keeps them.
+        deleted_runs: Number of runs that were deleted since the last compaction.
+        deleted_bytes: Bytes of these runs, with the circuits and similar objects that only they needed.
+        replaced: Whether labels or the state of a run were replaced since the last compaction.
+        unused_bytes: Bytes to which nothing in the file refers any more: replaced labels, gaps.
+        beside_bytes: Bytes of files beside the project that belong to it: pending and waiting runs, and remains of an
+            interrupted compaction.
+        free_bytes: Free bytes on the disk of the file.
+        problems: Descriptions of damaged data that could not be measured; it counts as unused.
     """
 
     path: str
@@ -131,17 +132,17 @@ class SpaceReport:
 
     @property
     def reclaimable_bytes(self) -> int:
-        """What compaction would give back, about."""
+        """Bytes that compaction would give back, approximately."""
         return self.deleted_bytes + self.unused_bytes
 
     @property
     def live_bytes(self) -> int:
-        """What the file would take after compaction, about."""
+        """Size of the file after compaction, approximately, in bytes."""
         return self.file_bytes - self.reclaimable_bytes
 
     @property
     def is_worth_it(self) -> bool:
-        """Whether compaction removes anything that was deleted or replaced, or gives back more than a trifle."""
+        """Whether compaction removes anything that was deleted or replaced, or gives back enough unused space."""
         more_than_gaps = self.unused_bytes > _GAPS and self.unused_bytes * _WORTH_PART >= self.file_bytes
         return bool(self.deleted_bytes or self.replaced) or more_than_gaps or self.unused_bytes >= _WORTH_BYTES
 
@@ -149,10 +150,10 @@ class SpaceReport:
         return self.to_text()
 
     def to_text(self, top: int = _TOP) -> str:
-        """The tables.
+        """Formats the tables.
 
         Args:
-            top: How many runs are shown.
+            top: Number of runs that are shown, at most.
         """
         rows = [(k.kind, str(k.number), k.stored_bytes, k.nbytes) for k in self.kinds]
         rows += [
@@ -212,11 +213,11 @@ def survey_space(file: ProjectFile, progress: Progress | None = None, beside_byt
 
 
 class _Survey:
-    """Measures a project, run by run; others may write meanwhile.
+    """Measures a project, run by run; other processes may write meanwhile.
 
     Args:
-        file: The project.
-        progress: Called with the groups looked at and all of them.
+        file: The project file.
+        progress: A function that is called with the number of groups done and of all groups.
     """
 
     def __init__(self, file: ProjectFile, progress: Progress | None) -> None:
@@ -239,10 +240,10 @@ class _Survey:
             layout.OBJECTS: (3, self._look_at_object),
             layout.DELETED: (1, self._look_at_deleted),
         }
-        """Of each group at the root: how deep what is looked at lies, and how."""
+        """For each group at the root: the depth of the nodes that are measured, and the method that measures one."""
 
     def report(self, beside_bytes: int) -> SpaceReport:
-        """The report."""
+        """Measures everything, and makes the report."""
         with self._file.read() as session:
             root = session.root
             rows = Catalogue(session).rows()
@@ -301,7 +302,7 @@ class _Survey:
                 item[0](session, item[1])
             except NotFoundError:  # deleted, or compacted away, since it was listed
                 pass
-            except UNREADABLE as error:  # what is damaged hides nothing else
+            except UNREADABLE as error:  # damaged nodes must not hide the others
                 self._problems.append(str(error))
             done += 1
             if self._progress is not None:
@@ -310,10 +311,10 @@ class _Survey:
         self._file.visit(work, look)
 
     def _open(self, session: ReadSession, path: str) -> KeptGroup:
-        if self._folders is None or self._folders.root is not session.root:  # another turn
+        if self._folders is None or self._folders.root is not session.root:  # a new turn has begun
             self._folders = Folders(session.root)
             status = os.fstat(session.fd)
-            if (status.st_dev, status.st_ino) != self._shared_of:  # addresses mean nothing in another file
+            if (status.st_dev, status.st_ino) != self._shared_of:  # addresses are not valid in another file
                 self._shared_of, self._shared = (status.st_dev, status.st_ino), {}
         return self._folders.group(path)
 
@@ -324,7 +325,7 @@ class _Survey:
         except (IntegrityError, UnsafeContentError):
             if row is not None:
                 raise
-            with contextlib.suppress(IntegrityError, UnsafeContentError):  # a run that could not be moved away
+            with contextlib.suppress(IntegrityError, UnsafeContentError):  # a deleted run that could not be moved
                 folder, _, name = path.rpartition("/")
                 self._foreign.append(measure_foreign(session.root.group(folder), name))
             return
@@ -363,7 +364,7 @@ class _Survey:
         self._deleted_runs += layout.STATUS in group
 
     def _needed_objects(self) -> set[str]:
-        """Those that runs link, and those that these link in turn."""
+        """Paths of the shared objects to which runs link, directly or through other objects."""
         needed, new = set[str](), self._needed
         while new:
             needed |= new
@@ -373,12 +374,12 @@ class _Survey:
 
 
 def folders_below(root: HDF5Group, name: str, depth: int) -> list[tuple[HDF5Group, list[str]]]:
-    """A group at the root and the folders in it, level by level, each with the names of what is no folder in it.
+    """Lists a group at the root and the folders in it, level by level, each with the names of its other members.
 
     Args:
-        root: The root.
-        name: Of the group; nothing is found if there is none of this name.
-        depth: How many levels of folders there are, this one included.
+        root: The root group of the file.
+        name: Name of the group; the list is empty if there is no such group.
+        depth: Number of levels of folders, that of the group included.
     """
     found: list[tuple[HDF5Group, list[str]]] = []
     level = [root.group(name)] if name in root else []
@@ -397,7 +398,7 @@ def folders_below(root: HDF5Group, name: str, depth: int) -> list[tuple[HDF5Grou
 
 
 def _whole(path: str, size: GroupSize) -> DatasetSize:
-    """A shared object as one value."""
+    """The size of a shared object as the size of one value."""
     return DatasetSize(path, size.stored_bytes, sum(dataset.nbytes for dataset in size.datasets))
 
 
@@ -406,11 +407,11 @@ def _share(part: int, whole: int) -> str:
 
 
 def count_deleted(session: ReadSession) -> int:
-    """How many deleted runs a project still holds."""
+    """Counts the deleted runs that a project still holds."""
     if layout.DELETED not in session.root:
         return 0
     deleted, number = session.root.group(layout.DELETED), 0
     for name in deleted.names():
-        with contextlib.suppress(AerchiveError):  # nothing can be read of what is damaged
+        with contextlib.suppress(AerchiveError):  # damaged groups are not counted
             number += layout.STATUS in deleted.group(name)
     return number

@@ -1,7 +1,7 @@
-"""Looking at a whole project: every run, every object, the catalogue against the runs.
+"""Verification of a whole project: every run, every shared object, and the catalogue against the runs.
 
-Runs are looked at in turns, and the chunks of a turn by several threads while the file is not locked: others may write
-meanwhile.
+Runs are checked in turns. Several threads check the chunks of a turn while the file is not locked, so other processes
+may write meanwhile.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)
 
 Progress = Callable[[int, int], None]
-"""Called with the work done and all of it, in bytes of payload before compression and one for each run."""
+"""A function of the work done and the total work, in bytes of payload before compression, plus one for each run."""
 
 _Row = tuple[int, np.void]
-"""A row of the catalogue and its number."""
+"""The number of a row of the catalogue, and the row."""
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What `Project.verify` found.
+    """The report of `Project.verify` on what it found.
 
     Attributes:
-        path: The file.
-        runs: How many runs were looked at.
-        objects: How many shared objects were looked at.
-        problems: In words, each with the file and the node; empty if all is well.
-        notes: In words, what is no damage of the project, but should be known: conflict copies beside it.
+        path: Path of the project file.
+        runs: Number of runs that were checked.
+        objects: Number of shared objects that were checked.
+        problems: Descriptions of the problems, each with the file and the node; empty if there are none.
+        notes: Descriptions of what is no damage of the project, but should be known: conflict copies beside it.
     """
 
     path: str
@@ -62,11 +62,11 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether no problem was found."""
         return not self.problems
 
     def __add__(self, other: VerifyReport) -> VerifyReport:
-        """What was found in a project and in a pending file of it."""
+        """Combines the report on a project with the report on a pending file of it."""
         problems, notes = [*self.problems, *other.problems], [*self.notes, *other.notes]
         return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems, notes)
 
@@ -79,7 +79,7 @@ class VerifyReport:
 
 
 def verify_project(file: ProjectFile, spools: Spools, progress: Progress | None = None) -> VerifyReport:
-    """Verifies a project and what waits beside it; see `aerchive.Project.verify`."""
+    """Verifies a project and the runs in spools beside it; see `aerchive.Project.verify`."""
     report = verify(file, progress)
     number, problems = spools.verify()
     report += VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)])
@@ -89,18 +89,18 @@ def verify_project(file: ProjectFile, spools: Spools, progress: Progress | None 
 
 
 def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
-    """Verifies all of a project file."""
+    """Verifies a whole project file."""
     with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-verify") as pool:
         return _Verification(file, progress, pool).report()
 
 
 class _Looked(NamedTuple):
-    """A run of which all but the chunks was looked at.
+    """A run of which everything except the chunks was checked.
 
     Attributes:
-        size: How much work it is, in the unit of `Progress`.
-        problems: What was found.
-        checks: Its chunks.
+        size: Amount of work of the run, in the unit of `Progress`.
+        problems: Descriptions of the problems that were found.
+        checks: The chunks of the run, which are to be checked.
     """
 
     size: int
@@ -109,13 +109,13 @@ class _Looked(NamedTuple):
 
 
 class _State(NamedTuple):
-    """A state of the catalogue: an equal one says that no row is another than before.
+    """A state of the catalogue: if two states are equal, no row has changed between them.
 
     Attributes:
-        file: Device and number of the file.
-        table: Address of the table.
-        rows: How many there are.
-        change: The last entry of the list of changes, which says what all before were.
+        file: Device and inode number of the file.
+        table: Address of the table in the file.
+        rows: Number of rows.
+        change: The last entry of the list of changes, whose checksum covers all entries before it.
     """
 
     file: tuple[int, int]
@@ -128,9 +128,9 @@ class _Verification:
     """Verifies a project: runs in turns, and the chunks of a turn while the file is not locked.
 
     Args:
-        file: The project.
-        progress: Called with the work done and all of it.
-        pool: Looks at chunks.
+        file: The project file.
+        progress: A function that is called with the work done and the total work.
+        pool: The threads that check chunks.
     """
 
     def __init__(self, file: ProjectFile, progress: Progress | None, pool: ThreadPoolExecutor) -> None:
@@ -141,9 +141,9 @@ class _Verification:
         self._rows: dict[str, _Row] = {}
         self._state: _State | None = None
         self._folders: Folders | None = None
-        """Of the session of this turn."""
+        """Folders that were opened in the session of this turn."""
         self._is_same = False
-        """Whether the catalogue is in this turn what it was at first."""
+        """Whether the catalogue in this turn is unchanged since it was read."""
         self._known_file: tuple[int, int] | None = None
         self._objects = LinkedObjects()
         self._provenances: dict[int, Provenance] = {}
@@ -151,7 +151,7 @@ class _Verification:
         self._done = self._total = 0
 
     def report(self) -> VerifyReport:
-        """Looks at everything."""
+        """Verifies everything, and makes the report."""
         problems = self._problems
         with self._file.read() as session:
             paths = list(_run_paths(session, problems))
@@ -185,15 +185,15 @@ class _Verification:
                 looked.problems.append(str(error))
 
     def _begin(self, session: ReadSession) -> Folders:
-        """A turn begins: the file, or its catalogue, may be another one than in the turn before."""
+        """Begins a turn: the file, or its catalogue, may have been replaced since the turn before."""
         self._folders = Folders(session.root)
         state = _state(session)
         if state is not None and self._state is not None and state[:2] != self._state[:2]:
-            self._rows, self._state = _catalogue(session, []), state  # numbers of rows mean nothing in another table
+            self._rows, self._state = _catalogue(session, []), state  # numbers of rows are not valid in another table
         self._is_same = state == self._state
         status = os.fstat(session.fd)
         file = status.st_dev, status.st_ino
-        if file != self._known_file:  # addresses mean nothing in another file
+        if file != self._known_file:  # addresses are not valid in another file
             self._known_file, self._objects, self._provenances = file, LinkedObjects(), {}
         return self._folders
 
@@ -210,7 +210,7 @@ class _Verification:
         yield from _row_problems(session, group, record, row, is_same=self._is_same)
 
     def _look_at_chunks(self, fd: int) -> None:
-        """The end of a turn. Committed chunks never move, so no lock is held while bytes flow."""
+        """Ends a turn by checking its chunks. Committed chunks never move, so no lock is held while they are read."""
         turn, self._turn, self._folders = self._turn, [], None
         found = chunk_problems([check for looked in turn for check in looked.checks], fd, self._pool)
         for looked in turn:
@@ -276,7 +276,7 @@ def _members(group: HDF5Group, problems: list[str]) -> list[str]:
 
 
 def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
-    """Rows by path of the run, deleted ones left out."""
+    """Reads the rows, with their numbers, by path of the run; rows of deleted runs are left out."""
     where = session.root.where(layout.CATALOGUE)
     try:
         table = session.table(layout.CATALOGUE)
@@ -301,7 +301,7 @@ def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
 
 
 def _changes(session: ReadSession, rows: int, problems: list[str]) -> None:
-    """Looks at the list of replaced rows, which tells other processes what to read again."""
+    """Checks the list of changed rows, which tells other processes what to read again."""
     name = layout.CATALOGUE + layout.CHANGES_SUFFIX
     if name not in session.root:
         return
@@ -320,17 +320,17 @@ def _row_problems(
     """Compares a run with its row, as both are now.
 
     Args:
-        session: Of the project.
-        group: Of the run.
-        record: Of the run.
-        row: As it was read at first.
+        session: An open session of the project file.
+        group: The group of the run.
+        record: The documents of the run.
+        row: Number of the run's row, and the row as it was first read.
         is_same: Whether no row was replaced since then.
     """
     number, before = row
     now = before
     if not is_same:
         rows = session.table(layout.CATALOGUE).rows(number, 1)
-        if rows[0]["deleted"]:  # and saved again since
+        if rows[0]["deleted"]:  # the run was deleted and saved again since
             return
         if catalogue.damaged_rows(rows, number):
             yield f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"

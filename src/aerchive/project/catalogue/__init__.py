@@ -1,1 +1,1 @@
-"""The catalogue: one row for each run, and the conditions that choose rows."""
+"""The catalogue: one row for each run, and the conditions that select rows."""

@@ -1,4 +1,4 @@
-"""The catalogue as columns: what tables of other libraries are made of."""
+"""The catalogue as columns, from which tables of other libraries are made."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 
 from aerchive.interop.columns import Column, Columns, column_of
 from aerchive.models import catalogue
-from aerchive.project.catalogue.conditions import NUMBERS, numbers_of, text_of
+from aerchive.models.catalogue import NUMBERS
+from aerchive.project.catalogue.conditions import numbers_of, text_of
 
 PARAMS = "params."
-"""Begins the name of a parameter given with a run, as in ``params.distance``."""
-_ORDER = (
-    *("job_id", "created", "outcome", "name", "tags", "program", "parent", "backend", "method", "precision"),
-    *("num_circuits", "num_qubits", "num_clbits", "shots", "seed", "noisy", "seconds", "nbytes", "message"),
-)
-_KINDS: dict[str, Any] = {"seed": "unsigned", "noisy": "truth", "seconds": "real", "created": "time", "tags": "texts"}
+"""Prefix of the name of a parameter given with a run, as in ``params.distance``."""
 
 
 def catalogue_columns(rows: NDArray[Any], ask: Callable[[int, str], Any]) -> Columns:
-    """One row a run.
+    """Makes columns from rows of the catalogue, with one value for each run.
 
     Args:
-        rows: Of the catalogue, dtype `catalogue.DTYPE`.
-        ask: Gives the whole value of a text that the catalogue cuts, by the number of the row here and the column.
+        rows: Rows of the catalogue, dtype `catalogue.DTYPE`.
+        ask: A function of an index in ``rows`` and the name of a column; it returns the whole value of a text that the
+            catalogue has cut.
     """
     columns: Columns = {}
-    for name in _ORDER:
+    for name in catalogue.IN_TABLES:
+        kind = catalogue.COLUMN["created_us" if name == "created" else name].kind
+        if kind == "params" or kind == "own":  # noqa: PLR1714  (mypy narrows the kind by these comparisons)
+            continue
         if name == "created":
             values: Sequence[Any] = rows["created_us"].tolist()
         elif name in NUMBERS:
@@ -38,12 +38,12 @@ def catalogue_columns(rows: NDArray[Any], ask: Callable[[int, str], Any]) -> Col
             values = [None if is_absent else one for one, is_absent in zip(given, absent.tolist(), strict=True)]
         else:
             values = _texts(rows, name, ask)
-        columns[name] = Column(_KINDS.get(name, "integer" if name in NUMBERS else "text"), values)
+        columns[name] = Column(kind, values)
     return columns | parameter_columns(_texts(rows, "params", ask))
 
 
 def parameter_columns(given: Sequence[dict[str, Any]]) -> Columns:
-    """One column a parameter, in the order in which they first occur."""
+    """Makes one column for each parameter, in the order in which the parameters first occur."""
     names = dict.fromkeys(name for one in given for name in one)
     return {PARAMS + name: column_of([one.get(name) for one in given]) for name in names}
 

@@ -1,7 +1,7 @@
 """Conditions on runs, decided for all rows of the catalogue at once: ``num_qubits__ge=20``, ``params__distance__lt=1``.
 
-A text that did not fit into its column leaves open whether a row meets a condition. So a clause gives two sets of rows:
-those that surely meet it, and those that possibly do; runs between the two are asked themselves.
+If a text did not fit into its column, the row may not decide whether a condition is met. So a clause gives two sets of
+rows: those that surely meet it, and those that possibly do. A run that is only in the second set is read to decide.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.models import catalogue
+from aerchive.models.catalogue import NUMBERS
 from aerchive.text import decode_text, fit_text, listed, near_texts
 from aerchive.times import Span, span_of
 
@@ -31,21 +32,19 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "startswith": lambda value, start: str(value).startswith(start),
 }
 OPERATORS = tuple(_COMPARE)
-"""What a condition may do with its column and value."""
-NUMBERS = frozenset(("shots", "seed", "nbytes", "num_circuits", "num_qubits", "num_clbits", "seconds", "noisy"))
-"""Columns of numbers."""
+"""Names of the comparisons that a condition can make."""
 _TAG_OPERATORS = ("eq", "contains", "ne", "in")
 _TIME_OPERATORS = ("eq", "ne", "lt", "le", "gt", "ge", "in")
 COLUMNS = (*(name for name in catalogue.TEXT_COLUMNS if name not in ("path", "tags", "params")), *sorted(NUMBERS))
-"""What conditions may name, besides ``tags``, ``created`` and ``params__NAME``."""
+"""Names of the columns that conditions may use, besides ``tags``, ``created`` and ``params__NAME``."""
 SYNONYMS = {"status": "outcome", "tag": "tags", "id": "job_id"}
-"""Other names of columns."""
+"""Other names of columns, and the column that each stands for."""
 _NUMBER_KINDS: tuple[type, ...] = (bool, int, float, np.bool_, np.integer, np.floating)
 _COSTS = {"tags": 3, "params": 4}
 
 
 def no_column(name: str) -> str:
-    """Says that there is no such column, and which there are."""
+    """Makes the message that there is no such column, with the names of those that exist."""
     known = (*COLUMNS, "tags", "created")
     near = near_texts(name, (*known, *SYNONYMS))
     return f"no column {name!r}; {f'did you mean {listed(near)}? ' if near else ''}there are {', '.join(known)}"
@@ -56,11 +55,11 @@ Places = NDArray[np.intp]
 
 
 class Bounds(NamedTuple):
-    """Which of some rows meet a clause.
+    """The rows that meet a clause, as far as the catalogue decides this.
 
     Attributes:
-        sure: Those that do, whatever the runs say; bool, one a row.
-        possible: Those that may; bool, one a row.
+        sure: Whether each row surely meets the clause; bool, shape (rows,).
+        possible: Whether each row possibly meets the clause; true also where ``sure`` is; bool, shape (rows,).
     """
 
     sure: NDArray[np.bool_]
@@ -68,48 +67,48 @@ class Bounds(NamedTuple):
 
 
 class Asked(Protocol):
-    """A run that can be asked for what the catalogue has not whole."""
+    """A run from which values can be read that the catalogue has only in part."""
 
     def column(self, column: str) -> Any:
         """The whole value of a text column."""
 
     def row(self) -> Any:
-        """Its row of the catalogue."""
+        """The run's row of the catalogue."""
 
 
 class Clause(Protocol):
-    """A condition, or several put together."""
+    """A condition, or a combination of several conditions."""
 
     @property
     def columns(self) -> frozenset[str]:
-        """Which columns it looks at."""
+        """Names of the columns that the clause uses."""
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """The conditions on single columns that it is made of."""
+        """The conditions on single columns of which the clause is made."""
 
     @property
     def cost(self) -> int:
-        """The higher, the more it costs to look at a row."""
+        """Relative cost of deciding a row; a higher number means a slower decision."""
 
     def bounds(self, rows: Rows, at: Places) -> Bounds:
-        """Decides some rows.
+        """Decides which of some rows meet the clause.
 
         Args:
-            rows: Of the catalogue, shape (rows,).
-            at: Numbers of those to decide.
+            rows: Rows of the catalogue, shape (rows,).
+            at: Indices of the rows to decide, shape (places,); the answer has this shape.
         """
 
     def decide(self, run: Asked) -> bool:
-        """Decides a run."""
+        """Decides whether a run meets the clause."""
 
 
 class UnknownColumnError(InvalidInputError):
-    """A condition names a column that there is not; the message lists those there are, near ones first.
+    """The error for a condition on a column that does not exist; its message lists the columns, similar ones first.
 
     Args:
-        column: As it was named.
-        message: In place of the usual one.
+        column: The name that was given.
+        message: A message that replaces the usual one.
     """
 
     def __init__(self, column: str, message: str | None = None) -> None:
@@ -118,11 +117,11 @@ class UnknownColumnError(InvalidInputError):
 
 
 def column_named(name: str, parameter: str | None = None) -> str:
-    """The column that a name means, which may be another name of it.
+    """Returns the column that a name means; the name may be one of `SYNONYMS`.
 
     Args:
-        name: As it was given.
-        parameter: Which parameter, if the column is ``params``.
+        name: The name that was given.
+        parameter: Name of the parameter, if the column is ``params``.
 
     Raises:
         InvalidInputError: There is no such column, or the parameter is not named.
@@ -136,20 +135,21 @@ def column_named(name: str, parameter: str | None = None) -> str:
 
 
 class Condition:
-    """One column compared with one value.
+    """A condition that compares one column with one value.
 
     Args:
-        column: Its name.
-        comparison: One of `OPERATORS`.
-        wanted: What the column is compared with.
-        parameter: Which parameter, if the column is ``params``.
+        column: Name of the column.
+        comparison: Name of the comparison, one of `OPERATORS`.
+        wanted: The value with which the column is compared.
+        parameter: Name of the parameter, if the column is ``params``.
 
     Attributes:
-        wanted: As it was given.
-        parameter: As it was given.
+        wanted: The value, as it was given.
+        parameter: Name of the parameter, as it was given.
 
     Raises:
-        InvalidInputError: No such column, or it cannot be compared so; the message lists what is possible.
+        InvalidInputError: There is no such column, or it cannot be compared in this way; the message lists what is
+            possible.
     """
 
     def __init__(self, column: str, comparison: str, wanted: Any, parameter: str | None = None) -> None:
@@ -168,7 +168,7 @@ class Condition:
         self._compare = _COMPARE[comparison]
         self._wanted = self._prepared(wanted)
         if column not in ("created", "tags", "params"):
-            self._meets(0 if column in NUMBERS else "")  # says at once what can be compared with no value at all
+            self._meets(0 if column in NUMBERS else "")  # raises an error now if no value can be compared
 
     def _prepared(self, wanted: Any) -> Any:
         try:
@@ -184,7 +184,7 @@ class Condition:
         return wanted
 
     def _check_kind(self, wanted: Any) -> None:
-        """Refuses what no run can have: a number where the column has text, and text where it has numbers."""
+        """Raises an error for what no run can have: a number if the column has text, and text if it has numbers."""
         if self.column == "params" or (self.column in NUMBERS and self._comparison not in _TIME_OPERATORS):
             return
         kinds, name = (_NUMBER_KINDS, "a number") if self.column in NUMBERS else ((str,), "text")
@@ -195,10 +195,10 @@ class Condition:
 
     @classmethod
     def named(cls, name: str, wanted: Any) -> Condition:
-        """A condition as a keyword: a column, then perhaps ``__`` and an operator.
+        """Makes a condition from a keyword argument: a column, optionally followed by ``__`` and an operator.
 
         Raises:
-            InvalidInputError: No such column or operator; the message lists them.
+            InvalidInputError: There is no such column or operator; the message lists those that exist.
         """
         parts = name.split("__")
         comparison = parts.pop() if len(parts) > 1 and parts[-1] in _COMPARE else "eq"
@@ -275,7 +275,7 @@ class Condition:
         return found
 
     def _numbers(self, values: NDArray[Any], absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Absent numbers meet nothing."""
+        """Compares a column of numbers; a row without a number never meets the condition."""
         plain = isinstance(self._wanted, _NUMBER_KINDS)
         if plain and self._comparison in _TIME_OPERATORS[:6]:
             meets = np.asarray(self._compare(values, self._wanted), bool)
@@ -291,11 +291,11 @@ class Condition:
         return _looked_up(values.tolist(), lambda raw: self._meets(text_of(raw, self.column)))
 
     def _bytes(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Compares as they are stored: equal texts have equal bytes, and the same holds of beginnings."""
+        """Compares texts as stored: equal texts have equal bytes, and equal beginnings have equal first bytes."""
         found = np.zeros(len(values), bool)
         if isinstance(self._wanted, str):
             key, is_cut = fit_text(self._wanted, values.dtype.itemsize)
-            if not is_cut:  # else no text that is whole here is as long
+            if not is_cut:  # if it is cut, it is longer than any whole text of the column
                 found = np.strings.startswith(values, key) if self._comparison == "startswith" else values == key
         return ~found if self._comparison == "ne" else found
 
@@ -303,15 +303,15 @@ class Condition:
         name, compare, wanted = self.parameter, self._compare, self._wanted
         try:
             return np.fromiter((name in one and bool(compare(one[name], wanted)) for one in values), bool, len(values))
-        except (TypeError, ValueError):  # runs of other studies may have anything under this name
+        except (TypeError, ValueError):  # runs of other studies may have other types under this name
             return np.fromiter(map(self._meets, values), bool, len(values))
 
 
 class All:
-    """Clauses that must all hold.
+    """A combination of clauses that must all hold.
 
     Args:
-        parts: The clauses; none is met by every run.
+        parts: The clauses; if there are none, every run meets the combination.
     """
 
     def __init__(self, parts: Iterable[Clause]) -> None:
@@ -333,7 +333,7 @@ class All:
         return max((part.cost for part in self._parts), default=0)
 
     def bounds(self, rows: Rows, at: Places) -> Bounds:
-        """See `Clause`; what one part excludes is not shown to the next, which costs more."""
+        """See `Clause`; rows that one part excludes are not decided by the next, which costs more."""
         sure = np.ones(len(at), bool)
         left = np.arange(len(at))
         for part in self._parts:
@@ -350,10 +350,10 @@ class All:
 
 
 class Not:
-    """What does not meet a clause.
+    """The negation of a clause: it holds for the runs that do not meet the clause.
 
     Args:
-        part: The clause.
+        part: The clause to negate.
     """
 
     def __init__(self, part: Clause) -> None:
@@ -385,7 +385,7 @@ class Not:
 
 
 def any_of(parts: Iterable[Clause]) -> Clause:
-    """Clauses of which one must hold."""
+    """Combines clauses of which at least one must hold."""
     return Not(All(Not(part) for part in parts))
 
 
@@ -401,7 +401,7 @@ _TIME_TESTS: dict[str, Callable[[NDArray[np.int64], Span], NDArray[np.bool_]]] =
 
 
 def numbers_of(rows: Rows, column: str, at: Places) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """A column of numbers, and where it has no value; shape (places,) both."""
+    """Returns the numbers of a column, and a bool array that is true where there is none; shape (places,) both."""
     values = rows[column][at]
     if column == "seconds":
         return values, np.isnan(values)
@@ -411,7 +411,7 @@ def numbers_of(rows: Rows, column: str, at: Places) -> tuple[NDArray[Any], NDArr
 
 
 class _Answers(dict[Any, bool]):
-    """The answer to each value, found once."""
+    """The answers for values; each answer is determined only once."""
 
     def __init__(self, ask: Callable[[Any], bool]) -> None:
         super().__init__()
@@ -423,27 +423,27 @@ class _Answers(dict[Any, bool]):
 
 
 def _looked_up(values: list[Any], meets: Callable[[Any], bool]) -> NDArray[np.bool_]:
-    """Decides each different value once; so tags that many runs share cost next to nothing."""
+    """Decides each different value only once, so tags that many runs share cost very little."""
     answers = _Answers(meets)
     return np.fromiter(map(answers.__getitem__, values), bool, len(values))
 
 
 def _parse_all(texts: list[bytes]) -> list[dict[str, Any]]:
-    """The parameters of many rows, parsed in one go, which takes a third of the time."""
+    """Parses the parameters of many rows as one text, which takes a third of the time."""
     try:
         parsed = json.loads(b"[" + b",".join(text or b"{}" for text in texts) + b"]")
         if len(parsed) == len(texts) and b"\\" not in b"".join(texts) and all(type(one) is dict for one in parsed):
-            return parsed  # type: ignore[no-any-return]  # looked at
+            return parsed  # type: ignore[no-any-return]  # checked above
     except (ValueError, RecursionError):
         pass
     return [_parsed(text, dict) for text in texts]
 
 
 def _parsed(raw: bytes, kind: type) -> Any:
-    """Tags or parameters of a row.
+    """Parses the tags or parameters of a row.
 
     Raises:
-        FormatError: They are something else.
+        FormatError: The text is not the JSON of the expected kind.
     """
     if not raw:
         return kind()
@@ -457,10 +457,10 @@ def _parsed(raw: bytes, kind: type) -> Any:
 
 
 def text_of(raw: bytes, column: str) -> Any:
-    """What a text column of the catalogue says: text, of ``tags`` a list, of ``params`` a dictionary.
+    """Decodes a value of a text column: a list for ``tags``, a dictionary for ``params``, else text.
 
     Raises:
-        FormatError: It is not what it should be.
+        FormatError: The value is not the JSON of tags or parameters.
     """
     kind = {"tags": list, "params": dict}.get(column)
     return decode_text(raw) if kind is None else _parsed(raw, kind)
@@ -471,17 +471,17 @@ def _listed(value: Any) -> list[Any]:
 
 
 def as_texts(tags: str | Sequence[str] | None) -> list[str]:
-    """Tags as a list, where one may be given alone."""
+    """Returns tags as a list; a single tag may be given as text."""
     if tags is None:
         return []
     return [tags] if isinstance(tags, str) else list(tags)
 
 
 def as_ids(job_ids: str | Iterable[str]) -> list[str]:
-    """Job ids as a list, where one may be given alone.
+    """Returns job ids as a list; a single id may be given as text.
 
     Raises:
-        InvalidInputError: One of them is not text, or is empty.
+        InvalidInputError: One of the ids is not text, or is empty.
     """
     ids = _listed(job_ids)
     for job_id in ids:

@@ -11,10 +11,10 @@ from aerchive.storage.hdf5.reader import HDF5Group
 
 
 class DeletedRuns:
-    """The runs that were deleted from a project, looked for by the time when they were submitted.
+    """The runs that were deleted from a project, searched by the time of their submission.
 
     Args:
-        root: Of the project.
+        root: The root group of the project file.
     """
 
     def __init__(self, root: HDF5Group) -> None:
@@ -22,13 +22,13 @@ class DeletedRuns:
         self._names: dict[str, list[str]] | None = None
 
     def has(self, run_uuid: str, created: str) -> bool:
-        """Whether this very run was deleted."""
+        """Whether the run with this UUID and time of submission was deleted."""
         if self._names is None:
             self._names = self._by_time()
         return any(self._uuid(name) == run_uuid for name in self._names.get(_time_of(created), ()))
 
     def _by_time(self) -> dict[str, list[str]]:
-        """Names of the groups of deleted runs; no group is opened."""
+        """Names of the groups of deleted runs, by time of submission; no group is opened."""
         found: dict[str, list[str]] = defaultdict(list)
         if layout.DELETED in self._root:
             for name in self._root.group(layout.DELETED).names():

@@ -11,7 +11,7 @@
     value      := item | "[" item ("," item)* "]" | "(" item ("," item)* ")"
     item       := WORD | NUMBER | 'TEXT' | "TEXT"
 
-Read by recursive descent, and nothing is ever evaluated.
+The text is parsed by recursive descent, and never evaluated as code.
 """
 
 from __future__ import annotations
@@ -21,16 +21,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from aerchive.errors import InvalidInputError
-from aerchive.project.catalogue.conditions import (
-    NUMBERS,
-    All,
-    Clause,
-    Condition,
-    Not,
-    UnknownColumnError,
-    any_of,
-    column_named,
-)
+from aerchive.models.catalogue import NUMBERS
+from aerchive.project.catalogue.conditions import All, Clause, Condition, Not, UnknownColumnError, any_of, column_named
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
@@ -48,13 +40,13 @@ _MOST_NESTED = 50
 
 
 class _Token(NamedTuple):
-    """A piece of the text.
+    """A token of the text.
 
     Attributes:
-        kind: ``text``, ``operator``, ``mark``, ``word`` or ``end``.
-        value: What it says, quotes taken off.
-        start: Where it begins.
-        stop: Where it ends.
+        kind: Kind of the token: ``text``, ``operator``, ``mark``, ``word`` or ``end``.
+        value: The text of the token, without quotation marks.
+        start: Index of the token's first character.
+        stop: Index after the token's last character.
     """
 
     kind: str
@@ -67,10 +59,10 @@ class _Token(NamedTuple):
 
 
 def parse_expression(text: str) -> Clause:
-    """Reads conditions.
+    """Parses conditions that are given as text.
 
     Raises:
-        InvalidInputError: It cannot be read; the message points at the place.
+        InvalidInputError: The text cannot be parsed; the message points at the place.
     """
     parser = _Parser(text)
     clause = parser.expression()
@@ -80,14 +72,14 @@ def parse_expression(text: str) -> Clause:
 
 
 def clause_of(expression: str | None, given: Mapping[str, Any]) -> Clause:
-    """The conditions of a call, which must all hold.
+    """Combines the conditions of a call, which must all hold.
 
     Args:
         expression: Conditions as text.
         given: Conditions by keyword, as `Condition.named` reads them.
 
     Raises:
-        InvalidInputError: One cannot be read.
+        InvalidInputError: A condition cannot be read.
     """
     named: list[Clause] = [Condition.named(name, wanted) for name, wanted in given.items()]
     return All(named if expression is None else [parse_expression(expression), *named])
@@ -133,7 +125,7 @@ class _Parser:
         raise InvalidInputError(self.message(problem, at or self.now))
 
     def message(self, problem: str, at: _Token) -> str:
-        """A problem, and the text with a pointer to the place."""
+        """Makes the message of a problem: its description, and the text with a pointer to the place."""
         line = " ".join(self._text.splitlines()) if "\n" in self._text else self._text
         pointer = " " * at.start + "^" * max(1, at.stop - at.start)
         return f"condition, character {at.start + 1}: {problem}\n  {line}\n  {pointer}"

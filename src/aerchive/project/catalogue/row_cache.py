@@ -1,9 +1,9 @@
-"""What this process has read of catalogues, kept for the next look.
+"""A cache of the rows of catalogues that this process has read.
 
-Rows are only ever added, or replaced one by one, and the file lists both in the order of the commits. So a look at a
-catalogue reads what is new, and a commit costs the same with a thousand runs and with a hundred thousand. Each entry of
-that list has a checksum of all before it: if the last entry that is known is another one now, a backup was put back in
-the place of the file, and everything is read again. What was measured is in ``docs/decisions/0011-catalogue.md``.
+Rows are only added, or replaced one by one, and the file lists both kinds of changes in the order of the commits. So an
+update of the cache reads only what is new, and a commit costs the same with a thousand runs and with a hundred
+thousand. Each entry of that list has a checksum of all entries before it: if the last known entry is different now, the
+file was replaced by a backup, and everything is read again. Measurements are in ``docs/decisions/0011-catalogue.md``.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from aerchive.storage.hdf5.table import TableReader
 
 _MOST_PROJECTS = 8
 _MOST_BYTES = 256 * 1024 * 1024
-"""Of all that is kept, if it is of several projects."""
+"""Limit of the memory of the whole cache in bytes, if it is of several projects."""
 _BLOCK = 4096
-"""Rows that are read at once where only their keys are kept."""
+"""Number of rows that are read at once if only their keys are kept."""
 _ID = catalogue.DTYPE["job_id"]
 
 
 class KeptRows:
     """The catalogue of one file as this process has seen it last; threads may share it.
 
-    Of a hundred thousand runs the keys take 0.8 MB, and are enough to save runs and to find one by its id; the rows
-    take 51 MB, and are kept once somebody has asked for all of them.
+    For a hundred thousand runs the keys take 0.8 MB, and are enough to save runs and to find a run by its id. The rows
+    take 51 MB, and are kept after the first request for all of them.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class KeptRows:
 
     @property
     def nbytes(self) -> int:
-        """Of the memory it takes."""
+        """Memory of the cached arrays, in bytes."""
         rows = self._rows
         return self._keys.nbytes + (0 if rows is None else rows.nbytes)
 
@@ -61,37 +61,37 @@ class KeptRows:
         return self._damaged
 
     def candidates(self, key: bytes) -> tuple[list[int], int]:
-        """Where a run may be.
+        """Finds the rows in which a run may be.
 
         Args:
-            key: The beginning of its job id, as in the catalogue.
+            key: The beginning of the run's job id, as the catalogue has it.
 
         Returns:
-            Numbers of rows, and how many rows are known.
+            Numbers of the rows, and the number of all rows that are known.
         """
         with self._lock:
             found = np.flatnonzero(self._keys[: self._length] == _hashes(np.array([key], _ID)))
             return [int(number) for number in found], self._length
 
     def look(self, table: TableReader, changes: TableReader | None) -> None:
-        """Reads the ids of new rows; whole rows if somebody has asked for them before.
+        """Reads the ids of new rows, or the whole rows if they were requested before.
 
         Args:
             table: The catalogue, in a session that has not changed it.
-            changes: Its list of changes, if there is one that can be read.
+            changes: The catalogue's list of changes; ``None`` if there is none that can be read.
         """
         with self._lock:
             self._catch_up(table, changes)
 
     def rows(self, table: TableReader, changes: TableReader | None) -> NDArray[Any]:
-        """Reads what is new.
+        """Reads the new rows, and returns all rows.
 
         Args:
             table: As for `look`.
             changes: As for `look`.
 
         Returns:
-            All rows, damaged ones included; read-only, and not changed by later looks.
+            All rows, damaged ones included, dtype `catalogue.DTYPE`; read-only, and not changed by later updates.
         """
         with self._lock:
             if self._rows is None:
@@ -126,7 +126,7 @@ class KeptRows:
             self._length += len(rows)
 
     def _read_changes(self, table: TableReader, changes: TableReader | None) -> bool:
-        """Reads the rows again that were replaced; returns whether the list goes on from where it was."""
+        """Reads replaced rows again; returns whether the list of changes continues from the last known entry."""
         if not self._changes or self._last_entry(changes, self._changes) != self._last_change:
             return False
         replaced = np.unique(changes.rows(self._changes)["row"]) if changes is not None else np.empty(0, np.int64)
@@ -149,7 +149,7 @@ class KeptRows:
         self._changes = len(changes) if changes is not None and self._last_change else 0
 
     def _last_entry(self, changes: TableReader | None, length: int | None = None) -> bytes:
-        """The last entry of the list, of so many; nothing if it cannot be read."""
+        """The last of the first ``length`` entries of the list, by default of all; empty if it cannot be read."""
         try:
             return b"" if changes is None else changes.last(length).tobytes()
         except AerchiveError:
@@ -157,7 +157,7 @@ class KeptRows:
 
 
 def _with_room(kept: NDArray[Any], length: int) -> NDArray[Any]:
-    """An array that begins with the same items and holds so many; grown by an eighth, so that growing costs little."""
+    """Returns an array with the same first items and room for ``length``; it grows by an eighth, to grow rarely."""
     if len(kept) >= length:
         return kept
     grown = np.zeros(length + length // 8 + 64, kept.dtype)
@@ -166,7 +166,7 @@ def _with_room(kept: NDArray[Any], length: int) -> NDArray[Any]:
 
 
 def _hashes(ids: NDArray[Any]) -> NDArray[np.uint64]:
-    """A number for each id; equal ids have equal ones, and others hardly ever."""
+    """Computes a hash of each id: equal ids have equal hashes, and different ids almost never do."""
     words = np.ascontiguousarray(ids).view("<u8").reshape(len(ids), -1)
     hashes = np.full(len(ids), 0x9E3779B97F4A7C15, np.uint64)
     for word in words.T:
@@ -176,18 +176,18 @@ def _hashes(ids: NDArray[Any]) -> NDArray[np.uint64]:
 
 
 class _Kept:
-    """Of each file, the one used last at the end."""
+    """The cached catalogues of all files; the one used last is at the end."""
 
     lock = threading.Lock()
-    of_files: OrderedDict[tuple[object, ...], KeptRows] = OrderedDict()  # noqa: RUF012  (of the process, as is meant)
+    of_files: OrderedDict[tuple[object, ...], KeptRows] = OrderedDict()  # noqa: RUF012  (of the process, as intended)
 
 
 def kept_rows(root: HDF5Group, table: TableReader) -> KeptRows:
-    """What this process knows of the catalogue of a file.
+    """Returns the cache of the catalogue of a file.
 
     Args:
-        root: The root of the open file.
-        table: Its catalogue.
+        root: The root group of the open file.
+        table: The catalogue of the file.
     """
     status = os.fstat(root.fd)
     identity = root.attribute("project_uuid"), root.attribute("generation"), table.address
@@ -203,7 +203,7 @@ def kept_rows(root: HDF5Group, table: TableReader) -> KeptRows:
 
 
 def _begin_anew() -> None:
-    """In a forked child: another thread may have been in the middle of a look."""
+    """Empties the cache in a forked child, because another thread may have been updating it."""
     _Kept.lock = threading.Lock()
     _Kept.of_files = OrderedDict()
 

@@ -1,4 +1,4 @@
-"""The catalogue of an open project: checked rows, and where the run of an id is."""
+"""The catalogue of an open project: checked rows, and the search for the row of a job id."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Session = ReadSession | WriteSession
 
 
 def open_table(session: Session) -> TableReader:
-    """The catalogue, nothing of it being read.
+    """Opens the catalogue without reading any row.
 
     Raises:
-        IntegrityError: It is missing or cannot be read.
+        IntegrityError: The table is missing or cannot be read.
         FormatError: The table has other columns.
     """
     try:
@@ -39,10 +39,10 @@ def open_table(session: Session) -> TableReader:
 
 
 def read_rows(session: Session, first: int = 0) -> NDArray[Any]:
-    """All rows from a number on, deleted runs included; nothing is kept for the next time.
+    """Reads all rows from row ``first`` on, deleted runs included; the cache is not used.
 
     Returns:
-        Dtype `catalogue.DTYPE`, in the order in which runs were committed.
+        The rows, dtype `catalogue.DTYPE`, in the order in which runs were committed.
 
     Raises:
         IntegrityError: A row is damaged.
@@ -69,13 +69,13 @@ def _advice(file: str) -> str:
 
 
 def present(rows: NDArray[Any]) -> NDArray[Any]:
-    """The rows of runs that were not deleted."""
+    """Selects the rows of runs that were not deleted."""
     kept: NDArray[Any] = rows[rows["deleted"] == 0]
     return kept
 
 
 def changes_of(session: Session) -> TableReader | None:
-    """The list of added and replaced rows, or ``None`` if there never was one, or it cannot be read."""
+    """Opens the list of added and replaced rows; ``None`` if there is no such list, or it cannot be read."""
     name = layout.CATALOGUE + layout.CHANGES_SUFFIX
     try:
         table = session.table(name)
@@ -85,12 +85,12 @@ def changes_of(session: Session) -> TableReader | None:
 
 
 def was_replaced(rows: NDArray[Any], changes: TableReader | None) -> bool:
-    """Whether any row of the catalogue is not as it was added.
+    """Whether any row of the catalogue was replaced after it was added.
 
     Args:
-        rows: All of them.
-        changes: The list of changes. Its sum goes on over all that was ever written, and is that of the rows as they
-            are now only if none was written again.
+        rows: All rows of the catalogue.
+        changes: The list of changes. Its checksum covers all rows that were ever written, so it equals the checksum of
+            the present rows only if no row was written again.
     """
     last = None if changes is None else changes.last()
     if last is None or not len(last) or not len(rows):
@@ -99,17 +99,17 @@ def was_replaced(rows: NDArray[Any], changes: TableReader | None) -> bool:
 
 
 def run_path(row: Any) -> str:
-    """Of the group of a row's run."""
+    """Path of the group of a row's run."""
     return f"{layout.RUNS}/{catalogue.row_text(row, 'path')}"
 
 
 def has_data(row: Any) -> bool:
-    """Whether a row's run has finished: one that was lost may still turn up."""
+    """Whether a row's run has data; a run that was recorded as lost may still be archived."""
     return catalogue.row_text(row, "outcome") not in WITHOUT_DATA
 
 
 def whole_id(session: Session, row: Any) -> str:
-    """The job id of a row, asked of its run where the column was too narrow."""
+    """The job id of a row; it is read from the run if the column was too narrow for it."""
     if not catalogue.is_cut(row, "job_id"):
         return catalogue.row_text(row, "job_id")
     group = session.root.group(run_path(row))
@@ -117,22 +117,22 @@ def whole_id(session: Session, row: Any) -> str:
 
 
 def row_number(session: Session, rows: NDArray[Any], job_id: str) -> int | None:
-    """The row of the run with exactly this id, or ``None``."""
+    """Number of the row of the run with exactly this id, or ``None``."""
     key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])
     found = np.flatnonzero((rows["job_id"] == key) & (rows["deleted"] == 0))
     return next((int(number) for number in found if whole_id(session, rows[number]) == job_id), None)
 
 
 def not_found(file: str, job_id: str, known: list[str], number: int | None = None) -> NotFoundError:
-    """The error for an id that no run has, naming near ones.
+    """Makes the error for an id that no run has; the message names similar ids.
 
     Args:
-        file: Of the project.
-        job_id: That was asked for.
+        file: Path of the project file.
+        job_id: The id that was requested.
         known: Ids that may have been meant.
-        number: How many runs there are, if `known` has not all.
+        number: The number of runs in the project, if ``known`` does not have all ids.
     """
-    whole = {one[: len(job_id)]: one for one in known}  # the beginning of an id is compared with beginnings
+    whole = {one[: len(job_id)]: one for one in known}  # ids are compared by their beginnings
     near = [whole[one] for one in near_texts(job_id, whole, _NEAR)]
     has = len(known) if number is None else number
     hint = f"; near ones: {', '.join(near)}" if near else f"; the project has {format_runs(has)}"
@@ -143,11 +143,11 @@ class Catalogue:
     """The catalogue as a session sees it.
 
     Args:
-        session: Of the project.
+        session: An open session of the project file.
 
     Raises:
         IntegrityError: The table cannot be read.
-        FormatError: It has other columns.
+        FormatError: The table has other columns.
     """
 
     def __init__(self, session: Session) -> None:
@@ -155,16 +155,16 @@ class Catalogue:
         self._table = open_table(session)
         self._is_committed = not isinstance(session, WriteSession) or not session.has_new_rows
         self._kept = kept_rows(session.root, self._table)
-        self._has_looked = not self._is_committed  # nothing is kept of what is not committed
+        self._has_looked = not self._is_committed  # uncommitted rows are not cached
 
     def __len__(self) -> int:
         return len(self._table)
 
     def find(self, job_id: str) -> tuple[int, NDArray[Any]] | None:
-        """The run with exactly this id; damaged rows are passed over.
+        """Finds the run with exactly this id; damaged rows are skipped.
 
         Returns:
-            Number of the row, and the row, shape ``(1,)``; or ``None``.
+            Number of the row, and the row, shape ``(1,)``; ``None`` if there is no such run.
         """
         key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])
         for number in self._candidates(key):
@@ -177,18 +177,18 @@ class Catalogue:
 
     @staticmethod
     def key(job_id: str) -> bytes:
-        """A job id as the column has it."""
+        """A job id as the column ``job_id`` has it, cut to its width."""
         return fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])[0]
 
     def deleted_ids(self) -> set[bytes]:
-        """Job ids of the rows of deleted runs, as the column has them."""
+        """Job ids of the rows of deleted runs, as the column ``job_id`` has them."""
         rows = self.rows()
         return set(rows["job_id"][rows["deleted"] == 1].tolist())
 
     def _has_id(self, row: np.void, job_id: str) -> bool:
         try:
             return whole_id(self._session, row) == job_id
-        except AerchiveError:  # what is wrong with one run keeps nobody from saving another whose long id begins so
+        except AerchiveError:  # a damaged run must not prevent saving another whose long id begins so
             return False
 
     def _candidates(self, key: bytes) -> list[int]:
@@ -196,24 +196,24 @@ class Catalogue:
             self._kept.look(self._table, changes_of(self._session))
             self._has_looked = True
         numbers, known = self._kept.candidates(key)
-        if known < len(self._table):  # added by this session
+        if known < len(self._table):  # rows that this session has added
             more = self._table.rows(known)["job_id"]
             numbers += [known + int(number) for number in np.flatnonzero(more == key)]
         return numbers
 
     def check(self) -> None:
-        """Looks whether rows are damaged, so that something may be missing.
+        """Checks whether rows are damaged, so that a run may not have been found.
 
         Raises:
-            IntegrityError: A row is damaged; the message says how to make the catalogue anew.
+            IntegrityError: A row is damaged; the message says how to rebuild the catalogue.
         """
         _refuse_damage(self._session, self._table, self._kept.damaged)
 
     def rows(self) -> NDArray[Any]:
-        """All rows, deleted runs included.
+        """Reads all rows, deleted runs included.
 
         Returns:
-            Dtype `catalogue.DTYPE`, in the order in which runs were committed; read-only.
+            The rows, dtype `catalogue.DTYPE`, in the order in which runs were committed; read-only.
 
         Raises:
             IntegrityError: A row is damaged.

@@ -1,1 +1,1 @@
-"""The group of a run: what is to be written, and what is read of it."""
+"""The documents of a run: the draft that is to be written, and what is read from its group."""

@@ -1,4 +1,4 @@
-"""A captured run on its way into the file: documents and payload, nothing written yet."""
+"""A captured run before it is written to the file: its documents and its payload."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
 
 
 _lately: deque[tuple[Provenance, ObjectDraft]] = deque(maxlen=4)
-"""All runs of a process have one provenance, so its digest is not computed for each."""
+"""The latest provenance objects: all runs of a process share one, so its digest is computed only once."""
 
 
 def _provenance_object(provenance: Provenance) -> ObjectDraft:
@@ -46,22 +46,22 @@ def new_uuid() -> str:
 
 @dataclass(frozen=True)
 class RunDraft:
-    """Everything of one run.
+    """All data of one run that is to be written.
 
     Attributes:
-        job_id: As the backend gave it.
-        created: When it was submitted, UTC.
-        config: Document.
-        status: Document.
-        labels: Document.
-        provenance: Document; absent for a lost run.
-        datasets: Payload, by name.
-        objects: Shared objects, by name.
-        refused: In words, what could not be stored.
-        nbytes: Of the payload, before compression.
-        run_uuid: New for each run.
-        compression: How the arrays are stored.
-        is_bare: Whether it is of a Result by itself, which may be another than the one that the job had given.
+        job_id: Id of the job, as the backend gave it.
+        created: Time of submission, UTC, ISO 8601.
+        config: The configuration document.
+        status: The status document.
+        labels: The labels document.
+        provenance: The provenance document; ``None`` for a lost run, and if it is among the objects.
+        datasets: Datasets of the payload, by name.
+        objects: Objects that runs share, such as circuits, by name.
+        refused: Descriptions of the values that could not be stored.
+        nbytes: Size of the payload before compression, in bytes.
+        run_uuid: UUID of the run; a new one is made for each run.
+        compression: The way in which the arrays are stored.
+        is_bare: Whether the run was saved from a Result without its job; that Result may differ from the job's own.
     """
 
     job_id: str
@@ -80,7 +80,7 @@ class RunDraft:
 
     @property
     def record(self) -> RunRecord:
-        """The documents."""
+        """The documents of the run."""
         return RunRecord(
             job_id=self.job_id,
             run_uuid=self.run_uuid,
@@ -92,11 +92,11 @@ class RunDraft:
         )
 
     def detached(self) -> RunDraft:
-        """The same, independent of the arrays of the user: for a run that is not written at once."""
+        """Makes a copy that does not depend on the user's arrays, for a run that is not written at once."""
         return dataclasses.replace(self, datasets={name: one.detached() for name, one in self.datasets.items()})
 
     def to_group(self) -> GroupDraft:
-        """The run's group as ``layout.md`` describes it."""
+        """Makes the draft of the run's group, as ``layout.md`` describes it."""
         groups = {
             layout.CONFIG: GroupDraft(self.config.to_attributes()),
             layout.STATUS: GroupDraft(self.status.to_attributes(), mutable=True),
@@ -122,16 +122,16 @@ class RunDraft:
     def of_group(
         cls, group: GroupReader, nbytes: int, *, is_bare: bool = False, known: dict[str, ObjectDraft] | None = None
     ) -> RunDraft:
-        """The draft of a run that is stored: its values are read where they are, when the draft is written.
+        """Makes the draft of a stored run; its values are read from their place when the draft is written.
 
         Args:
-            group: Of the run; its session must outlive the draft.
-            nbytes: Of the payload, before compression.
-            is_bare: Whether it is of a Result by itself.
-            known: Shared objects that were read before, by path; completed.
+            group: The group of the run; its session must stay open as long as the draft is used.
+            nbytes: Size of the payload before compression, in bytes.
+            is_bare: Whether the run was saved from a Result without its job.
+            known: Shared objects that were read before, by path; new ones are added to it.
 
         Raises:
-            FormatError: A document is not what the format says.
+            FormatError: A document does not follow the format.
         """
         record = read_own_record(group)
         linked = [name for name in layout.LINKS if name in group and group.is_group(name)]
@@ -142,7 +142,7 @@ class RunDraft:
             config=record.config,
             status=record.status,
             labels=record.labels,
-            provenance=None,  # it is among the objects
+            provenance=None,  # the provenance is among the objects
             datasets=dataset_drafts(group, record.run_uuid),
             objects={name: object_draft(group.group(name), known) for name in linked},
             nbytes=nbytes,
@@ -152,16 +152,16 @@ class RunDraft:
 
     @property
     def day(self) -> str:
-        """The folder it belongs to: its day, UTC."""
+        """Day of submission (UTC), which is the name of the run's folder."""
         return self.created[:10]
 
     @property
     def group_name(self) -> str:
-        """A name for its group: the time, and the job id if that makes a safe name."""
+        """Name of the run's group: the time of submission, and the job id, or a hash of it if it is no safe name."""
         safe = (
             self.job_id
             if _SAFE_ID.match(self.job_id)
             else hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         )
-        to_microseconds(self.created)  # refuses a time that is not in the format's notation
+        to_microseconds(self.created)  # raises an error if the time is not in the format's notation
         return f"{self.created[11:].replace(':', '').removesuffix('Z')}Z_{safe}"

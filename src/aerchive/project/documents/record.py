@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aerchive import layout
-from aerchive.errors import FormatError
+from aerchive.errors import FormatError, check_version
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
@@ -17,19 +17,20 @@ from aerchive.storage.hdf5.reader import HDF5Group
 
 ENCODING = "run"
 VERSION = 2
-"""2 has primitives: a configuration may name a parent, a primitive's class and its options."""
+"""Version 2 added primitives: a configuration may name a parent, a primitive's class and its options."""
 _IDENTITY = ("encoding", "encoding_version", "run_uuid")
 
 
 def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = None) -> RunRecord:
-    """The documents of a run's group, and the provenance that it is linked with.
+    """Reads the documents of a run's group, and the provenance to which the group has a link.
 
     Args:
-        group: Of the run.
-        provenances: Those that were read before from the same file, by address, completed here: many runs share one.
+        group: The group of the run.
+        provenances: Provenance documents read before from the same file, by address; new ones are added to it, because
+            many runs share one.
 
     Raises:
-        FormatError: A document is not what the format says; its node is named.
+        FormatError: A document does not follow the format; the message names its node.
     """
     record = read_own_record(group)
     if layout.PROVENANCE not in group:
@@ -45,10 +46,10 @@ def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = 
 
 
 def read_own_record(group: GroupReader) -> RunRecord:
-    """The documents of a run's group without the provenance, which is an object of its own that runs share.
+    """Reads the documents of a run's group without the provenance, which is a separate object that runs share.
 
     Raises:
-        FormatError: A document is not what the format says; its node is named.
+        FormatError: A document does not follow the format; the message names its node.
     """
     attributes = group.attributes()
     owner = _owner(attributes, group)
@@ -65,21 +66,20 @@ def read_own_record(group: GroupReader) -> RunRecord:
 
 
 def read_labels(group: GroupReader) -> tuple[str, RunLabels]:
-    """The UUID of a run and its labels, without its other documents.
+    """Reads the UUID of a run and its labels, without its other documents.
 
     Raises:
-        FormatError: It is not a run, or its labels are not what the format says; the node is named.
+        FormatError: The group is not a run, or its labels do not follow the format; the message names the node.
     """
     owner = _owner({name: group.attribute(name) for name in _IDENTITY}, group)
     return owner, _labels(group, owner)
 
 
 def _owner(attributes: Mapping[str, Any], group: GroupReader) -> str:
-    """The UUID of a run, if we can read it."""
+    """Returns the UUID of a run after a check that this version of aerchive can read the run."""
     if attributes.get("encoding") != ENCODING:
         raise FormatError(f"{group.where()}: is not a run")
-    if not isinstance(version := attributes.get("encoding_version"), int) or version > VERSION:
-        raise FormatError(f"{group.where()}: run encoding {version} is newer than this aerchive: upgrade it")
+    check_version(attributes.get("encoding_version"), VERSION, f"{group.where()}: run")
     return _text(attributes, "run_uuid", group)
 
 

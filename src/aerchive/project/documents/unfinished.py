@@ -1,4 +1,4 @@
-"""Runs that only their submission tells of: still running, or lost with their process."""
+"""Runs of which only the submission is known: they are still running, or were lost with their process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from aerchive.times import now, to_microseconds
 
 
 def submission_record(submission: Submission, content: SpoolContent) -> RunRecord:
-    """The documents of a submitted run, as far as its trace tells.
+    """Makes the documents of a submitted run, as far as its submission trace has them.
 
-    A trace of another version, or one cut to the least, still gives a line in a list.
+    A trace of another version, or a shortened one, is still enough for a line in a list.
 
     Args:
-        submission: The trace.
-        content: The spool file that it is in.
+        submission: The submission trace of the run.
+        content: The content of the spool file that holds the trace.
     """
     trace: dict[str, Any] = dict(submission.record)
     where = f"{content.path}: job {submission.job_id}"
@@ -51,11 +51,11 @@ def submission_record(submission: Submission, content: SpoolContent) -> RunRecor
 
 
 def lost_draft(submission: Submission, content: SpoolContent) -> RunDraft:
-    """A lost run, to be written into the project.
+    """Makes the draft of a lost run, which is to be written into the project.
 
     Args:
-        submission: Its trace.
-        content: The spool file that it is in.
+        submission: The submission trace of the run.
+        content: The content of the spool file that holds the trace.
     """
     record = submission_record(submission, content)
     return RunDraft(record.job_id, record.created, record.config, record.status, record.labels)

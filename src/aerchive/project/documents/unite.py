@@ -1,12 +1,12 @@
-"""The one rule for a run that meets its own job id.
+"""The rule for a run whose job id is in the project already.
 
-Whichever way a run takes into a project (a commit, a transaction, the spool of this process or that of another), what
-it meets there is compared with it by `united`:
+A run comes into a project by a commit, by a transaction, or from the spool of this or another process. In each case
+`united` compares it with the stored run of the same job id:
 
-* the same content: the labels are added, and what the stored run lacks (circuits, inputs, noise model, options);
-* a run that was taken for lost: it gets its data, and keeps its labels;
-* another result: `AlreadyExistsError`, or, where no caller waits for the answer, `kept_beside` gives it a job id of
-  its own.
+* If the content is the same, the stored run gets the labels and what it lacks (circuits, inputs, noise model, options).
+* If the stored run was recorded as lost, it gets the data, and keeps its labels.
+* If it is another result, `AlreadyExistsError` is raised or, if no caller waits for the answer, `kept_beside` gives the
+  new run a job id of its own.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft
 
 _PIECE_BYTES = 16 * 1024 * 1024
-"""So much is compared at a time."""
+"""Size of the pieces in which two datasets are compared, in bytes."""
 
 
 def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) -> RunDraft:
-    """What a project holds of a job after another run of the same job id has come.
+    """Combines the run that a project holds with another run of the same job id.
 
     Args:
-        stored: What there is.
-        given: What comes.
-        author: Who is noted to have changed labels; ``None``: nothing is noted.
-        file: The project, for the message.
+        stored: The run that the project holds.
+        given: The run that is added.
+        author: The author that the history of the labels notes; ``None``: the history is not changed.
+        file: Path of the project file, for the error message.
 
     Returns:
-        ``stored`` itself if nothing is to be changed. If it has the same `RunDraft.datasets` and `RunDraft.objects`,
-        only its labels are other ones.
+        The combined run. It is ``stored`` itself if nothing is to be changed. If its `RunDraft.datasets` and
+        `RunDraft.objects` are those of ``stored``, only its labels differ.
 
     Raises:
-        AlreadyExistsError: It is another result of the same job id.
+        AlreadyExistsError: ``given`` is another result of the same job id.
     """
     if given.status.has_data and not stored.status.has_data:
         return dataclasses.replace(given, labels=LabelChange(given.labels).apply(stored.labels))
@@ -65,17 +65,17 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
 
 
 def id_beside(job_id: str, run_uuid: str) -> str:
-    """The job id of a run that is kept beside another result of its job.
+    """Makes the job id of a run that is kept beside another result of its job.
 
     Args:
-        job_id: That the run had.
-        run_uuid: Of the run.
+        job_id: The job id that the run had.
+        run_uuid: UUID of the run.
     """
     return f"{job_id}~{run_uuid[:8]}"
 
 
 def kept_beside(given: RunDraft) -> RunDraft:
-    """Another result of a job, under a job id of its own: the job's, a tilde, and the beginning of the run's UUID.
+    """Gives another result of a job an id of its own: the job's id, a tilde, and the beginning of the run's UUID.
 
     Args:
         given: The run whose job id another result has.
@@ -88,7 +88,7 @@ def kept_beside(given: RunDraft) -> RunDraft:
 
 
 def _with_labels(stored: RunLabels, given: RunLabels, author: Author | None) -> RunLabels:
-    """The labels with those given added; a change that is in the history was made before, and is not made again."""
+    """Adds the given labels to the stored ones, unless the history shows that this change was made before."""
     if author is not None and any(tuple(change[:2]) == tuple(author) for change in stored.history or ()):
         return stored
     return LabelChange(given).apply(stored, author)
@@ -97,8 +97,8 @@ def _with_labels(stored: RunLabels, given: RunLabels, author: Author | None) -> 
 def _is_same_result(stored: RunDraft, given: RunDraft) -> bool:
     """Whether two runs of one job id have the same values.
 
-    A job that is saved once more is known by its id. Only a Result by itself may have been changed since the job gave
-    it.
+    A job that is saved again is recognised by its id. Only a Result that is saved without its job may have been
+    changed since the job gave it.
     """
     if stored.run_uuid == given.run_uuid:
         return True
@@ -113,7 +113,7 @@ def _values(datasets: Mapping[str, DatasetDraft]) -> dict[str, DatasetDraft]:
 
 
 def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
-    """Whether two datasets hold the same bits; one of them may have been rounded when it was written."""
+    """Whether two datasets have the same bits; if the first was rounded when it was written, bits are not compared."""
     if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
         return False
     if "infidelity" in one.attributes:
@@ -124,7 +124,7 @@ def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
 
 
 def _lacks(stored: RunDraft, given: RunDraft) -> bool:
-    """Whether the stored run lacks something that the other has, as one does that was saved from a Result alone."""
+    """Whether the stored run lacks data that the given run has, for example if it was saved from a Result alone."""
     return bool(
         given.objects.keys() - stored.objects.keys() - {layout.PROVENANCE}
         or given.datasets.keys() - stored.datasets.keys()

@@ -1,1 +1,1 @@
-"""Finding runs, and tables of what they hold."""
+"""Finding runs, and making tables of their data."""

@@ -1,4 +1,4 @@
-"""Questions to runs about what the catalogue does not have whole; a bad run costs only its own answer."""
+"""Reading values from runs that the catalogue has only in part; an unreadable run affects only its own answer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from aerchive.project.catalogue.conditions import Asked, text_of
 from aerchive.text import decode_text
 
 UNREADABLE = (FormatError, NotFoundError, ReadError, UnsafeContentError)
-"""What is raised by a run that is damaged, gone, or of a newer aerchive."""
+"""Errors that are raised for a run that is damaged, gone, or written by a newer aerchive."""
 _MOST_NAMED = 10
 _WHOLE_TAG = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class AskedByName(Asked, Protocol):
-    """A run that can be asked, and named."""
+    """A run from which values can be read, and which has a job id."""
 
     job_id: str
 
@@ -31,18 +31,18 @@ AnyRun = TypeVar("AnyRun", bound=AskedByName)
 
 
 class BadRuns:
-    """The runs that could not be read for one question to a project. A warning names each of them once."""
+    """The runs that could not be read while one question was answered; warnings name the first ten, each once."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
 
     def ask(self, run: AnyRun, question: Callable[[AnyRun], Answer], instead: Answer) -> Answer:
-        """Asks a run; if it cannot be read now, or could not before, the answer is `instead`.
+        """Reads an answer from a run; if the run cannot be read now, or could not before, the answer is `instead`.
 
         Args:
             run: The run.
-            question: What opens the run.
-            instead: The answer without the run.
+            question: A function that reads the answer from the run.
+            instead: The answer if the run cannot be read.
 
         Warns:
             ArchiveWarning: The run cannot be read; its job id and the reason are in the message.
@@ -70,14 +70,14 @@ class BadRuns:
 
 
 def whole_value(run: AskedByName, column: str, bad: BadRuns) -> Any:
-    """The whole value of a text column, of ``tags`` a list, of ``params`` a dictionary.
+    """Returns the whole value of a text column: a list for ``tags``, a dictionary for ``params``, else text.
 
-    It is that of the catalogue if it is whole there; else the run is asked.
+    The value is taken from the catalogue if it is whole there, else from the run.
 
     Args:
         run: The run.
-        column: Of the catalogue.
-        bad: Notes if the run cannot be read. Then the answer is what the catalogue has.
+        column: Name of a text column of the catalogue.
+        bad: The object that notes a run that cannot be read; the answer is then what the catalogue has.
     """
     row = run.row()
     if not catalogue.is_cut(row, column):
@@ -86,7 +86,7 @@ def whole_value(run: AskedByName, column: str, bad: BadRuns) -> Any:
 
 
 def cut_value(row: Any, column: str) -> Any:
-    """What a row has of a text that it cuts: the beginning; of tags those that are whole; of parameters none."""
+    """Returns what a row has of a cut text: its beginning; for tags, those that are whole; for parameters, none."""
     text = decode_text(bytes(row[column]))
     if column == "tags":
         return [json.loads(tag) for tag in _WHOLE_TAG.findall(text)]

@@ -1,4 +1,4 @@
-"""A list of jobs that prints as a table."""
+"""A list of jobs that is printed as a table."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _NAME_WIDTH = 24
 
 
 def run_row(run: Run, bad: BadRuns) -> tuple[str, ...]:
-    """What a listing shows of a run; the run is opened only if its row of the catalogue has less than is shown.
+    """Makes the line of a run in a table; the run is opened only if its row of the catalogue has less than is shown.
 
     Args:
         run: The run.
-        bad: Notes if it cannot be read.
+        bad: The object that notes a run that cannot be read.
     """
     row = run.row()
     outcome = catalogue.row_text(row, "outcome")
@@ -56,23 +56,23 @@ def _joined(value: str | list[str]) -> str:
 
 
 def runs_table(runs: Iterable[Run]) -> str:
-    """Runs as a table of text."""
+    """Formats runs as a table of text."""
     bad = BadRuns()
     return format_table(_HEAD, [run_row(run, bad) for run in runs], _RIGHT)
 
 
 class JobFilter(NamedTuple):
-    """Which jobs are wanted, with the names of ``QiskitRuntimeService.jobs``; ``None`` means any.
+    """A selection of jobs, with the names of ``QiskitRuntimeService.jobs``; ``None`` means no condition.
 
     Attributes:
-        backend_name: Only of this backend.
-        pending: True: only those still running; False: only those that are not.
-        program_id: Only of this program.
-        instance: Only of this instance of a cloud account.
-        job_tags: Only jobs that have all of these.
-        session_id: Only of this cloud session.
-        created_after: Only from this time on.
-        created_before: Only up to this time.
+        backend_name: Name of the backend of the jobs.
+        pending: ``True``: only jobs that are still running; ``False``: only jobs that are not.
+        program_id: Program of the jobs.
+        instance: Instance of a cloud account to which the jobs belong.
+        job_tags: Tags of which the jobs must have all.
+        session_id: Id of the cloud session of the jobs.
+        created_after: Earliest time of submission.
+        created_before: Latest time of submission.
     """
 
     backend_name: str | None = None
@@ -85,7 +85,7 @@ class JobFilter(NamedTuple):
     created_before: datetime.datetime | None = None
 
     def conditions(self) -> dict[str, Any]:
-        """The conditions that the catalogue can tell, as for `aerchive.Project.find`."""
+        """The conditions that the catalogue can decide, as for `aerchive.Project.find`."""
         given = {
             "backend": self.backend_name,
             "program": self.program_id,
@@ -93,17 +93,17 @@ class JobFilter(NamedTuple):
             "created__ge": self.created_after,
             "created__le": self.created_before,
             "outcome" if self.pending else "outcome__ne": None if self.pending is None else "running",
-            "program__ne": "run" if self.is_of_service else None,  # which is of a simulator
+            "program__ne": "run" if self.is_of_service else None,  # this program is of a simulator
         }
         return {name: value for name, value in given.items() if value is not None}
 
     @property
     def is_of_service(self) -> bool:
-        """Whether only jobs of a cloud service can meet it, and each must be asked."""
+        """Whether only jobs of a cloud service can be selected, and each must be read to decide."""
         return self.instance is not None or self.session_id is not None
 
     def has(self, run: Run) -> bool:
-        """Whether a job of a cloud service is of the instance and the session."""
+        """Whether a job of a cloud service belongs to the instance and to the session."""
         service = run.record.config.service
         return self.instance in (None, service.get("instance")) and self.session_id in (
             None,
@@ -112,18 +112,18 @@ class JobFilter(NamedTuple):
 
 
 class JobList(LazyList):
-    """``ArchivedJob`` objects; prints as a table, in a terminal and in a notebook.
+    """A list of ``ArchivedJob`` objects that is printed as a table, in a terminal and in a notebook.
 
-    A job is made, and Qiskit imported, when it is taken out of the list; printing takes none.
+    A job is made, and Qiskit imported, when it is taken out of the list; printing makes no job.
 
     Args:
-        bridge: Makes the jobs.
-        runs: Of which they are.
-        nothing: Says what there is, for a list that is empty because no job was found.
+        bridge: The object that makes the jobs.
+        runs: The runs of the jobs.
+        nothing: A function that describes what the project has, for a list that is empty because no job was found.
 
     Attributes:
         head: Names of the columns of the table.
-        right: Which of them are numbers.
+        right: Indices of the columns that hold numbers.
     """
 
     head: ClassVar[tuple[str, ...]] = _HEAD

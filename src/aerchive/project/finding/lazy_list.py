@@ -12,10 +12,10 @@ from aerchive.errors import AerchiveError
 
 
 class LazyList(list[Any]):
-    """A ``list`` in every respect; what is in it is made when it is used, and stays then."""
+    """A ``list`` whose items are made when they are first used, and then kept."""
 
     def _made(self, item: Any) -> Any:
-        """Makes an item; what is one already is given back."""
+        """Makes an item; an item that was made before is returned unchanged."""
         raise NotImplementedError
 
     def _take(self, place: int) -> Any:
@@ -26,13 +26,13 @@ class LazyList(list[Any]):
         return made
 
     def _with_items(self) -> list[Any]:
-        """Itself, when all items have been made."""
+        """Makes all items, and returns the list itself."""
         for place in range(len(self)):
             self._take(place)
         return self
 
     def _as_they_are(self) -> Iterator[Any]:
-        """What is in it, made or not."""
+        """Iterates over the content of the list, whether the items are made or not."""
         return super().__iter__()
 
     @overload
@@ -62,15 +62,15 @@ class LazyList(list[Any]):
         return (self._take(place) for place in range(len(self) - 1, -1, -1))
 
     def copy(self) -> Self:
-        """Another list of the same items."""
+        """Returns another list of the same items."""
         return self[:]
 
 
 def said(nothing: Callable[[], str]) -> str:
-    """What an empty list says that there is.
+    """Returns the text that is printed for an empty list.
 
     Args:
-        nothing: Looks what there is.
+        nothing: A function that describes what the project has.
     """
     try:
         return nothing()
@@ -79,7 +79,7 @@ def said(nothing: Callable[[], str]) -> str:
 
 
 def _with_items(name: str) -> Callable[..., Any]:
-    """A method of ``list`` that shows or compares items: it must meet those that were made."""
+    """Wraps a method of ``list`` that shows or compares items, so that all items are made before."""
     of_list = getattr(list, name)
 
     @functools.wraps(of_list)

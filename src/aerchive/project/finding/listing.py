@@ -1,4 +1,7 @@
-"""What a project lists: the rows of its catalogue, and runs that are not in its file; no run is opened to find one."""
+"""The list of all runs of a project: the rows of its catalogue, and runs outside its file.
+
+A run is opened only if its row has cut a text that decides a question.
+"""
 
 from __future__ import annotations
 
@@ -15,32 +18,34 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue
+from aerchive.models.catalogue import NUMBERS
 from aerchive.project.catalogue.columns import catalogue_columns
-from aerchive.project.catalogue.conditions import COLUMNS, NUMBERS, SYNONYMS, Clause, no_column, numbers_of, text_of
+from aerchive.project.catalogue.conditions import COLUMNS, SYNONYMS, Clause, no_column, numbers_of, text_of
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.finding.lazy_list import LazyList, said
 from aerchive.project.run import Run
 from aerchive.text import decode_text, encode_text, fit_text
 
 _MOST_NEAR = 2000
-"""Ids that are looked at for near ones: comparing two takes tens of microseconds."""
+"""Number of ids that are compared to find similar ones, at most: one comparison takes tens of microseconds."""
 _MOST_DROPPED = 5
-"""So many bytes a text that is cut may be shorter than its column: it ends before a character or an escape."""
+"""Bytes by which a cut text may be shorter than its column, at most: it ends before a character or an escape."""
 
 
 class Listing:
     """All runs as they were at one moment.
 
     Args:
-        file: Of the project, for messages.
-        rows: Of the catalogue, deleted runs included.
-        hidden: Numbers of rows whose runs are outside as well.
+        file: Path of the project file, for messages.
+        rows: Rows of the catalogue, deleted runs included; dtype `catalogue.DTYPE`.
+        hidden: Numbers of the rows whose runs are also in ``outside``.
         outside: Runs that are not in the file: in spools, still running, or lost with their process.
-        make: Makes the run of a row; of one whose job id is cut in the row, with that id or, if that is ``None``, with
-            the one that the run itself says.
+        make: A function that makes the run of a row. Its second argument is the job id of the run; if it is ``None``,
+            the id is taken from the row or, if the row has cut it, from the run.
 
     Attributes:
-        bad: The runs that cannot be read. They are left out where only they know whether they belong to the answer.
+        bad: The runs that cannot be read. They are left out of an answer if their rows do not decide whether they
+            belong to it.
     """
 
     def __init__(
@@ -66,19 +71,19 @@ class Listing:
         return len(self._present) + len(self._outside)
 
     def count(self, clause: Clause) -> int:
-        """How many runs meet a clause."""
+        """Counts the runs that meet a clause."""
         _, sure, unsure = self._decided(clause)
         return int(np.count_nonzero(sure)) + sum(self._meets(clause, place) for place in unsure)
 
     def count_by(self, column: str, clause: Clause) -> dict[Any, int]:
-        """How many of the runs that meet a clause have each value of a column, the most frequent first.
+        """Counts the runs that meet a clause for each value of a column, the most frequent value first.
 
         Args:
-            column: Of the catalogue; of ``tags`` each tag is counted.
+            column: Name of a column of the catalogue; for ``tags`` each tag is counted.
             clause: The condition.
 
         Raises:
-            InvalidInputError: There is no such column.
+            InvalidInputError: There is no such column, or it is ``created``.
         """
         column = SYNONYMS.get(column, column)
         if column not in ("tags", *COLUMNS):
@@ -101,18 +106,18 @@ class Listing:
         return dict(counts.most_common())
 
     def all_rows(self) -> NDArray[Any]:
-        """Rows of all runs: those of the project in the order of their commits, then those outside the file.
+        """The rows of all runs: those of the project in the order of their commits, then those outside the file.
 
         Returns:
-            Dtype `catalogue.DTYPE`; a copy.
+            A copy of the rows, dtype `catalogue.DTYPE`.
         """
         return np.concatenate([self._rows[self._present], self._more])
 
     def rows(self, clause: Clause) -> NDArray[Any]:
-        """Rows of the runs that meet a clause, in order of submission.
+        """The rows of the runs that meet a clause, in order of submission.
 
         Returns:
-            Dtype `catalogue.DTYPE`; a copy.
+            A copy of the rows, dtype `catalogue.DTYPE`.
         """
         return self._taken(self._meeting(clause))
 
@@ -124,7 +129,7 @@ class Listing:
         return rows
 
     def columns(self, clause: Clause) -> Columns:
-        """The catalogue of the runs that meet a clause, oldest first; only texts that it cuts are asked of the runs."""
+        """The columns of the runs that meet a clause, oldest first; a run is opened only for a text that is cut."""
         places = self._meeting(clause)
 
         def ask(number: int, column: str) -> Any:
@@ -137,12 +142,12 @@ class Listing:
 
         Args:
             clause: The condition.
-            sort: A column of the catalogue; runs that have no value there come last.
-            descending: From the newest, or the greatest, down.
-            skip: How many to leave out first.
+            sort: Name of the column by which the runs are sorted; runs without a value in it come last.
+            descending: Whether the newest, or the greatest, come first.
+            skip: Number of runs that are left out at the beginning.
 
         Raises:
-            FormatError: A row of the catalogue is not what the format says.
+            FormatError: A row of the catalogue does not follow the format.
             InvalidInputError: There is no such column.
         """
         return map(self._run, self._places(clause, sort, descending=descending, skip=skip))
@@ -156,14 +161,14 @@ class Listing:
         descending: bool = False,
         limit: int | None = None,
     ) -> list[Run]:
-        """The same as a list, in which each run is made when it is taken out; it has the rows that it needs.
+        """The runs that meet a clause as a list, in which each run is made when it is taken out.
 
         Args:
             clause: As for `runs`.
-            nothing: Says what there is, for an empty list that is printed.
+            nothing: A function that describes what the project has, for an empty list that is printed.
             sort: As for `runs`.
             descending: As for `runs`.
-            limit: How many at most.
+            limit: Number of runs, at most; ``None``: all.
         """
         if limit is None:
             places = self._meeting(clause, sort, descending=descending)
@@ -179,18 +184,18 @@ class Listing:
         return RunList(items, rows, self._of_row, nothing)
 
     def numbers(self, clause: Clause) -> list[int]:
-        """Numbers of the rows of those runs that meet a clause, in order of submission; of runs in the file only."""
+        """Numbers of the rows of the runs in the file that meet a clause, in order of submission."""
         return [place for place in self._places(clause) if place < len(self._rows)]
 
     def near(self, job_id: str) -> list[str]:
-        """Ids that may be meant by one that no run has: those that begin in the same way, or the latest."""
+        """Ids that may be meant by an id that no run has: those with the same beginning, or else the latest."""
         ids = np.concatenate([self._rows["job_id"][self._present], self._more["job_id"]])
         key, _ = fit_text(job_id[:3], ids.dtype.itemsize)
         alike = ids[np.strings.startswith(ids, key)]
         return [decode_text(one) for one in (alike if len(alike) else ids)[-_MOST_NEAR:].tolist()]
 
     def beginning_with(self, prefix: str) -> list[Run]:
-        """The runs whose id begins so."""
+        """The runs whose job id begins with a prefix."""
         ids = self._rows["job_id"][self._present]
         key, _ = fit_text(prefix, ids.dtype.itemsize)
         found = [self._run(int(place)) for place in self._present[np.strings.startswith(ids, key)]]
@@ -199,18 +204,22 @@ class Listing:
     def _places(
         self, clause: Clause, sort: str = "created", *, descending: bool = False, skip: int = 0
     ) -> Iterator[int]:
-        """Runs of the catalogue by the numbers of their rows, then those outside the file."""
+        """Yields the places of the runs that meet a clause, in order.
+
+        The place of a run is the number of its row. For a run outside the file it is the number of all rows plus the
+        index of the run among these.
+        """
         places, sure, _ = self._decided(clause)
         order = self._order(places, sort, descending=descending)
         places, sure = places[order], sure[order]
-        if sure[:skip].all():  # none of those that are left out needs to be asked
+        if sure[:skip].all():  # no run that is left out needs to be read
             places, sure, skip = places[skip:], sure[skip:], 0
         pairs = zip(places.tolist(), sure.tolist(), strict=True)
         meeting = (place for place, is_sure in pairs if is_sure or self._meets(clause, place))
         return itertools.islice(meeting, skip, None)
 
     def _meeting(self, clause: Clause, sort: str = "created", *, descending: bool = False) -> NDArray[np.intp]:
-        """The same, all at once: runs that the catalogue does not decide are asked now."""
+        """The places of `_places` as an array: runs that the catalogue does not decide are read now."""
         places, sure, unsure = self._decided(clause)
         sure[~sure] = [self._meets(clause, place) for place in unsure]
         places = places[sure]
@@ -220,7 +229,7 @@ class Listing:
         return self.bad.ask(self._asking(place), clause.decide, instead=False)
 
     def _decided(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_], list[int]]:
-        """Places that may meet a clause; which surely do; those of the others."""
+        """The places that may meet a clause, a bool array that is true if they surely do, and the undecided places."""
         try:
             inside = clause.bounds(self._rows, self._present)
             outside = clause.bounds(self._more, np.arange(len(self._more)))
@@ -240,7 +249,7 @@ class Listing:
         return np.concatenate([self._rows[column][inside], self._more[column][places[len(inside) :] - len(self._rows)]])
 
     def _values(self, places: NDArray[np.intp], column: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """A column, and where it has no value."""
+        """The values of a column, and a bool array that is true where there is no value."""
         if column not in NUMBERS:
             texts = self._column(places, column)
             return self._distinct(texts, places, column), texts == b""
@@ -253,7 +262,7 @@ class Listing:
         return values, absent
 
     def _distinct(self, texts: NDArray[Any], places: NDArray[np.intp], column: str) -> NDArray[Any]:
-        """Texts in the order of the whole ones: a run is asked where what the catalogue has of it does not decide."""
+        """Texts that sort as the whole ones do: a run is read only if its cut text does not decide the order."""
         is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
         _, which, number = np.unique(
             texts.astype(f"S{texts.dtype.itemsize - _MOST_DROPPED}"), return_inverse=True, return_counts=True
@@ -285,13 +294,13 @@ class Listing:
         return self._asked.get(place) or self._of_row(catalogue.single_row(self._rows, place))
 
     def _asking(self, place: int) -> Run:
-        """A run that is asked for its documents, and keeps them for the next question."""
+        """The run of a place, kept with the documents that are read from it for the next question."""
         self._asked[place] = run = self._run(place)
         return run
 
 
 def _run_of(make: Callable[[np.void, str | None], Run], bad: BadRuns, row: np.void) -> Run:
-    """The run of a row, also if its job id is cut there and it cannot say the whole one."""
+    """Makes the run of a row; if its job id is cut there and the run cannot be read, it has the cut id."""
     try:
         return make(row, None)
     except UNREADABLE as error:
@@ -301,13 +310,13 @@ def _run_of(make: Callable[[np.void, str | None], Run], bad: BadRuns, row: np.vo
 
 
 class RunList(LazyList):
-    """``Run`` objects, each made when it is taken out of the list: a hundred thousand take most of a second.
+    """A list of ``Run`` objects, each made when it is taken out: a hundred thousand take most of a second.
 
     Args:
-        items: Runs, and numbers of rows, which are numpy's.
-        rows: Of the catalogue.
-        make: Makes the run of a row.
-        nothing: Says what there is, for an empty list that is printed.
+        items: Runs, and numbers of rows (``numpy.intp``) of runs that are not made yet.
+        rows: Rows of the catalogue, to which the numbers refer.
+        make: A function that makes the run of a row.
+        nothing: A function that describes what the project has, for an empty list that is printed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What there is, said where a question finds nothing: an empty answer alone looks like an empty project."""
+"""Messages that say what a project has if a question finds nothing: an empty answer looks like an empty project."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from aerchive.display.text import clean, format_runs, format_time
 from aerchive.errors import FormatError
+from aerchive.models.catalogue import NUMBERS
 from aerchive.project.catalogue.columns import PARAMS
-from aerchive.project.catalogue.conditions import NUMBERS, OPERATORS, All, Clause, Condition, numbers_of, text_of
+from aerchive.project.catalogue.conditions import OPERATORS, All, Clause, Condition, numbers_of, text_of
 from aerchive.project.finding.listing import Listing
 from aerchive.text import listed, near_texts
 
@@ -21,10 +22,10 @@ _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
 def described(expression: str | None, given: Mapping[str, Any]) -> str:
-    """The conditions of a call as one text, as `find` reads it."""
+    """Formats the conditions of a call as one text, in the syntax of `find`."""
     parts = [expression] if expression else []
     for name, wanted in given.items():
-        if (name, wanted) == ("parent", "") and len(given) + len(parts) > 1:  # asked for by every command
+        if (name, wanted) == ("parent", "") and len(given) + len(parts) > 1:  # every command adds this condition
             continue
         column, _, comparison = name.rpartition("__")
         if not column or comparison not in OPERATORS:
@@ -40,13 +41,13 @@ def _shown(wanted: Any) -> str:
 
 
 def nothing_found(path: str, listing: Listing, clause: Clause, asked: str) -> str:
-    """Why a question found nothing, and what it could find.
+    """Explains why a question found nothing, and what it could find.
 
     Args:
-        path: Of the project file.
-        listing: Of its runs.
+        path: Path of the project file.
+        listing: The runs of the project.
         clause: The conditions, which no run meets.
-        asked: The conditions in words.
+        asked: The conditions as text.
     """
     if not len(listing):
         return f"{path}: has no runs"
@@ -60,7 +61,7 @@ def nothing_found(path: str, listing: Listing, clause: Clause, asked: str) -> st
 
 
 def not_listed(path: str, number: int) -> str:
-    """Why a list is empty although runs meet the conditions."""
+    """Explains why a list is empty although runs meet the conditions."""
     return f"{path}: {format_runs(number)} not listed because of limit, skip, instance or session_id"
 
 
@@ -70,7 +71,7 @@ def parameter_names(rows: NDArray[Any]) -> list[str]:
 
 
 def _choices(rows: NDArray[Any], condition: Condition) -> str:
-    """What a column has that a condition looks at."""
+    """Describes the values of the column that a condition compares."""
     column, wanted = condition.column, condition.wanted
     if column == "params":
         values = [params[condition.parameter] for params in _params(rows) if condition.parameter in params]
@@ -106,12 +107,12 @@ def _values(column: str, values: list[Any], wanted: Any) -> str:
 
 
 def _texts(rows: NDArray[Any], column: str) -> list[Any]:
-    """The different values of a text column, of long texts what the catalogue has of them."""
+    """The different values of a text column; of a long text only the part that the catalogue has."""
     found = []
     for raw in dict.fromkeys(rows[column].tolist()):
         try:
             found.append(text_of(raw, column))
-        except FormatError:  # cut, or damaged: this is a hint and no answer
+        except FormatError:  # the value is cut or damaged; the message is only a hint
             continue
     return found
 

@@ -40,24 +40,24 @@ _PACKAGE = str(Path(__file__).parents[2])
 
 
 class Search:
-    """Finds runs of a project; `aerchive.Project` has the questions, with their arguments checked.
+    """Finds runs of a project; `aerchive.Project` has the public methods, which check their arguments.
 
-    A project that is to be made by its first run has no file before that, and an empty answer would look like an empty
-    project although the name may be misspelt. So ``project[key]``, `job`, `latest` and tables raise `NotFoundError`.
-    A program that goes on where it was stopped asks other questions before its first run as well, so these are
-    answered: `find`, `runs`, `count`, `count_by` and `catalogue` with a warning that there is no file yet; ``len``,
-    ``in``, iteration and `jobs`, whose list says so when it is printed, with the warning only if a file with a similar
-    name is beside it. A `Project` object warns once.
+    A project that its first run will make has no file before that run. An empty answer would then look like an empty
+    project, although the name may be misspelt. So ``project[key]``, `job`, `latest` and tables raise `NotFoundError`.
+    A program that continues stopped work also asks other questions before its first run, so these are answered:
+    `find`, `runs`, `count`, `count_by` and `catalogue` with a warning that there is no file yet; ``len``, ``in``,
+    iteration and `jobs` (whose list says so when it is printed) with the warning only if a file with a similar name is
+    in the folder. A `Project` object warns once.
 
     Args:
-        parts: Of the project.
+        parts: The shared state of the project.
     """
 
     def __init__(self, parts: ProjectParts) -> None:
         self._parts = parts
 
     def outside(self) -> list[Run]:
-        """Runs in spools, then runs that are still running, and those that were lost with their process."""
+        """The runs in spools, then the runs that are still running or were lost with their process."""
         contents = self._parts.spools.contents()
         return [
             *(
@@ -74,7 +74,7 @@ class Search:
         ]
 
     def listing(self) -> Listing:
-        """All runs: those of the project, and those outside its file."""
+        """Lists all runs: those of the project file, and those outside it."""
         outside = self.outside()
         if self._parts.mode in ("a", "x") and not self._parts.file.exists():
             return self.listing_of(None, outside)
@@ -82,7 +82,7 @@ class Search:
             return self.listing_of(session, outside)
 
     def listing_of(self, session: Session | None, outside: Sequence[Run]) -> Listing:
-        """All runs as a session sees them, together with those outside its file; without a session only these."""
+        """Lists all runs as a session sees them, with those outside its file; without a session only the latter."""
         rows: NDArray[Any] = np.empty(0, table.DTYPE)
         hidden: Sequence[int] = ()
         if session is not None:
@@ -96,16 +96,16 @@ class Search:
         return Listing(str(self._parts.path), rows, hidden, list(first.values()), self._parts.run_of)
 
     def listed(self, if_missing: Literal["raise", "warn", "warn if similar"] = "warn") -> Listing:
-        """The listing for a question.
+        """Lists all runs for a question.
 
         Args:
-            if_missing: What is done if there is no file, and no run beside it.
+            if_missing: The reaction if there is no project file, and no run beside it.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no project file, and no run beside it.
 
         Warns:
-            ArchiveWarning: There is none; once an object.
+            ArchiveWarning: There is no project file, and no run beside it; a project object warns only once.
         """
         listing = self.listing()
         if len(listing) or self._parts.file.exists():
@@ -120,7 +120,7 @@ class Search:
         return listing
 
     def find_existing(self, job_id: str) -> Run | None:
-        """The run of a whole id in the project's own file; damaged rows of the catalogue are passed over."""
+        """Finds the run of a whole job id in the project file; damaged rows of the catalogue are skipped."""
         if not self._parts.file.exists():
             return None
         with self._parts.file.read() as session:
@@ -201,7 +201,7 @@ class Search:
         return self._at(int(key))
 
     def look_up(self, name: str, key: Any) -> Run:
-        """The run of a key that was given as an argument of this name."""
+        """Finds the run of a key; ``name`` is the name of the argument, for the error message."""
         job_id = self.job_id_of(name, key)
         existing = self.find_existing(job_id)
         if existing is not None and has_data(existing.row()):
@@ -209,7 +209,7 @@ class Search:
         return self._meant(job_id)
 
     def _meant(self, key: str) -> Run:
-        """The run that is meant by a key which is no whole id."""
+        """Finds the run that is meant by a key which is not the whole job id of a finished run."""
         listing = self.listing()
         if not len(listing) and not self._parts.file.exists():
             raise self.no_project_for(key)
@@ -230,7 +230,7 @@ class Search:
         raise not_found(str(self._parts.path), key, known, len(listing))
 
     def no_project_for(self, key: str) -> NotFoundError:
-        """The error for a key where there is no project."""
+        """Makes the error for a key if there is no project file."""
         return no_such_project(self._parts.path, f"no run with id {key!r}, for there is no such project yet")
 
     def _at(self, position: int) -> Run:
@@ -258,14 +258,14 @@ class Search:
         return is_in
 
     def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
-        """The conditions of a question, read.
+        """Parses the conditions of a question.
 
         Args:
             expression: As for `find`.
             conditions: As for `find`.
 
         Raises:
-            InvalidInputError: One cannot be read; a parameter that is named without ``params`` is pointed out.
+            InvalidInputError: A condition cannot be read; the message says if a parameter was named without ``params``.
         """
         try:
             return clause_of(expression, conditions)
@@ -278,7 +278,7 @@ class Search:
             raise InvalidInputError(f"{error}{hint}") from error
 
     def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
-        """Why no run was found, and what could be found.
+        """Explains why no run was found, and what could be found.
 
         Args:
             expression: As for `find`.
@@ -294,14 +294,14 @@ class Search:
         return nothing_found(str(self._parts.path), listing, clause, described(expression, conditions))
 
     def job_id_of(self, name: str, given: Any) -> str:
-        """The id that an argument means: a text, or a run or job that stands for its own.
+        """Returns the job id that an argument means: text, or a run or job, which stands for its own id.
 
         Args:
-            name: Of the argument.
+            name: Name of the argument, for the error message.
             given: The argument.
 
         Raises:
-            InvalidInputError: It is neither, or a run of another project.
+            InvalidInputError: The argument is none of these, or is a run of another project.
         """
         run = given if isinstance(given, Run) else getattr(given, "run", None)
         if isinstance(run, Run):
@@ -315,22 +315,22 @@ class Search:
         return str.__str__(given)
 
     def job_ids_of(self, name: str, given: Any) -> list[str]:
-        """The ids that an argument means, which may be one; see `job_id_of`."""
+        """Returns the job ids that an argument means; it may be a single one; see `job_id_of`."""
         is_one = isinstance(given, str | Run) or not isinstance(given, Iterable)
         return [self.job_id_of(name, one) for one in ([given] if is_one else given)]
 
 
 def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRuns) -> tuple[list[Run], list[int]]:
-    """Leaves out what the project has, and what was deleted from it.
+    """Leaves out the runs that the project has, and those that were deleted from it.
 
     Args:
         outside: Runs in spools, and submitted jobs.
-        known: The catalogue.
-        deleted: The runs that were deleted.
+        known: The catalogue of the project.
+        deleted: The runs that were deleted from the project.
 
     Returns:
-        The runs that the project does not have; and numbers of rows of runs that were taken for lost, and that are in a
-        spool.
+        The runs that the project does not have, and the numbers of the rows of runs that were recorded as lost and are
+        in a spool.
     """
     left, hidden = [], []
     gone = known.deleted_ids()
@@ -353,7 +353,7 @@ def _check_page(limit: int | None, skip: int = 0) -> None:
 
 
 def _caller() -> int:
-    """The ``stacklevel`` of a warning for the first line outside of this package, as the caller of this sees it."""
+    """The ``stacklevel`` with which a warning of the calling function names the first line outside this package."""
     level = 1
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

@@ -1,4 +1,4 @@
-"""What many runs have saved, as one table."""
+"""The values that many runs have saved, as one table."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.interop.columns import Column, Columns, Kind, column_of
 from aerchive.models import catalogue
+from aerchive.models.catalogue import NUMBERS
 from aerchive.project.catalogue.columns import PARAMS, parameter_columns
-from aerchive.project.catalogue.conditions import NUMBERS
 from aerchive.project.finding.asking import BadRuns, whole_value
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
@@ -23,17 +23,17 @@ from aerchive.stored.points import COUNTS, PLACES, Point, place_columns, read_po
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
 _KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}
 _AT_ONCE = 100
-"""Runs that are read while the file is open once: others may write in between."""
+"""Number of runs that are read in one opening of the file; other processes may write in between."""
 
 
 class SweepRow(NamedTuple):
-    """A point of a run, and the run.
+    """A row of the table: one point of a run, and the run.
 
     Attributes:
         run: The run.
-        params: Parameters given with the run.
-        point: Its numbers.
-        bad: Notes if the run cannot be read.
+        params: The parameters that were given with the run.
+        point: The saved numbers of the point.
+        bad: The object that notes a run that cannot be read.
     """
 
     run: Run
@@ -42,7 +42,7 @@ class SweepRow(NamedTuple):
     bad: BadRuns
 
     def find(self, name: str) -> Any:
-        """What a name means here, or ``None``: a saved value, a bound parameter, one given with the run, a column."""
+        """Looks up a saved value, bound parameter, parameter given with the run, or column; ``None`` if none exists."""
         if name.startswith(PARAMS):
             return self.params.get(name.removeprefix(PARAMS))
         for mapping in (self.point.values, self.point.bound, self.params):
@@ -61,10 +61,10 @@ class SweepRow(NamedTuple):
 
 
 def counted_outcomes(names: Iterable[str]) -> list[str]:
-    """The outcomes of those names that ask for counts.
+    """Returns the outcomes in the names that request counts.
 
     Raises:
-        InvalidInputError: One is neither bits nor hexadecimal.
+        InvalidInputError: An outcome is neither bits nor hexadecimal.
     """
     outcomes = [name.removeprefix(COUNTS) for name in names if name.startswith(COUNTS)]
     for outcome in outcomes:
@@ -74,13 +74,13 @@ def counted_outcomes(names: Iterable[str]) -> list[str]:
 
 
 def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns) -> Iterator[SweepRow]:
-    """The points of runs; those that have no result, or cannot be read, have none.
+    """Yields the points of runs; a run that has no result, or cannot be read, has no points.
 
     Args:
-        file: Of the project.
+        file: The project file.
         runs: The runs.
-        outcomes: Whose counts are wanted.
-        bad: Notes the runs that cannot be read.
+        outcomes: The outcomes of which the counts are read.
+        bad: The object that notes the runs that cannot be read.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
@@ -96,7 +96,7 @@ def _points(session: ReadSession, outcomes: Collection[str], run: Run) -> list[P
 
 
 def _in_session(run: Run, session: ReadSession) -> RunOpener:
-    """What opens a run: nothing, if it is in the open file."""
+    """Returns the opener of a run: the open session if the run is in that file, else the run's place."""
     place = run.place
     if place.path is None:
         return place
@@ -108,16 +108,16 @@ def _in_session(run: Run, session: ReadSession) -> RunOpener:
 
 
 def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
-    """A table of what runs have saved.
+    """Makes a table of the values that runs have saved.
 
     Args:
-        rows: All points.
-        x: Columns to come first, and to sort by; rows without one of them are left out. Without any: where the value is
-            from, and all parameters.
-        y: Columns that follow; rows without any of them are left out. Without any: all saved values.
+        rows: The rows of all points.
+        x: Names of the columns that come first, and by which the table is sorted; rows without one of them are left
+            out. If empty, the columns say where each value is from, and give all parameters.
+        y: Names of the columns that follow; rows that have none of them are left out. If empty, all saved values.
 
     Raises:
-        InvalidInputError: No row has such a column; the message lists those there are.
+        InvalidInputError: No row has such a column; the message lists the columns that exist.
     """
     values = list(dict.fromkeys(name for row in rows for name in row.point.values if not name.startswith(COUNTS)))
     for name in (*x, *y) if rows else ():
@@ -149,7 +149,7 @@ def _column(name: str, rows: Sequence[SweepRow]) -> Column:
 
 
 def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
-    """What a table may have."""
+    """Yields the names of the columns that a table may have."""
     rows = list(rows)
     yield from values
     yield from dict.fromkeys(name for row in rows for name in row.point.bound)
@@ -161,5 +161,5 @@ def _sorted(keys: Sequence[Sequence[Any]]) -> list[int]:
     order = list(range(len(keys[0])))
     try:
         return sorted(order, key=lambda i: tuple(values[i] for values in keys))
-    except (TypeError, ValueError):  # values of several types, and arrays, stay as they came
+    except (TypeError, ValueError):  # values of several types, and arrays, keep their order
         return order

@@ -1,1 +1,1 @@
-"""What `Project.save`, `Project.transaction` and changes of labels do."""
+"""The implementation of `Project.save`, `Project.transaction` and changes of labels."""

@@ -1,4 +1,4 @@
-"""Changes of the labels of runs, written inside a commit, where it is also decided which runs they are for."""
+"""Changes of the labels of runs, written inside a commit, which also selects the runs to change."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from aerchive.storage.sessions import WriteSession
 
 @dataclass(frozen=True)
 class Relabelling:
-    """A change of labels, and the runs that it is for.
+    """A change of labels, and the selection of the runs to change.
 
     Attributes:
-        change: Of the labels of each.
-        job_ids: Ids of the runs; ``None``: all that meet the conditions.
-        clause: Conditions that the runs must meet; ``None``: none.
-        handle: The one run that was changed by a method of its own; it reads its documents again after the commit.
+        change: The change that is made to the labels of each run.
+        job_ids: Job ids of the runs; ``None``: all runs that meet the conditions.
+        clause: Conditions that the runs must meet; ``None``: no conditions.
+        handle: The run object whose method made the change; it reads its documents again after the commit. ``None``:
+            the change is not of one run object.
     """
 
     change: LabelChange
@@ -48,22 +49,22 @@ def write_relabellings(
     make: Callable[[np.void, str | None], Run],
     unwritten: Collection[str] = (),
 ) -> list[int]:
-    """Changes labels one after another, each for the runs that the session sees then.
+    """Makes changes of labels one after another, each for the runs that the session sees at that point.
 
-    Nothing may have been replaced in the catalogue by the session before.
+    The session must not have replaced rows of the catalogue before.
 
     Args:
-        session: Of the project.
-        changes: To be made, in order.
-        file: The project, for runs that must be asked themselves.
-        make: Makes the run of a row.
-        unwritten: Ids of runs that the session writes afterwards, so they may not be there yet.
+        session: An open session of the project file.
+        changes: The changes to make, in order.
+        file: The project file, for runs that must be opened because their rows do not decide a condition.
+        make: A function that makes the run of a row; its second argument is the whole job id, if it is known.
+        unwritten: Job ids of runs that the session writes afterwards; they may be missing in the catalogue.
 
     Returns:
-        How many runs each of the changes has changed.
+        The number of runs that each change has changed, in the order of ``changes``.
 
     Raises:
-        NotFoundError: There is no run with one of the ids.
+        NotFoundError: No run has one of the ids.
     """
     if not changes:
         return []
@@ -122,7 +123,7 @@ class _LabelWriter:
                 number, row = found
                 rows[number] = self._changed.get(number, row)
             elif job_id not in self._unwritten:
-                listing = self._listing(self._rows())  # says so if the run may be in a damaged row
+                listing = self._listing(self._rows())  # raises an error if a row is damaged, which may be the run's
                 raise not_found(self._session.root.file, job_id, listing.near(job_id), len(listing))
         return rows
 

@@ -1,4 +1,4 @@
-"""Labels of runs that are in the project already, alone or many in one commit."""
+"""Changes of the labels of runs that are in the project already, one run at a time or many in one commit."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Labelling:
     """Changes labels of runs of a project.
 
     Args:
-        parts: Of the project.
-        search: Of the project.
+        parts: The shared state of the project.
+        search: The search in the project.
     """
 
     def __init__(self, parts: ProjectParts, search: Search) -> None:
@@ -55,7 +55,7 @@ class Labelling:
         return self._count_later(one) + self._label_later(one)
 
     def relabel(self, run: Run, change: LabelChange) -> None:
-        """Commits a change of a run's labels; use `Run.add_tags`, `Run.rename` and their like."""
+        """Commits a change of a run's labels; users call `Run.add_tags`, `Run.rename` and similar methods."""
         self._parts.check_writable()
         waiting = self._waiting()
         if waiting is None or run.job_id not in waiting:
@@ -67,7 +67,7 @@ class Labelling:
             self._label_later(one)
 
     def _check_has_labels(self, run: Run) -> None:
-        """Looks whether a run is in the project's own file, where its labels can be changed."""
+        """Raises an error if a run is not in the project file, where its labels can be changed."""
         run.require_data()  # a run without data has no labels in the file
         if run.place.path is None:
             cause = None
@@ -75,7 +75,7 @@ class Labelling:
                 self._parts.flush()
                 self._parts.move_spooled()
                 run.place.look()
-                run.job_id = run.place.job_id  # another one if it is kept beside another result
+                run.job_id = run.place.job_id  # it differs if the run was kept beside another result
                 spooled = run.place.spooled
                 waits = spooled is not None and any(
                     one.head.run_uuid == spooled.head.run_uuid for one in self._parts.spools.runs()
@@ -96,14 +96,14 @@ class Labelling:
         return self._parts.file.commit(write, now())
 
     def _waiting(self) -> dict[str, tuple[RunDraft, Run]] | None:
-        """The runs that the open transaction of this thread has saved, or ``None`` if there is no transaction."""
+        """The runs, by job id, that the open transaction of this thread has saved; ``None`` without a transaction."""
         return getattr(self._parts.transaction, "waiting", None)
 
     def _label_later(self, one: Relabelling) -> int:
-        """Changes the labels of runs that the transaction has saved, and makes the change of others part of it.
+        """Changes the labels of runs that the transaction has saved; other runs are changed with its commit.
 
         Returns:
-            How many runs of the transaction were changed.
+            The number of runs of the transaction that were changed.
         """
         waiting = self._waiting() or {}
         changed = 0
@@ -119,10 +119,10 @@ class Labelling:
         return changed
 
     def _count_later(self, one: Relabelling) -> int:
-        """How many runs in the file a change would change now, but for those that the transaction has saved again.
+        """Counts the runs in the file that would be changed now, except those that the transaction has saved again.
 
         Raises:
-            NotFoundError: There is no run with one of the ids.
+            NotFoundError: No run has one of the ids.
         """
         waiting = self._waiting() or {}
         listing = self._search.listing()
@@ -143,10 +143,10 @@ def _tagging(
     add: list[str],
     remove: list[str],
 ) -> Relabelling:
-    """The change that the arguments of `Project.tag` say, for those runs only that it makes different.
+    """Makes the change that the arguments of `Project.tag` describe, only for runs whose tags it changes.
 
     Raises:
-        InvalidInputError: They do not say which runs, or which tags.
+        InvalidInputError: The arguments do not say which runs, or which tags, or a tag is to be added and removed.
     """
     if expression is None and job_ids is None and not conditions:
         raise InvalidInputError("say which runs get the tags: conditions, as for find, or job_ids=[...]")

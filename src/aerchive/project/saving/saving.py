@@ -37,17 +37,17 @@ logger = logging.getLogger("aerchive")
 
 
 class Saving:
-    """Brings runs into a project.
+    """Saves runs in a project.
 
     Args:
-        parts: Of the project.
+        parts: The shared state of the project.
     """
 
     def __init__(self, parts: ProjectParts) -> None:
         self._parts = parts
 
     def save(self, draft: RunDraft, labels: RunLabels) -> Run:
-        """Saves a captured run with labels; in a transaction, with its commit."""
+        """Saves a captured run with labels; in a transaction, the run is written with the transaction's commit."""
         draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
         run = self._parts.unwritten(draft)
         waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._parts.transaction, "waiting", None)
@@ -76,18 +76,18 @@ class Saving:
             if waiting.add(draft, run, self._parts.mover, durability, self._parts.file.min_free_bytes):
                 return
             try:
-                waiting.flush()  # what came before is in the project before
+                waiting.flush()  # earlier runs come into the project first
             finally:
                 self._commit([(draft, run)], is_awaited=is_awaited)
             return
         self._commit([(draft, run)], is_awaited=is_awaited)
 
     def _check_known(self, draft: RunDraft) -> None:
-        """Refuses another result of a known job where it may come into the project only later.
+        """Raises an error for another result of a known job, before the run waits for a later commit.
 
         Raises:
-            AlreadyExistsError: Another result of its job id is in a spool; or in the project, of which this is asked
-                here only if the commit comes later, when no caller waits for it.
+            AlreadyExistsError: Another result of the job is in a spool, or in the project. The project is checked here
+                only if the commit comes later, when no caller waits for the answer.
         """
         for spooled in self._parts.spools.runs():
             if spooled.head.job_id == draft.job_id:
@@ -97,12 +97,12 @@ class Saving:
             self._check_in_file(draft)
 
     def _check_in_file(self, draft: RunDraft) -> None:
-        """Refuses another result of a job that is in the project, as far as the project can be read.
+        """Raises an error if another result of the job is in the project, as far as the project can be read.
 
         Raises:
-            AlreadyExistsError: There is one.
+            AlreadyExistsError: Another result of the job is in the project.
         """
-        file = self._parts.file.sibling(self._parts.path)  # which may be read without a commit of what waits
+        file = self._parts.file.sibling(self._parts.path)  # reading this object does not commit the runs that wait
         with contextlib.suppress(NotFoundError, ProjectLockedError), file.read() as session:
             found = Catalogue(session).find(draft.job_id)
             if found is not None and has_data(row := found[1][0]):
@@ -133,13 +133,13 @@ class Saving:
     def _commit(
         self, drafts: Sequence[tuple[RunDraft, Run]], relabellings: Sequence[Relabelling] = (), *, is_awaited: bool
     ) -> None:
-        """Commits runs; what waits in spools comes into the project before.
+        """Commits runs, after the runs that wait in spools.
 
         Args:
-            drafts: What to write, and the runs that are told where they are.
+            drafts: The drafts to write, each with the run object that is told where it was written.
             relabellings: Changes of labels that belong to the commit; they cannot wait in a spool.
-            is_awaited: Whether a caller waits for the answer. Else another result of a known job is kept beside it, and
-                a run that cannot come into the project goes to the folder of the settings.
+            is_awaited: Whether a caller waits for the answer. If not, another result of a known job is kept beside it,
+                and a run that cannot be written to the project goes to the pending folder of the settings.
         """
         has_begun = threading.Event()
         patience_s = None if relabellings else self._parts.mover.patience_s
@@ -182,11 +182,11 @@ class Saving:
     def _held_if_ended(
         self, drafts: Sequence[tuple[RunDraft, Run]], has_begun: threading.Event | None = None
     ) -> Iterator[None]:
-        """Makes runs safe if a handler of a signal ends a block that may wait for the lock; the process may end now.
+        """Puts runs into a spool if a signal handler ends the block while it waits for the lock: the process may end.
 
         Args:
-            drafts: What to write, and the runs that are told where they are.
-            has_begun: Is set when the block has the lock and writes them; then they are left to it.
+            drafts: The drafts to write, each with the run object that is told where it was written.
+            has_begun: An event that is set when the block has the lock and writes the runs; then they are left to it.
         """
         try:
             yield
@@ -200,15 +200,17 @@ class Saving:
     def _hold(
         self, drafts: Sequence[tuple[RunDraft, Run]], *, is_awaited: bool, error: AerchiveError | None = None
     ) -> None:
-        """Puts runs into the spool of this process, durably.
+        """Writes runs durably into the spool of this process.
 
         Args:
-            drafts: What to write, and the runs that are told where they are.
-            is_awaited: Whether a caller waits for the answer. Else the runs may also go to the folder of the settings.
-            error: Why they cannot be beside the project either, which the runs are told; by default they can.
+            drafts: The drafts to write, each with the run object that is told where it was written.
+            is_awaited: Whether a caller waits for the answer. If not, the runs may also go to the pending folder of the
+                settings.
+            error: The reason why the runs cannot be kept beside the project either, which the run objects report;
+                ``None``: they can.
 
         Raises:
-            WriteError: There is no room for them, or the disk failed.
+            WriteError: There is no room for the runs, or the disk failed.
         """
         folder = None if is_awaited else self._parts.pending_folder
         wanted, why = [draft for draft, _ in drafts], f"{self._parts.path}: is locked" if error is None else str(error)

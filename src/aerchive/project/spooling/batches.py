@@ -1,9 +1,11 @@
-"""Finished runs on their way to a commit that takes many at once: the rules ``batch`` and ``exit`` of durability.
+"""Finished runs that wait to be committed together: the rules ``batch`` and ``exit`` of durability.
 
-There is one queue for each process and project file, whatever `Project` objects there are. A run is in the spool of
-the process before the caller gets its result, and in the project, durable, after the next commit: of so many runs or
-bytes, or after so long, or when the user asks (`Project.flush`), or reads the project in this process, or when the
-process ends.
+There is one queue for each process and project file, however many `Project` objects there are. A run is in the spool of
+the process before the caller gets its result. After the next commit it is in the project and durable. The commit is
+made when enough runs or bytes wait, after a fixed time, when the user calls `Project.flush` or reads the project in
+this process, or when the process ends.
+
+See decision 0015.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ logger = logging.getLogger("aerchive")
 Durability = Literal["each", "batch", "exit"]
 
 SMALL_BYTES = 1024 * 1024
-"""A run that is larger, with what it shares, is committed at once."""
+"""A run of at least this size in bytes, its shared objects included, is committed at once."""
 _MOST_RUNS = {"batch": 256, "exit": 8192}
 _MOST_BYTES = {"batch": 16 * 1024 * 1024, "exit": 64 * 1024 * 1024}
 _LONGEST_S = {"batch": 2.0, "exit": float("inf")}
@@ -54,20 +56,20 @@ class WaitingRuns:
     def add(
         self, draft: RunDraft, run: Run, mover: SpoolMover, rule: Literal["batch", "exit"], min_free_bytes: int = 0
     ) -> bool:
-        """Takes a run; commits all if it is time.
+        """Adds a run to the queue, and commits the whole queue if it is due.
 
         Args:
             draft: The run.
-            run: Is told where it is.
-            mover: Of the project; its spool keeps the run, and it commits it.
-            rule: Says when.
-            min_free_bytes: What must stay free on the disk; a run that would leave less does not wait.
+            run: The run object that is told where the run is.
+            mover: The mover of the project; its spool keeps the run, and it makes the commit.
+            rule: The durability rule, which says when the queue is due.
+            min_free_bytes: Bytes that must stay free on the disk; a run that would leave less does not wait.
 
         Returns:
-            Whether it waits; if not, it must be committed at once.
+            Whether the run waits; if not, it must be committed at once.
 
         Raises:
-            AerchiveError: It was time, and the commit failed; all go on waiting.
+            AerchiveError: The queue was due, and the commit failed; all runs still wait.
         """
         size = draft.nbytes + sum(shared.nbytes for shared in draft.objects.values())
         if size >= SMALL_BYTES:
@@ -101,13 +103,13 @@ class WaitingRuns:
     def _flush_in_time(self) -> None:
         try:
             self.flush()
-        except Exception as error:  # noqa: BLE001  (the next call that asks for the runs is told)
+        except Exception as error:  # noqa: BLE001  (the next call that needs the runs raises it)
             logger.error("runs wait to be committed: %s", error)
 
     def flush(self) -> None:
-        """Commits all that wait; those that cannot be committed go on waiting.
+        """Commits all runs that wait; runs that cannot be committed still wait.
 
-        While another program keeps the project, they are made durable in the spool instead.
+        If another program keeps the project locked, the runs are made durable in the spool instead.
 
         Raises:
             AerchiveError: The commit failed.
@@ -158,12 +160,12 @@ _queues: dict[Path, WaitingRuns] = {}
 
 
 def waiting_runs(path: Path) -> WaitingRuns:
-    """The queue of this process for a project file."""
+    """Returns the queue of this process for a project file."""
     return _queues.setdefault(path, WaitingRuns(path))
 
 
 def flush_waiting(path: Path) -> None:
-    """Commits what waits for a project file in this process, if anything does.
+    """Commits the runs of this process that wait for a project file, if there are any.
 
     Raises:
         AerchiveError: The commit failed.
@@ -174,7 +176,7 @@ def flush_waiting(path: Path) -> None:
 
 
 def flush_before_reading(path: Path) -> None:
-    """The same before the project is read: what cannot be committed is read in the spool, and nothing else is wrong."""
+    """Commits waiting runs before the project is read; a failure is only logged, because spools can be read as well."""
     try:
         flush_waiting(path)
     except AerchiveError as error:
@@ -190,4 +192,4 @@ def _flush_all() -> None:
 
 
 atexit.register(_flush_all)
-os.register_at_fork(after_in_child=_queues.clear)  # the parent commits what waits
+os.register_at_fork(after_in_child=_queues.clear)  # the parent process commits the runs that wait

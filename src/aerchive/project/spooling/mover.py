@@ -1,4 +1,4 @@
-"""Runs on their way from the spools of all processes into the project: the only way there that a spool has."""
+"""Moving runs from the spools of all processes into the project; no other module does this."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.times import now
 
 _IMPATIENT_S = 1.0
-"""How long to wait for a program that has let us wait in vain already."""
+"""Seconds to wait for the lock after an earlier wait for it has timed out."""
 _TOGETHER = 256
-"""So many runs are moved in one commit."""
+"""Number of runs that are moved in one commit, at most."""
 _FILES_TOGETHER = 64
-"""So many files of dead processes are open and locked at a time."""
+"""Number of spool files of dead processes that are open and locked at a time, at most."""
 
 
 class SpoolMover:
-    """Moves runs from spools into the project, and remembers what it has moved and what cannot be moved.
+    """Moves runs from spools into the project, and remembers which it has moved and which cannot be moved.
 
     Args:
-        file: The project's own file.
-        spools: Of the project.
+        file: The project file.
+        spools: The spools of the project.
     """
 
     def __init__(self, file: ProjectFile, spools: Spools) -> None:
@@ -45,28 +45,28 @@ class SpoolMover:
         self._lost: set[tuple[Path, str]] = set()
         self._unread: AerchiveError | None = None
         self.patience_s: float | None = None
-        """How long to wait for the project, if another program has let us wait in vain before."""
+        """Seconds to wait for the project, if an earlier wait for it has timed out; ``None``: the usual time."""
 
     def was_locked(self) -> None:
-        """Another program has let us wait in vain: the next time we wait only a little."""
+        """Notes that a wait for the lock has timed out: the next wait is short."""
         self.patience_s = min(self._file.lock_timeout_s, _IMPATIENT_S)
 
     def was_free(self) -> None:
-        """The project could be written."""
+        """Notes that the project could be written: the next wait for the lock may take the usual time."""
         self.patience_s = None
 
     def commit(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> list[Written]:
-        """Writes runs into the project, in one commit; what was deleted there since stays deleted.
+        """Writes runs into the project, in one commit; runs that were deleted from it meanwhile stay deleted.
 
         Args:
-            runs: In spools.
-            timeout_s: How long to wait for the project, in seconds; by default as long as always.
+            runs: The runs, in spools.
+            timeout_s: Seconds to wait for the project; ``None``: the usual time.
 
         Returns:
-            Where each is; an empty path if it had been deleted.
+            Path and job id of each run; the path is empty if the run had been deleted.
 
         Raises:
-            AerchiveError: The project cannot be written, or one of them cannot be read; nothing was written.
+            AerchiveError: The project cannot be written, or one of the runs cannot be read; nothing was written.
         """
 
         def write(session: WriteSession) -> list[Written]:
@@ -79,15 +79,15 @@ class SpoolMover:
         """Moves runs into the project, in the order in which they were saved; a damaged one stays, and is logged.
 
         Args:
-            timeout_s: How long to wait for the project, in seconds; by default as long as always.
-            waiting: Runs of this process that need not be durable in its spool. If there are any, it is an error if
-                they cannot be moved; else that is logged, and tried again later.
+            timeout_s: Seconds to wait for the project; ``None``: the usual time.
+            waiting: Runs of this process that need not be durable in its spool. If there are any, an error is raised
+                when they cannot be moved; if not, the error is logged, and the move is tried again later.
 
         Returns:
-            Where each is that was moved.
+            Path and job id of each run that was moved, by its place in the spool.
 
         Raises:
-            ProjectLockedError: Another program kept the project; the other runs are where they were.
+            ProjectLockedError: Another program kept the project locked; runs that were not moved are where they were.
             AerchiveError: The project cannot be written.
         """
         contents = self.spools.contents()
@@ -112,7 +112,7 @@ class SpoolMover:
         return written
 
     def _forget_gone(self, contents: Sequence[SpoolContent]) -> None:
-        """What was moved is remembered as long as it is still in a file: a file that comes back is looked at again."""
+        """Forgets moved runs that are in no spool file any more: if a file comes back, its runs are moved again."""
         files = {path for path, _ in self._moved | self._damaged}
         there = {key(run) for content in contents if pending_path(str(content.path)) in files for run in content.runs}
         self._moved &= there
@@ -122,7 +122,7 @@ class SpoolMover:
     def _move_files(
         self, contents: Sequence[SpoolContent], timeout_s: float | None, waiting: Sequence[SpooledRun]
     ) -> dict[Key, Written]:
-        """Moves what is in some files, and removes those of dead processes that are empty then."""
+        """Moves the runs of some spool files, and removes files of dead processes that are empty afterwards."""
         with contextlib.ExitStack() as stack:
             contents = [content for content in contents if stack.enter_context(taken_over(content))]
             wanted = self._wanted(contents, waiting)
@@ -144,7 +144,7 @@ class SpoolMover:
         return written
 
     def _wanted(self, contents: Sequence[SpoolContent], waiting: Sequence[SpooledRun]) -> list[SpooledRun]:
-        """The runs to move, in the order in which they were saved; that of one file holds if the clock was set back."""
+        """Selects the runs to move, in the order in which they were saved; if the clock was set back, in file order."""
         ours, known = set(map(key, waiting)), self._moved | self._damaged
         found = []
         for content in contents:
@@ -156,7 +156,7 @@ class SpoolMover:
         return [run for _, run in sorted(found, key=lambda pair: pair[0])]
 
     def _move_some(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> dict[Key, Written]:
-        """Moves runs together, or, if one of them is damaged, all the others."""
+        """Moves runs in one commit or, if one of them is damaged, each of the others in a commit of its own."""
         try:
             written = self.commit(runs, timeout_s)
         except (FormatError, NotFoundError, ReadError) as error:
@@ -164,10 +164,10 @@ class SpoolMover:
                 return {one: place for run in runs for one, place in self._move_some([run], timeout_s).items()}
             (run,) = runs
             if isinstance(error, NotFoundError) and is_gone(run):
-                if run in self.spools.own.runs() and not run.is_held:  # the folder went, or the user removed the file
+                if run in self.spools.own.runs() and not run.is_held:  # the folder is gone, or the user removed it
                     self._unread = error
                 return {}  # else another process has moved it
-            if run.path not in str(error) or isinstance(error, NotFoundError):  # the project itself is meant
+            if run.path not in str(error) or isinstance(error, NotFoundError):  # the error is about the project itself
                 raise
             if isinstance(error, ReadError):
                 self._unread = error
@@ -180,20 +180,20 @@ class SpoolMover:
         return dict(zip(map(key, runs), written, strict=True))
 
     def stuck(self) -> dict[str, SpooledRun]:
-        """The runs that could not be moved because they are damaged, in files that this process may change."""
+        """The damaged runs that could not be moved, by job id, in files that this process may change."""
         if not self._damaged:
             return {}
         contents = [content for content in self.spools.contents() if content.life in (Life.OWN, Life.DEAD)]
         return {run.head.job_id: run for content in contents for run in content.runs if key(run) in self._damaged}
 
     def give_up(self, runs: Sequence[SpooledRun]) -> None:
-        """Takes damaged runs out of their spools, for the user has deleted them.
+        """Removes damaged runs from their spools, because the user has deleted them.
 
         Args:
-            runs: Of those that are stuck.
+            runs: Runs that `stuck` has returned.
 
         Raises:
-            WriteError: A file cannot be changed.
+            WriteError: A spool file cannot be changed.
         """
         self.spools.done(runs)
         keys = set(map(key, runs))
@@ -210,12 +210,12 @@ class SpoolMover:
                     self._remove_if_empty(content)
 
     def _remove_if_empty(self, content: SpoolContent) -> None:
-        """Removes the file of a dead process if all that it held is in the project."""
+        """Removes the spool file of a dead process if all runs in it are in the project."""
         if content.life is not Life.DEAD or content.problems or not self._moved.issuperset(map(key, content.runs)):
             return
         try:
             remove_spool(content)
-        except OSError as error:  # as in a folder where only the owner of a file may remove it
+        except OSError as error:  # for example if only the owner of a file may remove it
             self.spools.tell(
                 f"{content.path}: what was in it is in {self._file.path}; it cannot be removed: {error.strerror}"
             )
@@ -225,9 +225,12 @@ def write_spooled(session: WriteSession, runs: Sequence[SpooledRun], drafts: Ite
     """Writes runs of spools in an open commit.
 
     Args:
-        session: Of the project, or of a copy of it.
-        runs: In spools.
-        drafts: The same, for writing.
+        session: An open session of the project file, or of a copy of it.
+        runs: The runs, in spools.
+        drafts: The drafts of the same runs, in the same order.
+
+    Returns:
+        Path and job id of each run; the path is empty if the run had been deleted from the project.
     """
     deleted = DeletedRuns(session.root)
     wanted = [
@@ -242,10 +245,10 @@ def write_spooled(session: WriteSession, runs: Sequence[SpooledRun], drafts: Ite
 
 
 def write_all_spooled(spools: Spools) -> Callable[[WriteSession], None] | None:
-    """What writes the runs in spools into a copy of the project; ``None`` if there are none.
+    """Makes a function that writes the runs in spools into a copy of the project; ``None`` if there are no runs.
 
     Args:
-        spools: Of the project.
+        spools: The spools of the project.
     """
     runs = [run for run in spools.runs() if not is_gone(run)]  # else it was moved just now
 
@@ -257,9 +260,10 @@ def write_all_spooled(spools: Spools) -> Callable[[WriteSession], None] | None:
 
 
 def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:
-    """Writes lost jobs that the project does not know, not even as deleted ones.
+    """Writes lost jobs that are not in the project and were not deleted from it.
 
-    A process may die, or its disk be full, between the commit of a run and the note that the job has finished.
+    A job may seem lost although its run is in the project: its process may have died, or the disk been full,
+    between the commit of the run and the note that the job has finished.
     """
     known = Catalogue(session)
     gone = known.deleted_ids()

@@ -1,9 +1,9 @@
-"""Runs that are not in the project yet: what the spools of all processes hold, and how a run comes there.
+"""Runs that are not in the project yet: the content of the spools of all processes, and writing runs to spools.
 
-A run is in the project or in a spool. It comes into a spool when it waits for a commit that takes many runs at once,
-when another program keeps the project locked, or when the place of the project went bad while the simulation ran.
-Every reader lists spools with the project and reads runs where they are; `aerchive.project.spooling.mover` moves
-them into the project.
+A run is in the project or in a spool. It goes into a spool when it waits for a commit of many runs, when another
+program keeps the project locked, or when the project could no longer be written after the simulation. Every reader
+lists the spools together with the project, and reads each run where it is; `aerchive.project.spooling.mover` moves the
+runs into the project.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from aerchive.storage.spools.spool import Spool, spool_of
 logger = logging.getLogger("aerchive")
 
 _MOST_RECORDS = 20_000
-"""Records of runs in spools that are kept for the next listing."""
+"""Number of records of runs in spools that are kept in memory for the next listing, at most."""
 Key = tuple[str, int]
-"""Where a run is in a spool: the file, and the offset of its record."""
+"""The place of a run in a spool: path of the file, and offset of the run's record in bytes."""
 
 
 class Spools:
     """The spools of all processes for one project.
 
     Args:
-        file: The project's own file.
-        fallback: A folder for runs whose project cannot be reached any more.
+        file: The project file.
+        fallback: A folder for runs whose project cannot be reached any more; ``None``: there is no such folder.
     """
 
     def __init__(self, file: ProjectFile, fallback: Path | None = None) -> None:
@@ -65,9 +65,9 @@ class Spools:
     # -- looking
 
     def contents(self) -> list[SpoolContent]:
-        """What all spools of the project hold, those of this process last; each problem is logged once.
+        """Reads what all spools of the project hold, those of this process last; each problem is logged once.
 
-        Runs of another project, which was at the same place before, are told as a problem.
+        Runs of another project, which had the same path before, are reported as a problem.
         """
         mine = [content for prefix in self._prefixes for content in spool_of(prefix).contents()]
         others = spool_contents(self._prefixes, {str(content.path) for content in mine})
@@ -93,10 +93,10 @@ class Spools:
         return [run for content in self.contents() for run in content.runs]
 
     def verify(self) -> tuple[int, list[str]]:
-        """Looks at every byte of the runs in spools.
+        """Checks every byte of the runs in spools.
 
         Returns:
-            How many runs there are, and what is damaged or belongs to another project, in words.
+            The number of runs, and descriptions of what is damaged or belongs to another project.
         """
         number, problems = 0, list[str]()
         for content in self.contents():
@@ -108,7 +108,7 @@ class Spools:
         return number, problems
 
     def nbytes(self) -> int:
-        """What the spools of all processes take of the disk."""
+        """Size of the spool files of all processes, in bytes."""
         total = 0
         for content in self.contents():
             with contextlib.suppress(OSError):  # it was moved just now
@@ -121,7 +121,7 @@ class Spools:
         return bool(self.runs())
 
     def record_of(self, run: SpooledRun) -> RunRecord | None:
-        """The documents of a run in a spool; ``None`` if it cannot be read, which is logged."""
+        """Reads the documents of a run in a spool; ``None`` if it was moved just now, or cannot be read (logged)."""
         place = key(run)
         if place not in self._records:
             try:
@@ -138,7 +138,7 @@ class Spools:
         return self._records[place]
 
     def tell(self, problem: str) -> None:
-        """Logs a problem, once."""
+        """Logs a problem the first time that it occurs."""
         if problem not in self._told:
             self._told.add(problem)
             logger.warning("%s", problem)
@@ -150,10 +150,10 @@ class Spools:
 
         Args:
             draft: The run.
-            min_free_bytes: What must stay free on the disk.
+            min_free_bytes: Bytes that must stay free on the disk.
 
         Raises:
-            OSError: The disk or folder did not take it.
+            OSError: The run could not be written to the disk or folder.
         """
         return self.own.keep(draft.to_group(), _head(draft, project="", is_part=False), min_free_bytes)
 
@@ -164,11 +164,11 @@ class Spools:
 
         Args:
             drafts: The runs.
-            min_free_bytes: What must stay free on the disk.
-            is_fallback: Whether they go to the folder of the settings, and not beside the project.
+            min_free_bytes: Bytes that must stay free on the disk.
+            is_fallback: Whether the runs go to the pending folder of the settings, and not beside the project.
 
         Raises:
-            OSError: The disk or folder did not take them.
+            OSError: The runs could not be written to the disk or folder.
         """
         prefix = self._prefixes[1 if is_fallback else 0]
         if is_fallback:
@@ -191,12 +191,12 @@ class Spools:
 
 
 def key(run: SpooledRun) -> Key:
-    """Where a run is; the same before and after its file got the name that is not hidden."""
+    """The place of a run in a spool; it stays the same when the hidden file gets its visible name."""
     return pending_path(run.path), run.offset
 
 
 def is_gone(run: SpooledRun) -> bool:
-    """Whether a run is not in its spool any more."""
+    """Whether a run is no longer in its spool."""
     try:
         with run.open():
             return False
@@ -212,7 +212,7 @@ def _head(draft: RunDraft, project: str, *, is_part: bool) -> RunHead:
 
 
 def _run_problems(run: SpooledRun) -> Iterator[str]:
-    """What is damaged of a run in a spool, in words."""
+    """Yields descriptions of what is damaged in a run in a spool."""
     try:
         with run.open() as (session, group):
             read_record(group)
@@ -235,7 +235,7 @@ def _run_problems(run: SpooledRun) -> Iterator[str]:
 
 @contextlib.contextmanager
 def drafts_of(runs: Sequence[SpooledRun]) -> Iterator[Iterable[RunDraft]]:
-    """Runs of spools as drafts, each read when it is its turn; every spool file is opened once.
+    """Makes drafts of runs in spools, each when the iteration reaches it; every spool file is opened once.
 
     Raises:
         NotFoundError: A spool file is gone.

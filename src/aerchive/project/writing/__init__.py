@@ -1,1 +1,1 @@
-"""Runs and rows of the catalogue, written inside a commit."""
+"""Writing of runs and of rows of the catalogue inside a commit."""

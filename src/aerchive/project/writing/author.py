@@ -1,4 +1,4 @@
-"""Who changes the labels of a run."""
+"""The author of a change of labels: time, user and host."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aerchive.times import now
 
 
 def author() -> Author:
-    """This process' user on this host, now."""
+    """Returns the author of a change that this process makes now."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # neither the environment nor the system knows a name
+    except (KeyError, OSError):  # neither the environment nor the system has a user name
         user = ""
     return Author(now(), f"{user}@{socket.gethostname()}")

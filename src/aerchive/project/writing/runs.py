@@ -31,11 +31,11 @@ logger = logging.getLogger("aerchive")
 
 
 class Written(NamedTuple):
-    """A run as it was written.
+    """The place of a run after it was written.
 
     Attributes:
-        path: Of its group.
-        job_id: Of the run; another one than the draft's if it was kept beside another result.
+        path: Path of the run's group.
+        job_id: Job id of the run; it differs from the draft's if the run was kept beside another result.
     """
 
     path: str
@@ -45,17 +45,17 @@ class Written(NamedTuple):
 def write_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> list[Written]:
     """Writes runs, and a row of the catalogue for each.
 
-    `aerchive.project.documents.unite` has the rule for known job ids.
+    `aerchive.project.documents.unite` has the rule for job ids that are in the project already.
 
     Args:
-        session: Of the project.
+        session: An open session of the project file.
         drafts: The runs, in the order in which they were saved.
 
     Returns:
-        Where each is.
+        Path and job id of each run, in the order of ``drafts``.
 
     Raises:
-        AlreadyExistsError: Another result of a job is there.
+        AlreadyExistsError: Another result of one of the jobs is in the project.
     """
     return _write(session, drafts, {}, keeps_conflicts=False)
 
@@ -66,12 +66,12 @@ def write_or_keep_beside(
     """Writes runs as `write_drafts` does; another result of a known job is kept beside it under an id of its own.
 
     Args:
-        session: Of the project.
+        session: An open session of the project file.
         drafts: The runs, in the order in which they were saved.
-        authors: By UUID of the run: who saved it, if that was not this process just now.
+        authors: Authors by UUID of the run, for runs that were not saved by this process just now.
 
     Returns:
-        Where each is.
+        Path and job id of each run, in the order of ``drafts``.
     """
     return _write(session, drafts, authors or {}, keeps_conflicts=True)
 
@@ -88,11 +88,11 @@ def _write(
 
 
 def stored_draft(group: GroupReader, row: np.void) -> RunDraft:
-    """The draft of a run that is in the project; without circuits it may have been saved from a Result alone.
+    """Makes the draft of a run in the project; if it has no circuits, it may have been saved from a Result alone.
 
     Args:
-        group: Of the run.
-        row: Of the catalogue.
+        group: The group of the run.
+        row: The run's row of the catalogue.
     """
     draft = RunDraft.of_group(group, int(row["nbytes"]))
     return dataclasses.replace(draft, is_bare=layout.CIRCUITS not in draft.objects)
@@ -102,9 +102,9 @@ class _RunWriter:
     """Writes the runs of one commit.
 
     Args:
-        session: Of the project.
+        session: An open session of the project file.
         authors: As for `write_or_keep_beside`.
-        keeps_conflicts: Whether another result of a known job is kept beside it.
+        keeps_conflicts: Whether another result of a job in the project is kept under an id of its own, or is an error.
     """
 
     def __init__(self, session: WriteSession, authors: Mapping[str, Author], *, keeps_conflicts: bool) -> None:
@@ -114,17 +114,17 @@ class _RunWriter:
         self._rows = Catalogue(session)
         self._folders = _Folders(session)
         self._fresh: list[NDArray[Any]] = []
-        """Rows of new runs, which come to the table together."""
+        """Rows of new runs, which are appended to the table together."""
 
     def take(self, together: dict[str, RunDraft], draft: RunDraft) -> str:
-        """Puts a run among those of this commit, united with another one of its job id.
+        """Adds a run to the runs of this commit, united with another one of the same job id.
 
         Args:
-            together: The runs of this commit by job id; completed.
-            draft: The run.
+            together: The runs of this commit by job id; the run is added to it.
+            draft: The run to add.
 
         Returns:
-            The job id under which it is there.
+            The job id under which the run was added.
         """
         known = together.get(draft.job_id)
         try:
@@ -135,8 +135,8 @@ class _RunWriter:
         return draft.job_id
 
     def write(self, draft: RunDraft) -> Written:
-        """Writes a run, or what it adds to the one that is in the project."""
-        is_moved = draft.run_uuid in self._authors  # and may have been moved before, when it was kept beside another
+        """Writes a run, or adds its new data to the run that is in the project already."""
+        is_moved = draft.run_uuid in self._authors  # it may have been moved before, and kept beside another result
         beside = self._rows.find(id_beside(draft.job_id, draft.run_uuid)) if is_moved else None
         found = beside or self._rows.find(draft.job_id)
         if found is None:
@@ -146,7 +146,7 @@ class _RunWriter:
         number, row = found
         path = run_path(row[0])
         stored = stored_draft(self._session.root.group(path), row[0])
-        if is_moved and stored.run_uuid == draft.run_uuid:  # its labels may have been changed since
+        if is_moved and stored.run_uuid == draft.run_uuid:  # it is kept: its labels may have been changed since
             return Written(path, stored.job_id)
         try:
             whole = united(stored, draft, self._authors.get(draft.run_uuid) or author(), self._session.root.file)
@@ -169,7 +169,7 @@ class _RunWriter:
         return beside
 
     def _replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
-        """Replaces what is different: only the labels, or all of the run."""
+        """Replaces what differs, only the labels or the whole run; returns the path of the run's group."""
         session = self._session
         if whole.datasets is stored.datasets and whole.objects is stored.objects:
             labels = GroupDraft(whole.labels.to_attributes(), mutable=True)
@@ -181,22 +181,22 @@ class _RunWriter:
         return path
 
     def finish(self) -> None:
-        """Adds the rows of new runs to the table."""
+        """Appends the rows of new runs to the catalogue."""
         if self._fresh:
             self._session.append_rows(layout.CATALOGUE, np.concatenate(self._fresh))
 
 
 def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
-    """Takes runs out of the project: their rows say so, their groups go among the deleted ones.
+    """Deletes runs from the project: marks their rows as deleted, and moves their groups to the deleted ones.
 
     A group whose header is damaged stays where it is; compaction leaves it out.
 
     Args:
-        session: Of the project.
-        job_ids: Of the runs.
+        session: An open session of the project file.
+        job_ids: Job ids of the runs.
 
     Returns:
-        Those of which there is none.
+        The job ids that no run in the project has.
     """
     rows = Catalogue(session)
     missing = []
@@ -217,18 +217,18 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
 
 
 def restore_run(session: WriteSession, job_id: str) -> list[str]:
-    """Brings a deleted run back, that of a primitive with the runs beneath it.
+    """Restores a deleted run; with the run of a primitive, the runs beneath it are restored, too.
 
     Args:
-        session: Of the project.
-        job_id: Of the run; of several deleted ones, the last that was saved.
+        session: An open session of the project file.
+        job_id: Job id of the run; if several deleted runs have it, the one that was saved last is restored.
 
     Returns:
-        The ids of all that are back.
+        The job ids of all runs that were restored.
 
     Raises:
-        AlreadyExistsError: There is a run with this id again.
-        NotFoundError: None was deleted, or a compaction has given its space back.
+        AlreadyExistsError: A run with this job id is in the project.
+        NotFoundError: No run with this job id was deleted, or a compaction has removed it for good.
     """
     rows = Catalogue(session)
     file = session.root.file
@@ -258,13 +258,16 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
 def _deleted_groups(
     session: WriteSession, rows: NDArray[Any], job_id: str, column: Literal["job_id", "parent"]
 ) -> list[tuple[int, str]]:
-    """Rows of deleted runs whose groups are still there, with the names of these, in the order of the rows.
+    """Finds the deleted runs whose groups are still in the file.
 
     Args:
-        session: Of the project.
-        rows: All rows.
-        job_id: What the column must say.
-        column: Of the catalogue.
+        session: An open session of the project file.
+        rows: All rows of the catalogue.
+        job_id: The job id that the column must have.
+        column: The column of the catalogue that is compared.
+
+    Returns:
+        Number of the row and name of the group of each run, in the order of the rows.
     """
     if layout.DELETED not in session.root:
         return []
@@ -286,7 +289,7 @@ def _deleted_groups(
 
 
 def _is_row_of(record: RunRecord, row: Any) -> bool:
-    """Whether a deleted run had this row: the same path may have been given to several, one after another."""
+    """Whether a deleted run had this row: several runs may have had the same path, one after another."""
     fresh = catalogue.make_row(record, catalogue.row_text(row, "path"), int(row["nbytes"]))[0]
     return all(fresh[name] == row[name] for name in ("created_us", "outcome", "name", "tags", "message"))
 
@@ -304,7 +307,7 @@ def _write_run(session: WriteSession, draft: RunDraft, folders: _Folders) -> str
 
 
 def _free_path(session: WriteSession, wanted: str) -> str:
-    """A path where nothing is: the wanted one, or numbered."""
+    """Returns a path that is not in use: the wanted one, or that path with a number appended."""
     path, number = wanted, 1
     while session.has(path):
         number += 1
@@ -313,10 +316,10 @@ def _free_path(session: WriteSession, wanted: str) -> str:
 
 
 class _Folders:
-    """The folders that a commit writes runs into, each looked for once.
+    """The folders into which a commit writes runs, each searched for only once.
 
     Args:
-        session: Of the project.
+        session: An open session of the project file.
     """
 
     def __init__(self, session: WriteSession) -> None:
@@ -324,7 +327,7 @@ class _Folders:
         self._room: dict[str, tuple[str, int]] = {}
 
     def take(self, day: str) -> str:
-        """A folder for one more run of a day."""
+        """Returns a folder with room for one more run of a day."""
         folder, room = self._room.get(day, ("", 0))
         if not room:
             folder = self._with_room(day)
@@ -333,7 +336,7 @@ class _Folders:
         return folder
 
     def _with_room(self, day: str) -> str:
-        """Looked for by halving, for a day may have hundreds of full ones."""
+        """Finds the first folder with room by bisection, because a day may have hundreds of full folders."""
         if not self._is_full(day, 0):
             return _folder(day, 0)
         full, free = 0, 1

@@ -1,1 +1,1 @@
-"""Arrays as chunks of bytes: what is to be written or read, in plain Python and NumPy. Nothing here knows HDF5."""
+"""Arrays as chunks of bytes, to be written or read, in plain Python and NumPy. No module here uses HDF5."""

@@ -1,10 +1,11 @@
-"""Checksums of stored chunks, bound to the place they belong to.
+"""Checksums of stored chunks, bound to the place of the chunk.
 
-A CRC-32 (as in zlib) that every read verifies, and a cryptographic digest for ``verify``. Both start with the owner,
-the dataset, the chunk's number and its filter mask, so that another valid chunk in its place does not pass.
+Each chunk has a CRC-32 (as in zlib), which every read verifies, and a cryptographic digest for ``verify``. Both are
+computed over the owner, the dataset, the chunk's number and its filter mask, followed by the stored bytes, so that
+another valid chunk in its place is detected.
 
-The digest is a BLAKE3, or a SHA-256 in datasets of earlier versions; its name is that of the column or attribute that
-holds it. Why: ``docs/decisions/0016-chunk-digests.md``.
+The digest is a BLAKE3, or a SHA-256 in datasets of earlier versions; the column or attribute that holds it has the name
+of the digest. ``docs/decisions/0016-chunk-digests.md`` gives the reasons.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from numpy.typing import NDArray
 from aerchive.filters.deflate import Buffer
 
 DIGEST: Final = "blake3"
-"""Of all datasets that are compressed here."""
+"""Name of the digest of all datasets that this version compresses."""
 DIGESTS: Final[dict[str, Callable[[bytes], Any]]] = {"blake3": blake3, "sha256": hashlib.sha256}
-"""What makes a digest, by its name; each of 256 bits."""
+"""Functions that compute a digest of 256 bits, by the name of the digest."""
 
 
 class ChunkSums(NamedTuple):
     """Checksums of one stored chunk.
 
     Attributes:
-        crc32: Of context and bytes.
-        digest: Of context and bytes, 64 hexadecimal digits.
+        crc32: CRC-32 of the context (owner, dataset, number, filter mask) and the stored bytes.
+        digest: Digest of the same bytes, 64 hexadecimal digits.
     """
 
     crc32: int
@@ -39,16 +40,16 @@ class ChunkSums(NamedTuple):
 
 
 def table_dtype(digest: str) -> np.dtype[Any]:
-    """Of a table with a row for each chunk.
+    """The dtype of a table of checksums, which has one row for each chunk.
 
     Args:
-        digest: One of `DIGESTS`.
+        digest: Name of the digest, a key of `DIGESTS`.
     """
     return np.dtype([("crc32", "<u4"), (digest, "S64")])
 
 
 def table_of(sums: Iterable[ChunkSums], digest: str) -> NDArray[Any]:
-    """The table of all chunks of a dataset, shape ``(chunks,)``."""
+    """The table of the checksums of all chunks of a dataset, shape ``(chunks,)``, dtype as `table_dtype`."""
     return np.array([tuple(one) for one in sums], table_dtype(digest))
 
 
@@ -57,7 +58,7 @@ def _context(owner: str, dataset: str, number: int, mask: int) -> bytes:
 
 
 def chunk_crc(stored: Buffer, owner: str, dataset: str, number: int, mask: int) -> int:
-    """The CRC-32 of a stored chunk; an unallocated one has no bytes."""
+    """The CRC-32 of a stored chunk; arguments as for `chunk_sums`."""
     return int(isal_zlib.crc32(stored, isal_zlib.crc32(_context(owner, dataset, number, mask))))
 
 
@@ -73,11 +74,11 @@ def chunk_sums(stored: Buffer, owner: str, dataset: str, number: int, mask: int,
 
     Args:
         stored: The bytes as the file holds them, empty for an unallocated chunk.
-        owner: The run's UUID, or ``objects/KIND/DIGEST``.
+        owner: UUID of the run, or path of the shared object, that the chunk belongs to.
         dataset: Name of the dataset in its group.
         number: The chunk's number, row-major over the grid of chunks.
         mask: HDF5's filter mask of the chunk.
-        digest: One of `DIGESTS`.
+        digest: Name of the digest, a key of `DIGESTS`.
     """
     place = owner, dataset, number, mask
     return ChunkSums(chunk_crc(stored, *place), chunk_digest(stored, *place, digest))

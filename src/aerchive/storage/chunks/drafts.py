@@ -1,6 +1,6 @@
-"""What is to be written: groups, datasets and objects as plain data, before any file is open.
+"""Drafts: groups, datasets and objects to be written, as plain data before any file is open.
 
-Codecs make drafts; `aerchive.storage.hdf5.writer` turns them into HDF5. So a run is complete in memory, or refused,
+Codecs make drafts; `aerchive.storage.hdf5.writer` writes them as HDF5. So a run is complete in memory, or refused,
 before the project's lock is taken.
 """
 
@@ -23,14 +23,14 @@ from aerchive.lazy import cached_property
 from aerchive.text import encode_text
 
 AttributeValue = str | int | float
-"""Text, 64-bit integer, 64-bit float; ``bool`` is stored as an unsigned byte."""
+"""Value of an attribute: text, a 64-bit integer or a 64-bit float; ``bool`` is stored as an unsigned byte."""
 
 
 def attribute_array(value: AttributeValue) -> NDArray[Any]:
-    """The stored form of an attribute: a scalar of a fixed type.
+    """The stored form of an attribute: an array of shape ``()`` with a dtype of fixed size.
 
     Raises:
-        InvalidInputError: An integer beyond 64 bits.
+        InvalidInputError: The value is an integer that needs more than 64 bits.
     """
     if isinstance(value, bool):
         return np.array(value, "u1")
@@ -48,9 +48,9 @@ class PackedChunk(NamedTuple):
     """One chunk as a file holds it.
 
     Attributes:
-        offset: Where it begins in the array.
-        stored: Its bytes; empty if it is all zero and was never written.
-        mask: HDF5's filter mask.
+        offset: Index in the array of the chunk's first element, one integer for each axis.
+        stored: The stored bytes; empty if all values are zero and the chunk was never written.
+        mask: HDF5's filter mask of the chunk.
     """
 
     offset: tuple[int, ...]
@@ -59,13 +59,13 @@ class PackedChunk(NamedTuple):
 
 
 class PackedDataset(Protocol):
-    """A dataset that is compressed already: what another project holds.
+    """A dataset that is already compressed, such as one from another project.
 
     Attributes:
-        dtype: Of the stored elements.
+        dtype: The dtype of the stored elements.
         chunk: Shape of a chunk.
-        codec: What the chunks are compressed with.
-        digest: Name of the digest that its chunks have.
+        codec: The codec that compressed the chunks.
+        digest: Name of the digest of the chunks, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
     """
 
     dtype: np.dtype[Any]
@@ -74,7 +74,7 @@ class PackedDataset(Protocol):
     digest: str
 
     def read(self, number: int) -> PackedChunk:
-        """A chunk by its number, row-major; verified."""
+        """Reads and verifies the chunk with a number, row-major over the grid of chunks."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ class DatasetDraft:
 
     Attributes:
         parts: C-contiguous arrays of one dtype and shape. They are read when the dataset is written, not copied before.
-        stacked: Whether the dataset gets a new first axis, one row a part; else there is exactly one part.
-        attributes: Of the dataset.
-        is_state: Whether each part is a state vector, which may be rounded if the user wants that.
-        compression: How it is stored, if it is an array of some size.
-        packed: The same, compressed already; then the stored bytes are taken over.
+        stacked: Whether the dataset gets a new first axis, with one row for each part; else there is exactly one part.
+        attributes: Attributes of the dataset.
+        is_state: Whether each part is a state vector, which may be rounded if the user asks for that.
+        compression: Compression of the dataset, used only if `is_treated`.
+        packed: The same dataset, already compressed, or ``None``; its stored bytes are copied as they are.
     """
 
     parts: Sequence[NDArray[Any]]
@@ -99,43 +99,47 @@ class DatasetDraft:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the elements."""
+        """The dtype of the elements."""
         return self.parts[0].dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the dataset."""
+        """The shape of the dataset."""
         one = self.parts[0].shape
         return (len(self.parts), *one) if self.stacked else one
 
     @property
     def nbytes(self) -> int:
-        """Of the values, before compression."""
+        """Size of the values before compression, in bytes."""
         return sum(part.nbytes for part in self.parts)
 
     @property
     def is_treated(self) -> bool:
-        """Whether the compression is for it: an array of some size. All else is stored portably."""
+        """Whether `compression` applies: for arrays of a minimal size. All other datasets are stored portably."""
         return self.attributes.get("encoding") == "array" and self.nbytes >= layout.MIN_TREATED_BYTES
 
     def rows(self, start: int, stop: int) -> NDArray[Any]:
-        """A part of it along the first axis."""
+        """The rows ``start`` to ``stop`` along the first axis."""
         return np.stack(self.parts[start:stop]) if self.stacked else self.parts[0][start:stop]
 
     def detached(self) -> DatasetDraft:
-        """The same with copies of arrays that somebody else may change, for a dataset that is not written at once.
+        """The same draft with copies of all writeable arrays, for a dataset that is not written at once.
 
-        What comes from Aer may not be written to, and is not copied.
+        Arrays that come from Aer are not writeable, and are not copied.
         """
         if self.attributes.get("encoding") != "array" or self.packed is not None:
             return self
         return dataclasses.replace(self, parts=[part.copy() if part.flags.writeable else part for part in self.parts])
 
     def read_chunk(self, offset: tuple[int, ...], chunk: tuple[int, ...]) -> NDArray[np.uint8]:
-        """The bytes of one chunk, padded with zeros where it reaches over the edge.
+        """The bytes of one chunk, padded with zeros where the chunk extends beyond the array.
+
+        Args:
+            offset: Index in the array of the chunk's first element.
+            chunk: Shape of the chunk.
 
         Returns:
-            Shape ``(chunk bytes,)``; a view of the part where that is possible.
+            Array of shape ``(chunk bytes,)``; a view of the part where that is possible.
         """
         if self.stacked and chunk[0] == 1:
             whole, at, size = self.parts[offset[0]], offset[1:], chunk[1:]
@@ -154,7 +158,7 @@ class DatasetDraft:
 
 
 def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:
-    """A JSON document as a dataset: one fixed-length string, that viewers show as text, or bytes if it is long."""
+    """A JSON document as a dataset: one fixed-length string, which viewers show as text, or ``uint8`` if it is long."""
     if len(text) <= layout.MAX_TEXT_ATTRIBUTE_BYTES:
         return DatasetDraft([np.array([text], f"S{max(1, len(text))}")], attributes=attributes or {})
     return bytes_dataset(text, attributes)
@@ -168,7 +172,7 @@ def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None =
 def split_long(
     attributes: Mapping[str, AttributeValue],
 ) -> tuple[dict[str, AttributeValue], dict[str, DatasetDraft]]:
-    """Attributes as they are stored: those that fit into one, and the datasets that hold the others."""
+    """Splits attributes into those that are stored as attributes, and datasets that hold texts too long for that."""
     short: dict[str, AttributeValue] = {}
     long: dict[str, DatasetDraft] = {}
     for name, value in attributes.items():
@@ -186,11 +190,11 @@ class GroupDraft:
     """A group to be written.
 
     Attributes:
-        attributes: Of the group.
-        datasets: By name.
-        groups: By name.
-        objects: Links to shared objects, by name.
-        mutable: Whether the group stays outside the digest of the immutable core; it then gets a digest of its own.
+        attributes: Attributes of the group.
+        datasets: Datasets in the group, by name.
+        groups: Groups in the group, by name.
+        objects: Shared objects that the group links to, by name of the link.
+        mutable: Whether the group is left out of the digest of the immutable core; it then gets a digest of its own.
     """
 
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
@@ -202,13 +206,13 @@ class GroupDraft:
 
 @dataclass(frozen=True)
 class ObjectDraft:
-    """A group that is written once and linked from each run that needs it.
+    """A shared object: a group that is written once and linked from each run that needs it.
 
     Attributes:
-        kind: Which objects it belongs to, such as ``circuits``.
-        attributes: Of the group.
-        datasets: By name. Their parts must not change any more.
-        objects: Objects that it needs itself, by name of the link.
+        kind: Kind of the object, such as ``circuits``; a part of its path.
+        attributes: Attributes of the group.
+        datasets: Datasets in the group, by name. Their parts must not change any more.
+        objects: Shared objects that this object links to, by name of the link.
     """
 
     kind: str
@@ -218,7 +222,7 @@ class ObjectDraft:
 
     @cached_property
     def digest(self) -> str:
-        """Identifies the content: equal content, equal digest."""
+        """The digest of the content, which names the object: equal content gives an equal digest."""
         content = ContentDigest(self.kind)
         attributes, long = split_long(self.attributes)
         for name in sorted(attributes):
@@ -233,20 +237,20 @@ class ObjectDraft:
 
     @property
     def nbytes(self) -> int:
-        """Of the values of this object and of those that it links, before compression."""
+        """Size of the values of this object and of all objects that it links, before compression, in bytes."""
         return sum(d.nbytes for d in self.datasets.values()) + sum(o.nbytes for o in self.objects.values())
 
     @property
     def path(self) -> str:
-        """Where the object is in every project."""
+        """The path of the object in every project."""
         return f"{layout.OBJECTS}/{self.kind}/{self.digest[:2]}/{self.digest}"
 
 
 class ContentDigest:
-    """The digest that names an object: attributes, then datasets, then links to other objects, each in order of name.
+    """Computes the digest that names an object: attributes, then datasets, then links, each in order of name.
 
     Args:
-        kind: Of the object.
+        kind: Kind of the object.
     """
 
     def __init__(self, kind: str) -> None:
@@ -257,17 +261,17 @@ class ContentDigest:
         self._hash.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
 
     def dataset(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        """Begins a dataset, whose values follow."""
+        """Adds dtype and shape of a dataset; `data` adds its values next."""
         self._hash.update(f"|{name}|{dtype.descr}|{shape}|".encode())
 
     def data(self, values: NDArray[Any]) -> None:
-        """Adds values of the dataset, C-contiguous ones."""
+        """Adds values of the dataset, a C-contiguous array."""
         self._hash.update(values.reshape(-1).view(np.uint8).data)
 
     def link(self, name: str, digest: str) -> None:
-        """Adds an object that this one links, after all datasets."""
+        """Adds a link to another object; called after all datasets."""
         self._hash.update(f"|>{name}|{digest}|".encode())
 
     def hexdigest(self) -> str:
-        """As many hexadecimal digits as names of objects have."""
+        """The digest, as `aerchive.layout.OBJECT_DIGEST_LENGTH` hexadecimal digits."""
         return self._hash.hexdigest()[: layout.OBJECT_DIGEST_LENGTH]

@@ -1,4 +1,4 @@
-"""The grid of chunks of an array: their shape, their numbers, and which of them a selection needs."""
+"""The grid of chunks of an array: shape and numbers of the chunks, and the chunks that a selection needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aerchive.errors import InvalidInputError
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int, chunk_bytes: int = layout.CHUNK_BYTES) -> tuple[int, ...]:
-    """Chunks of about ``chunk_bytes``, as long as possible along the last axes, so that they are contiguous pieces."""
+    """Shape of chunks of about ``chunk_bytes``, as long as possible along the last axes, so that each is contiguous."""
     left = max(1, chunk_bytes // itemsize)
     chunk = []
     for length in reversed(shape):
@@ -26,12 +26,12 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int, chunk_bytes: int = layout
 
 
 def grid_shape(shape: tuple[int, ...], chunk: tuple[int, ...]) -> tuple[int, ...]:
-    """How many chunks lie along each axis."""
+    """The number of chunks along each axis."""
     return tuple(-(-length // piece) for length, piece in zip(shape, chunk, strict=True))
 
 
 def chunk_number(offset: tuple[int, ...], shape: tuple[int, ...], chunk: tuple[int, ...]) -> int:
-    """The row-major number of the chunk that begins at ``offset``."""
+    """The row-major number of the chunk whose first element has the index ``offset``."""
     number = 0
     for start, piece, along in zip(offset, chunk, grid_shape(shape, chunk), strict=True):
         number = number * along + start // piece
@@ -39,7 +39,7 @@ def chunk_number(offset: tuple[int, ...], shape: tuple[int, ...], chunk: tuple[i
 
 
 def chunk_offsets(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Where the chunks begin, in row-major order."""
+    """The indices of the first elements of all chunks, in row-major order."""
     axes = [range(0, length, piece) for length, piece in zip(shape, chunk, strict=True)]
     return itertools.product(*axes)
 
@@ -48,9 +48,9 @@ class Selection(NamedTuple):
     """A basic selection of an array.
 
     Attributes:
-        axes: For each axis the indices wanted, ascending.
-        flipped: For each axis whether the caller wanted them descending.
-        dropped: For each axis whether an integer selected it, so that the axis goes away.
+        axes: The selected indices of each axis, in ascending order.
+        flipped: For each axis, whether the caller asked for the indices in descending order.
+        dropped: For each axis, whether an integer selected it, so that the result does not have this axis.
     """
 
     axes: tuple[range, ...]
@@ -59,30 +59,30 @@ class Selection(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the selected box, before axes are dropped."""
+        """Shape of the selected box, before axes are dropped."""
         return tuple(len(axis) for axis in self.axes)
 
     @property
     def finish(self) -> tuple[int | slice, ...]:
-        """The index that turns the box read from the file into what the caller asked for."""
+        """The index that turns the box read from the file into the array that the caller asked for."""
         return tuple(
             0 if dropped else slice(None, None, -1 if flipped else 1)
             for flipped, dropped in zip(self.flipped, self.dropped, strict=True)
         )
 
     def taken_from(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The selection of an array in memory, whose memory it may share."""
+        """The selected values of an array in memory; a view where that is possible."""
         box = tuple(slice(axis.start, axis.stop, axis.step) for axis in self.axes)
         part: NDArray[Any] = values[box][self.finish]
         return part
 
 
 def select(key: object, shape: tuple[int, ...]) -> Selection:
-    """Reads an index as numpy does, for integers, slices and ``...``.
+    """Interprets an index as numpy does, for integers, slices and ``...``.
 
     Raises:
-        InvalidInputError: Another kind of index, or too many.
-        IndexError: An integer is out of range, as numpy says it.
+        InvalidInputError: The index is of another kind, or has too many items.
+        IndexError: An integer is out of range, as in numpy.
     """
     keys = list(key) if isinstance(key, tuple) else [key]
     dots = [at for at, item in enumerate(keys) if item is Ellipsis]
@@ -125,12 +125,12 @@ def _as_integer(item: Any) -> int | None:
 
 
 class Piece(NamedTuple):
-    """What a selection takes from one chunk.
+    """The elements that a selection takes from one chunk.
 
     Attributes:
-        offset: Where the chunk begins in the array.
-        inside: The index of the wanted elements in the chunk.
-        target: Where they go in the selected box.
+        offset: Index in the array of the chunk's first element.
+        inside: Index in the chunk of the selected elements.
+        target: Index in the selected box of the same elements.
     """
 
     offset: tuple[int, ...]
@@ -139,7 +139,7 @@ class Piece(NamedTuple):
 
 
 def pieces(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Piece]:
-    """The chunks a selection needs, in row-major order, and nothing of the others."""
+    """The pieces of all chunks that a selection needs, in row-major order."""
     if 0 in selection.shape:
         return
     along = [list(_along(axis, piece)) for axis, piece in zip(selection.axes, chunk, strict=True)]

@@ -1,4 +1,4 @@
-"""What every group that holds a run can be asked, wherever it is stored."""
+"""The interface for reading a group of a run, in a project or in a spool."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 class GroupReader(ABC):
     """A group with its attributes, datasets and groups; valid as long as the session that gave it.
 
-    A run that is in the project is read from HDF5 (`HDF5Group`), one that is still in a spool from there
-    (`aerchive.storage.spools.run_group.SpoolGroup`). A reader of a run need not know which.
+    A run in the project is read from HDF5 (`HDF5Group`), and a run that is still in a spool from the spool file
+    (`aerchive.storage.spools.run_group.SpoolGroup`). A reader of a run need not know the difference.
 
     Args:
-        fd: The file, for positioned reads.
-        path: Where the group is, from the root, without a leading slash.
+        fd: File descriptor of the file, for positioned reads.
+        path: Path of the group from the root, without a leading slash.
         file: Name of the file, for messages.
     """
 
@@ -29,12 +29,12 @@ class GroupReader(ABC):
         self.file = file
 
     def where(self, name: str = "") -> str:
-        """The file and node, as messages name them."""
+        """The file and the path of the group or of its member, as messages name them."""
         return f"{self.file}: /{'/'.join(part for part in (self.path, name) if part)}"
 
     @abstractmethod
     def names(self) -> list[str]:
-        """Of the members of the group, in order of name."""
+        """The names of the members of the group, in order of name."""
 
     @abstractmethod
     def __contains__(self, name: str) -> bool: ...
@@ -45,14 +45,15 @@ class GroupReader(ABC):
 
     @abstractmethod
     def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
-        """All attributes, also those that are too long to be stored as one.
+        """All attributes, also texts that are too long to be stored as HDF5 attributes.
 
         Args:
-            owner: Whose group it is (a run's UUID, or an object's path), for the checksums of long ones.
+            owner: UUID of the run, or path of the shared object, that the group belongs to; a part of the checksums of
+                long attributes.
 
         Raises:
-            FormatError: An attribute that aerchive never writes.
-            IntegrityError: A damaged header.
+            FormatError: There is an attribute that aerchive never writes.
+            IntegrityError: The header of the group is damaged.
         """
 
     @abstractmethod
@@ -64,12 +65,12 @@ class GroupReader(ABC):
         """The group at a path below this one.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such group.
         """
 
     @abstractmethod
     def describe(self, name: str) -> DatasetShape:
-        """Shape and dtype of a dataset, nothing of it being read."""
+        """Shape and dtype of a dataset; none of its values are read."""
 
     @abstractmethod
     def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
@@ -77,12 +78,12 @@ class GroupReader(ABC):
 
     @abstractmethod
     def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
-        """Resolves a selection of a dataset, so that it can be read after the session.
+        """Plans how to read a selection of a dataset, so that it can be read after the session.
 
         Args:
-            name: Of the dataset.
-            owner: Whose it is: a run's UUID, or an object's path.
-            key: What is wanted.
+            name: Name of the dataset.
+            owner: UUID of the run, or path of the shared object, that the dataset belongs to; a part of every checksum.
+            key: The selection: integers, slices, ``...``, or a tuple of them.
         """
 
     def read(self, name: str, owner: str, key: object = ...) -> NDArray[Any]:
@@ -90,11 +91,11 @@ class GroupReader(ABC):
 
         Raises:
             NotFoundError: There is no such dataset.
-            IntegrityError: It is damaged.
+            IntegrityError: The dataset is damaged.
         """
         return self.plan(name, owner, key).read(self.fd)
 
     def read_bytes(self, name: str, owner: str) -> bytes:
-        """The content of a dataset of bytes or of one text."""
+        """The content of a dataset of bytes or of one text, as bytes."""
         value = self.read(name, owner)
         return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())

@@ -1,4 +1,4 @@
-"""What is to be read of an array: where its chunks are, so that they are read as bytes, without HDF5 and its lock."""
+"""Plans for reading an array: the places of its chunks in the file, which are then read without HDF5 and its lock."""
 
 from __future__ import annotations
 
@@ -27,28 +27,29 @@ from aerchive.storage.medium.trace import note_read
 from aerchive.threads import in_order
 
 _IN_THREADS_BYTES = 2 * 1024 * 1024
-"""From so many bytes on, chunks are read by several threads."""
+"""From this number of stored bytes on, chunks are read by several threads."""
 HALVES = {half: double for double in map(np.dtype, ("<c16", "<f8")) if (half := narrower(double)) is not None}
+"""The dtype of double precision for each dtype of single precision that may be stored in its place."""
 _MAX_SCRATCH_BYTES = 2 * 1024 * 1024
 _FEW = 4
-"""Where less than this part of a chunk is wanted, only that is put together."""
+"""If less than a quarter of a chunk is selected, only the selected elements are unshuffled."""
 _TOGETHER = 2
-"""So many chunks a thread reads at a time. Pages may have 2 MiB, and two threads that are the first to write into the
-same one both clear it."""
+"""Number of chunks that a thread reads at a time. Memory pages may have 2 MiB, and if two threads are the first to
+write into the same page, both clear it."""
 _AHEAD = 8
-"""So many chunks before its turn the system is told of one."""
+"""Number of chunks by which the hint to the system (`Disk.will_read`) precedes the read of a chunk."""
 
 
 class ChunkPlace(NamedTuple):
     """One chunk to read.
 
     Attributes:
-        piece: What is wanted of it.
-        number: Its number, row-major.
-        address: Where its bytes are in the file, or -1 if it was never written.
-        nbytes: How many there are.
-        mask: HDF5's filter mask.
-        crc32: What its checksum must be.
+        piece: The selected elements of the chunk.
+        number: The chunk's number, row-major over the grid of chunks.
+        address: Offset of the stored bytes in the file, or -1 if the chunk was never written.
+        nbytes: Number of stored bytes.
+        mask: HDF5's filter mask of the chunk.
+        crc32: The expected CRC-32.
     """
 
     piece: Piece
@@ -61,20 +62,20 @@ class ChunkPlace(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """A selection of a dataset, resolved: all that is needed to read it without HDF5.
+    """All that is needed to read a selection of a dataset without HDF5.
 
     Attributes:
-        where: The dataset, for messages.
-        owner: Whose chunks they are, for checksums.
-        name: The dataset's name.
-        dtype: Of the values, as they were in memory.
-        stored: Of the stored elements: `dtype`, or half as wide where that lost nothing.
+        where: File and path of the dataset, for messages.
+        owner: UUID of the run, or path of the shared object, that the chunks belong to; a part of every checksum.
+        name: Name of the dataset in its group.
+        dtype: The dtype of the values in memory.
+        stored: The dtype of the stored elements: `dtype`, or half as wide if that lost no information.
         chunk: Shape of a chunk.
-        selection: What is wanted.
-        places: The chunks that hold it.
-        values: The values themselves, where the dataset is small and lies in its own header.
-        codec: What the chunks are compressed with.
-        digest: Name of the digest that they have beside the checksum.
+        selection: The selected elements.
+        places: The chunks that hold the selected elements, in row-major order.
+        values: All values of the dataset if it is not chunked, else ``None``.
+        codec: The codec that compressed the chunks.
+        digest: Name of the chunks' digest, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
     """
 
     where: str
@@ -90,18 +91,19 @@ class ReadPlan:
     digest: str = checksums.DIGEST
 
     def read(self, fd: int, watch: Callable[[Iterator[None], int], Iterator[None]] | None = None) -> NDArray[Any]:
-        """Reads the selection; large ones in threads, one a processor.
+        """Reads the selection; a large one in several threads.
 
         Args:
-            fd: The project file, open for reading; no lock is needed, for committed chunks never move.
-            watch: Passes on a step for each chunk, of the number given, to show how far it is.
+            fd: File descriptor of the project file; no lock is needed, as committed chunks never move.
+            watch: Function that passes on the items of an iterator, one for each chunk, and shows progress; its second
+                argument is the number of chunks.
 
         Returns:
             The selected values, C-contiguous before integer and backward indices are applied.
 
         Raises:
-            IntegrityError: A chunk is not what was written.
-            FormatError: It takes a package that is not installed.
+            IntegrityError: A chunk is damaged.
+            FormatError: The codec needs a package that is not installed.
         """
         if self.values is not None:
             return self.selection.taken_from(self.values)
@@ -118,21 +120,21 @@ class ReadPlan:
         return out[self.selection.finish]
 
     def stored_bytes(self, fd: int, place: ChunkPlace) -> Buffer:
-        """The bytes of a chunk as the file holds them, verified; empty if it was never written.
+        """The stored bytes of a chunk, verified by the CRC-32; empty if the chunk was never written.
 
         Raises:
-            IntegrityError: They are not what was written.
+            IntegrityError: The bytes are damaged.
         """
         if place.nbytes:
             note_read(place.address, place.nbytes)
         return self._verified(fd, place, bytearray(place.nbytes))
 
     def values_of(self, stored: Buffer, place: ChunkPlace) -> NDArray[Any]:
-        """The values of a chunk, all zero if it was never written.
+        """The values of a whole chunk, all zero if it was never written.
 
         Raises:
-            IntegrityError: The bytes do not expand to a chunk.
-            FormatError: It takes a package that is not installed.
+            IntegrityError: The bytes cannot be expanded to a chunk.
+            FormatError: The codec needs a package that is not installed.
         """
         if not stored:
             return np.zeros(self.chunk, self.dtype)
@@ -144,7 +146,7 @@ class ReadPlan:
         return math.prod(self.chunk) * self.stored.itemsize
 
     def _announced(self, fd: int) -> Iterator[ChunkPlace]:
-        """The places; the system is told of each a little before its turn."""
+        """Yields `places`, and tells the system of each a few chunks before it is read."""
         for number, place in enumerate(self.places):
             for next_one in self.places[0 if number == 0 else number + _AHEAD : number + _AHEAD + 1]:
                 if next_one.nbytes:
@@ -153,7 +155,7 @@ class ReadPlan:
             yield place
 
     def _fill(self, fd: int, out: NDArray[Any], place: ChunkPlace) -> None:
-        """Reads a chunk into where it belongs; straight, where it lies there in one piece."""
+        """Reads a chunk into its part of ``out``; directly, if that part is contiguous and has the stored dtype."""
         target = out[place.piece.target]
         is_whole = target.shape == self.chunk and target.flags.c_contiguous and self.stored == self.dtype
         room = target.reshape(-1).view(np.uint8) if is_whole else np.empty(self._chunk_bytes, np.uint8)
@@ -183,13 +185,13 @@ class ReadPlan:
         return stored
 
     def _expanded(self, stored: Buffer, place: ChunkPlace, room: NDArray[np.uint8]) -> NDArray[Any]:
-        """The values as they are stored, in ``room`` or in bytes that were there already."""
+        """The values of a chunk in the stored dtype, in the memory of ``room`` or of ``stored``."""
         with self._named(place):
             raw = unpack_chunk(stored, place.mask, self.stored.itemsize, self.codec, room)
         return raw.view(self.stored).reshape(self.chunk)
 
     def _picked(self, stored: Buffer, place: ChunkPlace) -> NDArray[Any]:
-        """The values that are wanted, as they are stored."""
+        """The selected values of a chunk in the stored dtype."""
         inside = place.piece.inside
         with self._named(place):
             raw = unpack_piece(stored, place.mask, self.stored.itemsize, self.codec, self.chunk, inside)
@@ -197,7 +199,7 @@ class ReadPlan:
 
     @contextlib.contextmanager
     def _named(self, place: ChunkPlace) -> Iterator[None]:
-        """Says of errors where they are."""
+        """Adds the dataset, and for damage the chunk, to the messages of errors."""
         try:
             yield
         except IntegrityError as error:
@@ -207,7 +209,7 @@ class ReadPlan:
 
 
 class _Scratch(threading.local):
-    """A buffer for each thread: fresh memory costs as much as reading into it."""
+    """A buffer for each thread, used again: getting new memory takes as long as reading into it."""
 
     buffer = bytearray()
 
@@ -225,13 +227,13 @@ def _scratch(nbytes: int) -> memoryview:
 
 @dataclass(frozen=True)
 class DatasetShape:
-    """What a dataset is, without its values.
+    """The description of a dataset, without its values.
 
     Attributes:
-        dtype: Of the stored elements.
-        shape: Of the dataset.
-        chunk: Of a chunk, or ``None`` if the dataset is not chunked.
-        codec: What the chunks are compressed with, after the shuffle.
+        dtype: The dtype of the stored elements.
+        shape: Shape of the dataset.
+        chunk: Shape of a chunk, or ``None`` if the dataset is not chunked.
+        codec: The codec that compressed the chunks, after the byte shuffle.
     """
 
     dtype: np.dtype[Any]
@@ -241,16 +243,16 @@ class DatasetShape:
 
     @property
     def number_of_chunks(self) -> int:
-        """How many there are; 0 if the dataset is not chunked."""
+        """The number of chunks; 0 if the dataset is not chunked."""
         return 0 if self.chunk is None else math.prod(grid_shape(self.shape, self.chunk))
 
 
 def value_dtype(stored: np.dtype[Any], named: object) -> np.dtype[Any]:
-    """The dtype of the values: the stored one, or the double of it if the dataset says so.
+    """The dtype of the values in memory: the stored dtype, or that of double precision if the dataset names it.
 
     Args:
-        stored: Of the stored elements.
-        named: What the dataset's attribute ``dtype`` says.
+        stored: The dtype of the stored elements.
+        named: Value of the dataset's attribute ``dtype``, or ``None`` if it has none.
     """
     double = HALVES.get(stored)
     return double if double is not None and named == double.str else stored

@@ -1,4 +1,4 @@
-"""Room on the disk: a payload that would not fit is refused before it is written, and before the disk is full."""
+"""Checks of the free disk space: data that does not fit are refused before they are written."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from aerchive.storage.chunks.grid import chunk_offsets, chunk_shape, grid_shape
 from aerchive.storage.medium.disk import disk
 
 _SAMPLES = 16
-"""Chunks of a dataset that are compressed to guess what all will take."""
+"""Number of chunks of a dataset that are compressed to estimate the size of all."""
 _BENEFIT_OF_DOUBT = 2
-"""By how much a guess may be wrong: what would fit then is written, and stopped if it does not."""
+"""Factor by which an estimate may be too high. Data that may still fit are written, and the commit stops if not."""
 
 
 def check_room(fd: int, path: str, what: str, datasets: Collection[DatasetDraft], min_free_bytes: int) -> None:
-    """Refuses datasets that certainly leave too little room.
+    """Refuses datasets that certainly leave too little free space on the disk.
 
-    What they take before compression is an upper bound. Only if that does not fit, samples are compressed. What may fit
-    is not refused here, but while it is written (`aerchive.storage.commits.overlay.Overlay`).
+    Their size before compression is an upper bound. Only if that does not fit, samples are compressed. Data that may
+    fit are not refused here, but while they are written (`aerchive.storage.commits.overlay.Overlay`).
 
     Args:
-        fd: A file on the disk.
-        path: Of the project, for the message.
-        what: Is to be written, for the message.
-        datasets: Of which it is made.
-        min_free_bytes: What must stay free; 0: nothing is asked.
+        fd: File descriptor of a file on the disk.
+        path: The project file, for the message.
+        what: A description of the data to be written, for the message.
+        datasets: The datasets to be written.
+        min_free_bytes: Space that must stay free, in bytes; 0 means no check.
 
     Raises:
-        WriteError: It does not fit; the message names sizes and the way out.
+        WriteError: The datasets do not fit; the message gives the sizes and says what to do.
     """
     if not min_free_bytes:
         return
@@ -50,14 +50,14 @@ def check_room(fd: int, path: str, what: str, datasets: Collection[DatasetDraft]
 
 
 def no_room(path: str, what: str, needed: int | None, free: int, min_free_bytes: int) -> WriteError:
-    """The error for something that does not fit.
+    """The error for data that does not fit on the disk.
 
     Args:
-        path: Of the project.
-        what: Was to be written.
-        needed: What it takes, in bytes, if that is known.
-        free: On the disk, in bytes.
-        min_free_bytes: What must stay free.
+        path: The project file.
+        what: A description of the data to be written.
+        needed: Space that the data need, in bytes, or ``None`` if unknown.
+        free: Free space on the disk, in bytes.
+        min_free_bytes: Space that must stay free, in bytes.
     """
     takes = "" if needed is None else f"takes about {_size(needed)}, "
     return WriteError(
@@ -68,12 +68,12 @@ def no_room(path: str, what: str, needed: int | None, free: int, min_free_bytes:
 
 
 def _guess(draft: DatasetDraft) -> int:
-    """What a dataset takes, from a few of its chunks, in bytes."""
+    """The estimated size of a compressed dataset, in bytes, from a sample of its chunks."""
     chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
     number = math.prod(grid_shape(draft.shape, chunk))
     if number <= _SAMPLES:
         return draft.nbytes
-    wanted = set(random.Random(number).sample(range(number), _SAMPLES))  # noqa: S311  (not regular, as states are)
+    wanted = set(random.Random(number).sample(range(number), _SAMPLES))  # noqa: S311  (irregular, unlike states)
     samples = [draft.read_chunk(o, chunk) for n, o in enumerate(chunk_offsets(draft.shape, chunk)) if n in wanted]
     packed = sum(_packed_size(raw, draft.dtype.itemsize) for raw in samples)
     return draft.nbytes * packed // sum(raw.size for raw in samples)

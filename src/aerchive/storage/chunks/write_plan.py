@@ -1,4 +1,4 @@
-"""From the values of a draft to stored chunks: rounded if wanted, narrowed if possible, compressed."""
+"""Turns the values of a draft into stored chunks: rounded if requested, narrowed if possible, and compressed."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ from aerchive.threads import in_order
 
 _GLANCE = 4096
 _TOGETHER = 2
-"""So many chunks a thread compresses at a time, so that threads meet half as often."""
+"""Number of chunks that a thread compresses at a time; with two, threads synchronise half as often."""
 _EXACT = "max_infidelity was asked for, but {}"
-"""Says in a dataset why it is exact all the same."""
+"""Text of the attribute ``exact`` of a dataset, which says why the dataset was not rounded."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """How the chunks of a dataset come about.
+    """The steps from the values of a dataset to its stored chunks.
 
     Attributes:
-        dtype: Of the stored elements.
+        dtype: The dtype of the stored elements.
         chunk: Shape of a chunk.
-        codec: The filter after the shuffle.
-        attributes: What the dataset says of it, beside the draft's own.
-        take: Takes a chunk from its number and offset; called in order.
-        pack: Makes of that the stored bytes and filter mask, in any thread; no bytes if the chunk is all zero bytes.
-        digest: Name of the digest that chunks get. Chunks that are moved keep theirs: the run keeps its seal.
+        codec: The filter after the byte shuffle.
+        attributes: Attributes that describe these steps, added to the draft's own.
+        take: Function that reads a chunk, given its number and the index of its first element; called in order.
+        pack: Function that turns the result of ``take`` into stored bytes and filter mask, in any thread; the bytes are
+            empty if the chunk is all zero.
+        digest: Name of the chunks' digest. Copied chunks keep their digests, so that the run's digest stays the same.
     """
 
     dtype: np.dtype[Any]
@@ -55,7 +56,7 @@ class Layers:
 
 
 def layers(draft: DatasetDraft) -> Layers:
-    """Decides how a dataset is stored; looks at its values where that takes it."""
+    """Decides how a dataset is stored; examines its values if the decision depends on them."""
     if draft.packed is not None:
         return _as_it_is(draft.packed)
     chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
@@ -101,7 +102,7 @@ def layers(draft: DatasetDraft) -> Layers:
                 return packing.pack(raw, task)
             packing.skip(task)
         except BaseException:
-            packing.skip(task)  # others may wait for what it was to find
+            packing.skip(task)  # other chunks may wait for the result of this task
             raise
         return b"", 0
 
@@ -112,11 +113,11 @@ class FinishedChunk(NamedTuple):
     """One chunk, ready to be written.
 
     Attributes:
-        number: Its number, row-major.
-        offset: Where it begins in the array.
-        stored: Its bytes; empty if it is all zero and is not written.
-        mask: HDF5's filter mask.
-        sums: Its checksums.
+        number: The chunk's number, row-major over the grid of chunks.
+        offset: Index in the array of the chunk's first element.
+        stored: The bytes to be stored; empty if all values are zero and the chunk is not written.
+        mask: HDF5's filter mask of the chunk.
+        sums: Checksums of the chunk.
     """
 
     number: int
@@ -127,13 +128,13 @@ class FinishedChunk(NamedTuple):
 
 
 def packed_chunks(way: Layers, shape: tuple[int, ...], owner: str, name: str) -> Generator[FinishedChunk, None, None]:
-    """The chunks of a dataset, compressed in threads and given in order: only a few are in memory.
+    """Compresses the chunks of a dataset in threads and yields them in row-major order; only a few are in memory.
 
     Args:
-        way: How they come about.
-        shape: Of the dataset.
-        owner: Whose it is, for checksums: a run's UUID, or an object's path.
-        name: Of the dataset.
+        way: The steps from values to stored chunks.
+        shape: Shape of the dataset.
+        owner: UUID of the run, or path of the shared object, that the chunks belong to; a part of every checksum.
+        name: Name of the dataset in its group.
     """
 
     def pack(item: tuple[int, tuple[int, ...], Any]) -> FinishedChunk:
@@ -180,7 +181,7 @@ def _rounding(draft: DatasetDraft, max_infidelity: float, attributes: dict[str, 
 def _is_narrow(
     draft: DatasetDraft, chunk: tuple[int, ...], values: Callable[[tuple[int, ...]], NDArray[np.uint8]]
 ) -> bool:
-    """Whether all values are of half the precision, bit for bit; of data that are not, only a little is looked at."""
+    """Whether all values are exact in single precision, bit for bit; stops at the first chunk that is not."""
     if narrower(draft.dtype) is None:
         return False
     offsets = chunk_offsets(draft.shape, chunk)

@@ -1,1 +1,4 @@
-"""A commit: all of it or nothing, whenever the process or the machine stops."""
+"""Atomic commits: a commit takes effect completely or not at all, whenever the process or the machine stops.
+
+See decision 0003.
+"""

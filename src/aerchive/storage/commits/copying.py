@@ -1,4 +1,4 @@
-"""One state of a project file as a file of its own."""
+"""Copies the committed state of a project file into another file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from aerchive.storage.medium.disk import disk, read_bytes
 from aerchive.storage.medium.interrupts import check_interrupt
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes copied and all of them."""
+"""A function called with the number of bytes copied so far and the total number of bytes."""
 
 _PIECE_BYTES = 16 * 1024 * 1024
 _FICLONE = 0x40049409
-"""Linux' ioctl_ficlone(2): both files share their blocks until one is written; Btrfs, XFS, bcachefs."""
+"""Request of Linux' ioctl_ficlone(2): both files share blocks until one is written; for Btrfs, XFS, bcachefs."""
 _NOT_HERE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.ENOTTY})
 
 
@@ -25,15 +25,15 @@ def copy_state(source: int, target: int, end: int, journal: Journal | None, prog
     """Copies the committed state of a project, durably.
 
     Args:
-        source: The project file, locked at least for reading.
-        target: An empty file, open for writing.
-        end: Of the committed state.
-        journal: Of a commit that nobody has completed; it is completed in the copy.
-        progress: Called after each piece.
+        source: File descriptor of the project file, locked at least for reading.
+        target: File descriptor of an empty file, open for writing.
+        end: Size of the committed state, in bytes.
+        journal: The journal of an interrupted commit, if there is one; it is applied to the copy.
+        progress: Function called after each piece.
 
     Raises:
         OSError: The disk is full or failed.
-        KeyboardInterrupt: The user wants to stop.
+        KeyboardInterrupt: The user has pressed Ctrl-C.
     """
     port = disk()
     if not _clone(source, target):
@@ -55,7 +55,7 @@ def _clone(source: int, target: int) -> bool:
 
 
 def _copy(source: int, target: int, end: int, progress: Progress | None) -> None:
-    done, in_kernel = 0, hasattr(os, "copy_file_range")
+    done, in_kernel = 0, True
     while done < end:
         check_interrupt()
         size = min(_PIECE_BYTES, end - done)

@@ -1,4 +1,4 @@
-"""A new project file: made whole under a hidden name, then given its own, so that nobody ever sees half of it."""
+"""Creation of a project file: it is completed under a hidden name, then renamed, so that no program sees a part."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from aerchive.storage.medium.names import check_length
 from aerchive.storage.medium.temporary import make_temporary, not_writable, remove_left_over, rename_new
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-"""What ``link`` says on file systems without hard links, such as exFAT."""
+"""Error numbers of ``link`` on file systems without hard links, such as exFAT."""
 
 
 class NewFile:
-    """A project file without a name.
+    """A new project file that does not have the project's name yet.
 
     Attributes:
-        fd: The file, open for reading and writing, and locked as long as its process lives.
-        temporary: Its hidden name.
+        fd: File descriptor, open for reading and writing; the file is locked as long as its process lives.
+        temporary: The present, hidden path of the file.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class NewFile:
         self._is_alone = is_alone
 
     def fill(self, catalogue_dtype: np.dtype[Any], created: str, created_by: str) -> None:
-        """Makes an empty project of it."""
+        """Writes an empty project, without runs, into the file."""
         header: dict[str, AttributeValue] = {
             "format": layout.FORMAT,
             "format_version": layout.FORMAT_VERSION,
@@ -60,12 +60,12 @@ class NewFile:
         make_empty(self.temporary, header, catalogue_dtype)
 
     def publish(self) -> None:
-        """Gives it its name, durably.
+        """Renames the file to the name of the project, durably.
 
         Raises:
-            WriteError: The folder cannot be written; there is no file.
-            ProjectLockedError: Somebody else made one of this name meanwhile; that one stays.
-            CommittedError: It has its name, but the folder may forget it in a power cut.
+            WriteError: The folder cannot be written; the project was not made.
+            ProjectLockedError: Another program has made a file of this name meanwhile; that file stays.
+            CommittedError: The file has its name, but a power cut may undo the renaming.
         """
         try:
             self._put_in_place()
@@ -92,19 +92,19 @@ class NewFile:
                 raise
             if self._path.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
-            os.rename(self.temporary, self._path)  # alone in the folder, so nothing can come in between
+            os.rename(self.temporary, self._path)  # the folder is locked, so no other process makes this file now
         else:
             with contextlib.suppress(OSError):  # a second name that stays behind is removed by `remove_left_over`
                 self.temporary.unlink()
 
 
 def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype: np.dtype[Any]) -> None:
-    """Makes a project without runs of an empty file.
+    """Writes a project without runs into a file.
 
     Args:
         path: The file.
-        header: Attributes of the root.
-        catalogue_dtype: Of the rows of the catalogue.
+        header: Attributes of the root group.
+        catalogue_dtype: The dtype of the rows of the catalogue.
 
     Raises:
         OSError: The disk is full or failed.
@@ -123,21 +123,21 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
 
 @contextlib.contextmanager
 def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Iterator[NewFile | None]:
-    """A file that becomes the project when `NewFile.publish` is called, and goes if it is not.
+    """Makes a file that becomes the project when `NewFile.publish` is called, and is removed otherwise.
 
     Args:
-        path: Of the project.
-        timeout_s: How long to wait for others who make a project in this folder.
-        lock_folder: Whether to wait for them at all, so that all end up with one project. Who does not wait finds out
-            when it publishes.
+        path: The project file.
+        timeout_s: Longest time to wait for other processes that make a project in this folder, in seconds.
+        lock_folder: Whether to lock the folder, so that several processes that make the same project end up with one
+            file. Without the lock, `NewFile.publish` raises if another process was faster.
 
     Yields:
-        The file, or ``None`` if there is a project of this name by now.
+        The file, or ``None`` if the project exists by now.
 
     Raises:
-        InvalidInputError: The file system takes no name that is so long.
+        InvalidInputError: The name is too long for the file system.
         NotFoundError: There is no such folder.
-        ReadOnlyError: This user may not write there.
+        ReadOnlyError: This user may not write in the folder.
         WriteError: The disk failed.
         ProjectLockedError: Other programs kept the folder locked.
     """
@@ -154,7 +154,7 @@ def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Itera
                 yield NewFile(path, fd, temporary, folder_fd, timeout_s, is_alone=is_alone)
             finally:
                 os.close(fd)
-                with contextlib.suppress(OSError):  # the next who makes this project removes what stays behind
+                with contextlib.suppress(OSError):  # the next process that makes this project removes a left-over file
                     temporary.unlink(missing_ok=True)
         finally:
             unlock(folder_fd)
@@ -162,14 +162,17 @@ def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Itera
 
 @contextlib.contextmanager
 def writable_folder(path: Path) -> Iterator[int]:
-    """The folder of a project, open, in which the project may be made; nothing is made.
+    """Opens the folder of a project, after a check that this user may make files in it; nothing is made.
 
     Args:
-        path: Of the project, which need not exist.
+        path: The project file, which need not exist.
+
+    Yields:
+        The file descriptor of the folder.
 
     Raises:
         NotFoundError: There is no such folder.
-        ReadOnlyError: This user may not write there.
+        ReadOnlyError: This user may not write in the folder.
         WriteError: The disk failed.
     """
     with _folder_of(path) as folder_fd:
@@ -197,7 +200,7 @@ def _folder_of(path: Path) -> Iterator[int]:
 
 
 def _lock_folder(folder_fd: int, path: Path, timeout_s: float) -> bool:
-    """Whether we are the only one of our kind in the folder; network file systems may not lock folders."""
+    """Locks the folder; returns whether that was possible, as network file systems may not lock folders."""
     try:
         lock(folder_fd, str(path.parent), exclusive=True, timeout_s=timeout_s)
     except ProjectLockedError:

@@ -1,7 +1,8 @@
-"""The journal of one commit: all changes of committed bytes, in the file's own tail.
+"""The journal of one commit: all changes of committed bytes, stored at the end of the project file itself.
 
-It lies beyond the new end of file, its trailer at the physical end of the file, and says of itself whether it is
-complete. Applying it any number of times gives the same file. ``layout.md`` section 6 defines the bytes.
+The journal lies beyond the new end of content, with its trailer at the physical end of the file; a checksum in the
+trailer shows whether it is complete. Applying it several times gives the same file as applying it once. ``layout.md``
+section 6 defines the bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _HEAD = struct.Struct("<8sQQQ48s48s32s")
 _CHANGE = struct.Struct("<QQ")
 _TRAILER = struct.Struct("<8sQQ32s8x")
 TRAILER_SIZE = _TRAILER.size
-"""Bytes at the end of the file that make a journal one."""
+"""Length of the trailer at the end of the file, in bytes; without a valid trailer there is no journal."""
 _HEAD_MAGIC = b"AERJRNL1"
 _TRAILER_MAGIC = b"AERJEND1"
 _NO_DIGEST = bytes(32)
@@ -27,14 +28,14 @@ _READ_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Journal:
-    """What turns the old state of a file into the new one.
+    """The changes that turn the old state of a file into the new one.
 
     Attributes:
-        old: Superblock before the commit.
-        new: Superblock after it.
-        changes: Offset and new bytes of each changed piece of committed content, the superblock not among them.
-        data_digest: SHA-256 of the bytes between the old and the new end, or 32 zero bytes if they were made durable
-            before the journal was written.
+        old: The superblock before the commit.
+        new: The superblock after the commit.
+        changes: Offset and new bytes of each changed piece of committed content, without the superblock.
+        data_digest: SHA-256 of the bytes between the old and the new end, or 32 zero bytes if those bytes were made
+            durable before the journal was written.
     """
 
     old: Superblock
@@ -44,7 +45,7 @@ class Journal:
 
     @property
     def start(self) -> int:
-        """Where it lies in the file."""
+        """Offset of the journal in the file: the new end of content, rounded up to a multiple of 8 bytes."""
         return -(-self.new.end // 8) * 8
 
     def to_bytes(self) -> bytes:
@@ -64,15 +65,15 @@ class Journal:
         return body + _TRAILER.pack(_TRAILER_MAGIC, self.start, length, digest)
 
     def flagged(self) -> Superblock:
-        """The superblock that stands while changes are applied.
+        """The superblock that the file has while the changes are applied.
 
-        Stock HDF5 refuses the file, and knows that it ends after the journal, so that `h5clear` leaves that alone.
+        With it stock HDF5 refuses the file. Its end of file lies behind the journal, so that `h5clear` keeps that.
         """
         return self.old.flagged(self.start + len(self.to_bytes()))
 
 
 def digest_of(fd: int, start: int, stop: int) -> bytes:
-    """SHA-256 of a piece of the file."""
+    """The SHA-256 of the bytes ``start`` to ``stop`` of the file."""
     digest = hashlib.sha256()
     for at in range(start, stop, _READ_BYTES):
         digest.update(read_bytes(fd, at, min(_READ_BYTES, stop - at)))
@@ -80,11 +81,11 @@ def digest_of(fd: int, start: int, stop: int) -> bytes:
 
 
 def find_journal(fd: int, superblock: Superblock) -> Journal | None:
-    """The complete journal of a commit that was not finished, or ``None``.
+    """The complete journal of an interrupted commit, or ``None``.
 
     Args:
-        fd: The file.
-        superblock: As it is now.
+        fd: File descriptor of the project file.
+        superblock: The present superblock of the file.
     """
     size = disk().size(fd)
     trailer = read_bytes(fd, size - _TRAILER.size, _TRAILER.size) if size > _TRAILER.size else b""
@@ -124,10 +125,10 @@ def _parse(body: bytes) -> Journal | None:
 
 
 def _belongs(journal: Journal, now: Superblock, size: int) -> bool:
-    """Whether the file is in one of the states this journal leads through, whatever became of the flag.
+    """Whether the file is in one of the states in the course of applying this journal, whatever its flags are.
 
-    The superblock may have been torn in between: its 48 bytes lie in one sector, but not every medium writes a
-    sector as a whole.
+    The superblock may be torn, partly old and partly new: its 48 bytes lie in one sector, but not every medium writes
+    a sector as a whole.
     """
     if not now.is_whole:
         return now.is_mixture_of(journal.old, journal.old.flagged(size), journal.new)

@@ -1,13 +1,12 @@
-"""One commit: HDF5 writes into an overlay, and the file changes only when all of it is there.
+"""One commit: HDF5 writes into an overlay, and committed bytes of the file change only when the commit is complete.
 
-Bytes beyond the committed end go to the file at once, where no reader looks; changes of committed bytes are held in
-memory. ``commit`` writes them as a journal into the file's tail and makes data and journal durable: that is the moment
-of the commit. Then the changes are applied, the superblock last.
+Bytes beyond the committed end are written to the file at once, where no reader reads; changes of committed bytes are
+held in memory. ``commit`` appends them to the file as a journal and makes data and journal durable: at that moment the
+new state is committed. Then the changes are applied, the superblock last.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from aerchive.errors import AerchiveError, CommittedError, UncertainError, WriteError
 from aerchive.storage.chunks.room import no_room
 from aerchive.storage.commits.journal import TRAILER_SIZE, Journal, digest_of
-from aerchive.storage.commits.read_file import bare
+from aerchive.storage.commits.read_file import FileObject, bare
 from aerchive.storage.commits.recovery import apply_journal
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.commits.superblock import Superblock
@@ -24,26 +23,27 @@ from aerchive.storage.medium.trace import note_read
 
 _PAGE = 4096
 _LARGE_BYTES = 1024 * 1024
-"""From here on new data is made durable by a sync of its own instead of being hashed into the journal."""
+"""From this size on, new data is made durable by a sync of its own, and its digest is not put into the journal."""
 _WRITE_BYTES = 8 * 1024 * 1024
-"""So much new data is written before the system is told to begin with it."""
+"""Amount of new data after which the system is told to begin to write it to the medium."""
 _LOOK_BYTES = 1024 * 1024
-"""How much new data is written between two looks at the free space."""
+"""Amount of new data that is written between two checks of the free space."""
 _GAP = 16
-"""Changes closer than this become one; each has a head of this size."""
+"""Changes that are at most so many bytes apart are joined, because each change has a head of this size."""
 
 
-class Overlay:
+class Overlay(FileObject):
     """A file object for h5py in which committed bytes never change before `commit`.
 
-    h5py ignores what a callback raises or returns in some places, so nothing here raises while HDF5 is at work: the
+    h5py in some places ignores exceptions and return values of callbacks, so no method that HDF5 calls raises: the
     first error is kept, and `commit` raises it.
 
     Args:
-        fd: The project file, open for reading and writing, exclusively locked.
-        superblock: Of the committed state.
-        path: Of the file, for messages.
-        min_free_bytes: New data that would leave less on the disk are refused, to the nearest MiB.
+        fd: File descriptor of the project file, open for reading and writing, exclusively locked.
+        superblock: The superblock of the committed state.
+        path: The file, for messages.
+        min_free_bytes: Space that must stay free on the disk, in bytes; it is checked after each MiB of new data, and
+            0 means no check.
     """
 
     def __init__(self, fd: int, superblock: Superblock, path: str, min_free_bytes: int = 0) -> None:
@@ -55,74 +55,57 @@ class Overlay:
         self._end = superblock.end
         self._begun = superblock.end
         self._looked = superblock.end
-        self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._originals: dict[int, bytes] = {}
         self._error: BaseException | None = None
         self._has_journal = False
         self._keeps_tail = False
-        if disk().size(fd) > self._base:  # what an interrupted commit left, and nobody reads
+        if disk().size(fd) > self._base:  # left by an interrupted commit, and never read
             disk().truncate(fd, self._base)
 
-    # -- what h5py calls
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As for any file."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        """As for any file."""
-        return self._position
-
-    def read(self, size: int) -> bytes:
-        """As for any file; h5py asks for this method, and calls `readinto`."""
-        buffer = bytearray(size)
-        self.readinto(buffer)
-        return bytes(buffer)
+    # -- methods that h5py calls
 
     def readinto(self, buffer: Any) -> int:
-        """Fills the buffer, with zeros beyond the end."""
+        """Fills the buffer; bytes beyond the end are zero."""
         view = memoryview(buffer).cast("B")
         try:
             self._read(view)
-        except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
+        except BaseException as error:  # noqa: BLE001  (kept for `commit`: h5py would lose it)
             self._error = self._error or bare(error)
         self._position += len(view)
         return len(view)
 
     def write(self, data: Any) -> int:
-        """Keeps the data, in the file or in memory."""
+        """Writes data beyond the committed end to the file, and holds changes of committed bytes in memory."""
         view = memoryview(data).cast("B")
         try:
             if self._error is None:
                 self._write(view)
-        except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
+        except BaseException as error:  # noqa: BLE001  (kept for `commit`: h5py would lose it)
             self._error = bare(error)
         self._position += len(view)
         self._end = max(self._end, self._position)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """Sets the end that the file will have."""
+        """Sets the size that the file will have after the commit."""
         size = self._position if size is None else size
         try:
             if self._error is None and size < self._end:
                 disk().truncate(self._fd, max(size, self._base))
-        except BaseException as error:  # noqa: BLE001  (kept for commit: h5py cannot carry it)
+        except BaseException as error:  # noqa: BLE001  (kept for `commit`: h5py would lose it)
             self._error = bare(error)
         self._end = size
         return size
 
     def flush(self) -> None:
-        """Nothing: durability is decided by `commit`."""
+        """Does nothing: only `commit` makes data durable."""
 
-    # -- the two ends of a transaction
+    # -- commit and roll-back
 
     @property
     def error(self) -> BaseException | None:
-        """What went wrong while HDF5 was at work."""
+        """The first error in a call by HDF5, or ``None``."""
         return self._error
 
     def commit(self) -> None:
@@ -130,7 +113,7 @@ class Overlay:
 
         Raises:
             WriteError: The disk is full or failed; the file is as it was.
-            UncertainError: The disk failed at the commit, and lets nothing be undone.
+            UncertainError: The disk failed at the commit, and the commit could not be undone.
             CommittedError: The disk failed after the commit: the new state is durable, and the next opening
                 completes it.
         """
@@ -151,20 +134,22 @@ class Overlay:
             ) from error
 
     def roll_back(self) -> None:
-        """Leaves the file as it was; does nothing if what lies behind its end is needed, as after the commit.
+        """Cuts the file back to the committed state; does nothing if bytes behind its end are needed, as after commit.
 
         Raises:
-            OSError: The disk failed; what is left lies beyond the end, where no reader looks.
+            OSError: The disk failed; the bytes that are left lie beyond the end, where no reader reads.
         """
         if self._keeps_tail:
             return
         disk().truncate(self._fd, self._base)
 
     def _check_alone(self) -> None:
-        """Notices who ignores locks, as far as that shows; what is there then may be theirs.
+        """Checks that no program that ignores locks has changed the superblock meanwhile.
+
+        If one has, the bytes behind the end may belong to that program, and are not cut off.
 
         Raises:
-            WriteError: The superblock is another one, or cannot be read.
+            WriteError: The superblock has changed, or cannot be read.
         """
         try:
             now = read_bytes(self._fd, 0, SUPERBLOCK_SIZE)
@@ -178,10 +163,10 @@ class Overlay:
             )
 
     def _make_durable(self) -> Journal:
-        """Writes the journal; when this returns, the transaction is committed."""
+        """Writes the journal and makes it durable; when this returns, the new state is committed."""
         port = disk()
         new = Superblock(bytes(self._held(0, SUPERBLOCK_SIZE)))
-        if new.end < self._base:  # HDF5 gave back what lay at the end; committed addresses are never used again
+        if new.end < self._base:  # HDF5 freed space at the end; committed addresses are never used again
             new = new.ending_at(self._base)
         port.truncate(self._fd, new.end)
         is_large = new.end - self._base >= _LARGE_BYTES
@@ -196,16 +181,17 @@ class Overlay:
         return journal
 
     def _revoked(self, error: BaseException) -> BaseException:
-        """Takes the journal away, which may be complete, even durable, although writing it failed.
+        """Removes the journal, which may be complete and even durable although writing it failed; returns the error.
 
-        It is spoiled before it is cut off: a power cut may bring back the length of the file, and not what was in it.
+        The journal is overwritten before it is cut off: a power cut may restore the length of the file, with or without
+        the overwritten bytes.
         """
         is_spoiled = not self._has_journal or self._spoil_journal()
         try:
             self.roll_back()
         except OSError:
             if not is_spoiled:
-                self._keeps_tail = True  # perhaps it is committed: nothing may be cut off any more
+                self._keeps_tail = True  # perhaps committed: nothing may be cut off any more
                 return UncertainError(
                     f"{self._path}: {error}, and the disk lets nothing be undone: whether the runs are saved shows "
                     "only when the project is opened again; look there before you save them again"
@@ -221,7 +207,7 @@ class Overlay:
         return self._failure(error)
 
     def _spoil_journal(self) -> bool:
-        """Overwrites the trailer, without which a journal is none; whether that was possible."""
+        """Overwrites the trailer, which makes the journal invalid; returns whether that was possible."""
         try:
             end = disk().size(self._fd)
             disk().write(self._fd, memoryview(bytes(TRAILER_SIZE)), max(self._base, end - TRAILER_SIZE))
@@ -242,7 +228,7 @@ class Overlay:
         return buffer
 
     def _changes(self) -> tuple[tuple[int, bytes], ...]:
-        """The pieces of committed content that differ now, near ones joined; the superblock is not among them."""
+        """Offset and new bytes of each changed piece of committed content, near ones joined, without the superblock."""
         pages = np.array(sorted(self._pages), np.int64)
         old = np.frombuffer(b"".join(self._originals[page] for page in pages.tolist()), np.uint8)
         content = b"".join(self._pages[page] for page in pages.tolist())
@@ -268,7 +254,7 @@ class Overlay:
             held = self._pages.get(page)
             if held is not None:
                 low, high = max(start, page * _PAGE), min(start + len(view), (page + 1) * _PAGE, self._base)
-                high = max(low, high)  # the page may reach over the committed end, and the buffer lie beyond it
+                high = max(low, high)  # the page may reach beyond the committed end, and the buffer may lie beyond it
                 view[low - start : high - start] = held[low - page * _PAGE : high - page * _PAGE]
 
     def _write(self, view: memoryview) -> None:
@@ -289,13 +275,13 @@ class Overlay:
             self._begin_writing(start + len(view))
 
     def _begin_writing(self, end: int) -> None:
-        """Has new data on its way to the medium while more is made; what `commit` waits for is short then."""
+        """Lets the system write new data to the medium while more is made, so that the sync in `commit` is short."""
         if end - self._begun >= _WRITE_BYTES:
             disk().begin_writing(self._fd, self._begun, end - self._begun)
             self._begun = end
 
     def _look_for_room(self, end: int) -> None:
-        """Stops before the disk is full: what was written so far goes, and others have room."""
+        """Raises before the disk is full; the data written so far is then removed, and other programs have room."""
         if self._min_free_bytes and end - self._looked >= _LOOK_BYTES:
             free = disk().free(self._fd) - (end - self._looked)
             if free < self._min_free_bytes:

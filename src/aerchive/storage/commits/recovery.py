@@ -1,4 +1,4 @@
-"""From a complete journal to the new state: the second half of every commit, and the whole of recovery."""
+"""Application of a complete journal: the second half of every commit, and all that recovery does."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from aerchive.storage.medium.disk import disk
 
 
 def apply_journal(fd: int, journal: Journal) -> None:
-    """Brings the file into the new state. Whenever this stops, doing it again completes it.
+    """Brings the file into the new state. If this is interrupted, calling it again completes the new state.
 
-    The file must be exclusively locked, and the journal durable in it.
+    The file must be exclusively locked, and the journal must be durable in it.
 
     Raises:
-        OSError: The disk failed; the journal is still there.
+        OSError: The disk failed; the journal is still in the file.
     """
     port = disk()
     port.write(fd, memoryview(journal.flagged().raw), 0)
@@ -25,19 +25,19 @@ def apply_journal(fd: int, journal: Journal) -> None:
     port.sync(fd)
     port.write(fd, memoryview(journal.new.raw), 0)
     port.sync(fd)
-    with contextlib.suppress(OSError):  # a tail that stays is ignored, and overwritten by the next commit
+    with contextlib.suppress(OSError):  # bytes that stay behind the end are ignored, and removed by the next commit
         port.truncate(fd, journal.new.end)
 
 
 def recover(fd: int, path: str) -> bool:
-    """Completes a commit that was interrupted, if there is one.
+    """Completes an interrupted commit, if there is one.
 
     Args:
-        fd: The file, open for writing and exclusively locked.
-        path: Its name, for messages.
+        fd: File descriptor of the project file, open for writing and exclusively locked.
+        path: Name of the file, for messages.
 
     Returns:
-        Whether there was one.
+        Whether there was an interrupted commit.
 
     Raises:
         OSError: The disk failed; the next opening tries again.

@@ -1,7 +1,7 @@
-"""A file that takes the place of a project: made whole beside it under a hidden name, then renamed over it.
+"""Replacement of a project file: the new file is completed beside it under a hidden name, then renamed over it.
 
-At each moment the name leads to the old file or to the new one, both whole. What a process that died left behind has no
-lock any more, and goes with the next replacement.
+At each moment the name refers to the complete old file or to the complete new one. A file left by a process that died
+is not locked any more, and the next replacement removes it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from aerchive.storage.medium.temporary import make_temporary, remove_if_dead, te
 
 
 class Replacement:
-    """A file beside a project that may take its place.
+    """A temporary file beside a project that can replace it.
 
     Attributes:
-        fd: The file, open for reading and writing, exclusively locked, which says that its process lives.
-        temporary: Its hidden name.
+        fd: File descriptor, open for reading and writing; the file is exclusively locked as long as its process lives.
+        temporary: The hidden path of the file.
     """
 
     def __init__(self, path: Path, fd: int, temporary: Path) -> None:
@@ -33,17 +33,17 @@ class Replacement:
         self.temporary = temporary
 
     def publish(self, old: int) -> None:
-        """Puts it in the place of the project, durably, with the owner, permissions and attributes of that.
+        """Replaces the project by this file, durably; owner, permissions and extended attributes are copied to it.
 
-        Its own lock is held until it is closed, so that nobody commits to it before its name is durable.
+        The lock on this file is held until it is closed, so that no process commits to it before its name is durable.
 
         Args:
-            old: The project, locked, so that nobody writes it.
+            old: File descriptor of the project, locked, so that no process writes to it.
 
         Raises:
-            WriteError: It cannot take the place, for the reason in the message; the project is as it was.
-            ReadOnlyError: This user may not make a file like the old one.
-            CommittedError: It is in its place, but the folder may forget that in a power cut.
+            WriteError: The project cannot be replaced, for the reason in the message; it is as it was.
+            ReadOnlyError: This user may not give the new file the owner or attributes of the old one.
+            CommittedError: The project is replaced, but a power cut may bring back the old file.
         """
         try:
             check_single(old, self._path)
@@ -65,13 +65,13 @@ class Replacement:
 
 @contextlib.contextmanager
 def replacement(path: Path) -> Iterator[Replacement]:
-    """An empty file beside a project, which goes unless it is published.
+    """Makes an empty temporary file beside a project; it is removed unless it is published.
 
     Args:
-        path: Of the project; if it is a link, the file that it leads to is replaced.
+        path: The project file; if it is a symbolic link, the target of the link is replaced.
 
     Raises:
-        ProjectLockedError: Another program is at the same.
+        ProjectLockedError: Another program is compacting the project.
         ReadOnlyError: This user may not write in the folder.
         WriteError: The disk failed.
     """
@@ -86,21 +86,21 @@ def replacement(path: Path) -> Iterator[Replacement]:
                 )
         yield Replacement(path, fd, temporary)
     finally:
-        with contextlib.suppress(OSError):  # the next who compacts this project removes what stays behind
+        with contextlib.suppress(OSError):  # the next process that compacts this project removes a left-over file
             temporary.unlink(missing_ok=True)
         unlock(fd)
         os.close(fd)
 
 
 def check_single(fd: int, path: Path) -> None:
-    """Refuses a file that has another name, or is not the one of this name any more.
+    """Refuses a file that has a second name (hard link), or that the path does not refer to any more.
 
     Args:
-        fd: The file.
-        path: Its name.
+        fd: File descriptor of the file.
+        path: Path of the file.
 
     Raises:
-        WriteError: It has, or is not.
+        WriteError: The file has a second name, or was replaced.
     """
     here = os.fstat(fd)
     there = os.stat(path)
@@ -126,7 +126,7 @@ def _open_temporary(path: Path) -> tuple[int, Path]:
 
 
 def _make_alike(old: int, new: int, path: Path) -> None:
-    """Gives a file owner, group, extended attributes (access lists among them) and permissions of another."""
+    """Copies owner, group, extended attributes (with access lists) and permissions from the old file to the new one."""
     wanted, now = os.fstat(old), os.fstat(new)
     try:
         if (wanted.st_uid, wanted.st_gid) != (now.st_uid, now.st_gid):
@@ -141,7 +141,7 @@ def _make_alike(old: int, new: int, path: Path) -> None:
 
 
 def _copy_attributes(old: int, new: int) -> None:
-    """Extended attributes; access lists that the folder gave the new file go if the old one has none."""
+    """Copies extended attributes; access lists that the new file inherited are removed if the old file has none."""
     wanted, there = _attributes(old), _attributes(new)
     for name, value in wanted.items():
         if there.get(name) != value:

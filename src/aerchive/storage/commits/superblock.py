@@ -1,4 +1,4 @@
-"""The first 48 bytes of a project: enough to say what a file is before HDF5 opens it.
+"""The superblock, the first 48 bytes of a project: it shows the state of a file before HDF5 opens it.
 
 Layout: HDF5 File Format Specification 3.0, section II.A, superblock version 3. Its checksum is Bob Jenkins' lookup3
 (http://burtleburtle.net/bob/c/lookup3.c, public domain, function ``hashlittle``).
@@ -21,11 +21,11 @@ _EXTENSION_AT = 20
 _END_AT = 28
 _SUM_AT = 44
 _WRITING = 0b101
-"""Consistency flags: open for writing; open for single-writer, multiple-reader access."""
+"""Consistency flags of HDF5: bit 0, open for writing; bit 2, open for single-writer, multiple-reader access."""
 _COMMITTING = 0b11
-"""What aerchive sets. HDF5 knows the second flag, refuses the file as with the first alone, and never sets it."""
+"""Flags that aerchive sets during a commit. HDF5 never sets bit 1, and refuses the file as with bit 0 alone."""
 _EXTENSION_WITH_TIMES = b"OHDR\x02\x20"
-"""How a header begins that has four times of four bytes after this, and then its length in one byte."""
+"""First bytes of an object header in which four time stamps of four bytes follow, and then its length in one byte."""
 _TIMES_END = 22
 _EXTENSION_BYTES = 512
 
@@ -35,50 +35,50 @@ class Superblock:
     """The superblock of a project.
 
     Attributes:
-        raw: Its 48 bytes.
+        raw: The 48 bytes of the superblock.
     """
 
     raw: bytes
 
     @property
     def end(self) -> int:
-        """Where the file's content ends, in bytes."""
+        """The end of the file's content, in bytes."""
         return int.from_bytes(self.raw[_END_AT : _END_AT + 8], "little")
 
     @property
     def is_flagged(self) -> bool:
-        """Whether the file says that somebody writes to it; stock HDF5 then refuses it."""
+        """Whether the flags say that a program is writing to the file; stock HDF5 then refuses it."""
         return bool(self.raw[_FLAGS_AT] & _WRITING)
 
     @property
     def is_committing(self) -> bool:
-        """Whether it is aerchive that writes to it."""
+        """Whether the flags are those that aerchive sets during a commit."""
         return self.raw[_FLAGS_AT] & _COMMITTING == _COMMITTING
 
     @property
     def is_whole(self) -> bool:
-        """Whether its checksum is right."""
+        """Whether the checksum is right."""
         return lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
 
     def is_mixture_of(self, *others: Superblock) -> bool:
-        """Whether each byte is that of one of the others: what a write leaves that was torn."""
+        """Whether each byte equals the byte of one of the others at its place, as after a torn write."""
         return all(byte in {other.raw[at] for other in others} for at, byte in enumerate(self.raw))
 
     @property
     def content(self) -> bytes:
-        """All of it but flags and checksum."""
+        """The superblock without checksum, with the flags set to zero."""
         return self.raw[:_FLAGS_AT] + b"\0" + self.raw[_FLAGS_AT + 1 : _SUM_AT]
 
     def flagged(self, end: int) -> Superblock:
-        """The same with the flag set and another end of file."""
+        """The same superblock with the flags of a commit and another end of file."""
         return self._changed(self.raw[_FLAGS_AT] | _COMMITTING, end)
 
     def unflagged(self) -> Superblock:
-        """The same without the flag."""
+        """The same superblock without flags."""
         return self._changed(self.raw[_FLAGS_AT] & ~(_WRITING | _COMMITTING), self.end)
 
     def ending_at(self, end: int) -> Superblock:
-        """The same with another end of file."""
+        """The same superblock with another end of file."""
         return self._changed(self.raw[_FLAGS_AT], end)
 
     def _changed(self, flags: int, end: int) -> Superblock:
@@ -89,11 +89,11 @@ class Superblock:
 
 
 def read_superblock(fd: int, path: str) -> Superblock:
-    """Looks at an open file.
+    """Reads the superblock of an open file.
 
     Raises:
-        FormatError: Not HDF5, or HDF5 that aerchive did not write.
-        IntegrityError: Shorter than a superblock.
+        FormatError: The file is not HDF5, or is HDF5 that aerchive did not write.
+        IntegrityError: The file is shorter than a superblock.
     """
     head = read_bytes(fd, 0, SIZE)
     size = disk().size(fd)
@@ -110,15 +110,16 @@ def read_superblock(fd: int, path: str) -> Superblock:
 
 
 def check_superblock(superblock: Superblock, size: int, path: str) -> None:
-    """Refuses a file that cannot be read as it is, and has no journal that mends it.
+    """Refuses a file that cannot be read as it is; called for files without a journal.
 
     Args:
-        superblock: Of the file.
-        size: Of the file, in bytes.
-        path: Of the file, for messages.
+        superblock: The superblock of the file.
+        size: Size of the file, in bytes.
+        path: The file, for messages.
 
     Raises:
-        IntegrityError: Damaged, truncated, or left in the middle of a foreign program's write.
+        IntegrityError: The file is damaged or truncated, was copied during a commit, or another program stopped, or
+            still is, in the middle of a write.
     """
     if not superblock.is_whole:
         raise IntegrityError(f"{path}: the superblock, its first {SIZE} bytes, is damaged; restore it from a copy")
@@ -141,25 +142,25 @@ def check_superblock(superblock: Superblock, size: int, path: str) -> None:
 
 
 def forget_extension_times(fd: int) -> None:
-    """Sets the times in the header of the superblock's extension to zero.
+    """Sets the time stamps in the header of the superblock extension to zero.
 
-    HDF5 writes there in which second the file was made, which is the one place where it cannot be told not to. With it
-    two files with the same content would differ.
+    HDF5 writes the second of the file's creation there, the only time stamp that no option prevents; with it two files
+    with the same content would differ.
 
     Args:
-        fd: A file that was just made.
+        fd: File descriptor of a file that was just made.
     """
     at = int.from_bytes(os.pread(fd, 8, _EXTENSION_AT), "little")
     header = os.pread(fd, _EXTENSION_BYTES, at)
     if header[:6] != _EXTENSION_WITH_TIMES:
         return
-    end = _TIMES_END + 1 + header[_TIMES_END]  # where its checksum is
+    end = _TIMES_END + 1 + header[_TIMES_END]  # offset of the header's checksum
     body = header[: len(_EXTENSION_WITH_TIMES)] + bytes(16) + header[_TIMES_END:end]
     os.pwrite(fd, body + lookup3(body).to_bytes(4, "little"), at)
 
 
 def lookup3(data: bytes) -> int:
-    """Jenkins' ``hashlittle`` with initial value 0, as HDF5 protects its metadata with."""
+    """Jenkins' checksum ``hashlittle`` with initial value 0, which protects HDF5's metadata."""
     mask = 0xFFFFFFFF
 
     def rotate(value: int, bits: int) -> int:

@@ -1,4 +1,4 @@
-"""Attributes out of HDF5: scalars of text, integers and floats, nothing else."""
+"""Reading of HDF5 attributes: only scalar texts, integers and floats are allowed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ _MAX_ATTRIBUTES = 1024
 
 
 def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
-    """The attributes of a node as scalars of numpy, in order of name.
+    """The attributes of a node as numpy arrays of shape ``()``, in order of name.
+
+    Args:
+        oid: The open node.
+        where: File and path of the node, for messages.
 
     Raises:
-        FormatError: An attribute that aerchive never writes.
+        FormatError: There is an attribute that aerchive never writes.
         IntegrityError: HDF5 found the header damaged.
     """
     names: list[bytes] = []
@@ -32,7 +36,7 @@ def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
         raise FormatError(f"{where}: {number} attributes are too many to be ours")
     with hdf5_errors(where, what="its header is damaged"):
         h5a.iterate(oid, names.append)
-        # By name, because HDF5 sorts all of them for each one that is opened by its number.
+        # Opened by name, because HDF5 sorts all attributes each time that one is opened by its number.
         opened = [(name.decode("utf-8", "backslashreplace"), h5a.open(oid, name)) for name in sorted(names)]
     return {name: _read(attribute, f"{where}@{name}") for name, attribute in opened}
 
@@ -53,17 +57,17 @@ def _read(attribute: h5a.AttrID, node: str) -> NDArray[Any]:
 
 
 def read_attributes(oid: Any, where: str) -> dict[str, AttributeValue]:
-    """The attributes of a node as Python values, those too long for an attribute included.
+    """The HDF5 attributes of a node as Python values.
 
     Raises:
-        FormatError: An attribute that aerchive never writes.
+        FormatError: There is an attribute that aerchive never writes.
         IntegrityError: HDF5 found the header damaged.
     """
     return decode_attributes(read_raw_attributes(oid, where), where)
 
 
 def decode_attributes(raw: Mapping[str, NDArray[Any]], where: str) -> dict[str, AttributeValue]:
-    """Attributes of a node as Python values.
+    """Converts the attributes of a node, as `read_raw_attributes` returns them, to Python values.
 
     Raises:
         FormatError: A text is not UTF-8.

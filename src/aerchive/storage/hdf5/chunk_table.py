@@ -1,4 +1,4 @@
-"""Arrays in a project, read chunk by chunk: look up where the chunks are, then read bytes without HDF5."""
+"""The chunk tables of datasets in a project: offsets of the chunks, whose bytes are then read without HDF5."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from aerchive.storage.hdf5.types import memory_dtype, stored_type
 
 _MAX_CHUNK_BYTES = 256 * 1024 * 1024
 _LOOK_UP_EACH = 16
-"""From so many chunks on, the whole chunk table is read at once."""
+"""From this number of chunks on, the whole chunk table is read at once, instead of one entry for each chunk."""
 
 
 def describe_dataset(dsid: h5d.DatasetID, where: str) -> DatasetShape:
-    """Shape, dtype and chunks of an open dataset.
+    """Shape, dtype, chunk shape and codec of an open dataset.
 
     Raises:
-        UnsafeContentError: A layout this format does not have.
-        FormatError: Filters this format does not have.
+        UnsafeContentError: The dataset has a storage layout that the format does not allow.
+        FormatError: The dataset has filters or a type that the format does not allow.
     """
     with hdf5_errors(where):
         properties = dsid.get_create_plist()
@@ -54,12 +54,12 @@ def _codec(filters: tuple[int, ...], where: str) -> Codec:
 
 
 class OpenDataset(NamedTuple):
-    """A dataset that was opened and looked at before.
+    """A dataset that was already opened, with its description and attributes.
 
     Attributes:
         dsid: The open dataset.
-        what: It is.
-        attributes: Of it.
+        what: Description of the dataset: shape, dtype, chunk shape and codec.
+        attributes: Attributes of the dataset.
     """
 
     dsid: h5d.DatasetID
@@ -70,19 +70,19 @@ class OpenDataset(NamedTuple):
 def plan_read(
     group: h5g.GroupID, name: str, owner: str, where: str, key: object = ..., opened: OpenDataset | None = None
 ) -> ReadPlan:
-    """Resolves a selection of a dataset.
+    """Plans how to read a selection of a dataset.
 
     Args:
-        group: Where the dataset is.
-        name: Its name.
-        owner: Whose it is, for checksums.
-        where: Its path, for messages.
-        key: What is wanted: integers, slices, ``...``, or a tuple of them.
-        opened: The dataset, if it was opened before.
+        group: The open group that holds the dataset.
+        name: Name of the dataset.
+        owner: UUID of the run, or path of the shared object, that the dataset belongs to; a part of every checksum.
+        where: File and path of the dataset, for messages.
+        key: The selection: integers, slices, ``...``, or a tuple of them.
+        opened: The dataset, if it was already opened.
 
     Raises:
         FormatError: The dataset has a type that aerchive never writes.
-        UnsafeContentError: Its storage is virtual or external, or its chunks are too large.
+        UnsafeContentError: The storage of the dataset is virtual or external, or its chunks are too large.
     """
     if opened is None:
         member = name.encode()
@@ -144,21 +144,22 @@ def _chunk_table(
 
 
 class ChunkSumsReader:
-    """What the file says the checksums of a dataset's chunks are.
+    """Reads the stored checksums of a dataset's chunks, from its attributes or its table of checksums.
 
     Args:
-        group: Where the dataset is.
-        dsid: The dataset.
-        name: Its name.
-        number: How many chunks it has.
-        where: Its path, for messages.
-        attributes: Of the dataset, if they were read before.
+        group: The open group that holds the dataset.
+        dsid: The open dataset.
+        name: Name of the dataset.
+        number: Number of chunks of the dataset.
+        where: File and path of the dataset, for messages.
+        attributes: Attributes of the dataset, if they were already read.
 
     Attributes:
-        digest: Name of the digest that is beside the CRC-32.
+        digest: Name of the stored digest, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
 
     Raises:
-        IntegrityError: There are none.
+        IntegrityError: The table of checksums is missing, or has the wrong number of rows.
+        FormatError: There is no digest that this version knows.
     """
 
     def __init__(
@@ -179,10 +180,13 @@ class ChunkSumsReader:
         self.digest = self._named(self._only if self._table is None else (self._table.dtype.names or ()))
 
     def crc_lookup(self, number: int) -> Callable[[int], int]:
-        """Gives the CRC-32 of a chunk by its number.
+        """A function that returns the stored CRC-32 of a chunk, given the chunk's number.
 
         Args:
-            number: How many will be asked for: few are read one by one.
+            number: Number of chunks that will be looked up: a few are read one by one, many all at once.
+
+        Raises:
+            IntegrityError: The only chunk of the dataset has no stored CRC-32.
         """
         table = self._table
         if table is None:
@@ -196,7 +200,7 @@ class ChunkSumsReader:
         return lambda row: int(rows[row])
 
     def digests(self) -> list[str]:
-        """Of all chunks, in order."""
+        """The stored digests of all chunks, in row-major order, each of 64 hexadecimal digits."""
         table = self._table
         if table is None:
             return [str(self._only.get(self.digest, ""))]

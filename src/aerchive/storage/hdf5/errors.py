@@ -1,4 +1,4 @@
-"""The border to h5py: what it raises for a damaged file becomes one of our errors, with the file and node."""
+"""Translation of h5py's exceptions for a damaged file into errors of aerchive that name the file and node."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from aerchive.errors import AerchiveError, IntegrityError
 
 
 class hdf5_errors:
-    """Translates h5py's errors; put it around calls of h5py and nothing else.
+    """A context manager that translates h5py's exceptions; the block must have only calls of h5py.
 
-    The same errors of our own code are mistakes of the program. They must come out as what they are, and not say that
-    the file is damaged. (A class, because a generator would take four times as long.)
+    The same exceptions raised by aerchive's own code are bugs, and must not be reported as damage of the file. (This is
+    a class because a generator would take four times as long.)
 
     Args:
-        where: The file and node, for the message; or an open node, whose name is asked for only if it is needed.
-        member: Of the open node.
-        what: Is wrong, for the message.
+        where: The file and node, as text for the message; or an open node, whose name is looked up only for a message.
+        member: Name of the member of the open node that is meant; empty for the node itself.
+        what: A description of the damage, for the message.
 
     Raises:
-        IntegrityError: HDF5 could not read or change what should be there.
+        IntegrityError: HDF5 could not read or change the node.
     """
 
     __slots__ = ("_member", "_what", "_where")
@@ -45,6 +45,6 @@ class hdf5_errors:
 
 
 def _place(node: Any, member: str) -> str:
-    """The file and node, as `aerchive.storage.hdf5.reader.GroupReader.where` has them."""
+    """The file and node as text, as `aerchive.storage.chunks.group_reader.GroupReader.where` gives them."""
     path = (h5i.get_name(node) or b"/").decode("utf-8", "backslashreplace").strip("/")
     return f"{os.fsdecode(h5f.get_name(node))}: /{'/'.join(part for part in (path, member) if part)}"

@@ -1,4 +1,4 @@
-"""Groups of which everything is read once, for work that looks at the same nodes in several ways."""
+"""Groups that keep what was read of them, for operations that read the same nodes several times."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Member(NamedTuple):
     """A link in a group.
 
     Attributes:
-        is_hard: Whether it leads to a node of this file, and is not only a name for another place.
-        address: Of that node in the file.
+        is_hard: Whether the link is a hard link to a node of this file, not a soft or external link.
+        address: Address of that node in the file.
     """
 
     is_hard: bool
@@ -28,7 +28,7 @@ class Member(NamedTuple):
 
 
 class KeptGroup(HDF5Group):
-    """A group that nobody changes while it is looked at: HDF5 is asked once for each node and each attribute."""
+    """A group that does not change while it is in use: HDF5 is called once for each node and for all attributes."""
 
     def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
         super().__init__(gid, fd, path, file)
@@ -39,11 +39,11 @@ class KeptGroup(HDF5Group):
 
     @classmethod
     def of(cls, group: HDF5Group) -> KeptGroup:
-        """The same group, kept from now on."""
+        """A `KeptGroup` for the same group."""
         return cls(group.gid, group.fd, group.path, group.file)
 
     def members(self) -> dict[str, Member]:
-        """What is in the group, in order of name."""
+        """The links in the group by name, in order of name."""
         if self._members is None:
             found: dict[str, Member] = {}
 
@@ -63,12 +63,12 @@ class KeptGroup(HDF5Group):
         return name in self.members()
 
     def open(self, name: str) -> Any:
-        """The open member.
+        """Opens a member of the group, or returns it if it is already open.
 
         Raises:
-            NotFoundError: There is none of this name.
-            UnsafeContentError: It leads to another place.
-            IntegrityError: It is damaged.
+            NotFoundError: There is no member of this name.
+            UnsafeContentError: The member is a soft or external link.
+            IntegrityError: The member is damaged.
         """
         node = self._nodes.get(name)
         if node is None:
@@ -123,10 +123,10 @@ class KeptGroup(HDF5Group):
 
 
 class Folders:
-    """Opens groups by their paths; the folder of the latest one stays open for the next.
+    """Opens groups by their paths; the parent of the latest one stays open for the next.
 
     Args:
-        root: Of the file.
+        root: Root group of the file.
     """
 
     def __init__(self, root: HDF5Group) -> None:

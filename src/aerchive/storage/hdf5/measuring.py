@@ -1,4 +1,4 @@
-"""What the nodes of an open project take in its file, headers and data apart."""
+"""The space that the nodes of an open project take in its file, separately for headers and data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from aerchive.storage.hdf5.reader import HDF5Group
 
 
 class DatasetSize(NamedTuple):
-    """What one dataset takes.
+    """The size of one dataset.
 
     Attributes:
-        name: Of the dataset.
-        stored_bytes: Its values in the file.
-        nbytes: The same, before compression.
+        name: Name of the dataset in its group.
+        stored_bytes: Size of the values in the file, in bytes.
+        nbytes: Size of the values before compression, in bytes.
     """
 
     name: str
@@ -27,12 +27,12 @@ class DatasetSize(NamedTuple):
 
 
 class GroupSize(NamedTuple):
-    """What a group and all below it take; shared objects are not among it.
+    """The size of a group and all nodes below it, without shared objects.
 
     Attributes:
-        structure_bytes: Headers with their attributes, indexes, checksums.
-        datasets: The values.
-        objects: Paths of the shared objects that are linked.
+        structure_bytes: Size of headers with their attributes, of indexes and of tables of checksums, in bytes.
+        datasets: Sizes of the datasets.
+        objects: Paths of the shared objects that the group links to.
     """
 
     structure_bytes: int
@@ -41,24 +41,24 @@ class GroupSize(NamedTuple):
 
     @property
     def stored_bytes(self) -> int:
-        """All of it."""
+        """Size of structure and values together, in bytes."""
         return self.structure_bytes + sum(dataset.stored_bytes for dataset in self.datasets)
 
 
 def measure_group(group: HDF5Group, shared: dict[int, str] | None = None) -> GroupSize:
-    """Measures a group with all that it has, nothing of it being read but headers.
+    """Measures a group with all nodes below it; only headers are read.
 
     Args:
         group: The group.
-        shared: Paths of shared objects that were met before in the same file, by address; completed here.
+        shared: Paths of shared objects found before in the same file, by address; new ones are added to it.
 
     Raises:
-        AerchiveError: It is damaged.
+        AerchiveError: The group is damaged.
     """
     known = {} if shared is None else shared
     structure, datasets, objects = structure_bytes(group), [], []
     beneath: list[bytes] = []
-    """What the paths below a shared object begin with."""
+    """Prefixes of the paths of all nodes below shared objects."""
     nodes: list[tuple[bytes, _Node]] = []
     with hdf5_errors(group.where()):
         h5o.visit(group.gid, lambda name, info: nodes.append((name, _Node.of(info))), info=True)
@@ -84,7 +84,7 @@ def measure_group(group: HDF5Group, shared: dict[int, str] | None = None) -> Gro
 
 
 def _object_path(group: HDF5Group, path: bytes) -> str:
-    """What a node says of the place where it is stored as a shared object; empty if it is none."""
+    """The path at which a node is stored as a shared object, from its attribute; empty if it is not a shared object."""
     where = group.where(path.decode("utf-8", "backslashreplace"))
     with hdf5_errors(where):
         node = h5o.open(group.gid, path)
@@ -93,13 +93,13 @@ def _object_path(group: HDF5Group, path: bytes) -> str:
 
 
 class _Node(NamedTuple):
-    """What HDF5 tells of a node without opening it.
+    """Facts about a node that HDF5 gives without opening it.
 
     Attributes:
-        kind: Whether it is a group or a dataset.
-        address: In the file.
-        links: How many lead to it.
-        header_bytes: What its header and its indexes take.
+        kind: HDF5's type of the node, such as ``h5o.TYPE_DATASET``.
+        address: Address of the node in the file.
+        links: Number of hard links to the node.
+        header_bytes: Size of the header and the indexes of the node, in bytes.
     """
 
     kind: int
@@ -113,14 +113,14 @@ class _Node(NamedTuple):
 
 
 def measure_table(group: HDF5Group, name: str) -> int:
-    """All that a table takes, its header included, in bytes; it is not filtered as values are."""
+    """The size of a table with its header, in bytes; tables are not compressed."""
     dsid = group.open_dataset(name)
     with hdf5_errors(group.where(name)):
         return int(dsid.get_storage_size()) + _header_bytes(h5o.get_info(dsid))
 
 
 def measure_foreign(group: HDF5Group, name: str) -> int:
-    """All that a member takes that is not of this format, whatever is in it, in bytes."""
+    """The size of a member that is not of this format, with all nodes below it, in bytes; 0 unless a hard link."""
     total = 0
 
     def add(inner: bytes) -> None:
@@ -142,7 +142,7 @@ def measure_foreign(group: HDF5Group, name: str) -> int:
 
 
 def structure_bytes(group: HDF5Group) -> int:
-    """What the header of a group takes, without its members, in bytes."""
+    """The size of the header and the indexes of a group, without its members, in bytes."""
     with hdf5_errors(group.where()):
         return _header_bytes(h5o.get_info(group.gid))
 
@@ -154,7 +154,7 @@ def _measure_dataset(group: HDF5Group, path: bytes, node: _Node) -> tuple[Datase
         stored_bytes = int(dsid.get_storage_size())
         is_inside = dsid.get_create_plist().get_layout() == h5d.COMPACT
         nbytes = int(dsid.get_space().get_simple_extent_npoints()) * int(dsid.get_type().get_size())
-    extra = node.header_bytes - (stored_bytes if is_inside else 0)  # if so, they are in the header
+    extra = node.header_bytes - (stored_bytes if is_inside else 0)  # compact values are in the header
     return DatasetSize(name.rpartition("/")[2], stored_bytes, nbytes), extra
 
 

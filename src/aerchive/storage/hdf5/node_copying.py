@@ -1,7 +1,7 @@
-"""Groups of one open project into another, byte for byte: headers by HDF5 itself, large data chunk by chunk.
+"""Copies groups of one open project into another, byte for byte: small nodes by HDF5 itself, large data in chunks.
 
-Nothing is compressed or expanded, and nothing of a chunk's checksums changes: they are bound to owner, dataset and
-number, which stay. What a group links to (an object) is copied once, and linked again.
+Nothing is compressed or expanded. The checksums of chunks stay valid, because they are bound to owner, dataset and
+number, which stay the same. A shared object is copied once, and linked again.
 """
 
 from __future__ import annotations
@@ -39,11 +39,17 @@ from aerchive.threads import in_order
 
 _ASIDE = "removed"
 _MAX_DEPTH = 16
-"""Groups in groups. Deeper ones are not ours, or lead back to themselves."""
+"""Deepest nesting of groups. Deeper groups were not written by aerchive, or contain themselves."""
 
 
 class _Chunks(NamedTuple):
-    """The chunks of a dataset, still to be copied."""
+    """The chunks of a dataset that are still to be copied.
+
+    Attributes:
+        target: The new dataset.
+        plan: Plan for reading all chunks of the old dataset.
+        chunk_bytes: Size of a chunk before compression, in bytes.
+    """
 
     target: h5d.DatasetID
     plan: ReadPlan
@@ -51,10 +57,10 @@ class _Chunks(NamedTuple):
 
 
 class NodeCopier:
-    """Copies into one open project file.
+    """Copies nodes of other files into one open project file.
 
     Args:
-        target: Its root.
+        target: Root group of the file that the nodes are copied into.
 
     Attributes:
         objects: Paths of the shared objects that were copied.
@@ -66,26 +72,26 @@ class NodeCopier:
         self.objects: list[str] = []
         self._number_aside = 0
         self._known: dict[int, str] = {}
-        """Path of each shared object that was met, by its address in the source."""
+        """Path of each shared object found so far, by its address in the source."""
         self._folder: tuple[str, h5g.GroupID] = "", target
-        """The folder of the latest run."""
+        """Path and open group of the folder of the latest run."""
 
     @property
     def has_chunks_to_copy(self) -> bool:
-        """Whether chunks of what was copied are still to follow."""
+        """Whether chunks of copied nodes are still to be copied."""
         return bool(self._waiting)
 
     def copy_run(self, source: KeptGroup) -> int:
-        """Copies a run; its chunks follow with `copy_chunks`.
+        """Copies a run without the chunks of large datasets; `copy_chunks` copies those.
 
         Args:
-            source: The run's group. It gets the same path.
+            source: The run's group. The copy gets the same path.
 
         Returns:
-            What is still to be copied of it, in bytes before compression.
+            Size of the chunks still to be copied, in bytes before compression.
 
         Raises:
-            AerchiveError: It is damaged, or has what a project may not have.
+            AerchiveError: The run is damaged, or has content that a project may not have.
         """
         folder, _, name = source.path.rpartition("/")
         if folder != self._folder[0]:
@@ -95,7 +101,7 @@ class NodeCopier:
         return sum(waiting.chunk_bytes * len(waiting.plan.places) for waiting in self._waiting[already:])
 
     def copy_documents(self, source: KeptGroup) -> None:
-        """Brings the small groups of a run that is there already up to date: status, labels, links to objects.
+        """Updates the small groups of a run that was already copied: status, labels, links to objects.
 
         Args:
             source: The run's group.
@@ -115,11 +121,11 @@ class NodeCopier:
         self._copy_members(source, target, str(source.attribute("run_uuid")), there)
 
     def copy_foreign(self, source: HDF5Group, names: Iterable[str] = ()) -> None:
-        """Copies what other programs have put into a group of this format: attributes, and members as they are.
+        """Copies attributes and members that other programs have added to a group of this format.
 
         Args:
-            source: The root, or a folder. What it has gets the same path.
-            names: Of the members.
+            source: The root group, or a folder. The copies get the same paths.
+            names: Names of the members.
         """
         with hdf5_errors(source.where()):
             attributes: list[bytes] = []
@@ -139,16 +145,16 @@ class NodeCopier:
                 _copy_link(source.gid, key, target)
 
     def keep_tombstone(self, source: HDF5Group) -> None:
-        """Notes that a run was deleted, without anything of it.
+        """Writes a group that notes that a run was deleted, with its UUID, without the content of the run.
 
         Args:
-            source: Its group among the deleted ones.
+            source: The run's group among the deleted ones.
         """
         note = create_group(require_group(self._target, layout.DELETED), source.path.rpartition("/")[2])
         write_attributes(note, {"run_uuid": str(source.attribute("run_uuid"))})
 
     def remove(self, path: str) -> None:
-        """Removes a run that was copied and is not wanted any more."""
+        """Removes the copy of a run that was deleted or replaced in the source since."""
         folder, _, name = path.rpartition("/")
         parent = find_group(self._target, folder)
         if parent is not None and has_member(parent, name):
@@ -159,10 +165,10 @@ class NodeCopier:
         move(parent, name, require_group(self._target, _ASIDE), str(self._number_aside))
 
     def drop_removed(self) -> None:
-        """Gives up what was removed; call when nothing more is copied.
+        """Frees the space of the removed nodes; called when nothing more is copied.
 
-        What HDF5 has freed it would use again in the same session, and bytes of a state that is committed already would
-        be changed in their place: they would be held in memory, and go through the journal.
+        HDF5 would use space that was freed before again in the same session. This would change committed bytes in
+        place, which would be held in memory, and go through the journal.
         """
         aside = find_group(self._target, _ASIDE)
         if aside is not None:
@@ -172,15 +178,15 @@ class NodeCopier:
             unlink(self._target, _ASIDE)
 
     def copy_chunks(self, fd: int, done: Callable[[int], None]) -> None:
-        """Copies the chunks of what was copied since, each verified by its checksum on the way.
+        """Copies the chunks of the datasets copied since the last call; the CRC-32 of each chunk is verified.
 
         Args:
-            fd: The source; it need not be locked, for committed chunks never move.
-            done: Called after each chunk with its bytes before compression.
+            fd: File descriptor of the source; it need not be locked, as committed chunks never move.
+            done: Function called after each chunk with the size of the chunk before compression, in bytes.
 
         Raises:
             IntegrityError: A chunk is damaged.
-            KeyboardInterrupt: The user wants to stop.
+            KeyboardInterrupt: The user has pressed Ctrl-C.
         """
         waiting, self._waiting = self._waiting, []
         for target, plan, chunk_bytes in waiting:
@@ -192,7 +198,7 @@ class NodeCopier:
                         write_chunk(target, place.piece.offset, stored, place.mask)
                     done(chunk_bytes)
 
-    # -- one node
+    # -- copying of one node
 
     def _copy_group(self, source: KeptGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
         if source.path.count("/") > _MAX_DEPTH:
@@ -206,7 +212,7 @@ class NodeCopier:
         self._copy_members(source, group, owner, set())
 
     def _copy_members(self, source: KeptGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
-        """Copies the members that the target does not have."""
+        """Copies the members whose names are not in ``there``, the names that the target already has."""
         for name, member in source.members().items():
             if name in there:
                 continue
@@ -227,7 +233,7 @@ class NodeCopier:
                 h5o.copy(source.gid, key, target, key)
 
     def _copy_inner(self, source: KeptGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
-        """A group in a group: a link to a shared object, or one of its own."""
+        """Copies a group in a group; a shared object is copied once, and linked."""
         if source.attribute("object") is None:
             self._copy_group(source, target, key, owner)
             return
@@ -241,9 +247,9 @@ class NodeCopier:
         link(target, key, self._target, path)
 
     def _copy_dataset(self, source: KeptGroup, name: str, old: h5d.DatasetID, target: h5g.GroupID, owner: str) -> bool:
-        """Makes a large dataset anew, its chunks to follow; whether it is one.
+        """Makes a large dataset whose chunks `copy_chunks` copies; returns False for other datasets, and makes none.
 
-        HDF5 copies all others by itself, bytes of chunks as they are; their digests are looked at in the copy.
+        HDF5 itself copies the other datasets, with unchanged stored bytes; their digests are verified in the copy.
         """
         where, key = source.where(name), name.encode()
         with hdf5_errors(where):
@@ -257,7 +263,7 @@ class NodeCopier:
         try:
             plan = plan_read(source.gid, name, owner, where)
         except (FormatError, IntegrityError):
-            return False  # of another program, without checksums of ours
+            return False  # written by another program, without aerchive's checksums
         with hdf5_errors(where):
             new = h5d.create(target, key, old.get_type(), old.get_space(), dcpl=properties)
             attributes: list[bytes] = []
@@ -273,14 +279,14 @@ def _name(key: bytes) -> str:
 
 
 class Fingerprint(NamedTuple):
-    """What a group is, and what its members are.
+    """A value that identifies a group with its members.
 
-    What a project holds is never changed in its place, so an equal fingerprint says that nothing below the group is
-    another than before.
+    Nodes of a project are never changed in place, so an equal fingerprint means that all nodes below the group are the
+    same as before.
 
     Attributes:
-        address: Of the group in the file.
-        members: Changes when a member is added, removed or replaced.
+        address: Address of the group in the file.
+        members: Hash of names and addresses of the members; it changes if a member is added, removed or replaced.
     """
 
     address: int
@@ -288,14 +294,14 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(group: KeptGroup) -> Fingerprint:
-    """The fingerprint of a group; means something for one file, and in this process."""
+    """The fingerprint of a group; only comparable with fingerprints of the same file made by the same process."""
     with hdf5_errors(group.where()):
         address = h5o.get_info(group.gid).addr
     return Fingerprint(address, hash(tuple(group.members().items())))
 
 
 def _copy_link(source: h5g.GroupID, key: bytes, target: h5g.GroupID) -> None:
-    """Copies a member whatever it is; of a name for another place only the name."""
+    """Copies a member of any kind; a soft or external link is copied as a link, without its target."""
     kind = source.links.get_info(key).type
     if kind == h5l.TYPE_SOFT:
         target.links.create_soft(key, source.links.get_val(key))
@@ -306,7 +312,7 @@ def _copy_link(source: h5g.GroupID, key: bytes, target: h5g.GroupID) -> None:
 
 
 def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:
-    """Copies an attribute of any type. References to other nodes become empty: they hold addresses of the old file."""
+    """Copies an attribute of any type. References to nodes become empty, as they hold addresses of the old file."""
     where = f"{where}@{_name(name)}"
     with hdf5_errors(where):
         old = h5a.open(source, name)
@@ -333,7 +339,7 @@ def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:
 
 
 def _leads_elsewhere(kind: h5t.TypeID) -> bool:
-    """Whether values of a type lie elsewhere in the file, or are addresses in it; asks HDF5 alone."""
+    """Whether values of a type hold addresses in the file: variable-length data, or references. Only HDF5 is called."""
     if isinstance(kind, h5t.TypeStringID):
         return bool(kind.is_variable_str())
     if isinstance(kind, h5t.TypeCompoundID):

@@ -1,4 +1,4 @@
-"""Shared objects, found by a link to them: which they say they are, and whether they are."""
+"""Shared objects reached by a link: the path that an object states, and a check that the object is stored there."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _PATH = re.compile(
 
 
 def is_object_path(path: str) -> bool:
-    """Whether a path is one of those under which shared objects are stored."""
+    """Whether a path has the form of the path of a shared object."""
     return _PATH.match(path) is not None
 
 
 def object_path(group: GroupReader) -> str:
-    """The path under which an object is stored, as it says itself.
+    """The path under which a shared object is stored, from its attribute ``object``.
 
     Args:
-        group: Of the object, reached by any link.
+        group: The object's group, reached by any link.
 
     Raises:
-        FormatError: It is not a shared object.
+        FormatError: The group is not a shared object.
     """
     path = group.attribute("object")
     if not isinstance(path, str) or not _PATH.match(path):
@@ -37,16 +37,16 @@ def object_path(group: GroupReader) -> str:
 
 
 def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:
-    """The digest of an object that a run or another object links.
+    """The digest of a shared object that a run or another object links to.
 
     Args:
-        group: Of the run or object.
-        name: Of the link.
-        root: Of the file.
+        group: Group of the run or object that has the link.
+        name: Name of the link.
+        root: Root group of the file.
 
     Raises:
         FormatError: The link does not lead to a shared object.
-        IntegrityError: It leads to one that is not among the project's.
+        IntegrityError: The object is not stored at the path that it states.
     """
     target = group.group(name)
     path = object_path(target)
@@ -63,18 +63,18 @@ def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:
 
 
 class LinkedObjects:
-    """The digests of objects that many runs of one file link: each is looked up once, by its address."""
+    """The digests of the shared objects of one file, each looked up once and kept by its address."""
 
     def __init__(self) -> None:
         self._digests: dict[int, str] = {}
 
     def digest(self, group: KeptGroup, name: str, root: HDF5Group) -> str:
-        """As `linked_digest` does.
+        """The digest of a linked object, as `linked_digest` returns it.
 
         Args:
-            group: Of the run or object.
-            name: Of the link.
-            root: Of the file.
+            group: Group of the run or object that has the link.
+            name: Name of the link.
+            root: Root group of the file.
         """
         member = group.members()[name]
         if member.address not in self._digests or not member.is_hard:

@@ -1,4 +1,4 @@
-"""Groups that are read: those of an open project file, and what every group that holds a run can be asked."""
+"""Reading of groups of an open project file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class HDF5Group(GroupReader):
 
     Args:
         gid: The open group.
-        fd: The same file, for positioned reads.
-        path: Where the group is, from the root, without a leading slash.
+        fd: File descriptor of the same file, for positioned reads.
+        path: Path of the group from the root, without a leading slash.
         file: Name of the file, for messages.
     """
 
@@ -32,7 +32,7 @@ class HDF5Group(GroupReader):
         self.gid = gid
 
     def names(self) -> list[str]:
-        """Of the members of the group, in order of name."""
+        """The names of the members of the group, in order of name."""
         with hdf5_errors(self.where()):
             return [name.decode("utf-8", "backslashreplace") for name in self.gid]
 
@@ -48,15 +48,15 @@ class HDF5Group(GroupReader):
             return isinstance(h5o.open(self.gid, key), h5g.GroupID)
 
     def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
-        """All attributes, also those that are too long to be stored as one.
+        """All attributes, also texts that are too long to be stored as HDF5 attributes.
 
         Args:
-            owner: The UUID of the run that the group is a part of, for the checksums of long attributes. The group of
-                a run or of an object says itself what its owner is.
+            owner: UUID of the run that the group is a part of; a part of the checksums of long attributes. It need not
+                be given for the group of a run or of a shared object, whose attributes name the owner.
 
         Raises:
-            FormatError: An attribute that aerchive never writes.
-            IntegrityError: A damaged header.
+            FormatError: There is an attribute that aerchive never writes.
+            IntegrityError: The header of the group is damaged.
         """
         values = self._short_attributes()
         owner = owner or str(values.get("run_uuid") or values.get("object", ""))
@@ -67,10 +67,10 @@ class HDF5Group(GroupReader):
         return values
 
     def address(self, name: str) -> int:
-        """Where a member lies in the file: no other node of it has the same address.
+        """The address of a member in the file, which no other node of the file has.
 
         Raises:
-            UnsafeContentError: The member is only a name for another place.
+            UnsafeContentError: The member is a soft or external link.
         """
         key = name.encode()
         with hdf5_errors(self.where(name)):
@@ -90,7 +90,8 @@ class HDF5Group(GroupReader):
         """The group at a path below this one.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such group.
+            UnsafeContentError: The path has a soft or external link.
         """
         gid, where = self.gid, self.where(path)
         for key in path.encode().split(b"/"):
@@ -110,7 +111,7 @@ class HDF5Group(GroupReader):
             yield self.group(name)
 
     def describe(self, name: str) -> DatasetShape:
-        """Shape and dtype of a dataset, nothing of it being read."""
+        """Shape and dtype of a dataset; none of its values are read."""
         return describe_dataset(self.open_dataset(name), self.where(name))
 
     def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
@@ -118,22 +119,22 @@ class HDF5Group(GroupReader):
         return read_attributes(self.open_dataset(name), self.where(name))
 
     def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
-        """Resolves a selection of a dataset, so that it can be read after the session.
+        """Plans how to read a selection of a dataset, so that it can be read after the session.
 
         Args:
-            name: Of the dataset.
-            owner: Whose it is: a run's UUID, or an object's path.
-            key: What is wanted.
+            name: Name of the dataset.
+            owner: UUID of the run, or path of the shared object, that the dataset belongs to; a part of every checksum.
+            key: The selection: integers, slices, ``...``, or a tuple of them.
         """
         self.open_dataset(name)
         return plan_read(self.gid, name, owner, self.where(name), key)
 
     def open_dataset(self, name: str) -> h5d.DatasetID:
-        """The open dataset, for the storage floor itself.
+        """Opens a dataset, for use inside the storage layer.
 
         Raises:
-            NotFoundError: There is none of this name.
-            IntegrityError: It is damaged.
+            NotFoundError: There is no dataset of this name.
+            IntegrityError: The dataset is damaged.
         """
         if name not in self:
             raise NotFoundError(f"{self.where(name)}: no such dataset")

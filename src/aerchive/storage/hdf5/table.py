@@ -1,4 +1,4 @@
-"""Extensible tables of flat rows, not compressed: the catalogue."""
+"""Extensible, uncompressed tables with rows of fixed size, such as the catalogue."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.medium.trace import note_read
 
 CHANGES = np.dtype([("row", "<i8"), ("crc32", "<u4")])
-"""Rows of a table that were added or replaced together: the number of the first, and a CRC-32 of them that goes on from
-that of the entry before. So an entry that is the same says that all before is the same, too."""
+"""The dtype of a list of changes. An entry stands for rows that were added or replaced together: the number of the
+first row, and the CRC-32 of the rows, continued from the CRC-32 of the entry before. So if two lists have the same
+entry, all entries before are the same, too."""
 _ROW_SUM_BYTES = 4
-"""Each row ends with its own CRC-32. It is left out: a CRC of bytes with their own CRC is the same for all bytes."""
+"""Each row ends with its own CRC-32, which is left out: the CRC of bytes followed by their CRC is the same for all
+bytes."""
 
 _READ_DIRECTLY = 512
-"""From so many rows on, their chunks are read without HDF5, which calls back to Python for each."""
+"""From this number of rows on, chunks are read without HDF5, which would call back to Python for each chunk."""
 
 
 def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_rows: int) -> h5d.DatasetID:
@@ -44,12 +46,13 @@ class TableReader:
 
     Args:
         dsid: The open dataset.
-        where: Its file and path, for messages.
-        fd: The file, if the table in it is what HDF5 sees: no journal or transaction holds changes of it.
+        where: File and path of the table, for messages.
+        fd: File descriptor of the file; ``None`` if a journal or a write session holds changes of the table, so that
+            HDF5 sees other bytes than the file has.
 
     Attributes:
-        where: Its file and path.
-        dtype: Of the rows.
+        where: File and path of the table.
+        dtype: The dtype of the rows.
     """
 
     def __init__(self, dsid: h5d.DatasetID, where: str, *, fd: int | None = None) -> None:
@@ -74,7 +77,7 @@ class TableReader:
 
     @property
     def address(self) -> int:
-        """Of the dataset in the file: no other dataset of this file ever has it."""
+        """Address of the dataset in the file, which no other dataset of this file ever has."""
         with hdf5_errors(self.where):
             return int(h5o.get_info(self._dsid).addr)
 
@@ -82,18 +85,24 @@ class TableReader:
         """Reads rows.
 
         Args:
-            first: The first one.
-            number: How many; ``None`` for all that follow.
+            first: Number of the first row.
+            number: Number of rows to read; ``None`` for all from the first one on.
+
+        Returns:
+            The rows, shape ``(number,)``, dtype `dtype`.
         """
         rows = np.zeros(len(self) - first if number is None else number, self.dtype)
         self.read_into(rows, first)
         return rows
 
     def last(self, length: int | None = None) -> NDArray[Any]:
-        """The last row, shape ``(1,)``; none, shape ``(0,)``, if there is none.
+        """Reads the last row.
 
         Args:
-            length: Of the table, if it is asked for when it was shorter.
+            length: An earlier length of the table, whose last row is wanted; by default the present length.
+
+        Returns:
+            The row, shape ``(1,)``; or shape ``(0,)`` if there is no such row.
         """
         length = len(self) if length is None else length
         return self.rows(length - 1, 1) if 0 < length <= len(self) else np.zeros(0, self.dtype)
@@ -102,8 +111,8 @@ class TableReader:
         """Reads rows into an array.
 
         Args:
-            rows: As many as are wanted, of this table's dtype, contiguous, zero.
-            first: The number of the first one.
+            rows: The array to be filled, shape ``(number,)``, of this table's dtype, contiguous and all zero.
+            first: Number of the first row to read.
         """
         if len(rows) < _READ_DIRECTLY or not self._read_directly(rows, first):
             self._read(rows, first)
@@ -117,7 +126,7 @@ class TableReader:
                 self._dsid.read(h5s.create_simple((len(rows),)), space, rows, tid)
 
     def _read_directly(self, rows: NDArray[Any], first: int) -> bool:
-        """Reads chunks where they lie; returns whether that was possible. Missing ones stay zero, as in HDF5."""
+        """Reads chunks without HDF5; returns whether that was possible. Missing chunks stay zero, as in HDF5."""
         if self._fd is None or self._pieces is None:
             return False
         size = self.dtype.itemsize
@@ -134,7 +143,7 @@ class TableReader:
 
     @cached_property
     def _pieces(self) -> list[tuple[int, int, int]] | None:
-        """Where the rows lie, as `_joined` gives it; ``None`` if they are stored in another way than ours."""
+        """The pieces of the file that hold the rows, as from `_joined`; ``None`` if not stored in unfiltered chunks."""
         with hdf5_errors(self.where):
             properties = self._dsid.get_create_plist()
             is_ours = properties.get_layout() == h5d.CHUNKED and not properties.get_nfilters()
@@ -147,12 +156,15 @@ class TableReader:
 
 
 def _joined(chunks: NDArray[np.int64], chunk: int, size: int) -> list[tuple[int, int, int]]:
-    """First row, number of rows and address of each piece of the file that holds rows one after another.
+    """Joins chunks that are adjacent in the file.
 
     Args:
-        chunks: First row and address of each chunk, in any order.
-        chunk: Rows of a chunk.
-        size: Bytes of a row.
+        chunks: First row and address of each chunk, in any order, shape ``(chunks, 2)``.
+        chunk: Number of rows of a chunk.
+        size: Size of a row, in bytes.
+
+    Returns:
+        First row, number of rows and address of each contiguous piece of the file, in order of rows.
     """
     chunks = chunks[np.argsort(chunks[:, 0])]
     follows = (np.diff(chunks[:, 0]) == chunk) & (np.diff(chunks[:, 1]) == chunk * size)
@@ -162,7 +174,7 @@ def _joined(chunks: NDArray[np.int64], chunk: int, size: int) -> list[tuple[int,
 
 
 def append_rows(dsid: h5d.DatasetID, rows: NDArray[Any]) -> None:
-    """Adds rows at the end."""
+    """Adds rows at the end of a table."""
     with hdf5_errors(dsid):
         first = dsid.shape[0]
         dsid.set_extent((first + len(rows),))
@@ -170,12 +182,12 @@ def append_rows(dsid: h5d.DatasetID, rows: NDArray[Any]) -> None:
 
 
 def replace_row(dsid: h5d.DatasetID, number: int, row: NDArray[Any]) -> None:
-    """Writes one row anew.
+    """Replaces one row of a table.
 
     Args:
         dsid: The open table.
-        number: Of the row.
-        row: Shape ``(1,)``.
+        number: Number of the row.
+        row: The new row, shape ``(1,)``.
     """
     _write(dsid, number, row)
 
@@ -184,12 +196,12 @@ def change_of(first: int, rows: NDArray[Any], before: NDArray[Any]) -> NDArray[A
     """The entry of added or replaced rows in the list of changes.
 
     Args:
-        first: The number of the first row.
-        rows: They are now.
-        before: The last entry of the list, shape ``(1,)``; or none, shape ``(0,)``.
+        first: Number of the first row.
+        rows: The new rows, shape ``(rows,)``.
+        before: The last entry of the list, shape ``(1,)``; or shape ``(0,)`` if the list is empty.
 
     Returns:
-        Shape ``(1,)``, dtype `CHANGES`.
+        The entry, shape ``(1,)``, dtype `CHANGES`.
     """
     content = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, :-_ROW_SUM_BYTES]
     crc = int(before["crc32"][0]) if len(before) else 0

@@ -1,4 +1,4 @@
-"""Stored nodes as drafts again, so that a run can be written into another project without being held in memory."""
+"""Makes drafts of stored nodes, so that a run can be written into another project without being held in memory."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.hdf5.objects import object_path
 
 _MADE_ANEW = frozenset({"crc32", *DIGESTS, "core_sha256", "object"})
-"""Attributes that the writer makes from the content."""
+"""Attributes that the writer computes from the content."""
 _MAX_DEPTH = 2
-"""A target links the circuits of its operations, and those link their arrays."""
+"""Deepest chain of links between objects: a target links the circuits of its operations, which link their arrays."""
 
 
 class StoredDataset:
-    """The chunks of a stored dataset, as they are: checksums, filters and what was lost go with them.
+    """A stored dataset as a `PackedDataset`: its chunks are copied as they are, with filters and any rounding.
 
     Args:
-        plan: Of all of it.
-        fd: The file it is in.
+        plan: Plan for reading the whole dataset.
+        fd: File descriptor of the file that holds the dataset.
     """
 
     def __init__(self, plan: ReadPlan, fd: int) -> None:
@@ -46,12 +46,12 @@ class StoredDataset:
 
 
 class StoredPart:
-    """A stored dataset in the place of an array: what is sliced is read.
+    """A stored dataset that can be used like an array: each slice is read from the file.
 
     Args:
-        group: Where the dataset is; its session must outlive this object.
-        name: Of the dataset.
-        owner: Whose it is, for checksums.
+        group: The group that holds the dataset; its session must outlive this object.
+        name: Name of the dataset.
+        owner: UUID of the run, or path of the shared object, that the dataset belongs to; a part of every checksum.
     """
 
     def __init__(self, group: GroupReader, name: str, owner: str) -> None:
@@ -85,16 +85,17 @@ def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
 
 
 def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None, depth: int = 0) -> ObjectDraft:
-    """A shared object with all that it links, found through a run's link to it.
+    """The draft of a shared object with all objects that it links to.
 
     Args:
-        group: Of the object.
-        known: Those met before, by path; completed. With many runs it saves reading what they share for each.
-        depth: How many links lead to it from an object that a run links.
+        group: The object's group, reached by a link of a run.
+        known: Drafts of objects made before, by path; new ones are added. It avoids reading an object again for each
+            run that links to it.
+        depth: Number of links to this object from an object that a run links to; 0 for that object itself.
 
     Raises:
-        FormatError: It is not a shared object.
-        UnsafeContentError: Objects link objects without end.
+        FormatError: The group is not a shared object.
+        UnsafeContentError: The chain of links between objects is too long.
     """
     known, path = {} if known is None else known, object_path(group)
     if depth > _MAX_DEPTH:

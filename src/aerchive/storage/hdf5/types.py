@@ -1,4 +1,4 @@
-"""numpy dtypes as HDF5 types that every reader knows, and back."""
+"""Conversion between numpy dtypes and HDF5 types that all HDF5 readers support."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from aerchive.errors import FormatError
 from aerchive.storage.hdf5.errors import hdf5_errors
 
 HDF5_VERSION: str = version.hdf5_version
-"""Of the HDF5 library that writes."""
+"""Version of the HDF5 library in use."""
 
 
 @functools.lru_cache(maxsize=4096)
 def text_type(width: int) -> h5t.TypeID:
-    """Fixed-length, null-padded UTF-8 of ``width`` bytes."""
+    """The HDF5 type of fixed-length, null-padded UTF-8 text of ``width`` bytes."""
     tid = h5t.C_S1.copy()
     tid.set_size(width)
     tid.set_cset(h5t.CSET_UTF8)
@@ -27,10 +27,10 @@ def text_type(width: int) -> h5t.TypeID:
 
 @functools.lru_cache(maxsize=256)
 def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
-    """The HDF5 type for a numpy dtype: integers and floats, text (``S``), ``{r, i}`` complex, flat compounds.
+    """The HDF5 type of a numpy dtype: integers, floats, text (``S``), complex as ``{r, i}``, and compounds of these.
 
     Raises:
-        FormatError: A dtype the format has no place for.
+        FormatError: The format does not allow this dtype.
     """
     if dtype.kind == "S":
         return text_type(dtype.itemsize)
@@ -60,17 +60,17 @@ _MAX_KNOWN_TYPES = 4096
 
 
 def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
-    """The numpy dtype of a stored type.
+    """The numpy dtype of a stored HDF5 type.
 
     Args:
-        tid: Of a dataset or attribute.
-        where: The node, for the error message.
+        tid: The type of a dataset or attribute.
+        where: File and path of the node, for the error message.
 
     Raises:
-        FormatError: A type this format does not have (variable length, reference, opaque, enumeration, ...).
+        FormatError: The format does not allow this type (variable length, reference, opaque, enumeration, ...).
     """
     with hdf5_errors(where):
-        key = tid.encode()  # to take a type apart takes many calls of HDF5
+        key = tid.encode()  # a cache key, as the analysis of a type takes many calls of HDF5
     found = _known_types.get(key)
     if found is None:
         if len(_known_types) >= _MAX_KNOWN_TYPES:
@@ -103,6 +103,6 @@ def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
             if offsets != [0, members[0].itemsize] or size != 2 * members[0].itemsize:
                 raise FormatError(f"{where}: complex numbers have padding, which has no place in an aerchive project")
             return np.dtype(f"<c{size}")
-        with hdf5_errors(where):  # numpy refuses what only a damaged file has, such as two columns of one name
+        with hdf5_errors(where):  # numpy refuses types of damaged files, such as two columns of one name
             return np.dtype({"names": names, "formats": members, "offsets": offsets, "itemsize": size})
     raise FormatError(f"{where}: HDF5 type class {kind} has no place in an aerchive project")

@@ -1,6 +1,6 @@
-"""Looking at every byte of a group that a read can return.
+"""Verification of every byte of a group that a read can return.
 
-The structure is looked at while the file is open; what takes long, the chunks, can wait until it is not.
+The structure is verified while the file is open in HDF5; the chunks, which take longer, can be verified afterwards.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
 
 _OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
-"""Attributes of groups that say what the digest of the rest is."""
+"""Attributes of groups that hold the digest of the rest of the group, or a path with it, and are left out of it."""
 
 
 class ChunkCheck(NamedTuple):
-    """One chunk to be looked at, without HDF5 and without a lock.
+    """One chunk to be verified, without HDF5 and without a lock.
 
     Attributes:
-        plan: Of its dataset.
-        place: Of the chunk.
-        digest: What its digest must be.
+        plan: Plan for reading the dataset of the chunk.
+        place: Place of the chunk in the file.
+        digest: The expected digest, 64 hexadecimal digits.
     """
 
     plan: ReadPlan
@@ -40,11 +40,11 @@ class ChunkCheck(NamedTuple):
     digest: str
 
     def problem(self, fd: int, *, expand: bool = True) -> str | None:
-        """Reads and expands the chunk; returns what is wrong, in words.
+        """Reads and verifies the chunk; returns a description of the damage, or ``None``.
 
         Args:
-            fd: The file.
-            expand: Whether the bytes must also expand to a chunk, besides being those that were written.
+            fd: File descriptor of the project file.
+            expand: Whether to check also that the stored bytes can be expanded to a chunk.
         """
         plan, place = self.plan, self.place
         try:
@@ -60,21 +60,24 @@ class ChunkCheck(NamedTuple):
 
 
 _TOGETHER_BYTES = 512 * 1024
-"""Chunks of so many bytes in all are looked at by one thread at a time: to hand over a small one takes longer."""
+"""Stored bytes of the chunks that one thread takes at a time: to hand over small chunks one by one takes longer."""
 _MAX_DEPTH = 16
-"""Groups in groups. Deeper ones are not ours, or lead back to themselves."""
+"""Deepest nesting of groups. Deeper groups were not written by aerchive, or contain themselves."""
 
 
 def chunk_problems(
     checks: Sequence[ChunkCheck], fd: int, pool: ThreadPoolExecutor, *, expand: bool = True
 ) -> Iterator[str | None]:
-    """What is wrong with each of many chunks, in order; many are looked at by several threads.
+    """Verifies many chunks, in several threads if there are many.
 
     Args:
         checks: The chunks.
-        fd: The file.
-        pool: Of threads.
-        expand: See `ChunkCheck.problem`.
+        fd: File descriptor of the project file.
+        pool: The threads to be used.
+        expand: Whether to check also that the stored bytes can be expanded, as for `ChunkCheck.problem`.
+
+    Returns:
+        A description of the damage of each chunk, or ``None``, in the order of ``checks``.
     """
     batches: list[list[ChunkCheck]] = []
     left = 0
@@ -94,14 +97,14 @@ class GroupVerifier:
     """Verifies one run or object: each chunk against its digest, each node against the digest of the whole.
 
     Args:
-        group: Of the run or object.
-        owner: The run's UUID, or the object's path.
-        root: Of the file: linked objects must be among those of the project.
-        objects: Those that were met before.
+        group: Group of the run or object.
+        owner: UUID of the run, or path of the shared object; a part of every checksum.
+        root: Root group of the file: linked objects must be stored there.
+        objects: Digests of linked objects that were looked up before.
 
     Attributes:
-        chunks: The chunks of all datasets seen by `problems`, still to be looked at.
-        nodes: Digest of each node seen by `problems`, by path.
+        chunks: The chunks of all datasets visited by `problems`, which are still to be verified.
+        nodes: Digest of each node visited by `problems`, by path.
     """
 
     def __init__(self, group: HDF5Group, owner: str, root: HDF5Group, objects: LinkedObjects | None = None) -> None:
@@ -113,11 +116,11 @@ class GroupVerifier:
         self.nodes: dict[str, str] = {}
 
     def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
-        """What is wrong with everything but the chunks, in words, each with file and node.
+        """Verifies everything but the chunks; yields a description of each problem, with file and node.
 
         Args:
             mutable: Names of groups with a digest of their own.
-            linked: Names of groups that are objects, verified elsewhere.
+            linked: Names of links to shared objects, which are verified on their own.
         """
         nodes: dict[str, str] = {}
         yield from self._visit(self._group, "", nodes, mutable, linked)
@@ -181,7 +184,7 @@ class GroupVerifier:
 
 
 def _own_digest(group: KeptGroup, path: str) -> str:
-    """The digest of a group by itself: of its attributes."""
+    """The digest of the attributes of a group, without its members."""
     digest = NodeDigest(path)
     for name, value in group.raw_attributes().items():
         if name not in _OWN_DIGESTS:
@@ -190,12 +193,13 @@ def _own_digest(group: KeptGroup, path: str) -> str:
 
 
 def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[str]:
-    """What is wrong with an object: its content must have the digest that is its name.
+    """Verifies a shared object, whose content must have the digest that is its name; yields each problem.
 
     Args:
-        group: Of the object.
-        kind: Of the object.
-        root: Of the file; objects that this one links are where they say there, and are verified on their own.
+        group: The object's group.
+        kind: Kind of the object, such as ``circuits``.
+        root: Root group of the file. Objects that this one links to must be stored at the paths that they state, and
+            are verified on their own.
     """
     group = KeptGroup.of(group)
     path = group.attribute("object")

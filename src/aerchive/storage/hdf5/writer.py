@@ -1,4 +1,4 @@
-"""Drafts into HDF5, with h5py's low-level calls: a run of three dozen attributes costs about a millisecond."""
+"""Writes drafts as HDF5, with h5py's low-level calls: a run of three dozen attributes takes about a millisecond."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _GROUP_PROPERTIES = _group_properties()
 
 
 def create_group(parent: h5g.GroupID, name: str) -> h5g.GroupID:
-    """A new group whose attributes stay in its header."""
+    """Makes a group whose attributes stay in its header."""
     key = name.encode()
     with hdf5_errors(parent, name):
         return h5g.create(parent, key, gcpl=_GROUP_PROPERTIES)
 
 
 def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
-    """The group at a path of generated names, made where it is missing."""
+    """Opens the group at a path of generated names; missing groups are made."""
     for name in path.split("/"):
         parent = find_group(parent, name) or create_group(parent, name)
     return parent
@@ -73,45 +73,45 @@ def find_group(parent: h5g.GroupID, path: str) -> h5g.GroupID | None:
 
 
 def open_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
-    """The group at a path, which is there."""
+    """Opens the group at a path, which must exist."""
     key = path.encode()
     with hdf5_errors(parent, path):
         return h5g.open(parent, key)
 
 
 def move(source: h5g.GroupID, name: str, target: h5g.GroupID, new_name: str) -> None:
-    """Gives a member another name, in another group or the same."""
+    """Renames a member, and moves it to another group unless the target is the same group."""
     key, new_key = name.encode(), new_name.encode()
     with hdf5_errors(source, name):
         source.links.move(key, target, new_key)
 
 
 def link(parent: h5g.GroupID, name: str, target: h5g.GroupID, path: str) -> None:
-    """Gives what is at a path below the target one more name."""
+    """Makes a hard link, in ``parent``, to the node at a path below ``target``."""
     key, old_key = name.encode(), path.encode()
     with hdf5_errors(parent, name):
         parent.links.create_hard(key, target, old_key)
 
 
 def unlink(parent: h5g.GroupID, name: str) -> None:
-    """Removes a member."""
+    """Removes a link to a member."""
     key = name.encode()
     with hdf5_errors(parent, name):
         parent.unlink(key)
 
 
 class NodeDigest:
-    """The digest of one node as it is written or read: name, attributes, type and content.
+    """Computes the digest of one node as it is written or read: name, attributes, type and content.
 
     Args:
-        name: Path of the node below its owner.
+        name: Path of the node below the group of its run or object.
     """
 
     def __init__(self, name: str) -> None:
         self._hash = hashlib.sha256(name.encode())
 
     def attribute(self, name: str, value: NDArray[Any]) -> None:
-        """Adds an attribute; call in order of name."""
+        """Adds an attribute; called in order of name."""
         self._hash.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
 
     def content(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
@@ -123,21 +123,21 @@ class NodeDigest:
         self._hash.update(data.encode() if isinstance(data, str) else data)
 
     def hexdigest(self) -> str:
-        """64 hexadecimal digits."""
+        """The digest, as 64 hexadecimal digits."""
         return self._hash.hexdigest()
 
 
 def core_digest(nodes: Mapping[str, str]) -> str:
-    """One digest of many nodes.
+    """The digest of many nodes, 64 hexadecimal digits.
 
     Args:
-        nodes: Digest of each node (or, of a linked object, its content digest) by path.
+        nodes: Digest of each node by path; for a linked object the digest of its content.
     """
     return hashlib.sha256("".join(f"{path}={nodes[path]}\n" for path in sorted(nodes)).encode()).hexdigest()
 
 
 def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: NodeDigest | None = None) -> None:
-    """Writes scalar attributes, in order of name."""
+    """Writes scalar attributes, in order of name; adds them to a digest if one is given."""
     for name in sorted(values):
         array, key = attribute_array(values[name]), name.encode()
         tid = stored_type(array.dtype)
@@ -161,8 +161,17 @@ class DraftWriter:
     def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
         """Writes one run.
 
+        Args:
+            folder: Path of the group that the run's group is made in.
+            name: Name of the run's group.
+            draft: The run's group.
+            run_uuid: UUID of the run, a part of every checksum.
+
         Returns:
-            The path of its group.
+            The path of the run's group.
+
+        Raises:
+            AlreadyExistsError: There is a group of this name.
         """
         parent = require_group(self._root, folder)
         if has_member(parent, name):
@@ -174,12 +183,19 @@ class DraftWriter:
         return f"{folder}/{name}"
 
     def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
-        """Replaces one mutable group of a run; the old one becomes dead space."""
+        """Replaces one mutable group of a run; the space of the old one is not used again.
+
+        Args:
+            parent: Path of the run's group.
+            name: Name of the mutable group.
+            draft: The new group.
+            owner: UUID of the run, a part of every checksum.
+        """
         group = open_group(self._root, parent)
         if not has_member(group, name):
             self._fill(create_group(group, name), name, draft, owner, {})
             return
-        # The old one goes last, so that its space is never at the end of the file, where HDF5 would use it again.
+        # The old group is removed last, so that its space is not at the end of the file, where HDF5 would use it again.
         self._fill(create_group(group, _REPLACEMENT), name, draft, owner, {})
         unlink(group, name)
         move(group, _REPLACEMENT, group, name)
@@ -253,7 +269,7 @@ class DraftWriter:
 def _write_chunks(
     dsid: h5d.DatasetID, name: str, shape: tuple[int, ...], way: Layers, owner: str
 ) -> list[checksums.ChunkSums]:
-    """Compresses chunks in threads, and gives them to HDF5 in order: only a few are in memory."""
+    """Compresses the chunks of a dataset in threads, and writes them in order; only a few are in memory."""
     sums = []
     with contextlib.closing(packed_chunks(way, shape, owner, name)) as chunks:
         for chunk in chunks:
@@ -264,7 +280,7 @@ def _write_chunks(
 
 
 def write_chunk(dsid: h5d.DatasetID, offset: tuple[int, ...], stored: Buffer, mask: int) -> None:
-    """Writes a chunk as the file is to hold it."""
+    """Writes the stored bytes of a chunk, which HDF5 does not filter again."""
     with hdf5_errors(dsid):
         dsid.write_direct_chunk(offset, stored, mask)
 
@@ -295,7 +311,7 @@ def _create_dataset(
         properties.set_shuffle()
         if codec is Codec.DEFLATE:
             properties.set_deflate(layout.DEFLATE_LEVEL)
-        else:  # not mandatory, for HDF5 would look for its plugin now already
+        else:  # optional, because HDF5 would look for the plugin of a mandatory filter already now
             properties.set_filter(int(codec), h5z.FLAG_OPTIONAL)
     with hdf5_errors(gid, name):
         return h5d.create(gid, key, tid, h5s.create_simple(shape), dcpl=properties)

@@ -1,1 +1,1 @@
-"""What the operating system gives: files and their names, locks, signals, file systems. Nothing here knows HDF5."""
+"""Access to the operating system: files and their names, locks, signals, file systems. No module here uses HDF5."""

@@ -1,7 +1,7 @@
-"""Every byte that goes to or comes from a project file passes here: one small port, complete or an error.
+"""All input and output of project files goes through the `Disk` of this module; a call completes or raises an error.
 
-Short reads and writes are carried on; a signal that interrupts a call is retried by Python itself (PEP 475).
-A crash harness may put itself in the place of `Disk` to see, or to fail, each single call.
+Short reads and writes are continued; Python itself repeats a call that a signal interrupts (PEP 475).
+A crash test may replace `Disk` by an object of its own, to record each call or to let it fail.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class Disk:
     """Positioned input and output on file descriptors."""
 
     def read(self, fd: int, view: memoryview, offset: int) -> int:
-        """Fills a buffer as far as the file reaches; returns the bytes read."""
+        """Reads into a buffer until it is full or the file ends; returns the number of bytes read."""
         done = 0
         while done < len(view):
             number = os.preadv(fd, [view[done:]], offset + done)
@@ -30,35 +30,33 @@ class Disk:
             done += os.pwrite(fd, data[done:], offset + done)
 
     def will_read(self, fd: int, offset: int, length: int) -> None:
-        """Lets the system fetch bytes that are read soon; a hint, without any promise."""
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
+        """Tells the operating system that these bytes are read soon, so that it can fetch them; only a hint."""
+        os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
 
     def begin_writing(self, fd: int, offset: int, length: int) -> None:
-        """Lets the system begin to put bytes on the medium; a hint, without any promise: `sync` is still needed.
+        """Tells the operating system to begin to write bytes to the medium; only a hint: `sync` is still needed.
 
-        On Linux, "don't need" begins to write what is dirty, and forgets only what is clean.
+        On Linux, ``POSIX_FADV_DONTNEED`` starts writing dirty pages, and drops only clean pages from the page cache.
         """
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
 
     def truncate(self, fd: int, size: int) -> None:
         """Sets the size of the file."""
         os.ftruncate(fd, size)
 
     def sync(self, fd: int) -> None:
-        """Returns when everything written is on the medium.
+        """Waits until all written bytes are on the medium (``fsync``).
 
-        A failed sync is never repeated: the kernel may have dropped what it could not write.
+        A failed sync is never repeated: the kernel may have dropped the pages that it could not write.
         """
         os.fsync(fd)
 
     def size(self, fd: int) -> int:
-        """Of the file, in bytes."""
+        """The size of the file, in bytes."""
         return os.fstat(fd).st_size
 
     def free(self, fd: int) -> int:
-        """Room on the file system of a file that users without privileges may take, in bytes."""
+        """The free space of the file's file system, in bytes, as available to users without privileges."""
         status = os.fstatvfs(fd)
         return status.f_bavail * status.f_frsize
 
@@ -68,25 +66,25 @@ class _Current:
 
 
 def disk() -> Disk:
-    """The port in use."""
+    """The `Disk` in use."""
     return _Current.disk
 
 
 def use_disk(other: Disk) -> Disk:
-    """Puts another port in place, for a crash harness; returns the one before."""
+    """Replaces the `Disk` in use, for crash tests; returns the previous one."""
     before, _Current.disk = _Current.disk, other
     return before
 
 
 def read_bytes(fd: int, offset: int, length: int) -> bytes:
-    """Bytes of the file; fewer where it ends."""
+    """Reads ``length`` bytes of the file from ``offset``; fewer if the file ends before."""
     buffer = bytearray(length)
     done = disk().read(fd, memoryview(buffer), offset)
     return bytes(buffer[:done])
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Makes the file names in a folder durable (``fsync`` of the folder)."""
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

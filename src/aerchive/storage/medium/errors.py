@@ -1,4 +1,4 @@
-"""What the operating system says of a file, as one of our errors."""
+"""Translation of errors of the operating system into errors of aerchive."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from aerchive.errors import AerchiveError, ReadError, WriteError
 
 @contextlib.contextmanager
 def disk_errors(path: str) -> Iterator[None]:
-    """Translates what the operating system says when a file cannot be read.
+    """Translates an ``OSError`` raised while a file is read.
 
     Args:
-        path: Of the file, for the message.
+        path: The file, for the message.
 
     Raises:
         ReadError: The disk failed.
@@ -30,13 +30,13 @@ def disk_errors(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def write_errors(path: str) -> Iterator[None]:
-    """Translates what the operating system says when a file cannot be written.
+    """Translates an ``OSError`` raised while a file is written.
 
     Args:
-        path: Of the file, for the message.
+        path: The file, for the message.
 
     Raises:
-        WriteError: The disk failed or is full; what was written is not part of the project.
+        WriteError: The disk failed or is full; the written bytes are not part of the project.
     """
     try:
         yield

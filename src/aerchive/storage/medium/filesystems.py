@@ -1,6 +1,6 @@
-"""Whether a file system's locks reach everybody who may write: asked once for each, before the first write there.
+"""Checks whether the locks of a file system are seen by all machines that may write, before the first write there.
 
-And who may write a file, in words.
+Also describes, for error messages, why a user may not write or read a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aerchive.errors import WriteError
 from aerchive.storage.medium.not_hdf5 import is_annexed
 
 MOUNTS = Path("/proc/self/mountinfo")
-"""Linux' table of what is mounted where (proc(5)); elsewhere only the trial of the lock decides."""
+"""The mount table of Linux (proc(5)). On other systems only the lock itself is tested."""
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 _LOCAL_OPTIONS = {
@@ -30,19 +30,19 @@ _LOCAL_OPTIONS = {
     "cifs": ("nobrl",),
     "smb3": ("nobrl",),
 }
-"""Options with which locks stay on one machine: nfs(5), mount.lustre(8), mount.cifs(8)."""
+"""Mount options with which locks are kept on one machine only: nfs(5), mount.lustre(8), mount.cifs(8)."""
 _LOCAL_KINDS = ("sshfs", "rclone", "s3fs", "s3ql", "goofys", "mountpoint-s3", "gcsfuse", "blobfuse2", "davfs")
-"""User-space file systems on a remote store that keep locks to themselves; the kernel then locks for one machine."""
+"""User-space file systems on a remote store that do not pass locks on; the kernel then locks for one machine only."""
 
 
 @dataclass(frozen=True)
 class Mount:
-    """Where a file is mounted.
+    """A mounted file system.
 
     Attributes:
-        point: The folder.
-        kind: Of the file system, such as ``ext4``, ``nfs4`` or ``fuse.sshfs``.
-        options: Of the mount and of the file system.
+        point: The folder where the file system is mounted.
+        kind: Type of the file system, such as ``ext4``, ``nfs4`` or ``fuse.sshfs``.
+        options: Options of the mount and of the file system.
     """
 
     point: str
@@ -51,7 +51,7 @@ class Mount:
 
 
 def mount_of(fd: int) -> Mount | None:
-    """The mount that a file is on; ``None`` where the system does not tell."""
+    """The mount that holds a file; ``None`` if the system does not say."""
     device = os.fstat(fd).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
@@ -70,7 +70,7 @@ def mount_of(fd: int) -> Mount | None:
 
 
 def why_unsafe(mount: Mount) -> str | None:
-    """Why locks there do not reach all machines that may write, or ``None``."""
+    """The reason why locks on a mount are not seen by other machines, or ``None`` if none is known."""
     for option in _LOCAL_OPTIONS.get(mount.kind, ()):
         if option in mount.options:
             return f"{mount.point} is mounted as {mount.kind} with {option}"
@@ -81,10 +81,11 @@ def why_unsafe(mount: Mount) -> str | None:
 
 
 class LockTrial:
-    """Finds out whether locks work, once for each file system.
+    """Tests whether locks work, once for each file system.
 
     Args:
-        trusted: Whether the user vouches for the locks, because only one machine writes.
+        trusted: Whether the user has declared that the locks are sufficient, because only one machine writes; then
+            nothing is tested.
     """
 
     def __init__(self, *, trusted: bool = False) -> None:
@@ -92,15 +93,15 @@ class LockTrial:
         self._passed: set[int] = set()
 
     def check(self, fd: int, path: str, place: str) -> None:
-        """Refuses a file whose lock does not keep others out.
+        """Refuses a file whose exclusive lock does not exclude other openings of the file.
 
         Args:
-            fd: The file, locked exclusively.
-            path: Its name, for messages.
-            place: Where it can be opened once more.
+            fd: File descriptor of the file, exclusively locked.
+            path: Name of the file, for messages.
+            place: Path under which the file can be opened a second time, for the test.
 
         Raises:
-            WriteError: Its locks are kept on this machine only, or keep nobody out.
+            WriteError: The locks are kept on this machine only, or a second opening gets the lock, too.
         """
         if self._may_be_used(fd):
             return
@@ -112,14 +113,14 @@ class LockTrial:
         self._passed.add(os.fstat(fd).st_dev)
 
     def check_mount(self, fd: int, path: str) -> None:
-        """Refuses a file system that says that its locks stay on this machine; nothing needs to be locked for that.
+        """Refuses a file system whose mount keeps locks on this machine; the file need not be locked for this.
 
         Args:
-            fd: The file, or its folder.
-            path: Of the file, for messages.
+            fd: File descriptor of the file, or of its folder.
+            path: The file, for messages.
 
         Raises:
-            WriteError: Its locks are kept on this machine only.
+            WriteError: The locks are kept on this machine only.
         """
         mount = None if self._may_be_used(fd) else mount_of(fd)
         reason = None if mount is None else why_unsafe(mount)
@@ -131,16 +132,16 @@ class LockTrial:
 
 
 def no_locks(path: str, error: OSError) -> WriteError:
-    """The error for a file system that has no locks at all."""
+    """The error for a file system that cannot lock files."""
     return WriteError(f"{path}: the file system cannot lock files ({error.strerror}); {_way_out(trust=False)}")
 
 
 def no_permission(path: Path, what: str = "written") -> str:
-    """Why this user may not write or read a file, and the way out: other words of ours do not help against it.
+    """The error message for a file that this user may not write or read; it says how to get the permission.
 
     Args:
         path: The file.
-        what: Cannot be done to it: ``"written"`` or ``"read"``.
+        what: The operation that is not permitted: ``"written"`` or ``"read"``.
     """
     if is_annexed(path):
         return f"{path}: is kept by git-annex, where files never change; unlock it first with: git annex unlock FILE"

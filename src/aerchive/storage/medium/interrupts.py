@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals wait while a file is written, and are delivered right after."""
+"""Signals, such as that of Ctrl-C, are held back while a file is written, and delivered right after."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from types import FrameType
 from typing import Any
 
 _waiting: list[bool] = []
-"""Not empty while a block runs."""
+"""Not empty while a block of `deferred_interrupts` holds signals back."""
 _came: list[int] = []
-"""The signals that came meanwhile, each once, in order."""
+"""Numbers of the signals that arrived while they are held back, each once, in order of arrival."""
 _before: dict[int, Callable[[int, FrameType | None], Any]] = {}
-"""The handlers that are put aside; that of SIGINT last."""
+"""The original handlers by signal number, while they are replaced; that of SIGINT last."""
 
 
-class _Ended(BaseException):  # not an Exception, so that nothing on its way takes it for an error of the file
-    """Ends a block because a handler raised something, which the block raises when it has been left.
+class _Ended(BaseException):  # not an Exception, so that no caller in between takes it for an error of the file
+    """Leaves a block of `deferred_interrupts` because a signal handler raised; the block then raises that exception.
 
     Args:
-        error: What the handler raised.
+        error: The exception that the handler raised.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -33,14 +33,14 @@ class _Ended(BaseException):  # not an Exception, so that nothing on its way tak
 
 @contextlib.contextmanager
 def deferred_interrupts() -> Iterator[None]:
-    """Holds back all signals that have a handler in Python, ``KeyboardInterrupt`` first of all, until the block ended.
+    """Holds back all signals that have a Python handler (SIGINT, thus ``KeyboardInterrupt``, too) until the block ends.
 
-    An exception out of nowhere in the middle of HDF5's callbacks could vanish, or leave a half-made state. Only the
-    main thread handles signals, so elsewhere this does nothing. `check_interrupt` lets long writes stop where it is
+    An exception raised by a handler inside HDF5's callbacks could be lost, or leave an incomplete state. Only the main
+    thread handles signals, so in other threads this does nothing. `check_interrupt` lets long writes stop where it is
     safe, and `deliver_interrupts` calls the handlers where the program only waits.
 
     Raises:
-        BaseException: What a handler raised.
+        BaseException: The exception that a handler raised.
     """
     if threading.current_thread() is not threading.main_thread() or _waiting:
         yield
@@ -57,14 +57,14 @@ def deferred_interrupts() -> Iterator[None]:
         try:
             raise ended.error
         finally:
-            ended.error.__context__ = ended.context  # without the detour by which it came here
+            ended.error.__context__ = ended.context  # the context as it was when the handler raised
 
 
 def check_interrupt() -> None:
-    """Raises a held interrupt now, where nothing can be left half done.
+    """Raises a held-back ``KeyboardInterrupt`` now; called where no operation can be left incomplete.
 
     Raises:
-        KeyboardInterrupt: The user wants to stop.
+        KeyboardInterrupt: The user has pressed Ctrl-C.
     """
     if not _waiting or threading.current_thread() is not threading.main_thread():
         return
@@ -74,13 +74,13 @@ def check_interrupt() -> None:
 
 
 def deliver_interrupts() -> None:
-    """Calls the handlers of the signals that came, where the program waits and nothing is half done.
+    """Calls the handlers of the signals that arrived; called where the program waits and no operation is incomplete.
 
-    While they run, signals are not held back, and they may use this package themselves; then signals wait again.
+    While the handlers run, signals are not held back, and handlers may use this package; then signals are held again.
 
     Raises:
-        BaseException: A handler raised something. The outermost block of `deferred_interrupts` raises that itself when
-            it has been left; what comes out here may not be caught.
+        BaseException: A handler raised an exception. The outermost block of `deferred_interrupts` raises that exception
+            when it is left; callers must not catch the one raised here.
     """
     if not _waiting or not _came or threading.current_thread() is not threading.main_thread():
         return
@@ -99,7 +99,7 @@ def _note(number: int, _frame: FrameType | None) -> None:
 
 
 def _hold() -> None:
-    """Puts the handlers aside, all of them also if one raises something before it is put aside itself."""
+    """Replaces all handlers by `_note`, also if one of them is called and raises before it is replaced."""
     _waiting.append(True)
     try:
         for number in _SIGNALS:
@@ -113,7 +113,7 @@ def _hold() -> None:
 
 
 def _release() -> None:
-    """Puts the handlers back, and calls those whose signals came."""
+    """Restores the handlers, and calls those whose signals arrived."""
     try:
         _restore()
     finally:
@@ -121,9 +121,9 @@ def _release() -> None:
 
 
 def _restore() -> None:
-    """Puts the handlers back, all of them also if one that is back raises something.
+    """Restores all handlers, also if one that is already restored is called and raises.
 
-    What comes before its handler is there is still noted.
+    A signal that arrives before its handler is restored is still noted.
     """
     _waiting.clear()
     try:
@@ -137,7 +137,7 @@ def _restore() -> None:
 
 
 def _call_handlers() -> None:
-    """Calls the handlers of all signals that came, also if one of them raises something."""
+    """Calls the handlers of all signals that arrived, also if one of them raises."""
     if not _came:
         return
     number = _came.pop(0)
@@ -145,20 +145,19 @@ def _call_handlers() -> None:
         handler = signal.getsignal(number)
         if callable(handler):
             handler(number, sys._getframe(1))
-        elif handler is signal.SIG_DFL:  # a handler that was called before has given up this one
+        elif handler is signal.SIG_DFL:  # a handler called before has reset this signal to its default
             signal.raise_signal(number)
     finally:
         _call_handlers()
 
 
 def _forget_in_child() -> None:
-    """A child forked by another thread, in the middle of a block, has nobody who ends it."""
+    """Restores the handlers in a forked child: if another thread forked during a block, that block never ends there."""
     _came.clear()
     if _waiting and threading.current_thread() is threading.main_thread():
         _restore()
 
 
 _SIGNALS = [*sorted(set(map(int, signal.valid_signals())) - {9, 19, int(signal.SIGINT)}), int(signal.SIGINT)]
-"""All but those that nobody can handle; SIGINT last, for it is the one that most often raises something."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
+"""All signals except SIGKILL and SIGSTOP, which cannot be handled; SIGINT last, as its handler most often raises."""
+os.register_at_fork(after_in_child=_forget_in_child)

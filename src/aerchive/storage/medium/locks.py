@@ -1,7 +1,7 @@
-"""Locks on the project file: the same ``flock`` that HDF5 takes, so that foreign programs take part.
+"""Locks on the project file: the same ``flock`` that HDF5 takes, so that other HDF5 programs respect it.
 
-``flock`` knows no queue: readers that come one after another, each before the last has gone, would keep a writer out
-for ever. So a writer that waits says so with a second lock, on a byte that no file has, and readers let it go first.
+``flock`` has no queue: readers whose locks overlap in time could keep a writer waiting for ever. So a waiting writer
+takes a second lock, on a byte beyond the end of any file, and new readers let it go first.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from aerchive.errors import ProjectLockedError
 from aerchive.storage.medium.interrupts import deliver_interrupts
 
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
-"""What ``flock`` says where there are no locks."""
+"""Error numbers of ``flock`` on a file system without locks."""
 
 _FIRST_PAUSE_S = 0.0005
 _LONGEST_PAUSE_S = 0.003
-"""Between two tries, which cost about a microsecond: a writer among busy readers must find the short gaps."""
+"""Longest pause between two tries to lock. A try costs about a microsecond, and the gaps between readers are short."""
 _COURTESY_S = 0.25
-"""How long a reader lets waiting writers go first; then it tries as they do, or many writers would keep it out."""
+"""How long a reader lets waiting writers go first; then it tries as they do, so that many writers cannot block it."""
 _LOOK_AFTER_S = 0.2
-"""When to look who holds the file for the first time."""
+"""Waiting time after which the processes that hold the lock are looked up for the first time."""
 
 
 def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
-    """Takes the lock of a file, waiting for its turn.
+    """Locks a file, waiting if another program holds the lock.
 
-    Handlers of signals are called meanwhile.
+    Signal handlers are called while this waits.
 
     Args:
-        fd: An open file; the lock belongs to this opening of it.
-        path: Its name, for the message.
-        exclusive: For writing; else shared with other readers.
-        timeout_s: How long to wait, in seconds.
+        fd: File descriptor; the lock belongs to this opening of the file.
+        path: Name of the file, for the message.
+        exclusive: Whether to take an exclusive lock, for writing, instead of a shared lock, for reading.
+        timeout_s: Longest time to wait, in seconds.
 
     Raises:
-        ProjectLockedError: Another program kept it.
+        ProjectLockedError: Another program held the lock all this time.
         OSError: The file system has no locks (`NO_LOCKS`), or failed.
-        BaseException: A handler of a signal raised something; see `deliver_interrupts`.
+        BaseException: A signal handler raised an exception; see `deliver_interrupts`.
     """
     mode = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
     begun = time.monotonic()
@@ -76,15 +76,15 @@ def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
 
 
 def unlock(fd: int) -> None:
-    """Gives the lock back, also where a forked child still has the file open."""
-    with contextlib.suppress(OSError):  # there was none to take: see NO_LOCKS
+    """Releases the lock, also if a forked child still has the file open."""
+    with contextlib.suppress(OSError):  # the file system has no locks: see NO_LOCKS
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 class _Turnstile:
-    """The sign that a writer waits: an open-file-description lock far beyond the end of the file (fcntl(2), Linux).
+    """A lock that shows that a writer waits: an open-file-description lock far beyond the end of file (fcntl(2)).
 
-    It only makes waiting fair, so where the system does not have it, nothing is lost but that.
+    It only makes waiting fair, so on systems without such locks everything else still works.
     """
 
     _COMMAND_SET = getattr(fcntl, "F_OFD_SETLK", None)
@@ -104,7 +104,7 @@ class _Turnstile:
             self._call(self._COMMAND_SET, fcntl.F_UNLCK)
 
     def take(self) -> None:
-        """Says that a writer waits, if no other says so already."""
+        """Marks that a writer waits, unless another writer has done so already."""
         if not self._is_mine:
             self._is_mine = self._call(self._COMMAND_SET, fcntl.F_WRLCK) is not None
 
@@ -123,20 +123,20 @@ class _Turnstile:
 
 
 class Holders:
-    """Who holds a lock on the file, and since when at least; as much as the system tells (Linux: ``/proc/locks``)."""
+    """The processes that hold a lock on the file, and since when at least, as far as Linux' ``/proc/locks`` says."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._since: dict[int, str] | None = None
 
     def look(self) -> None:
-        """Notes who holds it now; only the first look counts."""
+        """Notes the processes that hold the lock now, with the time; only the first call has an effect."""
         if self._since is None:
             now = time.strftime("%H:%M:%S")
             self._since = dict.fromkeys(self._pids(), now)
 
     def describe(self) -> str:
-        """In words."""
+        """A description of the processes that hold the lock, for the error message."""
         pids = self._pids()
         if not pids:
             return "another program has the project open"

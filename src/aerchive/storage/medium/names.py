@@ -1,4 +1,4 @@
-"""Files that are told by their names: those that processes leave beside a project."""
+"""Names of the files that processes make beside a project, and a search for files by such names."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.text import listed, near_texts
 
 PROCESS: Final = re.compile(r"[0-9]+-[0-9a-f]{8}")
-"""Which process made a file, and something random."""
+"""Last part of such a name: the pid of the process that made the file, and eight random hexadecimal digits."""
 
 _LONGEST_NAME: Final = 96
-"""Bytes of a project's name that such files repeat. With what is added they have at most 143 bytes, which every file
-system takes (most take 255, encrypted folders 143)."""
+"""Longest project name, in bytes, that is repeated in such a name. The whole name then has at most 143 bytes, which
+every file system accepts (most accept 255, encrypted folders 143)."""
 
 
 def prefix_beside(name: str, what: str) -> str:
-    """What the names of a project's hidden files of a kind begin with; of a long name they have the digest.
+    """The prefix of the names of a project's hidden files of one kind; a long project name is replaced by its digest.
 
     Args:
-        name: Of the project file.
-        what: The files are, in a word.
+        name: Name of the project file.
+        what: One word that names the kind of the files, such as ``waiting``.
     """
     raw = os.fsencode(name)
     return f".{name if len(raw) <= _LONGEST_NAME else hashlib.sha256(raw).hexdigest()}.{what}-"
 
 
 def name_beside(name: str, what: str) -> str:
-    """A name that no other hidden file of a project has; what `names_in` finds with `PROCESS`.
+    """A unique name for a hidden file of a project; `names_in` finds it with `PROCESS`.
 
     Args:
-        name: Of the project file.
-        what: The file is, in a word.
+        name: Name of the project file.
+        what: One word that names the kind of the file, such as ``compact``.
     """
     return f"{prefix_beside(name, what)}{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def check_length(path: Path) -> None:
-    """Refuses a name that the file system cannot have.
+    """Refuses a file name that is too long for the file system.
 
     Args:
-        path: Of a file.
+        path: The file, which need not exist.
 
     Raises:
-        InvalidInputError: It is too long.
+        InvalidInputError: The name is too long.
     """
     length, longest = len(os.fsencode(path.name)), None
-    with contextlib.suppress(OSError, ValueError):  # what is wrong with the folder is said where the file is made
+    with contextlib.suppress(OSError, ValueError):  # problems of the folder are reported when the file is made
         longest = os.pathconf(path.parent, "PC_NAME_MAX")
     if longest is not None and 0 < longest < length:
         raise InvalidInputError(
@@ -62,12 +62,12 @@ def check_length(path: Path) -> None:
 
 
 def names_in(folder: str | Path, prefix: str, rest: re.Pattern[str]) -> list[str]:
-    """The names in a folder that are a prefix and a rest, sorted; none if the folder cannot be read.
+    """The names in a folder that consist of a prefix and a matching rest, sorted; none if it cannot be read.
 
     Args:
-        folder: Where to look.
-        prefix: What the names begin with, as it stands.
-        rest: What all of the rest must match.
+        folder: The folder to search.
+        prefix: The prefix, a literal text.
+        rest: The pattern that the whole name after the prefix must match.
     """
     try:
         names = os.listdir(folder)
@@ -81,7 +81,7 @@ _MOST_NAMED = 3
 
 
 def projects_beside(path: Path) -> list[str]:
-    """The names of other files in the folder of a project file that may be projects, sorted."""
+    """The names of other files in the folder of a project file that may be projects by their endings, sorted."""
     try:
         names = os.listdir(path.parent)
     except (OSError, ValueError):
@@ -92,11 +92,11 @@ def projects_beside(path: Path) -> list[str]:
 
 
 def no_such_project(path: Path, what: str = "no such project") -> NotFoundError:
-    """The error for a project file that is not there: names files beside it that may be meant.
+    """The error for a project file that does not exist; it names files in the same folder that may be meant.
 
     Args:
-        path: Of the project file.
-        what: Is missing, in words.
+        path: The project file.
+        what: A description of what is missing, for the error message.
     """
     beside = projects_beside(path)
     near = near_texts(path.name, beside, _MOST_NAMED)

@@ -1,4 +1,4 @@
-"""What a file is that is not HDF5, in words: what to do about it depends on that."""
+"""A description of files that are not HDF5, for error messages that say what to do about them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _KINDS = (
     (b"<html", "is a web page (perhaps of a download that failed)"),
 )
 _USER_BLOCKS = (512, 1024, 2048)
-"""Where else HDF5 may begin."""
+"""Offsets other than 0, in bytes, at which the HDF5 signature may lie, behind a user block."""
 
 
 def is_annexed(path: Path) -> bool:
-    """Whether a file, named without links, is one of those that git-annex keeps."""
+    """Whether a path, with its links resolved, lies in the object store of git-annex."""
     return "/annex/objects/" in str(path)
 
 
 def what_it_is(fd: int, signature: bytes) -> str:
-    """What a file is that does not begin as HDF5 does, to be put after its name, with the way out.
+    """A description of a file without the HDF5 signature, and what to do; the message puts it after the file's name.
 
     Args:
-        fd: The file.
-        signature: Of HDF5.
+        fd: File descriptor of the file.
+        signature: The HDF5 signature.
     """
     head = read_bytes(fd, 0, _LOOK_BYTES)
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
@@ -61,5 +61,5 @@ def what_it_is(fd: int, signature: bytes) -> str:
 def _is_text(head: bytes) -> bool:
     text = head.decode("utf-8", errors="replace")
     if len(head) == _LOOK_BYTES:
-        text = text.rstrip("\N{REPLACEMENT CHARACTER}")  # the last character may be cut
+        text = text.rstrip("\N{REPLACEMENT CHARACTER}")  # the last character may be incomplete
     return "\N{REPLACEMENT CHARACTER}" not in text and all(one.isprintable() or one in "\t\r\n\f" for one in text)

@@ -1,4 +1,4 @@
-"""Opening a file of the user: whatever is in the way is an error that says what to do."""
+"""Opening of a project file; each error message says what the user can do."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from aerchive.storage.medium.not_hdf5 import is_annexed
 
 
 def open_file(path: Path, flags: int) -> int:
-    """Opens a project file that is there.
+    """Opens a project file that exists.
 
     Args:
-        path: Of the file.
+        path: The file.
         flags: ``os.O_RDONLY`` or ``os.O_RDWR``.
 
     Returns:
-        The file descriptor, closed in programs that this one starts.
+        The file descriptor. Programs that this process starts do not inherit it.
 
     Raises:
         NotFoundError: There is no such file.
         InvalidInputError: It is not a regular file, or no file can have this name.
-        ReadOnlyError: This user may not open it so.
+        ReadOnlyError: This user may not open the file with these flags.
         ReadError: The disk failed while the file was opened for reading.
         WriteError: The disk failed while the file was opened for writing.
     """
@@ -59,7 +59,7 @@ def open_file(path: Path, flags: int) -> int:
 
 
 def missing(path: Path) -> NotFoundError:
-    """The error for a project file that is not there, with the ways to get it."""
+    """The error for a project file that does not exist; it says how to get the file."""
     if is_annexed(path):
         return NotFoundError(
             f"{path}: the content of this file of git-annex is not on this machine; fetch it with: git annex get FILE"
@@ -68,12 +68,12 @@ def missing(path: Path) -> NotFoundError:
 
 
 def reason_of(error: Exception) -> str:
-    """What the system says, without the name of the file, which may be very long."""
+    """The system's error text, without the name of the file, which may be very long."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def is_same_file(fd: int, path: Path) -> bool:
-    """Whether a path still leads to an open file."""
+    """Whether a path still refers to the file of an open file descriptor."""
     try:
         there = os.stat(path)
     except OSError:
@@ -83,6 +83,6 @@ def is_same_file(fd: int, path: Path) -> bool:
 
 
 def state_of(fd: int) -> tuple[int, ...]:
-    """What the system says of a file, which is not the same any more when it has been written or replaced."""
+    """Device, inode, size, and times of change of a file; they differ after the file was written or replaced."""
     found = os.fstat(fd)
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,4 +1,4 @@
-"""Which process a file beside the project belongs to, and whether that process still lives."""
+"""The process that a file beside the project belongs to, and whether that process still runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Which process, of which machine; the pid is that of its own pid namespace."""
+    """A process of a machine, identified beyond the reuse of its pid.
+
+    Attributes:
+        host: Name of the machine.
+        boot_id: Linux' random id of the boot during which the process runs; empty if unknown.
+        pid_namespace: Name of the pid namespace of the process; empty if unknown.
+        pid: The pid in that namespace.
+        started: Start of the process in clock ticks since boot; ``None`` if unknown.
+    """
 
     host: str = ""
     boot_id: str = ""
@@ -27,7 +35,7 @@ class Owner:
 
     @classmethod
     def of_this_process(cls) -> Owner:
-        """The process that asks."""
+        """The calling process."""
         pid, boot_id, pid_namespace = os.getpid(), "", ""
         with contextlib.suppress(OSError):
             boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -37,7 +45,7 @@ class Owner:
 
     @classmethod
     def from_header(cls, header: Mapping[str, JSON]) -> Owner:
-        """The process that a file's header names; one that never runs if the header is damaged."""
+        """The process that a file's header names; if the header is damaged, an owner of which nothing is known."""
         texts = [header.get(key) for key in ("host", "boot_id", "pid_namespace")]
         host, boot_id, pid_namespace = (text if isinstance(text, str) else "" for text in texts)
         pid, started = header.get("pid"), header.get("started")
@@ -46,7 +54,10 @@ class Owner:
         return cls(host, boot_id, pid_namespace, pid, started if isinstance(started, int) else None)
 
     def is_running(self) -> bool | None:
-        """What the process table says; None if it is not the table in which this pid means something."""
+        """Whether the process runs, from the process table; ``None`` if this machine's table cannot tell.
+
+        The table cannot tell for another machine, boot or pid namespace, or if ``/proc`` hides the process.
+        """
         here = this_process()
         where = (self.host, self.boot_id, self.pid_namespace)
         if not self.boot_id or self.started is None or where != (here.host, here.boot_id, here.pid_namespace):
@@ -60,11 +71,11 @@ class Owner:
             return False
         except PermissionError:
             pass
-        return None  # it exists, but /proc hides it from us, and with it the start
+        return None  # the process exists, but /proc hides it and its start time
 
 
 def this_process() -> Owner:
-    """This process; what the system says of it is asked once."""
+    """The calling process; the system is asked once for each process."""
     return _process(os.getpid())
 
 
@@ -74,21 +85,21 @@ def _process(_pid: int) -> Owner:
 
 
 def take_lock(fd: int) -> bool:
-    """Take the owner's lock; False if a reader is looking at this moment."""
+    """Takes the owner's lock on its file; returns False if a reader holds a shared lock at this moment."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True  # a file system without locks: there, a reader elsewhere never calls us dead
+        return True  # a file system without locks: there, `is_locked` never says that the owner is dead
     return True
 
 
 def is_locked(fd: int) -> bool:
-    """Whether the owner holds its lock, or nobody can tell; if not, a shared lock is taken."""
+    """Whether the owner holds its lock, or the file system has no locks; if False, a shared lock was taken."""
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # held, or no locks on this file system: who cannot be shown dead is not called lost
+    except OSError:  # held, or no locks on this file system: then the owner is taken to be alive
         return True
     return False
 
@@ -97,7 +108,9 @@ def _state_and_start(pid: int) -> tuple[str, int | None]:
     """Fields 3 and 22 of ``/proc/<pid>/stat``: state letter, and start in clock ticks since boot."""
     try:
         # The second field, the command, may itself hold spaces and parentheses.
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # many are asked before each commit
+        fd = os.open(
+            f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC
+        )  # fast, as many processes are looked up before each commit
         try:
             fields = os.read(fd, 4096).rpartition(b")")[2].split()
         finally:

@@ -1,6 +1,6 @@
-"""Files beside a project under a hidden name: a new project, or a compacted one, before it gets the project's name.
+"""Temporary files beside a project, with hidden names: a new or compacted project before it gets the project's name.
 
-Each is locked as long as its process lives. One without a lock was left by a process that died, and may be removed.
+Each is locked as long as its process lives. A file without a lock was left by a process that died, and may be removed.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ _RENAME_NOREPLACE = 1
 
 
 def make_temporary(path: Path, purpose: Purpose, mode: int) -> tuple[int, Path]:
-    """A new file, locked before another process could take it for one of a dead process.
+    """Makes a temporary file and locks it, so that no other process takes it for a file of a dead process.
 
     Args:
-        path: Of the project.
-        purpose: What the file is for.
-        mode: Its permissions; the umask is taken off.
+        path: The project file.
+        purpose: Use of the file: a new project, or a compacted one.
+        mode: Permissions of the file, as for ``os.open``; the umask is taken off.
 
     Returns:
-        The file, open for reading and writing, and its name. Where the file system has no locks, it is not locked.
+        The file descriptor, open for reading and writing, and the path of the file. The file is exclusively locked,
+        unless the file system has no locks.
 
     Raises:
         ReadOnlyError: This user may not make files in the folder.
@@ -56,7 +57,7 @@ def make_temporary(path: Path, purpose: Purpose, mode: int) -> tuple[int, Path]:
             _lock_if_possible(fd)
             if os.fstat(fd).st_nlink:
                 return fd, temporary
-        except BlockingIOError:  # a process that removes what dead ones left has it, and removes it
+        except BlockingIOError:  # another process has locked it, to remove it as left over
             pass
         except BaseException:
             _discard(fd, temporary)
@@ -66,7 +67,7 @@ def make_temporary(path: Path, purpose: Purpose, mode: int) -> tuple[int, Path]:
 
 
 def not_writable(path: Path) -> ReadOnlyError:
-    """What the user is told who may not make files in the folder of a project."""
+    """The error for a user who may not make files in the folder of a project."""
     return ReadOnlyError(
         f"{path}: this user may not create files in {path.parent}; choose another folder, or change its permissions"
     )
@@ -89,11 +90,11 @@ def _discard(fd: int, temporary: Path) -> None:
 
 
 def temporaries(path: Path, *purposes: Purpose) -> Iterator[Path]:
-    """The files that processes make beside a project at the moment, or have left there.
+    """The temporary files beside a project, in use by a process or left over.
 
     Args:
-        path: Of the project; if it is a link, the folder of the file that it leads to is meant.
-        *purposes: What the files are for; by default any.
+        path: The project file; if it is a symbolic link, the folder of the target is searched.
+        *purposes: Purposes of the files to be listed; by default all.
     """
     path = Path(os.path.realpath(path))
     for purpose in purposes or _PURPOSES:
@@ -101,7 +102,7 @@ def temporaries(path: Path, *purposes: Purpose) -> Iterator[Path]:
 
 
 def temporary_bytes(path: Path) -> int:
-    """What these files take of the disk; a second name of the project takes nothing."""
+    """The disk space of the temporary files of a project, in bytes; a hard link to the project itself counts as 0."""
     total = 0
     for other in temporaries(path):
         with contextlib.suppress(OSError):
@@ -110,20 +111,23 @@ def temporary_bytes(path: Path) -> int:
 
 
 def remove_left_over(path: Path) -> None:
-    """Removes what processes left beside a project that died while they made the file.
+    """Removes temporary files of a project that were left by processes that died.
 
-    Where a project could not be renamed, it was linked, and the hidden name may be left as a second name of it.
+    A new project that could not be renamed was hard-linked to its name; its hidden name may be left as a second one.
     """
     for other in temporaries(path):
         remove_if_dead(other, path)
 
 
 def remove_if_dead(other: Path, path: Path) -> bool:
-    """Removes one of these files unless its process lives; whether it is gone.
+    """Removes a temporary file unless its process lives.
 
     Args:
-        other: The file.
-        path: Of the project.
+        other: The temporary file.
+        path: The project file.
+
+    Returns:
+        Whether the file does not exist any more.
     """
     try:
         fd = os.open(other, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -132,7 +136,7 @@ def remove_if_dead(other: Path, path: Path) -> bool:
     except OSError:
         return False
     try:
-        if not _is_project(other, path):  # else the lock is that of the project, and says nothing
+        if not _is_project(other, path):  # a second name of the project has the project's lock, which says nothing here
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         other.unlink(missing_ok=True)
     except OSError:
@@ -150,13 +154,13 @@ def _is_project(other: Path, path: Path) -> bool:
 
 
 def rename_new(source: Path, target: Path) -> bool:
-    """Renames a file, never over another one.
+    """Renames a file, without ever replacing another file.
 
     Returns:
-        Whether it was done; if not, the system or the file system cannot do it, and nothing was changed.
+        Whether the file was renamed; False if the system or the file system cannot do this; nothing was changed then.
 
     Raises:
-        FileExistsError: There is a file of this name.
+        FileExistsError: A file with the target name exists.
         OSError: The disk failed.
     """
     function = _renameat2()
@@ -172,7 +176,7 @@ def rename_new(source: Path, target: Path) -> bool:
 
 @functools.cache
 def _renameat2() -> Callable[[int, bytes, int, bytes, int], int] | None:
-    """Linux' renameat2(2), which Python does not have."""
+    """Linux' function renameat2(2), which Python does not offer; ``None`` if the C library lacks it."""
     try:
         function = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError, TypeError):

@@ -1,4 +1,4 @@
-"""What was read from project files: how a reader, or a test, learns the price of a question."""
+"""A log of the reads from project files, with which a reader or a test measures the cost of an operation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class ReadLog:
 
     @property
     def nbytes(self) -> int:
-        """All bytes read, counted as often as they were read."""
+        """The number of bytes read; bytes read several times count several times."""
         return sum(length for _, length in self.extents)
 
     def touches(self, offset: int, length: int) -> bool:
-        """Whether any of these bytes of the file was read."""
+        """Whether any of the ``length`` bytes from ``offset`` was read."""
         return any(start < offset + length and offset < start + size for start, size in self.extents)
 
 
@@ -43,6 +43,6 @@ def record_reads() -> Iterator[ReadLog]:
 
 
 def note_read(offset: int, length: int) -> None:
-    """Called by the storage floor for each read of a project file."""
+    """Adds a read to the open logs; the storage layer calls this for each read of a project file."""
     for log in _logs.get():
         log.extents.append((offset, length))

@@ -1,1 +1,1 @@
-"""Files beside a project with what is not in it yet: jobs that run, and finished runs. Nothing here knows HDF5."""
+"""Spool files: files beside a project with running jobs and finished runs not yet in it. No module here uses HDF5."""

@@ -1,7 +1,7 @@
-"""What the spools beside a project hold, those of all processes, living and dead.
+"""The contents of the spool files beside a project, of all processes, living and dead.
 
-A file is parsed again only if it has changed, and of a file with runs only what was added, so that many idle
-processes cost a commit no more than a look at the size of their files.
+A file is parsed again only if it has changed, and of a file with runs only the added records, so that for each idle
+process a commit only checks the size of a file.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from aerchive.storage.spools.records import FORMAT, FORMAT_VERSION, HEADER_BYTES
 from aerchive.storage.spools.run_group import SpooledRun, read_run_head
 
 _SETTLED_NS = 2_500_000_000
-"""A file may change once more within the same tick of its time stamp, which has two seconds on a memory stick; until so
-long after its last change it is parsed again."""
+"""Time after the last change of a file during which it is parsed again: it may change once more within the same tick of
+its time stamp, which is two seconds on a memory stick."""
 _MOST_GONE = 64
-"""What was read of a few files is kept although they are gone: looking for these costs time, too."""
+"""Number of removed files whose contents stay in memory: searching for these contents takes time, too."""
 _LOOK_AGAIN_S = 60.0
-"""After so long it is asked again whether the process of a file without content still lives."""
+"""Time after which the process of a file without content is looked up again."""
 
 
 class Life(enum.Enum):
-    """What is known of the process that a spool file belongs to."""
+    """The state of the process that a spool file belongs to, as far as known."""
 
     OWN = enum.auto()
-    """It is this process."""
+    """The file belongs to this process."""
     ALIVE = enum.auto()
-    """It lives."""
+    """The process is running."""
     DEAD = enum.auto()
-    """It has ended, and this is its own file: what it holds may be taken over and the file removed."""
+    """The process has ended, and this is its original file: its content may be taken over and the file removed."""
     UNKNOWN = enum.auto()
-    """It may live on another machine, or the file is a copy of its file: it may be read, and stays."""
+    """The process may run on another machine, or the file is a copy: it may be read, and is not removed."""
 
 
 class Submission(NamedTuple):
@@ -53,8 +53,8 @@ class Submission(NamedTuple):
 
     Attributes:
         job_id: Id of the Aer job.
-        at: When it was submitted, in seconds since 1970.
-        record: What the submitter gave; with ``"shortened": True`` if it did not fit.
+        at: Time of submission, in seconds since 1970.
+        record: The record given at submission; with ``"shortened": True`` if it was too long to be kept whole.
     """
 
     job_id: str
@@ -64,18 +64,18 @@ class Submission(NamedTuple):
 
 @dataclass(frozen=True)
 class SpoolContent:
-    """What one spool file holds.
+    """The content of one spool file.
 
     Attributes:
         path: The file.
-        owner: The process it belongs to.
-        life: What is known of that process.
+        owner: The process that the file belongs to.
+        life: State of that process.
         jobs: Submitted jobs that have not finished, oldest first.
         runs: Finished runs that are not noted to be in the project, in the order in which they were saved.
-        problems: What of it is damaged, in words.
-        end: Where the next record would begin.
-        has_held: Whether some of the runs are durable there.
-        has_project: Whether it is said of some of the runs which project they belong to.
+        problems: Descriptions of damage in the file.
+        end: Offset in the file at which the next record would begin, in bytes.
+        has_held: Whether some of the runs are durable in the file.
+        has_project: Whether some of the runs name the project that they belong to.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class SpoolContent:
 
     @property
     def is_movable(self) -> bool:
-        """Whether runs in it wait for any process that can move them."""
+        """Whether the file holds runs that any process may move into the project."""
         return self.has_held or (bool(self.runs) and self.life in (Life.DEAD, Life.UNKNOWN))
 
     def may_move(self, run: SpooledRun) -> bool:
@@ -100,17 +100,17 @@ class SpoolContent:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """The content of a file as far as it was parsed.
+    """The content of a spool file as far as it was parsed.
 
     Attributes:
-        end: Where the next record begins.
-        owner: As the header says.
-        inode: As the header says: of the file that the owner made.
-        version: Of the format.
-        jobs: By id.
-        runs: By where they begin.
-        problems: In words.
-        has_runs: Whether there ever was a run in it; then records are only added, and nothing is cut off.
+        end: Offset in the file at which the next record begins, in bytes.
+        owner: The process that the header names.
+        inode: The inode that the header names, which is that of the file that the owner made.
+        version: Version of the spool format; 0 if the header is damaged or missing.
+        jobs: Submitted jobs that have not finished, by id.
+        runs: Finished runs that are not in the project, by the offset of their record.
+        problems: Descriptions of damage in the file.
+        has_runs: Whether the file ever held a run; then records are only appended, and never cut off.
     """
 
     end: int
@@ -124,7 +124,7 @@ class _Parsed:
 
 
 class _Known(NamedTuple):
-    """What was read of a file, and what the file was then."""
+    """The content read from a file, and the state of the file at that time."""
 
     inode: int
     size: int
@@ -136,17 +136,17 @@ class _Known(NamedTuple):
 
 
 _known: dict[str, _Known] = {}
-"""By path; each is replaced as a whole, so that threads need no lock."""
+"""Contents of spool files by path; each entry is replaced as a whole, so that threads need no lock."""
 
 
 def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[SpoolContent]:
-    """What is in the spool files of all processes but this one, oldest file first.
+    """The contents of the spool files of all processes except this one, in order of their oldest job.
 
-    Files that cannot be read, or were written by a newer version, are told as a problem. Of a file without content it
-    is asked now and then whether its process has ended, so that it can be removed.
+    A file that cannot be read, or was written by a newer version, is reported in ``problems``. A file without content
+    is read again now and then, to see whether its process has ended and the file can be removed.
 
     Args:
-        prefixes: What the hidden paths of the project's spool files begin with.
+        prefixes: Prefixes of the hidden paths of the project's spool files.
         own: Paths of the files of this process.
     """
     found, there = [], set[str]()
@@ -169,8 +169,8 @@ def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[Spoo
 
 def _content(path: str) -> SpoolContent | None:
     known = _known.get(path)
-    # Whether the process lives is asked before the file is looked at: the content of a process that has ended is final,
-    # so that a job which it had just finished is never taken for lost.
+    # The process is looked up before the file is read: after the process has ended, its file is final, so that a job
+    # which it has just finished is never reported as lost.
     life = None if known is None or known.size == HEADER_BYTES else _life_by_table(known.parsed, known.inode)
     try:
         status = os.lstat(path)
@@ -207,7 +207,7 @@ def _state_of(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def _read(fd: int, path: str, known: _Known | None) -> _Known:
-    """What an open file holds, as far as possible from what was read of it before."""
+    """Reads an open spool file; records that were read before are not read again."""
     header = _read_header(fd, path)
     life = _life(fd, header)
     before = os.fstat(fd)
@@ -217,8 +217,8 @@ def _read(fd: int, path: str, known: _Known | None) -> _Known:
     after = os.fstat(fd)
     is_settled = time.time_ns() - after.st_mtime_ns > _SETTLED_NS
     if life is Life.ALIVE and not parsed.has_runs and not is_settled:
-        parsed = replace(parsed, problems=())  # its process may have cut it back while it was read
-    is_settled &= life is not Life.ALIVE or parsed.end == before.st_size  # else what follows is not final
+        parsed = replace(parsed, problems=())  # its process may have cut the file back during the read
+    is_settled &= life is not Life.ALIVE or parsed.end == before.st_size  # else the process is still writing a record
     return _Known(*_state_of(before), is_settled, time.monotonic(), parsed, _content_of(path, parsed, life))
 
 
@@ -242,9 +242,9 @@ def _content_of(path: str, parsed: _Parsed, life: Life) -> SpoolContent:
 
 
 def _read_header(fd: int, path: str) -> _Parsed:
-    """What the header says; a file with a damaged header may belong to a living process, and is only read."""
+    """Reads the header; a file with a damaged header may belong to a living process, and so is never removed."""
     if os.fstat(fd).st_size < HEADER_BYTES:
-        return _Parsed(0, Owner(), 0, 0)  # its process has just made it, or died then
+        return _Parsed(0, Owner(), 0, 0)  # its process has just made it, or died while making it
     record = records.read_head(fd, 0)
     try:
         document = {} if record is None else records.read_document(fd, record, path)
@@ -258,10 +258,10 @@ def _read_header(fd: int, path: str) -> _Parsed:
 
 
 def _life(fd: int, parsed: _Parsed) -> Life:
-    """What is known of the process of a file.
+    """The state of the process that a file belongs to.
 
-    The header names the inode of the file that the process made. In a copy of that file, such as a synchronised
-    folder or a backup makes, it is another one: then a lock that can be had proves nothing.
+    The header names the inode of the file that the process made. A copy of the file, as from a backup or a synchronised
+    folder, has another inode: then the absence of a lock proves nothing.
     """
     if not parsed.version:
         is_torn = not parsed.problems and not is_locked(fd)
@@ -276,11 +276,11 @@ def _life(fd: int, parsed: _Parsed) -> Life:
 
 
 def _life_by_table(parsed: _Parsed, inode: int) -> Life | None:
-    """What the process table says, for a file with this inode; ``None`` if only the lock tells."""
+    """The state of a process from the process table, for a file with this inode; ``None`` if only the lock can tell."""
     if not parsed.version:
         return None
     running = parsed.owner.is_running()
-    if running and parsed.owner.pid == os.getpid():  # not one of the files that this process has open
+    if running and parsed.owner.pid == os.getpid():  # the pid was reused: this process has not opened this file
         running = False
     if running:
         return Life.ALIVE
@@ -299,7 +299,7 @@ def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, life: Li
     size = os.fstat(fd).st_size
     for record in records.scan(fd, end, size):
         if life is Life.ALIVE and isinstance(record, Gap) and record.end == size:
-            break  # its process is just writing there
+            break  # its process is writing a record there
         end = record.end
         if isinstance(record, Gap):
             problems.append(f"{path}: bytes {record.start} to {record.end} are damaged; what was there is lost")
@@ -321,7 +321,7 @@ def _note(
     jobs: dict[str, Submission],
     runs: dict[int, SpooledRun],
 ) -> None:
-    """Takes what one record says into account."""
+    """Updates jobs and runs by one record."""
     if record.kind == records.RUN:
         runs[record.offset] = SpooledRun(path, record.offset, read_run_head(document, path))
         return
@@ -342,13 +342,13 @@ def _note(
 
 @contextlib.contextmanager
 def taken_over(content: SpoolContent) -> Iterator[bool]:
-    """Keeps other processes from taking over the same file of a dead process while the block runs.
+    """Locks the file of a dead process, so that no other process takes it over while the block runs.
 
     Args:
-        content: Of the file.
+        content: Content of the file; if its process is not dead, no lock is taken.
 
     Yields:
-        Whether this process may; else another one is at it, or the file is gone.
+        Whether this process may take over the file; False if another process does so, or if the file does not exist.
     """
     if content.life is not Life.DEAD:
         yield True
@@ -373,18 +373,18 @@ def _can_lock(fd: int) -> bool:
 
 
 def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
-    """Notes in the file of a dead process, which this one has taken over, that runs in it are not open any more.
+    """Appends to the file of a dead process, which this one has taken over, that runs are in the project.
 
     Args:
-        content: Of the file.
-        runs: In it.
+        content: Content of the file.
+        runs: The runs, which the file holds.
 
     Raises:
-        OSError: This user may not, or the disk failed.
+        OSError: This user may not write the file, or the disk failed.
     """
     file = SpoolFile(str(content.path), os.open(content.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
     try:
-        disk().truncate(file.fd, content.end)  # behind it there is at most a torn record
+        disk().truncate(file.fd, content.end)  # a torn record at most lies behind it
         file.size = content.end
         file.append(records.FINISHED, {"runs": [run.offset for run in runs]})
         file.sync()
@@ -393,10 +393,10 @@ def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
 
 
 def remove_spool(content: SpoolContent) -> None:
-    """Removes the file of a dead process, durably: what it held is in the project, or known to be lost.
+    """Removes the file of a dead process, durably: its runs are in the project, or known to be lost.
 
     Raises:
-        OSError: This user may not, for example in a folder with the sticky bit.
+        OSError: This user may not remove the file, for example in a folder with the sticky bit.
     """
     content.path.unlink(missing_ok=True)
     _known.pop(str(content.path), None)

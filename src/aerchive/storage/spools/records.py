@@ -1,9 +1,9 @@
-"""A spool file: records that are only ever appended, each with checksums of its own.
+"""Spool files: sequences of records that are only appended, each with checksums of its own.
 
-Beside ``vqe.h5`` a process keeps what it has not brought into the project yet in ``.vqe.h5.waiting-<pid>-<8 hex
-digits>``. As soon as it holds runs that are durable there, and that the user must keep with the project, the file
-gets a name that is not hidden: ``vqe.h5.pending-<pid>-<8 hex digits>``. The file is a sequence of records. A record
-is a head of 40 bytes, a document (JSON), and data::
+A process with the project ``vqe.h5`` keeps jobs and runs that are not in the project yet in
+``.vqe.h5.waiting-<pid>-<8 hex digits>``. As soon as this file holds durable runs, which the user must keep with the
+project, it gets a name that is not hidden: ``vqe.h5.pending-<pid>-<8 hex digits>``. The file is a sequence of records.
+A record is a head of 40 bytes, a document (JSON), and data::
 
     8 bytes   "AERSPOOL"
     4 bytes   kind
@@ -13,9 +13,9 @@ is a head of 40 bytes, a document (JSON), and data::
     4 bytes   CRC-32 of the data
     4 bytes   CRC-32 of the 36 bytes before
 
-The first record is the header, padded to 512 bytes; it says which process of which machine the file belongs to. A
-record that is damaged costs that record alone: a reader goes on at the next one. What each kind holds is described in
-``schemas/v1/layout.md``; why there is one such file for a process is in ``docs/decisions/0018-one-spool.md``.
+The first record is the header, padded to 512 bytes; it names the process and machine that the file belongs to. If a
+record is damaged, only that record is lost: a reader continues at the next one. ``schemas/v1/layout.md`` describes the
+content of each kind; ``docs/decisions/0018-one-spool.md`` says why each process has one such file.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ from aerchive.storage.medium.owner import Owner, take_lock, this_process
 FORMAT: Final = "aerchive-spool"
 FORMAT_VERSION: Final = 1
 HEADER_BYTES: Final = 512
-"""Of the first record. A file of this size holds nothing."""
+"""Length of the header record, in bytes. A file of this size holds no jobs and no runs."""
 
 HEADER: Final = b"HEAD"
 SUBMITTED: Final = b"SUBM"
-"""A job was handed to the simulator."""
+"""Kind of a record: a job was passed to the simulator."""
 FINISHED: Final = b"DONE"
-"""A submitted job needs its trace no more, or runs are in the project."""
+"""Kind of a record: a submitted job needs no record any more, or runs are in the project."""
 CHUNK: Final = b"CHNK"
-"""The stored bytes of one chunk of a run or object that follows."""
+"""Kind of a record: the stored bytes of one chunk of a run or object that follows."""
 OBJECT: Final = b"OBJT"
-"""A shared object that runs behind it link."""
+"""Kind of a record: a shared object that later runs link to."""
 RUN: Final = b"RUN "
-"""A finished run."""
+"""Kind of a record: a finished run."""
 HELD: Final = b"HELD"
-"""These runs are durable here, and wait only for the project."""
+"""Kind of a record: these runs are durable in this file, and any process may move them into the project."""
 
 _MARK: Final = b"AERSPOOL"
 _HEAD: Final = struct.Struct("<8s4sQQII")
@@ -65,22 +65,22 @@ _SEARCH_BYTES: Final = 1024 * 1024
 
 
 WAITING: Final = "waiting"
-"""What the hidden name says that the file is."""
+"""The word for a spool file in its hidden name."""
 _PENDING: Final = "pending"
 
 
 def pending_prefix(prefix: str) -> str:
-    """What the paths of files with durable runs begin with.
+    """The prefix of the paths of spool files with durable runs.
 
     Args:
-        prefix: What the hidden paths begin with, such as ``/home/ann/.vqe.h5.waiting-``.
+        prefix: The prefix of the hidden paths, such as ``/home/ann/.vqe.h5.waiting-``.
     """
     folder, name = os.path.split(prefix)
     return os.path.join(folder, f"{name.removeprefix('.').removesuffix(f'{WAITING}-')}{_PENDING}-")
 
 
 def pending_path(path: str) -> str:
-    """The path of a spool file after it has got the name that is not hidden."""
+    """The path of a spool file after it was renamed to the name that is not hidden."""
     prefix, _, process = path.rpartition(f"{WAITING}-")
     return f"{pending_prefix(f'{prefix}{WAITING}-')}{process}" if prefix else path
 
@@ -90,9 +90,9 @@ class Record(NamedTuple):
 
     Attributes:
         kind: One of the constants of this module.
-        offset: Where the record begins in the file, in bytes.
-        document_bytes: Length of the document.
-        data_bytes: Length of the data.
+        offset: Offset of the record in the file, in bytes.
+        document_bytes: Length of the document, in bytes.
+        data_bytes: Length of the data, in bytes.
         document_crc: CRC-32 of the document.
         data_crc: CRC-32 of the data.
     """
@@ -106,21 +106,21 @@ class Record(NamedTuple):
 
     @property
     def data_at(self) -> int:
-        """Where the data begin in the file."""
+        """Offset of the data in the file, in bytes."""
         return self.offset + HEAD_BYTES + self.document_bytes
 
     @property
     def end(self) -> int:
-        """Where the next record begins."""
+        """Offset of the next record in the file, in bytes."""
         return self.data_at + self.data_bytes
 
 
 class Gap(NamedTuple):
-    """Bytes that are no record, although records follow or the file goes on.
+    """A damaged range of bytes between records or at the end of the file.
 
     Attributes:
-        start: The first of them.
-        end: The byte behind the last.
+        start: Offset of its first byte.
+        end: Offset of the first byte behind it.
     """
 
     start: int
@@ -128,7 +128,7 @@ class Gap(NamedTuple):
 
 
 def read_head(fd: int, offset: int) -> Record | None:
-    """The head of the record at an offset; ``None`` if there is none, or if it is damaged."""
+    """Reads the head of the record at an offset; ``None`` if there is no record, or if the head is damaged."""
     head = read_bytes(fd, offset, HEAD_BYTES)
     if len(head) < HEAD_BYTES or not head.startswith(_MARK):
         return None
@@ -140,10 +140,10 @@ def read_head(fd: int, offset: int) -> Record | None:
 
 
 def read_document(fd: int, record: Record, path: str) -> dict[str, Any]:
-    """The document of a record.
+    """Reads and verifies the document of a record.
 
     Raises:
-        IntegrityError: It is damaged.
+        IntegrityError: The document is damaged.
     """
     with disk_errors(path):
         text = read_bytes(fd, record.offset + HEAD_BYTES, record.document_bytes)
@@ -158,10 +158,10 @@ def read_document(fd: int, record: Record, path: str) -> dict[str, Any]:
 
 
 def read_data(fd: int, record: Record, path: str) -> bytes:
-    """The data of a record.
+    """Reads and verifies the data of a record.
 
     Raises:
-        IntegrityError: They are damaged.
+        IntegrityError: The data are damaged.
     """
     with disk_errors(path):
         data = read_bytes(fd, record.data_at, record.data_bytes)
@@ -173,15 +173,15 @@ def read_data(fd: int, record: Record, path: str) -> bytes:
 
 
 def scan(fd: int, start: int, end: int) -> Iterator[Record | Gap]:
-    """The records between two offsets, and what is damaged between them.
+    """Yields the records between two offsets, and the damaged ranges between them.
 
-    The last record may be torn, because its process died while it was written; it was never acknowledged, and is left
-    out like zeros at the end, which a power cut may leave.
+    The last record may be torn, because the process died while writing it; it was never acknowledged, and is left out,
+    as are zeros at the end, which may remain after a power cut.
 
     Args:
-        fd: The file.
-        start: Where a record begins.
-        end: Of the file, in bytes.
+        fd: File descriptor of the spool file.
+        start: Offset at which a record begins, in bytes.
+        end: Size of the file, in bytes.
     """
     while start + HEAD_BYTES <= end:
         record = read_head(fd, start)
@@ -198,7 +198,7 @@ def scan(fd: int, start: int, end: int) -> Iterator[Record | Gap]:
 
 
 def _find(fd: int, start: int, end: int) -> int:
-    """Where the next whole head begins, or the end."""
+    """Offset of the next undamaged head of a record, or ``end`` if there is none."""
     while start < end:
         piece = read_bytes(fd, start, min(_SEARCH_BYTES, end - start))
         at = piece.find(_MARK)
@@ -220,8 +220,8 @@ class SpoolFile:
 
     Attributes:
         path: The file.
-        fd: The same, open for reading and writing.
-        size: Where the next record begins, in bytes.
+        fd: File descriptor, open for reading and writing.
+        size: Offset at which the next record begins, in bytes.
     """
 
     def __init__(self, path: str, fd: int) -> None:
@@ -232,20 +232,20 @@ class SpoolFile:
 
     @classmethod
     def create(cls, prefix: str) -> SpoolFile:
-        """Makes a file with a name that no other has.
+        """Makes a spool file with a unique name.
 
         Args:
-            prefix: What its path begins with.
+            prefix: The prefix of its path.
 
         Raises:
-            OSError: The folder or the disk does not take it.
+            OSError: The file cannot be made in the folder, or the disk is full or failed.
         """
         owner = this_process()
         for _ in range(8):
             path = f"{prefix}{owner.pid}-{os.urandom(4).hex()}"
             file = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
             try:
-                # A reader that meets the file before it is locked may take it for that of a dead process, and remove
+                # A reader that opens the file before it is locked may take it for a file of a dead process, and remove
                 # it.
                 if take_lock(file.fd) and os.fstat(file.fd).st_nlink:
                     file._write_header(owner)
@@ -268,7 +268,7 @@ class SpoolFile:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was appended since it was made or cut back."""
+        """Whether no record was appended since the file was made or cut back."""
         return self.size <= HEADER_BYTES
 
     def has_name(self) -> bool:
@@ -278,18 +278,18 @@ class SpoolFile:
         return False
 
     def append(self, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer] = ()) -> int:
-        """Appends a record; it outlives this process when this returns.
+        """Appends a record. When this returns, the record survives the end of this process, but not yet a power cut.
 
         Args:
-            kind: Of the record.
-            document: Values that JSON can express.
-            data: Bytes that follow, in pieces.
+            kind: Kind of the record, one of the constants of this module.
+            document: The document of the record, of values that JSON can express.
+            data: The data of the record, as pieces that are written one after another.
 
         Returns:
-            Where the record begins in the file, in bytes.
+            Offset of the record in the file, in bytes.
 
         Raises:
-            OSError: The disk did not take it; the file is as it was.
+            OSError: The record could not be written; the file is as it was.
         """
         return self._append(kind, json.dumps(document, separators=(",", ":")).encode("ascii"), data)
 
@@ -299,7 +299,7 @@ class SpoolFile:
             crc, length = isal_zlib.crc32(piece, crc), length + len(piece)
         fields = _HEAD.pack(_MARK, kind, len(text), length, isal_zlib.crc32(text), crc)
         start = at = self.size
-        # The room is taken before it is written: the handler of a signal, or a finalizer, may append meanwhile.
+        # The space is reserved before it is written: a signal handler, or a finalizer, may append meanwhile.
         end = self.size = start + HEAD_BYTES + len(text) + length
         try:
             for piece in (b"".join((fields, _CRC.pack(isal_zlib.crc32(fields)), text)), *data):
@@ -314,7 +314,7 @@ class SpoolFile:
         return start
 
     def sync(self) -> None:
-        """Returns when the file and its name are on the medium.
+        """Waits until the file and its name are on the medium.
 
         Raises:
             OSError: The disk failed.
@@ -325,10 +325,10 @@ class SpoolFile:
             self._is_named_durably = True
 
     def show(self) -> None:
-        """Gives the file its name that is not hidden.
+        """Renames the file to its name that is not hidden.
 
         Raises:
-            OSError: The folder does not let it.
+            OSError: The file could not be renamed.
         """
         path = pending_path(self.path)
         if path != self.path:
@@ -337,14 +337,14 @@ class SpoolFile:
             self._is_named_durably = False
 
     def cut(self) -> None:
-        """Removes all records but the header. Only for a file without runs, which others may be reading."""
-        with contextlib.suppress(OSError):  # what stays is closed by its own records
+        """Removes all records but the header. Not for a file with runs, which other processes may be reading."""
+        with contextlib.suppress(OSError):  # records that stay cancel one another, such as submitted and finished
             disk().truncate(self.fd, HEADER_BYTES)
             self.size = HEADER_BYTES
 
     def remove(self) -> None:
         """Removes the file, durably if its name was made durable."""
-        with contextlib.suppress(OSError):  # removed before the lock goes, so that no reader sees it without its owner
+        with contextlib.suppress(OSError):  # removed before it is unlocked, so that no reader takes its owner for dead
             os.unlink(self.path)
             if self._is_named_durably:
                 sync_folder(Path(self.path).parent)

@@ -1,8 +1,8 @@
-"""A finished run in a spool file: written there as records, and read in its place like a run in the project.
+"""A finished run in a spool file: written as records, and read from there like a run in the project.
 
-Small datasets lie with the run's tree of groups in one record. Large ones are compressed as for the project, each
-chunk in a record of its own, and the tree has their table: moving the run into the project then copies stored bytes.
-What several runs share is written once for a file.
+Small datasets lie in one record with the run's tree of groups. Large ones are compressed as for the project, each chunk
+in a record of its own, and the tree has the table of their chunks: moving the run into the project then copies stored
+bytes. Shared objects are written once in each file.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from aerchive.storage.spools import records
 
 _KINDS = frozenset("biufcSV")
 _HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool, "is_part": bool}
-"""Types of the fields of `RunHead` that are not text."""
+"""Types of the fields of `RunHead` that are not text, by name."""
 Append = Callable[[bytes, Mapping[str, Any], Sequence[Buffer]], int]
-"""Appends a record to the file, and returns where it begins; see `aerchive.storage.spools.records.SpoolFile.append`."""
+"""A function that appends a record and returns its offset, as `aerchive.storage.spools.records.SpoolFile.append`."""
 
 
 class RunHead(NamedTuple):
-    """What a spool says of a run before the run is opened.
+    """Facts about a spooled run that are known without opening the run.
 
     Attributes:
-        job_id: Of the run.
-        run_uuid: Of the run.
-        created: When it was submitted, UTC.
-        nbytes: Of the payload, before compression.
-        is_bare: Whether it is of a Result by itself, which may be another than the one that the job had given.
-        is_part: Whether it is one of several of a transaction, which count only when all are durable.
-        when: When it was saved, UTC.
-        who: The user and host that saved it.
-        project: UUID of the project it belongs to, or empty if there was none yet, or none that could be read.
+        job_id: Job id of the run.
+        run_uuid: UUID of the run.
+        created: Time of submission, UTC.
+        nbytes: Size of the payload before compression, in bytes.
+        is_bare: Whether the run was saved from a Result without its job; the Result may differ from that of the job.
+        is_part: Whether the run is one of several of a transaction, which count as saved only when all are durable.
+        when: Time at which the run was saved, UTC.
+        who: User and host that saved the run.
+        project: UUID of the project that the run belongs to, or empty if it did not exist yet or could not be read.
     """
 
     job_id: str
@@ -68,9 +68,10 @@ class SpooledRun:
 
     Attributes:
         path: The spool file.
-        offset: Where the record of the run begins, in bytes.
-        head: What is known without opening the run.
-        is_held: Whether it is durable there and may be moved by any process; else its own process moves it soon.
+        offset: Offset of the record of the run in the file, in bytes.
+        head: Facts that are known without opening the run.
+        is_held: Whether the run is durable in the file and may be moved into the project by any process; else its own
+            process moves it soon.
     """
 
     path: str
@@ -80,7 +81,7 @@ class SpooledRun:
 
     @property
     def counts(self) -> bool:
-        """Whether it was saved; else the others of its transaction are not durable yet, or never became so."""
+        """Whether the run counts as saved; False as long as other runs of its transaction are not durable."""
         return self.is_held or not self.head.is_part
 
     @contextlib.contextmanager
@@ -88,8 +89,8 @@ class SpooledRun:
         """Opens the run for reading; no lock is needed, for records never change.
 
         Raises:
-            NotFoundError: It is not there any more: it was moved into the project.
-            IntegrityError: It is damaged.
+            NotFoundError: The run is not in the file any more: it was moved into the project.
+            IntegrityError: The run is damaged.
         """
         with SpoolSession.of(self.path) as session:
             yield session, session.group(self)
@@ -100,7 +101,7 @@ class SpoolSession:
     """An open spool file.
 
     Attributes:
-        fd: The file.
+        fd: File descriptor, open for reading.
     """
 
     fd: int
@@ -111,8 +112,8 @@ class SpoolSession:
         """Opens a spool file.
 
         Raises:
-            NotFoundError: It is not there any more.
-            ReadError: It cannot be opened for another reason, such as too many open files.
+            NotFoundError: The file does not exist any more.
+            ReadError: The file cannot be opened for another reason, such as too many open files.
         """
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
@@ -133,8 +134,8 @@ class SpoolSession:
         """The group of a run in this file.
 
         Raises:
-            NotFoundError: It is not there any more.
-            IntegrityError: It is damaged.
+            NotFoundError: The run is not in the file any more.
+            IntegrityError: The run is damaged.
         """
         document, image = _read_image(self.fd, run.offset, run.path, records.RUN)
         if document.get("run_uuid") != run.head.run_uuid:
@@ -142,7 +143,7 @@ class SpoolSession:
         return SpoolGroup(image, image.tree, self.fd, run.head.job_id, run.path)
 
     def detach(self) -> int:
-        """The file, open for reading beyond the session; the caller closes it."""
+        """A file descriptor for reading after the session; the caller closes it."""
         return os.dup(self.fd)
 
 
@@ -153,16 +154,16 @@ def write_run(append: Append, objects: dict[str, int], draft: GroupDraft, head: 
     """Appends a run, and the shared objects that the file does not have yet.
 
     Args:
-        append: Appends a record.
-        objects: Where the shared objects of the file are, by path; completed.
+        append: Function that appends a record to the file.
+        objects: Offsets of the shared objects in the file, by path; new objects are added to it.
         draft: The run's group.
-        head: What is said of it.
+        head: Facts about the run, stored in the document of its record.
 
     Returns:
-        Where its record begins, in bytes.
+        Offset of the run's record in the file, in bytes.
 
     Raises:
-        OSError: The disk did not take it.
+        OSError: The run could not be written.
     """
     values = _Values()
     tree = _Writer(append, objects).group(draft, head.run_uuid, values)
@@ -170,20 +171,20 @@ def write_run(append: Append, objects: dict[str, int], draft: GroupDraft, head: 
 
 
 class _Values:
-    """The data of one record: its tree, then small datasets."""
+    """The data of one record: the tree of groups, then the values of small datasets."""
 
     def __init__(self) -> None:
         self.pieces: list[Buffer] = []
         self._size = 0
 
     def add(self, data: Buffer) -> int:
-        """Takes bytes; returns where they begin behind the tree."""
+        """Adds the bytes of a dataset; returns their offset, counted from the end of the tree."""
         self.pieces.append(data)
         self._size += len(data)
         return self._size - len(data)
 
     def finish(self, tree: Mapping[str, Any]) -> int:
-        """Puts the tree before the values; returns its length."""
+        """Puts the tree before the values; returns the length of the tree in bytes."""
         text = json.dumps(tree, separators=(",", ":")).encode("ascii")
         self.pieces.insert(0, text)
         return len(text)
@@ -237,7 +238,7 @@ class _Writer:
 
 
 def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-    """As they are read from HDF5, where a truth value is a byte."""
+    """The attributes as they would be read from HDF5, where a ``bool`` is stored as an unsigned byte."""
     return {name: int(value) if isinstance(value, bool) else value for name, value in attributes.items()}
 
 
@@ -249,10 +250,10 @@ def _descr(dtype: np.dtype[Any]) -> Any:
 
 
 def read_run_head(document: Mapping[str, Any], where: str) -> RunHead:
-    """The head of a run from the document of its record.
+    """The head of a run, from the document of its record.
 
     Raises:
-        FormatError: It is not what `write_run` writes.
+        FormatError: The document is not as `write_run` writes it.
     """
     try:
         head = RunHead(**{name: document[name] for name in RunHead._fields})
@@ -266,11 +267,11 @@ def read_run_head(document: Mapping[str, Any], where: str) -> RunHead:
 
 
 class _Image(NamedTuple):
-    """A record that was read.
+    """The data of a record of a run or object, read into memory.
 
     Attributes:
-        tree: Of groups.
-        values: Small datasets.
+        tree: The tree of groups.
+        values: The values of small datasets, one after another.
     """
 
     tree: dict[str, Any]
@@ -295,10 +296,10 @@ class SpoolGroup(GroupReader):
     """A group of a run in a spool file.
 
     Args:
-        image: The record it is in.
-        tree: What the record says of this group.
-        fd: The file.
-        path: For messages.
+        image: The data of the record that holds the group.
+        tree: The part of the record's tree that describes this group.
+        fd: File descriptor of the spool file.
+        path: Path of the group, for messages.
         file: Name of the file, for messages.
     """
 

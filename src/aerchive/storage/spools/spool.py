@@ -1,8 +1,8 @@
-"""What this process has not brought into a project yet: jobs that run, and runs that wait for a commit.
+"""The spool of this process: running jobs, and finished runs that are not in the project yet.
 
-There is one `Spool` for each project and process, whatever `Project` objects there are. It is kept in files beside the
-project (`aerchive.storage.spools.records`), so that it outlives the process: after SIGKILL or an abort in Aer the next
-process that writes to the project takes over what is there.
+There is one `Spool` for each project and process, also with several `Project` objects. It is kept in files beside the
+project (`aerchive.storage.spools.records`), which outlive the process: after SIGKILL or an abort in Aer the next
+process that writes to the project takes over their content.
 """
 
 from __future__ import annotations
@@ -30,26 +30,27 @@ from aerchive.storage.spools.records import SpoolFile
 from aerchive.storage.spools.run_group import RunHead, SpooledRun, write_run
 
 RECORD_BYTES = 64 * 1024
-"""A record of a submitted job whose JSON text is longer keeps only its small values."""
+"""Longest JSON text of the record of a submitted job; of a longer record only the small values are kept."""
 FILE_BYTES = 512 * 1024
-"""A file that has grown to this size takes no more records, and goes when nothing in it is open any more."""
+"""Size of a file at which new jobs and runs go to another file; it is removed when no job or run in it is open."""
 FILE_BYTES_WITH_RUNS = 16 * 1024 * 1024
-"""The same for a file with finished runs, of which readers look only at what was added since the last time."""
+"""The same size for a file with finished runs, of which readers parse only the records added since the last time."""
 
 
 @dataclass
 class _Open:
-    """A file of this process, and what in it is open.
+    """A spool file of this process, with the jobs and runs in it that are open (not finished, or not in the project).
 
     Attributes:
         file: The file.
         jobs: Submitted jobs that have not finished, by id.
-        runs: Runs that are not in the project yet, by where they begin.
-        objects: Where shared objects are, by path.
-        writing: How many runs are being written into it.
-        had_runs: Whether there ever was a run in it, which another process may be reading.
-        has_held: Whether runs were made durable in it.
-        owed: What could not be noted because the disk was full; it is noted before the next record.
+        runs: Runs that are not in the project yet, by the offset of their record.
+        objects: Offsets of shared objects in the file, by path.
+        writing: Number of runs that are being written into the file.
+        had_runs: Whether the file ever held a run, which another process may be reading.
+        has_held: Whether runs were made durable in the file.
+        owed: Documents of `FINISHED` records that could not be written because the disk was full; they are written
+            before the next record.
     """
 
     file: SpoolFile
@@ -62,10 +63,10 @@ class _Open:
     owed: list[Mapping[str, JSON]] = field(default_factory=list)
 
     def append(self, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer] = ()) -> int:
-        """Appends a record, and before it what is owed.
+        """Appends a record, and before it the records in `owed`.
 
         Raises:
-            OSError: The disk did not take it.
+            OSError: The record could not be written.
         """
         while self.owed:
             self.file.append(records.FINISHED, self.owed[0])
@@ -77,8 +78,8 @@ class _Open:
         return not (self.jobs or self.runs or self.writing)
 
     def own(self, runs: Collection[SpooledRun]) -> list[SpooledRun]:
-        """Those of some runs that are open in this file, as they are now, each once."""
-        wanted = {run.head.run_uuid for run in runs}  # a copy of the file may have them, too
+        """The runs among ``runs`` that are open in this file, in their present state, each once."""
+        wanted = {run.head.run_uuid for run in runs}  # by UUID, as a copy of the file may hold the same runs
         return [run for run in self.runs.values() if run.head.run_uuid in wanted]
 
 
@@ -86,10 +87,10 @@ class Spool:
     """The spool of this process for one project. Thread-safe, and usable after a fork.
 
     Args:
-        prefix: What the hidden paths of its files begin with.
+        prefix: Prefix of the hidden paths of its files.
 
     Attributes:
-        pid: The process it belongs to.
+        pid: The pid of the process that the spool belongs to.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -100,7 +101,7 @@ class Spool:
         self._lock = threading.RLock()  # re-entrant, for a finalizer that runs inside
 
     def contents(self) -> list[SpoolContent]:
-        """What its files hold, as other processes see it, too."""
+        """The contents of the spool's files, as other processes also see them."""
         with self._lock:
             return [
                 SpoolContent(
@@ -122,14 +123,14 @@ class Spool:
     # -- submitted jobs
 
     def submitted(self, job_id: str, record: Mapping[str, JSON]) -> bool:
-        """Leaves a trace of a job, before the simulation can take the process down.
+        """Writes a record of a submitted job, before the simulation can crash the process.
 
         Args:
-            job_id: Any string. An id that is still open starts again with the new record.
-            record: What to show of the run; values that are not JSON are left out.
+            job_id: Id of the job, any string. If a job of this id is still open, the new record replaces its record.
+            record: Values to be shown about the run; values that are not JSON are left out.
 
         Returns:
-            Whether the trace was written: False on a full disk or in a read-only folder.
+            Whether the record was written: False on a full disk or in a read-only folder.
         """
         with self._lock:
             self.finished(job_id)
@@ -143,7 +144,7 @@ class Spool:
             return True
 
     def finished(self, job_id: str) -> None:
-        """Notes that a job needs its trace no more; an id that this process did not submit is ignored."""
+        """Notes that a job needs its record no more; an id that this process did not submit is ignored."""
         with self._lock:
             for one in self._files:
                 if one.jobs.pop(job_id, None) is not None:
@@ -155,16 +156,20 @@ class Spool:
     def keep(
         self, draft: GroupDraft, head: RunHead, min_free_bytes: int = 0, beside: SpooledRun | None = None
     ) -> SpooledRun:
-        """Writes a finished run; it outlives this process when this returns, and a power cut after `hold`.
+        """Writes a finished run. It survives the end of this process when this returns, and a power cut after `hold`.
 
         Args:
             draft: The run's group.
-            head: What is said of it.
-            min_free_bytes: What must stay free on the disk.
-            beside: A run of the same transaction, whose file it goes to, so that one record holds all.
+            head: Facts about the run.
+            min_free_bytes: Space that must stay free on the disk, in bytes; 0 means no check.
+            beside: A run of the same transaction; the new run is written to its file, so that one `HELD` record covers
+                all runs of the transaction.
+
+        Returns:
+            The spooled run.
 
         Raises:
-            OSError: The disk did not take it, or would not have enough room left.
+            OSError: The run could not be written, or would leave too little free space.
         """
         with self._lock:
             one = next((one for one in self._files if beside and one.own([beside])), None) or self._with_room()
@@ -181,17 +186,23 @@ class Spool:
         finally:
             with self._lock:
                 one.writing -= 1
-                self._drop_if_idle(one)  # if nothing of the run was written
+                self._drop_if_idle(one)  # if the run was not written
 
     def _append(self, one: _Open, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer]) -> int:
-        with self._lock:  # chunks of several runs may be between each other
+        with self._lock:  # chunks of several runs may be interleaved
             return one.append(kind, document, data)
 
     def hold(self, runs: Collection[SpooledRun]) -> list[SpooledRun]:
-        """Makes runs durable here; from then on any process may move them into the project.
+        """Makes runs durable in the spool; from then on any process may move them into the project.
+
+        Args:
+            runs: The runs; runs that are not open in this spool are ignored.
+
+        Returns:
+            The runs that are open in this spool, in their new state.
 
         Raises:
-            OSError: The disk failed; they are as they were.
+            OSError: The disk failed; the runs are as they were.
         """
         with self._lock:
             held = []
@@ -201,7 +212,7 @@ class Spool:
                 if waiting:
                     one.has_held = True
                     if any(run.head.is_part for run in waiting):
-                        one.file.sync()  # a power cut must not leave the record that holds all without one of them
+                        one.file.sync()  # a power cut must not leave the HELD record without one of its runs
                     one.append(records.HELD, {"runs": [run.offset for run in waiting]})
                     before = one.file.path
                     one.file.show()
@@ -213,7 +224,7 @@ class Spool:
             return held
 
     def done(self, runs: Collection[SpooledRun]) -> None:
-        """Notes that runs are in the project; a file in which nothing is open goes."""
+        """Notes that runs are in the project; a file without open jobs and runs is removed."""
         with self._lock:
             for one in list(self._files):
                 offsets = [run.offset for run in one.own(runs)]
@@ -225,7 +236,7 @@ class Spool:
     # -- files
 
     def _with_room(self) -> _Open:
-        """A file that takes another record, made if there is none."""
+        """A file that may grow further; a new one is made if there is none."""
         if self._files:
             one = self._files[-1]
             limit = FILE_BYTES_WITH_RUNS if one.had_runs else FILE_BYTES
@@ -236,7 +247,7 @@ class Spool:
         return self._files[-1]
 
     def _close(self, one: _Open, what: Mapping[str, JSON]) -> None:
-        """Notes what is not open any more, or drops it with all of its file."""
+        """Writes a `FINISHED` record with a document, or cuts back or removes the file if nothing in it is open."""
         if one.is_idle and not one.had_runs and not self._is_leaving:
             one.file.cut()
             if not one.file.is_empty or one is not self._files[-1]:
@@ -250,7 +261,7 @@ class Spool:
             one.owed.append(what)
 
     def _drop_if_idle(self, one: _Open) -> bool:
-        """Removes a file in which nothing is open; others may be reading runs in it, so it is not used again."""
+        """Removes a file in which nothing is open; it is not used again, as other processes may be reading its runs."""
         if one.is_idle and one in self._files:
             self._files.remove(one)
             one.file.remove()
@@ -265,7 +276,7 @@ class Spool:
                 self._drop_if_idle(one)
 
     def abandon(self) -> None:
-        """Closes the files and leaves them to their process: in a forked child."""
+        """Closes the files without removing them; called in a forked child, as they belong to its parent."""
         for one in self._files:
             one.file.abandon()
 
@@ -277,10 +288,10 @@ def spool_of(prefix: str) -> Spool:
     """The spool of this process for a project.
 
     Args:
-        prefix: What the hidden paths of its files begin with.
+        prefix: Prefix of the hidden paths of its files.
     """
     spool = _spools.get(prefix)
-    if spool is not None and spool.pid != os.getpid():  # a fork that Python was not told about
+    if spool is not None and spool.pid != os.getpid():  # a fork without Python's fork hooks
         _spools.clear()
         spool = None
     return spool or _spools.setdefault(prefix, Spool(prefix))
@@ -294,7 +305,7 @@ def leave_spools() -> None:
 
 
 def _forget_in_child() -> None:
-    # Closing gives up only the child's share of the lock, so that the lock ends with the parent.
+    # Closing in the child does not release the lock, which the parent still holds; it ends with the parent.
     for spool in _spools.values():
         spool.abandon()
     _spools.clear()
@@ -305,7 +316,7 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def _small(record: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A record that can be written, cut to its small values where it is long or is not JSON."""
+    """The record if it is short and valid JSON; else a copy with its small JSON values and ``"shortened": True``."""
     not_json = (TypeError, ValueError, RecursionError)
     with contextlib.suppress(*not_json):
         if len(json.dumps(dict(record), separators=(",", ":"), allow_nan=False)) <= RECORD_BYTES:

@@ -1,7 +1,7 @@
 """Turns autosave on in Python processes that a process with autosave starts.
 
-Its folder is on their ``PYTHONPATH``, where Python looks for a module of this name when it starts. It does nothing but
-wait for the import of Qiskit Aer, and hands over to the ``sitecustomize`` that it hides.
+Its folder is on their ``PYTHONPATH``, where Python looks for a module of this name when it starts. It only waits for
+the import of Qiskit Aer, and runs the ``sitecustomize`` that it hides.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def _hand_over() -> None:
 
 
 class _WaitsForAer(importlib.abc.MetaPathFinder):
-    """Finds nothing itself; has Aer, once it is loaded, archive what it runs."""
+    """Import hook that turns autosave on once Aer is loaded; it finds no modules itself."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Aer's own spec, with a loader that turns autosave on; nothing for every other module."""
+        """Returns Aer's own spec with a loader that turns autosave on; ``None`` for every other module."""
         del path, target
         if name != "qiskit_aer":
             return None
@@ -45,7 +45,7 @@ class _WaitsForAer(importlib.abc.MetaPathFinder):
 
                 inherit()
 
-            spec.loader.exec_module = load_and_archive  # type: ignore[method-assign]  # of this one loader
+            spec.loader.exec_module = load_and_archive  # type: ignore[method-assign]  # only for this loader
         return spec
 
 
