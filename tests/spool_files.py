@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aerchive.storage.medium.names import prefix_beside
-from aerchive.storage.medium.owner import JSON, Owner
+from aerchive.storage.medium.process import JSON, Owner
 from aerchive.storage.spools import records
 from aerchive.storage.spools.contents import Life, SpoolContent, spool_contents
 from aerchive.storage.spools.records import HEADER_BYTES, SpoolFile

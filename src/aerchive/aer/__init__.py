@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aerchive.aer.again.rerun import ReproduceReport
+    from aerchive.aer.again.reproduce import ReproduceReport
     from aerchive.aer.archived.job import ArchivedJob
     from aerchive.aer.archived.primitive_job import ArchivedPrimitiveJob
     from aerchive.aer.archived.result import ArchivedResult

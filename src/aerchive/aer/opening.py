@@ -15,7 +15,7 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.project.parts import Mode
 from aerchive.project.project import Project, open_project
 from aerchive.project.run import Run
-from aerchive.project.spooling.batches import Durability
+from aerchive.project.spooling.durability import Durability
 from aerchive.settings import Settings, default_project, load_settings
 from aerchive.storage.medium.names import no_such_project
 
@@ -55,7 +55,7 @@ class QiskitBridge:
 
     def reproduce(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        from aerchive.aer.again.rerun import reproduce
+        from aerchive.aer.again.reproduce import reproduce
 
         return reproduce(run)
 

@@ -17,7 +17,7 @@ from aerchive.models import catalogue
 from aerchive.project.catalogue.table import run_path, whole_id
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.run import Bridge, Run, RunHome
-from aerchive.project.spooling.batches import Durability, flush_before_reading, flush_waiting
+from aerchive.project.spooling.durability import Durability, flush_before_reading, flush_waiting
 from aerchive.project.spooling.mover import SpoolMover
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile

@@ -38,7 +38,7 @@ from aerchive.project.parts import Mode, ProjectParts
 from aerchive.project.run import Bridge, Run
 from aerchive.project.saving.labelling import Labelling
 from aerchive.project.saving.saving import Saving
-from aerchive.project.spooling.batches import Durability
+from aerchive.project.spooling.durability import Durability
 from aerchive.project.spooling.mover import write_all_spooled
 from aerchive.settings import load_settings
 from aerchive.storage.file import ProjectFile

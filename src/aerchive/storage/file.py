@@ -35,7 +35,7 @@ from aerchive.storage.commits.creation import NewFile, make_empty, new_file, wri
 from aerchive.storage.commits.journal import Journal, find_journal
 from aerchive.storage.commits.overlay import Overlay
 from aerchive.storage.commits.read_file import ReadFile
-from aerchive.storage.commits.recovery import recover
+from aerchive.storage.commits.recovery import PATIENCE_S, recover
 from aerchive.storage.commits.replacing import Replacement, replacement
 from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.hdf5.attributes import read_attribute
@@ -51,8 +51,6 @@ from aerchive.storage.medium.not_hdf5 import is_annexed
 from aerchive.storage.medium.opening import is_same_file, missing, open_file, reason_of, state_of
 from aerchive.storage.sessions import ReadSession, WriteSession
 
-_RECOVERY_PATIENCE_S = 1.0
-"""How long a reader waits to complete an interrupted commit before it reads the journal instead."""
 _TURN_S = 0.1
 """How long `ProjectFile.visit` holds the read lock at a time, while writers wait."""
 _REPLACED_TRIES = 5
@@ -298,7 +296,7 @@ class ProjectFile:
                     return
             # If the commit cannot be completed, the file is read as if the journal had been applied.
             with contextlib.suppress(ProjectLockedError, ReadOnlyError, WriteError):
-                self._recover_within(min(self.lock_timeout_s, _RECOVERY_PATIENCE_S))
+                self._recover_within(min(self.lock_timeout_s, PATIENCE_S))
             recovered = True
 
     def visit(

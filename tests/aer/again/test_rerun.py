@@ -18,7 +18,7 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
 from aerchive.aer import AerSimulator, ReproduceReport
-from aerchive.aer.again import rerun as rerun_module
+from aerchive.aer.again import reproduce
 from aerchive.aer.again.compare import compare_values
 from aerchive.cli import main
 from aerchive.project.run import Run
@@ -177,14 +177,14 @@ def test_other_bits_of_a_state_with_the_same_counts(path: Path, monkeypatch: pyt
     circuit.save_statevector()
     circuit.measure([0, 1], [0, 1])
     run = archived(path, circuit, seed_simulator=3)
-    real = rerun_module.archived_result
+    real = reproduce.archived_result
 
     def nudged(run: Run) -> Any:
         result = real(run)
         result.results[0].data.statevector.data[1] += 1e-15
         return result
 
-    monkeypatch.setattr(rerun_module, "archived_result", nudged)
+    monkeypatch.setattr(reproduce, "archived_result", nudged)
     report = run.reproduce()
 
     assert report.verdict == "same_counts"
@@ -193,8 +193,8 @@ def test_other_bits_of_a_state_with_the_same_counts(path: Path, monkeypatch: pyt
 
 def test_another_environment_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = archived(path, ghz(), seed_simulator=3)
-    changed = rerun_module.provenance().model_copy(update={"qiskit_aer": "9.9", "threads": {"OMP_NUM_THREADS": "1"}})
-    monkeypatch.setattr(rerun_module, "provenance", lambda: changed)
+    changed = reproduce.provenance().model_copy(update={"qiskit_aer": "9.9", "threads": {"OMP_NUM_THREADS": "1"}})
+    monkeypatch.setattr(reproduce, "provenance", lambda: changed)
     report = run.reproduce()
 
     assert report.environment["qiskit_aer"] == (qiskit_aer.__version__, "9.9")

@@ -34,7 +34,7 @@ from aerchive.errors import (
     NotFoundError,
     ReadOnlyError,
 )
-from aerchive.project.spooling.batches import Durability
+from aerchive.project.spooling.durability import Durability
 from tests import processes
 from tests.aer.conftest import bell
 

@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from aerchive.storage.medium import filesystems, owner
+from aerchive.storage.medium import filesystems
+from aerchive.storage.medium import process
 from aerchive.storage.medium.disk import Disk
-from aerchive.storage.medium.owner import JSON
+from aerchive.storage.medium.process import JSON
 from aerchive.storage.spools import contents, records
 from aerchive.storage.spools.contents import Life, remove_spool
 from aerchive.storage.spools.records import HEADER_BYTES
@@ -359,7 +360,7 @@ class TestEndsOfAProcess:
     ) -> None:
         with Child(project, WAITING) as child:
             child.line()
-            real = owner._state_and_start
+            real = process._state_and_start
             monkeypatch.setattr(
                 owner, "_state_and_start", lambda pid: ("", None) if pid == child.process.pid else real(pid)
             )
@@ -788,7 +789,7 @@ def test_many_processes_started_at_once_with_readers_elsewhere(project: Path) ->
         ready()
     """
     reader_script = """
-        from aerchive.storage.medium.owner import Owner
+        from aerchive.storage.medium.process import Owner
         from aerchive.storage.spools.contents import Life, remove_spool, taken_over
         Owner.is_running = lambda self: None
         while True:

@@ -1,60 +1,232 @@
-"""Running an archived run again, with no data but those in the file."""
+"""The data for running an archived run again: circuits, binds, options, noise, seeds, and the class that ran it."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
-from aerchive.aer.again.compare import ValueReport, compare_primitive_results, compare_results
-from aerchive.aer.again.replay import replay_of
-from aerchive.aer.archived.result import archived_result
-from aerchive.aer.capturing.capture import error_text
-from aerchive.aer.capturing.provenance import provenance
-from aerchive.aer.errors import AerJobError
-from aerchive.errors import AerchiveError
+import qiskit_aer
+import qiskit_aer.primitives
+from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
+from qiskit.transpiler import Target
+from qiskit_aer import AerSimulator
+
+from aerchive.aer.capturing.binds import AS_A_LIST
+from aerchive.aer.capturing.options import matters, set_again, stored_options
+from aerchive.errors import InvalidInputError
 from aerchive.project.run import Run
-from aerchive.text import type_name
 
-_COMPARED = ("qiskit_aer", "qiskit", "numpy", "python", "platform", "cpu_available", "threads")
-"""The fields of the provenance that may affect the bits of results."""
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-_COUNTS = ("counts", "memory")
-_FIELDS = ("results", "shots", "success", "status", "meas_level", "header")
+_BACKENDS = {
+    "qiskit_aer.backends.aer_simulator.AerSimulator": AerSimulator,
+    "aerchive.aer.running.simulator.AerSimulator": AerSimulator,
+    "qiskit_aer.backends.qasm_simulator.QasmSimulator": qiskit_aer.QasmSimulator,
+    "qiskit_aer.backends.statevector_simulator.StatevectorSimulator": qiskit_aer.StatevectorSimulator,
+    "qiskit_aer.backends.unitary_simulator.UnitarySimulator": qiskit_aer.UnitarySimulator,
+}
+_PRIMITIVES: dict[str, Any] = {
+    "qiskit_aer.primitives.sampler_v2.SamplerV2": qiskit_aer.primitives.SamplerV2,
+    "aerchive.aer.running.primitives.SamplerV2": qiskit_aer.primitives.SamplerV2,
+    "qiskit_aer.primitives.estimator_v2.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
+    "aerchive.aer.running.primitives.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
+    "qiskit.primitives.backend_sampler_v2.BackendSamplerV2": BackendSamplerV2,
+    "qiskit.primitives.backend_estimator_v2.BackendEstimatorV2": BackendEstimatorV2,
+}
+OVER_A_BACKEND = (BackendSamplerV2, BackendEstimatorV2)
+"""Primitives that are made with a backend."""
+_BEFORE_OPTIONS = ("default_shots", "seed")
+"""Arguments of Aer's sampler that are not in its options."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ReproduceReport:
-    """The report of running a run again.
+class Replay:
+    """The data for running a run again.
+
+    Args:
+        run: The archived run.
 
     Attributes:
-        job_id: Job id of the archived run.
-        verdict: ``identical``: every value is the same bit for bit, or the same exception was raised; ``same_counts``:
-            all counts and memories are the same, other values differ; ``different``; ``not_rerunnable``: see `reasons`.
-        reasons: Reasons why the run cannot be run again, or other remarks.
-        values: The comparison of each saved value.
-        environment: Changes of software, machine and thread settings: name to (then, now).
+        notes: Remarks for the user.
+        inputs: The positional arguments of ``run``: circuits and binds, or pubs.
+        options: Options with their values, including the noise model.
+
+    Raises:
+        InvalidInputError: The run cannot be run again; the message says why.
+        NotFoundError: The run was archived without its circuits, or a primitive without its pubs.
     """
 
-    job_id: str
-    verdict: Literal["identical", "same_counts", "different", "not_rerunnable"]
-    reasons: tuple[str, ...] = ()
-    values: tuple[ValueReport, ...] = ()
-    environment: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._config = run.record.config
+        self.notes: list[str] = []
+        self._check()
+        self.inputs = self._read_inputs()
+        self.options = self._known_options()
 
-    def __str__(self) -> str:
-        lines = [f"{self.job_id}: {self.verdict.replace('_', ' ')}", *(f"  {reason}" for reason in self.reasons)]
-        same = sum(value.verdict == "identical" for value in self.values)
-        if self.values:
-            lines.append(f"  {same} of {len(self.values)} values identical, bit for bit")
-        lines += [
-            f"  experiment {value.experiment}, {value.label}: {value.verdict}: {value.detail}"
-            for value in self.values
-            if value.verdict != "identical"
-        ]
-        lines += [f"  {name} was {then}, is {now}" for name, (then, now) in self.environment.items()]
-        return "\n".join(lines)
+    def _refuse(self, why: str) -> InvalidInputError:
+        return InvalidInputError(f"run {self._run.job_id} cannot be run again: {why}")
+
+    def _check(self) -> None:
+        if self._config.service:
+            where = self._config.backend_name or "a backend"
+            raise self._refuse(f"it ran on {where} of IBM's service; a simulator draws other shots, without its noise")
+        outcome = self._run.outcome
+        if outcome == "lost":
+            raise self._refuse("its process died before its circuits were archived")
+        if outcome in ("running", "cancelled"):
+            raise self._refuse(f"it is {outcome}, so there is nothing to compare with")
+        lost = [text for text in self._config.missing or () if _matters(text)]
+        if lost:
+            raise self._refuse(f"these were not archived: {'; '.join(lost)}")
+
+    def _read_inputs(self) -> tuple[Any, ...]:
+        """The positional arguments of ``run``."""
+        circuits = [] if self._config.num_circuits == 0 else self._run.circuits()
+        return circuits, self._run.parameter_binds()
+
+    def _known_options(self) -> dict[str, Any]:
+        """The options with their values, including the noise model."""
+        options = stored_options(self._config.options)
+        noise = self._run.noise_model()
+        if noise is not None:
+            options["noise_model"] = noise
+            if noise.lost_passes:
+                raise self._refuse(
+                    f"its noise model had custom passes ({', '.join(noise.lost_passes)}), which could not be stored"
+                )
+        return options
+
+    @property
+    def chosen_seed(self) -> int | None:
+        """The seed that Aer had chosen; ``None`` if the options contain a seed."""
+        return self._run.stored_seed if self.options.get("seed_simulator") is None else None
+
+    def split_options(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The options to set on the backend, and those to give to ``run``, including the seed that Aer had chosen."""
+        options = dict(self.options)
+        if self.chosen_seed is not None:
+            options["seed_simulator"] = self.chosen_seed
+        in_run = self._config.run_options
+        in_run = list(options) if in_run is None else [*in_run, "seed_simulator"]
+        return (
+            {name: value for name, value in options.items() if name not in in_run},
+            {name: value for name, value in options.items() if name in in_run},
+        )
+
+    def submit(self) -> Any:
+        """Starts the run again with a stock simulator; returns the job."""
+        on_backend, in_run = self.split_options()
+        circuits, binds = self.inputs
+        return self._backend(on_backend).run(circuits, parameter_binds=binds, **in_run)
+
+    @property
+    def kind(self) -> Any:
+        """The stock class of the simulator."""
+        return _BACKENDS.get(self._config.backend_class or "", AerSimulator)
+
+    def _backend(self, options: dict[str, Any]) -> Any:
+        """Makes a stock simulator like the one that ran the run.
+
+        Args:
+            options: Options to set on the simulator, by name.
+        """
+        known = self._config.backend_class
+        if known is not None and known not in _BACKENDS:
+            self.notes.append(f"was run by {known}; a stock AerSimulator runs it again")
+        backend = self.kind()
+        set_again(backend, options)
+        if self._config.target_gates is not None:
+            backend._target = Target()  # with a target Aer accepts only its basis gates as gates
+            backend._cached_basis_gates = list(self._config.target_gates)
+        return backend
+
+
+class PrimitiveReplay(Replay):
+    """The data for running a primitive again; the seeds are those of the simulations that the primitive started.
+
+    Attributes:
+        primitive: The stock class of the primitive.
+    """
+
+    primitive: Any
+
+    def _read_inputs(self) -> tuple[Any, ...]:
+        self.primitive = _PRIMITIVES.get(self._config.primitive_class or "")
+        if self.primitive is None:
+            known = self._config.primitive_class or "a primitive that is not known"
+            raise self._refuse(f"it was run by {known}; only the primitives of Aer and Qiskit's over a backend can be")
+        return (self._run.pubs(),)
+
+    def _known_options(self) -> dict[str, Any]:
+        options = super()._known_options()
+        pubs = self.inputs[0]
+        own = self._config.primitive_options
+        if (
+            self.primitive is qiskit_aer.primitives.EstimatorV2
+            and own.get("run.seed_simulator") is None
+            and any(pub.precision for pub in pubs)
+        ):
+            raise self._refuse("Aer's estimator drew its values with a precision above 0 and without a seed")
+        return options
+
+    @property
+    def seeds(self) -> list[int | None]:
+        """The seeds of the simulations that the primitive started, in order."""
+        return [child.stored_seed for child in self._run.children()]
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the primitive's class, without the backend."""
+        own = stored_options(self._config.primitive_options)
+        run_options = {name.removeprefix("run."): value for name, value in own.items() if name.startswith("run.")}
+        if "run.noise_model" in self._config.primitive_options:
+            run_options["noise_model"] = self.options["noise_model"]
+        options = {name: v for name, v in own.items() if not name.startswith("run.") and name not in _BEFORE_OPTIONS}
+        if run_options or self.primitive.__module__.startswith("qiskit_aer."):
+            options["run_options"] = run_options
+        before = {name: own[name] for name in _BEFORE_OPTIONS if name in own}
+        return {"options": options} if self.primitive in OVER_A_BACKEND else {**before, "options": options}
+
+    def submit(self) -> Any:
+        """Starts the run again with a stock primitive on a stock simulator; returns the job."""
+        backend = self._backend(self.options)
+        _use_seeds(backend, self.seeds)
+        if self.primitive in OVER_A_BACKEND:
+            primitive = self.primitive(backend=backend, **self.arguments())
+        else:
+            primitive = self.primitive(**self.arguments())
+            primitive._backend = backend
+        return primitive.run(*self.inputs)
+
+
+def _use_seeds(backend: Any, seeds: list[int | None]) -> None:
+    """Makes a simulator use these seeds, one for each call of ``run``, if the caller leaves the choice to Aer."""
+    waiting = iter(seeds)
+    kind: Any = type(backend)
+
+    class Seeded(kind):
+        def run(self, circuits: Any, parameter_binds: Any = None, **options: Any) -> Any:
+            seed = next(waiting, None)
+            if options.get("seed_simulator") is None and seed is not None:
+                options["seed_simulator"] = seed
+            return super().run(circuits, parameter_binds, **options)
+
+    backend.__class__ = Seeded
+
+
+def _matters(loss: str) -> bool:
+    """Whether a loss affects the simulation; metadata and options that Aer ignores do not."""
+    if loss.startswith("circuits: "):
+        return ": metadata " not in loss
+    if loss.startswith("option "):
+        return matters(loss.removeprefix("option ").split(":")[0].strip("'\""))
+    return loss.startswith("parameter_binds") and not loss.endswith(AS_A_LIST)
+
+
+def replay_of(run: Run) -> Replay:
+    """The data for running a run again, of a simulator or of a primitive.
+
+    Raises:
+        InvalidInputError: The run cannot be run again; the message says why.
+        NotFoundError: The run was archived without its circuits, or a primitive without its pubs.
+    """
+    return Replay(run) if run.program == "run" else PrimitiveReplay(run)
 
 
 def rerun(run: Run, *, save: bool) -> Any:
@@ -66,77 +238,3 @@ def rerun(run: Run, *, save: bool) -> Any:
         name = run.name or run.job_id
         run.project.save(job, name=f"{name} again", notes=f"run again of job {run.job_id}", tags=run.tags)
     return job.result()
-
-
-def reproduce(run: Run) -> ReproduceReport:
-    """Runs an archived run again and compares the results; see `aerchive.project.run.Run.reproduce`."""
-    with run.held():
-        environment = _changed_environment(run)
-        try:
-            replay = replay_of(run)
-        except AerchiveError as error:
-            return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
-    again, raised = _outcome_of(lambda: replay.submit().result())
-    with run.held():
-        before, had_raised = _outcome_of(lambda: archived_result(run))
-        grids = {} if had_raised else _grids(run)
-    if raised is not None or had_raised is not None:
-        same = _without_addresses(raised) == _without_addresses(had_raised)
-        reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
-        verdict: Literal["identical", "different"] = "identical" if same else "different"
-        return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
-    notes = list(replay.notes)
-    if run.program == "run":
-        values = tuple(compare_results(before, again, grids))
-        notes += [
-            f"{label} of experiment {number} was rounded when it was archived; the new one was rounded, too, before "
-            "it was compared"
-            for number, label in grids
-        ]
-    else:
-        values = tuple(compare_primitive_results(before, again))
-    if run.record.config.missing:  # these may be metadata of circuits, which are in the headers
-        values = tuple(value for value in values if value.label != "header")
-    return ReproduceReport(run.job_id, _verdict(values), tuple(notes), values, environment)
-
-
-def _grids(run: Run) -> dict[tuple[int, str], float]:
-    """The grid spacing of each rounded value, by experiment and label."""
-    saved = run.saved if run.program == "run" else []
-    return {(row.experiment, row.label): row.grid for row in saved if row.grid is not None}
-
-
-def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_counts", "different"]:
-    looked_at = [value for value in values if value.verdict != "not archived"]
-    if all(value.verdict == "identical" for value in looked_at):
-        return "identical"
-    counts = [value for value in looked_at if value.label in _COUNTS]
-    others = [value for value in looked_at if value.label not in _COUNTS]
-    is_structural = any(value.verdict in ("missing", "new") or value.label in _FIELDS for value in others)
-    # Counts with other bits have the same numbers with the keys in another order.
-    if counts and all(value.verdict in ("identical", "other bits") for value in counts) and not is_structural:
-        return "same_counts"
-    return "different"
-
-
-def _outcome_of(action: Callable[[], Any]) -> tuple[Any, str | None]:
-    """The value that an action returns, or the type and message of its exception, which may be a stored one."""
-    try:
-        return action(), None
-    except AerJobError as error:
-        return None, f"{error.error_type}: {error.message}"
-    except Exception as error:  # noqa: BLE001  (whatever the simulation raises is compared)
-        return None, f"{type_name(type(error))}: {error_text(error)}"
-
-
-def _without_addresses(text: str | None) -> str | None:
-    """A message without the addresses of objects, which differ in each process."""
-    return None if text is None else _ADDRESS.sub(" at 0x", text)
-
-
-def _changed_environment(run: Run) -> dict[str, tuple[str, str]]:
-    then, now = run.record.provenance, provenance()
-    if then is None:
-        return {}
-    pairs = ((name, str(getattr(then, name)), str(getattr(now, name))) for name in _COMPARED)
-    return {name: (old, new) for name, old, new in pairs if old != new}

@@ -13,7 +13,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit_aer.primitives import EstimatorV2, SamplerV2
 
 from aerchive.aer.again.circuit_source import Call, Names, calls_of, circuit_lines, literal
-from aerchive.aer.again.replay import OVER_A_BACKEND, PrimitiveReplay, replay_of
+from aerchive.aer.again.rerun import OVER_A_BACKEND, PrimitiveReplay, replay_of
 from aerchive.aer.capturing.options import CONFIGURATION, set_again
 from aerchive.display.text import clean
 from aerchive.project.run import Run

@@ -25,7 +25,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.project import Project
-from aerchive.project.spooling.batches import Durability
+from aerchive.project.spooling.durability import Durability
 from aerchive.settings import load_settings
 
 logger = logging.getLogger("aerchive")

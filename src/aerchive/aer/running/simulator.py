@@ -25,7 +25,7 @@ from aerchive.paths import local_path
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.project import Project
-from aerchive.project.spooling.batches import Durability
+from aerchive.project.spooling.durability import Durability
 from aerchive.settings import load_settings
 from aerchive.text import type_name
 

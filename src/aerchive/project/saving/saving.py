@@ -27,7 +27,7 @@ from aerchive.project.documents.unite import united
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.project.saving.label_changes import Relabelling, write_relabellings
-from aerchive.project.spooling.batches import Durability, waiting_runs
+from aerchive.project.spooling.durability import Durability, waiting_runs
 from aerchive.project.spooling.spools import drafts_of
 from aerchive.project.writing.runs import Written, stored_draft, write_drafts, write_or_keep_beside
 from aerchive.storage.sessions import WriteSession

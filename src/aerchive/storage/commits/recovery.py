@@ -8,6 +8,9 @@ from aerchive.storage.commits.journal import Journal, find_journal
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.medium.disk import disk
 
+PATIENCE_S = 1.0
+"""How long a reader waits to complete an interrupted commit before it reads the journal instead."""
+
 
 def apply_journal(fd: int, journal: Journal) -> None:
     """Brings the file into the new state. If this is interrupted, calling it again completes the new state.

@@ -21,7 +21,7 @@ from aerchive.errors import AerchiveError
 from aerchive.storage.medium.disk import disk, sync_folder
 from aerchive.storage.medium.filesystems import mount_of, why_unsafe
 from aerchive.storage.medium.names import PROCESS, names_in
-from aerchive.storage.medium.owner import JSON, Owner, is_locked
+from aerchive.storage.medium.process import JSON, Owner, is_locked
 from aerchive.storage.spools import records
 from aerchive.storage.spools.records import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, SpoolFile, pending_prefix
 from aerchive.storage.spools.run_group import SpooledRun, read_run_head

@@ -36,7 +36,7 @@ from aerchive.errors import IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.storage.medium.disk import disk, read_bytes, sync_folder
 from aerchive.storage.medium.errors import disk_errors
-from aerchive.storage.medium.owner import Owner, take_lock, this_process
+from aerchive.storage.medium.process import Owner, take_lock, this_process
 
 FORMAT: Final = "aerchive-spool"
 FORMAT_VERSION: Final = 1

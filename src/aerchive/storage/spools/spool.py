@@ -23,7 +23,7 @@ from typing import Any
 from aerchive.filters.deflate import Buffer
 from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.storage.medium.disk import disk
-from aerchive.storage.medium.owner import JSON, this_process
+from aerchive.storage.medium.process import JSON, this_process
 from aerchive.storage.spools import records
 from aerchive.storage.spools.contents import Life, SpoolContent, Submission
 from aerchive.storage.spools.records import SpoolFile

@@ -16,7 +16,7 @@ from qiskit import QuantumCircuit
 import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
 from aerchive.errors import ArchiveWarning, InvalidInputError
-from aerchive.project.spooling import batches as waiting
+from aerchive.project.spooling import durability
 from aerchive.storage.spools.spool import Spool
 from tests import processes
 from tests.holding import held
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is committed because of the time."""
-    monkeypatch.setitem(waiting._LONGEST_S, "batch", float("inf"))
+    monkeypatch.setitem(durability._LONGEST_S, "batch", float("inf"))
 
 
 def bell(*, state: bool = False, qubits: int = 2) -> QuantumCircuit:
@@ -81,7 +81,7 @@ def test_who_reads_in_this_process_sees_all(path: Path) -> None:
 
 
 def test_after_a_while_it_is_committed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(waiting._LONGEST_S, "batch", 0.05)
+    monkeypatch.setitem(durability._LONGEST_S, "batch", 0.05)
     job = AerSimulator(project=path, durability="batch").run(bell())
     job.result()
     processes.wait_until(lambda: job.run.durable)
@@ -90,7 +90,7 @@ def test_after_a_while_it_is_committed(path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("slow")
 def test_so_many_are_committed_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(waiting._MOST_RUNS, "batch", 3)
+    monkeypatch.setitem(durability._MOST_RUNS, "batch", 3)
     simulator = AerSimulator(project=path, durability="batch")
     jobs = [simulator.run(bell()) for _ in range(4)]
     for job in jobs:
@@ -264,7 +264,7 @@ def test_a_forked_child_leaves_the_runs_to_its_parent(path: Path) -> None:
     simulator.run(bell()).result()
     pid = os.fork()
     if pid == 0:
-        waiting._flush_all()
+        durability._flush_all()
         os._exit(0)
     os.waitpid(pid, 0)
     assert not path.exists()

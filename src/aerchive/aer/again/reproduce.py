@@ -1,0 +1,131 @@
+"""Running an archived run again, with no data but those in the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+from aerchive.aer.again.compare import ValueReport, compare_primitive_results, compare_results
+from aerchive.aer.again.rerun import replay_of
+from aerchive.aer.archived.result import archived_result
+from aerchive.aer.capturing.capture import error_text
+from aerchive.aer.capturing.provenance import provenance
+from aerchive.aer.errors import AerJobError
+from aerchive.errors import AerchiveError
+from aerchive.project.run import Run
+from aerchive.text import type_name
+
+_COMPARED = ("qiskit_aer", "qiskit", "numpy", "python", "platform", "cpu_available", "threads")
+"""The fields of the provenance that may affect the bits of results."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_COUNTS = ("counts", "memory")
+_FIELDS = ("results", "shots", "success", "status", "meas_level", "header")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReproduceReport:
+    """The report of running a run again.
+
+    Attributes:
+        job_id: Job id of the archived run.
+        verdict: ``identical``: every value is the same bit for bit, or the same exception was raised; ``same_counts``:
+            all counts and memories are the same, other values differ; ``different``; ``not_rerunnable``: see `reasons`.
+        reasons: Reasons why the run cannot be run again, or other remarks.
+        values: The comparison of each saved value.
+        environment: Changes of software, machine and thread settings: name to (then, now).
+    """
+
+    job_id: str
+    verdict: Literal["identical", "same_counts", "different", "not_rerunnable"]
+    reasons: tuple[str, ...] = ()
+    values: tuple[ValueReport, ...] = ()
+    environment: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"{self.job_id}: {self.verdict.replace('_', ' ')}", *(f"  {reason}" for reason in self.reasons)]
+        same = sum(value.verdict == "identical" for value in self.values)
+        if self.values:
+            lines.append(f"  {same} of {len(self.values)} values identical, bit for bit")
+        lines += [
+            f"  experiment {value.experiment}, {value.label}: {value.verdict}: {value.detail}"
+            for value in self.values
+            if value.verdict != "identical"
+        ]
+        lines += [f"  {name} was {then}, is {now}" for name, (then, now) in self.environment.items()]
+        return "\n".join(lines)
+
+
+def reproduce(run: Run) -> ReproduceReport:
+    """Runs an archived run again and compares the results; see `aerchive.project.run.Run.reproduce`."""
+    with run.held():
+        environment = _changed_environment(run)
+        try:
+            replay = replay_of(run)
+        except AerchiveError as error:
+            return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
+    again, raised = _outcome_of(lambda: replay.submit().result())
+    with run.held():
+        before, had_raised = _outcome_of(lambda: archived_result(run))
+        grids = {} if had_raised else _grids(run)
+    if raised is not None or had_raised is not None:
+        same = _without_addresses(raised) == _without_addresses(had_raised)
+        reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
+        verdict: Literal["identical", "different"] = "identical" if same else "different"
+        return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
+    notes = list(replay.notes)
+    if run.program == "run":
+        values = tuple(compare_results(before, again, grids))
+        notes += [
+            f"{label} of experiment {number} was rounded when it was archived; the new one was rounded, too, before "
+            "it was compared"
+            for number, label in grids
+        ]
+    else:
+        values = tuple(compare_primitive_results(before, again))
+    if run.record.config.missing:  # these may be metadata of circuits, which are in the headers
+        values = tuple(value for value in values if value.label != "header")
+    return ReproduceReport(run.job_id, _verdict(values), tuple(notes), values, environment)
+
+
+def _grids(run: Run) -> dict[tuple[int, str], float]:
+    """The grid spacing of each rounded value, by experiment and label."""
+    saved = run.saved if run.program == "run" else []
+    return {(row.experiment, row.label): row.grid for row in saved if row.grid is not None}
+
+
+def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_counts", "different"]:
+    looked_at = [value for value in values if value.verdict != "not archived"]
+    if all(value.verdict == "identical" for value in looked_at):
+        return "identical"
+    counts = [value for value in looked_at if value.label in _COUNTS]
+    others = [value for value in looked_at if value.label not in _COUNTS]
+    is_structural = any(value.verdict in ("missing", "new") or value.label in _FIELDS for value in others)
+    # Counts with other bits have the same numbers with the keys in another order.
+    if counts and all(value.verdict in ("identical", "other bits") for value in counts) and not is_structural:
+        return "same_counts"
+    return "different"
+
+
+def _outcome_of(action: Callable[[], Any]) -> tuple[Any, str | None]:
+    """The value that an action returns, or the type and message of its exception, which may be a stored one."""
+    try:
+        return action(), None
+    except AerJobError as error:
+        return None, f"{error.error_type}: {error.message}"
+    except Exception as error:  # noqa: BLE001  (whatever the simulation raises is compared)
+        return None, f"{type_name(type(error))}: {error_text(error)}"
+
+
+def _without_addresses(text: str | None) -> str | None:
+    """A message without the addresses of objects, which differ in each process."""
+    return None if text is None else _ADDRESS.sub(" at 0x", text)
+
+
+def _changed_environment(run: Run) -> dict[str, tuple[str, str]]:
+    then, now = run.record.provenance, provenance()
+    if then is None:
+        return {}
+    pairs = ((name, str(getattr(then, name)), str(getattr(now, name))) for name in _COMPARED)
+    return {name: (old, new) for name, old, new in pairs if old != new}
