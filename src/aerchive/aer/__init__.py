@@ -24,7 +24,7 @@ _HOME = {
     "ArchivingJob": "running.job",
     "ArchivingPrimitiveJob": "running.primitives",
     "EstimatorV2": "running.primitives",
-    "ReproduceReport": "again.rerun",
+    "ReproduceReport": "again.reproduce",
     "SamplerV2": "running.primitives",
     "archiving": "running.simulator",
 }

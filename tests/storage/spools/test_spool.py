@@ -362,7 +362,7 @@ class TestEndsOfAProcess:
             child.line()
             real = process._state_and_start
             monkeypatch.setattr(
-                owner, "_state_and_start", lambda pid: ("", None) if pid == child.process.pid else real(pid)
+                process, "_state_and_start", lambda pid: ("", None) if pid == child.process.pid else real(pid)
             )
             assert [job.alive for job in Jobs(project).open_jobs()] == [True]
             child.kill()
@@ -503,7 +503,7 @@ class TestDamage:
         assert content.problems == (problem,)
 
     def test_an_enormous_pid(self, project: Path) -> None:
-        DeadFile(project, **dataclasses.asdict(owner.Owner.of_this_process()) | {"pid": 10**30}).submitted("a")
+        DeadFile(project, **dataclasses.asdict(process.Owner.of_this_process()) | {"pid": 10**30}).submitted("a")
         assert [job.alive for job in Jobs(project).open_jobs()] == [False]
 
     def test_strange_values_do_not_break_the_order(self, project: Path) -> None:
@@ -733,7 +733,7 @@ def test_a_file_that_is_cut_back_while_it_is_read_is_not_damaged(
             jobs.submitted("next", {"text": "x" * 1000})
         return read(fd, record, path)
 
-    monkeypatch.setattr(owner.Owner, "is_running", lambda _self: True)
+    monkeypatch.setattr(process.Owner, "is_running", lambda _self: True)
     jobs.submitted("job", {})
     (path,) = files_of(project)
     edit_header(path, pid=1)  # as of another process
