@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from h5py import h5f, h5g, h5o
+from h5py import h5f, h5o
 
 from aerchive import layout
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError
-from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from aerchive.storage.chunks.room import check_room
 from aerchive.storage.commits.journal import Journal
 from aerchive.storage.commits.superblock import read_superblock
-from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.node_copying import NodeCopier
 from aerchive.storage.hdf5.opening import root_of
@@ -30,7 +29,6 @@ from aerchive.storage.hdf5.writer import (
     move,
     open_group,
     require_group,
-    write_attributes,
 )
 
 
@@ -104,10 +102,6 @@ class WriteSession:
         """Replaces a mutable group; see `DraftWriter.replace_group`."""
         self._drafts.replace_group(parent, name, draft, owner)
 
-    def set_root_attribute(self, name: str, value: AttributeValue) -> None:
-        """Adds an attribute to the root group."""
-        write_attributes(self._root, {name: value})
-
     def remove(self, path: str, among: str = layout.DELETED) -> None:
         """Moves a node into a group of deleted nodes: its space is not freed, so its address is never used again.
 
@@ -152,16 +146,6 @@ class WriteSession:
             return None
         with hdf5_errors(group):
             return int(group.get_num_objs())
-
-    def attributes_of_members(self, folder: str, name: str) -> set[AttributeValue | None]:
-        """The values of one attribute of all groups in a folder; empty if there is no such folder."""
-        group = find_group(self._root, folder)
-        if group is None:
-            return set()
-        where = self.root.where(folder)
-        with hdf5_errors(where):
-            members = [h5g.open(group, member) for member in group]
-        return {read_attribute(member, name, where) for member in members}
 
     def has(self, path: str) -> bool:
         """Whether a node exists at a path."""

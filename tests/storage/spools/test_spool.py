@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from aerchive.storage.medium import filesystems
-from aerchive.storage.medium import process
+from aerchive.storage.medium import filesystems, process
 from aerchive.storage.medium.disk import Disk
 from aerchive.storage.medium.process import JSON
 from aerchive.storage.spools import contents, records

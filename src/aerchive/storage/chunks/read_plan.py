@@ -19,7 +19,7 @@ from aerchive.filters.narrow import narrower
 from aerchive.filters.pipeline import RAW
 from aerchive.filters.profiles import Codec, unpack_chunk, unpack_piece
 from aerchive.storage.chunks import checksums
-from aerchive.storage.chunks.grid import Piece, Selection, grid_shape
+from aerchive.storage.chunks.grid import Piece, Selection
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -240,11 +240,6 @@ class DatasetShape:
     shape: tuple[int, ...]
     chunk: tuple[int, ...] | None
     codec: Codec = Codec.DEFLATE
-
-    @property
-    def number_of_chunks(self) -> int:
-        """The number of chunks; 0 if the dataset is not chunked."""
-        return 0 if self.chunk is None else math.prod(grid_shape(self.shape, self.chunk))
 
 
 def value_dtype(stored: np.dtype[Any], named: object) -> np.dtype[Any]:
