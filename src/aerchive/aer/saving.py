@@ -15,13 +15,13 @@ from qiskit.result import Result
 from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.capturing.capture import (
+    KnownBackend,
     Primitive,
     Submitted,
-    describe_backend,
     draft_failed,
     draft_finished,
     draft_of_primitive,
-    target_of,
+    look_at_backend,
 )
 from aerchive.aer.capturing.options import DONE_BY_AER, set_options, unknown_options
 from aerchive.aer.capturing.primitive import submitted_pubs
@@ -52,8 +52,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             options=run_options,
             run_options=[name for name in in_run if name not in DONE_BY_AER],
             unknown_options=unknown_options(backend, in_run),
-            backend={} if backend is None else describe_backend(backend),
-            target=target_of(backend),
+            backend=look_at_backend(backend),
         )
         try:
             result = source.result()
@@ -68,7 +67,9 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             created=_date(source),
             circuits=circuits,
             options=options or {},
-            backend={name: _text(getattr(source, name, None)) for name in ("backend_name", "backend_version")},
+            backend=KnownBackend(
+                {name: _text(getattr(source, name, None)) for name in ("backend_name", "backend_version")}
+            ),
         )
         return dataclasses.replace(draft_finished(submitted, source), is_bare=True)
     if is_runtime_job(source):

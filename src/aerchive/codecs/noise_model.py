@@ -17,6 +17,7 @@ from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
 from aerchive.errors import FormatError
 from aerchive.models import tagged_json
+from aerchive.private_names import private
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
 from aerchive.text import type_name
 
@@ -47,7 +48,7 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     known = next((draft for seen, draft in list(_made) if _are_same(seen, parts)), None)
     if known is not None:
         return known
-    passes = [_encode_pass(one) for one in getattr(model, "_custom_noise_passes", [])]
+    passes = [_encode_pass(one) for one in private(model, "_custom_noise_passes")]
     document: dict[str, Any] = {
         "errors": _with_numbers_for_ids(model.to_dict(serializable=True)),
         "basis_gates": list(model.basis_gates),
@@ -66,7 +67,7 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
 
 def lost_passes(model: NoiseModel) -> list[str]:
     """The names of the custom passes of a model of which only the name can be stored."""
-    encoded = [_encode_pass(one) for one in getattr(model, "_custom_noise_passes", [])]
+    encoded = [_encode_pass(one) for one in private(model, "_custom_noise_passes")]
     return [one for one in encoded if isinstance(one, str)]
 
 
@@ -189,7 +190,7 @@ def _parts(model: NoiseModel) -> Iterator[Any]:
         model._local_readout_errors,
     ):
         yield from _leaves(table)
-    yield from getattr(model, "_custom_noise_passes", [])
+    yield from private(model, "_custom_noise_passes")
     yield from sorted(model.basis_gates)
 
 

@@ -8,12 +8,13 @@ import functools
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, NamedTuple
 
 from qiskit import QuantumCircuit
 from qiskit.primitives import PrimitiveResult
 from qiskit.result import Result
 from qiskit.transpiler import Target
+from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive import layout
 from aerchive.aer.capturing.binds import encode_binds
@@ -29,6 +30,7 @@ from aerchive.errors import UnsupportedTypeError
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
+from aerchive.private_names import private
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
 from aerchive.text import type_name, without_surrogates
@@ -65,6 +67,23 @@ class Primitive:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+class KnownBackend(NamedTuple):
+    """What is known of a backend.
+
+    Attributes:
+        properties: Name, version and class, and the basis gates if it has a target; unknown properties are ``None``.
+        target: Its target at present, if it stands for a device; ``None`` for other backends.
+        lost: Descriptions of what could not be asked, because Aer has renamed something.
+    """
+
+    properties: Mapping[str, Any] = {}
+    target: EncodedTarget | None = None
+    lost: tuple[str, ...] = ()
+
+
+_NO_BACKEND = KnownBackend()
+
+
 @dataclasses.dataclass(frozen=True)
 class Submitted:
     """The input of a simulation or a primitive, as it was submitted.
@@ -77,9 +96,7 @@ class Submitted:
         options: Options that were set on the backend or given for this run, by name.
         run_options: Names of those options that were given for this run.
         unknown_options: Names of options that Aer does not have, and ignores.
-        backend: Recorded properties of the backend: ``backend_name``, ``backend_version``, ``backend_class``,
-            ``target_gates``.
-        target: Target of the backend at the time of submission; ``None`` if it has none.
+        backend: What was known of the backend at the time of submission.
         labels: Labels that were given with the run.
         started: Time at which the simulation began, UTC.
         primitive: Description of the primitive, if this is the run of a primitive.
@@ -94,8 +111,7 @@ class Submitted:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run_options: Sequence[str] | None = None
     unknown_options: Sequence[str] = ()
-    backend: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    target: EncodedTarget | None = None
+    backend: KnownBackend = _NO_BACKEND
     labels: RunLabels = dataclasses.field(default_factory=RunLabels)
     started: str | None = None
     primitive: Primitive | None = None
@@ -105,7 +121,7 @@ class Submitted:
     def config(self, **more: Any) -> RunConfig:
         """The configuration as far as it is known before the result."""
         circuits = [c for c in self.circuits or () if isinstance(c, QuantumCircuit)]
-        known: dict[str, Any] = {**self.backend, **more}
+        known: dict[str, Any] = {**self.backend.properties, **more}
         if self.primitive is not None:
             known = {"program": self.primitive.program, "primitive_class": self.primitive.class_name, **known}
         return RunConfig(
@@ -120,16 +136,26 @@ class Submitted:
         )
 
 
-def describe_backend(backend: Any) -> dict[str, Any]:
-    """Name, version and class of a backend, and basis gates if it has a target; unknown properties are ``None``."""
+def look_at_backend(backend: Any) -> KnownBackend:
+    """Asks a backend for what is archived of it; ``None`` for a backend that is not known."""
+    if backend is None:
+        return _NO_BACKEND
     kind = getattr(type(backend), "archives", type(backend))
+    lost: tuple[str, ...] = ()
+    target = None
+    try:
+        is_of_aer = isinstance(backend, AerBackend)
+        target = private(backend, "_target") if is_of_aer else getattr(backend, "_target", None)
+    except UnsupportedTypeError as error:
+        lost = (f"target: {error}",)
     described = {
         "backend_name": lambda: without_surrogates(str(backend.name)),
         "backend_version": lambda: _version(getattr(backend.configuration(), "backend_version", None)),
         "backend_class": lambda: type_name(kind),
-        "target_gates": lambda: None if backend._target is None else list(backend.configuration().basis_gates),
+        "target_gates": lambda: None if target is None else list(backend.configuration().basis_gates),
     }
-    return {name: _asked(ask) for name, ask in described.items()}
+    properties = {name: _asked(ask) for name, ask in described.items()}
+    return KnownBackend(properties, encode_target(target) if isinstance(target, Target) else None, lost)
 
 
 def _version(version: Any) -> str | None:
@@ -142,12 +168,6 @@ def _asked(ask: Callable[[], Any]) -> Any:
         return ask()
     except Exception:  # noqa: BLE001  (the object may be of a foreign class)
         return None
-
-
-def target_of(backend: Any) -> EncodedTarget | None:
-    """The present target of a backend that stands for a device; ``None`` for other backends."""
-    target = getattr(backend, "_target", None)
-    return encode_target(target) if isinstance(target, Target) else None
 
 
 def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
@@ -273,11 +293,14 @@ def _inputs(
     if submitted.primitive is not None:
         own = submitted.primitive.options
         more["primitive_options"] = {name: keep_option(name, value, objects, refused) for name, value in own.items()}
+    refused += submitted.backend.lost
     missing = [*refused, *missing]
-    if submitted.target is not None:  # losses of the target are listed, but they do not affect the values of the run
-        missing += [f"target: {loss}" for loss in submitted.target.lost]
-        if submitted.target.draft is not None:
-            objects[layout.TARGET] = submitted.target.draft
+    if (
+        submitted.backend.target is not None
+    ):  # losses of the target are listed, but they do not affect the values of the run
+        missing += [f"target: {loss}" for loss in submitted.backend.target.lost]
+        if submitted.backend.target.draft is not None:
+            objects[layout.TARGET] = submitted.backend.target.draft
     config = submitted.config(
         options=options, used=used, num_experiments=num_experiments, missing=missing or None, **more
     )

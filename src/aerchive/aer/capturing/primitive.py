@@ -8,7 +8,7 @@ from typing import Any
 
 from qiskit.primitives import BaseEstimatorV2
 
-from aerchive.aer.capturing.capture import Primitive, Submitted, describe_backend, target_of
+from aerchive.aer.capturing.capture import Primitive, Submitted, look_at_backend
 from aerchive.aer.capturing.options import set_options
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.models.labels import RunLabels
@@ -38,8 +38,7 @@ def submitted_pubs(
         circuits=None if kept is None else pub_circuits(kept),
         options={} if backend is None else set_options(backend, {}),
         run_options=[],
-        backend={} if backend is None else describe_backend(backend),
-        target=target_of(backend),
+        backend=look_at_backend(backend),
         labels=labels or RunLabels(),
         primitive=describe_primitive(primitive),
         pubs=kept,

@@ -17,10 +17,9 @@ from qiskit_aer.noise import NoiseModel
 
 from aerchive.aer.capturing.capture import (
     Submitted,
-    describe_backend,
     draft_failed,
     draft_finished,
-    target_of,
+    look_at_backend,
 )
 from aerchive.aer.capturing.options import set_options, unknown_options
 from aerchive.aer.running.archive import Archive
@@ -91,8 +90,7 @@ def submit(
         options=set_options(frozen, options),
         run_options=list(options),
         unknown_options=unknown_options(frozen, options),
-        backend=describe_backend(backend),
-        target=target_of(backend),
+        backend=look_at_backend(backend),
         labels=labels if primitive is None else RunLabels(),
         parent=None if primitive is None else primitive.job_id,
     )

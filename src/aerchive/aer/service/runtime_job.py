@@ -13,7 +13,7 @@ from qiskit.primitives import BitArray, PrimitiveResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from aerchive.aer.capturing.capture import Primitive, Submitted, draft_failed, draft_of_primitive
+from aerchive.aer.capturing.capture import KnownBackend, Primitive, Submitted, draft_failed, draft_of_primitive
 from aerchive.aer.service.remote import translated
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.errors import AerchiveError, InvalidInputError
@@ -69,7 +69,9 @@ def capture_runtime_job(job: Any) -> RunDraft:
         job_id=job.job_id(),
         created=now() if created is None else _utc(created),
         circuits=_circuits(pubs, inputs),
-        backend={**_backend(backend), "service": {name: v for name, v in service.items() if v is not None}},
+        backend=KnownBackend(
+            {**_backend(backend), "service": {name: v for name, v in service.items() if v is not None}}
+        ),
         labels=RunLabels.checked(tags=[str(tag) for tag in tags or ()] or None),
         primitive=Primitive(job.primitive_id, None, dict(options) if isinstance(options, Mapping) else {}),
         pubs=pubs,
