@@ -226,7 +226,7 @@ def primitives() -> dict[str, tuple[Primitive, list[Any], Any]]:
             served,
         ),
         "sampler": (
-            Primitive("sampler", "aerchive.aer.running.primitives.SamplerV2", {"default_shots": 3, "run.fusion_enable": False}),
+            Primitive("sampler", "aerchive.aer.primitives.SamplerV2", {"default_shots": 3, "run.fusion_enable": False}),
             [SamplerPub.coerce((circuit, values, 3)), SamplerPub.coerce((circuit, [0.5, 0.25]))],
             sampled,
         ),

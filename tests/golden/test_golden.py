@@ -162,6 +162,15 @@ def test_primitives(project: aerchive.Project, folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("name", ["sampler", "estimator"])
+def test_the_class_of_a_primitive_is_known(project: aerchive.Project, folder: Path, name: str) -> None:
+    """The name of a class in a file stays what it was, whatever module the class is in."""
+    if name in expected(folder).get("primitives", ()):
+        report = project[f"golden-{name}"].reproduce()
+        assert not [reason for reason in report.reasons if "was run by" in reason], report
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
 def test_finding(project: aerchive.Project, folder: Path) -> None:
     names = list(expected(folder)["runs"])
 

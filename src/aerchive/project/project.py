@@ -40,6 +40,7 @@ from aerchive.project.saving.labelling import Labelling
 from aerchive.project.saving.saving import Saving
 from aerchive.project.spooling.durability import Durability
 from aerchive.project.spooling.mover import write_all_spooled
+from aerchive.project.spooling.spools import Spools
 from aerchive.settings import load_settings
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
@@ -77,12 +78,36 @@ class Project:
         self._search = Search(self.parts)
         self._saving = Saving(self.parts)
         self._labelling = Labelling(self.parts, self._search)
-        self.file = file
-        self.path = file.path
-        self.mode = mode
-        self.bridge = bridge
-        self.pending_folder = pending_folder
-        self.spools = self.parts.spools
+
+    @property
+    def file(self) -> ProjectFile:
+        """The project file, with its sessions."""
+        return self.parts.file
+
+    @property
+    def path(self) -> Path:
+        """Where the project file is."""
+        return self.parts.path
+
+    @property
+    def mode(self) -> Mode:
+        """How it was opened: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``."""
+        return self.parts.mode
+
+    @property
+    def bridge(self) -> Bridge:
+        """The way to live objects of Qiskit."""
+        return self.parts.bridge
+
+    @property
+    def pending_folder(self) -> Path | None:
+        """Where runs are kept that can be written neither to the file nor beside it."""
+        return self.parts.pending_folder
+
+    @property
+    def spools(self) -> Spools:
+        """The runs that are not in the project yet."""
+        return self.parts.spools
 
     @property
     def durability(self) -> Durability:

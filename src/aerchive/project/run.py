@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -63,8 +64,13 @@ class Bridge(Protocol):
 class RunHome(Protocol):
     """The interface of a project that its runs use."""
 
-    file: ProjectFile
-    bridge: Bridge
+    @property
+    def file(self) -> ProjectFile:
+        """The project file."""
+
+    @property
+    def bridge(self) -> Bridge:
+        """The way to live objects of Qiskit."""
 
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of labels."""
@@ -627,13 +633,17 @@ class Run:
         return binds
 
     def circuits(self) -> list[Any]:
-        """Returns the circuits that were run; imports Qiskit.
+        """The circuits that were run; imports Qiskit.
 
         Raises:
             NotFoundError: The run has no circuits.
-            FormatError: The circuits were written by a newer Qiskit or aerchive.
-            IntegrityError: The circuits are damaged.
+            FormatError: They were written by a newer Qiskit or aerchive.
+            IntegrityError: They are damaged.
         """
+        return self.stored_circuits()()
+
+    def stored_circuits(self) -> Callable[[], list[Any]]:
+        """Looks up the circuits; the function that is returned decodes them, once, without the lock of the file."""
         from aerchive.codecs.circuits.reading import find_circuits
 
         with self.held(), self._this_very_run().open() as (session, group):
@@ -642,13 +652,17 @@ class Run:
                 raise NotFoundError(f"{group.where()}: run {self.job_id} was saved without its circuits")
             stored = find_circuits(group.group(layout.CIRCUITS))
             fd = session.detach()
-        try:  # committed data never moves, so no lock is held while arrays are read
-            circuits = stored.read(fd)
-        finally:
-            os.close(fd)
-        for circuit, name in zip(circuits, names, strict=False):
-            circuit.name = circuit.name or name  # names that Qiskit generated are not stored with circuits
-        return circuits
+
+        def decode() -> list[Any]:
+            try:  # what is committed never moves, so no lock is held while arrays are read
+                circuits = stored.read(fd)
+            finally:
+                os.close(fd)
+            for circuit, name in zip(circuits, names, strict=False):
+                circuit.name = circuit.name or name  # a name that Qiskit generated is not stored with the circuits
+            return circuits
+
+        return decode
 
     def pubs(self) -> list[Any]:
         """Returns the pubs that a primitive was given: ``SamplerPub`` or ``EstimatorPub`` objects; imports Qiskit.
@@ -657,8 +671,7 @@ class Run:
             NotFoundError: The run is not the run of a primitive, or was saved without its pubs.
             FormatError: The pubs were written by a newer Qiskit.
         """
-        with self.held():
-            return self.stored_result.pubs(self.circuits() if self.record.config.num_circuits else [])
+        return self.stored_result.pubs(self.circuits() if self.record.config.num_circuits else [])
 
     def children(self) -> list[Run]:
         """Finds the runs beneath the run of a primitive, in the order in which they were submitted."""
@@ -670,21 +683,25 @@ class Run:
             return None if name not in group else str(group.group(name).attribute("object"))
 
     def noise_model(self) -> Any | None:
-        """Returns the noise model of the run, or ``None`` if it had none; imports Qiskit.
+        """The noise model of the run, or ``None`` if it had none; imports Qiskit.
 
         Returns:
-            A ``NoiseModel`` with which Aer computes the same results.
+            A ``NoiseModel`` with which Aer computes the same.
         """
+        return self.stored_noise_model()()
+
+    def stored_noise_model(self) -> Callable[[], Any | None]:
+        """Reads the noise model; the function that is returned decodes it, without the lock of the file."""
         from aerchive.codecs.noise_model import VERSION as NOISE_VERSION
         from aerchive.codecs.noise_model import decode_noise_model
 
         with self._group() as group:
             if layout.NOISE_MODEL not in group:
-                return None
+                return lambda: None
             stored = group.group(layout.NOISE_MODEL)
             check_version(stored.attribute("encoding_version"), NOISE_VERSION, f"{stored.where()}: noise model")
             text = stored.read_bytes("model", str(stored.attributes()["object"]))
-            return decode_noise_model(text, stored.where())
+            return functools.partial(decode_noise_model, text, stored.where())
 
     def target(self) -> Any | None:
         """Returns the target of the backend, or ``None`` if it had none; imports Qiskit.
@@ -719,20 +736,9 @@ class Run:
         with self.held(), self._this_very_run().open() as (_, group):
             yield group
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Opens the file once for all reads in the block, if it can be opened; if not, the reads raise the error.
-
-        After the document of the result was read, a value needs one opening at most, and often none.
-        """
-        if "stored_result" in self.__dict__ and self.stored_result.is_read:
-            yield
-            return
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(AerchiveError):
-                if self.place.path is not None:
-                    stack.enter_context(self.place.project.held())
-            yield
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """Has the file opened at most once for what is read in the block; what is read is decoded after it."""
+        return self.place.project.held() if self.place.path is not None else contextlib.nullcontext()
 
     def _this_very_run(self) -> RunPlace:
         """The place of the run's values, restricted to this run; raises an error if it has no data."""

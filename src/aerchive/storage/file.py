@@ -59,10 +59,16 @@ _T = TypeVar("_T")
 
 
 class _Held(threading.local):
-    """The read sessions that a thread holds open, by path of the file."""
+    """What a thread holds open, by path of the file.
+
+    Attributes:
+        sessions: The read sessions that are open.
+        blocks: The blocks of `ProjectFile.held` that the thread is in; a session that is opened there lasts as long.
+    """
 
     def __init__(self) -> None:
         self.sessions: dict[str, ReadSession] = {}
+        self.blocks: dict[str, contextlib.ExitStack] = {}
 
 
 _held = _Held()
@@ -220,10 +226,21 @@ class ProjectFile:
             ReadOnlyError: This user may not read the file.
             BaseException: The exception that a signal handler raised while this waited for the lock.
         """
-        path = str(self.path)
         if (held := self._session_of_thread()) is not None:
             yield held
             return
+        block = self._block_of_thread()
+        if block is None:
+            with self._session() as session:
+                yield session
+            return
+        session = block.enter_context(self._session())
+        _held.sessions[str(self.path)] = session
+        yield session
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[ReadSession]:
+        path = str(self.path)
         self._prepare_reading()
         # An interrupt inside one of HDF5's callbacks would be turned into another exception, or lost.
         with deferred_interrupts(), self._reading() as (fd, journal):
@@ -239,26 +256,27 @@ class ProjectFile:
     def _session_of_thread(self) -> ReadSession | None:
         return _held.sessions.get(str(self.path))
 
+    def _block_of_thread(self) -> contextlib.ExitStack | None:
+        return _held.blocks.get(str(self.path))
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Opens the committed state once for all reads of this thread in the block.
+        """Opens the committed state at most once for all reads of this thread in the block, at the first of them.
 
-        This is for a few successive reads: until the end of the block no process or thread, also not this one, can
-        commit.
-
-        Raises:
-            AerchiveError: As `read` does.
+        This is for a few successive reads: from the first of them to the end of the block no process or thread, also
+        not this one, can commit.
         """
         path = str(self.path)
-        with self.read() as session:
-            if path in _held.sessions:
-                yield
-                return
-            _held.sessions[path] = session
+        if path in _held.sessions or path in _held.blocks:
+            yield
+            return
+        with contextlib.ExitStack() as stack:
+            _held.blocks[path] = stack
             try:
                 yield
             finally:
-                del _held.sessions[path]
+                del _held.blocks[path]
+                _held.sessions.pop(path, None)
 
     @contextlib.contextmanager
     def read_inside(self, session: WriteSession) -> Iterator[None]:
@@ -613,6 +631,9 @@ class LockedFile(ProjectFile):
 
     def _session_of_thread(self) -> ReadSession | None:
         return None  # a held session belongs to the file that has the name
+
+    def _block_of_thread(self) -> contextlib.ExitStack | None:
+        return None
 
     def _check_name(self, fd: int) -> None:
         pass  # the file may have no name yet

@@ -116,11 +116,23 @@ class StoredResult:
         self._owner = owner
         self._what = what
         self._located: tuple[Stamp, Locator] | None = None
+        self._has_kept_counts = False
 
-    @property
-    def is_read(self) -> bool:
-        """Whether the document was read, so that a value needs at most one opening of the file."""
-        return "_document" in self.__dict__
+    def load(self, *, with_counts: bool = False) -> None:
+        """Reads the document, so that a value needs one opening of the file or none.
+
+        Args:
+            with_counts: Whether to keep the table of counts, too, if it is small: for programs that ask for it next.
+        """
+        self.__dict__.setdefault("_document", self._document)
+        if with_counts and not self._has_kept_counts and self._opener.stamp() is not None:
+            self._has_kept_counts = True
+            with self._opener.open() as (_, group):
+                keep_small_rows(group, layout.COUNTS, self._owner)
+
+    def load_inputs(self) -> None:
+        """Reads the document of the inputs, so that asking for them opens nothing."""
+        self.__dict__.setdefault("inputs", self.inputs)
 
     @cached_property
     def _document(self) -> tuple[dict[Any, Any], dict[Any, Any], list[StoredExperiment]]:
@@ -129,8 +141,6 @@ class StoredResult:
                 raise NotFoundError(f"{group.where()}: {self._what} has no result")
             where = group.where(layout.RESULT)
             tree = _read_document(group, layout.RESULT, self._owner, mark_references)
-            if self._opener.stamp() is not None:
-                keep_small_rows(group, layout.COUNTS, self._owner)  # most programs read counts next
         try:
             experiments = [
                 StoredExperiment(

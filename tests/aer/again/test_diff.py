@@ -11,12 +11,14 @@ import pytest
 import qiskit_aer
 from qiskit import QuantumCircuit
 from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import SuperOp
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
 from aerchive.aer.again.diff import compare_counts, diff_runs
 from aerchive.cli import main
 from aerchive.project.run import Run
+from tests.jobs import make_result
 
 
 @pytest.fixture
@@ -185,3 +187,13 @@ def test_diff_on_the_command_line(path: Path, capsys: pytest.CaptureFixture[str]
     elsewhere = path.with_name("other.h5")
     aerchive.open(path).copy(elsewhere)
     assert main(["-p", str(path), "diff", one.job_id, one.job_id, "--other", str(elsewhere)]) == 0
+
+
+def test_superoperators_of_other_dimensions_differ(path: Path) -> None:
+    project = aerchive.open(path)
+    one, other = (
+        project.save(make_result(f"job-{number}", map=SuperOp(np.eye(16), dims, dims)))
+        for number, dims in enumerate([None, (4,)])
+    )
+    assert found(one, other)["map 0"] == ("different", "it has other dimensions")
+    assert found(one, one)["map 0"] == ("same", "")

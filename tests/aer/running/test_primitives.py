@@ -221,7 +221,7 @@ def test_pubs_circuits_options_and_labels(path: Path) -> None:
     run = job.run
     assert (run.tags, run.name, run.notes, run.params) == (("a", "b"), "sweep", "n", {"d": 0.7})
     config = run.record.config
-    assert config.primitive_class == "aerchive.aer.running.primitives.SamplerV2"
+    assert config.primitive_class == "aerchive.aer.primitives.SamplerV2"
     assert config.primitive_options == {"default_shots": 10, "seed": 4, "run.fusion_enable": False}
     first, second = run.pubs()
     assert (first.shots, second.shots) == (10, 77)
@@ -437,7 +437,7 @@ def test_ls_shows_the_simulations_beneath_only_when_asked(path: Path, capsys: py
     assert main(["-p", str(path), "ls", "--nested", "--json"]) == 0
     assert {one["parent"] for one in json.loads(capsys.readouterr().out)} == {None, only["job_id"]}
     assert main(["-p", str(path), "show", only["job_id"]]) == 0
-    assert "primitive_class = aerchive.aer.running.primitives.SamplerV2" in capsys.readouterr().out
+    assert "primitive_class = aerchive.aer.primitives.SamplerV2" in capsys.readouterr().out
 
 
 def test_diff_of_two_primitives(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -209,6 +209,9 @@ def _value(one: Run, other: Run, experiment: int, label: str, kinds: set[str]) -
                 return compare_counts(what, counts, others)
         if len(kinds) == 1 and kinds <= KINDS.keys():
             (kind,) = kinds
+            dims = [run.stored_result.data(experiment, label)["dims"] for run in (one, other)]
+            if dims[0] != dims[1]:
+                return Difference(what, "different", "it has other dimensions")
             return _states(what, one.array(label, experiment), other.array(label, experiment), KINDS[kind])
         a, b = one.value(label, experiment), other.value(label, experiment)
         if kinds == {"bit_array"} and a.shape == b.shape and a.num_bits == b.num_bits:

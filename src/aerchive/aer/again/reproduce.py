@@ -59,16 +59,16 @@ class ReproduceReport:
 
 def reproduce(run: Run) -> ReproduceReport:
     """Runs an archived run again and compares the results; see `aerchive.project.run.Run.reproduce`."""
-    with run.held():
+    try:
+        replay = replay_of(run)
+    except AerchiveError as error:
         environment = _changed_environment(run)
-        try:
-            replay = replay_of(run)
-        except AerchiveError as error:
-            return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
+        return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
+    environment = _changed_environment(run)
     again, raised = _outcome_of(lambda: replay.submit().result())
     with run.held():
-        before, had_raised = _outcome_of(lambda: archived_result(run))
-        grids = {} if had_raised else _grids(run)
+        grids = _grids(run)
+    before, had_raised = _outcome_of(lambda: archived_result(run))
     if raised is not None or had_raised is not None:
         same = _without_addresses(raised) == _without_addresses(had_raised)
         reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
@@ -90,9 +90,11 @@ def reproduce(run: Run) -> ReproduceReport:
 
 
 def _grids(run: Run) -> dict[tuple[int, str], float]:
-    """The grid spacing of each rounded value, by experiment and label."""
-    saved = run.saved if run.program == "run" else []
-    return {(row.experiment, row.label): row.grid for row in saved if row.grid is not None}
+    """Of each rounded value, by experiment and label: to multiples of what it was rounded."""
+    if run.program != "run" or run.outcome == "error":
+        return {}
+    run.stored_result.load(with_counts=True)
+    return {(row.experiment, row.label): row.grid for row in run.saved if row.grid is not None}
 
 
 def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_counts", "different"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import qiskit_aer
@@ -12,21 +14,21 @@ from qiskit_aer import AerSimulator
 
 from aerchive.aer.capturing.binds import AS_A_LIST
 from aerchive.aer.capturing.options import matters, set_again, stored_options
-from aerchive.errors import InvalidInputError
+from aerchive.errors import AerchiveError, InvalidInputError
 from aerchive.project.run import Run
 
 _BACKENDS = {
     "qiskit_aer.backends.aer_simulator.AerSimulator": AerSimulator,
-    "aerchive.aer.running.simulator.AerSimulator": AerSimulator,
+    "aerchive.aer.simulator.AerSimulator": AerSimulator,
     "qiskit_aer.backends.qasm_simulator.QasmSimulator": qiskit_aer.QasmSimulator,
     "qiskit_aer.backends.statevector_simulator.StatevectorSimulator": qiskit_aer.StatevectorSimulator,
     "qiskit_aer.backends.unitary_simulator.UnitarySimulator": qiskit_aer.UnitarySimulator,
 }
 _PRIMITIVES: dict[str, Any] = {
     "qiskit_aer.primitives.sampler_v2.SamplerV2": qiskit_aer.primitives.SamplerV2,
-    "aerchive.aer.running.primitives.SamplerV2": qiskit_aer.primitives.SamplerV2,
+    "aerchive.aer.primitives.SamplerV2": qiskit_aer.primitives.SamplerV2,
     "qiskit_aer.primitives.estimator_v2.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
-    "aerchive.aer.running.primitives.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
+    "aerchive.aer.primitives.EstimatorV2": qiskit_aer.primitives.EstimatorV2,
     "qiskit.primitives.backend_sampler_v2.BackendSamplerV2": BackendSamplerV2,
     "qiskit.primitives.backend_estimator_v2.BackendEstimatorV2": BackendEstimatorV2,
 }
@@ -54,9 +56,14 @@ class Replay:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._config = run.record.config
         self.notes: list[str] = []
-        self._check()
+        with run.held():  # all is looked up in one opening of the file, and decoded afterwards
+            self._config = run.record.config
+            self._check()
+            self._noise = run.stored_noise_model()
+            with contextlib.suppress(AerchiveError):  # raised again where it is used
+                self._look_ahead()
+            self._circuits: Callable[[], list[Any]] = run.stored_circuits() if self._has_circuits() else list
         self.inputs = self._read_inputs()
         self.options = self._known_options()
 
@@ -76,15 +83,25 @@ class Replay:
         if lost:
             raise self._refuse(f"these were not archived: {'; '.join(lost)}")
 
+    def _look_ahead(self) -> None:
+        """Reads the documents of the inputs and, for the seed that Aer chose, of the result."""
+        stored = self._run.stored_result
+        stored.load_inputs()
+        if self._run.outcome != "error":
+            stored.load()
+
+    def _has_circuits(self) -> bool:
+        return self._config.num_circuits != 0
+
     def _read_inputs(self) -> tuple[Any, ...]:
         """The positional arguments of ``run``."""
-        circuits = [] if self._config.num_circuits == 0 else self._run.circuits()
+        circuits = self._circuits()
         return circuits, self._run.parameter_binds()
 
     def _known_options(self) -> dict[str, Any]:
         """The options with their values, including the noise model."""
         options = stored_options(self._config.options)
-        noise = self._run.noise_model()
+        noise = self._noise()
         if noise is not None:
             options["noise_model"] = noise
             if noise.lost_passes:
@@ -147,12 +164,18 @@ class PrimitiveReplay(Replay):
 
     primitive: Any
 
-    def _read_inputs(self) -> tuple[Any, ...]:
+    def _check(self) -> None:
+        super()._check()
         self.primitive = _PRIMITIVES.get(self._config.primitive_class or "")
         if self.primitive is None:
             known = self._config.primitive_class or "a primitive that is not known"
             raise self._refuse(f"it was run by {known}; only the primitives of Aer and Qiskit's over a backend can be")
-        return (self._run.pubs(),)
+
+    def _has_circuits(self) -> bool:
+        return bool(self._config.num_circuits)
+
+    def _read_inputs(self) -> tuple[Any, ...]:
+        return (self._run.stored_result.pubs(self._circuits()),)
 
     def _known_options(self) -> dict[str, Any]:
         options = super()._known_options()

@@ -147,15 +147,17 @@ def archived_result(run: Run) -> Any:
         AerJobError: The job raised an exception, was lost, or is still running; has the stored message, if any.
         CancelledError: The job was cancelled.
     """
-    with run.held():
+    with run.held():  # for what is read, not for what is decoded
         status = run.record.status
-        if status.outcome == "cancelled":
-            raise CancelledError
-        if status.outcome in ("error", "lost", "running"):
-            text = "the job is still running in another process" if status.message is None else status.message
-            raise AerJobError(text, status.error_type, status.traceback)
-        if run.program != "run":
-            stored = run.stored_result
-            pubs = [(pub.fields, pub.metadata, pub.data) for pub in stored.experiments]
-            return decode_primitive_result(stored.metadata, pubs, stored.decode)
-        return ArchivedResult(run)
+        if status.outcome not in ("cancelled", "error", "lost", "running"):
+            run.stored_result.load(with_counts=run.program == "run")
+    if status.outcome == "cancelled":
+        raise CancelledError
+    if status.outcome in ("error", "lost", "running"):
+        text = "the job is still running in another process" if status.message is None else status.message
+        raise AerJobError(text, status.error_type, status.traceback)
+    if run.program != "run":
+        stored = run.stored_result
+        pubs = [(pub.fields, pub.metadata, pub.data) for pub in stored.experiments]
+        return decode_primitive_result(stored.metadata, pubs, stored.decode)
+    return ArchivedResult(run)

@@ -136,6 +136,12 @@ class Submitted:
         )
 
 
+def stored_class(kind: type) -> str:
+    """The module and class that a configuration names; for a class of ours a name that no move of a module changes."""
+    name = type_name(kind)
+    return name.replace(".running.", ".", 1) if name.startswith("aerchive.aer.running.") else name
+
+
 def look_at_backend(backend: Any) -> KnownBackend:
     """Asks a backend for what is archived of it; ``None`` for a backend that is not known."""
     if backend is None:
@@ -151,7 +157,7 @@ def look_at_backend(backend: Any) -> KnownBackend:
     described = {
         "backend_name": lambda: without_surrogates(str(backend.name)),
         "backend_version": lambda: _version(getattr(backend.configuration(), "backend_version", None)),
-        "backend_class": lambda: type_name(kind),
+        "backend_class": lambda: stored_class(kind),
         "target_gates": lambda: None if target is None else list(backend.configuration().basis_gates),
     }
     properties = {name: _asked(ask) for name, ask in described.items()}

@@ -8,11 +8,10 @@ from typing import Any
 
 from qiskit.primitives import BaseEstimatorV2
 
-from aerchive.aer.capturing.capture import Primitive, Submitted, look_at_backend
+from aerchive.aer.capturing.capture import Primitive, Submitted, look_at_backend, stored_class
 from aerchive.aer.capturing.options import set_options
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.models.labels import RunLabels
-from aerchive.text import type_name
 
 _OWN_OPTIONS = ("default_shots", "seed")
 """Attributes of Aer's sampler that are not in its options."""
@@ -66,4 +65,4 @@ def describe_primitive(primitive: Any) -> Primitive:
             options[name] = value
     options |= {name: getattr(primitive, f"_{name}") for name in _OWN_OPTIONS if hasattr(primitive, f"_{name}")}
     program = "estimator" if isinstance(primitive, BaseEstimatorV2) else "sampler"
-    return Primitive(program, type_name(kind), options)
+    return Primitive(program, stored_class(kind), options)

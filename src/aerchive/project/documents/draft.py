@@ -17,7 +17,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.documents.record import read_own_record
+from aerchive.project.documents.record import read_record
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.transfer import dataset_drafts, object_draft
@@ -133,7 +133,7 @@ class RunDraft:
         Raises:
             FormatError: A document does not follow the format.
         """
-        record = read_own_record(group)
+        record = read_record(group)
         linked = [name for name in layout.LINKS if name in group and group.is_group(name)]
         known = {} if known is None else known
         return cls(
