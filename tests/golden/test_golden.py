@@ -12,6 +12,7 @@ import pytest
 from qiskit.result import Result
 
 import aerchive
+from aerchive.aer.again.rerun import replay_of
 from aerchive import layout
 from aerchive.codecs.circuits import writing as circuit_codec
 from aerchive.codecs import noise_model as noise_codec
@@ -166,8 +167,7 @@ def test_primitives(project: aerchive.Project, folder: Path, name: str) -> None:
 def test_the_class_of_a_primitive_is_known(project: aerchive.Project, folder: Path, name: str) -> None:
     """The name of a class in a file stays what it was, whatever module the class is in."""
     if name in expected(folder).get("primitives", ()):
-        report = project[f"golden-{name}"].reproduce()
-        assert not [reason for reason in report.reasons if "was run by" in reason], report
+        assert replay_of(project[f"golden-{name}"]).kind is not None  # else it raises that the class is not known
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
