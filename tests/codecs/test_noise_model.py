@@ -4,7 +4,7 @@ import copy
 import json
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -160,6 +160,33 @@ def test_equal_models_are_one_object() -> None:
     digests = {name: encode_noise_model(model).digest for name, model in first.items()}
     assert {name: encode_noise_model(model).digest for name, model in second.items()} == digests
     assert len(set(digests.values())) == len(digests)
+
+
+def test_models_that_were_read_back_are_told_apart() -> None:
+    """Their tables are empty, like those of an ideal model with the same basis gates."""
+    made = {name: encode_noise_model(model) for name, model in models().items()}
+    read = {
+        name: decode_noise_model(bytes(one.datasets["model"].parts[0]).decode(), name) for name, one in made.items()
+    }
+    for model in read.values():
+        model._basis_gates = set(NoiseModel()._basis_gates)
+    digests = {name: encode_noise_model(model).digest for name, model in read.items()}
+    assert len(set(digests.values())) == len(made)
+    assert encode_noise_model(NoiseModel()).digest == digests["empty"]
+
+
+def test_a_model_of_another_class_is_asked_each_time() -> None:
+    class Louder(NoiseModel):
+        errors: ClassVar[list[dict[str, Any]]] = []
+
+        def to_dict(self, serializable: bool = False) -> dict[str, Any]:
+            return super().to_dict(serializable) | {"errors": list(self.errors)}
+
+    model = Louder()
+    before = encode_noise_model(model).digest
+    Louder.errors = [{"type": "roerror", "operations": ["measure"], "probabilities": [[0.5, 0.5], [0.5, 0.5]]}]
+    assert encode_noise_model(model).digest != before
+    assert encode_noise_model(NoiseModel()).digest == before
 
 
 def test_a_new_model_in_the_place_of_an_old_one() -> None:
