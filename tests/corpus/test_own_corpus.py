@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY = 1000
+EVERY = 2000
 """At least six of each group are taken."""
 
 

@@ -1,4 +1,16 @@
-"""Chooses which chunks of a dataset try several ways of compression, and which chunks use the result of a trial."""
+"""Chooses which chunks of a dataset try several ways of compression, and which chunks use the result of a trial.
+
+The best way to compress a chunk depends on its values, and finding it costs several compressions. Chunks of one dataset
+are alike, so only some of them make a trial:
+
+1. Chunks are sorted into kinds by their share of zero words (`sign_of`). The first chunk of a kind makes a trial.
+2. The result is a `Plan`. A `Ticket` stands for a plan that is not known yet: the threads that compress the next chunks
+   of the kind wait for it.
+3. The 4th and the 14th chunk of a kind, and then every 33rd, review the plan (`is_outdated`), and make a new trial if
+   it is outdated. The result is used only from the next review on, so that no thread waits for a review.
+4. Which chunk does what depends only on the chunks and their order (`Choices.task`). So equal values always give equal
+   bytes, however many threads compress. The thread that takes a task must fill its ticket, or call `Task.skip`.
+"""
 
 from __future__ import annotations
 

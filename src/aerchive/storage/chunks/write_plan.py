@@ -1,4 +1,11 @@
-"""Turns the values of a draft into stored chunks: rounded if requested, narrowed if possible, and compressed."""
+"""Turns the values of a draft into stored chunks: rounded if requested, narrowed if possible, and compressed.
+
+`layers` decides once for a dataset which of these steps apply, and returns two functions for its chunks. ``take`` runs
+in one thread, in the order of the chunks: it reads a chunk and gets its task from `aerchive.filters.choice`, which
+depends on that order. ``pack`` runs in any thread and does the work: round, narrow, compress. So the bytes do not depend
+on the number of threads. `packed_chunks` puts both together; if it is stopped early, the tasks that were taken and not
+packed are skipped, because other threads may wait for their plans.
+"""
 
 from __future__ import annotations
 
