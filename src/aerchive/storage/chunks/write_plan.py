@@ -2,9 +2,9 @@
 
 `layers` decides once for a dataset which of these steps apply, and returns two functions for its chunks. ``take`` runs
 in one thread, in the order of the chunks: it reads a chunk and gets its task from `aerchive.filters.choice`, which
-depends on that order. ``pack`` runs in any thread and does the work: round, narrow, compress. So the bytes do not depend
-on the number of threads. `packed_chunks` puts both together; if it is stopped early, the tasks that were taken and not
-packed are skipped, because other threads may wait for their plans.
+depends on that order. ``pack`` runs in any thread and does the work: round, narrow, compress. So the bytes do not
+depend on the number of threads. `packed_chunks` puts both together; if it is stopped early, the tasks that were taken
+and not packed are skipped, because other threads may wait for their plans.
 """
 
 from __future__ import annotations
