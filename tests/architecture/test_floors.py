@@ -46,6 +46,9 @@ def test_imports_keep_to_the_floors() -> None:
             "The floors",
             id="import for type checkers only",
         ),
+        pytest.param(
+            "storage/spools/stray.py", "import aerchive.storage.hdf5\n", "The wings of storage", id="import of a wing"
+        ),
         pytest.param("storage/chunks/stray.py", "def late():\n    import h5py\n", "Only the upper wings", id="h5py"),
         pytest.param(
             "project/stray.py", "import aerchive.storage.hdf5.errors\n", "Only storage translates", id="errors of h5py"

@@ -94,6 +94,11 @@ class ProjectParts:
         """Makes the run of a draft that has not been written to any file."""
         return Run(self.home, None, job_id=draft.job_id, nbytes=draft.nbytes, record=draft.record)
 
+    @property
+    def waiting(self) -> dict[str, tuple[RunDraft, Run]] | None:
+        """The runs, by job id, that the open transaction of this thread has saved; ``None`` without a transaction."""
+        return getattr(self.transaction, "waiting", None)
+
     def flush(self) -> None:
         """Commits the runs of this process that wait for a commit.
 

@@ -124,7 +124,7 @@ class StoredResult:
         Args:
             with_counts: Whether to keep the table of counts, too, if it is small: for programs that ask for it next.
         """
-        self.__dict__.setdefault("_document", self._document)
+        _ = self._document  # is kept from now on
         if with_counts and not self._has_kept_counts and self._opener.stamp() is not None:
             self._has_kept_counts = True
             with self._opener.open() as (_, group):
@@ -132,7 +132,7 @@ class StoredResult:
 
     def load_inputs(self) -> None:
         """Reads the document of the inputs, so that asking for them opens nothing."""
-        self.__dict__.setdefault("inputs", self.inputs)
+        _ = self.inputs  # are kept from now on
 
     @cached_property
     def _document(self) -> tuple[dict[Any, Any], dict[Any, Any], list[StoredExperiment]]:

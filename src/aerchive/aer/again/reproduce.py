@@ -62,12 +62,9 @@ def reproduce(run: Run) -> ReproduceReport:
     try:
         replay = replay_of(run)
     except AerchiveError as error:
-        environment = _changed_environment(run)
-        return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=environment)
+        return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=_changed_environment(run))
     environment = _changed_environment(run)
     again, raised = _outcome_of(lambda: replay.submit().result())
-    with run.held():
-        grids = _grids(run)
     before, had_raised = _outcome_of(lambda: archived_result(run))
     if raised is not None or had_raised is not None:
         same = _without_addresses(raised) == _without_addresses(had_raised)
@@ -76,6 +73,7 @@ def reproduce(run: Run) -> ReproduceReport:
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
     notes = list(replay.notes)
     if run.program == "run":
+        grids = {(row.experiment, row.label): row.grid for row in run.saved if row.grid is not None}
         values = tuple(compare_results(before, again, grids))
         notes += [
             f"{label} of experiment {number} was rounded when it was archived; the new one was rounded, too, before "
@@ -87,14 +85,6 @@ def reproduce(run: Run) -> ReproduceReport:
     if run.record.config.missing:  # these may be metadata of circuits, which are in the headers
         values = tuple(value for value in values if value.label != "header")
     return ReproduceReport(run.job_id, _verdict(values), tuple(notes), values, environment)
-
-
-def _grids(run: Run) -> dict[tuple[int, str], float]:
-    """Of each rounded value, by experiment and label: to multiples of what it was rounded."""
-    if run.program != "run" or run.outcome == "error":
-        return {}
-    run.stored_result.load(with_counts=True)
-    return {(row.experiment, row.label): row.grid for row in run.saved if row.grid is not None}
 
 
 def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_counts", "different"]:

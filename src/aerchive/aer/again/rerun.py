@@ -88,7 +88,7 @@ class Replay:
         stored = self._run.stored_result
         stored.load_inputs()
         if self._run.outcome != "error":
-            stored.load()
+            stored.load(with_counts=True)  # a run that is run again is compared with its counts
 
     def _has_circuits(self) -> bool:
         return self._config.num_circuits != 0

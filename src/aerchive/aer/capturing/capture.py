@@ -137,9 +137,9 @@ class Submitted:
 
 
 def stored_class(kind: type) -> str:
-    """The module and class that a configuration names; for a class of ours a name that no move of a module changes."""
-    name = type_name(kind)
-    return name.replace(".running.", ".", 1) if name.startswith("aerchive.aer.running.") else name
+    """The module and class that a configuration names; a class of ours has a `stored_name` that no move changes."""
+    name: str = vars(kind).get("stored_name") or type_name(kind)
+    return name
 
 
 def look_at_backend(backend: Any) -> KnownBackend:

@@ -159,6 +159,8 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
     """
 
+    stored_name = "aerchive.aer.primitives.SamplerV2"
+
     @checked
     def __init__(
         self,
@@ -216,6 +218,8 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
         project: Path of a project file, or an open project; ``None``: the project of the settings.
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
     """
+
+    stored_name = "aerchive.aer.primitives.EstimatorV2"
 
     @checked
     def __init__(

@@ -186,6 +186,8 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         AerchiveError: The project cannot be written.
     """
 
+    stored_name = "aerchive.aer.simulator.AerSimulator"
+
     @checked
     def __init__(
         self,

@@ -11,7 +11,6 @@ from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue.conditions import All, Clause, Condition, any_of, as_texts
 from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.table import not_found
-from aerchive.project.documents.draft import RunDraft
 from aerchive.project.finding.search import Search
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
@@ -46,18 +45,18 @@ class Labelling:
         self._parts.check_writable()
         self._parts.flush()
         self._parts.move_spooled()
-        waiting = self._waiting() or {}
+        waiting = self._parts.waiting or {}
         for run in self._search.outside() if one.job_ids else ():
             if run.job_id in (one.job_ids or ()) and run.job_id not in waiting:
                 self._check_has_labels(run)
-        if self._waiting() is None:
+        if self._parts.waiting is None:
             return self._commit_labels(one) if one.job_ids or self._parts.file.exists() else 0
         return self._count_later(one) + self._label_later(one)
 
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of a run's labels; users call `Run.add_tags`, `Run.rename` and similar methods."""
         self._parts.check_writable()
-        waiting = self._waiting()
+        waiting = self._parts.waiting
         if waiting is None or run.job_id not in waiting:
             self._check_has_labels(run)
         one = Relabelling(change, frozenset({run.job_id}), handle=run)
@@ -95,17 +94,13 @@ class Labelling:
 
         return self._parts.file.commit(write, now())
 
-    def _waiting(self) -> dict[str, tuple[RunDraft, Run]] | None:
-        """The runs, by job id, that the open transaction of this thread has saved; ``None`` without a transaction."""
-        return getattr(self._parts.transaction, "waiting", None)
-
     def _label_later(self, one: Relabelling) -> int:
         """Changes the labels of runs that the transaction has saved; other runs are changed with its commit.
 
         Returns:
             The number of runs of the transaction that were changed.
         """
-        waiting = self._waiting() or {}
+        waiting = self._parts.waiting or {}
         changed = 0
         for job_id in waiting if one.job_ids is None else one.job_ids & waiting.keys():
             draft, run = waiting[job_id]
@@ -124,7 +119,7 @@ class Labelling:
         Raises:
             NotFoundError: No run has one of the ids.
         """
-        waiting = self._waiting() or {}
+        waiting = self._parts.waiting or {}
         listing = self._search.listing()
         clause = one.clause or All(())
         if one.job_ids is not None:

@@ -50,7 +50,7 @@ class Saving:
         """Saves a captured run with labels; in a transaction, the run is written with the transaction's commit."""
         draft = dataclasses.replace(draft, labels=LabelChange(labels).apply(draft.labels))
         run = self._parts.unwritten(draft)
-        waiting: dict[str, tuple[RunDraft, Run]] | None = getattr(self._parts.transaction, "waiting", None)
+        waiting = self._parts.waiting
         if waiting is None:
             with self._held_if_ended([(draft, run)]):
                 self._check_known(draft)
@@ -112,7 +112,7 @@ class Saving:
     def transaction(self) -> Iterator[None]:
         """See `aerchive.Project.transaction`."""
         self._parts.check_writable()
-        if getattr(self._parts.transaction, "waiting", None) is not None:
+        if self._parts.waiting is not None:
             raise TransactionError(f"{self._parts.path}: a transaction is open in this thread; finish it first")
         waiting: dict[str, tuple[RunDraft, Run]] = {}
         relabellings: list[Relabelling] = []
