@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from aerchive.errors import InvalidInputError
+from aerchive.limits import Limits
 from aerchive.paths import local_path
 
 
@@ -58,9 +59,10 @@ class Settings(BaseSettings):
         compression: The compression of arrays: ``portable``, ``none``, ``fast`` or ``small``. All of them are
             lossless. Rounding cannot be chosen by a setting.
         progress: Whether an operation that takes longer than a second shows a progress bar on a terminal.
+        limits: The limits for what a file may ask of its reader, each a setting of its own: `aerchive.limits.Limits`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="AERCHIVE_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="AERCHIVE_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     project: Path = Field(default_factory=default_project)
     save_jobs: bool = True
@@ -72,6 +74,7 @@ class Settings(BaseSettings):
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"
     progress: bool = True
+    limits: Limits = Limits()
 
     @field_validator("project", "pending_folder", mode="before")
     @classmethod

@@ -93,14 +93,13 @@ def test_a_mistake_in_writing_nodes_is_not_told_as_damage(
 @pytest.mark.parametrize(
     "name",
     [
-        "chunk_table.memory_dtype",
         "chunk_table.stored_type",
         "chunk_table.select",
-        "attributes.memory_dtype",
-        "attributes.stored_type",
+        "nodes.memory_dtype",
+        "nodes.stored_type",
+        "nodes.array_of",
         "attributes.decode_text",
         "node_copying.object_path",
-        "table.memory_dtype",
     ],
 )
 def test_a_mistake_in_reading_nodes_is_not_told_as_damage(

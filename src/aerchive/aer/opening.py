@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aerchive.errors import AlreadyExistsError, InvalidInputError
+from aerchive.limits import use_limits
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
 from aerchive.project.documents.draft import RunDraft
@@ -183,6 +184,7 @@ def project_at(
         InvalidInputError: A setting is not valid, or the path is a URL.
     """
     settings = load_settings(lock_timeout=lock_timeout, durability=durability)
+    use_limits(settings.limits)
     if path is None:
         path = settings.project
         if path == default_project():  # the folder of any other project must exist already

@@ -39,7 +39,8 @@ from aerchive.storage.commits.recovery import PATIENCE_S, recover
 from aerchive.storage.commits.replacing import Replacement, replacement
 from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.hdf5.attributes import read_attribute
-from aerchive.storage.hdf5.opening import check_header, open_hdf5, root_of
+from aerchive.storage.hdf5.nodes import root_group
+from aerchive.storage.hdf5.opening import check_header, open_hdf5
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors, write_errors
@@ -207,7 +208,7 @@ class ProjectFile:
             journal = find_journal(fd, superblock)
             source = ReadFile(fd, journal, superblock.unflagged())
             with deferred_interrupts(), open_hdf5(source, h5f.ACC_RDONLY, path) as file:
-                found = read_attribute(root_of(file, path), "project_uuid", path)
+                found = read_attribute(root_group(file, path), "project_uuid", path)
         except (AerchiveError, OSError):
             return None
         finally:
@@ -249,7 +250,7 @@ class ProjectFile:
             try:
                 with open_hdf5(source, h5f.ACC_RDONLY, path) as file:
                     check_header(file, path)
-                    yield ReadSession(HDF5Group(root_of(file, path), fd, "", path), fd, journal)
+                    yield ReadSession(HDF5Group(root_group(file, path), fd, "", path), fd, journal)
             finally:
                 source.check(path)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from h5py import h5f, h5o
+from h5py import h5f
 
 from aerchive import layout
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError
@@ -19,7 +19,7 @@ from aerchive.storage.commits.journal import Journal
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.node_copying import NodeCopier
-from aerchive.storage.hdf5.opening import root_of
+from aerchive.storage.hdf5.nodes import open_node, root_group
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.table import CHANGES, TableReader, append_rows, change_of, create_table, replace_row
 from aerchive.storage.hdf5.writer import (
@@ -62,7 +62,7 @@ class ReadSession:
 
     def table(self, name: str) -> TableReader:
         """A table in the root group."""
-        return TableReader(self.root.open_dataset(name), self.root.where(name), fd=self.fd if self.is_plain else None)
+        return TableReader(self.root.open_table(name), self.root.where(name), fd=self.fd if self.is_plain else None)
 
 
 class WriteSession:
@@ -74,7 +74,7 @@ class WriteSession:
     """
 
     def __init__(self, file: h5f.FileID, fd: int, path: str, min_free_bytes: int) -> None:
-        self._root = root_of(file, path)
+        self._root = root_group(file, path)
         self._drafts = DraftWriter(self._root)
         self._fd = fd
         self._path = path
@@ -119,9 +119,11 @@ class WriteSession:
 
     def can_open(self, path: str) -> bool:
         """Whether HDF5 can open a node; HDF5 neither moves nor removes a node whose header is damaged."""
+        folder, _, name = path.rpartition("/")
         try:
-            h5o.open(self._root, path.encode())
-        except (OSError, RuntimeError, ValueError, KeyError):
+            group = self.root.group(folder) if folder else self.root
+            open_node(group.gid, name, self.root.where(path))
+        except AerchiveError:
             return False
         return True
 
@@ -155,23 +157,23 @@ class WriteSession:
 
     def table(self, name: str) -> TableReader:
         """A table in the root group, with the rows that this session has written."""
-        dsid, where = self.root.open_dataset(name), self.root.where(name)
+        table, where = self.root.open_table(name), self.root.where(name)
         if self.has_new_rows:  # rows may still be in HDF5's buffers or in the overlay
-            return TableReader(dsid, where)
-        return TableReader(dsid, where, fd=self.root.fd)
+            return TableReader(table, where)
+        return TableReader(table, where, fd=self.root.fd)
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Adds rows to a table in the root group, and adds an entry to the table's list of changes."""
         self.has_new_rows = True
-        table = self.root.open_dataset(name)
-        first = int(table.shape[0])
-        append_rows(table, rows)
+        table = self.root.open_table(name)
+        first = table.what.shape[0]
+        append_rows(table.dsid, rows)
         self._note_change(name, first, rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table in the root group, and adds an entry to the table's list of changes."""
         self.has_new_rows = True
-        replace_row(self.root.open_dataset(name), number, row)
+        replace_row(self.root.open_table(name).dsid, number, row)
         self._note_change(name, number, row)
 
     def _note_change(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
@@ -183,12 +185,12 @@ class WriteSession:
         changes = name + layout.CHANGES_SUFFIX
         with contextlib.suppress(AerchiveError):
             try:
-                dsid = self.root.open_dataset(changes)
+                opened = self.root.open_table(changes)
             except NotFoundError:
-                dsid = create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
-            table = TableReader(dsid, self.root.where(changes))
+                opened = create_table(self._root, changes, CHANGES, layout.CHANGES_CHUNK_ROWS)
+            table = TableReader(opened, self.root.where(changes))
             if table.dtype == CHANGES:
-                append_rows(dsid, change_of(first, rows, table.last()))
+                append_rows(opened.dsid, change_of(first, rows, table.last()))
 
     def replace_table(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Replaces a table in the root group; the old table may be missing, or its rows unreadable.

@@ -897,9 +897,11 @@ def test_groups_that_lead_back_to_themselves_are_refused(path: Path) -> None:
         (run,) = [run for run in file["runs/2026-11-21"].values() if run.name.endswith(job_id(3))]
         run["round"] = run
 
-    with pytest.raises(UnsafeContentError, match="lies too deep to be ours"):
+    with pytest.raises(UnsafeContentError, match="is linked twice in its run, or contains itself"):
         project_at(path).compact()
-    assert any("lies too deep to be ours" in problem for problem in project_at(path).verify().problems)
+    assert any(
+        "is linked twice in its run, or contains itself" in problem for problem in project_at(path).verify().problems
+    )
 
 
 # -- whether it is worth it

@@ -145,9 +145,9 @@ def test_what_is_not_there(full: Path) -> None:
 def test_a_group_is_no_dataset_and_the_reverse(full: Path) -> None:
     with project_file(full).read() as session:
         run = session.root.group(RUN)
-        with pytest.raises(IntegrityError, match=rf"^{full}: /{RUN}/deep: damaged, or not a dataset: "):
+        with pytest.raises(IntegrityError, match=rf"^{full}: /{RUN}/deep: is a group, not a dataset$"):
             run.read("deep", OWNER)
-        with pytest.raises(IntegrityError, match=rf"^{full}: /{RUN}/c8: damaged, or not a group: "):
+        with pytest.raises(IntegrityError, match=rf"^{full}: /{RUN}/c8: is a dataset, not a group$"):
             run.group("c8")
 
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from h5py import h5a, h5s
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
 from aerchive.storage.chunks.drafts import AttributeValue
-from aerchive.storage.hdf5.errors import hdf5_errors
-from aerchive.storage.hdf5.types import memory_dtype, stored_type
+from aerchive.storage.hdf5.nodes import attribute_names, has_attribute, read_attribute_value
 from aerchive.text import decode_text
-
-_MAX_ATTRIBUTES = 1024
 
 
 def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
@@ -27,33 +22,11 @@ def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
 
     Raises:
         FormatError: There is an attribute that aerchive never writes.
+        UnsafeContentError: There are too many attributes, or one is too large.
         IntegrityError: HDF5 found the header damaged.
     """
-    names: list[bytes] = []
-    with hdf5_errors(where, what="its header is damaged"):
-        number = h5a.get_num_attrs(oid)
-    if number > _MAX_ATTRIBUTES:
-        raise FormatError(f"{where}: {number} attributes are too many to be ours")
-    with hdf5_errors(where, what="its header is damaged"):
-        h5a.iterate(oid, names.append)
-        # Opened by name, because HDF5 sorts all attributes each time that one is opened by its number.
-        opened = [(name.decode("utf-8", "backslashreplace"), h5a.open(oid, name)) for name in sorted(names)]
-    return {name: _read(attribute, f"{where}@{name}") for name, attribute in opened}
-
-
-def _read(attribute: h5a.AttrID, node: str) -> NDArray[Any]:
-    with hdf5_errors(node):
-        is_scalar = attribute.get_space().get_simple_extent_type() == h5s.SCALAR
-        stored = attribute.get_type()
-    if not is_scalar:
-        raise FormatError(f"{node}: only single values have a place as attributes of an aerchive project")
-    dtype = memory_dtype(stored, node)
-    if dtype.kind not in "Siuf":
-        raise FormatError(f"{node}: attributes are text, integers and floats, not {dtype}")
-    value, tid = np.empty((), dtype), stored if dtype.kind == "S" else stored_type(dtype)
-    with hdf5_errors(node):
-        attribute.read(value, tid)
-    return value
+    texts = {name.decode("utf-8", "backslashreplace"): name for name in attribute_names(oid, where)}
+    return {text: read_attribute_value(oid, name, f"{where}@{text}") for text, name in texts.items()}
 
 
 def read_attributes(oid: Any, where: str) -> dict[str, AttributeValue]:
@@ -84,9 +57,7 @@ def decode_attributes(raw: Mapping[str, NDArray[Any]], where: str) -> dict[str, 
 def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
     """One attribute of a node as a Python value, or ``None`` if there is none of this name."""
     node, key = f"{where}@{name}", name.encode()
-    with hdf5_errors(node):
-        opened = h5a.open(oid, key) if h5a.exists(oid, key) else None
-    if opened is None:
+    if not has_attribute(oid, key, node):
         return None
-    value = _read(opened, node)
+    value = read_attribute_value(oid, key, node)
     return decode_text(value.item()) if value.dtype.kind == "S" else value.item()

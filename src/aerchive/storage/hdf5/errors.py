@@ -18,7 +18,7 @@ class hdf5_errors:
     a class because a generator would take four times as long.)
 
     Args:
-        where: The file and node, as text for the message; or an open node, whose name is looked up only for a message.
+        where: The file and node for the message: a text, a `NodeName`, or an open node.
         member: Name of the member of the open node that is meant; empty for the node itself.
         what: A description of the damage, for the message.
 
@@ -40,11 +40,29 @@ class hdf5_errors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, OSError | RuntimeError | KeyError | ValueError) and not isinstance(error, AerchiveError):
-            where = self._where if isinstance(self._where, str) else _place(self._where, self._member)
+            where = self._where if isinstance(self._where, str | NodeName) else NodeName(self._where, self._member)
             raise IntegrityError(f"{where}: {self._what}: {error}") from error
 
 
-def _place(node: Any, member: str) -> str:
-    """The file and node as text, as `aerchive.storage.chunks.group_reader.GroupReader.where` gives them."""
-    path = (h5i.get_name(node) or b"/").decode("utf-8", "backslashreplace").strip("/")
-    return f"{os.fsdecode(h5f.get_name(node))}: /{'/'.join(part for part in (path, member) if part)}"
+class NodeName:
+    """The file and path of a node or of its member, which are looked up only if a message is made.
+
+    Args:
+        node: An open node.
+        member: Name of the member that is meant; empty for the node itself.
+    """
+
+    __slots__ = ("_member", "_node")
+
+    def __init__(self, node: Any, member: str = "") -> None:
+        self._node = node
+        self._member = member
+
+    def __str__(self) -> str:
+        path = (h5i.get_name(self._node) or b"/").decode("utf-8", "backslashreplace").strip("/")
+        file = os.fsdecode(h5f.get_name(self._node))
+        return f"{file}: /{'/'.join(part for part in (path, self._member) if part)}"
+
+
+Where = str | NodeName
+"""The file and path of a node, for messages."""

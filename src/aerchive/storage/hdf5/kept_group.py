@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5g
 from numpy.typing import NDArray
 
 from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
+from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
-from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.nodes import Dataset, Member, array_of, info_of, members_of, open_node
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.text import decode_text
-
-
-class Member(NamedTuple):
-    """A link in a group.
-
-    Attributes:
-        is_hard: Whether the link is a hard link to a node of this file, not a soft or external link.
-        address: Address of that node in the file.
-    """
-
-    is_hard: bool
-    address: int
 
 
 class KeptGroup(HDF5Group):
@@ -45,19 +35,9 @@ class KeptGroup(HDF5Group):
     def members(self) -> dict[str, Member]:
         """The links in the group by name, in order of name."""
         if self._members is None:
-            found: dict[str, Member] = {}
-
-            def note(name: bytes, info: Any) -> None:
-                found[name.decode("utf-8", "backslashreplace")] = Member(info.type == h5l.TYPE_HARD, info.u)
-
-            with hdf5_errors(self.where()):
-                self.gid.links.iterate(note, info=True)
-            self._members = found
+            check_interrupt()
+            self._members = members_of(self.gid, self.where())
         return self._members
-
-    def names(self) -> list[str]:
-        """See `HDF5Group.names`."""
-        return list(self.members())
 
     def __contains__(self, name: str) -> bool:
         return name in self.members()
@@ -72,26 +52,19 @@ class KeptGroup(HDF5Group):
         """
         node = self._nodes.get(name)
         if node is None:
-            member = self.members().get(name)
-            if member is None:
+            if (member := self.members().get(name)) is None:
                 raise NotFoundError(f"{self.where(name)}: no such node")
-            if not member.is_hard:
-                raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
-            key = name.encode()
-            with hdf5_errors(self.where(name)):
-                node = self._nodes[name] = h5o.open(self.gid, key)
+            check_interrupt()
+            node = self._nodes[name] = open_node(self.gid, name, self.where(name), member)
         return node
 
     def is_group(self, name: str) -> bool:
         """See `HDF5Group.is_group`."""
         return isinstance(self.open(name), h5g.GroupID)
 
-    def open_dataset(self, name: str) -> h5d.DatasetID:
-        """See `HDF5Group.open_dataset`."""
-        node = self.open(name)
-        if not isinstance(node, h5d.DatasetID):
-            raise IntegrityError(f"{self.where(name)}: damaged, or not a dataset")
-        return node
+    def open_array(self, name: str) -> Dataset:
+        """See `HDF5Group.open_array`."""
+        return array_of(self.open(name), self.where(name))
 
     def group(self, path: str) -> KeptGroup:
         """See `HDF5Group.group`."""
@@ -99,7 +72,7 @@ class KeptGroup(HDF5Group):
         if name not in self._groups:
             node = self.open(name)
             if not isinstance(node, h5g.GroupID):
-                raise IntegrityError(f"{self.where(name)}: damaged, or not a group")
+                raise IntegrityError(f"{self.where(name)}: is a dataset, not a group")
             self._groups[name] = KeptGroup(node, self.fd, f"{self.path}/{name}" if self.path else name, self.file)
         return self._groups[name].group(rest) if rest else self._groups[name]
 
@@ -120,6 +93,26 @@ class KeptGroup(HDF5Group):
         if value is None:
             return None
         return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
+
+
+class VisitedGroups:
+    """The groups of one run or object that a walk has visited: each has one link, or the run contains itself."""
+
+    def __init__(self) -> None:
+        self._addresses: set[int] = set()
+
+    def add(self, group: KeptGroup) -> None:
+        """Notes a group.
+
+        Raises:
+            UnsafeContentError: The group was visited before, or lies deeper than `aerchive.limits.Limits.depth`.
+        """
+        address = info_of(group.gid, group.where()).address
+        if address in self._addresses:
+            raise UnsafeContentError(f"{group.where()}: is linked twice in its run, or contains itself")
+        if group.path.count("/") > limits().depth:
+            raise over_limit(group.where(), "depth", "the group lies deeper")
+        self._addresses.add(address)
 
 
 class Folders:

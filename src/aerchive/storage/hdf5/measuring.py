@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5d
 
 from aerchive import layout
+from aerchive.errors import UnsafeContentError
+from aerchive.limits import limits, over_limit
 from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.nodes import NodeInfo, find_member, foreign_nodes, info_of, open_visited, visit
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.interrupts import check_interrupt
 
 
 class DatasetSize(NamedTuple):
@@ -59,105 +63,89 @@ def measure_group(group: HDF5Group, shared: dict[int, str] | None = None) -> Gro
     structure, datasets, objects = structure_bytes(group), [], []
     beneath: list[bytes] = []
     """Prefixes of the paths of all nodes below shared objects."""
-    nodes: list[tuple[bytes, _Node]] = []
-    with hdf5_errors(group.where()):
-        h5o.visit(group.gid, lambda name, info: nodes.append((name, _Node.of(info))), info=True)
-    for name, node in nodes:
+    for name, node in _visited(group, known):
         if any(name.startswith(prefix) for prefix in beneath):
             continue
-        if node.kind == h5o.TYPE_DATASET:
+        if node.is_dataset:
             size, extra = _measure_dataset(group, name, node)
             structure += extra
             if size.name.endswith(layout.CHECKSUMS_SUFFIX):
                 structure += size.stored_bytes
             else:
                 datasets.append(size)
-            continue
-        if node.links > 1 and node.address not in known:
-            known[node.address] = _object_path(group, name)
-        if node.links > 1 and known[node.address]:
+        elif node.links > 1:
             objects.append(known[node.address])
             beneath.append(name + b"/")
-            continue
-        structure += node.header_bytes
+        else:
+            structure += node.header_bytes
     return GroupSize(structure, datasets, objects)
 
 
-def _object_path(group: HDF5Group, path: bytes) -> str:
-    """The path at which a node is stored as a shared object, from its attribute; empty if it is not a shared object."""
-    where = group.where(path.decode("utf-8", "backslashreplace"))
-    with hdf5_errors(where):
-        node = h5o.open(group.gid, path)
-    found = read_attribute(node, "object", where)
-    return "" if found is None else str(found)
+def _visited(group: HDF5Group, known: dict[int, str]) -> list[tuple[bytes, NodeInfo]]:
+    """All nodes below a group. HDF5 visits them, because opening each one would take several times as long.
 
-
-class _Node(NamedTuple):
-    """Facts about a node that HDF5 gives without opening it.
-
-    Attributes:
-        kind: HDF5's type of the node, such as ``h5o.TYPE_DATASET``.
-        address: Address of the node in the file.
-        links: Number of hard links to the node.
-        header_bytes: Size of the header and the indexes of the node, in bytes.
+    Raises:
+        UnsafeContentError: The group links to a group that is no shared object, so it may contain itself.
     """
+    nodes: list[tuple[bytes, NodeInfo]] = []
+    strange: list[bytes] = []
+    most = limits().members
 
-    kind: int
-    address: int
-    links: int
-    header_bytes: int
+    def note(name: bytes, info: Any) -> bool | None:
+        node = NodeInfo.of(info)
+        nodes.append((name, node))
+        if node.links > 1 and not node.is_dataset and node.address not in known:
+            where = group.where(name.decode("utf-8", "backslashreplace"))
+            path = str(read_attribute(open_visited(group.gid, name, where), "object", where) or "")
+            if not path:
+                strange.append(name)
+                return True
+            known[node.address] = path
+        check_interrupt()
+        return True if len(nodes) > most else None
 
-    @classmethod
-    def of(cls, info: Any) -> _Node:
-        return cls(info.type, info.addr, info.rc, _header_bytes(info))
+    visit(group.gid, note, group.where())
+    if strange:
+        where = group.where(strange[0].decode("utf-8", "backslashreplace"))
+        raise UnsafeContentError(f"{where}: links to a group that is no shared object")
+    if len(nodes) > most:
+        raise over_limit(group.where(), "members", f"it has more than {most} nodes below it")
+    return nodes
 
 
 def measure_table(group: HDF5Group, name: str) -> int:
     """The size of a table with its header, in bytes; tables are not compressed."""
-    dsid = group.open_dataset(name)
-    with hdf5_errors(group.where(name)):
-        return int(dsid.get_storage_size()) + _header_bytes(h5o.get_info(dsid))
+    dsid = group.open_table(name).dsid
+    return _stored_bytes(dsid, group.where(name)) + info_of(dsid, group.where(name)).header_bytes
 
 
 def measure_foreign(group: HDF5Group, name: str) -> int:
     """The size of a member that is not of this format, with all nodes below it, in bytes; 0 unless a hard link."""
+    member = find_member(group.gid, name, group.where(name))
+    if member is None or not member.is_hard:
+        return 0
     total = 0
-
-    def add(inner: bytes) -> None:
-        nonlocal total
-        found = h5o.open(node, inner)
-        total += _header_bytes(h5o.get_info(found))
-        if isinstance(found, h5d.DatasetID):
-            total += int(found.get_storage_size())
-
-    key = name.encode()
-    with hdf5_errors(group.where(name)):
-        if group.gid.links.get_info(key).type != h5l.TYPE_HARD:
-            return 0
-        node = h5o.open(group.gid, key)
-        add(b".")
-        if isinstance(node, h5g.GroupID):
-            h5o.visit(node, add)
+    for node, info in foreign_nodes(group.gid, name, group.where(name)):
+        total += info.header_bytes + (_stored_bytes(node, group.where(name)) if info.is_dataset else 0)
     return total
 
 
 def structure_bytes(group: HDF5Group) -> int:
     """The size of the header and the indexes of a group, without its members, in bytes."""
-    with hdf5_errors(group.where()):
-        return _header_bytes(h5o.get_info(group.gid))
+    return info_of(group.gid, group.where()).header_bytes
 
 
-def _measure_dataset(group: HDF5Group, path: bytes, node: _Node) -> tuple[DatasetSize, int]:
+def _measure_dataset(group: HDF5Group, path: bytes, node: NodeInfo) -> tuple[DatasetSize, int]:
     name = path.decode("utf-8", "backslashreplace")
+    dsid = open_visited(group.gid, path, group.where(name))
+    stored_bytes = _stored_bytes(dsid, group.where(name))
     with hdf5_errors(group.where(name)):
-        dsid = h5d.open(group.gid, path)
-        stored_bytes = int(dsid.get_storage_size())
         is_inside = dsid.get_create_plist().get_layout() == h5d.COMPACT
         nbytes = int(dsid.get_space().get_simple_extent_npoints()) * int(dsid.get_type().get_size())
     extra = node.header_bytes - (stored_bytes if is_inside else 0)  # compact values are in the header
     return DatasetSize(name.rpartition("/")[2], stored_bytes, nbytes), extra
 
 
-def _header_bytes(info: Any) -> int:
-    indexes = [info.meta_size.obj, info.meta_size.attr]
-    return int(info.hdr.space.total) + sum(int(index.index_size) + int(index.heap_size) for index in indexes)
+def _stored_bytes(dsid: h5d.DatasetID, where: str) -> int:
+    with hdf5_errors(where):
+        return int(dsid.get_storage_size())

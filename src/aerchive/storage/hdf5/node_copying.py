@@ -16,13 +16,24 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, UnsafeContentError
+from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.hdf5.chunk_table import plan_read
-from aerchive.storage.hdf5.errors import hdf5_errors
-from aerchive.storage.hdf5.kept_group import KeptGroup
+from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
+from aerchive.storage.hdf5.kept_group import KeptGroup, VisitedGroups
+from aerchive.storage.hdf5.nodes import (
+    attribute_names,
+    find_member,
+    foreign_nodes,
+    has_attribute,
+    info_of,
+    members_of,
+    open_attribute,
+    open_node,
+)
 from aerchive.storage.hdf5.objects import object_path
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.types import has_addresses
 from aerchive.storage.hdf5.writer import (
     create_group,
     find_group,
@@ -38,8 +49,9 @@ from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.threads import in_order
 
 _ASIDE = "removed"
-_MAX_DEPTH = 16
-"""Deepest nesting of groups. Deeper groups were not written by aerchive, or contain themselves."""
+_MAX_TEXTS = 64
+"""The greatest number of values of variable length in an attribute of another program: they may share their bytes, so
+a small file can claim any amount of memory."""
 
 
 class _Chunks(NamedTuple):
@@ -71,6 +83,8 @@ class NodeCopier:
         self._waiting: list[_Chunks] = []
         self.objects: list[str] = []
         self._number_aside = 0
+        self._visited = VisitedGroups()
+        """Groups of the run that is being copied."""
         self._known: dict[int, str] = {}
         """Path of each shared object found so far, by its address in the source."""
         self._folder: tuple[str, h5g.GroupID] = "", target
@@ -96,7 +110,7 @@ class NodeCopier:
         folder, _, name = source.path.rpartition("/")
         if folder != self._folder[0]:
             self._folder = folder, require_group(self._target, folder)
-        already = len(self._waiting)
+        already, self._visited = len(self._waiting), VisitedGroups()
         self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
         return sum(waiting.chunk_bytes * len(waiting.plan.places) for waiting in self._waiting[already:])
 
@@ -112,12 +126,13 @@ class NodeCopier:
         target = find_group(self._target, source.path)
         if target is None:
             raise FormatError(f"{source.where()}: was not copied before")
-        with hdf5_errors(target):
-            groups = [key for key in target if isinstance(h5o.open(target, key), h5g.GroupID)]
-        for key in groups:
-            self._put_aside(target, _name(key))
-        with hdf5_errors(target):
-            there = {_name(key) for key in target}
+        self._visited = VisitedGroups()
+        there = set[str]()
+        for name, member in members_of(target, NodeName(target)).items():
+            if isinstance(open_node(target, name, NodeName(target, name), member), h5g.GroupID):
+                self._put_aside(target, name)
+            else:
+                there.add(name)
         self._copy_members(source, target, str(source.attribute("run_uuid")), there)
 
     def copy_foreign(self, source: HDF5Group, names: Iterable[str] = ()) -> None:
@@ -127,22 +142,17 @@ class NodeCopier:
             source: The root group, or a folder. The copies get the same paths.
             names: Names of the members.
         """
-        with hdf5_errors(source.where()):
-            attributes: list[bytes] = []
-            h5a.iterate(source.gid, attributes.append)
-            wanted = set(names)
-            keys = [key for key in source.gid if wanted and _name(key) in wanted]
-        if not keys and not attributes:
+        attributes = attribute_names(source.gid, source.where())
+        wanted = list(names)
+        if not wanted and not attributes:
             return
         target = require_group(self._target, source.path) if source.path else self._target
-        with hdf5_errors(target):
-            attributes = [attribute for attribute in attributes if not h5a.exists(target, attribute)]
-            keys = [key for key in keys if not target.links.exists(key)]
         for attribute in attributes:
-            _copy_attribute(source.gid, target, attribute, source.where())
-        for key in keys:
-            with hdf5_errors(source.where(_name(key))):
-                _copy_link(source.gid, key, target)
+            if not has_attribute(target, attribute, NodeName(target)):
+                _copy_attribute(source.gid, target, attribute, source.where())
+        for name in wanted:
+            if not has_member(target, name):
+                copy_foreign(source.gid, name, target, source.where(name))
 
     def keep_tombstone(self, source: HDF5Group) -> None:
         """Writes a group that notes that a run was deleted, with its UUID, without the content of the run.
@@ -201,13 +211,9 @@ class NodeCopier:
     # -- copying of one node
 
     def _copy_group(self, source: KeptGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
-        if source.path.count("/") > _MAX_DEPTH:
-            raise UnsafeContentError(f"{source.where()}: lies too deep to be ours")
+        self._visited.add(source)
         group = create_group(parent, name)
-        with hdf5_errors(source.where()):
-            attributes: list[bytes] = []
-            h5a.iterate(source.gid, attributes.append)
-        for attribute in attributes:
+        for attribute in attribute_names(source.gid, source.where()):
             _copy_attribute(source.gid, group, attribute, source.where())
         self._copy_members(source, group, owner, set())
 
@@ -222,15 +228,13 @@ class NodeCopier:
             node = source.open(name)
             if isinstance(node, h5g.GroupID):
                 with hdf5_errors(source.where(name)):
-                    is_plain = not node.get_num_objs() and not h5a.exists(node, b"object")
-                if not is_plain:
+                    is_plain = not node.get_num_objs()
+                if not is_plain or has_attribute(node, b"object", source.where(name)):
                     self._copy_inner(source.group(name), target, name, owner, member.address)
                     continue
-            elif isinstance(node, h5d.DatasetID) and self._copy_dataset(source, name, node, target, owner):
+            elif isinstance(node, h5d.DatasetID) and self._copy_dataset(source, name, target, owner):
                 continue
-            key = name.encode()
-            with hdf5_errors(source.where(name)):
-                h5o.copy(source.gid, key, target, key)
+            copy_foreign(source.gid, name, target, source.where(name))
 
     def _copy_inner(self, source: KeptGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
         """Copies a group in a group; a shared object is copied once, and linked."""
@@ -246,36 +250,28 @@ class NodeCopier:
         self._known[address] = path
         link(target, key, self._target, path)
 
-    def _copy_dataset(self, source: KeptGroup, name: str, old: h5d.DatasetID, target: h5g.GroupID, owner: str) -> bool:
+    def _copy_dataset(self, source: KeptGroup, name: str, target: h5g.GroupID, owner: str) -> bool:
         """Makes a large dataset whose chunks `copy_chunks` copies; returns False for other datasets, and makes none.
 
         HDF5 itself copies the other datasets, with unchanged stored bytes; their digests are verified in the copy.
         """
         where, key = source.where(name), name.encode()
-        with hdf5_errors(where):
-            properties = old.get_create_plist()
-            kind, size = properties.get_layout(), old.get_storage_size()
-            is_outside = bool(properties.get_external_count())
-        if kind not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED) or is_outside:
-            raise UnsafeContentError(f"{where}: virtual or external storage has no place in an aerchive project")
-        if kind != h5d.CHUNKED or size <= layout.CHUNK_BYTES:
-            return False
         try:
-            plan = plan_read(source.gid, name, owner, where)
-        except (FormatError, IntegrityError):
+            opened = source.open_array(name)
+            old = opened.dsid
+            with hdf5_errors(where):
+                is_small = opened.what.chunk is None or old.get_storage_size() <= layout.CHUNK_BYTES
+            if is_small:
+                return False
+            plan = plan_read(source.gid, name, owner, where, opened=opened)
+        except FormatError:
             return False  # written by another program, without aerchive's checksums
         with hdf5_errors(where):
-            new = h5d.create(target, key, old.get_type(), old.get_space(), dcpl=properties)
-            attributes: list[bytes] = []
-            h5a.iterate(old, attributes.append)
-        for attribute in attributes:
+            new = h5d.create(target, key, old.get_type(), old.get_space(), dcpl=old.get_create_plist())
+        for attribute in attribute_names(old, where):
             _copy_attribute(old, new, attribute, where)
         self._waiting.append(_Chunks(new, plan, math.prod(plan.chunk) * plan.stored.itemsize))
         return True
-
-
-def _name(key: bytes) -> str:
-    return key.decode("utf-8", "backslashreplace")
 
 
 class Fingerprint(NamedTuple):
@@ -295,33 +291,44 @@ class Fingerprint(NamedTuple):
 
 def fingerprint(group: KeptGroup) -> Fingerprint:
     """The fingerprint of a group; only comparable with fingerprints of the same file made by the same process."""
-    with hdf5_errors(group.where()):
-        address = h5o.get_info(group.gid).addr
+    address = info_of(group.gid, group.where()).address
     return Fingerprint(address, hash(tuple(group.members().items())))
 
 
-def _copy_link(source: h5g.GroupID, key: bytes, target: h5g.GroupID) -> None:
-    """Copies a member of any kind; a soft or external link is copied as a link, without its target."""
-    kind = source.links.get_info(key).type
-    if kind == h5l.TYPE_SOFT:
-        target.links.create_soft(key, source.links.get_val(key))
-    elif kind == h5l.TYPE_EXTERNAL:
-        target.links.create_external(key, *source.links.get_val(key))
-    else:
+def copy_foreign(source: h5g.GroupID, name: str, target: h5g.GroupID, where: str) -> None:
+    """Lets HDF5 copy a member of any kind with all nodes below it; a soft link is copied as a link.
+
+    Raises:
+        UnsafeContentError: There is an external link, or storage outside the file.
+        IntegrityError: A node is damaged.
+    """
+    key = name.encode()
+    member = find_member(source, name, where)
+    if member is not None and member.kind == h5l.TYPE_SOFT:
+        with hdf5_errors(where):
+            target.links.create_soft(key, source.links.get_val(key))
+        return
+    for _ in foreign_nodes(source, name, where):
+        pass
+    with hdf5_errors(where):
         h5o.copy(source, key, target, key)
 
 
 def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:
     """Copies an attribute of any type. References to nodes become empty, as they hold addresses of the old file."""
-    where = f"{where}@{_name(name)}"
+    where = f"{where}@{name.decode('utf-8', 'backslashreplace')}"
+    old = open_attribute(source, name, where)
     with hdf5_errors(where):
-        old = h5a.open(source, name)
         kind, space, shape = old.get_type(), old.get_space(), old.shape
         new = h5a.create(target, name, kind, space)
         number, size = space.get_simple_extent_npoints(), kind.get_size()
-        leads_elsewhere, has_references = _leads_elsewhere(kind), kind.detect_class(h5t.REFERENCE)
+        leads_elsewhere, has_references = has_addresses(kind), kind.detect_class(h5t.REFERENCE)
     if not number or has_references:
         return
+    if leads_elsewhere and number > _MAX_TEXTS:
+        raise UnsafeContentError(
+            f"{where}: has {number} values of variable length, each of which may be as large as the file; remove it"
+        )
     memory = kind
     if not leads_elsewhere:
         values = np.empty(shape, f"V{size}")
@@ -336,14 +343,3 @@ def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:
     with hdf5_errors(where):
         old.read(values, memory)
         new.write(values, memory)
-
-
-def _leads_elsewhere(kind: h5t.TypeID) -> bool:
-    """Whether values of a type hold addresses in the file: variable-length data, or references. Only HDF5 is called."""
-    if isinstance(kind, h5t.TypeStringID):
-        return bool(kind.is_variable_str())
-    if isinstance(kind, h5t.TypeCompoundID):
-        return any(_leads_elsewhere(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
-    if isinstance(kind, h5t.TypeArrayID):
-        return _leads_elsewhere(kind.get_super())
-    return kind.get_class() in (h5t.VLEN, h5t.REFERENCE)

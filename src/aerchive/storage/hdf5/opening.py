@@ -6,12 +6,13 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from h5py import h5f, h5fd, h5g, h5p
+from h5py import h5f, h5fd, h5p
 
 from aerchive import layout
 from aerchive.errors import FormatError
 from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.nodes import root_group
 
 
 @contextlib.contextmanager
@@ -42,7 +43,7 @@ def check_header(file: h5f.FileID, path: str) -> None:
     Raises:
         FormatError: The file is not a project, or has a newer format version.
     """
-    root = root_of(file, path)
+    root = root_group(file, path)
     kind, version = (read_attribute(root, name, f"{path}: /") for name in ("format", "format_version"))
     if kind != layout.FORMAT or not isinstance(version, int):
         raise FormatError(f"{path}: is an HDF5 file, but not an aerchive project; choose another file")
@@ -53,9 +54,3 @@ def check_header(file: h5f.FileID, path: str) -> None:
             f"{path}: has format version {version}, and this aerchive reads up to {layout.FORMAT_VERSION}; "
             "upgrade it with: pip install --upgrade aerchive"
         )
-
-
-def root_of(file: h5f.FileID, path: str) -> h5g.GroupID:
-    """The root group of an open file; its errors name the path."""
-    with hdf5_errors(f"{path}: /"):
-        return h5g.open(file, b"/")

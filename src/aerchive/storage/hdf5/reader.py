@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5g
 
 from aerchive import layout
-from aerchive.errors import NotFoundError, UnsafeContentError
+from aerchive.errors import UnsafeContentError
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
-from aerchive.storage.hdf5.chunk_table import describe_dataset, plan_read
-from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.chunk_table import plan_read
+from aerchive.storage.hdf5.nodes import (
+    Dataset,
+    Member,
+    find_member,
+    members_of,
+    open_array,
+    open_group,
+    open_node,
+    open_table,
+)
 from aerchive.text import decode_text
 
 
@@ -33,19 +42,18 @@ class HDF5Group(GroupReader):
 
     def names(self) -> list[str]:
         """The names of the members of the group, in order of name."""
-        with hdf5_errors(self.where()):
-            return [name.decode("utf-8", "backslashreplace") for name in self.gid]
+        return list(self.members())
+
+    def members(self) -> dict[str, Member]:
+        """The links in the group by name, in order of name."""
+        return members_of(self.gid, self.where())
 
     def __contains__(self, name: str) -> bool:
-        key = name.encode()
-        with hdf5_errors(self.where(name)):
-            return key in self.gid
+        return find_member(self.gid, name, self.where(name)) is not None
 
     def is_group(self, name: str) -> bool:
-        """Whether a member is a group; raises `IntegrityError` if it cannot be opened."""
-        key = name.encode()
-        with hdf5_errors(self.where(name)):
-            return isinstance(h5o.open(self.gid, key), h5g.GroupID)
+        """Whether a member is a group; raises as `aerchive.storage.hdf5.nodes.open_node` does."""
+        return isinstance(open_node(self.gid, name, self.where(name)), h5g.GroupID)
 
     def attributes(self, owner: str = "") -> dict[str, AttributeValue]:
         """All attributes, also texts that are too long to be stored as HDF5 attributes.
@@ -72,12 +80,10 @@ class HDF5Group(GroupReader):
         Raises:
             UnsafeContentError: The member is a soft or external link.
         """
-        key = name.encode()
-        with hdf5_errors(self.where(name)):
-            link = self.gid.links.get_info(key)
-        if link.type != h5l.TYPE_HARD:
+        member = find_member(self.gid, name, self.where(name))
+        if member is None or not member.is_hard:
             raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
-        return int(link.u)
+        return member.address
 
     def _short_attributes(self) -> dict[str, AttributeValue]:
         return read_attributes(self.gid, self.where())
@@ -94,15 +100,8 @@ class HDF5Group(GroupReader):
             UnsafeContentError: The path has a soft or external link.
         """
         gid, where = self.gid, self.where(path)
-        for key in path.encode().split(b"/"):
-            with hdf5_errors(where):
-                kind = gid.links.get_info(key).type if gid.links.exists(key) else None
-            if kind is None:
-                raise NotFoundError(f"{where}: no such group")
-            if kind != h5l.TYPE_HARD:
-                raise UnsafeContentError(f"{where}: soft and external links have no place in a project")
-            with hdf5_errors(where, what="damaged, or not a group"):
-                gid = h5g.open(gid, key)
+        for name in path.split("/"):
+            gid = open_group(gid, name, where)
         return HDF5Group(gid, self.fd, "/".join(part for part in (self.path, path) if part), self.file)
 
     def groups(self) -> Iterator[HDF5Group]:
@@ -112,11 +111,11 @@ class HDF5Group(GroupReader):
 
     def describe(self, name: str) -> DatasetShape:
         """Shape and dtype of a dataset; none of its values are read."""
-        return describe_dataset(self.open_dataset(name), self.where(name))
+        return self.open_array(name).what
 
     def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
         """The attributes of a dataset."""
-        return read_attributes(self.open_dataset(name), self.where(name))
+        return read_attributes(self.open_array(name).dsid, self.where(name))
 
     def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
         """Plans how to read a selection of a dataset, so that it can be read after the session.
@@ -126,18 +125,12 @@ class HDF5Group(GroupReader):
             owner: UUID of the run, or path of the shared object, that the dataset belongs to; a part of every checksum.
             key: The selection: integers, slices, ``...``, or a tuple of them.
         """
-        self.open_dataset(name)
-        return plan_read(self.gid, name, owner, self.where(name), key)
+        return plan_read(self.gid, name, owner, self.where(name), key, self.open_array(name))
 
-    def open_dataset(self, name: str) -> h5d.DatasetID:
-        """Opens a dataset, for use inside the storage layer.
+    def open_array(self, name: str) -> Dataset:
+        """Opens a dataset of values, for use inside the storage layer; raises as `nodes.open_array` does."""
+        return open_array(self.gid, name, self.where(name))
 
-        Raises:
-            NotFoundError: There is no dataset of this name.
-            IntegrityError: The dataset is damaged.
-        """
-        if name not in self:
-            raise NotFoundError(f"{self.where(name)}: no such dataset")
-        key = name.encode()
-        with hdf5_errors(self.where(name), what="damaged, or not a dataset"):
-            return h5d.open(self.gid, key)
+    def open_table(self, name: str) -> Dataset:
+        """Opens a table, for use inside the storage layer; raises as `nodes.open_table` does."""
+        return open_table(self.gid, name, self.where(name))

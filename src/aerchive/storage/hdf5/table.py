@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5g, h5o, h5p, h5s
+from h5py import h5d, h5g, h5p, h5s
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError, IntegrityError
+from aerchive.errors import IntegrityError
 from aerchive.lazy import cached_property
+from aerchive.limits import limits, over_limit
+from aerchive.storage.chunks.read_plan import DatasetShape
 from aerchive.storage.hdf5.errors import hdf5_errors
-from aerchive.storage.hdf5.types import memory_dtype, stored_type
+from aerchive.storage.hdf5.nodes import Dataset, info_of
+from aerchive.storage.hdf5.types import stored_type
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -26,11 +30,14 @@ _ROW_SUM_BYTES = 4
 """Each row ends with its own CRC-32, which is left out: the CRC of bytes followed by their CRC is the same for all
 bytes."""
 
+_SMALL_BYTES = 64 * 1024 * 1024
+"""Up to this size, a table is read even if it takes more bytes than the file does on the disk: file systems compress,
+and count late."""
 _READ_DIRECTLY = 512
 """From this number of rows on, chunks are read without HDF5, which would call back to Python for each chunk."""
 
 
-def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_rows: int) -> h5d.DatasetID:
+def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_rows: int) -> Dataset:
     """Makes an empty table."""
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_chunk((chunk_rows,))
@@ -38,14 +45,15 @@ def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_row
     space = h5s.create_simple((0,), (h5s.UNLIMITED,))
     key, tid = name.encode(), stored_type(dtype)
     with hdf5_errors(parent, name):
-        return h5d.create(parent, key, tid, space, dcpl=properties)
+        dsid = h5d.create(parent, key, tid, space, dcpl=properties)
+    return Dataset(dsid, DatasetShape(dtype, (0,), (chunk_rows,)))
 
 
 class TableReader:
     """A table of an open file.
 
     Args:
-        dsid: The open dataset.
+        table: The open dataset.
         where: File and path of the table, for messages.
         fd: File descriptor of the file; ``None`` if a journal or a write session holds changes of the table, so that
             HDF5 sees other bytes than the file has.
@@ -55,22 +63,24 @@ class TableReader:
         dtype: The dtype of the rows.
     """
 
-    def __init__(self, dsid: h5d.DatasetID, where: str, *, fd: int | None = None) -> None:
-        self._dsid = dsid
+    def __init__(self, table: Dataset, where: str, *, fd: int | None = None) -> None:
+        self._dsid = table.dsid
+        self._chunk = table.what.chunk
         self._fd = fd
         self.where = where
-        with hdf5_errors(where):
-            shape, kind = dsid.shape, dsid.get_type()
-        if len(shape) != 1:
-            raise FormatError(f"{where}: is not a table")
-        self.dtype = memory_dtype(kind, where)
-        self._length = int(shape[0])
+        self.dtype = table.what.dtype
+        self._length = table.what.shape[0]
         if fd is None:
             return
+        nbytes = self._length * self.dtype.itemsize
         with disk_errors(where):
-            size = disk().size(fd)
-        if self._length * self.dtype.itemsize > size:
+            size, on_disk = disk().size(fd), os.fstat(fd).st_blocks * 512
+        if nbytes > size:
             raise IntegrityError(f"{where}: damaged: says that it has {self._length} rows, more than the file can hold")
+        if nbytes > limits().piece_bytes:
+            raise over_limit(where, "piece_bytes", f"the table has {nbytes} bytes")
+        if nbytes > _SMALL_BYTES and nbytes > on_disk * limits().sparse_ratio:
+            raise over_limit(where, "sparse_ratio", f"the table has {nbytes} bytes, and the file {on_disk} on the disk")
 
     def __len__(self) -> int:
         return self._length
@@ -78,8 +88,7 @@ class TableReader:
     @property
     def address(self) -> int:
         """Address of the dataset in the file, which no other dataset of this file ever has."""
-        with hdf5_errors(self.where):
-            return int(h5o.get_info(self._dsid).addr)
+        return info_of(self._dsid, self.where).address
 
     def rows(self, first: int = 0, number: int | None = None) -> NDArray[Any]:
         """Reads rows.
@@ -144,15 +153,12 @@ class TableReader:
     @cached_property
     def _pieces(self) -> list[tuple[int, int, int]] | None:
         """The pieces of the file that hold the rows, as from `_joined`; ``None`` if not stored in unfiltered chunks."""
-        with hdf5_errors(self.where):
-            properties = self._dsid.get_create_plist()
-            is_ours = properties.get_layout() == h5d.CHUNKED and not properties.get_nfilters()
-        if not is_ours:
+        if self._chunk is None:
             return None
         found: list[tuple[int, int]] = []
         with hdf5_errors(self.where):
             self._dsid.chunk_iter(lambda info: found.append((info.chunk_offset[0], info.byte_offset)))
-        return _joined(np.array(found, np.int64).reshape(-1, 2), properties.get_chunk()[0], self.dtype.itemsize)
+        return _joined(np.array(found, np.int64).reshape(-1, 2), self._chunk[0], self.dtype.itemsize)
 
 
 def _joined(chunks: NDArray[np.int64], chunk: int, size: int) -> list[tuple[int, int, int]]:

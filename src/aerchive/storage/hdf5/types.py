@@ -9,7 +9,7 @@ import numpy as np
 from h5py import h5t, version
 
 from aerchive.errors import FormatError
-from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.errors import Where, hdf5_errors
 
 HDF5_VERSION: str = version.hdf5_version
 """Version of the HDF5 library in use."""
@@ -57,9 +57,13 @@ def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
 
 _known_types: dict[bytes, np.dtype[Any]] = {}
 _MAX_KNOWN_TYPES = 4096
+_MAX_NUMBER_BYTES = 8
+_MAX_COLUMNS = 256
+_MAX_NESTING = 2
+"""Tables have columns of complex numbers, which HDF5 has as compounds; nothing in the format is nested deeper."""
 
 
-def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
+def memory_dtype(tid: h5t.TypeID, where: Where) -> np.dtype[Any]:
     """The numpy dtype of a stored HDF5 type.
 
     Args:
@@ -69,6 +73,8 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     Raises:
         FormatError: The format does not allow this type (variable length, reference, opaque, enumeration, ...).
     """
+    if isinstance(tid, h5t.TypeCompoundID):
+        _check_nesting(tid, where, _MAX_NESTING)
     with hdf5_errors(where):
         key = tid.encode()  # a cache key, as the analysis of a type takes many calls of HDF5
     found = _known_types.get(key)
@@ -79,7 +85,22 @@ def memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
     return found
 
 
-def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
+def _check_nesting(tid: h5t.TypeCompoundID, where: Where, depth: int) -> None:
+    """Refuses tables with too many columns, or with tables in their columns, before HDF5 copies the whole type."""
+    with hdf5_errors(where):
+        number = tid.get_nmembers()
+    if not depth or number > _MAX_COLUMNS:
+        raise FormatError(
+            f"{where}: its type has more than {_MAX_COLUMNS} columns, or is nested more than {_MAX_NESTING} deep"
+        )
+    for index in range(number):
+        with hdf5_errors(where):
+            member = tid.get_member_type(index)
+        if isinstance(member, h5t.TypeCompoundID):
+            _check_nesting(member, where, depth - 1)
+
+
+def _memory_dtype(tid: h5t.TypeID, where: Where) -> np.dtype[Any]:
     with hdf5_errors(where):
         kind, size = tid.get_class(), tid.get_size()
     if kind == h5t.STRING:
@@ -87,10 +108,16 @@ def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
             raise FormatError(f"{where}: variable-length text has no place in an aerchive project")
         return np.dtype(f"S{size}")
     if kind in (h5t.INTEGER, h5t.FLOAT):
+        if size > _MAX_NUMBER_BYTES:
+            raise FormatError(f"{where}: numbers of {size} bytes have no place in an aerchive project")
         with hdf5_errors(where):
             dtype: np.dtype[Any] = np.dtype(tid.dtype)
         if not dtype.isnative:
             raise FormatError(f"{where}: big-endian values have no place in an aerchive project")
+        with hdf5_errors(where):
+            is_plain = tid == stored_type(dtype)
+        if not is_plain:
+            raise FormatError(f"{where}: numbers of an unusual bit layout have no place in an aerchive project")
         return dtype
     if kind == h5t.COMPOUND:
         with hdf5_errors(where):
@@ -106,3 +133,14 @@ def _memory_dtype(tid: h5t.TypeID, where: str) -> np.dtype[Any]:
         with hdf5_errors(where):  # numpy refuses types of damaged files, such as two columns of one name
             return np.dtype({"names": names, "formats": members, "offsets": offsets, "itemsize": size})
     raise FormatError(f"{where}: HDF5 type class {kind} has no place in an aerchive project")
+
+
+def has_addresses(kind: h5t.TypeID) -> bool:
+    """Whether values of a type hold addresses in the file: variable-length data, or references. Only HDF5 is called."""
+    if isinstance(kind, h5t.TypeStringID):
+        return bool(kind.is_variable_str())
+    if isinstance(kind, h5t.TypeCompoundID):
+        return any(has_addresses(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+    if isinstance(kind, h5t.TypeArrayID):
+        return has_addresses(kind.get_super())
+    return kind.get_class() in (h5t.VLEN, h5t.REFERENCE)

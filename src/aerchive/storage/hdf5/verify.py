@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, UnsafeContentError
+from aerchive.errors import AerchiveError
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.read_plan import ChunkPlace, ReadPlan
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
-from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, OpenDataset, describe_dataset, plan_read, read_values
-from aerchive.storage.hdf5.kept_group import KeptGroup
+from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, plan_read
+from aerchive.storage.hdf5.kept_group import KeptGroup, VisitedGroups
+from aerchive.storage.hdf5.nodes import read_values
 from aerchive.storage.hdf5.objects import LinkedObjects, linked_digest
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
@@ -61,8 +62,6 @@ class ChunkCheck(NamedTuple):
 
 _TOGETHER_BYTES = 512 * 1024
 """Stored bytes of the chunks that one thread takes at a time: to hand over small chunks one by one takes longer."""
-_MAX_DEPTH = 16
-"""Deepest nesting of groups. Deeper groups were not written by aerchive, or contain themselves."""
 
 
 def chunk_problems(
@@ -114,6 +113,7 @@ class GroupVerifier:
         self._objects = objects or LinkedObjects()
         self.chunks: list[ChunkCheck] = []
         self.nodes: dict[str, str] = {}
+        self._visited = VisitedGroups()
 
     def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
         """Verifies everything but the chunks; yields a description of each problem, with file and node.
@@ -134,8 +134,7 @@ class GroupVerifier:
     ) -> Iterator[str]:
         prefix = f"{path}/" if path else ""
         try:
-            if path.count("/") >= _MAX_DEPTH:
-                raise UnsafeContentError(f"{group.where()}: lies too deep to be ours")
+            self._visited.add(group)
             names = group.names()
         except AerchiveError as error:
             yield str(error)
@@ -164,18 +163,18 @@ class GroupVerifier:
                 yield str(error)
 
     def _dataset(self, group: KeptGroup, name: str, path: str) -> str:
-        dsid, where = group.open_dataset(name), group.where(name)
-        what = describe_dataset(dsid, where)
+        opened, where = group.open_array(name), group.where(name)
+        dsid, what = opened
         raw = read_raw_attributes(dsid, where)
         digest = NodeDigest(path)
         for key, value in raw.items():
             digest.attribute(key, value)
         digest.content(what.dtype, what.shape)
         if what.chunk is None:
-            digest.data(read_values(dsid, what, where).tobytes())
+            digest.data(read_values(opened, where).tobytes())
             return digest.hexdigest()
         attributes = decode_attributes(raw, where)
-        plan = plan_read(group.gid, name, self._owner, where, opened=OpenDataset(dsid, what, attributes))
+        plan = plan_read(group.gid, name, self._owner, where, opened=opened, attributes=attributes)
         expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where, attributes).digests()
         for place in plan.places:
             self.chunks.append(ChunkCheck(plan, place, expected[place.number]))

@@ -25,7 +25,9 @@ from aerchive.storage.chunks.drafts import (
     split_long,
 )
 from aerchive.storage.chunks.write_plan import Layers, layers, packed_chunks
-from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
+from aerchive.storage.hdf5.nodes import find_member
+from aerchive.storage.hdf5.nodes import open_group as open_member
 from aerchive.storage.hdf5.types import stored_type
 
 _REPLACEMENT = "replacement"
@@ -58,25 +60,25 @@ def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
 
 def has_member(parent: h5g.GroupID, name: str) -> bool:
     """Whether a group has a member of this name."""
-    key = name.encode()
-    with hdf5_errors(parent, name):
-        return bool(parent.links.exists(key))
+    return find_member(parent, name, NodeName(parent, name)) is not None
 
 
 def find_group(parent: h5g.GroupID, path: str) -> h5g.GroupID | None:
     """The group at a path, or ``None`` if there is none."""
     for name in path.split("/"):
-        if not has_member(parent, name):
+        where = NodeName(parent, name)
+        member = find_member(parent, name, where)
+        if member is None:
             return None
-        parent = open_group(parent, name)
+        parent = open_member(parent, name, where, member)
     return parent
 
 
 def open_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
     """Opens the group at a path, which must exist."""
-    key = path.encode()
-    with hdf5_errors(parent, path):
-        return h5g.open(parent, key)
+    for name in path.split("/"):
+        parent = open_member(parent, name, NodeName(parent, name))
+    return parent
 
 
 def move(source: h5g.GroupID, name: str, target: h5g.GroupID, new_name: str) -> None:

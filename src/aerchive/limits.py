@@ -1,0 +1,77 @@
+"""Limits for what a file may ask of its reader in memory, time and depth.
+
+A file from a stranger may claim sizes that no honest file has. Each limit is a setting (``[limits]`` in the settings
+file, or ``AERCHIVE_LIMITS__NAME`` in the environment), and each refusal names the node and the limit.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
+
+from aerchive.errors import UnsafeContentError
+
+_KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
+
+
+class Limits(BaseModel):
+    """The limits in force; honest projects stay far below them.
+
+    Attributes:
+        members: The greatest number of members of one group.
+        attributes: The greatest number of attributes of one node.
+        attribute_bytes: The size of the largest attribute, in bytes. Longer texts are stored as datasets.
+        depth: The deepest nesting of groups in a run.
+        chunk_bytes: The size of the largest chunk of an array before compression, in bytes.
+        piece_bytes: The size of the largest dataset that is stored without chunks, and of the largest table that has
+            to be read as a whole, in bytes.
+        sparse_ratio: The greatest ratio of the size of a table to the space that the file takes on the disk. A file
+            with holes can claim any size.
+        document_bytes: The size of the largest document (a JSON text), in bytes.
+        read_bytes: The size of the largest array that is read at once, in bytes. Slices of larger arrays can be read.
+        journal_bytes: The size of the largest journal of an interrupted commit, in bytes.
+        beside_bytes: The size of the largest file beside a project that is read, in bytes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    members: int = Field(default=250_000, ge=1)
+    attributes: int = Field(default=1024, ge=64)
+    attribute_bytes: ByteSize = Field(default=ByteSize(64 * _KIB), ge=32_000)
+    depth: int = Field(default=16, ge=4)
+    chunk_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)
+    piece_bytes: ByteSize = Field(default=ByteSize(4 * _GIB), ge=_MIB)
+    sparse_ratio: int = Field(default=64, ge=1)
+    document_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), ge=_MIB)
+    read_bytes: ByteSize = Field(default=ByteSize(64 * _GIB), ge=_MIB)
+    journal_bytes: ByteSize = Field(default=ByteSize(_GIB), ge=_MIB)
+    beside_bytes: ByteSize = Field(default=ByteSize(64 * _GIB), ge=_MIB)
+
+
+class _InForce:
+    """The limits of this process."""
+
+    limits = Limits()
+
+
+def limits() -> Limits:
+    """The limits in force in this process."""
+    return _InForce.limits
+
+
+def use_limits(new: Limits) -> None:
+    """Sets the limits for this process; opening a project does so with those of the settings."""
+    _InForce.limits = new
+
+
+def over_limit(where: object, limit: str, claim: str) -> UnsafeContentError:
+    """The error for a node that asks for more than a limit allows.
+
+    Args:
+        where: File and path of the node; a text, or an object whose text is that.
+        limit: Name of the limit, a field of `Limits`.
+        claim: What the node has or asks for, such as ``it has 5000 attributes``.
+    """
+    return UnsafeContentError(
+        f"{where}: {claim}, and the limit '{limit}' is {getattr(limits(), limit)}; if you trust the file, raise it: "
+        f"AERCHIVE_LIMITS__{limit.upper()}"
+    )
