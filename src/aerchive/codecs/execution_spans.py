@@ -12,6 +12,7 @@ from typing import Any
 
 from aerchive.codecs.base import Codec, Decoder, Encoder
 from aerchive.errors import FormatError, UnsupportedTypeError
+from aerchive.private_names import private
 from aerchive.text import type_name
 
 _PACKAGE = "qiskit_ibm_runtime.execution_span"
@@ -31,10 +32,10 @@ def _encode_span(span: Any, encoder: Encoder) -> dict[str, Any]:
     kind = type(span)
     if kind.__qualname__ not in _CLASSES:
         raise UnsupportedTypeError(f"no codec for {type_name(kind)}")
-    shots = getattr(span, "_pub_shots", {})
+    shots = private(span, "_pub_shots") if kind.__qualname__ == "TwirledSliceSpanV2" else {}
     slices = [
         [pub, *map(_encode_part, parts), *([shots[pub]] if pub in shots else [])]
-        for pub, parts in span._data_slices.items()
+        for pub, parts in private(span, "_data_slices").items()
     ]
     return {
         "class": kind.__qualname__,

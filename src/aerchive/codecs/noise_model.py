@@ -90,7 +90,7 @@ class ArchivedNoiseModel(NoiseModel):
         super().__init__(basis_gates=basis_gates)
         self.stored_errors = errors
         self.lost_passes = [one for one in passes if isinstance(one, str)]
-        self._custom_noise_passes += [one for one in passes if not isinstance(one, str)]
+        private(self, "_custom_noise_passes").extend(one for one in passes if not isinstance(one, str))
 
     def to_dict(self, serializable: bool = False) -> dict[str, Any]:
         """The stored errors, and those that were added since the model was read."""
@@ -129,17 +129,16 @@ def _with_numbers_for_ids(errors: dict[str, Any]) -> dict[str, Any]:
 
 def _encode_pass(one: Any) -> Any:
     """Encodes a pass completely, or its name if it cannot be stored."""
-    name = type_name(type(one))
-    operations = [_operation_name(kind) for kind in getattr(one, "_ops", ())]
-    if type(one) is not RelaxationNoisePass or None in operations:
-        return name
-    target = one._target
+    lost: list[str] = []
+    known = {name: private(one, name, lost) for name in ("_t1s", "_t2s", "_p1s", "_dt", "_ops", "_target")}
+    operations = [_operation_name(kind) for kind in known["_ops"] or ()]
+    if type(one) is not RelaxationNoisePass or None in operations or lost:
+        return type_name(type(one))
+    target = known["_target"]
     return {
         "class": "RelaxationNoisePass",
-        "t1s": one._t1s.astype(float).tolist(),
-        "t2s": one._t2s.astype(float).tolist(),
-        "p1s": one._p1s.astype(float).tolist(),
-        "dt": one._dt,
+        **{name: known[f"_{name}"].astype(float).tolist() for name in ("t1s", "t2s", "p1s")},
+        "dt": known["_dt"],
         "operations": operations,
         "durations": None if target is None else {name: _durations(target, name) for name in target.operation_names},
     }
@@ -187,15 +186,16 @@ def _parts(model: NoiseModel) -> Iterator[Any]:
     """The parts that change when the model is extended: the errors and passes in its tables, and their keys."""
     if isinstance(model, ArchivedNoiseModel):
         yield model.stored_errors
-    for table in (
-        model._default_quantum_errors,
-        model._local_quantum_errors,
-        model._default_readout_error,
-        model._local_readout_errors,
-    ):
-        yield from _leaves(table)
+    for name in _TABLES:
+        yield from _leaves(private(model, name))
     yield from private(model, "_custom_noise_passes")
     yield from sorted(model.basis_gates)
+
+
+_TABLES = (
+    *("_default_quantum_errors", "_local_quantum_errors"),
+    *("_default_readout_error", "_local_readout_errors"),
+)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from qiskit_aer.backends import compatibility
 from aerchive.codecs.base import Codec, Decoder, Encoder, is_storable
 from aerchive.errors import FormatError
 from aerchive.kinds import KINDS
+from aerchive.private_names import private
 
 _SOURCES = {"aer": compatibility, "qiskit": quantum_info}
 
@@ -25,7 +26,7 @@ def _make(name: str, class_name: str, *, is_vector: bool = False) -> Codec:
         data = value.data
         if not is_storable(data) or data.dtype != complex:
             return None
-        shape = value._op_shape
+        shape = private(value, "_op_shape")
         output, input_ = shape.dims_l(), shape.dims_r()
         dims = None if set(output) | set(input_) <= {2} else [list(output), list(input_)]
         source = "aer" if type(value) is classes["aer"] else "qiskit"

@@ -15,6 +15,7 @@ from qiskit.result import Result
 from aerchive.codecs.base import MissingValue
 from aerchive.errors import UnsupportedTypeError
 from aerchive.filters.rounding import to_grid
+from aerchive.private_names import private, set_private
 from aerchive.text import type_name
 
 Verdict = Literal["identical", "other bits", "different", "missing", "new", "not archived"]
@@ -75,7 +76,7 @@ def _on_grid(value: Any, grid: float | None) -> Any:
     if isinstance(value, Statevector):
         parts = np.ascontiguousarray(value.data).reshape(-1).view(np.float64)
         rounded = copy.copy(value)
-        rounded._data = to_grid(parts, grid).view(np.complex128).reshape(value.data.shape)
+        set_private(rounded, _data=to_grid(parts, grid).view(np.complex128).reshape(value.data.shape))
         return rounded
     if isinstance(value, dict):
         return {key: _on_grid(item, grid) for key, item in value.items()}
@@ -167,7 +168,7 @@ def _is_equal(one: Any, other: Any) -> bool:
 def _parts(value: Any) -> tuple[Any, np.ndarray[Any, Any]] | None:
     """Dimensions and array of an object of Qiskit that consists of one array, or ``None``."""
     if isinstance(value, Statevector | DensityMatrix | Operator | SuperOp):
-        return value._op_shape, value.data
+        return private(value, "_op_shape"), value.data
     if isinstance(value, StabilizerState):
         return None, value.clifford.tableau
     if isinstance(value, Clifford):

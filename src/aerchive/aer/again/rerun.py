@@ -15,6 +15,7 @@ from qiskit_aer import AerSimulator
 from aerchive.aer.capturing.binds import AS_A_LIST
 from aerchive.aer.capturing.options import matters, set_again, stored_options
 from aerchive.errors import AerchiveError, InvalidInputError
+from aerchive.private_names import set_private
 from aerchive.project.run import Run
 
 _BACKENDS = {
@@ -150,8 +151,8 @@ class Replay:
         backend = self.kind()
         set_again(backend, options)
         if self._config.target_gates is not None:
-            backend._target = Target()  # with a target Aer accepts only its basis gates as gates
-            backend._cached_basis_gates = list(self._config.target_gates)
+            # With a target Aer accepts only its basis gates as gates.
+            set_private(backend, _target=Target(), _cached_basis_gates=list(self._config.target_gates))
         return backend
 
 
@@ -214,7 +215,7 @@ class PrimitiveReplay(Replay):
             primitive = self.primitive(backend=backend, **self.arguments())
         else:
             primitive = self.primitive(**self.arguments())
-            primitive._backend = backend
+            set_private(primitive, _backend=backend)
         return primitive.run(*self.inputs)
 
 

@@ -16,6 +16,7 @@ from aerchive.aer.again.circuit_source import Call, Names, calls_of, circuit_lin
 from aerchive.aer.again.rerun import OVER_A_BACKEND, PrimitiveReplay, replay_of
 from aerchive.aer.capturing.options import CONFIGURATION, set_again
 from aerchive.display.text import clean
+from aerchive.private_names import private
 from aerchive.project.run import Run
 
 _MAX_NUMBERS = 64
@@ -202,7 +203,7 @@ def _is_made_so(kind: Any, options: Mapping[str, Any]) -> bool:
         made = kind(**_flat(options))
         return bool(
             vars(made.options) == vars(expected.options)
-            and made._options_configuration == expected._options_configuration
+            and private(made, "_options_configuration") == private(expected, "_options_configuration")
         )
     except Exception:  # noqa: BLE001  (Aer refuses with exceptions of all kinds, arrays refuse to be compared)
         return False

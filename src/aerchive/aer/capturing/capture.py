@@ -30,7 +30,7 @@ from aerchive.errors import UnsupportedTypeError
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
-from aerchive.private_names import private
+from aerchive.private_names import private, private_if_any
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
 from aerchive.text import type_name, without_surrogates
@@ -73,12 +73,10 @@ class KnownBackend(NamedTuple):
     Attributes:
         properties: Name, version and class, and the basis gates if it has a target; unknown properties are ``None``.
         target: Its target at present, if it stands for a device; ``None`` for other backends.
-        lost: Descriptions of what could not be asked, because Aer has renamed something.
     """
 
     properties: Mapping[str, Any] = {}
     target: EncodedTarget | None = None
-    lost: tuple[str, ...] = ()
 
 
 _NO_BACKEND = KnownBackend()
@@ -102,6 +100,7 @@ class Submitted:
         primitive: Description of the primitive, if this is the run of a primitive.
         pubs: Pubs that were given to the primitive; their circuits are in ``circuits``.
         parent: Job id of the primitive that started this run.
+        lost: Descriptions of what could not be asked, because Qiskit or Aer has renamed something.
     """
 
     job_id: str
@@ -117,6 +116,7 @@ class Submitted:
     primitive: Primitive | None = None
     pubs: Sequence[Any] | None = None
     parent: str | None = None
+    lost: Sequence[str] = ()
 
     def config(self, **more: Any) -> RunConfig:
         """The configuration as far as it is known before the result."""
@@ -142,18 +142,18 @@ def stored_class(kind: type) -> str:
     return name
 
 
-def look_at_backend(backend: Any) -> KnownBackend:
-    """Asks a backend for what is archived of it; ``None`` for a backend that is not known."""
+def look_at_backend(backend: Any, lost: list[str]) -> KnownBackend:
+    """Asks a backend for what is archived of it.
+
+    Args:
+        backend: Any backend; ``None`` if it is not known.
+        lost: List to which descriptions of what cannot be asked are added.
+    """
     if backend is None:
         return _NO_BACKEND
     kind = getattr(type(backend), "archives", type(backend))
-    lost: tuple[str, ...] = ()
-    target = None
-    try:
-        is_of_aer = isinstance(backend, AerBackend)
-        target = private(backend, "_target") if is_of_aer else getattr(backend, "_target", None)
-    except UnsupportedTypeError as error:
-        lost = (f"target: {error}",)
+    is_of_aer = isinstance(backend, AerBackend)
+    target = private(backend, "_target", lost) if is_of_aer else private_if_any(backend, "_target")
     described = {
         "backend_name": lambda: without_surrogates(str(backend.name)),
         "backend_version": lambda: _version(getattr(backend.configuration(), "backend_version", None)),
@@ -161,7 +161,7 @@ def look_at_backend(backend: Any) -> KnownBackend:
         "target_gates": lambda: None if target is None else list(backend.configuration().basis_gates),
     }
     properties = {name: _asked(ask) for name, ask in described.items()}
-    return KnownBackend(properties, encode_target(target) if isinstance(target, Target) else None, lost)
+    return KnownBackend(properties, encode_target(target) if isinstance(target, Target) else None)
 
 
 def _version(version: Any) -> str | None:
@@ -299,7 +299,7 @@ def _inputs(
     if submitted.primitive is not None:
         own = submitted.primitive.options
         more["primitive_options"] = {name: keep_option(name, value, objects, refused) for name, value in own.items()}
-    refused += submitted.backend.lost
+    refused += submitted.lost
     missing = [*refused, *missing]
     if (
         submitted.backend.target is not None
@@ -335,23 +335,22 @@ def _experiments(result: Result) -> Sequence[Any]:
     return results if isinstance(results, list | tuple) else []
 
 
-def _part(thing: Any, name: str) -> Mapping[str, Any]:
-    """A mapping in the metadata of a result or experiment; empty if there is none."""
-    found = vars(thing).get("_metadata") if hasattr(thing, "__dict__") else None
-    part = found.get(name) if isinstance(found, Mapping) else None
-    return part if isinstance(part, Mapping) else {}
+def _metadata(thing: Any) -> Mapping[str, Any]:
+    """What Aer reports in a result or experiment of how it was simulated; empty if there is nothing."""
+    found = _asked(lambda: thing.metadata)
+    return found if isinstance(found, Mapping) else {}
 
 
 def used_by(result: Result) -> dict[str, Any]:
     """The settings that Aer reports to have used, from the result and its first experiment, by name."""
     used: dict[str, Any] = {}
     for experiment in _experiments(result)[:1]:
-        known = _part(experiment, "metadata")
+        known = _metadata(experiment)
         used |= {name: known[name] for name in _USED if name in known}
         used |= {name: _asked(functools.partial(getattr, experiment, name)) for name in ("seed_simulator", "shots")}
         if isinstance(used.get("fusion"), Mapping):
             used["fusion"] = bool(used["fusion"].get("enabled", False))
-    common = _part(result, "metadata")
+    common = _metadata(result)
     used |= {name: common[name] for name in ("parallel_experiments", "omp_enabled", "max_memory_mb") if name in common}
     return {name: value for name, value in used.items() if isinstance(value, bool | int | float | str)}
 

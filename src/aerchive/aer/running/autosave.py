@@ -22,6 +22,7 @@ from aerchive.aer.running.primitive_call import is_off
 from aerchive.aer.running.simulator import ProjectLike, place_of
 from aerchive.aer.running.submit import submit
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.project import Project
@@ -153,7 +154,7 @@ def _apply() -> None:
 
 
 def _hook(*, is_wanted: bool) -> None:
-    present = AerBackend.__dict__[_HOOK]
+    present = private(AerBackend, _HOOK)
     is_ours = hasattr(present, "aerchive_hides")
     if is_wanted and not is_ours:
         setattr(AerBackend, _HOOK, _around(present))

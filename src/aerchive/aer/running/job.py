@@ -18,6 +18,7 @@ from qiskit_aer.jobs import AerJob
 
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, NotFoundError
+from aerchive.private_names import private
 from aerchive.project.run import Run
 
 logger = logging.getLogger("aerchive")
@@ -169,7 +170,9 @@ class ArchivingJob(AerJob):
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         try:
-            future.set_result(self._fn(self._circuits, self._parameter_binds, self._run_options, self._job_id))
+            names = ("_fn", "_circuits", "_parameter_binds", "_run_options", "_job_id")
+            simulate, *given = (private(self, name) for name in names)
+            future.set_result(simulate(*given))
         except BaseException as error:  # noqa: BLE001  (as the executor does; ``result`` raises it)
             future.set_exception(error)
         return future

@@ -33,6 +33,7 @@ from aerchive.aer.capturing.primitive import submitted_pubs
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private_if_any
 from aerchive.project.project import Project
 from aerchive.settings import Settings
 from aerchive.times import now
@@ -193,7 +194,7 @@ def _job_id(future: Future[Any]) -> str:
     end = time.monotonic() + _JOB_PATIENCE_S
     while True:
         for owner in _owners(future):
-            if isinstance(owner, BasePrimitiveJob) and getattr(owner, "_future", None) is future:
+            if isinstance(owner, BasePrimitiveJob) and private_if_any(owner, "_future") is future:
                 return str(owner.job_id())
         if time.monotonic() > end:
             logger.warning("a primitive's job is not to be found; it is archived under an id of its own")

@@ -18,6 +18,7 @@ from aerchive.aer.running.job import ArchiveNote
 from aerchive.aer.running.primitive_call import PrimitiveCall, not_archived
 from aerchive.aer.running.simulator import Archiving, ProjectLike, archiving
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private, set_private
 from aerchive.project.arguments import checked
 from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.run import Run
@@ -26,6 +27,10 @@ from aerchive.times import now
 
 _ID_PATIENCE_S = 60.0
 """Longest time to wait, in seconds, until the thread that called ``run`` has given the id of the job."""
+
+
+for _stock in (qiskit_aer.primitives.SamplerV2, qiskit_aer.primitives.EstimatorV2):
+    private(_stock, "_run")  # if Aer called another method, nothing would be archived
 
 
 class ArchivingPrimitiveJob(PrimitiveJob[Any]):
@@ -141,9 +146,14 @@ class _Archiving:
             **options: Further arguments, as for the constructor.
         """
         primitive: Self = super().from_backend(backend, **options)  # type: ignore[misc]  # defined in the stock class
-        if not isinstance(primitive._backend, Archiving) or project is not None or save_jobs is not None:
-            primitive._backend = archiving(primitive._backend, project, save_jobs=save_jobs)
+        if not isinstance(private(primitive, "_backend"), Archiving) or project is not None or save_jobs is not None:
+            _archive_in(project, save_jobs, primitive)
         return primitive
+
+
+def _archive_in(project: ProjectLike | None, save_jobs: bool | None, primitive: Any) -> None:
+    """Gives a primitive a backend that archives, in place of its own."""
+    set_private(primitive, _backend=archiving(private(primitive, "_backend"), project, save_jobs=save_jobs))
 
 
 class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
@@ -172,7 +182,7 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
         save_jobs: bool | None = None,
     ) -> None:
         super().__init__(default_shots=default_shots, seed=seed, options=options)
-        self._backend = archiving(self._backend, project, save_jobs=save_jobs)
+        _archive_in(project, save_jobs, self)
 
     @checked
     def run(
@@ -230,7 +240,7 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
         save_jobs: bool | None = None,
     ) -> None:
         super().__init__(options=options)
-        self._backend = archiving(self._backend, project, save_jobs=save_jobs)
+        _archive_in(project, save_jobs, self)
 
     @checked
     def run(

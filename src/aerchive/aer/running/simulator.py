@@ -22,12 +22,15 @@ from aerchive.errors import NotFoundError, UnsupportedTypeError
 from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
 from aerchive.paths import local_path
+from aerchive.private_names import private
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.catalogue.conditions import as_texts
 from aerchive.project.project import Project
 from aerchive.project.spooling.durability import Durability
 from aerchive.settings import load_settings
 from aerchive.text import type_name
+
+private(AerBackend, "_run_circuits")  # if Aer called another method, nothing would be archived
 
 ProjectLike = str | os.PathLike[str] | Project
 

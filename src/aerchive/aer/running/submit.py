@@ -29,6 +29,7 @@ from aerchive.codecs.registry import codecs
 from aerchive.errors import AerchiveError, ArchiveWarning
 from aerchive.filters.profiles import Compression
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private, set_private
 from aerchive.project.project import Project
 from aerchive.settings import Settings
 from aerchive.times import now
@@ -81,18 +82,19 @@ def submit(
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
     options = {name: _snapshot_option(value) for name, value in run_options.items()}
-    frozen = _freeze_if_possible(backend)
+    frozen, lost = _freeze_if_possible(backend), list[str]()
     submitted = Submitted(
         job_id=str(uuid.uuid4()),
         created=now(),
         circuits=snapshot if isinstance(snapshot, list | tuple) else None,
         parameter_binds=binds,
-        options=set_options(frozen, options),
+        options=set_options(frozen, options, lost),
         run_options=list(options),
         unknown_options=unknown_options(frozen, options),
-        backend=look_at_backend(backend),
+        backend=look_at_backend(backend, lost),
         labels=labels if primitive is None else RunLabels(),
         parent=None if primitive is None else primitive.job_id,
+        lost=lost,
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
     archive = Archive(project(), submitted, settings, note, compression)
@@ -108,7 +110,7 @@ def submit(
     )
     archive.begin()
     job.submit()
-    job._future.add_done_callback(functools.partial(_ended, archive, simulation))
+    private(job, "_future").add_done_callback(functools.partial(_ended, archive, simulation))
     return job
 
 
@@ -160,7 +162,7 @@ class _Simulation:
         self.let_go()
         started = now()
         try:
-            result = backend._execute_circuits_job(circuits, binds, options, arguments[-1])
+            result = private(backend, "_execute_circuits_job")(circuits, binds, options, arguments[-1])
         except BaseException as error:
             archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
             raise
@@ -182,11 +184,11 @@ def _ended(archive: Archive, simulation: _Simulation, future: Future[Any]) -> No
 def freeze(backend: Any) -> Any:
     """A copy of a backend with its present options, because Aer reads them only when the simulation starts."""
     frozen = copy.copy(backend)
-    frozen._options = copy.copy(backend._options)
-    for name, value in backend._options.__dict__.items():
-        setattr(frozen._options, name, _snapshot_option(value))
-    frozen._options_configuration = dict(backend._options_configuration)
-    frozen._options_properties = dict(backend._options_properties)
+    options = copy.copy(backend.options)
+    for name, value in backend.options.__dict__.items():
+        setattr(options, name, _snapshot_option(value))
+    tables = ("_options_configuration", "_options_properties")
+    set_private(frozen, _options=options, **{name: dict(private(backend, name)) for name in tables})
     return frozen
 
 

@@ -12,6 +12,7 @@ from qiskit.circuit import Bit, CircuitInstruction, ControlledGate, Gate, Instru
 from qiskit.circuit.classical import expr
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError
 
+from aerchive.private_names import private
 from aerchive.text import type_name
 
 
@@ -92,7 +93,9 @@ class _Places:
                 continue
             if not self.same(mine, getattr(b, name, None)):
                 yield f"{name.strip('_')} {reprlib.repr(mine)} is not kept"
-        if kind in (Instruction, Gate, ControlledGate) and not self.same(a._definition, b._definition):
+        if kind in (Instruction, Gate, ControlledGate) and not self.same(
+            private(a, "_definition"), private(b, "_definition")
+        ):
             yield "definition is not the same"
 
     def same(self, a: Any, b: Any) -> bool:
@@ -157,5 +160,5 @@ _ATTRIBUTES = (
     *("_subtype", "_quantum_error", "condition_expr", "ctrl_state", "base_gate", "base_op", "modifiers"),
 )
 _COMPARED = {name.strip("_") for name in _ATTRIBUTES} | {"definition"}
-_ERROR_ATTRIBUTES = ("_id", "num_qubits", "_probs", "_generators", "_rates", "_paulis", "_probabilities")
+_ERROR_ATTRIBUTES = ("id", "num_qubits", "probabilities", "generators", "rates", "paulis")
 _PLAIN = (bool, int, float, complex, str)

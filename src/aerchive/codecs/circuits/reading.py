@@ -40,6 +40,7 @@ from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.losses import in_words
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, check_version
 from aerchive.models import tagged_json
+from aerchive.private_names import fill_private, private, set_private
 from aerchive.storage.chunks.group_reader import GroupReader
 
 KIND = "circuits"
@@ -165,7 +166,7 @@ def reraise_unless_failure(error: BaseException) -> None:
 def with_definition(operation: Any, definition: QuantumCircuit) -> Any:
     """A copy of a custom gate with another definition."""
     changed = copy.copy(operation)
-    changed._definition = definition
+    set_private(changed, _definition=definition)
     return changed
 
 
@@ -174,9 +175,10 @@ def replace_instructions(circuit: QuantumCircuit, changed: dict[int, CircuitInst
     if changed:
         # Qiskit 2.6 panics if control flow is replaced one by one in a copy of the data.
         empty = circuit.copy_empty_like()
+        append = private(empty, "_append")
         for position, item in enumerate(circuit.data):
-            empty._append(changed.pop(position, item))
-        circuit._data = empty._data
+            append(changed.pop(position, item))
+        set_private(circuit, _data=private(empty, "_data"))
     if changed:
         raise FormatError(f"circuit has no instruction {min(changed)}")
 
@@ -218,7 +220,7 @@ def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuant
     circuit.name = table.get("name", circuit.name) or ""
     if "metadata" in table:
         # The property cannot be used: it accepts only a dict.
-        circuit._metadata = tagged_json.decode(table["metadata"], _restore_missing)
+        set_private(circuit, _metadata=tagged_json.decode(table["metadata"], _restore_missing))
 
 
 def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
@@ -254,9 +256,9 @@ def _restore_instruction(
         if isinstance(placeholder, IfElseOp):
             operation.set_conditional(placeholder.condition)
     if "subtype" in entry:
-        operation._subtype = entry["subtype"]
+        fill_private(operation, _subtype=entry["subtype"])
     if "error" in entry:
-        operation._quantum_error = errors[entry["error"]]
+        fill_private(operation, _quantum_error=errors[entry["error"]])
     return CircuitInstruction(operation, qubits, clbits)
 
 
@@ -265,15 +267,14 @@ def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, 
     operation: Any = kind.__new__(kind)
     if kind is Initialize:
         preparation = {"name": "state_preparation", "label": "State Preparation"}
-        operation._stateprep = _holder(StatePreparation, preparation, num_qubits, num_clbits, params)
+        fill_private(operation, _stateprep=_holder(StatePreparation, preparation, num_qubits, num_clbits, params))
     Instruction.__init__(operation, entry["name"], num_qubits, num_clbits, [], label=entry["label"])
     if kind is Initialize:
-        operation._stateprep._params = params
-    operation._params = params
+        set_private(private(operation, "_stateprep"), _params=params)  # the constructor has emptied them
+    set_private(operation, _params=params)
     if kind is StatePreparation:
-        operation._params_arg = params
-        operation._inverse = bool(entry.get("inverse", False))
-        operation._from_label = operation._from_int = False
+        is_inverse = bool(entry.get("inverse", False))
+        fill_private(operation, _params_arg=params, _inverse=is_inverse, _from_label=False, _from_int=False)
     return operation
 
 
@@ -286,7 +287,7 @@ def _restore_error(entry: dict[str, Any], circuits: list[QuantumCircuit]) -> Bas
     else:
         error = QuantumError.__new__(QuantumError)  # the constructor would scale the probabilities once more
         BaseQuantumError.__init__(error, num_qubits=entry["num_qubits"])
-        error._circs = [circuits[i] for i in entry["circuits"]]
-        error._probs = tagged_json.decode(entry["probabilities"])
-    error._id = entry["id"]
+        parts = [circuits[i] for i in entry["circuits"]]
+        fill_private(error, _circs=parts, _probs=tagged_json.decode(entry["probabilities"]))
+    set_private(error, _id=entry["id"])
     return error

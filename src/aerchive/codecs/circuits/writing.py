@@ -55,6 +55,7 @@ from qiskit.circuit.library import (
     StatePreparation,
 )
 from qiskit_aer.library.control_flow_instructions import AerStore
+from qiskit_aer.library.save_instructions.save_data import SaveData
 from qiskit_aer.noise import PauliLindbladError, QuantumError
 from qiskit_aer.noise.errors import PauliError
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, QuantumChannelInstruction
@@ -79,6 +80,7 @@ from aerchive.codecs.circuits.reading import (
 )
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
+from aerchive.private_names import private, private_if_any
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
 from aerchive.text import type_name
 
@@ -286,8 +288,8 @@ class _Writer:
                 if has_arrays:
                     taken.append([position, self._instruction(circuit, item, operation, params, where)])
                     changed[position] = _placeholder(item)
-            elif type(operation) in GENERIC and operation._definition is not None:
-                definition, inner_table = self._strip(operation._definition, where)
+            elif type(operation) in GENERIC and (inner_circuit := private(operation, "_definition")) is not None:
+                definition, inner_table = self._strip(inner_circuit, where)
                 if inner_table:
                     definitions.append([position, inner_table])
                     changed[position] = item.replace(operation=with_definition(operation, definition))
@@ -313,14 +315,14 @@ class _Writer:
             "qubits": [circuit.find_bit(bit).index for bit in item.qubits],
             "clbits": [circuit.find_bit(bit).index for bit in item.clbits],
         }
-        if hasattr(operation, "_subtype"):
-            entry["subtype"] = operation._subtype
+        if isinstance(operation, SaveData):
+            entry["subtype"] = private(operation, "_subtype")
         if isinstance(operation, Delay):
             entry["unit"] = operation.unit
         if isinstance(operation, QuantumChannelInstruction):
-            entry["error"] = self._error(operation._quantum_error, where)
+            entry["error"] = self._error(private(operation, "_quantum_error"), where)
         if isinstance(operation, StatePreparation):
-            entry["inverse"] = operation._inverse
+            entry["inverse"] = private(operation, "_inverse")
         return entry
 
     def _error(self, error: BaseQuantumError, where: str) -> int:
@@ -385,7 +387,7 @@ def _fits_qpy(name: str) -> bool:
 def _has_made_up_name(circuit: QuantumCircuit) -> bool:
     """Whether Qiskit generated the name: ``circuit-7``, or ``mine-8`` for ``mine`` with its parameters assigned."""
     match = _COUNTED.match(str(circuit.name))
-    return match is not None and match[1] in (QuantumCircuit.prefix, getattr(circuit, "_base_name", None))
+    return match is not None and match[1] in (QuantumCircuit.prefix, private_if_any(circuit, "_base_name"))
 
 
 def _short(name: str) -> str:
@@ -401,7 +403,7 @@ def _is_lost_by_qpy(operation: Any) -> bool:
 
 def _may_hold_arrays(operation: Any) -> bool:
     kind = type(operation)
-    if kind not in HOLDERS or (kind in GENERIC and operation._definition is not None):
+    if kind not in HOLDERS or (kind in GENERIC and private(operation, "_definition") is not None):
         return False
     params = operation.params
     return len(params) >= _LEAST_NUMBERS or sum(getattr(param, "nbytes", 0) for param in params) >= LEAST_BYTES
