@@ -32,7 +32,7 @@ from aerchive.errors import InvalidInputError
 from aerchive.private_names import private
 from aerchive.project.documents.draft import RunDraft
 from aerchive.text import type_name, without_surrogates
-from aerchive.times import now
+from aerchive.times import from_datetime, now
 
 
 def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
@@ -144,14 +144,11 @@ def _local_pubs(job: Any) -> list[Any] | None:
 
 def _created(job: Any) -> str:
     when = getattr(job, "creation_date", None)
-    if not isinstance(when, datetime.datetime):
-        return now()
-    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return from_datetime(when) if isinstance(when, datetime.datetime) else now()
 
 
 def _date(result: Result) -> str:
     try:
-        when = datetime.datetime.fromisoformat(str(getattr(result, "date", None))).astimezone(datetime.UTC)
+        return from_datetime(datetime.datetime.fromisoformat(str(getattr(result, "date", None))))
     except (ValueError, OverflowError):
         return now()
-    return when.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

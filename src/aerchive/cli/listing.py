@@ -8,6 +8,7 @@ import math
 import sys
 from typing import Any, TextIO
 
+from aerchive.cli.arguments import add_json
 from aerchive.display.text import clean_lines, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
@@ -25,7 +26,7 @@ def add_listing_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=_LIMIT, metavar="N", help=f"how many at most (default {_LIMIT})")
     parser.add_argument("--all", action="store_true", help="all of them")
     parser.add_argument("--nested", action="store_true", help="also the simulations beneath runs of primitives")
-    parser.add_argument("--json", action="store_true", help="as JSON, one object a run")
+    add_json(parser, "as JSON, one object a run")
 
 
 def print_listing(

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_job
 from aerchive.errors import AlreadyExistsError, InvalidInputError, WriteError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 script 4ff2da70 -o again.py"
-    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
+    add_job(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write it to a new file; by default it is printed")
 
 

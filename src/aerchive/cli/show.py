@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_job, add_json
 from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
 from aerchive.models import tagged_json
@@ -20,9 +21,9 @@ _MOST_SAVED = 30
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 show 4ff2da70"
-    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
+    add_job(parser)
     parser.add_argument("--history", action="store_true", help="only the last changes of its labels")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -192,10 +192,7 @@ def _parts(model: NoiseModel) -> Iterator[Any]:
     yield from sorted(model.basis_gates)
 
 
-_TABLES = (
-    *("_default_quantum_errors", "_local_quantum_errors"),
-    *("_default_readout_error", "_local_readout_errors"),
-)
+_TABLES = (*("_default_quantum_errors", "_local_quantum_errors"), *("_default_readout_error", "_local_readout_errors"))
 
 
 def _leaves(value: Any) -> Iterator[Any]:

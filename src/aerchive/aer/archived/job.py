@@ -20,7 +20,7 @@ from aerchive.errors import ArchiveWarning, InvalidInputError
 from aerchive.project.run import Run
 from aerchive.stored.array import StoredArray
 
-STATUS = {
+_STATUS = {
     "ok": JobStatus.DONE,
     "partial": JobStatus.DONE,
     "failed": JobStatus.DONE,
@@ -37,7 +37,45 @@ def _nothing() -> None:
     """Stands for a result that was not requested yet."""
 
 
-class ArchivedJob(AerJob):
+class StoredJob:
+    """The common part of archived jobs; it comes before Qiskit's or Aer's class in the method resolution order."""
+
+    _archived_run: Run
+
+    @property
+    def run(self) -> Run:
+        """The run in the project."""
+        return self._archived_run
+
+    def status(self) -> JobStatus:
+        """The last state of the job; a lost run is ``ERROR``."""
+        return _STATUS[self.run.outcome]
+
+    def cancel(self) -> bool:
+        """Returns False: the job has ended."""
+        return False
+
+    def circuits(self) -> list[Any]:
+        """The circuits that were run, those of pubs each once, as new objects.
+
+        Raises:
+            NotFoundError: The run was saved without its circuits.
+        """
+        return self.run.circuits()
+
+    def error_message(self) -> str | None:
+        """The reason why the job did not succeed, or ``None``."""
+        return self.run.record.status.message
+
+    def rerun(self, *, save: bool = False) -> Any:
+        """Runs the job again; see `aerchive.project.run.Run.rerun`."""
+        return self.run.rerun(save=save)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.run,)
+
+
+class ArchivedJob(StoredJob, AerJob):
     """An archived job; its data are read only when they are requested.
 
     Args:
@@ -48,11 +86,6 @@ class ArchivedJob(AerJob):
         self._archived_run = run
         self._known_result: Callable[[], Any] = _nothing
         super().__init__(None, run.job_id, None)
-
-    @property
-    def run(self) -> Run:
-        """The run in the project."""
-        return self._archived_run
 
     @property
     def _future(self) -> Future[Any]:
@@ -74,10 +107,6 @@ class ArchivedJob(AerJob):
     def _future(self, value: Any) -> None:
         """Ignores the value that ``AerJob.__init__`` sets; the state comes from the run."""
 
-    def status(self) -> JobStatus:
-        """The last state of the job; a lost run is ``ERROR``."""
-        return STATUS[self.run.outcome]
-
     def result(self, timeout: float | None = None) -> Any:
         """The result, whose values are read when they are used; the same object while it is in use.
 
@@ -98,10 +127,6 @@ class ArchivedJob(AerJob):
             self._known_result = (lambda: known) if is_small else weakref.ref(known)
         return known
 
-    def cancel(self) -> bool:
-        """Returns False: the job has ended."""
-        return False
-
     def submit(self) -> None:
         """Raises an error: the job ran already.
 
@@ -109,14 +134,6 @@ class ArchivedJob(AerJob):
             AerJobError: This error is always raised; `Run.circuits` gives the circuits to run again.
         """
         raise AerJobError(f"job {self.job_id()} ran already; run its circuits() again with a simulator")
-
-    def circuits(self) -> list[Any]:
-        """The circuits that were run, as new objects.
-
-        Raises:
-            NotFoundError: The run was saved without its circuits.
-        """
-        return self.run.circuits()
 
     def backend(self) -> Any:
         """A stock ``AerSimulator`` with the stored options and the noise model of the run.
@@ -148,10 +165,6 @@ class ArchivedJob(AerJob):
             raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
         return backend
 
-    def error_message(self) -> str | None:
-        """The reason why the job did not succeed, or ``None``."""
-        return self.run.record.status.message
-
     def array(self, label: str | None = None, experiment: int = 0, **choice: Any) -> StoredArray:
         """A saved array; see `aerchive.project.run.Run.array`."""
         return self.run.array(label, experiment, **choice)
@@ -160,12 +173,5 @@ class ArchivedJob(AerJob):
         """A saved state or operator; see `aerchive.project.run.Run.state`."""
         return self.run.state(label, experiment, **choice)
 
-    def rerun(self, *, save: bool = False) -> Any:
-        """Runs the job again; see `aerchive.project.run.Run.rerun`."""
-        return self.run.rerun(save=save)
-
     def __repr__(self) -> str:
         return f"<ArchivedJob {clean(self.job_id())} {self.run.outcome}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ArchivedJob, (self.run,)

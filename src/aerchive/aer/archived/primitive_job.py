@@ -8,14 +8,14 @@ from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import JobStatus
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
-from aerchive.aer.archived.job import STATUS, ArchivedJob
+from aerchive.aer.archived.job import ArchivedJob, StoredJob
 from aerchive.aer.archived.result import archived_result
 from aerchive.errors import NotFoundError
 from aerchive.project.run import Run
 from aerchive.stored.array import StoredArray
 
 
-class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
+class ArchivedPrimitiveJob(StoredJob, BasePrimitiveJob[Any, JobStatus]):
     """An archived job of a ``SamplerV2`` or ``EstimatorV2``; its data are read only when they are requested.
 
     Args:
@@ -25,11 +25,6 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
     def __init__(self, run: Run) -> None:
         self._archived_run = run
         super().__init__(run.job_id)
-
-    @property
-    def run(self) -> Run:
-        """The run in the project."""
-        return self._archived_run
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -64,10 +59,6 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
         """The jobs of the simulations that the primitive started, in the order in which they were submitted."""
         return [child.job() for child in self.run.children()]
 
-    def status(self) -> JobStatus:
-        """The last state of the job; a lost run is ``ERROR``."""
-        return STATUS[self.run.outcome]
-
     def done(self) -> bool:
         """Whether the job has a result."""
         return bool(self.status() == JobStatus.DONE)
@@ -82,19 +73,7 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
 
     def in_final_state(self) -> bool:
         """Whether the job has ended."""
-        return self.status() in JOB_FINAL_STATES
-
-    def cancel(self) -> bool:
-        """Returns False: the job has ended."""
-        return False
-
-    def circuits(self) -> list[Any]:
-        """The circuits of the pubs, each once, as new objects.
-
-        Raises:
-            NotFoundError: The run was saved without its circuits.
-        """
-        return self.run.circuits()
+        return bool(self.status() in JOB_FINAL_STATES)
 
     def backend(self) -> Any:
         """A stock ``AerSimulator`` with the stored options and noise model; see `ArchivedJob.backend`.
@@ -109,20 +88,9 @@ class ArchivedPrimitiveJob(BasePrimitiveJob[Any, JobStatus]):
             )
         return ArchivedJob(self.run).backend()
 
-    def error_message(self) -> str | None:
-        """The reason why the job did not succeed, or ``None``."""
-        return self.run.record.status.message
-
     def array(self, label: str | None = None, pub: int = 0) -> StoredArray:
         """An array of a pub's data, such as ``"evs"`` or the name of a classical register, not read yet."""
         return self.run.array(label, pub)
 
-    def rerun(self, *, save: bool = False) -> Any:
-        """Runs the job again; see `aerchive.project.run.Run.rerun`."""
-        return self.run.rerun(save=save)
-
     def __repr__(self) -> str:
         return f"<ArchivedPrimitiveJob {self.job_id()} {self.run.program} {self.run.outcome}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ArchivedPrimitiveJob, (self.run,)

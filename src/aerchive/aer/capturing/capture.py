@@ -24,7 +24,7 @@ from aerchive.aer.errors import AerJobError
 from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
-from aerchive.codecs.result import ResultEncoder, Written, encode_result
+from aerchive.codecs.result import EncodedResult, ResultEncoder, Written, encode_result
 from aerchive.codecs.target import EncodedTarget, encode_target
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models.config import RunConfig
@@ -37,19 +37,11 @@ from aerchive.text import type_name, without_surrogates
 from aerchive.times import now
 
 _USED = (
-    "method",
-    "device",
-    "fusion",
-    "measure_sampling",
-    "noise",
-    "parallel_shots",
-    "parallel_state_update",
-    "parallel_experiments",
-    "omp_enabled",
-    "max_memory_mb",
-    "required_memory_mb",
-    "num_qubits",
+    *("method", "device", "fusion", "measure_sampling", "noise", "num_qubits"),
+    *("parallel_shots", "parallel_state_update", "parallel_experiments", "omp_enabled"),
+    *("max_memory_mb", "required_memory_mb"),
 )
+"""Settings that Aer reports to have used, and that are stored with a run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,10 +171,6 @@ def _asked(ask: Callable[[], Any]) -> Any:
 def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
     """Makes the draft of a simulation that gave a result."""
     finished = now()
-    encoded = encode_result(result)
-    refused = list(encoded.refused)
-    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, len(_experiments(result)), used_by(result))
     status = RunStatus(
         outcome=_outcome(result),
         message=_message(result),
@@ -191,7 +179,7 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
         finished=finished,
         seconds=_seconds(result, submitted.started, finished),
     )
-    return _draft(submitted, config, status, datasets, objects, refused)
+    return _draft(submitted, encode_result(result), status, len(_experiments(result)), used_by(result))
 
 
 def draft_of_primitive(
@@ -211,15 +199,11 @@ def draft_of_primitive(
         documents[layout.RESULT] = encode_primitive_result(result, encoder)
     except UnsupportedTypeError as error:
         encoder.refused.append(str(error))
-    encoded = encoder.finish(documents)
-    refused = list(encoded.refused)
-    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, len(result), dict(used or {}))
     seconds = None if submitted.started is None else _elapsed(submitted.started, finished)
     status = RunStatus(
         outcome="ok", submitted=submitted.created, started=submitted.started, finished=finished, seconds=seconds
     )
-    return _draft(submitted, config, status, datasets, objects, refused)
+    return _draft(submitted, encoder.finish(documents), status, len(result), dict(used or {}))
 
 
 def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Written]:
@@ -238,9 +222,6 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
     cancelled = isinstance(error, CancelledError)
     encoder = ResultEncoder()
     encoded = encoder.finish(_pubs_document(submitted, encoder))
-    refused = list(encoded.refused)
-    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, None, {})
     kind, trace = type_name(type(error)), "".join(traceback.format_exception(error))
     if isinstance(error, AerJobError) and error.error_type is not None:  # the job was archived before
         kind, trace = error.error_type, error.stored_traceback or trace
@@ -253,17 +234,15 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
         started=None if cancelled else submitted.started,
         finished=finished,
     )
-    return _draft(submitted, config, status, datasets, objects, refused)
+    return _draft(submitted, encoded, status, None, {})
 
 
 def _draft(
-    submitted: Submitted,
-    config: RunConfig,
-    status: RunStatus,
-    datasets: dict[str, DatasetDraft],
-    objects: dict[str, ObjectDraft],
-    refused: list[str],
+    submitted: Submitted, encoded: EncodedResult, status: RunStatus, num_experiments: int | None, used: dict[str, Any]
 ) -> RunDraft:
+    refused = list(encoded.refused)
+    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
+    objects, config = _inputs(submitted, datasets, refused, num_experiments, used)
     return RunDraft(
         job_id=submitted.job_id,
         created=submitted.created,
@@ -301,12 +280,11 @@ def _inputs(
         more["primitive_options"] = {name: keep_option(name, value, objects, refused) for name, value in own.items()}
     refused += submitted.lost
     missing = [*refused, *missing]
-    if (
-        submitted.backend.target is not None
-    ):  # losses of the target are listed, but they do not affect the values of the run
-        missing += [f"target: {loss}" for loss in submitted.backend.target.lost]
-        if submitted.backend.target.draft is not None:
-            objects[layout.TARGET] = submitted.backend.target.draft
+    target = submitted.backend.target
+    if target is not None:  # losses of the target are listed, but they do not affect the values of the run
+        missing += [f"target: {loss}" for loss in target.lost]
+        if target.draft is not None:
+            objects[layout.TARGET] = target.draft
     config = submitted.config(
         options=options, used=used, num_experiments=num_experiments, missing=missing or None, **more
     )
@@ -369,16 +347,12 @@ def _message(result: Result) -> str | None:
     """Aer's message about a failure: that of the whole result, and further ones of experiments; ``None`` on success."""
     if _is_success(result):
         return None
-    texts = [str(_asked(functools.partial(_status_of, result)))]
+    texts = [str(_asked(lambda: str(result.status)))]
     for number, experiment in enumerate(_experiments(result)):
-        text = str(_asked(functools.partial(_status_of, experiment)) or "")
+        text = str(_asked(functools.partial(getattr, experiment, "status")) or "")
         if not _is_success(experiment) and text.removeprefix("ERROR: ").strip() not in texts[0]:
             texts.append(f"experiment {number}: {text}")
     return without_surrogates("; ".join(texts))
-
-
-def _status_of(thing: Any) -> str:
-    return str(thing.status)
 
 
 def _seconds(result: Result, started: str | None, finished: str) -> float | None:

@@ -24,8 +24,7 @@ from aerchive.aer.running.submit import submit
 from aerchive.models.labels import RunLabels
 from aerchive.private_names import private
 from aerchive.project.arguments import checked, refuse
-from aerchive.project.catalogue.conditions import as_texts
-from aerchive.project.project import Project
+from aerchive.project.project import Project, given_labels
 from aerchive.project.spooling.durability import Durability
 from aerchive.settings import load_settings
 
@@ -118,8 +117,7 @@ def autosave(
             _stack.clear()
             _apply()
         return None
-    labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-    labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
+    labels = given_labels(None, tags, notes, params)
     if not isinstance(project, str | os.PathLike | Project | bool | None):
         refuse("project", project, "the path of a project file, an open project, or False to turn it off")
     path = place_of(None if isinstance(project, bool) else project)

@@ -24,11 +24,7 @@ from typing import Any
 from qiskit.primitives import BaseEstimatorV2, BasePrimitiveJob, BaseSamplerV2
 from qiskit.result import Result
 
-from aerchive.aer.capturing.capture import (
-    draft_failed,
-    draft_of_primitive,
-    used_by,
-)
+from aerchive.aer.capturing.capture import draft_failed, draft_of_primitive, used_by
 from aerchive.aer.capturing.primitive import submitted_pubs
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote

@@ -24,8 +24,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.paths import local_path
 from aerchive.private_names import private
 from aerchive.project.arguments import checked, refuse
-from aerchive.project.catalogue.conditions import as_texts
-from aerchive.project.project import Project
+from aerchive.project.project import Project, given_labels
 from aerchive.project.spooling.durability import Durability
 from aerchive.settings import load_settings
 from aerchive.text import type_name
@@ -128,8 +127,7 @@ class Archiving(JobService):
         behind: Any = super()
         if getattr(behind.run, "__func__", None) is AerBackend.run:  # ``run`` of another class may have more arguments
             check_spelling(run_options, "run")
-        labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-        labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
+        labels = given_labels(name, tags, notes, params)
         binds = {} if parameter_binds is None else {"parameter_binds": parameter_binds}
         before, _calls.given = _calls.given, _Given(labels, save_jobs, compression, max_infidelity)
         try:

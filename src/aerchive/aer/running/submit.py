@@ -15,12 +15,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
-from aerchive.aer.capturing.capture import (
-    Submitted,
-    draft_failed,
-    draft_finished,
-    look_at_backend,
-)
+from aerchive.aer.capturing.capture import Submitted, draft_failed, draft_finished, look_at_backend
 from aerchive.aer.capturing.options import set_options, unknown_options
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote, ArchivingJob

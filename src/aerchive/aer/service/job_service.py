@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from aerchive.project.arguments import checked
-from aerchive.project.finding.job_list import JobFilter, JobList
+from aerchive.project.finding.job_list import JobList
 from aerchive.project.project import Project
 
 
@@ -57,16 +58,7 @@ class JobService:
         Raises:
             InvalidInputError: An argument is not valid.
         """
-        wanted = JobFilter(
-            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
-        )
-        return self.project.jobs(
-            limit,
-            skip,
-            **wanted._asdict(),
-            descending=descending,
-            nested=nested,
-        )
+        return self.project.jobs(**_arguments(locals()))
 
     @checked
     def remote_jobs(
@@ -111,20 +103,10 @@ class JobService:
             ServiceError: The package is not installed, there is no account, or the service did not answer; the message
                 says what to do.
         """
+        given = _arguments(locals())
         from aerchive.aer.service.remote import remote_jobs
 
-        wanted = JobFilter(
-            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
-        )
-        return remote_jobs(
-            self.project.bridge,
-            service,
-            limit,
-            skip,
-            **wanted._asdict(),
-            descending=descending,
-            include_mocks=include_mocks,
-        )
+        return remote_jobs(self.project.bridge, **given)
 
     @checked
     def jobs(
@@ -174,20 +156,10 @@ class JobService:
             UserWarning: There is no account, or its service did not answer, so that only local jobs are listed; the
                 warning is given once in each process for each reason.
         """
+        given = _arguments(locals())
         from aerchive.aer.service.remote import all_jobs
 
-        wanted = JobFilter(
-            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
-        )
-        return all_jobs(
-            self.project,
-            service,
-            limit,
-            skip,
-            **wanted._asdict(),
-            descending=descending,
-            include_mocks=include_mocks,
-        )
+        return all_jobs(self.project, **given)
 
     def retrieve_job(self, job_id: str, *, service: Any = None) -> Any:
         """Finds the job with an id in the project, or else in IBM's cloud service.
@@ -207,3 +179,8 @@ class JobService:
         from aerchive.aer.service.remote import retrieve_job
 
         return retrieve_job(self.project, service, job_id)
+
+
+def _arguments(local: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a method by name, from its local variables before it has made any others."""
+    return {name: value for name, value in local.items() if name != "self"}

@@ -99,6 +99,7 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
     connected = _connected(service)
     if limit == 0:  # the service would interpret 0 as no limit
         return ServiceJobList(bridge, [])
+    given["job_tags"] = given.get("job_tags") or None
     for name in ("created_after", "created_before"):
         if given.get(name) is not None:
             given[name] = _utc(given[name], is_end=name == "created_before")

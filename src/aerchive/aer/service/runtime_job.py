@@ -22,7 +22,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.draft import RunDraft
 from aerchive.text import type_name
-from aerchive.times import now
+from aerchive.times import from_datetime, now
 
 _PUBS: dict[str, Any] = {"sampler": SamplerPub, "estimator": EstimatorPub}
 
@@ -67,7 +67,7 @@ def capture_runtime_job(job: Any) -> RunDraft:
     options = inputs.get("options")
     submitted = Submitted(
         job_id=job.job_id(),
-        created=now() if created is None else _utc(created),
+        created=now() if created is None else from_datetime(created),
         circuits=_circuits(pubs, inputs),
         backend=KnownBackend(
             {**_backend(backend), "service": {name: v for name, v in service.items() if v is not None}}
@@ -116,8 +116,8 @@ def _with_times(draft: RunDraft, metrics: Mapping[str, Any]) -> RunDraft:
     started, finished = times.get("running"), times.get("finished")
     seconds = None if started is None or finished is None else (finished - started).total_seconds()
     known = {
-        "started": None if started is None else _utc(started),
-        "finished": None if finished is None else _utc(finished),
+        "started": None if started is None else from_datetime(started),
+        "finished": None if finished is None else from_datetime(finished),
         "seconds": seconds,
     }
     status = RunStatus(**{**draft.status.model_dump(), **known})
@@ -159,11 +159,10 @@ def _circuits(pubs: Sequence[Any] | None, inputs: Mapping[str, Any]) -> list[Any
 def _backend(backend: Any) -> dict[str, Any]:
     if backend is None:
         return {}
-    kind = type(backend)
     return {
         "backend_name": str(backend.name),
         "backend_version": None if backend.backend_version is None else str(backend.backend_version),
-        "backend_class": type_name(kind),
+        "backend_class": type_name(type(backend)),
     }
 
 
@@ -178,7 +177,3 @@ def _parsed(time: Any) -> datetime.datetime | None:
         return None if time is None else datetime.datetime.fromisoformat(str(time))
     except ValueError:
         return None
-
-
-def _utc(time: datetime.datetime) -> str:
-    return time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

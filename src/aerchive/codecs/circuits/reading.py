@@ -10,23 +10,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import (
-    Barrier,
-    CircuitInstruction,
-    Delay,
-    Gate,
-    IfElseOp,
-    Instruction,
-    Store,
-)
-from qiskit.circuit.library import (
-    DiagonalGate,
-    HamiltonianGate,
-    Initialize,
-    RZGate,
-    StatePreparation,
-    UnitaryGate,
-)
+from qiskit.circuit import Barrier, CircuitInstruction, Delay, Gate, IfElseOp, Instruction, Store
+from qiskit.circuit.library import DiagonalGate, HamiltonianGate, Initialize, RZGate, StatePreparation, UnitaryGate
 from qiskit.quantum_info import PauliList
 from qiskit_aer import library
 from qiskit_aer.library.control_flow_instructions import AerJump, AerMark, AerStore

@@ -40,20 +40,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import (
-    Barrier,
-    CircuitInstruction,
-    ControlFlowOp,
-    Delay,
-    IfElseOp,
-    ParameterExpression,
-    Store,
-)
+from qiskit.circuit import Barrier, CircuitInstruction, ControlFlowOp, Delay, IfElseOp, ParameterExpression, Store
 from qiskit.circuit.classical import expr
-from qiskit.circuit.library import (
-    RZGate,
-    StatePreparation,
-)
+from qiskit.circuit.library import RZGate, StatePreparation
 from qiskit_aer.library.control_flow_instructions import AerStore
 from qiskit_aer.library.save_instructions.save_data import SaveData
 from qiskit_aer.noise import PauliLindbladError, QuantumError
