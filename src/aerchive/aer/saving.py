@@ -18,10 +18,10 @@ from aerchive.aer.capturing.capture import (
     KnownBackend,
     Primitive,
     Submitted,
+    describe_backend,
     draft_failed,
     draft_finished,
     draft_of_primitive,
-    look_at_backend,
 )
 from aerchive.aer.capturing.options import DONE_BY_AER, set_options, unknown_options
 from aerchive.aer.capturing.primitive import submitted_pubs
@@ -53,7 +53,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             options=run_options,
             run_options=[name for name in in_run if name not in DONE_BY_AER],
             unknown_options=unknown_options(backend, in_run),
-            backend=look_at_backend(backend, lost),
+            backend=describe_backend(backend, lost),
             lost=lost,
         )
         try:

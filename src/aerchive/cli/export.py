@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.listing import say_nothing
+from aerchive.cli.listing import print_nothing_found
 from aerchive.errors import AerchiveError, AlreadyExistsError, InvalidInputError, WriteError
 from aerchive.interop.arrow import write_parquet
 from aerchive.interop.columns import Column, Columns
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     is_sweep = options.values or options.x or options.y
     columns = project.sweep(options.x, options.y, where=where) if is_sweep else project.columns(where)
     if not any(column.values for column in columns.values()) and not project.count(where):
-        say_nothing(project, where, {}, sys.stderr)
+        print_nothing_found(project, where, {}, sys.stderr)
     if options.output is None:
         _write(columns, kind, sys.stdout)
         return 0

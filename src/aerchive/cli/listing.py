@@ -49,11 +49,11 @@ def print_listing(
         bad = BadRuns()
         print(json.dumps([summary(run, bad) for run in runs], indent=2))
         if not runs:
-            say_nothing(project, where, conditions, sys.stderr)
+            print_nothing_found(project, where, conditions, sys.stderr)
         return
     total = len(runs) if limit is None or len(runs) < limit else project.count(where, **conditions)
     if not total:
-        say_nothing(project, where, conditions)
+        print_nothing_found(project, where, conditions)
         return
     if runs:
         print(runs_table(runs))
@@ -61,7 +61,9 @@ def print_listing(
         print(f"... {len(runs)} of {format_runs(total)}; --all shows the rest")
 
 
-def say_nothing(project: Project, where: str | None, conditions: dict[str, Any], stream: TextIO | None = None) -> None:
+def print_nothing_found(
+    project: Project, where: str | None, conditions: dict[str, Any], stream: TextIO | None = None
+) -> None:
     """Prints why no run was found, and which values exist in the project.
 
     Args:

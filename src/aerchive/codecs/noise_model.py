@@ -27,7 +27,7 @@ VERSION = 2
 """Newest version of the encoding. Version 1 stored only the names of passes, and the random ids of errors."""
 
 _REMEMBERED = 8
-_made: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
+_recently_encoded: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
 """The parts of recently encoded models, and their encoded objects. A copy of a model has the same parts."""
 
 
@@ -46,7 +46,7 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     """
     parts = list(_parts(model))
     is_ours = type(model) in (NoiseModel, ArchivedNoiseModel)  # the parts of another class may say less than `to_dict`
-    known = next((draft for seen, draft in list(_made) if is_ours and _are_same(seen, parts)), None)
+    known = next((draft for seen, draft in list(_recently_encoded) if is_ours and _are_same(seen, parts)), None)
     if known is not None:
         return known
     passes = [_encode_pass(one) for one in private(model, "_custom_noise_passes")]
@@ -63,7 +63,7 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     }
     draft = ObjectDraft(KIND, attributes, {"model": text_dataset(text)})
     if is_ours:
-        _made.append((parts, draft))
+        _recently_encoded.append((parts, draft))
     return draft
 
 

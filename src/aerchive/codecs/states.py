@@ -18,7 +18,7 @@ from aerchive.private_names import private
 _SOURCES = {"aer": compatibility, "qiskit": quantum_info}
 
 
-def _make(name: str, class_name: str, *, is_vector: bool = False) -> Codec:
+def _make(name: str, class_name: str) -> Codec:
     kind = KINDS[name].dataset
     classes = {source: getattr(module, class_name) for source, module in _SOURCES.items()}
 
@@ -40,16 +40,14 @@ def _make(name: str, class_name: str, *, is_vector: bool = False) -> Codec:
         if body["dims"] is None:
             return cls(data)
         output, input_ = (tuple(dims) for dims in body["dims"])
-        if is_vector:
-            return cls(data, dims=output)
-        if class_name == "DensityMatrix":
+        if class_name in ("Statevector", "DensityMatrix"):
             return cls(data, dims=output)
         return cls(data, input_dims=input_, output_dims=output)
 
     return Codec(name, 1, tuple(classes.values()), encode, decode)
 
 
-STATEVECTOR = _make("statevector", "Statevector", is_vector=True)
+STATEVECTOR = _make("statevector", "Statevector")
 DENSITY_MATRIX = _make("density_matrix", "DensityMatrix")
 OPERATOR = _make("operator", "Operator")
 SUPEROP = _make("superop", "SuperOp")

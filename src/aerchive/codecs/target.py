@@ -19,10 +19,11 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.providers import QubitProperties
 from qiskit.transpiler import InstructionProperties, Target
 
+from aerchive.codecs.base import check_encoding
 from aerchive.codecs.circuits.losses import in_words
 from aerchive.codecs.circuits.reading import StoredCircuits, find_circuits
 from aerchive.codecs.circuits.writing import circuits_object
-from aerchive.errors import AerchiveError, FormatError, check_version
+from aerchive.errors import AerchiveError, FormatError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
@@ -53,7 +54,7 @@ class EncodedTarget(NamedTuple):
     lost: tuple[str, ...]
 
 
-_made: deque[tuple[Target, dict[str, Any], EncodedTarget]] = deque(maxlen=_REMEMBERED)
+_recently_encoded: deque[tuple[Target, dict[str, Any], EncodedTarget]] = deque(maxlen=_REMEMBERED)
 """Recently encoded targets, their state at that time, and their encoded objects."""
 
 
@@ -69,11 +70,11 @@ def encode_target(target: Target) -> EncodedTarget:
     """
     try:
         state = _state(target)
-        for known, before, encoded in list(_made):
+        for known, before, encoded in list(_recently_encoded):
             if known is target and before == state:
                 return encoded
         encoded = _encode(target)
-        _made.append((target, state, encoded))
+        _recently_encoded.append((target, state, encoded))
     except Exception as error:  # noqa: BLE001  (a target may be of a foreign class, and no simulation depends on it)
         return EncodedTarget(None, (f"cannot be stored ({in_words(error)})",))
     return encoded
@@ -97,7 +98,7 @@ class _Writer:
     def document(self, target: Target) -> dict[str, Any]:
         """The document: all of the target except the circuits of operations that are not standard gates."""
         if type(target) is not Target:
-            self.lost.append(f"{_name_of(type(target))} comes back as a Target")
+            self.lost.append(f"{type_name(type(target))} comes back as a Target")
         bounds = _angle_bounds(target)
         properties = target.qubit_properties
         return {
@@ -136,7 +137,7 @@ class _Writer:
         if isinstance(operation, type):
             is_known = _classes().get(operation.__name__) is operation
             if not is_known:
-                self.lost.append(f"operation {name!r}: {_name_of(operation)} is not one of Qiskit's, it is left out")
+                self.lost.append(f"operation {name!r}: {type_name(operation)} is not one of Qiskit's, it is left out")
                 return {"type": None}
             return {"type": operation.__name__}
         stored = _standard(operation)
@@ -148,7 +149,7 @@ class _Writer:
         return {"circuit": len(self.circuits) - 1}
 
     def _expect(self, value: Any, kind: type, what: str) -> None:
-        loss = f"{what}: {_name_of(type(value))} come back as {kind.__name__}"
+        loss = f"{what}: {type_name(type(value))} come back as {kind.__name__}"
         if type(value) is not kind and loss not in self.lost:
             self.lost.append(loss)
 
@@ -170,10 +171,6 @@ def _encode(target: Target) -> EncodedTarget:
             attributes[name] = document[name]
     text = tagged_json.dumps(tagged_json.encode(document | {"lost": writer.lost}))
     return EncodedTarget(ObjectDraft(KIND, attributes, {"target": text_dataset(text)}, links), tuple(writer.lost))
-
-
-def _name_of(kind: type) -> str:
-    return type_name(kind)
 
 
 def _angle_bounds(target: Target) -> dict[str, Any]:
@@ -212,12 +209,12 @@ def _is_same(a: Any, b: Any) -> bool:
     return (
         all(getattr(a, name, None) == getattr(b, name, None) for name in names)
         and len(a.params) == len(b.params)
-        and all(type(p) is type(q) and (p.name == q.name if type(p) is Parameter else p == q) for p, q in _pairs(a, b))
+        and all(map(_are_same_params, a.params, b.params))
     )
 
 
-def _pairs(a: Any, b: Any) -> Any:
-    return zip(a.params, b.params, strict=True)
+def _are_same_params(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and (one.name == other.name if type(one) is Parameter else bool(one == other))
 
 
 @functools.cache
@@ -273,10 +270,7 @@ def find_target(group: GroupReader) -> StoredTarget:
         FormatError: The object has a newer encoding, or is not a target.
         IntegrityError: The stored bytes are damaged.
     """
-    version = group.attribute("encoding_version")
-    if group.attribute("encoding") != ENCODING or type(version) is not int:
-        raise FormatError(f"{group.where()}: is not a target")
-    check_version(version, VERSION, f"{group.where()}: target")
+    check_encoding(group, ENCODING, VERSION, "a target")
     operations = find_circuits(group.group(_OPERATIONS)) if _OPERATIONS in group else None
     return StoredTarget(group.where(), group.read_bytes("target", str(group.attribute("object"))), operations)
 

@@ -13,7 +13,7 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from aerchive.aer.capturing.binds import AS_A_LIST
-from aerchive.aer.capturing.options import matters, set_again, stored_options
+from aerchive.aer.capturing.options import has_effect, set_again, stored_options
 from aerchive.errors import AerchiveError, InvalidInputError
 from aerchive.private_names import set_private
 from aerchive.project.run import Run
@@ -239,7 +239,7 @@ def _matters(loss: str) -> bool:
     if loss.startswith("circuits: "):
         return ": metadata " not in loss
     if loss.startswith("option "):
-        return matters(loss.removeprefix("option ").split(":")[0].strip("'\""))
+        return has_effect(loss.removeprefix("option ").split(":")[0].strip("'\""))
     return loss.startswith("parameter_binds") and not loss.endswith(AS_A_LIST)
 
 

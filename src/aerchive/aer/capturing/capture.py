@@ -134,7 +134,7 @@ def stored_class(kind: type) -> str:
     return name
 
 
-def look_at_backend(backend: Any, lost: list[str]) -> KnownBackend:
+def describe_backend(backend: Any, lost: list[str]) -> KnownBackend:
     """Asks a backend for what is archived of it.
 
     Args:

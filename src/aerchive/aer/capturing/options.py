@@ -180,7 +180,7 @@ def check_spelling(options: Iterable[str], place: Literal["run", "AerSimulator"]
             )
 
 
-def matters(name: str) -> bool:
+def has_effect(name: str) -> bool:
     """Whether an option of this name has an effect in Aer."""
     return name not in _WITHOUT_EFFECT and is_known(name)
 

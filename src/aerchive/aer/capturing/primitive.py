@@ -9,7 +9,7 @@ from typing import Any
 import qiskit_aer.primitives
 from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, BaseEstimatorV2
 
-from aerchive.aer.capturing.capture import Primitive, Submitted, look_at_backend, stored_class
+from aerchive.aer.capturing.capture import Primitive, Submitted, describe_backend, stored_class
 from aerchive.aer.capturing.options import set_options
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.models.labels import RunLabels
@@ -44,9 +44,9 @@ def submitted_pubs(
         circuits=None if kept is None else pub_circuits(kept),
         options={} if backend is None else set_options(backend, {}, lost),
         run_options=[],
-        backend=look_at_backend(backend, lost),
+        backend=describe_backend(backend, lost),
         labels=labels or RunLabels(),
-        primitive=describe_primitive(primitive),
+        primitive=_described(primitive),
         pubs=kept,
         lost=lost,
     )
@@ -69,9 +69,8 @@ def _copied(pubs: Sequence[Any]) -> list[Any]:
     return kept
 
 
-def describe_primitive(primitive: Any) -> Primitive:
+def _described(primitive: Any) -> Primitive:
     """Program, class and options of a primitive."""
-    kind = type(primitive)
     options: dict[str, Any] = {}
     for name, value in getattr(getattr(primitive, "options", None), "__dict__", {}).items():
         if name == "run_options":
@@ -80,4 +79,4 @@ def describe_primitive(primitive: Any) -> Primitive:
             options[name] = value
     options |= {name: getattr(primitive, name) for name in _OWN_OPTIONS if hasattr(primitive, name)}
     program = "estimator" if isinstance(primitive, BaseEstimatorV2) else "sampler"
-    return Primitive(program, stored_class(kind), options)
+    return Primitive(program, stored_class(type(primitive)), options)

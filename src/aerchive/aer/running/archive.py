@@ -74,16 +74,16 @@ class Archive:
             self.note.run = run = self._project.archive(draft, self._settings.durability)
         except Exception as error:
             problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
-            self.note.tell(problem, error if self._settings.on_error == "raise" else None)
+            self.note.add_problem(problem, error if self._settings.on_error == "raise" else None)
             logger.debug("%s", problem, exc_info=error)
             return
         finally:
             self._project.spools.own.finished(self._submitted.job_id)
             self._submitted = Submitted(self._submitted.job_id, self._submitted.created)  # releases the copies
         if run.kept_outside is not None:
-            self.note.tell(run.kept_outside)
+            self.note.add_problem(run.kept_outside)
         if draft.refused:
-            self.note.tell(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
+            self.note.add_problem(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
 
 
 def _simple_labels(labels: RunLabels) -> RunLabels:

@@ -148,7 +148,7 @@ def inherit() -> None:
 def _apply() -> None:
     """Puts our method into Aer's class, or Aer's own method back, and sets the environment of child processes."""
     _hook(is_wanted=bool(_stack))
-    _tell(_stack[-1] if _stack else None)
+    _set_environment(_stack[-1] if _stack else None)
 
 
 def _hook(*, is_wanted: bool) -> None:
@@ -173,7 +173,7 @@ def _around(stock: Any) -> Any:
             circuits,
             parameter_binds,
             run_options,
-            project=lambda: project,
+            project=project,
             is_refused=False,
             settings=load_settings(save_jobs=True, durability=project.durability),
             labels=switch.labels,
@@ -188,7 +188,7 @@ _before: dict[str, str | None] = {}
 """Values of the environment variables before the first switch was turned on."""
 
 
-def _tell(switch: Autosave | None) -> None:
+def _set_environment(switch: Autosave | None) -> None:
     if switch is None:
         for name, value in _before.items():
             if value is None:

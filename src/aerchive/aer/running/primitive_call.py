@@ -80,7 +80,7 @@ class PrimitiveCall:
         with _state(self):
             yield
 
-    def saw(self, result: Result) -> None:
+    def record_settings(self, result: Result) -> None:
         """Records the settings that the first simulation of this call reports to have used."""
         self._used = self._used or used_by(result)
 
@@ -130,11 +130,11 @@ def is_in_primitive() -> bool:
     return hasattr(getattr(_work_item(), "future", None), "_aerchive_call")
 
 
-def calling_primitive(project: Callable[[], Project], settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
+def calling_primitive(project: Project, settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
     """The call of the primitive for which the calling thread works, or ``None``.
 
     Args:
-        project: Returns the project in which the call of a primitive that does not use aerchive is archived.
+        project: The project in which the call of a primitive that does not use aerchive is archived.
         settings: The settings in force.
         labels: Labels for the run of such a primitive.
     """
@@ -150,24 +150,26 @@ def calling_primitive(project: Callable[[], Project], settings: Settings, labels
     known: PrimitiveCall | None = getattr(item.future, "_aerchive_call", None)
     if known is not None:
         return known
-    note = ArchiveNote(is_heard=False)
+    note = ArchiveNote(is_reported_by_result=False)
     try:
         job_id = _job_id(item.future)
-        call = PrimitiveCall(primitive, arguments[0], job_id, project(), settings, note, now(), labels)
+        call = PrimitiveCall(primitive, arguments[0], job_id, project, settings, note, now(), labels)
     except Exception as error:
         logger.error("a run of %s is not archived: %s", type(primitive).__qualname__, error)
         logger.debug("a run of %s is not archived", type(primitive).__qualname__, exc_info=error)
         return None
     item.future._aerchive_call = call
-    item.future.set_result = functools.partial(_then, call.finished, note, item.future.set_result)
-    item.future.set_exception = functools.partial(_then, call.failed, note, item.future.set_exception)
+    item.future.set_result = functools.partial(_archive_first, call.finished, note, item.future.set_result)
+    item.future.set_exception = functools.partial(_archive_first, call.failed, note, item.future.set_exception)
     return call
 
 
-def _then(keep: Callable[[Any], None], note: ArchiveNote, hand_out: Callable[[Any], None], outcome: Any) -> None:
+def _archive_first(
+    keep: Callable[[Any], None], note: ArchiveNote, set_outcome: Callable[[Any], None], outcome: Any
+) -> None:
     keep(outcome)
     note.log()
-    hand_out(outcome)
+    set_outcome(outcome)
 
 
 def _work_item() -> Any:

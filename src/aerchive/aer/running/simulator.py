@@ -148,7 +148,7 @@ class Archiving(JobService):
             circuits,
             parameter_binds,
             run_options,
-            project=lambda: project,
+            project=project,
             is_refused=True,
             settings=settings.model_copy(update={"durability": self._aerchive_durability or project.durability}),
             labels=given.labels,
@@ -205,11 +205,8 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         **backend_options: Any,
     ) -> None:
         if isinstance(configuration, str | os.PathLike):
-            refuse(
-                "configuration",
-                configuration,
-                f"as for the stock simulator; a project is project={str(configuration)!r}",
-            )
+            wanted = f"as for the stock simulator; a project is project={str(configuration)!r}"
+            refuse("configuration", configuration, wanted)
         try:
             super().__init__(configuration, properties, provider, target, **backend_options)
         except AerError:  # for example, Aer does not know an option
@@ -249,11 +246,11 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
         )
     ours = _new(type(backend))
     ours.__dict__.update(freeze(backend).__dict__)
-    ours._aerchive_save_jobs = getattr(backend, "_aerchive_save_jobs", None) if save_jobs is None else save_jobs
+    if save_jobs is not None:
+        ours._aerchive_save_jobs = save_jobs
     place = _checked_place(project, ours._aerchive_save_jobs)
-    ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
-    for name in ("_aerchive_durability", "_aerchive_compression", "_aerchive_max_infidelity"):
-        setattr(ours, name, getattr(backend, name, None))
+    if place is not None:
+        ours._aerchive_project = place
     return ours
 
 

@@ -7,7 +7,6 @@ import functools
 import logging
 import uuid
 import warnings
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
-from aerchive.aer.capturing.capture import Submitted, draft_failed, draft_finished, look_at_backend
+from aerchive.aer.capturing.capture import Submitted, describe_backend, draft_failed, draft_finished
 from aerchive.aer.capturing.options import set_options, unknown_options
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote, ArchivingJob
@@ -40,7 +39,7 @@ def submit(
     parameter_binds: Any,
     run_options: dict[str, Any],
     *,
-    project: Callable[[], Project],
+    project: Project,
     settings: Settings,
     labels: RunLabels,
     compression: Compression,
@@ -56,7 +55,7 @@ def submit(
         circuits: Circuits that were given to ``run`` of the backend.
         parameter_binds: Parameter binds that were given to ``run`` of the backend.
         run_options: Options that were given to ``run`` of the backend.
-        project: Returns the project in which the run is archived.
+        project: The project in which the run is archived.
         settings: The settings in force.
         labels: Labels of the run; they are those of the primitive if one that does not use aerchive started the run.
         compression: Compression of the arrays of the run.
@@ -72,7 +71,7 @@ def submit(
         ArchiveWarning: The project cannot be written at the moment.
     """
     if not is_in_primitive():  # an error would also lose what the primitive has simulated before
-        _check_destination(project(), is_refused=is_refused)
+        _check_destination(project, is_refused=is_refused)
     primitive = calling_primitive(project, settings, labels)
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
@@ -86,13 +85,13 @@ def submit(
         options=set_options(frozen, options, lost),
         run_options=list(options),
         unknown_options=unknown_options(frozen, options),
-        backend=look_at_backend(backend, lost),
+        backend=describe_backend(backend, lost),
         labels=labels if primitive is None else RunLabels(),
         parent=None if primitive is None else primitive.job_id,
         lost=lost,
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
-    archive = Archive(project(), submitted, settings, note, compression)
+    archive = Archive(project, submitted, settings, note, compression)
     simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
     job = ArchivingJob(
         backend,
@@ -154,7 +153,7 @@ class _Simulation:
             *arguments: Arguments from ``AerJob``: circuits, binds and options as given, and the job id.
         """
         backend, circuits, binds, options, archive, primitive = self._given
-        self.let_go()
+        self.release_inputs()
         started = now()
         try:
             result = private(backend, "_execute_circuits_job")(circuits, binds, options, arguments[-1])
@@ -163,16 +162,16 @@ class _Simulation:
             raise
         archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
         if primitive is not None:
-            primitive.saw(result)
+            primitive.record_settings(result)
         return result
 
-    def let_go(self) -> None:
+    def release_inputs(self) -> None:
         """Releases the copies."""
         self._given = None
 
 
 def _ended(archive: Archive, simulation: _Simulation, future: Future[Any]) -> None:
-    simulation.let_go()  # a cancelled simulation has not run, so it still has its copies
+    simulation.release_inputs()  # a cancelled simulation has not run, so it still has its copies
     archive.note_end(future)
 
 

@@ -50,8 +50,8 @@ def capture_runtime_job(job: Any) -> RunDraft:
         job.wait_for_final_state()
         status, inputs, tags = job.status(), job.inputs or {}, job.tags
         backend = job.backend()
-        metrics, lacking = _told(job.metrics)
-        usage, _ = _told(job.usage)
+        metrics, lacking = _answer(job.metrics)
+        usage, _ = _answer(job.usage)
         created = job.creation_date
         service = {"instance": job.instance if backend is not None else None, "session_id": job.session_id}
     pubs, problem = _pubs(job.primitive_id, inputs)
@@ -124,7 +124,7 @@ def _with_times(draft: RunDraft, metrics: Mapping[str, Any]) -> RunDraft:
     return dataclasses.replace(draft, status=status)
 
 
-def _told(question: Any) -> tuple[Any, str | None]:
+def _answer(question: Any) -> tuple[Any, str | None]:
     """The answer of the service to a question about a job, or ``None`` with the error; old jobs may be unknown."""
     try:
         with translated():

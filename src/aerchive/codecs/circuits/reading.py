@@ -20,10 +20,10 @@ from qiskit_aer.noise.errors import PauliError
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, QuantumChannelInstruction
 from qiskit_aer.noise.noise_model import QuantumErrorLocation
 
-from aerchive.codecs.base import MissingValue
+from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.losses import in_words
-from aerchive.errors import AerchiveError, FormatError, IntegrityError, check_version
+from aerchive.errors import AerchiveError, FormatError, IntegrityError
 from aerchive.models import tagged_json
 from aerchive.private_names import fill_private, private, set_private
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -96,10 +96,8 @@ def find_circuits(group: GroupReader) -> StoredCircuits:
         FormatError: The object has a newer encoding, or does not hold circuits.
         IntegrityError: The stored bytes are damaged.
     """
-    version, owner = group.attribute("encoding_version"), str(group.attribute("object"))
-    if group.attribute("encoding") != ENCODING or type(version) is not int:
-        raise FormatError(f"{group.where()}: holds no circuits")
-    check_version(version, VERSION, f"{group.where()}: circuits")
+    check_encoding(group, ENCODING, VERSION, "a list of circuits")
+    owner = str(group.attribute("object"))
     number = sum(name.startswith(LINK) for name in group.names())
     arrays = tuple(find_array(group.group(f"{LINK}{index}")) for index in range(number))
     return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_bytes("aer", owner), arrays)

@@ -82,7 +82,7 @@ _COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
 _REMEMBERED = 8
 """Largest number of remembered circuits; those of a larger job are not remembered, to save memory."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
-_lately: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
+_recently_restored: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
 """Circuits that were read back recently, by payload and side table: a sweep over one circuit reads it back once."""
 
 
@@ -155,7 +155,7 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     restored = None
     try:
         payload = _dump([entry.bare for entry in writer.entries])
-        restored = _lately.pop((payload, aer), None)  # it is put back as the most recent one
+        restored = _recently_restored.pop((payload, aer), None)  # it is put back as the most recent one
         loaded = load_qpy(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
@@ -168,10 +168,10 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     lost = (*writer.lost, *_canary(writer.entries, loaded, in_same_bytes=restored is not None))
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
-        _lately[payload, aer] = loaded
+        _recently_restored[payload, aer] = loaded
         with contextlib.suppress(KeyError):  # another thread may have removed it
-            while sum(map(len, list(_lately.values()))) > _REMEMBERED:
-                _lately.popitem(last=False)
+            while sum(map(len, list(_recently_restored.values()))) > _REMEMBERED:
+                _recently_restored.popitem(last=False)
     return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version)
 
 
@@ -432,7 +432,7 @@ def _encode_metadata(metadata: Any, where: str, lost: list[str]) -> Any:
         return True
 
     if isinstance(metadata, dict) and type(metadata) is not dict:
-        lost.append(f"{where}: metadata of type {_type_name(metadata)} comes back as a dict")
+        lost.append(f"{where}: metadata of type {type_name(type(metadata))} comes back as a dict")
         metadata = dict(metadata)
     if type(metadata) is dict and not encodes(metadata):
         metadata = {key: value if encodes(value) else _missing(value, where, lost) for key, value in metadata.items()}
@@ -450,13 +450,9 @@ def _missing(value: Any, where: str, lost: list[str]) -> MissingValue:
         text = reprlib.repr(value) if isinstance(value, dict | list | tuple | set | frozenset) else repr(value)
     except Exception as error:  # noqa: BLE001  (a foreign __repr__ may raise anything)
         text = f"<no repr: {type(error).__name__}>"
-    missing = MissingValue(_type_name(value), text[:200])
+    missing = MissingValue(type_name(type(value)), text[:200])
     lost.append(f"{where}: metadata value of type {missing.type_name} is not kept: {missing.text}")
     return missing
-
-
-def _type_name(value: Any) -> str:
-    return type_name(type(value))
 
 
 def _canary(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_bytes: bool) -> Iterator[str]:
