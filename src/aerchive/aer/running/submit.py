@@ -7,6 +7,7 @@ import functools
 import logging
 import uuid
 import warnings
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -76,7 +77,7 @@ def submit(
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
     options = {name: _snapshot_option(value) for name, value in run_options.items()}
-    frozen, lost = _freeze_if_possible(backend), list[str]()
+    frozen, lost = _copy_if_possible(backend, freeze, backend), list[str]()
     submitted = Submitted(
         job_id=str(uuid.uuid4()),
         created=now(),
@@ -93,15 +94,7 @@ def submit(
     note = ArchiveNote(above=None if primitive is None else primitive.note)
     archive = Archive(project, submitted, settings, note, compression)
     simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
-    job = ArchivingJob(
-        backend,
-        submitted.job_id,
-        simulation,
-        parameter_binds=parameter_binds,
-        circuits=circuits,
-        run_options=run_options,
-        note=note,
-    )
+    job = ArchivingJob(backend, submitted.job_id, simulation, circuits, parameter_binds, run_options, note=note)
     archive.begin()
     job.submit()
     private(job, "_future").add_done_callback(functools.partial(_ended, archive, simulation))
@@ -136,13 +129,7 @@ class _Simulation:
     """
 
     def __init__(
-        self,
-        backend: Any,
-        circuits: Any,
-        binds: Any,
-        options: dict[str, Any],
-        archive: Archive,
-        primitive: PrimitiveCall | None,
+        self, backend: Any, circuits: Any, binds: Any, options: Any, archive: Archive, primitive: PrimitiveCall | None
     ) -> None:
         self._given: Any = backend, circuits, binds, options, archive, primitive
 
@@ -186,33 +173,24 @@ def freeze(backend: Any) -> Any:
     return frozen
 
 
-def _freeze_if_possible(backend: Any) -> Any:
+def _copy_if_possible(value: Any, copying: Callable[[Any], Any], what: Any) -> Any:
+    """The copy of a backend or circuit, or the original if its class cannot be copied."""
     try:
-        return freeze(backend)
-    except Exception as error:  # noqa: BLE001  (a backend may be of a foreign class)
-        logger.warning(
-            "%r cannot be copied (%s); its runs are archived right only if it is not changed", backend, error
-        )
-        return backend
+        return copying(value)
+    except Exception as error:  # noqa: BLE001  (the value may be of a foreign class)
+        logger.warning("%r cannot be copied (%s); the archive is right only if it is not changed", what, error)
+        return value
 
 
 def _snapshot_circuits(circuits: Any) -> Any:
     """Copies of circuits in a list or tuple; anything else is returned as it is, for Aer to refuse it."""
-    if isinstance(circuits, list | tuple):
-        return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
-    return circuits
+    return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
 
 
 def _copy_circuit(circuit: Any) -> Any:
     if not isinstance(circuit, QuantumCircuit):
         return circuit
-    try:
-        return circuit.copy()
-    except Exception as error:  # noqa: BLE001  (a foreign circuit class may raise anything)
-        logger.warning(
-            "circuit %r cannot be copied (%s); its archive is right only if it is not changed", circuit.name, error
-        )
-        return circuit
+    return _copy_if_possible(circuit, lambda original: original.copy(), f"circuit {circuit.name}")
 
 
 def _snapshot_binds(binds: Any) -> Any:

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from aerchive.aer.service import remote
 from aerchive.project.arguments import checked
 from aerchive.project.finding.job_list import JobList
 from aerchive.project.project import Project
@@ -103,10 +104,7 @@ class JobService:
             ServiceError: The package is not installed, there is no account, or the service did not answer; the message
                 says what to do.
         """
-        given = _arguments(locals())
-        from aerchive.aer.service.remote import remote_jobs
-
-        return remote_jobs(self.project.bridge, **given)
+        return remote.remote_jobs(self.project.bridge, **_arguments(locals()))
 
     @checked
     def jobs(
@@ -156,10 +154,7 @@ class JobService:
             UserWarning: There is no account, or its service did not answer, so that only local jobs are listed; the
                 warning is given once in each process for each reason.
         """
-        given = _arguments(locals())
-        from aerchive.aer.service.remote import all_jobs
-
-        return all_jobs(self.project, **given)
+        return remote.all_jobs(self.project, **_arguments(locals()))
 
     def retrieve_job(self, job_id: str, *, service: Any = None) -> Any:
         """Finds the job with an id in the project, or else in IBM's cloud service.
@@ -176,9 +171,7 @@ class JobService:
             InvalidInputError: ``job_id`` is not an id.
             ServiceError: The job is not in the project, and the service did not answer.
         """
-        from aerchive.aer.service.remote import retrieve_job
-
-        return retrieve_job(self.project, service, job_id)
+        return remote.retrieve_job(self.project, service, job_id)
 
 
 def _arguments(local: Mapping[str, Any]) -> dict[str, Any]:
