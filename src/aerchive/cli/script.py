@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.arguments import add_job
-from aerchive.errors import AlreadyExistsError, InvalidInputError, WriteError
+from aerchive.cli.arguments import add_job, new_file
+from aerchive.errors import InvalidInputError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +28,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None:
         print(text, end="")
         return 0
-    try:
-        with Path(options.output).open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise AlreadyExistsError(f"{options.output}: exists; choose another name") from error
-    except OSError as error:
-        raise WriteError(f"{options.output}: cannot be written: {error.strerror}") from error
+    with new_file(options.output) as file:
+        file.write(text)
     print(f"{options.output}: run it with `python {options.output}`")
     return 0

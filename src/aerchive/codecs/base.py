@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -176,6 +177,16 @@ def class_of_runtime(module: str, name: str) -> Any:
         return getattr(import_module(module), name)
     except ImportError as error:
         raise FormatError(f"{name} is a class of qiskit-ibm-runtime: pip install 'aerchive[runtime]'") from error
+
+
+@functools.cache
+def operations_of_qiskit() -> dict[str, Any]:
+    """Qiskit's own operations by the name of the class; a file cannot name any other class."""
+    from qiskit import circuit
+    from qiskit.circuit import Instruction, library
+
+    named = {**vars(library), **vars(circuit)}
+    return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
 
 
 _STORED_KINDS = frozenset("biufc")

@@ -62,5 +62,7 @@ def _decode_distribution(body: dict[str, Any], decoder: Decoder) -> Any:
     return value
 
 
-KEYED_ARRAY = Codec("keyed_array", 1, (dict,), _encode_keyed, _decode_keyed)
-PROB_DISTRIBUTION = Codec("prob_distribution", 1, (ProbDistribution,), _encode_distribution, _decode_distribution)
+CODECS = (
+    Codec("keyed_array", 1, (dict,), _encode_keyed, _decode_keyed),
+    Codec("prob_distribution", 1, (ProbDistribution,), _encode_distribution, _decode_distribution),
+)

@@ -73,7 +73,7 @@ def _decode_spans(body: dict[str, Any], decoder: Decoder) -> Any:
     return kind([_decode_span(span, decoder) for span in body["spans"]])
 
 
-EXECUTION_SPAN = Codec("execution_span", 1, (), _encode_span, _decode_span, _names(*_CLASSES))
-EXECUTION_SPANS = Codec(
-    "execution_spans", 1, (), _encode_spans, _decode_spans, (f"{_PACKAGE}.execution_spans.ExecutionSpans",)
+CODECS = (
+    Codec("execution_span", 1, (), _encode_span, _decode_span, _names(*_CLASSES)),
+    Codec("execution_spans", 1, (), _encode_spans, _decode_spans, (f"{_PACKAGE}.execution_spans.ExecutionSpans",)),
 )

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from qiskit import circuit
-from qiskit.circuit import Instruction, library
 from qiskit.transpiler import InstructionProperties
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
+from aerchive.codecs.base import operations_of_qiskit
 from aerchive.errors import FormatError
 from aerchive.models import tagged_json
 from aerchive.private_names import private
@@ -131,7 +129,8 @@ def _encode_pass(one: Any) -> Any:
     """Encodes a pass completely, or its name if it cannot be stored."""
     lost: list[str] = []
     known = {name: private(one, name, lost) for name in ("_t1s", "_t2s", "_p1s", "_dt", "_ops", "_target")}
-    operations = [_operation_name(kind) for kind in known["_ops"] or ()]
+    names = {kind: name for name, kind in reversed(operations_of_qiskit().items())}
+    operations = [names.get(kind) for kind in known["_ops"] or ()]
     if type(one) is not RelaxationNoisePass or None in operations or lost:
         return type_name(type(one))
     target = known["_target"]
@@ -147,17 +146,6 @@ def _encode_pass(one: Any) -> Any:
 def _durations(target: Any, name: str) -> list[Any]:
     known = (target.get(name) or {}).items()
     return [[list(qubits), getattr(found, "duration", None)] for qubits, found in known if qubits is not None]
-
-
-def _operation_name(kind: type) -> str | None:
-    return next((name for name, known in _operations().items() if known is kind), None)
-
-
-@functools.cache
-def _operations() -> dict[str, type]:
-    """Qiskit's own operations by name of the class; a file cannot name any other class."""
-    named = {**vars(library), **vars(circuit)}
-    return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
 
 
 def _decode_pass(stored: Any) -> Any:
@@ -176,7 +164,7 @@ def _decode_pass(stored: Any) -> Any:
         stored["t1s"],
         stored["t2s"],
         dt=stored["dt"],
-        op_types=[_operations()[name] for name in stored["operations"]] or None,
+        op_types=[operations_of_qiskit()[name] for name in stored["operations"]] or None,
         excited_state_populations=stored["p1s"],
         target=target,
     )

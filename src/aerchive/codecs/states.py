@@ -49,5 +49,4 @@ def _make(name: str, class_name: str) -> Codec:
 
 STATEVECTOR = _make("statevector", "Statevector")
 DENSITY_MATRIX = _make("density_matrix", "DensityMatrix")
-OPERATOR = _make("operator", "Operator")
-SUPEROP = _make("superop", "SuperOp")
+CODECS = (STATEVECTOR, DENSITY_MATRIX, _make("operator", "Operator"), _make("superop", "SuperOp"))

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from qiskit import QuantumCircuit, circuit
-from qiskit.circuit import Delay, Instruction, Parameter, library
+from qiskit import QuantumCircuit
+from qiskit.circuit import Delay, Parameter
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.providers import QubitProperties
 from qiskit.transpiler import InstructionProperties, Target
 
-from aerchive.codecs.base import check_encoding
+from aerchive.codecs.base import check_encoding, operations_of_qiskit
 from aerchive.codecs.circuits.losses import in_words
 from aerchive.codecs.circuits.reading import StoredCircuits, find_circuits
 from aerchive.codecs.circuits.writing import circuits_object
@@ -135,7 +135,7 @@ class _Writer:
 
     def _operation(self, name: str, operation: Any) -> dict[str, Any]:
         if isinstance(operation, type):
-            is_known = _classes().get(operation.__name__) is operation
+            is_known = operations_of_qiskit().get(operation.__name__) is operation
             if not is_known:
                 self.lost.append(f"operation {name!r}: {type_name(operation)} is not one of Qiskit's, it is left out")
                 return {"type": None}
@@ -224,13 +224,6 @@ def _standard_gates() -> dict[str, Any]:
     return {kind.__name__: kind for kind in kinds}
 
 
-@functools.cache
-def _classes() -> dict[str, Any]:
-    """Qiskit's own operations by the name of the class; a file cannot name any other class."""
-    named = {**vars(library), **vars(circuit)}
-    return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
-
-
 class StoredTarget(NamedTuple):
     """A target of an open project that is found, but not decoded.
 
@@ -292,7 +285,7 @@ def _decode(tree: dict[str, Any], circuits: Sequence[QuantumCircuit]) -> Target:
         name, bounds = stored["name"], stored["angle_bounds"]
         if "type" in stored:
             if stored["type"] is not None:
-                target.add_instruction(_classes()[stored["type"]], name=name)
+                target.add_instruction(operations_of_qiskit()[stored["type"]], name=name)
             continue
         operation = circuits[stored["circuit"]].data[0].operation if "circuit" in stored else _restore_standard(stored)
         more = {} if bounds is None else {"angle_bounds": [None if one is None else tuple(one) for one in bounds]}

@@ -58,10 +58,8 @@ def compare_results(
     if len(one.results) != len(other.results):
         yield ValueReport(-1, "results", "different", f"{len(one.results)} experiments, and {len(other.results)}")
     for number, (a, b) in enumerate(zip(one.results, other.results, strict=False)):
-        for name in ("shots", "success", "status", "meas_level", "header"):
-            verdict, detail = compare_values(getattr(a, name, None), getattr(b, name, None))
-            if verdict not in ("identical", "not archived"):
-                yield ValueReport(number, name, verdict, detail)
+        names = ("shots", "success", "status", "meas_level", "header")
+        yield from _compare_fields(number, *({name: getattr(part, name, None) for name in names} for part in (a, b)))
         second = vars(b.data)
         rounded = {label: grid for (experiment, label), grid in (grids or {}).items() if experiment == number}
         if rounded:
@@ -88,11 +86,16 @@ def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[
     if len(one) != len(other):
         yield ValueReport(-1, "results", "different", f"{len(one)} pubs, and {len(other)}")
     for number, (a, b) in enumerate(zip(one, other, strict=False)):
-        for name in ("shots", "target_precision"):
-            verdict, detail = compare_values(a.metadata.get(name), b.metadata.get(name))
-            if verdict != "identical":
-                yield ValueReport(number, name, verdict, detail)
+        names = ("shots", "target_precision")
+        yield from _compare_fields(number, *({name: part.metadata.get(name) for name in names} for part in (a, b)))
         yield from _compare_data(number, dict(a.data.items()), dict(b.data.items()))
+
+
+def _compare_fields(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:
+    for name in one:
+        verdict, detail = compare_values(one[name], other[name])
+        if verdict not in ("identical", "not archived"):
+            yield ValueReport(number, name, verdict, detail)
 
 
 def _compare_data(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:

@@ -27,10 +27,8 @@ CONFIGURATION = "configuration"
 """Name of the option that holds all options of Aer's configuration: ``basis_gates``, ``memory``, ..."""
 
 _STOCK = (
-    qiskit_aer.AerSimulator,
-    qiskit_aer.QasmSimulator,
-    qiskit_aer.StatevectorSimulator,
-    qiskit_aer.UnitarySimulator,
+    *(qiskit_aer.AerSimulator, qiskit_aer.QasmSimulator),
+    *(qiskit_aer.StatevectorSimulator, qiskit_aer.UnitarySimulator),
 )
 _WITHOUT_EFFECT = frozenset({"executor", "max_job_size", "max_shot_size"})
 """Options that Aer has and does not use since its version 0.15."""
@@ -170,11 +168,8 @@ def check_spelling(options: Iterable[str], place: Literal["run", "AerSimulator"]
     for name in options:
         near = [] if is_known(name) else difflib.get_close_matches(name.lower(), [*arguments, *told], 3, _ALIKE)
         if near and near[0] in arguments:
-            meant = [
-                f"{one}=" if arguments[one] == place else f"{one}= of {arguments[one]}"
-                for one in near
-                if one in arguments
-            ]
+            known = [one for one in near if one in arguments]
+            meant = [f"{one}=" if arguments[one] == place else f"{one}= of {arguments[one]}" for one in known]
             raise InvalidInputError(
                 f"{place} has no argument {name!r}, and Aer has no such option; did you mean {' or '.join(meant)}?"
             )

@@ -16,14 +16,8 @@ from aerchive.storage.hdf5.types import HDF5_VERSION
 from aerchive.threads import processors
 
 _THREADS = (
-    "OMP_NUM_THREADS",
-    "OMP_DYNAMIC",
-    "OMP_PROC_BIND",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "QISKIT_NUM_PROCS",
-    "QISKIT_PARALLEL",
-    "RAYON_NUM_THREADS",
+    *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_PROC_BIND", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("QISKIT_NUM_PROCS", "QISKIT_PARALLEL", "RAYON_NUM_THREADS"),
 )
 _GIT_TIMEOUT_S = 2.0
 

@@ -147,18 +147,14 @@ def inherit() -> None:
 
 def _apply() -> None:
     """Puts our method into Aer's class, or Aer's own method back, and sets the environment of child processes."""
-    _hook(is_wanted=bool(_stack))
-    _set_environment(_stack[-1] if _stack else None)
-
-
-def _hook(*, is_wanted: bool) -> None:
     present = private(AerBackend, _HOOK)
     is_ours = hasattr(present, "aerchive_hides")
-    if is_wanted and not is_ours:
-        setattr(AerBackend, _HOOK, _around(present))
-    elif is_ours and not is_wanted:
-        setattr(AerBackend, _HOOK, present.aerchive_hides)
     # If other code has wrapped our method, it stays in place; ours then only calls Aer's while no switch is on.
+    if _stack and not is_ours:
+        setattr(AerBackend, _HOOK, _around(present))
+    elif is_ours and not _stack:
+        setattr(AerBackend, _HOOK, present.aerchive_hides)
+    _set_environment(_stack[-1] if _stack else None)
 
 
 def _around(stock: Any) -> Any:

@@ -33,12 +33,11 @@ import io
 import re
 import reprlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Barrier, CircuitInstruction, ControlFlowOp, Delay, IfElseOp, ParameterExpression, Store
 from qiskit.circuit.classical import expr
@@ -164,7 +163,7 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
         payload = _dump([entry.bare for entry in writer.entries])
         loaded = load_qpy(payload)
     if restored is None:
-        restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.sources()))
+        restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.shelf.sources()))
     lost = (*writer.lost, *_canary(writer.entries, loaded, in_same_bytes=restored is not None))
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
@@ -193,7 +192,7 @@ class _Entry:
 
 
 class _Writer:
-    """Splits circuits into ``entries`` for QPY, the main circuits first, and ``errors`` for the side table."""
+    """Splits circuits into ``entries`` for QPY, the main first, a table of ``errors``, and a ``shelf`` of arrays."""
 
     def __init__(self, circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool) -> None:
         self._main = len(circuits)
@@ -201,7 +200,7 @@ class _Writer:
         self.entries: list[_Entry] = []
         self.errors: list[dict[str, Any]] = []
         self.lost: list[str] = []
-        self._shelf = ArrayShelf()
+        self.shelf = ArrayShelf()
         self._has_definitions = False
         # Maps the id() of an error to its index; the error is kept so that no other object gets the same id().
         self._known: dict[int, tuple[int, BaseQuantumError]] = {}
@@ -212,16 +211,12 @@ class _Writer:
     @property
     def arrays(self) -> list[ObjectDraft]:
         """The large arrays that were taken out."""
-        return self._shelf.objects
+        return self.shelf.objects
 
     @property
     def version(self) -> int:
         """The version of the encoding that a reader must support."""
         return VERSION if self.arrays or self._unnamed or self._has_definitions else 1
-
-    def sources(self) -> list[Callable[[], NDArray[Any]]]:
-        """Functions that return the arrays, as `decode_circuits` needs them."""
-        return self._shelf.sources()
 
     def side_table(self) -> bytes:
         """The side table as JSON: everything that QPY does not store."""
@@ -241,7 +236,7 @@ class _Writer:
             reraise_unless_failure(error)
             del self._queue[waiting:], self.errors[known:], self.lost[losses:]
             self._known = {key: pair for key, pair in self._known.items() if pair[0] < known}
-            self._shelf.roll_back(arrays)
+            self.shelf.roll_back(arrays)
             entry.table = self._description(circuit, where)
             self._stand_in(entry, in_words(error))
 
@@ -268,12 +263,12 @@ class _Writer:
                     blocks.append([position, [inner_table for _, inner_table in inner]])
                     changed[position] = item.replace(operation=operation.replace_blocks(bare for bare, _ in inner))
             elif _is_lost_by_qpy(operation):
-                params = None if _has_expressions(operation) else self._shelf.encode(operation.params)[0]
+                params = None if _has_expressions(operation) else self.shelf.encode(operation.params)[0]
                 entry = self._instruction(circuit, item, operation, params, f"{where}, instruction {position}")
                 taken.append([position, entry])
                 changed[position] = _placeholder(item)
             elif _may_hold_arrays(operation):
-                params, has_arrays = self._shelf.encode(operation.params)
+                params, has_arrays = self.shelf.encode(operation.params)
                 if has_arrays:
                     taken.append([position, self._instruction(circuit, item, operation, params, where)])
                     changed[position] = _placeholder(item)
