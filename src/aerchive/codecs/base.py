@@ -163,8 +163,8 @@ def check_encoding(group: GroupReader, encoding: str, newest: int, what: str) ->
     """
     version = group.attribute("encoding_version")
     if group.attribute("encoding") != encoding or type(version) is not int:
-        raise FormatError(f"{group.where()}: is not {what}")
-    check_version(version, newest, f"{group.where()}: {encoding}")
+        raise FormatError(f"{group.where()}: is not a {what}")
+    check_version(version, newest, f"{group.where()}: {what}")
 
 
 def class_of_runtime(module: str, name: str) -> Any:

@@ -263,7 +263,7 @@ def find_target(group: GroupReader) -> StoredTarget:
         FormatError: The object has a newer encoding, or is not a target.
         IntegrityError: The stored bytes are damaged.
     """
-    check_encoding(group, ENCODING, VERSION, "a target")
+    check_encoding(group, ENCODING, VERSION, "target")
     operations = find_circuits(group.group(_OPERATIONS)) if _OPERATIONS in group else None
     return StoredTarget(group.where(), group.read_bytes("target", str(group.attribute("object"))), operations)
 

@@ -140,6 +140,3 @@ class LazyDict(dict[str, Any]):
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
         return dict, (self.copy(),)
-
-    def __copy__(self) -> dict[str, Any]:
-        return self.copy()

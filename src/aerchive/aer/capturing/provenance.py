@@ -39,9 +39,7 @@ def _provenance(_pid: int, folder: str) -> Provenance:
     commit, dirty = _git(folder)
     return Provenance(
         python=f"{platform.python_version()} {platform.python_implementation()}",
-        aerchive=_version("aerchive") or "",
-        numpy=_version("numpy") or "",
-        h5py=_version("h5py") or "",
+        **{name: _version(name) or "" for name in ("aerchive", "numpy", "h5py")},
         hdf5=HDF5_VERSION,
         qiskit=_version("qiskit"),
         qiskit_aer=_version("qiskit-aer"),

@@ -37,10 +37,6 @@ class Archive:
     note: ArchiveNote
     compression: Compression
 
-    def submitted_at(self, started: str) -> Submitted:
-        """The input of the run, with the time at which the simulation began."""
-        return dataclasses.replace(self.submitted, started=started)
-
     def begin(self) -> None:
         """Writes a trace of the job that remains if this process dies; a simulation never fails because of it."""
         try:
@@ -62,12 +58,19 @@ class Archive:
     def note_end(self, future: Future[Any]) -> None:
         """Archives a job that was cancelled before it ran; other jobs are archived where they run."""
         if future.cancelled():
-            self.keep(lambda: draft_failed(self.submitted, CancelledError()))
+            self.keep(draft_failed, CancelledError())
 
-    def keep(self, make_draft: Callable[[], RunDraft]) -> None:
-        """Archives a draft; errors in this do not affect the simulation's own result."""
+    def keep(self, make_draft: Callable[..., RunDraft], *outcome: Any, started: str | None = None) -> None:
+        """Archives the outcome of the submission; errors in this do not affect the simulation's own result.
+
+        Args:
+            make_draft: Function of the input and the outcome that makes the draft of the run.
+            *outcome: The result or the exception.
+            started: Time at which the simulation began, UTC.
+        """
         try:
-            draft = dataclasses.replace(make_draft(), compression=self.compression)
+            draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
+            draft = dataclasses.replace(draft, compression=self.compression)
             self.note.run = run = self.project.archive(draft, self.settings.durability)
         except Exception as error:
             problem = f"job {self.submitted.job_id} was not archived in {self.project.path}: {error}"

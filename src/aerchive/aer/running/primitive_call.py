@@ -86,13 +86,11 @@ class PrimitiveCall:
 
     def finished(self, result: Any) -> None:
         """Archives the result of the call."""
-        submitted = self._archive.submitted_at(self._started)
-        self._archive.keep(lambda: draft_of_primitive(submitted, result, self._used))
+        self._archive.keep(draft_of_primitive, result, self._used, started=self._started)
 
     def failed(self, error: BaseException) -> None:
         """Archives the exception that the call raised."""
-        submitted = self._archive.submitted_at(self._started)
-        self._archive.keep(lambda: draft_failed(submitted, error))
+        self._archive.keep(draft_failed, error, started=self._started)
 
 
 class _Active(threading.local):

@@ -196,6 +196,24 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
 
     stored_name = "aerchive.aer.primitives.SamplerV2"
 
+    @checked
+    def __init__(self, *, default_shots: int = 1024, seed: int | None = None, **more: Any) -> None:
+        super().__init__(default_shots=default_shots, seed=seed, **more)
+
+    @checked
+    def run(self, pubs: Iterable[Any], *, shots: int | None = None, **more: Any) -> Any:
+        """Samples pubs, and archives the run.
+
+        Args:
+            pubs: The pubs, as for the stock primitive.
+            shots: Number of shots, as for the stock primitive.
+            **more: ``save_jobs``, ``tags``, ``notes``, ``name`` and ``params``, as for `AerSimulator.run`.
+
+        Returns:
+            An `ArchivingPrimitiveJob`; its result is a ``PrimitiveResult`` of ``SamplerPubResult``.
+        """
+        return super().run(pubs, shots=shots, **more)
+
 
 class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
     """Aer's ``EstimatorV2``, whose runs are archived: each with its pubs and its ``PrimitiveResult``, bit for bit.
@@ -209,3 +227,17 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
     """
 
     stored_name = "aerchive.aer.primitives.EstimatorV2"
+
+    @checked
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None, **more: Any) -> Any:
+        """Estimates expectation values of pubs, and archives the run.
+
+        Args:
+            pubs: The pubs, as for the stock primitive.
+            precision: Target precision, as for the stock primitive.
+            **more: ``save_jobs``, ``tags``, ``notes``, ``name`` and ``params``, as for `AerSimulator.run`.
+
+        Returns:
+            An `ArchivingPrimitiveJob`; its result is a ``PrimitiveResult`` of ``PubResult``.
+        """
+        return super().run(pubs, precision=precision, **more)

@@ -145,9 +145,9 @@ class _Simulation:
         try:
             result = private(backend, "_execute_circuits_job")(circuits, binds, options, arguments[-1])
         except BaseException as error:
-            archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
+            archive.keep(draft_failed, error, started=started)
             raise
-        archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
+        archive.keep(draft_finished, result, started=started)
         if primitive is not None:
             primitive.record_settings(result)
         return result

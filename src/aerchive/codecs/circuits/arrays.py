@@ -238,7 +238,7 @@ def find_array(group: GroupReader) -> StoredArray:
         UnsafeContentError: The array is larger than anything that could be simulated.
     """
     attributes = group.attributes()
-    check_encoding(group, ENCODING, VERSION, "a shared array")
+    check_encoding(group, ENCODING, VERSION, "shared array")
     path = str(attributes.get("object"))
     what = group.describe("data")
     try:

@@ -96,7 +96,7 @@ def find_circuits(group: GroupReader) -> StoredCircuits:
         FormatError: The object has a newer encoding, or does not hold circuits.
         IntegrityError: The stored bytes are damaged.
     """
-    check_encoding(group, ENCODING, VERSION, "a list of circuits")
+    check_encoding(group, ENCODING, VERSION, "list of circuits")
     owner = str(group.attribute("object"))
     number = sum(name.startswith(LINK) for name in group.names())
     arrays = tuple(find_array(group.group(f"{LINK}{index}")) for index in range(number))
