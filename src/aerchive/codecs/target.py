@@ -20,7 +20,7 @@ from qiskit.providers import QubitProperties
 from qiskit.transpiler import InstructionProperties, Target
 
 from aerchive.codecs.base import check_encoding, operations_of_qiskit
-from aerchive.codecs.circuits.losses import in_words
+from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.reading import StoredCircuits, find_circuits
 from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.errors import AerchiveError, FormatError
@@ -76,7 +76,7 @@ def encode_target(target: Target) -> EncodedTarget:
         encoded = _encode(target)
         _recently_encoded.append((target, state, encoded))
     except Exception as error:  # noqa: BLE001  (a target may be of a foreign class, and no simulation depends on it)
-        return EncodedTarget(None, (f"cannot be stored ({in_words(error)})",))
+        return EncodedTarget(None, (f"cannot be stored ({describe_error(error)})",))
     return encoded
 
 
@@ -253,7 +253,7 @@ class StoredTarget(NamedTuple):
         except AerchiveError:
             raise
         except Exception as error:
-            raise FormatError(f"{self.where}: is not a target: {in_words(error)}") from error
+            raise FormatError(f"{self.where}: is not a target: {describe_error(error)}") from error
 
 
 def find_target(group: GroupReader) -> StoredTarget:

@@ -13,7 +13,7 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from aerchive.aer.capturing.binds import AS_A_LIST
-from aerchive.aer.capturing.options import has_effect, set_again, stored_options
+from aerchive.aer.capturing.options import has_effect, restore_options, stored_options
 from aerchive.errors import AerchiveError, InvalidInputError
 from aerchive.private_names import set_private
 from aerchive.project.run import Run
@@ -149,7 +149,7 @@ class Replay:
         if known is not None and known not in _BACKENDS:
             self.notes.append(f"was run by {known}; a stock AerSimulator runs it again")
         backend = self.kind()
-        set_again(backend, options)
+        restore_options(backend, options)
         if self._config.target_gates is not None:
             # With a target Aer accepts only its basis gates as gates.
             set_private(backend, _target=Target(), _cached_basis_gates=list(self._config.target_gates))

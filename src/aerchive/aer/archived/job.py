@@ -15,7 +15,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.archived.result import archived_result
-from aerchive.aer.capturing.options import is_known, set_again, stored_options
+from aerchive.aer.capturing.options import is_known, restore_options, stored_options
 from aerchive.aer.errors import AerJobError
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
@@ -162,7 +162,7 @@ class ArchivedJob(StoredJob, AerJob):
                 )
         backend = AerSimulator()
         try:
-            set_again(backend, {name: value for name, value in usable.items() if is_known(name)})
+            restore_options(backend, {name: value for name, value in usable.items() if is_known(name)})
         except Exception as error:
             raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
         return backend

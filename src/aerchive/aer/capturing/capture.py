@@ -18,7 +18,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive import layout
 from aerchive.aer.capturing.binds import encode_binds
-from aerchive.aer.capturing.options import keep_option
+from aerchive.aer.capturing.options import encode_option
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
 from aerchive.codecs.circuits.writing import circuits_object
@@ -268,7 +268,7 @@ def _inputs(
     objects: dict[str, ObjectDraft] = {}
     if submitted.circuits is not None:
         objects |= _circuits(submitted.circuits, refused)
-    options = {name: keep_option(name, value, objects, refused) for name, value in submitted.options.items()}
+    options = {name: encode_option(name, value, objects, refused) for name, value in submitted.options.items()}
     missing: list[str] = []
     if submitted.parameter_binds is not None and submitted.parameter_binds not in ([], ()):
         binds, lost = encode_binds(submitted.parameter_binds, num_experiments)
@@ -277,7 +277,7 @@ def _inputs(
     more: dict[str, Any] = {}
     if submitted.primitive is not None:
         own = submitted.primitive.options
-        more["primitive_options"] = {name: keep_option(name, value, objects, refused) for name, value in own.items()}
+        more["primitive_options"] = {name: encode_option(name, value, objects, refused) for name, value in own.items()}
     refused += submitted.lost
     missing = [*refused, *missing]
     target = submitted.backend.target

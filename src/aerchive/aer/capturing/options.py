@@ -94,7 +94,7 @@ def _is_same(value: Any, default: Any) -> bool:
     )
 
 
-def keep_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
+def encode_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
     """The stored form of an option: the value if tagged JSON can represent it, else a mapping that describes it.
 
     Args:
@@ -180,7 +180,7 @@ def has_effect(name: str) -> bool:
     return name not in _WITHOUT_EFFECT and is_known(name)
 
 
-def set_again(backend: Any, options: Mapping[str, Any]) -> None:
+def restore_options(backend: Any, options: Mapping[str, Any]) -> None:
     """Sets stored options on a stock backend, also those that its ``set_option`` refuses: Aer uses them later.
 
     Args:

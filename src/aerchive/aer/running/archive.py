@@ -55,12 +55,12 @@ class Archive:
         }
         self.project.spools.own.submitted(self.submitted.job_id, record)
 
-    def note_end(self, future: Future[Any]) -> None:
+    def store_if_cancelled(self, future: Future[Any]) -> None:
         """Archives a job that was cancelled before it ran; other jobs are archived where they run."""
         if future.cancelled():
-            self.keep(draft_failed, CancelledError())
+            self.store(draft_failed, CancelledError())
 
-    def keep(self, make_draft: Callable[..., RunDraft], *outcome: Any, started: str | None = None) -> None:
+    def store(self, make_draft: Callable[..., RunDraft], *outcome: Any, started: str | None = None) -> None:
         """Archives the outcome of the submission; errors in this do not affect the simulation's own result.
 
         Args:

@@ -86,11 +86,11 @@ class PrimitiveCall:
 
     def finished(self, result: Any) -> None:
         """Archives the result of the call."""
-        self._archive.keep(draft_of_primitive, result, self._used, started=self._started)
+        self._archive.store(draft_of_primitive, result, self._used, started=self._started)
 
     def failed(self, error: BaseException) -> None:
         """Archives the exception that the call raised."""
-        self._archive.keep(draft_failed, error, started=self._started)
+        self._archive.store(draft_failed, error, started=self._started)
 
 
 class _Active(threading.local):
@@ -163,9 +163,9 @@ def calling_primitive(project: Project, settings: Settings, labels: RunLabels) -
 
 
 def _archive_first(
-    keep: Callable[[Any], None], note: ArchiveNote, set_outcome: Callable[[Any], None], outcome: Any
+    archive: Callable[[Any], None], note: ArchiveNote, set_outcome: Callable[[Any], None], outcome: Any
 ) -> None:
-    keep(outcome)
+    archive(outcome)
     note.log()
     set_outcome(outcome)
 

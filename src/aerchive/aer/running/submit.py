@@ -145,9 +145,9 @@ class _Simulation:
         try:
             result = private(backend, "_execute_circuits_job")(circuits, binds, options, arguments[-1])
         except BaseException as error:
-            archive.keep(draft_failed, error, started=started)
+            archive.store(draft_failed, error, started=started)
             raise
-        archive.keep(draft_finished, result, started=started)
+        archive.store(draft_finished, result, started=started)
         if primitive is not None:
             primitive.record_settings(result)
         return result
@@ -159,7 +159,7 @@ class _Simulation:
 
 def _ended(archive: Archive, simulation: _Simulation, future: Future[Any]) -> None:
     simulation.release_inputs()  # a cancelled simulation has not run, so it still has its copies
-    archive.note_end(future)
+    archive.store_if_cancelled(future)
 
 
 def freeze(backend: Any) -> Any:

@@ -16,7 +16,7 @@ from aerchive.private_names import private
 from aerchive.text import type_name
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """The type and message of an exception in one line."""
     message = str(getattr(error, "message", error))  # the text of a QpyError is the repr of its message
     first = next((line.strip() for line in message.splitlines() if line.strip()), "")
@@ -33,8 +33,8 @@ def differences(a: QuantumCircuit, b: QuantumCircuit, *, in_same_bytes: bool = F
             QPY has the same bytes for no label and an empty label.
     """
     places = _Places(a, b)
-    for what, look in _STRUCTURE.items():
-        if not places.same(look(a), look(b)):
+    for what, part_of in _STRUCTURE.items():
+        if not places.same(part_of(a), part_of(b)):
             yield f"{what} {'is' if what[-1] != 's' else 'are'} not kept"
     if len(a.data) != len(b.data):
         yield f"{len(b.data)} instructions came back of {len(a.data)}"
@@ -45,7 +45,7 @@ def differences(a: QuantumCircuit, b: QuantumCircuit, *, in_same_bytes: bool = F
             for text in places.instruction(mine, other):
                 yield f"instruction {position} ({mine.name}): {text}"
         except Exception as error:  # noqa: BLE001  (any exception is reported)
-            yield f"instruction {position} ({mine.name}): cannot be compared ({in_words(error)})"
+            yield f"instruction {position} ({mine.name}): cannot be compared ({describe_error(error)})"
 
 
 _STRUCTURE: dict[str, Callable[[QuantumCircuit], Any]] = {

@@ -22,7 +22,7 @@ from qiskit_aer.noise.noise_model import QuantumErrorLocation
 
 from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
-from aerchive.codecs.circuits.losses import in_words
+from aerchive.codecs.circuits.losses import describe_error
 from aerchive.errors import AerchiveError, FormatError, IntegrityError
 from aerchive.models import tagged_json
 from aerchive.private_names import fill_private, private, set_private
@@ -124,13 +124,13 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
         circuits = load_qpy(qpy)
     except BaseException as error:
         reraise_unless_failure(error)
-        raise FormatError(f"stored circuits cannot be read: {in_words(error)}") from error
+        raise FormatError(f"stored circuits cannot be read: {describe_error(error)}") from error
     try:
         return restore(circuits, tree, ArrayReader(arrays))
     except AerchiveError:
         raise
     except Exception as error:
-        raise FormatError(f"side table of the circuits cannot be read: {in_words(error)}") from error
+        raise FormatError(f"side table of the circuits cannot be read: {describe_error(error)}") from error
 
 
 def load_qpy(payload: bytes) -> list[QuantumCircuit]:

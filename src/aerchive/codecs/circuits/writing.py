@@ -50,7 +50,7 @@ from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, Quantum
 
 from aerchive.codecs.base import MissingValue
 from aerchive.codecs.circuits.arrays import LEAST_BYTES, ArrayReader, ArrayShelf
-from aerchive.codecs.circuits.losses import differences, in_words
+from aerchive.codecs.circuits.losses import describe_error, differences
 from aerchive.codecs.circuits.qpy_order import in_canonical_order
 from aerchive.codecs.circuits.reading import (
     ENCODING,
@@ -164,7 +164,7 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
         loaded = load_qpy(payload)
     if restored is None:
         restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.shelf.sources()))
-    lost = (*writer.lost, *_canary(writer.entries, loaded, in_same_bytes=restored is not None))
+    lost = (*writer.lost, *_losses_of_reading(writer.entries, loaded, in_same_bytes=restored is not None))
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
         _recently_restored[payload, aer] = loaded
@@ -238,7 +238,7 @@ class _Writer:
             self._known = {key: pair for key, pair in self._known.items() if pair[0] < known}
             self.shelf.roll_back(arrays)
             entry.table = self._description(circuit, where)
-            self._stand_in(entry, in_words(error))
+            self._stand_in(entry, describe_error(error))
 
     def _description(self, circuit: QuantumCircuit, where: str) -> dict[str, Any]:
         table: dict[str, Any] = {} if _fits_qpy(circuit.name) else {"name": circuit.name}
@@ -345,7 +345,7 @@ class _Writer:
             registers = original.copy_empty_like()
             registers.metadata, registers.name = {}, name
         except Exception as error:  # noqa: BLE001  (a user's subclass; the others must be kept)
-            self.lost.append(f"{entry.where}: registers cannot be stored either ({in_words(error)})")
+            self.lost.append(f"{entry.where}: registers cannot be stored either ({describe_error(error)})")
         else:
             bare = registers if _why_not(registers) is None else bare
         table: dict[str, Any] = {key: entry.table[key] for key in ("name", "metadata") if key in entry.table}
@@ -357,7 +357,7 @@ def _why_not(bare: QuantumCircuit) -> str | None:
         load_qpy(_dump([bare]))
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
-        return in_words(error)
+        return describe_error(error)
     return None
 
 
@@ -450,7 +450,7 @@ def _missing(value: Any, where: str, lost: list[str]) -> MissingValue:
     return missing
 
 
-def _canary(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_bytes: bool) -> Iterator[str]:
+def _losses_of_reading(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_bytes: bool) -> Iterator[str]:
     """Describes each difference between the original circuits and those that were read back."""
     for entry, circuit in zip(entries, loaded, strict=True):
         if entry.stand_in:
@@ -462,7 +462,7 @@ def _canary(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_byte
             if "metadata" in entry.table and _encode_metadata(circuit.metadata, "", []) != entry.table["metadata"]:
                 found.append("metadata is not the same")
         except Exception as error:  # noqa: BLE001  (any exception is reported)
-            found = [f"cannot be compared with what was stored ({in_words(error)})"]
+            found = [f"cannot be compared with what was stored ({describe_error(error)})"]
         yield from (f"{entry.where}: {text}" for text in found[:MAX_LOSSES])
         if len(found) > MAX_LOSSES:
             yield f"{entry.where}: {len(found) - MAX_LOSSES} more differences"
