@@ -40,11 +40,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _loss(value: SavedValue) -> str:
-    """The measured infidelity of a rounded value and the allowed limit, or ``exact``."""
-    if value.infidelity is None or value.max_infidelity is None:
-        return "exact"
-    return f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"
+def _row(value: SavedValue) -> tuple[str, ...]:
+    """The columns of a saved value; the last one is the infidelity of a rounded value and its limit, or ``exact``."""
+    loss = "exact"
+    if value.infidelity is not None and value.max_infidelity is not None:
+        loss = f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"
+    shape, size = "×".join(map(str, value.shape)), format_bytes(value.nbytes)
+    return str(value.experiment), value.circuit or "", value.label, value.kind, shape, value.dtype, size, loss
 
 
 def _show_history(one: Run, *, as_json: bool) -> int:
@@ -91,19 +93,7 @@ def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
         yield ""
         yield "saved:"
         is_rounded = any(v.infidelity is not None for v in saved)
-        rows = [
-            (
-                str(v.experiment),
-                v.circuit or "",
-                v.label,
-                v.kind,
-                "×".join(map(str, v.shape)),
-                v.dtype,
-                format_bytes(v.nbytes),
-                *((_loss(v),) if is_rounded else ()),
-            )
-            for v in saved[:_MOST_SAVED]
-        ]
+        rows = [_row(value)[: None if is_rounded else -1] for value in saved[:_MOST_SAVED]]
         head = ("experiment", "circuit", "label", "kind", "shape", "dtype", "size")
         yield format_table((*head, "infidelity") if is_rounded else head, rows, (0, 6))
         if len(saved) > _MOST_SAVED:

@@ -205,11 +205,8 @@ def _array_differences(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], p
 def _mapping_differences(one: dict[Any, Any], other: dict[Any, Any], path: str) -> Iterator[tuple[bool, str]]:
     what = path or "it"
     if one.keys() != other.keys():
-        yield (
-            False,
-            f"{what} has {len(one.keys() - other.keys())} keys that the other has not, and lacks "
-            + str(len(other.keys() - one.keys())),
-        )
+        more, lacking = len(one.keys() - other.keys()), len(other.keys() - one.keys())
+        yield False, f"{what} has {more} keys that the other has not, and lacks {lacking}"
         return
     if list(one) != list(other):
         yield True, f"{what} has its keys in another order"

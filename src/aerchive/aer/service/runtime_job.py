@@ -64,14 +64,13 @@ def capture_runtime_job(job: Any) -> RunDraft:
         "inputs": rest if problem is None and rest else None,
         "client": f"qiskit-ibm-runtime {metadata.version('qiskit-ibm-runtime')}",
     }
+    service = {name: value for name, value in service.items() if value is not None}
     options = inputs.get("options")
     submitted = Submitted(
         job_id=job.job_id(),
         created=now() if created is None else from_datetime(created),
         circuits=_circuits(pubs, inputs),
-        backend=KnownBackend(
-            {**_backend(backend), "service": {name: v for name, v in service.items() if v is not None}}
-        ),
+        backend=KnownBackend({**_backend(backend), "service": service}),
         labels=RunLabels.checked(tags=[str(tag) for tag in tags or ()] or None),
         primitive=Primitive(job.primitive_id, None, dict(options) if isinstance(options, Mapping) else {}),
         pubs=pubs,
