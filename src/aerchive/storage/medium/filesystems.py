@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aerchive.errors import WriteError
+from aerchive.storage.medium.locks import try_lock
 from aerchive.storage.medium.not_hdf5 import is_annexed
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -178,9 +179,6 @@ def _way_out(*, trust: bool = True) -> str:
 def _keeps_out(place: str) -> bool:
     other = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        return not try_lock(other, fcntl.LOCK_SH, without_locks=False)
     finally:
         os.close(other)
-    return False
