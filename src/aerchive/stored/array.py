@@ -131,15 +131,18 @@ class StoredArray:
             os.close(fd)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """All values, in the memory order that was saved.
+        """All values, in the memory order that was saved; shows progress if a state or operator takes long.
 
         Raises:
             ValueError: ``copy`` is ``False``, but reading always makes a copy.
         """
         if copy is False:
             raise ValueError("a stored array cannot become a numpy array without a copy")
-        values = np.asarray(self[...])
+        values = self._read_all()
         return values if dtype is None else values.astype(dtype, copy=False)
+
+    def _read_all(self) -> NDArray[Any]:
+        return np.asarray(self[...])
 
     def __len__(self) -> int:
         if not self.shape:
