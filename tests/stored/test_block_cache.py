@@ -255,8 +255,8 @@ def test_a_missing_file_is_said_to_be_missing(run: aerchive.Run, path: Path) -> 
 
 
 def test_little_is_kept(run: aerchive.Run, openings: Openings, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = kept_blocks._Kept()
-    monkeypatch.setattr(kept_blocks, "_kept", kept)
+    kept = kept_blocks._Cache()
+    monkeypatch.setattr(kept_blocks, "_cache", kept)
     monkeypatch.setattr(kept_blocks, "_MOST_BYTES", 2500)
     for i in ALL:
         assert (run.counts(i), run.memory(i)[:2]) == (bits(i), ["00", "11"])

@@ -567,9 +567,9 @@ class ProjectFile:
                 raise
             os.close(fd)  # replaced while we waited
 
-    def _check_lock_works(self, fd: int, place: Path) -> None:
+    def _check_lock_works(self, fd: int, name: Path) -> None:
         with write_errors(str(self.path)):
-            self._trial.check(fd, str(self.path), str(place))
+            self._trial.check(fd, str(self.path), str(name))
 
     def _lock(self, fd: int, exclusive: bool, timeout_s: float) -> None:
         try:

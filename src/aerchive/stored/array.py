@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from aerchive.states.workers import Watch, Workers
 from aerchive.storage.chunks.grid import select
-from aerchive.stored.array_place import ArrayPlace, plan_place
+from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
+from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener
 
@@ -34,11 +35,11 @@ class StoredArray:
         nbytes: The size of all values in bytes, before compression.
     """
 
-    def __init__(self, run: RunOpener, place: ArrayPlace) -> None:
+    def __init__(self, run: RunOpener, location: ArrayLocation) -> None:
         self._run = run
-        self._place = place
-        self.shape = place.shape
-        self.dtype = np.dtype(place.dtype)
+        self._location = location
+        self.shape = location.shape
+        self.dtype = np.dtype(location.dtype)
 
     @property
     def ndim(self) -> int:
@@ -58,7 +59,7 @@ class StoredArray:
     @property
     def chunks(self) -> tuple[int, ...]:
         """The shape of a chunk, in the order of the axes of the array."""
-        return self._place.chunks
+        return self._location.chunks
 
     def __getitem__(self, key: object) -> Any:
         """Reads a part of the array.
@@ -79,12 +80,12 @@ class StoredArray:
         return values[()] if values.ndim == 0 else values
 
     def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
-        if self._place.has_neighbours:
-            wanted, place = select(key, self.shape), self._place
-            whole = place.taken_from(read_rows(self._run, place.name, place.owner, *place.bounds))
+        if self._location.has_neighbours:
+            wanted, location = select(key, self.shape), self._location
+            whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
         with self._run.open() as (session, group):
-            plan = plan_place(group, self._place, key)
+            plan = plan_array(group, self._location, key)
             fd = session.detach()
         try:  # committed chunks never move, so no lock is needed to read them
             return plan.read(fd, watch)
@@ -123,7 +124,7 @@ class StoredArray:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[OpenArray]:
         with self._run.open() as (session, group):
-            plan = plan_place(group, self._place)
+            plan = plan_array(group, self._location)
             fd = session.detach()
         try:
             yield OpenArray(plan, fd)
@@ -150,5 +151,5 @@ class StoredArray:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        run = self._place.group.rpartition("/")[2]
+        run = self._location.group.rpartition("/")[2]
         return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of run {run}>"

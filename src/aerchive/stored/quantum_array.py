@@ -15,7 +15,8 @@ from aerchive.display.progress import ProgressOf
 from aerchive.errors import InvalidInputError
 from aerchive.states.workers import Workers
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_place import ArrayPlace
+from aerchive.stored.decoder import MemoryDecoder
+from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener
 
@@ -35,7 +36,7 @@ class StoredQuantumArray(StoredArray):
 
     Args:
         run: Opens the group of the run.
-        place: Where the array is in the project.
+        location: Where the array is in the project.
         tree: The encoded value in the result document.
         bridge: Makes circuits of Qiskit that start from the state.
         label: The label under which the value was saved.
@@ -46,9 +47,9 @@ class StoredQuantumArray(StoredArray):
     """
 
     def __init__(
-        self, run: RunOpener, place: ArrayPlace, tree: dict[str, Any], bridge: Initializer, label: str
+        self, run: RunOpener, location: ArrayLocation, tree: dict[str, Any], bridge: Initializer, label: str
     ) -> None:
-        super().__init__(run, place)
+        super().__init__(run, location)
         self._tree = tree
         self._bridge = bridge
         self.kind = str(tree["$"]).partition("/")[0]
@@ -89,9 +90,7 @@ class StoredQuantumArray(StoredArray):
         Raises:
             IntegrityError: The stored bytes are damaged.
         """
-        from aerchive.codecs.result import decode_value
-
-        return decode_value(self._tree, InHand(np.asarray(self)))
+        return MemoryDecoder(np.asarray(self)).value(self._tree)
 
     def initialize(self, circuit: Any) -> Any:
         """Makes a circuit that starts from this state; imports Qiskit Aer.
@@ -130,41 +129,22 @@ class StoredQuantumArray(StoredArray):
             yield source, workers
 
     def __repr__(self) -> str:
-        run = self._place.group.rpartition("/")[2]
+        run = self._location.group.rpartition("/")[2]
         return f"<{type(self).__name__} {self.label!r} shape={self.shape} of run {run}>"
-
-
-class InHand:
-    """A decoder that gives a codec an array which was read already.
-
-    Args:
-        values: The array that is given.
-    """
-
-    def __init__(self, values: NDArray[Any]) -> None:
-        self._values = values
-
-    def array(self, _reference: Any) -> NDArray[Any]:
-        """The array."""
-        return self._values
-
-    def value(self, tree: Any) -> Any:
-        """Raises an error: a state or an operator contains no other encoded values."""
-        raise InvalidInputError(f"a state has no value {tree!r} in it")
 
 
 def statevector(values: NDArray[Any], dims: Sequence[int] | None = None) -> Any:
     """Makes a ``Statevector`` of Qiskit from amplitudes, which are not copied; imports Qiskit."""
     from aerchive.codecs.states import STATEVECTOR
 
-    return STATEVECTOR.decode({"class": "qiskit", "data": None, "dims": dims and [dims, []]}, InHand(values))
+    return STATEVECTOR.decode({"class": "qiskit", "data": None, "dims": dims and [dims, []]}, MemoryDecoder(values))
 
 
 def density_matrix(values: NDArray[Any]) -> Any:
     """Makes a ``DensityMatrix`` of Qiskit for qubits from its elements, which are not copied; imports Qiskit."""
     from aerchive.codecs.states import DENSITY_MATRIX
 
-    return DENSITY_MATRIX.decode({"class": "qiskit", "data": None, "dims": None}, InHand(values))
+    return DENSITY_MATRIX.decode({"class": "qiskit", "data": None, "dims": None}, MemoryDecoder(values))
 
 
 def tidied(probabilities: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:

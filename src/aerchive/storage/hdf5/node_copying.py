@@ -98,7 +98,7 @@ class NodeCopier:
             self._folder = folder, require_group(self._target, folder)
         already = len(self._waiting)
         self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
-        return sum(waiting.chunk_bytes * len(waiting.plan.places) for waiting in self._waiting[already:])
+        return sum(waiting.chunk_bytes * len(waiting.plan.locations) for waiting in self._waiting[already:])
 
     def copy_documents(self, source: KeptGroup) -> None:
         """Updates the small groups of a run that was already copied: status, labels, links to objects.
@@ -191,11 +191,11 @@ class NodeCopier:
         waiting, self._waiting = self._waiting, []
         for target, plan, chunk_bytes in waiting:
             read = functools.partial(plan.stored_bytes, fd)
-            with contextlib.closing(in_order(read, plan.places, len(plan.places))) as chunks:
-                for place, stored in zip(plan.places, chunks, strict=True):
+            with contextlib.closing(in_order(read, plan.locations, len(plan.locations))) as chunks:
+                for location, stored in zip(plan.locations, chunks, strict=True):
                     check_interrupt()
                     if len(stored):  # a chunk that was never written reads as zeros
-                        write_chunk(target, place.piece.offset, stored, place.mask)
+                        write_chunk(target, location.piece.offset, stored, location.mask)
                     done(chunk_bytes)
 
     # -- copying of one node

@@ -14,7 +14,7 @@ from aerchive import layout
 from aerchive.errors import AerchiveError, UnsafeContentError
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
-from aerchive.storage.chunks.read_plan import ChunkPlace, ReadPlan
+from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
 from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, OpenDataset, describe_dataset, plan_read, read_values
 from aerchive.storage.hdf5.kept_group import KeptGroup
@@ -31,12 +31,12 @@ class ChunkCheck(NamedTuple):
 
     Attributes:
         plan: Plan for reading the dataset of the chunk.
-        place: Place of the chunk in the file.
+        location: The chunk in the file.
         digest: The expected digest, 64 hexadecimal digits.
     """
 
     plan: ReadPlan
-    place: ChunkPlace
+    location: ChunkLocation
     digest: str
 
     def problem(self, fd: int, *, expand: bool = True) -> str | None:
@@ -46,16 +46,16 @@ class ChunkCheck(NamedTuple):
             fd: File descriptor of the project file.
             expand: Whether to check also that the stored bytes can be expanded to a chunk.
         """
-        plan, place = self.plan, self.place
+        plan, location = self.plan, self.location
         try:
-            stored = plan.stored_bytes(fd, place)
+            stored = plan.stored_bytes(fd, location)
             if expand:
-                plan.values_of(stored, place)
+                plan.values_of(stored, location)
         except AerchiveError as error:
             return str(error)
-        place_of = plan.owner, plan.name, place.number, place.mask
-        if checksums.chunk_digest(stored, *place_of, plan.digest) != self.digest:  # the CRC was right
-            return f"{plan.where}: chunk {place.number} is damaged (its {plan.digest} does not match)"
+        identity = plan.owner, plan.name, location.number, location.mask
+        if checksums.chunk_digest(stored, *identity, plan.digest) != self.digest:  # the CRC was right
+            return f"{plan.where}: chunk {location.number} is damaged (its {plan.digest} does not match)"
         return None
 
 
@@ -86,7 +86,7 @@ def chunk_problems(
             batches.append([])
             left = _TOGETHER_BYTES
         batches[-1].append(check)
-        left -= max(check.place.nbytes, 1)
+        left -= max(check.location.nbytes, 1)
     if len(batches) < 2:
         return (check.problem(fd, expand=expand) for check in checks)
     done = pool.map(lambda batch: [check.problem(fd, expand=expand) for check in batch], batches)
@@ -176,10 +176,10 @@ class GroupVerifier:
             return digest.hexdigest()
         attributes = decode_attributes(raw, where)
         plan = plan_read(group.gid, name, self._owner, where, opened=OpenDataset(dsid, what, attributes))
-        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where, attributes).digests()
-        for place in plan.places:
-            self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
-            digest.data(expected[place.number])
+        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.locations), where, attributes).digests()
+        for location in plan.locations:
+            self.chunks.append(ChunkCheck(plan, location, expected[location.number]))
+            digest.data(expected[location.number])
         return digest.hexdigest()
 
 

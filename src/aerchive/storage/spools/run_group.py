@@ -24,7 +24,7 @@ from aerchive.filters.profiles import Codec
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.grid import chunk_number, pieces, select
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.chunks.read_plan import ChunkPlace, DatasetShape, ReadPlan, value_dtype
+from aerchive.storage.chunks.read_plan import ChunkLocation, DatasetShape, ReadPlan, value_dtype
 from aerchive.storage.chunks.write_plan import layers, packed_chunks
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.spools import records
@@ -391,11 +391,11 @@ class SpoolGroup(GroupReader):
                 return ReadPlan(
                     where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values.reshape(what.shape)
                 )
-            places = []
+            locations = []
             for piece in pieces(selection, what.chunk):
                 number = chunk_number(piece.offset, what.shape, what.chunk)
                 address, nbytes, mask, crc, _ = dataset["chunks"][number]
-                places.append(ChunkPlace(piece, number, address, nbytes, mask, crc))
+                locations.append(ChunkLocation(piece, number, address, nbytes, mask, crc))
             dtype = value_dtype(what.dtype, dataset["attributes"].get("dtype"))
             chunk, codec = what.chunk, what.codec
             return ReadPlan(
@@ -406,7 +406,7 @@ class SpoolGroup(GroupReader):
                 what.dtype,
                 chunk,
                 selection,
-                tuple(places),
+                tuple(locations),
                 codec=codec,
                 digest=dataset["digest"],
             )
