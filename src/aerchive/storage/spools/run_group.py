@@ -25,7 +25,7 @@ from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDr
 from aerchive.storage.chunks.grid import chunk_number, pieces, select
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ChunkLocation, DatasetShape, ReadPlan, value_dtype
-from aerchive.storage.chunks.write_plan import layers, packed_chunks
+from aerchive.storage.chunks.write_plan import packed_chunks, plan_write
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.spools import records
 
@@ -218,21 +218,21 @@ class _Writer:
         if draft.packed is None and draft.nbytes < layout.MIN_TREATED_BYTES:
             at = values.add(draft.read_chunk((0,) * len(shape), shape).data)
             return {"attributes": attributes, "dtype": _descr(draft.dtype), "shape": shape, "at": at}
-        way = layers(draft)
+        plan = plan_write(draft)
         table = []
-        with contextlib.closing(packed_chunks(way, shape, owner, name)) as chunks:
+        with contextlib.closing(packed_chunks(plan, shape, owner, name)) as chunks:
             for chunk in chunks:
                 address = -1
                 if size := len(chunk.stored):
                     address = self._append(records.CHUNK, {}, [chunk.stored]) + records.HEAD_BYTES + len(b"{}")
                 table.append([address, size, chunk.mask, *chunk.sums])
         return {
-            "attributes": {**attributes, **_attributes(way.attributes)},
-            "dtype": _descr(way.dtype),
+            "attributes": {**attributes, **_attributes(plan.attributes)},
+            "dtype": _descr(plan.dtype),
             "shape": shape,
-            "chunk": way.chunk,
-            "codec": int(way.codec),
-            "digest": way.digest,
+            "chunk": plan.chunk,
+            "codec": int(plan.codec),
+            "digest": plan.digest,
             "chunks": table,
         }
 
