@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
 from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray
-from aerchive.stored.opener import RunOpener
+from aerchive.stored.opener import RunOpener, planned
 
 
 class StoredArray:
@@ -84,13 +83,8 @@ class StoredArray:
             wanted, location = select(key, self.shape), self._location
             whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
-        with self._run.open() as (session, group):
-            plan = plan_array(group, self._location, key)
-            fd = session.detach()
-        try:  # committed chunks never move, so no lock is needed to read them
+        with planned(self._run, lambda group: plan_array(group, self._location, key)) as (plan, fd):
             return plan.read(fd, watch)
-        finally:
-            os.close(fd)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
         """Reads the whole array piece by piece, a few chunks at a time, in the order of the file.
@@ -117,19 +111,11 @@ class StoredArray:
                     values = np.zeros([axis.stop - axis.start for axis in box], self.dtype)  # noqa: PLW2901
                 yield (box[::-1], values.T) if source.is_turned else (box, values)
 
-    def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
-        """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
-        return self._opened()
-
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[OpenArray]:
-        with self._run.open() as (session, group):
-            plan = plan_array(group, self._location)
-            fd = session.detach()
-        try:
+    def opened(self) -> Iterator[OpenArray]:
+        """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
+        with planned(self._run, lambda group: plan_array(group, self._location)) as (plan, fd):
             yield OpenArray(plan, fd)
-        finally:
-            os.close(fd)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All values, in the memory order that was saved; shows progress if a state or operator takes long.

@@ -20,8 +20,9 @@ from aerchive.filters.narrow import narrower
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import DatasetShape
+from aerchive.storage.medium.opening import Stamp, stamp_of
 from aerchive.stored.block_cache import MAX_BLOCK_BYTES
-from aerchive.stored.opener import RunOpener, Stamp, stamp_of
+from aerchive.stored.opener import RunOpener
 
 _KINDS = frozenset("biufcS")
 _NAME = re.compile(r"[A-Za-z0-9_]+\Z")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,7 @@ from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.stored.array import StoredArray
 from aerchive.stored.array_plan import ArrayPlan, plan_array
 from aerchive.stored.location import ArrayLocation, as_dtype
-from aerchive.stored.open_array import OpenArray
-from aerchive.stored.opener import RunOpener
+from aerchive.stored.opener import RunOpener, planned
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
@@ -101,7 +99,7 @@ class StackedArray(StoredArray):
                     elif zeros:
                         yield index, np.zeros([axis.stop - axis.start for axis in index], self.dtype)
 
-    def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
+    def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.
 
         Raises:
@@ -109,17 +107,11 @@ class StackedArray(StoredArray):
         """
         raise InvalidInputError(f"{self!r} is neither a state nor an operator: index its first axis")
 
-    @contextlib.contextmanager
-    def _resolved(self, axes: tuple[range, ...]) -> Iterator[tuple[list[_Piece], int]]:
+    def _resolved(self, axes: tuple[range, ...]) -> contextlib.AbstractContextManager[tuple[list[_Piece], int]]:
         """The pieces that must be read for a selection, and the descriptor of the file, open but not locked."""
         members = [self._locations[number] for number in axes[0]]
-        with self._run.open() as (session, group):
-            pieces = list(_pieces(group, members, tuple(slice(a.start, a.stop, a.step) for a in axes[1:])))
-            fd = session.detach()
-        try:
-            yield pieces, fd
-        finally:
-            os.close(fd)
+        inner = tuple(slice(axis.start, axis.stop, axis.step) for axis in axes[1:])
+        return planned(self._run, lambda group: list(_pieces(group, members, inner)))
 
 
 class _Piece(NamedTuple):

@@ -66,17 +66,17 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
     if draft.packed is not None:
         return _as_it_is(draft.packed)
     chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
-    compression = draft.compression if draft.is_treated else PORTABLE
+    compression = draft.compression if draft.uses_compression else PORTABLE
     attributes: dict[str, AttributeValue] = {}
     rounding = None
-    if compression.max_infidelity is not None and draft.is_treated:
+    if compression.max_infidelity is not None and draft.uses_compression:
         rounding = _rounding(draft, compression.max_infidelity, attributes)
 
     def rounded(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return raw if rounding is None else rounding.apply(raw.view(np.float64)).view(np.uint8)
 
     dtype = draft.dtype
-    if draft.is_treated and compression.profile != "none":
+    if draft.uses_compression and compression.profile != "none":
         dtype = _narrowed(draft, chunk, rounded) or dtype
     if dtype != draft.dtype or compression.codec is not Codec.DEFLATE:
         attributes["encoding_version"] = layout.ARRAY_VERSION

@@ -96,8 +96,7 @@ def check_single(fd: int, path: Path) -> None:
         WriteError: The file has a second name, or was replaced.
     """
     here = os.fstat(fd)
-    there = os.stat(path)
-    if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+    if not os.path.samestat(here, os.stat(path)):
         raise WriteError(f"{path}: was replaced by another file meanwhile; nothing was changed")
     if here.st_nlink > 1:
         raise WriteError(

@@ -16,8 +16,8 @@ from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
+from aerchive.storage.hdf5.cached_group import CachedGroup
 from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, OpenDataset, describe_dataset, plan_read, read_values
-from aerchive.storage.hdf5.kept_group import KeptGroup
 from aerchive.storage.hdf5.objects import LinkedObjects, linked_digest
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
@@ -108,7 +108,7 @@ class GroupVerifier:
     """
 
     def __init__(self, group: HDF5Group, owner: str, root: HDF5Group, objects: LinkedObjects | None = None) -> None:
-        self._group = group if isinstance(group, KeptGroup) else KeptGroup.of(group)
+        self._group = group if isinstance(group, CachedGroup) else CachedGroup.of(group)
         self._owner = owner
         self._root = root
         self._objects = objects or LinkedObjects()
@@ -130,7 +130,7 @@ class GroupVerifier:
             yield f"{self._group.where()}: the digest of the run does not match: something in it was changed"
 
     def _visit(
-        self, group: KeptGroup, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
+        self, group: CachedGroup, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
     ) -> Iterator[str]:
         prefix = f"{path}/" if path else ""
         try:
@@ -163,7 +163,7 @@ class GroupVerifier:
             except AerchiveError as error:
                 yield str(error)
 
-    def _dataset(self, group: KeptGroup, name: str, path: str) -> str:
+    def _dataset(self, group: CachedGroup, name: str, path: str) -> str:
         dsid, where = group.open_dataset(name), group.where(name)
         what = describe_dataset(dsid, where)
         raw = read_raw_attributes(dsid, where)
@@ -183,7 +183,7 @@ class GroupVerifier:
         return digest.hexdigest()
 
 
-def _own_digest(group: KeptGroup, path: str) -> str:
+def _own_digest(group: CachedGroup, path: str) -> str:
     """The digest of the attributes of a group, without its members."""
     digest = NodeDigest(path)
     for name, value in group.raw_attributes().items():
@@ -201,7 +201,7 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[st
         root: Root group of the file. Objects that this one links to must be stored at the paths that they state, and
             are verified on their own.
     """
-    group = KeptGroup.of(group)
+    group = CachedGroup.of(group)
     path = group.attribute("object")
     digest = group.path.rpartition("/")[2]
     if path != group.path:

@@ -35,6 +35,7 @@ from aerchive.errors import IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.storage.medium.disk import disk, read_bytes, sync_folder
 from aerchive.storage.medium.errors import disk_errors
+from aerchive.storage.medium.opening import is_same_file
 from aerchive.storage.medium.process import this_process
 from aerchive.storage.medium.process_file import make_process_file, remove_process_file
 
@@ -259,9 +260,7 @@ class SpoolFile:
 
     def has_name(self) -> bool:
         """Whether the file still has its name: a user may have removed it."""
-        with contextlib.suppress(OSError):
-            return os.path.samestat(os.fstat(self.fd), os.stat(self.path))
-        return False
+        return is_same_file(self.fd, Path(self.path))
 
     def append(self, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer] = ()) -> int:
         """Appends a record. When this returns, the record survives the end of this process, but not yet a power cut.
