@@ -14,8 +14,9 @@ from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.unite import id_beside
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.medium.opening import Stamp, stamp_of
 from aerchive.storage.spools.run_group import SpooledRun
-from aerchive.stored.opener import OpenFile, Stamp, stamp_of
+from aerchive.stored.opener import OpenFile
 
 
 class RunPlace:

@@ -66,7 +66,7 @@ def test_a_large_run_is_read_chunk_by_chunk_where_it_is(path: Path) -> None:
     with run.place.open() as (_, group):
         whole = draft_of(4, extra_bytes=LARGE).datasets["noise"].parts[0]
         assert (group.read("noise", run.run_uuid, slice(1_000_000, 2_500_000, 7)) == whole[1_000_000:2_500_000:7]).all()
-        assert len(group.plan("noise", run.run_uuid, 5).places) == 1
+        assert len(group.plan("noise", run.run_uuid, 5).locations) == 1
 
 
 def test_a_large_run_moves_with_its_stored_bytes(path: Path) -> None:
@@ -75,11 +75,11 @@ def test_a_large_run_moves_with_its_stored_bytes(path: Path) -> None:
     run = project[job_id(4)]
     with run.place.open() as (session, group):
         plan = group.plan("noise", run.run_uuid)
-        before = [bytes(plan.stored_bytes(session.fd, place)) for place in plan.places]
+        before = [bytes(plan.stored_bytes(session.fd, place)) for place in plan.locations]
     project.archive(draft_of(1))
     with project[job_id(4)].place.open() as (session, group):
         plan = group.plan("noise", run.run_uuid)
-        assert [bytes(plan.stored_bytes(session.fd, place)) for place in plan.places] == before
+        assert [bytes(plan.stored_bytes(session.fd, place)) for place in plan.locations] == before
     assert project.verify().ok
 
 

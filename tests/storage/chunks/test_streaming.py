@@ -172,12 +172,12 @@ def test_damage_in_any_chunk_is_found_by_any_thread(path: Path) -> None:
     try:
         for number in (0, 7, 15):
             with path.open("r+b") as file:
-                file.seek(plan.places[number].address + 1000)
+                file.seek(plan.locations[number].address + 1000)
                 file.write(bytes([value[number * 2**20 + 1000] ^ 1]))
             with pytest.raises(IntegrityError, match=rf"/{RUN}/x: chunk {number} is damaged"):
                 plan.read(fd)
             with path.open("r+b") as file:
-                file.seek(plan.places[number].address + 1000)
+                file.seek(plan.locations[number].address + 1000)
                 file.write(bytes([value[number * 2**20 + 1000]]))
         assert plan.read(fd).tobytes() == value.tobytes()
     finally:
@@ -223,7 +223,7 @@ write_run(path, drafts(state))
 written = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with project_file(path).read() as session:
     plan = session.root.group(RUN).plan("x", OWNER)
-    for place in plan.places:
+    for place in plan.locations:
         plan.values_of(plan.stored_bytes(session.fd, place), place)
 streamed = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print((written - before) // 1024, (streamed - written) // 1024)

@@ -25,7 +25,7 @@ from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import read_record
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
 from aerchive.storage.hdf5.objects import LinkedObjects
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
@@ -198,7 +198,7 @@ class _Verification:
         return self._folders
 
     def _run_problems(
-        self, session: ReadSession, group: KeptGroup, row: _Row | None, checks: list[ChunkCheck]
+        self, session: ReadSession, group: CachedGroup, row: _Row | None, checks: list[ChunkCheck]
     ) -> Iterator[str]:
         record = read_record(group, self._provenances)
         verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects)

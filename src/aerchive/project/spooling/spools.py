@@ -225,7 +225,7 @@ def _run_problems(run: SpooledRun) -> Iterator[str]:
                 for name in one.names():
                     if not one.is_group(name):
                         plan = one.plan(name, owner)
-                        for place in plan.places:
+                        for place in plan.locations:
                             plan.stored_bytes(session.fd, place)
     except NotFoundError:
         raise

@@ -16,7 +16,7 @@ from aerchive.filters.profiles import Codec
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.grid import chunk_number, grid_shape, pieces, select
-from aerchive.storage.chunks.read_plan import HALVES, ChunkPlace, DatasetShape, ReadPlan, value_dtype
+from aerchive.storage.chunks.read_plan import HALVES, ChunkLocation, DatasetShape, ReadPlan, value_dtype
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
@@ -105,13 +105,13 @@ def plan_read(
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
     sums = ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, what.chunk)), where, attributes)
     crcs = sums.crc_lookup(len(needed))
-    places = []
+    locations = []
     for piece in needed:
         number = chunk_number(piece.offset, what.shape, what.chunk)
         address, nbytes, mask = stored.get(piece.offset, (-1, 0, 0))
-        places.append(ChunkPlace(piece, number, address, nbytes, mask, crcs(number)))
+        locations.append(ChunkLocation(piece, number, address, nbytes, mask, crcs(number)))
     return ReadPlan(
-        where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(places), None, what.codec, sums.digest
+        where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(locations), None, what.codec, sums.digest
     )
 
 

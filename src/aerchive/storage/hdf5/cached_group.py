@@ -27,7 +27,7 @@ class Member(NamedTuple):
     address: int
 
 
-class KeptGroup(HDF5Group):
+class CachedGroup(HDF5Group):
     """A group that does not change while it is in use: HDF5 is called once for each node and for all attributes."""
 
     def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
@@ -35,11 +35,11 @@ class KeptGroup(HDF5Group):
         self._members: dict[str, Member] | None = None
         self._raw: dict[str, NDArray[Any]] | None = None
         self._nodes: dict[str, Any] = {}
-        self._groups: dict[str, KeptGroup] = {}
+        self._groups: dict[str, CachedGroup] = {}
 
     @classmethod
-    def of(cls, group: HDF5Group) -> KeptGroup:
-        """A `KeptGroup` for the same group."""
+    def of(cls, group: HDF5Group) -> CachedGroup:
+        """A `CachedGroup` for the same group."""
         return cls(group.gid, group.fd, group.path, group.file)
 
     def members(self) -> dict[str, Member]:
@@ -93,14 +93,14 @@ class KeptGroup(HDF5Group):
             raise IntegrityError(f"{self.where(name)}: damaged, or not a dataset")
         return node
 
-    def group(self, path: str) -> KeptGroup:
+    def group(self, path: str) -> CachedGroup:
         """See `HDF5Group.group`."""
         name, _, rest = path.partition("/")
         if name not in self._groups:
             node = self.open(name)
             if not isinstance(node, h5g.GroupID):
                 raise IntegrityError(f"{self.where(name)}: damaged, or not a group")
-            self._groups[name] = KeptGroup(node, self.fd, f"{self.path}/{name}" if self.path else name, self.file)
+            self._groups[name] = CachedGroup(node, self.fd, f"{self.path}/{name}" if self.path else name, self.file)
         return self._groups[name].group(rest) if rest else self._groups[name]
 
     def raw_attributes(self) -> dict[str, NDArray[Any]]:
@@ -134,10 +134,10 @@ class Folders:
         self._path = ""
         self._folder = root
 
-    def group(self, path: str) -> KeptGroup:
+    def group(self, path: str) -> CachedGroup:
         """The group at a path; raises as `HDF5Group.group` does."""
         folder, _, name = path.rpartition("/")
         if folder != self._path:
             self._folder = self.root.group(folder) if folder else self.root
             self._path = folder
-        return KeptGroup.of(self._folder.group(name))
+        return CachedGroup.of(self._folder.group(name))
