@@ -21,7 +21,6 @@ from aerchive.models.labels import Author, RunLabels
 from aerchive.project.documents.draft import RunDraft, new_uuid
 from aerchive.project.project import open_project
 from aerchive.project.spooling import mover as spool_mover
-from aerchive.project.spooling import spools
 from aerchive.storage.chunks.drafts import DatasetDraft
 from tests import processes
 from tests.drafts import DraftBridge, draft_of, job_id, model_of, project_at, values_of
@@ -383,7 +382,7 @@ def test_files_of_very_many_dead_processes(path: Path) -> None:
 def test_the_order_of_a_process_holds_when_the_clock_was_set_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_at(path, lock_timeout_s=0.01)
     clock = iter(["2026-11-22T23:00:00.000000Z", "2026-11-22T22:00:00.000000Z"])
-    monkeypatch.setattr(spools, "author", lambda: Author(next(clock), "ann@here"))
+    monkeypatch.setattr(Author, "now", lambda: Author(next(clock), "ann@here"))
     with held(path):
         project.archive(draft_of(1, labels=RunLabels(name="first")))
         again = dataclasses.replace(draft_of(1, labels=RunLabels(name="second")), run_uuid=new_uuid())
