@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aerchive.storage import file as file_module
+from aerchive.storage.medium import access
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) 
     """
     done: list[object] = []
     begun: list[bool] = []
-    lock = file_module.lock
+    lock = access.lock
 
     def late(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
         if exclusive and not begun:
@@ -61,5 +61,5 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) 
             done.append(act())
         lock(fd, path, exclusive=exclusive, timeout_s=timeout_s)
 
-    monkeypatch.setattr(file_module, "lock", late)
+    monkeypatch.setattr(access, "lock", late)
     return done

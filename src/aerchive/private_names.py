@@ -1,7 +1,8 @@
-"""Private names of Qiskit, Aer and IBM's runtime that this package reads: the list of them, and how one is read.
+"""Private names of Qiskit, Aer and IBM's runtime that this package uses: the list of them, and how they are used.
 
 A release of these packages may rename any of them. What a name holds must then be named as lost, and not be left out.
-A test looks for every name of the list in the installed versions.
+One test looks for every name of the list in the installed versions; another one finds private names that are used
+without these functions.
 """
 
 from __future__ import annotations
@@ -22,34 +23,82 @@ PRIVATE_NAMES: Final = {
         "_local_readout_errors",
     ),
     "qiskit_aer.noise.QuantumError": ("_circs", "_id", "_probs"),
-    "qiskit_aer.noise.PauliLindbladError": ("_generators", "_rates"),
-    "qiskit_aer.noise.errors.PauliError": ("_paulis", "_probabilities"),
     "qiskit_aer.noise.RelaxationNoisePass": ("_dt", "_ops", "_p1s", "_t1s", "_t2s", "_target"),
     "qiskit_aer.primitives.SamplerV2": ("_backend", "_run"),
     "qiskit_aer.primitives.EstimatorV2": ("_backend", "_run"),
-    "qiskit.QuantumCircuit": ("_base_name", "_data", "_metadata"),
+    "qiskit_aer.library.save_instructions.save_data.SaveData": ("_subtype",),
+    "qiskit_aer.noise.errors.base_quantum_error.QuantumChannelInstruction": ("_quantum_error",),
+    "qiskit.QuantumCircuit": ("_append", "_base_name", "_data", "_metadata"),
     "qiskit.circuit.Instruction": ("_definition", "_params"),
-    "qiskit.primitives.PrimitiveJob": ("_function", "_future"),
+    "qiskit.circuit.library.Initialize": ("_stateprep",),
+    "qiskit.circuit.library.StatePreparation": ("_from_int", "_from_label", "_inverse", "_params_arg"),
+    "qiskit.primitives.BackendSamplerV2": ("_backend",),
+    "qiskit.primitives.BackendEstimatorV2": ("_backend",),
+    "qiskit.primitives.PrimitiveJob": ("_args", "_function", "_future"),
     "qiskit.primitives.containers.sampler_pub.SamplerPub": ("_circuit",),
-    "qiskit.quantum_info.Operator": ("_data", "_op_shape"),
+    "qiskit.quantum_info.Operator": ("_op_shape",),
+    "qiskit.quantum_info.Statevector": ("_data", "_op_shape"),
+    "qiskit.result.ProbDistribution": ("_num_bits",),
+    "qiskit.result.Result": ("_metadata",),
+    "qiskit.result.models.ExperimentResultData": ("_data_attributes",),
+    "qiskit_ibm_runtime.execution_span.SliceSpan": ("_data_slices",),
+    "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": ("_data_slices", "_pub_shots"),
 }
 """Names of the attributes of instances, by the class whose instances have them."""
 
 
-def private(value: Any, name: str) -> Any:
+def private(value: Any, name: str, lost: list[str] | None = None) -> Any:
     """The private attribute of an object of another package.
 
     Args:
         value: The object.
         name: Name of the attribute, one of `PRIVATE_NAMES`.
+        lost: The losses of a run. If it is given and there is no such attribute, the loss is added to it, and the
+            value is ``None``.
 
     Raises:
-        UnsupportedTypeError: The installed version has no such attribute.
+        UnsupportedTypeError: The installed version has no such attribute, and ``lost`` is not given.
     """
     try:
         return getattr(value, name)
     except AttributeError:
-        raise UnsupportedTypeError(
-            f"{type_name(type(value))} has no {name!r} in the installed version, and aerchive does not know where else "
-            "to look; upgrade aerchive"
-        ) from None
+        kind = type_name(value if isinstance(value, type) else type(value))
+        error = UnsupportedTypeError(
+            f"{kind} has no {name!r} in the installed version, and aerchive does not know where else to look; "
+            "upgrade aerchive"
+        )
+    if lost is None:
+        raise error
+    lost.append(str(error))
+    return None
+
+
+def private_if_any(value: Any, name: str) -> Any:
+    """The private attribute of an object whose class need not have it; ``None`` if it does not.
+
+    Only for what is not lost without it: an object of a class that is not known here, or a mere hint.
+    """
+    return getattr(value, name, None)
+
+
+def set_private(value: Any, /, **attributes: Any) -> None:
+    """Sets private attributes of an object of another package.
+
+    Args:
+        value: The object.
+        **attributes: The new values by name, each of them one of `PRIVATE_NAMES`.
+
+    Raises:
+        UnsupportedTypeError: The installed version has no such attribute, so that setting it would have no effect.
+    """
+    for name, new in attributes.items():
+        private(value, name)
+        setattr(value, name, new)
+
+
+def fill_private(made: Any, /, **attributes: Any) -> None:
+    """Sets private attributes of an object that was made without its constructor, and so has none yet.
+
+    A name that the installed version does not use is found when the object is compared with the original.
+    """
+    vars(made).update(attributes)

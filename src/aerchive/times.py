@@ -37,12 +37,21 @@ def from_microseconds(microseconds: int) -> str:
         moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
     except OverflowError as error:
         raise FormatError(f"{microseconds} microseconds from 1970 on is not a time") from error
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return from_datetime(moment)
+
+
+def from_datetime(moment: datetime.datetime) -> str:
+    """Converts a time to the notation of the file format: UTC, ISO 8601, microseconds, ``Z``.
+
+    Args:
+        moment: Any time; without a zone it is local time.
+    """
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def now() -> str:
-    """Returns the present time in the notation of the file format: UTC, ISO 8601, microseconds, ``Z``."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Returns the present time in the notation of the file format."""
+    return from_datetime(datetime.datetime.now(datetime.UTC))
 
 
 class Span(NamedTuple):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = 2000
-"""At least six of each group are taken."""
+"""At least six of each group are taken, and half of these."""
 
 
 def run(*arguments: object) -> str:
@@ -31,11 +31,11 @@ def run(*arguments: object) -> str:
 
 
 def test_cases_come_back_and_run_again(tmp_path: Path) -> None:
-    archived = int(run("tests.corpus.archive", tmp_path / "corpus", "--every", EVERY))
+    archived = int(run("tests.corpus.archive", tmp_path / "corpus", "--every", EVERY, "--part", "0/2"))
 
     told = json.loads(run("tests.corpus.compare", tmp_path / "corpus", "--again"))
 
     assert told["cases"] == archived
-    assert archived >= 90
+    assert archived >= 45
     assert told["found"] == {}
     assert told["verdicts"]["identical"] > archived / 2

@@ -347,9 +347,9 @@ def died_after_faults(folder: Path, *, sticky: bool, first: int = 0, step: int =
 def test_the_interpreter_ends_well_after_a_fault(sticky: bool, folder: Path) -> None:
     """HDF5 may keep file objects up to its own end, when there is no Python any more.
 
-    One call in four, other ones once than for good; each of them: ``python3 tasks.py crash``.
+    One call in six, other ones once than for good; each of them: ``python3 tasks.py crash``.
     """
-    assert died_after_faults(folder, sticky=sticky, first=4 * sticky, step=8) == "[]"
+    assert died_after_faults(folder, sticky=sticky, first=6 * sticky, step=12) == "[]"
 
 
 class FailingSync(RecordingDisk):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -50,21 +52,73 @@ def python_blocks(page: Path) -> list[Block]:
     return blocks
 
 
-def run_python(folder: Path, *arguments: str | Path) -> str:
-    """What a script prints; it must succeed, warnings being errors, and leave nothing on standard error."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=folder,
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr
-    return done.stdout
+_WARM = """
+import json, os, runpy, signal, sys
+import qiskit, qiskit_aer
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if child:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    signal.alarm(asked["timeout_s"])
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    for number, name in enumerate([os.devnull, asked["stdout"], asked["stderr"]]):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY), number)
+    sys.argv = asked["command"]
+    sys.path[:0] = [os.path.dirname(sys.argv[0]), asked["folder"]]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    break
+"""
+
+
+class Python:
+    """An interpreter that has imported Qiskit, warnings being errors: each script runs in a fork of it.
+
+    A fork ends as any interpreter does, so what it says or loses at its end counts, too.
+    """
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", _WARM],
+            env=environment(ROOT),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, folder: Path, *command: str | Path) -> str:
+        """What a script prints; it must succeed, and leave nothing on standard error."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with tempfile.TemporaryDirectory() as told:
+            out, err = Path(told, "out"), Path(told, "err")
+            asked = {
+                "command": [*map(str, command)],
+                "folder": str(folder),
+                "environment": environment(folder),
+                "stdout": str(out),
+                "stderr": str(err),
+                "timeout_s": _TIMEOUT_S,
+            }
+            print(json.dumps(asked), file=self.process.stdin, flush=True)
+            status = self.process.stdout.readline()
+            assert status == "0\n", err.read_text("utf-8")
+            assert not err.read_text("utf-8")
+            return out.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[Python]:
+    interpreter = Python()
+    with interpreter.process as process:
+        yield interpreter
+        assert process.communicate() == ("", "")
+    assert process.returncode == 0
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -79,8 +133,8 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_runs(example: Path, tmp_path: Path) -> None:
-    assert run_python(tmp_path, example, tmp_path)
+def test_an_example_runs(example: Path, tmp_path: Path, python: Python) -> None:
+    assert python.run(tmp_path, example, tmp_path)
     assert list(tmp_path.glob("*.h5"))
 
 
@@ -109,11 +163,11 @@ def joined(blocks: list[Block]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=page_id)
-def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, python: Python) -> None:
     for name, code in scripts(python_blocks(page)):
         script = tmp_path / name
         script.write_text(code, "utf-8")
-        run_python(tmp_path, script)
+        python.run(tmp_path, script)
 
 
 def test_pages_with_python_are_found() -> None:

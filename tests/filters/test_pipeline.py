@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from aerchive.errors import IntegrityError
 from aerchive.filters import pipeline
-from aerchive.filters.choice import Choices, Method, Plan, Ticket, sign_of
+from aerchive.filters.choice import Kind, Method, Plan, sign_of
 from aerchive.filters.deflate import Buffer
-from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Packer, task_for
+from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Choices, Packer
 from aerchive.filters.planes import Coder
 from aerchive.filters.profiles import Codec, unpack_chunk
 from aerchive.filters.shuffle import shuffle
@@ -25,7 +25,15 @@ def as_bytes(data: bytes) -> np.ndarray:
 
 
 def pack(raw: np.ndarray, itemsize: int) -> tuple[Buffer, int]:
-    return Packer(itemsize).pack(raw, task_for(raw, itemsize, Choices()))
+    return pack_next(raw, Choices(itemsize), Packer(itemsize))
+
+
+def pack_next(raw: np.ndarray, choices: Choices, packer: Packer) -> tuple[Buffer, int]:
+    """The next chunk of a dataset."""
+    kind = choices.kind(raw)
+    if kind is not None and kind.is_due():
+        return packer.try_or_review(raw, kind)
+    return packer.pack(raw, None if kind is None else kind.plan)
 
 
 def unpack(stored: Buffer, mask: int, size: int, itemsize: int) -> bytes:
@@ -79,10 +87,8 @@ def test_as_small_as_gzip_or_nearly(name: str) -> None:
 def test_any_plan_is_right_for_any_chunk(name: str, method: Method) -> None:
     """A plan that was made for other chunks costs bytes at most."""
     raw, itemsize = chunk(name)
-    ticket = Ticket()
-    ticket.fill(Plan(method))
 
-    stored, mask = Packer(itemsize).pack(raw, pipeline.Task(ticket))
+    stored, mask = Packer(itemsize).pack(raw, Plan(method))
 
     by_zlib(stored, mask, itemsize, raw)
     assert len(stored) <= raw.size
@@ -92,12 +98,11 @@ def test_where_chunks_differ_each_looks_for_itself() -> None:
     """Elements that repeat are better by record, others by plane, under the same plan."""
     numbers = np.random.default_rng(5).normal(size=16_384).view(np.complex128)
     dense, repeated = numbers.view(np.uint8), np.tile(numbers[:512], 16).view(np.uint8)
-    ticket = Ticket()
-    ticket.fill(Plan(Method.RECORDS, (Coder.STORED,) * 15 + (Coder.ENTROPY,), limit=0.9))
+    plan = Plan(Method.RECORDS, (Coder.STORED,) * 15 + (Coder.ENTROPY,), limit=0.9)
     packer = Packer(16)
 
     for raw, wanted in ((dense, 0), (repeated, SKIP_SHUFFLE), (dense, 0)):
-        stored, mask = packer.pack(raw, pipeline.Task(ticket))
+        stored, mask = packer.pack(raw, plan)
 
         by_zlib(stored, mask, 16, raw)
         assert mask == wanted
@@ -160,30 +165,29 @@ def test_a_raw_chunk_of_another_length_is_refused(length: int) -> None:
     assert str(caught.value) == f"an uncompressed chunk has {length} bytes instead of 8"
 
 
-def test_a_trial_that_fails_lets_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_trial_that_fails_chunks_can_be_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError
 
     raw, itemsize = chunk("dense state")
-    choices = Choices()
-    first, second = task_for(raw, itemsize, choices), task_for(raw, itemsize, choices)
+    choices = Choices(itemsize)
     with monkeypatch.context() as patched:
         patched.setattr(pipeline, "try_chunk", fail)
         with pytest.raises(MemoryError):
-            Packer(itemsize).pack(raw, first)
+            pack_next(raw, choices, Packer(itemsize))
 
-    stored, mask = Packer(itemsize).pack(raw, second)
+    stored, mask = pack_next(raw, choices, Packer(itemsize))
 
     by_zlib(stored, mask, itemsize, raw)
 
 
 def dataset(names: list[str]) -> list[bytes]:
     """The chunks of a dataset, one after another."""
-    choices, packer = Choices(), Packer(16)
+    choices, packer = Choices(16), Packer(16)
     stored = []
     for name in names:
         raw, _ = chunk(name)
-        data, mask = packer.pack(raw, task_for(raw, 16, choices))
+        data, mask = pack_next(raw, choices, packer)
         by_zlib(data, mask, 16, raw)
         stored.append(bytes(data))
     return stored
@@ -205,14 +209,23 @@ def test_equal_chunks_give_equal_bytes() -> None:
 
 
 def test_the_first_of_a_kind_tries_and_some_look_again() -> None:
-    choices = Choices()
+    kind, used, due = Kind(), [], []
+    for number in range(100):
+        if kind.is_due():
+            due.append(number)
+            kind.found(Plan(Method.PLANES, limit=number))
+        used.append(kind.plan.limit)
+
+    assert due == [0, 3, 13, 33, 66, 99]
+    assert used[:13] == [0] * 13
+    assert used[13:33] == [3] * 20
+    assert used[66:99] == [33] * 33
+
+
+def test_chunks_of_one_sign_are_of_one_kind() -> None:
+    choices = Choices(16)
     dense, sparse = chunk("dense state")[0], chunk("one amplitude")[0]
-    tasks = [choices.task(dense) for _ in range(100)]
 
     assert sign_of(dense) != sign_of(sparse)
-    assert [number for number, task in enumerate(tasks) if task.fill is not None] == [0, 3, 13, 33, 66, 99]
-    assert tasks[0].use is None
-    assert tasks[2].use is tasks[3].use is tasks[12].use is tasks[0].fill
-    assert tasks[13].use is tasks[14].use is tasks[32].use is tasks[3].fill
-    assert tasks[66].use is tasks[67].use is tasks[33].fill
-    assert choices.task(sparse).use is None
+    assert choices.kind(dense) is choices.kind(dense)
+    assert choices.kind(sparse) is not choices.kind(dense)

@@ -19,6 +19,11 @@ from tests.filters.chunks import CHUNKS, chunk
 PROFILES = ["portable", "none", "fast", "small"]
 
 
+def as_it_is(raw: np.ndarray) -> np.ndarray:
+    """The values of a chunk that is neither rounded nor narrowed."""
+    return raw
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", CHUNKS)
 def test_every_chunk_comes_back(name: str, profile: str) -> None:
@@ -26,7 +31,7 @@ def test_every_chunk_comes_back(name: str, profile: str) -> None:
     compression = Compression.checked(profile)
     packing = compression.packing(itemsize)
 
-    stored, mask = packing.pack(raw, packing.task(raw))
+    stored, mask = packing.begin(raw, as_it_is)()
 
     back = unpack_chunk(bytes(stored), mask, itemsize, compression.codec, np.empty(raw.size, np.uint8))
     assert back.tobytes() == raw.tobytes()
@@ -48,7 +53,7 @@ def test_a_piece_is_that_of_the_whole(name: str, profile: str, inside: tuple[sli
     shape = (16, raw.size // itemsize // 16)
     compression = Compression.checked(profile)
     packing = compression.packing(itemsize)
-    stored, mask = packing.pack(raw, packing.task(raw))
+    stored, mask = packing.begin(raw, as_it_is)()
 
     piece = unpack_piece(bytes(stored), mask, itemsize, compression.codec, shape, inside)
 
@@ -60,7 +65,7 @@ def test_none_gives_the_bytes_themselves() -> None:
     raw, itemsize = chunk("constant")
     packing = Compression.checked("none").packing(itemsize)
 
-    stored, mask = packing.pack(raw, packing.task(raw))
+    stored, mask = packing.begin(raw, as_it_is)()
 
     assert mask == RAW
     assert np.shares_memory(np.frombuffer(stored, np.uint8), raw)
@@ -69,7 +74,7 @@ def test_none_gives_the_bytes_themselves() -> None:
 @pytest.mark.parametrize("profile", ["fast", "small"])
 def test_a_chunk_is_a_frame_that_says_its_size(profile: str) -> None:
     raw, _ = chunk("dense state")
-    stored, mask = Compression.checked(profile).packing(16).pack(raw, None)
+    stored, mask = Compression.checked(profile).packing(16).begin(raw, as_it_is)()
 
     assert mask == 0
     assert zstandard.frame_content_size(stored) == raw.size
@@ -78,7 +83,7 @@ def test_a_chunk_is_a_frame_that_says_its_size(profile: str) -> None:
 
 def test_small_takes_records_where_they_repeat() -> None:
     raw, _ = chunk("few values")
-    packed = {name: Compression.checked(name).packing(16).pack(raw, None) for name in ("fast", "small")}
+    packed = {name: Compression.checked(name).packing(16).begin(raw, as_it_is)() for name in ("fast", "small")}
 
     assert packed["small"][1] == SKIP_SHUFFLE
     assert len(packed["small"][0]) < len(packed["fast"][0])
@@ -112,7 +117,7 @@ def test_rounding_without_compression_makes_no_sense() -> None:
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored, mask = Compression.checked("fast").packing(16).pack(chunk("sparse state")[0], None)
+    stored, mask = Compression.checked("fast").packing(16).begin(chunk("sparse state")[0], as_it_is)()
 
     def missing(name: str, *_: object) -> None:
         raise ImportError(name)

@@ -18,7 +18,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
-from aerchive.storage import file as project_file
+from aerchive.storage.medium import access
 from aerchive.stored import block_cache as kept_blocks
 from tests.small_chunks import small_chunks
 
@@ -76,13 +76,13 @@ class Openings:
 @pytest.fixture
 def openings(monkeypatch: pytest.MonkeyPatch) -> Openings:
     """Counts how often a project file is opened."""
-    counted, original = Openings(), project_file.open_file
+    counted, original = Openings(), access.open_file
 
     def count(path: Path, flags: int) -> int:
         counted.number += 1
         return original(path, flags)
 
-    monkeypatch.setattr(project_file, "open_file", count)
+    monkeypatch.setattr(access, "open_file", count)
     return counted
 
 
@@ -255,8 +255,8 @@ def test_a_missing_file_is_said_to_be_missing(run: aerchive.Run, path: Path) -> 
 
 
 def test_little_is_kept(run: aerchive.Run, openings: Openings, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = kept_blocks._Kept()
-    monkeypatch.setattr(kept_blocks, "_kept", kept)
+    kept = kept_blocks._Cache()
+    monkeypatch.setattr(kept_blocks, "_cache", kept)
     monkeypatch.setattr(kept_blocks, "_MOST_BYTES", 2500)
     for i in ALL:
         assert (run.counts(i), run.memory(i)[:2]) == (bits(i), ["00", "11"])

@@ -16,7 +16,8 @@ from aerchive import layout
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.read_plan import ReadPlan
-from aerchive.stored.result import _Decoder
+from aerchive.stored.decoder import StoredDecoder
+from aerchive.stored.location import Locator
 from tests.jobs import make_result, run_stock
 from tests.strict import differences
 
@@ -199,10 +200,11 @@ def test_values_are_read_without_a_lock(project: aerchive.Project, kind: str, mo
 
 
 def test_an_array_that_only_its_codec_knows_of_is_looked_up_when_it_asks(project: aerchive.Project) -> None:
-    stored = project.save(make_result(x=PSI[0], y=PSI[1])).stored_result
+    run = project.save(make_result(x=PSI[0], y=PSI[1]))
+    stored = run.stored_result
     first, second = (stored.data(0, label)["data"] for label in "xy")
 
-    with _Decoder(stored, stored.data(0, "x")) as decoder:
+    with StoredDecoder(stored._opener, Locator(run.run_uuid), stored.data(0, "x")) as decoder:
         assert decoder.array(second).tobytes() == PSI[1].data.tobytes()
         assert decoder.array(first).tobytes() == PSI[0].data.tobytes()
         assert differences(PSI[1], decoder.value(stored.data(0, "y"))) == []

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aerchive.aer.again.reproduce import ReproduceReport
-    from aerchive.aer.archived.job import ArchivedJob
-    from aerchive.aer.archived.primitive_job import ArchivedPrimitiveJob
+    from aerchive.aer.archived.job import ArchivedJob, ArchivedPrimitiveJob
     from aerchive.aer.archived.result import ArchivedResult
     from aerchive.aer.errors import AerJobError
     from aerchive.aer.running.job import ArchivingJob
@@ -19,7 +18,7 @@ _HOME = {
     "AerJobError": "errors",
     "AerSimulator": "running.simulator",
     "ArchivedJob": "archived.job",
-    "ArchivedPrimitiveJob": "archived.primitive_job",
+    "ArchivedPrimitiveJob": "archived.job",
     "ArchivedResult": "archived.result",
     "ArchivingJob": "running.job",
     "ArchivingPrimitiveJob": "running.primitives",

@@ -34,13 +34,9 @@ class QiskitBridge:
 
     def job(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""
-        if run.program == "run":
-            from aerchive.aer.archived.job import ArchivedJob
+        from aerchive.aer.archived.job import ArchivedJob, ArchivedPrimitiveJob
 
-            return ArchivedJob(run)
-        from aerchive.aer.archived.primitive_job import ArchivedPrimitiveJob
-
-        return ArchivedPrimitiveJob(run)
+        return ArchivedJob(run) if run.program == "run" else ArchivedPrimitiveJob(run)
 
     def result(self, run: Run) -> Any:
         """See `aerchive.project.run.Bridge`."""

@@ -18,10 +18,10 @@ from aerchive.aer.capturing.capture import (
     KnownBackend,
     Primitive,
     Submitted,
+    describe_backend,
     draft_failed,
     draft_finished,
     draft_of_primitive,
-    look_at_backend,
 )
 from aerchive.aer.capturing.options import DONE_BY_AER, set_options, unknown_options
 from aerchive.aer.capturing.primitive import submitted_pubs
@@ -29,9 +29,10 @@ from aerchive.aer.errors import AerJobError
 from aerchive.aer.service.runtime_job import capture_runtime_job, is_runtime_job
 from aerchive.codecs.primitive_result import is_sampled
 from aerchive.errors import InvalidInputError
+from aerchive.private_names import private
 from aerchive.project.documents.draft import RunDraft
 from aerchive.text import type_name, without_surrogates
-from aerchive.times import now
+from aerchive.times import from_datetime, now
 
 
 def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, Any] | None) -> RunDraft:
@@ -41,18 +42,19 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
         InvalidInputError: The object is neither a job nor a result.
     """
     if isinstance(source, AerJob):
-        backend = source.backend()
-        in_run = options if options is not None else source._run_options or {}
-        run_options = dict(options) if options is not None else set_options(backend, in_run)
+        backend, lost = source.backend(), list[str]()
+        in_run = options if options is not None else private(source, "_run_options", lost) or {}
+        run_options = dict(options) if options is not None else set_options(backend, in_run, lost)
         submitted = Submitted(
             job_id=source.job_id(),
             created=getattr(getattr(source, "_archived_run", None), "created", None) or now(),
             circuits=circuits if circuits is not None else _listed(source.circuits()),
-            parameter_binds=source._parameter_binds,
+            parameter_binds=private(source, "_parameter_binds", lost),
             options=run_options,
             run_options=[name for name in in_run if name not in DONE_BY_AER],
             unknown_options=unknown_options(backend, in_run),
-            backend=look_at_backend(backend),
+            backend=describe_backend(backend, lost),
+            lost=lost,
         )
         try:
             result = source.result()
@@ -91,10 +93,14 @@ def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
     Raises:
         InvalidInputError: The result is not that of a primitive of version 2.
     """
-    primitive = getattr(job._function, "__self__", None)
-    pubs = job._args[0] if job._args and isinstance(job._args[0], list) else _local_pubs(job)
-    known = getattr(job._future, "_aerchive_call", None)  # its simulator has archived it, perhaps under another id
+    lost: list[str] = []
+    primitive = getattr(private(job, "_function", lost), "__self__", None)
+    given = private(job, "_args", lost)
+    pubs = given[0] if given and isinstance(given[0], list) else _local_pubs(job)
+    future = private(job, "_future", lost)
+    known = getattr(future, "_aerchive_call", None)  # its simulator has archived it, perhaps under another id
     submitted = submitted_pubs(primitive, pubs, job.job_id() if known is None else known.job_id, _created(job))
+    submitted = dataclasses.replace(submitted, lost=[*lost, *submitted.lost])
     try:
         result = job.result()
     except Exception as error:  # noqa: BLE001  (any exception of the job is archived)
@@ -116,7 +122,7 @@ def _is_of_the_job(job: AerJob, error: BaseException) -> bool:
     """Whether the job itself raised the error; else it comes from a damaged archive or from interrupted waiting."""
     if isinstance(error, AerJobError | CancelledError):
         return True
-    future = job._future
+    future = private(job, "_future")
     return future is not None and future.done() and not future.cancelled() and future.exception() is error
 
 
@@ -138,14 +144,11 @@ def _local_pubs(job: Any) -> list[Any] | None:
 
 def _created(job: Any) -> str:
     when = getattr(job, "creation_date", None)
-    if not isinstance(when, datetime.datetime):
-        return now()
-    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return from_datetime(when) if isinstance(when, datetime.datetime) else now()
 
 
 def _date(result: Result) -> str:
     try:
-        when = datetime.datetime.fromisoformat(str(getattr(result, "date", None))).astimezone(datetime.UTC)
+        return from_datetime(datetime.datetime.fromisoformat(str(getattr(result, "date", None))))
     except (ValueError, OverflowError):
         return now()
-    return when.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

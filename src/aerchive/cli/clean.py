@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_json, print_report
 from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.project.care.retention import CleanReport
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=int, metavar="N", help="the newest N stay")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,28 +39,20 @@ def run(options: argparse.Namespace) -> int:
         _ask(report, project)
         report = _clean(project, options, job_ids=[one.job_id for one in report.runs])
     deleted = bool(report.runs) and not report.dry_run
-    if options.json:
-        ids = [one.job_id for one in report.runs]
-        document = {"jobs": ids, "beneath": report.beneath, "nbytes": report.nbytes, "deleted": deleted}
-        print(json.dumps(document, indent=2))
-    elif deleted and not options.yes:
-        print(f"deleted {format_runs(len(report.runs))}; {_way_back(project)}")
-    elif deleted:
-        print(f"{report}\n{_way_back(project)}")
-    else:
-        print(report)
+    text = str(report)
+    if deleted and not options.json:  # without --yes the user has just read the report
+        back = format_bytes(project.space().reclaimable_bytes)
+        text = f"{text}\n" if options.yes else f"deleted {format_runs(len(report.runs))}; "
+        text += f"'aerchive compact' gives back about {back}; until then 'aerchive rm --restore JOB' brings a run back"
+    ids = [one.job_id for one in report.runs]
+    document = {"jobs": ids, "beneath": report.beneath, "nbytes": report.nbytes, "deleted": deleted}
+    print_report(options, document, text)
     return 0
 
 
 def _clean(project: Project, options: argparse.Namespace, **more: Any) -> CleanReport:
-    return project.clean(
-        older_than=options.older_than,
-        larger_than=options.larger_than,
-        outcome=options.outcome,
-        keep_tagged=options.keep_tagged,
-        keep=options.keep,
-        **more,
-    )
+    rule = {name: getattr(options, name) for name in ("older_than", "larger_than", "outcome", "keep_tagged", "keep")}
+    return project.clean(**rule, **more)
 
 
 def _ask(report: CleanReport, project: Project) -> None:
@@ -70,8 +62,3 @@ def _ask(report: CleanReport, project: Project) -> None:
     print(f"Delete {format_runs(len(report.runs))} from {project.path}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InvalidInputError("nothing was deleted")
-
-
-def _way_back(project: Project) -> str:
-    back = format_bytes(project.space().reclaimable_bytes)
-    return f"'aerchive compact' gives back about {back}; until then 'aerchive rm --restore JOB' brings a run back"

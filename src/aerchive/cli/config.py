@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from aerchive.cli.arguments import add_json, print_report
 from aerchive.display.text import format_table
 from aerchive.errors import InvalidInputError
 from aerchive.settings import Setting, explain_settings, settings_file
@@ -16,13 +16,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: AERCHIVE_LOCK_TIMEOUT=5 aerchive config lock_timeout"
     parser.add_argument("name", nargs="?", metavar="NAME", help="only this setting, and only its value")
     parser.add_argument("--path", action="store_true", help="only the path of the settings file, which may not exist")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints the settings."""
     if options.path:
-        print(json.dumps(str(settings_file())) if options.json else settings_file())
+        print_report(options, str(settings_file()), settings_file())
         return 0
     settings = explain_settings(project=options.project)
     if options.name is not None:
@@ -31,15 +31,14 @@ def run(options: argparse.Namespace) -> int:
             raise InvalidInputError(
                 f"no setting {options.name!r}; there are {', '.join(setting.name for setting in settings)}"
             )
-        print(json.dumps(_document(one)) if options.json else _text(one))
+        print_report(options, _document(one), _text(one), None)
         return 0
-    if options.json:
-        print(json.dumps([_document(setting) for setting in settings], indent=2))
-        return 0
-    rows = [(setting.name, _text(setting), _origin(setting)) for setting in settings]
-    print(format_table(("setting", "value", "from"), rows))
+    table = format_table(
+        ("setting", "value", "from"), [(setting.name, _text(setting), _origin(setting)) for setting in settings]
+    )
     file = f"{settings_file()}{'' if settings_file().exists() else ' (does not exist)'}"
-    print(f"\narguments win over the environment, that over the file, that over defaults; file: {file}")
+    order = f"arguments win over the environment, that over the file, that over defaults; file: {file}"
+    print_report(options, [_document(setting) for setting in settings], f"{table}\n\n{order}")
     return 0
 
 

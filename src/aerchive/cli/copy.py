@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_json, print_report
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import format_runs
 from aerchive.project.care.space import count_deleted
@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: aerchive copy vqe.h5 /media/stick/"
     parser.add_argument("source", metavar="FILE", help="the project")
     parser.add_argument("target", metavar="TARGET", help="the new file, or a folder to put it in")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,13 +27,12 @@ def run(options: argparse.Namespace) -> int:
     size, runs = copied.path.stat().st_size, len(copied.catalogue())
     with copied.file.read() as session:
         deleted = count_deleted(session)
-    if options.json:
-        print(json.dumps({"path": str(copied.path), "runs": runs, "deleted_runs": deleted, "bytes": size}))
-        return 0
-    print(f"{copied.path}: {runs} runs, {size:,} bytes")
+    text = f"{copied.path}: {runs} runs, {size:,} bytes"
     if deleted:
-        print(
-            f"It also holds {format_runs(deleted)} that {'was' if deleted == 1 else 'were'} deleted, which everybody "
+        text += (
+            f"\nIt also holds {format_runs(deleted)} that {'was' if deleted == 1 else 'were'} deleted, which everybody "
             f"who has the copy can bring back. To remove them: aerchive compact {shlex.quote(str(copied.path))}"
         )
+    document = {"path": str(copied.path), "runs": runs, "deleted_runs": deleted, "bytes": size}
+    print_report(options, document, text, None)
     return 0

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _step(number: int, text: str, action: Callable[[], Any]) -> Any:
 
 
 def _write(path: Path) -> None:
-    _step(1, "loading Qiskit and Aer", _load)
+    _step(1, "loading Qiskit and Aer", lambda: import_module("qiskit_aer"))
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
     from qiskit_aer.noise import NoiseModel, depolarizing_error
@@ -125,10 +126,6 @@ def _write(path: Path) -> None:
     _step(4, "parameter sweep, 32 angles", sweep)
     _step(5, "a job that fails: a T gate in a stabilizer simulation", failing)
     print(f"\nAll four are in {path} ({format_bytes(path.stat().st_size)}).")
-
-
-def _load() -> None:
-    import qiskit_aer  # noqa: F401
 
 
 def _read(path: Path) -> int:

@@ -7,12 +7,12 @@ import csv
 import json
 import math
 import sys
-from pathlib import Path
 from typing import Any, TextIO
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.listing import say_nothing
-from aerchive.errors import AerchiveError, AlreadyExistsError, InvalidInputError, WriteError
+from aerchive.cli.arguments import new_file
+from aerchive.cli.listing import print_nothing_found
+from aerchive.errors import InvalidInputError
 from aerchive.interop.arrow import write_parquet
 from aerchive.interop.columns import Column, Columns
 from aerchive.times import from_microseconds
@@ -44,33 +44,17 @@ def run(options: argparse.Namespace) -> int:
     is_sweep = options.values or options.x or options.y
     columns = project.sweep(options.x, options.y, where=where) if is_sweep else project.columns(where)
     if not any(column.values for column in columns.values()) and not project.count(where):
-        say_nothing(project, where, {}, sys.stderr)
+        print_nothing_found(project, where, {}, sys.stderr)
     if options.output is None:
         _write(columns, kind, sys.stdout)
         return 0
-    _write_file(columns, kind, Path(options.output))
+    with new_file(options.output) as file:
+        if kind == "parquet":
+            write_parquet(columns, options.output)
+        else:
+            _write(columns, kind, file)
     print(f"{options.output}: {len(columns['job_id' if 'job_id' in columns else next(iter(columns))].values)} rows")
     return 0
-
-
-def _write_file(columns: Columns, kind: str, path: Path) -> None:
-    try:
-        file = path.open("x", encoding="utf-8", newline="")
-    except FileExistsError:
-        raise AlreadyExistsError(f"{path}: exists; choose another name") from None
-    except OSError as error:
-        raise WriteError(f"{path}: {error.strerror}") from error
-    try:
-        with file:
-            if kind == "parquet":
-                write_parquet(columns, str(path))
-            else:
-                _write(columns, kind, file)
-    except BaseException as error:
-        path.unlink()  # an incomplete table is not kept
-        if isinstance(error, OSError) and not isinstance(error, AerchiveError):
-            raise WriteError(f"{path}: {error.strerror or error}") from error
-        raise
 
 
 def _write(columns: Columns, kind: str, file: TextIO) -> None:

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.listing import add_listing_arguments, print_listing, say_nothing
+from aerchive.cli.listing import add_listing_arguments, print_listing, print_nothing_found
 
 _GRAMMAR = """\
 columns:    job_id name backend method precision outcome (or status) program parent message tags created
@@ -52,5 +52,5 @@ def run(options: argparse.Namespace) -> int:
         print_listing(project, options, where, conditions, **order)
         return 0
     if not number:
-        say_nothing(project, where, conditions, sys.stderr)
+        print_nothing_found(project, where, conditions, sys.stderr)
     return 0

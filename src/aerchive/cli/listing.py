@@ -8,6 +8,7 @@ import math
 import sys
 from typing import Any, TextIO
 
+from aerchive.cli.arguments import add_json
 from aerchive.display.text import clean_lines, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
@@ -25,7 +26,7 @@ def add_listing_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=_LIMIT, metavar="N", help=f"how many at most (default {_LIMIT})")
     parser.add_argument("--all", action="store_true", help="all of them")
     parser.add_argument("--nested", action="store_true", help="also the simulations beneath runs of primitives")
-    parser.add_argument("--json", action="store_true", help="as JSON, one object a run")
+    add_json(parser, "as JSON, one object a run")
 
 
 def print_listing(
@@ -48,11 +49,11 @@ def print_listing(
         bad = BadRuns()
         print(json.dumps([summary(run, bad) for run in runs], indent=2))
         if not runs:
-            say_nothing(project, where, conditions, sys.stderr)
+            print_nothing_found(project, where, conditions, sys.stderr)
         return
     total = len(runs) if limit is None or len(runs) < limit else project.count(where, **conditions)
     if not total:
-        say_nothing(project, where, conditions)
+        print_nothing_found(project, where, conditions)
         return
     if runs:
         print(runs_table(runs))
@@ -60,7 +61,9 @@ def print_listing(
         print(f"... {len(runs)} of {format_runs(total)}; --all shows the rest")
 
 
-def say_nothing(project: Project, where: str | None, conditions: dict[str, Any], stream: TextIO | None = None) -> None:
+def print_nothing_found(
+    project: Project, where: str | None, conditions: dict[str, Any], stream: TextIO | None = None
+) -> None:
     """Prints why no run was found, and which values exist in the project.
 
     Args:

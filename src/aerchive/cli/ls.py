@@ -27,14 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the list."""
     conditions: dict[str, Any] = {} if options.nested else {"parent": ""}
-    for name, value in (
-        ("created__ge", options.since),
-        ("created__le", options.until),
-        ("tags", options.tag),
-        ("outcome", options.status),
-    ):
-        if value is not None:
-            conditions[name] = value
+    given = {"created__ge": options.since, "created__le": options.until, "tags": options.tag, "outcome": options.status}
+    conditions |= {name: value for name, value in given.items() if value is not None}
     project = open_path(options.project, "r")
     print_listing(project, options, None, conditions)
     for note in project.notes():

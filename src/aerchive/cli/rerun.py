@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_job, add_json, print_report
 from aerchive.display.text import clean
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 rerun 4ff2da70"
-    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
+    add_job(parser)
     parser.add_argument("--save", action="store_true", help="archive the new run, instead of comparing it")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,15 +25,10 @@ def run(options: argparse.Namespace) -> int:
     if options.save:
         one.rerun(save=True)
         again = project.latest()
-        if options.json:
-            print(json.dumps({"job_id": again.job_id, "success": again.outcome == "ok"}))
-        else:
-            print(f"{clean(one.job_id)}: run again and archived as {again.job_id}")
+        document = {"job_id": again.job_id, "success": again.outcome == "ok"}
+        print_report(options, document, f"{clean(one.job_id)}: run again and archived as {again.job_id}", None)
         return 0 if again.outcome == "ok" else 1
     report = one.reproduce()
-    if options.json:
-        document = dataclasses.asdict(report) | {"values": [value._asdict() for value in report.values]}
-        print(json.dumps(document, indent=2))
-    else:
-        print(report)
+    document = dataclasses.asdict(report) | {"values": [value._asdict() for value in report.values]}
+    print_report(options, document, report)
     return 0 if report.verdict in ("identical", "same_counts") else 1

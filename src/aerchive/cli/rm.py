@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_job, add_json, print_report
 from aerchive.display.text import clean
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 rm 4ff2da70 91c0"
-    parser.add_argument(
-        "jobs", nargs="+", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest"
-    )
-    parser.add_argument(
-        "--restore",
-        action="store_true",
-        help="bring deleted runs back, by their whole ids, until the project is compacted",
-    )
-    parser.add_argument("--json", action="store_true", help="as JSON: the ids")
+    add_job(parser, "jobs", nargs="+")
+    text = "bring deleted runs back, by their whole ids, until the project is compacted"
+    parser.add_argument("--restore", action="store_true", help=text)
+    add_json(parser, "as JSON: the ids")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,8 +27,5 @@ def run(options: argparse.Namespace) -> int:
         done = list(dict.fromkeys(project[job].job_id for job in options.jobs))
         project.delete_jobs(done)
     verb = "restored" if options.restore else "deleted"
-    if options.json:
-        print(json.dumps({verb: done}))
-    else:
-        print("\n".join(f"{verb} {clean(job_id)}" for job_id in done))
+    print_report(options, {verb: done}, "\n".join(f"{verb} {clean(job_id)}" for job_id in done), None)
     return 0

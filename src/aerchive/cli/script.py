@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from aerchive.aer.opening import open_path
-from aerchive.errors import AlreadyExistsError, InvalidInputError, WriteError
+from aerchive.cli.arguments import add_job, new_file
+from aerchive.errors import InvalidInputError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 script 4ff2da70 -o again.py"
-    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
+    add_job(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write it to a new file; by default it is printed")
 
 
@@ -28,12 +28,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None:
         print(text, end="")
         return 0
-    try:
-        with Path(options.output).open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise AlreadyExistsError(f"{options.output}: exists; choose another name") from error
-    except OSError as error:
-        raise WriteError(f"{options.output}: cannot be written: {error.strerror}") from error
+    with new_file(options.output) as file:
+        file.write(text)
     print(f"{options.output}: run it with `python {options.output}`")
     return 0

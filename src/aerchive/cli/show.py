@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_job, add_json
 from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
 from aerchive.models import tagged_json
@@ -20,9 +21,9 @@ _MOST_SAVED = 30
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 show 4ff2da70"
-    parser.add_argument("job", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest")
+    add_job(parser)
     parser.add_argument("--history", action="store_true", help="only the last changes of its labels")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,11 +40,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _loss(value: SavedValue) -> str:
-    """The measured infidelity of a rounded value and the allowed limit, or ``exact``."""
-    if value.infidelity is None or value.max_infidelity is None:
-        return "exact"
-    return f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"
+def _row(value: SavedValue) -> tuple[str, ...]:
+    """The columns of a saved value; the last one is the infidelity of a rounded value and its limit, or ``exact``."""
+    loss = "exact"
+    if value.infidelity is not None and value.max_infidelity is not None:
+        loss = f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"
+    shape, size = "×".join(map(str, value.shape)), format_bytes(value.nbytes)
+    return str(value.experiment), value.circuit or "", value.label, value.kind, shape, value.dtype, size, loss
 
 
 def _show_history(one: Run, *, as_json: bool) -> int:
@@ -90,19 +93,7 @@ def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
         yield ""
         yield "saved:"
         is_rounded = any(v.infidelity is not None for v in saved)
-        rows = [
-            (
-                str(v.experiment),
-                v.circuit or "",
-                v.label,
-                v.kind,
-                "×".join(map(str, v.shape)),
-                v.dtype,
-                format_bytes(v.nbytes),
-                *((_loss(v),) if is_rounded else ()),
-            )
-            for v in saved[:_MOST_SAVED]
-        ]
+        rows = [_row(value)[: None if is_rounded else -1] for value in saved[:_MOST_SAVED]]
         head = ("experiment", "circuit", "label", "kind", "shape", "dtype", "size")
         yield format_table((*head, "infidelity") if is_rounded else head, rows, (0, 6))
         if len(saved) > _MOST_SAVED:

@@ -6,6 +6,7 @@ import argparse
 import json
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_job, add_json, print_report
 from aerchive.display.text import clean, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models.labels import LabelChange, RunLabels
@@ -20,15 +21,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "aerchive -p vqe.h5 tag --where 'params.distance > 2 and status == ok' --add far"
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument(
-        "job", nargs="?", metavar="JOB", help="a job id, an unambiguous beginning of one, a name, or latest"
-    )
+    add_job(which, nargs="?")
     which.add_argument("--where", metavar="CONDITION", help="tag all runs that meet this, as for find, in one commit")
     parser.add_argument("--add", action="append", default=[], metavar="TAG", help="add a tag; may be repeated")
     parser.add_argument("--remove", action="append", default=[], metavar="TAG", help="take a tag away; may be repeated")
     parser.add_argument("--name", metavar="NAME", help="give it another name; an empty one takes it away")
     parser.add_argument("--notes", metavar="TEXT", help="replace the notes; empty ones take them away")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,10 +44,8 @@ def run(options: argparse.Namespace) -> int:
     )
     one = open_path(options.project, "r" if change.is_empty else "r+")[options.job]
     one.change_labels(change)
-    if options.json:
-        print(json.dumps({"job_id": one.job_id, "name": one.name, "tags": list(one.tags), "notes": one.notes}))
-    else:
-        print("\n".join(_lines(one)))
+    document = {"job_id": one.job_id, "name": one.name, "tags": list(one.tags), "notes": one.notes}
+    print_report(options, document, "\n".join(_lines(one)), None)
     return 0
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.arguments import add_file, add_json, print_report
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import clean
 
@@ -14,9 +14,9 @@ from aerchive.display.text import clean
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive verify vqe.h5"
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the project; by default that of -p or of the settings")
+    add_file(parser)
     parser.add_argument("--seals", action="store_true", help="print the digest of each run, to be signed")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,21 +29,8 @@ def run(options: argparse.Namespace) -> int:
         print("".join(f"{seal}  {clean(job_id)}\n" for seal, job_id in seals), end="")
         if report.problems or report.notes:
             print(report, file=sys.stderr)
-    elif options.json:
-        print(
-            json.dumps(
-                {
-                    "path": report.path,
-                    "ok": report.ok,
-                    "runs": report.runs,
-                    "objects": report.objects,
-                    "problems": report.problems,
-                    "notes": report.notes,
-                }
-                | ({"seals": {job_id: seal for seal, job_id in seals}} if options.seals else {}),
-                indent=2,
-            )
-        )
     else:
-        print(report)
+        document = {name: getattr(report, name) for name in ("path", "ok", "runs", "objects", "problems", "notes")}
+        document |= {"seals": {job_id: seal for seal, job_id in seals}} if options.seals else {}
+        print_report(options, document, report)
     return 0 if report.ok else 1

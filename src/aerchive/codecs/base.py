@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError, UnsupportedTypeError
+from aerchive.errors import FormatError, UnsupportedTypeError, check_version
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
+from aerchive.storage.chunks.group_reader import GroupReader
 
 REFERENCE_TAG = "reference"
 """Tag that marks a reference to an array in a document: ``{"$": "reference", "to": [...]}``."""
@@ -144,6 +147,46 @@ class MissingValue:
 
     type_name: str
     text: str
+
+
+def check_encoding(group: GroupReader, encoding: str, newest: int, what: str) -> None:
+    """Checks that a shared object has an encoding that this aerchive reads.
+
+    Args:
+        group: The group of the object.
+        encoding: Name of the encoding.
+        newest: The newest version of the encoding that this aerchive reads.
+        what: What the object should be, for the message.
+
+    Raises:
+        FormatError: The object has another encoding, or a newer version.
+    """
+    version = group.attribute("encoding_version")
+    if group.attribute("encoding") != encoding or type(version) is not int:
+        raise FormatError(f"{group.where()}: is not a {what}")
+    check_version(version, newest, f"{group.where()}: {what}")
+
+
+def class_of_runtime(module: str, name: str) -> Any:
+    """A class of qiskit-ibm-runtime, which is imported only for a value of this class.
+
+    Raises:
+        FormatError: The package is not installed.
+    """
+    try:
+        return getattr(import_module(module), name)
+    except ImportError as error:
+        raise FormatError(f"{name} is a class of qiskit-ibm-runtime: pip install 'aerchive[runtime]'") from error
+
+
+@functools.cache
+def operations_of_qiskit() -> dict[str, Any]:
+    """Qiskit's own operations by the name of the class; a file cannot name any other class."""
+    from qiskit import circuit
+    from qiskit.circuit import Instruction, library
+
+    named = {**vars(library), **vars(circuit)}
+    return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
 
 
 _STORED_KINDS = frozenset("biufc")

@@ -8,6 +8,7 @@ import numpy as np
 from qiskit.result import ProbDistribution
 
 from aerchive.codecs.base import Codec, Decoder, Encoder, is_reference
+from aerchive.private_names import fill_private, private
 
 _FEWEST = 8
 """Smallest number of items that is stored in arrays; smaller dictionaries stay readable in the document."""
@@ -46,7 +47,7 @@ def _encode_distribution(value: Any, encoder: Encoder) -> dict[str, Any] | None:
         "keys": keys,
         "values": values,
         "shots": encoder.value(value.shots),
-        "num_bits": encoder.value(value._num_bits),
+        "num_bits": encoder.value(private(value, "_num_bits")),
     }
 
 
@@ -57,9 +58,11 @@ def _decode_distribution(body: dict[str, Any], decoder: Decoder) -> Any:
     value = ProbDistribution.__new__(ProbDistribution)
     dict.update(value, zip(column(body["keys"]), column(body["values"]), strict=True))
     value.shots = decoder.value(body["shots"])
-    value._num_bits = decoder.value(body["num_bits"])
+    fill_private(value, _num_bits=decoder.value(body["num_bits"]))
     return value
 
 
-KEYED_ARRAY = Codec("keyed_array", 1, (dict,), _encode_keyed, _decode_keyed)
-PROB_DISTRIBUTION = Codec("prob_distribution", 1, (ProbDistribution,), _encode_distribution, _decode_distribution)
+CODECS = (
+    Codec("keyed_array", 1, (dict,), _encode_keyed, _decode_keyed),
+    Codec("prob_distribution", 1, (ProbDistribution,), _encode_distribution, _decode_distribution),
+)

@@ -7,11 +7,11 @@ The classes belong to qiskit-ibm-runtime, which is imported only if there is suc
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from aerchive.codecs.base import Codec, Decoder, Encoder
+from aerchive.codecs.base import Codec, Decoder, Encoder, class_of_runtime
 from aerchive.errors import FormatError, UnsupportedTypeError
+from aerchive.private_names import private
 from aerchive.text import type_name
 
 _PACKAGE = "qiskit_ibm_runtime.execution_span"
@@ -31,10 +31,10 @@ def _encode_span(span: Any, encoder: Encoder) -> dict[str, Any]:
     kind = type(span)
     if kind.__qualname__ not in _CLASSES:
         raise UnsupportedTypeError(f"no codec for {type_name(kind)}")
-    shots = getattr(span, "_pub_shots", {})
+    shots = private(span, "_pub_shots") if kind.__qualname__ == "TwirledSliceSpanV2" else {}
     slices = [
         [pub, *map(_encode_part, parts), *([shots[pub]] if pub in shots else [])]
-        for pub, parts in span._data_slices.items()
+        for pub, parts in private(span, "_data_slices").items()
     ]
     return {
         "class": kind.__qualname__,
@@ -55,7 +55,7 @@ def _decode_span(body: dict[str, Any], decoder: Decoder) -> Any:
     if name not in _CLASSES:
         raise FormatError(f"an execution span of class {name!r} is not known here")
     slices = {pub: tuple(map(_decode_part, parts)) for pub, *parts in body["slices"]}
-    return _class(_CLASSES[name], name)(decoder.value(body["start"]), decoder.value(body["stop"]), slices)
+    return class_of_runtime(_CLASSES[name], name)(decoder.value(body["start"]), decoder.value(body["stop"]), slices)
 
 
 def _decode_part(part: Any) -> Any:
@@ -69,19 +69,11 @@ def _encode_spans(spans: Any, encoder: Encoder) -> dict[str, Any]:
 
 
 def _decode_spans(body: dict[str, Any], decoder: Decoder) -> Any:
-    return _class(f"{_PACKAGE}.execution_spans", "ExecutionSpans")(
-        [_decode_span(span, decoder) for span in body["spans"]]
-    )
+    kind = class_of_runtime(f"{_PACKAGE}.execution_spans", "ExecutionSpans")
+    return kind([_decode_span(span, decoder) for span in body["spans"]])
 
 
-def _class(module: str, name: str) -> Any:
-    try:
-        return getattr(import_module(module), name)
-    except ImportError as error:
-        raise FormatError(f"{name} is a class of qiskit-ibm-runtime: pip install 'aerchive[runtime]'") from error
-
-
-EXECUTION_SPAN = Codec("execution_span", 1, (), _encode_span, _decode_span, _names(*_CLASSES))
-EXECUTION_SPANS = Codec(
-    "execution_spans", 1, (), _encode_spans, _decode_spans, (f"{_PACKAGE}.execution_spans.ExecutionSpans",)
+CODECS = (
+    Codec("execution_span", 1, (), _encode_span, _decode_span, _names(*_CLASSES)),
+    Codec("execution_spans", 1, (), _encode_spans, _decode_spans, (f"{_PACKAGE}.execution_spans.ExecutionSpans",)),
 )

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from qiskit import circuit
-from qiskit.circuit import Instruction, library
 from qiskit.transpiler import InstructionProperties
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
+from aerchive.codecs.base import operations_of_qiskit
 from aerchive.errors import FormatError
 from aerchive.models import tagged_json
 from aerchive.private_names import private
@@ -27,7 +25,7 @@ VERSION = 2
 """Newest version of the encoding. Version 1 stored only the names of passes, and the random ids of errors."""
 
 _REMEMBERED = 8
-_made: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
+_recently_encoded: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
 """The parts of recently encoded models, and their encoded objects. A copy of a model has the same parts."""
 
 
@@ -46,7 +44,7 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     """
     parts = list(_parts(model))
     is_ours = type(model) in (NoiseModel, ArchivedNoiseModel)  # the parts of another class may say less than `to_dict`
-    known = next((draft for seen, draft in list(_made) if is_ours and _are_same(seen, parts)), None)
+    known = next((draft for seen, draft in list(_recently_encoded) if is_ours and _are_same(seen, parts)), None)
     if known is not None:
         return known
     passes = [_encode_pass(one) for one in private(model, "_custom_noise_passes")]
@@ -63,7 +61,7 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     }
     draft = ObjectDraft(KIND, attributes, {"model": text_dataset(text)})
     if is_ours:
-        _made.append((parts, draft))
+        _recently_encoded.append((parts, draft))
     return draft
 
 
@@ -90,7 +88,7 @@ class ArchivedNoiseModel(NoiseModel):
         super().__init__(basis_gates=basis_gates)
         self.stored_errors = errors
         self.lost_passes = [one for one in passes if isinstance(one, str)]
-        self._custom_noise_passes += [one for one in passes if not isinstance(one, str)]
+        private(self, "_custom_noise_passes").extend(one for one in passes if not isinstance(one, str))
 
     def to_dict(self, serializable: bool = False) -> dict[str, Any]:
         """The stored errors, and those that were added since the model was read."""
@@ -129,17 +127,17 @@ def _with_numbers_for_ids(errors: dict[str, Any]) -> dict[str, Any]:
 
 def _encode_pass(one: Any) -> Any:
     """Encodes a pass completely, or its name if it cannot be stored."""
-    name = type_name(type(one))
-    operations = [_operation_name(kind) for kind in getattr(one, "_ops", ())]
-    if type(one) is not RelaxationNoisePass or None in operations:
-        return name
-    target = one._target
+    lost: list[str] = []
+    known = {name: private(one, name, lost) for name in ("_t1s", "_t2s", "_p1s", "_dt", "_ops", "_target")}
+    names = {kind: name for name, kind in reversed(operations_of_qiskit().items())}
+    operations = [names.get(kind) for kind in known["_ops"] or ()]
+    if type(one) is not RelaxationNoisePass or None in operations or lost:
+        return type_name(type(one))
+    target = known["_target"]
     return {
         "class": "RelaxationNoisePass",
-        "t1s": one._t1s.astype(float).tolist(),
-        "t2s": one._t2s.astype(float).tolist(),
-        "p1s": one._p1s.astype(float).tolist(),
-        "dt": one._dt,
+        **{name: known[f"_{name}"].astype(float).tolist() for name in ("t1s", "t2s", "p1s")},
+        "dt": known["_dt"],
         "operations": operations,
         "durations": None if target is None else {name: _durations(target, name) for name in target.operation_names},
     }
@@ -148,17 +146,6 @@ def _encode_pass(one: Any) -> Any:
 def _durations(target: Any, name: str) -> list[Any]:
     known = (target.get(name) or {}).items()
     return [[list(qubits), getattr(found, "duration", None)] for qubits, found in known if qubits is not None]
-
-
-def _operation_name(kind: type) -> str | None:
-    return next((name for name, known in _operations().items() if known is kind), None)
-
-
-@functools.cache
-def _operations() -> dict[str, type]:
-    """Qiskit's own operations by name of the class; a file cannot name any other class."""
-    named = {**vars(library), **vars(circuit)}
-    return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
 
 
 def _decode_pass(stored: Any) -> Any:
@@ -177,7 +164,7 @@ def _decode_pass(stored: Any) -> Any:
         stored["t1s"],
         stored["t2s"],
         dt=stored["dt"],
-        op_types=[_operations()[name] for name in stored["operations"]] or None,
+        op_types=[operations_of_qiskit()[name] for name in stored["operations"]] or None,
         excited_state_populations=stored["p1s"],
         target=target,
     )
@@ -187,15 +174,13 @@ def _parts(model: NoiseModel) -> Iterator[Any]:
     """The parts that change when the model is extended: the errors and passes in its tables, and their keys."""
     if isinstance(model, ArchivedNoiseModel):
         yield model.stored_errors
-    for table in (
-        model._default_quantum_errors,
-        model._local_quantum_errors,
-        model._default_readout_error,
-        model._local_readout_errors,
-    ):
-        yield from _leaves(table)
+    for name in _TABLES:
+        yield from _leaves(private(model, name))
     yield from private(model, "_custom_noise_passes")
     yield from sorted(model.basis_gates)
+
+
+_TABLES = (*("_default_quantum_errors", "_local_quantum_errors"), *("_default_readout_error", "_local_readout_errors"))
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -8,11 +8,11 @@ qiskit-ibm-runtime; ``shape`` is the shape of the data.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
 
+from aerchive.codecs.base import class_of_runtime
 from aerchive.codecs.result import ResultEncoder, Written
 from aerchive.errors import FormatError, UnsupportedTypeError
 from aerchive.text import type_name
@@ -90,9 +90,4 @@ def decode_primitive_result(
 
 
 def _pub_class(name: Any) -> Any:
-    if name != _OF_SERVICE:
-        return _PUBS.get(str(name))
-    try:
-        return getattr(import_module(_OF_SERVICE_MODULE), _OF_SERVICE)
-    except ImportError as error:
-        raise FormatError(f"{name} is a class of qiskit-ibm-runtime: pip install 'aerchive[runtime]'") from error
+    return _PUBS.get(str(name)) if name != _OF_SERVICE else class_of_runtime(_OF_SERVICE_MODULE, _OF_SERVICE)

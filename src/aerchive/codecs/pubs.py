@@ -45,10 +45,7 @@ def encode_pubs(pubs: Sequence[Any], encoder: Encoder) -> list[dict[str, Any]]:
 def _encode_pub(pub: Any, circuit: int, encoder: Encoder) -> dict[str, Any]:
     values = pub.parameter_values
     data = [[list(names), _array(array, "parameter_values", encoder)] for names, array in values.data.items()]
-    tree: dict[str, Any] = {
-        "circuit": circuit,
-        "parameter_values": {"shape": list(values.shape), "data": data},
-    }
+    tree: dict[str, Any] = {"circuit": circuit, "parameter_values": {"shape": list(values.shape), "data": data}}
     if type(pub) is SamplerPub:
         return {**tree, "shots": None if pub.shots is None else int(pub.shots)}
     if type(pub) is EstimatorPub:

@@ -31,23 +31,8 @@ def codecs() -> tuple[Codec, ...]:
     )
 
     own = (
-        arrays.CODEC,
-        states.STATEVECTOR,
-        states.DENSITY_MATRIX,
-        states.OPERATOR,
-        states.SUPEROP,
-        stabilizers.CLIFFORD,
-        stabilizers.STABILIZER_STATE,
-        distributions.KEYED_ARRAY,
-        distributions.PROB_DISTRIBUTION,
-        bit_array.CODEC,
-        symbols.MEAS_LEVEL,
-        symbols.MEAS_RETURN,
-        symbols.PARAMETER,
-        symbols.PARAMETER_ELEMENT,
-        execution_spans.EXECUTION_SPAN,
-        execution_spans.EXECUTION_SPANS,
-        zoned_times.CODEC,
+        *(arrays.CODEC, bit_array.CODEC, zoned_times.CODEC),
+        *(*states.CODECS, *stabilizers.CODECS, *distributions.CODECS, *symbols.CODECS, *execution_spans.CODECS),
     )
     return (*own, *_others(own))
 
@@ -71,10 +56,6 @@ def _others(own: tuple[Codec, ...]) -> Iterator[Codec]:
                 yield codec
 
 
-def _type_names(codec: Codec) -> set[str]:
-    return {*map(type_name, codec.types), *codec.type_names}
-
-
 def codec_for(kind: type) -> Codec | None:
     """The codec that encodes an exact type, or ``None``."""
     name = type_name(kind)
@@ -87,7 +68,7 @@ def _encoders() -> dict[str, Codec]:
     """The codecs by module and class of the type they encode: the newest version of the first codec with this type."""
     found: dict[str, Codec] = {}
     for codec in codecs():
-        for name in _type_names(codec):
+        for name in {*map(type_name, codec.types), *codec.type_names}:
             known = found.setdefault(name, codec)
             if known.name != codec.name:
                 logger.warning("codec %r does not encode %s, which %r does", codec.tag, name, known.tag)

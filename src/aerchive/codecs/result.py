@@ -36,15 +36,8 @@ not affect the others."""
 _ABSENT: Any = object()
 _RESERVED = frozenset(
     {
-        *layout.LINKS,
-        layout.CONFIG,
-        layout.STATUS,
-        layout.LABELS,
-        layout.INPUTS,
-        layout.RESULT,
-        layout.COUNTS,
-        layout.MEMORY,
-        layout.SCALARS,
+        *(*layout.LINKS, layout.CONFIG, layout.STATUS, layout.LABELS),
+        *(layout.INPUTS, layout.RESULT, layout.COUNTS, layout.MEMORY, layout.SCALARS),
     }
 )
 
@@ -60,11 +53,6 @@ class EncodedResult:
 
     datasets: dict[str, DatasetDraft]
     refused: list[str] = field(default_factory=list)
-
-    @property
-    def nbytes(self) -> int:
-        """The size of all values in bytes, before compression."""
-        return sum(draft.nbytes for draft in self.datasets.values())
 
 
 class Written(NamedTuple):

@@ -47,5 +47,7 @@ def _decode_state(body: dict[str, Any], decoder: Decoder) -> Any:
     return _STATES[body["class"]](_clifford(body, decoder), validate=False)
 
 
-CLIFFORD = Codec("clifford", 1, (quantum_info.Clifford,), _encode_clifford, _clifford)
-STABILIZER_STATE = Codec("stabilizer_state", 1, tuple(_STATES.values()), _encode_state, _decode_state)
+CODECS = (
+    Codec("clifford", 1, (quantum_info.Clifford,), _encode_clifford, _clifford),
+    Codec("stabilizer_state", 1, tuple(_STATES.values()), _encode_state, _decode_state),
+)

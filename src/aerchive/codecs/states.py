@@ -13,11 +13,12 @@ from qiskit_aer.backends import compatibility
 from aerchive.codecs.base import Codec, Decoder, Encoder, is_storable
 from aerchive.errors import FormatError
 from aerchive.kinds import KINDS
+from aerchive.private_names import private
 
 _SOURCES = {"aer": compatibility, "qiskit": quantum_info}
 
 
-def _make(name: str, class_name: str, *, is_vector: bool = False) -> Codec:
+def _make(name: str, class_name: str) -> Codec:
     kind = KINDS[name].dataset
     classes = {source: getattr(module, class_name) for source, module in _SOURCES.items()}
 
@@ -25,7 +26,7 @@ def _make(name: str, class_name: str, *, is_vector: bool = False) -> Codec:
         data = value.data
         if not is_storable(data) or data.dtype != complex:
             return None
-        shape = value._op_shape
+        shape = private(value, "_op_shape")
         output, input_ = shape.dims_l(), shape.dims_r()
         dims = None if set(output) | set(input_) <= {2} else [list(output), list(input_)]
         source = "aer" if type(value) is classes["aer"] else "qiskit"
@@ -39,16 +40,13 @@ def _make(name: str, class_name: str, *, is_vector: bool = False) -> Codec:
         if body["dims"] is None:
             return cls(data)
         output, input_ = (tuple(dims) for dims in body["dims"])
-        if is_vector:
-            return cls(data, dims=output)
-        if class_name == "DensityMatrix":
+        if class_name in ("Statevector", "DensityMatrix"):
             return cls(data, dims=output)
         return cls(data, input_dims=input_, output_dims=output)
 
     return Codec(name, 1, tuple(classes.values()), encode, decode)
 
 
-STATEVECTOR = _make("statevector", "Statevector", is_vector=True)
+STATEVECTOR = _make("statevector", "Statevector")
 DENSITY_MATRIX = _make("density_matrix", "DensityMatrix")
-OPERATOR = _make("operator", "Operator")
-SUPEROP = _make("superop", "SuperOp")
+CODECS = (STATEVECTOR, DENSITY_MATRIX, _make("operator", "Operator"), _make("superop", "SuperOp"))

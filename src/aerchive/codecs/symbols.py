@@ -40,7 +40,9 @@ def _decode_element(body: dict[str, Any], _decoder: Decoder) -> Any:
     return ParameterVector(body["vector"], body["length"], uuid=root)[body["index"]]
 
 
-MEAS_LEVEL = Codec("meas_level", 1, (MeasLevel,), _encode_enum, lambda body, _: MeasLevel(body["value"]))
-MEAS_RETURN = Codec("meas_return", 1, (MeasReturnType,), _encode_enum, lambda body, _: MeasReturnType(body["value"]))
-PARAMETER = Codec("parameter", 1, (Parameter,), _encode_parameter, _decode_parameter)
-PARAMETER_ELEMENT = Codec("parameter_vector_element", 1, (ParameterVectorElement,), _encode_element, _decode_element)
+CODECS = (
+    Codec("meas_level", 1, (MeasLevel,), _encode_enum, lambda body, _: MeasLevel(body["value"])),
+    Codec("meas_return", 1, (MeasReturnType,), _encode_enum, lambda body, _: MeasReturnType(body["value"])),
+    Codec("parameter", 1, (Parameter,), _encode_parameter, _decode_parameter),
+    Codec("parameter_vector_element", 1, (ParameterVectorElement,), _encode_element, _decode_element),
+)

@@ -13,16 +13,17 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from qiskit import QuantumCircuit, circuit
-from qiskit.circuit import Delay, Instruction, Parameter, library
+from qiskit import QuantumCircuit
+from qiskit.circuit import Delay, Parameter
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.providers import QubitProperties
 from qiskit.transpiler import InstructionProperties, Target
 
-from aerchive.codecs.circuits.losses import in_words
+from aerchive.codecs.base import check_encoding, operations_of_qiskit
+from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.reading import StoredCircuits, find_circuits
 from aerchive.codecs.circuits.writing import circuits_object
-from aerchive.errors import AerchiveError, FormatError, check_version
+from aerchive.errors import AerchiveError, FormatError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
@@ -53,7 +54,7 @@ class EncodedTarget(NamedTuple):
     lost: tuple[str, ...]
 
 
-_made: deque[tuple[Target, dict[str, Any], EncodedTarget]] = deque(maxlen=_REMEMBERED)
+_recently_encoded: deque[tuple[Target, dict[str, Any], EncodedTarget]] = deque(maxlen=_REMEMBERED)
 """Recently encoded targets, their state at that time, and their encoded objects."""
 
 
@@ -69,13 +70,13 @@ def encode_target(target: Target) -> EncodedTarget:
     """
     try:
         state = _state(target)
-        for known, before, encoded in list(_made):
+        for known, before, encoded in list(_recently_encoded):
             if known is target and before == state:
                 return encoded
         encoded = _encode(target)
-        _made.append((target, state, encoded))
+        _recently_encoded.append((target, state, encoded))
     except Exception as error:  # noqa: BLE001  (a target may be of a foreign class, and no simulation depends on it)
-        return EncodedTarget(None, (f"cannot be stored ({in_words(error)})",))
+        return EncodedTarget(None, (f"cannot be stored ({describe_error(error)})",))
     return encoded
 
 
@@ -97,7 +98,7 @@ class _Writer:
     def document(self, target: Target) -> dict[str, Any]:
         """The document: all of the target except the circuits of operations that are not standard gates."""
         if type(target) is not Target:
-            self.lost.append(f"{_name_of(type(target))} comes back as a Target")
+            self.lost.append(f"{type_name(type(target))} comes back as a Target")
         bounds = _angle_bounds(target)
         properties = target.qubit_properties
         return {
@@ -134,9 +135,9 @@ class _Writer:
 
     def _operation(self, name: str, operation: Any) -> dict[str, Any]:
         if isinstance(operation, type):
-            is_known = _classes().get(operation.__name__) is operation
+            is_known = operations_of_qiskit().get(operation.__name__) is operation
             if not is_known:
-                self.lost.append(f"operation {name!r}: {_name_of(operation)} is not one of Qiskit's, it is left out")
+                self.lost.append(f"operation {name!r}: {type_name(operation)} is not one of Qiskit's, it is left out")
                 return {"type": None}
             return {"type": operation.__name__}
         stored = _standard(operation)
@@ -148,7 +149,7 @@ class _Writer:
         return {"circuit": len(self.circuits) - 1}
 
     def _expect(self, value: Any, kind: type, what: str) -> None:
-        loss = f"{what}: {_name_of(type(value))} come back as {kind.__name__}"
+        loss = f"{what}: {type_name(type(value))} come back as {kind.__name__}"
         if type(value) is not kind and loss not in self.lost:
             self.lost.append(loss)
 
@@ -170,10 +171,6 @@ def _encode(target: Target) -> EncodedTarget:
             attributes[name] = document[name]
     text = tagged_json.dumps(tagged_json.encode(document | {"lost": writer.lost}))
     return EncodedTarget(ObjectDraft(KIND, attributes, {"target": text_dataset(text)}, links), tuple(writer.lost))
-
-
-def _name_of(kind: type) -> str:
-    return type_name(kind)
 
 
 def _angle_bounds(target: Target) -> dict[str, Any]:
@@ -212,12 +209,12 @@ def _is_same(a: Any, b: Any) -> bool:
     return (
         all(getattr(a, name, None) == getattr(b, name, None) for name in names)
         and len(a.params) == len(b.params)
-        and all(type(p) is type(q) and (p.name == q.name if type(p) is Parameter else p == q) for p, q in _pairs(a, b))
+        and all(map(_are_same_params, a.params, b.params))
     )
 
 
-def _pairs(a: Any, b: Any) -> Any:
-    return zip(a.params, b.params, strict=True)
+def _are_same_params(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and (one.name == other.name if type(one) is Parameter else bool(one == other))
 
 
 @functools.cache
@@ -225,13 +222,6 @@ def _standard_gates() -> dict[str, Any]:
     """Qiskit's standard gates, ``delay``, ``measure`` and ``reset``, by the name of the class."""
     kinds = {gate.base_class for gate in get_standard_gate_name_mapping().values()}
     return {kind.__name__: kind for kind in kinds}
-
-
-@functools.cache
-def _classes() -> dict[str, Any]:
-    """Qiskit's own operations by the name of the class; a file cannot name any other class."""
-    named = {**vars(library), **vars(circuit)}
-    return {name: kind for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Instruction)}
 
 
 class StoredTarget(NamedTuple):
@@ -263,7 +253,7 @@ class StoredTarget(NamedTuple):
         except AerchiveError:
             raise
         except Exception as error:
-            raise FormatError(f"{self.where}: is not a target: {in_words(error)}") from error
+            raise FormatError(f"{self.where}: is not a target: {describe_error(error)}") from error
 
 
 def find_target(group: GroupReader) -> StoredTarget:
@@ -273,10 +263,7 @@ def find_target(group: GroupReader) -> StoredTarget:
         FormatError: The object has a newer encoding, or is not a target.
         IntegrityError: The stored bytes are damaged.
     """
-    version = group.attribute("encoding_version")
-    if group.attribute("encoding") != ENCODING or type(version) is not int:
-        raise FormatError(f"{group.where()}: is not a target")
-    check_version(version, VERSION, f"{group.where()}: target")
+    check_encoding(group, ENCODING, VERSION, "target")
     operations = find_circuits(group.group(_OPERATIONS)) if _OPERATIONS in group else None
     return StoredTarget(group.where(), group.read_bytes("target", str(group.attribute("object"))), operations)
 
@@ -298,7 +285,7 @@ def _decode(tree: dict[str, Any], circuits: Sequence[QuantumCircuit]) -> Target:
         name, bounds = stored["name"], stored["angle_bounds"]
         if "type" in stored:
             if stored["type"] is not None:
-                target.add_instruction(_classes()[stored["type"]], name=name)
+                target.add_instruction(operations_of_qiskit()[stored["type"]], name=name)
             continue
         operation = circuits[stored["circuit"]].data[0].operation if "circuit" in stored else _restore_standard(stored)
         more = {} if bounds is None else {"angle_bounds": [None if one is None else tuple(one) for one in bounds]}

@@ -1,23 +1,20 @@
-"""Chooses which chunks of a dataset try several ways of compression, and which chunks use the result of a trial.
+"""Chooses which chunks of a dataset try several ways of compression, and when the result of a trial is used.
 
 The best way to compress a chunk depends on its values, and finding it costs several compressions. Chunks of one dataset
 are alike, so only some of them make a trial:
 
-1. Chunks are sorted into kinds by their share of zero words (`sign_of`). The first chunk of a kind makes a trial.
-2. The result is a `Plan`. A `Ticket` stands for a plan that is not known yet: the threads that compress the next chunks
-   of the kind wait for it.
-3. The 4th and the 14th chunk of a kind, and then every 33rd, review the plan (`is_outdated`), and make a new trial if
-   it is outdated. The result is used only from the next review on, so that no thread waits for a review.
-4. Which chunk does what depends only on the chunks and their order (`Choices.task`). So equal values always give equal
-   bytes, however many threads compress. The thread that takes a task must fill its ticket, or call `Task.skip`.
+1. Chunks are sorted into kinds by their share of zero words (`sign_of`). The first chunk of a kind makes a trial, whose
+   result is a `Plan` for the next chunks of the kind.
+2. The 4th and the 14th chunk of a kind, and then every 33rd, review the plan (`is_outdated`), and make a new trial if
+   it is outdated. The result is used from the next review on.
+3. Trials and reviews are made in the thread that reads the chunks, in their order, while other threads compress
+   chunks by plans that are known. So equal values always give equal bytes, however many threads there are.
 """
 
 from __future__ import annotations
 
 import enum
-import threading
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +27,7 @@ _SAMPLES = 256
 _FIRST_REVIEWS = (3, 13)
 """The numbers of chunks with an early review: the first chunk of a state often differs from the others."""
 _REVIEW_EACH = 33
-"""The distance between later reviews, in chunks. It is odd, because chunks of a state have patterns of powers of two.
-The result of a review is used from the next review on."""
+"""The distance between later reviews, in chunks. It is odd, as chunks of a state have patterns of powers of two."""
 _FIRST_REPEAT = 8
 """The number of reviews after which a new trial is made, and again each time when their number has doubled."""
 _CHANGED_AT_FIRST, _CHANGED = 0.995, 0.97
@@ -78,85 +74,36 @@ class Plan:
 _UNTRIED = Plan(Method.PLANES, (Coder.QUICK,) * 16)
 
 
-class Ticket:
-    """A plan that the trial of one chunk will provide for later chunks."""
-
-    def __init__(self) -> None:
-        self._plan = _UNTRIED
-        self._is_there = threading.Event()
-
-    def fill(self, plan: Plan) -> None:
-        """Sets the plan."""
-        self._plan = plan
-        self._is_there.set()
-
-    def plan(self) -> Plan:
-        """Waits until the plan is set, and returns it."""
-        self._is_there.wait()
-        return self._plan
-
-
-class Task(NamedTuple):
-    """The task of one chunk in the choice of plans.
-
-    Attributes:
-        use: The ticket with the plan for this chunk. ``None`` means that it is the first chunk of its kind, which makes
-            a trial.
-        fill: The ticket that this chunk fills, by a trial or by a review of its plan. ``None``: it fills no ticket.
-        turn: The number of this review of its kind, counted from 1; 0 without a review.
-    """
-
-    use: Ticket | None
-    fill: Ticket | None = None
-    turn: int = 0
-
-    def skip(self) -> None:
-        """Ends the task without a trial or review, so that other chunks do not wait for its plan."""
-        if self.fill is not None:
-            self.fill.fill(_UNTRIED if self.use is None else self.use.plan())
-
-
 @dataclass
-class _Kind:
+class Kind:
     """The state of the choice for the chunks of one sign.
 
     Attributes:
-        use: The ticket with the plan for the next chunks.
-        following: The ticket that the last review fills.
+        plan: The plan of the next chunks.
+        following: The plan that the last trial or review found; it is used from the next review on.
         number: The number of chunks so far.
         reviews: The number of reviews so far.
     """
 
-    use: Ticket
-    following: Ticket
-    number: int = 1
+    plan: Plan = _UNTRIED
+    following: Plan = _UNTRIED
+    number: int = 0
     reviews: int = 0
 
-
-class Choices:
-    """Assigns trials, reviews and plans to the chunks of one dataset.
-
-    The assignment depends only on the chunks and their order, not on the speed of the threads. Equal values therefore
-    give equal bytes.
-    """
-
-    def __init__(self) -> None:
-        self._kinds: dict[int, _Kind] = {}
-
-    def task(self, raw: NDArray[np.uint8]) -> Task:
-        """Returns the task of the next chunk. Must be called in the order of the chunks."""
-        sign = sign_of(raw)
-        kind = self._kinds.get(sign)
-        if kind is None:
-            first = Ticket()
-            self._kinds[sign] = _Kind(first, first)
-            return Task(None, first)
-        number, kind.number = kind.number, kind.number + 1
+    def is_due(self) -> bool:
+        """Counts a chunk. Returns whether it makes a trial (the first chunk of its kind) or a review."""
+        number, self.number = self.number, self.number + 1
         if number % _REVIEW_EACH and number not in _FIRST_REVIEWS:
-            return Task(kind.use)
-        kind.use, kind.following = kind.following, Ticket()
-        kind.reviews += 1
-        return Task(kind.use, kind.following, kind.reviews)
+            return False
+        self.plan = self.following
+        self.reviews += number > 0
+        return True
+
+    def found(self, plan: Plan) -> None:
+        """Takes the plan that a trial or a review found."""
+        self.following = plan
+        if not self.reviews:
+            self.plan = plan
 
 
 def sign_of(raw: NDArray[np.uint8]) -> int:

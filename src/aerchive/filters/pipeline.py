@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.filters.choice import Choices, Method, Plan, Task, Ticket, is_outdated
+from aerchive.filters.choice import Kind, Method, Plan, is_outdated, sign_of
 from aerchive.filters.deflate import Buffer, Deflater, quick_stream, thorough_stream
 from aerchive.filters.planes import pack_planes
 from aerchive.filters.shuffle import shuffle
@@ -40,48 +40,40 @@ class Packer:
         """The compressor. It is made at its first use: making it takes longer than compressing a small chunk."""
         return Deflater()
 
-    def pack(self, raw: NDArray[np.uint8], task: Task | None) -> tuple[Buffer, int]:
+    def pack(self, raw: NDArray[np.uint8], plan: Plan | None) -> tuple[Buffer, int]:
         """Converts the bytes of a chunk to the bytes that are stored in the file.
 
         Args:
             raw: The bytes of the chunk, shape ``(n,)``, C-contiguous. They must not change while the result is used.
-            task: The task of the chunk in the choice of plans; ``None`` for chunks without a choice.
+            plan: The plan for the chunk; ``None`` for chunks without a choice.
 
         Returns:
             The stored bytes, and HDF5's filter mask (`SKIP_SHUFFLE`, `SKIP_COMPRESSION`).
         """
-        stream: Buffer
-        if task is None:
-            stream, mask = quick_stream(shuffle(raw, self._itemsize).data), 0
-        elif task.fill is None and task.use is not None:
-            stream, mask = self._apply(task.use.plan(), raw)
-        else:
-            stream, mask = self._tried(raw, task)
-        return (stream, mask) if len(stream) < WORTH * raw.size else (raw.data, RAW)
+        if plan is None:
+            return _if_worth(raw, quick_stream(shuffle(raw, self._itemsize).data), 0)
+        return _if_worth(raw, *self._apply(plan, raw))
 
-    def _tried(self, raw: NDArray[np.uint8], task: Task) -> tuple[Buffer, int]:
-        """Compresses a chunk, and fills the ticket of its task in any case, because other chunks wait for it."""
-        fill = task.fill or Ticket()
-        plan = Plan(Method.PLANES)
-        before: tuple[Buffer, int] | None = None
-        try:
-            if task.use is not None:
-                plan = task.use.plan()
-                before = self._apply(plan, raw)
-                if not is_outdated(plan, self._planes, self._itemsize, task.turn, self._deflater):
-                    return before
-            tried = try_chunk(raw, self._itemsize, self._deflater)
-            if before is not None:
-                tried = tried.also_for(plan)
-                if tried == plan:
-                    return before
-            after = self._apply(tried, raw)
-            if before is not None and len(after[0]) >= _NO_BETTER * len(before[0]):
-                return before
-            plan = tried
-            return after
-        finally:
-            fill.fill(plan)
+    def try_or_review(self, raw: NDArray[np.uint8], kind: Kind) -> tuple[Buffer, int]:
+        """Converts a chunk as `pack` does, and gives its kind the plan that a trial or a review finds.
+
+        Args:
+            raw: The bytes of the chunk, as for `pack`.
+            kind: The kind of the chunk.
+        """
+        plan = kind.plan
+        if not kind.reviews:
+            plan = try_chunk(raw, self._itemsize, self._deflater)
+            result = self._apply(plan, raw)
+        else:
+            result = self._apply(plan, raw)
+            if is_outdated(plan, self._planes, self._itemsize, kind.reviews, self._deflater):
+                tried = try_chunk(raw, self._itemsize, self._deflater).also_for(plan)
+                other = self._apply(tried, raw) if tried != plan else result
+                if len(other[0]) < _NO_BETTER * len(result[0]):
+                    plan, result = tried, other
+        kind.found(plan)
+        return _if_worth(raw, *result)
 
     def _shuffled(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self._itemsize == 1:
@@ -102,6 +94,23 @@ class Packer:
         return pack_planes(planes, self._itemsize, plan.coders, self._deflater), 0
 
 
-def task_for(raw: NDArray[np.uint8], itemsize: int, choices: Choices) -> Task | None:
-    """Returns the task of the next chunk, or ``None`` if the chunk or its element size excludes a choice."""
-    return choices.task(raw) if itemsize in _BY_PLANE and raw.size >= _MIN_BYTES else None
+def _if_worth(raw: NDArray[np.uint8], stream: Buffer, mask: int) -> tuple[Buffer, int]:
+    return (stream, mask) if len(stream) < WORTH * raw.size else (raw.data, RAW)
+
+
+class Choices:
+    """The kinds of the chunks of one dataset.
+
+    Args:
+        itemsize: The size of an element in bytes.
+    """
+
+    def __init__(self, itemsize: int) -> None:
+        self._can_choose = itemsize in _BY_PLANE
+        self._kinds: dict[int, Kind] = {}
+
+    def kind(self, raw: NDArray[np.uint8]) -> Kind | None:
+        """Returns the kind of a chunk, or ``None`` if the chunk or its element size excludes a choice."""
+        if not self._can_choose or raw.size < _MIN_BYTES:
+            return None
+        return self._kinds.setdefault(sign_of(raw), Kind())

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import IntegrityError, InvalidInputError
 from aerchive.filters import zstandard
-from aerchive.filters.choice import Choices, Task
+from aerchive.filters.choice import Plan
 from aerchive.filters.deflate import Buffer, inflate
-from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Packer, task_for
+from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Choices, Packer
 from aerchive.filters.shuffle import unshuffle
 
 _Packer = TypeVar("_Packer")
+Pack = Callable[[], tuple[Buffer, int]]
+"""A function that gives the stored bytes of a chunk, which are empty if nothing is stored, and HDF5's filter mask."""
+_NOTHING: tuple[Buffer, int] = (b"", 0)
 
 
 class Codec(enum.IntEnum):
@@ -101,29 +104,32 @@ class Packing:
     def __init__(self, profile: str, itemsize: int) -> None:
         self._profile = profile
         self._itemsize = itemsize
-        self._choices = Choices()
+        self._choices = Choices(itemsize)
         self._local = threading.local()
 
-    def task(self, raw: NDArray[np.uint8]) -> Task | None:
-        """Returns the task of the next chunk in the choice of plans. Must be called in the order of the chunks."""
-        return task_for(raw, self._itemsize, self._choices) if self._profile == "portable" else None
-
-    def skip(self, task: Task | None) -> None:
-        """Ends the task of a chunk that is not compressed."""
-        if task is not None:
-            task.skip()
-
-    def pack(self, raw: NDArray[np.uint8], task: Task | None) -> tuple[Buffer, int]:
-        """Converts a chunk to its stored bytes and HDF5's filter mask. Any thread may call this method.
+    def begin(self, raw: NDArray[np.uint8], values: Callable[[NDArray[np.uint8]], NDArray[np.uint8] | None]) -> Pack:
+        """Decides how the next chunk is compressed. Must be called in the order of the chunks.
 
         Args:
             raw: The bytes of the chunk, shape ``(n,)``. They must not change while the result is used.
-            task: The task of this chunk.
+            values: Function that turns them into the bytes to be compressed; ``None`` if nothing is to be stored.
+
+        Returns:
+            A function that any thread may call once: it returns the stored bytes, and HDF5's filter mask.
         """
+        kind = self._choices.kind(raw) if self._profile == "portable" else None
+        if kind is None or not kind.is_due():
+            plan = None if kind is None else kind.plan
+            return lambda: _NOTHING if (wanted := values(raw)) is None else self._pack(wanted, plan)
+        wanted = values(raw)
+        done = _NOTHING if wanted is None else self._mine(Packer, self._itemsize).try_or_review(wanted, kind)
+        return lambda: done
+
+    def _pack(self, raw: NDArray[np.uint8], plan: Plan | None) -> tuple[Buffer, int]:
         if self._profile == "none":
             return raw.data, RAW
         if self._profile == "portable":
-            return self._mine(Packer, self._itemsize).pack(raw, task)
+            return self._mine(Packer, self._itemsize).pack(raw, plan)
         return self._mine(zstandard.ZstandardPacker, self._itemsize, self._profile).pack(raw)
 
     def _mine(self, kind: Callable[..., _Packer], *arguments: Any) -> _Packer:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Final, NamedTuple
+import getpass
+import socket
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from aerchive.models import tagged_json
 from aerchive.models.base import Document
+from aerchive.times import now
 
 MAX_CHANGES: Final = 20
 """The number of changes that are kept in the history of a run. Older changes are removed."""
 _MAX_TEXT = 40
 _MAX_CHANGE = 240
-_ABSENT: Any = object()
 
 
 class RunLabels(Document):
@@ -51,6 +53,15 @@ class Author(NamedTuple):
 
     when: str
     who: str
+
+    @classmethod
+    def now(cls) -> Self:
+        """Returns the author of a change that this process makes now."""
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):  # neither the environment nor the system has a user name
+            user = ""
+        return cls(now(), f"{user}@{socket.gethostname()}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,15 +119,14 @@ def _differences(old: RunLabels, new: RunLabels) -> list[str]:
         found.append(f"tags {' '.join([*added, *(f'-{_cut(tag)}' for tag in before if tag not in after)])}")
     if old.notes != new.notes:
         found.append(f"notes {_text(old.notes)} to {_text(new.notes)}")
-    params = {key: value for key, value in new.params.items() if not _is_same(value, old.params.get(key, _ABSENT))}
+    known = old.params
+    params = {key: value for key, value in new.params.items() if key not in known or not _is_same(value, known[key])}
     if params:
         found.append(f"params {', '.join(f'{_cut(key)}={_cut(repr(value))}' for key, value in params.items())}")
     return found
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    if other is _ABSENT:
-        return False
     return one is other or tagged_json.dumps(tagged_json.encode(one)) == tagged_json.dumps(tagged_json.encode(other))
 
 

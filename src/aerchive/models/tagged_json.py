@@ -190,7 +190,7 @@ def _encode_simple(value: Any) -> Any:
 
 def _encode_foreign(value: Any) -> Any:
     kind = type(value)
-    if kind is datetime.datetime and _is_plain_time(value):
+    if kind is datetime.datetime and type(value.tzinfo) in (type(None), datetime.timezone):
         return {TYPE_KEY: "datetime", "iso": value.isoformat()}
     if isinstance(value, np.generic) and value.dtype.kind in _ARRAY_KINDS and kind is value.dtype.type:
         return {TYPE_KEY: "numpy", "dtype": value.dtype.str, "base64": _to_base64(value.tobytes())}
@@ -212,10 +212,6 @@ def _encode_array(value: np.ndarray[Any, Any]) -> Any:
 
 def _is_clean(text: str) -> bool:
     return text.isascii() or _SURROGATE.search(text) is None
-
-
-def _is_plain_time(value: datetime.datetime) -> bool:
-    return value.tzinfo is None or type(value.tzinfo) is datetime.timezone
 
 
 def _to_base64(data: bytes) -> str:

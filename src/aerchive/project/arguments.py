@@ -6,6 +6,7 @@ where a list of texts is expected, integers of NumPy, and any object that a dict
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import operator
 import os
@@ -101,41 +102,31 @@ def _time(value: Any) -> Any:
     return value
 
 
-def _path(value: Any) -> Any:
-    if not isinstance(value, str | os.PathLike):
-        raise TypeError
-    return value
+def _instance_of(*kinds: Any) -> Callable[[Any], Any]:
+    def taken(value: Any) -> Any:
+        if not isinstance(value, kinds):
+            raise TypeError
+        return value
+
+    return taken
 
 
-def _label_change(value: Any) -> Any:
-    if not isinstance(value, LabelChange):
-        raise TypeError
-    return value
-
-
-def _callable(value: Any) -> Any:
-    if not callable(value):
-        raise TypeError
-    return value
-
-
-_A_TEXT = _Form("text", _text)
 _ONE_OR_MANY = "a text or a list of texts, such as ['vqe', 'paper']"
 _TEXTS = _Form(_ONE_OR_MANY, _texts)
 _FORMS = {
     "int": _Form("a whole number, such as 1", _integer),
     "float": _Form("a number, such as 1e-6", _number),
     "bool": _Form("True or False", _truth),
-    "str": _A_TEXT,
+    "str": _Form("text", _text),
     "int | str": _Form("a whole number or text", _choice),
     "Sequence[str]": _TEXTS,
     "list[str]": _TEXTS,
     "str | Sequence[str]": _Form(_ONE_OR_MANY, _text_or_texts),
     "Mapping[str, Any]": _Form("a dictionary, such as {'distance': 0.7}", _dictionary),
-    "str | os.PathLike[str]": _Form("the path of a file", _path),
+    "str | os.PathLike[str]": _Form("the path of a file", _instance_of(str, os.PathLike)),
     "datetime.datetime": _Form(f"a time: {EXAMPLES}", _time),
-    "LabelChange": _Form("an aerchive.models.labels.LabelChange", _label_change),
-    "Progress": _Form("a function of the work done and all of it", _callable),
+    "LabelChange": _Form("an aerchive.models.labels.LabelChange", _instance_of(LabelChange)),
+    "Progress": _Form("a function of the work done and all of it", _instance_of(collections.abc.Callable)),
 }
 """The form of each annotation without ``| None``; methods check arguments with other annotations themselves."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,20 +12,31 @@ from numpy.typing import NDArray
 
 from aerchive.errors import NotFoundError
 from aerchive.project.catalogue.table import Catalogue, run_path
-from aerchive.project.documents.unite import id_beside
+from aerchive.project.documents.unite import conflict_id
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.medium.opening import Stamp, stamp_of
 from aerchive.storage.spools.run_group import SpooledRun
-from aerchive.stored.opener import OpenFile, Stamp, stamp_of
+from aerchive.stored.opener import OpenFile
 
 
+def is_gone(run: SpooledRun) -> bool:
+    """Whether a run is no longer in its spool."""
+    try:
+        with run.open():
+            return False
+    except NotFoundError:
+        return True
+
+
+@dataclasses.dataclass(eq=False)
 class RunPlace:
     """The place of a run: its group in the project file, or in a spool.
 
     A run moves when it goes from a spool into the project, and when a job that was recorded as lost is archived after
     all. A deleted run is gone, and another run may get its path: so the identity of the run is checked each time.
 
-    Args:
+    Attributes:
         project: The project file, without the spools beside it.
         job_id: The job id of the run.
         path: Path of the run's group in the project file, as far as it is known.
@@ -32,44 +44,27 @@ class RunPlace:
         run_uuid: UUID of the run, if only this run may be opened, and not a later run with the same job id.
     """
 
-    def __init__(
-        self,
-        project: ProjectFile,
-        job_id: str,
-        path: str | None,
-        *,
-        spooled: SpooledRun | None = None,
-        run_uuid: str | None = None,
-    ) -> None:
-        self.project = project
-        self.job_id = job_id
-        self.path = path
-        self.spooled = spooled
-        self._run_uuid = run_uuid
+    project: ProjectFile
+    job_id: str
+    path: str | None
+    _: dataclasses.KW_ONLY
+    spooled: SpooledRun | None = None
+    run_uuid: str | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether the run has a group in the project or in a spool."""
         return self.path is not None or self.spooled is not None
 
-    @property
-    def is_in_spool(self) -> bool:
-        """Whether a spool file holds the run; the project may have it as well."""
-        with contextlib.suppress(NotFoundError):
-            if self.spooled is not None:
-                with self.spooled.open():
-                    return True
-        return False
-
     def of_run(self, run_uuid: str) -> RunPlace:
         """The same place, restricted to the run with this UUID."""
-        return RunPlace(self.project, self.job_id, self.path, spooled=self.spooled, run_uuid=run_uuid)
+        return dataclasses.replace(self, run_uuid=run_uuid)
 
     def look(self) -> None:
         """Checks whether the run has been moved from its spool into the project."""
         if self.path is None and self.spooled is not None:
             # The spool file may still hold the run: then only the run with this UUID is meant, not another of its job.
-            there = self.of_run(self.spooled.head.run_uuid) if self.is_in_spool else self
+            there = self if is_gone(self.spooled) else self.of_run(self.spooled.head.run_uuid)
             with contextlib.suppress(NotFoundError), contextlib.ExitStack() as stack:
                 there._enter_found(stack)
                 self.path, self.job_id, self.spooled = there.path, there.job_id, None
@@ -137,13 +132,13 @@ class RunPlace:
         if self.spooled is None:
             return None
         head = self.spooled.head
-        found = rows.find(id_beside(head.job_id, head.run_uuid))
-        self.job_id = self.job_id if found is None else id_beside(head.job_id, head.run_uuid)
+        found = rows.find(conflict_id(head.job_id, head.run_uuid))
+        self.job_id = self.job_id if found is None else conflict_id(head.job_id, head.run_uuid)
         return found
 
     def is_it(self, group: GroupReader) -> bool:
         """Whether a group is the group of this run."""
-        if self._run_uuid is not None:
-            return group.attribute("run_uuid") == self._run_uuid
+        if self.run_uuid is not None:
+            return group.attribute("run_uuid") == self.run_uuid
         job_id = group.attribute("job_id")
         return (group.attributes().get("job_id") if job_id is None else job_id) == self.job_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import operator
@@ -28,10 +29,11 @@ logger = logging.getLogger("aerchive")
 Mode = Literal["r", "r+", "a", "x"]
 
 
+@dataclasses.dataclass(eq=False)
 class ProjectParts:
     """The state that saving, finding and care of a project share; the public class is `aerchive.Project`.
 
-    Args:
+    Attributes:
         home: The project that the runs belong to.
         file: The project file.
         mode: ``"r"``, ``"r+"``, ``"a"`` or ``"x"``.
@@ -39,35 +41,26 @@ class ProjectParts:
         durability: The rule that says when runs are committed: ``"each"``, ``"batch"`` or ``"exit"``.
         compression: The compression profile of this project; ``None``: the profile of the settings.
         pending_folder: The folder for runs that can be written neither to the project file nor beside it.
-
-    Attributes:
+        path: The path of the project file.
         spools: The runs that are not in the project yet.
         mover: The object that moves runs from spools into the project.
         transaction: Thread-local storage of the transaction that is open in each thread.
         has_warned: Whether the user was warned that the project has no file.
     """
 
-    def __init__(
-        self,
-        home: RunHome,
-        file: ProjectFile,
-        mode: Mode,
-        bridge: Bridge,
-        durability: Durability,
-        compression: str | None,
-        pending_folder: Path | None,
-    ) -> None:
-        self.home = home
-        self.file = file
-        file.before_reading = functools.partial(flush_before_reading, file.path)
-        self.path = file.path
-        self.mode = mode
-        self.bridge = bridge
-        self.durability = durability
-        self.compression = compression
-        self.pending_folder = pending_folder
-        self.spools = Spools(file, pending_folder)
-        self.mover = SpoolMover(file, self.spools)
+    home: RunHome
+    file: ProjectFile
+    mode: Mode
+    bridge: Bridge
+    durability: Durability
+    compression: str | None
+    pending_folder: Path | None
+
+    def __post_init__(self) -> None:
+        self.path = self.file.path
+        self.file.before_reading = functools.partial(flush_before_reading, self.path)
+        self.spools = Spools(self.file, self.pending_folder)
+        self.mover = SpoolMover(self.file, self.spools)
         self.transaction = threading.local()
         self.has_warned = False
 
@@ -113,6 +106,12 @@ class ProjectParts:
             self.mover.move()
         except ProjectLockedError as error:
             logger.warning("%s; runs in spools stay there for now", error)
+
+    def prepare_change(self) -> None:
+        """Moves all finished runs into the project before some of them are changed; see `check_writable`."""
+        self.check_writable()
+        self.flush()
+        self.move_spooled()
 
     def check_writable(self) -> None:
         """Raises an error if the project is open only for reading.

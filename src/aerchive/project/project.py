@@ -161,8 +161,7 @@ class Project:
             ServiceError: The service of a remote job did not answer; nothing was archived.
             ReadOnlyError: The project is open for reading.
         """
-        labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-        labels.to_attributes()  # raises an error for what cannot be stored, before anything is done
+        labels = given_labels(name, tags, notes, params)
         stored = self.compression(compression, max_infidelity)
         self.parts.check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
@@ -753,7 +752,7 @@ class Project:
             self.flush()
             if self.file.exists():
                 self.parts.move_spooled()
-        return compact(self.file, progress, lambda: self.spools.may_bring_back, dry_run=dry_run, force=force)
+        return compact(self.file, progress, lambda: bool(self.spools.runs()), dry_run=dry_run, force=force)
 
     @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:
@@ -827,6 +826,20 @@ class Project:
     def __repr__(self) -> str:
         missing = "" if os.path.exists(self.path) else ", no such file yet"
         return f"<Project {str(self.path)!r}, mode {self.mode!r}{missing}>"
+
+
+def given_labels(
+    name: str | None, tags: str | Sequence[str] | None, notes: str | None, params: Mapping[str, Any] | None
+) -> RunLabels:
+    """Makes the labels that a user gives with a run; see `Project.save`.
+
+    Raises:
+        InvalidInputError: A label has the wrong type.
+        UnsupportedTypeError: A parameter cannot be stored.
+    """
+    labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
+    labels.to_attributes()  # raises for what cannot be stored, before anything is done
+    return labels
 
 
 @functools.cache

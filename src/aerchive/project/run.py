@@ -536,7 +536,7 @@ class Run:
         stored = self.stored_result
         tree = stored.data(stored.number_of(experiment, bind), label)
         if shot is not None or condition is not None:
-            from aerchive.stored.result import chosen
+            from aerchive.stored.tree import chosen
 
             tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
         return stored.decode(tree)
@@ -624,12 +624,12 @@ class Run:
             One dictionary for each circuit, from a ``Parameter`` or its name to a list or array of values.
         """
         from aerchive.codecs.result import decode_value
-        from aerchive.stored.result import NoArrays
+        from aerchive.stored.decoder import MemoryDecoder
 
         if self.outcome in ("lost", "running"):
             return None
         tree = self.stored_result.inputs.get("parameter_binds")
-        binds: list[dict[Any, Any]] | None = None if tree is None else decode_value(tree, NoArrays())
+        binds: list[dict[Any, Any]] | None = None if tree is None else decode_value(tree, MemoryDecoder())
         return binds
 
     def circuits(self) -> list[Any]:

@@ -30,8 +30,8 @@ def collapsed(blocks: Blocks, qargs: Sequence[int], outcome: int, workers: Worke
     after = np.zeros(1 << blocks.num_qubits, np.complex128)
     key: list[Any] = [slice(None)] * blocks.low
     high_mask = high = 0
-    for place, qubit in enumerate(qargs):
-        bit = outcome >> place & 1
+    for position, qubit in enumerate(qargs):
+        bit = outcome >> position & 1
         if qubit < blocks.low:
             key[blocks.low - 1 - qubit] = slice(bit, bit + 1)
         else:

@@ -45,14 +45,14 @@ def bit_strings(indices: NDArray[Any], num_qubits: int) -> NDArray[np.str_]:
     if not num_qubits:
         return np.zeros(len(indices), "<U1")
     letters = np.empty((len(indices), num_qubits), np.uint32)
-    for place in range(num_qubits):
-        letters[:, num_qubits - 1 - place] = ((indices >> place) & 1) + ord("0")
+    for bit in range(num_qubits):
+        letters[:, num_qubits - 1 - bit] = ((indices >> bit) & 1) + ord("0")
     return letters.view(f"<U{num_qubits}")[:, 0]
 
 
 def picked_bits(indices: NDArray[Any], qargs: list[int]) -> NDArray[np.int64]:
     """Returns for each index the number whose bit ``j`` is bit ``qargs[j]`` of the index."""
     picked = np.zeros(len(indices), np.int64)
-    for place, qubit in enumerate(qargs):
-        picked |= ((indices >> qubit) & 1) << place
+    for bit, qubit in enumerate(qargs):
+        picked |= ((indices >> qubit) & 1) << bit
     return picked

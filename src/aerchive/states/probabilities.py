@@ -55,9 +55,9 @@ def marginal(blocks: Blocks, qargs: Sequence[int], workers: Workers) -> NDArray[
     Returns:
         The probabilities, shape ``(2**len(qargs),)``.
     """
-    within = [place for place, qubit in enumerate(qargs) if qubit < blocks.low]
-    among = [place for place, qubit in enumerate(qargs) if qubit >= blocks.low]
-    inside = [qargs[place] for place in within]
+    within = [bit for bit, qubit in enumerate(qargs) if qubit < blocks.low]
+    among = [bit for bit, qubit in enumerate(qargs) if qubit >= blocks.low]
+    inside = [qargs[bit] for bit in within]
     total = Total((2,) * len(qargs), is_exact=2 ** len(qargs) <= _CARRIED)
 
     def share(block: int) -> tuple[tuple[Any, ...], NDArray[np.float64]] | None:
@@ -66,8 +66,8 @@ def marginal(blocks: Blocks, qargs: Sequence[int], workers: Workers) -> NDArray[
             return None
         part = outcomes_of(squares(amplitudes), inside).reshape((2,) * len(inside))
         where: list[Any] = [slice(None)] * len(qargs)
-        for place in among:
-            where[len(qargs) - 1 - place] = (block >> (qargs[place] - blocks.low)) & 1
+        for bit in among:
+            where[len(qargs) - 1 - bit] = (block >> (qargs[bit] - blocks.low)) & 1
         return tuple(where), part
 
     for found in workers.map(share, range(blocks.number), nbytes=2 * blocks.nbytes):

@@ -1,9 +1,9 @@
 """Random outcomes of measurements of stored vectors, drawn in the same way as in Qiskit.
 
-``numpy.random.Generator.choice`` with probabilities draws uniform numbers and finds the place of each number in the
+``numpy.random.Generator.choice`` with probabilities draws uniform numbers and finds the index of each number in the
 cumulative sum of the probabilities. This module does the same without the whole cumulative sum in memory. A first pass
 computes the weight of each piece of the vector, which gives the piece of each number. A second pass reads the pieces
-that contain numbers and finds their places there. The same seed gives the same outcomes as in Qiskit, except if a
+that contain numbers and finds their indices there. The same seed gives the same outcomes as in Qiskit, except if a
 number is within rounding error of a border.
 """
 

@@ -20,10 +20,8 @@ from aerchive.errors import (
     AlreadyExistsError,
     CommittedError,
     IntegrityError,
-    InvalidInputError,
     NotFoundError,
     ProjectLockedError,
-    ReadError,
     ReadOnlyError,
     ReplacedError,
     UncertainError,
@@ -42,14 +40,13 @@ from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.nodes import root_group
 from aerchive.storage.hdf5.opening import check_header, open_hdf5
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.access import AccessByDescriptor, AccessByName
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors, write_errors
-from aerchive.storage.medium.filesystems import LockTrial, no_locks
+from aerchive.storage.medium.filesystems import LockTrial
 from aerchive.storage.medium.interrupts import deferred_interrupts
-from aerchive.storage.medium.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.medium.names import check_length
-from aerchive.storage.medium.not_hdf5 import is_annexed
-from aerchive.storage.medium.opening import is_same_file, missing, open_file, reason_of, state_of
+from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
 from aerchive.storage.sessions import ReadSession, WriteSession
 
 _TURN_S = 0.1
@@ -105,28 +102,15 @@ class ProjectFile:
         self.lock_timeout_s = lock_timeout_s
         self._catalogue_dtype = catalogue_dtype
         self._created_by = created_by
-        self._trial = LockTrial(trusted=trust_locks)
+        self._access = AccessByName(path, lock_timeout_s, LockTrial(trusted=trust_locks))
         self.min_free_bytes = min_free_bytes
         self.before_reading: Callable[[], None] | None = None
-        self._known_project: tuple[int, ...] | None = None
+        self._known_project: Stamp | None = None
 
     def exists(self) -> bool:
         """Whether the file exists."""
         self._prepare_reading()
-        return self._is_there()
-
-    def _is_there(self) -> bool:
-        try:
-            self.path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            if is_annexed(self.path):
-                raise missing(self.path) from None
-            return False
-        except PermissionError:
-            raise ReadOnlyError(f"{self.path}: this user may not look into {self.path.parent}") from None
-        except (OSError, ValueError) as error:
-            raise InvalidInputError(f"{self.path}: cannot be the name of a file: {reason_of(error)}") from None
-        return True
+        return self._access.exists()
 
     def check_destination(self) -> None:
         """Checks whether runs can be committed to this file now; nothing is committed or made.
@@ -146,13 +130,13 @@ class ProjectFile:
             fd = open_file(self.path, os.O_RDWR)
         except NotFoundError:
             with writable_folder(self.path) as folder_fd:
-                self._trial.check_mount(folder_fd, path)
+                self._access.trial.check_mount(folder_fd, path)
             return
         try:
-            now = state_of(fd)
+            now = stamp_of(os.fstat(fd))
             if now == self._known_project:  # unchanged since the last commit or check
                 return
-            self._trial.check_mount(fd, path)
+            self._access.trial.check_mount(fd, path)
             with deferred_interrupts(), disk_errors(path):
                 if self._is_project(fd, path):
                     self._known_project = now
@@ -186,6 +170,7 @@ class ProjectFile:
         other.before_reading = None
         if lock_timeout_s is not None:
             other.lock_timeout_s = lock_timeout_s
+        other._access = AccessByName(path, other.lock_timeout_s, self._access.trial)
         return other
 
     def _prepare_reading(self) -> None:
@@ -227,17 +212,14 @@ class ProjectFile:
             ReadOnlyError: This user may not read the file.
             BaseException: The exception that a signal handler raised while this waited for the lock.
         """
-        if (held := self._session_of_thread()) is not None:
-            yield held
+        path = str(self.path)
+        if self._access.is_by_name and path in _held.blocks and path not in _held.sessions:
+            _held.sessions[path] = _held.blocks[path].enter_context(self._session())
+        if self._access.is_by_name and path in _held.sessions:
+            yield _held.sessions[path]
             return
-        block = self._block_of_thread()
-        if block is None:
-            with self._session() as session:
-                yield session
-            return
-        session = block.enter_context(self._session())
-        _held.sessions[str(self.path)] = session
-        yield session
+        with self._session() as session:
+            yield session
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[ReadSession]:
@@ -253,12 +235,6 @@ class ProjectFile:
                     yield ReadSession(HDF5Group(root_group(file, path), fd, "", path), fd, journal)
             finally:
                 source.check(path)
-
-    def _session_of_thread(self) -> ReadSession | None:
-        return _held.sessions.get(str(self.path))
-
-    def _block_of_thread(self) -> contextlib.ExitStack | None:
-        return _held.blocks.get(str(self.path))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -304,7 +280,7 @@ class ProjectFile:
         """
         recovered = False
         while True:
-            with self._opened(os.O_RDONLY, exclusive=False) as fd:
+            with self._access.opened(os.O_RDONLY, exclusive=False) as fd:
                 with disk_errors(str(self.path)):
                     superblock = read_superblock(fd, str(self.path))
                     journal = find_journal(fd, superblock) if _may_have_journal(fd, superblock) else None
@@ -321,7 +297,7 @@ class ProjectFile:
     def visit(
         self,
         items: Iterable[_T],
-        look: Callable[[ReadSession, _T], bool | None],
+        action: Callable[[ReadSession, _T], bool | None],
         afterwards: Callable[[int], None] = lambda _fd: None,
     ) -> None:
         """Visits many nodes in several read sessions, so that writers need not wait until the last node is visited.
@@ -330,7 +306,7 @@ class ProjectFile:
 
         Args:
             items: The items to be visited, in order.
-            look: Function called with a session and an item; it returns true if the session shall end now.
+            action: Function called with a session and an item; it returns true if the session shall end now.
             afterwards: Function called after each session with a file descriptor of the file, which is not locked then;
                 for long work.
 
@@ -341,7 +317,7 @@ class ProjectFile:
         while left:
             with self.read() as session:
                 end = time.monotonic() + _TURN_S
-                while left and not look(session, left.popleft()) and time.monotonic() < end:
+                while left and not action(session, left.popleft()) and time.monotonic() < end:
                     pass
                 fd = session.detach()
             try:
@@ -387,7 +363,7 @@ class ProjectFile:
         return self._recover_within(self.lock_timeout_s)
 
     def _recover_within(self, timeout_s: float) -> bool:
-        with self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, deferred_interrupts():
+        with self._access.opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, deferred_interrupts():
             return self._recover(fd)
 
     def _recover(self, fd: int) -> bool:
@@ -492,35 +468,22 @@ class ProjectFile:
                         yield session
                     return
                 # Another process made the file first.
-                fd = stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
+                fd = stack.enter_context(self._access.opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
             try:
                 with self._commit(fd) as session:
                     yield session
             except CommittedError:
-                self._check_name(fd)
+                self._access.check_name(fd)
                 raise
-            self._check_name(fd)
-
-    def _check_name(self, fd: int) -> None:
-        """Checks after a commit that the path still refers to the file: programs that synchronise take no lock.
-
-        Raises:
-            ReplacedError: The file was replaced or removed.
-        """
-        if not is_same_file(fd, self.path):
-            what = "put another file in its place" if os.path.lexists(self.path) else "removed it"
-            raise ReplacedError(
-                f"{self.path}: another program {what} while it was written, perhaps one that synchronises the folder, "
-                "so that what was saved is in a file without a name; do it again"
-            )
+            self._access.check_name(fd)
 
     @contextlib.contextmanager
     def _first_commit(self, new: NewFile, created: str) -> Iterator[WriteSession]:
         """Fills a new file, commits to it, and gives it its name."""
         committed = None
         try:
-            self._lock(new.fd, exclusive=True, timeout_s=0)
-            self._check_lock_works(new.fd, new.temporary)
+            self._access.lock(new.fd, exclusive=True, timeout_s=0)
+            self._access.check_lock_works(new.fd, new.temporary)
             with write_errors(str(self.path)):
                 new.fill(self._catalogue_dtype, created, self._created_by)
             with self._commit(new.fd) as session:
@@ -535,56 +498,12 @@ class ProjectFile:
 
     def _open_existing(self, stack: contextlib.ExitStack, timeout_s: float | None) -> int | None:
         """Opens the file, locked for writing; returns ``None`` if it does not exist, or not any more."""
-        if not self._is_there():
+        if not self._access.exists():
             return None
         try:
-            return stack.enter_context(self._opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
+            return stack.enter_context(self._access.opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s))
         except NotFoundError:
             return None
-
-    @contextlib.contextmanager
-    def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
-        fd = -1
-        try:
-            with deferred_interrupts():  # so that an interrupt cannot leave the file locked
-                fd = self._locked(flags, exclusive, self.lock_timeout_s if timeout_s is None else timeout_s)
-            yield fd
-        finally:
-            if fd >= 0:
-                unlock(fd)
-                os.close(fd)
-
-    def _locked(self, flags: int, exclusive: bool, timeout_s: float) -> int:
-        while True:
-            fd = open_file(self.path, flags)
-            try:
-                self._lock(fd, exclusive, timeout_s)
-                if is_same_file(fd, self.path):
-                    if exclusive:
-                        self._check_lock_works(fd, self.path)
-                    return fd
-            except BaseException:
-                os.close(fd)
-                raise
-            os.close(fd)  # replaced while we waited
-
-    def _check_lock_works(self, fd: int, place: Path) -> None:
-        with write_errors(str(self.path)):
-            self._trial.check(fd, str(self.path), str(place))
-
-    def _lock(self, fd: int, exclusive: bool, timeout_s: float) -> None:
-        try:
-            lock(fd, str(self.path), exclusive=exclusive, timeout_s=timeout_s)
-        except AerchiveError:
-            raise
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise (WriteError if exclusive else ReadError)(
-                    f"{self.path}: {error.strerror} while locking"
-                ) from error
-            if exclusive:
-                raise no_locks(str(self.path), error) from error
-            # aerchive never writes to a file system without locks, so a reader needs no lock there.
 
     @contextlib.contextmanager
     def _commit(self, fd: int) -> Iterator[WriteSession]:
@@ -609,7 +528,7 @@ class ProjectFile:
                 with contextlib.suppress(OSError):  # bytes that stay beyond the end are never read
                     overlay.roll_back()
                 raise
-            self._known_project = state_of(fd)
+            self._known_project = stamp_of(os.fstat(fd))
 
 
 class LockedFile(ProjectFile):
@@ -624,25 +543,15 @@ class LockedFile(ProjectFile):
     """
 
     def __init__(self, like: ProjectFile, fd: int) -> None:
-        self.__dict__ |= like.sibling(like.path).__dict__
+        super().__init__(
+            like.path,
+            lock_timeout_s=like.lock_timeout_s,
+            catalogue_dtype=like._catalogue_dtype,
+            created_by=like._created_by,
+            min_free_bytes=like.min_free_bytes,
+        )
         self.fd = fd
-
-    def _is_there(self) -> bool:
-        return True  # the file is open
-
-    def _session_of_thread(self) -> ReadSession | None:
-        return None  # a held session belongs to the file that has the name
-
-    def _block_of_thread(self) -> contextlib.ExitStack | None:
-        return None
-
-    def _check_name(self, fd: int) -> None:
-        pass  # the file may have no name yet
-
-    @contextlib.contextmanager
-    def _opened(self, flags: int, *, exclusive: bool, timeout_s: float | None = None) -> Iterator[int]:
-        del flags, exclusive, timeout_s
-        yield self.fd
+        self._access = AccessByDescriptor(like._access, fd)
 
 
 def _may_have_journal(fd: int, superblock: Superblock) -> bool:

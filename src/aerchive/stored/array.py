@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 
 from aerchive.states.workers import Watch, Workers
 from aerchive.storage.chunks.grid import select
-from aerchive.stored.array_place import ArrayPlace, plan_place
+from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
+from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray
-from aerchive.stored.opener import RunOpener
+from aerchive.stored.opener import RunOpener, planned
 
 
 class StoredArray:
@@ -34,11 +34,11 @@ class StoredArray:
         nbytes: The size of all values in bytes, before compression.
     """
 
-    def __init__(self, run: RunOpener, place: ArrayPlace) -> None:
+    def __init__(self, run: RunOpener, location: ArrayLocation) -> None:
         self._run = run
-        self._place = place
-        self.shape = place.shape
-        self.dtype = np.dtype(place.dtype)
+        self._location = location
+        self.shape = location.shape
+        self.dtype = np.dtype(location.dtype)
 
     @property
     def ndim(self) -> int:
@@ -58,7 +58,7 @@ class StoredArray:
     @property
     def chunks(self) -> tuple[int, ...]:
         """The shape of a chunk, in the order of the axes of the array."""
-        return self._place.chunks
+        return self._location.chunks
 
     def __getitem__(self, key: object) -> Any:
         """Reads a part of the array.
@@ -79,17 +79,12 @@ class StoredArray:
         return values[()] if values.ndim == 0 else values
 
     def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
-        if self._place.has_neighbours:
-            wanted, place = select(key, self.shape), self._place
-            whole = place.taken_from(read_rows(self._run, place.name, place.owner, *place.bounds))
+        if self._location.has_neighbours:
+            wanted, location = select(key, self.shape), self._location
+            whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
-        with self._run.open() as (session, group):
-            plan = plan_place(group, self._place, key)
-            fd = session.detach()
-        try:  # committed chunks never move, so no lock is needed to read them
+        with planned(self._run, lambda group: plan_array(group, self._location, key)) as (plan, fd):
             return plan.read(fd, watch)
-        finally:
-            os.close(fd)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
         """Reads the whole array piece by piece, a few chunks at a time, in the order of the file.
@@ -116,30 +111,25 @@ class StoredArray:
                     values = np.zeros([axis.stop - axis.start for axis in box], self.dtype)  # noqa: PLW2901
                 yield (box[::-1], values.T) if source.is_turned else (box, values)
 
-    def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
-        """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
-        return self._opened()
-
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[OpenArray]:
-        with self._run.open() as (session, group):
-            plan = plan_place(group, self._place)
-            fd = session.detach()
-        try:
+    def opened(self) -> Iterator[OpenArray]:
+        """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
+        with planned(self._run, lambda group: plan_array(group, self._location)) as (plan, fd):
             yield OpenArray(plan, fd)
-        finally:
-            os.close(fd)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """All values, in the memory order that was saved.
+        """All values, in the memory order that was saved; shows progress if a state or operator takes long.
 
         Raises:
             ValueError: ``copy`` is ``False``, but reading always makes a copy.
         """
         if copy is False:
             raise ValueError("a stored array cannot become a numpy array without a copy")
-        values = np.asarray(self[...])
+        values = self._read_all()
         return values if dtype is None else values.astype(dtype, copy=False)
+
+    def _read_all(self) -> NDArray[Any]:
+        return np.asarray(self[...])
 
     def __len__(self) -> int:
         if not self.shape:
@@ -147,5 +137,5 @@ class StoredArray:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        run = self._place.group.rpartition("/")[2]
+        run = self._location.group.rpartition("/")[2]
         return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of run {run}>"

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.chunks.read_plan import ReadPlan
-from aerchive.stored.opener import RunOpener, Stamp, stamp_of
+from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
+from aerchive.storage.medium.opening import Stamp, stamp_of
+from aerchive.stored.opener import RunOpener, planned
 
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 """Largest size in bytes of a piece that is kept: reading a larger one takes much longer than opening the file."""
@@ -42,7 +43,7 @@ class _Block:
     rows: NDArray[Any]
 
 
-class _Kept:
+class _Cache:
     """The blocks that are kept; the most recently used one is the last."""
 
     def __init__(self) -> None:
@@ -73,8 +74,8 @@ class _Kept:
         self.nbytes -= 0 if old is None else old.rows.nbytes
 
 
-_kept = _Kept()
-os.register_at_fork(after_in_child=_kept.__init__)  # type: ignore[misc]  # another thread may hold the lock
+_cache = _Cache()
+os.register_at_fork(after_in_child=_cache.__init__)  # type: ignore[misc]  # another thread may hold the lock
 
 
 @dataclass(frozen=True)
@@ -108,40 +109,58 @@ class BlockPlan:
             IntegrityError: The stored bytes are damaged.
         """
         key = (*self.stamp[:2], self.plan.owner, self.plan.name)
-        kept = _kept.rows(key, self.stamp, self.start, self.stop)  # another plan of the same session may have read it
-        if kept is not None:
-            return kept
+        cached = _cache.rows(
+            key, self.stamp, self.start, self.stop
+        )  # another plan of the same session may have read it
+        if cached is not None:
+            return cached
         rows = self.plan.read(fd)
         if rows.nbytes <= MAX_BLOCK_BYTES:
             rows.flags.writeable = False
-            _kept.put(key, _Block(self.stamp, self.first, rows))
+            _cache.put(key, _Block(self.stamp, self.first, rows))
         return rows[self.start - self.first : self.stop - self.first]
 
 
-def plan_rows(group: GroupReader, name: str, owner: str, start: int, stop: int) -> BlockPlan:
-    """Plans the reading of rows of a dataset, together with those in the same chunks.
+class RowPlanner:
+    """Plans the reading of rows of datasets, together with those in the same chunks; a chunk is planned once.
 
     Args:
         group: The group of the run, in its open project.
-        name: Name of the dataset.
-        owner: UUID of the run.
-        start: Index of the first row.
-        stop: Index of the row after the last.
-
-    Raises:
-        FormatError: There is no such dataset, or it has fewer rows.
     """
-    what = group.describe(name) if name in group else None
-    length = what.shape[0] if what is not None and what.shape else 0
-    if what is None or not 0 <= start <= stop <= length:
-        raise FormatError(f"{group.where(name)}: the run refers to rows {start} to {stop}, and there are {length}")
-    step = what.chunk[0] if what.chunk is not None else max(1, length)
-    first, last = start // step * step, min(length, -(-stop // step) * step)
-    plan = group.plan(name, owner, slice(first, last))
-    return BlockPlan(plan, stamp_of(os.fstat(group.fd)), first, start, stop)
+
+    def __init__(self, group: GroupReader) -> None:
+        self._group = group
+        self._stamp = stamp_of(os.fstat(group.fd))
+        self._shapes: dict[str, DatasetShape | None] = {}
+        self._plans: dict[tuple[str, int, int], ReadPlan] = {}
+
+    def plan(self, name: str, owner: str, start: int, stop: int) -> BlockPlan:
+        """Plans the reading of some rows of a dataset.
+
+        Args:
+            name: Name of the dataset.
+            owner: UUID of the run.
+            start: Index of the first row.
+            stop: Index of the row after the last.
+
+        Raises:
+            FormatError: There is no such dataset, or it has fewer rows.
+        """
+        if name not in self._shapes:
+            self._shapes[name] = self._group.describe(name) if name in self._group else None
+        what = self._shapes[name]
+        length = what.shape[0] if what is not None and what.shape else 0
+        if what is None or not 0 <= start <= stop <= length:
+            where = self._group.where(name)
+            raise FormatError(f"{where}: the run refers to rows {start} to {stop}, and there are {length}")
+        step = what.chunk[0] if what.chunk is not None else max(1, length)
+        first, last = start // step * step, min(length, -(-stop // step) * step)
+        if (name, first, last) not in self._plans:
+            self._plans[name, first, last] = self._group.plan(name, owner, slice(first, last))
+        return BlockPlan(self._plans[name, first, last], self._stamp, first, start, stop)
 
 
-def keep_small_rows(group: GroupReader, name: str, owner: str) -> None:
+def cache_small_rows(group: GroupReader, name: str, owner: str) -> None:
     """Reads a small dataset, so that its rows are in memory when they are needed; a damaged dataset is skipped.
 
     Args:
@@ -154,10 +173,10 @@ def keep_small_rows(group: GroupReader, name: str, owner: str) -> None:
             return
         what = group.describe(name)
         if len(what.shape) == 1 and what.shape[0] * what.dtype.itemsize <= _SMALL_BYTES:
-            plan_rows(group, name, owner, 0, what.shape[0]).read(group.fd)
+            RowPlanner(group).plan(name, owner, 0, what.shape[0]).read(group.fd)
 
 
-def kept_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -> NDArray[Any] | None:
+def cached_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -> NDArray[Any] | None:
     """Rows of a dataset that were read before, if the file has not changed since.
 
     Args:
@@ -171,11 +190,11 @@ def kept_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -
         The rows, which must not be changed; ``None`` if they must be read from the file.
     """
     stamp = opener.stamp()
-    return None if stamp is None else _kept.rows((*stamp[:2], owner, name), stamp, start, stop)
+    return None if stamp is None else _cache.rows((*stamp[:2], owner, name), stamp, start, stop)
 
 
 def read_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -> NDArray[Any]:
-    """Rows of a dataset, from memory if they were read before; the arguments are those of `kept_rows`.
+    """Rows of a dataset, from memory if they were read before; the arguments are those of `cached_rows`.
 
     Returns:
         The rows, which must not be changed.
@@ -185,13 +204,8 @@ def read_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -
         IntegrityError: The stored bytes are damaged.
         NotFoundError: The run or the file does not exist any more.
     """
-    kept = kept_rows(opener, name, owner, start, stop)
-    if kept is not None:
-        return kept
-    with opener.open() as (session, group):
-        plan = plan_rows(group, name, owner, start, stop)
-        fd = session.detach()
-    try:  # committed chunks never move, so no lock is needed to read them
+    cached = cached_rows(opener, name, owner, start, stop)
+    if cached is not None:
+        return cached
+    with planned(opener, lambda group: RowPlanner(group).plan(name, owner, start, stop)) as (plan, fd):
         return plan.read(fd)
-    finally:
-        os.close(fd)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.stored.array_place import PlacePlan, as_dtype
+from aerchive.stored.array_plan import ArrayPlan
+from aerchive.stored.location import as_dtype
 
 
 class OpenArray:
@@ -27,26 +28,26 @@ class OpenArray:
         is_turned: Whether the axes on disk are those of the array in reverse order.
     """
 
-    def __init__(self, plan: PlacePlan, fd: int) -> None:
-        place, read_plan = plan.place, plan.plan
+    def __init__(self, plan: ArrayPlan, fd: int) -> None:
+        location, read_plan = plan.location, plan.plan
         self._plan = read_plan
         self._fd = fd
-        self._dtype = np.dtype(place.dtype)
+        self._dtype = np.dtype(location.dtype)
         self._values: NDArray[Any] | None = None
-        self.is_turned = place.order == "F"
-        self.shape = place.shape[::-1] if self.is_turned else place.shape
-        self._skipped = 0 if place.row is None else 1
+        self.is_turned = location.order == "F"
+        self.shape = location.shape[::-1] if self.is_turned else location.shape
+        self._skipped = 0 if location.row is None else 1
         self.chunk = read_plan.chunk[self._skipped :]
-        if place.offset is not None or read_plan.values is not None:  # small
+        if location.offset is not None or read_plan.values is not None:  # small
             values = plan.read(fd)
             self._values = values.T if self.is_turned else values
             self.chunk = self.shape
             return
-        self._places = {
+        self._locations = {
             tuple(
                 offset // length for offset, length in zip(chunk.piece.offset[self._skipped :], self.chunk, strict=True)
             ): chunk
-            for chunk in read_plan.places
+            for chunk in read_plan.locations
         }
 
     def boxes(self) -> Iterator[tuple[slice, ...]]:
@@ -90,13 +91,13 @@ class OpenArray:
         return whole
 
     def _chunk(self, numbers: tuple[int, ...]) -> NDArray[Any] | None:
-        place = self._places[numbers]
-        stored = self._plan.stored_bytes(self._fd, place)  # a chunk that was never written has a checksum as well
+        location = self._locations[numbers]
+        stored = self._plan.stored_bytes(self._fd, location)  # a chunk that was never written has a checksum as well
         if len(stored) == 0:
             return None
-        values = self._plan.values_of(stored, place)
+        values = self._plan.values_of(stored, location)
         if self._skipped:
-            values = values[place.piece.inside[0].start]
+            values = values[location.piece.inside[0].start]
         return as_dtype(values, self._dtype)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.medium.opening import Stamp
 
-Stamp = tuple[int, int, int, int, int]
-"""Device, inode, size and times of a file; the stamp changes when the file is changed or replaced by another."""
+_T = TypeVar("_T")
 
 
 class OpenFile(Protocol):
@@ -49,13 +49,27 @@ class RunOpener(Protocol):
         """The stamp of the file, which tells whether the file has changed; ``None`` if only opening it can tell."""
 
 
-def stamp_of(status: os.stat_result) -> Stamp:
-    """The stamp of a file, which tells whether the file has changed.
+@contextlib.contextmanager
+def planned(opener: RunOpener, plan: Callable[[GroupReader], _T]) -> Iterator[tuple[_T, int]]:
+    """Resolves with the open group of a run what is to be read; committed chunks never move, so no lock is needed then.
 
     Args:
-        status: Status of the file, from ``os.stat`` or ``os.fstat``.
+        opener: Opens the group of the run.
+        plan: Function that is called with the open group.
+
+    Yields:
+        What the function returned, and the file descriptor of the file, which is open but not locked.
+
+    Raises:
+        AerchiveError: As `RunOpener.open` does.
     """
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    with opener.open() as (session, group):
+        found = plan(group)
+        fd = session.detach()
+    try:
+        yield found, fd
+    finally:
+        os.close(fd)
 
 
 class OpenRun:

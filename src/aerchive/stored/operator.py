@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from aerchive.errors import InvalidInputError
 from aerchive.states.inner import inner
 from aerchive.states.matrix import Matrix
 from aerchive.states.products import apply
 from aerchive.states.unitarity import distance_from_unitary
-from aerchive.stored.array import StoredArray
 from aerchive.stored.matrix import StoredMatrix
 from aerchive.stored.operand import opened, values_of
 from aerchive.stored.quantum_array import density_matrix, statevector
@@ -49,7 +46,7 @@ class StoredOperator(StoredMatrix):
         Raises:
             InvalidInputError: ``state`` is not a state vector of the input dimension.
         """
-        vector = self._vector_of(state, np.asarray(state) if isinstance(state, StoredArray) else values_of(state))
+        vector = self._vector_of(state, values_of(state))
         with self._matrix_pass("operator times state") as (matrix, workers):
             return statevector(apply(matrix, vector, workers), self.output_dims())
 
@@ -105,7 +102,7 @@ class StoredSuperOp(StoredMatrix):
         Raises:
             InvalidInputError: ``state`` is not a density matrix of the input dimension.
         """
-        values = np.asarray(state) if isinstance(state, StoredArray) else values_of(state)
+        values = values_of(state)
         vector = self._vector_of(state, values.reshape(-1, order="F"))
         with self._matrix_pass("superoperator times state") as (matrix, workers):
             product = apply(matrix, vector, workers)

@@ -19,13 +19,15 @@ from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.stored.array_place import Locator, plan_place
+from aerchive.stored.array_plan import plan_array
+from aerchive.stored.document import StoredExperiment
+from aerchive.stored.location import Locator
 from aerchive.stored.opener import OpenRun, RunOpener
-from aerchive.stored.result import StoredExperiment, StoredResult
+from aerchive.stored.result import StoredResult
 
 COUNTS = "counts."
 """Prefix of the name of the count of an outcome, as in ``counts.00``."""
-PLACES = ("experiment", "circuit", "bind", "element")
+ORIGIN = ("experiment", "circuit", "bind", "element")
 """The fields of a `Point` that tell where its numbers are from."""
 _MOST_ELEMENTS = 1_000_000
 
@@ -50,12 +52,12 @@ class Point(NamedTuple):
     values: dict[str, float | int | bool]
 
 
-def place_columns(points: Sequence[Point]) -> Columns:
+def origin_columns(points: Sequence[Point]) -> Columns:
     """Columns that tell where the numbers are from, except those with ``None`` only, and parameters of the circuits."""
-    places = {name: column_of([getattr(point, name) for point in points]) for name in PLACES}
+    origin = {name: column_of([getattr(point, name) for point in points]) for name in ORIGIN}
     bound = dict.fromkeys(name for point in points for name in point.bound)
     return {
-        **{name: column for name, column in places.items() if set(column.values) != {None}},
+        **{name: column for name, column in origin.items() if set(column.values) != {None}},
         **{name: column_of([point.bound.get(name) for point in points]) for name in bound},
     }
 
@@ -64,7 +66,7 @@ def point_columns(points: Sequence[Point]) -> Columns:
     """Columns that tell where the numbers are from, parameters of the circuits, and the numbers by label."""
     values = dict.fromkeys(name for point in points for name in point.values)
     numbers = {name: column_of([point.values.get(name) for point in points]) for name in values}
-    return {**place_columns(points), **numbers}
+    return {**origin_columns(points), **numbers}
 
 
 def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point]:
@@ -97,6 +99,7 @@ class _Reader:
         self._group = group
         self._owner = owner
         self._outcomes = outcomes
+        self._locator = Locator(owner)
 
     @cached_property
     def _scalars(self) -> NDArray[np.float64]:
@@ -198,7 +201,8 @@ class _Reader:
 
     def _input(self, reference: Any) -> NDArray[Any]:
         if is_reference(reference):
-            return plan_place(self._group, Locator(self._group, self._owner).find(reference)).read(self._group.fd)
+            (location,) = self._locator.locate(self._group, [reference])
+            return plan_array(self._group, location).read(self._group.fd)
         return np.asarray(tagged_json.decode(reference))
 
     def _circuit_of(self, pub: Any) -> str | None:

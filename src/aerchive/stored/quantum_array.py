@@ -15,12 +15,11 @@ from aerchive.display.progress import ProgressOf
 from aerchive.errors import InvalidInputError
 from aerchive.states.workers import Workers
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_place import ArrayPlace
+from aerchive.stored.decoder import MemoryDecoder
+from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener
 
-Seed = int | np.random.Generator | None
-"""The kinds of seeds that both ``numpy.random.default_rng`` and Qiskit's states accept."""
 _ATOL, _RTOL = 1e-8, 1e-5
 """Qiskit's absolute and relative tolerance."""
 
@@ -37,7 +36,7 @@ class StoredQuantumArray(StoredArray):
 
     Args:
         run: Opens the group of the run.
-        place: Where the array is in the project.
+        location: Where the array is in the project.
         tree: The encoded value in the result document.
         bridge: Makes circuits of Qiskit that start from the state.
         label: The label under which the value was saved.
@@ -48,9 +47,9 @@ class StoredQuantumArray(StoredArray):
     """
 
     def __init__(
-        self, run: RunOpener, place: ArrayPlace, tree: dict[str, Any], bridge: Initializer, label: str
+        self, run: RunOpener, location: ArrayLocation, tree: dict[str, Any], bridge: Initializer, label: str
     ) -> None:
-        super().__init__(run, place)
+        super().__init__(run, location)
         self._tree = tree
         self._bridge = bridge
         self.kind = str(tree["$"]).partition("/")[0]
@@ -91,9 +90,7 @@ class StoredQuantumArray(StoredArray):
         Raises:
             IntegrityError: The stored bytes are damaged.
         """
-        from aerchive.codecs.result import decode_value
-
-        return decode_value(self._tree, InHand(np.asarray(self)))
+        return MemoryDecoder(np.asarray(self)).value(self._tree)
 
     def initialize(self, circuit: Any) -> Any:
         """Makes a circuit that starts from this state; imports Qiskit Aer.
@@ -112,16 +109,8 @@ class StoredQuantumArray(StoredArray):
         self._qubits("initialize")
         return self._bridge.initialize(self, circuit)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """All values, in the memory order that was saved; shows progress if it takes long.
-
-        Raises:
-            ValueError: ``copy`` is ``False``, but reading always makes a copy.
-        """
-        if copy is False:
-            raise ValueError("a stored array cannot become a numpy array without a copy")
-        values = self._read(..., ProgressOf("reading"))
-        return values if dtype is None else values.astype(dtype, copy=False)
+    def _read_all(self) -> NDArray[Any]:
+        return self._read(..., ProgressOf("reading"))
 
     def _qubits(self, what: str) -> int:
         """The number of qubits, for methods that need them."""
@@ -140,77 +129,22 @@ class StoredQuantumArray(StoredArray):
             yield source, workers
 
     def __repr__(self) -> str:
-        run = self._place.group.rpartition("/")[2]
+        run = self._location.group.rpartition("/")[2]
         return f"<{type(self).__name__} {self.label!r} shape={self.shape} of run {run}>"
-
-
-class InHand:
-    """A decoder that gives a codec an array which was read already.
-
-    Args:
-        values: The array that is given.
-    """
-
-    def __init__(self, values: NDArray[Any]) -> None:
-        self._values = values
-
-    def array(self, _reference: Any) -> NDArray[Any]:
-        """The array."""
-        return self._values
-
-    def value(self, tree: Any) -> Any:
-        """Raises an error: a state or an operator contains no other encoded values."""
-        raise InvalidInputError(f"a state has no value {tree!r} in it")
 
 
 def statevector(values: NDArray[Any], dims: Sequence[int] | None = None) -> Any:
     """Makes a ``Statevector`` of Qiskit from amplitudes, which are not copied; imports Qiskit."""
     from aerchive.codecs.states import STATEVECTOR
 
-    return STATEVECTOR.decode({"class": "qiskit", "data": None, "dims": dims and [dims, []]}, InHand(values))
+    return STATEVECTOR.decode({"class": "qiskit", "data": None, "dims": dims and [dims, []]}, MemoryDecoder(values))
 
 
 def density_matrix(values: NDArray[Any]) -> Any:
     """Makes a ``DensityMatrix`` of Qiskit for qubits from its elements, which are not copied; imports Qiskit."""
     from aerchive.codecs.states import DENSITY_MATRIX
 
-    return DENSITY_MATRIX.decode({"class": "qiskit", "data": None, "dims": None}, InHand(values))
-
-
-def operator_values(oper: Any, qargs: Sequence[int], num_qubits: int) -> NDArray[np.complex128]:
-    """The matrix of an operator that acts on some qubits.
-
-    Args:
-        oper: A matrix, an ``Operator``, or any object with ``to_matrix()``.
-        qargs: The qubits on which the operator acts.
-        num_qubits: Number of qubits of the state, for messages.
-
-    Returns:
-        The matrix, shape ``(2**len(qargs), 2**len(qargs))``, dtype complex128.
-
-    Raises:
-        InvalidInputError: ``oper`` is not an operator, or has another size.
-    """
-    data = getattr(oper, "data", None)
-    if isinstance(oper, np.ndarray):
-        values = oper
-    elif isinstance(data, np.ndarray):
-        values = data
-    elif hasattr(oper, "to_matrix"):
-        values = np.asarray(oper.to_matrix())
-    else:
-        raise InvalidInputError(
-            f"a {type(oper).__name__} is no operator that can be streamed: "
-            "use a Pauli, a SparsePauliOp, a Pauli label, or a matrix or Operator on a few qubits"
-        )
-    dim = 1 << len(qargs)
-    if values.shape != (dim, dim):
-        width = math.log2(max(1, values.shape[0] if values.ndim else 1))
-        raise InvalidInputError(
-            f"an operator of shape {values.shape} ({width:g} qubits) does not fit the {len(qargs)} qubits {list(qargs)}"
-            f" of the {num_qubits}; see qargs"
-        )
-    return np.asarray(values, np.complex128)
+    return DENSITY_MATRIX.decode({"class": "qiskit", "data": None, "dims": None}, MemoryDecoder(values))
 
 
 def tidied(probabilities: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
@@ -223,18 +157,3 @@ def is_close_to_one(number: complex, atol: float | None = None, rtol: float | No
     """Whether a norm or a trace is 1 within the tolerances, as for a quantum state."""
     atol, rtol = _ATOL if atol is None else atol, _RTOL if rtol is None else rtol
     return bool(np.isclose(number, 1, rtol=rtol, atol=atol))
-
-
-def checked_shots(shots: int) -> int:
-    """Checks a number of shots and returns it as an integer.
-
-    Raises:
-        InvalidInputError: It is not an integer, or is negative.
-    """
-    try:
-        number = operator.index(shots)
-    except TypeError as error:
-        raise InvalidInputError(f"shots {shots!r}: an integer is expected") from error
-    if number < 0:
-        raise InvalidInputError(f"shots {number}: there cannot be fewer than none")
-    return number

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import enum
 import fnmatch
 import functools
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.codecs.base import array_references
 from aerchive.codecs.counts import TAG as COUNTS_TAG
 from aerchive.codecs.counts import counts_from_rows, foreign_counts, format_outcome
-from aerchive.codecs.draft_references import mark_inputs, mark_references
 from aerchive.codecs.memory import TAG as MEMORY_TAG
 from aerchive.codecs.memory import memory_from_rows
-from aerchive.codecs.result import VERSION, decode_part, decode_value
+from aerchive.codecs.result import decode_part, decode_value
 from aerchive.codecs.scalars import TAG as SCALAR_TAG
 from aerchive.display.text import format_bytes
-from aerchive.errors import FormatError, InvalidInputError, NotFoundError, check_version
+from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.kinds import KINDS
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
-from aerchive.models.tagged_json import TYPE_KEY
-from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_place import ArrayPlace, Locator, kept_array, plan_places
-from aerchive.stored.block_cache import keep_small_rows, read_rows
-from aerchive.stored.opener import RunOpener, Stamp, stamp_of
+from aerchive.stored.block_cache import cache_small_rows, read_rows
+from aerchive.stored.decoder import StoredDecoder
+from aerchive.stored.document import ResultDocument, StoredExperiment, read_inputs, read_result
+from aerchive.stored.location import ArrayLocation, Locator
+from aerchive.stored.opener import RunOpener
 from aerchive.stored.stack import StackedArray, natural_order
+from aerchive.stored.tree import chosen, kind_of, names_of, tag_of
 
 if TYPE_CHECKING:  # importing it loads the mathematics of states, which counts do not need
     from aerchive.stored.quantum_array import Initializer, StoredQuantumArray
@@ -70,38 +67,6 @@ class SavedValue(NamedTuple):
     grid: float | None = None
 
 
-class Registered(enum.Enum):
-    """The names that the data of an experiment list for their values, if the document does not store them."""
-
-    LABELS = enum.auto()
-    """The names are the labels of the values, as in every result that was not edited."""
-
-
-class StoredExperiment(NamedTuple):
-    """One experiment of the document; its values are still encoded.
-
-    Attributes:
-        fields: Attributes of the ``ExperimentResult``, encoded.
-        metadata: Further metadata of the ``ExperimentResult``, encoded.
-        data: Encoded values by label, in the order of the result.
-        registered: Encoded names that the data list for their values; `Registered.LABELS` if these are the labels.
-    """
-
-    fields: dict[Any, Any]
-    metadata: dict[Any, Any]
-    data: dict[str, Any]
-    registered: Any = Registered.LABELS
-
-    @property
-    def header(self) -> dict[str, Any] | None:
-        """The header, if there is one that can be read."""
-        try:
-            header = tagged_json.decode(self.fields.get("header"), lambda _tag, _body: None)
-        except FormatError:
-            return None
-        return header if isinstance(header, dict) else None
-
-
 class StoredResult:
     """The stored result of one run. The document is read once, values are read when they are asked for.
 
@@ -115,8 +80,8 @@ class StoredResult:
         self._opener = opener
         self._owner = owner
         self._what = what
-        self._located: tuple[Stamp, Locator] | None = None
-        self._has_kept_counts = False
+        self._locator = Locator(owner)
+        self._has_cached_counts = False
 
     def load(self, *, with_counts: bool = False) -> None:
         """Reads the document, so that a value needs one opening of the file or none.
@@ -125,62 +90,40 @@ class StoredResult:
             with_counts: Whether to keep the table of counts, too, if it is small: for programs that ask for it next.
         """
         _ = self._document  # is kept from now on
-        if with_counts and not self._has_kept_counts and self._opener.stamp() is not None:
-            self._has_kept_counts = True
+        if with_counts and not self._has_cached_counts and self._opener.stamp() is not None:
+            self._has_cached_counts = True
             with self._opener.open() as (_, group):
-                keep_small_rows(group, layout.COUNTS, self._owner)
+                cache_small_rows(group, layout.COUNTS, self._owner)
 
     def load_inputs(self) -> None:
         """Reads the document of the inputs, so that asking for them opens nothing."""
         _ = self.inputs  # are kept from now on
 
     @cached_property
-    def _document(self) -> tuple[dict[Any, Any], dict[Any, Any], list[StoredExperiment]]:
+    def _document(self) -> ResultDocument:
         with self._opener.open() as (_, group):
-            if layout.RESULT not in group:
-                raise NotFoundError(f"{group.where()}: {self._what} has no result")
-            where = group.where(layout.RESULT)
-            tree = _read_document(group, layout.RESULT, self._owner, mark_references)
-        try:
-            experiments = [
-                StoredExperiment(
-                    _mapping(e["fields"]),
-                    _mapping(e["metadata"]),
-                    _pairs(e["data"]),
-                    e.get("registered", Registered.LABELS),
-                )
-                for e in tree["experiments"]
-            ]
-            return _mapping(tree["fields"]), _mapping(tree["metadata"]), experiments
-        except (KeyError, TypeError, ValueError, AttributeError, FormatError) as error:
-            raise FormatError(f"{where}: is not a result document: {error}") from error
+            return read_result(group, self._owner, self._what)
 
     @property
     def fields(self) -> dict[Any, Any]:
         """Attributes of the ``Result``, encoded."""
-        return self._document[0]
+        return self._document.fields
 
     @property
     def metadata(self) -> dict[Any, Any]:
         """Further metadata of the ``Result``, encoded."""
-        return self._document[1]
+        return self._document.metadata
 
     @property
     def experiments(self) -> list[StoredExperiment]:
         """The experiments, in order."""
-        return self._document[2]
+        return self._document.experiments
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
         """The stored inputs: parameter binds with the circuit and bind of each experiment, or pubs; may be empty."""
         with self._opener.open() as (_, group):
-            if layout.INPUTS not in group:
-                return {}
-            where = group.where(layout.INPUTS)
-            tree = _read_document(group, layout.INPUTS, self._owner, mark_inputs)
-        if not isinstance(tree, dict) or not isinstance(tree.get("bind_of", []), list):
-            raise FormatError(f"{where}: is not a document of inputs")
-        return tree
+            return read_inputs(group, self._owner)
 
     def pubs(self, circuits: Sequence[Any]) -> list[Any]:
         """The pubs that were given to a primitive; imports Qiskit.
@@ -197,7 +140,7 @@ class StoredResult:
         trees = self.inputs.get("pubs")
         if trees is None:
             raise NotFoundError(f"{self._what} has no pubs: only runs of primitives have")
-        with _Decoder(self, None) as decoder:
+        with StoredDecoder(self._opener, self._locator, None) as decoder:
             return decode_pubs(trees, circuits, decoder)
 
     def experiment(self, number: int) -> StoredExperiment:
@@ -222,7 +165,7 @@ class StoredResult:
         if label not in data:
             raise NotFoundError(
                 f"{self._what}, experiment {number}: nothing was saved as {label!r}; "
-                f"there are {_names(data) or 'no values'}"
+                f"there are {names_of(data) or 'no values'}"
             )
         return data[label]
 
@@ -237,12 +180,11 @@ class StoredResult:
                 attributes = group.dataset_attributes(name)
                 return [_number(attributes.get(key)) for key in ("infidelity", "max_infidelity", "grid")]
 
-            locator = Locator(group, self._owner)
             for number, experiment in enumerate(self.experiments):
                 name = (experiment.header or {}).get("name")
                 for label, tree in experiment.data.items():
-                    places = [locator.find(reference) for reference in array_references(tree)]
-                    losses = zip(*(loss(place.name) for place in places), strict=True)
+                    arrays = self._locator.locate(group, list(array_references(tree)))
+                    losses = zip(*(loss(one.name) for one in arrays), strict=True)
                     rows.append(
                         SavedValue(
                             number,
@@ -250,9 +192,9 @@ class StoredResult:
                             bind_of[number] if number < len(bind_of) else None,
                             label,
                             kind_of(tree),
-                            places[0].shape if places else (),
-                            places[0].dtype if places else "",
-                            sum(place.nbytes for place in places),
+                            arrays[0].shape if arrays else (),
+                            arrays[0].dtype if arrays else "",
+                            sum(one.nbytes for one in arrays),
                             *(max((one for one in found if one is not None), default=None) for found in losses),
                         )
                     )
@@ -265,11 +207,11 @@ class StoredResult:
             tree: The encoded value. A value that is entirely in the document is shown itself.
         """
         kind = kind_of(tree)
-        places = self._locate(array_references(tree))
-        if places:
-            number = f", {len(places)} ×" if len(places) > 1 else ""
-            size = format_bytes(sum(place.nbytes for place in places))
-            return f"<{kind}{number} {places[0].shape} {np.dtype(places[0].dtype).name}, {size}>", True
+        arrays = self._locate(array_references(tree))
+        if arrays:
+            number = f", {len(arrays)} ×" if len(arrays) > 1 else ""
+            size = format_bytes(sum(one.nbytes for one in arrays))
+            return f"<{kind}{number} {arrays[0].shape} {np.dtype(arrays[0].dtype).name}, {size}>", True
         if kind == "counts" and isinstance(tree.get("rows"), list):
             return f"<counts of {tree['rows'][-1]} outcomes>", False
         return repr(self.decode(tree, lenient=True)) if kind == "json" else f"<{kind}>", False
@@ -277,7 +219,7 @@ class StoredResult:
     def counts(self, number: int) -> dict[str, int]:
         """Counts by bit string; see `Run.counts`."""
         tree = self.data(number, "counts")
-        if _tag(tree) == COUNTS_TAG:
+        if tag_of(tree) == COUNTS_TAG:
             return counts_from_rows(self._rows(layout.COUNTS, tree), "bitstring")
         counts = self.decode(tree)
         if not isinstance(counts, dict):
@@ -328,8 +270,8 @@ class StoredResult:
     ) -> StoredArray:
         """A saved array; see `Run.array`."""
         label = self._label(label, self._arrays(number), number, "array")
-        (place,) = self._locate([self._reference(label, number, shot, condition)])
-        return StoredArray(self._opener, place)
+        (location,) = self._locate([self._reference(label, number, shot, condition)])
+        return StoredArray(self._opener, location)
 
     def state(
         self,
@@ -353,15 +295,15 @@ class StoredResult:
                 f"value({label!r})"
             )
         known = KINDS[kind]
-        if _tag(tree) not in {f"{kind}/{version}" for version in known.versions}:
-            raise FormatError(f"{what} has the encoding {_tag(tree)}, which is newer than this aerchive: upgrade it")
-        (place,) = self._locate(array_references(tree))
+        if tag_of(tree) not in {f"{kind}/{version}" for version in known.versions}:
+            raise FormatError(f"{what} has the encoding {tag_of(tree)}, which is newer than this aerchive: upgrade it")
+        (location,) = self._locate(array_references(tree))
         module, name = known.stored
         made = getattr(import_module(f"aerchive.{module}"), name)
-        stored: StoredQuantumArray = made(self._opener, place, tree, bridge, label)
+        stored: StoredQuantumArray = made(self._opener, location, tree, bridge, label)
         if not stored.is_consistent:
             raise FormatError(
-                f"{what}: an array of shape {place.shape} and dtype {place.dtype} is no {kind} of the dimensions "
+                f"{what}: an array of shape {location.shape} and dtype {location.dtype} is no {kind} of the dimensions "
                 f"{tree.get('dims')!r}"
             )
         return stored
@@ -373,14 +315,14 @@ class StoredResult:
         members = [(label, number) for number in numbers for label in self._matching(labels, number)]
         if not members:
             raise InvalidInputError(f"{self._what}: a stack of nothing; give at least one label and one experiment")
-        places = self._locate(self._reference(label, number, shot, condition) for label, number in members)
-        for place, (label, number) in zip(places, members, strict=True):
-            if (place.shape, place.dtype) != (places[0].shape, places[0].dtype):
+        arrays = self._locate(self._reference(label, number, shot, condition) for label, number in members)
+        for one, (label, number) in zip(arrays, members, strict=True):
+            if (one.shape, one.dtype) != (arrays[0].shape, arrays[0].dtype):
                 raise InvalidInputError(
                     f"{self._what}: arrays of one shape and dtype can be stacked; {members[0][0]!r} has "
-                    f"{places[0].shape} {places[0].dtype}, {label!r} of experiment {number} {place.shape} {place.dtype}"
+                    f"{arrays[0].shape} {arrays[0].dtype}, {label!r} of experiment {number} {one.shape} {one.dtype}"
                 )
-        return StackedArray(self._opener, places, *zip(*members, strict=True))
+        return StackedArray(self._opener, arrays, *zip(*members, strict=True))
 
     def _matching(self, labels: str | Sequence[str], number: int) -> list[str]:
         if not isinstance(labels, str):
@@ -391,7 +333,7 @@ class StoredResult:
         found = sorted((name for name in arrays if fnmatch.fnmatchcase(name, labels)), key=natural_order)
         if not found:
             raise NotFoundError(
-                f"{self._what}, experiment {number}: no array {labels!r}; there are {_names(arrays) or 'none'}"
+                f"{self._what}, experiment {number}: no array {labels!r}; there are {names_of(arrays) or 'none'}"
             )
         return found
 
@@ -404,13 +346,13 @@ class StoredResult:
         """Checks a label; without a label, returns the only one there is."""
         if label is None:
             if len(choices) > 1:
-                raise InvalidInputError(f"{self._what} has several {what}s; choose one of {_names(choices)}")
+                raise InvalidInputError(f"{self._what} has several {what}s; choose one of {names_of(choices)}")
             if not choices:
                 raise NotFoundError(f"{self._what}, experiment {number}: no {what} was saved")
             (label,) = choices
         if label not in choices:
             raise NotFoundError(
-                f"{self._what}, experiment {number}: no {what} {label!r}; there are {_names(choices) or 'none'}"
+                f"{self._what}, experiment {number}: no {what} {label!r}; there are {names_of(choices) or 'none'}"
             )
         return label
 
@@ -423,42 +365,13 @@ class StoredResult:
             raise InvalidInputError(f"{self._what}: {label!r} {holds}; read it with value({label!r})")
         return references[0]
 
-    def _locate(self, references: Iterable[Any]) -> list[ArrayPlace]:
+    def _locate(self, references: Iterable[Any]) -> list[ArrayLocation]:
         wanted = list(references)
-        places = self.located(wanted)
-        if places is None:
+        found = self._locator.known(wanted, self._opener)
+        if found is None:
             with self._opener.open() as (_, group):
-                places = self.locate(group, wanted)
-        return places
-
-    def located(self, references: Sequence[Any]) -> list[ArrayPlace] | None:
-        """The places of arrays, if they are known without opening the file; else ``None``."""
-        if self._located is None:
-            return None
-        stamp, locator = self._located
-        if not all(map(locator.knows, references)) or stamp != self._opener.stamp():
-            return None
-        return [locator.find(reference) for reference in references]
-
-    def locate(self, group: GroupReader, references: Sequence[Any]) -> list[ArrayPlace]:
-        """Finds the places of arrays; their datasets are remembered until the file changes.
-
-        Args:
-            group: The group of the run, in its open project.
-            references: The references to the arrays.
-        """
-        stamp = stamp_of(os.fstat(group.fd))
-        known = self._located[1] if self._located is not None and self._located[0] == stamp else None
-        locator = Locator(group, self._owner, known)
-        places = [locator.find(reference) for reference in references]
-        locator.close()
-        self._located = stamp, locator
-        return places
-
-    @property
-    def opener(self) -> RunOpener:
-        """Opens the group of the run."""
-        return self._opener
+                found = self._locator.locate(group, wanted)
+        return found
 
     def decode(self, tree: Any, *, lenient: bool = False) -> Any:
         """Decodes a value and reads the tables and arrays to which it refers.
@@ -472,7 +385,7 @@ class StoredResult:
             FormatError: The document does not follow the format.
             IntegrityError: The stored bytes are damaged.
         """
-        tag = _tag(tree)
+        tag = tag_of(tree)
         if tag == COUNTS_TAG:
             return counts_from_rows(self._rows(layout.COUNTS, tree), "outcome")
         if tag == MEMORY_TAG:
@@ -482,7 +395,7 @@ class StoredResult:
         if type(tree) in tagged_json.LEAVES:
             return tree
         decode = decode_part if lenient else decode_value
-        with _Decoder(self, tree) as decoder:
+        with StoredDecoder(self._opener, self._locator, tree) as decoder:
             return decode(tree, decoder)
 
     def decode_fields(self, fields: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -497,183 +410,9 @@ class StoredResult:
         return read_rows(self._opener, name, self._owner, first, first + number)
 
 
-class NoArrays:
-    """A decoder for values that hold no arrays."""
-
-    def array(self, reference: Any) -> Any:
-        """Raises an error: no array is expected."""
-        raise FormatError(f"array reference {reference!r} where none is expected")
-
-    def value(self, tree: Any) -> Any:
-        """Decodes a value without arrays."""
-        return decode_value(tree, self)
-
-
-class _Decoder:
-    """Reads the arrays of a value: the first read looks up all of them; they are then read without a lock.
-
-    Args:
-        result: The stored result with the value.
-        tree: The encoded value.
-    """
-
-    def __init__(self, result: StoredResult, tree: Any) -> None:
-        self._result = result
-        self._tree = tree
-        self._readers: dict[str, Callable[[], NDArray[Any]]] = {}
-        self._fds: list[int] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for fd in self._fds:
-            os.close(fd)
-
-    def array(self, reference: Any) -> Any:
-        """Reads an array; one whose reference is not in the encoded value is looked up separately."""
-        key = repr(reference)
-        if key not in self._readers:
-            new = {repr(one): one for one in (*array_references(self._tree), reference)}
-            self._look_up([one for name, one in new.items() if name not in self._readers])
-        return self._readers[key]()
-
-    def _look_up(self, wanted: Sequence[Any]) -> None:
-        """Looks up arrays in one opening of the file, or without opening it if their chunks are still in memory."""
-        if self._take_kept(wanted):
-            return
-        with self._result.opener.open() as (session, group):
-            plans = plan_places(group, self._result.locate(group, wanted))
-            fd = session.detach()
-        self._fds.append(fd)
-        for reference, plan in zip(wanted, plans, strict=True):
-            self._readers[repr(reference)] = functools.partial(plan.read, fd)
-
-    def _take_kept(self, wanted: Sequence[Any]) -> bool:
-        found = {}
-        for reference, place in zip(wanted, self._result.located(wanted) or (), strict=False):
-            values = kept_array(self._result.opener, place)
-            if values is None:
-                return False
-            found[repr(reference)] = functools.partial(np.copy, values, order="K")
-        self._readers |= found
-        return len(found) == len(wanted)
-
-    def value(self, tree: Any) -> Any:
-        """Decodes a part of the value."""
-        return decode_value(tree, self)
-
-
-def chosen(tree: Any, shot: int | None, condition: int | str | None, what: str, *, all_shots: bool = False) -> Any:
-    """Selects one of the values that a label has for each condition and each shot.
-
-    Args:
-        tree: All values of the label, encoded.
-        shot: Index of the shot, from 0; ``None`` if there is only one.
-        condition: Content of the classical bits: a number, ``0x...``, or bits, the highest first; ``None`` if there is
-            only one.
-        what: Description of the value, for messages.
-        all_shots: Whether ``shot=None`` selects all shots.
-
-    Raises:
-        InvalidInputError: A shot or condition is needed and not given, or is given and the label has none.
-        NotFoundError: There is no such shot or condition.
-    """
-    if isinstance(tree, dict) and _tag(tree) is None and tree:
-        keys = {key: str(key) for key in tree}
-        if condition is None:
-            if len(tree) > 1:
-                raise InvalidInputError(f"{what} has a value for each condition; choose one of {_names(keys)}")
-            (key,) = tree
-        else:
-            key = _outcome(condition)
-            if key not in tree:
-                raise NotFoundError(f"{what}: nothing was saved for condition {condition!r}; there are {_names(keys)}")
-        tree = tree[key]
-    elif condition is not None:
-        raise InvalidInputError(f"{what} was not saved with conditional=True, so it has no condition to choose")
-    if isinstance(tree, list):
-        if shot is None:
-            if all_shots:
-                return tree
-            if len(tree) > 1:
-                raise InvalidInputError(f"{what} has a value for each of {len(tree)} shots; choose one with shot=")
-            shot = 0
-        if not -len(tree) <= shot < len(tree):
-            raise NotFoundError(f"{what} has {len(tree)} shots, numbered from 0; there is no {shot}")
-        return tree[shot]
-    if shot is not None:
-        raise InvalidInputError(f"{what} has no list of shots to choose from")
-    return tree
-
-
-def _outcome(condition: int | str) -> str:
-    """The key of a condition in the result, in Aer's notation."""
-    if isinstance(condition, int):
-        return hex(condition)
-    text = condition.replace(" ", "")
-    return hex(int(text, 2)) if text and not text.startswith("0x") and set(text) <= {"0", "1"} else condition
-
-
-def _read_document(group: GroupReader, name: str, owner: str, mark: Callable[[Any], Any]) -> Any:
-    """Reads a document of a run; one of an older draft of the format is converted to the current encoding.
-
-    Args:
-        group: The group of the run.
-        name: Name of the document.
-        owner: UUID of the run.
-        mark: Function that marks the array references in a document of encoding 1 or 2.
-
-    Raises:
-        FormatError: The document is newer than this aerchive, or is not a valid document.
-    """
-    where = group.where(name)
-    given = group.dataset_attributes(name).get("encoding_version", 1)
-    version = check_version(given, VERSION, f"{where}: {name}")
-    tree = tagged_json.loads(group.read_bytes(name, owner), where)
-    try:
-        return tree if version == VERSION else mark(tree)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise FormatError(f"{where}: cannot be read: {error!r}") from error
-
-
-def kind_of(tree: Any) -> str:
-    """The kind of a value of the result document, such as ``statevector``, ``list of array`` or ``json``."""
-    tag = _tag(tree)
-    if tag is not None and "/" in tag:
-        return tag.partition("/")[0]
-    if isinstance(tree, list) and tree:
-        return f"list of {kind_of(tree[0])}"
-    if isinstance(tree, dict) and tag is None and tree:
-        return f"dict of {kind_of(next(iter(tree.values())))}"
-    if tag == "tuple" and isinstance(tree.get("items"), list) and tree["items"]:
-        return f"tuple of {kind_of(tree['items'][0])}"
-    return "json"
-
-
-def _tag(tree: Any) -> str | None:
-    tag = tree.get(TYPE_KEY) if isinstance(tree, dict) else None
-    return tag if isinstance(tag, str) else None
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return dict(tagged_json.items_of(value))
-
-
-def _pairs(value: Any) -> dict[str, Any]:
-    pairs = [(label if type(label) is str else tagged_json.decode(label), tree) for label, tree in value]
-    if not all(type(label) is str for label, _ in pairs) or len(dict(pairs)) != len(pairs):
-        raise TypeError("labels must be text, each once")
-    return dict(pairs)
-
-
 def _is_range(rows: Any) -> bool:
     return isinstance(rows, list) and len(rows) == 2 and all(type(number) is int and number >= 0 for number in rows)
 
 
 def _number(value: Any) -> float | None:
     return value if isinstance(value, float) else None
-
-
-def _names(choices: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in choices)

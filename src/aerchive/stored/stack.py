@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,11 @@ from aerchive.errors import InvalidInputError
 from aerchive.states.workers import Workers
 from aerchive.storage.chunks.grid import select
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.chunks.read_plan import ChunkPlace, ReadPlan
+from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_place import ArrayPlace, PlacePlan, as_dtype, plan_place
-from aerchive.stored.open_array import OpenArray
-from aerchive.stored.opener import RunOpener
+from aerchive.stored.array_plan import ArrayPlan, plan_array
+from aerchive.stored.location import ArrayLocation, as_dtype
+from aerchive.stored.opener import RunOpener, planned
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
@@ -39,7 +38,7 @@ class StackedArray(StoredArray):
 
     Args:
         run: Opens the group of the run.
-        places: Where each array is in the project.
+        locations: Where each array is in the project.
         labels: The label under which each array was saved.
         experiments: Index of the experiment in which each array was saved.
 
@@ -49,20 +48,20 @@ class StackedArray(StoredArray):
     """
 
     def __init__(
-        self, run: RunOpener, places: Sequence[ArrayPlace], labels: Sequence[str], experiments: Sequence[int]
+        self, run: RunOpener, locations: Sequence[ArrayLocation], labels: Sequence[str], experiments: Sequence[int]
     ) -> None:
-        super().__init__(run, places[0])
-        self._places = tuple(places)
+        super().__init__(run, locations[0])
+        self._locations = tuple(locations)
         self.labels = tuple(labels)
         self.experiments = tuple(experiments)
-        self.shape = (len(self._places), *self._place.shape)
+        self.shape = (len(self._locations), *self._location.shape)
 
     @property
     def chunks(self) -> tuple[int, ...]:
         """The shape of the pieces that are always read as a whole, if the arrays are in the file in this order."""
-        chunk = self._place.chunk
-        rows = chunk[0] if chunk is not None and self._place.row is not None else 1
-        return (min(rows, len(self._places)), *self._place.chunks)
+        chunk = self._location.chunk
+        rows = chunk[0] if chunk is not None and self._location.row is not None else 1
+        return (min(rows, len(self._locations)), *self._location.chunks)
 
     def __getitem__(self, key: object) -> Any:
         """Reads a part of the stack; see `StoredArray`."""
@@ -100,7 +99,7 @@ class StackedArray(StoredArray):
                     elif zeros:
                         yield index, np.zeros([axis.stop - axis.start for axis in index], self.dtype)
 
-    def opened(self) -> contextlib.AbstractContextManager[OpenArray]:
+    def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.
 
         Raises:
@@ -108,17 +107,11 @@ class StackedArray(StoredArray):
         """
         raise InvalidInputError(f"{self!r} is neither a state nor an operator: index its first axis")
 
-    @contextlib.contextmanager
-    def _resolved(self, axes: tuple[range, ...]) -> Iterator[tuple[list[_Piece], int]]:
+    def _resolved(self, axes: tuple[range, ...]) -> contextlib.AbstractContextManager[tuple[list[_Piece], int]]:
         """The pieces that must be read for a selection, and the descriptor of the file, open but not locked."""
-        members = [self._places[number] for number in axes[0]]
-        with self._run.open() as (session, group):
-            pieces = list(_pieces(group, members, tuple(slice(a.start, a.stop, a.step) for a in axes[1:])))
-            fd = session.detach()
-        try:
-            yield pieces, fd
-        finally:
-            os.close(fd)
+        members = [self._locations[number] for number in axes[0]]
+        inner = tuple(slice(axis.start, axis.stop, axis.step) for axis in axes[1:])
+        return planned(self._run, lambda group: list(_pieces(group, members, inner)))
 
 
 class _Piece(NamedTuple):
@@ -136,45 +129,45 @@ class _Piece(NamedTuple):
     members: tuple[tuple[int, int], ...]
 
 
-def _pieces(group: GroupReader, places: Sequence[ArrayPlace], inner: tuple[slice, ...]) -> Iterator[_Piece]:
+def _pieces(group: GroupReader, locations: Sequence[ArrayLocation], inner: tuple[slice, ...]) -> Iterator[_Piece]:
     """Plans the reading of a selection of many arrays; each dataset is planned once."""
     rows: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    stacked: dict[str, ArrayPlace] = {}
-    for number, place in enumerate(places):
-        if place.offset is not None:
-            yield _packed(plan_place(group, place, inner), number)
-        elif place.row is None:
-            plan = group.plan(place.name, place.owner, _stored(place, inner))
-            yield from _chunks(place, plan, [(number, 0)], 0)
+    stacked: dict[str, ArrayLocation] = {}
+    for number, location in enumerate(locations):
+        if location.offset is not None:
+            yield _packed(plan_array(group, location, inner), number)
+        elif location.row is None:
+            plan = group.plan(location.name, location.owner, _stored(location, inner))
+            yield from _chunks(location, plan, [(number, 0)], 0)
         else:
-            rows[place.name].append((number, place.row))
-            stacked[place.name] = place
+            rows[location.name].append((number, location.row))
+            stacked[location.name] = location
     for name, members in rows.items():
-        place = stacked[name]
+        location = stacked[name]
         first, last = min(row for _, row in members), max(row for _, row in members)
-        plan = group.plan(name, place.owner, (slice(first, last + 1), *_stored(place, inner)))
-        yield from _chunks(place, plan, [(number, row - first) for number, row in members], 1)
+        plan = group.plan(name, location.owner, (slice(first, last + 1), *_stored(location, inner)))
+        yield from _chunks(location, plan, [(number, row - first) for number, row in members], 1)
 
 
-def _packed(plan: PlacePlan, number: int) -> _Piece:
-    return _Piece(lambda fd: plan.read(fd)[np.newaxis], (slice(None),) * len(plan.place.shape), ((number, 0),))
+def _packed(plan: ArrayPlan, number: int) -> _Piece:
+    return _Piece(lambda fd: plan.read(fd)[np.newaxis], (slice(None),) * len(plan.location.shape), ((number, 0),))
 
 
-def _stored(place: ArrayPlace, inner: tuple[slice, ...]) -> tuple[slice, ...]:
-    return inner[::-1] if place.order == "F" else inner
+def _stored(location: ArrayLocation, inner: tuple[slice, ...]) -> tuple[slice, ...]:
+    return inner[::-1] if location.order == "F" else inner
 
 
-def _chunks(place: ArrayPlace, plan: ReadPlan, members: list[tuple[int, int]], row_axes: int) -> Iterator[_Piece]:
+def _chunks(location: ArrayLocation, plan: ReadPlan, members: list[tuple[int, int]], row_axes: int) -> Iterator[_Piece]:
     """The pieces for the chunks of a dataset that hold any of the arrays."""
-    turned = place.order == "F"
-    dtype = np.dtype(place.dtype)
+    turned = location.order == "F"
+    dtype = np.dtype(location.dtype)
 
     def rows_of(values: NDArray[Any]) -> NDArray[Any]:
         if not row_axes:
             values = values[np.newaxis]
         return as_dtype(values.transpose(0, *range(values.ndim - 1, 0, -1)) if turned else values, dtype)
 
-    def loader(chunk: ChunkPlace) -> Callable[[int], NDArray[Any] | None]:
+    def loader(chunk: ChunkLocation) -> Callable[[int], NDArray[Any] | None]:
         def load(fd: int) -> NDArray[Any] | None:
             stored = plan.stored_bytes(fd, chunk)
             return rows_of(plan.values_of(stored, chunk)[chunk.piece.inside]) if len(stored) else None
@@ -182,9 +175,9 @@ def _chunks(place: ArrayPlace, plan: ReadPlan, members: list[tuple[int, int]], r
         return load
 
     if plan.values is not None:  # small, and read with the plan
-        everywhere = (slice(None),) * len(place.shape)
+        everywhere = (slice(None),) * len(location.shape)
         yield _Piece(lambda fd: rows_of(plan.read(fd)), everywhere, tuple(members))
-    for chunk in plan.places:
+    for chunk in plan.locations:
         target = chunk.piece.target
         start, stop = (target[0].start, target[0].stop) if row_axes else (0, 1)
         held = tuple((number, row - start) for number, row in members if start <= row < stop)

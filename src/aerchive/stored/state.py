@@ -13,10 +13,10 @@ from aerchive.errors import InvalidInputError
 from aerchive.states.collapse import collapsed
 from aerchive.states.expectation import pauli_expectations
 from aerchive.states.inner import inner, overlap, square_norm
-from aerchive.states.kets import bit_string, bit_strings, index_of, picked_bits
+from aerchive.states.kets import bit_string, index_of, picked_bits
 from aerchive.states.largest import largest
 from aerchive.states.matrix import Matrix
-from aerchive.states.pauli import pauli_sum, value_of
+from aerchive.states.pauli import PauliSum
 from aerchive.states.probabilities import all_probabilities, marginal, nonzero_probabilities
 from aerchive.states.products import quadratic_form
 from aerchive.states.qubits import checked_qargs, in_blocks
@@ -25,22 +25,14 @@ from aerchive.states.sample import sample_probabilities, sample_vector
 from aerchive.states.source import Source, read_all
 from aerchive.states.workers import Workers
 from aerchive.stored.operand import opened
-from aerchive.stored.quantum_array import (
-    Seed,
-    StoredQuantumArray,
-    checked_shots,
-    density_matrix,
-    is_close_to_one,
-    operator_values,
-    statevector,
-    tidied,
-)
+from aerchive.stored.quantum_array import is_close_to_one, statevector, tidied
+from aerchive.stored.quantum_state import Seed, StoredQuantumState, check_is_one, name_of
 
 _MARGINAL_QUBITS = 20
 """Largest number of qubits that are sampled from their marginal probabilities, as Qiskit does."""
 
 
-class StoredState(StoredQuantumArray):
+class StoredState(StoredQuantumState):
     """A statevector on disk with the methods of Qiskit's ``Statevector`` that can be streamed.
 
     The shape is ``(2**num_qubits,)``, the dtype complex128; qubit 0 is the lowest bit of an index. A method reads the
@@ -48,16 +40,6 @@ class StoredState(StoredQuantumArray):
     chunks and for what they return. Names, arguments, formats and the order of ``qargs`` are those of Qiskit. Sums are
     exact to a few units in the last place, for any number of terms.
     """
-
-    @property
-    def dim(self) -> int:
-        """The number of amplitudes."""
-        return self.shape[0]
-
-    def dims(self, qargs: Sequence[int] | None = None) -> tuple[int, ...]:
-        """The dimension of each subsystem, or of those in ``qargs``; 2 for qubits."""
-        dims = self.output_dims()
-        return dims if qargs is None else tuple(dims[qubit] for qubit in checked_qargs(qargs, len(dims)))
 
     # -- amplitudes
 
@@ -149,71 +131,6 @@ class StoredState(StoredQuantumArray):
         with self._pass("probabilities") as (source, workers):
             return tidied(self._probabilities(source, qargs, workers), decimals)
 
-    def probabilities_dict(self, qargs: Sequence[int] | None = None, decimals: int | None = None) -> dict[str, float]:
-        """Measurement probabilities of some qubits that are not zero.
-
-        Args:
-            qargs: The measured qubits, as for `probabilities`.
-            decimals: Number of decimals to which the probabilities are rounded; ``None``: no rounding.
-
-        Returns:
-            A dictionary from bit string to probability, in ascending order of the outcomes; the last qubit of ``qargs``
-            is the first character. For all qubits, memory is needed only for outcomes that are not zero.
-
-        Raises:
-            InvalidInputError: ``qargs`` is not a list of different qubits, or the subsystems are not qubits.
-        """
-        width = self._qubits("probabilities_dict")
-        if qargs is None:
-            with self._pass("probabilities") as (source, workers):
-                outcomes, values = nonzero_probabilities(source, workers)
-            values = tidied(values, decimals)
-        else:
-            width = len(checked_qargs(qargs, width))
-            values = self.probabilities(qargs, decimals)
-            outcomes = np.arange(len(values))
-        (found,) = values.nonzero()
-        return dict(zip(bit_strings(outcomes[found], width).tolist(), values[found].tolist(), strict=True))
-
-    def sample_memory(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> NDArray[np.str_]:
-        """Samples outcomes of measurements of some qubits; they are in the order in which they were drawn.
-
-        The same seed gives the outcomes that ``Statevector.sample_memory`` gives after ``seed(...)``, if all qubits or
-        at most 20 are measured; otherwise only the distribution is the same. The state is read twice, the second time
-        only the chunks with an outcome.
-
-        Args:
-            shots: Number of measurements.
-            qargs: The measured qubits, as for `probabilities`.
-            seed: A seed for ``numpy.random.default_rng``, or a generator of numpy.
-
-        Returns:
-            The outcomes as bit strings, shape ``(shots,)``, dtype ``<U{len(qargs)}``.
-
-        Raises:
-            InvalidInputError: The state is not normalised, or an argument is not valid.
-        """
-        outcomes, width = self._sample(shots, qargs, seed)
-        return bit_strings(outcomes, width)
-
-    def sample_counts(self, shots: int, qargs: Sequence[int] | None = None, seed: Seed = None) -> dict[str, int]:
-        """Samples measurements of some qubits and counts each outcome; see `sample_memory`.
-
-        Args:
-            shots: Number of measurements.
-            qargs: The measured qubits, as for `probabilities`.
-            seed: A seed for ``numpy.random.default_rng``, or a generator of numpy.
-
-        Returns:
-            A dictionary from bit string to count, in ascending order of the outcomes.
-
-        Raises:
-            InvalidInputError: The state is not normalised, or an argument is not valid.
-        """
-        outcomes, width = self._sample(shots, qargs, seed)
-        found, counts = np.unique(outcomes, return_counts=True)
-        return dict(zip(bit_strings(found, width).tolist(), counts.tolist(), strict=True))
-
     def measure(self, qargs: Sequence[int] | None = None, seed: Seed = None) -> tuple[str, Any]:
         """Samples one measurement of some qubits, with the state after it; imports Qiskit.
 
@@ -235,37 +152,6 @@ class StoredState(StoredQuantumArray):
         with self._pass("collapse") as (source, workers):
             after = collapsed(in_blocks(source, width), qubits, outcome, workers)
         return bit_string(outcome, len(qubits)), statevector(after)
-
-    # -- expectation values
-
-    def expectation_value(self, oper: Any, qargs: Sequence[int] | None = None) -> complex | float:
-        """The expectation value of an operator.
-
-        All Pauli operators whose X and Y are on the lowest 16 qubits are computed in one pass over the state; each two
-        to four further qubits with X or Y need one more pass.
-
-        Args:
-            oper: A ``Pauli``, a ``SparsePauliOp``, a label such as ``"XIZ"``, or a matrix or ``Operator`` on at most
-                12 qubits.
-            qargs: The qubits on which the operator acts: its qubit ``j`` is qubit ``qargs[j]`` of the state. ``None``:
-                the first qubits for Pauli operators, as in Qiskit; all qubits for a matrix.
-
-        Returns:
-            A float for a ``Pauli`` without a phase, else a complex number.
-
-        Raises:
-            InvalidInputError: The operator does not fit the qubits, or is of another kind.
-        """
-        width = self._qubits("expectation_value")
-        qubits = checked_qargs(qargs, width)
-        paulis = pauli_sum(oper, None if qargs is None else qubits, width)
-        if paulis is not None:
-            with self._pass("expectation value") as (source, workers):
-                return value_of(paulis, pauli_expectations(in_blocks(source, width), paulis, workers))
-        values = operator_values(oper, qubits, width)
-        with self._pass("expectation value") as (source, workers):
-            rho = reduced_density_matrix(in_blocks(source, width), qubits, workers)
-        return complex(np.sum(rho.T * values))
 
     # -- other states
 
@@ -297,33 +183,13 @@ class StoredState(StoredQuantumArray):
                 self._check_dim(state.dim, other)
                 vector = read_all(source)
                 if validate:
-                    self._check_norm(self, float(np.linalg.norm(vector)))
+                    check_is_one("norm", float(np.linalg.norm(vector)), self)
                 return quadratic_form(state, vector, workers).real
             found = overlap(source, self._fitting(state, other), workers)
         if validate:
-            self._check_norm(self, math.sqrt(found.square_a))
-            self._check_norm(other, math.sqrt(found.square_b))
+            check_is_one("norm", math.sqrt(found.square_a), self)
+            check_is_one("norm", math.sqrt(found.square_b), other)
         return abs(found.inner) ** 2
-
-    def reduced_density_matrix(self, qargs: Sequence[int]) -> Any:
-        """The reduced density matrix of some qubits; imports Qiskit.
-
-        ``qargs`` are the qubits that *stay*, as in `probabilities`. ``qiskit.quantum_info.partial_trace(state,
-        others)`` takes the qubits that are traced out, and gives the same if ``qargs`` is in ascending order.
-
-        Args:
-            qargs: At most 12 qubits; qubit ``j`` of the result is qubit ``qargs[j]``.
-
-        Returns:
-            A ``DensityMatrix`` of Qiskit.
-
-        Raises:
-            InvalidInputError: ``qargs`` is not a list of different qubits, or has too many qubits.
-        """
-        width = self._qubits("reduced_density_matrix")
-        qubits = checked_qargs(qargs, width)
-        with self._pass("reduced density matrix") as (source, workers):
-            return density_matrix(reduced_density_matrix(in_blocks(source, width), qubits, workers))
 
     # -- parts
 
@@ -332,36 +198,40 @@ class StoredState(StoredQuantumArray):
             return all_probabilities(source, workers)
         return marginal(in_blocks(source, self._qubits("qargs")), qargs, workers)
 
-    def _sample(self, shots: int, qargs: Sequence[int] | None, seed: Seed) -> tuple[NDArray[np.int64], int]:
-        """Samples outcomes; returns them as integers, with the number of their bits."""
-        width = self._qubits("sampling")
-        qubits = checked_qargs(qargs, width)
-        rng = np.random.default_rng(seed)
-        shots = checked_shots(shots)
+    def _nonzero_probabilities(
+        self, qargs: Sequence[int] | None, decimals: int | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        if qargs is not None:
+            return super()._nonzero_probabilities(qargs, decimals)
+        with self._pass("probabilities") as (source, workers):
+            outcomes, values = nonzero_probabilities(source, workers)
+        values = tidied(values, decimals)
+        (found,) = values.nonzero()
+        return outcomes[found], values[found]
+
+    def _outcomes(self, shots: int, qubits: list[int], rng: np.random.Generator) -> NDArray[np.int64]:
+        is_whole = qubits == list(range(self._qubits("sampling")))
         with self._pass("samples") as (source, workers):
-            if qubits != list(range(width)) and len(qubits) <= _MARGINAL_QUBITS:
-                probabilities = tidied(self._probabilities(source, qubits, workers), None)
-                return sample_probabilities(probabilities, shots, rng), len(qubits)
+            if not is_whole and len(qubits) <= _MARGINAL_QUBITS:
+                return sample_probabilities(tidied(self._probabilities(source, qubits, workers), None), shots, rng)
             outcomes = sample_vector(source, shots, rng, workers)
-        return outcomes if qubits == list(range(width)) else picked_bits(outcomes, qubits), len(qubits)
+        return outcomes if is_whole else picked_bits(outcomes, qubits)
+
+    def _reduced(self, qubits: list[int], what: str) -> NDArray[np.complex128]:
+        width = self._qubits(what)
+        with self._pass(what) as (source, workers):
+            return reduced_density_matrix(in_blocks(source, width), qubits, workers)
+
+    def _pauli_values(self, paulis: PauliSum) -> NDArray[np.float64]:
+        with self._pass("expectation value") as (source, workers):
+            return pauli_expectations(in_blocks(source, self._qubits("expectation_value")), paulis, workers)
 
     def _fitting(self, vector: Source | Matrix, other: Any) -> Source:
         if isinstance(vector, Matrix):
-            raise InvalidInputError(f"{_name(other)} is a matrix; inner products are of state vectors, see fidelity")
+            raise InvalidInputError(f"{name_of(other)} is a matrix; inner products are of state vectors, see fidelity")
         self._check_dim(vector.shape[0], other)
         return vector
 
     def _check_dim(self, dim: int, other: Any) -> None:
         if dim != self.dim:
-            raise InvalidInputError(f"{self!r} has {self.dim} amplitudes, {_name(other)} has dimension {dim}")
-
-    @staticmethod
-    def _check_norm(state: Any, norm: float) -> None:
-        if not is_close_to_one(norm):
-            raise InvalidInputError(
-                f"{_name(state)} has norm {norm!r}: it is not a quantum state; validate=False takes it all the same"
-            )
-
-
-def _name(state: Any) -> str:
-    return repr(state) if isinstance(state, StoredQuantumArray) else f"a {type(state).__name__}"
+            raise InvalidInputError(f"{self!r} has {self.dim} amplitudes, {name_of(other)} has dimension {dim}")

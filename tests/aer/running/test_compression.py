@@ -59,7 +59,7 @@ def as_stored(run: Any, name: str = "statevector") -> dict[str, Any]:
     """How a dataset of a run is stored, in the project or in a spool, to the last byte of its chunks."""
     with run.place.open() as (file, group):
         plan = group.plan(name, run.run_uuid)
-        chunks = [(place.number, place.mask, bytes(plan.stored_bytes(file.fd, place))) for place in plan.places]
+        chunks = [(place.number, place.mask, bytes(plan.stored_bytes(file.fd, place))) for place in plan.locations]
         shape = plan.selection.shape, plan.chunk
         return {"codec": plan.codec, "stored": plan.stored, "shape": shape, "digest": plan.digest, "chunks": chunks} | {
             name: value for name, value in group.dataset_attributes(name).items() if "sum" not in name

@@ -23,7 +23,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 import aerchive
 from aerchive.aer import AerSimulator, EstimatorV2, SamplerV2, archiving
-from aerchive.aer.running.job import ArchiveNote, _tell_at_end
+from aerchive.aer.running.job import ArchiveNote, _report_at_exit
 from aerchive.cli import main
 from aerchive.errors import (
     AerchiveError,
@@ -409,15 +409,15 @@ def test_a_result_says_what_is_lost_in_one_warning(
     assert len(caught) == 1
     told = [record for record in caplog.records if "was not archived" in record.message]
     assert [record.exc_info is not None for record in told] == ([] if level > logging.DEBUG else [True])
-    _tell_at_end()
+    _report_at_exit()
     assert job.job_id() not in capsys.readouterr().err
 
 
 def test_many_failures_are_not_many_lines(capsys: pytest.CaptureFixture[str]) -> None:
     notes = [ArchiveNote() for _ in range(12)]
     for number, note in enumerate(notes):
-        note.tell(f"job {number} was not\narchived")
-    _tell_at_end()
+        note.add_problem(f"job {number} was not\narchived")
+    _report_at_exit()
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 11
     assert lines[0] == "aerchive: job 0 was not\\narchived"
@@ -425,7 +425,7 @@ def test_many_failures_are_not_many_lines(capsys: pytest.CaptureFixture[str]) ->
     for note in notes:
         with pytest.warns(ArchiveWarning):
             note.report(lambda: None)
-    _tell_at_end()
+    _report_at_exit()
     assert capsys.readouterr().err == ""
 
 

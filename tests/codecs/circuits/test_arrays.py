@@ -168,10 +168,10 @@ def test_one_array_in_memory_while_it_waits() -> None:
 
     digest, shared = first.objects[0].digest, len({id(draft) for shelf in (first, second) for draft in shelf.objects})
     assert shared == 1
-    assert digest in shared_arrays._living
+    assert digest in shared_arrays._unwritten
     del first, second
     gc.collect()
-    assert digest not in shared_arrays._living
+    assert digest not in shared_arrays._unwritten
 
 
 def test_giving_back() -> None:

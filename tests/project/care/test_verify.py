@@ -13,7 +13,7 @@ import pytest
 
 from aerchive.project.project import Project
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.hdf5 import kept_group
+from aerchive.storage.hdf5 import cached_group
 from aerchive.storage.sessions import ReadSession
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests.drafts import draft_of, job_id, project_at
@@ -56,13 +56,13 @@ def test_the_file_is_opened_once_for_many_runs(project: Project, monkeypatch: py
 
 def test_the_attributes_of_a_group_are_read_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    read = kept_group.read_raw_attributes
+    read = cached_group.read_raw_attributes
 
     def noted(oid: object, where: str) -> dict[str, np.ndarray]:
         seen.append(where)
         return read(oid, where)
 
-    monkeypatch.setattr(kept_group, "read_raw_attributes", noted)
+    monkeypatch.setattr(cached_group, "read_raw_attributes", noted)
 
     assert project.verify().ok
 

@@ -17,7 +17,7 @@ from aerchive import layout
 from aerchive.errors import IntegrityError, WriteError
 from aerchive.models import catalogue
 from aerchive.models.labels import LabelChange, RunLabels
-from aerchive.project.catalogue import row_cache as kept_rows
+from aerchive.project.catalogue import row_cache
 from aerchive.project.catalogue.table import Catalogue, read_rows
 from aerchive.project.project import Project
 from aerchive.storage.hdf5.table import replace_row
@@ -466,13 +466,13 @@ def test_a_forked_child_begins_anew(path: Path) -> None:
     project = project_at(path)
     project.archive(draft_of(0))
     assert len(project) == 1
-    assert kept_rows._Kept.of_files
+    assert row_cache._Caches.of_files
 
     child = os.fork()
     if child == 0:
         try:
-            assert not kept_rows._Kept.of_files
-            assert not kept_rows._Kept.lock.locked()
+            assert not row_cache._Caches.of_files
+            assert not row_cache._Caches.lock.locked()
             os._exit(0 if len(project) == 1 else 1)
         finally:
             os._exit(2)
@@ -481,14 +481,14 @@ def test_a_forked_child_begins_anew(path: Path) -> None:
 
 
 def test_not_everything_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept_rows._begin_anew()
+    row_cache._begin_anew()
     projects = [project_at(tmp_path / f"{number}.h5") for number in range(11)]
     for project in projects:
         project.archive(draft_of(0))
         assert len(project) == 1
-    assert len(kept_rows._Kept.of_files) == 8
+    assert len(row_cache._Caches.of_files) == 8
 
-    monkeypatch.setattr(kept_rows, "_MOST_BYTES", 1)
+    monkeypatch.setattr(row_cache, "_MOST_BYTES", 1)
     assert len(projects[10]) == 1
-    assert len(kept_rows._Kept.of_files) == 1
+    assert len(row_cache._Caches.of_files) == 1
     assert all(len(agrees(project)) == 1 for project in projects)

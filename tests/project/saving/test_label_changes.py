@@ -13,7 +13,6 @@ import pytest
 import aerchive
 from aerchive.errors import InvalidInputError, NotFoundError, ReadOnlyError, UnsupportedTypeError
 from aerchive.models.labels import LabelChange, RunLabels
-from aerchive.project.writing import author as author_module
 from tests.jobs import make_result
 
 Reopen = Callable[[], aerchive.Project]
@@ -88,7 +87,7 @@ def test_a_user_without_a_name(run: aerchive.Run, monkeypatch: pytest.MonkeyPatc
     def nobody() -> str:
         raise KeyError("uid not found")
 
-    monkeypatch.setattr(author_module.getpass, "getuser", nobody)
+    monkeypatch.setattr(getpass, "getuser", nobody)
     run.add_tags("c")
     assert [who for _, who, _ in run.history] == [f"@{socket.gethostname()}"]
 

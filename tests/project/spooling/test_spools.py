@@ -21,7 +21,6 @@ from aerchive.models.labels import Author, RunLabels
 from aerchive.project.documents.draft import RunDraft, new_uuid
 from aerchive.project.project import open_project
 from aerchive.project.spooling import mover as spool_mover
-from aerchive.project.spooling import spools
 from aerchive.storage.chunks.drafts import DatasetDraft
 from tests import processes
 from tests.drafts import DraftBridge, draft_of, job_id, model_of, project_at, values_of
@@ -66,7 +65,7 @@ def test_a_large_run_is_read_chunk_by_chunk_where_it_is(path: Path) -> None:
     with run.place.open() as (_, group):
         whole = draft_of(4, extra_bytes=LARGE).datasets["noise"].parts[0]
         assert (group.read("noise", run.run_uuid, slice(1_000_000, 2_500_000, 7)) == whole[1_000_000:2_500_000:7]).all()
-        assert len(group.plan("noise", run.run_uuid, 5).places) == 1
+        assert len(group.plan("noise", run.run_uuid, 5).locations) == 1
 
 
 def test_a_large_run_moves_with_its_stored_bytes(path: Path) -> None:
@@ -75,11 +74,11 @@ def test_a_large_run_moves_with_its_stored_bytes(path: Path) -> None:
     run = project[job_id(4)]
     with run.place.open() as (session, group):
         plan = group.plan("noise", run.run_uuid)
-        before = [bytes(plan.stored_bytes(session.fd, place)) for place in plan.places]
+        before = [bytes(plan.stored_bytes(session.fd, place)) for place in plan.locations]
     project.archive(draft_of(1))
     with project[job_id(4)].place.open() as (session, group):
         plan = group.plan("noise", run.run_uuid)
-        assert [bytes(plan.stored_bytes(session.fd, place)) for place in plan.places] == before
+        assert [bytes(plan.stored_bytes(session.fd, place)) for place in plan.locations] == before
     assert project.verify().ok
 
 
@@ -383,7 +382,7 @@ def test_files_of_very_many_dead_processes(path: Path) -> None:
 def test_the_order_of_a_process_holds_when_the_clock_was_set_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_at(path, lock_timeout_s=0.01)
     clock = iter(["2026-11-22T23:00:00.000000Z", "2026-11-22T22:00:00.000000Z"])
-    monkeypatch.setattr(spools, "author", lambda: Author(next(clock), "ann@here"))
+    monkeypatch.setattr(Author, "now", lambda: Author(next(clock), "ann@here"))
     with held(path):
         project.archive(draft_of(1, labels=RunLabels(name="first")))
         again = dataclasses.replace(draft_of(1, labels=RunLabels(name="second")), run_uuid=new_uuid())

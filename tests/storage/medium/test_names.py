@@ -1,13 +1,15 @@
 """Files that are told by their names."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from aerchive.errors import InvalidInputError
-from aerchive.storage.medium.names import PROCESS, check_length, name_beside, names_in, prefix_beside
+from aerchive.storage.medium.names import PROCESS, check_length, names_in, prefix_beside
+from aerchive.storage.medium.process_file import make_process_file
 
 
 def test_prefix_and_rest(tmp_path: Path) -> None:
@@ -29,8 +31,15 @@ def test_long_names_are_told_by_their_digest() -> None:
     assert prefix_beside("a.h5", "waiting") == ".a.h5.waiting-"
     assert prefix_beside("a" * 96, "waiting") == f".{'a' * 96}.waiting-"
     assert prefix_beside("ä" * 49, "compact") == f".{hashlib.sha256(('ä' * 49).encode()).hexdigest()}.compact-"
-    assert len(name_beside("a" * 96, "submitted")) <= 143
-    assert PROCESS.fullmatch(name_beside("a" * 255, "new").partition(".new-")[2])
+
+
+@pytest.mark.parametrize("length", [96, 255])
+def test_names_of_process_files(tmp_path: Path, length: int) -> None:
+    prefix = prefix_beside("a" * length, "submitted")
+    fd, path = make_process_file(str(tmp_path / prefix))
+    os.close(fd)
+    assert names_in(tmp_path, prefix, PROCESS) == [Path(path).name]
+    assert len(Path(path).name) <= 143
 
 
 def test_a_name_that_the_file_system_does_not_take(tmp_path: Path) -> None:

@@ -53,4 +53,4 @@ def test_a_slice_reads_only_its_chunks(path: Path) -> None:
 
     assert np.array_equal(found, value[2**20 + 5 : 2**20 + 9])
     assert [length for _, length in log.extents] == [2**20]
-    assert log.touches(plan.places[0].address, 1)
+    assert log.touches(plan.locations[0].address, 1)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from aerchive.storage.medium import filesystems, process
+from aerchive.storage.medium import filesystems, process, process_file
 from aerchive.storage.medium.disk import Disk
 from aerchive.storage.medium.process import JSON
 from aerchive.storage.spools import contents, records
@@ -651,18 +651,18 @@ class TestCreation:
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It takes the empty file for that of a dead process and removes it; the file is made again."""
-        lock = records.take_lock
+        lock = process_file.try_lock
         looked: list[list[Path]] = []
 
-        def look_then_lock(fd: int) -> bool:
+        def look_then_lock(fd: int, mode: int, *, without_locks: bool) -> bool:
             if not looked:
                 looked.append(files_of(project))
                 (content,) = fresh(project)
                 assert content.life is Life.DEAD
                 remove_spool(content)
-            return lock(fd)
+            return lock(fd, mode, without_locks=without_locks)
 
-        monkeypatch.setattr(records, "take_lock", look_then_lock)
+        monkeypatch.setattr(process_file, "try_lock", look_then_lock)
         assert Jobs(project).submitted("job", {})
         assert len(looked[0]) == 1
         assert open_ids(project) == ["job"]
@@ -670,16 +670,16 @@ class TestCreation:
     def test_a_reader_that_is_looking_while_the_owner_locks(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        lock = records.take_lock
+        lock = process_file.try_lock
         fds: list[int] = []
 
-        def hold_then_lock(fd: int) -> bool:
+        def hold_then_lock(fd: int, mode: int, *, without_locks: bool) -> bool:
             if not fds:
                 fds.append(os.open(files_of(project)[0], os.O_RDONLY))
                 fcntl.flock(fds[0], fcntl.LOCK_SH)
-            return lock(fd)
+            return lock(fd, mode, without_locks=without_locks)
 
-        monkeypatch.setattr(records, "take_lock", hold_then_lock)
+        monkeypatch.setattr(process_file, "try_lock", hold_then_lock)
         assert Jobs(project).submitted("job", {})
         os.close(fds[0])
         assert open_ids(project) == ["job"]

@@ -18,6 +18,7 @@ from qiskit.circuit import CircuitInstruction, Parameter
 from qiskit.circuit.parametervector import ParameterVectorElement
 
 from aerchive.codecs.circuits.losses import differences
+from aerchive.private_names import private
 
 MAX_CALLS = 400
 """Largest number of instructions of a circuit that is written as code; a longer one is not readable."""
@@ -209,7 +210,7 @@ _LABEL_OF_THE_METHOD = "_method_"
 
 def _saving(method: str, operation: Any, qubits: list[int]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Positional and keyword arguments of a ``save_...`` method that Aer adds to circuits."""
-    subtype = operation._subtype
+    subtype = private(operation, "_subtype")
     known = inspect.signature(getattr(QuantumCircuit, method)).parameters
     keywords: dict[str, Any] = {}
     if operation.label != (known["label"].default or _LABEL_OF_THE_METHOD):

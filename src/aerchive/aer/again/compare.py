@@ -15,6 +15,7 @@ from qiskit.result import Result
 from aerchive.codecs.base import MissingValue
 from aerchive.errors import UnsupportedTypeError
 from aerchive.filters.rounding import to_grid
+from aerchive.private_names import private, set_private
 from aerchive.text import type_name
 
 Verdict = Literal["identical", "other bits", "different", "missing", "new", "not archived"]
@@ -57,10 +58,8 @@ def compare_results(
     if len(one.results) != len(other.results):
         yield ValueReport(-1, "results", "different", f"{len(one.results)} experiments, and {len(other.results)}")
     for number, (a, b) in enumerate(zip(one.results, other.results, strict=False)):
-        for name in ("shots", "success", "status", "meas_level", "header"):
-            verdict, detail = compare_values(getattr(a, name, None), getattr(b, name, None))
-            if verdict not in ("identical", "not archived"):
-                yield ValueReport(number, name, verdict, detail)
+        names = ("shots", "success", "status", "meas_level", "header")
+        yield from _compare_fields(number, *({name: getattr(part, name, None) for name in names} for part in (a, b)))
         second = vars(b.data)
         rounded = {label: grid for (experiment, label), grid in (grids or {}).items() if experiment == number}
         if rounded:
@@ -75,7 +74,7 @@ def _on_grid(value: Any, grid: float | None) -> Any:
     if isinstance(value, Statevector):
         parts = np.ascontiguousarray(value.data).reshape(-1).view(np.float64)
         rounded = copy.copy(value)
-        rounded._data = to_grid(parts, grid).view(np.complex128).reshape(value.data.shape)
+        set_private(rounded, _data=to_grid(parts, grid).view(np.complex128).reshape(value.data.shape))
         return rounded
     if isinstance(value, dict):
         return {key: _on_grid(item, grid) for key, item in value.items()}
@@ -87,11 +86,16 @@ def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[
     if len(one) != len(other):
         yield ValueReport(-1, "results", "different", f"{len(one)} pubs, and {len(other)}")
     for number, (a, b) in enumerate(zip(one, other, strict=False)):
-        for name in ("shots", "target_precision"):
-            verdict, detail = compare_values(a.metadata.get(name), b.metadata.get(name))
-            if verdict != "identical":
-                yield ValueReport(number, name, verdict, detail)
+        names = ("shots", "target_precision")
+        yield from _compare_fields(number, *({name: part.metadata.get(name) for name in names} for part in (a, b)))
         yield from _compare_data(number, dict(a.data.items()), dict(b.data.items()))
+
+
+def _compare_fields(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:
+    for name in one:
+        verdict, detail = compare_values(one[name], other[name])
+        if verdict not in ("identical", "not archived"):
+            yield ValueReport(number, name, verdict, detail)
 
 
 def _compare_data(number: int, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[ValueReport]:
@@ -167,7 +171,7 @@ def _is_equal(one: Any, other: Any) -> bool:
 def _parts(value: Any) -> tuple[Any, np.ndarray[Any, Any]] | None:
     """Dimensions and array of an object of Qiskit that consists of one array, or ``None``."""
     if isinstance(value, Statevector | DensityMatrix | Operator | SuperOp):
-        return value._op_shape, value.data
+        return private(value, "_op_shape"), value.data
     if isinstance(value, StabilizerState):
         return None, value.clifford.tableau
     if isinstance(value, Clifford):
@@ -201,11 +205,8 @@ def _array_differences(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], p
 def _mapping_differences(one: dict[Any, Any], other: dict[Any, Any], path: str) -> Iterator[tuple[bool, str]]:
     what = path or "it"
     if one.keys() != other.keys():
-        yield (
-            False,
-            f"{what} has {len(one.keys() - other.keys())} keys that the other has not, and lacks "
-            + str(len(other.keys() - one.keys())),
-        )
+        more, lacking = len(one.keys() - other.keys()), len(other.keys() - one.keys())
+        yield False, f"{what} has {more} keys that the other has not, and lacks {lacking}"
         return
     if list(one) != list(other):
         yield True, f"{what} has its keys in another order"

@@ -13,8 +13,9 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from aerchive.aer.capturing.binds import AS_A_LIST
-from aerchive.aer.capturing.options import matters, set_again, stored_options
+from aerchive.aer.capturing.options import has_effect, restore_options, stored_options
 from aerchive.errors import AerchiveError, InvalidInputError
+from aerchive.private_names import set_private
 from aerchive.project.run import Run
 
 _BACKENDS = {
@@ -148,10 +149,10 @@ class Replay:
         if known is not None and known not in _BACKENDS:
             self.notes.append(f"was run by {known}; a stock AerSimulator runs it again")
         backend = self.kind()
-        set_again(backend, options)
+        restore_options(backend, options)
         if self._config.target_gates is not None:
-            backend._target = Target()  # with a target Aer accepts only its basis gates as gates
-            backend._cached_basis_gates = list(self._config.target_gates)
+            # With a target Aer accepts only its basis gates as gates.
+            set_private(backend, _target=Target(), _cached_basis_gates=list(self._config.target_gates))
         return backend
 
 
@@ -214,7 +215,7 @@ class PrimitiveReplay(Replay):
             primitive = self.primitive(backend=backend, **self.arguments())
         else:
             primitive = self.primitive(**self.arguments())
-            primitive._backend = backend
+            set_private(primitive, _backend=backend)
         return primitive.run(*self.inputs)
 
 
@@ -238,7 +239,7 @@ def _matters(loss: str) -> bool:
     if loss.startswith("circuits: "):
         return ": metadata " not in loss
     if loss.startswith("option "):
-        return matters(loss.removeprefix("option ").split(":")[0].strip("'\""))
+        return has_effect(loss.removeprefix("option ").split(":")[0].strip("'\""))
     return loss.startswith("parameter_binds") and not loss.endswith(AS_A_LIST)
 
 

@@ -14,8 +14,9 @@ from qiskit_aer.primitives import EstimatorV2, SamplerV2
 
 from aerchive.aer.again.circuit_source import Call, Names, calls_of, circuit_lines, literal
 from aerchive.aer.again.rerun import OVER_A_BACKEND, PrimitiveReplay, replay_of
-from aerchive.aer.capturing.options import CONFIGURATION, set_again
+from aerchive.aer.capturing.options import CONFIGURATION, restore_options
 from aerchive.display.text import clean
+from aerchive.private_names import private
 from aerchive.project.run import Run
 
 _MAX_NUMBERS = 64
@@ -197,12 +198,12 @@ def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
 def _is_made_so(kind: Any, options: Mapping[str, Any]) -> bool:
     """Whether the class of a simulator sets these options if they are its arguments; some cannot be set so."""
     expected = kind()
-    set_again(expected, options)
+    restore_options(expected, options)
     try:
         made = kind(**_flat(options))
         return bool(
             vars(made.options) == vars(expected.options)
-            and made._options_configuration == expected._options_configuration
+            and private(made, "_options_configuration") == private(expected, "_options_configuration")
         )
     except Exception:  # noqa: BLE001  (Aer refuses with exceptions of all kinds, arrays refuse to be compared)
         return False

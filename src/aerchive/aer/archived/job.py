@@ -1,4 +1,4 @@
-"""A job from a project that behaves like the original job."""
+"""Jobs from a project that behave like the original jobs: those of simulators and those of primitives."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import JobStatus
+from qiskit.providers.jobstatus import JOB_FINAL_STATES
 from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import AerJob
 
 from aerchive.aer.archived.result import archived_result
-from aerchive.aer.capturing.options import is_known, set_again, stored_options
+from aerchive.aer.capturing.options import is_known, restore_options, stored_options
 from aerchive.aer.errors import AerJobError
 from aerchive.display.text import clean
-from aerchive.errors import ArchiveWarning, InvalidInputError
+from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.project.run import Run
 from aerchive.stored.array import StoredArray
 
-STATUS = {
+_STATUS = {
     "ok": JobStatus.DONE,
     "partial": JobStatus.DONE,
     "failed": JobStatus.DONE,
@@ -37,7 +39,45 @@ def _nothing() -> None:
     """Stands for a result that was not requested yet."""
 
 
-class ArchivedJob(AerJob):
+class StoredJob:
+    """The common part of archived jobs; it comes before Qiskit's or Aer's class in the method resolution order."""
+
+    _archived_run: Run
+
+    @property
+    def run(self) -> Run:
+        """The run in the project."""
+        return self._archived_run
+
+    def status(self) -> JobStatus:
+        """The last state of the job; a lost run is ``ERROR``."""
+        return _STATUS[self.run.outcome]
+
+    def cancel(self) -> bool:
+        """Returns False: the job has ended."""
+        return False
+
+    def circuits(self) -> list[Any]:
+        """The circuits that were run, those of pubs each once, as new objects.
+
+        Raises:
+            NotFoundError: The run was saved without its circuits.
+        """
+        return self.run.circuits()
+
+    def error_message(self) -> str | None:
+        """The reason why the job did not succeed, or ``None``."""
+        return self.run.record.status.message
+
+    def rerun(self, *, save: bool = False) -> Any:
+        """Runs the job again; see `aerchive.project.run.Run.rerun`."""
+        return self.run.rerun(save=save)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.run,)
+
+
+class ArchivedJob(StoredJob, AerJob):
     """An archived job; its data are read only when they are requested.
 
     Args:
@@ -48,11 +88,6 @@ class ArchivedJob(AerJob):
         self._archived_run = run
         self._known_result: Callable[[], Any] = _nothing
         super().__init__(None, run.job_id, None)
-
-    @property
-    def run(self) -> Run:
-        """The run in the project."""
-        return self._archived_run
 
     @property
     def _future(self) -> Future[Any]:
@@ -74,10 +109,6 @@ class ArchivedJob(AerJob):
     def _future(self, value: Any) -> None:
         """Ignores the value that ``AerJob.__init__`` sets; the state comes from the run."""
 
-    def status(self) -> JobStatus:
-        """The last state of the job; a lost run is ``ERROR``."""
-        return STATUS[self.run.outcome]
-
     def result(self, timeout: float | None = None) -> Any:
         """The result, whose values are read when they are used; the same object while it is in use.
 
@@ -98,10 +129,6 @@ class ArchivedJob(AerJob):
             self._known_result = (lambda: known) if is_small else weakref.ref(known)
         return known
 
-    def cancel(self) -> bool:
-        """Returns False: the job has ended."""
-        return False
-
     def submit(self) -> None:
         """Raises an error: the job ran already.
 
@@ -109,14 +136,6 @@ class ArchivedJob(AerJob):
             AerJobError: This error is always raised; `Run.circuits` gives the circuits to run again.
         """
         raise AerJobError(f"job {self.job_id()} ran already; run its circuits() again with a simulator")
-
-    def circuits(self) -> list[Any]:
-        """The circuits that were run, as new objects.
-
-        Raises:
-            NotFoundError: The run was saved without its circuits.
-        """
-        return self.run.circuits()
 
     def backend(self) -> Any:
         """A stock ``AerSimulator`` with the stored options and the noise model of the run.
@@ -143,14 +162,10 @@ class ArchivedJob(AerJob):
                 )
         backend = AerSimulator()
         try:
-            set_again(backend, {name: value for name, value in usable.items() if is_known(name)})
+            restore_options(backend, {name: value for name, value in usable.items() if is_known(name)})
         except Exception as error:
             raise InvalidInputError(f"job {self.job_id()}: its options cannot be set on this Aer: {error}") from error
         return backend
-
-    def error_message(self) -> str | None:
-        """The reason why the job did not succeed, or ``None``."""
-        return self.run.record.status.message
 
     def array(self, label: str | None = None, experiment: int = 0, **choice: Any) -> StoredArray:
         """A saved array; see `aerchive.project.run.Run.array`."""
@@ -160,12 +175,86 @@ class ArchivedJob(AerJob):
         """A saved state or operator; see `aerchive.project.run.Run.state`."""
         return self.run.state(label, experiment, **choice)
 
-    def rerun(self, *, save: bool = False) -> Any:
-        """Runs the job again; see `aerchive.project.run.Run.rerun`."""
-        return self.run.rerun(save=save)
-
     def __repr__(self) -> str:
         return f"<ArchivedJob {clean(self.job_id())} {self.run.outcome}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ArchivedJob, (self.run,)
+
+class ArchivedPrimitiveJob(StoredJob, BasePrimitiveJob[Any, JobStatus]):
+    """An archived job of a ``SamplerV2`` or ``EstimatorV2``; its data are read only when they are requested.
+
+    Args:
+        run: The run in the project.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._archived_run = run
+        super().__init__(run.job_id)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The inputs of the primitive: ``pubs``, its ``options``, and further inputs that a cloud service received.
+
+        Raises:
+            NotFoundError: The run was saved without its pubs.
+        """
+        config = self.run.record.config
+        more = config.service.get("inputs", {})
+        return {"pubs": self.run.pubs(), "options": dict(config.primitive_options), **more}
+
+    @property
+    def service(self) -> dict[str, Any]:
+        """The information of a cloud service about a job that ran there; empty for other jobs.
+
+        The keys are ``instance``, ``session_id``, ``image``, ``private``, ``usage_seconds``, ``metrics``, ``inputs``
+        and ``client``; those that are not known are left out.
+        """
+        return dict(self.run.record.config.service)
+
+    def result(self) -> Any:
+        """The ``PrimitiveResult``, an object of Qiskit's own class.
+
+        Raises:
+            AerJobError: The job raised an exception, or was lost with its process; has the stored message.
+            CancelledError: The job was cancelled.
+        """
+        return archived_result(self.run)
+
+    def jobs(self) -> list[Any]:
+        """The jobs of the simulations that the primitive started, in the order in which they were submitted."""
+        return [child.job() for child in self.run.children()]
+
+    def done(self) -> bool:
+        """Whether the job has a result."""
+        return bool(self.status() == JobStatus.DONE)
+
+    def running(self) -> bool:
+        """Whether the job is still running."""
+        return bool(self.status() == JobStatus.RUNNING)
+
+    def cancelled(self) -> bool:
+        """Whether the job was cancelled."""
+        return bool(self.status() == JobStatus.CANCELLED)
+
+    def in_final_state(self) -> bool:
+        """Whether the job has ended."""
+        return bool(self.status() in JOB_FINAL_STATES)
+
+    def backend(self) -> Any:
+        """A stock ``AerSimulator`` with the stored options and noise model; see `ArchivedJob.backend`.
+
+        Raises:
+            NotFoundError: The job ran on a backend of a cloud service, which is not in the project.
+        """
+        if self.service:
+            name = self.run.record.config.backend_name
+            raise NotFoundError(
+                f"job {self.job_id()} ran on {name} of IBM's service; QiskitRuntimeService().backend({name!r}) gives it"
+            )
+        return ArchivedJob(self.run).backend()
+
+    def array(self, label: str | None = None, pub: int = 0) -> StoredArray:
+        """An array of a pub's data, such as ``"evs"`` or the name of a classical register, not read yet."""
+        return self.run.array(label, pub)
+
+    def __repr__(self) -> str:
+        return f"<ArchivedPrimitiveJob {self.job_id()} {self.run.program} {self.run.outcome}>"

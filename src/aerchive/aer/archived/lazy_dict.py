@@ -77,10 +77,6 @@ class LazyDict(dict[str, Any]):
         # Python uses the methods that load values for dict(d), {**d} and d | x only if __iter__ is overridden.
         return super().__iter__()
 
-    def keys(self) -> Any:
-        """The keys; nothing is loaded."""
-        return super().keys()
-
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or a default."""
         return self[key] if key in self else default  # noqa: SIM401  (this is get)
@@ -144,6 +140,3 @@ class LazyDict(dict[str, Any]):
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[Any, ...]:
         return dict, (self.copy(),)
-
-    def __copy__(self) -> dict[str, Any]:
-        return self.copy()

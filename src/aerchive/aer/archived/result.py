@@ -15,7 +15,8 @@ from aerchive.codecs.primitive_result import decode_primitive_result
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.project.run import Run
-from aerchive.stored.result import Registered, StoredExperiment, StoredResult
+from aerchive.stored.document import Registered, StoredExperiment
+from aerchive.stored.result import StoredResult
 
 
 class ArchivedData(ExperimentResultData):

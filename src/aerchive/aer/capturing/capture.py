@@ -18,38 +18,30 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive import layout
 from aerchive.aer.capturing.binds import encode_binds
-from aerchive.aer.capturing.options import keep_option
+from aerchive.aer.capturing.options import encode_option
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
 from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
-from aerchive.codecs.result import ResultEncoder, Written, encode_result
+from aerchive.codecs.result import EncodedResult, ResultEncoder, Written, encode_result
 from aerchive.codecs.target import EncodedTarget, encode_target
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
-from aerchive.private_names import private
+from aerchive.private_names import private, private_if_any
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
 from aerchive.text import type_name, without_surrogates
 from aerchive.times import now
 
 _USED = (
-    "method",
-    "device",
-    "fusion",
-    "measure_sampling",
-    "noise",
-    "parallel_shots",
-    "parallel_state_update",
-    "parallel_experiments",
-    "omp_enabled",
-    "max_memory_mb",
-    "required_memory_mb",
-    "num_qubits",
+    *("method", "device", "fusion", "measure_sampling", "noise", "num_qubits"),
+    *("parallel_shots", "parallel_state_update", "parallel_experiments", "omp_enabled"),
+    *("max_memory_mb", "required_memory_mb"),
 )
+"""Settings that Aer reports to have used, and that are stored with a run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +65,10 @@ class KnownBackend(NamedTuple):
     Attributes:
         properties: Name, version and class, and the basis gates if it has a target; unknown properties are ``None``.
         target: Its target at present, if it stands for a device; ``None`` for other backends.
-        lost: Descriptions of what could not be asked, because Aer has renamed something.
     """
 
     properties: Mapping[str, Any] = {}
     target: EncodedTarget | None = None
-    lost: tuple[str, ...] = ()
 
 
 _NO_BACKEND = KnownBackend()
@@ -102,6 +92,7 @@ class Submitted:
         primitive: Description of the primitive, if this is the run of a primitive.
         pubs: Pubs that were given to the primitive; their circuits are in ``circuits``.
         parent: Job id of the primitive that started this run.
+        lost: Descriptions of what could not be asked, because Qiskit or Aer has renamed something.
     """
 
     job_id: str
@@ -117,6 +108,7 @@ class Submitted:
     primitive: Primitive | None = None
     pubs: Sequence[Any] | None = None
     parent: str | None = None
+    lost: Sequence[str] = ()
 
     def config(self, **more: Any) -> RunConfig:
         """The configuration as far as it is known before the result."""
@@ -142,18 +134,18 @@ def stored_class(kind: type) -> str:
     return name
 
 
-def look_at_backend(backend: Any) -> KnownBackend:
-    """Asks a backend for what is archived of it; ``None`` for a backend that is not known."""
+def describe_backend(backend: Any, lost: list[str]) -> KnownBackend:
+    """Asks a backend for what is archived of it.
+
+    Args:
+        backend: Any backend; ``None`` if it is not known.
+        lost: List to which descriptions of what cannot be asked are added.
+    """
     if backend is None:
         return _NO_BACKEND
     kind = getattr(type(backend), "archives", type(backend))
-    lost: tuple[str, ...] = ()
-    target = None
-    try:
-        is_of_aer = isinstance(backend, AerBackend)
-        target = private(backend, "_target") if is_of_aer else getattr(backend, "_target", None)
-    except UnsupportedTypeError as error:
-        lost = (f"target: {error}",)
+    is_of_aer = isinstance(backend, AerBackend)
+    target = private(backend, "_target", lost) if is_of_aer else private_if_any(backend, "_target")
     described = {
         "backend_name": lambda: without_surrogates(str(backend.name)),
         "backend_version": lambda: _version(getattr(backend.configuration(), "backend_version", None)),
@@ -161,7 +153,7 @@ def look_at_backend(backend: Any) -> KnownBackend:
         "target_gates": lambda: None if target is None else list(backend.configuration().basis_gates),
     }
     properties = {name: _asked(ask) for name, ask in described.items()}
-    return KnownBackend(properties, encode_target(target) if isinstance(target, Target) else None, lost)
+    return KnownBackend(properties, encode_target(target) if isinstance(target, Target) else None)
 
 
 def _version(version: Any) -> str | None:
@@ -179,10 +171,6 @@ def _asked(ask: Callable[[], Any]) -> Any:
 def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
     """Makes the draft of a simulation that gave a result."""
     finished = now()
-    encoded = encode_result(result)
-    refused = list(encoded.refused)
-    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, len(_experiments(result)), used_by(result))
     status = RunStatus(
         outcome=_outcome(result),
         message=_message(result),
@@ -191,7 +179,7 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
         finished=finished,
         seconds=_seconds(result, submitted.started, finished),
     )
-    return _draft(submitted, config, status, datasets, objects, refused)
+    return _draft(submitted, encode_result(result), status, len(_experiments(result)), used_by(result))
 
 
 def draft_of_primitive(
@@ -211,15 +199,11 @@ def draft_of_primitive(
         documents[layout.RESULT] = encode_primitive_result(result, encoder)
     except UnsupportedTypeError as error:
         encoder.refused.append(str(error))
-    encoded = encoder.finish(documents)
-    refused = list(encoded.refused)
-    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, len(result), dict(used or {}))
     seconds = None if submitted.started is None else _elapsed(submitted.started, finished)
     status = RunStatus(
         outcome="ok", submitted=submitted.created, started=submitted.started, finished=finished, seconds=seconds
     )
-    return _draft(submitted, config, status, datasets, objects, refused)
+    return _draft(submitted, encoder.finish(documents), status, len(result), dict(used or {}))
 
 
 def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Written]:
@@ -238,9 +222,6 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
     cancelled = isinstance(error, CancelledError)
     encoder = ResultEncoder()
     encoded = encoder.finish(_pubs_document(submitted, encoder))
-    refused = list(encoded.refused)
-    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, None, {})
     kind, trace = type_name(type(error)), "".join(traceback.format_exception(error))
     if isinstance(error, AerJobError) and error.error_type is not None:  # the job was archived before
         kind, trace = error.error_type, error.stored_traceback or trace
@@ -253,17 +234,15 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
         started=None if cancelled else submitted.started,
         finished=finished,
     )
-    return _draft(submitted, config, status, datasets, objects, refused)
+    return _draft(submitted, encoded, status, None, {})
 
 
 def _draft(
-    submitted: Submitted,
-    config: RunConfig,
-    status: RunStatus,
-    datasets: dict[str, DatasetDraft],
-    objects: dict[str, ObjectDraft],
-    refused: list[str],
+    submitted: Submitted, encoded: EncodedResult, status: RunStatus, num_experiments: int | None, used: dict[str, Any]
 ) -> RunDraft:
+    refused = list(encoded.refused)
+    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
+    objects, config = _inputs(submitted, datasets, refused, num_experiments, used)
     return RunDraft(
         job_id=submitted.job_id,
         created=submitted.created,
@@ -289,7 +268,7 @@ def _inputs(
     objects: dict[str, ObjectDraft] = {}
     if submitted.circuits is not None:
         objects |= _circuits(submitted.circuits, refused)
-    options = {name: keep_option(name, value, objects, refused) for name, value in submitted.options.items()}
+    options = {name: encode_option(name, value, objects, refused) for name, value in submitted.options.items()}
     missing: list[str] = []
     if submitted.parameter_binds is not None and submitted.parameter_binds not in ([], ()):
         binds, lost = encode_binds(submitted.parameter_binds, num_experiments)
@@ -298,15 +277,14 @@ def _inputs(
     more: dict[str, Any] = {}
     if submitted.primitive is not None:
         own = submitted.primitive.options
-        more["primitive_options"] = {name: keep_option(name, value, objects, refused) for name, value in own.items()}
-    refused += submitted.backend.lost
+        more["primitive_options"] = {name: encode_option(name, value, objects, refused) for name, value in own.items()}
+    refused += submitted.lost
     missing = [*refused, *missing]
-    if (
-        submitted.backend.target is not None
-    ):  # losses of the target are listed, but they do not affect the values of the run
-        missing += [f"target: {loss}" for loss in submitted.backend.target.lost]
-        if submitted.backend.target.draft is not None:
-            objects[layout.TARGET] = submitted.backend.target.draft
+    target = submitted.backend.target
+    if target is not None:  # losses of the target are listed, but they do not affect the values of the run
+        missing += [f"target: {loss}" for loss in target.lost]
+        if target.draft is not None:
+            objects[layout.TARGET] = target.draft
     config = submitted.config(
         options=options, used=used, num_experiments=num_experiments, missing=missing or None, **more
     )
@@ -335,23 +313,22 @@ def _experiments(result: Result) -> Sequence[Any]:
     return results if isinstance(results, list | tuple) else []
 
 
-def _part(thing: Any, name: str) -> Mapping[str, Any]:
-    """A mapping in the metadata of a result or experiment; empty if there is none."""
-    found = vars(thing).get("_metadata") if hasattr(thing, "__dict__") else None
-    part = found.get(name) if isinstance(found, Mapping) else None
-    return part if isinstance(part, Mapping) else {}
+def _metadata(thing: Any) -> Mapping[str, Any]:
+    """What Aer reports in a result or experiment of how it was simulated; empty if there is nothing."""
+    found = _asked(lambda: thing.metadata)
+    return found if isinstance(found, Mapping) else {}
 
 
 def used_by(result: Result) -> dict[str, Any]:
     """The settings that Aer reports to have used, from the result and its first experiment, by name."""
     used: dict[str, Any] = {}
     for experiment in _experiments(result)[:1]:
-        known = _part(experiment, "metadata")
+        known = _metadata(experiment)
         used |= {name: known[name] for name in _USED if name in known}
         used |= {name: _asked(functools.partial(getattr, experiment, name)) for name in ("seed_simulator", "shots")}
         if isinstance(used.get("fusion"), Mapping):
             used["fusion"] = bool(used["fusion"].get("enabled", False))
-    common = _part(result, "metadata")
+    common = _metadata(result)
     used |= {name: common[name] for name in ("parallel_experiments", "omp_enabled", "max_memory_mb") if name in common}
     return {name: value for name, value in used.items() if isinstance(value, bool | int | float | str)}
 
@@ -370,16 +347,12 @@ def _message(result: Result) -> str | None:
     """Aer's message about a failure: that of the whole result, and further ones of experiments; ``None`` on success."""
     if _is_success(result):
         return None
-    texts = [str(_asked(functools.partial(_status_of, result)))]
+    texts = [str(_asked(lambda: str(result.status)))]
     for number, experiment in enumerate(_experiments(result)):
-        text = str(_asked(functools.partial(_status_of, experiment)) or "")
+        text = str(_asked(functools.partial(getattr, experiment, "status")) or "")
         if not _is_success(experiment) and text.removeprefix("ERROR: ").strip() not in texts[0]:
             texts.append(f"experiment {number}: {text}")
     return without_surrogates("; ".join(texts))
-
-
-def _status_of(thing: Any) -> str:
-    return str(thing.status)
 
 
 def _seconds(result: Result, started: str | None, finished: str) -> float | None:

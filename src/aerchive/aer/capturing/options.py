@@ -16,6 +16,7 @@ from aerchive import layout
 from aerchive.codecs.noise_model import encode_noise_model, lost_passes
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
+from aerchive.private_names import private
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.text import type_name, without_surrogates
 
@@ -26,10 +27,8 @@ CONFIGURATION = "configuration"
 """Name of the option that holds all options of Aer's configuration: ``basis_gates``, ``memory``, ..."""
 
 _STOCK = (
-    qiskit_aer.AerSimulator,
-    qiskit_aer.QasmSimulator,
-    qiskit_aer.StatevectorSimulator,
-    qiskit_aer.UnitarySimulator,
+    *(qiskit_aer.AerSimulator, qiskit_aer.QasmSimulator),
+    *(qiskit_aer.StatevectorSimulator, qiskit_aer.UnitarySimulator),
 )
 _WITHOUT_EFFECT = frozenset({"executor", "max_job_size", "max_shot_size"})
 """Options that Aer has and does not use since its version 0.15."""
@@ -49,23 +48,24 @@ def stock_class(backend: Any) -> Any:
     return next((kind for kind in _STOCK if isinstance(backend, kind)), None)
 
 
-def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
+def set_options(backend: Any, run_options: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
     """The options that the user set on the backend or for a run, without the defaults of Aer's own class.
 
     Args:
         backend: Any backend; the options of one that is not Aer's are not known.
         run_options: Options that were given for the run; they take precedence.
+        lost: List to which descriptions of what cannot be asked are added.
     """
     options: dict[str, Any] = {}
     kind = stock_class(backend)
     if isinstance(backend, AerBackend) and kind is not None:
-        defaults = kind._default_options().__dict__
+        defaults = _defaults(kind, lost)
         own = dict(backend.options.__dict__)
         options = {name: v for name, v in own.items() if name not in defaults or not _is_same(v, defaults[name])}
         implied = _implied(kind, own.get("method"))
         configuration = {
             name: value
-            for name, value in backend._options_configuration.items()
+            for name, value in (private(backend, "_options_configuration", lost) or {}).items()
             if name not in implied or not _is_same(value, implied[name])
         }
         if configuration:
@@ -73,11 +73,17 @@ def set_options(backend: Any, run_options: Mapping[str, Any]) -> dict[str, Any]:
     return options | {name: value for name, value in run_options.items() if name not in DONE_BY_AER}
 
 
+def _defaults(kind: Any, lost: list[str]) -> dict[str, Any]:
+    """The options of a class of Aer with their default values; empty if Aer has renamed the method that says them."""
+    default_options = private(kind, "_default_options", lost)
+    return {} if default_options is None else dict(default_options().__dict__)
+
+
 @functools.cache
 def _implied(kind: Any, method: Any) -> dict[str, Any]:
     """The configuration options that a simulation method alone sets on a backend."""
     try:
-        return dict(kind(method=method)._options_configuration)
+        return dict(private(kind(method=method), "_options_configuration"))
     except Exception:  # noqa: BLE001  (the method does not exist, or the class has no methods)
         return {}
 
@@ -88,7 +94,7 @@ def _is_same(value: Any, default: Any) -> bool:
     )
 
 
-def keep_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
+def encode_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
     """The stored form of an option: the value if tagged JSON can represent it, else a mapping that describes it.
 
     Args:
@@ -131,7 +137,7 @@ def is_known(name: str) -> bool:
 @functools.cache
 def _names_of_aer() -> frozenset[str]:
     """The names of the options of Aer's classes, and of the further ones that ``run`` takes."""
-    return frozenset(BACKEND_RUN_ARG_TYPES).union(*(kind._default_options().__dict__ for kind in _STOCK))
+    return frozenset(BACKEND_RUN_ARG_TYPES).union(*(_defaults(kind, []) for kind in _STOCK))
 
 
 def unknown_options(backend: Any, options: Iterable[str]) -> list[str]:
@@ -143,7 +149,7 @@ def unknown_options(backend: Any, options: Iterable[str]) -> list[str]:
     """
     if not isinstance(backend, AerBackend):
         return []
-    own = type(backend)._default_options().__dict__
+    own = _defaults(type(backend), [])
     return [without_surrogates(name) for name in options if not is_known(name) and name not in own]
 
 
@@ -157,27 +163,24 @@ def check_spelling(options: Iterable[str], place: Literal["run", "AerSimulator"]
     Raises:
         InvalidInputError: An option is probably misspelt, or belongs to another call.
     """
-    told = qiskit_aer.AerSimulator._default_options().__dict__
+    told = _defaults(qiskit_aer.AerSimulator, [])
     arguments = {name: where for where in (*_ARGUMENTS, place) for name in _ARGUMENTS[where]}
     for name in options:
         near = [] if is_known(name) else difflib.get_close_matches(name.lower(), [*arguments, *told], 3, _ALIKE)
         if near and near[0] in arguments:
-            meant = [
-                f"{one}=" if arguments[one] == place else f"{one}= of {arguments[one]}"
-                for one in near
-                if one in arguments
-            ]
+            known = [one for one in near if one in arguments]
+            meant = [f"{one}=" if arguments[one] == place else f"{one}= of {arguments[one]}" for one in known]
             raise InvalidInputError(
                 f"{place} has no argument {name!r}, and Aer has no such option; did you mean {' or '.join(meant)}?"
             )
 
 
-def matters(name: str) -> bool:
+def has_effect(name: str) -> bool:
     """Whether an option of this name has an effect in Aer."""
     return name not in _WITHOUT_EFFECT and is_known(name)
 
 
-def set_again(backend: Any, options: Mapping[str, Any]) -> None:
+def restore_options(backend: Any, options: Mapping[str, Any]) -> None:
     """Sets stored options on a stock backend, also those that its ``set_option`` refuses: Aer uses them later.
 
     Args:
@@ -187,8 +190,8 @@ def set_again(backend: Any, options: Mapping[str, Any]) -> None:
     for name in sorted(options, key=lambda name: name != "method"):  # the method sets options that may be set again
         if name == CONFIGURATION:
             for key, value in options[name].items():
-                _set(backend, key, value, backend._set_configuration_option)
-        elif hasattr(backend._configuration, name):
+                _set(backend, key, value, private(backend, "_set_configuration_option"))
+        elif hasattr(private(backend, "_configuration"), name):
             backend.options.update_options(**{name: options[name]})
         else:
             _set(backend, name, options[name], lambda key, value: backend.options.update_options(**{key: value}))

@@ -6,15 +6,21 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from qiskit.primitives import BaseEstimatorV2
+import qiskit_aer.primitives
+from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, BaseEstimatorV2
 
-from aerchive.aer.capturing.capture import Primitive, Submitted, look_at_backend, stored_class
+from aerchive.aer.capturing.capture import Primitive, Submitted, describe_backend, stored_class
 from aerchive.aer.capturing.options import set_options
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private, private_if_any, set_private
 
 _OWN_OPTIONS = ("default_shots", "seed")
 """Attributes of Aer's sampler that are not in its options."""
+_OVER_A_BACKEND = (
+    *(qiskit_aer.primitives.SamplerV2, qiskit_aer.primitives.EstimatorV2),
+    *(BackendSamplerV2, BackendEstimatorV2),
+)
 
 
 def submitted_pubs(
@@ -29,19 +35,28 @@ def submitted_pubs(
         created: Time of submission, UTC.
         labels: Labels that were given with the run.
     """
-    backend = getattr(primitive, "_backend", None)
+    lost: list[str] = []
+    backend = _backend_of(primitive, lost)
     kept = None if pubs is None else _copied(pubs)
     return Submitted(
         job_id=job_id,
         created=created,
         circuits=None if kept is None else pub_circuits(kept),
-        options={} if backend is None else set_options(backend, {}),
+        options={} if backend is None else set_options(backend, {}, lost),
         run_options=[],
-        backend=look_at_backend(backend),
+        backend=describe_backend(backend, lost),
         labels=labels or RunLabels(),
-        primitive=describe_primitive(primitive),
+        primitive=_described(primitive),
         pubs=kept,
+        lost=lost,
     )
+
+
+def _backend_of(primitive: Any, lost: list[str]) -> Any:
+    """The backend of a primitive; ``None`` for one that has none, such as those that compute with state vectors."""
+    if isinstance(primitive, _OVER_A_BACKEND):
+        return private(primitive, "_backend", lost)
+    return private_if_any(primitive, "_backend")
 
 
 def _copied(pubs: Sequence[Any]) -> list[Any]:
@@ -49,20 +64,19 @@ def _copied(pubs: Sequence[Any]) -> list[Any]:
     kept = []
     for pub in pubs:
         twin = copy.copy(pub)
-        twin._circuit = copies[id(pub.circuit)]
+        set_private(twin, _circuit=copies[id(pub.circuit)])
         kept.append(twin)
     return kept
 
 
-def describe_primitive(primitive: Any) -> Primitive:
+def _described(primitive: Any) -> Primitive:
     """Program, class and options of a primitive."""
-    kind = type(primitive)
     options: dict[str, Any] = {}
     for name, value in getattr(getattr(primitive, "options", None), "__dict__", {}).items():
         if name == "run_options":
             options |= {f"run.{key}": item for key, item in (value or {}).items()}
         elif name != "backend_options":  # they became options of the backend
             options[name] = value
-    options |= {name: getattr(primitive, f"_{name}") for name in _OWN_OPTIONS if hasattr(primitive, f"_{name}")}
+    options |= {name: getattr(primitive, name) for name in _OWN_OPTIONS if hasattr(primitive, name)}
     program = "estimator" if isinstance(primitive, BaseEstimatorV2) else "sampler"
-    return Primitive(program, stored_class(kind), options)
+    return Primitive(program, stored_class(type(primitive)), options)

@@ -16,14 +16,8 @@ from aerchive.storage.hdf5.types import HDF5_VERSION
 from aerchive.threads import processors
 
 _THREADS = (
-    "OMP_NUM_THREADS",
-    "OMP_DYNAMIC",
-    "OMP_PROC_BIND",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "QISKIT_NUM_PROCS",
-    "QISKIT_PARALLEL",
-    "RAYON_NUM_THREADS",
+    *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_PROC_BIND", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("QISKIT_NUM_PROCS", "QISKIT_PARALLEL", "RAYON_NUM_THREADS"),
 )
 _GIT_TIMEOUT_S = 2.0
 
@@ -45,9 +39,7 @@ def _provenance(_pid: int, folder: str) -> Provenance:
     commit, dirty = _git(folder)
     return Provenance(
         python=f"{platform.python_version()} {platform.python_implementation()}",
-        aerchive=_version("aerchive") or "",
-        numpy=_version("numpy") or "",
-        h5py=_version("h5py") or "",
+        **{name: _version(name) or "" for name in ("aerchive", "numpy", "h5py")},
         hdf5=HDF5_VERSION,
         qiskit=_version("qiskit"),
         qiskit_aer=_version("qiskit-aer"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
@@ -12,7 +12,6 @@ from aerchive.aer.capturing.capture import Submitted, draft_failed
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.running.job import ArchiveNote
 from aerchive.filters.profiles import Compression
-from aerchive.models.labels import RunLabels
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.settings import Settings
@@ -20,10 +19,11 @@ from aerchive.settings import Settings
 logger = logging.getLogger("aerchive")
 
 
+@dataclasses.dataclass
 class Archive:
     """Archives one submission in its project.
 
-    Args:
+    Attributes:
         project: The project in which the run is archived.
         submitted: The input of the run.
         settings: The settings in force at the time of submission.
@@ -31,61 +31,61 @@ class Archive:
         compression: Compression of the arrays of the run.
     """
 
-    def __init__(
-        self, project: Project, submitted: Submitted, settings: Settings, note: ArchiveNote, compression: Compression
-    ) -> None:
-        self._project = project
-        self._submitted = submitted
-        self._settings = settings
-        self.note = note
-        self._compression = compression
-
-    def submitted_at(self, started: str) -> Submitted:
-        """The input of the run, with the time at which the simulation began."""
-        return dataclasses.replace(self._submitted, started=started)
+    project: Project
+    submitted: Submitted
+    settings: Settings
+    note: ArchiveNote
+    compression: Compression
 
     def begin(self) -> None:
         """Writes a trace of the job that remains if this process dies; a simulation never fails because of it."""
         try:
             self._leave_trace()
         except Exception as error:
-            logger.warning("job %s leaves no trace: %s", self._submitted.job_id, error)
-            logger.debug("job %s leaves no trace", self._submitted.job_id, exc_info=error)
+            logger.warning("job %s leaves no trace: %s", self.submitted.job_id, error)
+            logger.debug("job %s leaves no trace", self.submitted.job_id, exc_info=error)
 
     def _leave_trace(self) -> None:
         provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
-        simple = {k: v for k, v in self._submitted.options.items() if type(v) in (bool, int, float, str)}
+        simple, params = map(_simple, (self.submitted.options, self.submitted.labels.params))
         record: dict[str, Any] = {
-            "created": self._submitted.created,
-            "config": self._submitted.config(options=simple).to_attributes(),
-            "labels": _simple_labels(self._submitted.labels).to_attributes(),
+            "created": self.submitted.created,
+            "config": self.submitted.config(options=simple).to_attributes(),
+            "labels": self.submitted.labels.model_copy(update={"params": params}).to_attributes(),
         }
-        self._project.spools.own.submitted(self._submitted.job_id, record)
+        self.project.spools.own.submitted(self.submitted.job_id, record)
 
-    def note_end(self, future: Future[Any]) -> None:
+    def store_if_cancelled(self, future: Future[Any]) -> None:
         """Archives a job that was cancelled before it ran; other jobs are archived where they run."""
         if future.cancelled():
-            self.keep(lambda: draft_failed(self._submitted, CancelledError()))
+            self.store(draft_failed, CancelledError())
 
-    def keep(self, make_draft: Callable[[], RunDraft]) -> None:
-        """Archives a draft; errors in this do not affect the simulation's own result."""
+    def store(self, make_draft: Callable[..., RunDraft], *outcome: Any, started: str | None = None) -> None:
+        """Archives the outcome of the submission; errors in this do not affect the simulation's own result.
+
+        Args:
+            make_draft: Function of the input and the outcome that makes the draft of the run.
+            *outcome: The result or the exception.
+            started: Time at which the simulation began, UTC.
+        """
         try:
-            draft = dataclasses.replace(make_draft(), compression=self._compression)
-            self.note.run = run = self._project.archive(draft, self._settings.durability)
+            draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
+            draft = dataclasses.replace(draft, compression=self.compression)
+            self.note.run = run = self.project.archive(draft, self.settings.durability)
         except Exception as error:
-            problem = f"job {self._submitted.job_id} was not archived in {self._project.path}: {error}"
-            self.note.tell(problem, error if self._settings.on_error == "raise" else None)
+            problem = f"job {self.submitted.job_id} was not archived in {self.project.path}: {error}"
+            self.note.add_problem(problem, error if self.settings.on_error == "raise" else None)
             logger.debug("%s", problem, exc_info=error)
             return
         finally:
-            self._project.spools.own.finished(self._submitted.job_id)
-            self._submitted = Submitted(self._submitted.job_id, self._submitted.created)  # releases the copies
+            self.project.spools.own.finished(self.submitted.job_id)
+            self.submitted = Submitted(self.submitted.job_id, self.submitted.created)  # releases the copies
         if run.kept_outside is not None:
-            self.note.tell(run.kept_outside)
+            self.note.add_problem(run.kept_outside)
         if draft.refused:
-            self.note.tell(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
+            self.note.add_problem(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
 
 
-def _simple_labels(labels: RunLabels) -> RunLabels:
-    params = {name: value for name, value in labels.params.items() if type(value) in (bool, int, float, str)}
-    return labels.model_copy(update={"params": params})
+def _simple(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are quick to store."""
+    return {name: value for name, value in values.items() if type(value) in (bool, int, float, str)}

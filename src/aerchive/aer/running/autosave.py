@@ -22,9 +22,9 @@ from aerchive.aer.running.primitive_call import is_off
 from aerchive.aer.running.simulator import ProjectLike, place_of
 from aerchive.aer.running.submit import submit
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private
 from aerchive.project.arguments import checked, refuse
-from aerchive.project.catalogue.conditions import as_texts
-from aerchive.project.project import Project
+from aerchive.project.project import Project, given_labels
 from aerchive.project.spooling.durability import Durability
 from aerchive.settings import load_settings
 
@@ -117,8 +117,7 @@ def autosave(
             _stack.clear()
             _apply()
         return None
-    labels = RunLabels.checked(tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-    labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
+    labels = given_labels(None, tags, notes, params)
     if not isinstance(project, str | os.PathLike | Project | bool | None):
         refuse("project", project, "the path of a project file, an open project, or False to turn it off")
     path = place_of(None if isinstance(project, bool) else project)
@@ -148,18 +147,14 @@ def inherit() -> None:
 
 def _apply() -> None:
     """Puts our method into Aer's class, or Aer's own method back, and sets the environment of child processes."""
-    _hook(is_wanted=bool(_stack))
-    _tell(_stack[-1] if _stack else None)
-
-
-def _hook(*, is_wanted: bool) -> None:
-    present = AerBackend.__dict__[_HOOK]
+    present = private(AerBackend, _HOOK)
     is_ours = hasattr(present, "aerchive_hides")
-    if is_wanted and not is_ours:
-        setattr(AerBackend, _HOOK, _around(present))
-    elif is_ours and not is_wanted:
-        setattr(AerBackend, _HOOK, present.aerchive_hides)
     # If other code has wrapped our method, it stays in place; ours then only calls Aer's while no switch is on.
+    if _stack and not is_ours:
+        setattr(AerBackend, _HOOK, _around(present))
+    elif is_ours and not _stack:
+        setattr(AerBackend, _HOOK, present.aerchive_hides)
+    _set_environment(_stack[-1] if _stack else None)
 
 
 def _around(stock: Any) -> Any:
@@ -174,7 +169,7 @@ def _around(stock: Any) -> Any:
             circuits,
             parameter_binds,
             run_options,
-            project=lambda: project,
+            project=project,
             is_refused=False,
             settings=load_settings(save_jobs=True, durability=project.durability),
             labels=switch.labels,
@@ -189,7 +184,7 @@ _before: dict[str, str | None] = {}
 """Values of the environment variables before the first switch was turned on."""
 
 
-def _tell(switch: Autosave | None) -> None:
+def _set_environment(switch: Autosave | None) -> None:
     if switch is None:
         for name, value in _before.items():
             if value is None:

@@ -18,6 +18,7 @@ from qiskit_aer.jobs import AerJob
 
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, NotFoundError
+from aerchive.private_names import private
 from aerchive.project.run import Run
 
 logger = logging.getLogger("aerchive")
@@ -35,17 +36,17 @@ class ArchiveNote:
         problem: The reason why there is no run, or what is missing in it, for a warning.
         failure: The exception that ``result()`` raises, if the settings ask for it.
         above: The note of the primitive to which the job belongs; problems are reported by the primitive's job.
-        is_heard: Whether the job's ``result()`` reports problems; the job of a stock primitive does not.
+        is_reported_by_result: Whether the job's ``result()`` reports problems; the job of a stock primitive does not.
     """
 
     run: Run | None = None
     problem: str | None = None
     failure: Exception | None = None
     above: ArchiveNote | None = None
-    is_heard: bool = True
+    is_reported_by_result: bool = True
     _reported: bool = field(default=False, init=False, repr=False)
 
-    def tell(self, problem: str, failure: Exception | None = None) -> None:
+    def add_problem(self, problem: str, failure: Exception | None = None) -> None:
         """Records a problem in this note and in that of the primitive.
 
         Args:
@@ -55,19 +56,19 @@ class ArchiveNote:
         self.problem = problem if self.problem is None else f"{self.problem}; {problem}"
         self.failure = self.failure or failure
         if self.above is not None:
-            self.above.tell(problem, failure)
+            self.above.add_problem(problem, failure)
         else:
-            _untold[id(self)] = self
+            _unreported[id(self)] = self
 
     def log(self) -> None:
         """Writes a problem into the log, if the job's ``result()`` does not report it."""
-        if self.problem is not None and not self.is_heard:
+        if self.problem is not None and not self.is_reported_by_result:
             logger.error("%s", self.problem)
-            self._is_told()
+            self._mark_reported()
 
-    def _is_told(self) -> None:
+    def _mark_reported(self) -> None:
         self._reported = True
-        _untold.pop(id(self), None)
+        _unreported.pop(id(self), None)
 
     def run_of(self, job_id: str) -> Run:
         """The archived run.
@@ -101,7 +102,7 @@ class ArchiveNote:
                 error.add_note(str(warning))
             raise
         if not self._reported and self.failure is not None and self.above is None:
-            self._is_told()
+            self._mark_reported()
             raise self.failure
         self._warn()
         return value
@@ -109,17 +110,17 @@ class ArchiveNote:
     def _warn(self) -> None:
         if self.problem is None or self._reported or self.above is not None:
             return
-        self._is_told()
+        self._mark_reported()
         warnings.warn(self.problem, ArchiveWarning, stacklevel=4)
 
 
-_untold: dict[int, ArchiveNote] = {}
+_unreported: dict[int, ArchiveNote] = {}
 """Notes with a problem that the user has not seen yet."""
 
 
-def _tell_at_end() -> None:
+def _report_at_exit() -> None:
     """Prints what could not be archived of jobs whose result the program has not requested."""
-    problems = [note.problem for note in _untold.values() if note.problem is not None]
+    problems = [note.problem for note in _unreported.values() if note.problem is not None]
     lines = [f"aerchive: {clean(problem)}" for problem in problems[:_MOST_LINES]]
     if len(problems) > _MOST_LINES:
         lines.append(f"aerchive: and so it was with {len(problems) - _MOST_LINES} more jobs")
@@ -127,8 +128,8 @@ def _tell_at_end() -> None:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
-atexit.register(_tell_at_end)
-os.register_at_fork(after_in_child=_untold.clear)
+atexit.register(_report_at_exit)
+os.register_at_fork(after_in_child=_unreported.clear)
 
 
 class ArchivingJob(AerJob):
@@ -169,7 +170,9 @@ class ArchivingJob(AerJob):
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         try:
-            future.set_result(self._fn(self._circuits, self._parameter_binds, self._run_options, self._job_id))
+            names = ("_fn", "_circuits", "_parameter_binds", "_run_options", "_job_id")
+            simulate, *given = (private(self, name) for name in names)
+            future.set_result(simulate(*given))
         except BaseException as error:  # noqa: BLE001  (as the executor does; ``result`` raises it)
             future.set_exception(error)
         return future

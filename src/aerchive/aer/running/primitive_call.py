@@ -24,15 +24,12 @@ from typing import Any
 from qiskit.primitives import BaseEstimatorV2, BasePrimitiveJob, BaseSamplerV2
 from qiskit.result import Result
 
-from aerchive.aer.capturing.capture import (
-    draft_failed,
-    draft_of_primitive,
-    used_by,
-)
+from aerchive.aer.capturing.capture import draft_failed, draft_of_primitive, used_by
 from aerchive.aer.capturing.primitive import submitted_pubs
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private_if_any
 from aerchive.project.project import Project
 from aerchive.settings import Settings
 from aerchive.times import now
@@ -83,19 +80,17 @@ class PrimitiveCall:
         with _state(self):
             yield
 
-    def saw(self, result: Result) -> None:
+    def record_settings(self, result: Result) -> None:
         """Records the settings that the first simulation of this call reports to have used."""
         self._used = self._used or used_by(result)
 
     def finished(self, result: Any) -> None:
         """Archives the result of the call."""
-        submitted = self._archive.submitted_at(self._started)
-        self._archive.keep(lambda: draft_of_primitive(submitted, result, self._used))
+        self._archive.store(draft_of_primitive, result, self._used, started=self._started)
 
     def failed(self, error: BaseException) -> None:
         """Archives the exception that the call raised."""
-        submitted = self._archive.submitted_at(self._started)
-        self._archive.keep(lambda: draft_failed(submitted, error))
+        self._archive.store(draft_failed, error, started=self._started)
 
 
 class _Active(threading.local):
@@ -133,11 +128,11 @@ def is_in_primitive() -> bool:
     return hasattr(getattr(_work_item(), "future", None), "_aerchive_call")
 
 
-def calling_primitive(project: Callable[[], Project], settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
+def calling_primitive(project: Project, settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
     """The call of the primitive for which the calling thread works, or ``None``.
 
     Args:
-        project: Returns the project in which the call of a primitive that does not use aerchive is archived.
+        project: The project in which the call of a primitive that does not use aerchive is archived.
         settings: The settings in force.
         labels: Labels for the run of such a primitive.
     """
@@ -153,24 +148,26 @@ def calling_primitive(project: Callable[[], Project], settings: Settings, labels
     known: PrimitiveCall | None = getattr(item.future, "_aerchive_call", None)
     if known is not None:
         return known
-    note = ArchiveNote(is_heard=False)
+    note = ArchiveNote(is_reported_by_result=False)
     try:
         job_id = _job_id(item.future)
-        call = PrimitiveCall(primitive, arguments[0], job_id, project(), settings, note, now(), labels)
+        call = PrimitiveCall(primitive, arguments[0], job_id, project, settings, note, now(), labels)
     except Exception as error:
         logger.error("a run of %s is not archived: %s", type(primitive).__qualname__, error)
         logger.debug("a run of %s is not archived", type(primitive).__qualname__, exc_info=error)
         return None
     item.future._aerchive_call = call
-    item.future.set_result = functools.partial(_then, call.finished, note, item.future.set_result)
-    item.future.set_exception = functools.partial(_then, call.failed, note, item.future.set_exception)
+    item.future.set_result = functools.partial(_archive_first, call.finished, note, item.future.set_result)
+    item.future.set_exception = functools.partial(_archive_first, call.failed, note, item.future.set_exception)
     return call
 
 
-def _then(keep: Callable[[Any], None], note: ArchiveNote, hand_out: Callable[[Any], None], outcome: Any) -> None:
-    keep(outcome)
+def _archive_first(
+    archive: Callable[[Any], None], note: ArchiveNote, set_outcome: Callable[[Any], None], outcome: Any
+) -> None:
+    archive(outcome)
     note.log()
-    hand_out(outcome)
+    set_outcome(outcome)
 
 
 def _work_item() -> Any:
@@ -193,7 +190,7 @@ def _job_id(future: Future[Any]) -> str:
     end = time.monotonic() + _JOB_PATIENCE_S
     while True:
         for owner in _owners(future):
-            if isinstance(owner, BasePrimitiveJob) and getattr(owner, "_future", None) is future:
+            if isinstance(owner, BasePrimitiveJob) and private_if_any(owner, "_future") is future:
                 return str(owner.job_id())
         if time.monotonic() > end:
             logger.warning("a primitive's job is not to be found; it is archived under an id of its own")

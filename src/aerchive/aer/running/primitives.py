@@ -18,14 +18,19 @@ from aerchive.aer.running.job import ArchiveNote
 from aerchive.aer.running.primitive_call import PrimitiveCall, not_archived
 from aerchive.aer.running.simulator import Archiving, ProjectLike, archiving
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private, set_private
 from aerchive.project.arguments import checked
-from aerchive.project.catalogue.conditions import as_texts
+from aerchive.project.project import given_labels
 from aerchive.project.run import Run
 from aerchive.settings import Settings, load_settings
 from aerchive.times import now
 
 _ID_PATIENCE_S = 60.0
 """Longest time to wait, in seconds, until the thread that called ``run`` has given the id of the job."""
+
+
+for _stock in (qiskit_aer.primitives.SamplerV2, qiskit_aer.primitives.EstimatorV2):
+    private(_stock, "_run")  # if Aer called another method, nothing would be archived
 
 
 class ArchivingPrimitiveJob(PrimitiveJob[Any]):
@@ -77,25 +82,50 @@ class _Archiving:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_request"}
 
-    def _called(
+    @checked
+    def __init__(self, *, project: ProjectLike | None = None, save_jobs: bool | None = None, **stock: Any) -> None:
+        super().__init__(**stock)
+        _archive_in(project, save_jobs, self)
+
+    @checked
+    def run(
         self,
         pubs: Iterable[Any],
-        save_jobs: bool | None,
-        tags: str | Sequence[str] | None,
-        notes: str | None,
-        name: str | None,
-        params: Mapping[str, Any] | None,
-        **how: Any,
+        *,
+        save_jobs: bool | None = None,
+        tags: str | Sequence[str] | None = (),
+        notes: str | None = None,
+        name: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        **stock: Any,
     ) -> Any:
-        labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-        labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
+        """Runs pubs, and archives the run.
+
+        Args:
+            pubs: The pubs, as for the stock primitive.
+            save_jobs: Whether this run is archived; ``None``: as the primitive or the settings say.
+            tags: Words by which the run can be found.
+            notes: Free text.
+            name: A readable name of the run.
+            params: Parameters of the study, by name.
+            **stock: Arguments of the stock primitive: ``shots`` of a sampler, ``precision`` of an estimator.
+
+        Returns:
+            An `ArchivingPrimitiveJob`; its result is a ``PrimitiveResult``, as that of the stock primitive.
+
+        Raises:
+            InvalidInputError: A label has the wrong type.
+            UnsupportedTypeError: A value in ``params`` cannot be stored.
+            AerchiveError: The project cannot be written; nothing was simulated.
+        """
+        labels = given_labels(name, tags, notes, params)
         check_spelling(self.options.run_options or (), "run")  # type: ignore[attr-defined]  # defined in the stock class
         if self._settings(save_jobs).save_jobs:
             self._backend.project.check_destination()
         request = _Request(labels, save_jobs)
         twin = copy.copy(self)
         twin._request = request
-        job = super(_Archiving, twin).run(pubs, **how)  # type: ignore[misc]  # defined in the stock class
+        job = super(_Archiving, twin).run(pubs, **stock)  # type: ignore[misc]  # defined in the stock class
         request.job_id.set_result(job.job_id())
         job.__class__ = ArchivingPrimitiveJob
         job._note = request.note
@@ -141,9 +171,14 @@ class _Archiving:
             **options: Further arguments, as for the constructor.
         """
         primitive: Self = super().from_backend(backend, **options)  # type: ignore[misc]  # defined in the stock class
-        if not isinstance(primitive._backend, Archiving) or project is not None or save_jobs is not None:
-            primitive._backend = archiving(primitive._backend, project, save_jobs=save_jobs)
+        if not isinstance(private(primitive, "_backend"), Archiving) or project is not None or save_jobs is not None:
+            _archive_in(project, save_jobs, primitive)
         return primitive
+
+
+def _archive_in(project: ProjectLike | None, save_jobs: bool | None, primitive: Any) -> None:
+    """Gives a primitive a backend that archives, in place of its own."""
+    set_private(primitive, _backend=archiving(private(primitive, "_backend"), project, save_jobs=save_jobs))
 
 
 class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
@@ -162,50 +197,22 @@ class SamplerV2(_Archiving, qiskit_aer.primitives.SamplerV2):
     stored_name = "aerchive.aer.primitives.SamplerV2"
 
     @checked
-    def __init__(
-        self,
-        *,
-        default_shots: int = 1024,
-        seed: int | None = None,
-        options: dict[str, Any] | None = None,
-        project: ProjectLike | None = None,
-        save_jobs: bool | None = None,
-    ) -> None:
-        super().__init__(default_shots=default_shots, seed=seed, options=options)
-        self._backend = archiving(self._backend, project, save_jobs=save_jobs)
+    def __init__(self, *, default_shots: int = 1024, seed: int | None = None, **more: Any) -> None:
+        super().__init__(default_shots=default_shots, seed=seed, **more)
 
     @checked
-    def run(
-        self,
-        pubs: Iterable[Any],
-        *,
-        shots: int | None = None,
-        save_jobs: bool | None = None,
-        tags: str | Sequence[str] | None = (),
-        notes: str | None = None,
-        name: str | None = None,
-        params: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def run(self, pubs: Iterable[Any], *, shots: int | None = None, **more: Any) -> Any:
         """Samples pubs, and archives the run.
 
         Args:
             pubs: The pubs, as for the stock primitive.
             shots: Number of shots, as for the stock primitive.
-            save_jobs: Whether this run is archived; ``None``: as the primitive or the settings say.
-            tags: Words by which the run can be found.
-            notes: Free text.
-            name: A readable name of the run.
-            params: Parameters of the study, by name.
+            **more: ``save_jobs``, ``tags``, ``notes``, ``name`` and ``params``, as for `AerSimulator.run`.
 
         Returns:
             An `ArchivingPrimitiveJob`; its result is a ``PrimitiveResult`` of ``SamplerPubResult``.
-
-        Raises:
-            InvalidInputError: A label has the wrong type.
-            UnsupportedTypeError: A value in ``params`` cannot be stored.
-            AerchiveError: The project cannot be written; nothing was simulated.
         """
-        return self._called(pubs, save_jobs, tags, notes, name, params, shots=shots)
+        return super().run(pubs, shots=shots, **more)
 
 
 class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
@@ -222,45 +229,15 @@ class EstimatorV2(_Archiving, qiskit_aer.primitives.EstimatorV2):
     stored_name = "aerchive.aer.primitives.EstimatorV2"
 
     @checked
-    def __init__(
-        self,
-        *,
-        options: dict[str, Any] | None = None,
-        project: ProjectLike | None = None,
-        save_jobs: bool | None = None,
-    ) -> None:
-        super().__init__(options=options)
-        self._backend = archiving(self._backend, project, save_jobs=save_jobs)
-
-    @checked
-    def run(
-        self,
-        pubs: Iterable[Any],
-        *,
-        precision: float | None = None,
-        save_jobs: bool | None = None,
-        tags: str | Sequence[str] | None = (),
-        notes: str | None = None,
-        name: str | None = None,
-        params: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None, **more: Any) -> Any:
         """Estimates expectation values of pubs, and archives the run.
 
         Args:
             pubs: The pubs, as for the stock primitive.
             precision: Target precision, as for the stock primitive.
-            save_jobs: Whether this run is archived; ``None``: as the primitive or the settings say.
-            tags: Words by which the run can be found.
-            notes: Free text.
-            name: A readable name of the run.
-            params: Parameters of the study, by name.
+            **more: ``save_jobs``, ``tags``, ``notes``, ``name`` and ``params``, as for `AerSimulator.run`.
 
         Returns:
             An `ArchivingPrimitiveJob`; its result is a ``PrimitiveResult`` of ``PubResult``.
-
-        Raises:
-            InvalidInputError: A label has the wrong type.
-            UnsupportedTypeError: A value in ``params`` cannot be stored.
-            AerchiveError: The project cannot be written; nothing was simulated.
         """
-        return self._called(pubs, save_jobs, tags, notes, name, params, precision=precision)
+        return super().run(pubs, precision=precision, **more)

@@ -22,12 +22,14 @@ from aerchive.errors import NotFoundError, UnsupportedTypeError
 from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
 from aerchive.paths import local_path
+from aerchive.private_names import private
 from aerchive.project.arguments import checked, refuse
-from aerchive.project.catalogue.conditions import as_texts
-from aerchive.project.project import Project
+from aerchive.project.project import Project, given_labels
 from aerchive.project.spooling.durability import Durability
 from aerchive.settings import load_settings
 from aerchive.text import type_name
+
+private(AerBackend, "_run_circuits")  # if Aer called another method, nothing would be archived
 
 ProjectLike = str | os.PathLike[str] | Project
 
@@ -125,8 +127,7 @@ class Archiving(JobService):
         behind: Any = super()
         if getattr(behind.run, "__func__", None) is AerBackend.run:  # ``run`` of another class may have more arguments
             check_spelling(run_options, "run")
-        labels = RunLabels.checked(name=name, tags=as_texts(tags) or None, notes=notes, params=dict(params or {}))
-        labels.to_attributes()  # raises for values that cannot be stored, before anything is simulated
+        labels = given_labels(name, tags, notes, params)
         binds = {} if parameter_binds is None else {"parameter_binds": parameter_binds}
         before, _calls.given = _calls.given, _Given(labels, save_jobs, compression, max_infidelity)
         try:
@@ -147,7 +148,7 @@ class Archiving(JobService):
             circuits,
             parameter_binds,
             run_options,
-            project=lambda: project,
+            project=project,
             is_refused=True,
             settings=settings.model_copy(update={"durability": self._aerchive_durability or project.durability}),
             labels=given.labels,
@@ -204,11 +205,8 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         **backend_options: Any,
     ) -> None:
         if isinstance(configuration, str | os.PathLike):
-            refuse(
-                "configuration",
-                configuration,
-                f"as for the stock simulator; a project is project={str(configuration)!r}",
-            )
+            wanted = f"as for the stock simulator; a project is project={str(configuration)!r}"
+            refuse("configuration", configuration, wanted)
         try:
             super().__init__(configuration, properties, provider, target, **backend_options)
         except AerError:  # for example, Aer does not know an option
@@ -248,11 +246,11 @@ def archiving(backend: Any, project: ProjectLike | None = None, *, save_jobs: bo
         )
     ours = _new(type(backend))
     ours.__dict__.update(freeze(backend).__dict__)
-    ours._aerchive_save_jobs = getattr(backend, "_aerchive_save_jobs", None) if save_jobs is None else save_jobs
+    if save_jobs is not None:
+        ours._aerchive_save_jobs = save_jobs
     place = _checked_place(project, ours._aerchive_save_jobs)
-    ours._aerchive_project = getattr(backend, "_aerchive_project", None) if place is None else place
-    for name in ("_aerchive_durability", "_aerchive_compression", "_aerchive_max_infidelity"):
-        setattr(ours, name, getattr(backend, name, None))
+    if place is not None:
+        ours._aerchive_project = place
     return ours
 
 

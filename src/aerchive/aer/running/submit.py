@@ -15,12 +15,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel
 
-from aerchive.aer.capturing.capture import (
-    Submitted,
-    draft_failed,
-    draft_finished,
-    look_at_backend,
-)
+from aerchive.aer.capturing.capture import Submitted, describe_backend, draft_failed, draft_finished
 from aerchive.aer.capturing.options import set_options, unknown_options
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote, ArchivingJob
@@ -29,6 +24,7 @@ from aerchive.codecs.registry import codecs
 from aerchive.errors import AerchiveError, ArchiveWarning
 from aerchive.filters.profiles import Compression
 from aerchive.models.labels import RunLabels
+from aerchive.private_names import private, set_private
 from aerchive.project.project import Project
 from aerchive.settings import Settings
 from aerchive.times import now
@@ -44,7 +40,7 @@ def submit(
     parameter_binds: Any,
     run_options: dict[str, Any],
     *,
-    project: Callable[[], Project],
+    project: Project,
     settings: Settings,
     labels: RunLabels,
     compression: Compression,
@@ -60,7 +56,7 @@ def submit(
         circuits: Circuits that were given to ``run`` of the backend.
         parameter_binds: Parameter binds that were given to ``run`` of the backend.
         run_options: Options that were given to ``run`` of the backend.
-        project: Returns the project in which the run is archived.
+        project: The project in which the run is archived.
         settings: The settings in force.
         labels: Labels of the run; they are those of the primitive if one that does not use aerchive started the run.
         compression: Compression of the arrays of the run.
@@ -76,39 +72,32 @@ def submit(
         ArchiveWarning: The project cannot be written at the moment.
     """
     if not is_in_primitive():  # an error would also lose what the primitive has simulated before
-        _check_destination(project(), is_refused=is_refused)
+        _check_destination(project, is_refused=is_refused)
     primitive = calling_primitive(project, settings, labels)
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
     options = {name: _snapshot_option(value) for name, value in run_options.items()}
-    frozen = _freeze_if_possible(backend)
+    frozen, lost = _copy_if_possible(backend, freeze, backend), list[str]()
     submitted = Submitted(
         job_id=str(uuid.uuid4()),
         created=now(),
         circuits=snapshot if isinstance(snapshot, list | tuple) else None,
         parameter_binds=binds,
-        options=set_options(frozen, options),
+        options=set_options(frozen, options, lost),
         run_options=list(options),
         unknown_options=unknown_options(frozen, options),
-        backend=look_at_backend(backend),
+        backend=describe_backend(backend, lost),
         labels=labels if primitive is None else RunLabels(),
         parent=None if primitive is None else primitive.job_id,
+        lost=lost,
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
-    archive = Archive(project(), submitted, settings, note, compression)
+    archive = Archive(project, submitted, settings, note, compression)
     simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
-    job = ArchivingJob(
-        backend,
-        submitted.job_id,
-        simulation,
-        parameter_binds=parameter_binds,
-        circuits=circuits,
-        run_options=run_options,
-        note=note,
-    )
+    job = ArchivingJob(backend, submitted.job_id, simulation, circuits, parameter_binds, run_options, note=note)
     archive.begin()
     job.submit()
-    job._future.add_done_callback(functools.partial(_ended, archive, simulation))
+    private(job, "_future").add_done_callback(functools.partial(_ended, archive, simulation))
     return job
 
 
@@ -140,13 +129,7 @@ class _Simulation:
     """
 
     def __init__(
-        self,
-        backend: Any,
-        circuits: Any,
-        binds: Any,
-        options: dict[str, Any],
-        archive: Archive,
-        primitive: PrimitiveCall | None,
+        self, backend: Any, circuits: Any, binds: Any, options: Any, archive: Archive, primitive: PrimitiveCall | None
     ) -> None:
         self._given: Any = backend, circuits, binds, options, archive, primitive
 
@@ -157,66 +140,57 @@ class _Simulation:
             *arguments: Arguments from ``AerJob``: circuits, binds and options as given, and the job id.
         """
         backend, circuits, binds, options, archive, primitive = self._given
-        self.let_go()
+        self.release_inputs()
         started = now()
         try:
-            result = backend._execute_circuits_job(circuits, binds, options, arguments[-1])
+            result = private(backend, "_execute_circuits_job")(circuits, binds, options, arguments[-1])
         except BaseException as error:
-            archive.keep(functools.partial(draft_failed, archive.submitted_at(started), error))
+            archive.store(draft_failed, error, started=started)
             raise
-        archive.keep(functools.partial(draft_finished, archive.submitted_at(started), result))
+        archive.store(draft_finished, result, started=started)
         if primitive is not None:
-            primitive.saw(result)
+            primitive.record_settings(result)
         return result
 
-    def let_go(self) -> None:
+    def release_inputs(self) -> None:
         """Releases the copies."""
         self._given = None
 
 
 def _ended(archive: Archive, simulation: _Simulation, future: Future[Any]) -> None:
-    simulation.let_go()  # a cancelled simulation has not run, so it still has its copies
-    archive.note_end(future)
+    simulation.release_inputs()  # a cancelled simulation has not run, so it still has its copies
+    archive.store_if_cancelled(future)
 
 
 def freeze(backend: Any) -> Any:
     """A copy of a backend with its present options, because Aer reads them only when the simulation starts."""
     frozen = copy.copy(backend)
-    frozen._options = copy.copy(backend._options)
-    for name, value in backend._options.__dict__.items():
-        setattr(frozen._options, name, _snapshot_option(value))
-    frozen._options_configuration = dict(backend._options_configuration)
-    frozen._options_properties = dict(backend._options_properties)
+    options = copy.copy(backend.options)
+    for name, value in backend.options.__dict__.items():
+        setattr(options, name, _snapshot_option(value))
+    tables = ("_options_configuration", "_options_properties")
+    set_private(frozen, _options=options, **{name: dict(private(backend, name)) for name in tables})
     return frozen
 
 
-def _freeze_if_possible(backend: Any) -> Any:
+def _copy_if_possible(value: Any, copying: Callable[[Any], Any], what: Any) -> Any:
+    """The copy of a backend or circuit, or the original if its class cannot be copied."""
     try:
-        return freeze(backend)
-    except Exception as error:  # noqa: BLE001  (a backend may be of a foreign class)
-        logger.warning(
-            "%r cannot be copied (%s); its runs are archived right only if it is not changed", backend, error
-        )
-        return backend
+        return copying(value)
+    except Exception as error:  # noqa: BLE001  (the value may be of a foreign class)
+        logger.warning("%r cannot be copied (%s); the archive is right only if it is not changed", what, error)
+        return value
 
 
 def _snapshot_circuits(circuits: Any) -> Any:
     """Copies of circuits in a list or tuple; anything else is returned as it is, for Aer to refuse it."""
-    if isinstance(circuits, list | tuple):
-        return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
-    return circuits
+    return type(circuits)(map(_copy_circuit, circuits)) if type(circuits) in (list, tuple) else circuits
 
 
 def _copy_circuit(circuit: Any) -> Any:
     if not isinstance(circuit, QuantumCircuit):
         return circuit
-    try:
-        return circuit.copy()
-    except Exception as error:  # noqa: BLE001  (a foreign circuit class may raise anything)
-        logger.warning(
-            "circuit %r cannot be copied (%s); its archive is right only if it is not changed", circuit.name, error
-        )
-        return circuit
+    return _copy_if_possible(circuit, lambda original: original.copy(), f"circuit {circuit.name}")
 
 
 def _snapshot_binds(binds: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
+from aerchive.aer.service import remote
 from aerchive.project.arguments import checked
-from aerchive.project.finding.job_list import JobFilter, JobList
+from aerchive.project.finding.job_list import JobList
 from aerchive.project.project import Project
 
 
@@ -57,16 +59,7 @@ class JobService:
         Raises:
             InvalidInputError: An argument is not valid.
         """
-        wanted = JobFilter(
-            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
-        )
-        return self.project.jobs(
-            limit,
-            skip,
-            **wanted._asdict(),
-            descending=descending,
-            nested=nested,
-        )
+        return self.project.jobs(**_arguments(locals()))
 
     @checked
     def remote_jobs(
@@ -111,20 +104,7 @@ class JobService:
             ServiceError: The package is not installed, there is no account, or the service did not answer; the message
                 says what to do.
         """
-        from aerchive.aer.service.remote import remote_jobs
-
-        wanted = JobFilter(
-            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
-        )
-        return remote_jobs(
-            self.project.bridge,
-            service,
-            limit,
-            skip,
-            **wanted._asdict(),
-            descending=descending,
-            include_mocks=include_mocks,
-        )
+        return remote.remote_jobs(self.project.bridge, **_arguments(locals()))
 
     @checked
     def jobs(
@@ -174,20 +154,7 @@ class JobService:
             UserWarning: There is no account, or its service did not answer, so that only local jobs are listed; the
                 warning is given once in each process for each reason.
         """
-        from aerchive.aer.service.remote import all_jobs
-
-        wanted = JobFilter(
-            backend_name, pending, program_id, instance, job_tags or None, session_id, created_after, created_before
-        )
-        return all_jobs(
-            self.project,
-            service,
-            limit,
-            skip,
-            **wanted._asdict(),
-            descending=descending,
-            include_mocks=include_mocks,
-        )
+        return remote.all_jobs(self.project, **_arguments(locals()))
 
     def retrieve_job(self, job_id: str, *, service: Any = None) -> Any:
         """Finds the job with an id in the project, or else in IBM's cloud service.
@@ -204,6 +171,9 @@ class JobService:
             InvalidInputError: ``job_id`` is not an id.
             ServiceError: The job is not in the project, and the service did not answer.
         """
-        from aerchive.aer.service.remote import retrieve_job
+        return remote.retrieve_job(self.project, service, job_id)
 
-        return retrieve_job(self.project, service, job_id)
+
+def _arguments(local: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a method by name, from its local variables before it has made any others."""
+    return {name: value for name, value in local.items() if name != "self"}

@@ -48,15 +48,13 @@ def _row(item: Any) -> tuple[str, ...]:
     run = _run(item)
     created = _asked(lambda: format_time(_created(item).isoformat()))
     if run is not None:
-        backend, tags = run.record.config.backend_name or "", run.tags
-        return _line(run.job_id, created, "project", backend, run.program, run.outcome, tags)
-    backend, status = _asked(lambda: item.backend().name), _asked(lambda: str(item.status()).lower())
-    return _line(item.job_id(), created, "service", backend, item.primitive_id, status, item.tags or ())
-
-
-def _line(job_id: str, *columns: Any) -> tuple[str, ...]:
-    *others, tags = columns
-    return cut(job_id, 36), *others, cut(", ".join(tags), _WIDTH)
+        job_id, tags = run.job_id, run.tags
+        columns = ("project", run.record.config.backend_name or "", run.program, run.outcome)
+    else:
+        job_id, tags = item.job_id(), item.tags or ()
+        status = _asked(lambda: str(item.status()).lower())
+        columns = ("service", _asked(lambda: item.backend().name), item.primitive_id, status)
+    return cut(job_id, 36), created, *columns, cut(", ".join(tags), _WIDTH)
 
 
 def _run(item: Any) -> Run | None:
@@ -99,6 +97,7 @@ def remote_jobs(bridge: Bridge, service: Any, limit: int | None, skip: int, **gi
     connected = _connected(service)
     if limit == 0:  # the service would interpret 0 as no limit
         return ServiceJobList(bridge, [])
+    given["job_tags"] = given.get("job_tags") or None
     for name in ("created_after", "created_before"):
         if given.get(name) is not None:
             given[name] = _utc(given[name], is_end=name == "created_before")

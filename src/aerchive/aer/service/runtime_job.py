@@ -22,7 +22,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.draft import RunDraft
 from aerchive.text import type_name
-from aerchive.times import now
+from aerchive.times import from_datetime, now
 
 _PUBS: dict[str, Any] = {"sampler": SamplerPub, "estimator": EstimatorPub}
 
@@ -50,8 +50,8 @@ def capture_runtime_job(job: Any) -> RunDraft:
         job.wait_for_final_state()
         status, inputs, tags = job.status(), job.inputs or {}, job.tags
         backend = job.backend()
-        metrics, lacking = _told(job.metrics)
-        usage, _ = _told(job.usage)
+        metrics, lacking = _answer(job.metrics)
+        usage, _ = _answer(job.usage)
         created = job.creation_date
         service = {"instance": job.instance if backend is not None else None, "session_id": job.session_id}
     pubs, problem = _pubs(job.primitive_id, inputs)
@@ -64,14 +64,13 @@ def capture_runtime_job(job: Any) -> RunDraft:
         "inputs": rest if problem is None and rest else None,
         "client": f"qiskit-ibm-runtime {metadata.version('qiskit-ibm-runtime')}",
     }
+    service = {name: value for name, value in service.items() if value is not None}
     options = inputs.get("options")
     submitted = Submitted(
         job_id=job.job_id(),
-        created=now() if created is None else _utc(created),
+        created=now() if created is None else from_datetime(created),
         circuits=_circuits(pubs, inputs),
-        backend=KnownBackend(
-            {**_backend(backend), "service": {name: v for name, v in service.items() if v is not None}}
-        ),
+        backend=KnownBackend({**_backend(backend), "service": service}),
         labels=RunLabels.checked(tags=[str(tag) for tag in tags or ()] or None),
         primitive=Primitive(job.primitive_id, None, dict(options) if isinstance(options, Mapping) else {}),
         pubs=pubs,
@@ -116,15 +115,15 @@ def _with_times(draft: RunDraft, metrics: Mapping[str, Any]) -> RunDraft:
     started, finished = times.get("running"), times.get("finished")
     seconds = None if started is None or finished is None else (finished - started).total_seconds()
     known = {
-        "started": None if started is None else _utc(started),
-        "finished": None if finished is None else _utc(finished),
+        "started": None if started is None else from_datetime(started),
+        "finished": None if finished is None else from_datetime(finished),
         "seconds": seconds,
     }
     status = RunStatus(**{**draft.status.model_dump(), **known})
     return dataclasses.replace(draft, status=status)
 
 
-def _told(question: Any) -> tuple[Any, str | None]:
+def _answer(question: Any) -> tuple[Any, str | None]:
     """The answer of the service to a question about a job, or ``None`` with the error; old jobs may be unknown."""
     try:
         with translated():
@@ -159,11 +158,10 @@ def _circuits(pubs: Sequence[Any] | None, inputs: Mapping[str, Any]) -> list[Any
 def _backend(backend: Any) -> dict[str, Any]:
     if backend is None:
         return {}
-    kind = type(backend)
     return {
         "backend_name": str(backend.name),
         "backend_version": None if backend.backend_version is None else str(backend.backend_version),
-        "backend_class": type_name(kind),
+        "backend_class": type_name(type(backend)),
     }
 
 
@@ -178,7 +176,3 @@ def _parsed(time: Any) -> datetime.datetime | None:
         return None if time is None else datetime.datetime.fromisoformat(str(time))
     except ValueError:
         return None
-
-
-def _utc(time: datetime.datetime) -> str:
-    return time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.codecs.base import is_storable
-from aerchive.errors import FormatError, UnsafeContentError, check_version
+from aerchive.codecs.base import check_encoding, is_storable
+from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, ObjectDraft
@@ -52,7 +52,7 @@ _MOST_AXES = 3
 _PLAIN: dict[type, str] = {complex: "<c16", float: "<f8", int: "<i8"}
 _KINDS = frozenset("biufcS")
 
-_living: weakref.WeakValueDictionary[str, ObjectDraft] = weakref.WeakValueDictionary()
+_unwritten: weakref.WeakValueDictionary[str, ObjectDraft] = weakref.WeakValueDictionary()
 """Arrays that are not written yet, by digest: a transaction with many circuits that share a state holds it once."""
 
 
@@ -145,7 +145,7 @@ class ArrayShelf:
         }
         data = stored.view(np.uint8) if dtype.kind == "b" else stored
         draft = ObjectDraft(KIND, attributes, {"data": DatasetDraft([data])})
-        draft = _living.setdefault(draft.digest, draft)
+        draft = _unwritten.setdefault(draft.digest, draft)
         if draft.digest not in self._index:
             self._index[draft.digest] = len(self.objects)
             self.objects.append(draft)
@@ -238,10 +238,8 @@ def find_array(group: GroupReader) -> StoredArray:
         UnsafeContentError: The array is larger than anything that could be simulated.
     """
     attributes = group.attributes()
-    path, version = str(attributes.get("object")), attributes.get("encoding_version")
-    if attributes.get("encoding") != ENCODING or type(version) is not int:
-        raise FormatError(f"{group.where()}: is not a shared array")
-    check_version(version, VERSION, f"{group.where()}: shared array")
+    check_encoding(group, ENCODING, VERSION, "shared array")
+    path = str(attributes.get("object"))
     what = group.describe("data")
     try:
         dtype, order = np.dtype(str(attributes["dtype"])), attributes["order"]

@@ -12,10 +12,11 @@ from qiskit.circuit import Bit, CircuitInstruction, ControlledGate, Gate, Instru
 from qiskit.circuit.classical import expr
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError
 
+from aerchive.private_names import private
 from aerchive.text import type_name
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """The type and message of an exception in one line."""
     message = str(getattr(error, "message", error))  # the text of a QpyError is the repr of its message
     first = next((line.strip() for line in message.splitlines() if line.strip()), "")
@@ -32,8 +33,8 @@ def differences(a: QuantumCircuit, b: QuantumCircuit, *, in_same_bytes: bool = F
             QPY has the same bytes for no label and an empty label.
     """
     places = _Places(a, b)
-    for what, look in _STRUCTURE.items():
-        if not places.same(look(a), look(b)):
+    for what, part_of in _STRUCTURE.items():
+        if not places.same(part_of(a), part_of(b)):
             yield f"{what} {'is' if what[-1] != 's' else 'are'} not kept"
     if len(a.data) != len(b.data):
         yield f"{len(b.data)} instructions came back of {len(a.data)}"
@@ -44,7 +45,7 @@ def differences(a: QuantumCircuit, b: QuantumCircuit, *, in_same_bytes: bool = F
             for text in places.instruction(mine, other):
                 yield f"instruction {position} ({mine.name}): {text}"
         except Exception as error:  # noqa: BLE001  (any exception is reported)
-            yield f"instruction {position} ({mine.name}): cannot be compared ({in_words(error)})"
+            yield f"instruction {position} ({mine.name}): cannot be compared ({describe_error(error)})"
 
 
 _STRUCTURE: dict[str, Callable[[QuantumCircuit], Any]] = {
@@ -92,7 +93,9 @@ class _Places:
                 continue
             if not self.same(mine, getattr(b, name, None)):
                 yield f"{name.strip('_')} {reprlib.repr(mine)} is not kept"
-        if kind in (Instruction, Gate, ControlledGate) and not self.same(a._definition, b._definition):
+        if kind in (Instruction, Gate, ControlledGate) and not self.same(
+            private(a, "_definition"), private(b, "_definition")
+        ):
             yield "definition is not the same"
 
     def same(self, a: Any, b: Any) -> bool:
@@ -157,5 +160,5 @@ _ATTRIBUTES = (
     *("_subtype", "_quantum_error", "condition_expr", "ctrl_state", "base_gate", "base_op", "modifiers"),
 )
 _COMPARED = {name.strip("_") for name in _ATTRIBUTES} | {"definition"}
-_ERROR_ATTRIBUTES = ("_id", "num_qubits", "_probs", "_generators", "_rates", "_paulis", "_probabilities")
+_ERROR_ATTRIBUTES = ("id", "num_qubits", "probabilities", "generators", "rates", "paulis")
 _PLAIN = (bool, int, float, complex, str)

@@ -10,23 +10,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import (
-    Barrier,
-    CircuitInstruction,
-    Delay,
-    Gate,
-    IfElseOp,
-    Instruction,
-    Store,
-)
-from qiskit.circuit.library import (
-    DiagonalGate,
-    HamiltonianGate,
-    Initialize,
-    RZGate,
-    StatePreparation,
-    UnitaryGate,
-)
+from qiskit.circuit import Barrier, CircuitInstruction, Delay, Gate, IfElseOp, Instruction, Store
+from qiskit.circuit.library import DiagonalGate, HamiltonianGate, Initialize, RZGate, StatePreparation, UnitaryGate
 from qiskit.quantum_info import PauliList
 from qiskit_aer import library
 from qiskit_aer.library.control_flow_instructions import AerJump, AerMark, AerStore
@@ -35,11 +20,12 @@ from qiskit_aer.noise.errors import PauliError
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, QuantumChannelInstruction
 from qiskit_aer.noise.noise_model import QuantumErrorLocation
 
-from aerchive.codecs.base import MissingValue
+from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
-from aerchive.codecs.circuits.losses import in_words
-from aerchive.errors import AerchiveError, FormatError, IntegrityError, check_version
+from aerchive.codecs.circuits.losses import describe_error
+from aerchive.errors import AerchiveError, FormatError, IntegrityError
 from aerchive.models import tagged_json
+from aerchive.private_names import fill_private, private, set_private
 from aerchive.storage.chunks.group_reader import GroupReader
 
 KIND = "circuits"
@@ -110,10 +96,8 @@ def find_circuits(group: GroupReader) -> StoredCircuits:
         FormatError: The object has a newer encoding, or does not hold circuits.
         IntegrityError: The stored bytes are damaged.
     """
-    version, owner = group.attribute("encoding_version"), str(group.attribute("object"))
-    if group.attribute("encoding") != ENCODING or type(version) is not int:
-        raise FormatError(f"{group.where()}: holds no circuits")
-    check_version(version, VERSION, f"{group.where()}: circuits")
+    check_encoding(group, ENCODING, VERSION, "list of circuits")
+    owner = str(group.attribute("object"))
     number = sum(name.startswith(LINK) for name in group.names())
     arrays = tuple(find_array(group.group(f"{LINK}{index}")) for index in range(number))
     return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_bytes("aer", owner), arrays)
@@ -140,13 +124,13 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
         circuits = load_qpy(qpy)
     except BaseException as error:
         reraise_unless_failure(error)
-        raise FormatError(f"stored circuits cannot be read: {in_words(error)}") from error
+        raise FormatError(f"stored circuits cannot be read: {describe_error(error)}") from error
     try:
         return restore(circuits, tree, ArrayReader(arrays))
     except AerchiveError:
         raise
     except Exception as error:
-        raise FormatError(f"side table of the circuits cannot be read: {in_words(error)}") from error
+        raise FormatError(f"side table of the circuits cannot be read: {describe_error(error)}") from error
 
 
 def load_qpy(payload: bytes) -> list[QuantumCircuit]:
@@ -165,7 +149,7 @@ def reraise_unless_failure(error: BaseException) -> None:
 def with_definition(operation: Any, definition: QuantumCircuit) -> Any:
     """A copy of a custom gate with another definition."""
     changed = copy.copy(operation)
-    changed._definition = definition
+    set_private(changed, _definition=definition)
     return changed
 
 
@@ -174,9 +158,10 @@ def replace_instructions(circuit: QuantumCircuit, changed: dict[int, CircuitInst
     if changed:
         # Qiskit 2.6 panics if control flow is replaced one by one in a copy of the data.
         empty = circuit.copy_empty_like()
+        append = private(empty, "_append")
         for position, item in enumerate(circuit.data):
-            empty._append(changed.pop(position, item))
-        circuit._data = empty._data
+            append(changed.pop(position, item))
+        set_private(circuit, _data=private(empty, "_data"))
     if changed:
         raise FormatError(f"circuit has no instruction {min(changed)}")
 
@@ -218,7 +203,7 @@ def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuant
     circuit.name = table.get("name", circuit.name) or ""
     if "metadata" in table:
         # The property cannot be used: it accepts only a dict.
-        circuit._metadata = tagged_json.decode(table["metadata"], _restore_missing)
+        set_private(circuit, _metadata=tagged_json.decode(table["metadata"], _restore_missing))
 
 
 def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
@@ -254,9 +239,9 @@ def _restore_instruction(
         if isinstance(placeholder, IfElseOp):
             operation.set_conditional(placeholder.condition)
     if "subtype" in entry:
-        operation._subtype = entry["subtype"]
+        fill_private(operation, _subtype=entry["subtype"])
     if "error" in entry:
-        operation._quantum_error = errors[entry["error"]]
+        fill_private(operation, _quantum_error=errors[entry["error"]])
     return CircuitInstruction(operation, qubits, clbits)
 
 
@@ -265,15 +250,14 @@ def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, 
     operation: Any = kind.__new__(kind)
     if kind is Initialize:
         preparation = {"name": "state_preparation", "label": "State Preparation"}
-        operation._stateprep = _holder(StatePreparation, preparation, num_qubits, num_clbits, params)
+        fill_private(operation, _stateprep=_holder(StatePreparation, preparation, num_qubits, num_clbits, params))
     Instruction.__init__(operation, entry["name"], num_qubits, num_clbits, [], label=entry["label"])
     if kind is Initialize:
-        operation._stateprep._params = params
-    operation._params = params
+        set_private(private(operation, "_stateprep"), _params=params)  # the constructor has emptied them
+    set_private(operation, _params=params)
     if kind is StatePreparation:
-        operation._params_arg = params
-        operation._inverse = bool(entry.get("inverse", False))
-        operation._from_label = operation._from_int = False
+        is_inverse = bool(entry.get("inverse", False))
+        fill_private(operation, _params_arg=params, _inverse=is_inverse, _from_label=False, _from_int=False)
     return operation
 
 
@@ -286,7 +270,7 @@ def _restore_error(entry: dict[str, Any], circuits: list[QuantumCircuit]) -> Bas
     else:
         error = QuantumError.__new__(QuantumError)  # the constructor would scale the probabilities once more
         BaseQuantumError.__init__(error, num_qubits=entry["num_qubits"])
-        error._circs = [circuits[i] for i in entry["circuits"]]
-        error._probs = tagged_json.decode(entry["probabilities"])
-    error._id = entry["id"]
+        parts = [circuits[i] for i in entry["circuits"]]
+        fill_private(error, _circs=parts, _probs=tagged_json.decode(entry["probabilities"]))
+    set_private(error, _id=entry["id"])
     return error

@@ -33,35 +33,24 @@ import io
 import re
 import reprlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import (
-    Barrier,
-    CircuitInstruction,
-    ControlFlowOp,
-    Delay,
-    IfElseOp,
-    ParameterExpression,
-    Store,
-)
+from qiskit.circuit import Barrier, CircuitInstruction, ControlFlowOp, Delay, IfElseOp, ParameterExpression, Store
 from qiskit.circuit.classical import expr
-from qiskit.circuit.library import (
-    RZGate,
-    StatePreparation,
-)
+from qiskit.circuit.library import RZGate, StatePreparation
 from qiskit_aer.library.control_flow_instructions import AerStore
+from qiskit_aer.library.save_instructions.save_data import SaveData
 from qiskit_aer.noise import PauliLindbladError, QuantumError
 from qiskit_aer.noise.errors import PauliError
 from qiskit_aer.noise.errors.base_quantum_error import BaseQuantumError, QuantumChannelInstruction
 
 from aerchive.codecs.base import MissingValue
 from aerchive.codecs.circuits.arrays import LEAST_BYTES, ArrayReader, ArrayShelf
-from aerchive.codecs.circuits.losses import differences, in_words
+from aerchive.codecs.circuits.losses import describe_error, differences
 from aerchive.codecs.circuits.qpy_order import in_canonical_order
 from aerchive.codecs.circuits.reading import (
     ENCODING,
@@ -79,6 +68,7 @@ from aerchive.codecs.circuits.reading import (
 )
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
+from aerchive.private_names import private, private_if_any
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
 from aerchive.text import type_name
 
@@ -91,7 +81,7 @@ _COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
 _REMEMBERED = 8
 """Largest number of remembered circuits; those of a larger job are not remembered, to save memory."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
-_lately: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
+_recently_restored: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
 """Circuits that were read back recently, by payload and side table: a sweep over one circuit reads it back once."""
 
 
@@ -164,7 +154,7 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     restored = None
     try:
         payload = _dump([entry.bare for entry in writer.entries])
-        restored = _lately.pop((payload, aer), None)  # it is put back as the most recent one
+        restored = _recently_restored.pop((payload, aer), None)  # it is put back as the most recent one
         loaded = load_qpy(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
@@ -173,14 +163,14 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
         payload = _dump([entry.bare for entry in writer.entries])
         loaded = load_qpy(payload)
     if restored is None:
-        restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.sources()))
-    lost = (*writer.lost, *_canary(writer.entries, loaded, in_same_bytes=restored is not None))
+        restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.shelf.sources()))
+    lost = (*writer.lost, *_losses_of_reading(writer.entries, loaded, in_same_bytes=restored is not None))
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
-        _lately[payload, aer] = loaded
+        _recently_restored[payload, aer] = loaded
         with contextlib.suppress(KeyError):  # another thread may have removed it
-            while sum(map(len, list(_lately.values()))) > _REMEMBERED:
-                _lately.popitem(last=False)
+            while sum(map(len, list(_recently_restored.values()))) > _REMEMBERED:
+                _recently_restored.popitem(last=False)
     return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version)
 
 
@@ -202,7 +192,7 @@ class _Entry:
 
 
 class _Writer:
-    """Splits circuits into ``entries`` for QPY, the main circuits first, and ``errors`` for the side table."""
+    """Splits circuits into ``entries`` for QPY, the main first, a table of ``errors``, and a ``shelf`` of arrays."""
 
     def __init__(self, circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool) -> None:
         self._main = len(circuits)
@@ -210,7 +200,7 @@ class _Writer:
         self.entries: list[_Entry] = []
         self.errors: list[dict[str, Any]] = []
         self.lost: list[str] = []
-        self._shelf = ArrayShelf()
+        self.shelf = ArrayShelf()
         self._has_definitions = False
         # Maps the id() of an error to its index; the error is kept so that no other object gets the same id().
         self._known: dict[int, tuple[int, BaseQuantumError]] = {}
@@ -221,16 +211,12 @@ class _Writer:
     @property
     def arrays(self) -> list[ObjectDraft]:
         """The large arrays that were taken out."""
-        return self._shelf.objects
+        return self.shelf.objects
 
     @property
     def version(self) -> int:
         """The version of the encoding that a reader must support."""
         return VERSION if self.arrays or self._unnamed or self._has_definitions else 1
-
-    def sources(self) -> list[Callable[[], NDArray[Any]]]:
-        """Functions that return the arrays, as `decode_circuits` needs them."""
-        return self._shelf.sources()
 
     def side_table(self) -> bytes:
         """The side table as JSON: everything that QPY does not store."""
@@ -250,9 +236,9 @@ class _Writer:
             reraise_unless_failure(error)
             del self._queue[waiting:], self.errors[known:], self.lost[losses:]
             self._known = {key: pair for key, pair in self._known.items() if pair[0] < known}
-            self._shelf.roll_back(arrays)
+            self.shelf.roll_back(arrays)
             entry.table = self._description(circuit, where)
-            self._stand_in(entry, in_words(error))
+            self._stand_in(entry, describe_error(error))
 
     def _description(self, circuit: QuantumCircuit, where: str) -> dict[str, Any]:
         table: dict[str, Any] = {} if _fits_qpy(circuit.name) else {"name": circuit.name}
@@ -277,17 +263,17 @@ class _Writer:
                     blocks.append([position, [inner_table for _, inner_table in inner]])
                     changed[position] = item.replace(operation=operation.replace_blocks(bare for bare, _ in inner))
             elif _is_lost_by_qpy(operation):
-                params = None if _has_expressions(operation) else self._shelf.encode(operation.params)[0]
+                params = None if _has_expressions(operation) else self.shelf.encode(operation.params)[0]
                 entry = self._instruction(circuit, item, operation, params, f"{where}, instruction {position}")
                 taken.append([position, entry])
                 changed[position] = _placeholder(item)
             elif _may_hold_arrays(operation):
-                params, has_arrays = self._shelf.encode(operation.params)
+                params, has_arrays = self.shelf.encode(operation.params)
                 if has_arrays:
                     taken.append([position, self._instruction(circuit, item, operation, params, where)])
                     changed[position] = _placeholder(item)
-            elif type(operation) in GENERIC and operation._definition is not None:
-                definition, inner_table = self._strip(operation._definition, where)
+            elif type(operation) in GENERIC and (inner_circuit := private(operation, "_definition")) is not None:
+                definition, inner_table = self._strip(inner_circuit, where)
                 if inner_table:
                     definitions.append([position, inner_table])
                     changed[position] = item.replace(operation=with_definition(operation, definition))
@@ -313,14 +299,14 @@ class _Writer:
             "qubits": [circuit.find_bit(bit).index for bit in item.qubits],
             "clbits": [circuit.find_bit(bit).index for bit in item.clbits],
         }
-        if hasattr(operation, "_subtype"):
-            entry["subtype"] = operation._subtype
+        if isinstance(operation, SaveData):
+            entry["subtype"] = private(operation, "_subtype")
         if isinstance(operation, Delay):
             entry["unit"] = operation.unit
         if isinstance(operation, QuantumChannelInstruction):
-            entry["error"] = self._error(operation._quantum_error, where)
+            entry["error"] = self._error(private(operation, "_quantum_error"), where)
         if isinstance(operation, StatePreparation):
-            entry["inverse"] = operation._inverse
+            entry["inverse"] = private(operation, "_inverse")
         return entry
 
     def _error(self, error: BaseQuantumError, where: str) -> int:
@@ -359,7 +345,7 @@ class _Writer:
             registers = original.copy_empty_like()
             registers.metadata, registers.name = {}, name
         except Exception as error:  # noqa: BLE001  (a user's subclass; the others must be kept)
-            self.lost.append(f"{entry.where}: registers cannot be stored either ({in_words(error)})")
+            self.lost.append(f"{entry.where}: registers cannot be stored either ({describe_error(error)})")
         else:
             bare = registers if _why_not(registers) is None else bare
         table: dict[str, Any] = {key: entry.table[key] for key in ("name", "metadata") if key in entry.table}
@@ -371,7 +357,7 @@ def _why_not(bare: QuantumCircuit) -> str | None:
         load_qpy(_dump([bare]))
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
-        return in_words(error)
+        return describe_error(error)
     return None
 
 
@@ -385,7 +371,7 @@ def _fits_qpy(name: str) -> bool:
 def _has_made_up_name(circuit: QuantumCircuit) -> bool:
     """Whether Qiskit generated the name: ``circuit-7``, or ``mine-8`` for ``mine`` with its parameters assigned."""
     match = _COUNTED.match(str(circuit.name))
-    return match is not None and match[1] in (QuantumCircuit.prefix, getattr(circuit, "_base_name", None))
+    return match is not None and match[1] in (QuantumCircuit.prefix, private_if_any(circuit, "_base_name"))
 
 
 def _short(name: str) -> str:
@@ -401,7 +387,7 @@ def _is_lost_by_qpy(operation: Any) -> bool:
 
 def _may_hold_arrays(operation: Any) -> bool:
     kind = type(operation)
-    if kind not in HOLDERS or (kind in GENERIC and operation._definition is not None):
+    if kind not in HOLDERS or (kind in GENERIC and private(operation, "_definition") is not None):
         return False
     params = operation.params
     return len(params) >= _LEAST_NUMBERS or sum(getattr(param, "nbytes", 0) for param in params) >= LEAST_BYTES
@@ -441,7 +427,7 @@ def _encode_metadata(metadata: Any, where: str, lost: list[str]) -> Any:
         return True
 
     if isinstance(metadata, dict) and type(metadata) is not dict:
-        lost.append(f"{where}: metadata of type {_type_name(metadata)} comes back as a dict")
+        lost.append(f"{where}: metadata of type {type_name(type(metadata))} comes back as a dict")
         metadata = dict(metadata)
     if type(metadata) is dict and not encodes(metadata):
         metadata = {key: value if encodes(value) else _missing(value, where, lost) for key, value in metadata.items()}
@@ -459,16 +445,12 @@ def _missing(value: Any, where: str, lost: list[str]) -> MissingValue:
         text = reprlib.repr(value) if isinstance(value, dict | list | tuple | set | frozenset) else repr(value)
     except Exception as error:  # noqa: BLE001  (a foreign __repr__ may raise anything)
         text = f"<no repr: {type(error).__name__}>"
-    missing = MissingValue(_type_name(value), text[:200])
+    missing = MissingValue(type_name(type(value)), text[:200])
     lost.append(f"{where}: metadata value of type {missing.type_name} is not kept: {missing.text}")
     return missing
 
 
-def _type_name(value: Any) -> str:
-    return type_name(type(value))
-
-
-def _canary(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_bytes: bool) -> Iterator[str]:
+def _losses_of_reading(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_bytes: bool) -> Iterator[str]:
     """Describes each difference between the original circuits and those that were read back."""
     for entry, circuit in zip(entries, loaded, strict=True):
         if entry.stand_in:
@@ -480,7 +462,7 @@ def _canary(entries: list[_Entry], loaded: list[QuantumCircuit], *, in_same_byte
             if "metadata" in entry.table and _encode_metadata(circuit.metadata, "", []) != entry.table["metadata"]:
                 found.append("metadata is not the same")
         except Exception as error:  # noqa: BLE001  (any exception is reported)
-            found = [f"cannot be compared with what was stored ({in_words(error)})"]
+            found = [f"cannot be compared with what was stored ({describe_error(error)})"]
         yield from (f"{entry.where}: {text}" for text in found[:MAX_LOSSES])
         if len(found) > MAX_LOSSES:
             yield f"{entry.where}: {len(found) - MAX_LOSSES} more differences"

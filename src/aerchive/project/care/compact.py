@@ -39,7 +39,7 @@ from aerchive.project.documents.record import ENCODING
 from aerchive.storage.chunks.room import no_room
 from aerchive.storage.commits.replacing import Replacement, check_single
 from aerchive.storage.file import LockedFile, ProjectFile
-from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
 from aerchive.storage.hdf5.node_copying import Fingerprint, NodeCopier, fingerprint
 from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
 from aerchive.storage.hdf5.reader import HDF5Group
@@ -343,7 +343,7 @@ class _Compaction:
         self._copied[path] = is_now
         return True
 
-    def _group(self, session: ReadSession, path: str) -> KeptGroup:
+    def _group(self, session: ReadSession, path: str) -> CachedGroup:
         if self._folders is None or self._folders.root is not session.root:
             self._folders = Folders(session.root)
         return self._folders.group(path)
@@ -473,7 +473,7 @@ class _Compaction:
 
 def _is_run(folder: HDF5Group, name: str) -> bool | None:
     """Whether a member of a folder is a run; ``None`` for a deleted run that could not be moved to the deleted ones."""
-    if not KeptGroup.of(folder).members()[name].is_hard:
+    if not CachedGroup.of(folder).members()[name].is_hard:
         return False
     try:
         return folder.is_group(name) and folder.group(name).attribute("encoding") == ENCODING

@@ -39,17 +39,16 @@ def conflict_copies(file: ProjectFile) -> list[Path]:
     return [other for other in found if uuid is not None and file.sibling(other).peek_uuid() == uuid]
 
 
-def conflict_note(file: ProjectFile) -> str | None:
-    """Describes the conflict copies of a project in one line; ``None`` if there are none."""
+def copy_notes(file: ProjectFile) -> list[str]:
+    """Describes the conflict copies of a project in one line; the list is empty if there are none."""
     copies = conflict_copies(file)
-    if not copies:
-        return None
     names = ", ".join(repr(str(copy)) for copy in copies)
-    return (
+    note = (
         f"{file.path}: beside it a program that synchronises the folder has left what it could not bring together: "
         f"{names}. Such a file is another version of this project and may have runs that are missing here: look at it "
         "with 'aerchive -p FILE ls' before you remove it"
     )
+    return [note] if copies else []
 
 
 def conflict_notes(file: ProjectFile) -> list[str]:
@@ -57,8 +56,7 @@ def conflict_notes(file: ProjectFile) -> list[str]:
 
     Only the catalogue, names of files, and documents of the runs that conflict are read.
     """
-    note = conflict_note(file)
-    return [*conflicting_results(file), *([] if note is None else [note])]
+    return [*conflicting_results(file), *copy_notes(file)]
 
 
 def conflicting_results(file: ProjectFile) -> list[str]:

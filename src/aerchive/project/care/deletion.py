@@ -56,9 +56,7 @@ def delete_jobs(parts: ProjectParts, search: Search, wanted: Collection[str]) ->
 
 def restore(parts: ProjectParts, job_id: str) -> list[str]:
     """Restores a deleted job; see `aerchive.Project.restore`."""
-    parts.check_writable()
-    parts.flush()
-    parts.move_spooled()
+    parts.prepare_change()
     return parts.file.commit(lambda session: restore_run(session, job_id), now())
 
 
@@ -83,9 +81,7 @@ def _delete(parts: ProjectParts, search: Search, choose: Callable[[Listing], tup
         choose: A function that is called with the list of all runs at that time; it returns the return value of
             `_delete`, and the runs to delete.
     """
-    parts.check_writable()
-    parts.flush()
-    parts.move_spooled()
+    parts.prepare_change()
     if not parts.file.exists():
         return choose(search.listing_of(None, search.outside()))[0]
 

@@ -21,7 +21,7 @@ from aerchive.project.documents.record import ENCODING
 from aerchive.project.finding.asking import UNREADABLE
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
 from aerchive.storage.hdf5.measuring import (
     DatasetSize,
     GroupSize,
@@ -310,7 +310,7 @@ class _Survey:
 
         self._file.visit(work, look)
 
-    def _open(self, session: ReadSession, path: str) -> KeptGroup:
+    def _open(self, session: ReadSession, path: str) -> CachedGroup:
         if self._folders is None or self._folders.root is not session.root:  # a new turn has begun
             self._folders = Folders(session.root)
             status = os.fstat(session.fd)

@@ -20,12 +20,12 @@ from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
-from aerchive.project.care.conflicts import conflict_note, conflicting_results
+from aerchive.project.care.conflicts import conflicting_results, copy_notes
 from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import read_record
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.hdf5.kept_group import Folders, KeptGroup
+from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
 from aerchive.storage.hdf5.objects import LinkedObjects
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
@@ -82,10 +82,7 @@ def verify_project(file: ProjectFile, spools: Spools, progress: Progress | None 
     """Verifies a project and the runs in spools beside it; see `aerchive.Project.verify`."""
     report = verify(file, progress)
     number, problems = spools.verify()
-    report += VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)])
-    note = conflict_note(file)
-    report.notes.extend([] if note is None else [note])
-    return report
+    return report + VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)], copy_notes(file))
 
 
 def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
@@ -154,9 +151,10 @@ class _Verification:
         """Verifies everything, and makes the report."""
         problems = self._problems
         with self._file.read() as session:
-            paths = list(_run_paths(session, problems))
+            root = session.root
+            paths = list(_paths_below(root, layout.RUNS, 2, problems))
             self._rows = _catalogue(session, problems)
-            objects = list(_object_paths(session, problems))
+            objects = list(_paths_below(root, layout.OBJECTS, 3, problems)) if layout.OBJECTS in root else []
             self._state = _state(session)
         self._file.visit(objects, self._look_at_object)
         missing = self._rows.keys() - set(paths)
@@ -198,7 +196,7 @@ class _Verification:
         return self._folders
 
     def _run_problems(
-        self, session: ReadSession, group: KeptGroup, row: _Row | None, checks: list[ChunkCheck]
+        self, session: ReadSession, group: CachedGroup, row: _Row | None, checks: list[ChunkCheck]
     ) -> Iterator[str]:
         record = read_record(group, self._provenances)
         verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects)
@@ -238,41 +236,18 @@ def _state(session: ReadSession) -> _State | None:
         return None
 
 
-def _run_paths(session: ReadSession, problems: list[str]) -> Iterator[str]:
-    for day in _groups(session.root, layout.RUNS, problems):
-        for run in _members(day, problems):
-            yield f"{day.path}/{run}"
-
-
-def _object_paths(session: ReadSession, problems: list[str]) -> Iterator[str]:
-    if layout.OBJECTS not in session.root:
-        return
-    for kind in _groups(session.root, layout.OBJECTS, problems):
-        for head in _groups(kind, "", problems):
-            for name in _members(head, problems):
-                yield f"{head.path}/{name}"
-
-
-def _groups(parent: HDF5Group, name: str, problems: list[str]) -> Iterator[HDF5Group]:
+def _paths_below(root: HDF5Group, path: str, depth: int, problems: list[str]) -> Iterator[str]:
+    """Yields the paths of the nodes that lie ``depth`` levels below a group; what cannot be read is a problem."""
     try:
-        group = parent.group(name) if name else parent
-        names = group.names()
+        names = root.group(path).names()
     except AerchiveError as error:
         problems.append(str(error))
         return
-    for member in names:
-        try:
-            yield group.group(member)
-        except AerchiveError as error:
-            problems.append(str(error))
-
-
-def _members(group: HDF5Group, problems: list[str]) -> list[str]:
-    try:
-        return group.names()
-    except AerchiveError as error:
-        problems.append(str(error))
-        return []
+    for name in names:
+        if depth == 1:
+            yield f"{path}/{name}"
+        else:
+            yield from _paths_below(root, f"{path}/{name}", depth - 1, problems)
 
 
 def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:

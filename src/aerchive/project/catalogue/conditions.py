@@ -80,16 +80,18 @@ class Clause(Protocol):
     """A condition, or a combination of several conditions."""
 
     @property
-    def columns(self) -> frozenset[str]:
-        """Names of the columns that the clause uses."""
-
-    @property
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions on single columns of which the clause is made."""
 
     @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns that the clause uses."""
+        return frozenset(one.column for one in self.conditions)
+
+    @property
     def cost(self) -> int:
         """Relative cost of deciding a row; a higher number means a slower decision."""
+        return max((one.cost for one in self.conditions), default=0)
 
     def bounds(self, rows: Rows, at: Places) -> Bounds:
         """Decides which of some rows meet the clause.
@@ -134,7 +136,7 @@ def column_named(name: str, parameter: str | None = None) -> str:
     return column
 
 
-class Condition:
+class Condition(Clause):
     """A condition that compares one column with one value.
 
     Args:
@@ -211,11 +213,6 @@ class Condition:
             raise UnknownColumnError(error.column, f"condition {name!r}: {error}") from error
         except InvalidInputError as error:
             raise InvalidInputError(f"condition {name!r}: {error}") from error
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """See `Clause`."""
-        return frozenset((self.column,))
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -307,7 +304,7 @@ class Condition:
             return np.fromiter(map(self._meets, values), bool, len(values))
 
 
-class All:
+class All(Clause):
     """A combination of clauses that must all hold.
 
     Args:
@@ -318,19 +315,9 @@ class All:
         self._parts = sorted(parts, key=lambda part: part.cost)
 
     @property
-    def columns(self) -> frozenset[str]:
-        """See `Clause`."""
-        return frozenset().union(*(part.columns for part in self._parts))
-
-    @property
     def conditions(self) -> tuple[Condition, ...]:
         """See `Clause`."""
         return tuple(one for part in self._parts for one in part.conditions)
-
-    @property
-    def cost(self) -> int:
-        """See `Clause`."""
-        return max((part.cost for part in self._parts), default=0)
 
     def bounds(self, rows: Rows, at: Places) -> Bounds:
         """See `Clause`; rows that one part excludes are not decided by the next, which costs more."""
@@ -349,7 +336,7 @@ class All:
         return all(part.decide(run) for part in self._parts)
 
 
-class Not:
+class Not(Clause):
     """The negation of a clause: it holds for the runs that do not meet the clause.
 
     Args:
@@ -360,19 +347,9 @@ class Not:
         self._part = part
 
     @property
-    def columns(self) -> frozenset[str]:
-        """See `Clause`."""
-        return self._part.columns
-
-    @property
     def conditions(self) -> tuple[Condition, ...]:
         """See `Clause`."""
         return self._part.conditions
-
-    @property
-    def cost(self) -> int:
-        """See `Clause`."""
-        return self._part.cost
 
     def bounds(self, rows: Rows, at: Places) -> Bounds:
         """See `Clause`."""
@@ -410,21 +387,9 @@ def numbers_of(rows: Rows, column: str, at: Places) -> tuple[NDArray[Any], NDArr
     return values, values == -1
 
 
-class _Answers(dict[Any, bool]):
-    """The answers for values; each answer is determined only once."""
-
-    def __init__(self, ask: Callable[[Any], bool]) -> None:
-        super().__init__()
-        self._ask = ask
-
-    def __missing__(self, value: Any) -> bool:
-        answer = self[value] = self._ask(value)
-        return answer
-
-
 def _looked_up(values: list[Any], meets: Callable[[Any], bool]) -> NDArray[np.bool_]:
     """Decides each different value only once, so tags that many runs share cost very little."""
-    answers = _Answers(meets)
+    answers = {value: meets(value) for value in dict.fromkeys(values)}
     return np.fromiter(map(answers.__getitem__, values), bool, len(values))
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from aerchive import layout
 from aerchive.errors import AerchiveError
+from aerchive.lazy import cached_property
 from aerchive.storage.hdf5.reader import HDF5Group
 
 
@@ -19,14 +20,13 @@ class DeletedRuns:
 
     def __init__(self, root: HDF5Group) -> None:
         self._root = root
-        self._names: dict[str, list[str]] | None = None
 
     def has(self, run_uuid: str, created: str) -> bool:
         """Whether the run with this UUID and time of submission was deleted."""
-        if self._names is None:
-            self._names = self._by_time()
-        return any(self._uuid(name) == run_uuid for name in self._names.get(_time_of(created), ()))
+        time = created[:10] + created[11:].replace(":", "").removesuffix("Z")
+        return any(self._uuid(name) == run_uuid for name in self._by_time.get(time, ()))
 
+    @cached_property
     def _by_time(self) -> dict[str, list[str]]:
         """Names of the groups of deleted runs, by time of submission; no group is opened."""
         found: dict[str, list[str]] = defaultdict(list)
@@ -44,7 +44,3 @@ class DeletedRuns:
 
 
 _DELETED = re.compile(rf"{layout.RUNS}-(?P<day>\d{{4}}-\d\d-\d\d)(\.\d+)?-(?P<time>\d{{6}}\.\d{{6}})Z_")
-
-
-def _time_of(created: str) -> str:
-    return created[:10] + created[11:].replace(":", "").removesuffix("Z")

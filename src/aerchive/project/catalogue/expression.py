@@ -103,6 +103,10 @@ class _Parser:
         self._position += token.kind != "end"
         return token
 
+    def _skip(self, word: str) -> bool:
+        """Goes on to the next token if the present one is a word; returns whether it is."""
+        return self.now.is_word(word) and bool(self._next())
+
     def _split(self) -> list[_Token]:
         tokens = []
         position = 0
@@ -137,23 +141,20 @@ class _Parser:
         if self._nested > _MOST_NESTED:
             self.refuse(f"more than {_MOST_NESTED} conditions are nested")
         parts = [self._term()]
-        while self.now.is_word("or"):
-            self._next()
+        while self._skip("or"):
             parts.append(self._term())
         self._nested -= 1
         return parts[0] if len(parts) == 1 else any_of(parts)
 
     def _term(self) -> Clause:
         parts = [self._factor()]
-        while self.now.is_word("and"):
-            self._next()
+        while self._skip("and"):
             parts.append(self._factor())
         return parts[0] if len(parts) == 1 else All(parts)
 
     def _factor(self) -> Clause:
         negations = 0
-        while self.now.is_word("not"):
-            self._next()
+        while self._skip("not"):
             negations += 1
         if self.now.value == "(" and self.now.kind == "mark":
             opening = self._next()
@@ -175,9 +176,7 @@ class _Parser:
         column, parameter = self._column(name)
         if column == "noisy" and (self.now.kind in ("end", "mark") or self.now.is_word("and", "or")):
             return Condition("noisy", "eq", 1)
-        is_not = self.now.is_word("not")
-        if is_not:
-            self._next()
+        is_not = self._skip("not")
         comparison = self._operator(column, only_words=is_not)
         first = self.now
         wanted = self._value(column)

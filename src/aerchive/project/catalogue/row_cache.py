@@ -29,7 +29,7 @@ _BLOCK = 4096
 _ID = catalogue.DTYPE["job_id"]
 
 
-class KeptRows:
+class RowCache:
     """The catalogue of one file as this process has seen it last; threads may share it.
 
     For a hundred thousand runs the keys take 0.8 MB, and are enough to save runs and to find a run by its id. The rows
@@ -175,14 +175,14 @@ def _hashes(ids: NDArray[Any]) -> NDArray[np.uint64]:
     return hashes
 
 
-class _Kept:
+class _Caches:
     """The cached catalogues of all files; the one used last is at the end."""
 
     lock = threading.Lock()
-    of_files: OrderedDict[tuple[object, ...], KeptRows] = OrderedDict()  # noqa: RUF012  (of the process, as intended)
+    of_files: OrderedDict[tuple[object, ...], RowCache] = OrderedDict()  # noqa: RUF012  (of the process, as intended)
 
 
-def kept_rows(root: HDF5Group, table: TableReader) -> KeptRows:
+def row_cache_of(root: HDF5Group, table: TableReader) -> RowCache:
     """Returns the cache of the catalogue of a file.
 
     Args:
@@ -192,20 +192,20 @@ def kept_rows(root: HDF5Group, table: TableReader) -> KeptRows:
     status = os.fstat(root.fd)
     identity = root.attribute("project_uuid"), root.attribute("generation"), table.address
     key = (status.st_dev, status.st_ino, *identity)
-    with _Kept.lock:
-        kept = _Kept.of_files.setdefault(key, KeptRows())
-        _Kept.of_files.move_to_end(key)
-        while len(_Kept.of_files) > 1 and (
-            len(_Kept.of_files) > _MOST_PROJECTS or sum(one.nbytes for one in _Kept.of_files.values()) > _MOST_BYTES
+    with _Caches.lock:
+        cache = _Caches.of_files.setdefault(key, RowCache())
+        _Caches.of_files.move_to_end(key)
+        while len(_Caches.of_files) > 1 and (
+            len(_Caches.of_files) > _MOST_PROJECTS or sum(one.nbytes for one in _Caches.of_files.values()) > _MOST_BYTES
         ):
-            _Kept.of_files.popitem(last=False)
-    return kept
+            _Caches.of_files.popitem(last=False)
+    return cache
 
 
 def _begin_anew() -> None:
     """Empties the cache in a forked child, because another thread may have been updating it."""
-    _Kept.lock = threading.Lock()
-    _Kept.of_files = OrderedDict()
+    _Caches.lock = threading.Lock()
+    _Caches.of_files = OrderedDict()
 
 
 os.register_at_fork(after_in_child=_begin_anew)

@@ -12,7 +12,7 @@ from aerchive.display.text import format_runs
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.status import WITHOUT_DATA
-from aerchive.project.catalogue.row_cache import kept_rows
+from aerchive.project.catalogue.row_cache import row_cache_of
 from aerchive.storage.hdf5.table import CHANGES, TableReader, change_of
 from aerchive.storage.sessions import ReadSession, WriteSession
 from aerchive.text import fit_text, near_texts
@@ -116,13 +116,6 @@ def whole_id(session: Session, row: Any) -> str:
     return str(group.attributes().get("job_id"))
 
 
-def row_number(session: Session, rows: NDArray[Any], job_id: str) -> int | None:
-    """Number of the row of the run with exactly this id, or ``None``."""
-    key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])
-    found = np.flatnonzero((rows["job_id"] == key) & (rows["deleted"] == 0))
-    return next((int(number) for number in found if whole_id(session, rows[number]) == job_id), None)
-
-
 def not_found(file: str, job_id: str, known: list[str], number: int | None = None) -> NotFoundError:
     """Makes the error for an id that no run has; the message names similar ids.
 
@@ -154,7 +147,7 @@ class Catalogue:
         self._session = session
         self._table = open_table(session)
         self._is_committed = not isinstance(session, WriteSession) or not session.has_new_rows
-        self._kept = kept_rows(session.root, self._table)
+        self._cache = row_cache_of(session.root, self._table)
         self._has_looked = not self._is_committed  # uncommitted rows are not cached
 
     def __len__(self) -> int:
@@ -166,7 +159,7 @@ class Catalogue:
         Returns:
             Number of the row, and the row, shape ``(1,)``; ``None`` if there is no such run.
         """
-        key, _ = fit_text(job_id, catalogue.TEXT_COLUMNS["job_id"])
+        key = self.key(job_id)
         for number in self._candidates(key):
             row = self._table.rows(number, 1)
             if row["job_id"][0] != key or row["deleted"][0] or catalogue.damaged_rows(row, number):
@@ -193,9 +186,9 @@ class Catalogue:
 
     def _candidates(self, key: bytes) -> list[int]:
         if not self._has_looked:
-            self._kept.look(self._table, changes_of(self._session))
+            self._cache.look(self._table, changes_of(self._session))
             self._has_looked = True
-        numbers, known = self._kept.candidates(key)
+        numbers, known = self._cache.candidates(key)
         if known < len(self._table):  # rows that this session has added
             more = self._table.rows(known)["job_id"]
             numbers += [known + int(number) for number in np.flatnonzero(more == key)]
@@ -207,7 +200,7 @@ class Catalogue:
         Raises:
             IntegrityError: A row is damaged; the message says how to rebuild the catalogue.
         """
-        _refuse_damage(self._session, self._table, self._kept.damaged)
+        _refuse_damage(self._session, self._table, self._cache.damaged)
 
     def rows(self) -> NDArray[Any]:
         """Reads all rows, deleted runs included.
@@ -220,7 +213,7 @@ class Catalogue:
         """
         if not self._is_committed:
             return read_rows(self._session)
-        rows = self._kept.rows(self._table, changes_of(self._session))
+        rows = self._cache.rows(self._table, changes_of(self._session))
         self._has_looked = True
         self.check()
         return rows

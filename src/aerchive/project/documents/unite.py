@@ -5,8 +5,8 @@ A run comes into a project by a commit, by a transaction, or from the spool of t
 
 * If the content is the same, the stored run gets the labels and what it lacks (circuits, inputs, noise model, options).
 * If the stored run was recorded as lost, it gets the data, and keeps its labels.
-* If it is another result, `AlreadyExistsError` is raised or, if no caller waits for the answer, `kept_beside` gives the
-  new run a job id of its own.
+* If it is another result, `AlreadyExistsError` is raised or, if no caller waits for the answer, `renamed_conflict`
+  gives the new run a job id of its own.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
     )
 
 
-def id_beside(job_id: str, run_uuid: str) -> str:
+def conflict_id(job_id: str, run_uuid: str) -> str:
     """Makes the job id of a run that is kept beside another result of its job.
 
     Args:
@@ -74,7 +74,7 @@ def id_beside(job_id: str, run_uuid: str) -> str:
     return f"{job_id}~{run_uuid[:8]}"
 
 
-def kept_beside(given: RunDraft) -> RunDraft:
+def renamed_conflict(given: RunDraft) -> RunDraft:
     """Gives another result of a job an id of its own: the job's id, a tilde, and the beginning of the run's UUID.
 
     Args:
@@ -82,7 +82,7 @@ def kept_beside(given: RunDraft) -> RunDraft:
     """
     return dataclasses.replace(
         given,
-        job_id=id_beside(given.job_id, given.run_uuid),
+        job_id=conflict_id(given.job_id, given.run_uuid),
         config=given.config.model_copy(update={"conflicts_with": given.job_id}),
     )
 

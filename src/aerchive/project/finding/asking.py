@@ -6,12 +6,13 @@ import json
 import re
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, FormatError, NotFoundError, ReadError, UnsafeContentError
 from aerchive.models import catalogue
-from aerchive.project.catalogue.conditions import Asked, text_of
+from aerchive.project.catalogue.conditions import text_of
+from aerchive.project.run import Run
 from aerchive.text import decode_text
 
 UNREADABLE = (FormatError, NotFoundError, ReadError, UnsafeContentError)
@@ -20,14 +21,7 @@ _MOST_NAMED = 10
 _WHOLE_TAG = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
-class AskedByName(Asked, Protocol):
-    """A run from which values can be read, and which has a job id."""
-
-    job_id: str
-
-
 Answer = TypeVar("Answer")
-AnyRun = TypeVar("AnyRun", bound=AskedByName)
 
 
 class BadRuns:
@@ -36,7 +30,7 @@ class BadRuns:
     def __init__(self) -> None:
         self._known: set[str] = set()
 
-    def ask(self, run: AnyRun, question: Callable[[AnyRun], Answer], instead: Answer) -> Answer:
+    def ask(self, run: Run, question: Callable[[Run], Answer], instead: Answer) -> Answer:
         """Reads an answer from a run; if the run cannot be read now, or could not before, the answer is `instead`.
 
         Args:
@@ -69,7 +63,7 @@ class BadRuns:
         warnings.warn(message, ArchiveWarning, stacklevel=2)
 
 
-def whole_value(run: AskedByName, column: str, bad: BadRuns) -> Any:
+def whole_value(run: Run, column: str, bad: BadRuns) -> Any:
     """Returns the whole value of a text column: a list for ``tags``, a dictionary for ``params``, else text.
 
     The value is taken from the catalogue if it is whole there, else from the run.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 from aerchive.display.text import cut, format_bytes, format_table, format_time
 from aerchive.models import catalogue
 from aerchive.project.finding.asking import BadRuns, cut_value, whole_value
-from aerchive.project.finding.lazy_list import LazyList, said
+from aerchive.project.finding.lazy_list import LazyList, empty_text
 from aerchive.project.run import Bridge, Run
 
 _HEAD = ("job id", "created", "outcome", "method", "qubits", "shots", "size", "name", "tags")
@@ -141,7 +141,7 @@ class JobList(LazyList):
         return format_table(self.head, self._rows(), self.right) if self else self._why_empty()
 
     def _why_empty(self) -> str:
-        return "no jobs" if self._nothing is None else said(self._nothing)
+        return "no jobs" if self._nothing is None else empty_text(self._nothing)
 
     def _repr_html_(self) -> str:
         if not self:
@@ -154,6 +154,6 @@ class JobList(LazyList):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         bad = BadRuns()
-        for item in self._as_they_are():
+        for item in list.__iter__(self):  # as they are: no job is made
             run = item if isinstance(item, Run) else getattr(item, "run", None)
             yield run_row(run, bad) if isinstance(run, Run) else (str(item), *[""] * (len(_HEAD) - 1))

@@ -31,10 +31,6 @@ class LazyList(list[Any]):
             self._take(place)
         return self
 
-    def _as_they_are(self) -> Iterator[Any]:
-        """Iterates over the content of the list, whether the items are made or not."""
-        return super().__iter__()
-
     @overload
     def __getitem__(self, place: SupportsIndex) -> Any: ...
 
@@ -66,7 +62,7 @@ class LazyList(list[Any]):
         return self[:]
 
 
-def said(nothing: Callable[[], str]) -> str:
+def empty_text(nothing: Callable[[], str]) -> str:
     """Returns the text that is printed for an empty list.
 
     Args:

@@ -22,7 +22,7 @@ from aerchive.models.catalogue import NUMBERS
 from aerchive.project.catalogue.columns import catalogue_columns
 from aerchive.project.catalogue.conditions import COLUMNS, SYNONYMS, Clause, no_column, numbers_of, text_of
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
-from aerchive.project.finding.lazy_list import LazyList, said
+from aerchive.project.finding.lazy_list import LazyList, empty_text
 from aerchive.project.run import Run
 from aerchive.text import decode_text, encode_text, fit_text
 
@@ -340,4 +340,4 @@ class RunList(LazyList):
     def __repr__(self) -> str:
         if len(self) or self._nothing is None:
             return repr(list(self))
-        return f"[] ({said(self._nothing)})"
+        return f"[] ({empty_text(self._nothing)})"

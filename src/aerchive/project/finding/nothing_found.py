@@ -67,14 +67,14 @@ def not_listed(path: str, number: int) -> str:
 
 def parameter_names(rows: NDArray[Any]) -> list[str]:
     """The names of all parameters that runs have, as far as the catalogue has them whole."""
-    return list(dict.fromkeys(name for params in _params(rows) for name in params))
+    return list(dict.fromkeys(name for params in _texts(rows, "params") for name in params))
 
 
 def _choices(rows: NDArray[Any], condition: Condition) -> str:
     """Describes the values of the column that a condition compares."""
     column, wanted = condition.column, condition.wanted
     if column == "params":
-        values = [params[condition.parameter] for params in _params(rows) if condition.parameter in params]
+        values = [params[condition.parameter] for params in _texts(rows, "params") if condition.parameter in params]
         if not values:
             names = parameter_names(rows)
             near = near_texts(str(condition.parameter), names)
@@ -115,7 +115,3 @@ def _texts(rows: NDArray[Any], column: str) -> list[Any]:
         except FormatError:  # the value is cut or damaged; the message is only a hint
             continue
     return found
-
-
-def _params(rows: NDArray[Any]) -> list[dict[str, Any]]:
-    return _texts(rows, "params")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import logging
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +23,7 @@ from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
 from aerchive.project.documents.unfinished import submission_record
-from aerchive.project.documents.unite import id_beside
+from aerchive.project.documents.unite import conflict_id
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.listing import Listing
 from aerchive.project.finding.nothing_found import described, not_listed, nothing_found, parameter_names
@@ -32,8 +31,6 @@ from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.storage.medium.names import no_such_project, projects_beside
 from aerchive.text import listed, near_texts
-
-logger = logging.getLogger("aerchive")
 
 _MOST_SHOWN = 5
 _PACKAGE = str(Path(__file__).parents[2])
@@ -338,7 +335,7 @@ def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRun
         found, spooled = known.find(run.job_id), run.place.spooled
         if spooled is None:
             is_new = found is None and known.key(run.job_id) not in gone
-        elif deleted.has(run.run_uuid, run.created) or known.find(id_beside(run.job_id, run.run_uuid)) is not None:
+        elif deleted.has(run.run_uuid, run.created) or known.find(conflict_id(run.job_id, run.run_uuid)) is not None:
             is_new = False
         else:
             is_new = found is None or not has_data(found[1][0])

@@ -18,7 +18,7 @@ from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.sessions import ReadSession
 from aerchive.stored.opener import OpenRun, RunOpener
-from aerchive.stored.points import COUNTS, PLACES, Point, place_columns, read_points
+from aerchive.stored.points import COUNTS, ORIGIN, Point, origin_columns, read_points
 
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
 _KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}
@@ -50,7 +50,7 @@ class SweepRow(NamedTuple):
                 return mapping[name]
         if name == "job_id":
             return self.run.job_id
-        if name in PLACES:
+        if name in ORIGIN:
             return getattr(self.point, name)
         row = self.run.row()
         if name == "created":
@@ -137,7 +137,7 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
     return {
         "job_id": Column("text", [row.run.job_id for row in rows]),
         **parameter_columns([row.params for row in rows]),
-        **place_columns([row.point for row in rows]),
+        **origin_columns([row.point for row in rows]),
         **{name: _column(name, rows) for name in y},
     }
 
@@ -154,7 +154,7 @@ def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
     yield from values
     yield from dict.fromkeys(name for row in rows for name in row.point.bound)
     yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
-    yield from ("job_id", *PLACES, f"{COUNTS}OUTCOME", "columns of the catalogue")
+    yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
 
 
 def _sorted(keys: Sequence[Sequence[Any]]) -> list[int]:

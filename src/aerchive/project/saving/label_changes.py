@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.models import catalogue
-from aerchive.models.labels import LabelChange
+from aerchive.models.labels import Author, LabelChange
 from aerchive.project.catalogue.conditions import Clause
 from aerchive.project.catalogue.table import Catalogue, not_found, run_path
 from aerchive.project.documents.record import read_labels
 from aerchive.project.finding.listing import Listing
+from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
-from aerchive.project.writing.author import author
 from aerchive.storage.chunks.drafts import GroupDraft
-from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import WriteSession
 
@@ -43,11 +41,7 @@ class Relabelling:
 
 
 def write_relabellings(
-    session: WriteSession,
-    changes: Sequence[Relabelling],
-    file: ProjectFile,
-    make: Callable[[np.void, str | None], Run],
-    unwritten: Collection[str] = (),
+    session: WriteSession, changes: Sequence[Relabelling], parts: ProjectParts, unwritten: Collection[str] = ()
 ) -> list[int]:
     """Makes changes of labels one after another, each for the runs that the session sees at that point.
 
@@ -56,8 +50,7 @@ def write_relabellings(
     Args:
         session: An open session of the project file.
         changes: The changes to make, in order.
-        file: The project file, for runs that must be opened because their rows do not decide a condition.
-        make: A function that makes the run of a row; its second argument is the whole job id, if it is known.
+        parts: The shared state of the project; runs are opened if their rows do not decide a condition.
         unwritten: Job ids of runs that the session writes afterwards; they may be missing in the catalogue.
 
     Returns:
@@ -68,8 +61,8 @@ def write_relabellings(
     """
     if not changes:
         return []
-    with file.read_inside(session):
-        writer = _LabelWriter(session, make, unwritten)
+    with parts.file.read_inside(session):
+        writer = _LabelWriter(session, parts, unwritten)
         numbers = [writer.apply(change) for change in changes]
     writer.finish()
     return numbers
@@ -78,15 +71,13 @@ def write_relabellings(
 class _LabelWriter:
     """Writes labels into the groups of runs, and at the end all changed rows of the catalogue."""
 
-    def __init__(
-        self, session: WriteSession, make: Callable[[np.void, str | None], Run], unwritten: Collection[str]
-    ) -> None:
+    def __init__(self, session: WriteSession, parts: ProjectParts, unwritten: Collection[str]) -> None:
         self._session = session
-        self._make = make
+        self._parts = parts
         self._unwritten = unwritten
         self._catalogue = Catalogue(session)
         self._changed: dict[int, NDArray[Any]] = {}
-        self._author = author()
+        self._author = Author.now()
 
     def apply(self, one: Relabelling) -> int:
         changed = 0
@@ -136,4 +127,4 @@ class _LabelWriter:
         return rows
 
     def _listing(self, rows: NDArray[Any]) -> Listing:
-        return Listing(self._session.root.file, rows, (), (), self._make)
+        return Listing(self._session.root.file, rows, (), (), self._parts.run_of)

@@ -42,9 +42,7 @@ class Labelling:
         """See `aerchive.Project.tag`."""
         ids = None if job_ids is None else self._search.job_ids_of("job_ids", job_ids)
         one = _tagging(expression, conditions, ids, as_texts(add), as_texts(remove))
-        self._parts.check_writable()
-        self._parts.flush()
-        self._parts.move_spooled()
+        self._parts.prepare_change()
         waiting = self._parts.waiting or {}
         for run in self._search.outside() if one.job_ids else ():
             if run.job_id in (one.job_ids or ()) and run.job_id not in waiting:
@@ -89,7 +87,7 @@ class Labelling:
 
     def _commit_labels(self, one: Relabelling) -> int:
         def write(session: WriteSession) -> int:
-            (changed,) = write_relabellings(session, [one], self._parts.file, self._parts.run_of)
+            (changed,) = write_relabellings(session, [one], self._parts)
             return changed
 
         return self._parts.file.commit(write, now())

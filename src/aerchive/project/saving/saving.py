@@ -29,7 +29,7 @@ from aerchive.project.run import Run
 from aerchive.project.saving.label_changes import Relabelling, write_relabellings
 from aerchive.project.spooling.durability import Durability, waiting_runs
 from aerchive.project.spooling.spools import drafts_of
-from aerchive.project.writing.runs import Written, stored_draft, write_drafts, write_or_keep_beside
+from aerchive.project.writing.runs import Written, stored_draft, write_drafts
 from aerchive.storage.sessions import WriteSession
 from aerchive.times import now
 
@@ -73,7 +73,7 @@ class Saving:
     def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability, *, is_awaited: bool) -> None:
         if durability != "each":
             waiting = waiting_runs(self._parts.path)
-            if waiting.add(draft, run, self._parts.mover, durability, self._parts.file.min_free_bytes):
+            if waiting.add(draft, run, self._parts.mover, durability):
                 return
             try:
                 waiting.flush()  # earlier runs come into the project first
@@ -146,10 +146,8 @@ class Saving:
 
         def write(session: WriteSession) -> list[Written]:
             has_begun.set()
-            write_relabellings(
-                session, relabellings, self._parts.file, self._parts.run_of, {one.job_id for one, _ in drafts}
-            )
-            return (write_drafts if is_awaited else write_or_keep_beside)(session, [draft for draft, _ in drafts])
+            write_relabellings(session, relabellings, self._parts, {one.job_id for one, _ in drafts})
+            return write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
 
         try:
             with self._held_if_ended(drafts, has_begun):
@@ -217,14 +215,14 @@ class Saving:
         held = None
         if error is None:
             try:
-                held = self._parts.spools.hold(wanted, self._parts.file.min_free_bytes)
+                held = self._parts.spools.hold(wanted)
             except OSError as disk_error:
                 why = f"{why}, and {self._parts.path.parent}: {disk_error.strerror or disk_error}"
                 if folder is None:
                     raise WriteError(why) from disk_error
         if held is None:
             try:
-                held = self._parts.spools.hold(wanted, self._parts.file.min_free_bytes, is_fallback=True)
+                held = self._parts.spools.hold(wanted, is_fallback=True)
             except OSError as disk_error:
                 raise WriteError(f"{why}; and not in {folder}: {disk_error.strerror or disk_error}") from disk_error
             for (draft, run), one in zip(drafts, held, strict=True):

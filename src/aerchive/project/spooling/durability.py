@@ -53,9 +53,7 @@ class WaitingRuns:
         self._flushing = threading.RLock()
         self._timer: threading.Timer | None = None
 
-    def add(
-        self, draft: RunDraft, run: Run, mover: SpoolMover, rule: Literal["batch", "exit"], min_free_bytes: int = 0
-    ) -> bool:
+    def add(self, draft: RunDraft, run: Run, mover: SpoolMover, rule: Literal["batch", "exit"]) -> bool:
         """Adds a run to the queue, and commits the whole queue if it is due.
 
         Args:
@@ -63,7 +61,6 @@ class WaitingRuns:
             run: The run object that is told where the run is.
             mover: The mover of the project; its spool keeps the run, and it makes the commit.
             rule: The durability rule, which says when the queue is due.
-            min_free_bytes: Bytes that must stay free on the disk; a run that would leave less does not wait.
 
         Returns:
             Whether the run waits; if not, it must be committed at once.
@@ -75,7 +72,7 @@ class WaitingRuns:
         if size >= SMALL_BYTES:
             return False
         try:
-            spooled = mover.spools.keep(draft, min_free_bytes)
+            spooled = mover.spools.keep(draft)
         except OSError as error:
             logger.info("%s: a run is committed at once, because it cannot wait: %s", self._path, error)
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLockedError, ReadError, WriteError
@@ -12,8 +12,9 @@ from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.table import Catalogue
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.unfinished import lost_draft
-from aerchive.project.spooling.spools import Key, Spools, drafts_of, is_gone, key
-from aerchive.project.writing.runs import Written, write_or_keep_beside
+from aerchive.project.location import is_gone
+from aerchive.project.spooling.spools import Key, Spools, drafts_of, key
+from aerchive.project.writing.runs import Written, write_drafts
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.sessions import WriteSession
 from aerchive.storage.spools.contents import Life, SpoolContent, note_done, remove_spool, taken_over
@@ -68,12 +69,7 @@ class SpoolMover:
         Raises:
             AerchiveError: The project cannot be written, or one of the runs cannot be read; nothing was written.
         """
-
-        def write(session: WriteSession) -> list[Written]:
-            with drafts_of(runs) as drafts:
-                return write_spooled(session, runs, drafts)
-
-        return self._file.commit(write, now(), timeout_s)
+        return self._file.commit(lambda session: write_spooled(session, runs), now(), timeout_s)
 
     def move(self, timeout_s: float | None = None, waiting: Sequence[SpooledRun] = ()) -> dict[Key, Written]:
         """Moves runs into the project, in the order in which they were saved; a damaged one stays, and is logged.
@@ -221,25 +217,22 @@ class SpoolMover:
             )
 
 
-def write_spooled(session: WriteSession, runs: Sequence[SpooledRun], drafts: Iterable[RunDraft]) -> list[Written]:
+def write_spooled(session: WriteSession, runs: Sequence[SpooledRun]) -> list[Written]:
     """Writes runs of spools in an open commit.
 
     Args:
         session: An open session of the project file, or of a copy of it.
         runs: The runs, in spools.
-        drafts: The drafts of the same runs, in the same order.
 
     Returns:
         Path and job id of each run; the path is empty if the run had been deleted from the project.
     """
     deleted = DeletedRuns(session.root)
-    wanted = [
-        (run, draft)
-        for run, draft in zip(runs, drafts, strict=True)
-        if not deleted.has(run.head.run_uuid, run.head.created)
-    ]
-    authors = {run.head.run_uuid: Author(run.head.when, run.head.who) for run, _ in wanted}
-    written = write_or_keep_beside(session, [draft for _, draft in wanted], authors)
+    with drafts_of(runs) as drafts:
+        pairs = zip(runs, drafts, strict=True)
+        wanted = [pair for pair in pairs if not deleted.has(pair[0].head.run_uuid, pair[0].head.created)]
+        authors = {run.head.run_uuid: Author(run.head.when, run.head.who) for run, _ in wanted}
+        written = write_drafts(session, [draft for _, draft in wanted], authors, keeps_conflicts=True)
     where = {id(run): place for (run, _), place in zip(wanted, written, strict=True)}
     return [where.get(id(run), Written("", run.head.job_id)) for run in runs]
 
@@ -253,8 +246,7 @@ def write_all_spooled(spools: Spools) -> Callable[[WriteSession], None] | None:
     runs = [run for run in spools.runs() if not is_gone(run)]  # else it was moved just now
 
     def write(session: WriteSession) -> None:
-        with drafts_of(runs) as drafts:
-            write_spooled(session, runs, drafts)
+        write_spooled(session, runs)
 
     return write if runs else None
 
@@ -268,4 +260,4 @@ def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:
     known = Catalogue(session)
     gone = known.deleted_ids()
     new = [one for one in lost if known.key(one.job_id) not in gone and known.find(one.job_id) is None]
-    write_or_keep_beside(session, new)
+    write_drafts(session, new, keeps_conflicts=True)

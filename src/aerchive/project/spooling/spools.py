@@ -19,10 +19,10 @@ from pathlib import Path
 
 from aerchive import layout
 from aerchive.errors import AerchiveError, NotFoundError
+from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import read_record
-from aerchive.project.writing.author import author
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.names import prefix_beside
@@ -115,11 +115,6 @@ class Spools:
                 total += content.path.stat().st_size
         return total
 
-    @property
-    def may_bring_back(self) -> bool:
-        """Whether a spool file could bring back a run that was deleted, so that its deletion must be remembered."""
-        return bool(self.runs())
-
     def record_of(self, run: SpooledRun) -> RunRecord | None:
         """Reads the documents of a run in a spool; ``None`` if it was moved just now, or cannot be read (logged)."""
         place = key(run)
@@ -145,26 +140,22 @@ class Spools:
 
     # -- keeping
 
-    def keep(self, draft: RunDraft, min_free_bytes: int = 0) -> SpooledRun:
+    def keep(self, draft: RunDraft) -> SpooledRun:
         """Writes a run into the spool of this process, where it waits for a commit.
 
         Args:
             draft: The run.
-            min_free_bytes: Bytes that must stay free on the disk.
 
         Raises:
             OSError: The run could not be written to the disk or folder.
         """
-        return self.own.keep(draft.to_group(), _head(draft, project="", is_part=False), min_free_bytes)
+        return self.own.keep(draft.to_group(), _head(draft, project="", is_part=False), self._file.min_free_bytes)
 
-    def hold(
-        self, drafts: Sequence[RunDraft], min_free_bytes: int = 0, *, is_fallback: bool = False
-    ) -> list[SpooledRun]:
+    def hold(self, drafts: Sequence[RunDraft], *, is_fallback: bool = False) -> list[SpooledRun]:
         """Makes runs durable in the spool of this process, all of them or none.
 
         Args:
             drafts: The runs.
-            min_free_bytes: Bytes that must stay free on the disk.
             is_fallback: Whether the runs go to the pending folder of the settings, and not beside the project.
 
         Raises:
@@ -178,7 +169,8 @@ class Spools:
         try:
             for draft in drafts:
                 head = _head(draft, project, is_part=len(drafts) > 1)
-                runs.append(spool.keep(draft.to_group(), head, min_free_bytes, runs[0] if runs else None))
+                first = runs[0] if runs else None
+                runs.append(spool.keep(draft.to_group(), head, self._file.min_free_bytes, first))
             return spool.hold(runs)
         except BaseException:
             spool.done(runs)
@@ -195,17 +187,8 @@ def key(run: SpooledRun) -> Key:
     return pending_path(run.path), run.offset
 
 
-def is_gone(run: SpooledRun) -> bool:
-    """Whether a run is no longer in its spool."""
-    try:
-        with run.open():
-            return False
-    except NotFoundError:
-        return True
-
-
 def _head(draft: RunDraft, project: str, *, is_part: bool) -> RunHead:
-    by = author()
+    by = Author.now()
     return RunHead(
         draft.job_id, draft.run_uuid, draft.created, draft.nbytes, draft.is_bare, is_part, by.when, by.who, project
     )
@@ -216,16 +199,12 @@ def _run_problems(run: SpooledRun) -> Iterator[str]:
     try:
         with run.open() as (session, group):
             read_record(group)
-            groups = [(group, run.head.run_uuid)]
-            groups += [
-                (one, str(one.attribute("object")))
-                for one in (group.group(name) for name in layout.LINKS if name in group)
-            ]
-            for one, owner in groups:
+            objects = [group.group(name) for name in layout.LINKS if name in group]
+            for one, owner in [(group, run.head.run_uuid), *((one, str(one.attribute("object"))) for one in objects)]:
                 for name in one.names():
                     if not one.is_group(name):
                         plan = one.plan(name, owner)
-                        for place in plan.places:
+                        for place in plan.locations:
                             plan.stored_bytes(session.fd, place)
     except NotFoundError:
         raise

@@ -19,8 +19,7 @@ from aerchive.models.run import RunRecord
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import read_own_record
-from aerchive.project.documents.unite import id_beside, kept_beside, united
-from aerchive.project.writing.author import author
+from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
 from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -42,7 +41,13 @@ class Written(NamedTuple):
     job_id: str
 
 
-def write_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> list[Written]:
+def write_drafts(
+    session: WriteSession,
+    drafts: Iterable[RunDraft],
+    authors: Mapping[str, Author] | None = None,
+    *,
+    keeps_conflicts: bool = False,
+) -> list[Written]:
     """Writes runs, and a row of the catalogue for each.
 
     `aerchive.project.documents.unite` has the rule for job ids that are in the project already.
@@ -50,36 +55,16 @@ def write_drafts(session: WriteSession, drafts: Iterable[RunDraft]) -> list[Writ
     Args:
         session: An open session of the project file.
         drafts: The runs, in the order in which they were saved.
+        authors: Authors by UUID of the run, for runs that were not saved by this process just now.
+        keeps_conflicts: Whether another result of a job in the project is kept under an id of its own, or is an error.
 
     Returns:
         Path and job id of each run, in the order of ``drafts``.
 
     Raises:
-        AlreadyExistsError: Another result of one of the jobs is in the project.
+        AlreadyExistsError: Another result of one of the jobs is in the project, and conflicts are not kept.
     """
-    return _write(session, drafts, {}, keeps_conflicts=False)
-
-
-def write_or_keep_beside(
-    session: WriteSession, drafts: Iterable[RunDraft], authors: Mapping[str, Author] | None = None
-) -> list[Written]:
-    """Writes runs as `write_drafts` does; another result of a known job is kept beside it under an id of its own.
-
-    Args:
-        session: An open session of the project file.
-        drafts: The runs, in the order in which they were saved.
-        authors: Authors by UUID of the run, for runs that were not saved by this process just now.
-
-    Returns:
-        Path and job id of each run, in the order of ``drafts``.
-    """
-    return _write(session, drafts, authors or {}, keeps_conflicts=True)
-
-
-def _write(
-    session: WriteSession, drafts: Iterable[RunDraft], authors: Mapping[str, Author], *, keeps_conflicts: bool
-) -> list[Written]:
-    writer = _RunWriter(session, authors, keeps_conflicts=keeps_conflicts)
+    writer = _RunWriter(session, authors or {}, keeps_conflicts=keeps_conflicts)
     together: dict[str, RunDraft] = {}
     ids = [writer.take(together, draft) for draft in drafts]
     written = {job_id: writer.write(draft) for job_id, draft in together.items()}
@@ -103,8 +88,8 @@ class _RunWriter:
 
     Args:
         session: An open session of the project file.
-        authors: As for `write_or_keep_beside`.
-        keeps_conflicts: Whether another result of a job in the project is kept under an id of its own, or is an error.
+        authors: As for `write_drafts`.
+        keeps_conflicts: As for `write_drafts`.
     """
 
     def __init__(self, session: WriteSession, authors: Mapping[str, Author], *, keeps_conflicts: bool) -> None:
@@ -130,15 +115,15 @@ class _RunWriter:
         try:
             whole = draft if known is None else united(known, draft, None, self._session.root.file)
         except AlreadyExistsError as error:
-            return self.take(together, self._beside(draft, error))
+            return self.take(together, self._renamed(draft, error))
         together[draft.job_id] = whole
         return draft.job_id
 
     def write(self, draft: RunDraft) -> Written:
         """Writes a run, or adds its new data to the run that is in the project already."""
         is_moved = draft.run_uuid in self._authors  # it may have been moved before, and kept beside another result
-        beside = self._rows.find(id_beside(draft.job_id, draft.run_uuid)) if is_moved else None
-        found = beside or self._rows.find(draft.job_id)
+        renamed = self._rows.find(conflict_id(draft.job_id, draft.run_uuid)) if is_moved else None
+        found = renamed or self._rows.find(draft.job_id)
         if found is None:
             path = _write_run(self._session, draft, self._folders)
             self._fresh.append(_row(draft.record, path, draft.nbytes, len(self._rows) + len(self._fresh)))
@@ -149,24 +134,24 @@ class _RunWriter:
         if is_moved and stored.run_uuid == draft.run_uuid:  # it is kept: its labels may have been changed since
             return Written(path, stored.job_id)
         try:
-            whole = united(stored, draft, self._authors.get(draft.run_uuid) or author(), self._session.root.file)
+            whole = united(stored, draft, self._authors.get(draft.run_uuid) or Author.now(), self._session.root.file)
         except AlreadyExistsError as error:
-            return self.write(self._beside(draft, error))
+            return self.write(self._renamed(draft, error))
         if whole is not stored:
             path = self._replace(stored, whole, path, number)
         return Written(path, draft.job_id)
 
-    def _beside(self, draft: RunDraft, error: AlreadyExistsError) -> RunDraft:
+    def _renamed(self, draft: RunDraft, error: AlreadyExistsError) -> RunDraft:
         if not self._keeps_conflicts:
             raise error
-        beside = kept_beside(draft)
+        renamed = renamed_conflict(draft)
         logger.warning(
             "%s: another result of job %s is archived already; this one is kept beside it as job %s",
             self._session.root.file,
             draft.job_id,
-            beside.job_id,
+            renamed.job_id,
         )
-        return beside
+        return renamed
 
     def _replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
         """Replaces what differs, only the labels or the whole run; returns the path of the run's group."""

@@ -1,4 +1,4 @@
-"""Checksums of stored chunks, bound to the place of the chunk.
+"""Checksums of stored chunks, bound to the identity of the chunk.
 
 Each chunk has a CRC-32 (as in zlib), which every read verifies, and a cryptographic digest for ``verify``. Both are
 computed over the owner, the dataset, the chunk's number and its filter mask, followed by the stored bytes, so that
@@ -80,5 +80,5 @@ def chunk_sums(stored: Buffer, owner: str, dataset: str, number: int, mask: int,
         mask: HDF5's filter mask of the chunk.
         digest: Name of the digest, a key of `DIGESTS`.
     """
-    place = owner, dataset, number, mask
-    return ChunkSums(chunk_crc(stored, *place), chunk_digest(stored, *place, digest))
+    identity = owner, dataset, number, mask
+    return ChunkSums(chunk_crc(stored, *identity), chunk_digest(stored, *identity, digest))

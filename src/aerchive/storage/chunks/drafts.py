@@ -86,7 +86,7 @@ class DatasetDraft:
         stacked: Whether the dataset gets a new first axis, with one row for each part; else there is exactly one part.
         attributes: Attributes of the dataset.
         is_state: Whether each part is a state vector, which may be rounded if the user asks for that.
-        compression: Compression of the dataset, used only if `is_treated`.
+        compression: Compression of the dataset, used only if `uses_compression`.
         packed: The same dataset, already compressed, or ``None``; its stored bytes are copied as they are.
     """
 
@@ -114,7 +114,7 @@ class DatasetDraft:
         return sum(part.nbytes for part in self.parts)
 
     @property
-    def is_treated(self) -> bool:
+    def uses_compression(self) -> bool:
         """Whether `compression` applies: for arrays of a minimal size. All other datasets are stored portably."""
         return self.attributes.get("encoding") == "array" and self.nbytes >= layout.MIN_TREATED_BYTES
 

@@ -1,4 +1,4 @@
-"""Plans for reading an array: the places of its chunks in the file, which are then read without HDF5 and its lock."""
+"""Plans for reading an array: where its chunks are in the file, so that they are read without HDF5 and its lock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from aerchive.threads import in_order
 _IN_THREADS_BYTES = 2 * 1024 * 1024
 """From this number of stored bytes on, chunks are read by several threads."""
 HALVES = {half: double for double in map(np.dtype, ("<c16", "<f8")) if (half := narrower(double)) is not None}
-"""The dtype of double precision for each dtype of single precision that may be stored in its place."""
+"""The dtype of double precision for each dtype of single precision that may be stored instead."""
 _MAX_SCRATCH_BYTES = 2 * 1024 * 1024
 _FEW = 4
 """If less than a quarter of a chunk is selected, only the selected elements are unshuffled."""
@@ -40,7 +40,7 @@ _AHEAD = 8
 """Number of chunks by which the hint to the system (`Disk.will_read`) precedes the read of a chunk."""
 
 
-class ChunkPlace(NamedTuple):
+class ChunkLocation(NamedTuple):
     """One chunk to read.
 
     Attributes:
@@ -72,7 +72,7 @@ class ReadPlan:
         stored: The dtype of the stored elements: `dtype`, or half as wide if that lost no information.
         chunk: Shape of a chunk.
         selection: The selected elements.
-        places: The chunks that hold the selected elements, in row-major order.
+        locations: The chunks that hold the selected elements, in row-major order.
         values: All values of the dataset if it is not chunked, else ``None``.
         codec: The codec that compressed the chunks.
         digest: Name of the chunks' digest, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
@@ -85,7 +85,7 @@ class ReadPlan:
     stored: np.dtype[Any]
     chunk: tuple[int, ...]
     selection: Selection
-    places: tuple[ChunkPlace, ...] = ()
+    locations: tuple[ChunkLocation, ...] = ()
     values: NDArray[Any] | None = None
     codec: Codec = Codec.DEFLATE
     digest: str = checksums.DIGEST
@@ -108,28 +108,28 @@ class ReadPlan:
         if self.values is not None:
             return self.selection.taken_from(self.values)
         out = np.zeros(self.selection.shape, self.dtype)
-        for place in self.places:
-            if place.nbytes:
-                note_read(place.address, place.nbytes)
-        is_large = sum(place.nbytes for place in self.places) >= _IN_THREADS_BYTES
-        places, number = (self._announced(fd), len(self.places)) if is_large else (self.places, 1)
+        for location in self.locations:
+            if location.nbytes:
+                note_read(location.address, location.nbytes)
+        is_large = sum(location.nbytes for location in self.locations) >= _IN_THREADS_BYTES
+        locations, number = (self._announced(fd), len(self.locations)) if is_large else (self.locations, 1)
         fill = functools.partial(self._fill, fd, out)
-        with contextlib.closing(in_order(fill, places, number, together=_TOGETHER)) as filled:
-            for _ in filled if watch is None else watch(filled, len(self.places)):
+        with contextlib.closing(in_order(fill, locations, number, together=_TOGETHER)) as filled:
+            for _ in filled if watch is None else watch(filled, len(self.locations)):
                 check_interrupt()
         return out[self.selection.finish]
 
-    def stored_bytes(self, fd: int, place: ChunkPlace) -> Buffer:
+    def stored_bytes(self, fd: int, location: ChunkLocation) -> Buffer:
         """The stored bytes of a chunk, verified by the CRC-32; empty if the chunk was never written.
 
         Raises:
             IntegrityError: The bytes are damaged.
         """
-        if place.nbytes:
-            note_read(place.address, place.nbytes)
-        return self._verified(fd, place, bytearray(place.nbytes))
+        if location.nbytes:
+            note_read(location.address, location.nbytes)
+        return self._verified(fd, location, bytearray(location.nbytes))
 
-    def values_of(self, stored: Buffer, place: ChunkPlace) -> NDArray[Any]:
+    def values_of(self, stored: Buffer, location: ChunkLocation) -> NDArray[Any]:
         """The values of a whole chunk, all zero if it was never written.
 
         Raises:
@@ -138,72 +138,72 @@ class ReadPlan:
         """
         if not stored:
             return np.zeros(self.chunk, self.dtype)
-        values = self._expanded(stored, place, np.empty(self._chunk_bytes, np.uint8))
+        values = self._expanded(stored, location, np.empty(self._chunk_bytes, np.uint8))
         return values if self.stored == self.dtype else values.astype(self.dtype)
 
     @property
     def _chunk_bytes(self) -> int:
         return math.prod(self.chunk) * self.stored.itemsize
 
-    def _announced(self, fd: int) -> Iterator[ChunkPlace]:
-        """Yields `places`, and tells the system of each a few chunks before it is read."""
-        for number, place in enumerate(self.places):
-            for next_one in self.places[0 if number == 0 else number + _AHEAD : number + _AHEAD + 1]:
+    def _announced(self, fd: int) -> Iterator[ChunkLocation]:
+        """Yields `locations`, and tells the system of each a few chunks before it is read."""
+        for number, location in enumerate(self.locations):
+            for next_one in self.locations[0 if number == 0 else number + _AHEAD : number + _AHEAD + 1]:
                 if next_one.nbytes:
                     with disk_errors(self.where):
                         disk().will_read(fd, next_one.address, next_one.nbytes)
-            yield place
+            yield location
 
-    def _fill(self, fd: int, out: NDArray[Any], place: ChunkPlace) -> None:
+    def _fill(self, fd: int, out: NDArray[Any], location: ChunkLocation) -> None:
         """Reads a chunk into its part of ``out``; directly, if that part is contiguous and has the stored dtype."""
-        target = out[place.piece.target]
+        target = out[location.piece.target]
         is_whole = target.shape == self.chunk and target.flags.c_contiguous and self.stored == self.dtype
         room = target.reshape(-1).view(np.uint8) if is_whole else np.empty(self._chunk_bytes, np.uint8)
-        is_raw = place.mask & RAW == RAW and place.nbytes == room.size
-        stored = self._verified(fd, place, room.data if is_raw else _scratch(place.nbytes))
+        is_raw = location.mask & RAW == RAW and location.nbytes == room.size
+        stored = self._verified(fd, location, room.data if is_raw else _scratch(location.nbytes))
         if not stored or (is_whole and is_raw):
             return
         if target.size * _FEW < room.size // self.stored.itemsize:
-            target[...] = self._picked(stored, place)
+            target[...] = self._picked(stored, location)
             return
-        values = self._expanded(stored, place, room)
+        values = self._expanded(stored, location, room)
         if not (is_whole and np.shares_memory(values, target)):
-            target[...] = values[place.piece.inside]
+            target[...] = values[location.piece.inside]
 
-    def _verified(self, fd: int, place: ChunkPlace, room: bytearray | memoryview) -> Buffer:
+    def _verified(self, fd: int, location: ChunkLocation, room: bytearray | memoryview) -> Buffer:
         done = 0
-        if place.nbytes:
+        if location.nbytes:
             with disk_errors(self.where):
-                done = disk().read(fd, memoryview(room), place.address)
-        stored = room if done == place.nbytes else room[:done]
-        crc = checksums.chunk_crc(stored, self.owner, self.name, place.number, place.mask)
-        if crc != place.crc32 or len(stored) != place.nbytes:
+                done = disk().read(fd, memoryview(room), location.address)
+        stored = room if done == location.nbytes else room[:done]
+        crc = checksums.chunk_crc(stored, self.owner, self.name, location.number, location.mask)
+        if crc != location.crc32 or len(stored) != location.nbytes:
             raise IntegrityError(
-                f"{self.where}: chunk {place.number} is damaged (checksum {crc:08x} instead of {place.crc32:08x}); "
-                "other runs are not affected, restore this one from a copy"
+                f"{self.where}: chunk {location.number} is damaged (checksum {crc:08x} instead of "
+                f"{location.crc32:08x}); other runs are not affected, restore this one from a copy"
             )
         return stored
 
-    def _expanded(self, stored: Buffer, place: ChunkPlace, room: NDArray[np.uint8]) -> NDArray[Any]:
+    def _expanded(self, stored: Buffer, location: ChunkLocation, room: NDArray[np.uint8]) -> NDArray[Any]:
         """The values of a chunk in the stored dtype, in the memory of ``room`` or of ``stored``."""
-        with self._named(place):
-            raw = unpack_chunk(stored, place.mask, self.stored.itemsize, self.codec, room)
+        with self._named(location):
+            raw = unpack_chunk(stored, location.mask, self.stored.itemsize, self.codec, room)
         return raw.view(self.stored).reshape(self.chunk)
 
-    def _picked(self, stored: Buffer, place: ChunkPlace) -> NDArray[Any]:
+    def _picked(self, stored: Buffer, location: ChunkLocation) -> NDArray[Any]:
         """The selected values of a chunk in the stored dtype."""
-        inside = place.piece.inside
-        with self._named(place):
-            raw = unpack_piece(stored, place.mask, self.stored.itemsize, self.codec, self.chunk, inside)
+        inside = location.piece.inside
+        with self._named(location):
+            raw = unpack_piece(stored, location.mask, self.stored.itemsize, self.codec, self.chunk, inside)
         return raw.view(self.stored)[..., 0]
 
     @contextlib.contextmanager
-    def _named(self, place: ChunkPlace) -> Iterator[None]:
+    def _named(self, location: ChunkLocation) -> Iterator[None]:
         """Adds the dataset, and for damage the chunk, to the messages of errors."""
         try:
             yield
         except IntegrityError as error:
-            raise IntegrityError(f"{self.where}: chunk {place.number}: {error}") from error
+            raise IntegrityError(f"{self.where}: chunk {location.number}: {error}") from error
         except FormatError as error:
             raise FormatError(f"{self.where}: {error}") from error
 

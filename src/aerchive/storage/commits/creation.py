@@ -22,7 +22,7 @@ from aerchive.storage.hdf5.writer import create_group, write_attributes
 from aerchive.storage.medium.disk import sync_folder
 from aerchive.storage.medium.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.medium.names import check_length
-from aerchive.storage.medium.temporary import make_temporary, not_writable, remove_left_over, rename_new
+from aerchive.storage.medium.temporary import not_writable, remove_left_over, rename_new, temporary_file
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """Error numbers of ``link`` on file systems without hard links, such as exFAT."""
@@ -72,7 +72,7 @@ class NewFile:
         except FileExistsError as error:
             raise ProjectLockedError(f"{self._path}: another program made it at this moment; save again") from error
         except OSError as error:
-            raise WriteError(f"{self._path}: cannot be made: {error.strerror}; nothing was saved") from error
+            raise _failed(self._path, error) from error
         try:
             sync_folder(self._path.parent)
         except OSError as error:
@@ -149,13 +149,8 @@ def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Itera
                 yield None
                 return
             remove_left_over(path)
-            fd, temporary = _open_temporary(path)
-            try:
+            with temporary_file(path, "new", 0o666, lambda error: _failed(path, error)) as (fd, temporary):
                 yield NewFile(path, fd, temporary, folder_fd, timeout_s, is_alone=is_alone)
-            finally:
-                os.close(fd)
-                with contextlib.suppress(OSError):  # the next process that makes this project removes a left-over file
-                    temporary.unlink(missing_ok=True)
         finally:
             unlock(folder_fd)
 
@@ -212,10 +207,5 @@ def _lock_folder(folder_fd: int, path: Path, timeout_s: float) -> bool:
     return True
 
 
-def _open_temporary(path: Path) -> tuple[int, Path]:
-    try:
-        return make_temporary(path, "new", 0o666)
-    except ReadOnlyError:
-        raise
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be made: {error.strerror}; nothing was saved") from error
+def _failed(path: Path, error: OSError) -> WriteError:
+    return WriteError(f"{path}: cannot be made: {error.strerror}; nothing was saved")

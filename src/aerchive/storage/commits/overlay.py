@@ -233,15 +233,15 @@ class Overlay(FileObject):
         old = np.frombuffer(b"".join(self._originals[page] for page in pages.tolist()), np.uint8)
         content = b"".join(self._pages[page] for page in pages.tolist())
         at = np.flatnonzero(old != np.frombuffer(content, np.uint8))
-        places = pages[at // _PAGE] * _PAGE + at % _PAGE
-        inside = (places >= SUPERBLOCK_SIZE) & (places < self._base)
-        at, places = at[inside], places[inside]
+        offsets = pages[at // _PAGE] * _PAGE + at % _PAGE
+        inside = (offsets >= SUPERBLOCK_SIZE) & (offsets < self._base)
+        at, offsets = at[inside], offsets[inside]
         if not at.size:
             return ()
-        last = np.flatnonzero(np.diff(places) > _GAP)
+        last = np.flatnonzero(np.diff(offsets) > _GAP)
         first, last = np.concatenate(([0], last + 1)), np.concatenate((last, [-1]))
-        pieces = zip(places[first].tolist(), at[first].tolist(), at[last].tolist(), strict=True)
-        return tuple((place, content[start : stop + 1]) for place, start, stop in pieces)
+        pieces = zip(offsets[first].tolist(), at[first].tolist(), at[last].tolist(), strict=True)
+        return tuple((offset, content[start : stop + 1]) for offset, start, stop in pieces)
 
     def _read(self, view: memoryview) -> None:
         self._read_at(view, self._position)

@@ -13,10 +13,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from aerchive.errors import AerchiveError, CommittedError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
+from aerchive.errors import AerchiveError, CommittedError, ProjectLockedError, ReadOnlyError, WriteError
 from aerchive.storage.medium.disk import disk, sync_folder
-from aerchive.storage.medium.locks import unlock
-from aerchive.storage.medium.temporary import make_temporary, remove_if_dead, temporaries
+from aerchive.storage.medium.temporary import remove_if_dead, temporaries, temporary_file
 
 
 class Replacement:
@@ -76,8 +75,7 @@ def replacement(path: Path) -> Iterator[Replacement]:
         WriteError: The disk failed.
     """
     path = Path(os.path.realpath(path))
-    fd, temporary = _open_temporary(path)
-    try:
+    with temporary_file(path, "compact", 0o600, lambda error: _failed(path, error)) as (fd, temporary):
         for other in temporaries(path, "compact"):
             if other != temporary and not remove_if_dead(other, path):
                 process = other.name.rpartition(".compact-")[2].partition("-")[0]
@@ -85,11 +83,6 @@ def replacement(path: Path) -> Iterator[Replacement]:
                     f"{path}: process {process} is compacting it; wait for that one, or remove {other} if it has died"
                 )
         yield Replacement(path, fd, temporary)
-    finally:
-        with contextlib.suppress(OSError):  # the next process that compacts this project removes a left-over file
-            temporary.unlink(missing_ok=True)
-        unlock(fd)
-        os.close(fd)
 
 
 def check_single(fd: int, path: Path) -> None:
@@ -103,8 +96,7 @@ def check_single(fd: int, path: Path) -> None:
         WriteError: The file has a second name, or was replaced.
     """
     here = os.fstat(fd)
-    there = os.stat(path)
-    if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+    if not os.path.samestat(here, os.stat(path)):
         raise WriteError(f"{path}: was replaced by another file meanwhile; nothing was changed")
     if here.st_nlink > 1:
         raise WriteError(
@@ -112,17 +104,6 @@ def check_single(fd: int, path: Path) -> None:
             f"go on with the old file. Remove them ('find . -samefile {path.name}' lists them), or compact a copy "
             "('aerchive copy'); nothing was changed"
         )
-
-
-def _open_temporary(path: Path) -> tuple[int, Path]:
-    try:
-        return make_temporary(path, "compact", 0o600)
-    except ReadOnlyError:
-        raise
-    except FileNotFoundError:
-        raise NotFoundError(f"{path}: there is no folder {path.parent}") from None
-    except OSError as error:
-        raise _failed(path, error) from error
 
 
 def _make_alike(old: int, new: int, path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import struct
 
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.storage.medium.disk import disk, read_bytes
@@ -28,6 +29,7 @@ _EXTENSION_WITH_TIMES = b"OHDR\x02\x20"
 """First bytes of an object header in which four time stamps of four bytes follow, and then its length in one byte."""
 _TIMES_END = 22
 _EXTENSION_BYTES = 512
+_WORDS = struct.Struct("<III")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Superblock:
         return lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
 
     def is_mixture_of(self, *others: Superblock) -> bool:
-        """Whether each byte equals the byte of one of the others at its place, as after a torn write."""
+        """Whether each byte equals the byte of one of the others at the same offset, as after a torn write."""
         return all(byte in {other.raw[at] for other in others} for at, byte in enumerate(self.raw))
 
     @property
@@ -166,34 +168,19 @@ def lookup3(data: bytes) -> int:
     def rotate(value: int, bits: int) -> int:
         return ((value << bits) | (value >> (32 - bits))) & mask
 
+    def add(block: bytes) -> tuple[int, int, int]:
+        x, y, z = _WORDS.unpack(block)
+        return (a + x) & mask, (b + y) & mask, (c + z) & mask
+
     a = b = c = (0xDEADBEEF + len(data)) & mask
-    whole = max(0, (len(data) - 1) // 12 * 12)
-    for at in range(0, whole, 12):
-        a = (a + int.from_bytes(data[at : at + 4], "little")) & mask
-        b = (b + int.from_bytes(data[at + 4 : at + 8], "little")) & mask
-        c = (c + int.from_bytes(data[at + 8 : at + 12], "little")) & mask
-        a = (a - c) & mask ^ rotate(c, 4)
-        c = (c + b) & mask
-        b = (b - a) & mask ^ rotate(a, 6)
-        a = (a + c) & mask
-        c = (c - b) & mask ^ rotate(b, 8)
-        b = (b + a) & mask
-        a = (a - c) & mask ^ rotate(c, 16)
-        c = (c + b) & mask
-        b = (b - a) & mask ^ rotate(a, 19)
-        a = (a + c) & mask
-        c = (c - b) & mask ^ rotate(b, 4)
-        b = (b + a) & mask
-    tail = data[whole:].ljust(12, b"\0")
     if not data:
         return c
-    a = (a + int.from_bytes(tail[:4], "little")) & mask
-    b = (b + int.from_bytes(tail[4:8], "little")) & mask
-    c = (c + int.from_bytes(tail[8:], "little")) & mask
-    c = ((c ^ b) - rotate(b, 14)) & mask
-    a = ((a ^ c) - rotate(c, 11)) & mask
-    b = ((b ^ a) - rotate(a, 25)) & mask
-    c = ((c ^ b) - rotate(b, 16)) & mask
-    a = ((a ^ c) - rotate(c, 4)) & mask
-    b = ((b ^ a) - rotate(a, 14)) & mask
-    return ((c ^ b) - rotate(b, 24)) & mask
+    whole = (len(data) - 1) // 12 * 12
+    for at in range(0, whole, 12):
+        a, b, c = add(data[at : at + 12])
+        for bits in (4, 6, 8, 16, 19, 4):
+            a, b, c = b, (c + b) & mask, (a - c) & mask ^ rotate(c, bits)
+    a, b, c = add(data[whole:].ljust(12, b"\0"))
+    for bits in (14, 11, 25, 16, 4, 14, 24):
+        a, b, c = b, ((c ^ b) - rotate(b, bits)) & mask, a
+    return b

@@ -15,7 +15,7 @@ from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.grid import chunk_number, grid_shape, pieces, select
-from aerchive.storage.chunks.read_plan import HALVES, ChunkPlace, ReadPlan, value_dtype
+from aerchive.storage.chunks.read_plan import HALVES, ChunkLocation, ReadPlan, value_dtype
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import Dataset, open_array, open_table, read_values
@@ -65,13 +65,13 @@ def plan_read(
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
     crcs = sums.crc_lookup(len(needed))
-    places = []
+    locations = []
     for piece in needed:
         number = chunk_number(piece.offset, what.shape, what.chunk)
         address, nbytes, mask = stored.get(piece.offset, (-1, 0, 0))
-        places.append(ChunkPlace(piece, number, address, nbytes, mask, crcs(number)))
+        locations.append(ChunkLocation(piece, number, address, nbytes, mask, crcs(number)))
     return ReadPlan(
-        where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(places), None, what.codec, sums.digest
+        where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(locations), None, what.codec, sums.digest
     )
 
 

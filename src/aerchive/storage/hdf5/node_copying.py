@@ -18,9 +18,9 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 from aerchive import layout
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.storage.chunks.read_plan import ReadPlan
+from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedGroups
 from aerchive.storage.hdf5.chunk_table import plan_read
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
-from aerchive.storage.hdf5.kept_group import KeptGroup, VisitedGroups
 from aerchive.storage.hdf5.nodes import (
     attribute_names,
     find_member,
@@ -95,7 +95,7 @@ class NodeCopier:
         """Whether chunks of copied nodes are still to be copied."""
         return bool(self._waiting)
 
-    def copy_run(self, source: KeptGroup) -> int:
+    def copy_run(self, source: CachedGroup) -> int:
         """Copies a run without the chunks of large datasets; `copy_chunks` copies those.
 
         Args:
@@ -112,9 +112,9 @@ class NodeCopier:
             self._folder = folder, require_group(self._target, folder)
         already, self._visited = len(self._waiting), VisitedGroups()
         self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
-        return sum(waiting.chunk_bytes * len(waiting.plan.places) for waiting in self._waiting[already:])
+        return sum(waiting.chunk_bytes * len(waiting.plan.locations) for waiting in self._waiting[already:])
 
-    def copy_documents(self, source: KeptGroup) -> None:
+    def copy_documents(self, source: CachedGroup) -> None:
         """Updates the small groups of a run that was already copied: status, labels, links to objects.
 
         Args:
@@ -201,23 +201,23 @@ class NodeCopier:
         waiting, self._waiting = self._waiting, []
         for target, plan, chunk_bytes in waiting:
             read = functools.partial(plan.stored_bytes, fd)
-            with contextlib.closing(in_order(read, plan.places, len(plan.places))) as chunks:
-                for place, stored in zip(plan.places, chunks, strict=True):
+            with contextlib.closing(in_order(read, plan.locations, len(plan.locations))) as chunks:
+                for location, stored in zip(plan.locations, chunks, strict=True):
                     check_interrupt()
                     if len(stored):  # a chunk that was never written reads as zeros
-                        write_chunk(target, place.piece.offset, stored, place.mask)
+                        write_chunk(target, location.piece.offset, stored, location.mask)
                     done(chunk_bytes)
 
     # -- copying of one node
 
-    def _copy_group(self, source: KeptGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
+    def _copy_group(self, source: CachedGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
         self._visited.add(source)
         group = create_group(parent, name)
         for attribute in attribute_names(source.gid, source.where()):
             _copy_attribute(source.gid, group, attribute, source.where())
         self._copy_members(source, group, owner, set())
 
-    def _copy_members(self, source: KeptGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
+    def _copy_members(self, source: CachedGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
         """Copies the members whose names are not in ``there``, the names that the target already has."""
         for name, member in source.members().items():
             if name in there:
@@ -236,7 +236,7 @@ class NodeCopier:
                 continue
             copy_foreign(source.gid, name, target, source.where(name))
 
-    def _copy_inner(self, source: KeptGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
+    def _copy_inner(self, source: CachedGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
         """Copies a group in a group; a shared object is copied once, and linked."""
         if source.attribute("object") is None:
             self._copy_group(source, target, key, owner)
@@ -250,7 +250,7 @@ class NodeCopier:
         self._known[address] = path
         link(target, key, self._target, path)
 
-    def _copy_dataset(self, source: KeptGroup, name: str, target: h5g.GroupID, owner: str) -> bool:
+    def _copy_dataset(self, source: CachedGroup, name: str, target: h5g.GroupID, owner: str) -> bool:
         """Makes a large dataset whose chunks `copy_chunks` copies; returns False for other datasets, and makes none.
 
         HDF5 itself copies the other datasets, with unchanged stored bytes; their digests are verified in the copy.
@@ -289,7 +289,7 @@ class Fingerprint(NamedTuple):
     members: int
 
 
-def fingerprint(group: KeptGroup) -> Fingerprint:
+def fingerprint(group: CachedGroup) -> Fingerprint:
     """The fingerprint of a group; only comparable with fingerprints of the same file made by the same process."""
     address = info_of(group.gid, group.where()).address
     return Fingerprint(address, hash(tuple(group.members().items())))

@@ -7,8 +7,8 @@ import re
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.hdf5.cached_group import CachedGroup
 from aerchive.storage.hdf5.errors import hdf5_errors
-from aerchive.storage.hdf5.kept_group import KeptGroup
 from aerchive.storage.hdf5.reader import HDF5Group
 
 _PATH = re.compile(
@@ -68,7 +68,7 @@ class LinkedObjects:
     def __init__(self) -> None:
         self._digests: dict[int, str] = {}
 
-    def digest(self, group: KeptGroup, name: str, root: HDF5Group) -> str:
+    def digest(self, group: CachedGroup, name: str, root: HDF5Group) -> str:
         """The digest of a linked object, as `linked_digest` returns it.
 
         Args:

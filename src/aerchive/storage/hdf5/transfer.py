@@ -41,8 +41,8 @@ class StoredDataset:
 
     def read(self, number: int) -> PackedChunk:
         """See `aerchive.storage.chunks.drafts.PackedDataset`."""
-        place = self._plan.places[number]
-        return PackedChunk(place.piece.offset, self._plan.stored_bytes(self._fd, place), place.mask)
+        location = self._plan.locations[number]
+        return PackedChunk(location.piece.offset, self._plan.stored_bytes(self._fd, location), location.mask)
 
 
 class StoredPart:

@@ -14,10 +14,10 @@ from aerchive import layout
 from aerchive.errors import AerchiveError
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
-from aerchive.storage.chunks.read_plan import ChunkPlace, ReadPlan
+from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
+from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedGroups
 from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, plan_read
-from aerchive.storage.hdf5.kept_group import KeptGroup, VisitedGroups
 from aerchive.storage.hdf5.nodes import read_values
 from aerchive.storage.hdf5.objects import LinkedObjects, linked_digest
 from aerchive.storage.hdf5.reader import HDF5Group
@@ -32,12 +32,12 @@ class ChunkCheck(NamedTuple):
 
     Attributes:
         plan: Plan for reading the dataset of the chunk.
-        place: Place of the chunk in the file.
+        location: The chunk in the file.
         digest: The expected digest, 64 hexadecimal digits.
     """
 
     plan: ReadPlan
-    place: ChunkPlace
+    location: ChunkLocation
     digest: str
 
     def problem(self, fd: int, *, expand: bool = True) -> str | None:
@@ -47,16 +47,16 @@ class ChunkCheck(NamedTuple):
             fd: File descriptor of the project file.
             expand: Whether to check also that the stored bytes can be expanded to a chunk.
         """
-        plan, place = self.plan, self.place
+        plan, location = self.plan, self.location
         try:
-            stored = plan.stored_bytes(fd, place)
+            stored = plan.stored_bytes(fd, location)
             if expand:
-                plan.values_of(stored, place)
+                plan.values_of(stored, location)
         except AerchiveError as error:
             return str(error)
-        place_of = plan.owner, plan.name, place.number, place.mask
-        if checksums.chunk_digest(stored, *place_of, plan.digest) != self.digest:  # the CRC was right
-            return f"{plan.where}: chunk {place.number} is damaged (its {plan.digest} does not match)"
+        identity = plan.owner, plan.name, location.number, location.mask
+        if checksums.chunk_digest(stored, *identity, plan.digest) != self.digest:  # the CRC was right
+            return f"{plan.where}: chunk {location.number} is damaged (its {plan.digest} does not match)"
         return None
 
 
@@ -85,7 +85,7 @@ def chunk_problems(
             batches.append([])
             left = _TOGETHER_BYTES
         batches[-1].append(check)
-        left -= max(check.place.nbytes, 1)
+        left -= max(check.location.nbytes, 1)
     if len(batches) < 2:
         return (check.problem(fd, expand=expand) for check in checks)
     done = pool.map(lambda batch: [check.problem(fd, expand=expand) for check in batch], batches)
@@ -107,7 +107,7 @@ class GroupVerifier:
     """
 
     def __init__(self, group: HDF5Group, owner: str, root: HDF5Group, objects: LinkedObjects | None = None) -> None:
-        self._group = group if isinstance(group, KeptGroup) else KeptGroup.of(group)
+        self._group = group if isinstance(group, CachedGroup) else CachedGroup.of(group)
         self._owner = owner
         self._root = root
         self._objects = objects or LinkedObjects()
@@ -130,7 +130,7 @@ class GroupVerifier:
             yield f"{self._group.where()}: the digest of the run does not match: something in it was changed"
 
     def _visit(
-        self, group: KeptGroup, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
+        self, group: CachedGroup, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
     ) -> Iterator[str]:
         prefix = f"{path}/" if path else ""
         try:
@@ -162,7 +162,7 @@ class GroupVerifier:
             except AerchiveError as error:
                 yield str(error)
 
-    def _dataset(self, group: KeptGroup, name: str, path: str) -> str:
+    def _dataset(self, group: CachedGroup, name: str, path: str) -> str:
         opened, where = group.open_array(name), group.where(name)
         dsid, what = opened
         raw = read_raw_attributes(dsid, where)
@@ -175,14 +175,14 @@ class GroupVerifier:
             return digest.hexdigest()
         attributes = decode_attributes(raw, where)
         plan = plan_read(group.gid, name, self._owner, where, opened=opened, attributes=attributes)
-        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.places), where, attributes).digests()
-        for place in plan.places:
-            self.chunks.append(ChunkCheck(plan, place, expected[place.number]))
-            digest.data(expected[place.number])
+        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.locations), where, attributes).digests()
+        for location in plan.locations:
+            self.chunks.append(ChunkCheck(plan, location, expected[location.number]))
+            digest.data(expected[location.number])
         return digest.hexdigest()
 
 
-def _own_digest(group: KeptGroup, path: str) -> str:
+def _own_digest(group: CachedGroup, path: str) -> str:
     """The digest of the attributes of a group, without its members."""
     digest = NodeDigest(path)
     for name, value in group.raw_attributes().items():
@@ -200,7 +200,7 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[st
         root: Root group of the file. Objects that this one links to must be stored at the paths that they state, and
             are verified on their own.
     """
-    group = KeptGroup.of(group)
+    group = CachedGroup.of(group)
     path = group.attribute("object")
     digest = group.path.rpartition("/")[2]
     if path != group.path:

@@ -24,7 +24,7 @@ from aerchive.storage.chunks.drafts import (
     attribute_array,
     split_long,
 )
-from aerchive.storage.chunks.write_plan import Layers, layers, packed_chunks
+from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.nodes import find_member
 from aerchive.storage.hdf5.nodes import open_group as open_member
@@ -247,15 +247,15 @@ class DraftWriter:
                 write_values(dsid, data if dtype.kind != "b" else data.view("u1"))
             content = [raw.tobytes()]
         else:
-            way = layers(draft)
-            dtype = way.dtype
-            attributes |= way.attributes
-            dsid = _create_dataset(gid, name, dtype, shape, way.chunk, way.codec)
-            sums = _write_chunks(dsid, name, shape, way, owner)
+            plan = plan_write(draft)
+            dtype = plan.dtype
+            attributes |= plan.attributes
+            dsid = _create_dataset(gid, name, dtype, shape, plan.chunk, plan.codec)
+            sums = _write_chunks(dsid, name, shape, plan, owner)
             if len(sums) == 1:
-                attributes |= {"crc32": sums[0].crc32, way.digest: sums[0].digest}
+                attributes |= {"crc32": sums[0].crc32, plan.digest: sums[0].digest}
             else:
-                table = checksums.table_of(sums, way.digest)
+                table = checksums.table_of(sums, plan.digest)
                 tid, key = stored_type(table.dtype), (name + layout.CHECKSUMS_SUFFIX).encode()
                 with hdf5_errors(gid, name):
                     of_sums = h5d.create(gid, key, tid, h5s.create_simple(table.shape))
@@ -269,11 +269,11 @@ class DraftWriter:
 
 
 def _write_chunks(
-    dsid: h5d.DatasetID, name: str, shape: tuple[int, ...], way: Layers, owner: str
+    dsid: h5d.DatasetID, name: str, shape: tuple[int, ...], plan: WritePlan, owner: str
 ) -> list[checksums.ChunkSums]:
     """Compresses the chunks of a dataset in threads, and writes them in order; only a few are in memory."""
     sums = []
-    with contextlib.closing(packed_chunks(way, shape, owner, name)) as chunks:
+    with contextlib.closing(packed_chunks(plan, shape, owner, name)) as chunks:
         for chunk in chunks:
             if len(chunk.stored):  # a chunk that was never written reads as zeros
                 write_chunk(dsid, chunk.offset, chunk.stored, chunk.mask)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aerchive.errors import WriteError
+from aerchive.storage.medium.locks import try_lock
 from aerchive.storage.medium.not_hdf5 import is_annexed
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -92,13 +93,13 @@ class LockTrial:
         self._trusted = trusted
         self._passed: set[int] = set()
 
-    def check(self, fd: int, path: str, place: str) -> None:
+    def check(self, fd: int, path: str, name: str) -> None:
         """Refuses a file whose exclusive lock does not exclude other openings of the file.
 
         Args:
             fd: File descriptor of the file, exclusively locked.
             path: Name of the file, for messages.
-            place: Path under which the file can be opened a second time, for the test.
+            name: Path under which the file can be opened a second time, for the test.
 
         Raises:
             WriteError: The locks are kept on this machine only, or a second opening gets the lock, too.
@@ -106,7 +107,7 @@ class LockTrial:
         if self._may_be_used(fd):
             return
         self.check_mount(fd, path)
-        if not _keeps_out(place):
+        if not _keeps_out(name):
             raise WriteError(
                 f"{path}: the file system locks files, but a second opening gets the lock, too; {_way_out()}"
             )
@@ -175,12 +176,9 @@ def _way_out(*, trust: bool = True) -> str:
     return f"nothing was saved. Keep the project on another file system and copy it with 'aerchive copy'{hint}"
 
 
-def _keeps_out(place: str) -> bool:
-    other = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+def _keeps_out(name: str) -> bool:
+    other = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        return not try_lock(other, fcntl.LOCK_SH, without_locks=False)
     finally:
         os.close(other)
-    return False

@@ -75,6 +75,26 @@ def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
+def try_lock(fd: int, mode: int, *, without_locks: bool) -> bool:
+    """Tries to lock a file without waiting.
+
+    Args:
+        fd: File descriptor of the file.
+        mode: ``fcntl.LOCK_EX`` or ``fcntl.LOCK_SH``.
+        without_locks: The answer if the file system has no locks.
+
+    Returns:
+        Whether this opening of the file has the lock now.
+    """
+    try:
+        fcntl.flock(fd, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return without_locks
+    return True
+
+
 def unlock(fd: int) -> None:
     """Releases the lock, also if a forked child still has the file open."""
     with contextlib.suppress(OSError):  # the file system has no locks: see NO_LOCKS

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 from pathlib import Path
 from typing import Final
 
@@ -30,16 +29,6 @@ def prefix_beside(name: str, what: str) -> str:
     """
     raw = os.fsencode(name)
     return f".{name if len(raw) <= _LONGEST_NAME else hashlib.sha256(raw).hexdigest()}.{what}-"
-
-
-def name_beside(name: str, what: str) -> str:
-    """A unique name for a hidden file of a project; `names_in` finds it with `PROCESS`.
-
-    Args:
-        name: Name of the project file.
-        what: One word that names the kind of the file, such as ``compact``.
-    """
-    return f"{prefix_beside(name, what)}{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def check_length(path: Path) -> None:

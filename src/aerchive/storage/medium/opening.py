@@ -75,14 +75,19 @@ def reason_of(error: Exception) -> str:
 def is_same_file(fd: int, path: Path) -> bool:
     """Whether a path still refers to the file of an open file descriptor."""
     try:
-        there = os.stat(path)
+        return os.path.samestat(os.fstat(fd), os.stat(path))
     except OSError:
         return False
-    here = os.fstat(fd)
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
-def state_of(fd: int) -> tuple[int, ...]:
-    """Device, inode, size, and times of change of a file; they differ after the file was written or replaced."""
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+Stamp = tuple[int, int, int, int, int]
+"""Device, inode, size and times of a file; the stamp changes when the file is changed or replaced by another."""
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp of a file, which tells whether the file has changed.
+
+    Args:
+        status: Status of the file, from ``os.stat`` or ``os.fstat``.
+    """
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import os
 import platform
@@ -82,26 +81,6 @@ def this_process() -> Owner:
 @functools.lru_cache(maxsize=1)
 def _process(_pid: int) -> Owner:
     return Owner.of_this_process()
-
-
-def take_lock(fd: int) -> bool:
-    """Takes the owner's lock on its file; returns False if a reader holds a shared lock at this moment."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks: there, `is_locked` never says that the owner is dead
-    return True
-
-
-def is_locked(fd: int) -> bool:
-    """Whether the owner holds its lock, or the file system has no locks; if False, a shared lock was taken."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # held, or no locks on this file system: then the owner is taken to be alive
-        return True
-    return False
 
 
 def _state_and_start(pid: int) -> tuple[str, int | None]:

@@ -8,62 +8,54 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from aerchive.errors import ReadOnlyError
-from aerchive.storage.medium.locks import NO_LOCKS
-from aerchive.storage.medium.names import PROCESS, name_beside, names_in, prefix_beside
+from aerchive.errors import AerchiveError, ReadOnlyError
+from aerchive.storage.medium.names import PROCESS, names_in, prefix_beside
+from aerchive.storage.medium.process_file import file_of_dead_process, make_process_file, remove_process_file
 
 Purpose = Literal["new", "compact"]
 _PURPOSES: tuple[Purpose, ...] = ("new", "compact")
 
-_TRIES = 8
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 
 
-def make_temporary(path: Path, purpose: Purpose, mode: int) -> tuple[int, Path]:
-    """Makes a temporary file and locks it, so that no other process takes it for a file of a dead process.
+@contextlib.contextmanager
+def temporary_file(
+    path: Path, purpose: Purpose, mode: int, failed: Callable[[OSError], AerchiveError]
+) -> Iterator[tuple[int, Path]]:
+    """Makes a temporary file and locks it; it is removed at the end of the block unless it was renamed.
 
     Args:
         path: The project file.
         purpose: Use of the file: a new project, or a compacted one.
         mode: Permissions of the file, as for ``os.open``; the umask is taken off.
+        failed: Function that makes the error for a disk that is full or failed, given the error of the system.
 
-    Returns:
-        The file descriptor, open for reading and writing, and the path of the file. The file is exclusively locked,
-        unless the file system has no locks.
+    Yields:
+        The file descriptor and the path; see `make_process_file`.
 
     Raises:
         ReadOnlyError: This user may not make files in the folder.
-        OSError: The disk is full or failed, or there is no such folder.
+        AerchiveError: The error from ``failed``.
     """
-    for _ in range(_TRIES):
-        temporary = path.parent / name_beside(path.name, purpose)
-        try:
-            fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        except PermissionError:
-            raise not_writable(path) from None
-        except OSError as error:
-            if error.errno == errno.EROFS:
-                raise ReadOnlyError(f"{path}: {path.parent} is on a read-only file system") from None
-            raise
-        try:
-            _lock_if_possible(fd)
-            if os.fstat(fd).st_nlink:
-                return fd, temporary
-        except BlockingIOError:  # another process has locked it, to remove it as left over
-            pass
-        except BaseException:
-            _discard(fd, temporary)
-            raise
-        _discard(fd, temporary)
-    raise OSError(errno.EAGAIN, "a file beside it cannot be made and locked")
+    try:
+        fd, name = make_process_file(str(path.with_name(prefix_beside(path.name, purpose))), mode)
+    except PermissionError:
+        raise not_writable(path) from None
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise ReadOnlyError(f"{path}: {path.parent} is on a read-only file system") from None
+        raise failed(error) from error
+    try:
+        yield fd, Path(name)
+    finally:
+        remove_process_file(fd, name)
 
 
 def not_writable(path: Path) -> ReadOnlyError:
@@ -71,22 +63,6 @@ def not_writable(path: Path) -> ReadOnlyError:
     return ReadOnlyError(
         f"{path}: this user may not create files in {path.parent}; choose another folder, or change its permissions"
     )
-
-
-def _lock_if_possible(fd: int) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-
-
-def _discard(fd: int, temporary: Path) -> None:
-    with contextlib.suppress(OSError):
-        temporary.unlink(missing_ok=True)
-    os.close(fd)
 
 
 def temporaries(path: Path, *purposes: Purpose) -> Iterator[Path]:
@@ -129,21 +105,13 @@ def remove_if_dead(other: Path, path: Path) -> bool:
     Returns:
         Whether the file does not exist any more.
     """
-    try:
-        fd = os.open(other, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    try:
-        if not _is_project(other, path):  # a second name of the project has the project's lock, which says nothing here
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        other.unlink(missing_ok=True)
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return True
+    with contextlib.suppress(OSError):
+        if _is_project(other, path):  # a second name of the project has the project's lock, which says nothing here
+            other.unlink(missing_ok=True)
+        with file_of_dead_process(other) as is_dead:
+            if is_dead:
+                other.unlink(missing_ok=True)
+    return not os.path.lexists(other)
 
 
 def _is_project(other: Path, path: Path) -> bool:

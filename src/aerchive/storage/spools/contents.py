@@ -12,7 +12,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +20,10 @@ from typing import Any, NamedTuple
 from aerchive.errors import AerchiveError
 from aerchive.storage.medium.disk import disk, sync_folder
 from aerchive.storage.medium.filesystems import mount_of, why_unsafe
+from aerchive.storage.medium.locks import try_lock
 from aerchive.storage.medium.names import PROCESS, names_in
-from aerchive.storage.medium.process import JSON, Owner, is_locked
+from aerchive.storage.medium.process import JSON, Owner
+from aerchive.storage.medium.process_file import file_of_dead_process
 from aerchive.storage.spools import records
 from aerchive.storage.spools.records import FORMAT, FORMAT_VERSION, HEADER_BYTES, Gap, SpoolFile, pending_prefix
 from aerchive.storage.spools.run_group import SpooledRun, read_run_head
@@ -264,7 +266,7 @@ def _life(fd: int, parsed: _Parsed) -> Life:
     folder, has another inode: then the absence of a lock proves nothing.
     """
     if not parsed.version:
-        is_torn = not parsed.problems and not is_locked(fd)
+        is_torn = not parsed.problems and _is_unlocked(fd)
         return Life.DEAD if is_torn else Life.UNKNOWN
     life = _life_by_table(parsed, os.fstat(fd).st_ino)
     if life is not None:
@@ -272,7 +274,12 @@ def _life(fd: int, parsed: _Parsed) -> Life:
     mount = mount_of(fd)
     if mount is None or why_unsafe(mount) is not None:
         return Life.UNKNOWN
-    return Life.ALIVE if is_locked(fd) else Life.DEAD
+    return Life.DEAD if _is_unlocked(fd) else Life.ALIVE
+
+
+def _is_unlocked(fd: int) -> bool:
+    """Whether the process of a file holds its lock no more; a shared lock is then taken, until the file is closed."""
+    return try_lock(fd, fcntl.LOCK_SH, without_locks=False)  # without locks, the process is taken to be alive
 
 
 def _life_by_table(parsed: _Parsed, inode: int) -> Life | None:
@@ -340,36 +347,17 @@ def _note(
             del runs[offset]
 
 
-@contextlib.contextmanager
-def taken_over(content: SpoolContent) -> Iterator[bool]:
+def taken_over(content: SpoolContent) -> contextlib.AbstractContextManager[bool]:
     """Locks the file of a dead process, so that no other process takes it over while the block runs.
 
     Args:
         content: Content of the file; if its process is not dead, no lock is taken.
 
-    Yields:
-        Whether this process may take over the file; False if another process does so, or if the file does not exist.
+    Returns:
+        A context manager that gives whether this process may take over the file; False if another process does so, or
+        if the file does not exist.
     """
-    if content.life is not Life.DEAD:
-        yield True
-        return
-    try:
-        fd = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        yield False
-        return
-    try:
-        yield _can_lock(fd) and os.fstat(fd).st_nlink > 0
-    finally:
-        os.close(fd)
-
-
-def _can_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    return file_of_dead_process(content.path) if content.life is Life.DEAD else contextlib.nullcontext(True)
 
 
 def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:

@@ -21,7 +21,6 @@ content of each kind; ``docs/decisions/0018-one-spool.md`` says why each process
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import struct
@@ -36,7 +35,9 @@ from aerchive.errors import IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.storage.medium.disk import disk, read_bytes, sync_folder
 from aerchive.storage.medium.errors import disk_errors
-from aerchive.storage.medium.process import Owner, take_lock, this_process
+from aerchive.storage.medium.opening import is_same_file
+from aerchive.storage.medium.process import this_process
+from aerchive.storage.medium.process_file import make_process_file, remove_process_file
 
 FORMAT: Final = "aerchive-spool"
 FORMAT_VERSION: Final = 1
@@ -240,31 +241,17 @@ class SpoolFile:
         Raises:
             OSError: The file cannot be made in the folder, or the disk is full or failed.
         """
-        owner = this_process()
-        for _ in range(8):
-            path = f"{prefix}{owner.pid}-{os.urandom(4).hex()}"
-            file = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-            try:
-                # A reader that opens the file before it is locked may take it for a file of a dead process, and remove
-                # it.
-                if take_lock(file.fd) and os.fstat(file.fd).st_nlink:
-                    file._write_header(owner)
-                    return file
-            except BaseException:
-                file.remove()
-                raise
-            file.remove()
-        raise OSError(errno.EAGAIN, "a spool file was removed again and again while it was made", prefix)
-
-    def _write_header(self, owner: Owner) -> None:
-        header = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            **asdict(owner),
-            "inode": os.fstat(self.fd).st_ino,
-        }
+        fd, path = make_process_file(prefix)
+        file = cls(path, fd)
+        header = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(this_process())}
+        header["inode"] = os.fstat(fd).st_ino
         text = json.dumps(header, separators=(",", ":")).encode("ascii")
-        self._append(HEADER, text.ljust(HEADER_BYTES - HEAD_BYTES), ())
+        try:
+            file._append(HEADER, text.ljust(HEADER_BYTES - HEAD_BYTES), ())
+        except BaseException:
+            file.remove()
+            raise
+        return file
 
     @property
     def is_empty(self) -> bool:
@@ -273,9 +260,7 @@ class SpoolFile:
 
     def has_name(self) -> bool:
         """Whether the file still has its name: a user may have removed it."""
-        with contextlib.suppress(OSError):
-            return os.path.samestat(os.fstat(self.fd), os.stat(self.path))
-        return False
+        return is_same_file(self.fd, Path(self.path))
 
     def append(self, kind: bytes, document: Mapping[str, Any], data: Sequence[Buffer] = ()) -> int:
         """Appends a record. When this returns, the record survives the end of this process, but not yet a power cut.
@@ -344,11 +329,10 @@ class SpoolFile:
 
     def remove(self) -> None:
         """Removes the file, durably if its name was made durable."""
-        with contextlib.suppress(OSError):  # removed before it is unlocked, so that no reader takes its owner for dead
-            os.unlink(self.path)
-            if self._is_named_durably:
+        remove_process_file(self.fd, self.path)
+        if self._is_named_durably:
+            with contextlib.suppress(OSError):
                 sync_folder(Path(self.path).parent)
-        self.abandon()
 
     def abandon(self) -> None:
         """Closes the file and leaves it for the next process that writes to the project; also in a forked child."""

@@ -24,8 +24,8 @@ from aerchive.filters.profiles import Codec
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.grid import chunk_number, pieces, select
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.chunks.read_plan import ChunkPlace, DatasetShape, ReadPlan, value_dtype
-from aerchive.storage.chunks.write_plan import layers, packed_chunks
+from aerchive.storage.chunks.read_plan import ChunkLocation, DatasetShape, ReadPlan, value_dtype
+from aerchive.storage.chunks.write_plan import packed_chunks, plan_write
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.spools import records
 
@@ -218,21 +218,21 @@ class _Writer:
         if draft.packed is None and draft.nbytes < layout.MIN_TREATED_BYTES:
             at = values.add(draft.read_chunk((0,) * len(shape), shape).data)
             return {"attributes": attributes, "dtype": _descr(draft.dtype), "shape": shape, "at": at}
-        way = layers(draft)
+        plan = plan_write(draft)
         table = []
-        with contextlib.closing(packed_chunks(way, shape, owner, name)) as chunks:
+        with contextlib.closing(packed_chunks(plan, shape, owner, name)) as chunks:
             for chunk in chunks:
                 address = -1
                 if size := len(chunk.stored):
                     address = self._append(records.CHUNK, {}, [chunk.stored]) + records.HEAD_BYTES + len(b"{}")
                 table.append([address, size, chunk.mask, *chunk.sums])
         return {
-            "attributes": {**attributes, **_attributes(way.attributes)},
-            "dtype": _descr(way.dtype),
+            "attributes": {**attributes, **_attributes(plan.attributes)},
+            "dtype": _descr(plan.dtype),
             "shape": shape,
-            "chunk": way.chunk,
-            "codec": int(way.codec),
-            "digest": way.digest,
+            "chunk": plan.chunk,
+            "codec": int(plan.codec),
+            "digest": plan.digest,
             "chunks": table,
         }
 
@@ -391,11 +391,11 @@ class SpoolGroup(GroupReader):
                 return ReadPlan(
                     where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values.reshape(what.shape)
                 )
-            places = []
+            locations = []
             for piece in pieces(selection, what.chunk):
                 number = chunk_number(piece.offset, what.shape, what.chunk)
                 address, nbytes, mask, crc, _ = dataset["chunks"][number]
-                places.append(ChunkPlace(piece, number, address, nbytes, mask, crc))
+                locations.append(ChunkLocation(piece, number, address, nbytes, mask, crc))
             dtype = value_dtype(what.dtype, dataset["attributes"].get("dtype"))
             chunk, codec = what.chunk, what.codec
             return ReadPlan(
@@ -406,7 +406,7 @@ class SpoolGroup(GroupReader):
                 what.dtype,
                 chunk,
                 selection,
-                tuple(places),
+                tuple(locations),
                 codec=codec,
                 digest=dataset["digest"],
             )

@@ -17,7 +17,7 @@ from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.text import decode_text
 
 
-class KeptGroup(HDF5Group):
+class CachedGroup(HDF5Group):
     """A group that does not change while it is in use: HDF5 is called once for each node and for all attributes."""
 
     def __init__(self, gid: h5g.GroupID, fd: int, path: str, file: str) -> None:
@@ -25,11 +25,11 @@ class KeptGroup(HDF5Group):
         self._members: dict[str, Member] | None = None
         self._raw: dict[str, NDArray[Any]] | None = None
         self._nodes: dict[str, Any] = {}
-        self._groups: dict[str, KeptGroup] = {}
+        self._groups: dict[str, CachedGroup] = {}
 
     @classmethod
-    def of(cls, group: HDF5Group) -> KeptGroup:
-        """A `KeptGroup` for the same group."""
+    def of(cls, group: HDF5Group) -> CachedGroup:
+        """A `CachedGroup` for the same group."""
         return cls(group.gid, group.fd, group.path, group.file)
 
     def members(self) -> dict[str, Member]:
@@ -66,14 +66,14 @@ class KeptGroup(HDF5Group):
         """See `HDF5Group.open_array`."""
         return array_of(self.open(name), self.where(name))
 
-    def group(self, path: str) -> KeptGroup:
+    def group(self, path: str) -> CachedGroup:
         """See `HDF5Group.group`."""
         name, _, rest = path.partition("/")
         if name not in self._groups:
             node = self.open(name)
             if not isinstance(node, h5g.GroupID):
                 raise IntegrityError(f"{self.where(name)}: is a dataset, not a group")
-            self._groups[name] = KeptGroup(node, self.fd, f"{self.path}/{name}" if self.path else name, self.file)
+            self._groups[name] = CachedGroup(node, self.fd, f"{self.path}/{name}" if self.path else name, self.file)
         return self._groups[name].group(rest) if rest else self._groups[name]
 
     def raw_attributes(self) -> dict[str, NDArray[Any]]:
@@ -101,7 +101,7 @@ class VisitedGroups:
     def __init__(self) -> None:
         self._addresses: set[int] = set()
 
-    def add(self, group: KeptGroup) -> None:
+    def add(self, group: CachedGroup) -> None:
         """Notes a group.
 
         Raises:
@@ -127,10 +127,10 @@ class Folders:
         self._path = ""
         self._folder = root
 
-    def group(self, path: str) -> KeptGroup:
+    def group(self, path: str) -> CachedGroup:
         """The group at a path; raises as `HDF5Group.group` does."""
         folder, _, name = path.rpartition("/")
         if folder != self._path:
             self._folder = self.root.group(folder) if folder else self.root
             self._path = folder
-        return KeptGroup.of(self._folder.group(name))
+        return CachedGroup.of(self._folder.group(name))

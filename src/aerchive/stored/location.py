@@ -1,0 +1,225 @@
+"""Where a saved array is in a project, as its reference in a document and its dataset say."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.codecs.base import is_reference
+from aerchive.errors import FormatError
+from aerchive.filters.narrow import narrower
+from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import DatasetShape
+from aerchive.storage.medium.opening import Stamp, stamp_of
+from aerchive.stored.block_cache import MAX_BLOCK_BYTES
+from aerchive.stored.opener import RunOpener
+
+_KINDS = frozenset("biufcS")
+_NAME = re.compile(r"[A-Za-z0-9_]+\Z")
+
+
+@dataclass(frozen=True)
+class ArrayLocation:
+    """Where an array is in a project, as its reference in the result document says.
+
+    Attributes:
+        group: Path of the run's group when the array was looked up, for display.
+        owner: UUID of the run.
+        name: Name of the dataset.
+        row: Index of the array along the first axis of a stacked dataset; ``None`` for other datasets.
+        offset: Index of the first element of the array in a packed dataset; ``None`` for other datasets.
+        shape: Shape of the array.
+        order: ``C``, or ``F`` if the array is stored transposed.
+        dtype: Dtype of the array, in numpy's notation.
+        chunk: Shape of a chunk of the dataset, or ``None`` if it is not chunked.
+    """
+
+    group: str
+    owner: str
+    name: str
+    row: int | None
+    offset: int | None
+    shape: tuple[int, ...]
+    order: str
+    dtype: str
+    chunk: tuple[int, ...] | None
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of the pieces that are always read as a whole, in the order of the axes of the array."""
+        if self.chunk is None or self.offset is not None:
+            return self.shape
+        chunk = self.chunk if self.row is None else self.chunk[1:]
+        return chunk[::-1] if self.order == "F" else chunk
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all values in bytes, before compression."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The first row (stacked dataset) or element (packed dataset) of the array, and the one after the last."""
+        if self.row is not None:
+            return self.row, self.row + 1
+        start = self.offset or 0
+        return start, start + math.prod(self.shape)
+
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether the chunks that are read for this array may hold other arrays, which are then kept in memory."""
+        if self.row is None or self.chunk is None:
+            return self.row is not None or self.offset is not None
+        return 1 < self.chunk[0] <= MAX_BLOCK_BYTES / max(1, self.nbytes)
+
+    def taken_from(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Takes the array out of rows of its dataset.
+
+        Args:
+            rows: The rows, or elements of a packed dataset, from ``bounds[0]`` up to but without ``bounds[1]``.
+
+        Returns:
+            The array, which may share the memory of the rows.
+        """
+        stored = rows[0].T if self.order == "F" else rows[0]
+        return as_dtype(unpacked(rows, self) if self.row is None else stored, np.dtype(self.dtype))
+
+
+class Locator:
+    """Finds the arrays of a run; the head of each dataset is read once, until the file changes.
+
+    Args:
+        owner: UUID of the run.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._heads: _Heads | None = None
+
+    def known(self, references: Collection[Any], opener: RunOpener) -> list[ArrayLocation] | None:
+        """The locations of arrays if all are known without opening the file; else ``None``.
+
+        Args:
+            references: The references to the arrays.
+            opener: Opens the group of the run.
+        """
+        heads = self._heads
+        if heads is None or heads.stamp != opener.stamp():
+            return None
+        return heads.locate(references, self._owner) if heads.datasets.keys() >= _names(references) else None
+
+    def locate(self, group: GroupReader, references: Collection[Any]) -> list[ArrayLocation]:
+        """Finds the locations of arrays.
+
+        Args:
+            group: The group of the run, in its open project.
+            references: The references to the arrays.
+
+        Raises:
+            FormatError: A reference is not valid, or does not fit the dataset.
+        """
+        stamp, heads = stamp_of(os.fstat(group.fd)), self._heads
+        if heads is None or heads.stamp != stamp:
+            heads = _Heads(stamp, group.path, group.where(), {})
+        for name in _names(references) - heads.datasets.keys():
+            heads.datasets[name] = group.describe(name), group.dataset_attributes(name)
+        self._heads = heads
+        return heads.locate(references, self._owner)
+
+
+@dataclass(frozen=True)
+class _Heads:
+    """What is known of the datasets of a run, in one state of the file."""
+
+    stamp: Stamp
+    path: str
+    where: str
+    datasets: dict[str, tuple[DatasetShape, dict[str, AttributeValue]]]
+
+    def locate(self, references: Collection[Any], owner: str) -> list[ArrayLocation]:
+        return [self._locate(reference, owner) for reference in references]
+
+    def _locate(self, reference: Any, owner: str) -> ArrayLocation:
+        path = self.path
+        try:
+            name, at, shape, order = _parse(reference)
+            what, attributes = self.datasets[name]
+            dtype = _checked_dtype(attributes, what.dtype, f"{self.where}/{name}")
+            if shape is not None and at is not None:
+                if len(what.shape) != 1 or at + math.prod(shape) > what.shape[0]:
+                    raise ValueError("a piece reaches over the end")
+                return ArrayLocation(path, owner, name, None, at, shape, order, dtype, what.chunk)
+            order = str(attributes["order"])
+            if order not in ("C", "F"):
+                raise ValueError(f"order {order!r} is neither C nor F")
+            if at is not None and (not what.shape or at >= what.shape[0]):
+                raise ValueError("a row is out of range")
+            stored = what.shape if at is None else what.shape[1:]
+            shape = stored[::-1] if order == "F" else stored
+            return ArrayLocation(path, owner, name, at, None, shape, order, dtype, what.chunk)
+        except (ValueError, TypeError, KeyError) as error:
+            raise FormatError(f"{self.where}: array reference {reference!r} is not valid: {error}") from error
+
+
+def _names(references: Collection[Any]) -> set[str]:
+    """The names of the datasets of the references that can be parsed."""
+    names = set()
+    for reference in references:
+        with contextlib.suppress(ValueError, TypeError):
+            names.add(_parse(reference)[0])
+    return names
+
+
+def _parse(reference: Any) -> tuple[str, int | None, tuple[int, ...] | None, str]:
+    """Name of the dataset, row or offset, shape of a packed array or ``None``, and its order."""
+    to = reference.get("to") if is_reference(reference) else None
+    if not isinstance(to, list) or len(to) not in (2, 4):
+        raise TypeError("a list of two or four is expected")
+    name, at, *packed = to
+    if type(name) is not str or not _NAME.match(name):
+        raise TypeError("the name of a dataset is expected")
+    if not (at is None and not packed) and (type(at) is not int or at < 0):
+        raise TypeError("a number is expected")
+    if not packed:
+        return name, at, None, ""
+    shape, order = packed
+    if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
+        raise TypeError("a shape is expected")
+    if order not in ("C", "F"):
+        raise ValueError(f"order {order!r} is neither C nor F")
+    return name, at, tuple(shape), order
+
+
+def _checked_dtype(attributes: Mapping[str, Any], stored: np.dtype[Any], where: str) -> str:
+    version = attributes["encoding_version"]
+    if type(version) is not int or version > layout.ARRAY_VERSION:
+        raise FormatError(
+            f"{where}: array encoding {version} is newer than this aerchive reads ({layout.ARRAY_VERSION}); upgrade it "
+            "with: pip install --upgrade aerchive"
+        )
+    dtype = np.dtype(str(attributes["dtype"]))
+    usual = np.dtype("u1") if dtype.kind == "b" else dtype
+    if dtype.kind not in _KINDS or stored not in (usual, narrower(usual) if version > 1 else usual):
+        raise ValueError(f"values of dtype {dtype.str!r} cannot be stored as {stored}")
+    return dtype.str
+
+
+def as_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Stored values with the dtype of the array: bytes become booleans, numbers stored narrower are widened."""
+    return values.view(dtype) if dtype.kind == "b" else values.astype(dtype, copy=False)
+
+
+def unpacked(values: NDArray[Any], location: ArrayLocation) -> NDArray[Any]:
+    """The array from the elements of a packed dataset."""
+    order: Any = location.order
+    return np.asarray(values.reshape(location.shape, order=order), order=order)
