@@ -362,7 +362,7 @@ def _export(request: Request, _digest: Any, wrong: list[str]) -> None:
         _command("-p", request["path"], "export")
     text = out.getvalue()
     print(text.replace("\r", ""), end="")
-    for row in csv.reader(io.StringIO(text)):
+    for row in csv.reader(io.StringIO(text, newline="")):
         for cell in row:
             if cell[:1] in tuple("=+-@\t\r") and not _is_number(cell):
                 wrong.append(f"export: a cell begins a formula: {cell!r:.60}")
@@ -408,7 +408,11 @@ def _values(request: Request, digest: Any, _wrong: list[str]) -> None:
 
 def _pieces(value: Any) -> Iterator[bytes]:
     data = getattr(value, "data", value)
-    yield np.asarray(data).tobytes() if isinstance(data, np.ndarray) else repr(value).encode()
+    if isinstance(data, np.ndarray):
+        yield np.asarray(data).tobytes()
+    else:
+        with contextlib.suppress(ValueError):  # an integer of too many digits to be written
+            yield repr(value).encode("utf-8", "surrogatepass")
 
 
 def _circuits(request: Request, digest: Any, _wrong: list[str]) -> None:

@@ -230,7 +230,9 @@ def _visit(group: h5py.Group, path: str, nodes: dict[str, str], depth: int = 0) 
         if isinstance(node, h5d.DatasetID):
             _dataset(group, name, node, where, nodes)
         elif isinstance(node, h5g.GroupID) and not path and name in layout.LINKS:
-            nodes[where] = str(group[name].attrs.get("object", b"").decode().rpartition("/")[2])
+            stated = group[name].attrs.get("object", b"")
+            stated = stated.decode("utf-8", "replace") if isinstance(stated, bytes) else ""
+            nodes[where] = stated.rpartition("/")[2]
         elif isinstance(node, h5g.GroupID) and (path or name not in MUTABLE):
             _visit(group[name], where, nodes, depth + 1)
 

@@ -66,20 +66,6 @@ IN_OPTIONS = (
     *("nested dtype", "wrong time", "1 TiB of nothing", "mapping with lists as keys", "tag that is a list"),
 )
 """What is tried in the other documents as well."""
-READABLE = frozenset(
-    {
-        "an exponent",
-        "time before all times",
-        "integer of 20,000 hexadecimal digits",
-        "refused with escapes",
-        "1 TiB of nothing",
-        "nested dtype",
-        "complex of texts",
-    }
-)
-"""Of these a reader may make something, if it is limited."""
-
-
 def _as_saved_value(text: bytes) -> Callable[[Hostile], None]:
     """One more value in the result of a run."""
 
@@ -131,7 +117,8 @@ for _name in ("deep lists", "cut off", "NaN", "two keys of one name", "not UTF-8
     _text = TEXTS[_name]
     _more = {"refuses": ("values",)}
     add("documents", f"{_name}, result", _as_document("bell", "result", _text), "limited", **_more)
-    add("documents", f"{_name}, parameter", _as_field("labels", "params_json.evil", _text), "finding", "labels")
+    _parameter = _as_field("labels", "params_json.evil", _text)
+    add("documents", f"{_name}, parameter", _parameter, "finding", "bell")
     _model = _in_object("noise", "noise_model", "model", _text)
     add("documents", f"{_name}, noise model", _model, "limited", jobs=("noise",), refuses=("circuits",))
 

@@ -65,7 +65,6 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "params with a formula": {"params": b'{"=1+1":"=1+1"}'},
     "message with escapes": {"message": b"\x1b[2J\r\xe2\x80\xa8"},
 }
-UNSEEN = ("path with NUL",)
 
 
 def _changed(columns: dict[str, Any]) -> Callable[[Hostile], None]:
