@@ -1,8 +1,8 @@
 """A process that tries everything on hostile files, in one forked child for each file.
 
-It imports all that is needed once. A request is one line of JSON on standard input, `Request`; the answer is one line on
-standard output, `Answer`. A child has limited memory, its audit hook notes what is opened and started, and it is killed
-if one step takes too long; what libhdf5 opens itself is seen only by strace.
+It imports all that is needed once. A request is one line of JSON on standard input, `Request`; the answer is one line
+on standard output, `Answer`. A child has limited memory, its audit hook notes what is opened and started, and it is
+killed if one step takes too long; what libhdf5 opens itself is seen only by strace.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -37,7 +38,11 @@ READING = ("ls", "find", "export", "show", "verify", "values", "circuits", "scri
 STEPS = (*READING, "save", "compact", "after")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _LARGE_BYTES = 2**24
-_FORBIDDEN = frozenset("socket.connect socket.bind socket.sendto socket.getaddrinfo os.system pickle.find_class".split())
+_ADDRESS = re.compile(" at 0x[0-9a-f]+|'id': '[0-9a-f]+'")
+"""What the text of an object has that differs between two of the same content."""
+_FORBIDDEN = frozenset(
+    ["socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "os.system", "pickle.find_class"]
+)
 
 
 class Request(TypedDict):
@@ -227,7 +232,17 @@ class _Watch:
         import aerchive
 
         package = str(Path(aerchive.__file__).resolve().parents[1])
-        self._read = (*self._own, sys.prefix, sys.base_prefix, here, package, "/proc/", "/sys/", "/dev/null", "/dev/urandom")
+        self._read = (
+            *self._own,
+            sys.prefix,
+            sys.base_prefix,
+            here,
+            package,
+            "/proc/",
+            "/sys/",
+            "/dev/null",
+            "/dev/urandom",
+        )
         self._read += ("/usr/", "/lib", "/etc/")
         self._noted = noted
         self._folders = folder, home
@@ -254,9 +269,10 @@ class _Watch:
         if flags & _WRITE_FLAGS:
             if not self._is_own(path, follow=not flags & os.O_NOFOLLOW):
                 self._noted.append(f"opens {path!r} for writing")
-        elif not self._is_own(path, follow=(follow := not flags & os.O_NOFOLLOW)):
-            if not self._real(path, follow=follow).startswith(self._read):
-                self._noted.append(f"opens {path!r}")
+            return
+        follow = not flags & os.O_NOFOLLOW
+        if not self._is_own(path, follow=follow) and not self._real(path, follow=follow).startswith(self._read):
+            self._noted.append(f"opens {path!r}")
 
     def _is_own(self, path: str | bytes, *, follow: bool) -> bool:
         real = self._real(path, follow=follow)
@@ -361,6 +377,7 @@ def _export(request: Request, _digest: Any, wrong: list[str]) -> None:
     with contextlib.redirect_stdout(out):
         _command("-p", request["path"], "export")
     text = out.getvalue()
+    csv.field_size_limit(len(text) + 1)
     print(text.replace("\r", ""), end="")
     for row in csv.reader(io.StringIO(text, newline="")):
         for cell in row:
@@ -424,10 +441,10 @@ def _circuits(request: Request, digest: Any, _wrong: list[str]) -> None:
         run = project[job]
         if run.outcome == "error":
             return
-        for circuit in run.circuits():
-            digest.update(repr([(i.operation.name, i.operation.params) for i in circuit.data]).encode())
-        digest.update(repr(run.parameter_binds()).encode())
-        digest.update(repr(run.noise_model()).encode())
+        instructions = [(i.operation.name, i.operation.params) for circuit in run.circuits() for i in circuit.data]
+        model = run.noise_model()
+        for value in (instructions, run.parameter_binds(), model and model.to_dict()):
+            digest.update(_ADDRESS.sub("", repr(value)).encode("utf-8", "surrogatepass"))
 
     _each(request["jobs"], read)
 
@@ -440,10 +457,18 @@ def _script(request: Request, _digest: Any, wrong: list[str]) -> None:
         with contextlib.redirect_stdout(out):
             _command("-p", request["path"], "script", job)
         print(out.getvalue())
-        tree = ast.parse(out.getvalue())
+        try:
+            tree = ast.parse(out.getvalue())
+        except (SyntaxError, ValueError) as error:
+            wrong.append(f"script: the program is no Python: {error}")
+            return
         imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
         imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        strange = {name for name in imported if name.partition(".")[0] not in ("qiskit", "qiskit_aer", "numpy", "aerchive", "math")}
+        strange = {
+            name
+            for name in imported
+            if name.partition(".")[0] not in ("qiskit", "qiskit_aer", "numpy", "aerchive", "math")
+        }
         if strange:
             wrong.append(f"script: the program imports {sorted(strange)}")
 
@@ -451,7 +476,9 @@ def _script(request: Request, _digest: Any, wrong: list[str]) -> None:
 
 
 def _rerun(request: Request, _digest: Any, _wrong: list[str]) -> None:
-    _each([job for job in request["jobs"] if job != "failed"], lambda job: _command("-p", request["path"], "rerun", job))
+    _each(
+        [job for job in request["jobs"] if job != "failed"], lambda job: _command("-p", request["path"], "rerun", job)
+    )
 
 
 def _save(request: Request, _digest: Any, _wrong: list[str]) -> None:
@@ -479,6 +506,7 @@ _DO: dict[str, Callable[[Request, Any, list[str]], None]] = {
     "save": _save,
     "compact": _compact,
     "after": _ls,
+    "again": _verify,
 }
 
 

@@ -1,7 +1,7 @@
 """The registry of hostile files: how each is made from the honest project, and what must become of it.
 
-Every case obeys these rules, whatever else is expected of it: nothing but errors of aerchive, nothing printed that moves
-a cursor, nothing outside read or written, two seconds and 256 MiB beyond the honest file, and no byte of the file
+Every case obeys these rules, whatever else is expected of it: nothing but errors of aerchive, nothing printed that
+moves a cursor, nothing outside read or written, two seconds and 256 MiB beyond the honest file, and no byte of the file
 changed by what only reads.
 """
 
@@ -38,7 +38,7 @@ class Case:
         node: Text that the report or message must have.
         jobs: Jobs that are shown and read.
         refuses: Steps that must be refused.
-        absent: Text that no step may print.
+        absent: Text that no listing may have, nor the verification after runs were saved.
         reruns: Whether the jobs are run again, too.
     """
 
@@ -74,6 +74,20 @@ def cases() -> dict[str, Case]:
     for kind in KINDS:
         importlib.import_module(f"tests.hostile.kinds.{kind}")
     return CASES
+
+
+MOST = 14
+"""Cases of one kind among the default tests; `python3 tasks.py hostile` tries all."""
+
+
+def chosen() -> dict[str, Case]:
+    """The cases of the default tests: of each kind as many, spread evenly over all of that kind."""
+    found: dict[str, Case] = {}
+    for kind in KINDS:
+        group = [case for case in cases().values() if case.kind == kind]
+        picked = {number * len(group) // MOST for number in range(MOST)}
+        found |= {group[number].key: group[number] for number in sorted(picked)}
+    return found
 
 
 def build(case: Case, honest: Path, folder: Path, outside: Path) -> Path:

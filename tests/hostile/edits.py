@@ -35,7 +35,7 @@ class Hostile:
 
     Attributes:
         path: The file.
-        outside: A folder beside it with files that nothing may touch: ``victim.txt``, ``pipe``, ``other.h5``, ``plugins``.
+        outside: A folder with files that nothing may touch: ``victim.txt``, ``other.h5``, ``plugins``.
     """
 
     def __init__(self, path: Path, outside: Path) -> None:

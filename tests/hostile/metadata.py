@@ -16,7 +16,9 @@ import numpy as np
 
 from aerchive.storage.commits.superblock import lookup3
 
-SIGNATURES = re.compile(rb"OHDR\x02|OCHK|BTHD\0|BTIN\0|BTLF\0|FRHP\0|FHDB\0|FHIB\0|EAHD\0|EAIB\0|EASB\0|EADB\0|FAHD\0|FADB\0")
+SIGNATURES = re.compile(
+    rb"OHDR\x02|OCHK|BTHD\0|BTIN\0|BTLF\0|FRHP\0|FHDB\0|FHIB\0|EAHD\0|EAIB\0|EASB\0|EADB\0|FAHD\0|FADB\0"
+)
 _LENGTHS = (512, 4096, 70_000)
 """Longest block that is looked for, one after the other, in bytes."""
 _HEAP_BITS_AT = 128
@@ -51,7 +53,9 @@ def block_at(data: bytes | bytearray, start: int) -> Block | None:
         at = start + 6 + 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
         width = 1 << (flags & 3)
         end = at + width + int.from_bytes(data[at : at + width], "little")
-        right = end + 4 <= len(data) and lookup3(bytes(data[start:end])) == int.from_bytes(data[end : end + 4], "little")
+        right = end + 4 <= len(data) and lookup3(bytes(data[start:end])) == int.from_bytes(
+            data[end : end + 4], "little"
+        )
         return Block("OHDR", start, end + 4, end) if right else None
     for most in _LENGTHS:
         length = _checked_length(bytes(data[start : start + most]))
@@ -150,7 +154,9 @@ def _checked_length(data: bytes) -> int:
         tails[inside, number] = padded[index[inside]]
     last = tails.view("<u4")
     a, b, c = a + last[:, 0], b + last[:, 1], c + last[:, 2]
-    for bits, (target, source) in zip((14, 11, 25, 16, 4, 14, 24), ("cb", "ac", "ba", "cb", "ac", "ba", "cb"), strict=True):
+    for bits, (target, source) in zip(
+        (14, 11, 25, 16, 4, 14, 24), ("cb", "ac", "ba", "cb", "ac", "ba", "cb"), strict=True
+    ):
         values = {"a": a, "b": b, "c": c}
         values[target] ^= values[source]
         values[target] -= _rotated(values[source], bits)
@@ -165,6 +171,6 @@ def _rotated(value: np.ndarray, bits: int) -> np.ndarray:
 
 def _mix(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
     for x, y, z, bits in ((a, c, b, 4), (b, a, c, 6), (c, b, a, 8), (a, c, b, 16), (b, a, c, 19), (c, b, a, 4)):
-        x -= y
-        x ^= _rotated(y, bits)
-        y += z
+        np.subtract(x, y, out=x)
+        np.bitwise_xor(x, _rotated(y, bits), out=x)
+        np.add(y, z, out=y)

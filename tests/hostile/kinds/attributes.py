@@ -177,7 +177,9 @@ def _remake_dense(file: h5py.File, place: str) -> Any:
     if isinstance(node, h5py.Dataset):
         properties = h5p.create(h5p.DATASET_CREATE)
         properties.set_attr_phase_change(8, 6)
-        fresh: Any = h5py.Dataset(h5py.h5d.create(parent.id, b"fresh", node.id.get_type(), node.id.get_space(), properties))
+        fresh: Any = h5py.Dataset(
+            h5py.h5d.create(parent.id, b"fresh", node.id.get_type(), node.id.get_space(), properties)
+        )
         fresh[...] = node[...]
     else:
         group = h5p.create(h5p.GROUP_CREATE)

@@ -89,11 +89,25 @@ def _empty(one: Hostile, place: Path) -> None:
     place.touch()
 
 
-WAYS = (_link_outside, _link_to_the_project, _hard_link, _pipe, _folder, _socket, _sparse, _sparse_spool, _random, _heads, _empty)
+WAYS = (
+    _link_outside,
+    _link_to_the_project,
+    _hard_link,
+    _pipe,
+    _folder,
+    _socket,
+    _sparse,
+    _sparse_spool,
+    _random,
+    _heads,
+    _empty,
+)
 for _place, _at in PLACES.items():
     for _way in WAYS:
 
-        def _make(one: Hostile, at: Callable[[Hostile], Path] = _at, way: Callable[[Hostile, Path], None] = _way) -> None:
+        def _make(
+            one: Hostile, at: Callable[[Hostile], Path] = _at, way: Callable[[Hostile, Path], None] = _way
+        ) -> None:
             way(one, at(one))
 
         add("beside", f"{_way.__name__.strip('_').replace('_', ' ')}, {_place}", _make, "limited")
@@ -144,7 +158,9 @@ def _record_of_a_run(one: Hostile, project: Path) -> bytes:
     return data
 
 
-def _planted(change: Callable[[dict[str, Any]], None], tree_change: Callable[[dict[str, Any]], None] | None = None) -> Callable[[Hostile], None]:
+def _planted(
+    change: Callable[[dict[str, Any]], None], tree_change: Callable[[dict[str, Any]], None] | None = None
+) -> Callable[[Hostile], None]:
     """A durable run whose record is changed, in the spool of a process that has ended."""
 
     def act(one: Hostile) -> None:
@@ -163,7 +179,6 @@ def _planted(change: Callable[[dict[str, Any]], None], tree_change: Callable[[di
                 content = records.read_data(file.fileno(), record, "copy")
                 if record.kind == records.RUN:
                     document["project"] = ""
-                    change(document)
                     length = document["tree"]
                     tree = json.loads(content[:length])
                     _relocate(tree, moved)
@@ -171,6 +186,7 @@ def _planted(change: Callable[[dict[str, Any]], None], tree_change: Callable[[di
                         tree_change(tree)
                     text = json.dumps(tree).encode()
                     document["tree"], content = len(text), text + content[length:]
+                    change(document)
                 elif record.kind == records.HELD:
                     document = {"runs": [moved[at] for at in document["runs"] if at in moved]}
                 moved[record.offset] = spool.append(record.kind, document, content)
@@ -224,7 +240,7 @@ TREES: dict[str, Callable[[dict[str, Any]], None]] = {
     "dataset from nowhere": _first_dataset(at=2**62),
     "dataset from before": _first_dataset(at=-100),
     "attributes that are lists": lambda tree: tree["attributes"].update(job_id=["x"]),
-    "deep tree": lambda tree: tree["groups"].update(deep=_deep(500)),
+    "deep tree": lambda tree: tree["groups"].update(deep=_deep(200)),
 }
 
 
@@ -236,7 +252,7 @@ def _deep(depth: int) -> dict[str, Any]:
 
 
 for _name, _tree in TREES.items():
-    add("beside", f"planted run, {_name}", _planted(_nothing, _tree), "limited", absent="planted")
+    add("beside", f"planted run, {_name}", _planted(_nothing, _tree), "limited", absent=BELL.rpartition("/")[2])
 HEADS = {
     "of another project": _set(project="11111111-2222-3333-4444-555555555555"),
     "job with escapes": _set(job_id="\x1b[2J\u202e"),

@@ -181,7 +181,9 @@ SUMS: dict[str, Callable[[h5py.Group], None]] = {
     "of an unknown digest": _older,
 }
 for _name, _change in SUMS.items():
-    add("chunks", f"checksums {_name}", _sums(_change), "refused", "/statevector", jobs=("chunks",), refuses=("values",))
+    add(
+        "chunks", f"checksums {_name}", _sums(_change), "refused", "/statevector", jobs=("chunks",), refuses=("values",)
+    )
 add("chunks", "checksums of no use", _sums(_own_sums), "limited", jobs=("chunks",))
 
 

@@ -93,7 +93,9 @@ TABLES: dict[str, Callable[[Tree], None]] = {
     "class of a jump": _with(AMPLITUDES, **{"class": "AerJump", "name": "jump"}),
     "jump to nowhere": _with(AMPLITUDES, **{"class": "AerJump", "name": "jump", "params": ["nowhere"]}),
     "class of a store": _with(AMPLITUDES, **{"class": "AerStore", "name": "store"}),
-    "expectation of nothing": _with(AMPLITUDES, **{"class": "SaveExpectationValue", "name": "save_expval", "params": []}),
+    "expectation of nothing": _with(
+        AMPLITUDES, **{"class": "SaveExpectationValue", "name": "save_expval", "params": []}
+    ),
     "expectation of wrong texts": _with(
         AMPLITUDES, **{"class": "SaveExpectationValue", "name": "save_expval", "params": [["Q" * 100, [1, 0]]]}
     ),
@@ -120,8 +122,12 @@ TABLES: dict[str, Callable[[Tree], None]] = {
     "negative position": _position(-1),
     "position that is a text": _position("0"),
     "many instructions": _many_instructions,
-    "error that is not": lambda tree: [entry.update(error=99) for _, entry in tree["circuits"][0]["instructions"]] and None,
-    "negative error": lambda tree: [entry.update(error=-1) for _, entry in tree["circuits"][0]["instructions"]] and None,
+    "error that is not": lambda tree: (
+        [entry.update(error=99) for _, entry in tree["circuits"][0]["instructions"]] and None
+    ),
+    "negative error": lambda tree: (
+        [entry.update(error=-1) for _, entry in tree["circuits"][0]["instructions"]] and None
+    ),
     "error of circuits that are not": _errors(lambda errors: [one.update(circuits=[99]) for one in errors]),
     "error of its own circuit": _errors(lambda errors: [one.update(circuits=[0]) for one in errors]),
     "error of 60 qubits": _errors(lambda errors: [one.update(num_qubits=60) for one in errors]),

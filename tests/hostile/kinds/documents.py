@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import h5py
-
 from tests.hostile.corpus import add
 from tests.hostile.edits import Hostile, object_path, put_text, rename_object, run_path, set_attribute, set_text
+
+_VECTOR = b'{"$": "reference", "to": ["statevector", null]}'
 
 TEXTS: dict[str, bytes] = {
     "deep lists": b"[" * 30_000 + b"]" * 30_000,
@@ -41,22 +41,24 @@ TEXTS: dict[str, bytes] = {
     "nested dtype": b'{"$": "numpy", "dtype": "(1000000,1000000)f8", "base64": ""}',
     "dtype with fields": b'{"$": "numpy", "dtype": "f8,f8,O", "base64": ""}',
     "dtype of times": b'{"$": "numpy", "dtype": "M8[ns]", "base64": "AAAAAAAAAAA="}',
-    "array with an odd order": b'{"$": "ndarray", "dtype": "<f8", "shape": [1], "order": "K", "base64": "AAAAAAAAAAA="}',
+    "array with an odd order": b'{"$": "ndarray", "dtype": "u1", "shape": [8], "order": "K", "base64": "AAAAAAAAAAA="}',
     "negative shape": b'{"$": "ndarray", "dtype": "<f8", "shape": [-1], "order": "C", "base64": "AAAAAAAAAAA="}',
     "wrong base64": b'{"$": "bytes", "base64": "@@@@"}',
     "wrong time": b'{"$": "datetime", "iso": "9999-99-99"}',
     "time before all times": b'{"$": "datetime", "iso": "0001-01-01T00:00:00+23:59"}',
     "array reference out of place": b'{"$": "reference", "to": ["../bell/counts", null]}',
     "reference to a million rows": b'{"$": "array/1", "data": {"$": "reference", "to": ["statevector", 1000000]}}',
-    "reference to a negative piece": b'{"$": "array/1", "data": {"$": "reference", "to": ["statevector", -5, [3], "C"]}}',
-    "reference to 1 TiB": b'{"$": "array/1", "data": {"$": "reference", "to": ["statevector", 0, [68719476736], "C"]}}',
+    "reference to a negative piece": b'{"$": "array/1", "data": {"$":"reference","to":["statevector",-5,[3],"C"]}}',
+    "reference to 1 TiB": b'{"$": "array/1", "data": {"$":"reference","to":["statevector",0,[68719476736],"C"]}}',
     "state without data": b'{"$": "statevector/1", "class": "aer"}',
-    "state of an unknown class": b'{"$": "statevector/1", "class": "os", "data": {"$": "reference", "to": ["statevector", null]}, "dims": null}',
-    "state of a billion dimensions": b'{"$": "statevector/1", "class": "qiskit", "data": {"$": "reference", "to": ["statevector", null]}, "dims": [[1000000000], [1]]}',
+    "state of an unknown class": b'{"$": "statevector/1", "class": "os", "data": ' + _VECTOR + b', "dims": null}',
+    "state of a billion dimensions": b'{"$": "statevector/1", "class": "qiskit", "data": '
+    + _VECTOR
+    + b', "dims": [[1000000000], [1]]}',
     "counts of 2**62 rows": b'{"$": "counts/1", "rows": [0, 4611686018427387904]}',
     "counts of negative rows": b'{"$": "counts/1", "rows": [-3, 2]}',
     "memory of 2**62 rows": b'{"$": "memory/1", "rows": [0, 4611686018427387904]}',
-    "bits of 2**40": b'{"$": "bit_array/1", "data": {"$": "reference", "to": ["memory", null]}, "num_bits": 1099511627776}',
+    "bits of 2**40": b'{"$": "bit_array/1", "data": {"$":"reference","to":["memory",null]}, "num_bits": 1099511627776}',
     "newer encoding": b'{"$": "statevector/99", "class": "aer"}',
     "refused with escapes": b'{"$": "refused/1", "type": "\\u001b[2J", "text": "\\u202e\\n"}',
 }
@@ -66,6 +68,8 @@ IN_OPTIONS = (
     *("nested dtype", "wrong time", "1 TiB of nothing", "mapping with lists as keys", "tag that is a list"),
 )
 """What is tried in the other documents as well."""
+
+
 def _as_saved_value(text: bytes) -> Callable[[Hostile], None]:
     """One more value in the result of a run."""
 

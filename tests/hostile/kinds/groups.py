@@ -15,7 +15,9 @@ DEPTH = 5_000
 MEMBERS = 100_000
 
 
-def _link(at: Callable[[h5py.File], h5py.Group], name: str, to: Callable[[h5py.File], h5py.Group]) -> Callable[[Hostile], None]:
+def _link(
+    at: Callable[[h5py.File], h5py.Group], name: str, to: Callable[[h5py.File], h5py.Group]
+) -> Callable[[Hostile], None]:
     def make(one: Hostile) -> None:
         with one.edit(seal=False) as file:
             parent = at(file)
@@ -134,7 +136,13 @@ def _names(*names: bytes) -> Callable[[Hostile], None]:
     return make
 
 
-add("groups", "names that move the cursor", _names(b"\x1b[2J\x1b]0;x\x07", b"\xe2\x80\xaeabc", b"a\nb\r"), "refused", "bell")
+add(
+    "groups",
+    "names that move the cursor",
+    _names(b"\x1b[2J\x1b]0;x\x07", b"\xe2\x80\xaeabc", b"a\nb\r"),
+    "refused",
+    "bell",
+)
 add("groups", "names that are no UTF-8", _names(b"\xff\xfe", b"\xc3("), "refused", "bell")
 add("groups", "names of 60,000 bytes", _names(b"n" * 60_000), "refused", "nnn")
 add("groups", "names that look like paths", _names(b"..", b"...", b"-rf", b"~"), "refused", "bell")

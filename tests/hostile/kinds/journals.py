@@ -80,7 +80,18 @@ def _empty(old: Superblock, data: bytes) -> Journal:
     return _same(old)
 
 
-JOURNALS = (_everything, _counts, _beyond, _in_the_superblock, _overlapping, _shorter, _longer, _other_root, _no_superblock, _empty)
+JOURNALS = (
+    _everything,
+    _counts,
+    _beyond,
+    _in_the_superblock,
+    _overlapping,
+    _shorter,
+    _longer,
+    _other_root,
+    _no_superblock,
+    _empty,
+)
 for _change in JOURNALS:
     _name = _change.__name__.strip("_").replace("_", " ")
     if _name == "longer":
@@ -88,7 +99,9 @@ for _change in JOURNALS:
     add("journals", _name, _journal(_change), "limited", jobs=("bell", "last"))
 
 
-def _trailer(start: Callable[[int], int], length: Callable[[int], int], size: int | None = None) -> Callable[[Hostile], None]:
+def _trailer(
+    start: Callable[[int], int], length: Callable[[int], int], size: int | None = None
+) -> Callable[[Hostile], None]:
     """Only the end of a journal, in a file of this size."""
 
     def act(one: Hostile) -> None:
@@ -128,4 +141,9 @@ def _signed(one: Hostile) -> None:
 
 add("journals", "2**60 changes", _many_changes, "limited")
 add("journals", "in a file of mode 0444", _signed, "limited")
-add("journals", "named like a run", _journal(lambda old, data: _same(old, (data.index(run_path("bell")[16:].encode()), b"/"))), "limited")
+add(
+    "journals",
+    "named like a run",
+    _journal(lambda old, data: _same(old, (data.index(run_path("bell")[16:].encode()), b"/"))),
+    "limited",
+)

@@ -8,7 +8,16 @@ import h5py
 import numpy as np
 
 from tests.hostile.corpus import add
-from tests.hostile.edits import Hostile, object_path, put_array, put_text, rename_object, run_path, set_attribute, set_text
+from tests.hostile.edits import (
+    Hostile,
+    object_path,
+    put_array,
+    put_text,
+    rename_object,
+    run_path,
+    set_attribute,
+    set_text,
+)
 
 
 def _changed(change: Callable[[h5py.File, h5py.Group], None], *, rename: bool = True) -> Callable[[Hostile], None]:

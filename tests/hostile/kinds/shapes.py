@@ -79,9 +79,25 @@ def _large_chunk(elements: int, chunk: int, name: str = "statevector") -> Callab
     return act
 
 
-add("shapes", "chunks of 2 GiB", _large_chunk(2**30, 2**28), "refused", "/statevector", jobs=("chunks",), refuses=("values",))
+add(
+    "shapes",
+    "chunks of 2 GiB",
+    _large_chunk(2**30, 2**28),
+    "refused",
+    "/statevector",
+    jobs=("chunks",),
+    refuses=("values",),
+)
 add("shapes", "chunks of 2 GiB, of no use", _large_chunk(2**30, 2**28, "zz"), "refused", "/zz", jobs=("chunks",))
-add("shapes", "2**40 chunks", _large_chunk(2**50, 2**10), "refused", "/statevector", jobs=("chunks",), refuses=("values",))
+add(
+    "shapes",
+    "2**40 chunks",
+    _large_chunk(2**50, 2**10),
+    "refused",
+    "/statevector",
+    jobs=("chunks",),
+    refuses=("values",),
+)
 add("shapes", "2**40 chunks, of no use", _large_chunk(2**50, 2**10, "zz"), "refused", "/zz", jobs=("chunks",))
 
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5p, h5s
+from h5py import h5p, h5s
 
 from aerchive import layout
 from tests.hostile.corpus import add
-from tests.hostile.edits import Hostile, chunked, create, object_path, put_sums, rename_object, run_path
+from tests.hostile.edits import Hostile, chunked, create, object_path, put_sums, run_path
 
 UNKNOWN_FILTER = 32999
 
@@ -82,7 +82,10 @@ def _virtual(parent: h5py.Group, name: str, target: str) -> None:
 def _filtered(parent: h5py.Group, name: str, properties: h5p.PropDCID, pack: Callable[[bytes], bytes]) -> None:
     """One chunk for all that the dataset holds, so packed."""
     values = np.ascontiguousarray(parent[name][()])
-    tid, kept = parent[name].id.get_type(), {k: v for k, v in parent[name].attrs.items() if k not in ("crc32", "blake3")}
+    tid, kept = (
+        parent[name].id.get_type(),
+        {k: v for k, v in parent[name].attrs.items() if k not in ("crc32", "blake3")},
+    )
     space = h5s.create_simple(values.shape, (h5s.UNLIMITED,) if parent.name == "/" else None)
     dsid = create(parent, name, tid, space, properties, {k: np.asarray(v) for k, v in kept.items()})
     dsid.write_direct_chunk((0,) * values.ndim, pack(values.tobytes()), 0)

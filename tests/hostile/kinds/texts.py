@@ -11,7 +11,7 @@ from tests.hostile.corpus import add
 from tests.hostile.edits import Hostile, change_row, object_path, rename_object, run_path, set_text
 
 ESCAPES = "\x1b]0;title\x07\x1b[2J\u202e\u2066\u2028\u200b\r"
-CODE = 'x"""\n\'\'\'\nimport os; os._exit(3)\n#\\'
+CODE = "x\"\"\"\n'''\nimport os; os._exit(3)\n#\\"
 LINE_END = "x\nimport forged\nforged.run()  # "
 FORMULA = '=cmd|"/C calc"!A0'
 TEXTS = {"escapes": ESCAPES, "code": CODE, "a line end and code": LINE_END, "a formula": FORMULA}

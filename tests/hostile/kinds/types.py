@@ -143,9 +143,25 @@ def _patched(before: bytes, after: bytes) -> Callable[[Hostile], None]:
 
 _first, _other = b"first_member\0\0", b"other_member\0\x08"
 add("types", "overlapping members", _patched(_other, b"other_member\0\x04"), "refused", "/counts", refuses=("values",))
-add("types", "member beyond the end", _patched(_other, b"other_member\0\xf0"), "refused", "/counts", refuses=("values",))
-add("types", "two members of one name", _patched(_other, b"first_member\0\x08"), "refused", "/counts", refuses=("values",))
-add("types", "all members at one place", _patched(_other, b"other_member\0\0"), "refused", "/counts", refuses=("values",))
+add(
+    "types", "member beyond the end", _patched(_other, b"other_member\0\xf0"), "refused", "/counts", refuses=("values",)
+)
+add(
+    "types",
+    "two members of one name",
+    _patched(_other, b"first_member\0\x08"),
+    "refused",
+    "/counts",
+    refuses=("values",),
+)
+add(
+    "types",
+    "all members at one place",
+    _patched(_other, b"other_member\0\0"),
+    "refused",
+    "/counts",
+    refuses=("values",),
+)
 
 
 def _catalogue(change: Callable[[list[tuple[str, str]]], list[tuple[str, str]]]) -> Callable[[Hostile], None]:
