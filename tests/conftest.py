@@ -10,7 +10,7 @@ import pytest
 
 import aerchive
 
-LONG = ("corpus", "crash", "stateful", "benchmarks")
+LONG = ("corpus", "crash", "hostile", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
 
 

@@ -152,6 +152,8 @@ FIELDS: dict[str, tuple[str, str, object]] = {
     "history of numbers": ("labels", "history", b"[[1, 2, 3]]"),
     "notes is a number": ("labels", "notes", 1.5),
 }
+TEXT_ONLY = ("started is no time", "history is short", "history is no time")
+"""Fields that are shown, and that nothing computes with."""
 for _name, (_group, _field, _value) in FIELDS.items():
 
     def _change(one: Hostile, group: str = _group, field: str = _field, value: object = _value) -> None:
@@ -163,7 +165,10 @@ for _name, (_group, _field, _value) in FIELDS.items():
             else:
                 set_attribute(node, field, value)
 
-    add("documents", _name, _change, "finding", "bell")
+    if _name in TEXT_ONLY:
+        add("documents", _name, _change, "limited")
+    else:
+        add("documents", _name, _change, "finding", "bell")
 
 
 def _root(field: str, value: object) -> Callable[[Hostile], None]:
@@ -185,7 +190,7 @@ for _field, _value in {"format": b"other", "format_version": 99}.items():
     add("documents", f"no {_field}", _root(_field, None), "refused", "stranger.h5", refuses=_all)
 add("documents", "format_version is text", _root("format_version", b"1"), "refused", "stranger.h5", refuses=_all)
 add("documents", "format_version is negative", _root("format_version", -1), "refused", "stranger.h5")
-add("documents", "project_uuid with a path", _root("project_uuid", b"../../etc"), "refused", "stranger.h5")
+add("documents", "project_uuid with a path", _root("project_uuid", b"../../etc"), "limited")
 add("documents", "project_uuid is a number", _root("project_uuid", 1), "refused", "stranger.h5")
 add("documents", "generation is huge", _root("generation", 2**63 - 1), "limited")
 add("documents", "generation is text", _root("generation", b"1"), "refused", "stranger.h5")

@@ -102,7 +102,7 @@ TYPES: dict[str, Callable[[], h5t.TypeID]] = {
     "unknown column": lambda: _compound(8, (b"\x1b[2J\n\xff", 0, h5t.NATIVE_INT64)),
 }
 READ = ("integers of 16 bytes", "opaque", "variable text", "object reference", "deep compound", "text of 2 GiB")
-ALLOWED = ("integers of 3 bytes", "integers of odd bits", "compound with padding", "unknown column")
+ALLOWED = ("integers of 3 bytes", "integers of odd bits", "compound with padding", "unknown column", "wide compound")
 """Types of which only the bits are odd; a dataset of no use may have them, if nothing goes wrong."""
 
 
