@@ -37,7 +37,11 @@ class Bench:
         make_honest(self.honest)
         self._number = 0
         self._untouched = _digest(self.outside)
-        environment = {"HDF5_PLUGIN_PATH": str(self.outside / "plugins"), "HOME": str(self.home)}
+        environment = {
+            "HDF5_PLUGIN_PATH": str(self.outside / "plugins"),
+            "HOME": str(self.home),
+            "TMPDIR": str(self.home),
+        }
         environment |= {f"XDG_{name}_HOME": str(self.home) for name in ("CONFIG", "DATA", "CACHE", "STATE")}
         self.attempts = Attempts(environment)
         copy = folder / "copy" / "stranger.h5"

@@ -8,7 +8,7 @@ are made right again. What came of it is one of these:
 * ``equal``: all that the honest project has is read as it was;
 * ``readable``: other content, which its author sealed (only payloads and documents can be that);
 * ``SILENTLY WRONG``: other values are read, and `verify` says nothing;
-* ``crash``, ``hang``, ``foreign exception``, ``outside``, ``too large``.
+* ``crash``, ``hang``, ``foreign exception``, ``written or opened`` (what must not be), ``too large``.
 
 Mutants of the last six are kept with a note, in the folder ``--keep``. The exit code is 0 if there were none.
 """
@@ -43,7 +43,7 @@ from tests.hostile.metadata import Block, blocks, mend
 from tests.spool_files import DeadFile
 
 STEPS = ("ls", "values", "circuits", "verify")
-BAD = ("SILENTLY WRONG", "crash", "hang", "foreign exception", "outside", "too large")
+BAD = ("SILENTLY WRONG", "crash", "hang", "foreign exception", "written or opened", "too large")
 INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1)
 HEAD_FIELDS = {
     "SUPR": (9, 10, 11, 12, 20, 28, 36),
@@ -208,7 +208,7 @@ def classify(kind: str, answer: Answer, base: Answer) -> tuple[str, str]:
             return "foreign exception", f"{step['name']}: {step['text'].strip()}"
     wrong = [word for step in answer["steps"] for word in step["wrong"]]
     if any("opens" in word or "starts" in word or "loads" in word or "changed the file" in word for word in wrong):
-        return "outside", wrong[0]
+        return "written or opened", wrong[0]
     if answer["peak_bytes"] > base["peak_bytes"] + LARGER_BYTES:
         return "too large", f"{answer['peak_bytes'] >> 20} MiB"
     if any(step["end"] == "refused" for step in steps.values()):
