@@ -13,7 +13,7 @@ import pytest
 
 import aerchive
 
-LONG = ("corpus", "crash", "stateful", "benchmarks")
+LONG = ("corpus", "crash", "hostile", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
 
 
