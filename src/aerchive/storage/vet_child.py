@@ -19,7 +19,8 @@ from aerchive.storage.commits.journal import find_journal
 from aerchive.storage.commits.read_file import ReadFile
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.hdf5.attributes import read_attribute
-from aerchive.storage.hdf5.opening import open_hdf5, root_of
+from aerchive.storage.hdf5.nodes import root_group
+from aerchive.storage.hdf5.opening import open_hdf5
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
 
 _MOST_FINDINGS = 50
@@ -54,9 +55,9 @@ def vet(fd: int, path: str) -> dict[str, Any]:
     try:
         with open_hdf5(source, h5f.ACC_RDONLY, path) as file:
             _keep_little(file)
-            walk.run(root_of(file, path))
+            walk.run(root_group(file, path))
         with open_hdf5(_Scratch(fd, journal), h5f.ACC_RDWR, path) as file:
-            walk.change(root_of(file, path))
+            walk.change(root_group(file, path))
     except (AerchiveError, *_HDF5_ERRORS) as error:
         walk.note_damage("/", error)
     return {
