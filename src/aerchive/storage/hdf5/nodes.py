@@ -4,7 +4,7 @@ A project may come from a stranger, so each node is checked before any of its co
 it is reached by a hard link of this file. Of a dataset, the storage, the filters, the type and the size must be those
 of an array or of a table of this format; so HDF5 never opens another file and never loads a filter. Attributes are
 single texts and numbers, no larger than those that aerchive writes. A test forbids h5py's functions that open nodes in
-all other modules.
+all other modules (decision 0022).
 """
 
 from __future__ import annotations
