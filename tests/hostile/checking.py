@@ -41,6 +41,7 @@ class Bench:
             "HDF5_PLUGIN_PATH": str(self.outside / "plugins"),
             "HOME": str(self.home),
             "TMPDIR": str(self.home),
+            "AERCHIVE_VET": "always",
         }
         environment |= {f"XDG_{name}_HOME": str(self.home) for name in ("CONFIG", "DATA", "CACHE", "STATE")}
         self.attempts = Attempts(environment)

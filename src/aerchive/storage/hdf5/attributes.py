@@ -45,13 +45,18 @@ def decode_attributes(raw: Mapping[str, NDArray[Any]], where: str) -> dict[str, 
     Raises:
         FormatError: A text is not UTF-8.
     """
-    values: dict[str, AttributeValue] = {}
-    for name, value in raw.items():
-        try:
-            values[name] = decode_text(value.item()) if value.dtype.kind == "S" else value.item()
-        except FormatError as error:
-            raise FormatError(f"{where}@{name}: {error}") from error
-    return values
+    return {name: decode_attribute(value, f"{where}@{name}") for name, value in raw.items()}
+
+
+def decode_attribute(value: NDArray[Any], where: str) -> AttributeValue:
+    """Converts one attribute to a Python value; raises as `decode_attributes` does."""
+    if value.dtype.kind != "S":
+        number: int | float = value.item()
+        return number
+    try:
+        return decode_text(value.item())
+    except FormatError as error:
+        raise FormatError(f"{where}: {error}") from error
 
 
 def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
@@ -59,5 +64,4 @@ def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
     node, key = f"{where}@{name}", name.encode()
     if not has_attribute(oid, key, node):
         return None
-    value = read_attribute_value(oid, key, node)
-    return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
+    return decode_attribute(read_attribute_value(oid, key, node), node)

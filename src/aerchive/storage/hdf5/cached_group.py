@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from aerchive.errors import IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue
-from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
+from aerchive.storage.hdf5.attributes import decode_attribute, decode_attributes, read_raw_attributes
 from aerchive.storage.hdf5.nodes import Dataset, Member, array_of, info_of, members_of, open_node
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
-from aerchive.text import decode_text
 
 
 class CachedGroup(HDF5Group):
@@ -90,9 +89,7 @@ class CachedGroup(HDF5Group):
         if self._raw is None:
             return super().attribute(name)
         value = self._raw.get(name)
-        if value is None:
-            return None
-        return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
+        return None if value is None else decode_attribute(value, f"{self.where()}@{name}")
 
 
 class VisitedGroups:

@@ -270,6 +270,8 @@ def _described(node: Any, where: Where) -> tuple[Dataset, tuple[int, ...]]:
     if shape is None:
         raise FormatError(f"{where}: has no values at all (a null dataspace), which has no place in a project")
     dtype = memory_dtype(stored, where)
+    if math.prod(max(extent, 1) for extent in shape) * dtype.itemsize >= 2**63:
+        raise FormatError(f"{where}: claims the shape {shape}, which is larger than any memory")
     if kind == h5d.CONTIGUOUS and (nbytes := math.prod(shape) * dtype.itemsize):
         with hdf5_errors(where):
             is_stored = dsid.get_offset() is not None

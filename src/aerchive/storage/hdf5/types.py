@@ -57,7 +57,7 @@ def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
 
 _known_types: dict[bytes, np.dtype[Any]] = {}
 _MAX_KNOWN_TYPES = 4096
-_MAX_NUMBER_BYTES = 8
+_NUMBER_BYTES = (1, 2, 4, 8)
 _MAX_COLUMNS = 256
 _MAX_NESTING = 2
 """Tables have columns of complex numbers, which HDF5 has as compounds; nothing in the format is nested deeper."""
@@ -108,7 +108,7 @@ def _memory_dtype(tid: h5t.TypeID, where: Where) -> np.dtype[Any]:
             raise FormatError(f"{where}: variable-length text has no place in an aerchive project")
         return np.dtype(f"S{size}")
     if kind in (h5t.INTEGER, h5t.FLOAT):
-        if size > _MAX_NUMBER_BYTES:
+        if size not in _NUMBER_BYTES:
             raise FormatError(f"{where}: numbers of {size} bytes have no place in an aerchive project")
         with hdf5_errors(where):
             dtype: np.dtype[Any] = np.dtype(tid.dtype)
