@@ -232,6 +232,12 @@ def hostile(arguments: Arguments) -> int:
     return python("tests/hostile/every.py", *arguments)
 
 
+@task("published files that crash libhdf5: `published FOLDER`", takes_arguments=True)
+def published(arguments: Arguments) -> int:
+    """Tries them with the arguments of ``tests/hostile/published.py``."""
+    return python("tests/hostile/published.py", *arguments)
+
+
 @task("mutants of a project, each in a process of its own: `fuzz --mutants 10000 --seed 1`", takes_arguments=True)
 def fuzz(arguments: Arguments) -> int:
     """Makes and tries them with the arguments of ``tests/hostile/fuzz.py``."""

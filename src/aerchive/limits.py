@@ -26,7 +26,7 @@ class Limits(BaseModel):
             to be read as a whole, in bytes.
         sparse_ratio: The greatest ratio of the size of a table to the space that the file takes on the disk. A file
             with holes can claim any size.
-        document_bytes: The size of the largest document (a JSON text), in bytes.
+        document_bytes: The size of the largest document (a JSON text, or the bytes of circuits), in bytes.
         read_bytes: The size of the largest array that is read at once, in bytes. Slices of larger arrays can be read.
         journal_bytes: The size of the largest journal of an interrupted commit, in bytes.
         beside_bytes: The size of the largest file beside a project that is read, in bytes.
@@ -41,7 +41,7 @@ class Limits(BaseModel):
     chunk_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)
     piece_bytes: ByteSize = Field(default=ByteSize(4 * _GIB), ge=_MIB)
     sparse_ratio: int = Field(default=64, ge=1)
-    document_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), ge=_MIB)
+    document_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)
     read_bytes: ByteSize = Field(default=ByteSize(64 * _GIB), ge=_MIB)
     journal_bytes: ByteSize = Field(default=ByteSize(_GIB), ge=_MIB)
     beside_bytes: ByteSize = Field(default=ByteSize(64 * _GIB), ge=_MIB)

@@ -12,6 +12,7 @@ from h5py import h5d, h5p, h5s, h5t, h5z
 
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.limits import Limits, limits, use_limits
+from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.storage.hdf5.nodes import (
     find_member,
     foreign_nodes,
@@ -22,6 +23,7 @@ from aerchive.storage.hdf5.nodes import (
     open_table,
     read_attribute_value,
 )
+from tests.samples import OWNER, RUN, dataset, project_file, write_run
 
 WHERE = "p.h5: /x"
 DOUBLE = h5t.IEEE_F64LE
@@ -212,3 +214,21 @@ def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AERCHIVE_LIMITS__CHUNK_BYTES", "2 MiB")
 
     assert load_settings().limits == Limits(members=17, chunk_bytes=2 * 1024**2)
+
+
+def test_a_document_larger_than_the_limit_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "p.h5"
+    write_run(path, GroupDraft({"text": "x" * 40_000}, {"document": dataset([np.zeros(2_000_000, "u1")])}))
+    before = limits()
+    use_limits(before.model_copy(update={"document_bytes": 30_000}))
+    try:
+        with project_file(path).read() as session:
+            run = session.root.group(RUN)
+            with pytest.raises(
+                UnsafeContentError, match=f"/{RUN}/document: the document has 2000000 bytes.*'document_bytes'"
+            ):
+                run.read_bytes("document", OWNER)
+            with pytest.raises(UnsafeContentError, match=f"/{RUN}/long.text: the document has 40000 bytes"):
+                run.attributes(OWNER)
+    finally:
+        use_limits(before)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
 from numpy.typing import NDArray
 
+from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 
@@ -96,6 +98,23 @@ class GroupReader(ABC):
         return self.plan(name, owner, key).read(self.fd)
 
     def read_bytes(self, name: str, owner: str) -> bytes:
-        """The content of a dataset of bytes or of one text, as bytes."""
-        value = self.read(name, owner)
-        return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())
+        """The content of a document: a dataset of bytes or of one text, as bytes.
+
+        Raises:
+            UnsafeContentError: It has more bytes than `aerchive.limits.Limits.document_bytes`.
+        """
+        return document_of(self.plan(name, owner), self.fd)
+
+
+def document_of(plan: ReadPlan, fd: int) -> bytes:
+    """The content of a document, as `GroupReader.read_bytes` returns it.
+
+    Args:
+        plan: Plan for reading the whole dataset.
+        fd: File descriptor of the file.
+    """
+    nbytes = math.prod(plan.selection.shape) * plan.dtype.itemsize
+    if nbytes > limits().document_bytes:
+        raise over_limit(plan.where, "document_bytes", f"the document has {nbytes} bytes")
+    value = plan.read(fd)
+    return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())

@@ -9,7 +9,7 @@ from h5py import h5g
 from aerchive import layout
 from aerchive.errors import UnsafeContentError
 from aerchive.storage.chunks.drafts import AttributeValue
-from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.group_reader import GroupReader, document_of
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
 from aerchive.storage.hdf5.chunk_table import plan_read
@@ -72,7 +72,7 @@ class HDF5Group(GroupReader):
         for name in self.names():
             if name.startswith(layout.LONG_PREFIX) and not name.endswith(layout.CHECKSUMS_SUFFIX):
                 data = plan_read(self.gid, name, owner, self.where(name))
-                values[name.removeprefix(layout.LONG_PREFIX)] = decode_text(data.read(self.fd).tobytes())
+                values[name.removeprefix(layout.LONG_PREFIX)] = decode_text(document_of(data, self.fd))
         return values
 
     def address(self, name: str) -> int:
