@@ -100,7 +100,10 @@ def _describe(error: ValidationError) -> str:
     parts = []
     for problem in error.errors():
         place = ".".join(str(part) for part in problem["loc"])
-        shown = repr(problem["input"])
+        try:
+            shown = repr(problem["input"])
+        except ValueError:  # Python converts no integer of more than 4,300 digits to text
+            shown = "a very large number"
         parts.append(f"'{place}': {problem['msg']} (found {shown[:80]})")
     return "; ".join(parts)
 

@@ -32,8 +32,9 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.models import catalogue
-from aerchive.project.care.space import SpaceReport, folders_below, survey_space
-from aerchive.project.care.verify import LINKED, MUTABLE, Progress
+from aerchive.project.care.folders import folders_below
+from aerchive.project.care.space import SpaceReport, survey_space
+from aerchive.project.care.verify import LINKED, MUTABLE, OURS, Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
 from aerchive.project.documents.record import ENCODING
 from aerchive.storage.chunks.room import no_room
@@ -57,8 +58,6 @@ _SHORT_S = 1.0
 _SHOWN = 5
 _OBJECT_FOLDER_DEPTH = 2
 """Number of slashes in the path of a folder that holds shared objects."""
-_CHANGES = layout.CATALOGUE + layout.CHANGES_SUFFIX
-_OURS = frozenset({layout.CATALOGUE, _CHANGES, layout.RUNS, layout.OBJECTS, layout.DELETED})
 _HEADER = ("format", "format_version")
 """Root attributes without which a file is not a project; the others are copied with the data that is not a run."""
 
@@ -385,8 +384,8 @@ class _Compaction:
             f"/{path}: is in the catalogue, but not in the file" for path in sorted(listed - self._copied.keys())
         ]
         root, numbers = session.root, collections.Counter(path.rpartition("/")[0] for path in listed)
-        found = [(root, [name for name in root.names() if name not in _OURS])]
-        for folder, names in folders_below(root, layout.RUNS, 2):
+        found = [(root, [name for name in root.names() if name not in OURS])]
+        for folder, _, names in folders_below(root, layout.RUNS, 2, lists_last=False):
             if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
                 for name in folder.names():
                     if (path := f"{folder.path}/{name}") not in listed:
@@ -395,7 +394,7 @@ class _Compaction:
                         elif is_run is not None:
                             names.append(name)
             found.append((folder, names))
-        for folder, names in folders_below(root, layout.OBJECTS, 3):
+        for folder, _, names in folders_below(root, layout.OBJECTS, 3, lists_last=False):
             if folder.path.count("/") == _OBJECT_FOLDER_DEPTH:
                 names += [name for name in folder.names() if not is_object_path(f"{folder.path}/{name}")]
             found.append((folder, names))
@@ -434,7 +433,7 @@ class _Compaction:
             with contextlib.suppress(FormatError):  # the verifier reports it
                 group.raw_attributes()
             verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
-            found = list(verifier.problems(MUTABLE, LINKED))
+            found = verifier.problems(MUTABLE, LINKED)
         except AerchiveError as error:
             yield str(error)
             return
@@ -459,7 +458,7 @@ class _Compaction:
             with source.read() as session:
                 group = session.root.group(path)
                 verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root)
-                return list(verifier.problems(MUTABLE, LINKED)) == found and verifier.nodes == copy.nodes
+                return verifier.problems(MUTABLE, LINKED) == found and verifier.nodes == copy.nodes
         except AerchiveError:
             return False
 

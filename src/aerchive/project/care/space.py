@@ -15,6 +15,7 @@ from aerchive import layout
 from aerchive.display.text import format_bytes, format_runs, format_table, format_time
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
+from aerchive.project.care.folders import folders_below
 from aerchive.project.care.verify import Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, run_path, was_replaced, whole_id
 from aerchive.project.documents.record import ENCODING
@@ -31,7 +32,6 @@ from aerchive.storage.hdf5.measuring import (
     structure_bytes,
 )
 from aerchive.storage.hdf5.objects import is_object_path
-from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
@@ -232,6 +232,8 @@ class _Survey:
         self._deleted: list[int] = []
         self._deleted_runs = 0
         self._foreign: list[int] = []
+        self._known: set[int] = set()
+        """Addresses of the measured nodes of other programs."""
         self._shared: dict[int, str] = {}
         self._shared_of: tuple[int, int] | None = None
         self._folders: Folders | None = None
@@ -250,14 +252,13 @@ class _Survey:
             self._rows = {run_path(row): row for row in present(rows)}
             structure, work = SUPERBLOCK_SIZE + structure_bytes(root), []
             for name, (depth, look) in self._looks.items():
-                for folder, strange in folders_below(root, name, depth):
+                for folder, names, strange in folders_below(root, name, depth, self._problems):
                     structure += structure_bytes(folder)
-                    self._foreign += [measure_foreign(folder, member) for member in strange]
-                    if folder.path.count("/") == depth - 1:
-                        work += [(look, f"{folder.path}/{member}") for member in folder.names()]
+                    self._foreign += [measure_foreign(folder, member, self._known) for member in strange]
+                    work += [(look, f"{folder.path}/{member}") for member in names]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
             others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
-            self._foreign += [measure_foreign(root, name) for name in others]
+            self._foreign += [measure_foreign(root, name, self._known) for name in others]
             generation, replaced = root.attribute("generation"), was_replaced(rows, changes_of(session))
             end, free = session.end, disk().free(session.fd)
         self._visit(work)
@@ -327,7 +328,7 @@ class _Survey:
                 raise
             with contextlib.suppress(IntegrityError, UnsafeContentError):  # a deleted run that could not be moved
                 folder, _, name = path.rpartition("/")
-                self._foreign.append(measure_foreign(session.root.group(folder), name))
+                self._foreign.append(measure_foreign(session.root.group(folder), name, self._known))
             return
         if row is None and group.attribute("encoding") != ENCODING:
             self._foreign.append(measure_group(group, self._shared).stored_bytes)
@@ -351,7 +352,7 @@ class _Survey:
     def _look_at_object(self, session: ReadSession, path: str) -> None:
         if not is_object_path(path):
             folder, _, name = path.rpartition("/")
-            self._foreign.append(measure_foreign(session.root.group(folder), name))
+            self._foreign.append(measure_foreign(session.root.group(folder), name, self._known))
             return
         self._objects[path] = measure_group(self._open(session, path), self._shared)
 
@@ -371,30 +372,6 @@ class _Survey:
             linked = {other for path in new if path in self._objects for other in self._objects[path].objects}
             new = linked - needed
         return needed
-
-
-def folders_below(root: HDF5Group, name: str, depth: int) -> list[tuple[HDF5Group, list[str]]]:
-    """Lists a group at the root and the folders in it, level by level, each with the names of its other members.
-
-    Args:
-        root: The root group of the file.
-        name: Name of the group; the list is empty if there is no such group.
-        depth: Number of levels of folders, that of the group included.
-    """
-    found: list[tuple[HDF5Group, list[str]]] = []
-    level = [root.group(name)] if name in root else []
-    for step in range(depth):
-        inner: list[HDF5Group] = []
-        for folder in level:
-            foreign: list[str] = []
-            for member in folder.names() if step < depth - 1 else ():
-                try:
-                    inner.append(folder.group(member))
-                except (IntegrityError, UnsafeContentError):
-                    foreign.append(member)
-            found.append((folder, foreign))
-        level = inner
-    return found
 
 
 def _whole(path: str, size: GroupSize) -> DatasetSize:

@@ -59,5 +59,4 @@ def read_attribute(oid: Any, name: str, where: str) -> AttributeValue | None:
     node, key = f"{where}@{name}", name.encode()
     if not has_attribute(oid, key, node):
         return None
-    value = read_attribute_value(oid, key, node)
-    return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
+    return decode_attributes({name: read_attribute_value(oid, key, node)}, where)[name]

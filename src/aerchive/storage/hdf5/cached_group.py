@@ -14,7 +14,6 @@ from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attribu
 from aerchive.storage.hdf5.nodes import Dataset, Member, array_of, info_of, members_of, open_node
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
-from aerchive.text import decode_text
 
 
 class CachedGroup(HDF5Group):
@@ -31,6 +30,11 @@ class CachedGroup(HDF5Group):
     def of(cls, group: HDF5Group) -> CachedGroup:
         """A `CachedGroup` for the same group."""
         return cls(group.gid, group.fd, group.path, group.file)
+
+    def address(self, name: str) -> int:
+        """See `HDF5Group.address`."""
+        member = self.members().get(name)
+        return member.address if member is not None and member.is_hard else super().address(name)
 
     def members(self) -> dict[str, Member]:
         """The links in the group by name, in order of name."""
@@ -90,29 +94,53 @@ class CachedGroup(HDF5Group):
         if self._raw is None:
             return super().attribute(name)
         value = self._raw.get(name)
-        if value is None:
-            return None
-        return decode_text(value.item()) if value.dtype.kind == "S" else value.item()
+        return None if value is None else decode_attributes({name: value}, self.where())[name]
 
 
-class VisitedGroups:
-    """The groups of one run or object that a walk has visited: each has one link, or the run contains itself."""
+class VisitedNodes:
+    """The nodes that walks through runs have visited: each has one link, or walks would not end, or take too long."""
 
     def __init__(self) -> None:
-        self._addresses: set[int] = set()
+        self._known: set[int] = set()
+        self._of_walk: dict[str, set[int]] = {}
+        """Addresses of the nodes of each walk, by path of the run."""
+        self._now: set[int] = set()
 
-    def add(self, group: CachedGroup) -> None:
+    def begin(self, group: HDF5Group) -> None:
+        """Begins a walk through a run or object with its own group; a new walk may visit the nodes of an old one."""
+        self.forget(group.path)
+        self._now = self._of_walk[group.path] = set()
+        self.add(group)
+
+    def forget(self, path: str) -> None:
+        """Forgets the nodes of the walk through a run."""
+        self._known -= self._of_walk.pop(path, set())
+
+    def add(self, group: HDF5Group) -> None:
         """Notes a group.
 
         Raises:
             UnsafeContentError: The group was visited before, or lies deeper than `aerchive.limits.Limits.depth`.
         """
-        address = info_of(group.gid, group.where()).address
-        if address in self._addresses:
-            raise UnsafeContentError(f"{group.where()}: is linked twice in its run, or contains itself")
-        if group.path.count("/") > limits().depth:
-            raise over_limit(group.where(), "depth", "the group lies deeper")
-        self._addresses.add(address)
+        self._add(info_of(group.gid, group.where()).address, group.where(), group.path)
+
+    def add_member(self, group: CachedGroup, name: str) -> None:
+        """Notes a member of a visited group.
+
+        Raises:
+            UnsafeContentError: The member was visited before, is a soft or external link, or lies too deep.
+        """
+        self._add(group.address(name), group.where(name), f"{group.path}/{name}")
+
+    def _add(self, address: int, where: str, path: str) -> None:
+        if address in self._known:
+            raise UnsafeContentError(
+                f"{where}: is linked twice in its run, or contains itself, or belongs to another run"
+            )
+        if path.count("/") > limits().depth:
+            raise over_limit(where, "depth", "the node lies deeper")
+        self._known.add(address)
+        self._now.add(address)
 
 
 class Folders:

@@ -9,6 +9,7 @@ all other modules.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -151,7 +152,9 @@ def open_group(group: h5g.GroupID, name: str, where: Where, member: Member | Non
     return node
 
 
-def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple[Any, NodeInfo]]:
+def foreign_nodes(
+    group: h5g.GroupID, name: str, where: Where, known: set[int] | None = None
+) -> Iterator[tuple[Any, NodeInfo]]:
     """Walks a member that another program added to the file, with all nodes below it; nothing of them is read.
 
     Such nodes may have any type, and any filter that copying them does not need. Soft links are passed over: nothing
@@ -161,6 +164,7 @@ def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple
         group: The open group.
         name: Name of the member.
         where: File and path of the member, for messages.
+        known: Addresses of nodes that are passed over; those of the nodes that are walked here are added.
 
     Yields:
         Each open node once, with its facts.
@@ -172,8 +176,14 @@ def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple
     first = find_member(group, name, where)
     if first is None:
         raise NotFoundError(f"{where}: no such node")
-    todo, visited = [(group, name, str(where), first)], {first.address}
-    while todo:
+    known, most = set() if known is None else known, limits().members
+    todo = []
+    if first.kind != h5l.TYPE_SOFT and (not first.is_hard or first.address not in known):
+        known.add(first.address)
+        todo.append((group, name, str(where), first))
+    for number in itertools.count(1):
+        if not todo:
+            return
         parent, name, path, member = todo.pop()
         check_interrupt()
         node = open_node(parent, name, path, member)
@@ -181,11 +191,11 @@ def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple
         if isinstance(node, h5d.DatasetID):
             _check_foreign(node, path)
         for inner, link in members_of(node, path).items() if isinstance(node, h5g.GroupID) else ():
-            if link.kind != h5l.TYPE_SOFT and (not link.is_hard or link.address not in visited):
-                visited.add(link.address)
+            if link.kind != h5l.TYPE_SOFT and (not link.is_hard or link.address not in known):
+                known.add(link.address)
                 todo.append((node, inner, f"{path}/{inner}", link))
-        if len(visited) > limits().members:
-            raise over_limit(where, "members", f"it has more than {limits().members} nodes below it")
+        if number + len(todo) > most:
+            raise over_limit(where, "members", f"it has more than {most} nodes below it")
 
 
 def _check_foreign(dsid: h5d.DatasetID, where: Where) -> None:
