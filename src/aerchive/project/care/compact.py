@@ -42,6 +42,7 @@ from aerchive.storage.commits.replacing import Replacement, check_single
 from aerchive.storage.file import LockedFile, ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
 from aerchive.storage.hdf5.node_copying import Fingerprint, NodeCopier, fingerprint
+from aerchive.storage.hdf5.nodes import check_foreign
 from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import GroupVerifier, chunk_problems, object_problems
@@ -387,9 +388,11 @@ class _Compaction:
         found = [(root, [name for name in root.names() if name not in OURS])]
         for folder, _, names in folders_below(root, layout.RUNS, 2, lists_last=False):
             if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
-                for name in folder.names():
+                opened = CachedGroup.of(folder)
+                for name in opened.names():
+                    check_interrupt()
                     if (path := f"{folder.path}/{name}") not in listed:
-                        if is_run := _is_run(folder, name):
+                        if is_run := _is_run(opened, name):
                             problems.append(f"/{path}: is not in the catalogue")
                         elif is_run is not None:
                             names.append(name)
@@ -400,6 +403,7 @@ class _Compaction:
             found.append((folder, names))
         if problems:
             raise self._refusal(problems)
+        check_foreign(sum(len(names) for _, names in found), root.where())
         return found
 
     # -- verifying
@@ -470,9 +474,9 @@ class _Compaction:
         )
 
 
-def _is_run(folder: HDF5Group, name: str) -> bool | None:
+def _is_run(folder: CachedGroup, name: str) -> bool | None:
     """Whether a member of a folder is a run; ``None`` for a deleted run that could not be moved to the deleted ones."""
-    if not CachedGroup.of(folder).members()[name].is_hard:
+    if not folder.members()[name].is_hard:
         return False
     try:
         return folder.is_group(name) and folder.group(name).attribute("encoding") == ENCODING

@@ -17,6 +17,7 @@ from aerchive.project.catalogue.table import open_table
 from aerchive.project.documents.record import read_record
 from aerchive.storage.chunks.read_plan import value_nbytes
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.cached_group import check_run_nodes
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.medium.names import no_such_project
@@ -119,8 +120,9 @@ def _run_paths(root: HDF5Group, problems: list[str]) -> list[str]:
 
 
 def _row_of(group: HDF5Group, path: str) -> NDArray[np.void]:
-    nbytes = 0
-    for name in group.names():
+    nbytes, names = 0, group.names()
+    check_run_nodes(len(names), group.where())
+    for name in names:
         if not (name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name)):
             nbytes += value_nbytes(group.describe(name), group.dataset_attributes(name).get("dtype"))
     return catalogue.make_row(read_record(group), path, nbytes)

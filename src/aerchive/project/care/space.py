@@ -31,6 +31,7 @@ from aerchive.storage.hdf5.measuring import (
     measure_table,
     structure_bytes,
 )
+from aerchive.storage.hdf5.nodes import check_foreign
 from aerchive.storage.hdf5.objects import is_object_path
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -258,6 +259,7 @@ class _Survey:
                     work += [(look, f"{folder.path}/{member}") for member in names]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
             others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
+            check_foreign(len(others), root.where())
             self._foreign += [measure_foreign(root, name, self._known) for name in others]
             generation, replaced = root.attribute("generation"), was_replaced(rows, changes_of(session))
             end, free = session.end, disk().free(session.fd)

@@ -28,7 +28,7 @@ from aerchive.project.documents.record import read_record
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders, VisitedNodes
-from aerchive.storage.hdf5.nodes import foreign_nodes
+from aerchive.storage.hdf5.nodes import check_foreign, foreign_nodes
 from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, noted, object_problems
@@ -156,7 +156,9 @@ class _Verification:
         self._objects = LinkedObjects()
         self._visited = VisitedNodes()
         self._foreign = set[int]()
-        """Addresses of the nodes of other programs, and of deleted runs, that were looked at."""
+        """Addresses of the nodes of other programs that were looked at."""
+        self._deleted = set[int]()
+        """Addresses of the deleted nodes that were looked at."""
         self._provenances: dict[int, Provenance] = {}
         self._turn: list[_Looked] = []
         self._done = self._total = 0
@@ -167,6 +169,7 @@ class _Verification:
         paths: list[str] = []
         objects: list[str] = []
         foreign: list[str] = []
+        deleted: list[str] = []
         with self._file.read() as session:
             root = session.root
             for name, depth, found in (
@@ -181,11 +184,15 @@ class _Verification:
             with noted(problems, root.where()):
                 foreign += [name for name in root.names() if name not in OURS]
             foreign += [path for path in objects if not is_object_path(path)]
+            with noted(problems, root.where()):
+                foreign, unlooked = [], foreign
+                check_foreign(len(unlooked), root.where())
+                foreign = unlooked
             objects = [path for path in objects if is_object_path(path)]
             with noted(problems, root.where(layout.CATALOGUE)):
                 self._rows = _catalogue(session, problems)
             self._state = _state(session)
-        self._file.visit(foreign, self._look_at_foreign)
+        self._file.visit([*deleted, *foreign], self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
         missing = self._rows.keys() - set(paths)
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
@@ -201,10 +208,11 @@ class _Verification:
         Deleted nodes may be damaged: that may be why they were deleted, or replaced.
         """
         folder, _, name = path.rpartition("/")
-        passed_over = (NotFoundError, FormatError) if folder == layout.DELETED else NotFoundError
-        with noted(self._problems, session.root.where(path)), contextlib.suppress(passed_over):
+        where, is_deleted = session.root.where(path), folder == layout.DELETED
+        known = self._deleted if is_deleted else self._foreign
+        with noted(self._problems, where), contextlib.suppress(NotFoundError, *[FormatError] * is_deleted):
             group = session.root.group(folder) if folder else session.root
-            for _ in foreign_nodes(group.gid, name, session.root.where(path), self._foreign):
+            for _ in foreign_nodes(group.gid, name, where, known, are_deleted=is_deleted):
                 pass
 
     def _look_at_object(self, session: ReadSession, path: str) -> None:

@@ -97,6 +97,20 @@ class CachedGroup(HDF5Group):
         return None if value is None else decode_attributes({name: value}, self.where())[name]
 
 
+def check_run_nodes(number: int, where: str) -> None:
+    """Refuses a run or shared object with too many nodes.
+
+    Args:
+        number: The number of nodes, or of the members of one of its groups.
+        where: File and path of the node that is looked at, for the message.
+
+    Raises:
+        UnsafeContentError: There are more than `aerchive.limits.Limits.run_nodes`.
+    """
+    if number > limits().run_nodes:
+        raise over_limit(where, "run_nodes", f"its run has more than {limits().run_nodes} nodes")
+
+
 class VisitedNodes:
     """The nodes that walks through runs have visited: each has one link, or walks would not end, or take too long."""
 
@@ -120,7 +134,8 @@ class VisitedNodes:
         """Notes a group.
 
         Raises:
-            UnsafeContentError: The group was visited before, or lies deeper than `aerchive.limits.Limits.depth`.
+            UnsafeContentError: The group was visited before, lies deeper than `aerchive.limits.Limits.depth`, or is
+                one too many for `aerchive.limits.Limits.run_nodes`.
         """
         self._add(info_of(group.gid, group.where()).address, group.where(), group.path)
 
@@ -128,7 +143,8 @@ class VisitedNodes:
         """Notes a member of a visited group.
 
         Raises:
-            UnsafeContentError: The member was visited before, is a soft or external link, or lies too deep.
+            UnsafeContentError: The member was visited before, is a soft or external link, lies too deep, or is one too
+                many.
         """
         self._add(group.address(name), group.where(name), f"{group.path}/{name}")
 
@@ -139,6 +155,7 @@ class VisitedNodes:
             )
         if path.count("/") > limits().depth:
             raise over_limit(where, "depth", "the node lies deeper")
+        check_run_nodes(len(self._now) + 1, where)
         self._known.add(address)
         self._now.add(address)
 

@@ -99,7 +99,7 @@ def _visited(group: HDF5Group, known: dict[int, str]) -> list[tuple[bytes, NodeI
     """
     nodes: list[tuple[bytes, NodeInfo]] = []
     errors: list[AerchiveError] = []
-    most, beneath, number_beneath = limits().members, b"", 0
+    most, beneath, number_beneath = limits().run_nodes, b"", 0
 
     def note(name: bytes, info: Any) -> bool | None:
         nonlocal beneath, number_beneath
@@ -124,7 +124,7 @@ def _visited(group: HDF5Group, known: dict[int, str]) -> list[tuple[bytes, NodeI
     if number_beneath > _MOST_BENEATH:
         nodes = _walked(group, known)
     if len(nodes) > most:
-        raise over_limit(group.where(), "members", f"it has more than {most} nodes below it")
+        raise over_limit(group.where(), "run_nodes", f"it has more than {most} nodes")
     return nodes
 
 
@@ -141,7 +141,7 @@ def _walked(group: HDF5Group, known: dict[int, str]) -> list[tuple[bytes, NodeIn
     """All nodes below a group, as from `_visited`."""
     nodes: list[tuple[bytes, NodeInfo]] = []
     todo, seen = [(group.gid, b"")], {info_of(group.gid, group.where()).address}
-    while todo and len(nodes) <= limits().members:
+    while todo and len(nodes) <= limits().run_nodes:
         parent, path = todo.pop()
         for name, member in members_of(parent, group.where(path.decode("utf-8", "backslashreplace"))).items():
             check_interrupt()

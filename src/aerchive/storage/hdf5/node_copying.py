@@ -18,11 +18,12 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 from aerchive import layout
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.storage.chunks.read_plan import ReadPlan
-from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes
+from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import plan_read
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.nodes import (
     attribute_names,
+    check_foreign,
     find_member,
     foreign_nodes,
     has_attribute,
@@ -93,8 +94,8 @@ class NodeCopier:
         """Path of each shared object found so far, by its address in the source."""
         self._folder: tuple[str, h5g.GroupID] = "", target
         """Path and open group of the folder of the latest run."""
-        self._foreign_bytes = 0
-        """Size of the nodes of other programs, in bytes."""
+        self._foreign_number = self._foreign_bytes = 0
+        """Number of the copied nodes of other programs, and their size in bytes."""
 
     @property
     def has_chunks_to_copy(self) -> bool:
@@ -226,7 +227,9 @@ class NodeCopier:
 
     def _copy_members(self, source: CachedGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
         """Copies the members whose names are not in ``there``, the names that the target already has."""
+        check_run_nodes(len(source.members()), source.where())
         for name, member in source.members().items():
+            check_interrupt()
             if name in there:
                 continue
             if member.is_hard and member.address in self._known:
@@ -297,7 +300,10 @@ class NodeCopier:
                 target.links.create_soft(key, source.gid.links.get_val(key))
             return
         most = _MOST_FOREIGN * disk().size(source.fd)
-        for node, info in foreign_nodes(source.gid, name, where):
+        for node, info in foreign_nodes(source.gid, name, where, set()):
+            check_interrupt()
+            self._foreign_number += 1
+            check_foreign(self._foreign_number, where)
             self._foreign_bytes += info.header_bytes
             if info.is_dataset:
                 with hdf5_errors(where):

@@ -9,7 +9,6 @@ all other modules.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -153,7 +152,7 @@ def open_group(group: h5g.GroupID, name: str, where: Where, member: Member | Non
 
 
 def foreign_nodes(
-    group: h5g.GroupID, name: str, where: Where, known: set[int] | None = None
+    group: h5g.GroupID, name: str, where: Where, known: set[int], *, are_deleted: bool = False
 ) -> Iterator[tuple[Any, NodeInfo]]:
     """Walks a member that another program added to the file, with all nodes below it; nothing of them is read.
 
@@ -164,7 +163,8 @@ def foreign_nodes(
         group: The open group.
         name: Name of the member.
         where: File and path of the member, for messages.
-        known: Addresses of nodes that are passed over; those of the nodes that are walked here are added.
+        known: Addresses of nodes that were walked before and are passed over; those that are walked now are added.
+        are_deleted: Whether these are deleted nodes of aerchive, of which there may be any number.
 
     Yields:
         Each open node once, with its facts.
@@ -176,14 +176,13 @@ def foreign_nodes(
     first = find_member(group, name, where)
     if first is None:
         raise NotFoundError(f"{where}: no such node")
-    known, most = set() if known is None else known, limits().members
     todo = []
     if first.kind != h5l.TYPE_SOFT and (not first.is_hard or first.address not in known):
         known.add(first.address)
         todo.append((group, name, str(where), first))
-    for number in itertools.count(1):
-        if not todo:
-            return
+    while todo:
+        if not are_deleted:
+            check_foreign(len(known), where)
         parent, name, path, member = todo.pop()
         check_interrupt()
         node = open_node(parent, name, path, member)
@@ -194,8 +193,21 @@ def foreign_nodes(
             if link.kind != h5l.TYPE_SOFT and (not link.is_hard or link.address not in known):
                 known.add(link.address)
                 todo.append((node, inner, f"{path}/{inner}", link))
-        if number + len(todo) > most:
-            raise over_limit(where, "members", f"it has more than {most} nodes below it")
+
+
+def check_foreign(number: int, where: Where) -> None:
+    """Refuses too many nodes of other programs.
+
+    Args:
+        number: Number of nodes that are known so far.
+        where: File and path of the node that is looked at, for the message.
+
+    Raises:
+        UnsafeContentError: There are more than `aerchive.limits.Limits.foreign_nodes`.
+    """
+    most = limits().foreign_nodes
+    if number > most:
+        raise over_limit(where, "foreign_nodes", f"other programs have added more than {most} nodes")
 
 
 def _check_foreign(dsid: h5d.DatasetID, where: Where) -> None:

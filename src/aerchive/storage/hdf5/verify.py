@@ -17,7 +17,7 @@ from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_nbytes
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
-from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes
+from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, plan_read
 from aerchive.storage.hdf5.nodes import read_values
 from aerchive.storage.hdf5.objects import LinkedObjects, linked_digest
@@ -175,6 +175,7 @@ class GroupVerifier:
     ) -> None:
         names: list[str] = []
         with self._noted(group.where()):
+            check_run_nodes(len(group.members()), group.where())
             names = group.names()
             nodes[path] = _own_digest(group, path)
         for name in names:
