@@ -170,8 +170,17 @@ def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
 
 def row_text(row: Any, column: str) -> str:
     """Returns a text of a row. It is cut if the bit of the column is set in ``overflow``."""
+    return column_text(bytes(row[column]), column)
+
+
+def column_text(raw: bytes, column: str) -> str:
+    """Returns the text that a text column has as bytes.
+
+    Raises:
+        FormatError: The bytes are not a text.
+    """
     try:
-        return decode_text(bytes(row[column]))
+        return decode_text(raw)
     except FormatError as error:
         raise FormatError(f"/catalogue: {column} of a row: {error}; 'aerchive verify' tells which row") from error
 

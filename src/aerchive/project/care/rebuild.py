@@ -123,6 +123,7 @@ def _row_of(group: HDF5Group, path: str) -> NDArray[np.void]:
     nbytes, names = 0, group.names()
     check_run_nodes(len(names), group.where())
     for name in names:
+        check_interrupt()
         if not (name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name)):
             nbytes += value_nbytes(group.describe(name), group.dataset_attributes(name).get("dtype"))
     return catalogue.make_row(read_record(group), path, nbytes)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aerchive import layout
-from aerchive.display.text import format_bytes, format_runs, format_table, format_time
+from aerchive.display.text import clean, clean_lines, format_bytes, format_runs, format_table, format_time
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.project.care.folders import folders_below
@@ -193,7 +193,10 @@ class SpaceReport:
             if len(self.runs) > top:
                 lines.append(f"... the largest {top} of {len(self.runs)} runs")
         if self.problems:
-            lines += ["", *(f"cannot be measured, and counts as unused: {problem}" for problem in self.problems[:top])]
+            lines += [
+                "",
+                *(f"cannot be measured, and counts as unused: {clean(problem)}" for problem in self.problems[:top]),
+            ]
             lines.append("'aerchive verify' names all that is damaged")
         if self.beside_bytes:
             lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
@@ -205,7 +208,7 @@ class SpaceReport:
         else:
             end = "nothing to give back"
         lines += ["", end]
-        return "\n".join(lines)
+        return clean_lines("\n".join(lines))
 
 
 def survey_space(file: ProjectFile, progress: Progress | None = None, beside_bytes: int = 0) -> SpaceReport:

@@ -124,20 +124,27 @@ class VisitedNodes:
         """Begins a walk through a run or object with its own group; a new walk may visit the nodes of an old one."""
         self.forget(group.path)
         self._now = self._of_walk[group.path] = set()
-        self.add(group)
+        self._add(info_of(group.gid, group.where()).address, group.where(), group.path)
 
     def forget(self, path: str) -> None:
         """Forgets the nodes of the walk through a run."""
         self._known -= self._of_walk.pop(path, set())
 
-    def add(self, group: HDF5Group) -> None:
+    def add(self, group: HDF5Group, *, is_shared: bool = False) -> None:
         """Notes a group.
 
+        Args:
+            group: The group.
+            is_shared: Whether it is a shared object, which may have many links.
+
         Raises:
-            UnsafeContentError: The group was visited before, lies deeper than `aerchive.limits.Limits.depth`, or is
-                one too many for `aerchive.limits.Limits.run_nodes`.
+            UnsafeContentError: The group has another link, or was visited before, or lies deeper than
+                `aerchive.limits.Limits.depth`, or is one too many for `aerchive.limits.Limits.run_nodes`.
         """
-        self._add(info_of(group.gid, group.where()).address, group.where(), group.path)
+        info = info_of(group.gid, group.where())
+        if info.links > 1 and not is_shared:
+            raise _linked_twice(group.where())
+        self._add(info.address, group.where(), group.path)
 
     def add_member(self, group: CachedGroup, name: str) -> None:
         """Notes a member of a visited group.
@@ -150,14 +157,16 @@ class VisitedNodes:
 
     def _add(self, address: int, where: str, path: str) -> None:
         if address in self._known:
-            raise UnsafeContentError(
-                f"{where}: is linked twice in its run, or contains itself, or belongs to another run"
-            )
+            raise _linked_twice(where)
         if path.count("/") > limits().depth:
             raise over_limit(where, "depth", "the node lies deeper")
         check_run_nodes(len(self._now) + 1, where)
         self._known.add(address)
         self._now.add(address)
+
+
+def _linked_twice(where: str) -> UnsafeContentError:
+    return UnsafeContentError(f"{where}: is linked twice in its run, or contains itself, or belongs to another run")
 
 
 class Folders:

@@ -249,8 +249,9 @@ class NodeCopier:
 
     def _copy_inner(self, source: CachedGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
         """Copies a group in a group; a shared object is copied once, and linked."""
-        self._visited.add(source)
-        if source.attribute("object") is None:
+        is_shared = source.attribute("object") is not None
+        self._visited.add(source, is_shared=is_shared)
+        if not is_shared:
             self._copy_group(source, target, key, owner)
             return
         path = object_path(source)

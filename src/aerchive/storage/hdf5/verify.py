@@ -196,10 +196,12 @@ class GroupVerifier:
         if name in linked and not path:
             nodes[name] = self._objects.digest(group, name, self._root)
             return
-        self._visited.add_member(group, name)
         if not group.is_group(name):
+            self._visited.add_member(group, name)
             nodes[inside] = self._dataset(group, name, inside)
-        elif name in mutable and not path:
+            return
+        self._visited.add(group.group(name))
+        if name in mutable and not path:
             inner: dict[str, str] = {}
             self._visit(group.group(name), name, inner, frozenset(), frozenset())
             self.nodes |= inner
