@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(import_module(f"aerchive.cli.{options.command}").run(options))
     except InvalidInputError as error:
-        put(f"aerchive: {clean_text(str(error))}", to_errors=True)
+        put(f"aerchive: {error}", to_errors=True)  # it may show in a second line what is wrong in the condition
         return EXIT_WRONG_USE
     except AerchiveError as error:
         put(f"aerchive: {clean_text(str(error))}", to_errors=True)
