@@ -30,6 +30,18 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def printable(message: str) -> str:
+    """Returns a message in which only line ends and tabs are not printable: it may have names and texts of a file.
+
+    Other control characters, and those that reverse or hide text, are escaped.
+    """
+    if message.isprintable():
+        return message
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode("ascii") for one in message
+    )
+
+
 class AerchiveError(Exception):
     """The base class of all errors that aerchive raises on purpose.
 
@@ -40,6 +52,7 @@ class AerchiveError(Exception):
     code: ClassVar[str] = "aerchive"
 
     def __init__(self, message: str) -> None:
+        message = printable(message)
         super().__init__(message)
         self.message = message
 
@@ -152,6 +165,9 @@ class ServiceError(AerchiveError, ConnectionError):
 
 class ArchiveWarning(UserWarning):
     """Something could not be archived, a run cannot be read, or the file of the project does not exist yet."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 def check_version(version: object, newest: int, what: str) -> int:

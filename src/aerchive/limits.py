@@ -18,6 +18,8 @@ class Limits(BaseModel):
 
     Attributes:
         members: The greatest number of members of one group.
+        run_nodes: The greatest number of groups and datasets in one run or shared object.
+        foreign_nodes: The greatest number of groups and datasets that other programs have added to the project.
         attributes: The greatest number of attributes of one node.
         attribute_bytes: The size of the largest attribute, in bytes. Longer texts are stored as datasets.
         depth: The deepest nesting of groups in a run.
@@ -35,6 +37,8 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     members: int = Field(default=250_000, ge=1)
+    run_nodes: int = Field(default=20_000, ge=1000)
+    foreign_nodes: int = Field(default=20_000, ge=1000)
     attributes: int = Field(default=1024, ge=64)
     attribute_bytes: ByteSize = Field(default=ByteSize(64 * _KIB), ge=32_000)
     depth: int = Field(default=16, ge=4)

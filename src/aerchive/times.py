@@ -22,8 +22,17 @@ EXAMPLES = "a datetime, or text such as '2026-11-22', '2026-11-22T14:00', 'yeste
 
 
 def to_microseconds(time: str) -> int:
-    """Converts a time in the notation of the file format to microseconds since 1970 (UTC)."""
-    moment = datetime.datetime.fromisoformat(time)
+    """Converts a time in the notation of the file format to microseconds since 1970 (UTC).
+
+    Raises:
+        FormatError: The text is not a time, or has no offset from UTC.
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(time)
+    except ValueError as error:
+        raise FormatError(f"{time[:80]!r} is not a time") from error
+    if moment.tzinfo is None:
+        raise FormatError(f"{time!r} is a time without an offset from UTC")
     return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(microseconds=1)
 
 

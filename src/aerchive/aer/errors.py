@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from qiskit.exceptions import QiskitError
 
-from aerchive.errors import AerchiveError
+from aerchive.errors import AerchiveError, printable
 
 
 class AerJobError(AerchiveError, QiskitError):
@@ -22,7 +22,7 @@ class AerJobError(AerchiveError, QiskitError):
     def __init__(self, message: str, error_type: str | None = None, stored_traceback: str | None = None) -> None:
         AerchiveError.__init__(self, message)
         self.error_type = error_type
-        self.stored_traceback = stored_traceback
+        self.stored_traceback = None if stored_traceback is None else printable(stored_traceback)
 
     def __reduce__(self) -> tuple[type[AerJobError], tuple[str, str | None, str | None]]:
         return type(self), (self.message, self.error_type, self.stored_traceback)

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
+from aerchive.cli.output import put
+from aerchive.display.text import clean as clean_text  # the command `clean` is a module of this name
 from aerchive.display.text import clean_lines
 from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError
 
@@ -81,24 +83,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             import_module(f"aerchive.cli.{name}").configure(command)
     options = parser.parse_args(given)
     if options.version:
-        print(f"aerchive {import_module('importlib.metadata').version('aerchive')}")
+        put(f"aerchive {import_module('importlib.metadata').version('aerchive')}")
         return 0
     if options.command is None:
         parser.print_help()
         return EXIT_WRONG_USE
     format_others = warnings.formatwarning
     warnings.formatwarning = lambda message, category, *rest, **more: (
-        f"aerchive: warning: {clean_lines(str(message))}\n"
+        f"aerchive: warning: {clean_text(str(message))}\n"
         if issubclass(category, ArchiveWarning)
-        else format_others(message, category, *rest, **more)
+        else clean_lines(format_others(message, category, *rest, **more))
     )
     try:
         return int(import_module(f"aerchive.cli.{options.command}").run(options))
     except InvalidInputError as error:
-        print(f"aerchive: {clean_lines(str(error))}", file=sys.stderr)
+        put(f"aerchive: {error}", to_errors=True)  # it may show in a second line what is wrong in the condition
         return EXIT_WRONG_USE
     except AerchiveError as error:
-        print(f"aerchive: {clean_lines(str(error))}", file=sys.stderr)
+        put(f"aerchive: {clean_text(str(error))}", to_errors=True)
         return EXIT_PROBLEM
     except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
         sys.stderr.close()

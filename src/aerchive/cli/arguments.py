@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from aerchive.cli.output import put, put_json
 from aerchive.errors import AerchiveError, AlreadyExistsError, WriteError
 
 
@@ -30,7 +30,10 @@ def add_json(parser: argparse.ArgumentParser, text: str = "as JSON") -> None:
 
 def print_report(options: argparse.Namespace, document: Any, text: object, indent: int | None = 2) -> None:
     """Prints a document as JSON if the user wants that, or else a text."""
-    print(json.dumps(document, indent=indent) if options.json else text)
+    if options.json:
+        put_json(document, indent)
+    else:
+        put(text)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_json, print_report
+from aerchive.cli.output import put
 from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.project.care.retention import CleanReport
@@ -58,7 +59,7 @@ def _clean(project: Project, options: argparse.Namespace, **more: Any) -> CleanR
 def _ask(report: CleanReport, project: Project) -> None:
     if not sys.stdin.isatty():
         raise InvalidInputError("nothing was deleted: there is nobody to ask; add --yes, or look first with --dry-run")
-    print(report, file=sys.stderr)
-    print(f"Delete {format_runs(len(report.runs))} from {project.path}? [y/N] ", end="", file=sys.stderr, flush=True)
+    put(report, to_errors=True)
+    put(f"Delete {format_runs(len(report.runs))} from {project.path}? [y/N] ", end="", to_errors=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InvalidInputError("nothing was deleted")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aerchive.aer.opening import open_path
+from aerchive.cli.output import put
 from aerchive.display.text import format_bytes
 from aerchive.errors import AlreadyExistsError
 from aerchive.paths import local_path
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
             f"{path}: exists, and the demo overwrites nothing; remove it, or choose another with --file"
         )
     _write(path)
-    print("\nNow a second process opens the file, and knows nothing but its name.\n", flush=True)
+    put("\nNow a second process opens the file, and knows nothing but its name.\n")
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     second = [sys.executable, "-m", "aerchive", "demo", "--read", "--file", str(path)]
     return subprocess.run(second, check=False, env=environment).returncode  # noqa: S603  (this program)
@@ -62,10 +63,10 @@ def _step(number: int, text: str, action: Callable[[], Any]) -> Any:
     label = f"[{number}/5] {text}"
     terminal = sys.stdout.isatty()
     if terminal:
-        print(f"{label} ...", end="\r", flush=True)
+        put(f"{label} ...", end="\r")
     begun = time.perf_counter()
     value = action()
-    print(f"{label:<72} {time.perf_counter() - begun:6.2f} s", flush=True)
+    put(f"{label:<72} {time.perf_counter() - begun:6.2f} s")
     return value
 
 
@@ -125,35 +126,35 @@ def _write(path: Path) -> None:
     _step(3, "noisy GHZ state, 1000 shots", noisy)
     _step(4, "parameter sweep, 32 angles", sweep)
     _step(5, "a job that fails: a T gate in a stabilizer simulation", failing)
-    print(f"\nAll four are in {path} ({format_bytes(path.stat().st_size)}).")
+    put(f"\nAll four are in {path} ({format_bytes(path.stat().st_size)}).")
 
 
 def _read(path: Path) -> int:
     project = open_path(path, "r")
-    print(runs_table(project.runs()))
+    put(runs_table(project.runs()))
 
     job = project.latest(name="noisy GHZ").job()
-    print(f"\nThe noisy job's counts, from its Result:\n  {job.result().get_counts()}")
+    put(f"\nThe noisy job's counts, from its Result:\n  {job.result().get_counts()}")
 
     state = project.latest(name="20-qubit state").array("statevector")
     with record_reads() as log:
         part = state[_SLICE]
-    print(f"\nAmplitudes {_SLICE.start} to {_SLICE.stop - 1} of {state.size:,} ({format_bytes(state.nbytes)}):")
+    put(f"\nAmplitudes {_SLICE.start} to {_SLICE.stop - 1} of {state.size:,} ({format_bytes(state.nbytes)}):")
     for number, amplitude in enumerate(part, _SLICE.start):
-        print(f"  |{number:0{_QUBITS}b}⟩  {amplitude:+.6f}")
-    print(
+        put(f"  |{number:0{_QUBITS}b}⟩  {amplitude:+.6f}")
+    put(
         f"  read for this: {log.nbytes:,} bytes in {len(log.extents)} reads, of a file of {path.stat().st_size:,} bytes"
     )
 
     sweep = project.latest(name="sweep of 32 angles")
     ones = [sweep.counts(i).get("1", 0) for i in range(0, 32, 8)]
-    print(f"\nThe sweep: 1 was measured {', '.join(map(str, ones))} times of 200 at angles 0.0, 0.8, 1.6 and 2.4")
+    put(f"\nThe sweep: 1 was measured {', '.join(map(str, ones))} times of 200 at angles 0.0, 0.8, 1.6 and 2.4")
 
     failed = project.latest(name="a failure")
-    print(f"\nThe failed job says:\n  {failed.record.status.message}")
+    put(f"\nThe failed job says:\n  {failed.record.status.message}")
 
     folder = project.latest().path.rpartition("/")[0]
-    print(
+    put(
         f"""
 Now open {path} in HDFView (or with: h5dump -A {path.name}):
   /                   its attributes say what the file is

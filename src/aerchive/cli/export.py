@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import math
-import sys
+from numbers import Number
 from typing import Any, TextIO
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import new_file
 from aerchive.cli.listing import print_nothing_found
+from aerchive.cli.output import json_text, put
+from aerchive.display.text import clean
 from aerchive.errors import InvalidInputError
 from aerchive.interop.arrow import write_parquet
 from aerchive.interop.columns import Column, Columns
 from aerchive.times import from_microseconds
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FORMATS = ("csv", "json", "parquet")
 
 
@@ -44,16 +48,18 @@ def run(options: argparse.Namespace) -> int:
     is_sweep = options.values or options.x or options.y
     columns = project.sweep(options.x, options.y, where=where) if is_sweep else project.columns(where)
     if not any(column.values for column in columns.values()) and not project.count(where):
-        print_nothing_found(project, where, {}, sys.stderr)
+        print_nothing_found(project, where, {}, to_errors=True)
     if options.output is None:
-        _write(columns, kind, sys.stdout)
+        text = io.StringIO()
+        _write(columns, kind, text)
+        put(text.getvalue(), end="")
         return 0
     with new_file(options.output) as file:
         if kind == "parquet":
             write_parquet(columns, options.output)
         else:
             _write(columns, kind, file)
-    print(f"{options.output}: {len(columns['job_id' if 'job_id' in columns else next(iter(columns))].values)} rows")
+    put(f"{options.output}: {len(columns['job_id' if 'job_id' in columns else next(iter(columns))].values)} rows")
     return 0
 
 
@@ -61,12 +67,25 @@ def _write(columns: Columns, kind: str, file: TextIO) -> None:
     plain = {name: [_plain(column, value) for value in column.values] for name, column in columns.items()}
     rows = zip(*plain.values(), strict=True)
     if kind == "json":
-        json.dump([dict(zip(plain, row, strict=True)) for row in rows], file, indent=2)
-        file.write("\n")
+        file.write(json_text([dict(zip(plain, row, strict=True)) for row in rows]) + "\n")
         return
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(plain)
-    writer.writerows([json.dumps(value) if isinstance(value, list) else value for value in row] for row in rows)
+    writer.writerow(map(_text_cell, plain))
+    for number, row in enumerate(rows):
+        given = (column.values[number] for column in columns.values())
+        writer.writerow(
+            _text_cell(shown) if isinstance(shown, str | list) and not isinstance(value, Number) else shown
+            for value, shown in zip(given, row, strict=True)
+        )
+
+
+def _text_cell(value: str | list[str]) -> str:
+    """Returns a text as a cell of CSV: in one line, and never a formula.
+
+    Spreadsheets run what begins as a formula does, so such a text gets an apostrophe in front.
+    """
+    text = json.dumps(value) if isinstance(value, list) else value
+    return f"'{clean(text)}" if text.startswith(_FORMULA) else clean(text)
 
 
 def _plain(column: Column, value: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.listing import add_listing_arguments, print_listing, print_nothing_found
+from aerchive.cli.output import put
+from aerchive.display.text import clean
 
 _GRAMMAR = """\
 columns:    job_id name backend method precision outcome (or status) program parent message tags created
@@ -42,15 +43,15 @@ def run(options: argparse.Namespace) -> int:
     order = {"sort": options.sort, "descending": not options.ascending}
     if options.count:
         number = project.count(where, **conditions)
-        print(number)
+        put(number)
     elif options.ids:
         runs = project.runs(where=where, **order, **conditions)
         number = len(runs)
         for one in runs:
-            print(one.job_id)
+            put(clean(one.job_id))
     else:
         print_listing(project, options, where, conditions, **order)
         return 0
     if not number:
-        print_nothing_found(project, where, conditions, sys.stderr)
+        print_nothing_found(project, where, conditions, to_errors=True)
     return 0

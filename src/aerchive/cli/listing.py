@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
-from typing import Any, TextIO
+from typing import Any
 
 from aerchive.cli.arguments import add_json
-from aerchive.display.text import clean_lines, format_runs
+from aerchive.cli.output import put, put_json
+from aerchive.display.text import format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
@@ -47,22 +46,22 @@ def print_listing(
     runs = project.runs(limit, where=where, **order, **conditions)
     if options.json:
         bad = BadRuns()
-        print(json.dumps([summary(run, bad) for run in runs], indent=2))
+        put_json([summary(run, bad) for run in runs])
         if not runs:
-            print_nothing_found(project, where, conditions, sys.stderr)
+            print_nothing_found(project, where, conditions, to_errors=True)
         return
     total = len(runs) if limit is None or len(runs) < limit else project.count(where, **conditions)
     if not total:
         print_nothing_found(project, where, conditions)
         return
     if runs:
-        print(runs_table(runs))
+        put(runs_table(runs))
     if len(runs) < total:
-        print(f"... {len(runs)} of {format_runs(total)}; --all shows the rest")
+        put(f"... {len(runs)} of {format_runs(total)}; --all shows the rest")
 
 
 def print_nothing_found(
-    project: Project, where: str | None, conditions: dict[str, Any], stream: TextIO | None = None
+    project: Project, where: str | None, conditions: dict[str, Any], *, to_errors: bool = False
 ) -> None:
     """Prints why no run was found, and which values exist in the project.
 
@@ -70,9 +69,9 @@ def print_nothing_found(
         project: The project that was searched.
         where: The conditions as one text.
         conditions: The conditions by keyword.
-        stream: The output for the text: standard error if a program reads standard output.
+        to_errors: Whether to print to standard error, because a program reads standard output.
     """
-    print(clean_lines(project.why_nothing(where, conditions)), file=stream)
+    put(project.why_nothing(where, conditions), to_errors=to_errors)
 
 
 def summary(run: Run, bad: BadRuns) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.listing import add_listing_arguments, print_listing
+from aerchive.cli.output import put
 from aerchive.display.text import clean
 from aerchive.layout import OUTCOMES
 
@@ -32,5 +32,5 @@ def run(options: argparse.Namespace) -> int:
     project = open_path(options.project, "r")
     print_listing(project, options, None, conditions)
     for note in project.notes():
-        print(f"aerchive: note: {clean(note)}", file=sys.stderr)
+        put(f"aerchive: note: {clean(note)}", to_errors=True)
     return 0

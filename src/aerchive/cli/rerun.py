@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         one.rerun(save=True)
         again = project.latest()
         document = {"job_id": again.job_id, "success": again.outcome == "ok"}
-        print_report(options, document, f"{clean(one.job_id)}: run again and archived as {again.job_id}", None)
+        print_report(options, document, f"{clean(one.job_id)}: run again and archived as {clean(again.job_id)}", None)
         return 0 if again.outcome == "ok" else 1
     report = one.reproduce()
     document = dataclasses.asdict(report) | {"values": [value._asdict() for value in report.values]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from aerchive.cli.output import put
 from aerchive.models.json_schema import DOCUMENTS, json_schema
 
 
@@ -17,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints the schema of one document, or the names of all documents."""
     if options.document is None:
-        print("\n".join(sorted(DOCUMENTS)))
+        put("\n".join(sorted(DOCUMENTS)))
     else:
-        print(json.dumps(json_schema(options.document), indent=2, ensure_ascii=False))
+        put(json.dumps(json_schema(options.document), indent=2, ensure_ascii=False))
     return 0

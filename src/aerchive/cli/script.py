@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_job, new_file
+from aerchive.cli.output import put
+from aerchive.display.text import clean
 from aerchive.errors import InvalidInputError
 
 
@@ -23,12 +24,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         text = one.script()
     except InvalidInputError as error:
-        print(f"aerchive: {error}", file=sys.stderr)
+        put(f"aerchive: {clean(str(error))}", to_errors=True)
         return 1
     if options.output is None:
-        print(text, end="")
+        put(text, end="")
         return 0
     with new_file(options.output) as file:
         file.write(text)
-    print(f"{options.output}: run it with `python {options.output}`")
+    put(f"{options.output}: run it with `python {options.output}`")
     return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_job, add_json
+from aerchive.cli.output import printable_json, put, put_json
 from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
 from aerchive.models import tagged_json
@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
     saved = _saved(one)
     if options.json:
         document = {**one.record.model_dump(), "saved": [value._asdict() for value in saved]}
-        print(tagged_json.dumps(tagged_json.encode(document)).decode("ascii"))
+        put(printable_json(tagged_json.dumps(tagged_json.encode(document)).decode("ascii")))
         return 0
-    print("\n".join(_lines(one, saved)))
+    put("\n".join(_lines(one, saved)))
     return 0
 
 
@@ -51,12 +51,12 @@ def _row(value: SavedValue) -> tuple[str, ...]:
 
 def _show_history(one: Run, *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps([{"when": when, "who": who, "what": what} for when, who, what in one.history], indent=2))
+        put_json([{"when": when, "who": who, "what": what} for when, who, what in one.history])
     elif one.history:
         rows = [(format_time(when), who, what) for when, who, what in one.history]
-        print(format_table(("when", "who", "what"), rows))
+        put(format_table(("when", "who", "what"), rows))
     else:
-        print(f"run {clean(one.job_id)}: its labels are those it was archived with")
+        put(f"run {clean(one.job_id)}: its labels are those it was archived with")
     return 0
 
 
@@ -70,9 +70,9 @@ def _saved(one: Run) -> list[SavedValue]:
 def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
     record = one.record
     where = " (in a pending file beside the project)" if one.in_pending_file else ""
-    yield f"run {clean(one.job_id)}: {one.outcome}{where}"
+    yield f"run {clean(one.job_id)}: {clean(one.outcome)}{where}"
     if one.durable:
-        yield f"in /{one.path}"
+        yield f"in /{clean(one.path)}"
     documents: list[tuple[str, Any]] = [
         ("labels", record.labels.model_copy(update={"history": None})),
         ("config", record.config),

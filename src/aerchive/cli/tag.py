@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_job, add_json, print_report
+from aerchive.cli.output import put, put_json
 from aerchive.display.text import clean, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models.labels import LabelChange, RunLabels
@@ -60,15 +60,15 @@ def _tag_many(options: argparse.Namespace) -> int:
     project = open_path(options.project, "r+")
     changed = project.tag(options.where, add=options.add, remove=options.remove, **conditions)
     if options.json:
-        print(json.dumps({"changed": changed}))
+        put_json({"changed": changed}, None)
     elif changed:
-        print(f"changed the tags of {format_runs(changed)}")
+        put(f"changed the tags of {format_runs(changed)}")
     else:
         found, where = project.count(options.where, **conditions), clean(options.where)
         if found:
-            print(f"no tags changed: what meets {where!r} ({format_runs(found)}) has the wanted tags already")
+            put(f"no tags changed: what meets {where!r} ({format_runs(found)}) has the wanted tags already")
         else:
-            print(f"no tags changed: none of {format_runs(len(project))} meets {where!r}")
+            put(f"no tags changed: none of {format_runs(len(project))} meets {where!r}")
     return 0
 
 

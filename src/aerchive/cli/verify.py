@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from aerchive.aer.opening import open_path, project_at
 from aerchive.cli.arguments import add_file, add_json, print_report
+from aerchive.cli.output import put
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import clean
 
@@ -27,9 +27,9 @@ def run(options: argparse.Namespace) -> int:
         report = project.verify(bar.show, untrusted=options.untrusted)
     seals = [(run.core_sha256, run.job_id) for run in project if run.durable] if options.seals else []
     if options.seals and not options.json:
-        print("".join(f"{seal}  {clean(job_id)}\n" for seal, job_id in seals), end="")
+        put("".join(f"{seal}  {clean(job_id)}\n" for seal, job_id in seals), end="")
         if report.problems or report.notes:
-            print(report, file=sys.stderr)
+            put(report, to_errors=True)
     else:
         document = {name: getattr(report, name) for name in ("path", "ok", "runs", "objects", "problems", "notes")}
         document |= {"seals": {job_id: seal for seal, job_id in seals}} if options.seals else {}

@@ -100,7 +100,10 @@ def _describe(error: ValidationError) -> str:
     parts = []
     for problem in error.errors():
         place = ".".join(str(part) for part in problem["loc"])
-        shown = repr(problem["input"])
+        try:
+            shown = repr(problem["input"])
+        except ValueError:  # Python converts no integer of more than 4,300 digits to text
+            shown = "a very large number"
         parts.append(f"'{place}': {problem['msg']} (found {shown[:80]})")
     return "; ".join(parts)
 
@@ -112,7 +115,11 @@ def _to_text(value: Any) -> str:
 def _from_text(text: Scalar, where: str) -> Any:
     if not isinstance(text, str):
         raise FormatError(f"{where}: is a number, not the JSON text it should be")
-    return tagged_json.decode(tagged_json.loads(text.encode("ascii", "backslashreplace"), where))
+    tree = tagged_json.loads(text.encode("ascii", "backslashreplace"), where)
+    try:
+        return tagged_json.decode(tree)
+    except FormatError as error:
+        raise FormatError(f"{where}: {error}") from error
 
 
 def _spread(name: str, mapping: Mapping[str, Any]) -> dict[str, Scalar]:

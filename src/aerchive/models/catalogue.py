@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.errors import FormatError
 from aerchive.models.labels import RunLabels
 from aerchive.models.row_checksums import row_crc, wrong_rows
 from aerchive.models.run import RunRecord
@@ -91,6 +92,8 @@ OVERFLOW = {name: 1 << bit for bit, name in enumerate(TEXT_COLUMNS)}
 DTYPE = np.dtype([(column.name, column.dtype) for column in COLUMNS])
 """The dtype of a row on disk: packed, little-endian, 512 bytes."""
 
+_MAX_PLAIN_BITS = 4096
+
 CHECKED_BYTES = DTYPE.itemsize - 4
 """The number of bytes of a row without its checksum."""
 
@@ -114,12 +117,11 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
         if column.kind == "text" and column.name not in ("path", "name"):
             texts[column.name] = value if isinstance(value, str) else ""
         elif column.kind in ("integer", "unsigned"):
-            row[column.name] = _integer(value)
+            row[column.name] = _integer(nbytes if column.name == "nbytes" else value, column.name)
         elif column.kind == "real":
             row[column.name] = math.nan if value is None else value
         elif value is not None and column.kind in ("truth", "time", "own"):
             row[column.name] = value
-    row["nbytes"] = nbytes
     _put_texts(row, texts)
     return row
 
@@ -168,7 +170,19 @@ def damaged_rows(rows: NDArray[Any], first: int) -> list[int]:
 
 def row_text(row: Any, column: str) -> str:
     """Returns a text of a row. It is cut if the bit of the column is set in ``overflow``."""
-    return decode_text(bytes(row[column]))
+    return column_text(bytes(row[column]), column)
+
+
+def column_text(raw: bytes, column: str) -> str:
+    """Returns the text that a text column has as bytes.
+
+    Raises:
+        FormatError: The bytes are not a text.
+    """
+    try:
+        return decode_text(raw)
+    except FormatError as error:
+        raise FormatError(f"/catalogue: {column} of a row: {error}; 'aerchive verify' tells which row") from error
 
 
 def is_cut(row: Any, column: str) -> bool:
@@ -200,16 +214,22 @@ def _is_integer(value: Any) -> bool:
 
 
 def _are_plain(params: Mapping[str, Any]) -> bool:
-    return all(isinstance(value, np.generic | str | int | float | None) for value in params.values())
+    return all(isinstance(value, np.generic | str | float | None) or _is_short(value) for value in params.values())
 
 
-def _integer(value: Any) -> int:
+def _is_short(value: Any) -> bool:
+    """Returns whether a value is an integer that Python converts to decimal text, which it refuses for long ones."""
+    return isinstance(value, int) and value.bit_length() <= _MAX_PLAIN_BITS
+
+
+def _integer(value: Any, column: str) -> int:
+    """Returns an integer as a column has it, or -1 if it is none, or does not fit; large seeds become negative."""
     if not _is_integer(value):
         return -1
-    value = int(value)
-    if value >= 2**63:
-        value -= 2**64
-    return value if -(2**63) <= value < 2**63 else -1
+    value, bits = int(value), 8 * DTYPE[column].itemsize
+    if COLUMN[column].kind == "unsigned" and 2 ** (bits - 1) <= value < 2**bits:
+        value -= 2**bits
+    return value if -(2 ** (bits - 1)) <= value < 2 ** (bits - 1) else -1
 
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, str | int | float | bool | None]:
@@ -258,4 +278,6 @@ def _are_params(text: str, params: Mapping[str, Any]) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, int) and not _is_short(value):
+        return hex(value)
     return value if isinstance(value, str | int | float | bool | None) else repr(value)

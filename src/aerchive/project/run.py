@@ -750,7 +750,7 @@ class Run:
             name = f" {self.name!r}" if self.name else ""
         except AerchiveError:  # a list of runs is printed all the same
             return f"<Run {clean(self.job_id)}, which cannot be read>"
-        return f"<Run {clean(self.job_id)}{name} {self.outcome}, {format_time(self.created)}>"
+        return clean(f"<Run {self.job_id}{name} {self.outcome}, {format_time(self.created)}>")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.job_id == self.job_id and other._home.file.path == self._home.file.path

@@ -45,7 +45,7 @@ from aerchive.storage.medium.access import AccessByDescriptor, AccessByName
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors, write_errors
 from aerchive.storage.medium.filesystems import LockTrial
-from aerchive.storage.medium.interrupts import deferred_interrupts
+from aerchive.storage.medium.interrupts import check_interrupt, deferred_interrupts
 from aerchive.storage.medium.names import check_length
 from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
 from aerchive.storage.sessions import ReadSession, WriteSession
@@ -324,7 +324,7 @@ class ProjectFile:
             with self.read() as session:
                 end = time.monotonic() + _TURN_S
                 while left and not action(session, left.popleft()) and time.monotonic() < end:
-                    pass
+                    check_interrupt()
                 fd = session.detach()
             try:
                 afterwards(fd)

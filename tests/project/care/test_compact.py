@@ -199,7 +199,8 @@ def test_chunks_that_were_never_written_stay_so(tmp_path: Path) -> None:
     path = tmp_path / "project.h5"
     sparse = np.zeros(1_000_000)
     sparse[300_000] = 1
-    made = dataclasses.replace(draft_of(0), datasets={**draft_of(0).datasets, "noise": DatasetDraft([sparse])})
+    datasets = {**draft_of(0).datasets, "noise": DatasetDraft([sparse])}
+    made = dataclasses.replace(draft_of(0), datasets=datasets, nbytes=draft_of(0).nbytes + sparse.nbytes)
     project_at(path).archive(made)
 
     project_at(path).compact()

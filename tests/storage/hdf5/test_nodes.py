@@ -38,7 +38,11 @@ def file(tmp_path: Path) -> Iterator[h5py.File]:
 @pytest.fixture
 def small_limits() -> Iterator[None]:
     before = limits()
-    use_limits(before.model_copy(update={"members": 3, "attribute_bytes": 100, "piece_bytes": 1000, "attributes": 2}))
+    use_limits(
+        before.model_copy(
+            update={"members": 3, "attribute_bytes": 100, "piece_bytes": 1000, "attributes": 2, "foreign_nodes": 3}
+        )
+    )
     yield
     use_limits(before)
 
@@ -166,8 +170,8 @@ def test_limits_name_the_node_the_limit_and_the_setting(file: h5py.File) -> None
     for number in range(4):
         file.create_group(f"deep/{number}")
     del file["deep/3"]
-    with pytest.raises(UnsafeContentError, match=r"more than 3 nodes below it"):
-        list(foreign_nodes(file["/"].id, "deep", WHERE))
+    with pytest.raises(UnsafeContentError, match=r"more than 3 nodes, and the limit 'foreign_nodes' is 3"):
+        list(foreign_nodes(file["/"].id, "deep", WHERE, set()))
 
 
 @pytest.mark.parametrize("name", ["", ".", "a/b", "/a", "a\0", "nul\0byte"])
@@ -192,11 +196,11 @@ def test_foreign_nodes_may_have_any_type_but_nothing_outside(file: h5py.File) ->
     file["mine/again"] = file["mine"]
     file["mine/soft"] = h5py.SoftLink("/nowhere")
     create(file, "mine/filtered", DOUBLE, (8,), filtered(32999))
-    assert len(list(foreign_nodes(file["/"].id, "mine", WHERE))) == 3
+    assert len(list(foreign_nodes(file["/"].id, "mine", WHERE, set()))) == 3
 
     file["mine/deep/outside"] = h5py.ExternalLink("other.h5", "/")
     with pytest.raises(UnsafeContentError, match=f"{WHERE}/deep/outside: soft and external links"):
-        list(foreign_nodes(file["/"].id, "mine", WHERE))
+        list(foreign_nodes(file["/"].id, "mine", WHERE, set()))
 
 
 def test_foreign_values_that_only_an_unknown_filter_can_read(file: h5py.File) -> None:
@@ -204,7 +208,7 @@ def test_foreign_values_that_only_an_unknown_filter_can_read(file: h5py.File) ->
     create(file, "x", kind, (8,), filtered(32999))
 
     with pytest.raises(UnsafeContentError, match="32999"):
-        list(foreign_nodes(file["/"].id, "x", WHERE))
+        list(foreign_nodes(file["/"].id, "x", WHERE, set()))
 
 
 def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from aerchive.aer.archived.result import archived_result
 from aerchive.aer.capturing.capture import error_text
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
-from aerchive.errors import AerchiveError
+from aerchive.display.text import clean
+from aerchive.errors import AerchiveError, printable
 from aerchive.project.run import Run
 from aerchive.text import type_name
 
@@ -54,7 +55,7 @@ class ReproduceReport:
             if value.verdict != "identical"
         ]
         lines += [f"  {name} was {then}, is {now}" for name, (then, now) in self.environment.items()]
-        return "\n".join(lines)
+        return "\n".join(map(clean, lines))
 
 
 def reproduce(run: Run) -> ReproduceReport:
@@ -107,7 +108,7 @@ def _outcome_of(action: Callable[[], Any]) -> tuple[Any, str | None]:
     except AerJobError as error:
         return None, f"{error.error_type}: {error.message}"
     except Exception as error:  # noqa: BLE001  (whatever the simulation raises is compared)
-        return None, f"{type_name(type(error))}: {error_text(error)}"
+        return None, printable(f"{type_name(type(error))}: {error_text(error)}")
 
 
 def _without_addresses(text: str | None) -> str | None:

@@ -176,7 +176,7 @@ class ArchivedJob(StoredJob, AerJob):
         return self.run.state(label, experiment, **choice)
 
     def __repr__(self) -> str:
-        return f"<ArchivedJob {clean(self.job_id())} {self.run.outcome}>"
+        return clean(f"<ArchivedJob {self.job_id()} {self.run.outcome}>")
 
 
 class ArchivedPrimitiveJob(StoredJob, BasePrimitiveJob[Any, JobStatus]):
@@ -257,4 +257,4 @@ class ArchivedPrimitiveJob(StoredJob, BasePrimitiveJob[Any, JobStatus]):
         return self.run.array(label, pub)
 
     def __repr__(self) -> str:
-        return f"<ArchivedPrimitiveJob {self.job_id()} {self.run.program} {self.run.outcome}>"
+        return clean(f"<ArchivedPrimitiveJob {self.job_id()} {self.run.program} {self.run.outcome}>")

@@ -12,7 +12,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from aerchive.aer.archived.lazy_dict import About, LazyDict, Waiting
 from aerchive.aer.errors import AerJobError
 from aerchive.codecs.primitive_result import decode_primitive_result
-from aerchive.display.text import clean
+from aerchive.display.text import clean, clean_lines
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.project.run import Run
 from aerchive.stored.document import Registered, StoredExperiment
@@ -86,7 +86,7 @@ class ArchivedResult(Result):
     def __repr__(self) -> str:
         """The representation of Qiskit's result, in which values that were not used yet are described and not read."""
         with self._run.held():
-            return str(super().__repr__())
+            return clean_lines(str(super().__repr__()))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:

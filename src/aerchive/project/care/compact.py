@@ -32,8 +32,9 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.models import catalogue
-from aerchive.project.care.space import SpaceReport, folders_below, survey_space
-from aerchive.project.care.verify import LINKED, MUTABLE, Progress
+from aerchive.project.care.folders import folders_below
+from aerchive.project.care.space import SpaceReport, survey_space
+from aerchive.project.care.verify import LINKED, MUTABLE, OURS, Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
 from aerchive.project.documents.record import ENCODING
 from aerchive.storage.chunks.room import no_room
@@ -41,6 +42,7 @@ from aerchive.storage.commits.replacing import Replacement, check_single
 from aerchive.storage.file import LockedFile, ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
 from aerchive.storage.hdf5.node_copying import Fingerprint, NodeCopier, fingerprint
+from aerchive.storage.hdf5.nodes import check_foreign
 from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import GroupVerifier, chunk_problems, object_problems
@@ -57,8 +59,6 @@ _SHORT_S = 1.0
 _SHOWN = 5
 _OBJECT_FOLDER_DEPTH = 2
 """Number of slashes in the path of a folder that holds shared objects."""
-_CHANGES = layout.CATALOGUE + layout.CHANGES_SUFFIX
-_OURS = frozenset({layout.CATALOGUE, _CHANGES, layout.RUNS, layout.OBJECTS, layout.DELETED})
 _HEADER = ("format", "format_version")
 """Root attributes without which a file is not a project; the others are copied with the data that is not a run."""
 
@@ -385,22 +385,25 @@ class _Compaction:
             f"/{path}: is in the catalogue, but not in the file" for path in sorted(listed - self._copied.keys())
         ]
         root, numbers = session.root, collections.Counter(path.rpartition("/")[0] for path in listed)
-        found = [(root, [name for name in root.names() if name not in _OURS])]
-        for folder, names in folders_below(root, layout.RUNS, 2):
+        found = [(root, [name for name in root.names() if name not in OURS])]
+        for folder, _, names in folders_below(root, layout.RUNS, 2, lists_last=False):
             if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
-                for name in folder.names():
+                opened = CachedGroup.of(folder)
+                for name in opened.names():
+                    check_interrupt()
                     if (path := f"{folder.path}/{name}") not in listed:
-                        if is_run := _is_run(folder, name):
+                        if is_run := _is_run(opened, name):
                             problems.append(f"/{path}: is not in the catalogue")
                         elif is_run is not None:
                             names.append(name)
             found.append((folder, names))
-        for folder, names in folders_below(root, layout.OBJECTS, 3):
+        for folder, _, names in folders_below(root, layout.OBJECTS, 3, lists_last=False):
             if folder.path.count("/") == _OBJECT_FOLDER_DEPTH:
                 names += [name for name in folder.names() if not is_object_path(f"{folder.path}/{name}")]
             found.append((folder, names))
         if problems:
             raise self._refusal(problems)
+        check_foreign(sum(len(names) for _, names in found), root.where())
         return found
 
     # -- verifying
@@ -434,7 +437,7 @@ class _Compaction:
             with contextlib.suppress(FormatError):  # the verifier reports it
                 group.raw_attributes()
             verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
-            found = list(verifier.problems(MUTABLE, LINKED))
+            found = verifier.problems(MUTABLE, LINKED)
         except AerchiveError as error:
             yield str(error)
             return
@@ -459,7 +462,7 @@ class _Compaction:
             with source.read() as session:
                 group = session.root.group(path)
                 verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root)
-                return list(verifier.problems(MUTABLE, LINKED)) == found and verifier.nodes == copy.nodes
+                return verifier.problems(MUTABLE, LINKED) == found and verifier.nodes == copy.nodes
         except AerchiveError:
             return False
 
@@ -471,9 +474,9 @@ class _Compaction:
         )
 
 
-def _is_run(folder: HDF5Group, name: str) -> bool | None:
+def _is_run(folder: CachedGroup, name: str) -> bool | None:
     """Whether a member of a folder is a run; ``None`` for a deleted run that could not be moved to the deleted ones."""
-    if not CachedGroup.of(folder).members()[name].is_hard:
+    if not folder.members()[name].is_hard:
         return False
     try:
         return folder.is_group(name) and folder.group(name).attribute("encoding") == ENCODING

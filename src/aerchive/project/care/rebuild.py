@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.display.text import clean
 from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
+from aerchive.project.care.folders import folders_below
 from aerchive.project.catalogue.table import open_table
 from aerchive.project.documents.record import read_record
+from aerchive.storage.chunks.read_plan import value_nbytes
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.cached_group import check_run_nodes
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.medium.names import no_such_project
@@ -39,7 +43,7 @@ class RebuildReport:
 
     def __str__(self) -> str:
         head = f"{self.path}: the catalogue was made anew: {self.runs} runs, {self.changed} rows changed"
-        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+        return "\n".join(map(clean, [head, *(f"  {problem}" for problem in self.problems)]))
 
 
 def rebuild_project(file: ProjectFile, progress: Callable[[int, int], None] | None = None) -> RebuildReport:
@@ -105,19 +109,21 @@ def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[i
 def _run_paths(root: HDF5Group, problems: list[str]) -> list[str]:
     """Paths of all runs, relative to ``/runs``, in order of folder and name."""
     paths = []
-    runs = root.group(layout.RUNS)
-    for day in runs.names():
-        try:
-            paths += [f"{day}/{name}" for name in runs.group(day).names()]
-        except AerchiveError as error:
-            problems.append(str(error))
+    for folder, names, foreign in folders_below(root, layout.RUNS, 2, problems):
+        for name in foreign:
+            try:
+                folder.group(name)
+            except AerchiveError as error:
+                problems.append(str(error))
+        paths += [f"{folder.path}/{name}".removeprefix(f"{layout.RUNS}/") for name in names]
     return paths
 
 
 def _row_of(group: HDF5Group, path: str) -> NDArray[np.void]:
-    nbytes = 0
-    for name in group.names():
+    nbytes, names = 0, group.names()
+    check_run_nodes(len(names), group.where())
+    for name in names:
+        check_interrupt()
         if not (name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name)):
-            what = group.describe(name)
-            nbytes += int(np.prod(what.shape, dtype=object)) * what.dtype.itemsize
+            nbytes += value_nbytes(group.describe(name), group.dataset_attributes(name).get("dtype"))
     return catalogue.make_row(read_record(group), path, nbytes)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 
 from aerchive import layout
-from aerchive.display.text import format_bytes, format_runs
+from aerchive.display.text import clean, format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
 from aerchive.project.catalogue.conditions import Condition, as_ids, as_texts
@@ -150,11 +150,13 @@ class CleanReport:
 
     def __str__(self) -> str:
         if not self.runs:
-            return f"{self.path}: nothing to delete"
+            return clean(f"{self.path}: nothing to delete")
         also = f" and {self.beneath} beneath them" if self.beneath else ""
         verb = "would be deleted" if self.dry_run else "deleted"
         size = format_bytes(self.nbytes)
-        return f"{self.table}\n\n{self.path}: {format_runs(len(self.runs))}{also} {verb}, {size} before compression"
+        return (
+            f"{self.table}\n\n{clean(self.path)}: {format_runs(len(self.runs))}{also} {verb}, {size} before compression"
+        )
 
 
 def parse_size(size: int | str) -> int:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from aerchive import layout
-from aerchive.display.text import format_bytes, format_runs, format_table, format_time
+from aerchive.display.text import clean, clean_lines, format_bytes, format_runs, format_table, format_time
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
+from aerchive.project.care.folders import folders_below
 from aerchive.project.care.verify import Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, run_path, was_replaced, whole_id
 from aerchive.project.documents.record import ENCODING
@@ -30,8 +31,8 @@ from aerchive.storage.hdf5.measuring import (
     measure_table,
     structure_bytes,
 )
+from aerchive.storage.hdf5.nodes import check_foreign
 from aerchive.storage.hdf5.objects import is_object_path
-from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
@@ -192,7 +193,10 @@ class SpaceReport:
             if len(self.runs) > top:
                 lines.append(f"... the largest {top} of {len(self.runs)} runs")
         if self.problems:
-            lines += ["", *(f"cannot be measured, and counts as unused: {problem}" for problem in self.problems[:top])]
+            lines += [
+                "",
+                *(f"cannot be measured, and counts as unused: {clean(problem)}" for problem in self.problems[:top]),
+            ]
             lines.append("'aerchive verify' names all that is damaged")
         if self.beside_bytes:
             lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
@@ -204,7 +208,7 @@ class SpaceReport:
         else:
             end = "nothing to give back"
         lines += ["", end]
-        return "\n".join(lines)
+        return clean_lines("\n".join(lines))
 
 
 def survey_space(file: ProjectFile, progress: Progress | None = None, beside_bytes: int = 0) -> SpaceReport:
@@ -232,6 +236,8 @@ class _Survey:
         self._deleted: list[int] = []
         self._deleted_runs = 0
         self._foreign: list[int] = []
+        self._known: set[int] = set()
+        """Addresses of the measured nodes of other programs."""
         self._shared: dict[int, str] = {}
         self._shared_of: tuple[int, int] | None = None
         self._folders: Folders | None = None
@@ -250,14 +256,14 @@ class _Survey:
             self._rows = {run_path(row): row for row in present(rows)}
             structure, work = SUPERBLOCK_SIZE + structure_bytes(root), []
             for name, (depth, look) in self._looks.items():
-                for folder, strange in folders_below(root, name, depth):
+                for folder, names, strange in folders_below(root, name, depth, self._problems):
                     structure += structure_bytes(folder)
-                    self._foreign += [measure_foreign(folder, member) for member in strange]
-                    if folder.path.count("/") == depth - 1:
-                        work += [(look, f"{folder.path}/{member}") for member in folder.names()]
+                    self._foreign += [measure_foreign(folder, member, self._known) for member in strange]
+                    work += [(look, f"{folder.path}/{member}") for member in names]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
             others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
-            self._foreign += [measure_foreign(root, name) for name in others]
+            check_foreign(len(others), root.where())
+            self._foreign += [measure_foreign(root, name, self._known) for name in others]
             generation, replaced = root.attribute("generation"), was_replaced(rows, changes_of(session))
             end, free = session.end, disk().free(session.fd)
         self._visit(work)
@@ -327,7 +333,7 @@ class _Survey:
                 raise
             with contextlib.suppress(IntegrityError, UnsafeContentError):  # a deleted run that could not be moved
                 folder, _, name = path.rpartition("/")
-                self._foreign.append(measure_foreign(session.root.group(folder), name))
+                self._foreign.append(measure_foreign(session.root.group(folder), name, self._known))
             return
         if row is None and group.attribute("encoding") != ENCODING:
             self._foreign.append(measure_group(group, self._shared).stored_bytes)
@@ -351,7 +357,7 @@ class _Survey:
     def _look_at_object(self, session: ReadSession, path: str) -> None:
         if not is_object_path(path):
             folder, _, name = path.rpartition("/")
-            self._foreign.append(measure_foreign(session.root.group(folder), name))
+            self._foreign.append(measure_foreign(session.root.group(folder), name, self._known))
             return
         self._objects[path] = measure_group(self._open(session, path), self._shared)
 
@@ -371,30 +377,6 @@ class _Survey:
             linked = {other for path in new if path in self._objects for other in self._objects[path].objects}
             new = linked - needed
         return needed
-
-
-def folders_below(root: HDF5Group, name: str, depth: int) -> list[tuple[HDF5Group, list[str]]]:
-    """Lists a group at the root and the folders in it, level by level, each with the names of its other members.
-
-    Args:
-        root: The root group of the file.
-        name: Name of the group; the list is empty if there is no such group.
-        depth: Number of levels of folders, that of the group included.
-    """
-    found: list[tuple[HDF5Group, list[str]]] = []
-    level = [root.group(name)] if name in root else []
-    for step in range(depth):
-        inner: list[HDF5Group] = []
-        for folder in level:
-            foreign: list[str] = []
-            for member in folder.names() if step < depth - 1 else ():
-                try:
-                    inner.append(folder.group(member))
-                except (IntegrityError, UnsafeContentError):
-                    foreign.append(member)
-            found.append((folder, foreign))
-        level = inner
-    return found
 
 
 def _whole(path: str, size: GroupSize) -> DatasetSize:

@@ -6,6 +6,7 @@ may write meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
@@ -18,25 +19,35 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import clean
-from aerchive.errors import AerchiveError, NotFoundError, UnsafeContentError
+from aerchive.errors import AerchiveError, FormatError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.project.care.conflicts import conflicting_results, copy_notes
+from aerchive.project.care.folders import folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import read_record
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
-from aerchive.storage.hdf5.objects import LinkedObjects
+from aerchive.storage.hdf5.cached_group import CachedGroup, Folders, VisitedNodes
+from aerchive.storage.hdf5.nodes import check_foreign, foreign_nodes
+from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
 from aerchive.storage.hdf5.reader import HDF5Group
-from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
+from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, noted, object_problems
+from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
 from aerchive.storage.vetting import verifying_child
 from aerchive.threads import processors
 
+OURS = frozenset(
+    {layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS, layout.DELETED}
+)
+"""Names of the members of the root that aerchive writes."""
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)
+
+_TEXT_BYTES = sum(catalogue.TEXT_COLUMNS.values())
+"""Size of the texts at the beginning of a row of the catalogue, in bytes."""
 
 Progress = Callable[[int, int], None]
 """A function of the work done and the total work, in bytes of payload before compression, plus one for each run."""
@@ -179,6 +190,11 @@ class _Verification:
         """Whether the catalogue in this turn is unchanged since it was read."""
         self._known_file: tuple[int, int] | None = None
         self._objects = LinkedObjects()
+        self._visited = VisitedNodes()
+        self._foreign = set[int]()
+        """Addresses of the nodes of other programs that were looked at."""
+        self._deleted = set[int]()
+        """Addresses of the deleted nodes that were looked at."""
         self._provenances: dict[int, Provenance] = {}
         self._turn: list[_Looked] = []
         self._done = self._total = 0
@@ -186,12 +202,33 @@ class _Verification:
     def report(self) -> VerifyReport:
         """Verifies everything, and makes the report."""
         problems = self._problems
+        paths: list[str] = []
+        objects: list[str] = []
+        foreign: list[str] = []
+        deleted: list[str] = []
         with self._file.read() as session:
             root = session.root
-            paths = list(_paths_below(root, layout.RUNS, 2, problems))
-            self._rows = _catalogue(session, problems)
-            objects = list(_paths_below(root, layout.OBJECTS, 3, problems)) if layout.OBJECTS in root else []
+            for name, depth, found in (
+                (layout.RUNS, 2, paths),
+                (layout.OBJECTS, 3, objects),
+                (layout.DELETED, 1, foreign),
+            ):
+                with noted(problems, root.where(name)):
+                    for folder, names, strange in folders_below(root, name, depth, problems):
+                        found += [f"{folder.path}/{member}" for member in names]
+                        foreign += [f"{folder.path}/{member}" for member in strange]
+            with noted(problems, root.where()):
+                foreign += [name for name in root.names() if name not in OURS]
+            foreign += [path for path in objects if not is_object_path(path)]
+            with noted(problems, root.where()):
+                foreign, unlooked = [], foreign
+                check_foreign(len(unlooked), root.where())
+                foreign = unlooked
+            objects = [path for path in objects if is_object_path(path)]
+            with noted(problems, root.where(layout.CATALOGUE)):
+                self._rows = _catalogue(session, problems)
             self._state = _state(session)
+        self._file.visit([*deleted, *foreign], self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
         missing = self._rows.keys() - set(paths)
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
@@ -201,22 +238,36 @@ class _Verification:
         ]
         return VerifyReport(str(self._file.path), len(paths), len(objects), problems)
 
+    def _look_at_foreign(self, session: ReadSession, path: str) -> None:
+        """Looks for storage and links outside the file in what other programs have added, and in deleted nodes.
+
+        Deleted nodes may be damaged: that may be why they were deleted, or replaced.
+        """
+        folder, _, name = path.rpartition("/")
+        where, is_deleted = session.root.where(path), folder == layout.DELETED
+        known = self._deleted if is_deleted else self._foreign
+        with noted(self._problems, where), contextlib.suppress(NotFoundError, *[FormatError] * is_deleted):
+            group = session.root.group(folder) if folder else session.root
+            for _ in foreign_nodes(group.gid, name, where, known, are_deleted=is_deleted):
+                pass
+
     def _look_at_object(self, session: ReadSession, path: str) -> None:
-        try:
+        with noted(self._problems, session.root.where(path)):
             self._problems += object_problems(session.root.group(path), path.split("/")[1], session.root)
-        except AerchiveError as error:
-            self._problems.append(str(error))
 
     def _look_at_run(self, session: ReadSession, path: str) -> None:
-        folders = self._folders or self._begin(session)
         row = self._rows.get(path)
         looked = _Looked(1 + (0 if row is None else int(row[1]["nbytes"])), [], [])
         self._turn.append(looked)
-        try:
-            looked.problems.extend(self._run_problems(session, folders.group(path), row, looked.checks))
-        except AerchiveError as error:
-            if not (isinstance(error, NotFoundError) and (row is None or _is_gone(session, row))):
-                looked.problems.append(str(error))
+        with noted(looked.problems, session.root.where(path)):
+            folders = self._folders or self._begin(session)
+            try:
+                group = folders.group(path)
+            except NotFoundError:
+                if row is None or _is_gone(session, row):
+                    return
+                raise
+            self._look_at_group(session, group, row, looked)
 
     def _begin(self, session: ReadSession) -> Folders:
         """Begins a turn: the file, or its catalogue, may have been replaced since the turn before."""
@@ -229,19 +280,20 @@ class _Verification:
         file = status.st_dev, status.st_ino
         if file != self._known_file:  # addresses are not valid in another file
             self._known_file, self._objects, self._provenances = file, LinkedObjects(), {}
+            self._visited = VisitedNodes()
         return self._folders
 
-    def _run_problems(
-        self, session: ReadSession, group: CachedGroup, row: _Row | None, checks: list[ChunkCheck]
-    ) -> Iterator[str]:
-        record = read_record(group, self._provenances)
-        verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects)
-        yield from verifier.problems(MUTABLE, LINKED)
-        checks += verifier.chunks
-        if row is None:
-            yield f"{group.where()}: is not in the catalogue"
-            return
-        yield from _row_problems(session, group, record, row, is_same=self._is_same)
+    def _look_at_group(self, session: ReadSession, group: CachedGroup, row: _Row | None, looked: _Looked) -> None:
+        with noted(looked.problems, group.where()):
+            record = read_record(group, self._provenances)
+            verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects, self._visited)
+            looked.problems.extend(verifier.problems(MUTABLE, LINKED))
+            looked.checks.extend(verifier.chunks)
+            if row is None:
+                looked.problems.append(f"{group.where()}: is not in the catalogue")
+                return
+            nbytes = int(row[1]["nbytes"]) if looked.problems else verifier.nbytes
+            looked.problems.extend(_row_problems(session, group, record, row, nbytes, is_same=self._is_same))
 
     def _look_at_chunks(self, fd: int) -> None:
         """Ends a turn by checking its chunks. Committed chunks never move, so no lock is held while they are read."""
@@ -272,20 +324,6 @@ def _state(session: ReadSession) -> _State | None:
         return None
 
 
-def _paths_below(root: HDF5Group, path: str, depth: int, problems: list[str]) -> Iterator[str]:
-    """Yields the paths of the nodes that lie ``depth`` levels below a group; what cannot be read is a problem."""
-    try:
-        names = root.group(path).names()
-    except AerchiveError as error:
-        problems.append(str(error))
-        return
-    for name in names:
-        if depth == 1:
-            yield f"{path}/{name}"
-        else:
-            yield from _paths_below(root, f"{path}/{name}", depth - 1, problems)
-
-
 def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
     """Reads the rows, with their numbers, by path of the run; rows of deleted runs are left out."""
     where = session.root.where(layout.CATALOGUE)
@@ -304,11 +342,25 @@ def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
     for number, row in enumerate(rows):
         if number in bad or row["deleted"]:
             continue
-        first = found.setdefault(run_path(row), (number, row))[0]
-        if first != number:
-            problems.append(f"{where}: row {number} is of the same run as row {first}")
+        check_interrupt()
+        with noted(problems, f"{where}: row {number}"):
+            if not _texts_are_right(row):
+                problems.append(f"{where}: row {number} has a text that cannot be read")
+            elif (first := found.setdefault(run_path(row), (number, row))[0]) != number:
+                problems.append(f"{where}: row {number} is of the same run as row {first}")
     _changes(session, len(rows), problems)
     return found
+
+
+def _texts_are_right(row: np.void) -> bool:
+    """Whether all texts of a row are UTF-8; rows whose texts are ASCII without escapes need no closer look."""
+    data = row.tobytes()[:_TEXT_BYTES]
+    if data.isascii() and b"\\" not in data:
+        return True
+    try:
+        return all(catalogue.row_text(row, column) is not None for column in catalogue.TEXT_COLUMNS)
+    except FormatError:
+        return False
 
 
 def _changes(session: ReadSession, rows: int, problems: list[str]) -> None:
@@ -318,15 +370,15 @@ def _changes(session: ReadSession, rows: int, problems: list[str]) -> None:
         return
     try:
         numbers = session.table(name).rows()["row"]
-    except (AerchiveError, ValueError) as error:
-        problems.append(str(error))
+    except (AerchiveError, ValueError) as error:  # the table may have other columns
+        problems.append(f"{session.root.where(name)}: {error}")
         return
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < rows:
         problems.append(f"{session.root.where(name)}: names rows that there are not")
 
 
 def _row_problems(
-    session: ReadSession, group: HDF5Group, record: RunRecord, row: _Row, *, is_same: bool
+    session: ReadSession, group: HDF5Group, record: RunRecord, row: _Row, nbytes: int, *, is_same: bool
 ) -> Iterator[str]:
     """Compares a run with its row, as both are now.
 
@@ -335,6 +387,7 @@ def _row_problems(
         group: The group of the run.
         record: The documents of the run.
         row: Number of the run's row, and the row as it was first read.
+        nbytes: Size of the values of the run before compression, in bytes.
         is_same: Whether no row was replaced since then.
     """
     number, before = row
@@ -347,7 +400,7 @@ def _row_problems(
             yield f"{session.root.where(layout.CATALOGUE)}: row {number} is damaged"
             return
         now = rows[0]
-    fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), int(before["nbytes"]))[0]
+    fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), nbytes)[0]
     if differing := catalogue.differing_columns(now, fresh, record.labels.params):
         yield f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"
 

@@ -425,10 +425,10 @@ def text_of(raw: bytes, column: str) -> Any:
     """Decodes a value of a text column: a list for ``tags``, a dictionary for ``params``, else text.
 
     Raises:
-        FormatError: The value is not the JSON of tags or parameters.
+        FormatError: The value is no text, or not the JSON of tags or parameters.
     """
     kind = {"tags": list, "params": dict}.get(column)
-    return decode_text(raw) if kind is None else _parsed(raw, kind)
+    return catalogue.column_text(raw, column) if kind is None else _parsed(raw, kind)
 
 
 def _listed(value: Any) -> list[Any]:

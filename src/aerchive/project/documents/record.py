@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +15,13 @@ from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.text import without_surrogates
+from aerchive.times import to_microseconds
 
 ENCODING = "run"
 VERSION = 2
 """Version 2 added primitives: a configuration may name a parent, a primitive's class and its options."""
+_UUID = re.compile(r"[0-9A-Za-z_.-]{1,64}\Z")
 _IDENTITY = ("encoding", "encoding_version", "run_uuid")
 
 
@@ -55,10 +59,17 @@ def read_own_record(group: GroupReader) -> RunRecord:
     owner = _owner(attributes, group)
     config = group.group(layout.CONFIG)
     status = group.group(layout.STATUS)
+    job_id, created = _text(attributes, "job_id", group), _text(attributes, "created", group)
+    if without_surrogates(job_id) != job_id:
+        raise FormatError(f"{group.where()}@job_id: {job_id!r} is not a job id")
+    try:
+        to_microseconds(created)
+    except FormatError as error:
+        raise FormatError(f"{group.where()}@created: {error}") from error
     return RunRecord(
-        job_id=_text(attributes, "job_id", group),
+        job_id=job_id,
         run_uuid=owner,
-        created=_text(attributes, "created", group),
+        created=created,
         config=RunConfig.from_attributes(config.attributes(owner), config.where()),
         status=RunStatus.from_attributes(*_mutable(status, owner)),
         labels=_labels(group, owner),
@@ -80,7 +91,10 @@ def _owner(attributes: Mapping[str, Any], group: GroupReader) -> str:
     if attributes.get("encoding") != ENCODING:
         raise FormatError(f"{group.where()}: is not a run")
     check_version(attributes.get("encoding_version"), VERSION, f"{group.where()}: run")
-    return _text(attributes, "run_uuid", group)
+    found = _text(attributes, "run_uuid", group)
+    if not _UUID.match(found):
+        raise FormatError(f"{group.where()}@run_uuid: {found!r} is not an identifier")
+    return found
 
 
 def _labels(group: GroupReader, owner: str) -> RunLabels:

@@ -29,7 +29,7 @@ def submission_record(submission: Submission, content: SpoolContent) -> RunRecor
     config, labels = RunConfig(), RunLabels()
     try:
         to_microseconds(str(created))
-    except ValueError:
+    except FormatError:
         created = now()
     try:
         config = RunConfig.from_attributes(trace.get("config", {}), where)

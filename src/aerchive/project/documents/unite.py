@@ -52,9 +52,11 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
     labels = _with_labels(stored.labels, given.labels, author)
     if not given.status.has_data or not _lacks(stored, given):
         return stored if labels is stored.labels else dataclasses.replace(stored, labels=labels)
+    added = [dataset.nbytes for name, dataset in given.datasets.items() if name not in stored.datasets]
     return dataclasses.replace(
         stored,
         labels=labels,
+        nbytes=stored.nbytes + sum(added),
         config=_completed(stored.config, given.config),
         datasets={**given.datasets, **stored.datasets},
         objects={**given.objects, **stored.objects},

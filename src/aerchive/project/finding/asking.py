@@ -13,7 +13,6 @@ from aerchive.errors import ArchiveWarning, FormatError, NotFoundError, ReadErro
 from aerchive.models import catalogue
 from aerchive.project.catalogue.conditions import text_of
 from aerchive.project.run import Run
-from aerchive.text import decode_text
 
 UNREADABLE = (FormatError, NotFoundError, ReadError, UnsafeContentError)
 """Errors that are raised for a run that is damaged, gone, or written by a newer aerchive."""
@@ -60,7 +59,7 @@ class BadRuns:
             message = f"more than {_MOST_NAMED} runs cannot be read; `aerchive verify` names all of them"
         else:
             return
-        warnings.warn(message, ArchiveWarning, stacklevel=2)
+        warnings.warn(clean(message), ArchiveWarning, stacklevel=2)
 
 
 def whole_value(run: Run, column: str, bad: BadRuns) -> Any:
@@ -81,7 +80,7 @@ def whole_value(run: Run, column: str, bad: BadRuns) -> Any:
 
 def cut_value(row: Any, column: str) -> Any:
     """Returns what a row has of a cut text: its beginning; for tags, those that are whole; for parameters, none."""
-    text = decode_text(bytes(row[column]))
+    text = catalogue.row_text(row, column)
     if column == "tags":
         return [json.loads(tag) for tag in _WHOLE_TAG.findall(text)]
     return {} if column == "params" else text

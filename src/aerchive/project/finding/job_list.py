@@ -7,7 +7,7 @@ import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from aerchive.display.text import cut, format_bytes, format_table, format_time
+from aerchive.display.text import clean, cut, format_bytes, format_table, format_time
 from aerchive.models import catalogue
 from aerchive.project.finding.asking import BadRuns, cut_value, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
@@ -148,7 +148,7 @@ class JobList(LazyList):
             return f"<p>{html.escape(self._why_empty())}</p>"
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows()
+            "<tr>" + "".join(f"<td>{html.escape(clean(cell))}</td>" for cell in row) + "</tr>" for row in self._rows()
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -32,7 +32,8 @@ class GroupReader(ABC):
 
     def where(self, name: str = "") -> str:
         """The file and the path of the group or of its member, as messages name them."""
-        return f"{self.file}: /{'/'.join(part for part in (self.path, name) if part)}"
+        path = "/".join(part for part in (self.path, name) if part)
+        return f"{self.file}: /{path}" if path.isprintable() else f"{self.file}: /{path!r}"
 
     @abstractmethod
     def names(self) -> list[str]:

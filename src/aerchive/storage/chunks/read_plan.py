@@ -18,6 +18,7 @@ from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower
 from aerchive.filters.pipeline import RAW
 from aerchive.filters.profiles import Codec, unpack_chunk, unpack_piece
+from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.grid import Piece, Selection
 from aerchive.storage.medium.disk import disk
@@ -104,9 +105,15 @@ class ReadPlan:
         Raises:
             IntegrityError: A chunk is damaged.
             FormatError: The codec needs a package that is not installed.
+            UnsafeContentError: The selection has more bytes than `aerchive.limits.Limits.read_bytes`.
         """
         if self.values is not None:
             return self.selection.taken_from(self.values)
+        nbytes = math.prod(self.selection.shape) * self.dtype.itemsize
+        if nbytes > limits().read_bytes:
+            raise over_limit(
+                self.where, "read_bytes", f"{nbytes} bytes would be read at once (read slices, as in [:8])"
+            )
         out = np.zeros(self.selection.shape, self.dtype)
         for location in self.locations:
             if location.nbytes:
@@ -118,6 +125,29 @@ class ReadPlan:
             for _ in filled if watch is None else watch(filled, len(self.locations)):
                 check_interrupt()
         return out[self.selection.finish]
+
+    def parts(self, fd: int) -> Iterator[NDArray[Any]]:
+        """Reads all values chunk by chunk in row-major order, so that a large array needs little memory.
+
+        Args:
+            fd: File descriptor of the project file.
+
+        Yields:
+            The values of each chunk that are in the array.
+
+        Raises:
+            IntegrityError: A chunk is damaged.
+            FormatError: A chunk is not a contiguous part of the array, as those that aerchive writes are.
+        """
+        shape = self.selection.shape
+        if self.values is not None or not math.prod(shape):
+            yield self.read(fd)
+            return
+        cut = next((axis for axis, length in enumerate(self.chunk) if length > 1), 0)
+        if self.chunk[cut + 1 :] != shape[cut + 1 :]:
+            raise FormatError(f"{self.where}: chunks of shape {self.chunk} are not contiguous in an array of {shape}")
+        for location in self.locations:
+            yield np.ascontiguousarray(self.values_of(self.stored_bytes(fd, location), location)[location.piece.inside])
 
     def stored_bytes(self, fd: int, location: ChunkLocation) -> Buffer:
         """The stored bytes of a chunk, verified by the CRC-32; empty if the chunk was never written.
@@ -251,3 +281,8 @@ def value_dtype(stored: np.dtype[Any], named: object) -> np.dtype[Any]:
     """
     double = HALVES.get(stored)
     return double if double is not None and named == double.str else stored
+
+
+def value_nbytes(what: DatasetShape, named: object) -> int:
+    """The size of all values of a dataset in memory, in bytes; see `value_dtype`."""
+    return math.prod(what.shape) * value_dtype(what.dtype, named).itemsize

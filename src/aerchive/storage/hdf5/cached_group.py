@@ -31,6 +31,11 @@ class CachedGroup(HDF5Group):
         """A `CachedGroup` for the same group."""
         return cls(group.gid, group.fd, group.path, group.file)
 
+    def address(self, name: str) -> int:
+        """See `HDF5Group.address`."""
+        member = self.members().get(name)
+        return member.address if member is not None and member.is_hard else super().address(name)
+
     def members(self) -> dict[str, Member]:
         """The links in the group by name, in order of name."""
         if self._members is None:
@@ -92,24 +97,76 @@ class CachedGroup(HDF5Group):
         return None if value is None else decode_attribute(value, f"{self.where()}@{name}")
 
 
-class VisitedGroups:
-    """The groups of one run or object that a walk has visited: each has one link, or the run contains itself."""
+def check_run_nodes(number: int, where: str) -> None:
+    """Refuses a run or shared object with too many nodes.
+
+    Args:
+        number: The number of nodes, or of the members of one of its groups.
+        where: File and path of the node that is looked at, for the message.
+
+    Raises:
+        UnsafeContentError: There are more than `aerchive.limits.Limits.run_nodes`.
+    """
+    if number > limits().run_nodes:
+        raise over_limit(where, "run_nodes", f"its run has more than {limits().run_nodes} nodes")
+
+
+class VisitedNodes:
+    """The nodes that walks through runs have visited: each has one link, or walks would not end, or take too long."""
 
     def __init__(self) -> None:
-        self._addresses: set[int] = set()
+        self._known: set[int] = set()
+        self._of_walk: dict[str, set[int]] = {}
+        """Addresses of the nodes of each walk, by path of the run."""
+        self._now: set[int] = set()
 
-    def add(self, group: CachedGroup) -> None:
+    def begin(self, group: HDF5Group) -> None:
+        """Begins a walk through a run or object with its own group; a new walk may visit the nodes of an old one."""
+        self.forget(group.path)
+        self._now = self._of_walk[group.path] = set()
+        self._add(info_of(group.gid, group.where()).address, group.where(), group.path)
+
+    def forget(self, path: str) -> None:
+        """Forgets the nodes of the walk through a run."""
+        self._known -= self._of_walk.pop(path, set())
+
+    def add(self, group: HDF5Group, *, is_shared: bool = False) -> None:
         """Notes a group.
 
+        Args:
+            group: The group.
+            is_shared: Whether it is a shared object, which may have many links.
+
         Raises:
-            UnsafeContentError: The group was visited before, or lies deeper than `aerchive.limits.Limits.depth`.
+            UnsafeContentError: The group has another link, or was visited before, or lies deeper than
+                `aerchive.limits.Limits.depth`, or is one too many for `aerchive.limits.Limits.run_nodes`.
         """
-        address = info_of(group.gid, group.where()).address
-        if address in self._addresses:
-            raise UnsafeContentError(f"{group.where()}: is linked twice in its run, or contains itself")
-        if group.path.count("/") > limits().depth:
-            raise over_limit(group.where(), "depth", "the group lies deeper")
-        self._addresses.add(address)
+        info = info_of(group.gid, group.where())
+        if info.links > 1 and not is_shared:
+            raise _linked_twice(group.where())
+        self._add(info.address, group.where(), group.path)
+
+    def add_member(self, group: CachedGroup, name: str) -> None:
+        """Notes a member of a visited group.
+
+        Raises:
+            UnsafeContentError: The member was visited before, is a soft or external link, lies too deep, or is one too
+                many.
+        """
+        self._add(group.address(name), group.where(name), f"{group.path}/{name}")
+
+    def _add(self, address: int, where: str, path: str) -> None:
+        if address in self._known:
+            raise _linked_twice(where)
+        if path.count("/") > limits().depth:
+            raise over_limit(where, "depth", "the node lies deeper")
+        check_run_nodes(len(self._now) + 1, where)
+        self._known.add(address)
+        self._now.add(address)
+
+
+def _linked_twice(where: str) -> UnsafeContentError:
+    return UnsafeContentError(f"{where}: is linked twice in its run, or contains itself, or belongs to another run")
 
 
 class Folders:

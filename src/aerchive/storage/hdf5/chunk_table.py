@@ -169,6 +169,10 @@ class ChunkSumsReader:
             raise IntegrityError(
                 f"{self._where}: the table of its checksums has shape {table.what.shape} for {self._number} chunks"
             )
+        with hdf5_errors(self._where):
+            stored_bytes = table.dsid.get_storage_size()
+        if stored_bytes < self._number * table.what.dtype.itemsize:
+            raise IntegrityError(f"{self._where}: the table of its checksums is not stored, or only in part")
         return table
 
     def _named(self, names: Iterable[str]) -> str:

@@ -39,7 +39,9 @@ class hdf5_errors:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError | RuntimeError | KeyError | ValueError) and not isinstance(error, AerchiveError):
+        if isinstance(error, OSError | RuntimeError | KeyError | ValueError | OverflowError) and not isinstance(
+            error, AerchiveError
+        ):
             where = self._where if isinstance(self._where, str | NodeName) else NodeName(self._where, self._member)
             raise IntegrityError(f"{where}: {self._what}: {error}") from error
 

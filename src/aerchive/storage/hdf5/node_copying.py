@@ -18,11 +18,12 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 from aerchive import layout
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.storage.chunks.read_plan import ReadPlan
-from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedGroups
+from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import plan_read
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.nodes import (
     attribute_names,
+    check_foreign,
     find_member,
     foreign_nodes,
     has_attribute,
@@ -45,10 +46,14 @@ from aerchive.storage.hdf5.writer import (
     write_attributes,
     write_chunk,
 )
+from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.threads import in_order
 
 _ASIDE = "removed"
+_MOST_FOREIGN = 2
+"""The greatest ratio of the size of copied nodes of other programs to that of the file: copies of linked nodes are
+separate."""
 _MAX_TEXTS = 64
 """The greatest number of values of variable length in an attribute of another program: they may share their bytes, so
 a small file can claim any amount of memory."""
@@ -83,12 +88,14 @@ class NodeCopier:
         self._waiting: list[_Chunks] = []
         self.objects: list[str] = []
         self._number_aside = 0
-        self._visited = VisitedGroups()
-        """Groups of the run that is being copied."""
+        self._visited = VisitedNodes()
+        """Nodes of the runs that were copied."""
         self._known: dict[int, str] = {}
         """Path of each shared object found so far, by its address in the source."""
         self._folder: tuple[str, h5g.GroupID] = "", target
         """Path and open group of the folder of the latest run."""
+        self._foreign_number = self._foreign_bytes = 0
+        """Number of the copied nodes of other programs, and their size in bytes."""
 
     @property
     def has_chunks_to_copy(self) -> bool:
@@ -110,7 +117,8 @@ class NodeCopier:
         folder, _, name = source.path.rpartition("/")
         if folder != self._folder[0]:
             self._folder = folder, require_group(self._target, folder)
-        already, self._visited = len(self._waiting), VisitedGroups()
+        already = len(self._waiting)
+        self._visited.begin(source)
         self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
         return sum(waiting.chunk_bytes * len(waiting.plan.locations) for waiting in self._waiting[already:])
 
@@ -126,7 +134,7 @@ class NodeCopier:
         target = find_group(self._target, source.path)
         if target is None:
             raise FormatError(f"{source.where()}: was not copied before")
-        self._visited = VisitedGroups()
+        self._visited.begin(source)
         there = set[str]()
         for name, member in members_of(target, NodeName(target)).items():
             if isinstance(open_node(target, name, NodeName(target, name), member), h5g.GroupID):
@@ -152,7 +160,7 @@ class NodeCopier:
                 _copy_attribute(source.gid, target, attribute, source.where())
         for name in wanted:
             if not has_member(target, name):
-                copy_foreign(source.gid, name, target, source.where(name))
+                self._copy_foreign(source, name, target)
 
     def keep_tombstone(self, source: HDF5Group) -> None:
         """Writes a group that notes that a run was deleted, with its UUID, without the content of the run.
@@ -165,6 +173,7 @@ class NodeCopier:
 
     def remove(self, path: str) -> None:
         """Removes the copy of a run that was deleted or replaced in the source since."""
+        self._visited.forget(path)
         folder, _, name = path.rpartition("/")
         parent = find_group(self._target, folder)
         if parent is not None and has_member(parent, name):
@@ -211,7 +220,6 @@ class NodeCopier:
     # -- copying of one node
 
     def _copy_group(self, source: CachedGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
-        self._visited.add(source)
         group = create_group(parent, name)
         for attribute in attribute_names(source.gid, source.where()):
             _copy_attribute(source.gid, group, attribute, source.where())
@@ -219,7 +227,9 @@ class NodeCopier:
 
     def _copy_members(self, source: CachedGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
         """Copies the members whose names are not in ``there``, the names that the target already has."""
+        check_run_nodes(len(source.members()), source.where())
         for name, member in source.members().items():
+            check_interrupt()
             if name in there:
                 continue
             if member.is_hard and member.address in self._known:
@@ -232,13 +242,16 @@ class NodeCopier:
                 if not is_plain or has_attribute(node, b"object", source.where(name)):
                     self._copy_inner(source.group(name), target, name, owner, member.address)
                     continue
-            elif isinstance(node, h5d.DatasetID) and self._copy_dataset(source, name, target, owner):
+            self._visited.add_member(source, name)
+            if isinstance(node, h5d.DatasetID) and self._copy_dataset(source, name, target, owner):
                 continue
-            copy_foreign(source.gid, name, target, source.where(name))
+            self._copy_foreign(source, name, target)
 
     def _copy_inner(self, source: CachedGroup, target: h5g.GroupID, key: str, owner: str, address: int) -> None:
         """Copies a group in a group; a shared object is copied once, and linked."""
-        if source.attribute("object") is None:
+        is_shared = source.attribute("object") is not None
+        self._visited.add(source, is_shared=is_shared)
+        if not is_shared:
             self._copy_group(source, target, key, owner)
             return
         path = object_path(source)
@@ -273,6 +286,34 @@ class NodeCopier:
         self._waiting.append(_Chunks(new, plan, math.prod(plan.chunk) * plan.stored.itemsize))
         return True
 
+    def _copy_foreign(self, source: HDF5Group, name: str, target: h5g.GroupID) -> None:
+        """Lets HDF5 copy a member of any kind with all nodes below it; a soft link is copied as a link.
+
+        Raises:
+            UnsafeContentError: There is an external link, or storage outside the file, or the same nodes are linked so
+                often that their copies would have more than twice the size of the file.
+            IntegrityError: A node is damaged.
+        """
+        key, where = name.encode(), source.where(name)
+        member = find_member(source.gid, name, where)
+        if member is not None and member.kind == h5l.TYPE_SOFT:
+            with hdf5_errors(where):
+                target.links.create_soft(key, source.gid.links.get_val(key))
+            return
+        most = _MOST_FOREIGN * disk().size(source.fd)
+        for node, info in foreign_nodes(source.gid, name, where, set()):
+            check_interrupt()
+            self._foreign_number += 1
+            check_foreign(self._foreign_number, where)
+            self._foreign_bytes += info.header_bytes
+            if info.is_dataset:
+                with hdf5_errors(where):
+                    self._foreign_bytes += node.get_storage_size()
+            if self._foreign_bytes > most:
+                raise UnsafeContentError(f"{where}: nodes of other programs are linked so often that it is too much")
+        with hdf5_errors(where):
+            h5o.copy(source.gid, key, target, key)
+
 
 class Fingerprint(NamedTuple):
     """A value that identifies a group with its members.
@@ -293,25 +334,6 @@ def fingerprint(group: CachedGroup) -> Fingerprint:
     """The fingerprint of a group; only comparable with fingerprints of the same file made by the same process."""
     address = info_of(group.gid, group.where()).address
     return Fingerprint(address, hash(tuple(group.members().items())))
-
-
-def copy_foreign(source: h5g.GroupID, name: str, target: h5g.GroupID, where: str) -> None:
-    """Lets HDF5 copy a member of any kind with all nodes below it; a soft link is copied as a link.
-
-    Raises:
-        UnsafeContentError: There is an external link, or storage outside the file.
-        IntegrityError: A node is damaged.
-    """
-    key = name.encode()
-    member = find_member(source, name, where)
-    if member is not None and member.kind == h5l.TYPE_SOFT:
-        with hdf5_errors(where):
-            target.links.create_soft(key, source.links.get_val(key))
-        return
-    for _ in foreign_nodes(source, name, where):
-        pass
-    with hdf5_errors(where):
-        h5o.copy(source, key, target, key)
 
 
 def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:

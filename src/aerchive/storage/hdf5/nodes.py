@@ -158,7 +158,9 @@ def open_group(group: h5g.GroupID, name: str, where: Where, member: Member | Non
     return node
 
 
-def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple[Any, NodeInfo]]:
+def foreign_nodes(
+    group: h5g.GroupID, name: str, where: Where, known: set[int], *, are_deleted: bool = False
+) -> Iterator[tuple[Any, NodeInfo]]:
     """Walks a member that another program added to the file, with all nodes below it; nothing of them is read.
 
     Such nodes may have any type, and any filter that copying them does not need. Soft links are passed over: nothing
@@ -168,6 +170,8 @@ def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple
         group: The open group.
         name: Name of the member.
         where: File and path of the member, for messages.
+        known: Addresses of nodes that were walked before and are passed over; those that are walked now are added.
+        are_deleted: Whether these are deleted nodes of aerchive, of which there may be any number.
 
     Yields:
         Each open node once, with its facts.
@@ -179,8 +183,13 @@ def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple
     first = find_member(group, name, where)
     if first is None:
         raise NotFoundError(f"{where}: no such node")
-    todo, visited = [(group, name, str(where), first)], {first.address}
+    todo = []
+    if first.kind != h5l.TYPE_SOFT and (not first.is_hard or first.address not in known):
+        known.add(first.address)
+        todo.append((group, name, str(where), first))
     while todo:
+        if not are_deleted:
+            check_foreign(len(known), where)
         parent, name, path, member = todo.pop()
         check_interrupt()
         node = open_node(parent, name, path, member)
@@ -188,11 +197,24 @@ def foreign_nodes(group: h5g.GroupID, name: str, where: Where) -> Iterator[tuple
         if isinstance(node, h5d.DatasetID):
             _check_foreign(node, path)
         for inner, link in members_of(node, path).items() if isinstance(node, h5g.GroupID) else ():
-            if link.kind != h5l.TYPE_SOFT and (not link.is_hard or link.address not in visited):
-                visited.add(link.address)
+            if link.kind != h5l.TYPE_SOFT and (not link.is_hard or link.address not in known):
+                known.add(link.address)
                 todo.append((node, inner, f"{path}/{inner}", link))
-        if len(visited) > limits().members:
-            raise over_limit(where, "members", f"it has more than {limits().members} nodes below it")
+
+
+def check_foreign(number: int, where: Where) -> None:
+    """Refuses too many nodes of other programs.
+
+    Args:
+        number: Number of nodes that are known so far.
+        where: File and path of the node that is looked at, for the message.
+
+    Raises:
+        UnsafeContentError: There are more than `aerchive.limits.Limits.foreign_nodes`.
+    """
+    most = limits().foreign_nodes
+    if number > most:
+        raise over_limit(where, "foreign_nodes", f"other programs have added more than {most} nodes")
 
 
 def _check_foreign(dsid: h5d.DatasetID, where: Where) -> None:

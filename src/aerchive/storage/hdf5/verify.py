@@ -5,6 +5,7 @@ The structure is verified while the file is open in HDF5; the chunks, which take
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +15,37 @@ from aerchive import layout
 from aerchive.errors import AerchiveError
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
-from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
+from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_nbytes
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
-from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedGroups
+from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, plan_read
 from aerchive.storage.hdf5.nodes import read_values
 from aerchive.storage.hdf5.objects import LinkedObjects, linked_digest
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
+from aerchive.storage.medium.interrupts import check_interrupt
 
 _OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
 """Attributes of groups that hold the digest of the rest of the group, or a path with it, and are left out of it."""
+
+
+@contextlib.contextmanager
+def noted(problems: list[str], where: object) -> Iterator[None]:
+    """Notes any exception of the block as a problem, so that one bad node does not end a verification.
+
+    Here, and only in verification, exceptions of all classes are caught, also those that may be bugs of this package:
+    the report names their class, and the other nodes are looked at all the same.
+
+    Args:
+        problems: The descriptions of problems; that of the exception is added.
+        where: File and path of the node that is looked at in the block, for exceptions that do not name it.
+    """
+    try:
+        yield
+    except AerchiveError as error:
+        problems.append(str(error))
+    except Exception as error:  # noqa: BLE001  (see above)
+        problems.append(f"{where}: cannot be read: {type(error).__name__}: {error}")
 
 
 class ChunkCheck(NamedTuple):
@@ -48,16 +69,15 @@ class ChunkCheck(NamedTuple):
             expand: Whether to check also that the stored bytes can be expanded to a chunk.
         """
         plan, location = self.plan, self.location
-        try:
+        problems: list[str] = []
+        with noted(problems, plan.where):
             stored = plan.stored_bytes(fd, location)
             if expand:
                 plan.values_of(stored, location)
-        except AerchiveError as error:
-            return str(error)
-        identity = plan.owner, plan.name, location.number, location.mask
-        if checksums.chunk_digest(stored, *identity, plan.digest) != self.digest:  # the CRC was right
-            return f"{plan.where}: chunk {location.number} is damaged (its {plan.digest} does not match)"
-        return None
+            identity = plan.owner, plan.name, location.number, location.mask
+            if checksums.chunk_digest(stored, *identity, plan.digest) != self.digest:  # the CRC was right
+                return f"{plan.where}: chunk {location.number} is damaged (its {plan.digest} does not match)"
+        return problems[0] if problems else None
 
 
 _TOGETHER_BYTES = 512 * 1024
@@ -100,67 +120,95 @@ class GroupVerifier:
         owner: UUID of the run, or path of the shared object; a part of every checksum.
         root: Root group of the file: linked objects must be stored there.
         objects: Digests of linked objects that were looked up before.
+        visited: Nodes that were visited before, and must not be visited again.
 
     Attributes:
         chunks: The chunks of all datasets visited by `problems`, which are still to be verified.
         nodes: Digest of each node visited by `problems`, by path.
+        nbytes: Size of the values of the datasets in the group before compression, in bytes.
     """
 
-    def __init__(self, group: HDF5Group, owner: str, root: HDF5Group, objects: LinkedObjects | None = None) -> None:
+    def __init__(
+        self,
+        group: HDF5Group,
+        owner: str,
+        root: HDF5Group,
+        objects: LinkedObjects | None = None,
+        visited: VisitedNodes | None = None,
+    ) -> None:
         self._group = group if isinstance(group, CachedGroup) else CachedGroup.of(group)
         self._owner = owner
         self._root = root
         self._objects = objects or LinkedObjects()
         self.chunks: list[ChunkCheck] = []
         self.nodes: dict[str, str] = {}
-        self._visited = VisitedGroups()
+        self.nbytes = 0
+        self._visited = visited or VisitedNodes()
+        self._problems: list[str] = []
 
-    def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> Iterator[str]:
-        """Verifies everything but the chunks; yields a description of each problem, with file and node.
+    def problems(self, mutable: frozenset[str], linked: frozenset[str]) -> list[str]:
+        """Verifies everything but the chunks; returns a description of each problem, with file and node.
 
         Args:
             mutable: Names of groups with a digest of their own.
             linked: Names of links to shared objects, which are verified on their own.
         """
+        self._problems = []
         nodes: dict[str, str] = {}
-        yield from self._visit(self._group, "", nodes, mutable, linked)
+        with self._noted(self._group.where()):
+            self._visited.begin(self._group)
+            self._visit(self._group, "", nodes, mutable, linked)
         self.nodes |= nodes
-        stored = self._group.attribute("core_sha256")
-        if stored is not None and stored != core_digest(nodes):
-            yield f"{self._group.where()}: the digest of the run does not match: something in it was changed"
+        with self._noted(self._group.where()):
+            stored = self._group.attribute("core_sha256")
+            if stored is not None and stored != core_digest(nodes):
+                self._problems.append(
+                    f"{self._group.where()}: the digest of the run does not match: something in it was changed"
+                )
+        return self._problems
+
+    def _noted(self, where: str) -> contextlib.AbstractContextManager[None]:
+        return noted(self._problems, where)
 
     def _visit(
         self, group: CachedGroup, path: str, nodes: dict[str, str], mutable: frozenset[str], linked: frozenset[str]
-    ) -> Iterator[str]:
-        prefix = f"{path}/" if path else ""
-        try:
-            self._visited.add(group)
+    ) -> None:
+        names: list[str] = []
+        with self._noted(group.where()):
+            check_run_nodes(len(group.members()), group.where())
             names = group.names()
-        except AerchiveError as error:
-            yield str(error)
-            return
-        try:
             nodes[path] = _own_digest(group, path)
-        except AerchiveError as error:
-            yield str(error)
         for name in names:
-            if name.endswith(layout.CHECKSUMS_SUFFIX):
-                continue
-            try:
-                if name in linked and not path:
-                    nodes[name] = self._objects.digest(group, name, self._root)
-                elif not group.is_group(name):
-                    nodes[prefix + name] = self._dataset(group, name, prefix + name)
-                elif name in mutable and not path:
-                    inner: dict[str, str] = {}
-                    yield from self._visit(group.group(name), name, inner, frozenset(), frozenset())
-                    self.nodes |= inner
-                    if group.group(name).attribute("sha256") != core_digest(inner):
-                        yield f"{group.where(name)}: its digest does not match: something in it was changed"
-                else:
-                    yield from self._visit(group.group(name), prefix + name, nodes, frozenset(), frozenset())
-            except AerchiveError as error:
-                yield str(error)
+            if not name.endswith(layout.CHECKSUMS_SUFFIX):
+                with self._noted(group.where(name)):
+                    self._visit_member(group, name, path, nodes, mutable, linked)
+
+    def _visit_member(
+        self,
+        group: CachedGroup,
+        name: str,
+        path: str,
+        nodes: dict[str, str],
+        mutable: frozenset[str],
+        linked: frozenset[str],
+    ) -> None:
+        inside = f"{path}/{name}" if path else name
+        if name in linked and not path:
+            nodes[name] = self._objects.digest(group, name, self._root)
+            return
+        if not group.is_group(name):
+            self._visited.add_member(group, name)
+            nodes[inside] = self._dataset(group, name, inside)
+            return
+        self._visited.add(group.group(name))
+        if name in mutable and not path:
+            inner: dict[str, str] = {}
+            self._visit(group.group(name), name, inner, frozenset(), frozenset())
+            self.nodes |= inner
+            if group.group(name).attribute("sha256") != core_digest(inner):
+                self._problems.append(f"{group.where(name)}: its digest does not match: something in it was changed")
+        else:
+            self._visit(group.group(name), inside, nodes, frozenset(), frozenset())
 
     def _dataset(self, group: CachedGroup, name: str, path: str) -> str:
         opened, where = group.open_array(name), group.where(name)
@@ -170,13 +218,16 @@ class GroupVerifier:
         for key, value in raw.items():
             digest.attribute(key, value)
         digest.content(what.dtype, what.shape)
+        attributes = decode_attributes(raw, where)
+        if path == name and not name.startswith(layout.LONG_PREFIX):
+            self.nbytes += value_nbytes(what, attributes.get("dtype"))
         if what.chunk is None:
             digest.data(read_values(opened, where).tobytes())
             return digest.hexdigest()
-        attributes = decode_attributes(raw, where)
         plan = plan_read(group.gid, name, self._owner, where, opened=opened, attributes=attributes)
         expected = ChunkSumsReader(group.gid, dsid, name, len(plan.locations), where, attributes).digests()
         for location in plan.locations:
+            check_interrupt()
             self.chunks.append(ChunkCheck(plan, location, expected[location.number]))
             digest.data(expected[location.number])
         return digest.hexdigest()
@@ -191,8 +242,8 @@ def _own_digest(group: CachedGroup, path: str) -> str:
     return digest.hexdigest()
 
 
-def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[str]:
-    """Verifies a shared object, whose content must have the digest that is its name; yields each problem.
+def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> list[str]:
+    """Verifies a shared object, whose content must have the digest that is its name; returns the problems.
 
     Args:
         group: The object's group.
@@ -201,29 +252,39 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> Iterator[st
             are verified on their own.
     """
     group = CachedGroup.of(group)
-    path = group.attribute("object")
-    digest = group.path.rpartition("/")[2]
-    if path != group.path:
-        yield f"{group.where()}: says that it is {path!r}"
-        return
-    try:
+    problems: list[str] = []
+    with noted(problems, group.where()):
+        path = group.attribute("object")
+        if path != group.path:
+            return [f"{group.where()}: says that it is {path!r}"]
         links = [name for name in group.names() if group.is_group(name)]
-        verifier = GroupVerifier(group, str(path), root)
-        yield from verifier.problems(frozenset(), frozenset(links))
-        yield from (problem for check in verifier.chunks if (problem := check.problem(group.fd)))
-        content = ContentDigest(kind)
-        for name, value in group.raw_attributes().items():
-            if name != "object":
-                content.attribute(name, value)
-        for name in group.names():
-            if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
-                values = group.read(name, str(path))
-                content.dataset(name, values.dtype, values.shape)
+        verifier = GroupVerifier(group, group.path, root)
+        problems += verifier.problems(frozenset(), frozenset(links))
+        problems += filter(None, (check.problem(group.fd) for check in _interruptible(verifier.chunks)))
+        if not problems and _content_digest(group, kind, links, root) != group.path.rpartition("/")[2]:
+            problems.append(f"{group.where()}: its content does not match its name, which is a digest of it")
+    return problems
+
+
+def _interruptible(checks: list[ChunkCheck]) -> Iterator[ChunkCheck]:
+    for check in checks:
+        check_interrupt()
+        yield check
+
+
+def _content_digest(group: CachedGroup, kind: str, links: Sequence[str], root: HDF5Group) -> str:
+    """The digest of the content of a shared object, whose datasets are read chunk by chunk."""
+    content = ContentDigest(kind)
+    for name, value in group.raw_attributes().items():
+        if name != "object":
+            content.attribute(name, value)
+    for name in group.names():
+        if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
+            plan = group.plan(name, group.path)
+            content.dataset(name, plan.dtype, plan.selection.shape)
+            for values in plan.parts(group.fd):
+                check_interrupt()
                 content.data(values)
-        for name in links:
-            content.link(name, linked_digest(group, name, root))
-    except AerchiveError as error:
-        yield str(error)
-        return
-    if content.hexdigest() != digest:
-        yield f"{group.where()}: its content does not match its name, which is a digest of it"
+    for name in links:
+        content.link(name, linked_digest(group, name, root))
+    return content.hexdigest()

@@ -1,0 +1,118 @@
+"""Texts of a file control neither the terminal nor a spreadsheet, whatever command prints them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import unicodedata
+import warnings
+from pathlib import Path
+
+import pytest
+
+from aerchive.aer.errors import AerJobError
+from aerchive.cli import main
+from aerchive.display.text import clean
+from aerchive.errors import AerchiveError, ArchiveWarning
+from aerchive.models.labels import RunLabels
+from aerchive.models.status import RunStatus
+from tests.drafts import draft_of, project_at
+
+EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m\x7f\u202eevil\u2066\u200b\r\nforged line"
+JOB = f"=HYPERLINK(1){EVIL}"
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("evil") / "evil.h5"
+    draft = draft_of(0, labels=RunLabels(name=f"@{EVIL}", tags=[f"+{EVIL}"], notes=EVIL, params={"x": f"-{EVIL}"}))
+    status = RunStatus(outcome="error", message=EVIL, error_type=EVIL, traceback=EVIL, seconds=-1.5)
+    config = draft.config.model_copy(update={"backend_name": EVIL, "program": EVIL})
+    provenance = draft.provenance
+    assert provenance is not None
+    changes = {"platform": EVIL, "host": EVIL, "qiskit": EVIL}
+    evil = {"job_id": JOB, "status": status, "config": config, "provenance": provenance.model_copy(update=changes)}
+    project_at(path).archive(type(draft)(**{**vars(draft), **evil}))
+    return path
+
+
+COMMANDS = [
+    ["ls"],
+    ["ls", "--json"],
+    ["find", "--ids"],
+    ["find", "name == 'nothing'"],
+    ["find", "--json"],
+    ["show", "=HYPER"],
+    ["show", "=HYPER", "--json"],
+    ["show", "=HYPER", "--history"],
+    ["show", f"no{EVIL}"],
+    ["tag", "=HYPER"],
+    ["rerun", "=HYPER"],
+    ["rerun", "=HYPER", "--json"],
+    ["script", "=HYPER"],
+    ["diff", "=HYPER", "=HYPER"],
+    ["export"],
+    ["export", "--format", "json"],
+    ["export", "--values"],
+    ["verify", "--seals"],
+    ["verify", "--json", "--seals"],
+    ["du"],
+    ["du", "--json"],
+    ["clean", "--keep", "0", "--dry-run"],
+    ["compact", "--force", "--dry-run"],
+    ["rm", f"no{EVIL}"],
+    [EVIL],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: clean(" ".join(words)))
+def test_nothing_that_controls_a_terminal_leaves(path: Path, words: list[str], capsys: Printed) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArchiveWarning)
+        try:
+            main(["-p", str(path), *words])
+        except SystemExit:  # the parser quotes the words of the user
+            assert words == [EVIL]
+            return
+    out, err = capsys.readouterr()
+    assert out + err
+    for one in out + err:
+        assert one in "\n " or unicodedata.category(one) not in ("Cc", "Cf", "Zl", "Zp"), repr(one)
+    if "script" not in words:
+        assert not any(line.startswith("forged line") for line in (out + err).splitlines())
+    if out.startswith(("{", "[")):
+        json.loads(out)
+
+
+def test_cells_that_begin_a_formula(path: Path, tmp_path: Path, capsys: Printed) -> None:
+    target = tmp_path / "out.csv"
+
+    assert main(["-p", str(path), "export", "-o", str(target)]) == 0
+
+    capsys.readouterr()
+    with target.open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["job_id"] == f"'{clean(JOB)}"
+    assert row["name"] == f"'{clean(f'@{EVIL}')}"
+    assert row["params.x"] == f"'{clean(f'-{EVIL}')}"
+    assert row["seconds"] == "-1.5"
+    assert json.loads(row["tags"].replace("\\\\", "\\")) == [f"+{EVIL}"]
+
+
+def test_messages_of_errors_and_warnings() -> None:
+    message = "\\x1b[2J\\u202ea\tb\nc"
+    assert str(AerchiveError("\x1b[2J\u202ea\tb\nc")) == message
+    error = AerJobError("\x1b[2J", None, "Traceback:\n  \x1b[2J\u202ea\tb")
+    assert (str(error), error.stored_traceback) == ("\\x1b[2J", "Traceback:\n  \\x1b[2J\\u202ea\tb")
+    with pytest.warns(ArchiveWarning) as caught:
+        warnings.warn("\x1b[2J\u202ea\tb\nc", ArchiveWarning, stacklevel=1)
+    assert str(caught[0].message) == message
+
+
+def test_what_python_and_notebooks_show(path: Path) -> None:
+    project = project_at(path, "r")
+    run = project.latest()
+    texts = [repr(run), repr(project.jobs()), project.jobs()._repr_html_(), str(project.space()), str(project.verify())]
+    assert all(one in "\n " or one.isprintable() for text in texts for one in text)
+    assert "<" not in texts[2].replace("<t", "").replace("</t", "")

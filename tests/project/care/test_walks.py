@@ -1,0 +1,273 @@
+"""Walks through hostile files take no longer than through honest ones, and Ctrl-C ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from aerchive.errors import AerchiveError, FormatError, UnsafeContentError
+from aerchive.limits import Limits, limits, use_limits
+from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
+from aerchive.testing.disks import UnsyncedDisk, using
+from tests import processes
+from tests.drafts import draft_of, job_id, project_at
+
+RUNS = 60
+MORE_S = 2.0
+MANY = 60_000
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "project.h5"
+    with using(UnsyncedDisk()):
+        for number in range(RUNS):
+            project_at(path).archive(draft_of(number))
+    return path
+
+
+@pytest.fixture
+def path(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path))
+
+
+def edit(path: Path) -> h5py.File:
+    return h5py.File(path, "r+", libver=("v110", "v110"))
+
+
+def runs(file: h5py.File) -> list[h5py.Group]:
+    (folder,) = file["runs"].values()
+    return list(folder.values())
+
+
+def fill(group: h5py.Group, number: int) -> h5py.Group:
+    for one in range(number):
+        h5py.h5g.create(group.id, b"x%06d" % one)
+    return group
+
+
+def attributes(file: h5py.File) -> None:
+    kind, space = h5py.h5t.STD_I8LE, h5py.h5s.create(h5py.h5s.SCALAR)
+    for one in range(10_000):
+        h5py.h5a.create(runs(file)[0].id, b"x%06d" % one, kind, space)
+
+
+def linked_often(file: h5py.File) -> None:
+    run = runs(file)[0]
+    for one in range(5000):
+        run.parent[f"x{one:06}"] = run
+
+
+def big_object(file: h5py.File) -> None:
+    """An object with thousands of links and nodes, to which all runs link, and which links to itself and the root."""
+    shared = runs(file)[0]["circuits"]
+    fill(shared.create_group("inner"), 20_000)
+    for one in range(5000):
+        shared[f"x{one:06}"] = shared
+    shared["root"] = file["/"]
+    for run in runs(file):
+        if "linked" not in run:
+            run["linked"] = shared
+
+
+def linked_to_each_other(file: h5py.File) -> None:
+    fill(runs(file)[0].create_group("inner"), 10_000)
+    for run in runs(file):
+        run["other"], run["root"] = runs(file)[0], file["/"]
+
+
+def folders_in_folders(file: h5py.File) -> None:
+    for one in range(300):
+        for name in ("runs", "objects"):
+            file[name][f"x{one:06}"] = file[name]
+
+
+def dataset_linked_often(file: h5py.File) -> None:
+    run = runs(file)[0]
+    run["noise"] = np.zeros(100_000)
+    for one in range(5000):
+        run[f"x{one:06}"] = run["noise"]
+
+
+def shared_by_others(file: h5py.File) -> None:
+    big = fill(file.create_group("mine"), 10_000)
+    for one in range(300):
+        file[f"other{one}/mine"] = big
+
+
+HOSTILE: list[Callable[[h5py.File], object]] = [
+    lambda file: fill(runs(file)[0], MANY),
+    lambda file: fill(file["/"], MANY),
+    attributes,
+    linked_often,
+    big_object,
+    linked_to_each_other,
+    folders_in_folders,
+    dataset_linked_often,
+    shared_by_others,
+]
+
+
+def walks(path: Path) -> dict[str, float]:
+    """The processor time of each walk, in seconds; an error of aerchive may end it."""
+    found = {}
+    for name in ("verify", "space", "runs", "find", "rebuild_catalogue", "compact"):
+        project = project_at(path)
+        begun = time.process_time()
+        with contextlib.suppress(AerchiveError):
+            if name == "find":
+                project.find("shots > 5")
+            elif name == "compact":
+                project.compact(force=True)
+            else:
+                getattr(project, name)()
+        found[name] = time.process_time() - begun
+    return found
+
+
+@pytest.fixture(scope="module")
+def honest_s(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    return walks(Path(shutil.copy(made, tmp_path_factory.mktemp("honest"))))
+
+
+@pytest.mark.parametrize("change", HOSTILE, ids=lambda change: getattr(change, "__name__", ""))
+def test_no_file_makes_a_walk_long(
+    path: Path, honest_s: dict[str, float], change: Callable[[h5py.File], object]
+) -> None:
+    with edit(path) as file:
+        change(file)
+    with using(UnsyncedDisk()):
+        taken_s = walks(path)
+    assert {name: more for name, one in taken_s.items() if (more := one - honest_s[name]) > MORE_S} == {}
+
+
+def test_each_refusal_names_its_limit(path: Path) -> None:
+    with edit(path) as file:
+        fill(runs(file)[0], 2000)
+        fill(file["/"], 2000)
+    with limited(run_nodes=1000, foreign_nodes=1000):
+        report = project_at(path, "r").verify()
+    assert report.runs == RUNS
+    assert all(problem.startswith(f"{path}: /") for problem in report.problems)
+    assert "AERCHIVE_LIMITS__FOREIGN_NODES" in report.problems[0]
+    assert f"{job_id(0)}: its run has more than 1000 nodes" in report.problems[1]
+
+
+def test_a_run_that_another_links_to_is_still_verified(path: Path) -> None:
+    with edit(path) as file:
+        last, *_ = reversed(runs(file))
+        runs(file)[0]["other"] = last
+        last.attrs.modify("created", "no time")
+    problems = project_at(path, "r").verify().problems
+    assert len(problems) == 2
+    assert f"{job_id(0)}/other: is linked twice" in problems[0]
+    assert f"{job_id(RUNS - 1)}@created" in problems[1]
+
+
+@pytest.mark.parametrize("command", ["verify", "du", "compact --force", "recover --rebuild-catalogue"])
+def test_ctrl_c_ends_a_walk_within_a_second(path: Path, command: str) -> None:
+    with edit(path) as file:
+        fill(runs(file)[0], 30_000)
+        fill(file["/"], 30_000)
+    script = """
+        import sys
+        from aerchive.cli import main
+        from aerchive.storage.hdf5 import nodes
+        from aerchive.storage.medium import interrupts
+        from aerchive.storage.hdf5 import cached_group, node_copying, measuring, verify
+        from aerchive.project.care import compact, rebuild, space
+
+        number, check = 0, interrupts.check_interrupt
+
+        def counted():
+            global number
+            number += 1
+            if number == 1000:
+                print("walks", flush=True)
+            check()
+
+        for module in (nodes, cached_group, node_copying, measuring, verify, compact, rebuild, space):
+            module.check_interrupt = counted
+        try:
+            main(["-p", sys.argv[1], *sys.argv[2].split()])
+        except KeyboardInterrupt:
+            print("ended", flush=True)
+        else:
+            print("done", flush=True)
+    """
+    many = {"AERCHIVE_LIMITS__RUN_NODES": "1000000", "AERCHIVE_LIMITS__FOREIGN_NODES": "1000000"}
+    with processes.start(script, path, command, environment=many) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "walks\n"
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "ended\n"
+            assert time.monotonic() - begun < 1.5  # a second, and what a busy machine adds
+        finally:
+            process.kill()
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+@contextlib.contextmanager
+def limited(**changed: int) -> Iterator[None]:
+    before: Limits = limits()
+    use_limits(before.model_copy(update=changed))
+    try:
+        yield
+    finally:
+        use_limits(before)
+
+
+def test_a_large_shared_object_is_read_chunk_by_chunk(tmp_path: Path) -> None:
+    path, size = tmp_path / "project.h5", 2**28
+    big = ObjectDraft("circuits", {}, {"qpy": DatasetDraft([np.zeros(size, np.uint8)])})
+    made = draft_of(0)
+    project_at(path).archive(type(made)(**{**vars(made), "objects": {"circuits": big}}))
+    script = """
+        import resource, sys
+        import aerchive
+        project = aerchive.open(sys.argv[1], "r")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert project.verify().ok
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    assert int(processes.run(script, path)) * 1024 < size // 2
+
+
+def test_arrays_are_read_whole_up_to_a_limit(path: Path) -> None:
+    project_at(path).archive(draft_of(RUNS, extra_bytes=3_000_000))
+    project = project_at(path, "r")
+    with project.file.read() as session, limited(read_bytes=2_000_000):
+        group = session.root.group(project[job_id(RUNS)].path)
+        owner = str(group.attribute("run_uuid"))
+        plan = group.plan("noise", owner)
+        with pytest.raises(UnsafeContentError, match=r"noise: 3000000 bytes would be read at once .*'read_bytes'"):
+            plan.read(session.fd)
+        assert group.read("noise", owner, slice(0, 8)).shape == (8,)
+        parts = list(plan.parts(session.fd))
+    assert len(parts) > 1
+    assert np.array_equal(np.concatenate(parts), draft_of(RUNS, extra_bytes=3_000_000).datasets["noise"].parts[0])
+
+
+def test_a_table_of_checksums_must_be_stored(path: Path) -> None:
+    project_at(path).archive(draft_of(RUNS, extra_bytes=3_000_000))
+    with edit(path) as file:
+        run = runs(file)[-1]
+        kind, shape = run["noise.checksums"].dtype, run["noise.checksums"].shape
+        del run["noise.checksums"]
+        run.create_dataset("noise.checksums", shape, kind, chunks=shape)
+    project = project_at(path, "r")
+    with project.file.read() as session:
+        group = session.root.group(project[job_id(RUNS)].path)
+        owner = str(group.attribute("run_uuid"))
+        with pytest.raises(FormatError, match="not stored, or only in part"):
+            group.plan("noise", owner)
