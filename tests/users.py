@@ -42,7 +42,9 @@ def as_user(uid: int, action: Callable[[], Any], groups: Sequence[int] = ()) -> 
             os.setgroups(list(groups))
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            answer = True, action()
+            with tempfile.TemporaryDirectory() as home:
+                os.environ.update({f"XDG_{name}_HOME": home for name in ("CONFIG", "DATA", "CACHE", "STATE")})
+                answer = True, action()
         except BaseException:  # noqa: BLE001  (the test shows it)
             answer = False, traceback.format_exc()
         os.write(writing, pickle.dumps(answer))

@@ -357,8 +357,15 @@ def test_reading_changes_nothing(is_interrupted: bool, path: Path, interrupted: 
         assert len(project.find(outcome="ok")) == 2 + is_interrupted
         project.close()
         assert state_of(path.parent) == before
-    for command in (["ls"], ["show", job_id(0)], ["verify"], ["find"], ["du"], ["export", "-o", os.devnull]):
-        assert main(["-p", str(path), *command]) == 0
+    for command in (
+        ["ls"],
+        ["show", job_id(0)],
+        ["verify"],
+        ["find"],
+        ["du"],
+        ["export", "-o", str(path.parent.parent / "exported.csv")],
+    ):
+        assert main(["-p", str(path), *command]) == (command[0] == "show")  # the runs have no whole result
         assert state_of(path.parent) == before, command
 
     project_at(path).recover()

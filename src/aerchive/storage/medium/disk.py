@@ -101,7 +101,6 @@ def check_holes(fd: int, path: object) -> None:
     status = os.fstat(fd)
     size, stored = status.st_size, status.st_blocks * 512
     # Some file systems count the blocks of a new file late, but all of them know its holes.
-    # Some file systems count the blocks of a new file late, but all of them know its holes.
     if size > max(_MAY_BE_HOLES, stored * limits().sparse_ratio) and os.lseek(fd, 0, os.SEEK_HOLE) < size:
         raise over_limit(path, "sparse_ratio", f"of its {size} bytes only {stored} are on the disk")
 
