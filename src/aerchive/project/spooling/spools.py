@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from aerchive import layout
+from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
@@ -185,7 +186,7 @@ class Spools:
         """Logs a problem the first time that it occurs."""
         if problem not in self._told:
             self._told.add(problem)
-            logger.warning("%s", problem)
+            logger.warning("%s", clean(problem))
 
     # -- keeping
 
