@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -70,9 +71,6 @@ def share_like(fd: int, like: Path) -> None:
     Args:
         fd: File descriptor of the new file, which only its owner may use yet.
         like: The other file. If it does not exist or cannot be seen, nothing is changed.
-
-    Raises:
-        OSError: The disk failed.
     """
     try:
         wanted, entries = os.stat(like), access_list(like)
@@ -81,10 +79,11 @@ def share_like(fd: int, like: Path) -> None:
     mode = wanted.st_mode & 0o666 | stat.S_IRUSR | stat.S_IWUSR
     try:
         os.fchown(fd, -1 if os.geteuid() else wanted.st_uid, wanted.st_gid)
-    except PermissionError:
-        mode, entries = mode & ~0o070, None
-    if entries is not None:
-        os.setxattr(fd, ACCESS_LIST, entries)
-    elif access_list(fd) is not None:  # inherited from the folder
-        os.removexattr(fd, ACCESS_LIST)
-    os.fchmod(fd, mode)
+        if entries is not None:
+            os.setxattr(fd, ACCESS_LIST, entries)
+        elif access_list(fd) is not None:  # inherited from the folder
+            os.removexattr(fd, ACCESS_LIST)
+    except OSError:  # not a member of the group, or the file lies on a file system without groups or access lists
+        mode &= ~0o070
+    with contextlib.suppress(PermissionError):  # a file system without permissions
+        os.fchmod(fd, mode)
