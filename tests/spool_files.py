@@ -38,10 +38,11 @@ class Jobs:
 
     def __init__(self, project: os.PathLike[str] | str) -> None:
         self.prefix = prefix_of(project)
+        self.project = Path(project)
 
     @property
     def spool(self) -> Spool:
-        return spool_of(self.prefix)
+        return spool_of(self.prefix, self.project)
 
     def submitted(self, job_id: str, record: Mapping[str, JSON]) -> bool:
         return self.spool.submitted(job_id, record)
@@ -51,7 +52,7 @@ class Jobs:
 
     def contents(self) -> list[SpoolContent]:
         mine = self.spool.contents()
-        return spool_contents([self.prefix], {str(content.path) for content in mine}) + mine
+        return spool_contents([self.prefix], {str(content.path) for content in mine}, self.project) + mine
 
     def open_jobs(self) -> list[Seen]:
         """All jobs that have not finished, oldest first."""

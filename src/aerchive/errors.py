@@ -13,7 +13,7 @@
     ├── TransactionError       (RuntimeError)    finish or roll back first
     ├── ReadError              (OSError)         the disk failed; look at the machine, read again
     ├── WriteError             (OSError)         make room, or mend the disk; nothing was saved
-    │   ├── CommittedError                       saved; the next opening completes the work
+    │   ├── CommittedError                       saved; the next commit completes the work
     │   ├── UncertainError                       the disk hides what is saved; open the project again, and look
     │   └── ReplacedError                        saved in a file that has lost its name; do it again
     ├── FormatError            (OSError)         not a project, or a newer format
@@ -122,7 +122,7 @@ class WriteError(AerchiveError, OSError):
 
 
 class CommittedError(WriteError):
-    """The disk failed after the commit. The data are saved, and the next opening completes the remaining work."""
+    """The disk failed after the commit. The data are saved, and the next commit completes the remaining work."""
 
     code = "committed"
 

@@ -45,6 +45,7 @@ NOISE_MODEL: Final = "noise_model"
 TARGET: Final = "target"
 LINKS: Final = (PROVENANCE, CIRCUITS, NOISE_MODEL, TARGET)
 """The links of a run to objects that it may share with other runs."""
+ARRAYS: Final = "arrays"
 INPUTS: Final = "inputs"
 RESULT: Final = "result"
 COUNTS: Final = "counts"

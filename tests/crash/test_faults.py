@@ -82,6 +82,8 @@ class Judge:
         if content not in self._seen:
             with using(UnsyncedDisk()):
                 found = project_view(path)
+                assert path.read_bytes() == content, "a reader changed the file"
+                project_at(path).recover()
                 stock_view(path)
                 project_at(path).archive(NEXT)
                 assert project_view(path) == found | model_of([NEXT])

@@ -227,7 +227,7 @@ def project_at(
         path = settings.project
         if path == default_project():  # the folder of any other project must exist already
             with contextlib.suppress(OSError):  # the first commit reports what is wrong with the folder
-                path.parent.mkdir(parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = Path(os.path.realpath(local_path(path)))
     if mode is None:
         mode = "r" if os.path.exists(file) and not os.access(file, os.W_OK) else "a"
@@ -241,6 +241,7 @@ def project_at(
         min_free_bytes=settings.min_free,
         durability=settings.durability,
         pending_folder=settings.pending_folder,
+        new_mode=0o600 if path == default_project() else 0o666,
     )
     project.compression()  # raises at once if there is no such profile
     return project

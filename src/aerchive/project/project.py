@@ -875,6 +875,7 @@ def open_project(
     durability: Durability = "each",
     compression: str | None = None,
     pending_folder: Path | None = None,
+    new_mode: int = 0o666,
 ) -> Project:
     """Opens a project; see `aerchive.open`."""
     file = ProjectFile(
@@ -884,5 +885,6 @@ def open_project(
         created_by=_created_by(),
         trust_locks=trust_locks,
         min_free_bytes=min_free_bytes,
+        new_mode=new_mode,
     )
     return Project(file, mode, bridge, durability, compression, pending_folder)

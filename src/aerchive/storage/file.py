@@ -22,7 +22,6 @@ from aerchive.errors import (
     IntegrityError,
     NotFoundError,
     ProjectLockedError,
-    ReadOnlyError,
     ReplacedError,
     UncertainError,
     WriteError,
@@ -33,7 +32,7 @@ from aerchive.storage.commits.creation import NewFile, make_empty, new_file, wri
 from aerchive.storage.commits.journal import Journal, find_journal
 from aerchive.storage.commits.overlay import Overlay
 from aerchive.storage.commits.read_file import ReadFile
-from aerchive.storage.commits.recovery import PATIENCE_S, recover
+from aerchive.storage.commits.recovery import recover
 from aerchive.storage.commits.replacing import Replacement, replacement
 from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock
 from aerchive.storage.hdf5.attributes import read_attribute
@@ -84,6 +83,7 @@ class ProjectFile:
         created_by: Program and version, for a new file.
         trust_locks: Whether the user has declared that the locks of the file system are sufficient.
         min_free_bytes: Space that must stay free on the disk, in bytes; runs that would leave less are refused.
+        new_mode: Permissions of a new file, as for ``os.open``; the umask is taken off.
 
     Raises:
         InvalidInputError: The name is too long for the file system.
@@ -98,6 +98,7 @@ class ProjectFile:
         created_by: str,
         trust_locks: bool = False,
         min_free_bytes: int = 0,
+        new_mode: int = 0o666,
     ) -> None:
         check_length(path)
         self.path = path
@@ -106,6 +107,7 @@ class ProjectFile:
         self._created_by = created_by
         self._access = AccessByName(path, lock_timeout_s, LockTrial(trusted=trust_locks))
         self.min_free_bytes = min_free_bytes
+        self.new_mode = new_mode
         self.before_reading: Callable[[], None] | None = None
         self._known_project: Stamp | None = None
 
@@ -192,7 +194,7 @@ class ProjectFile:
             return None
         try:
             superblock = read_superblock(fd, path)
-            journal = find_journal(fd, superblock)
+            journal = find_journal(fd, superblock, path)
             if must_be_vetted(fd, path):
                 with self.sibling(self.path, 0).read():
                     pass
@@ -281,24 +283,17 @@ class ProjectFile:
         """Opens the file, locked for reading.
 
         Yields:
-            The file descriptor, and the journal of an interrupted commit, or ``None`` if there is none, as usual: an
-            interrupted commit is first completed, if this process can do that.
+            The file descriptor, and the journal of an interrupted commit, or ``None`` if there is none, as usual. The
+            file is read as if the journal had been applied; the next writer applies it, as reading changes no file.
         """
-        recovered = False
-        while True:
-            with self._access.opened(os.O_RDONLY, exclusive=False) as fd:
-                with disk_errors(str(self.path)):
-                    superblock = read_superblock(fd, str(self.path))
-                    journal = find_journal(fd, superblock) if _may_have_journal(fd, superblock) else None
-                    if journal is None:
-                        check_superblock(superblock, disk().size(fd), str(self.path))
-                if journal is None or recovered or not os.access(self.path, os.W_OK):
-                    yield fd, journal
-                    return
-            # If the commit cannot be completed, the file is read as if the journal had been applied.
-            with contextlib.suppress(ProjectLockedError, ReadOnlyError, WriteError):
-                self._recover_within(min(self.lock_timeout_s, PATIENCE_S))
-            recovered = True
+        path = str(self.path)
+        with self._access.opened(os.O_RDONLY, exclusive=False) as fd:
+            with disk_errors(path):
+                superblock = read_superblock(fd, path)
+                journal = find_journal(fd, superblock, path) if _may_have_journal(fd, superblock) else None
+                if journal is None:
+                    check_superblock(superblock, disk().size(fd), path)
+            yield fd, journal
 
     def visit(
         self,
@@ -365,12 +360,9 @@ class ProjectFile:
 
         Raises:
             AerchiveError: As `read` does.
-            WriteError: The disk failed; the next opening tries again.
+            WriteError: The disk failed; the next commit tries again.
         """
-        return self._recover_within(self.lock_timeout_s)
-
-    def _recover_within(self, timeout_s: float) -> bool:
-        with self._access.opened(os.O_RDWR, exclusive=True, timeout_s=timeout_s) as fd, deferred_interrupts():
+        with self._access.opened(os.O_RDWR, exclusive=True) as fd, deferred_interrupts():
             return self._recover(fd)
 
     def _recover(self, fd: int) -> bool:
@@ -405,7 +397,8 @@ class ProjectFile:
             The copy.
         """
         copied = self.sibling(target)
-        with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
+        made = new_file(target, self.lock_timeout_s, lock_folder=False, like=self.path)
+        with self._reading() as (fd, journal), made as new:
             if new is None:
                 raise AlreadyExistsError(f"{target}: exists; choose another name")
             with write_errors(str(target)):
@@ -473,7 +466,7 @@ class ProjectFile:
         with contextlib.ExitStack() as stack:
             fd = self._open_existing(stack, timeout_s)
             if fd is None:
-                new = stack.enter_context(new_file(self.path, self.lock_timeout_s))
+                new = stack.enter_context(new_file(self.path, self.lock_timeout_s, mode=self.new_mode))
                 if new is not None:
                     with self._first_commit(new, created) as session:
                         yield session

@@ -48,7 +48,7 @@ def vet(fd: int, path: str) -> dict[str, Any]:
     """
     gc.disable()  # the walk makes no cycles, and millions of objects
     superblock = read_superblock(fd, path)
-    journal = find_journal(fd, superblock)
+    journal = find_journal(fd, superblock, path)
     end = superblock.end if journal is None else journal.new.end
     source = ReadFile(fd, journal)
     walk = _Walk(path, end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import fcntl
 import functools
 import os
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import h5py
 import numpy as np
@@ -34,12 +36,14 @@ from aerchive.project.care.compact import _Compaction
 from aerchive.project.care.verify import verify
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
+from aerchive.project.spooling import mover
 from aerchive.storage.chunks.drafts import DatasetDraft
 from aerchive.storage.commits import replacing
 from aerchive.storage.file import LockedFile, ProjectFile
 from aerchive.storage.medium.disk import Disk
 from aerchive.storage.medium.locks import _Turnstile
 from aerchive.storage.medium.temporary import remove_left_over
+from aerchive.storage.spools import records
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
 from tests.crash.workloads import lost
@@ -322,16 +326,17 @@ def test_pending_runs_are_moved_before(path: Path) -> None:
     assert project_view(path) == expected(8)
 
 
-def test_a_pending_file_that_is_held_stays_and_deleted_runs_stay_deleted(path: Path) -> None:
+def test_a_pending_file_that_is_held_stays_and_deleted_runs_stay_deleted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with held(path, fcntl.LOCK_EX):
         project_at(path, lock_timeout_s=0.05).archive(draft(8))
     (pending,) = path.parent.glob("*.pending-*")
-    content, kept = pending.read_bytes(), path.parent.parent / "kept"
-    kept.hardlink_to(pending)
-    project_at(path).recover()
-    project_at(path).delete_job(job_id(8))
-    kept.write_bytes(content)
-    kept.rename(pending)  # it could not be removed; a new file might get another inode, and would be taken for a copy
+    with monkeypatch.context() as patch:  # the file cannot be removed
+        patch.setattr(records, "remove_process_file", lambda fd, _: os.close(fd))
+        patch.setattr(mover, "remove_spool", Mock(side_effect=PermissionError(errno.EPERM, "not permitted")))
+        project_at(path).recover()
+        project_at(path).delete_job(job_id(8))
     with held(pending, fcntl.LOCK_EX):
         project_at(path).compact()
 

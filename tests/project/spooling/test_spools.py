@@ -513,6 +513,7 @@ def test_a_folder_where_only_the_owner_of_a_file_may_remove_it(path: Path) -> No
     for entry in (pending, path.parent):
         os.chown(entry, 12345, 12345)
     path.parent.chmod(0o1777)
+    path.chmod(0o666)  # the other user may write the project
     # The right to ignore the sticky bit is CAP_FOWNER (3).
     script = processes.AS_ANYBODY.replace("~0b110", "~0b1110") + textwrap.dedent("""
         import sys

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from pydantic import ByteSize
 
-from aerchive.errors import WriteError
+from aerchive.errors import UnsafeContentError, WriteError
+from aerchive.limits import Limits, limits, use_limits
 from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.storage.commits.journal import TRAILER_SIZE, Journal, digest_of, find_journal
 from aerchive.storage.commits.overlay import Overlay
 from aerchive.storage.commits.superblock import SIZE, Superblock, lookup3, read_superblock
+from aerchive.storage.medium.disk import Disk
 from aerchive.testing.disks import FailingDisk, fault, using
 from tests.samples import write_run
 
@@ -54,7 +59,7 @@ def put(fd: int, journal: Journal, body: bytes | None = None) -> None:
 
 
 def found(fd: int) -> Journal | None:
-    return find_journal(fd, read_superblock(fd, "p.h5"))
+    return find_journal(fd, read_superblock(fd, "p.h5"), "p.h5")
 
 
 def test_a_journal_is_found_as_it_was_written(fd: int) -> None:
@@ -79,8 +84,6 @@ WRONG: dict[str, Callable[[Journal], bytes]] = {
     "a new end that is not the new superblock's": lambda j: with_head(j, new_end=j.new.end + 1),
     "fewer changes than it says": lambda j: with_head(j, number=2),
     "more changes than it says": lambda j: with_head(j, number=0),
-    "a change of the superblock": lambda j: body_of(Journal(j.old, j.new, ((SIZE - 1, b"x"),), j.data_digest)),
-    "a change beyond the old end": lambda j: body_of(Journal(j.old, j.new, ((j.old.end, b"x"),), j.data_digest)),
     "a change that is cut off": lambda j: body_of(j)[:-1],
     "another project's superblock": lambda j: body_of(
         Journal(j.old.ending_at(j.old.end - 8), j.new, j.changes, j.data_digest)
@@ -97,6 +100,75 @@ def test_what_is_not_a_journal_of_this_file_is_not_applied(what: str, fd: int) -
     put(fd, journal, WRONG[what](journal))
     os.ftruncate(fd, journal.start + len(WRONG[what](journal)) + TRAILER_SIZE)
     assert found(fd) is None
+
+
+def forged(superblock: Superblock, at: int, new: bytes) -> Superblock:
+    """The superblock with other bytes, and a checksum that fits them."""
+    body = superblock.raw[:at] + new + superblock.raw[at + len(new) : -4]
+    return Superblock(body + lookup3(body).to_bytes(4, "little"))
+
+
+FORGED: dict[str, Callable[[Journal], Journal]] = {
+    "a change of the superblock": lambda j: replace(j, changes=((SIZE - 1, b"x"),)),
+    "a change beyond the old end": lambda j: replace(j, changes=((j.old.end, b"x"),)),
+    "a change across the old end": lambda j: replace(j, changes=((j.old.end - 1, b"xy"),)),
+    "a change far away": lambda j: replace(j, changes=((2**64 - 1, b"x"),)),
+    "a change of nothing": lambda j: replace(j, changes=((500, b""),)),
+    "changes that overlap": lambda j: replace(j, changes=((500, b"xyz"), (502, b"x"))),
+    "changes out of order": lambda j: replace(j, changes=((502, b"x"), (500, b"x"))),
+    "a root group outside the file": lambda j: replace(j, new=forged(j.new, 36, (j.new.end).to_bytes(8, "little"))),
+    "an extension outside the file": lambda j: replace(j, new=forged(j.new, 20, (j.new.end).to_bytes(8, "little"))),
+    "another base address": lambda j: replace(j, new=forged(j.new, 12, (8).to_bytes(8, "little"))),
+    "another superblock version": lambda j: replace(j, new=forged(j.new, 8, b"\2")),
+    "a superblock with a wrong checksum": lambda j: replace(j, new=Superblock(j.new.raw[:-1] + b"\0")),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_a_complete_journal_that_no_commit_writes_is_refused(what: str, fd: int) -> None:
+    journal = FORGED[what](journal_of(fd))
+    put(fd, journal)
+    with pytest.raises(UnsafeContentError, match=r"p\.h5: the journal of an interrupted commit is forged"):
+        found(fd)
+
+
+def test_a_journal_that_makes_the_file_shorter_is_refused(fd: int) -> None:
+    old = read_superblock(fd, "p.h5")
+    journal = Journal(old, old.ending_at(old.end - 100), ((500, b"new"),))
+    put(fd, journal)
+    os.ftruncate(fd, journal.start + len(journal.to_bytes()))
+    with pytest.raises(UnsafeContentError, match="forged"):
+        found(fd)
+
+
+@pytest.mark.parametrize(("limit", "length"), [("journal_bytes", 2**20), ("sparse_ratio", 20 * 2**30)])
+def test_a_journal_larger_than_a_limit_is_not_read(limit: str, length: int, fd: int) -> None:
+    """Neither its length nor that of a file with holes says how much memory may be used."""
+    end, start = read_superblock(fd, "p.h5").end, journal_of(fd).start
+    trailer = struct.pack("<8sQQ32s8x", b"AERJEND1", start, length + TRAILER_SIZE, bytes(32))
+    os.pwrite(fd, trailer, start + length)
+    assert end < start
+    before = limits()
+    use_limits(Limits(journal_bytes=ByteSize(2**20)))
+    try:
+        with record_reads_of_disk() as reads, pytest.raises(UnsafeContentError, match=f"the limit '{limit}'"):
+            found(fd)
+    finally:
+        use_limits(before)
+    assert sum(reads) < 4096
+
+
+@contextlib.contextmanager
+def record_reads_of_disk() -> Iterator[list[int]]:
+    lengths: list[int] = []
+
+    class Counting(Disk):
+        def read(self, fd: int, view: memoryview, offset: int) -> int:
+            lengths.append(len(view))
+            return super().read(fd, view, offset)
+
+    with using(Counting()):
+        yield lengths
 
 
 def test_a_journal_in_another_place_is_none(fd: int) -> None:
@@ -122,7 +194,7 @@ def test_a_changed_byte_makes_it_none(at: int, fd: int) -> None:
 def test_a_tiny_file_has_none(fd: int) -> None:
     superblock = read_superblock(fd, "p.h5")
     os.ftruncate(fd, TRAILER_SIZE - 1)
-    assert find_journal(fd, superblock) is None
+    assert find_journal(fd, superblock, "p.h5") is None
 
 
 def test_hdf5_s_checksum_of_nothing() -> None:

@@ -417,7 +417,7 @@ def test_short_writes_are_carried_on(committed: Path, monkeypatch: pytest.Monkey
     check_new(committed, growing_write)
 
 
-def test_a_commit_that_dies_while_it_applies_is_completed_by_the_next_reader(
+def test_a_commit_that_dies_while_it_applies_is_seen_by_readers_and_completed_by_the_next_writer(
     committed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = BadDisk(monkeypatch, ("pwrite", "fsync"), errno.EIO)
@@ -431,7 +431,10 @@ def test_a_commit_that_dies_while_it_applies_is_completed_by_the_next_reader(
         bad.fail_at, bad.all_after = -1, False
         outcomes.add(type(caught.value))
         if caught.type is CommittedError:
+            left = committed.read_bytes()
             check_new(committed, growing_write)
+            assert committed.read_bytes() == left
+            project_file(committed).recover()
             with h5py.File(committed) as file:  # complete for everybody
                 assert "new" in file[FOLDER]
         committed.write_bytes(before)

@@ -36,7 +36,7 @@ def test_long_names_are_told_by_their_digest() -> None:
 @pytest.mark.parametrize("length", [96, 255])
 def test_names_of_process_files(tmp_path: Path, length: int) -> None:
     prefix = prefix_beside("a" * length, "submitted")
-    fd, path = make_process_file(str(tmp_path / prefix))
+    fd, path = make_process_file(str(tmp_path / prefix), tmp_path / "project.h5")
     os.close(fd)
     assert names_in(tmp_path, prefix, PROCESS) == [Path(path).name]
     assert len(Path(path).name) <= 143

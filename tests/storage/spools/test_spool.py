@@ -643,7 +643,7 @@ class Full(Disk):
 def fresh(project: Path) -> list[Any]:
     """What a new process sees of all spool files, those of this process among them."""
     contents._known.clear()
-    return contents.spool_contents([Jobs(project).prefix], ())
+    return contents.spool_contents([Jobs(project).prefix], (), project)
 
 
 class TestCreation:

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive import layout
 from aerchive.codecs.base import check_encoding, is_storable
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.models import tagged_json
@@ -35,7 +36,7 @@ from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, ObjectD
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 
-KIND = "arrays"
+KIND = layout.ARRAYS
 ENCODING = "shared_array"
 VERSION = 1
 TAG = f"{ENCODING}/{VERSION}"

@@ -81,7 +81,8 @@ class WaitingRuns:
             self._runs.append((spooled, run))
             self._mover = mover
             self._bytes += size
-            is_time = len(self._runs) >= _MOST_RUNS[rule] or self._bytes >= _MOST_BYTES[rule]
+            is_new = bool(spooled.head.project) and not self._runs[0][0].head.project  # the project was made meanwhile
+            is_time = is_new or len(self._runs) >= _MOST_RUNS[rule] or self._bytes >= _MOST_BYTES[rule]
             if not is_time:
                 self._set_timer(_LONGEST_S[rule])
         if is_time:

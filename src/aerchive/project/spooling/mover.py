@@ -207,7 +207,9 @@ class SpoolMover:
 
     def _remove_if_empty(self, content: SpoolContent) -> None:
         """Removes the spool file of a dead process if all runs in it are in the project."""
-        if content.life is not Life.DEAD or content.problems or not self._moved.issuperset(map(key, content.runs)):
+        if content.life is not Life.DEAD or content.problems or content.unnamed:
+            return
+        if not self._moved.issuperset(map(key, content.runs)):
             return
         try:
             remove_spool(content)

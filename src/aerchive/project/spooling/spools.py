@@ -18,15 +18,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from aerchive import layout
+from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
+from aerchive.project.catalogue.deleted import DeletedRuns
+from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import read_record
+from aerchive.project.documents.unite import conflict_id
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.medium.beside import is_left_alone
 from aerchive.storage.medium.names import prefix_beside
-from aerchive.storage.spools.contents import SpoolContent, spool_contents
+from aerchive.storage.medium.opening import Stamp, stamp_of
+from aerchive.storage.medium.temporary import temporaries
+from aerchive.storage.spools.contents import Life, SpoolContent, spool_contents
 from aerchive.storage.spools.records import WAITING, pending_path
 from aerchive.storage.spools.run_group import RunHead, SpooledRun, SpoolSession
 from aerchive.storage.spools.spool import Spool, spool_of
@@ -56,11 +63,15 @@ class Spools:
             self._prefixes.append(os.path.join(fallback, prefix_beside(digest, WAITING)))
         self._told: set[str] = set()
         self._records: dict[Key, RunRecord] = {}
+        self._known_uuid: tuple[Stamp, str] | None = None
 
     @property
     def own(self) -> Spool:
         """The spool of this process beside the project."""
-        return spool_of(self._prefixes[0])
+        return self._own(0)
+
+    def _own(self, number: int) -> Spool:
+        return spool_of(self._prefixes[number], self._file.path, self._file.new_mode)
 
     # -- looking
 
@@ -69,24 +80,51 @@ class Spools:
 
         Runs of another project, which had the same path before, are reported as a problem.
         """
-        mine = [content for prefix in self._prefixes for content in spool_of(prefix).contents()]
-        others = spool_contents(self._prefixes, {str(content.path) for content in mine})
+        mine = [content for number, _ in enumerate(self._prefixes) for content in self._own(number).contents()]
+        others = spool_contents(self._prefixes, {str(content.path) for content in mine}, self._file.path)
         found = [*others, *mine]
-        if any(content.has_project for content in found):
-            uuid = self._file.peek_uuid()
+        if any(content.runs for content in found):
+            uuid = self._project_uuid()
             if uuid is not None or not self._file.path.exists():  # else it cannot be read at the moment
-                found = [self._of_this_project(one, uuid) if one.has_project else one for one in found]
+                found = [self._of_this_project(one, uuid) for one in found]
         for content in found:
-            for problem in content.problems:
+            for problem in (*content.problems, *(self._no_name(run) for run in content.unnamed)):
                 self.tell(problem)
         return found
 
+    def _no_name(self, run: SpooledRun) -> str:
+        return f"{run.path}: run {run.head.job_id} does not name {self._file.path} as its project"
+
     def _of_this_project(self, content: SpoolContent, uuid: str | None) -> SpoolContent:
-        runs = [run for run in content.runs if run.head.project in ("", uuid)]
+        """Leaves out the runs of other projects.
+
+        Before the project exists its runs name none. Later such runs count only if this process has saved them, and so
+        do runs that it has not made durable there yet.
+        """
+        is_own = content.life is Life.OWN
+        runs = [
+            run
+            for run in content.runs
+            if run.head.project == (uuid or "") or (is_own and not (run.is_held and run.head.project))
+        ]
         if len(runs) == len(content.runs):
             return content
-        problem = f"{content.path}: holds runs of another project, which was at {self._file.path} before"
-        return dataclasses.replace(content, runs=runs, problems=(*content.problems, problem))
+        unnamed = [run for run in content.runs if run not in runs and not run.head.project]
+        problems = [*content.problems]
+        if len(runs) + len(unnamed) < len(content.runs):
+            problems.append(f"{content.path}: holds runs of another project, which was at {self._file.path} before")
+        return dataclasses.replace(content, runs=runs, problems=problems, unnamed=unnamed)
+
+    def _project_uuid(self) -> str | None:
+        """The UUID of the project; ``None`` if it does not exist, or never could be read."""
+        try:
+            stamp = stamp_of(os.stat(self._file.path))
+        except OSError:
+            return None
+        if self._known_uuid is None or self._known_uuid[0] != stamp:
+            uuid = self._file.peek_uuid()
+            self._known_uuid = self._known_uuid if uuid is None else (stamp, uuid)
+        return None if self._known_uuid is None else self._known_uuid[1]
 
     def runs(self) -> list[SpooledRun]:
         """All finished runs that are in a spool, those of this process last."""
@@ -96,23 +134,35 @@ class Spools:
         """Checks every byte of the runs in spools.
 
         Returns:
-            The number of runs, and descriptions of what is damaged or belongs to another project.
+            The number of runs, and descriptions of what is damaged, belongs to another project or is left alone.
         """
-        number, problems = 0, list[str]()
+        number = 0
+        problems = [why for one in temporaries(self._file.path) if (why := is_left_alone(one, self._file.path))]
         for content in self.contents():
             problems += content.problems
+            problems += [self._no_name(run) for run in content.unnamed if not self._was_moved(run)]
             number += len(content.runs)
             for run in content.runs:
                 with contextlib.suppress(NotFoundError):  # it was moved meanwhile
                     problems += _run_problems(run)
         return number, problems
 
+    def _was_moved(self, run: SpooledRun) -> bool:
+        """Whether a run is in the project, or was deleted from it."""
+        head = run.head
+        with self._file.read() as session:
+            rows = Catalogue(session)
+            found = rows.find(conflict_id(head.job_id, head.run_uuid)) or rows.find(head.job_id)
+            path = "" if found is None else run_path(found[1][0])
+            is_there = bool(path) and session.root.group(path).attribute("run_uuid") == head.run_uuid
+            return is_there or DeletedRuns(session.root).has(head.run_uuid, head.created)
+
     def nbytes(self) -> int:
         """Size of the spool files of all processes, in bytes."""
         total = 0
         for content in self.contents():
             with contextlib.suppress(OSError):  # it was moved just now
-                total += content.path.stat().st_size
+                total += content.path.lstat().st_size
         return total
 
     def record_of(self, run: SpooledRun) -> RunRecord | None:
@@ -136,7 +186,7 @@ class Spools:
         """Logs a problem the first time that it occurs."""
         if problem not in self._told:
             self._told.add(problem)
-            logger.warning("%s", problem)
+            logger.warning("%s", clean(problem))
 
     # -- keeping
 
@@ -149,7 +199,8 @@ class Spools:
         Raises:
             OSError: The run could not be written to the disk or folder.
         """
-        return self.own.keep(draft.to_group(), _head(draft, project="", is_part=False), self._file.min_free_bytes)
+        head = _head(draft, self._project_uuid() or "", is_part=False)
+        return self.own.keep(draft.to_group(), head, self._file.min_free_bytes)
 
     def hold(self, drafts: Sequence[RunDraft], *, is_fallback: bool = False) -> list[SpooledRun]:
         """Makes runs durable in the spool of this process, all of them or none.
@@ -161,10 +212,11 @@ class Spools:
         Raises:
             OSError: The runs could not be written to the disk or folder.
         """
-        prefix = self._prefixes[1 if is_fallback else 0]
         if is_fallback:
-            os.makedirs(os.path.dirname(prefix), exist_ok=True)
-        spool, project = spool_of(prefix), self._file.peek_uuid() or ""
+            folder = Path(self._prefixes[1]).parent
+            for one in (folder.parent, folder):
+                one.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spool, project = self._own(1 if is_fallback else 0), self._project_uuid() or ""
         runs: list[SpooledRun] = []
         try:
             for draft in drafts:
@@ -178,8 +230,8 @@ class Spools:
 
     def done(self, runs: Sequence[SpooledRun]) -> None:
         """Notes that runs of this process are in the project."""
-        for prefix in self._prefixes:
-            spool_of(prefix).done(runs)
+        for number, _ in enumerate(self._prefixes):
+            self._own(number).done(runs)
 
 
 def key(run: SpooledRun) -> Key:
@@ -220,7 +272,8 @@ def drafts_of(runs: Sequence[SpooledRun]) -> Iterator[Iterable[RunDraft]]:
         NotFoundError: A spool file is gone.
     """
     with contextlib.ExitStack() as stack:
-        sessions = {path: stack.enter_context(SpoolSession.of(path)) for path in {run.path for run in runs}}
+        places = {run.path: run.project for run in runs}
+        sessions = {path: stack.enter_context(SpoolSession.of(path, project)) for path, project in places.items()}
         known: dict[str, dict[str, ObjectDraft]] = defaultdict(dict)
         yield (
             RunDraft.of_group(

@@ -126,7 +126,9 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
 
 
 @contextlib.contextmanager
-def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Iterator[NewFile | None]:
+def new_file(
+    path: Path, timeout_s: float, *, lock_folder: bool = True, like: Path | None = None, mode: int = 0o666
+) -> Iterator[NewFile | None]:
     """Makes a file that becomes the project when `NewFile.publish` is called, and is removed otherwise.
 
     Args:
@@ -134,6 +136,8 @@ def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Itera
         timeout_s: Longest time to wait for other processes that make a project in this folder, in seconds.
         lock_folder: Whether to lock the folder, so that several processes that make the same project end up with one
             file. Without the lock, `NewFile.publish` raises if another process was faster.
+        like: File whose group, access list and permissions the new file gets; ``None``: there is none.
+        mode: Permissions if there is none, as for ``os.open``; the umask is taken off.
 
     Yields:
         The file, or ``None`` if the project exists by now.
@@ -153,7 +157,8 @@ def new_file(path: Path, timeout_s: float, *, lock_folder: bool = True) -> Itera
                 yield None
                 return
             remove_left_over(path)
-            with temporary_file(path, "new", 0o666, lambda error: _failed(path, error)) as (fd, temporary):
+            made = temporary_file(path, "new", lambda error: _failed(path, error), like or path, mode)
+            with made as (fd, temporary):
                 yield NewFile(path, fd, temporary, folder_fd, timeout_s, is_alone=is_alone)
         finally:
             unlock(folder_fd)

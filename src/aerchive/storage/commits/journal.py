@@ -11,9 +11,11 @@ import hashlib
 import struct
 from dataclasses import dataclass
 
+from aerchive.errors import UnsafeContentError
+from aerchive.limits import limits, over_limit
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.commits.superblock import Superblock
-from aerchive.storage.medium.disk import disk, read_bytes
+from aerchive.storage.medium.disk import check_holes, disk, read_bytes
 
 _HEAD = struct.Struct("<8sQQQ48s48s32s")
 _CHANGE = struct.Struct("<QQ")
@@ -80,12 +82,16 @@ def digest_of(fd: int, start: int, stop: int) -> bytes:
     return digest.digest()
 
 
-def find_journal(fd: int, superblock: Superblock) -> Journal | None:
+def find_journal(fd: int, superblock: Superblock, path: str) -> Journal | None:
     """The complete journal of an interrupted commit, or ``None``.
 
     Args:
         fd: File descriptor of the project file.
         superblock: The present superblock of the file.
+        path: Name of the file, for messages.
+
+    Raises:
+        UnsafeContentError: There is a complete journal that no commit has written, or one larger than a limit allows.
     """
     size = disk().size(fd)
     trailer = read_bytes(fd, size - _TRAILER.size, _TRAILER.size) if size > _TRAILER.size else b""
@@ -94,6 +100,9 @@ def find_journal(fd: int, superblock: Superblock) -> Journal | None:
     magic, start, length, digest = _TRAILER.unpack(trailer)
     if magic != _TRAILER_MAGIC or start + length != size or length < _HEAD.size + _TRAILER.size:
         return None
+    check_holes(fd, path)
+    if length > limits().journal_bytes:
+        raise over_limit(path, "journal_bytes", f"the journal of an interrupted commit has {length} bytes")
     body = read_bytes(fd, start, length - _TRAILER.size)
     if hashlib.sha256(body + struct.pack("<QQ", start, length)).digest() != digest:
         return None
@@ -102,6 +111,7 @@ def find_journal(fd: int, superblock: Superblock) -> Journal | None:
         return None
     if journal.data_digest != _NO_DIGEST and digest_of(fd, journal.old.end, journal.new.end) != journal.data_digest:
         return None
+    _check(journal, path)
     return journal
 
 
@@ -117,11 +127,26 @@ def _parse(body: bytes) -> Journal | None:
             return None
         at, length = _CHANGE.unpack_from(body, position)
         position += _CHANGE.size
-        if at < SUPERBLOCK_SIZE or at + length > old_end or position + length > len(body):
+        if position + length > len(body):
             return None
         changes.append((at, body[position : position + length]))
         position += length
     return Journal(journal_old, journal_new, tuple(changes), digest) if position == len(body) else None
+
+
+def _check(journal: Journal, path: str) -> None:
+    """Refuses changes that no commit makes: it changes committed bytes behind the superblock, in order of offset."""
+    end = SUPERBLOCK_SIZE
+    for at, data in journal.changes:
+        if at < end or not data:
+            raise UnsafeContentError(f"{path}: the journal of an interrupted commit is forged: it changes byte {at}")
+        end = at + len(data)
+    if end > journal.old.end or journal.new.end < journal.old.end:
+        raise UnsafeContentError(
+            f"{path}: the journal of an interrupted commit is forged: it changes what has no place"
+        )
+    if not (journal.old.is_of_project and journal.new.is_of_project):
+        raise UnsafeContentError(f"{path}: the journal of an interrupted commit is forged: its superblock is")
 
 
 def _belongs(journal: Journal, now: Superblock, size: int) -> bool:

@@ -114,7 +114,7 @@ class Overlay(FileObject):
         Raises:
             WriteError: The disk is full or failed; the file is as it was.
             UncertainError: The disk failed at the commit, and the commit could not be undone.
-            CommittedError: The disk failed after the commit: the new state is durable, and the next opening
+            CommittedError: The disk failed after the commit: the new state is durable, and the next commit
                 completes it.
         """
         if self._error is not None:
@@ -130,7 +130,7 @@ class Overlay(FileObject):
         except BaseException as error:
             raise CommittedError(
                 f"{self._path}: the runs are saved, but the file could not be completed ({error}); "
-                "the next opening of the project does it"
+                "the next commit does it"
             ) from error
 
     def roll_back(self) -> None:

@@ -6,6 +6,7 @@ has ended. So this is a plain class without a finaliser, and an error that it ke
 
 from __future__ import annotations
 
+import bisect
 import os
 from typing import Any
 
@@ -67,6 +68,7 @@ class ReadFile(FileObject):
             self._changes = ((0, journal.new.raw), *journal.changes)
         elif head is not None:
             self._changes = ((0, head.raw),)
+        self._ends = [offset + len(data) for offset, data in self._changes]
 
     def check(self, path: str) -> None:
         """Raises the first error of the disk in a call by HDF5, if there was one."""
@@ -86,9 +88,10 @@ class ReadFile(FileObject):
             self._error = self._error or bare(error)
         note_read(start, done)
         view[done:] = bytes(len(view) - done)
-        for offset, data in self._changes:
+        for offset, data in self._changes[bisect.bisect_right(self._ends, start) :]:
+            if offset >= start + len(view):
+                break
             low, high = max(start, offset), min(start + len(view), offset + len(data))
-            if low < high:
-                view[low - start : high - start] = data[low - offset : high - offset]
+            view[low - start : high - start] = data[low - offset : high - offset]
         self._position += len(view)
         return len(view)

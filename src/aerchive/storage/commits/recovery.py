@@ -8,9 +8,6 @@ from aerchive.storage.commits.journal import Journal, find_journal
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.medium.disk import disk
 
-PATIENCE_S = 1.0
-"""How long a reader waits to complete an interrupted commit before it reads the journal instead."""
-
 
 def apply_journal(fd: int, journal: Journal) -> None:
     """Brings the file into the new state. If this is interrupted, calling it again completes the new state.
@@ -43,10 +40,11 @@ def recover(fd: int, path: str) -> bool:
         Whether there was an interrupted commit.
 
     Raises:
-        OSError: The disk failed; the next opening tries again.
+        OSError: The disk failed; the next commit tries again.
         FormatError: The file is not a project.
+        UnsafeContentError: The journal is forged.
     """
-    journal = find_journal(fd, read_superblock(fd, path))
+    journal = find_journal(fd, read_superblock(fd, path), path)
     if journal is None:
         return False
     apply_journal(fd, journal)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from aerchive.errors import AerchiveError, CommittedError, ProjectLockedError, ReadOnlyError, WriteError
 from aerchive.storage.medium import known_files
+from aerchive.storage.medium.beside import is_left_alone
 from aerchive.storage.medium.disk import disk, sync_folder
 from aerchive.storage.medium.temporary import remove_if_dead, temporaries, temporary_file
 
@@ -79,9 +80,9 @@ def replacement(path: Path) -> Iterator[Replacement]:
         WriteError: The disk failed.
     """
     path = Path(os.path.realpath(path))
-    with temporary_file(path, "compact", 0o600, lambda error: _failed(path, error)) as (fd, temporary):
+    with temporary_file(path, "compact", lambda error: _failed(path, error), path) as (fd, temporary):
         for other in temporaries(path, "compact"):
-            if other != temporary and not remove_if_dead(other, path):
+            if other != temporary and not remove_if_dead(other, path) and not is_left_alone(other, path):
                 process = other.name.rpartition(".compact-")[2].partition("-")[0]
                 raise ProjectLockedError(
                     f"{path}: process {process} is compacting it; wait for that one, or remove {other} if it has died"

@@ -18,9 +18,11 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIZE = 48
 _VERSION = 3
 _FLAGS_AT = 11
+_BASE_AT = 12
 _EXTENSION_AT = 20
 _END_AT = 28
 _SUM_AT = 44
+_UNDEFINED = 2**64 - 1
 _WRITING = 0b101
 """Consistency flags of HDF5: bit 0, open for writing; bit 2, open for single-writer, multiple-reader access."""
 _COMMITTING = 0b11
@@ -61,6 +63,14 @@ class Superblock:
     def is_whole(self) -> bool:
         """Whether the checksum is right."""
         return lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
+
+    @property
+    def is_of_project(self) -> bool:
+        """Whether it is whole and has the form that HDF5 gives a project, with a root group inside the file."""
+        base, extension, end, root = struct.unpack_from("<QQQQ", self.raw, _BASE_AT)
+        is_form = self.raw[:_BASE_AT] == SIGNATURE + bytes((_VERSION, 8, 8, self.raw[_FLAGS_AT])) and base == 0
+        is_inside = SIZE <= root < end and (extension == _UNDEFINED or SIZE <= extension < end)
+        return is_form and is_inside and self.is_whole
 
     def is_mixture_of(self, *others: Superblock) -> bool:
         """Whether each byte equals the byte of one of the others at the same offset, as after a torn write."""

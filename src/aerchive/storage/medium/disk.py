@@ -9,6 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from aerchive.limits import limits, over_limit
+
+_MAY_BE_HOLES = 64 * 1024 * 1024
+"""Up to this size, in bytes, a file may have any holes."""
+
 
 class Disk:
     """Positioned input and output on file descriptors."""
@@ -81,6 +86,23 @@ def read_bytes(fd: int, offset: int, length: int) -> bytes:
     buffer = bytearray(length)
     done = disk().read(fd, memoryview(buffer), offset)
     return bytes(buffer[:done])
+
+
+def check_holes(fd: int, path: object) -> None:
+    """Refuses a large file of which hardly anything is on the disk: reading its holes would only take memory and time.
+
+    Args:
+        fd: File descriptor of the file.
+        path: The file, for the message.
+
+    Raises:
+        UnsafeContentError: The file has more bytes than `aerchive.limits.Limits.sparse_ratio` allows.
+    """
+    status = os.fstat(fd)
+    size, stored = status.st_size, status.st_blocks * 512
+    # Some file systems count the blocks of a new file late, but all of them know its holes.
+    if size > max(_MAY_BE_HOLES, stored * limits().sparse_ratio) and os.lseek(fd, 0, os.SEEK_HOLE) < size:
+        raise over_limit(path, "sparse_ratio", f"of its {size} bytes only {stored} are on the disk")
 
 
 def sync_folder(folder: Path) -> None:

@@ -13,17 +13,20 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from aerchive.storage.medium.beside import open_beside
 from aerchive.storage.medium.locks import try_lock, unlock
+from aerchive.storage.medium.permissions import share_like
 
 _TRIES = 8
 
 
-def make_process_file(prefix: str, mode: int = 0o666) -> tuple[int, str]:
+def make_process_file(prefix: str, like: Path, mode: int = 0o666) -> tuple[int, str]:
     """Makes a file with a unique name and locks it, so that no other process takes it for a file of a dead process.
 
     Args:
         prefix: Beginning of the path, up to the pid; `aerchive.storage.medium.names.PROCESS` matches the rest.
-        mode: Permissions of the file, as for ``os.open``; the umask is taken off.
+        like: File whose group, access list and permissions the new file gets: usually the project.
+        mode: Permissions if that file does not exist, as for ``os.open``; the umask is taken off.
 
     Returns:
         The file descriptor, open for reading and writing, and the path. The file is exclusively locked, unless the
@@ -34,8 +37,10 @@ def make_process_file(prefix: str, mode: int = 0o666) -> tuple[int, str]:
     """
     for _ in range(_TRIES):
         path = f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        first_mode = 0o600 if like.exists() else mode
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, first_mode)
         try:
+            share_like(fd, like)
             # Another process that opens the file before it is locked may take it for a file of a dead process.
             if try_lock(fd, fcntl.LOCK_EX, without_locks=True) and os.fstat(fd).st_nlink:
                 return fd, path
@@ -61,16 +66,20 @@ def remove_process_file(fd: int, path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def file_of_dead_process(path: Path) -> Iterator[bool]:
+def file_of_dead_process(path: Path, project: Path) -> Iterator[bool]:
     """Locks a file that was left by a dead process, so that no other process takes it over while the block runs.
 
+    Args:
+        path: The file.
+        project: The project file that it lies beside.
+
     Yields:
-        Whether this process may use or remove the file; False if the file does not exist, or is locked by its process
-        or another one.
+        Whether this process may use or remove the file; False if the file does not exist, is locked by its process or
+        another one, or is not to be touched (see `open_beside`).
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        fd = open_beside(path, project, is_read=False)
+    except OSError:  # also a file that is left alone
         yield False
         return
     try:

@@ -27,15 +27,16 @@ _RENAME_NOREPLACE = 1
 
 @contextlib.contextmanager
 def temporary_file(
-    path: Path, purpose: Purpose, mode: int, failed: Callable[[OSError], AerchiveError]
+    path: Path, purpose: Purpose, failed: Callable[[OSError], AerchiveError], like: Path, mode: int = 0o666
 ) -> Iterator[tuple[int, Path]]:
     """Makes a temporary file and locks it; it is removed at the end of the block unless it was renamed.
 
     Args:
         path: The project file.
         purpose: Use of the file: a new project, or a compacted one.
-        mode: Permissions of the file, as for ``os.open``; the umask is taken off.
         failed: Function that makes the error for a disk that is full or failed, given the error of the system.
+        like: File whose group, access list and permissions the new file gets.
+        mode: Permissions if that file does not exist, as for ``os.open``; the umask is taken off.
 
     Yields:
         The file descriptor and the path; see `make_process_file`.
@@ -45,7 +46,7 @@ def temporary_file(
         AerchiveError: The error from ``failed``.
     """
     try:
-        fd, name = make_process_file(str(path.with_name(prefix_beside(path.name, purpose))), mode)
+        fd, name = make_process_file(str(path.with_name(prefix_beside(path.name, purpose))), like, mode)
     except PermissionError:
         raise not_writable(path) from None
     except OSError as error:
@@ -82,7 +83,7 @@ def temporary_bytes(path: Path) -> int:
     total = 0
     for other in temporaries(path):
         with contextlib.suppress(OSError):
-            total += 0 if _is_project(other, path) else other.stat().st_blocks * 512
+            total += 0 if _is_project(other, path) else other.lstat().st_blocks * 512
     return total
 
 
@@ -108,7 +109,7 @@ def remove_if_dead(other: Path, path: Path) -> bool:
     with contextlib.suppress(OSError):
         if _is_project(other, path):  # a second name of the project has the project's lock, which says nothing here
             other.unlink(missing_ok=True)
-        with file_of_dead_process(other) as is_dead:
+        with file_of_dead_process(other, path) as is_dead:
             if is_dead:
                 other.unlink(missing_ok=True)
     return not os.path.lexists(other)

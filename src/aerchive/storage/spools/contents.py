@@ -10,7 +10,6 @@ import contextlib
 import enum
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aerchive.errors import AerchiveError
+from aerchive.storage.medium.beside import open_beside
 from aerchive.storage.medium.disk import disk, sync_folder
 from aerchive.storage.medium.filesystems import mount_of, why_unsafe
 from aerchive.storage.medium.locks import try_lock
@@ -33,6 +33,8 @@ _SETTLED_NS = 2_500_000_000
 its time stamp, which is two seconds on a memory stick."""
 _MOST_GONE = 64
 """Number of removed files whose contents stay in memory: searching for these contents takes time, too."""
+_MOST_PROBLEMS = 100
+"""Number of damaged places after which the rest of a file is not read."""
 _LOOK_AGAIN_S = 60.0
 """Time after which the process of a file without content is looked up again."""
 
@@ -70,25 +72,27 @@ class SpoolContent:
 
     Attributes:
         path: The file.
+        project: The project file that it lies beside.
         owner: The process that the file belongs to.
         life: State of that process.
         jobs: Submitted jobs that have not finished, oldest first.
         runs: Finished runs that are not noted to be in the project, in the order in which they were saved.
         problems: Descriptions of damage in the file.
+        unnamed: Runs that do not name the project, and so are not among its runs.
         end: Offset in the file at which the next record would begin, in bytes.
         has_held: Whether some of the runs are durable in the file.
-        has_project: Whether some of the runs name the project that they belong to.
     """
 
     path: Path
+    project: Path
     owner: Owner
     life: Life
     jobs: Sequence[Submission] = ()
     runs: Sequence[SpooledRun] = ()
     problems: Sequence[str] = ()
+    unnamed: Sequence[SpooledRun] = ()
     end: int = 0
     has_held: bool = False
-    has_project: bool = False
 
     @property
     def is_movable(self) -> bool:
@@ -141,15 +145,17 @@ _known: dict[str, _Known] = {}
 """Contents of spool files by path; each entry is replaced as a whole, so that threads need no lock."""
 
 
-def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[SpoolContent]:
+def spool_contents(prefixes: Collection[str], own: Collection[str], project: Path) -> list[SpoolContent]:
     """The contents of the spool files of all processes except this one, in order of their oldest job.
 
-    A file that cannot be read, or was written by a newer version, is reported in ``problems``. A file without content
+    A file that cannot be read, that is left alone (see `open_beside`), or that was written by a newer version, is
+    reported in ``problems``. A file without content
     is read again now and then, to see whether its process has ended and the file can be removed.
 
     Args:
         prefixes: Prefixes of the hidden paths of the project's spool files.
         own: Paths of the files of this process.
+        project: The project file.
     """
     found, there = [], set[str]()
     starts = (*prefixes, *map(pending_prefix, prefixes))
@@ -160,7 +166,7 @@ def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[Spoo
             there.add(path)
             if path not in own:
                 with contextlib.suppress(FileNotFoundError):  # its process has ended, or another process moved its runs
-                    if (content := _content(path)) is not None:
+                    if (content := _content(path, project)) is not None:
                         found.append(content)
     if len(_known) > _MOST_GONE + len(there):
         for path in [*_known]:
@@ -169,77 +175,75 @@ def spool_contents(prefixes: Collection[str], own: Collection[str]) -> list[Spoo
     return sorted(found, key=lambda content: content.jobs[0].at if content.jobs else 0.0)
 
 
-def _content(path: str) -> SpoolContent | None:
+def _content(path: str, project: Path) -> SpoolContent | None:
     known = _known.get(path)
     # The process is looked up before the file is read: after the process has ended, its file is final, so that a job
     # which it has just finished is never reported as lost.
     life = None if known is None or known.size == HEADER_BYTES else _life_by_table(known.parsed, known.inode)
     try:
         status = os.lstat(path)
-        if not stat.S_ISREG(status.st_mode):
-            return None
         same = known is not None and (known.inode, known.size, known.changed_ns) == _state_of(status)
         if known is not None and same:
             if known.size == HEADER_BYTES and time.monotonic() < known.looked_s + _LOOK_AGAIN_S:
                 return None
             if known.is_settled and life is not None:
                 return known.content if known.content.life is life else replace(known.content, life=life)
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = open_beside(path, project)
+        try:
+            found = _read(fd, path, project, known)
+        finally:
+            os.close(fd)
     except FileNotFoundError:
         raise
-    except OSError as error:
-        return _unreadable(path, f"{path}: cannot be read: {error.strerror}")
-    try:
-        found = _read(fd, path, known)
     except (AerchiveError, OSError) as error:
         why = str(error) if isinstance(error, AerchiveError) else f"{path}: cannot be read: {error.strerror}"
-        return _unreadable(path, why)
-    finally:
-        os.close(fd)
+        return _unreadable(path, project, why)
     _known[path] = found
     return found.content
 
 
-def _unreadable(path: str, problem: str) -> SpoolContent:
-    return SpoolContent(Path(path), Owner(), Life.UNKNOWN, problems=(problem,))
+def _unreadable(path: str, project: Path, problem: str) -> SpoolContent:
+    return SpoolContent(Path(path), project, Owner(), Life.UNKNOWN, problems=(problem,))
 
 
 def _state_of(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read(fd: int, path: str, known: _Known | None) -> _Known:
+def _read(fd: int, path: str, project: Path, known: _Known | None) -> _Known:
     """Reads an open spool file; records that were read before are not read again."""
     header = _read_header(fd, path)
     life = _life(fd, header)
     before = os.fstat(fd)
     parsed = known.parsed if known is not None and known.inode == before.st_ino else None
     if known is None or parsed is None or not known.is_settled or known[:3] != _state_of(before):
-        parsed = _parse(fd, path, header, parsed if parsed and parsed.has_runs else None, life)
+        parsed = _parse(fd, path, project, header, parsed if parsed and parsed.has_runs else None, life)
     after = os.fstat(fd)
     is_settled = time.time_ns() - after.st_mtime_ns > _SETTLED_NS
     if life is Life.ALIVE and not parsed.has_runs and not is_settled:
         parsed = replace(parsed, problems=())  # its process may have cut the file back during the read
     is_settled &= life is not Life.ALIVE or parsed.end == before.st_size  # else the process is still writing a record
-    return _Known(*_state_of(before), is_settled, time.monotonic(), parsed, _content_of(path, parsed, life))
+    return _Known(*_state_of(before), is_settled, time.monotonic(), parsed, _content_of(path, project, parsed, life))
 
 
-def _content_of(path: str, parsed: _Parsed, life: Life) -> SpoolContent:
+def _content_of(path: str, project: Path, parsed: _Parsed, life: Life) -> SpoolContent:
     if parsed.version > FORMAT_VERSION:
         return _unreadable(
-            path, f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive"
+            path,
+            project,
+            f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive",
         )
     runs = [run for run in parsed.runs.values() if run.counts]
     return SpoolContent(
         Path(path),
+        project,
         parsed.owner,
         life,
         sorted(parsed.jobs.values(), key=lambda job: job.at),
         runs,
         parsed.problems,
-        parsed.end,
-        any(run.is_held for run in runs),
-        any(run.head.project for run in runs),
+        end=parsed.end,
+        has_held=any(run.is_held for run in runs),
     )
 
 
@@ -296,7 +300,7 @@ def _life_by_table(parsed: _Parsed, inode: int) -> Life | None:
     return Life.DEAD if running is False else None
 
 
-def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, life: Life) -> _Parsed:
+def _parse(fd: int, path: str, project: Path, header: _Parsed, before: _Parsed | None, life: Life) -> _Parsed:
     if header.version > FORMAT_VERSION:
         return header
     jobs, runs = (dict(before.jobs), dict(before.runs)) if before is not None else ({}, {})
@@ -308,6 +312,9 @@ def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, life: Li
         if life is Life.ALIVE and isinstance(record, Gap) and record.end == size:
             break  # its process is writing a record there
         end = record.end
+        if len(problems) >= _MOST_PROBLEMS:
+            problems.append(f"{path}: has more damage; what is behind byte {end} is not read")
+            break
         if isinstance(record, Gap):
             problems.append(f"{path}: bytes {record.start} to {record.end} are damaged; what was there is lost")
             continue
@@ -315,7 +322,7 @@ def _parse(fd: int, path: str, header: _Parsed, before: _Parsed | None, life: Li
         if record.kind in (records.CHUNK, records.OBJECT):
             continue
         try:
-            _note(records.read_document(fd, record, path), record, path, jobs, runs)
+            _note(records.read_document(fd, record, path), record, path, project, jobs, runs)
         except AerchiveError as error:
             problems.append(str(error))
     return replace(header, end=end, jobs=jobs, runs=runs, problems=tuple(problems), has_runs=has_runs)
@@ -325,12 +332,13 @@ def _note(
     document: dict[str, Any],
     record: records.Record,
     path: str,
+    project: Path,
     jobs: dict[str, Submission],
     runs: dict[int, SpooledRun],
 ) -> None:
     """Updates jobs and runs by one record."""
     if record.kind == records.RUN:
-        runs[record.offset] = SpooledRun(path, record.offset, read_run_head(document, path))
+        runs[record.offset] = SpooledRun(path, record.offset, read_run_head(document, path), project)
         return
     offsets = [offset for offset in document.get("runs", ()) if offset in runs]
     if record.kind == records.HELD:
@@ -357,7 +365,11 @@ def taken_over(content: SpoolContent) -> contextlib.AbstractContextManager[bool]
         A context manager that gives whether this process may take over the file; False if another process does so, or
         if the file does not exist.
     """
-    return file_of_dead_process(content.path) if content.life is Life.DEAD else contextlib.nullcontext(True)
+    return (
+        file_of_dead_process(content.path, content.project)
+        if content.life is Life.DEAD
+        else contextlib.nullcontext(True)
+    )
 
 
 def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
@@ -370,7 +382,7 @@ def note_done(content: SpoolContent, runs: Sequence[SpooledRun]) -> None:
     Raises:
         OSError: This user may not write the file, or the disk failed.
     """
-    file = SpoolFile(str(content.path), os.open(content.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+    file = SpoolFile(str(content.path), open_beside(content.path, content.project, os.O_RDWR))
     try:
         disk().truncate(file.fd, content.end)  # a torn record at most lies behind it
         file.size = content.end

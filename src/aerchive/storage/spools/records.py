@@ -63,6 +63,10 @@ _HEAD: Final = struct.Struct("<8s4sQQII")
 _CRC: Final = struct.Struct("<I")
 HEAD_BYTES: Final = _HEAD.size + _CRC.size
 _SEARCH_BYTES: Final = 1024 * 1024
+_MOST_MARKS: Final = 10_000
+"""Number of marks without a record behind which the rest of a damaged file is given up; each of them takes time."""
+MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
+"""The longest document of a record. The lists of runs are far shorter, and so are the records of submitted jobs."""
 
 
 WAITING: Final = "waiting"
@@ -146,6 +150,10 @@ def read_document(fd: int, record: Record, path: str) -> dict[str, Any]:
     Raises:
         IntegrityError: The document is damaged.
     """
+    if record.document_bytes > MAX_DOCUMENT_BYTES:
+        raise IntegrityError(
+            f"{path}: the record at byte {record.offset} has a document of {record.document_bytes} bytes"
+        )
     with disk_errors(path):
         text = read_bytes(fd, record.offset + HEAD_BYTES, record.document_bytes)
     try:
@@ -165,7 +173,8 @@ def read_data(fd: int, record: Record, path: str) -> bytes:
         IntegrityError: The data are damaged.
     """
     with disk_errors(path):
-        data = read_bytes(fd, record.data_at, record.data_bytes)
+        is_there = record.end <= disk().size(fd)
+        data = read_bytes(fd, record.data_at, record.data_bytes) if is_there else b""
     if len(data) != record.data_bytes or isal_zlib.crc32(data) != record.data_crc:
         raise IntegrityError(
             f"{path}: the data of the record at byte {record.offset} are damaged; other records are not affected"
@@ -200,15 +209,18 @@ def scan(fd: int, start: int, end: int) -> Iterator[Record | Gap]:
 
 def _find(fd: int, start: int, end: int) -> int:
     """Offset of the next undamaged head of a record, or ``end`` if there is none."""
+    marks = 0
     while start < end:
         piece = read_bytes(fd, start, min(_SEARCH_BYTES, end - start))
         at = piece.find(_MARK)
-        if at < 0:
-            start += max(1, len(piece) - len(_MARK) + 1)
-            continue
-        if read_head(fd, start + at) is not None:
-            return start + at
-        start += at + 1
+        while at >= 0 and marks < _MOST_MARKS:
+            if read_head(fd, start + at) is not None:
+                return start + at
+            marks += 1
+            at = piece.find(_MARK, at + 1)
+        if marks == _MOST_MARKS:
+            break
+        start += max(1, len(piece) - len(_MARK) + 1)
     return end
 
 
@@ -232,16 +244,18 @@ class SpoolFile:
         self._is_named_durably = False
 
     @classmethod
-    def create(cls, prefix: str) -> SpoolFile:
+    def create(cls, prefix: str, project: Path, mode: int = 0o666) -> SpoolFile:
         """Makes a spool file with a unique name.
 
         Args:
             prefix: The prefix of its path.
+            project: The project file, whose group, access list and permissions it gets.
+            mode: Permissions if there is no project yet; the umask is taken off.
 
         Raises:
             OSError: The file cannot be made in the folder, or the disk is full or failed.
         """
-        fd, path = make_process_file(prefix)
+        fd, path = make_process_file(prefix, project, mode)
         file = cls(path, fd)
         header = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(this_process())}
         header["inode"] = os.fstat(fd).st_ino

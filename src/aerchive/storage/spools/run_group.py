@@ -12,26 +12,32 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError, ReadError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, ReadError, UnsafeContentError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.profiles import Codec
+from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.grid import chunk_number, pieces, select
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ChunkLocation, DatasetShape, ReadPlan, value_dtype
 from aerchive.storage.chunks.write_plan import packed_chunks, plan_write
+from aerchive.storage.medium.beside import open_beside
+from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.spools import records
+from aerchive.storage.spools.checks import check_chunk, check_dataset, check_head, check_tree
 
 _KINDS = frozenset("biufcSV")
 _HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool, "is_part": bool}
 """Types of the fields of `RunHead` that are not text, by name."""
+_IDENTITY = ("job_id", "run_uuid", "created")
 Append = Callable[[bytes, Mapping[str, Any], Sequence[Buffer]], int]
 """A function that appends a record and returns its offset, as `aerchive.storage.spools.records.SpoolFile.append`."""
 
@@ -70,6 +76,7 @@ class SpooledRun:
         path: The spool file.
         offset: Offset of the record of the run in the file, in bytes.
         head: Facts that are known without opening the run.
+        project: The project file that the spool lies beside.
         is_held: Whether the run is durable in the file and may be moved into the project by any process; else its own
             process moves it soon.
     """
@@ -77,6 +84,7 @@ class SpooledRun:
     path: str
     offset: int
     head: RunHead
+    project: Path
     is_held: bool = False
 
     @property
@@ -92,7 +100,7 @@ class SpooledRun:
             NotFoundError: The run is not in the file any more: it was moved into the project.
             IntegrityError: The run is damaged.
         """
-        with SpoolSession.of(self.path) as session:
+        with SpoolSession.of(self.path, self.project) as session:
             yield session, session.group(self)
 
 
@@ -108,19 +116,21 @@ class SpoolSession:
 
     @classmethod
     @contextlib.contextmanager
-    def of(cls, path: str) -> Iterator[SpoolSession]:
-        """Opens a spool file.
+    def of(cls, path: str, project: Path) -> Iterator[SpoolSession]:
+        """Opens a spool file beside a project.
 
         Raises:
             NotFoundError: The file does not exist any more.
+            UnsafeContentError: The file is left alone; see `open_beside`.
             ReadError: The file cannot be opened for another reason, such as too many open files.
         """
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             try:
-                fd = os.open(path, flags)
+                fd = open_beside(path, project)
             except FileNotFoundError:
-                fd = os.open(records.pending_path(path), flags)  # it was renamed since
+                fd = open_beside(records.pending_path(path), project)  # it was renamed since
+        except UnsafeContentError:
+            raise
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"{path}: cannot be opened: {error.strerror}") from None
         except OSError as error:
@@ -140,6 +150,8 @@ class SpoolSession:
         document, image = _read_image(self.fd, run.offset, run.path, records.RUN)
         if document.get("run_uuid") != run.head.run_uuid:
             raise NotFoundError(f"{run.path}: run {run.head.job_id} is not there any more")
+        if any(image.tree["attributes"].get(name) != getattr(run.head, name) for name in _IDENTITY):
+            raise FormatError(f"{run.path}: run {run.head.job_id} is another run than its record says")
         return SpoolGroup(image, image.tree, self.fd, run.head.job_id, run.path)
 
     def detach(self) -> int:
@@ -263,6 +275,7 @@ def read_run_head(document: Mapping[str, Any], where: str) -> RunHead:
         kind = _HEAD_TYPES.get(name, str)
         if type(value) is not kind:
             raise FormatError(f"{where}: {name} of a run must be {kind.__name__}, found {value!r}")
+    check_head(head._asdict(), where)
     return head
 
 
@@ -284,10 +297,14 @@ def _read_image(fd: int, offset: int, path: str, kind: bytes) -> tuple[dict[str,
     if record is None or record.kind != kind:
         raise NotFoundError(f"{path}: there is no such record at byte {offset} any more")
     document = records.read_document(fd, record, path)
-    data = records.read_data(fd, record, path)
+    data, where = records.read_data(fd, record, path), f"{path}: record at byte {offset}"
     try:
         end = document["tree"]
-        return document, _Image(json.loads(data[:end]), memoryview(data)[end:])
+        if type(end) is not int or not 0 <= end <= len(data):
+            raise ValueError("the length of the tree")
+        if end > limits().document_bytes:
+            raise over_limit(where, "document_bytes", f"the tree has {end} bytes")
+        return document, _Image(check_tree(json.loads(data[:end]), where), memoryview(data)[end:])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FormatError(f"{path}: the record at byte {offset} is not one of a run: {error!r}") from error
 
@@ -371,7 +388,9 @@ class SpoolGroup(GroupReader):
             if dtype.hasobject or dtype.kind not in _KINDS:
                 raise ValueError(f"dtype {dtype} cannot be in a run")
             chunk = tuple(dataset["chunk"]) if "chunk" in dataset else None
-            return DatasetShape(dtype, tuple(dataset["shape"]), chunk, Codec(dataset.get("codec", Codec.DEFLATE)))
+            what = DatasetShape(dtype, tuple(dataset["shape"]), chunk, Codec(dataset.get("codec", Codec.DEFLATE)))
+            check_dataset(what, dataset.get("chunks"), self.where(name))
+            return what
         except (ValueError, TypeError, KeyError) as error:
             raise FormatError(f"{self.where(name)}: is not a dataset of a run: {error!r}") from error
 
@@ -391,10 +410,10 @@ class SpoolGroup(GroupReader):
                 return ReadPlan(
                     where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values.reshape(what.shape)
                 )
-            locations = []
+            locations, size = [], disk().size(self.fd)
             for piece in pieces(selection, what.chunk):
                 number = chunk_number(piece.offset, what.shape, what.chunk)
-                address, nbytes, mask, crc, _ = dataset["chunks"][number]
+                address, nbytes, mask, crc = check_chunk(dataset["chunks"][number], size, where)
                 locations.append(ChunkLocation(piece, number, address, nbytes, mask, crc))
             dtype = value_dtype(what.dtype, dataset["attributes"].get("dtype"))
             chunk, codec = what.chunk, what.codec

@@ -23,6 +23,7 @@ from typing import Any
 from aerchive.filters.deflate import Buffer
 from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.permissions import share_like
 from aerchive.storage.medium.process import JSON, this_process
 from aerchive.storage.spools import records
 from aerchive.storage.spools.contents import Life, SpoolContent, Submission
@@ -88,14 +89,18 @@ class Spool:
 
     Args:
         prefix: Prefix of the hidden paths of its files.
+        project: The project file.
+        mode: Permissions of the files if there is no project yet; the umask is taken off.
 
     Attributes:
         pid: The pid of the process that the spool belongs to.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, project: Path, mode: int) -> None:
         self.pid = os.getpid()
         self._prefix = prefix
+        self._project = project
+        self._mode = mode
         self._files: list[_Open] = []
         self._is_leaving = False
         self._lock = threading.RLock()  # re-entrant, for a finalizer that runs inside
@@ -106,12 +111,12 @@ class Spool:
             return [
                 SpoolContent(
                     Path(one.file.path),
+                    self._project,
                     this_process(),
                     Life.OWN,
                     list(one.jobs.values()),
                     [run for run in one.runs.values() if run.counts],
                     has_held=one.has_held,
-                    has_project=one.has_held,
                 )
                 for one in self._files
             ]
@@ -179,7 +184,7 @@ class Spool:
             if min_free_bytes and disk().free(one.file.fd) - head.nbytes < min_free_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), one.file.path)
             offset = write_run(functools.partial(self._append, one), one.objects, draft, head)
-            run = SpooledRun(one.file.path, offset, head)
+            run = SpooledRun(one.file.path, offset, head, self._project)
             with self._lock:
                 one.runs[offset] = run
             return run
@@ -215,6 +220,7 @@ class Spool:
                         one.file.sync()  # a power cut must not leave the HELD record without one of its runs
                     one.append(records.HELD, {"runs": [run.offset for run in waiting]})
                     before = one.file.path
+                    share_like(one.file.fd, self._project)  # its permissions may have been changed meanwhile
                     one.file.show()
                     one.file.sync()
                     one.runs |= {run.offset: replace(run, path=one.file.path, is_held=True) for run in waiting}
@@ -243,7 +249,7 @@ class Spool:
             if one.file.size < limit and one.file.has_name():
                 return one
             self._drop_if_idle(one)
-        self._files.append(_Open(SpoolFile.create(self._prefix)))
+        self._files.append(_Open(SpoolFile.create(self._prefix, self._project, self._mode)))
         return self._files[-1]
 
     def _close(self, one: _Open, what: Mapping[str, JSON]) -> None:
@@ -284,17 +290,19 @@ class Spool:
 _spools: dict[str, Spool] = {}
 
 
-def spool_of(prefix: str) -> Spool:
+def spool_of(prefix: str, project: Path, mode: int = 0o666) -> Spool:
     """The spool of this process for a project.
 
     Args:
         prefix: Prefix of the hidden paths of its files.
+        project: The project file.
+        mode: Permissions of the files if there is no project yet; the umask is taken off.
     """
     spool = _spools.get(prefix)
     if spool is not None and spool.pid != os.getpid():  # a fork without Python's fork hooks
         _spools.clear()
         spool = None
-    return spool or _spools.setdefault(prefix, Spool(prefix))
+    return spool or _spools.setdefault(prefix, Spool(prefix, project, mode))
 
 
 def leave_spools() -> None:
