@@ -41,7 +41,8 @@ def vet(fd: int, path: str) -> dict[str, Any]:
 
     Returns:
         ``nodes`` and ``runs``: numbers of nodes and runs; ``uuid`` of the project; ``findings``: texts on what aerchive
-        never writes; ``damage``: the first finding of something that is not whole, or an empty text.
+        never writes, or that is damaged; ``mixture``: the first of them that shows a mixture of two states, or an empty
+        text.
     """
     gc.disable()  # the walk makes no cycles, and millions of objects
     superblock = read_superblock(fd, path)
@@ -61,7 +62,7 @@ def vet(fd: int, path: str) -> dict[str, Any]:
         "runs": walk.runs,
         "uuid": walk.uuid,
         "findings": walk.findings,
-        "damage": walk.damage,
+        "mixture": walk.mixture,
     }
 
 
@@ -121,7 +122,7 @@ class _Walk:
         self._seen: set[int] = set()
         self._types: set[bytes] = set()
         self.nodes = self.runs = 0
-        self.uuid = self.damage = ""
+        self.uuid = self.mixture = ""
         self.findings: list[str] = []
         self.folders: list[str] = []
         """Groups that commits add members to."""
@@ -133,12 +134,12 @@ class _Walk:
             self.findings.append(f"{self._path}: /{name.strip('/')}: {what}")
 
     def note_damage(self, name: str, what: object, *, is_mixture: bool = False) -> None:
-        """Adds a finding of something that is not whole. If commits change it, nothing may be saved into the file.
+        """Adds a finding of something that is not whole.
 
         Args:
             name: Path of the node.
             what: The error, or a description.
-            is_mixture: Whether only a mixture of two states of a file has this, which is always in the way of commits.
+            is_mixture: Whether only a mixture of two states of a file has this, into which nothing may be saved.
 
         Raises:
             MemoryError: HDF5 could not get the memory that the file asks for.
@@ -146,9 +147,8 @@ class _Walk:
         if "alloc" in str(what):
             raise MemoryError(str(what))
         self.note(name, what if isinstance(what, str) else f"damaged: {what}")
-        first, *rest = name.strip("/").split("/")
-        if is_mixture or len(rest) < _SHARED_DEPTHS.get(first, 1):
-            self.damage = self.damage or f"/{name.strip('/')}: {what}"
+        if is_mixture:
+            self.mixture = self.mixture or f"/{name.strip('/')}: {what}"
 
     def _try(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
         try:

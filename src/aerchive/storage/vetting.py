@@ -19,6 +19,7 @@ from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
 from aerchive.storage.medium.opening import open_file
 
+_CHILD = "aerchive.storage.vet_child", "vet"
 _MIB = 1024 * 1024
 _LEAST_WALL_S = 30
 _WALL_RATIO = 5
@@ -36,9 +37,10 @@ class VetReport:
         uuid: UUID of the project, as the file says.
         runs: Number of runs.
         nodes: Number of groups and datasets that HDF5 has parsed.
-        findings: Descriptions of what aerchive never writes, such as links, and of what is damaged; at most 50. These
+        findings: Descriptions of what aerchive never writes, such as links, and of what is mixtured; at most 50. These
             nodes are refused one by one when they are read.
-        damage: The first finding because of which nothing is saved into the file; empty if there is none.
+        mixture: The first finding that shows that this is a mixture of two states of a file, as ``cp`` makes it in the
+            middle of a commit; nothing is saved into such a file. Empty if there is none.
     """
 
     path: str
@@ -46,7 +48,7 @@ class VetReport:
     runs: int
     nodes: int
     findings: list[str]
-    damage: str
+    mixture: str
 
     @property
     def ok(self) -> bool:
@@ -69,7 +71,7 @@ def vet(fd: int, path: str) -> VetReport:
     except OSError:
         own = os.dup(fd)
     try:
-        found = run_limited("aerchive.storage.vet_child", "vet", [own, path], _limits(fd), [own])
+        found = run_limited(*_CHILD, [own, path], _limits(fd), [own])
         return _report(path, found)
     except ChildError as error:
         raise _unsafe(path, "HDF5 read its structure", error) from error
@@ -90,7 +92,7 @@ def admit(fd: int, path: str, *, for_writing: bool = False) -> KnownFile | None:
 
     Raises:
         UnsafeContentError: The file is refused, as by `vet`.
-        IntegrityError: The file is to be changed, and its structure is damaged.
+        IntegrityError: The file is to be changed, and is a mixture of two states.
     """
     known = known_files.find(fd, path)
     if known is None:
@@ -99,12 +101,12 @@ def admit(fd: int, path: str, *, for_writing: bool = False) -> KnownFile | None:
             known = known_files.keep(fd, path, "vetted", before.uuid)
         elif setting != "off":
             report = vet(fd, path)
-            known = known_files.keep(fd, path, "vetted", report.uuid, report.damage)
-    if for_writing and known is not None and known.damage:
+            known = known_files.keep(fd, path, "vetted", report.uuid, report.mixture)
+    if for_writing and known is not None and known.mixture:
         raise IntegrityError(
-            f"{path}: nothing is saved into it, because its structure is damaged: {known.damage}. If it is a copy that "
-            "was made in the middle of a commit, copy the project again with 'aerchive copy', which waits for its end. "
-            "'aerchive verify' tells more; 'aerchive trust' lets this file be written all the same"
+            f"{path}: nothing is saved into it, because it is a mixture of two states, as a copy that was made in the "
+            f"middle of a commit is ({known.mixture}); copy the project again with 'aerchive copy', which waits for its "
+            "end. What can be read can be exported; after 'aerchive trust' the file is written all the same"
         )
     return known
 
@@ -149,7 +151,7 @@ def _report(path: str, found: dict[str, Any]) -> VetReport:
     """
     try:
         report = VetReport(path=path, **found)
-        numbers, texts = (report.runs, report.nodes), (report.uuid, report.damage, *report.findings)
+        numbers, texts = (report.runs, report.nodes), (report.uuid, report.mixture, *report.findings)
     except TypeError as error:
         raise ChildError("its answer is not understandable") from error
     if not (all(type(one) is int for one in numbers) and all(type(one) is str for one in texts)):

@@ -34,7 +34,7 @@ def vet_file(file: ProjectFile) -> VetReport:
         report = vet(held.fd, str(file.path))
         known = known_files.find(held.fd, str(file.path))
         if known is None or not known.is_own:
-            known_files.keep(held.fd, str(file.path), "vetted", report.uuid, report.damage)
+            known_files.keep(held.fd, str(file.path), "vetted", report.uuid, report.mixture)
     return report
 
 

@@ -44,7 +44,7 @@ class KnownFile:
         head: SHA-256 of its superblock.
         uuid: UUID of the project; every copy of the project has it, so it proves nothing.
         how: How it became known.
-        damage: What was found damaged when it was vetted; empty if nothing was. Such a file is not written to.
+        mixture: What showed that it is a mixture of two states, which is not written to; empty if nothing did.
     """
 
     path: str
@@ -57,7 +57,7 @@ class KnownFile:
     head: str
     uuid: str
     how: How
-    damage: str = ""
+    mixture: str = ""
 
     @property
     def is_own(self) -> bool:
@@ -75,7 +75,7 @@ class KnownFile:
             now: The file as it is now.
             is_owner: Whether this user owns the file.
         """
-        before = dataclasses.replace(self, how=now.how, uuid=now.uuid, damage=now.damage)
+        before = dataclasses.replace(self, how=now.how, uuid=now.uuid, mixture=now.mixture)
         if before.ctime_ns == now.ctime_ns and before.device == now.device:
             return dataclasses.replace(before, path=now.path) == now
         if before.ctime_ns == now.ctime_ns:
@@ -131,7 +131,7 @@ def known_before(fd: int) -> KnownFile | None:
     return known if known is not None and known.born_ns == now.born_ns else None
 
 
-def keep(fd: int, path: str, how: How, uuid: str, damage: str = "") -> KnownFile:
+def keep(fd: int, path: str, how: How, uuid: str, mixture: str = "") -> KnownFile:
     """Records the present state of a file. If this is not possible, only this process knows the file.
 
     Args:
@@ -139,9 +139,9 @@ def keep(fd: int, path: str, how: How, uuid: str, damage: str = "") -> KnownFile
         path: Path of the file.
         how: How it became known.
         uuid: UUID of the project.
-        damage: What was found damaged in it.
+        mixture: What showed that it is a mixture of two states.
     """
-    known = dataclasses.replace(_present(fd, path), how=how, uuid=uuid, damage=damage)
+    known = dataclasses.replace(_present(fd, path), how=how, uuid=uuid, mixture=mixture)
     _seen[known.device, known.inode] = state_of(fd), known
     with contextlib.suppress(OSError):
         _write(_folder(), known)
@@ -170,7 +170,7 @@ def hand_on(known: KnownFile | None, fd: int, path: str) -> None:
         path: Path of the file.
     """
     if known is not None:
-        keep(fd, path, "committed" if known.how == "made" else known.how, known.uuid, known.damage)
+        keep(fd, path, "committed" if known.how == "made" else known.how, known.uuid, known.mixture)
 
 
 def forget(fd: int) -> bool:
