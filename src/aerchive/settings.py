@@ -67,7 +67,7 @@ class Settings(BaseSettings):
             was not written by this user's aerchive in its present state; ``once`` for such a file only the first time,
             so that changes by colleagues are not vetted; ``off`` for none.
         vet_time: The processor time that vetting may take, in seconds, and as much again for each MiB of the file.
-        vet_memory: The memory that vetting may take, in bytes.
+        vet_memory: The memory that vetting may take, in bytes; to verify in a child may take four times as much.
         known_files: The folder for the record of the project files that this user's aerchive has made or vetted.
     """
 
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     progress: bool = True
     vet: Literal["always", "once", "off"] = "always"
     vet_time: float = Field(default=2.0, gt=0)
-    vet_memory: ByteSize = Field(default=ByteSize(2 * 1024**3), gt=0)
+    vet_memory: ByteSize = Field(default=ByteSize(512 * 1024**2), gt=0)
     known_files: Path = Field(default_factory=default_known_files)
 
     @field_validator("project", "pending_folder", "known_files", mode="before")

@@ -306,6 +306,14 @@ def test_a_mixture_of_two_states_is_not_written_to(own: Path) -> None:
     assert mixture.read_bytes() == before
 
 
+def test_a_run_that_is_missing_is_a_mixture(own: Path) -> None:
+    with h5py.File(own, "r+") as file:
+        (day,) = file["runs"].values()
+        (name,) = day
+        del day[name]
+    assert vet(own).mixture.endswith(f"/{name}: is in the catalogue, but not in the file")
+
+
 def test_a_row_that_was_not_copied_is_damage(own: Path) -> None:
     with project_file(own).write(CREATED) as session:
         session.append_rows("catalogue", np.zeros(1, DTYPE))

@@ -24,6 +24,7 @@ from aerchive.storage.hdf5.types import memory_dtype, stored_type
 
 _MOST_FINDINGS = 50
 _PAGE = 4096
+_CACHE_BYTES = 2 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _TRIAL = b"aerchive-vetting"
 """Name of the groups that are made in the overlay, which is thrown away."""
@@ -52,6 +53,7 @@ def vet(fd: int, path: str) -> dict[str, Any]:
     walk = _Walk(path, end)
     try:
         with open_hdf5(source, h5f.ACC_RDONLY, path) as file:
+            _keep_little(file)
             walk.run(root_of(file, path))
         with open_hdf5(_Scratch(fd, journal), h5f.ACC_RDWR, path) as file:
             walk.change(root_of(file, path))
@@ -64,6 +66,14 @@ def vet(fd: int, path: str) -> dict[str, Any]:
         "findings": walk.findings,
         "mixture": walk.mixture,
     }
+
+
+def _keep_little(file: h5f.FileID) -> None:
+    """Bounds the metadata that HDF5 keeps, because each node is visited once."""
+    config = file.get_mdc_config()
+    config.set_initial_size, config.initial_size = True, _CACHE_BYTES
+    config.min_size = config.max_size = _CACHE_BYTES
+    file.set_mdc_config(config)
 
 
 class _Scratch(ReadFile):
@@ -121,7 +131,9 @@ class _Walk:
         self._end = end
         self._seen: set[int] = set()
         self._types: set[bytes] = set()
-        self.nodes = self.runs = 0
+        self._runs: set[bytes] = set()
+        self._rows: set[bytes] = set()
+        self.nodes = 0
         self.uuid = self.mixture = ""
         self.findings: list[str] = []
         self.folders: list[str] = []
@@ -159,8 +171,13 @@ class _Walk:
             self.note_damage(name, error)
         return None
 
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+        return len(self._runs)
+
     def run(self, root: h5g.GroupID) -> None:
-        """Visits all nodes."""
+        """Visits all nodes, and compares the runs with the catalogue."""
         uuid = read_attribute(root, "project_uuid", self._path)
         self.uuid = uuid if isinstance(uuid, str) else ""
         self._seen.add(int(h5o.get_info(root).addr))
@@ -179,6 +196,9 @@ class _Walk:
                 self._try(name, self._dataset, node, name)
             else:
                 self.note(name, "is neither a group nor a dataset")
+        for path in sorted(self._rows - self._runs)[:1]:
+            name = f"/{layout.RUNS}/{path.decode('utf-8', 'backslashreplace')}"
+            self.note_damage(name, "is in the catalogue, but not in the file", is_mixture=True)
 
     def _members(self, group: h5g.GroupID, name: str) -> list[bytes]:
         """The members of a group that were not visited yet."""
@@ -192,7 +212,7 @@ class _Walk:
         if not first or len(rest) < _SHARED_DEPTHS.get(first, 0):
             self.folders.append(name)
         if first == layout.RUNS and len(rest) == 1:
-            self.runs += len(found)
+            self._runs.update(rest[0].encode() + b"/" + key for key, _, _ in found)
         new = []
         for key, kind, address in found:
             if kind != h5l.TYPE_HARD:
@@ -252,6 +272,8 @@ class _Walk:
             space = dataset.get_space()
             space.select_hyperslab((first,), (len(rows),))
             dataset.read(h5s.create_simple((len(rows),)), space, rows, tid)
+            if name == f"/{layout.CATALOGUE}" and {"path", "deleted"} <= set(dtype.names or ()):
+                self._rows.update(rows["path"][rows["deleted"] == 0].tolist())
         if name.count("/") == 1:
             self.tables.append(name)
             if len(rows) and not any(rows[-1:].tobytes()):

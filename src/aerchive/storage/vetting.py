@@ -23,7 +23,8 @@ _CHILD = "aerchive.storage.vet_child", "vet"
 _MIB = 1024 * 1024
 _LEAST_WALL_S = 30
 _WALL_RATIO = 5
-_VERIFY_RATIO = 10
+_VERIFY_RATIOS = 10, 4
+"""How much more time and memory verification may take than vetting."""
 _MOST_UNSURE_BYTES = 64 * _MIB
 """Size up to which a file may have more bytes than blocks: some file systems count the blocks seconds later."""
 
@@ -105,8 +106,8 @@ def admit(fd: int, path: str, *, for_writing: bool = False) -> KnownFile | None:
     if for_writing and known is not None and known.mixture:
         raise IntegrityError(
             f"{path}: nothing is saved into it, because it is a mixture of two states, as a copy that was made in the "
-            f"middle of a commit is ({known.mixture}); copy the project again with 'aerchive copy', which waits for its "
-            "end. What can be read can be exported; after 'aerchive trust' the file is written all the same"
+            f"middle of a commit is ({known.mixture}); copy the project again with 'aerchive copy', which waits for "
+            "its end. What can be read can be exported; after 'aerchive trust' the file is written all the same"
         )
     return known
 
@@ -128,19 +129,19 @@ def verifying_child(path: Path, arguments: Sequence[Any]) -> dict[str, Any]:
     """
     fd = open_file(path, os.O_RDONLY)
     try:
-        return run_limited("aerchive.project.care.verify", "answer", arguments, _limits(fd, _VERIFY_RATIO))
+        return run_limited("aerchive.project.care.verify", "answer", arguments, _limits(fd, *_VERIFY_RATIOS))
     except ChildError as error:
         raise _unsafe(str(path), "it was verified", error) from error
     finally:
         os.close(fd)
 
 
-def _limits(fd: int, ratio: int = 1) -> ChildLimits:
+def _limits(fd: int, ratio: int = 1, memory_ratio: int = 1) -> ChildLimits:
     settings = load_settings()
     status = os.fstat(fd)
     stored = max(status.st_blocks * 512, min(status.st_size, _MOST_UNSURE_BYTES))
     cpu_s = math.ceil(settings.vet_time * (1 + stored / _MIB) * ratio)
-    return ChildLimits(cpu_s, max(_LEAST_WALL_S, cpu_s * _WALL_RATIO), int(settings.vet_memory))
+    return ChildLimits(cpu_s, max(_LEAST_WALL_S, cpu_s * _WALL_RATIO), settings.vet_memory * memory_ratio)
 
 
 def _report(path: str, found: dict[str, Any]) -> VetReport:
