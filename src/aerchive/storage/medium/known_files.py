@@ -247,7 +247,7 @@ def _write(folder: Path, known: KnownFile) -> None:
         _prepare(folder)
         fd = os.open(file, flags | os.O_CREAT, 0o600)
     try:
-        os.pwrite(fd, data, 0)
+        os.write(fd, data)
     finally:
         os.close(fd)
 
