@@ -874,8 +874,12 @@ LARGE: dict[str, tuple[int, Callable[[QuantumCircuit], object]]] = {
         1,
         lambda c: c.set_matrix_product_state(
             (
-                [(STATE[k : k + 16].reshape(4, 4), STATE[k + 16 : k + 32].reshape(4, 4)) for k in range(30)],
-                [np.ones(k % 4 + 1) for k in range(29)],
+                [
+                    (STATE[:4].reshape(1, 4), STATE[4:8].reshape(1, 4)),
+                    *((STATE[k : k + 16].reshape(4, 4), STATE[k + 16 : k + 32].reshape(4, 4)) for k in range(28)),
+                    (STATE[:4].reshape(4, 1), STATE[4:8].reshape(4, 1)),
+                ],
+                [np.ones(4) for _ in range(29)],
             )
         ),
     ),
@@ -1032,7 +1036,7 @@ def test_no_qubits_and_a_large_array() -> None:
     kept(circuit, arrays=1)
 
 
-def test_strange_params_of_set_instructions() -> None:
+def test_strange_params() -> None:
     circuit = QuantumCircuit(N)
     for params in (
         [SQUARE.tolist()],
@@ -1043,8 +1047,8 @@ def test_strange_params_of_set_instructions() -> None:
         [STATE.reshape(32, 32)[:, ::2].repeat(2, axis=0)],
         [np.arange(3000).astype(">i4")],  # has no place in a dataset, so it stays in the document
     ):
-        instruction = aer.SetStatevector(STATE)
-        instruction.params = params
+        instruction = Instruction("mine", N, 0, [])
+        instruction._params = params
         circuit.append(instruction, range(N))
 
     encoded = encode_circuits([circuit])
