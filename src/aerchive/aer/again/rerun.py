@@ -14,7 +14,9 @@ from qiskit_aer import AerSimulator
 
 from aerchive.aer.capturing.binds import AS_A_LIST
 from aerchive.aer.capturing.options import has_effect, restore_options, stored_options
-from aerchive.errors import AerchiveError, InvalidInputError
+from aerchive.codecs.circuits.checks import CheckError
+from aerchive.codecs.circuits.noise_checks import check_noise_fits
+from aerchive.errors import AerchiveError, InvalidInputError, UnsafeContentError
 from aerchive.private_names import set_private
 from aerchive.project.run import Run
 
@@ -105,11 +107,20 @@ class Replay:
         noise = self._noise()
         if noise is not None:
             options["noise_model"] = noise
+            try:
+                check_noise_fits(noise.stored_errors.get("errors", []), self._simulated())
+            except CheckError as error:
+                raise UnsafeContentError(f"run {self._run.job_id} is not run again, because {error}") from error
             if noise.lost_passes:
                 raise self._refuse(
                     f"its noise model had custom passes ({', '.join(noise.lost_passes)}), which could not be stored"
                 )
         return options
+
+    def _simulated(self) -> list[Any]:
+        """The circuits that are simulated."""
+        circuits: list[Any] = self.inputs[0]
+        return circuits
 
     @property
     def chosen_seed(self) -> int | None:
@@ -189,6 +200,9 @@ class PrimitiveReplay(Replay):
         ):
             raise self._refuse("Aer's estimator drew its values with a precision above 0 and without a seed")
         return options
+
+    def _simulated(self) -> list[Any]:
+        return [pub.circuit for pub in self.inputs[0]]
 
     @property
     def seeds(self) -> list[int | None]:
