@@ -30,9 +30,9 @@ _OWN_NAMES = frozenset(
 _CLASSES = ("QuantumCircuit", "QuantumRegister", "ClassicalRegister", "Parameter", "ParameterVector", "Target")
 
 
-def script_of(run: Run) -> str:
+def script_of(run: Run, *, take_resources: bool) -> str:
     """The text of the program; see `aerchive.project.run.Run.script`."""
-    replay = replay_of(run)
+    replay = replay_of(run, take_resources=take_resources)
     text = _Text(run)
     if isinstance(replay, PrimitiveReplay):
         _write_primitive(text, replay)

@@ -57,7 +57,7 @@ _CLASSES: dict[str, Any] = {
 }
 """Classes of Aer's instructions by name. `aerchive.codecs.circuits.reading` restores no other class of Aer."""
 _NAMES = {kind: name for name, kind in _CLASSES.items()}
-_TOLERANCE = 1e-5
+_TOLERANCE = 1e-4
 """Greatest deviation from a norm, trace, unitary or trace-preserving map: states of single precision are valid."""
 _PAULIS = frozenset("IXYZ")
 _STATES = frozenset("01+-rl")

@@ -24,6 +24,7 @@ from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.checks import check_circuits, check_errors
 from aerchive.codecs.circuits.losses import describe_error
+from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.private_names import fill_private, private, set_private
@@ -85,6 +86,8 @@ class StoredCircuits(NamedTuple):
                 where = f"{self.where}/{LINK}{number}"
                 raise IntegrityError(f"{where}: leads to /{array.path}, which is another array; restore it from a copy")
         sources = [functools.partial(array.read, fd) for array in self.arrays]
+        if is_qpy(self.qpy) and is_foreign(fd):
+            rehearse(self.qpy, self.where)
         try:
             return decode_circuits(self.qpy, self.aer, sources)
         except UnsafeContentError as error:
@@ -121,7 +124,7 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
             not fit the side table; or the side table does not have the form that `encode_circuits` writes.
         UnsafeContentError: An instruction is none that its constructor would have made, and may crash Aer.
     """
-    if qpy[:6] != b"QISKIT" or len(qpy) < 7:
+    if not is_qpy(qpy):
         raise FormatError("stored circuits are not QPY")
     if qpy[6] < MINIMUM_QPY:
         raise FormatError(f"stored circuits are QPY version {qpy[6]}; versions below {MINIMUM_QPY} are unsafe to read")
@@ -137,6 +140,11 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
         raise
     except Exception as error:
         raise FormatError(f"side table of the circuits cannot be read: {describe_error(error)}") from error
+
+
+def is_qpy(payload: bytes) -> bool:
+    """Whether a payload begins as QPY does."""
+    return payload[:6] == b"QISKIT" and len(payload) > 6
 
 
 def _refuse(what: str) -> None:
