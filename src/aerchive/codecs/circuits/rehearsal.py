@@ -142,7 +142,7 @@ def _read(pipe: IO[bytes], size: int, end: float) -> bytes:
 def _start() -> subprocess.Popen[bytes]:
     paths = json.dumps([path for path in sys.path if path])
     return subprocess.Popen(  # noqa: S603  (this interpreter, and a constant program)
-        [sys.executable, "-I", "-c", _PROGRAM, paths],
+        [sys.executable, "-I", "-B", "-c", _PROGRAM, paths],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

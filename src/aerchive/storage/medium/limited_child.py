@@ -78,7 +78,7 @@ def run_limited(
     given = json.dumps([[path for path in sys.path if path], module, function, [*arguments], *limits])
     try:
         child = subprocess.Popen(  # noqa: S603  (this interpreter, and a constant program)
-            [sys.executable, "-I", "-c", _PROGRAM, given],
+            [sys.executable, "-I", "-B", "-c", _PROGRAM, given],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
