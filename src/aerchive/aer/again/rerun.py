@@ -313,7 +313,7 @@ def rerun(run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any
         replay = replay_of(run, take_resources=take_resources)
         job, left_out = replay.submit(), replay.left_out
     if left_out:
-        warnings.warn(f"run {run.job_id} {note_on(left_out)}", ArchiveWarning, stacklevel=4)
+        warnings.warn(f"run {run.job_id} {note_on(left_out)}", ArchiveWarning, stacklevel=5)
     if save:
         name, notes = run.name or run.job_id, f"run again of job {run.job_id}"
         if left_out:
