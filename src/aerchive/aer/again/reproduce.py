@@ -90,7 +90,7 @@ def reproduce(run: Run, *, take_resources: bool, untrusted: bool) -> ReproduceRe
         except (ChildError, KeyError, TypeError, ValueError) as error:
             reason = str(error) if isinstance(error, ChildError) else "its answer is not understandable"
             return ReproduceReport(run.job_id, "not_rerunnable", (f"it ran in a process of its own, and {reason}",))
-    return reproduce_here(run, take_resources=take_resources)
+    return reproduce_here(run, take_resources=True)
 
 
 def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
@@ -98,7 +98,7 @@ def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
 
     Args:
         run: The archived run.
-        take_resources: Whether options that ask for memory, processors and devices are taken from a foreign file, too.
+        take_resources: Whether options that ask for memory, processors and devices are taken.
     """
     try:
         replay = replay_of(run, take_resources=take_resources)

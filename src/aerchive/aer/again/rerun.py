@@ -49,7 +49,7 @@ class Replay:
 
     Args:
         run: The archived run.
-        take_resources: Whether options in `RESOURCES` are taken from a foreign file.
+        take_resources: Whether options that ask for memory, processors and devices are taken.
 
     Attributes:
         notes: Remarks for the user.
@@ -62,9 +62,9 @@ class Replay:
         NotFoundError: The run was archived without its circuits, or a primitive without its pubs.
     """
 
-    def __init__(self, run: Run, *, take_resources: bool = False) -> None:
+    def __init__(self, run: Run, *, take_resources: bool) -> None:
         self._run = run
-        self._takes_resources = take_resources or run.project.is_trusted
+        self._takes_resources = take_resources
         self.notes: list[str] = []
         self.left_out: list[str] = []
         with run.held():  # all is looked up in one opening of the file, and decoded afterwards
@@ -286,12 +286,13 @@ def note_on(left_out: Sequence[str]) -> str:
     )
 
 
-def replay_of(run: Run, *, take_resources: bool = False) -> Replay:
+def replay_of(run: Run, *, take_resources: bool) -> Replay:
     """The data for running a run again, of a simulator or of a primitive.
 
     Args:
         run: The archived run.
-        take_resources: Whether options that ask for memory, processors and devices are taken from a foreign file, too.
+        take_resources: Whether options that ask for memory, processors and devices are taken; those of a foreign file
+            are not, unless the user asks.
 
     Raises:
         InvalidInputError: The run cannot be run again; the message says why.
@@ -310,8 +311,7 @@ def rerun(run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any
         made, left_out = rerun_in_child(run, take_resources=take_resources)
         job = made.job()
     else:
-        replay = replay_of(run, take_resources=take_resources)
-        job, left_out = replay.submit(), replay.left_out
+        job, left_out = replay_of(run, take_resources=True).submit(), []
     if left_out:
         warnings.warn(f"run {run.job_id} {note_on(left_out)}", ArchiveWarning, stacklevel=5)
     if save:

@@ -12,7 +12,7 @@ RESOURCES = frozenset(
         *("max_memory_mb", "max_parallel_threads", "max_parallel_experiments", "max_parallel_shots"),
         *("max_shot_size", "max_job_size", "executor", "num_threads_per_device", "statevector_parallel_threshold"),
         *("device", "target_gpus", "cuStateVec_enable", "batched_shots_gpu", "batched_shots_gpu_max_qubits"),
-        *("blocking_enable", "blocking_qubits", "chunk_swap_buffer_qubits", "fusion_parallel_threshold"),
+        *("blocking_enable", "blocking_qubits", "chunk_swap_buffer_qubits"),
         *("mps_parallel_threshold", "mps_omp_threads", "use_cuTensorNet_autotuning"),
         "tensor_network_num_sampling_qubits",
     }

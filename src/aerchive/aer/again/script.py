@@ -32,7 +32,7 @@ _CLASSES = ("QuantumCircuit", "QuantumRegister", "ClassicalRegister", "Parameter
 
 def script_of(run: Run, *, take_resources: bool) -> str:
     """The text of the program; see `aerchive.project.run.Run.script`."""
-    replay = replay_of(run, take_resources=take_resources)
+    replay = replay_of(run, take_resources=take_resources or run.project.is_trusted)
     text = _Text(run)
     if isinstance(replay, PrimitiveReplay):
         _write_primitive(text, replay)

@@ -65,7 +65,7 @@ def is_foreign(fd: int) -> bool:
     """
     if load_settings().vet == "off":
         return False
-    known = known_files.look_up(fd, "")
+    known = known_files.find(fd, os.readlink(f"/proc/self/fd/{fd}"))
     if known is not None and known.is_own:
         return False
     is_project = os.pread(fd, len(_HDF5), 0) == _HDF5
