@@ -14,7 +14,8 @@ RESOURCES = frozenset(
         *("device", "target_gpus", "cuStateVec_enable", "batched_shots_gpu", "batched_shots_gpu_max_qubits"),
         *("blocking_enable", "blocking_qubits", "chunk_swap_buffer_qubits"),
         *("mps_parallel_threshold", "mps_omp_threads", "use_cuTensorNet_autotuning"),
-        "tensor_network_num_sampling_qubits",
+        *("tensor_network_num_sampling_qubits", "fusion_parallelization_threshold"),
+        "extended_stabilizer_parallel_threshold",
     }
 )
 """Options of Aer that change what a simulation takes of the machine, and not what it computes."""

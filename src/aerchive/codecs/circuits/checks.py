@@ -7,7 +7,9 @@ checks, an instruction is made with it and compared.
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import math
 import numbers
 from collections.abc import Callable, Sequence
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import ControlFlowOp, Gate, Instruction, Measure, Store
-from qiskit.quantum_info import Clifford, Pauli
+from qiskit.quantum_info import Clifford, SparsePauliOp
 from qiskit_aer import library
 from qiskit_aer.library.control_flow_instructions import AerJump, AerMark, AerStore
 from qiskit_aer.library.save_instructions.save_data import SaveData
@@ -57,6 +59,8 @@ _CLASSES: dict[str, Any] = {
 }
 """Classes of Aer's instructions by name. `aerchive.codecs.circuits.reading` restores no other class of Aer."""
 _NAMES = {kind: name for name, kind in _CLASSES.items()}
+_MODES = ("pershot", "conditional", "unnormalized")
+"""Arguments of the constructors of instructions that save; together they make the subtype."""
 _TOLERANCE = 1e-4
 """Greatest deviation from a norm, trace, unitary or trace-preserving map: states of single precision are valid."""
 _PAULIS = frozenset("IXYZ")
@@ -184,35 +188,33 @@ def check_params(name: str, params: Sequence[Any], num_qubits: int, num_clbits: 
 
 
 def _check_saving(operation: Any, num_qubits: int) -> None:
-    """Makes the instruction with its constructor, from what is stored, and compares the two."""
-    kind, subtype = type(operation), private(operation, "_subtype")
-    mode = subtype.removeprefix("c_")
-    wanted = {"label": operation.label, "conditional": subtype != mode}
-    wanted |= {"pershot": mode == "list", "unnormalized": mode == "accum"}
-    known = inspect.signature(kind).parameters
-    given = {name: value for name, value in wanted.items() if name in known}
+    """Checks the label and the params, and compares name and subtype with what the constructor makes."""
+    kind: Any = type(operation)
+    subtype, params = private(operation, "_subtype"), operation.params
+    if not isinstance(operation.label, str):
+        raise CheckError("its label is no text")
     if operation.name in ("save_expval", "save_expval_var"):
-        _check_paulis(operation.params, num_qubits)
-        made = kind(Pauli("I" * num_qubits), **given)
-    elif "params" in known:
-        if not all(
-            isinstance(index, numbers.Integral) and 0 <= int(index) < 2**num_qubits for index in operation.params
-        ):
+        _check_paulis(params, num_qubits)
+    elif operation.name in ("save_amplitudes", "save_amplitudes_sq"):
+        if not params or not all(isinstance(one, numbers.Integral) and 0 <= int(one) < 2**num_qubits for one in params):
             raise CheckError(f"it saves amplitudes that a state of {num_qubits} qubits does not have")
-        made = kind(num_qubits, list(operation.params), **given)
-    else:
-        made = kind(num_qubits, **given)
-        if list(operation.params):
-            raise CheckError("it has params")
-    if (made.name, made.num_qubits, made.label, private(made, "_subtype")) != (
-        operation.name,
-        num_qubits,
-        operation.label,
-        subtype,
-    ):
+    elif list(params):
+        raise CheckError("it has params")
+    if subtype not in _subtypes(kind):
         raise CheckError(f"its constructor does not make it with the subtype {subtype!r:.40}")
-    if "params" in known and list(made.params) != list(operation.params):
-        raise CheckError("its constructor makes it with other params")
+
+
+@functools.cache
+def _subtypes(kind: Any) -> frozenset[str]:
+    """The subtypes with which the constructor of a class makes instructions."""
+    known = inspect.signature(kind).parameters
+    width: dict[str, Any] = {"operator": SparsePauliOp("I")} if "operator" in known else {"num_qubits": 1}
+    places = width | ({"params": [0]} if "params" in known else {})
+    found = set()
+    for modes in itertools.product((False, True), repeat=len(_MODES)):
+        given = {name: value for name, value in zip(_MODES, modes, strict=True) if name in known}
+        found.add(private(kind(**places, **given), "_subtype"))
+    return frozenset(found)
 
 
 def _check_paulis(params: Sequence[Any], num_qubits: int) -> None:

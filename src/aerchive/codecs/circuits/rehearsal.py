@@ -63,10 +63,8 @@ def is_foreign(fd: int) -> bool:
     Args:
         fd: File descriptor of a project file, or of a file beside a project.
     """
-    if load_settings().vet == "off":
-        return False
     known = known_files.find(fd, os.readlink(f"/proc/self/fd/{fd}"))
-    if known is not None and known.is_own:
+    if (known is not None and known.is_own) or load_settings().vet == "off":
         return False
     is_project = os.pread(fd, len(_HDF5), 0) == _HDF5
     return is_project or os.fstat(fd).st_uid != os.geteuid()
