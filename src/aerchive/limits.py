@@ -31,6 +31,7 @@ class Limits(BaseModel):
         document_bytes: The size of the largest document (a JSON text, or the bytes of circuits), in bytes.
         read_bytes: The size of the largest array that is read at once, in bytes. Slices of larger arrays can be read.
         journal_bytes: The size of the largest journal of an interrupted commit, in bytes.
+        qpy_bytes: The size of the largest QPY payload that is read of a file that is not trusted, in bytes.
         beside_bytes: The size of the largest file beside a project that is read, in bytes.
     """
 
@@ -48,6 +49,7 @@ class Limits(BaseModel):
     document_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)
     read_bytes: ByteSize = Field(default=ByteSize(64 * _GIB), ge=_MIB)
     journal_bytes: ByteSize = Field(default=ByteSize(_GIB), ge=_MIB)
+    qpy_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)
     beside_bytes: ByteSize = Field(default=ByteSize(64 * _GIB), ge=_MIB)
 
 

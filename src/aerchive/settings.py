@@ -70,6 +70,8 @@ class Settings(BaseSettings):
             so that changes by colleagues are not vetted; ``off`` for none.
         vet_time: The processor time that vetting may take, in seconds, and as much again for each MiB of the file.
         vet_memory: The memory that vetting may take, in bytes; to verify in a child may take four times as much.
+        untrusted_time: The time that a run of a foreign file may take when it is run again, in seconds.
+        untrusted_memory: The memory that a run of a foreign file may take when it is run again, in bytes.
         known_files: The folder for the record of the project files that this user's aerchive has made or vetted.
     """
 
@@ -89,6 +91,8 @@ class Settings(BaseSettings):
     vet: Literal["always", "once", "off"] = "always"
     vet_time: float = Field(default=2.0, gt=0)
     vet_memory: ByteSize = Field(default=ByteSize(512 * 1024**2), gt=0)
+    untrusted_time: float = Field(default=600.0, gt=0)
+    untrusted_memory: ByteSize = Field(default=ByteSize(4 * 1024**3), gt=0)
     known_files: Path = Field(default_factory=default_known_files)
 
     @field_validator("project", "pending_folder", "known_files", mode="before")

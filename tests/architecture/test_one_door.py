@@ -24,6 +24,10 @@ ELSEWHERE = {
     ("storage/commits/creation.py", "h5py.File"): "makes a new, empty file",
     ("storage/commits/creation.py", "h5g.open"): "opens the root of the file that it has just made",
     ("storage/hdf5/node_copying.py", "links.get_val"): "copies a soft link as a link",
+    **{
+        ("storage/vet_child.py", call): "parses everything, in a child process with limits"
+        for call in ("h5a.iterate", "h5a.open", "h5d.open", "h5g.open", "h5o.get_info", "h5o.open", "links.iterate")
+    },
 }
 
 

@@ -19,7 +19,7 @@ MOST = {
     "run.saved": 1,
     "run.circuits()": 1,
     "run.tags": 1,
-    "run.reproduce()": 3,  # the inputs before the simulation, the result after it, and an array of it
+    "run.reproduce()": 4,  # whose the file is, the inputs before the simulation, the result after it, an array
     "'nope' in project": 2,
 }
 

@@ -47,17 +47,17 @@ class QiskitBridge:
 
         return archived_result(run)
 
-    def rerun(self, run: Run, *, save: bool) -> Any:
+    def rerun(self, run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any:
         """See `aerchive.project.run.Bridge`."""
         from aerchive.aer.again.rerun import rerun
 
-        return rerun(run, save=save)
+        return rerun(run, save=save, take_resources=take_resources, untrusted=untrusted)
 
-    def reproduce(self, run: Run) -> Any:
+    def reproduce(self, run: Run, *, take_resources: bool, untrusted: bool) -> Any:
         """See `aerchive.project.run.Bridge`."""
         from aerchive.aer.again.reproduce import reproduce
 
-        return reproduce(run)
+        return reproduce(run, take_resources=take_resources, untrusted=untrusted)
 
     def initialize(self, state: Any, circuit: Any) -> Any:
         """See `aerchive.project.run.Bridge`."""
@@ -65,11 +65,11 @@ class QiskitBridge:
 
         return initialize(state, circuit)
 
-    def script(self, run: Run) -> str:
+    def script(self, run: Run, *, take_resources: bool) -> str:
         """See `aerchive.project.run.Bridge`."""
         from aerchive.aer.again.script import script_of
 
-        return script_of(run)
+        return script_of(run, take_resources=take_resources)
 
 
 @checked

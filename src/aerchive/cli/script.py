@@ -15,6 +15,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = "example: aerchive -p vqe.h5 script 4ff2da70 -o again.py"
     add_job(parser)
+    parser.add_argument(
+        "--take-resources", action="store_true", help="take its options for memory, threads and devices"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write it to a new file; by default it is printed")
 
 
@@ -22,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Writes the program. The exit status is 1 if the job cannot be run again."""
     one = open_path(options.project, "r")[options.job]
     try:
-        text = one.script()
+        text = one.script(take_resources=options.take_resources)
     except InvalidInputError as error:
         put(f"aerchive: {clean(str(error))}", to_errors=True)
         return 1

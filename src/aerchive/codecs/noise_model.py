@@ -13,7 +13,9 @@ from qiskit.transpiler import InstructionProperties
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
 from aerchive.codecs.base import operations_of_qiskit
-from aerchive.errors import FormatError
+from aerchive.codecs.circuits.checks import CheckError
+from aerchive.codecs.circuits.noise_checks import check_noise
+from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.private_names import private
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
@@ -105,13 +107,17 @@ def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
 
     Raises:
         FormatError: The document is damaged, or has a newer encoding.
+        UnsafeContentError: An error is none that its constructor would have made, and may crash Aer.
     """
     try:
         document = tagged_json.decode(tagged_json.loads(text, where))
         errors, gates, passes = document["errors"], list(document["basis_gates"]), list(document["passes"])
         if not isinstance(errors, dict) or not isinstance(errors.get("errors", []), list):
             raise TypeError("errors must be a mapping")
+        check_noise(errors.get("errors", []))
         return ArchivedNoiseModel(errors, gates, [_decode_pass(one) for one in passes])
+    except CheckError as error:
+        raise UnsafeContentError(f"{where}: is refused, because it may crash Aer: {error}") from error
     except Exception as error:
         raise FormatError(f"{where}: is not a noise model: {error}") from error
 

@@ -48,13 +48,13 @@ class Bridge(Protocol):
     def result(self, run: Run) -> Any:
         """Makes the ``ArchivedResult`` of a run; raises the exception that the job had raised."""
 
-    def rerun(self, run: Run, *, save: bool) -> Any:
+    def rerun(self, run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any:
         """Runs a run again, and returns the ``Result``."""
 
-    def reproduce(self, run: Run) -> Any:
+    def reproduce(self, run: Run, *, take_resources: bool, untrusted: bool) -> Any:
         """Runs a run again and compares the results, and returns a ``ReproduceReport``."""
 
-    def script(self, run: Run) -> str:
+    def script(self, run: Run, *, take_resources: bool) -> str:
         """Writes a program that runs a run again."""
 
     def initialize(self, state: Any, circuit: Any) -> Any:
@@ -71,6 +71,10 @@ class RunHome(Protocol):
     @property
     def bridge(self) -> Bridge:
         """The way to live objects of Qiskit."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether this user's aerchive has made the file, or was told to trust it."""
 
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of labels."""
@@ -558,44 +562,66 @@ class Run:
         return self._home.bridge.result(self)
 
     @checked
-    def rerun(self, *, save: bool = False) -> Any:
+    def rerun(self, *, save: bool = False, take_resources: bool = False, untrusted: bool = False) -> Any:
         """Runs the simulation again from the file alone: its circuits, binds, options, noise model and seed.
 
         If Aer chose the seed, the same seed is used again. A stock simulator runs it; imports Qiskit.
 
         Args:
             save: Whether the new run is saved in the project.
+            take_resources: Whether options that ask for memory, processors and devices, such as ``max_memory_mb``, are
+                taken from a file that is not trusted, too. From a trusted file they are always taken.
+            untrusted: Whether a run of a file that is not trusted is run again all the same, in a process of its own
+                with limits of time and memory (``untrusted_time``, ``untrusted_memory`` in the settings). A trusted
+                file is one that this user's aerchive has made or was told to trust (`aerchive.trust`).
 
         Returns:
-            A stock ``Result``.
+            A stock ``Result``; of a run in a process of its own it is an ``ArchivedResult``.
 
         Raises:
+            UnsafeContentError: The file is not trusted, and ``untrusted`` is not given; or the run crashed in its own
+                process, took too much, or has instructions that Aer's constructors would refuse.
             InvalidInputError: The run cannot be run again; the message says what is not archived.
             NotFoundError: The run was saved without its circuits.
             AerchiveError: The new run is to be saved, and the project cannot be written; nothing has been simulated.
         """
-        return self._home.bridge.rerun(self, save=save)
+        return self._home.bridge.rerun(self, save=save, take_resources=take_resources, untrusted=untrusted)
 
-    def reproduce(self) -> Any:
+    def reproduce(self, *, take_resources: bool = False, untrusted: bool = False) -> Any:
         """Runs the simulation again and compares every value, bit for bit; imports Qiskit.
+
+        Args:
+            take_resources: Whether options that ask for memory, processors and devices, such as ``max_memory_mb``, are
+                taken from a file that is not trusted, too. From a trusted file they are always taken.
+            untrusted: Whether a run of a file that is not trusted is run again all the same, in a process of its own
+                with limits of time and memory (``untrusted_time``, ``untrusted_memory`` in the settings). A trusted
+                file is one that this user's aerchive has made or was told to trust (`aerchive.trust`).
 
         Returns:
             An `aerchive.aer.ReproduceReport` with ``verdict``: ``identical``, ``same_counts``, ``different`` or
-            ``not_rerunnable``; it is printed as a table.
-        """
-        return self._home.bridge.reproduce(self)
+            ``not_rerunnable``; it is printed as a table. A crash in a process of its own is ``not_rerunnable``.
 
-    def script(self) -> str:
+        Raises:
+            UnsafeContentError: The file is not trusted, and ``untrusted`` is not given.
+        """
+        return self._home.bridge.reproduce(self, take_resources=take_resources, untrusted=untrusted)
+
+    def script(self, *, take_resources: bool = False) -> str:
         """Returns a Python program that runs the simulation again, to be read and changed by people; imports Qiskit.
 
         Circuits, binds, options and the seed are written out if they are short and plain; the others are read from the
         project.
 
+        Args:
+            take_resources: Whether options that ask for memory, processors and devices, such as ``max_memory_mb``, are
+                taken from a file that is not trusted, too. From a trusted file they are always taken.
+
         Raises:
             InvalidInputError: The run cannot be run again; the message says what is not archived.
             NotFoundError: The run was saved without its circuits.
+            UnsafeContentError: A text of the file would become code, or has instructions that constructors refuse.
         """
-        return self._home.bridge.script(self)
+        return self._home.bridge.script(self, take_resources=take_resources)
 
     @property
     def project(self) -> RunHome:

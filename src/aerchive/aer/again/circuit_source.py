@@ -17,6 +17,7 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import CircuitInstruction, Parameter
 from qiskit.circuit.parametervector import ParameterVectorElement
 
+from aerchive.aer.again.source_check import quoted
 from aerchive.codecs.circuits.losses import differences
 from aerchive.private_names import private
 
@@ -49,6 +50,8 @@ class Names:
     Attributes:
         lines: Lines of the program that make the parameters.
         classes: Names of the classes that these lines use.
+        texts: All texts that were written as literals.
+        methods: Names of the methods of circuits that are called.
     """
 
     def __init__(self, taken: Iterable[str]) -> None:
@@ -56,6 +59,13 @@ class Names:
         self._names: dict[Any, str] = {}
         self.lines: list[str] = []
         self.classes: set[str] = set()
+        self.texts: set[str] = set()
+        self.methods: set[str] = set()
+
+    def quoted(self, text: str) -> str:
+        """The literal of a text, which is noted as a text of the program."""
+        self.texts.add(str(text))
+        return quoted(text)
 
     def text(self, parameter: Parameter) -> str:
         """The expression for a parameter in the program."""
@@ -67,17 +77,18 @@ class Names:
     def _declared(self, kind: str, name: str, value: Any, *size: int) -> str:
         key = value if kind == "Parameter" else (value.name, value[0].uuid)
         if key not in self._names:
-            wanted = name if _is_name(name) and name not in self._taken else f"parameter_{len(self._names)}"
+            wanted = name if is_name(name) and name not in self._taken else f"parameter_{len(self._names)}"
             self._taken.add(wanted)
             self._names[key] = wanted
             self.classes.add(kind)
-            self.lines.append(f"{wanted} = {kind}({', '.join(map(repr, (name, *size)))})")
+            self.lines.append(f"{wanted} = {kind}({', '.join([self.quoted(name), *map(repr, size)])})")
         return self._names[key]
 
 
-def _is_name(text: str) -> bool:
-    """Whether a text is a valid Python name that Python does not normalize to another one."""
-    return text.isidentifier() and not keyword.iskeyword(text) and unicodedata.normalize("NFKC", text) == text
+def is_name(text: str) -> bool:
+    """Whether a text is a public Python name that Python does not normalize to another one."""
+    is_public = text.isidentifier() and not keyword.iskeyword(text) and not text.startswith("_")
+    return is_public and unicodedata.normalize("NFKC", text) == text
 
 
 def literal(value: Any, names: Names | None = None) -> str | None:
@@ -89,10 +100,12 @@ def literal(value: Any, names: Names | None = None) -> str | None:
     """
     kind = type(value)
     if kind is float:
-        return repr(value) if math.isfinite(value) else f"float({str(value)!r})"
+        return repr(value) if math.isfinite(value) else f"float({literal(str(value), names)})"
     if kind is complex:
-        return f"complex({literal(value.real)}, {literal(value.imag)})"
-    if value is None or kind in (bool, int, str):
+        return f"complex({literal(value.real, names)}, {literal(value.imag, names)})"
+    if kind is str:
+        return quoted(value) if names is None else names.quoted(value)
+    if value is None or kind in (bool, int):
         return repr(value)
     if names is not None and isinstance(value, Parameter):
         return names.text(value)
@@ -133,6 +146,7 @@ def circuit_lines(calls: list[Call], variable: str, names: Names) -> list[str]:
         names: Names for the parameters of the circuit.
     """
     first, *others = calls
+    names.methods.update(call.method for call in others)
     return [
         f"{variable} = QuantumCircuit({_arguments(first, names)})",
         *(f"{variable}.{call.method}({_arguments(call, names)})" for call in others),
@@ -140,13 +154,13 @@ def circuit_lines(calls: list[Call], variable: str, names: Names) -> list[str]:
 
 
 def _arguments(call: Call, names: Names) -> str:
-    places = [_register(one) or literal(one, names) for one in call.arguments]
+    places = [_register(one, names) or literal(one, names) for one in call.arguments]
     return ", ".join([*map(str, places), *(f"{name}={literal(value, names)}" for name, value in call.keywords.items())])
 
 
-def _register(value: Any) -> str | None:
+def _register(value: Any, names: Names) -> str | None:
     if isinstance(value, QuantumRegister | ClassicalRegister):
-        return f"{type(value).__name__}({value.size}, {value.name!r})"
+        return f"{type(value).__name__}({value.size}, {names.quoted(value.name)})"
     return None
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, Instruction, QuantumCircuit
 from qiskit_aer import library
 
+from aerchive.codecs.circuits.checks import CheckError, check_params
 from aerchive.errors import InvalidInputError
 from aerchive.kinds import KINDS
 from aerchive.stored.quantum_array import StoredQuantumArray, is_close_to_one
@@ -35,6 +36,10 @@ def initialize(state: StoredQuantumArray, circuit: QuantumCircuit) -> QuantumCir
     values = np.asarray(state)
     _check(state, values)
     known = KINDS[state.kind]
+    try:
+        check_params(known.instruction, [values], circuit.num_qubits)
+    except CheckError as error:
+        raise InvalidInputError(f"{state!r}: no circuit can start from it, because {error}") from error
     # The constructors would check the archived value: they decompose a density matrix and multiply a unitary with
     # itself.
     instruction = object.__new__(getattr(library, known.setter))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from aerchive.aer.again.compare import ValueReport, compare_primitive_results, compare_results
+from aerchive.aer.again.compare import ValueReport, Verdict, compare_primitive_results, compare_results
 from aerchive.aer.again.rerun import replay_of
+from aerchive.aer.again.untrusted import must_be_in_child, reproduce_in_child
 from aerchive.aer.archived.result import archived_result
 from aerchive.aer.capturing.capture import error_text
 from aerchive.aer.capturing.provenance import provenance
@@ -16,6 +17,7 @@ from aerchive.aer.errors import AerJobError
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, printable
 from aerchive.project.run import Run
+from aerchive.storage.medium.limited_child import ChildError
 from aerchive.text import type_name
 
 _COMPARED = ("qiskit_aer", "qiskit", "numpy", "python", "platform", "cpu_available", "threads")
@@ -44,6 +46,28 @@ class ReproduceReport:
     values: tuple[ValueReport, ...] = ()
     environment: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
+    def document(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        return dataclasses.asdict(self) | {"values": [value._asdict() for value in self.values]}
+
+    @classmethod
+    def from_document(cls, job_id: str, document: dict[str, Any]) -> ReproduceReport:
+        """The report of a child process, which the file may have made its own.
+
+        Raises:
+            ValueError: It is no report.
+        """
+        if document["verdict"] not in ("identical", "same_counts", "different", "not_rerunnable"):
+            raise ValueError("the report has an unknown verdict")
+        values = tuple(
+            ValueReport(int(one["experiment"]), str(one["label"]), one["verdict"], str(one["detail"]))
+            for one in document["values"]
+        )
+        if not all(value.verdict in get_args(Verdict) for value in values):
+            raise ValueError("the report has an unknown verdict")
+        environment = {str(name): (str(then), str(now)) for name, (then, now) in document["environment"].items()}
+        return cls(job_id, document["verdict"], tuple(map(str, document["reasons"])), values, environment)
+
     def __str__(self) -> str:
         lines = [f"{self.job_id}: {self.verdict.replace('_', ' ')}", *(f"  {reason}" for reason in self.reasons)]
         same = sum(value.verdict == "identical" for value in self.values)
@@ -58,10 +82,27 @@ class ReproduceReport:
         return "\n".join(map(clean, lines))
 
 
-def reproduce(run: Run) -> ReproduceReport:
+def reproduce(run: Run, *, take_resources: bool, untrusted: bool) -> ReproduceReport:
     """Runs an archived run again and compares the results; see `aerchive.project.run.Run.reproduce`."""
+    if must_be_in_child(run, untrusted=untrusted):
+        try:
+            found = reproduce_in_child(run, take_resources=take_resources)
+            return ReproduceReport.from_document(run.job_id, found["report"])
+        except (ChildError, KeyError, TypeError, ValueError) as error:
+            reason = str(error) if isinstance(error, ChildError) else "its answer is not understandable"
+            return ReproduceReport(run.job_id, "not_rerunnable", (f"it ran in a process of its own, and {reason}",))
+    return reproduce_here(run, take_resources=True)
+
+
+def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
+    """Runs an archived run again in this process and compares the results.
+
+    Args:
+        run: The archived run.
+        take_resources: Whether options that ask for memory, processors and devices are taken.
+    """
     try:
-        replay = replay_of(run)
+        replay = replay_of(run, take_resources=take_resources)
     except AerchiveError as error:
         return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=_changed_environment(run))
     environment = _changed_environment(run)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import qiskit_aer
@@ -12,9 +13,13 @@ from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
+from aerchive.aer.again.resources import without_resources
+from aerchive.aer.again.untrusted import must_be_in_child, rerun_in_child
 from aerchive.aer.capturing.binds import AS_A_LIST
 from aerchive.aer.capturing.options import has_effect, restore_options, stored_options
-from aerchive.errors import AerchiveError, InvalidInputError
+from aerchive.codecs.circuits.checks import CheckError
+from aerchive.codecs.circuits.noise_checks import check_noise_fits
+from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError, UnsafeContentError
 from aerchive.private_names import set_private
 from aerchive.project.run import Run
 
@@ -44,9 +49,11 @@ class Replay:
 
     Args:
         run: The archived run.
+        take_resources: Whether options that ask for memory, processors and devices are taken.
 
     Attributes:
         notes: Remarks for the user.
+        left_out: Names of the options that were not taken.
         inputs: The positional arguments of ``run``: circuits and binds, or pubs.
         options: Options with their values, including the noise model.
 
@@ -55,9 +62,11 @@ class Replay:
         NotFoundError: The run was archived without its circuits, or a primitive without its pubs.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, take_resources: bool) -> None:
         self._run = run
+        self._takes_resources = take_resources
         self.notes: list[str] = []
+        self.left_out: list[str] = []
         with run.held():  # all is looked up in one opening of the file, and decoded afterwards
             self._config = run.record.config
             self._check()
@@ -67,6 +76,8 @@ class Replay:
             self._circuits: Callable[[], list[Any]] = run.stored_circuits() if self._has_circuits() else list
         self.inputs = self._read_inputs()
         self.options = self._known_options()
+        if self.left_out:
+            self.notes.append(note_on(self.left_out))
 
     def _refuse(self, why: str) -> InvalidInputError:
         return InvalidInputError(f"run {self._run.job_id} cannot be run again: {why}")
@@ -101,15 +112,34 @@ class Replay:
 
     def _known_options(self) -> dict[str, Any]:
         """The options with their values, including the noise model."""
-        options = stored_options(self._config.options)
+        options = self._taken(self._config.options)
         noise = self._noise()
         if noise is not None:
             options["noise_model"] = noise
+            try:
+                check_noise_fits(noise.stored_errors.get("errors", []), self._simulated())
+            except CheckError as error:
+                raise UnsafeContentError(f"run {self._run.job_id} is not run again, because {error}") from error
             if noise.lost_passes:
                 raise self._refuse(
                     f"its noise model had custom passes ({', '.join(noise.lost_passes)}), which could not be stored"
                 )
         return options
+
+    def _taken(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """The stored options, without those that a foreign file may not decide."""
+        options = stored_options(stored)
+        if self._takes_resources:
+            return options
+        left_out: list[str] = []
+        kept = without_resources(options, left_out)
+        self.left_out += [name for name in left_out if name not in self.left_out]
+        return kept
+
+    def _simulated(self) -> list[Any]:
+        """The circuits that are simulated."""
+        circuits: list[Any] = self.inputs[0]
+        return circuits
 
     @property
     def chosen_seed(self) -> int | None:
@@ -164,6 +194,7 @@ class PrimitiveReplay(Replay):
     """
 
     primitive: Any
+    _own_options: dict[str, Any]
 
     def _check(self) -> None:
         super()._check()
@@ -180,6 +211,7 @@ class PrimitiveReplay(Replay):
 
     def _known_options(self) -> dict[str, Any]:
         options = super()._known_options()
+        self._own_options = self._taken(self._config.primitive_options)
         pubs = self.inputs[0]
         own = self._config.primitive_options
         if (
@@ -190,6 +222,9 @@ class PrimitiveReplay(Replay):
             raise self._refuse("Aer's estimator drew its values with a precision above 0 and without a seed")
         return options
 
+    def _simulated(self) -> list[Any]:
+        return [pub.circuit for pub in self.inputs[0]]
+
     @property
     def seeds(self) -> list[int | None]:
         """The seeds of the simulations that the primitive started, in order."""
@@ -197,7 +232,7 @@ class PrimitiveReplay(Replay):
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of the primitive's class, without the backend."""
-        own = stored_options(self._config.primitive_options)
+        own = self._own_options
         run_options = {name.removeprefix("run."): value for name, value in own.items() if name.startswith("run.")}
         if "run.noise_model" in self._config.primitive_options:
             run_options["noise_model"] = self.options["noise_model"]
@@ -243,22 +278,45 @@ def _matters(loss: str) -> bool:
     return loss.startswith("parameter_binds") and not loss.endswith(AS_A_LIST)
 
 
-def replay_of(run: Run) -> Replay:
+def note_on(left_out: Sequence[str]) -> str:
+    """The remark that options were not taken, as the end of a sentence that begins with the run."""
+    return (
+        f"is from a file that is not yours, so options that ask for resources were not taken: {', '.join(left_out)}; "
+        "take_resources=True or --take-resources takes them"
+    )
+
+
+def replay_of(run: Run, *, take_resources: bool) -> Replay:
     """The data for running a run again, of a simulator or of a primitive.
+
+    Args:
+        run: The archived run.
+        take_resources: Whether options that ask for memory, processors and devices are taken; those of a foreign file
+            are not, unless the user asks.
 
     Raises:
         InvalidInputError: The run cannot be run again; the message says why.
         NotFoundError: The run was archived without its circuits, or a primitive without its pubs.
     """
-    return Replay(run) if run.program == "run" else PrimitiveReplay(run)
+    kind = Replay if run.program == "run" else PrimitiveReplay
+    return kind(run, take_resources=take_resources)
 
 
-def rerun(run: Run, *, save: bool) -> Any:
+def rerun(run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any:
     """Runs an archived run again; see `aerchive.project.run.Run.rerun`."""
+    is_in_child = must_be_in_child(run, untrusted=untrusted)
     if save:
         run.project.check_destination()
-    job = replay_of(run).submit()
+    if is_in_child:
+        made, left_out = rerun_in_child(run, take_resources=take_resources)
+        job = made.job()
+    else:
+        job, left_out = replay_of(run, take_resources=True).submit(), []
+    if left_out:
+        warnings.warn(f"run {run.job_id} {note_on(left_out)}", ArchiveWarning, stacklevel=5)
     if save:
-        name = run.name or run.job_id
-        run.project.save(job, name=f"{name} again", notes=f"run again of job {run.job_id}", tags=run.tags)
+        name, notes = run.name or run.job_id, f"run again of job {run.job_id}"
+        if left_out:
+            notes += f"; not taken: {', '.join(left_out)}"
+        run.project.save(job, name=f"{name} again", notes=notes, tags=run.tags)
     return job.result()

@@ -12,10 +12,10 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit_aer.primitives import EstimatorV2, SamplerV2
 
-from aerchive.aer.again.circuit_source import Call, Names, calls_of, circuit_lines, literal
+from aerchive.aer.again.circuit_source import Call, Names, calls_of, circuit_lines, is_name, literal
 from aerchive.aer.again.rerun import OVER_A_BACKEND, PrimitiveReplay, replay_of
+from aerchive.aer.again.source_check import checked_program, comment
 from aerchive.aer.capturing.options import CONFIGURATION, restore_options
-from aerchive.display.text import clean
 from aerchive.private_names import private
 from aerchive.project.run import Run
 
@@ -30,9 +30,9 @@ _OWN_NAMES = frozenset(
 _CLASSES = ("QuantumCircuit", "QuantumRegister", "ClassicalRegister", "Parameter", "ParameterVector", "Target")
 
 
-def script_of(run: Run) -> str:
+def script_of(run: Run, *, take_resources: bool) -> str:
     """The text of the program; see `aerchive.project.run.Run.script`."""
-    replay = replay_of(run)
+    replay = replay_of(run, take_resources=take_resources or run.project.is_trusted)
     text = _Text(run)
     if isinstance(replay, PrimitiveReplay):
         _write_primitive(text, replay)
@@ -56,12 +56,28 @@ class _Text:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.lines: list[str] = []
+        self._comments: list[str] = []
         self.imports: dict[str, set[str]] = {}
         numbered = (f"circuit_{number}" for number in range(run.record.config.num_circuits or 0))
         simulators = (name for name in dir(qiskit_aer) if not name.startswith("_"))
         primitives = (kind.__name__ for kind in OVER_A_BACKEND)
         self.names = Names({*_OWN_NAMES, *_CLASSES, *dir(builtins), *numbered, *simulators, *primitives})
         self._needs_project = False
+
+    def item(self, name: str) -> str:
+        """The expression for an item by its name."""
+        return f"[{self.names.quoted(name)}]"
+
+    def call(self, function: str, places: Sequence[str], keywords: Mapping[str, str]) -> str:
+        """The text of a call, on several lines if it is long; names that are not valid in Python go into a mapping."""
+        arguments = [*places, *(f"{name}={value}" for name, value in keywords.items() if is_name(name))]
+        odd = [f"{self.names.quoted(name)}: {value}" for name, value in keywords.items() if not is_name(name)]
+        if odd:
+            arguments.append(f"**{{{', '.join(odd)}}}")
+        line = f"{function}({', '.join(arguments)})"
+        if len(line) <= _WIDTH:
+            return line
+        return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
 
     def use(self, kind: Any, module: str) -> str:
         """Adds the import of a class to the program, and returns the name of the class."""
@@ -82,7 +98,7 @@ class _Text:
         stored = self.run.record.config.options
         written = {}
         for name, value in options.items():
-            place = f"[{name!r}]" if name in stored else f"[{CONFIGURATION!r}][{name!r}]"
+            place = self.item(name) if name in stored else self.item(CONFIGURATION) + self.item(name)
             written[name] = self.value(value, f"record.config.options{place}")
             if name == "noise_model":
                 written[name] = self.archived("noise_model()")
@@ -91,18 +107,27 @@ class _Text:
     def joined(self, notes: Sequence[str]) -> str:
         """The text of the whole program."""
         then = self.run.record.provenance
-        path = str(self.run.project.file.path)
-        head = [f"# Runs job {clean(self.run.job_id)} again, archived in {clean(path)}, submitted {self.run.created}."]
+        path, job_id = str(self.run.project.file.path), self.run.job_id
+        head = [comment(f"Runs job {job_id} again, archived in {path}, submitted {self.run.created}.")]
         if then is not None:
-            head.append(f"# It ran with qiskit {then.qiskit}, qiskit-aer {then.qiskit_aer} on Python {then.python}.")
-        head += [f"# It {clean(note)}." for note in notes]
+            versions = f"qiskit {then.qiskit}, qiskit-aer {then.qiskit_aer} on Python {then.python}"
+            head.append(comment(f"It ran with {versions}."))
+        head += [comment(f"It {note}.") for note in notes]
         for kind in self.names.classes:
             self.imports.setdefault("qiskit.circuit", set()).add(kind)
         imports = [f"from {module} import {', '.join(sorted(kinds))}" for module, kinds in sorted(self.imports.items())]
         imports = ["import aerchive", *imports] if self._needs_project else imports
-        opening = [f"run = aerchive.open({path!r}, 'r')[{self.run.job_id!r}]", ""] if self._needs_project else []
+        quoted = self.names.quoted
+        run = f"run = aerchive.open({quoted(path)}, {quoted('r')}){self.item(job_id)}"
+        opening = [run, ""] if self._needs_project else []
         parameters = [*self.names.lines, ""] if self.names.lines else []
-        return "\n".join([*head, *imports, "", *opening, *parameters, *self.lines, ""])
+        lines = [*head, *imports, "", *opening, *parameters, *self.lines, ""]
+        return checked_program(lines, [*head, *self._comments], self.names.texts, self.names.methods)
+
+    def remark(self, text: str) -> None:
+        """Adds a comment line."""
+        self._comments.append(comment(text))
+        self.lines.append(comment(text))
 
     def circuits(self, circuits: Sequence[Any], *, may_be_mixed: bool) -> list[str] | None:
         """Writes the lines that build the circuits.
@@ -136,25 +161,14 @@ class _Text:
         self.lines += [*circuit_lines(calls, variable, self.names), ""]
 
 
-def _called(function: str, places: Sequence[str], keywords: Mapping[str, str]) -> str:
-    """The text of a call, on several lines if it is long; names that are not valid in Python go into a dictionary."""
-    arguments = [*places, *(f"{name}={value}" for name, value in keywords.items() if name.isidentifier())]
-    odd = [f"{name!r}: {value}" for name, value in keywords.items() if not name.isidentifier()]
-    if odd:
-        arguments.append(f"**{{{', '.join(odd)}}}")
-    line = f"{function}({', '.join(arguments)})"
-    if len(line) <= _WIDTH:
-        return line
-    return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
-
-
 # -- backend.run
 
 
 def _write_run(text: _Text, replay: Any) -> None:
     on_backend, in_run = replay.split_options()
     if not _is_made_so(replay.kind, on_backend):
-        text.lines += [_ODD_OPTIONS, f"result = {text.archived('rerun()')}", "print(result)"]
+        text.remark(_ODD_OPTIONS)
+        text.lines += [f"result = {text.archived('rerun()')}", "print(result)"]
         return
     circuits, binds = replay.inputs
     is_plain = not binds or _binds(binds, Names(())) is not None
@@ -170,8 +184,8 @@ def _write_run(text: _Text, replay: Any) -> None:
     if written is not None:
         options = {"parameter_binds": written, **options}
     if replay.chosen_seed is not None:
-        text.lines.append("# Aer had chosen the seed.")
-    text.lines.append(f"result = {_called('backend.run', [given], options)}.result()")
+        text.remark("Aer had chosen the seed.")
+    text.lines.append(f"result = {text.call('backend.run', [given], options)}.result()")
     has_result = text.run.outcome in ("ok", "partial", "failed")
     has_counts = has_result and any(value.label == "counts" for value in text.run.saved)
     text.lines.append("print(result.get_counts())" if has_counts else "print(result)")
@@ -179,13 +193,14 @@ def _write_run(text: _Text, replay: Any) -> None:
 
 def _write_backend(text: _Text, replay: Any, options: Mapping[str, Any]) -> None:
     kind = text.use(replay.kind, "qiskit_aer")
-    text.lines.append(f"backend = {_called(kind, [], text.options(_flat(options)))}")
+    text.lines.append(f"backend = {text.call(kind, [], text.options(_flat(options)))}")
     gates = text.run.record.config.target_gates
     if gates is not None:
         text.imports.setdefault("qiskit.transpiler", set()).add("Target")
+        text.remark("With a target Aer takes only the gates of its basis for gates.")
         text.lines += [
-            "backend._target = Target()  # with a target Aer takes only the gates of its basis for gates",
-            f"backend._cached_basis_gates = {literal(list(gates))}",
+            "backend._target = Target()",
+            f"backend._cached_basis_gates = {literal(list(gates), text.names)}",
         ]
 
 
@@ -209,7 +224,7 @@ def _is_made_so(kind: Any, options: Mapping[str, Any]) -> bool:
         return False
 
 
-_ODD_OPTIONS = "# Its options cannot be given to the class of the simulator."
+_ODD_OPTIONS = "Its options cannot be given to the class of the simulator."
 
 
 def _binds(binds: Any, names: Names) -> str | None:
@@ -232,23 +247,24 @@ def _write_primitive(text: _Text, replay: PrimitiveReplay) -> None:
     arguments = replay.arguments()
     seed = _seed(replay, arguments)
     shown = ", ".join(map(str, replay.seeds))
-    odd = f"# Its simulations had seeds of their own, {shown}, which no primitive takes." if seed is _SEVERAL else ""
+    odd = f"Its simulations had seeds of their own, {shown}, which no primitive takes." if seed is _SEVERAL else ""
     if not _is_made_so(replay.kind, replay.options):
         odd = _ODD_OPTIONS
     if odd:
-        text.lines += [odd, f"result = {text.archived('rerun()')}"]
+        text.remark(odd)
+        text.lines.append(f"result = {text.archived('rerun()')}")
     else:
         _write_pubs(text, replay.inputs[0])
         _write_backend(text, replay, replay.options)
         keywords = _arguments(text, _with_seed(arguments, replay.primitive, seed))
         if seed is not None:
-            text.lines.append("# Aer had chosen the seed.")
+            text.remark("Aer had chosen the seed.")
         if replay.primitive in OVER_A_BACKEND:
             kind = text.use(replay.primitive, "qiskit.primitives")
-            text.lines.append(f"primitive = {_called(kind, ['backend=backend'], keywords)}")
+            text.lines.append(f"primitive = {text.call(kind, ['backend=backend'], keywords)}")
         else:
             kind = text.use(replay.primitive, "qiskit_aer.primitives")
-            text.lines.append(f"primitive = {_called(f'{kind}.from_backend', ['backend'], keywords)}")
+            text.lines.append(f"primitive = {text.call(f'{kind}.from_backend', ['backend'], keywords)}")
         text.lines.append("result = primitive.run(pubs).result()")
     text.lines += ["for pub in result:", "    for name, value in pub.data.items():", "        print(name, value)"]
 
@@ -283,19 +299,21 @@ def _with_seed(arguments: Mapping[str, Any], kind: Any, seed: int | None) -> dic
 def _arguments(text: _Text, given: Mapping[str, Any]) -> dict[str, str]:
     """Arguments of a primitive as expressions of the program."""
     stored = "record.config.primitive_options"
-    written = {name: text.value(value, f"{stored}[{name!r}]") for name, value in given.items() if name != "options"}
+    quoted = text.names.quoted
+    written = {name: text.value(value, stored + text.item(name)) for name, value in given.items() if name != "options"}
     if "options" not in given:
         return written
     options = {name: value for name, value in given["options"].items() if name != "run_options"}
-    items = [f"{name!r}: {text.value(value, f'{stored}[{name!r}]')}" for name, value in options.items()]
+    items = [f"{quoted(name)}: {text.value(value, stored + text.item(name))}" for name, value in options.items()]
     in_run = {
         name: text.archived("noise_model()")
         if name == "noise_model"
-        else text.value(value, f"{stored}[{f'run.{name}'!r}]")
+        else text.value(value, stored + text.item(f"run.{name}"))
         for name, value in given["options"].get("run_options", {}).items()
     }
     if in_run:
-        items.append(f"'run_options': {{{', '.join(f'{name!r}: {value}' for name, value in in_run.items())}}}")
+        inner = ", ".join(f"{quoted(name)}: {value}" for name, value in in_run.items())
+        items.append(f"{quoted('run_options')}: {{{inner}}}")
     return {**written, "options": f"{{{', '.join(items)}}}"}
 
 
@@ -307,11 +325,11 @@ def _write_pubs(text: _Text, pubs: Sequence[Any]) -> None:
         text.lines += [f"pubs = {text.archived('pubs()')}", ""]
         return
     name_of = {id(circuit): name for circuit, name in zip(circuits, called, strict=True)}
-    text.lines.append("pubs = [")
+    lines = ["pubs = ["]
     for pub, one in zip(pubs, plain, strict=True):
-        items = [name_of[id(pub.circuit)], *(str(literal(item)) for item in one or ())]
-        text.lines.append(f"    ({', '.join(items)}{',' if len(items) == 1 else ''}),")
-    text.lines += ["]", ""]
+        items = [name_of[id(pub.circuit)], *(str(literal(item, text.names)) for item in one or ())]
+        lines.append(f"    ({', '.join(items)}{',' if len(items) == 1 else ''}),")
+    text.lines += ["\n".join([*lines, "]"]), ""]
 
 
 def _plain_pub(pub: Any) -> list[Any] | None:

@@ -69,9 +69,9 @@ class StoredJob:
         """The reason why the job did not succeed, or ``None``."""
         return self.run.record.status.message
 
-    def rerun(self, *, save: bool = False) -> Any:
+    def rerun(self, *, save: bool = False, take_resources: bool = False, untrusted: bool = False) -> Any:
         """Runs the job again; see `aerchive.project.run.Run.rerun`."""
-        return self.run.rerun(save=save)
+        return self.run.rerun(save=save, take_resources=take_resources, untrusted=untrusted)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.run,)

@@ -22,8 +22,10 @@ from qiskit_aer.noise.noise_model import QuantumErrorLocation
 
 from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
+from aerchive.codecs.circuits.checks import check_circuits, check_errors
 from aerchive.codecs.circuits.losses import describe_error
-from aerchive.errors import AerchiveError, FormatError, IntegrityError
+from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
+from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.private_names import fill_private, private, set_private
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -74,6 +76,7 @@ class StoredCircuits(NamedTuple):
 
         Raises:
             FormatError: The circuits cannot be read, or only by a newer Qiskit.
+            UnsafeContentError: An instruction is none that its constructor would have made.
             IntegrityError: An array is damaged, or is not the one that the circuits were stored with.
         """
         expected = tagged_json.loads(self.aer, f"{self.where}/aer")
@@ -83,7 +86,12 @@ class StoredCircuits(NamedTuple):
                 where = f"{self.where}/{LINK}{number}"
                 raise IntegrityError(f"{where}: leads to /{array.path}, which is another array; restore it from a copy")
         sources = [functools.partial(array.read, fd) for array in self.arrays]
-        return decode_circuits(self.qpy, self.aer, sources)
+        if is_qpy(self.qpy) and is_foreign(fd):
+            rehearse(self.qpy, self.where)
+        try:
+            return decode_circuits(self.qpy, self.aer, sources)
+        except UnsafeContentError as error:
+            raise UnsafeContentError(f"{self.where}: {error}") from error
 
 
 def find_circuits(group: GroupReader) -> StoredCircuits:
@@ -114,8 +122,9 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
     Raises:
         FormatError: The payload is not QPY, has a version below `MINIMUM_QPY` or above what this Qiskit reads, or does
             not fit the side table; or the side table does not have the form that `encode_circuits` writes.
+        UnsafeContentError: An instruction is none that its constructor would have made, and may crash Aer.
     """
-    if qpy[:6] != b"QISKIT" or len(qpy) < 7:
+    if not is_qpy(qpy):
         raise FormatError("stored circuits are not QPY")
     if qpy[6] < MINIMUM_QPY:
         raise FormatError(f"stored circuits are QPY version {qpy[6]}; versions below {MINIMUM_QPY} are unsafe to read")
@@ -126,11 +135,20 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
         reraise_unless_failure(error)
         raise FormatError(f"stored circuits cannot be read: {describe_error(error)}") from error
     try:
-        return restore(circuits, tree, ArrayReader(arrays))
+        return restore(circuits, tree, ArrayReader(arrays), _refuse)
     except AerchiveError:
         raise
     except Exception as error:
         raise FormatError(f"side table of the circuits cannot be read: {describe_error(error)}") from error
+
+
+def is_qpy(payload: bytes) -> bool:
+    """Whether a payload begins as QPY does."""
+    return payload[:6] == b"QISKIT" and len(payload) > 6
+
+
+def _refuse(what: str) -> None:
+    raise UnsafeContentError(f"stored circuits are refused, because they may crash Aer: {what}")
 
 
 def load_qpy(payload: bytes) -> list[QuantumCircuit]:
@@ -166,8 +184,17 @@ def replace_instructions(circuit: QuantumCircuit, changed: dict[int, CircuitInst
         raise FormatError(f"circuit has no instruction {min(changed)}")
 
 
-def restore(circuits: list[QuantumCircuit], tree: dict[str, Any], arrays: ArrayReader) -> list[QuantumCircuit]:
-    """Puts the contents of the side table into all circuits of the payload, and returns the main circuits."""
+def restore(
+    circuits: list[QuantumCircuit], tree: dict[str, Any], arrays: ArrayReader, refuse: Callable[[str], None]
+) -> list[QuantumCircuit]:
+    """Puts the contents of the side table into all circuits of the payload, and returns the main circuits.
+
+    Args:
+        circuits: The circuits of the payload; they are changed.
+        tree: The side table.
+        arrays: The arrays of the circuits.
+        refuse: Function that is called with a description of what no constructor would have made.
+    """
     tables = tree["circuits"]
     _check_keys(tree, "main", "circuits", "errors", "arrays")
     if len(tables) != len(circuits) or not 0 <= tree["main"] <= len(circuits):
@@ -175,6 +202,8 @@ def restore(circuits: list[QuantumCircuit], tree: dict[str, Any], arrays: ArrayR
     errors = [_restore_error(entry, circuits) for entry in tree["errors"]]
     for circuit, table in zip(circuits, tables, strict=True):
         _fill(circuit, table, errors, arrays)
+    check_circuits(circuits, refuse)
+    check_errors(errors, refuse)
     return circuits[: tree["main"]]
 
 
@@ -222,8 +251,7 @@ def _restore_instruction(
     if not isinstance(placeholder, (Barrier, Store, IfElseOp, RZGate)):
         raise FormatError(f"instruction {entry['class']!r} of the side table has no place in its circuit")
     kind = _CLASSES[entry["class"]]
-    qubits = [circuit.qubits[i] for i in entry["qubits"]]
-    clbits = [circuit.clbits[i] for i in entry["clbits"]]
+    qubits, clbits = _bits(circuit.qubits, entry["qubits"]), _bits(circuit.clbits, entry["clbits"])
     params = entry["params"]
     params = placeholder.params if params is None else tagged_json.decode(params, arrays.restore)
     if kind in HOLDERS:
@@ -243,6 +271,12 @@ def _restore_instruction(
     if "error" in entry:
         fill_private(operation, _quantum_error=errors[entry["error"]])
     return CircuitInstruction(operation, qubits, clbits)
+
+
+def _bits(bits: Sequence[Any], indices: Sequence[int]) -> list[Any]:
+    if any(type(index) is not int or not 0 <= index < len(bits) for index in indices):
+        raise FormatError(f"an instruction acts on bits that its circuit of {len(bits)} bits does not have")
+    return [bits[index] for index in indices]
 
 
 def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, params: list[Any]) -> Any:

@@ -163,7 +163,8 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
         payload = _dump([entry.bare for entry in writer.entries])
         loaded = load_qpy(payload)
     if restored is None:
-        restore(loaded, tagged_json.loads(aer, "side table"), ArrayReader(writer.shelf.sources()))
+        reader = ArrayReader(writer.shelf.sources())
+        restore(loaded, tagged_json.loads(aer, "side table"), reader, writer.will_be_refused)
     lost = (*writer.lost, *_losses_of_reading(writer.entries, loaded, in_same_bytes=restored is not None))
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
@@ -217,6 +218,10 @@ class _Writer:
     def version(self) -> int:
         """The version of the encoding that a reader must support."""
         return VERSION if self.arrays or self._unnamed or self._has_definitions else 1
+
+    def will_be_refused(self, what: str) -> None:
+        """Notes an instruction that Aer's constructors would not have made, so that no one reads it back."""
+        self.lost.append(f"{what}; the circuits of this run will not be read back")
 
     def side_table(self) -> bytes:
         """The side table as JSON: everything that QPY does not store."""

@@ -21,9 +21,9 @@ from aerchive.storage.medium.interrupts import check_interrupt
 
 _PROGRAM = """
 import json, resource, signal, sys
-paths, module, function, arguments, cpu_s, wall_s, memory = json.loads(sys.argv[1])
+paths, module, function, arguments, cpu_s, wall_s, memory, file_bytes = json.loads(sys.argv[1])
 signal.alarm(wall_s)
-for what, most in ("CORE", 0), ("FSIZE", 0), ("CPU", cpu_s), ("AS", memory):
+for what, most in ("CORE", 0), ("FSIZE", file_bytes), ("CPU", cpu_s), ("AS", memory):
     which = getattr(resource, "RLIMIT_" + what)
     hard = resource.getrlimit(which)[1]
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -43,11 +43,13 @@ class ChildLimits(NamedTuple):
         cpu_s: Processor time, in seconds.
         wall_s: Time until the child is killed, in seconds.
         memory_bytes: Address space, in bytes.
+        file_bytes: Size of the largest file that it may write, in bytes.
     """
 
     cpu_s: int
     wall_s: int
     memory_bytes: int
+    file_bytes: int = 0
 
 
 class ChildError(Exception):
@@ -76,12 +78,12 @@ def run_limited(
     given = json.dumps([[path for path in sys.path if path], module, function, [*arguments], *limits])
     try:
         child = subprocess.Popen(  # noqa: S603  (this interpreter, and a constant program)
-            [sys.executable, "-I", "-c", _PROGRAM, given],
+            [sys.executable, "-I", "-B", "-c", _PROGRAM, given],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             pass_fds=fds,
-            env=_environment(),
+            env=environment_of_child(),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
@@ -105,7 +107,7 @@ def run_limited(
     raise ChildError("its answer is not understandable")
 
 
-def _environment() -> dict[str, str]:
+def environment_of_child() -> dict[str, str]:
     """The environment without what makes HDF5 load code, and with one thread for linear algebra, which saves time."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HDF5_", "PYTHON"))}
     return kept | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
