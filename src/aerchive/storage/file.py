@@ -395,9 +395,7 @@ class ProjectFile:
             The copy.
         """
         copied = self.sibling(target)
-        with self._reading() as (fd, journal), new_file(target, self.lock_timeout_s, lock_folder=False) as new:
-            if new is None:
-                raise AlreadyExistsError(f"{target}: exists; choose another name")
+        with self._reading() as (fd, journal), self._published(target) as new:
             with write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
@@ -405,11 +403,38 @@ class ProjectFile:
             if more is not None:
                 with copied._commit(new.fd) as session:
                     more(session)
+        return copied
+
+    @contextlib.contextmanager
+    def rewritten(self, target: Path, created: str) -> Iterator[tuple[ReadSession, LockedFile]]:
+        """Makes a new project from one state of this one; it gets its name when the block ends without an exception.
+
+        Args:
+            target: The new file.
+            created: The present time, as text.
+
+        Yields:
+            A session of this file, which no process can change meanwhile, and the new project, without runs.
+
+        Raises:
+            AerchiveError: As `copy` does.
+        """
+        with self.read() as session, self._published(target) as new:
+            with write_errors(str(target)):
+                new.fill(self._catalogue_dtype, created, self._created_by)
+            yield session, LockedFile(self.sibling(target), new.fd)
+
+    @contextlib.contextmanager
+    def _published(self, target: Path) -> Iterator[NewFile]:
+        """Makes a new file that gets its name when the block ends without an exception."""
+        with new_file(target, self.lock_timeout_s, lock_folder=False) as new:
+            if new is None:
+                raise AlreadyExistsError(f"{target}: exists; choose another name")
+            yield new
             try:
                 new.publish()
             except ProjectLockedError:
                 raise AlreadyExistsError(f"{target}: exists by now; choose another name") from None
-        return copied
 
     @contextlib.contextmanager
     def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:
