@@ -95,7 +95,7 @@ class Anonymiser:
         service = {name: value for name, value in old.service.items() if name in _SERVICE}
         new["service"] = self._mapping("service", service, found)
         new["missing"] = old.missing and [self._text.line(text) for text in old.missing]
-        places += [f"config.{path}" for path, _ in found]
+        places += [f"config.{self._text.line(path)}" for path, _ in found]
         places += [f"config.service.{name}" for name in old.service if name not in _SERVICE]
         if new["missing"] != old.missing:
             places.append("config.missing")
@@ -113,7 +113,7 @@ class Anonymiser:
         return {key: leave_out(key, value, self._why, found, f"{name}.{key}") for key, value in values.items()}
 
     def _why(self, name: str, value: Any) -> str | None:
-        if isinstance(value, str) and self._text.has_facts(value):
+        if any(isinstance(text, str) and self._text.has_facts(text) for text in (name, value)):
             return "a path, an address, or the name of a user or machine"
         return secret_reason(name, value)
 
