@@ -37,8 +37,9 @@ def run(options: argparse.Namespace) -> int:
         copied = open_path(options.source, "r").copy(options.target, bar.show, anonymous=options.anonymous)
     size, runs = copied.path.stat().st_size, len(copied.catalogue())
     with copied.file.read() as session:
-        deleted, relabelled = count_deleted(session), count_relabelled(session)
-        texts = texts_left_in(session) if options.anonymous else None
+        deleted = count_deleted(session)
+    relabelled = count_relabelled(copied.file)
+    texts = texts_left_in(copied.file) if options.anonymous else None
     document = {
         "path": str(copied.path),
         "runs": runs,

@@ -406,7 +406,7 @@ class ProjectFile:
         return copied
 
     @contextlib.contextmanager
-    def rewritten(self, target: Path, created: str) -> Iterator[tuple[ReadSession, LockedFile]]:
+    def rewritten(self, target: Path, created: str) -> Iterator[tuple[LockedFile, LockedFile]]:
         """Makes a new project from one state of this one; it gets its name when the block ends without an exception.
 
         Args:
@@ -414,15 +414,16 @@ class ProjectFile:
             created: The present time, as text.
 
         Yields:
-            A session of this file, which no process can change meanwhile, and the new project, without runs.
+            This file, which no process can change meanwhile, and the new project, without runs.
 
         Raises:
             AerchiveError: As `copy` does.
         """
-        with self.read() as session, self._published(target) as new:
+        self._prepare_reading()
+        with self.without_writers() as held, self._published(target) as new:
             with write_errors(str(target)):
                 new.fill(self._catalogue_dtype, created, self._created_by)
-            yield session, LockedFile(self.sibling(target), new.fd)
+            yield held, LockedFile(self.sibling(target), new.fd)
 
     @contextlib.contextmanager
     def _published(self, target: Path) -> Iterator[NewFile]:

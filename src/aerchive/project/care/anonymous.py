@@ -27,6 +27,7 @@ from aerchive.project.writing.runs import stored_draft, write_drafts
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.storage.file import LockedFile, ProjectFile
 from aerchive.storage.hdf5.cached_group import Folders
+from aerchive.storage.hdf5.objects import LinkedObjects
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import GroupVerifier
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -35,7 +36,8 @@ from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.times import now
 
 _TOGETHER = 64
-"""Number of runs that are written in one commit: their documents are in memory."""
+"""Number of runs that are read in one session and written in one commit: their documents are in memory."""
+_HISTORY = "history"
 _TEXTS = ("name", "tags", "notes", "params")
 
 
@@ -48,17 +50,18 @@ def copy_anonymous(file: ProjectFile, target: Path, spools: Spools, progress: Pr
         spools: The spools of the project; the finished runs in them are copied, too.
         progress: A function that is called with the work done and the total work.
     """
-    with file.rewritten(target, now()) as (session, new):
+    with file.rewritten(target, now()) as (held, new):
         spooled = [run for run in spools.runs() if not is_gone(run)]
-        deleted = DeletedRuns(session.root)
-        spooled = [run for run in spooled if not deleted.has(run.head.run_uuid, run.head.created)]
-        rows = present(read_rows(session))
-        anonymiser = Anonymiser(_names(session, rows, spooled))
+        with held.read() as session:
+            deleted = DeletedRuns(session.root)
+            spooled = [run for run in spooled if not deleted.has(run.head.run_uuid, run.head.created)]
+            rows = present(read_rows(session))
+        anonymiser = Anonymiser(_names(held, rows, spooled))
         total = int(rows["nbytes"].sum()) + len(rows) + sum(run.head.nbytes + 1 for run in spooled)
         done = 0
-        for first in range(0, len(rows), _TOGETHER):
-            some = rows[first : first + _TOGETHER]
-            _copy_stored(session, new, some, anonymiser)
+        for some in _parts(rows):
+            with held.read() as session:
+                _copy_stored(session, new, some, anonymiser)
             done += int(some["nbytes"].sum()) + len(some)
             _tell(progress, done, total)
         for first in range(0, len(spooled), _TOGETHER):
@@ -70,10 +73,10 @@ def copy_anonymous(file: ProjectFile, target: Path, spools: Spools, progress: Pr
     return file.sibling(target)
 
 
-def texts_left_in(session: ReadSession) -> dict[str, int]:
+def texts_left_in(file: ProjectFile) -> dict[str, int]:
     """Counts the runs with texts of their user: ``name``, ``tags``, ``notes``, ``params``, ``circuits``."""
     counts = dict.fromkeys((*_TEXTS, layout.CIRCUITS), 0)
-    for group in _groups(session, present(read_rows(session))):
+    for group in _each(file, _rows(file)):
         labels = _labels(group)
         for kind in _TEXTS:
             counts[kind] += bool(getattr(labels, kind))
@@ -81,9 +84,30 @@ def texts_left_in(session: ReadSession) -> dict[str, int]:
     return counts
 
 
-def count_relabelled(session: ReadSession) -> int:
+def count_relabelled(file: ProjectFile) -> int:
     """Counts the runs whose labels were changed later, so that earlier ones are still in the file."""
-    return sum(bool(_labels(group).history) for group in _groups(session, present(read_rows(session))))
+    number = 0
+    for group in _each(file, _rows(file)):
+        if layout.LABELS in group:
+            labels = group.group(layout.LABELS)
+            number += labels.attribute(_HISTORY) is not None or f"{layout.LONG_PREFIX}{_HISTORY}" in labels
+    return number
+
+
+def _rows(file: ProjectFile) -> NDArray[np.void]:
+    with file.read() as session:
+        return present(read_rows(session))
+
+
+def _parts(rows: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
+    return (rows[first : first + _TOGETHER] for first in range(0, len(rows), _TOGETHER))
+
+
+def _each(file: ProjectFile, rows: NDArray[np.void]) -> Iterator[HDF5Group]:
+    """The groups of runs, in several sessions: HDF5 frees what it keeps of the runs when a session ends."""
+    for some in _parts(rows):
+        with file.read() as session:
+            yield from _groups(session, some)
 
 
 def _groups(session: ReadSession, rows: NDArray[np.void]) -> Iterator[HDF5Group]:
@@ -102,12 +126,12 @@ def _tell(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total)
 
 
-def _names(session: ReadSession, rows: NDArray[np.void], spooled: Sequence[SpooledRun]) -> set[str]:
+def _names(held: ProjectFile, rows: NDArray[np.void], spooled: Sequence[SpooledRun]) -> set[str]:
     """The names of users and machines that the project tells: in changes of labels, and in provenance."""
     people = {run.head.who for run in spooled}
     found: set[str] = set()
     seen: set[int] = set()
-    for group in _groups(session, rows):
+    for group in _each(held, rows):
         people |= {change[1] for change in _labels(group).history or () if len(change) > 1}
         if layout.PROVENANCE in group and (address := group.address(layout.PROVENANCE)) not in seen:
             seen.add(address)
@@ -123,24 +147,26 @@ def _copy_stored(session: ReadSession, new: LockedFile, rows: NDArray[np.void], 
     """
     known: dict[str, ObjectDraft] = {}
     nodes: dict[str, dict[str, str]] = {}
+    linked = LinkedObjects()
 
     def drafts() -> Iterator[RunDraft]:
         for group, row in zip(_groups(session, rows), rows, strict=True):
             draft = stored_draft(group, row, known)
-            nodes[draft.run_uuid] = _verified(group, draft.run_uuid, session.root)
+            nodes[draft.run_uuid] = _verified(group, draft.run_uuid, session.root, linked)
             yield anonymiser.draft(draft)
 
     _write(new, drafts())
+    linked = LinkedObjects()
     with new.read() as copied:
         for group in _groups(copied, read_rows(copied)[-len(rows) :]):
             owner = str(group.attribute("run_uuid"))
-            if _verified(group, owner, copied.root) != nodes[owner]:
+            if _verified(group, owner, copied.root, linked) != nodes[owner]:
                 raise IntegrityError(f"{group.where()}: is not what was read; not copied")
 
 
-def _verified(group: HDF5Group, owner: str, root: HDF5Group) -> dict[str, str]:
+def _verified(group: HDF5Group, owner: str, root: HDF5Group, linked: LinkedObjects) -> dict[str, str]:
     """Verifies all of a run but its chunks; returns the digests of the nodes that an anonymous copy keeps, by path."""
-    verifier = GroupVerifier(group, owner, root)
+    verifier = GroupVerifier(group, owner, root, linked)
     problems = list(verifier.problems(MUTABLE, LINKED))
     if problems:
         raise IntegrityError(
