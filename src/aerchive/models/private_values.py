@@ -23,7 +23,7 @@ _WORDS = frozenset(
 )
 """Words that make a name that of a secret."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+[0-9]*|[0-9]+")
-_URL_WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@")
+_URL_WITH_PASSWORD = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@")
 _ENVIRONMENT = frozenset({"env", "environ", "envvars", "environmentvariables"})
 _VARIABLES = frozenset({"PATH", "HOME", "USERPROFILE"})
 """Environment variables by which a copy of an environment is recognised."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 
 import pytest
 
+from aerchive.models.private_values import secret_reason
 from aerchive.project.documents.personal_text import PersonalText
 
 TEXT = PersonalText({"ann", "heron.lab.example"})
@@ -32,6 +34,17 @@ def test_a_line(text: str, kept: str) -> None:
     assert TEXT.line(text) == kept
     assert TEXT.has_facts(text) == (text != kept)
     assert TEXT.line(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a-", "'", "'/", "/", "\\\\", "a@", "a.", "a://", "~", 'File "', " |+", "-.", "é"]
+)
+def test_a_long_text_takes_no_longer_than_its_length(piece: str) -> None:
+    text = piece * 50_000
+    begun = time.process_time()
+    TEXT.traceback(text)
+    secret_reason("x", text)
+    assert time.process_time() - begun < 2
 
 
 def test_names_of_this_process_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

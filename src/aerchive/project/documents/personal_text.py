@@ -14,11 +14,12 @@ LEFT_OUT = "<left out>"
 NEUTRAL = "anonymous"
 """What stands in the place of the name of a machine."""
 
-_QUOTED = re.compile(r"""(["'])(?:(?!\1)[^\n])*?[/\\](?:(?!\1)[^\n])*\1""")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
+# Each pattern can begin only where a word begins, so that a long text takes a time that grows with its length only.
+_QUOTED = re.compile(r"""(["'])(?:(?!\1)[^\n/\\])*[/\\](?:(?!\1)[^\n])*\1""")
+_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _PATHS = re.compile(
-    r"(?<![\w/.>])~?(?:[\w.-]*)/[^\s\"'<>|:*?;,()\[\]{}]+(?<!\.)"  # /home/ann/x, ~/x, data/x
+    r"(?<![\w/.>-])~?(?:[\w.-]*)/[^\s\"'<>|:*?;,()\[\]{}]+(?<!\.)"  # /home/ann/x, ~/x, data/x
     r"|(?<![\w])[A-Za-z]:[\\/][^\s\"'<>|*?;,()]*"  # C:\Users\ann
     r"|\\\\[^\s\"'<>|*?;,()\\]+\\[^\s\"'<>|*?;,()]*"  # \\machine\share
 )
@@ -26,7 +27,8 @@ _FRAME = re.compile(r'(?P<indent>[\s|+]*)File "(?P<path>.*)", line (?P<line>\d+)
 _LIBRARY = re.compile(r".*[/\\](?:site-packages|dist-packages|lib[/\\]python3\.\d+)[/\\](?P<tail>.+)")
 _NOBODY = frozenset({"", "root", "localhost", NEUTRAL})
 """Names of users and machines that identify nobody."""
-_SHORTEST_NAME = 2
+_NAME_LENGTHS = range(2, 254)
+"""Lengths that names of users and machines may have, so that they can be searched in texts."""
 
 
 class PersonalText:
@@ -38,7 +40,7 @@ class PersonalText:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         known = {name for full in (*names, *_own_names()) for name in (full, full.partition(".")[0])}
-        known = {name for name in known if len(name) >= _SHORTEST_NAME and name.lower() not in _NOBODY}
+        known = {name for name in known if len(name) in _NAME_LENGTHS and name.lower() not in _NOBODY}
         longest_first = sorted(known, key=lambda name: (-len(name), name))
         words = "|".join(map(re.escape, longest_first))
         self._names = re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])", re.IGNORECASE) if words else None
