@@ -27,7 +27,8 @@ PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed-from"
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
-HDF5_TOOLS = ("h5dump", "h5ls", "h5clear")
+PROGRAMS = {"h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
+"""Programs that tests use, and the packages of Debian that have them."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
 WHOLLY_COVERED = ("overlay", "journal", "recovery", "superblock")
@@ -152,23 +153,27 @@ def prepare() -> int:
     return 0
 
 
-def provide_hdf5_tools() -> None:
-    """Installs HDF5's own h5dump and h5ls, with which tests read a project, if they are missing and that is possible.
+def provide_programs() -> None:
+    """Installs the programs that tests use, such as h5dump and strace, if they are missing and that is possible.
 
     Where it is not possible it says why; the tests that need them are then skipped, with a reason.
     """
-    missing = [tool for tool in HDF5_TOOLS if shutil.which(tool) is None]
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if not missing:
         return
     names = " and ".join(missing)
+    packages = sorted({PROGRAMS[program] for program in missing})
     if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
-        say(f"{names} not found, and this is no Debian to install hdf5-tools on: tests that use them are skipped")
+        say(
+            f"{names} not found, and this is no Debian to install {' and '.join(packages)} on: "
+            "tests that use them are skipped"
+        )
         return
     if os.geteuid() != 0:
-        say(f"{names} not found (apt-get install hdf5-tools, as root): tests that use them are skipped")
+        say(f"{names} not found (apt-get install {' '.join(packages)}, as root): tests that use them are skipped")
         return
-    say("installing hdf5-tools, for the tests that read projects with h5dump and h5ls")
-    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "hdf5-tools"]):
+    say(f"installing {' and '.join(packages)}, for the tests that use {names}")
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         answer = subprocess.run(
             ["apt-get", "--quiet", *arguments],
             env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
@@ -196,7 +201,7 @@ def demo(arguments: Arguments) -> int:
 @task("all tests; arguments go to pytest: `test -k counts`", takes_arguments=True)
 def test(arguments: Arguments) -> int:
     """Runs pytest in three processes, unless the arguments say otherwise; its closing line is the last one printed."""
-    provide_hdf5_tools()
+    provide_programs()
     spread = [] if any(word.startswith(("-n", "-p", "--pdb", "-s")) for word in arguments) else SPREAD
     # Tests start hundreds of programs: without their bytecode, each would compile the package anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -206,7 +211,7 @@ def test(arguments: Arguments) -> int:
 @task("the tests, and which lines and branches they reach; arguments go to pytest", takes_arguments=True)
 def coverage(arguments: Arguments) -> int:
     """Runs pytest under coverage; what commits and recovers must be reached in every line and branch."""
-    provide_hdf5_tools()
+    provide_programs()
     failed = python("-m", "pytest", *SPREAD, "--cov", "--cov-report=term-missing:skip-covered", *arguments)
     say(f"lines and branches of {', '.join(WHOLLY_COVERED)}, of which none may be missing")
     include = ",".join(f"*/storage/commits/{name}.py" for name in WHOLLY_COVERED)
@@ -217,8 +222,20 @@ def coverage(arguments: Arguments) -> int:
 @task("the long crash tests, a quarter of an hour: `crash --states 10000 --kills 1000`", takes_arguments=True)
 def crash(arguments: Arguments) -> int:
     """Runs them with the arguments of ``tests/crash/long.py``."""
-    provide_hdf5_tools()
+    provide_programs()
     return python("tests/crash/long.py", *arguments)
+
+
+@task("every hostile file of the corpus, some minutes: `hostile --match links`", takes_arguments=True)
+def hostile(arguments: Arguments) -> int:
+    """Tries all of them, of which the tests have some of each kind."""
+    return python("tests/hostile/every.py", *arguments)
+
+
+@task("mutants of a project, each in a process of its own: `fuzz --mutants 10000 --seed 1`", takes_arguments=True)
+def fuzz(arguments: Arguments) -> int:
+    """Makes and tries them with the arguments of ``tests/hostile/fuzz.py``."""
+    return python("tests/hostile/fuzz.py", *arguments)
 
 
 @task("states of 28 qubits, some minutes and 13 GiB of disk: `large --folder DIR --qubits 26`", takes_arguments=True)

@@ -13,7 +13,7 @@ import pytest
 
 import aerchive
 
-LONG = ("corpus", "crash", "stateful", "benchmarks")
+LONG = ("corpus", "crash", "hostile", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
 
 
@@ -64,6 +64,7 @@ def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     for name in ("SAVE_JOBS", "LOCK_TIMEOUT", "ON_ERROR", "PROGRESS", "PENDING_FOLDER"):
         patch.delenv(f"AERCHIVE_{name}", raising=False)
     patch.setenv("AERCHIVE_PROJECT", str(home / "default.h5"))
+    patch.setenv("AERCHIVE_VET", "off")  # tests damage files by the hundred; those of vetting turn it on
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aerchive import aer as aer
     from aerchive.aer.opening import open_path as open
+    from aerchive.aer.opening import trust, vet
     from aerchive.aer.running.autosave import autosave
     from aerchive.errors import (
         AerchiveError,
@@ -74,6 +75,8 @@ __all__ = [
     "WriteError",
     "autosave",
     "open",
+    "trust",
+    "vet",
 ]
 
 _HOME = {
@@ -87,6 +90,8 @@ _HOME = {
     "StoredSuperOp": ("stored.operator", "StoredSuperOp"),
     "autosave": ("aer.running.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
+    "trust": ("aer.opening", "trust"),
+    "vet": ("aer.opening", "vet"),
 }
 
 

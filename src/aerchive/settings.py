@@ -41,6 +41,11 @@ def default_pending_folder() -> Path:
     return Path(platformdirs.user_data_dir("aerchive", appauthor=False)) / "pending"
 
 
+def default_known_files() -> Path:
+    """Returns the folder for the record of the project files that this user's aerchive has made or vetted."""
+    return Path(platformdirs.user_state_dir("aerchive", appauthor=False)) / "known"
+
+
 class Settings(BaseSettings):
     """The settings that a user can make for all projects.
 
@@ -60,6 +65,12 @@ class Settings(BaseSettings):
             lossless. Rounding cannot be chosen by a setting.
         progress: Whether an operation that takes longer than a second shows a progress bar on a terminal.
         limits: The limits for what a file may ask of its reader, each a setting of its own: `aerchive.limits.Limits`.
+        vet: The files that are vetted in a process of their own before they are opened: ``always`` for each file that
+            was not written by this user's aerchive in its present state; ``once`` for such a file only the first time,
+            so that changes by colleagues are not vetted; ``off`` for none.
+        vet_time: The processor time that vetting may take, in seconds, and as much again for each MiB of the file.
+        vet_memory: The memory that vetting may take, in bytes; to verify in a child may take four times as much.
+        known_files: The folder for the record of the project files that this user's aerchive has made or vetted.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -75,8 +86,12 @@ class Settings(BaseSettings):
     compression: Literal["portable", "none", "fast", "small"] = "portable"
     progress: bool = True
     limits: Limits = Limits()
+    vet: Literal["always", "once", "off"] = "always"
+    vet_time: float = Field(default=2.0, gt=0)
+    vet_memory: ByteSize = Field(default=ByteSize(512 * 1024**2), gt=0)
+    known_files: Path = Field(default_factory=default_known_files)
 
-    @field_validator("project", "pending_folder", mode="before")
+    @field_validator("project", "pending_folder", "known_files", mode="before")
     @classmethod
     def _on_this_machine(cls, value: Any) -> Any:
         """Checks the text first, because `Path` would take a URL for the name of a folder."""

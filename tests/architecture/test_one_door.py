@@ -7,6 +7,8 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "aerchive"
 DOOR = "storage/hdf5/nodes.py"
+CHILD = "storage/vet_child.py"
+"""It runs in a process of its own, to find out whether HDF5 survives a file; so it opens also what is refused."""
 OPENS = {
     "h5a": {"open", "open_by_idx", "iterate"},
     "h5d": {"open"},
@@ -39,7 +41,7 @@ def calls_of(path: Path) -> set[str]:
 
 def test_no_other_module_opens_nodes() -> None:
     found = {(str(path.relative_to(SOURCES)), call) for path in SOURCES.rglob("*.py") for call in calls_of(path)}
-    assert {pair for pair in found if pair[0] != DOOR} == ELSEWHERE.keys()
+    assert {pair for pair in found if pair[0] not in (DOOR, CHILD)} == ELSEWHERE.keys()
     assert {"h5a.open", "h5g.open", "h5o.open", "links.get_info"} <= {call for file, call in found if file == DOOR}
 
 

@@ -38,6 +38,7 @@ def test_each_setting_and_where_it_came_from(file: Path, monkeypatch: pytest.Mon
 
 def test_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AERCHIVE_PROJECT")
+    monkeypatch.delenv("AERCHIVE_VET")
     assert {one.source for one in explain_settings()} == {"default"}
     assert explain_settings()[0].value == default_project()
 

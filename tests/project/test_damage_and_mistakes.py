@@ -71,9 +71,9 @@ def test_a_mistake_in_a_commit_is_not_told_as_damage(
     [
         "storage.hdf5.writer.attribute_array",
         "storage.hdf5.writer.stored_type",
-        "storage.hdf5.writer.layers",
-        "filters.profiles.Packing.task",
-        "filters.profiles.Packing.pack",
+        "storage.hdf5.writer.plan_write",
+        "filters.profiles.Packing.begin",
+        "filters.pipeline.Packer.pack",
         "storage.hdf5.writer.checksums.table_of",
         "storage.hdf5.table.stored_type",
     ],

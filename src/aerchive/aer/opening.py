@@ -12,13 +12,16 @@ from aerchive.errors import AlreadyExistsError, InvalidInputError
 from aerchive.limits import use_limits
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
+from aerchive.project.care.foreign import trust_file, vet_file
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.parts import Mode
 from aerchive.project.project import Project, open_project
 from aerchive.project.run import Run
 from aerchive.project.spooling.durability import Durability
 from aerchive.settings import Settings, default_project, load_settings
+from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.names import no_such_project
+from aerchive.storage.vetting import VetReport
 
 _MODES = ("r", "r+", "a", "x")
 
@@ -121,6 +124,45 @@ def open_path(
         with project.file.read():  # raises at once if the file is not valid
             pass
     return project
+
+
+def vet(path: str | os.PathLike[str]) -> VetReport:
+    """Lets HDF5 parse the whole structure of a project in a child process with limits of time and memory.
+
+    This is done at the first opening of a file that is not known in its present state, too; decision 0020.
+
+    Args:
+        path: Path of the project file.
+
+    Returns:
+        A report with ``ok`` and ``findings``: links and other things that aerchive never writes, and damage. These
+        nodes are refused when they are read; all others can be read.
+
+    Raises:
+        UnsafeContentError: The child crashed, or took too much memory or time: the file is not opened.
+        NotFoundError: There is no such file.
+        FormatError: The file is not a project, or has a newer format.
+        IntegrityError: The file is damaged.
+    """
+    return vet_file(project_at(path, "r").file)
+
+
+def trust(path: str | os.PathLike[str]) -> KnownFile:
+    """Trusts a project file as if this user had made it, until another user or program changes it.
+
+    Args:
+        path: Path of the project file.
+
+    Returns:
+        What is recorded of the file: ``path``, ``uuid``, and the state in which it is trusted.
+
+    Raises:
+        UnsafeContentError: The file is not opened, as by `vet`.
+        NotFoundError: There is no such file.
+        FormatError: The file is not a project, or has a newer format.
+        IntegrityError: The file is damaged.
+    """
+    return trust_file(project_at(path, "r").file)
 
 
 class Opening:

@@ -23,6 +23,8 @@ COMMANDS = {
     "diff": "compare two runs: configuration, circuits, noise, counts, states",
     "export": "write the catalogue, or what runs have saved, as CSV, JSON or Parquet",
     "verify": "look at every byte of a project that a read can return",
+    "vet": "let HDF5 parse a file from elsewhere, in a process of its own",
+    "trust": "trust a file from elsewhere as if it were your own",
     "recover": "complete a commit that a crash interrupted",
     "copy": "copy a project as one state of it, also while others write",
     "script": "write a Python program that runs an archived job again",

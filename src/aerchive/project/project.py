@@ -27,10 +27,11 @@ from aerchive.project.care.anonymous import copy_anonymous
 from aerchive.project.care.compact import CompactReport, compact
 from aerchive.project.care.conflicts import conflict_notes
 from aerchive.project.care.deletion import clean, delete_jobs, restore
+from aerchive.project.care.foreign import is_trusted
 from aerchive.project.care.rebuild import RebuildReport, rebuild_project
 from aerchive.project.care.retention import CleanReport, RetentionRule
 from aerchive.project.care.space import SpaceReport, survey_space
-from aerchive.project.care.verify import Progress, VerifyReport, verify_project
+from aerchive.project.care.verify import Progress, VerifyReport, verify_in_child, verify_project
 from aerchive.project.catalogue.conditions import All, Clause, as_texts
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.finding.job_list import JobFilter, JobList
@@ -99,6 +100,17 @@ class Project:
     def bridge(self) -> Bridge:
         """The way to live objects of Qiskit."""
         return self.parts.bridge
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the file is this user's own: made by this user's aerchive or trusted, and not changed since.
+
+        A copy that another program made, and a file that another user has changed, is foreign.
+
+        Raises:
+            ReadOnlyError: This user may not read the file.
+        """
+        return is_trusted(self.file)
 
     @property
     def pending_folder(self) -> Path | None:
@@ -646,7 +658,7 @@ class Project:
         return clean(self.parts, self._search, rule, dry_run=dry_run)
 
     @checked
-    def verify(self, progress: Progress | None = None) -> VerifyReport:
+    def verify(self, progress: Progress | None = None, *, untrusted: bool = False) -> VerifyReport:
         """Checks every byte that a read can return: chunks, documents, shared objects, catalogue.
 
         The file is read run by run and chunk by chunk, on all processors, and it is not locked while chunks are read:
@@ -654,6 +666,8 @@ class Project:
 
         Args:
             progress: A function of the work done and the total work, in bytes of payload before compression.
+            untrusted: Whether to verify in a child process with limits of time and memory, which the file cannot
+                take with it if it crashes HDF5. There is no progress then.
 
         Returns:
             A report with ``ok`` and ``problems``; each problem names the file and the node. Its ``notes`` name
@@ -661,7 +675,10 @@ class Project:
 
         Raises:
             FormatError: The file cannot be opened at all.
+            UnsafeContentError: With ``untrusted``, the child crashed, or took too much memory or time.
         """
+        if untrusted:
+            return verify_in_child(self.file, self.pending_folder)
         return verify_project(self.file, self.spools, progress)
 
     def notes(self) -> list[str]:

@@ -40,6 +40,7 @@ from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.nodes import root_group
 from aerchive.storage.hdf5.opening import check_header, open_hdf5
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium import known_files
 from aerchive.storage.medium.access import AccessByDescriptor, AccessByName
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors, write_errors
@@ -48,6 +49,7 @@ from aerchive.storage.medium.interrupts import deferred_interrupts
 from aerchive.storage.medium.names import check_length
 from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
 from aerchive.storage.sessions import ReadSession, WriteSession
+from aerchive.storage.vetting import admit, must_be_vetted
 
 _TURN_S = 0.1
 """How long `ProjectFile.visit` holds the read lock at a time, while writers wait."""
@@ -151,7 +153,7 @@ class ProjectFile:
     def _is_project(fd: int, path: str) -> bool:
         """Whether a file is a project, as far as can be seen without its lock; raises if it certainly is not."""
         superblock = read_superblock(fd, path)
-        if _may_have_journal(fd, superblock):
+        if _may_have_journal(fd, superblock) or must_be_vetted(fd, path):
             return False
         with contextlib.suppress(IntegrityError), open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path) as file:
             check_header(file, path)
@@ -191,6 +193,9 @@ class ProjectFile:
         try:
             superblock = read_superblock(fd, path)
             journal = find_journal(fd, superblock)
+            if must_be_vetted(fd, path):
+                with self.sibling(self.path, 0).read():
+                    pass
             source = ReadFile(fd, journal, superblock.unflagged())
             with deferred_interrupts(), open_hdf5(source, h5f.ACC_RDONLY, path) as file:
                 found = read_attribute(root_group(file, path), "project_uuid", path)
@@ -228,6 +233,7 @@ class ProjectFile:
         # An interrupt inside one of HDF5's callbacks would be turned into another exception, or lost.
         with deferred_interrupts(), self._reading() as (fd, journal):
             with disk_errors(path):
+                admit(fd, path)
                 source = ReadFile(fd, journal)
             try:
                 with open_hdf5(source, h5f.ACC_RDONLY, path) as file:
@@ -348,6 +354,7 @@ class ProjectFile:
         with replacement(self.path) as new:
             with write_errors(str(self.path)):
                 make_empty(new.temporary, header, self._catalogue_dtype)
+                known_files.keep(new.fd, str(new.temporary), "vetted", "")  # until it gets the name of the old one
             yield LockedFile(self, new.fd), new
 
     def recover(self) -> bool:
@@ -368,7 +375,10 @@ class ProjectFile:
 
     def _recover(self, fd: int) -> bool:
         try:
-            return recover(fd, str(self.path))
+            known_files.find(fd, str(self.path))
+            recovered = recover(fd, str(self.path))
+            known_files.changed(fd, str(self.path))
+            return recovered
         except AerchiveError:
             raise
         except OSError as error:
@@ -399,6 +409,7 @@ class ProjectFile:
             with write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
+                known_files.hand_on(known_files.find(fd, str(self.path)), new.fd, str(target))
             more = None if complete is None else complete()
             if more is not None:
                 with copied._commit(new.fd) as session:
@@ -538,6 +549,7 @@ class ProjectFile:
             with write_errors(str(self.path)):
                 superblock = read_superblock(fd, str(self.path))
                 check_superblock(superblock, disk().size(fd), str(self.path))
+                admit(fd, str(self.path), for_writing=True)
                 overlay = Overlay(fd, superblock, str(self.path), self.min_free_bytes)
             try:
                 try:
@@ -554,6 +566,8 @@ class ProjectFile:
                 with contextlib.suppress(OSError):  # bytes that stay beyond the end are never read
                     overlay.roll_back()
                 raise
+            finally:
+                known_files.changed(fd, str(self.path))
             self._known_project = stamp_of(os.fstat(fd))
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.codecs.base import is_reference
-from aerchive.errors import FormatError
+from aerchive.errors import FormatError, NotFoundError
 from aerchive.filters.narrow import narrower
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -132,7 +132,8 @@ class Locator:
         if heads is None or heads.stamp != stamp:
             heads = _Heads(stamp, group.path, group.where(), {})
         for name in _names(references) - heads.datasets.keys():
-            heads.datasets[name] = group.describe(name), group.dataset_attributes(name)
+            with contextlib.suppress(NotFoundError):  # `_Heads.locate` raises an error that names the reference
+                heads.datasets[name] = group.describe(name), group.dataset_attributes(name)
         self._heads = heads
         return heads.locate(references, self._owner)
 
@@ -153,6 +154,8 @@ class _Heads:
         path = self.path
         try:
             name, at, shape, order = _parse(reference)
+            if name not in self.datasets:
+                raise ValueError(f"the run has no dataset {name!r}")
             what, attributes = self.datasets[name]
             dtype = _checked_dtype(attributes, what.dtype, f"{self.where}/{name}")
             if shape is not None and at is not None:

@@ -6,17 +6,19 @@ may write meanwhile.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import clean
-from aerchive.errors import AerchiveError, NotFoundError
+from aerchive.errors import AerchiveError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
@@ -30,6 +32,7 @@ from aerchive.storage.hdf5.objects import LinkedObjects
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, object_problems
 from aerchive.storage.sessions import ReadSession
+from aerchive.storage.vetting import verifying_child
 from aerchive.threads import processors
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
@@ -83,6 +86,39 @@ def verify_project(file: ProjectFile, spools: Spools, progress: Progress | None 
     report = verify(file, progress)
     number, problems = spools.verify()
     return report + VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)], copy_notes(file))
+
+
+def verify_in_child(file: ProjectFile, pending_folder: Path | None) -> VerifyReport:
+    """Verifies a project as `verify_project` does, in a child process with limits.
+
+    Args:
+        file: The project file.
+        pending_folder: The folder for runs that can be written neither to the file nor beside it.
+
+    Raises:
+        UnsafeContentError: The child crashed, or took too much memory or time.
+        AerchiveError: The file cannot be opened at all.
+    """
+    folder = None if pending_folder is None else str(pending_folder)
+    with file.without_writers():  # raises if there is no such project
+        pass
+    found = verifying_child(file.path, [str(file.path), folder, file.lock_timeout_s])
+    try:
+        return VerifyReport(str(file.path), **found)
+    except TypeError as error:
+        raise UnsafeContentError(f"{file.path}: not verified: the answer of the child is not understandable") from error
+
+
+def answer(path: str, pending_folder: str | None, lock_timeout_s: float) -> dict[str, Any]:
+    """What the child of `verify_in_child` does; the names and values of a `VerifyReport` without the path."""
+    os.environ["AERCHIVE_VET"] = "off"
+    file = ProjectFile(Path(path), lock_timeout_s=lock_timeout_s, catalogue_dtype=catalogue.DTYPE, created_by="")
+    spools = Spools(file, None if pending_folder is None else Path(pending_folder))
+    try:
+        report = verify_project(file, spools)
+    except AerchiveError as error:
+        report = VerifyReport(path, 0, 0, [str(error)])
+    return {name: value for name, value in dataclasses.asdict(report).items() if name != "path"}
 
 
 def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:

@@ -19,6 +19,7 @@ from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.commits.superblock import forget_extension_times
 from aerchive.storage.hdf5.table import create_table
 from aerchive.storage.hdf5.writer import create_group, write_attributes
+from aerchive.storage.medium import known_files
 from aerchive.storage.medium.disk import sync_folder
 from aerchive.storage.medium.locks import NO_LOCKS, lock, unlock
 from aerchive.storage.medium.names import check_length
@@ -48,16 +49,18 @@ class NewFile:
 
     def fill(self, catalogue_dtype: np.dtype[Any], created: str, created_by: str) -> None:
         """Writes an empty project, without runs, into the file."""
+        project_uuid = str(uuid.uuid4())
         header: dict[str, AttributeValue] = {
             "format": layout.FORMAT,
             "format_version": layout.FORMAT_VERSION,
-            "project_uuid": str(uuid.uuid4()),
+            "project_uuid": project_uuid,
             "generation": 1,
             "created": created,
             "created_by": created_by,
             "about": layout.ABOUT,
         }
         make_empty(self.temporary, header, catalogue_dtype)
+        known_files.keep(self.fd, str(self._path), "made", project_uuid)
 
     def publish(self) -> None:
         """Renames the file to the name of the project, durably.
@@ -73,6 +76,7 @@ class NewFile:
             raise ProjectLockedError(f"{self._path}: another program made it at this moment; save again") from error
         except OSError as error:
             raise _failed(self._path, error) from error
+        known_files.changed(self.fd, str(self._path))
         try:
             sync_folder(self._path.parent)
         except OSError as error:

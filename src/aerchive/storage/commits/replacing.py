@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aerchive.errors import AerchiveError, CommittedError, ProjectLockedError, ReadOnlyError, WriteError
+from aerchive.storage.medium import known_files
 from aerchive.storage.medium.disk import disk, sync_folder
 from aerchive.storage.medium.temporary import remove_if_dead, temporaries, temporary_file
 
@@ -48,7 +49,10 @@ class Replacement:
             check_single(old, self._path)
             _make_alike(old, self.fd, self._path)
             disk().sync(self.fd)
+            known = known_files.find(old, str(self._path))
             os.rename(self.temporary, self._path)
+            known_files.forget(old)
+            known_files.hand_on(known, self.fd, str(self._path))
         except AerchiveError:
             raise
         except OSError as error:

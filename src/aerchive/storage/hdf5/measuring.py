@@ -15,6 +15,9 @@ from aerchive.storage.hdf5.nodes import NodeInfo, find_member, foreign_nodes, in
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
 
+_OFTEN = 256
+"""Number of nodes that are visited between two looks whether the user has pressed Ctrl-C."""
+
 
 class DatasetSize(NamedTuple):
     """The size of one dataset.
@@ -101,7 +104,8 @@ def _visited(group: HDF5Group, known: dict[int, str]) -> list[tuple[bytes, NodeI
                 strange.append(name)
                 return True
             known[node.address] = path
-        check_interrupt()
+        if not len(nodes) % _OFTEN:
+            check_interrupt()
         return True if len(nodes) > most else None
 
     visit(group.gid, note, group.where())
@@ -138,8 +142,8 @@ def structure_bytes(group: HDF5Group) -> int:
 def _measure_dataset(group: HDF5Group, path: bytes, node: NodeInfo) -> tuple[DatasetSize, int]:
     name = path.decode("utf-8", "backslashreplace")
     dsid = open_visited(group.gid, path, group.where(name))
-    stored_bytes = _stored_bytes(dsid, group.where(name))
     with hdf5_errors(group.where(name)):
+        stored_bytes = int(dsid.get_storage_size())
         is_inside = dsid.get_create_plist().get_layout() == h5d.COMPACT
         nbytes = int(dsid.get_space().get_simple_extent_npoints()) * int(dsid.get_type().get_size())
     extra = node.header_bytes - (stored_bytes if is_inside else 0)  # compact values are in the header

@@ -4,7 +4,7 @@ A project may come from a stranger, so each node is checked before any of its co
 it is reached by a hard link of this file. Of a dataset, the storage, the filters, the type and the size must be those
 of an array or of a table of this format; so HDF5 never opens another file and never loads a filter. Attributes are
 single texts and numbers, no larger than those that aerchive writes. A test forbids h5py's functions that open nodes in
-all other modules.
+all other modules (decision 0022).
 """
 
 from __future__ import annotations
@@ -74,6 +74,15 @@ def root_group(file: h5f.FileID, path: str) -> h5g.GroupID:
 # -- links
 
 
+def has_member(group: h5g.GroupID, name: str, where: Where) -> bool:
+    """Whether a group has a link of this name; arguments and errors as for `find_member`."""
+    if name in ("", ".") or "/" in name or "\0" in name:
+        return False
+    key = name.encode("utf-8", "surrogatepass")
+    with hdf5_errors(where):
+        return bool(group.links.exists(key))
+
+
 def find_member(group: h5g.GroupID, name: str, where: Where) -> Member | None:
     """The link of a name in a group, or ``None`` if there is none.
 
@@ -85,12 +94,10 @@ def find_member(group: h5g.GroupID, name: str, where: Where) -> Member | None:
     Raises:
         IntegrityError: The group is damaged.
     """
-    if name in ("", ".") or "/" in name or "\0" in name:
+    if not has_member(group, name, where):
         return None
     key = name.encode("utf-8", "surrogatepass")
     with hdf5_errors(where):
-        if not group.links.exists(key):
-            return None
         return Member.of(group.links.get_info(key))
 
 
@@ -133,7 +140,7 @@ def open_node(group: h5g.GroupID, name: str, where: Where, member: Member | None
         UnsafeContentError: The member is a soft or external link.
         IntegrityError: The member is damaged.
     """
-    member = find_member(group, name, where) if member is None else member
+    member = member or find_member(group, name, where)
     if member is None:
         raise NotFoundError(f"{where}: no such {what}")
     if not member.is_hard:
@@ -259,8 +266,7 @@ def _described(node: Any, where: Where) -> tuple[Dataset, tuple[int, ...]]:
         kind = properties.get_layout()
         chunk = tuple(properties.get_chunk()) if kind == h5d.CHUNKED else None
         space, stored = dsid.get_space(), dsid.get_type()
-        extent = space.get_simple_extent_type()
-        shape = tuple(space.get_simple_extent_dims()) if extent != h5s.NULL else None
+        shape = None if space.get_simple_extent_type() == h5s.NULL else tuple(space.get_simple_extent_dims())
     if shape is None:
         raise FormatError(f"{where}: has no values at all (a null dataspace), which has no place in a project")
     dtype = memory_dtype(stored, where)
@@ -306,7 +312,7 @@ def attribute_names(node: Any, where: Where) -> list[bytes]:
 def open_attribute(node: Any, name: bytes, where: Where) -> h5a.AttrID:
     """Opens an attribute of an open node; it may have any type that HDF5 knows."""
     with hdf5_errors(where):
-        return h5a.open(node, name)  # by name, because HDF5 sorts all attributes each time one is opened by its number
+        return h5a.open(node, name)
 
 
 def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:
@@ -322,8 +328,8 @@ def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:
         UnsafeContentError: It has more bytes than `aerchive.limits.Limits.attribute_bytes`.
         IntegrityError: HDF5 found the attribute damaged.
     """
-    attribute = open_attribute(node, name, where)
     with hdf5_errors(where):
+        attribute = h5a.open(node, name)  # by name, because HDF5 sorts all attributes to open one by its number
         is_scalar = attribute.get_space().get_simple_extent_type() == h5s.SCALAR
         stored = attribute.get_type()
     if not is_scalar:

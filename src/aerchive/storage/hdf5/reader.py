@@ -17,6 +17,7 @@ from aerchive.storage.hdf5.nodes import (
     Dataset,
     Member,
     find_member,
+    has_member,
     members_of,
     open_array,
     open_group,
@@ -49,7 +50,7 @@ class HDF5Group(GroupReader):
         return members_of(self.gid, self.where())
 
     def __contains__(self, name: str) -> bool:
-        return find_member(self.gid, name, self.where(name)) is not None
+        return has_member(self.gid, name, self.where(name))
 
     def is_group(self, name: str) -> bool:
         """Whether a member is a group; raises as `aerchive.storage.hdf5.nodes.open_node` does."""

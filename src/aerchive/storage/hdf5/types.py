@@ -73,14 +73,14 @@ def memory_dtype(tid: h5t.TypeID, where: Where) -> np.dtype[Any]:
     Raises:
         FormatError: The format does not allow this type (variable length, reference, opaque, enumeration, ...).
     """
-    if isinstance(tid, h5t.TypeCompoundID):
-        _check_nesting(tid, where, _MAX_NESTING)
     with hdf5_errors(where):
         key = tid.encode()  # a cache key, as the analysis of a type takes many calls of HDF5
     found = _known_types.get(key)
     if found is None:
         if len(_known_types) >= _MAX_KNOWN_TYPES:
             _known_types.clear()
+        if isinstance(tid, h5t.TypeCompoundID):
+            _check_nesting(tid, where, _MAX_NESTING)
         found = _known_types[key] = _memory_dtype(tid, where)
     return found
 

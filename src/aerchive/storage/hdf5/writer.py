@@ -27,6 +27,7 @@ from aerchive.storage.chunks.drafts import (
 from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.nodes import find_member
+from aerchive.storage.hdf5.nodes import has_member as is_member
 from aerchive.storage.hdf5.nodes import open_group as open_member
 from aerchive.storage.hdf5.types import stored_type
 
@@ -60,7 +61,7 @@ def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
 
 def has_member(parent: h5g.GroupID, name: str) -> bool:
     """Whether a group has a member of this name."""
-    return find_member(parent, name, NodeName(parent, name)) is not None
+    return is_member(parent, name, NodeName(parent, name))
 
 
 def find_group(parent: h5g.GroupID, path: str) -> h5g.GroupID | None:

@@ -1,0 +1,58 @@
+"""Foreign files: looked at in a child process, and trusted when the user says so."""
+
+from __future__ import annotations
+
+import os
+
+from aerchive.errors import NotFoundError
+from aerchive.storage.file import ProjectFile
+from aerchive.storage.medium import known_files
+from aerchive.storage.medium.known_files import KnownFile
+from aerchive.storage.medium.opening import open_file
+from aerchive.storage.vetting import VetReport, admit, vet
+
+
+def is_trusted(file: ProjectFile) -> bool:
+    """Whether this user's aerchive has made the file, or was told to trust it, and nothing else has changed it since.
+
+    A file that does not exist is trusted: this user will make it.
+    """
+    try:
+        fd = open_file(file.path, os.O_RDONLY)
+    except NotFoundError:
+        return True
+    try:
+        known = known_files.look_up(fd, str(file.path))
+        return known is not None and known.is_own
+    finally:
+        os.close(fd)
+
+
+def vet_file(file: ProjectFile) -> VetReport:
+    """Vets a file, whether it is known or not; see `aerchive.vet`."""
+    with file.without_writers() as held:
+        report = vet(held.fd, str(file.path))
+        known = known_files.find(held.fd, str(file.path))
+        if known is None or not known.is_own:
+            known_files.keep(held.fd, str(file.path), "vetted", report.uuid, report.mixture)
+    return report
+
+
+def trust_file(file: ProjectFile) -> KnownFile:
+    """Trusts a file in its present state; see `aerchive.trust`."""
+    with file.without_writers() as held:
+        admit(held.fd, str(file.path))
+        with held.read() as session:
+            uuid = session.root.attribute("project_uuid")
+        return known_files.keep(held.fd, str(file.path), "trusted", uuid if isinstance(uuid, str) else "")
+
+
+def stop_trusting(file: ProjectFile) -> bool:
+    """Makes a file foreign; returns whether it was trusted."""
+    fd = open_file(file.path, os.O_RDONLY)
+    try:
+        known = known_files.look_up(fd, str(file.path))
+        known_files.forget(fd)
+        return known is not None and known.is_own
+    finally:
+        os.close(fd)

@@ -1,0 +1,139 @@
+"""A function that runs in a child process with limits, because the file that it reads may harm its process.
+
+The child has no terminal, no core file, can write no file, and loads no plugins of HDF5. It is no sandbox: a fault that
+lets a file run code in it runs that code as this user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from aerchive.storage.medium.interrupts import check_interrupt
+
+_PROGRAM = """
+import json, resource, signal, sys
+paths, module, function, arguments, cpu_s, wall_s, memory = json.loads(sys.argv[1])
+signal.alarm(wall_s)
+for what, most in ("CORE", 0), ("FSIZE", 0), ("CPU", cpu_s), ("AS", memory):
+    which = getattr(resource, "RLIMIT_" + what)
+    hard = resource.getrlimit(which)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (most, most))
+sys.path[:] = paths
+answer = getattr(__import__(module, fromlist=[function]), function)(*arguments)
+print(json.dumps(answer))
+"""
+_WAIT_S = 0.1
+_MOST_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+class ChildLimits(NamedTuple):
+    """Limits of a child process.
+
+    Attributes:
+        cpu_s: Processor time, in seconds.
+        wall_s: Time until the child is killed, in seconds.
+        memory_bytes: Address space, in bytes.
+    """
+
+    cpu_s: int
+    wall_s: int
+    memory_bytes: int
+
+
+class ChildError(Exception):
+    """The child did not answer. The message says what happened to it, as the end of a sentence."""
+
+
+def run_limited(
+    module: str, function: str, arguments: Sequence[Any], limits: ChildLimits, fds: Sequence[int] = ()
+) -> dict[str, Any]:
+    """Calls a function in a child process.
+
+    Args:
+        module: Name of the module of the function.
+        function: Name of the function; it returns a dictionary that JSON can express.
+        arguments: Its arguments, which JSON can express.
+        limits: The limits of the child.
+        fds: File descriptors that the child inherits, with the same numbers.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        ChildError: The child could not be started, was killed, or did not answer.
+        KeyboardInterrupt: The user has pressed Ctrl-C; the child was killed.
+    """
+    given = json.dumps([[path for path in sys.path if path], module, function, [*arguments], *limits])
+    try:
+        child = subprocess.Popen(  # noqa: S603  (this interpreter, and a constant program)
+            [sys.executable, "-I", "-c", _PROGRAM, given],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=fds,
+            env=_environment(),
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ChildError(f"a process for it could not be started ({error})") from error
+    try:
+        data = _answer(child, limits)
+        code = child.wait(limits.wall_s)
+    except subprocess.TimeoutExpired:
+        raise ChildError(f"it did not end within {limits.wall_s} s") from None
+    finally:
+        child.kill()
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+    if code != 0:
+        raise ChildError(_reason(code, limits))
+    with contextlib.suppress(ValueError, RecursionError):
+        answer = json.loads(data)
+        if isinstance(answer, dict):
+            return answer
+    raise ChildError("its answer is not understandable")
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what makes HDF5 load code, and with one thread for linear algebra, which saves time."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HDF5_", "PYTHON"))}
+    return kept | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def _answer(child: subprocess.Popen[bytes], limits: ChildLimits) -> bytes:
+    assert child.stdout is not None  # noqa: S101  (it is a pipe)
+    end, data = time.monotonic() + limits.wall_s, bytearray()
+    poll = select.poll()
+    poll.register(child.stdout, select.POLLIN)
+    while time.monotonic() < end:
+        check_interrupt()
+        if not poll.poll(_WAIT_S * 1000):
+            continue
+        piece = os.read(child.stdout.fileno(), 1 << 16)
+        data += piece
+        if not piece:
+            return bytes(data)
+        if len(data) > _MOST_ANSWER_BYTES:
+            raise ChildError("its answer is endless")
+    raise ChildError(f"it did not end within {limits.wall_s} s")
+
+
+def _reason(code: int, limits: ChildLimits) -> str:
+    if -code in (signal.SIGXCPU, signal.SIGKILL):
+        return f"it took more than {limits.cpu_s} s of processor time, or was killed"
+    if -code == signal.SIGALRM:
+        return f"it did not end within {limits.wall_s} s"
+    if code < 0:
+        return f"it crashed ({signal.strsignal(-code) or f'signal {-code}'})"
+    return "it failed, perhaps because it needs too much memory"

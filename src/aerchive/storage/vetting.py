@@ -1,0 +1,169 @@
+"""Vetting: HDF5 parses a file in a child process first, because a crafted file can crash HDF5 or exhaust the memory.
+
+A file that this user's aerchive has written, and that no other program has changed since, is not vetted. Decision 0020.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aerchive.errors import IntegrityError, UnsafeContentError
+from aerchive.settings import load_settings
+from aerchive.storage.medium import known_files
+from aerchive.storage.medium.known_files import KnownFile
+from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
+from aerchive.storage.medium.opening import open_file
+
+_CHILD = "aerchive.storage.vet_child", "vet"
+_MIB = 1024 * 1024
+_LEAST_WALL_S = 30
+_WALL_RATIO = 5
+_VERIFY_RATIOS = 10, 4
+"""How much more time and memory verification may take than vetting."""
+_MOST_UNSURE_BYTES = 64 * _MIB
+"""Size up to which a file may have more bytes than blocks: some file systems count the blocks seconds later."""
+
+
+@dataclass(frozen=True)
+class VetReport:
+    """The report of `aerchive.vet` on the structure of a file.
+
+    Attributes:
+        path: Path of the file.
+        uuid: UUID of the project, as the file says.
+        runs: Number of runs.
+        nodes: Number of groups and datasets that HDF5 has parsed.
+        findings: Descriptions of what aerchive never writes, such as links, and of what is mixtured; at most 50. These
+            nodes are refused one by one when they are read.
+        mixture: The first finding that shows that this is a mixture of two states of a file, as ``cp`` makes it in the
+            middle of a commit; nothing is saved into such a file. Empty if there is none.
+    """
+
+    path: str
+    uuid: str
+    runs: int
+    nodes: int
+    findings: list[str]
+    mixture: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no findings."""
+        return not self.findings
+
+
+def vet(fd: int, path: str) -> VetReport:
+    """Lets HDF5 parse the whole structure of a file in a child process.
+
+    Args:
+        fd: File descriptor of the file, locked.
+        path: Path of the file, for messages.
+
+    Raises:
+        UnsafeContentError: The child crashed, or took too much memory or time.
+    """
+    try:
+        own = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)  # the child may only read, and has no lock
+    except OSError:
+        own = os.dup(fd)
+    try:
+        found = run_limited(*_CHILD, [own, path], _limits(fd), [own])
+        return _report(path, found)
+    except ChildError as error:
+        raise _unsafe(path, "HDF5 read its structure", error) from error
+    finally:
+        os.close(own)
+
+
+def admit(fd: int, path: str, *, for_writing: bool = False) -> KnownFile | None:
+    """Vets a file before HDF5 opens it in this process, unless it is known in its present state.
+
+    Args:
+        fd: File descriptor of the file, locked.
+        path: Path of the file.
+        for_writing: Whether the file will be changed.
+
+    Returns:
+        The record of the file; ``None`` if it is not known, and vetting is turned off.
+
+    Raises:
+        UnsafeContentError: The file is refused, as by `vet`.
+        IntegrityError: The file is to be changed, and is a mixture of two states.
+    """
+    known = known_files.find(fd, path)
+    if known is None:
+        setting = load_settings().vet
+        if setting == "once" and (before := known_files.known_before(fd)) is not None:
+            known = known_files.keep(fd, path, "vetted", before.uuid)
+        elif setting != "off":
+            report = vet(fd, path)
+            known = known_files.keep(fd, path, "vetted", report.uuid, report.mixture)
+    if for_writing and known is not None and known.mixture:
+        raise IntegrityError(
+            f"{path}: nothing is saved into it, because it is a mixture of two states, as a copy that was made in the "
+            f"middle of a commit is ({known.mixture}); copy the project again with 'aerchive copy', which waits for "
+            "its end. What can be read can be exported; after 'aerchive trust' the file is written all the same"
+        )
+    return known
+
+
+def must_be_vetted(fd: int, path: str) -> bool:
+    """Whether `admit` would vet a file; the file need not be locked."""
+    return known_files.look_up(fd, path) is None and load_settings().vet != "off"
+
+
+def verifying_child(path: Path, arguments: Sequence[Any]) -> dict[str, Any]:
+    """Runs `aerchive.project.care.verify.answer` in a child process.
+
+    Args:
+        path: The project file.
+        arguments: The arguments of that function.
+
+    Raises:
+        UnsafeContentError: The child crashed, or took too much memory or time.
+    """
+    fd = open_file(path, os.O_RDONLY)
+    try:
+        return run_limited("aerchive.project.care.verify", "answer", arguments, _limits(fd, *_VERIFY_RATIOS))
+    except ChildError as error:
+        raise _unsafe(str(path), "it was verified", error) from error
+    finally:
+        os.close(fd)
+
+
+def _limits(fd: int, ratio: int = 1, memory_ratio: int = 1) -> ChildLimits:
+    settings = load_settings()
+    status = os.fstat(fd)
+    stored = max(status.st_blocks * 512, min(status.st_size, _MOST_UNSURE_BYTES))
+    cpu_s = math.ceil(settings.vet_time * (1 + stored / _MIB) * ratio)
+    return ChildLimits(cpu_s, max(_LEAST_WALL_S, cpu_s * _WALL_RATIO), settings.vet_memory * memory_ratio)
+
+
+def _report(path: str, found: dict[str, Any]) -> VetReport:
+    """The report from the answer of a child, which the file may have made its own.
+
+    Raises:
+        ChildError: The answer is none of ours.
+    """
+    try:
+        report = VetReport(path=path, **found)
+        numbers, texts = (report.runs, report.nodes), (report.uuid, report.mixture, *report.findings)
+    except TypeError as error:
+        raise ChildError("its answer is not understandable") from error
+    if not (all(type(one) is int for one in numbers) and all(type(one) is str for one in texts)):
+        raise ChildError("its answer is not understandable")
+    return report
+
+
+def _unsafe(path: str, when: str, error: ChildError) -> UnsafeContentError:
+    return UnsafeContentError(
+        f"{path}: not opened, because it would harm this program: {error}, in a process of its own, while {when}. "
+        "If this is a copy that was made while the project was written, copy it again with 'aerchive copy'; else ask "
+        "for the file again where it came from. The settings vet, vet_time and vet_memory change what is vetted, and "
+        "the limits"
+    )

@@ -1,0 +1,308 @@
+"""What a stranger does with a project: nodes replaced with h5py or byte by byte, and all checksums made right again.
+
+The digests are computed here from what h5py reads, not by the verification that is tested: a hostile file must be found
+for what is hostile in it, not because a digest was forgotten.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5o, h5p, h5s, h5t
+
+from aerchive import layout
+from aerchive.errors import AerchiveError
+from aerchive.models import catalogue
+from aerchive.storage.chunks.checksums import ChunkSums, chunk_sums, table_of
+from aerchive.storage.chunks.drafts import ContentDigest
+from aerchive.storage.hdf5.types import memory_dtype, stored_type
+from aerchive.storage.hdf5.writer import NodeDigest, core_digest
+from tests.hostile.honest import DAY, JOBS
+from tests.hostile.metadata import patched
+
+MUTABLE = (layout.STATUS, layout.LABELS)
+_LARGE_BYTES = 2**24
+
+
+class Hostile:
+    """A copy of the honest project that is being made hostile.
+
+    Attributes:
+        path: The file.
+        outside: A folder with files that nothing may touch: ``victim.txt``, ``other.h5``, ``plugins``.
+    """
+
+    def __init__(self, path: Path, outside: Path) -> None:
+        self.path = path
+        self.outside = outside
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the project."""
+        return self.path.parent
+
+    @contextmanager
+    def edit(self, seal: bool = True) -> Iterator[h5py.File]:
+        """The open file. Afterwards each run gets the digests of what it holds then, unless `seal` is false."""
+        with h5py.File(self.path, "r+", libver=layout.LIBVER) as file:
+            yield file
+            if seal:
+                for job in JOBS:
+                    if run_path(job) in file:
+                        seal_run(file[run_path(job)])
+
+    def bytes(self) -> Any:
+        """The bytes of the file, to be changed; see `tests.hostile.metadata.patched`."""
+        return patched(self.path)
+
+    def replace(self, before: bytes, after: bytes, number: int = 1) -> None:
+        """Replaces bytes that are in the file so many times."""
+        with self.bytes() as data:
+            found = bytes(data)
+            assert found.count(before) == number, f"{before!r} is {found.count(before)} times in the file"
+            assert len(before) == len(after)
+            data[:] = found.replace(before, after)
+
+
+def run_path(job: str) -> str:
+    """The path of the group of a run."""
+    return f"runs/{DAY}/2130{JOBS.index(job):02d}.000000Z_{job}"
+
+
+def object_path(file: h5py.File, job: str, link: str) -> str:
+    """The path of a shared object of a run."""
+    return str(file[f"{run_path(job)}/{link}"].attrs["object"].decode())
+
+
+def owner_of(group: h5py.Group) -> str:
+    """What the checksums of chunks in a group name as their owner: a run's UUID or the path of an object."""
+    path = group.name.strip("/").split("/")
+    if path[0] == layout.RUNS:
+        return str(group.file["/".join(path[:3])].attrs["run_uuid"].decode())
+    return str(group.attrs["object"].decode())
+
+
+# Nodes
+
+
+def set_text(node: Any, name: str, value: bytes | str) -> None:
+    """Sets an attribute to a text, byte by byte what is given."""
+    data = value.encode() if isinstance(value, str) else value
+    set_attribute(node, name, np.array(data, f"S{max(1, len(data))}"))
+
+
+def set_attribute(node: Any, name: str, value: Any, tid: h5t.TypeID | None = None) -> None:
+    """Sets an attribute; without a type, that of our writer."""
+    value = np.asarray(value)
+    if name in node.attrs:
+        del node.attrs[name]
+    tid = stored_type(value.dtype) if tid is None else tid
+    space = h5s.create(h5s.SCALAR) if value.shape == () else h5s.create_simple(value.shape)
+    h5a.create(node.id, name.encode(), tid, space).write(np.ascontiguousarray(value), tid)
+
+
+def create(
+    parent: h5py.Group,
+    name: str,
+    tid: h5t.TypeID,
+    space: h5s.SpaceID,
+    properties: h5p.PropDCID | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> h5d.DatasetID:
+    """Makes a dataset in place of any of this name, whose attributes it gets, unless others are given."""
+    kept = dict(raw_attributes(parent[name].id)) if attributes is None and name in parent else {}
+    if name in parent:
+        del parent[name]
+    dsid = h5d.create(parent.id, name.encode(), tid, space, dcpl=properties)
+    for key, value in {**kept, **(attributes or {})}.items():
+        set_attribute(h5py.Dataset(dsid), key, value)
+    return dsid
+
+
+def chunked(chunk: tuple[int, ...], *filters: int, shuffle: bool = True) -> h5p.PropDCID:
+    """Properties of a dataset with chunks that have the shuffle and these filters."""
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_chunk(chunk)
+    if shuffle:
+        properties.set_shuffle()
+    for number in filters or (1,):
+        if number == 1:
+            properties.set_deflate(1)
+        else:
+            properties.set_filter(number, 1, (1,))
+    return properties
+
+
+def put_array(parent: h5py.Group, name: str, values: np.ndarray, chunk: tuple[int, ...] | None = None) -> None:
+    """Replaces a dataset by values, stored as our writer would, with checksums."""
+    tid, space = stored_type(values.dtype), h5s.create_simple(values.shape)
+    attributes = dict(raw_attributes(parent[name].id)) if name in parent else {}
+    for sums in ("crc32", "blake3"):
+        attributes.pop(sums, None)
+    if chunk is None and values.nbytes <= layout.MAX_COMPACT_BYTES:
+        properties = h5p.create(h5p.DATASET_CREATE)
+        properties.set_layout(h5d.COMPACT)
+        create(parent, name, tid, space, properties, attributes).write(h5s.ALL, h5s.ALL, values, tid)
+        return
+    dsid = create(parent, name, tid, space, chunked(chunk or values.shape), attributes)
+    dsid.write(h5s.ALL, h5s.ALL, values, tid)
+    put_sums(parent, name)
+
+
+def put_text(parent: h5py.Group, name: str, text: bytes) -> None:
+    """Replaces a document in a dataset."""
+    long = len(text) > layout.MAX_TEXT_ATTRIBUTE_BYTES
+    put_array(parent, name, np.frombuffer(text, np.uint8) if long else np.array([text], f"S{len(text)}"))
+
+
+def put_sums(parent: h5py.Group, name: str) -> None:
+    """Writes the checksums of the chunks as they are stored now, as attributes or as a table."""
+    dataset = parent[name]
+    grid = [math.ceil(size / chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
+    sums: list[ChunkSums] = []
+    for number, place in enumerate(np.ndindex(*grid)):
+        offset = tuple(at * chunk for at, chunk in zip(place, dataset.chunks, strict=True))
+        mask, stored = 0, b""
+        if dataset.id.get_chunk_info_by_coord(offset).byte_offset is not None:
+            mask, stored = dataset.id.read_direct_chunk(offset)
+        sums.append(chunk_sums(stored, owner_of(parent), name, number, mask))
+    if len(sums) == 1:
+        set_attribute(dataset, "crc32", np.int64(sums[0].crc32))
+        set_text(dataset, "blake3", sums[0].digest)
+        return
+    table = table_of(sums, "blake3")
+    tid = stored_type(table.dtype)
+    key = name + layout.CHECKSUMS_SUFFIX
+    create(parent, key, tid, h5s.create_simple(table.shape), attributes={}).write(h5s.ALL, h5s.ALL, table, tid)
+
+
+# Digests
+
+
+def raw_attributes(oid: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """The attributes of a node that are single values of fixed size, in order of name."""
+    names: list[bytes] = []
+    h5a.iterate(oid, names.append)
+    for name in sorted(names):
+        attribute = h5a.open(oid, name)
+        if attribute.shape != () or attribute.get_type().get_class() not in (h5t.STRING, h5t.INTEGER, h5t.FLOAT):
+            continue
+        try:
+            value = np.empty((), attribute.dtype)
+        except TypeError:  # numpy has no integers of 16 bytes
+            continue
+        if value.dtype.kind in "Siuf":
+            attribute.read(value, attribute.get_type() if value.dtype.kind == "S" else None)
+            yield name.decode("utf-8", "backslashreplace"), value
+
+
+def seal_run(run: h5py.Group) -> None:
+    """Gives a run, its status and its labels the digests of what they hold."""
+    for name in MUTABLE:
+        if isinstance(run.get(name, getlink=True), h5py.HardLink) and isinstance(run[name], h5py.Group):
+            inner: dict[str, str] = {}
+            _visit(run[name], name, inner)
+            set_text(run[name], "sha256", core_digest(inner))
+    nodes: dict[str, str] = {}
+    _visit(run, "", nodes)
+    set_text(run, "core_sha256", core_digest(nodes))
+
+
+def _visit(group: h5py.Group, path: str, nodes: dict[str, str], depth: int = 0) -> None:
+    digest = NodeDigest(path)
+    for key, value in raw_attributes(group.id):
+        if key not in ("core_sha256", "sha256", "object"):
+            digest.attribute(key, value)
+    nodes[path] = digest.hexdigest()
+    if depth > 4 or len(group) > 1000:
+        return
+    for name in group:
+        if name.endswith(layout.CHECKSUMS_SUFFIX) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        where = f"{path}/{name}" if path else name
+        node = h5o.open(group.id, name.encode())
+        if isinstance(node, h5d.DatasetID):
+            _dataset(group, name, node, where, nodes)
+        elif isinstance(node, h5g.GroupID) and not path and name in layout.LINKS:
+            stated = group[name].attrs.get("object", b"")
+            stated = stated.decode("utf-8", "replace") if isinstance(stated, bytes) else ""
+            nodes[where] = stated.rpartition("/")[2]
+        elif isinstance(node, h5g.GroupID) and (path or name not in MUTABLE):
+            _visit(group[name], where, nodes, depth + 1)
+
+
+def _dataset(group: h5py.Group, name: str, dsid: h5d.DatasetID, path: str, nodes: dict[str, str]) -> None:
+    """The digest of a dataset; one that our format does not allow has none."""
+    properties = dsid.get_create_plist()
+    if properties.get_external_count() or dsid.shape is None or properties.get_layout() == h5d.VIRTUAL:
+        return
+    try:
+        dtype = memory_dtype(dsid.get_type(), path)
+    except (AerchiveError, TypeError, ValueError, NotImplementedError):
+        return
+    digest = NodeDigest(path)
+    attributes = dict(raw_attributes(dsid))
+    for key, value in attributes.items():
+        digest.attribute(key, value)
+    digest.content(dtype, dsid.shape)
+    try:
+        if properties.get_layout() == h5d.CHUNKED:
+            table = group.get(name + layout.CHECKSUMS_SUFFIX)
+            if table is not None:
+                for row in np.ravel(table.fields("blake3")[()]) if table.size < _LARGE_BYTES else ():
+                    digest.data(row.decode())
+            elif "blake3" in attributes:
+                digest.data(attributes["blake3"].item().decode())
+        elif math.prod(dsid.shape) * dtype.itemsize < _LARGE_BYTES:
+            values = np.empty(dsid.shape, dtype)
+            dsid.read(h5s.ALL, h5s.ALL, values, stored_type(dtype))
+            digest.data(values.tobytes())
+    except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError):
+        return
+    nodes[path] = digest.hexdigest()
+
+
+def rename_object(file: h5py.File, path: str) -> str:
+    """Moves a shared object that was changed to the path that its content has now; returns that path."""
+    group, kind = file[path], path.split("/")[1]
+    content = ContentDigest(kind)
+    for name, value in raw_attributes(group.id):
+        if name != "object":
+            content.attribute(name, value)
+    links = [name for name in group if isinstance(group[name], h5py.Group)]
+    datasets = [name for name in group if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX)]
+    for name in datasets:
+        values = np.asarray(group[name][()])
+        content.dataset(name, values.dtype, values.shape)
+        content.data(np.ascontiguousarray(values))
+    for name in links:
+        content.link(name, group[name].attrs["object"].decode().rpartition("/")[2])
+    digest = content.hexdigest()
+    moved = f"{layout.OBJECTS}/{kind}/{digest[:2]}/{digest}"
+    if moved != path:
+        file.require_group(moved.rpartition("/")[0])
+        file.move(path, moved)
+        set_text(file[moved], "object", moved)
+        for name in datasets:
+            if file[moved][name].chunks:
+                put_sums(file[moved], name)
+    return moved
+
+
+# Rows of the catalogue
+
+
+def change_row(file: h5py.File, job: str, **columns: Any) -> None:
+    """Changes columns of the row of a run; its checksum is right."""
+    number = JOBS.index(job)
+    table = file[layout.CATALOGUE]
+    row = table[number : number + 1].astype(catalogue.DTYPE)
+    for name, value in columns.items():
+        row[name] = value
+    table[number] = catalogue.seal_row(row, number)[0]

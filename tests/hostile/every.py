@@ -1,0 +1,38 @@
+"""Tries every hostile file: ``python3 tests/hostile/every.py [--match KIND]``; the exit code is 0 if all held."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.hostile.checking import try_all
+from tests.hostile.corpus import cases
+
+
+def main() -> int:
+    """Prints a line for each file that did something, and how many there were of each kind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--match", default="", help="only cases whose kind and name contain this")
+    wanted = parser.parse_args().match
+    figures: collections.Counter[str] = collections.Counter()
+    bad: collections.Counter[str] = collections.Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for case, found, seconds in try_all({k: c for k, c in cases().items() if wanted in k}, Path(folder)):
+            figures[case.kind] += 1
+            if found:
+                bad[case.kind] += 1
+                print(f"{case.key} ({seconds:.1f} s)", *found, sep="\n    ", flush=True)
+    for kind, number in figures.items():
+        print(f"{kind}: {number} files, {bad[kind]} did something")
+    print(f"{figures.total()} files, {bad.total()} did something")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
