@@ -31,6 +31,8 @@ class RunConfig(Document):
         used: The values that Aer reports for the first experiment: ``method``, ``device``, ``seed_simulator``,
             ``shots`` and so on.
         missing: Descriptions in words of the parts of the run that could not be stored.
+        anonymised: The places of the personal facts that were left out or replaced when the run was copied without
+            them, such as ``provenance.host``. Absent for every other run.
         service: The information of a cloud service about a job that ran there: ``instance``, ``session_id``,
             ``image``, ``private``, ``usage_seconds``, ``metrics``, ``inputs`` (the inputs that are neither pubs nor
             options), and ``client``, which fetched the job. Empty for every other run.
@@ -57,6 +59,7 @@ class RunConfig(Document):
     target_gates: list[str] | None = None
     used: dict[str, Any] = {}
     missing: list[str] | None = None
+    anonymised: list[str] | None = None
     service: dict[str, Any] = {}
 
     @property

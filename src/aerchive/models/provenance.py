@@ -22,7 +22,8 @@ class Provenance(Document):
         platform: The operating system, its release and the processor.
         cpu_count: The number of logical processors of the machine.
         cpu_available: The number of logical processors that the process may use.
-        threads: The environment variables that limit the number of threads, such as ``OMP_NUM_THREADS``.
+        threads: The environment variables that limit the number of threads, such as ``OMP_NUM_THREADS``, if they have a
+            value that such a variable may have. No other environment variable is stored.
         script: The file name of the program, without its folder.
         git_commit: The commit of the working directory, if it is in a git checkout.
         git_dirty: Whether files that git tracks were changed in this checkout.

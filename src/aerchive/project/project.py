@@ -23,6 +23,7 @@ from aerchive.models import catalogue as table
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
+from aerchive.project.care.anonymous import copy_anonymous
 from aerchive.project.care.compact import CompactReport, compact
 from aerchive.project.care.conflicts import conflict_notes
 from aerchive.project.care.deletion import clean, delete_jobs, restore
@@ -688,11 +689,18 @@ class Project:
         return conflict_notes(self.file)
 
     @checked
-    def copy(self, target: str | os.PathLike[str], progress: Progress | None = None) -> Self:
-        """Copies the project as it is now, pending and deleted runs included.
+    def copy(
+        self, target: str | os.PathLike[str], progress: Progress | None = None, *, anonymous: bool = False
+    ) -> Self:
+        """Copies the project as it is now, pending runs included.
 
-        Compact the copy before you give it to other people: until then it holds deleted runs, which `restore` can bring
-        back, and earlier labels (`SpaceReport.deleted_runs` is the number of these runs).
+        A plain copy also holds deleted runs, which `restore` can bring back (`SpaceReport.deleted_runs` is their
+        number), and earlier labels. An anonymous copy has neither, nor has it the personal facts that the page
+        ``docs/reference/personal-facts.md`` lists: names of users, hosts and scripts, paths, tracebacks of own code,
+        accounts. Texts that the user wrote stay: names, tags, notes, params, names and metadata of circuits. Counts and
+        arrays are copied without being compressed again, and `verify`, `result` and `rerun` work as before. The copy is
+        a project with another UUID, ``config.anonymised`` of its runs says what was left out, and what other programs
+        added to the file is not in it.
 
         The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` during a commit may copy half
         of one state and half of another. On file systems that can share blocks (Btrfs, XFS) a copy takes milliseconds.
@@ -700,12 +708,14 @@ class Project:
         Args:
             target: Path of the new file, or of an existing folder for it.
             progress: A function of the number of bytes done and of all bytes.
+            anonymous: Whether personal facts, deleted runs and earlier labels are left out.
 
         Returns:
             The project of the new file.
 
         Raises:
             AlreadyExistsError: There is such a file already; it is not changed.
+            IntegrityError: A run is damaged, or was changed by another program (anonymous copies only).
             InvalidInputError: The target is a URL.
             NotFoundError: There is no project, or no such folder.
             ReadOnlyError: This user may not write to the folder.
@@ -715,7 +725,10 @@ class Project:
         if os.path.isdir(path):  # false also for a name that is too long
             path /= self.path.name
         self.parts.flush()
-        file = self.file.copy(path, progress, lambda: write_all_spooled(self.spools))
+        if anonymous:
+            file = copy_anonymous(self.file, path, self.spools, progress)
+        else:
+            file = self.file.copy(path, progress, lambda: write_all_spooled(self.spools))
         return type(self)(file, "a", self.bridge, self.durability, self.parts.compression, self.pending_folder)
 
     @checked

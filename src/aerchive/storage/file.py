@@ -397,10 +397,7 @@ class ProjectFile:
             The copy.
         """
         copied = self.sibling(target)
-        made = new_file(target, self.lock_timeout_s, lock_folder=False, like=self.path)
-        with self._reading() as (fd, journal), made as new:
-            if new is None:
-                raise AlreadyExistsError(f"{target}: exists; choose another name")
+        with self._reading() as (fd, journal), self._published(target) as new:
             with write_errors(str(target)):
                 end = read_superblock(fd, str(self.path)).end if journal is None else journal.new.end
                 copy_state(fd, new.fd, end, journal, progress)
@@ -409,11 +406,39 @@ class ProjectFile:
             if more is not None:
                 with copied._commit(new.fd) as session:
                     more(session)
+        return copied
+
+    @contextlib.contextmanager
+    def rewritten(self, target: Path, created: str) -> Iterator[tuple[LockedFile, LockedFile]]:
+        """Makes a new project from one state of this one; it gets its name when the block ends without an exception.
+
+        Args:
+            target: The new file.
+            created: The present time, as text.
+
+        Yields:
+            This file, which no process can change meanwhile, and the new project, without runs.
+
+        Raises:
+            AerchiveError: As `copy` does.
+        """
+        self._prepare_reading()
+        with self.without_writers() as held, self._published(target) as new:
+            with write_errors(str(target)):
+                new.fill(self._catalogue_dtype, created, self._created_by)
+            yield held, LockedFile(self.sibling(target), new.fd)
+
+    @contextlib.contextmanager
+    def _published(self, target: Path) -> Iterator[NewFile]:
+        """Makes a new file that gets its name when the block ends without an exception."""
+        with new_file(target, self.lock_timeout_s, lock_folder=False, like=self.path) as new:
+            if new is None:
+                raise AlreadyExistsError(f"{target}: exists; choose another name")
+            yield new
             try:
                 new.publish()
             except ProjectLockedError:
                 raise AlreadyExistsError(f"{target}: exists by now; choose another name") from None
-        return copied
 
     @contextlib.contextmanager
     def write(self, created: str, timeout_s: float | None = None) -> Iterator[WriteSession]:

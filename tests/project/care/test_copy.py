@@ -156,29 +156,49 @@ def test_on_the_command_line(path: Path, capsys: pytest.CaptureFixture[str]) -> 
     folder.mkdir()
     assert main(["copy", str(path), str(folder), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer == {"path": str(folder / "project.h5"), "runs": 3, "deleted_runs": 0, "bytes": path.stat().st_size}
+    assert answer == {
+        "path": str(folder / "project.h5"),
+        "runs": 3,
+        "deleted_runs": 0,
+        "relabelled_runs": 0,
+        "bytes": path.stat().st_size,
+        "anonymous": False,
+    }
     assert aerchive.open(folder / "project.h5").verify().ok
 
 
-def test_the_command_says_that_deleted_runs_are_in_the_copy(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_was_deleted_and_is_in_the_copy(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project = project_at(path)
-    first, second, _ = [run.job_id for run in project.find()]
-    project[first].add_tags("x")  # what is replaced then is no run
+    first, second, third = [run.job_id for run in project.find()]
     target = path.with_name("two words.h5")
-    for number, job in enumerate((first, second), 1):
-        project.delete_job(job)
+
+    def told() -> list[str]:
         target.unlink(missing_ok=True)
         assert main(["copy", str(path), str(target)]) == 0
-        told = "1 run that was deleted" if number == 1 else "2 runs that were deleted"
-        assert capsys.readouterr().out.splitlines()[1] == (
-            f"It also holds {told}, which everybody who has the copy can bring back. To remove them: "
-            f"aerchive compact '{target}'"
-        )
+        return capsys.readouterr().out.splitlines()
+
+    compact, anonymous = f"aerchive compact '{target}' removes the deleted runs; ", "aerchive copy --anonymous leaves"
+    project.delete_job(first)
+    head, said = told()
+    assert head.startswith(f"{target}: 2 runs, ")
+    assert said == f"1 deleted run is still in this copy: {compact}{anonymous} out all of this"
+    project[third].add_tags("x")
+    assert told()[1].startswith(f"1 deleted run and the labels that 1 run had before are still in this copy: {compact}")
+    project.delete_job(second)
+    head, said = told()
+    assert head.startswith(f"{target}: 1 run, ")
+    assert said.startswith("2 deleted runs and the labels that 1 run had before are still in this copy: ")
     assert project_at(target).space().deleted_runs == 2
     project_at(target).restore(first)
 
     assert main(["compact", str(target)]) == 0
-    target.with_name("clean.h5").unlink(missing_ok=True)
     capsys.readouterr()
-    assert main(["copy", str(target), str(target.with_name("clean.h5")), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["deleted_runs"] == 0
+    clean = target.with_name("clean.h5")
+    assert main(["copy", str(target), str(clean)]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == (
+        f"the labels that 1 run had before are still in this copy: {anonymous} out all of this"
+    )
+    clean.unlink()
+    assert main(["copy", str(target), str(clean), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["deleted_runs"], answer["relabelled_runs"]) == (0, 1)

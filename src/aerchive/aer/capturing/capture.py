@@ -268,16 +268,19 @@ def _inputs(
     objects: dict[str, ObjectDraft] = {}
     if submitted.circuits is not None:
         objects |= _circuits(submitted.circuits, refused)
-    options = {name: encode_option(name, value, objects, refused) for name, value in submitted.options.items()}
     missing: list[str] = []
+
+    def encoded(options: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: encode_option(name, value, objects, refused, missing) for name, value in options.items()}
+
+    options = encoded(submitted.options)
     if submitted.parameter_binds is not None and submitted.parameter_binds not in ([], ()):
         binds, lost = encode_binds(submitted.parameter_binds, num_experiments)
         datasets |= binds
         (missing if binds else refused).extend(lost)
     more: dict[str, Any] = {}
     if submitted.primitive is not None:
-        own = submitted.primitive.options
-        more["primitive_options"] = {name: encode_option(name, value, objects, refused) for name, value in own.items()}
+        more["primitive_options"] = encoded(submitted.primitive.options)
     refused += submitted.lost
     missing = [*refused, *missing]
     target = submitted.backend.target

@@ -16,6 +16,7 @@ from aerchive import layout
 from aerchive.codecs.noise_model import encode_noise_model, lost_passes
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
+from aerchive.models.private_values import LEFT_OUT, LeftOut, leave_out, secret_reason
 from aerchive.private_names import private
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.text import type_name, without_surrogates
@@ -25,6 +26,9 @@ DONE_BY_AER = frozenset({"parameterizations"})
 
 CONFIGURATION = "configuration"
 """Name of the option that holds all options of Aer's configuration: ``basis_gates``, ``memory``, ..."""
+
+HIDDEN = "secret"
+"""What stands in the place of an option that is not stored because it is private."""
 
 _STOCK = (
     *(qiskit_aer.AerSimulator, qiskit_aer.QasmSimulator),
@@ -94,15 +98,21 @@ def _is_same(value: Any, default: Any) -> bool:
     )
 
 
-def encode_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str]) -> Any:
+def encode_option(
+    name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str], secrets: list[str]
+) -> Any:
     """The stored form of an option: the value if tagged JSON can represent it, else a mapping that describes it.
 
     Args:
         name: Name of the option.
-        value: Value of the option.
+        value: Value of the option; parts of it that are secrets or environment variables are not stored.
         objects: Shared objects of the run, to which a noise model is added.
         refused: List to which descriptions of what cannot be stored are added.
+        secrets: List to which descriptions of the secrets that are not stored are added.
     """
+    if (why := secret_reason(name, value)) is not None:
+        secrets.append(f"option {name!r}: {why}")
+        return {"missing": HIDDEN}
     kind = without_surrogates(type_name(type(value)))
     if isinstance(value, NoiseModel):
         try:
@@ -117,7 +127,21 @@ def encode_option(name: str, value: Any, objects: dict[str, ObjectDraft], refuse
     except UnsupportedTypeError as error:
         refused.append(f"option {name!r}: no codec for {kind}" + ("" if kind in str(error) else f": {error}"))
         return {"missing": kind}
-    return value
+    return without_secrets(name, value, secrets)
+
+
+def without_secrets(name: str, value: Any, secrets: list[str]) -> Any:
+    """A value that can be stored without the secrets and environment variables in it.
+
+    Args:
+        name: Name of the option.
+        value: Value of the option, of types that tagged JSON can represent.
+        secrets: List to which descriptions of what is left out are added.
+    """
+    found: list[LeftOut] = []
+    kept = leave_out(name, value, secret_reason, found)
+    secrets += [f"option {without_surrogates(path)!r}: {why}" for path, why in found]
+    return {"missing": HIDDEN} if kept is LEFT_OUT else kept
 
 
 def stored_options(options: Mapping[str, Any]) -> dict[str, Any]:

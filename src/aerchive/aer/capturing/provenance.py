@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ _THREADS = (
     *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_PROC_BIND", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     *("QISKIT_NUM_PROCS", "QISKIT_PARALLEL", "RAYON_NUM_THREADS"),
 )
+_LIMIT = re.compile(r"[0-9]+(,[0-9]+)*|true|false|close|spread|master|primary", re.IGNORECASE)
+"""The values that these variables may have; others are not stored."""
 _GIT_TIMEOUT_S = 2.0
 
 
@@ -47,7 +50,7 @@ def _provenance(_pid: int, folder: str) -> Provenance:
         platform=platform.platform(),
         cpu_count=os.cpu_count() or 1,
         cpu_available=processors(),
-        threads={name: os.environ[name] for name in _THREADS if name in os.environ},
+        threads={name: text for name in _THREADS if _LIMIT.fullmatch(text := os.environ.get(name, ""))},
         script=Path(sys.argv[0]).name or None if sys.argv else None,
         git_commit=commit,
         git_dirty=dirty,

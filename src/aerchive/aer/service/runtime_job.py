@@ -14,6 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from aerchive.aer.capturing.capture import KnownBackend, Primitive, Submitted, draft_failed, draft_of_primitive
+from aerchive.aer.capturing.options import without_secrets
 from aerchive.aer.service.remote import translated
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.errors import AerchiveError, InvalidInputError
@@ -64,6 +65,8 @@ def capture_runtime_job(job: Any) -> RunDraft:
         "inputs": rest if problem is None and rest else None,
         "client": f"qiskit-ibm-runtime {metadata.version('qiskit-ibm-runtime')}",
     }
+    secrets: list[str] = []
+    service |= {name: without_secrets(name, service[name], secrets) for name in ("metrics", "inputs")}
     service = {name: value for name, value in service.items() if value is not None}
     options = inputs.get("options")
     submitted = Submitted(
@@ -77,7 +80,7 @@ def capture_runtime_job(job: Any) -> RunDraft:
     )
     draft = _finished(job, submitted) if status == "DONE" else _failed(job, submitted, status)
     draft = _with_times(draft, metrics or {})
-    losses = [text for text in (problem, lacking) if text is not None]
+    losses = [text for text in (problem, lacking, *secrets) if text is not None]
     if losses:
         config = draft.config.model_copy(update={"missing": [*(draft.config.missing or ()), *losses]})
         refused = (*draft.refused, *([problem] if problem is not None else []))

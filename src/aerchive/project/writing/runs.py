@@ -20,7 +20,7 @@ from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import read_own_record
 from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
-from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import WriteSession
@@ -72,14 +72,15 @@ def write_drafts(
     return [written[job_id] for job_id in ids]
 
 
-def stored_draft(group: GroupReader, row: np.void) -> RunDraft:
+def stored_draft(group: GroupReader, row: np.void, known: dict[str, ObjectDraft] | None = None) -> RunDraft:
     """Makes the draft of a run in the project; if it has no circuits, it may have been saved from a Result alone.
 
     Args:
         group: The group of the run.
         row: The run's row of the catalogue.
+        known: Shared objects that were read before, as for `RunDraft.of_group`.
     """
-    draft = RunDraft.of_group(group, int(row["nbytes"]))
+    draft = RunDraft.of_group(group, int(row["nbytes"]), known=known)
     return dataclasses.replace(draft, is_bare=layout.CIRCUITS not in draft.objects)
 
 

@@ -1,0 +1,128 @@
+"""Drafts of runs without the personal facts of their documents. The page ``personal-facts.md`` lists these facts."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+from aerchive import layout
+from aerchive.models.config import RunConfig
+from aerchive.models.private_values import LEFT_OUT, LeftOut, leave_out, secret_reason
+from aerchive.models.provenance import Provenance
+from aerchive.models.status import RunStatus
+from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.personal_text import NEUTRAL, PersonalText
+from aerchive.storage.chunks.drafts import ObjectDraft
+
+_D = TypeVar("_D", Provenance, RunStatus)
+
+_MISSING = {"missing": "personal"}
+"""What stands in the place of an option that is left out as a whole."""
+_SERVICE: Final = frozenset({"client", "private", "usage_seconds", "metrics"})
+"""What stays of the information of a cloud service."""
+_PROCESSORS = ("x86_64", "amd64", "aarch64", "arm64", "ppc64le", "s390x", "riscv64")
+_LIMIT = re.compile(r"[0-9]+(,[0-9]+)*|[A-Za-z]{1,8}")
+"""The values of variables that limit threads; older versions of aerchive stored other values, too."""
+
+
+class Anonymiser:
+    """Makes drafts of runs without personal facts.
+
+    Args:
+        names: Names of users and machines that the project tells; those of this process are added.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._text = PersonalText(names)
+        self._provenances: dict[str, tuple[Provenance, list[str]]] = {}
+        """Provenance without personal facts, and what was left out, by digest of the original."""
+
+    def draft(self, draft: RunDraft) -> RunDraft:
+        """Returns the draft of a run without personal facts; its configuration lists what was left out."""
+        places: list[str] = []
+        objects = dict(draft.objects)
+        provenance = draft.provenance
+        if (stored := objects.pop(layout.PROVENANCE, None)) is not None:
+            provenance, found = self._stored_provenance(stored)
+            places += found
+        elif provenance is not None:
+            provenance = self._provenance(provenance, places)
+        status, config = self._status(draft.status, places), self._config(draft.config, places)
+        labels = draft.labels
+        if labels.history:
+            labels = labels.model_copy(update={"history": None})
+            places.append("labels.history")
+        if places:
+            known = {*(config.anonymised or ()), *places}
+            config = config.model_copy(update={"anonymised": sorted(known)})
+        return dataclasses.replace(
+            draft, config=config, status=status, labels=labels, provenance=provenance, objects=objects
+        )
+
+    def _stored_provenance(self, stored: ObjectDraft) -> tuple[Provenance, list[str]]:
+        known = self._provenances.get(stored.digest)
+        if known is None:
+            places: list[str] = []
+            document = self._provenance(Provenance.from_attributes(stored.attributes, stored.path), places)
+            known = self._provenances[stored.digest] = document, places
+        return known
+
+    def _provenance(self, old: Provenance, places: list[str]) -> Provenance:
+        processor = next((name for name in _PROCESSORS if name in old.platform), None)
+        system = re.split(r"[^A-Za-z]", old.platform, maxsplit=1)[0]
+        new = {
+            "host": NEUTRAL,
+            "platform": "-".join(filter(None, (system, processor))),
+            "threads": {name: text for name, text in old.threads.items() if _LIMIT.fullmatch(str(text))},
+            "script": None,
+            "git_commit": None,
+            "git_dirty": None,
+        }
+        return _changed(old, "provenance", new, places)
+
+    def _status(self, old: RunStatus, places: list[str]) -> RunStatus:
+        new = {
+            "message": old.message and self._text.line(old.message),
+            "traceback": old.traceback and self._text.traceback(old.traceback),
+        }
+        return _changed(old, "status", new, places)
+
+    def _config(self, old: RunConfig, places: list[str]) -> RunConfig:
+        found: list[LeftOut] = []
+        new: dict[str, Any] = {name: self._options(name, getattr(old, name), found) for name in _OPTIONS}
+        service = {name: value for name, value in old.service.items() if name in _SERVICE}
+        new["service"] = self._mapping("service", service, found)
+        new["missing"] = old.missing and [self._text.line(text) for text in old.missing]
+        places += [f"config.{self._text.line(path)}" for path, _ in found]
+        places += [f"config.service.{name}" for name in old.service if name not in _SERVICE]
+        if new["missing"] != old.missing:
+            places.append("config.missing")
+        return old.model_copy(update=new)
+
+    def _options(self, name: str, options: Mapping[str, Any], found: list[LeftOut]) -> dict[str, Any]:
+        return {
+            key: _MISSING if value is LEFT_OUT else value for key, value in self._left(name, options, found).items()
+        }
+
+    def _mapping(self, name: str, values: Mapping[str, Any], found: list[LeftOut]) -> dict[str, Any]:
+        return {key: value for key, value in self._left(name, values, found).items() if value is not LEFT_OUT}
+
+    def _left(self, name: str, values: Mapping[str, Any], found: list[LeftOut]) -> dict[str, Any]:
+        return {key: leave_out(key, value, self._why, found, f"{name}.{key}") for key, value in values.items()}
+
+    def _why(self, name: str, value: Any) -> str | None:
+        if any(isinstance(text, str) and self._text.has_facts(text) for text in (name, value)):
+            return "a path, an address, or the name of a user or machine"
+        return secret_reason(name, value)
+
+
+_OPTIONS = ("options", "primitive_options", "used")
+"""Fields of the configuration that are options; ``used`` is what Aer reports, and never has a secret."""
+
+
+def _changed(old: _D, name: str, new: Mapping[str, Any], places: list[str]) -> _D:
+    """Returns a document with new values; the places where they differ from the old ones are added to the list."""
+    places += [f"{name}.{field}" for field, value in new.items() if value != getattr(old, field)]
+    return old.model_copy(update=dict(new))
