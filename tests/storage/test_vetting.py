@@ -288,6 +288,14 @@ def test_a_home_that_cannot_be_written_fails_nothing(
     assert vetted == ["own.h5"]
 
 
+def test_a_setting_that_becomes_wrong_during_a_commit_fails_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = aerchive.open(own)
+    with project.file.write(CREATED):
+        monkeypatch.setenv("AERCHIVE_VET_TIME", "long")
+    monkeypatch.delenv("AERCHIVE_VET_TIME")
+    assert len(project) == 1
+
+
 # -- copies that were made in the middle of a commit
 
 
@@ -312,6 +320,17 @@ def test_a_run_that_is_missing_is_a_mixture(own: Path) -> None:
         (name,) = day
         del day[name]
     assert vet(own).mixture.endswith(f"/{name}: is in the catalogue, but not in the file")
+
+
+def test_a_damaged_folder_is_no_mixture(own: Path) -> None:
+    data = bytearray(own.read_bytes())
+    with h5py.File(own, "r") as file:
+        at = h5py.h5o.get_info(file["runs"].id).addr
+    data[at + 20] ^= 1
+    own.write_bytes(data)
+    report = vet(own)
+    assert not report.ok
+    assert report.mixture == ""
 
 
 def test_a_row_that_was_not_copied_is_damage(own: Path) -> None:

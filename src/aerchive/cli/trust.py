@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from typing import Any
 
 from aerchive.aer.opening import project_at, trust
 from aerchive.display.text import clean, format_runs, format_table
@@ -27,23 +26,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Trusts the file, or makes it foreign again, or lists the known files; the exit status is 1 if it was foreign."""
     if options.list:
-        _list([known for known in all_known() if options.file is None or known.path == options.file], options.json)
+        path = None if options.file is None else str(project_at(options.file, "r").path)
+        _list([known for known in all_known() if path in (None, known.path)], options.json)
         return 0
     if options.file is None:
         raise InvalidInputError("which file? Name it, or list the known ones with --list")
     project = project_at(options.file, "r")
     if options.remove:
-        was_known = stop_trusting(project.file)
-        said = "is foreign now" if was_known else "was not known"
-        print(
-            json.dumps({"path": str(project.path), "was_known": was_known})
-            if options.json
-            else f"{project.path}: {said}"
-        )
-        return 0 if was_known else 1
+        was_trusted = stop_trusting(project.file)
+        said = f"{project.path}: {'is foreign now' if was_trusted else 'was not trusted'}"
+        document = {"path": str(project.path), "was_trusted": was_trusted}
+        print(json.dumps(document) if options.json else clean(said))
+        return 0 if was_trusted else 1
     known, runs = trust(options.file), len(project)
     if options.json:
-        print(json.dumps({**_document(known), "runs": runs}))
+        print(json.dumps({**dataclasses.asdict(known), "runs": runs}))
     else:
         print(clean(f"{known.path}: project {known.uuid} with {format_runs(runs)} is trusted, until others change it"))
     return 0
@@ -52,10 +49,6 @@ def run(options: argparse.Namespace) -> int:
 def _list(known: list[KnownFile], as_json: bool) -> None:
     known.sort(key=lambda one: one.path)
     if as_json:
-        print(json.dumps([_document(one) for one in known], indent=2))
+        print(json.dumps([dataclasses.asdict(one) for one in known], indent=2))
     else:
         print(format_table(("how", "project", "path"), [(one.how, one.uuid, one.path) for one in known]))
-
-
-def _document(known: KnownFile) -> dict[str, Any]:
-    return dataclasses.asdict(known)

@@ -105,6 +105,9 @@ class Project:
         """Whether the file is this user's own: made by this user's aerchive or trusted, and not changed since.
 
         A copy that another program made, and a file that another user has changed, is foreign.
+
+        Raises:
+            ReadOnlyError: This user may not read the file.
         """
         return is_trusted(self.file)
 

@@ -134,6 +134,8 @@ class _Walk:
         self._types: set[bytes] = set()
         self._runs: set[bytes] = set()
         self._rows: set[bytes] = set()
+        self._is_whole = True
+        """Whether all nodes could be read, so that the runs can be compared with the catalogue."""
         self.nodes = 0
         self.uuid = self.mixture = ""
         self.findings: list[str] = []
@@ -160,6 +162,7 @@ class _Walk:
         if "alloc" in str(what):
             raise MemoryError(str(what))
         self.note(name, what if isinstance(what, str) else f"damaged: {what}")
+        self._is_whole = self._is_whole and is_mixture
         if is_mixture:
             self.mixture = self.mixture or f"/{name.strip('/')}: {what}"
 
@@ -197,7 +200,7 @@ class _Walk:
                 self._try(name, self._dataset, node, name)
             else:
                 self.note(name, "is neither a group nor a dataset")
-        for path in sorted(self._rows - self._runs)[:1]:
+        for path in sorted(self._rows - self._runs)[:1] if self._is_whole else ():
             name = f"/{layout.RUNS}/{path.decode('utf-8', 'backslashreplace')}"
             self.note_damage(name, "is in the catalogue, but not in the file", is_mixture=True)
 

@@ -48,9 +48,11 @@ def trust_file(file: ProjectFile) -> KnownFile:
 
 
 def stop_trusting(file: ProjectFile) -> bool:
-    """Makes a file foreign; returns whether it was known."""
+    """Makes a file foreign; returns whether it was trusted."""
     fd = open_file(file.path, os.O_RDONLY)
     try:
-        return known_files.forget(fd)
+        known = known_files.look_up(fd, str(file.path))
+        known_files.forget(fd)
+        return known is not None and known.is_own
     finally:
         os.close(fd)

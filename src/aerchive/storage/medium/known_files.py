@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
+from aerchive.errors import InvalidInputError
 from aerchive.settings import load_settings
 from aerchive.storage.medium.birth import birth_of
 from aerchive.storage.medium.opening import stamp_of
@@ -170,18 +171,16 @@ def hand_on(known: KnownFile | None, fd: int, path: str) -> None:
         path: Path of the file.
     """
     if known is not None:
-        keep(fd, path, "committed" if known.how == "made" else known.how, known.uuid, known.mixture)
+        with contextlib.suppress(OSError, InvalidInputError):  # the file is durable, so nothing may fail any more
+            keep(fd, path, "committed" if known.how == "made" else known.how, known.uuid, known.mixture)
 
 
-def forget(fd: int) -> bool:
-    """Removes the record of a file in any state; returns whether there was one."""
+def forget(fd: int) -> None:
+    """Removes the record of a file in any state."""
     now = _present(fd, "")
     _seen.pop((now.device, now.inode), None)
-    try:
-        (_folder() / _name(now)).unlink()
-    except OSError:
-        return False
-    return True
+    with contextlib.suppress(OSError):
+        (_folder() / _name(now)).unlink(missing_ok=True)
 
 
 def all_known() -> Iterator[KnownFile]:
@@ -239,7 +238,7 @@ def _write(folder: Path, known: KnownFile) -> None:
 
     A rename would take 30 times as long (0.2 ms), because the system then begins to write the file to the disk.
     """
-    data = json.dumps(dataclasses.asdict(known)).encode() + b"\n"
+    data = json.dumps(vars(known)).encode() + b"\n"
     file, flags = folder / _name(known), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         fd = os.open(file, flags)
