@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -191,19 +192,26 @@ def explain_settings(**arguments: Any) -> list[Setting]:
     Raises:
         InvalidInputError: A value cannot be used. The message names the value and its source.
     """
-    settings = load_settings(**arguments)
-    environment = EnvSettingsSource(Settings)()
-    file = TomlConfigSettingsSource(Settings, settings_file())()
+    given = _flat(arguments)
+    environment = _flat(EnvSettingsSource(Settings)())
+    file = _flat(TomlConfigSettingsSource(Settings, settings_file())())
     explained = []
-    for name in Settings.model_fields:
-        variable = f"{Settings.model_config['env_prefix']}{name.upper()}"
+    for name, value in _flat(dict(load_settings(**arguments))).items():
+        variable = f"{Settings.model_config['env_prefix']}{name.upper().replace('.', '__')}"
         source: Literal["argument", "environment", "file", "default"] = "default"
         where = variable
-        if arguments.get(name) is not None:
+        if given.get(name) is not None:
             source, where = "argument", name
         elif name in environment:
             source = "environment"
         elif name in file:
             source, where = "file", str(settings_file())
-        explained.append(Setting(name, getattr(settings, name), source, where))
+        explained.append(Setting(name, value, source, where))
     return explained
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by name, where each limit is a setting of its own, such as ``limits.members``."""
+    flat = {name: value for name, value in settings.items() if name != "limits"}
+    limits = settings.get("limits", {})
+    return flat | {f"limits.{name}": value for name, value in dict(limits).items()}

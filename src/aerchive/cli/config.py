@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from aerchive.cli.arguments import add_json, print_report
 from aerchive.display.text import format_table
 from aerchive.errors import InvalidInputError
@@ -45,11 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _document(setting: Setting) -> dict[str, object]:
-    value = setting.value
-    if isinstance(value, Path):
-        value = str(value)
-    elif isinstance(value, BaseModel):
-        value = value.model_dump()
+    value = str(setting.value) if isinstance(setting.value, Path) else setting.value
     return {"name": setting.name, "value": value, "source": setting.source, "where": setting.where}
 
 
