@@ -12,6 +12,7 @@ import pytest
 
 from aerchive.cli import main
 from aerchive.errors import InvalidInputError
+from aerchive.limits import Limits
 from aerchive.settings import Settings, default_project, explain_settings, settings_file
 
 
@@ -28,7 +29,9 @@ def test_each_setting_and_where_it_came_from(file: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("AERCHIVE_LOCK_TIMEOUT", "5")
     monkeypatch.setenv("AERCHIVE_SAVE_JOBS", "false")
     found = {one.name: one[1:] for one in explain_settings(project=None, on_error="warn")}
-    assert list(found) == list(Settings.model_fields)
+    limits = [f"limits.{name}" for name in Limits.model_fields]
+    assert list(found) == [*(name for name in Settings.model_fields if name != "limits"), *limits]
+    assert found["limits.members"] == (250_000, "default", "AERCHIVE_LIMITS__MEMBERS")
     assert found["project"] == (Path("/far/away.h5"), "file", str(file))
     assert found["save_jobs"] == (False, "environment", "AERCHIVE_SAVE_JOBS")
     assert found["lock_timeout"] == (5.0, "environment", "AERCHIVE_LOCK_TIMEOUT")
