@@ -26,7 +26,7 @@ ELSEWHERE = {
         (
             "storage/vet_child.py",
             call,
-        ): "opens also what is refused, in a child process with limits, to see whether HDF5 survives it"
+        ): "opens also what is refused, in a child, to see whether HDF5 survives"
         for call in ("h5a.iterate", "h5a.open", "h5d.open", "h5g.open", "h5o.get_info", "h5o.open", "links.iterate")
     },
 }
