@@ -10,7 +10,7 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from aerchive.errors import UnsafeContentError
 
-_KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
+_MIB, _GIB = 1024**2, 1024**3
 
 
 class Limits(BaseModel):
@@ -21,7 +21,7 @@ class Limits(BaseModel):
         run_nodes: The greatest number of groups and datasets in one run or shared object.
         foreign_nodes: The greatest number of groups and datasets that other programs have added to the project.
         attributes: The greatest number of attributes of one node.
-        attribute_bytes: The size of the largest attribute, in bytes. Longer texts are stored as datasets.
+        attribute_bytes: The size of the largest attribute, in bytes. Long texts of groups are stored as datasets.
         depth: The deepest nesting of groups in a run.
         chunk_bytes: The size of the largest chunk of an array before compression, in bytes.
         piece_bytes: The size of the largest dataset that is stored without chunks, and of the largest table that has
@@ -41,7 +41,7 @@ class Limits(BaseModel):
     run_nodes: int = Field(default=50_000, ge=1000)
     foreign_nodes: int = Field(default=20_000, ge=1000)
     attributes: int = Field(default=1024, ge=64)
-    attribute_bytes: ByteSize = Field(default=ByteSize(64 * _KIB), ge=32_000)
+    attribute_bytes: ByteSize = Field(default=ByteSize(_MIB), ge=32_000)
     depth: int = Field(default=16, ge=4)
     chunk_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)
     piece_bytes: ByteSize = Field(default=ByteSize(_GIB), ge=_MIB)

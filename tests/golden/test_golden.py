@@ -168,7 +168,7 @@ def test_the_class_of_a_primitive_is_known(project: aerchive.Project, folder: Pa
     """The name of a class in a file stays what it was, whatever module the class is in."""
     if name in expected(folder).get("primitives", ()):
         try:
-            replay_of(project[f"golden-{name}"])
+            replay_of(project[f"golden-{name}"], take_resources=True)
         except aerchive.InvalidInputError as error:  # that it had no seed
             assert "it was run by" not in str(error)
 

@@ -477,7 +477,8 @@ def _script(request: Request, _digest: Any, wrong: list[str]) -> None:
 
 def _rerun(request: Request, _digest: Any, _wrong: list[str]) -> None:
     _each(
-        [job for job in request["jobs"] if job != "failed"], lambda job: _command("-p", request["path"], "rerun", job)
+        [job for job in request["jobs"] if job != "failed"],
+        lambda job: _command("-p", request["path"], "rerun", "--untrusted", job),
     )
 
 

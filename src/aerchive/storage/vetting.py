@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aerchive.errors import IntegrityError, UnsafeContentError
+from aerchive.errors import IntegrityError, ReadError, UnsafeContentError
 from aerchive.settings import load_settings
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
-from aerchive.storage.medium.opening import open_file
+from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
 
 _CHILD = "aerchive.storage.vet_child", "vet"
 _MIB = 1024 * 1024
@@ -66,18 +66,36 @@ def vet(fd: int, path: str) -> VetReport:
 
     Raises:
         UnsafeContentError: The child crashed, or took too much memory or time.
+        ReadError: A program that ignores locks has changed the file meanwhile.
     """
+    before = stamp_of(os.fstat(fd))
     try:
         own = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)  # the child may only read, and has no lock
     except OSError:
         own = os.dup(fd)
     try:
         found = run_limited(*_CHILD, [own, path], _limits(fd), [own])
+        check_unchanged(fd, before, path)
         return _report(path, found)
     except ChildError as error:
         raise _unsafe(path, "HDF5 read its structure", error) from error
     finally:
         os.close(own)
+
+
+def check_unchanged(fd: int, before: Stamp, path: str) -> None:
+    """Refuses a file that has changed although it is locked, so that nothing is noted of a state that nobody has seen.
+
+    Args:
+        fd: File descriptor of the file.
+        before: The stamp of the file when the work on it began.
+        path: Path of the file, for messages.
+
+    Raises:
+        ReadError: The file has another stamp now.
+    """
+    if stamp_of(os.fstat(fd)) != before:
+        raise ReadError(f"{path}: was changed while it was looked at, by a program that ignores locks; try again later")
 
 
 def admit(fd: int, path: str, *, for_writing: bool = False) -> KnownFile | None:

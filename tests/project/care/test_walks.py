@@ -168,6 +168,15 @@ def test_no_file_makes_a_walk_long(
     assert {name: more for name, one in taken.items() if (more := one - honest[name]) > MORE_STEPS} == {}
 
 
+def test_rebuilding_keeps_the_rows_of_a_folder_that_cannot_be_listed(path: Path) -> None:
+    rows = [run.job_id for run in project_at(path).runs()]
+    with limited(members=RUNS - 1):
+        report = project_at(path).rebuild_catalogue()
+    assert (report.runs, report.changed) == (RUNS, 0)
+    assert "AERCHIVE_LIMITS__MEMBERS" in str(report)
+    assert [run.job_id for run in project_at(path).runs()] == rows
+
+
 def test_each_refusal_names_its_limit(path: Path) -> None:
     with edit(path) as file:
         fill(runs(file)[0], 2000)

@@ -146,7 +146,6 @@ def test_a_run_that_aerchive_could_not_have_written_stays_where_it_is(what: str,
 
 
 HEADS: dict[str, tuple[str, object]] = {
-    "no project": ("project", ""),
     "another project": ("project", "00000000-0000-4000-8000-000000000000"),
     "no id of a project": ("project", "x"),
     "no id of a run": ("run_uuid", "../x"),
@@ -164,6 +163,12 @@ def test_the_head_of_a_run_is_checked(what: str, path: Path) -> None:
     assert project_view(path) == model_of(draft_of(n) for n in (0, 2))
     (problem,) = project_at(path).verify().problems
     assert str(spool) in problem
+
+
+def test_a_run_of_this_user_may_name_no_project(path: Path) -> None:
+    """It was saved while the project did not exist, or could not be read."""
+    planted(path, lambda head, _: head.update({"project": ""}))
+    assert job_id(1) in project_at(path)
 
 
 def test_a_chunk_must_lie_in_the_file(path: Path) -> None:

@@ -59,6 +59,7 @@ def folders_below(
                         folder.foreign.append(member)
             except AerchiveError as error:
                 _report(error, problems)
+                found.pop()
         level = inner
     return found
 

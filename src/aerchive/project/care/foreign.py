@@ -8,8 +8,8 @@ from aerchive.errors import NotFoundError
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.known_files import KnownFile
-from aerchive.storage.medium.opening import open_file
-from aerchive.storage.vetting import VetReport, admit, vet
+from aerchive.storage.medium.opening import open_file, stamp_of
+from aerchive.storage.vetting import VetReport, admit, check_unchanged, vet
 
 
 def is_trusted(file: ProjectFile) -> bool:
@@ -41,9 +41,11 @@ def vet_file(file: ProjectFile) -> VetReport:
 def trust_file(file: ProjectFile) -> KnownFile:
     """Trusts a file in its present state; see `aerchive.trust`."""
     with file.without_writers() as held:
+        before = stamp_of(os.fstat(held.fd))
         admit(held.fd, str(file.path))
         with held.read() as session:
             uuid = session.root.attribute("project_uuid")
+        check_unchanged(held.fd, before, str(file.path))
         return known_files.keep(held.fd, str(file.path), "trusted", uuid if isinstance(uuid, str) else "")
 
 

@@ -61,7 +61,7 @@ def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None
     """Rebuilds the catalogue, with a row for each run that can be read.
 
     Rows keep their order as far as the old catalogue has it; further runs follow by time of submission. A run whose
-    documents are damaged keeps its old row.
+    documents are damaged keeps its old row, and so does a run in a folder whose members cannot be listed.
 
     Args:
         session: An open session of the project file; nothing is changed before all runs have been read.
@@ -72,8 +72,8 @@ def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None
     """
     problems: list[str] = []
     old = _sound_rows(session, problems)
-    paths = _run_paths(session.root, problems)
-    found: list[tuple[int, NDArray[np.void]]] = []
+    paths, listed = _run_paths(session.root, problems)
+    found = [old[path] for path in old.keys() - set(paths) if _is_in_unlisted(session.root, path, listed)]
     for done, path in enumerate(paths, 1):
         check_interrupt()
         number, row = old.get(path, (len(old), None))
@@ -106,9 +106,9 @@ def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[i
     return {path: (order, rows[number : number + 1].copy()) for order, (path, number) in enumerate(by_path.items())}
 
 
-def _run_paths(root: HDF5Group, problems: list[str]) -> list[str]:
-    """Paths of all runs, relative to ``/runs``, in order of folder and name."""
-    paths = []
+def _run_paths(root: HDF5Group, problems: list[str]) -> tuple[list[str], set[str]]:
+    """Paths of all runs and of all folders that could be listed, relative to ``/runs``, in order of folder and name."""
+    paths, listed = [], set[str]()
     for folder, names, foreign in folders_below(root, layout.RUNS, 2, problems):
         for name in foreign:
             try:
@@ -116,7 +116,19 @@ def _run_paths(root: HDF5Group, problems: list[str]) -> list[str]:
             except AerchiveError as error:
                 problems.append(str(error))
         paths += [f"{folder.path}/{name}".removeprefix(f"{layout.RUNS}/") for name in names]
-    return paths
+        listed.add(folder.path.removeprefix(layout.RUNS).removeprefix("/"))
+    return paths, listed
+
+
+def _is_in_unlisted(root: HDF5Group, path: str, listed: set[str]) -> bool:
+    """Whether a run may be in a folder that is in the file, but whose members could not be listed."""
+    folder = path.rpartition("/")[0]
+    if folder in listed:
+        return False
+    try:
+        return folder in root.group(layout.RUNS)
+    except AerchiveError:
+        return True
 
 
 def _row_of(group: HDF5Group, path: str) -> NDArray[np.void]:

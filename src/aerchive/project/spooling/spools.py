@@ -98,14 +98,18 @@ class Spools:
     def _of_this_project(self, content: SpoolContent, uuid: str | None) -> SpoolContent:
         """Leaves out the runs of other projects.
 
-        Before the project exists its runs name none. Later such runs count only if this process has saved them, and so
-        do runs that it has not made durable there yet.
+        Before the project exists, and while it cannot be read, its runs name none. Such runs count if this user has
+        saved them; nobody else can put files of this user beside the project. So do runs of this process that it has
+        not made durable there yet.
         """
         is_own = content.life is Life.OWN
+        is_of_user = is_own or _is_of_this_user(content.path)
         runs = [
             run
             for run in content.runs
-            if run.head.project == (uuid or "") or (is_own and not (run.is_held and run.head.project))
+            if run.head.project == (uuid or "")
+            or (is_of_user and not run.head.project)
+            or (is_own and not (run.is_held and run.head.project))
         ]
         if len(runs) == len(content.runs):
             return content
@@ -214,8 +218,9 @@ class Spools:
         """
         if is_fallback:
             folder = Path(self._prefixes[1]).parent
-            for one in (folder.parent, folder):
-                one.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not folder.parent.exists():
+                folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         spool, project = self._own(1 if is_fallback else 0), self._project_uuid() or ""
         runs: list[SpooledRun] = []
         try:
@@ -281,3 +286,10 @@ def drafts_of(runs: Sequence[SpooledRun]) -> Iterator[Iterable[RunDraft]]:
             )
             for run in runs
         )
+
+
+def _is_of_this_user(path: Path) -> bool:
+    try:
+        return os.lstat(path).st_uid == os.geteuid()
+    except OSError:
+        return False

@@ -17,6 +17,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
 from aerchive import layout
 from aerchive.errors import FormatError, UnsafeContentError
+from aerchive.filters.profiles import Codec
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import plan_read
@@ -274,7 +275,8 @@ class NodeCopier:
             old = opened.dsid
             with hdf5_errors(where):
                 is_small = opened.what.chunk is None or old.get_storage_size() <= layout.CHUNK_BYTES
-            if is_small:
+            # HDF5's own copy of a dataset with another codec cannot be read if that filter was registered meanwhile.
+            if is_small and opened.what.codec is Codec.DEFLATE:
                 return False
             plan = plan_read(source.gid, name, owner, where, opened=opened)
         except FormatError:

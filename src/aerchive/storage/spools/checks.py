@@ -104,7 +104,7 @@ def check_head(head: Mapping[str, Any], where: str) -> None:
             raise ValueError("project")
         to_microseconds(head["created"])
         to_microseconds(head["when"])
-    except ValueError as error:
+    except (ValueError, FormatError) as error:
         raise FormatError(f"{where}: an id or a time of a run is not valid: {error}") from error
     if not 0 <= head["nbytes"] < 2**63:
         raise FormatError(f"{where}: nbytes of a run must be a size, found {head['nbytes']}")
