@@ -30,6 +30,9 @@ _BEST_OF_IGZIP = 3
 _RECORDS_LEVEL = 2
 """The level of igzip for records: as fast as level 1 if whole elements repeat, and up to 4 % smaller."""
 
+_HEAD_BYTES = 8
+"""The number of bytes at the start of data that igzip compresses by themselves. At least 4 become a history."""
+
 
 class Deflater:
     """Compresses pieces of zlib streams. An object may be used by one thread only.
@@ -46,7 +49,7 @@ class Deflater:
 
     def quick(self, data: Buffer) -> bytes:
         """Returns a piece compressed by igzip."""
-        return _piece(self._igzip, data)
+        return _by_igzip(self._igzip, data, isal_zlib.Z_FULL_FLUSH)
 
     def closer(self, data: Buffer) -> bytes:
         """Returns a piece by igzip at its best level: twice the time; for repeating bytes about as small as gzip -4."""
@@ -68,6 +71,19 @@ class Deflater:
 def _piece(compressor: Any, data: Buffer) -> bytes:
     """Compresses some bytes with a compressor of either library. The piece ends at a byte."""
     return bytes(compressor.compress(data) + compressor.flush(zlib_ng.Z_FULL_FLUSH))
+
+
+def _by_igzip(compressor: Any, data: Buffer, flush: int) -> bytes:
+    """Compresses some bytes with level 1 or 2 of igzip, so that equal bytes give equal results.
+
+    At these levels igzip hashes a part of the address of its own state instead of the third byte of data that has no
+    history (``.write_first_byte`` in ``igzip_icf_body_h1_gr_bt.asm`` shifts a register that holds the pointer). The
+    result is a valid stream, but about one in thousands depends on where the state lies in memory. So the first bytes
+    are compressed by themselves, for which igzip uses another function; the rest then has a history.
+    """
+    view = memoryview(data)
+    head = compressor.compress(view[:_HEAD_BYTES]), compressor.flush(isal_zlib.Z_SYNC_FLUSH)
+    return b"".join([*head, compressor.compress(view[_HEAD_BYTES:]), compressor.flush(flush)])
 
 
 @functools.lru_cache(maxsize=1024)
@@ -102,12 +118,12 @@ def join(pieces: Sequence[Buffer], data: Buffer) -> bytes:
 
 def quick_stream(data: Buffer) -> bytes:
     """Returns one zlib stream compressed by igzip."""
-    return bytes(isal_zlib.compress(data, layout.DEFLATE_LEVEL))
+    return _by_igzip(isal_zlib.compressobj(layout.DEFLATE_LEVEL), data, isal_zlib.Z_FINISH)
 
 
 def records_stream(data: Buffer) -> bytes:
     """Returns one zlib stream compressed by igzip, for elements that are not shuffled."""
-    return bytes(isal_zlib.compress(data, _RECORDS_LEVEL))
+    return _by_igzip(isal_zlib.compressobj(_RECORDS_LEVEL), data, isal_zlib.Z_FINISH)
 
 
 def thorough_stream(data: Buffer) -> Buffer:
