@@ -93,7 +93,7 @@ class Bench:
         if case.expect != "limited" and (verified is None or verified["end"] != "refused"):
             yield "verify: finds nothing"
         elif case.expect != "limited" and verified is not None and case.node not in verified["text"]:
-            yield f"verify: does not name {case.node}: {verified['text'].strip()[-200:]}"
+            yield f"verify: does not name {case.node}: {verified['text'].strip()[-2000:]}"
         for name in case.refuses:
             if name in steps and steps[name]["end"] == "ok":
                 yield f"{name}: is not refused"

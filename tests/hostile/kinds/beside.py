@@ -252,7 +252,7 @@ def _deep(depth: int) -> dict[str, Any]:
 
 
 for _name, _tree in TREES.items():
-    add("beside", f"planted run, {_name}", _planted(_nothing, _tree), "limited", absent=BELL.rpartition("/")[2])
+    add("beside", f"planted run, {_name}", _planted(_nothing, _tree), "limited")
 HEADS = {
     "of another project": _set(project="11111111-2222-3333-4444-555555555555"),
     "job with escapes": _set(job_id="\x1b[2J\u202e"),

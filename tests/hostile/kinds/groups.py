@@ -56,7 +56,7 @@ LOOPS: dict[str, tuple[Callable[[h5py.File], h5py.Group], Callable[[h5py.File], 
     "runs in deleted": (lambda file: file["deleted"], lambda file: file["runs"]),
 }
 for _name, (_at, _to) in LOOPS.items():
-    _shown = "objects/circuits" if _at is _circuits else "loop"
+    _shown = "objects/circuits" if _at is _circuits else "config" if _name == "config in itself" else "loop"
     add("groups", f"loop, {_name}", _link(_at, "loop", _to), "refused", _shown)
 _array = _link(_circuits, "array_0", _circuits)
 add("groups", "loop, array of an object", _array, "refused", "objects/circuits", refuses=("circuits",))

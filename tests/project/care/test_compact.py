@@ -926,7 +926,7 @@ def test_nothing_is_done_where_it_is_not_worth_it(tmp_path: Path) -> None:
     assert (report.done, report.is_worth_it, report.generation) == (False, False, 2)
     assert path.read_bytes() == before
     assert re.fullmatch(
-        re.escape(f"{path}: 3 runs, 1.0 MiB: not compacted, for it would give back about ")
+        re.escape(f"{path}: 3 runs, 1.1 MiB: not compacted, for it would give back about ")
         + r"[0-9.]+ (B|KiB), and nothing was deleted or replaced; "
         + re.escape("with --force (force=True) it is compacted all the same"),
         str(report),

@@ -14,7 +14,7 @@ from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
 from aerchive.codecs.noise_model import encode_noise_model, lost_passes
-from aerchive.errors import InvalidInputError, UnsupportedTypeError
+from aerchive.errors import InvalidInputError, UnsafeContentError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.private_values import LEFT_OUT, LeftOut, leave_out, secret_reason
 from aerchive.private_names import private
@@ -26,6 +26,9 @@ DONE_BY_AER = frozenset({"parameterizations"})
 
 CONFIGURATION = "configuration"
 """Name of the option that holds all options of Aer's configuration: ``basis_gates``, ``memory``, ..."""
+
+_MOST_QUBITS = 100_000
+"""The greatest number of qubits of a coupling map: Qiskit makes a node for each number below the greatest."""
 
 HIDDEN = "secret"
 """What stands in the place of an option that is not stored because it is private."""
@@ -210,7 +213,11 @@ def restore_options(backend: Any, options: Mapping[str, Any]) -> None:
     Args:
         backend: A backend of one of Aer's classes.
         options: The stored options, by name.
+
+    Raises:
+        UnsafeContentError: An option cannot have this name, or names more qubits than a backend can have.
     """
+    check_options(options)
     for name in sorted(options, key=lambda name: name != "method"):  # the method sets options that may be set again
         if name == CONFIGURATION:
             for key, value in options[name].items():
@@ -219,6 +226,21 @@ def restore_options(backend: Any, options: Mapping[str, Any]) -> None:
             backend.options.update_options(**{name: options[name]})
         else:
             _set(backend, name, options[name], lambda key, value: backend.options.update_options(**{key: value}))
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuses options that no call of Aer has, and a coupling map whose size alone would take all memory.
+
+    Raises:
+        UnsafeContentError: As `restore_options` does.
+    """
+    for name in options:
+        if not name.isidentifier() or name == "self":
+            raise UnsafeContentError(f"an option of a backend cannot have the name {name!r}")
+    for pair in pairs if isinstance(pairs := options.get("coupling_map"), list | tuple) else ():
+        for qubit in pair if isinstance(pair, list | tuple) else ():
+            if isinstance(qubit, int) and not 0 <= qubit < _MOST_QUBITS:
+                raise UnsafeContentError(f"option 'coupling_map': qubit {qubit}; a backend has up to {_MOST_QUBITS}")
 
 
 def _set(backend: Any, name: str, value: Any, otherwise: Callable[[str, Any], Any]) -> None:
