@@ -134,8 +134,6 @@ class _Walk:
         self._types: set[bytes] = set()
         self._runs: set[bytes] = set()
         self._rows: set[bytes] = set()
-        self._is_whole = True
-        """Whether all nodes could be read, so that the runs can be compared with the catalogue."""
         self.nodes = 0
         self.uuid = self.mixture = ""
         self.findings: list[str] = []
@@ -154,7 +152,8 @@ class _Walk:
         Args:
             name: Path of the node.
             what: The error, or a description.
-            is_mixture: Whether only a mixture of two states of a file has this, into which nothing may be saved.
+            is_mixture: Whether only a mixture of two states of a file has this. Nothing may be saved into one, nor into
+                a file with a damaged folder or table, which a mixture may have, too.
 
         Raises:
             MemoryError: HDF5 could not get the memory that the file asks for.
@@ -162,8 +161,7 @@ class _Walk:
         if "alloc" in str(what):
             raise MemoryError(str(what))
         self.note(name, what if isinstance(what, str) else f"damaged: {what}")
-        self._is_whole = self._is_whole and is_mixture
-        if is_mixture:
+        if is_mixture or _is_folder_or_table(name):
             self.mixture = self.mixture or f"/{name.strip('/')}: {what}"
 
     def _try(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -200,7 +198,7 @@ class _Walk:
                 self._try(name, self._dataset, node, name)
             else:
                 self.note(name, "is neither a group nor a dataset")
-        for path in sorted(self._rows - self._runs)[:1] if self._is_whole else ():
+        for path in sorted(self._rows - self._runs)[:1]:
             name = f"/{layout.RUNS}/{path.decode('utf-8', 'backslashreplace')}"
             self.note_damage(name, "is in the catalogue, but not in the file", is_mixture=True)
 
@@ -308,3 +306,9 @@ class _Walk:
 
 def _below(name: str, key: bytes) -> str:
     return f"{name}/{key.decode('utf-8', 'backslashreplace')}"
+
+
+def _is_folder_or_table(name: str) -> bool:
+    """Whether commits add to the node of this path, which so is the root, a member of it, or a folder of runs."""
+    first, *rest = name.strip("/").split("/")
+    return len(rest) < max(1, _SHARED_DEPTHS.get(first, 0))

@@ -123,9 +123,9 @@ def admit(fd: int, path: str, *, for_writing: bool = False) -> KnownFile | None:
             known = known_files.keep(fd, path, "vetted", report.uuid, report.mixture)
     if for_writing and known is not None and known.mixture:
         raise IntegrityError(
-            f"{path}: nothing is saved into it, because it is a mixture of two states, as a copy that was made in the "
-            f"middle of a commit is ({known.mixture}); copy the project again with 'aerchive copy', which waits for "
-            "its end. What can be read can be exported; after 'aerchive trust' the file is written all the same"
+            f"{path}: nothing is saved into it, because it is damaged, or a mixture of two states, as a copy that was "
+            f"made in the middle of a commit is ({known.mixture}); copy the project again with 'aerchive copy', which "
+            "waits for its end. What can be read can be exported; after 'aerchive trust' the file is written anyway"
         )
     return known
 
