@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aerchive.aer.opening import open_path as open
     from aerchive.aer.opening import trust, vet
     from aerchive.aer.running.autosave import autosave
+    from aerchive.codecs.attachment import AttachedFile
     from aerchive.errors import (
         AerchiveError,
         AlreadyExistsError,
@@ -49,6 +50,7 @@ __all__ = [
     "AerchiveError",
     "AlreadyExistsError",
     "ArchiveWarning",
+    "AttachedFile",
     "CommittedError",
     "FormatError",
     "IntegrityError",
@@ -80,6 +82,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "AttachedFile": ("codecs.attachment", "AttachedFile"),
     "Project": ("project.project", "Project"),
     "Run": ("project.run", "Run"),
     "StackedArray": ("stored.stack", "StackedArray"),

@@ -31,6 +31,10 @@ CHANGES_CHUNK_ROWS: Final = 256
 RUNS: Final = "runs"
 DELETED: Final = "deleted"
 DELETED_TABLES: Final = "tables"
+ATTACHMENTS: Final = "attachments"
+"""Group of the attachments of a run, or of the project, and of those among the deleted nodes."""
+ATTACHMENT_UUID: Final = "attachment_uuid"
+"""The attribute of an attachment that takes the place of the run's UUID in its checksums."""
 RUNS_PER_FOLDER: Final = 1000
 OBJECTS: Final = "objects"
 OBJECT_DIGEST_LENGTH: Final = 40

@@ -19,6 +19,7 @@ class Limits(BaseModel):
     Attributes:
         members: The greatest number of members of one group.
         run_nodes: The greatest number of groups and datasets in one run or shared object.
+        attachments: The greatest number of attachments of one run, and of the project itself.
         foreign_nodes: The greatest number of groups and datasets that other programs have added to the project.
         attributes: The greatest number of attributes of one node.
         attribute_bytes: The size of the largest attribute, in bytes. Long texts of groups are stored as datasets.
@@ -39,6 +40,7 @@ class Limits(BaseModel):
 
     members: int = Field(default=250_000, ge=1)
     run_nodes: int = Field(default=50_000, ge=1000)
+    attachments: int = Field(default=5000, ge=1)
     foreign_nodes: int = Field(default=20_000, ge=1000)
     attributes: int = Field(default=1024, ge=64)
     attribute_bytes: ByteSize = Field(default=ByteSize(_MIB), ge=32_000)

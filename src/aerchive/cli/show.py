@@ -12,6 +12,7 @@ from aerchive.cli.output import printable_json, put, put_json
 from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
 from aerchive.models import tagged_json
+from aerchive.project.attachments import attachment_table
 from aerchive.project.run import Run
 from aerchive.stored.result import SavedValue
 
@@ -33,7 +34,11 @@ def run(options: argparse.Namespace) -> int:
         return _show_history(one, as_json=options.json)
     saved = _saved(one)
     if options.json:
-        document = {**one.record.model_dump(), "saved": [value._asdict() for value in saved]}
+        document = {
+            **one.record.model_dump(),
+            "saved": [value._asdict() for value in saved],
+            "attachments": [row._asdict() for row in one.attachments.table()],
+        }
         put(printable_json(tagged_json.dumps(tagged_json.encode(document)).decode("ascii")))
         return 0
     put("\n".join(_lines(one, saved)))
@@ -98,3 +103,8 @@ def _lines(one: Run, saved: list[SavedValue]) -> Iterator[str]:
         yield format_table((*head, "infidelity") if is_rounded else head, rows, (0, 6))
         if len(saved) > _MOST_SAVED:
             yield f"... and {len(saved) - _MOST_SAVED} more; --json shows all"
+    attachments = one.attachments.table()
+    if attachments:
+        yield ""
+        yield "attachments:"
+        yield attachment_table(attachments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ not affect the others."""
 _ABSENT: Any = object()
 _RESERVED = frozenset(
     {
-        *(*layout.LINKS, layout.CONFIG, layout.STATUS, layout.LABELS),
+        *(*layout.LINKS, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS),
         *(layout.INPUTS, layout.RESULT, layout.COUNTS, layout.MEMORY, layout.SCALARS),
     }
 )
@@ -68,13 +68,17 @@ class Written(NamedTuple):
 
 
 class ResultEncoder:
-    """Encodes one Result; see `encode_result`."""
+    """Encodes one Result; see `encode_result`.
 
-    def __init__(self) -> None:
+    Args:
+        reserved: Names that the datasets of arrays must not have.
+    """
+
+    def __init__(self, reserved: Collection[str] = _RESERVED) -> None:
         self._counts = CountsTable()
         self._memory = MemoryColumn()
         self._scalars = ScalarTable()
-        self._pool = ArrayPool(_RESERVED)
+        self._pool = ArrayPool(reserved)
         self._label = ""
         self._experiment = 0
         self.refused: list[str] = []

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from numpy.typing import NDArray
 
@@ -38,6 +38,7 @@ from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.search import Search
 from aerchive.project.parts import Mode, ProjectParts
 from aerchive.project.run import Bridge, Run
+from aerchive.project.saving.attaching import Attacher
 from aerchive.project.saving.labelling import Labelling
 from aerchive.project.saving.saving import Saving
 from aerchive.project.spooling.durability import Durability
@@ -46,6 +47,9 @@ from aerchive.project.spooling.spools import Spools
 from aerchive.settings import load_settings
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
+
+if TYPE_CHECKING:  # only attachments need this, and what it imports
+    from aerchive.project.attachments import Attachments
 
 
 class Project:
@@ -80,6 +84,7 @@ class Project:
         self._search = Search(self.parts)
         self._saving = Saving(self.parts)
         self._labelling = Labelling(self.parts, self._search)
+        self._attacher = Attacher(self.parts, self._labelling, self.compression)
 
     @property
     def file(self) -> ProjectFile:
@@ -211,16 +216,16 @@ class Project:
         return self._saving.archive(draft, durability)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Makes one commit of all saves and label changes of this thread at the end of the block; none if it raises.
+        """Makes one commit of all saves, label changes and attachments of this thread at the end of the block.
 
-        No lock is held before the end. Runs saved in the block can be read after it, and labels of runs that were in
-        the project before are changed at its end.
+        There is no commit if the block raises. No lock is held before the end. Runs saved in the block, and what was
+        attached in it, can be read after it, and labels of runs that were in the project before are changed at its end.
 
         Raises:
             TransactionError: A transaction is open in this thread already.
             NotFoundError: A run whose labels were changed in the block was deleted meanwhile.
-            ProjectLockedError: Another program keeps the file locked, and labels were changed in the block. Without
-                such changes the runs go to a pending file.
+            ProjectLockedError: Another program keeps the file locked, and labels were changed or values attached in
+                the block. Without such changes the runs go to a pending file.
         """
         return self._saving.transaction()
 
@@ -280,6 +285,43 @@ class Project:
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of a run's labels; users call `Run.add_tags`, `Run.rename` and similar methods."""
         self._labelling.relabel(run, change)
+
+    @property
+    def attachments(self) -> Attachments:
+        """The values attached to the project itself, by name; see `Run.attachments`."""
+        return self._attacher.of_project()
+
+    @checked
+    def attach(self, name: str, value: Any, *, replace: bool = False) -> None:
+        """Attaches a value to the project itself, in a commit; for one that belongs to a run, see `Run.attach`.
+
+        Args:
+            name: Name of the attachment, unique among those of the project, as for `Run.attach`.
+            value: The value, as for `Run.attach`.
+            replace: Whether an attachment of this name is replaced.
+
+        Raises:
+            AerchiveError: As for `Run.attach`.
+        """
+        self._attacher.attach(None, name, value, replace=replace)
+
+    @checked
+    def detach(self, name: str) -> None:
+        """Removes an attachment of the project itself, in a commit; compaction gives its space back.
+
+        Raises:
+            NotFoundError: There is no attachment of this name.
+            AerchiveError: As for `attach`.
+        """
+        self._attacher.detach(None, name)
+
+    def attach_to(self, run: Run, name: str, value: Any, *, replace: bool) -> None:
+        """Attaches a value to a run; users call `Run.attach`."""
+        self._attacher.attach(run, name, value, replace=replace)
+
+    def detach_from(self, run: Run, name: str) -> None:
+        """Removes an attachment of a run; users call `Run.detach`."""
+        self._attacher.detach(run, name)
 
     # -- finding
 

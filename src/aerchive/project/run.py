@@ -28,6 +28,7 @@ from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.times import from_microseconds
 
 if TYPE_CHECKING:  # only values need these: listing runs without them saves a fifth of the time
+    from aerchive.project.attachments import Attachments
     from aerchive.stored.array import StoredArray
     from aerchive.stored.result import SavedValue, StoredResult
     from aerchive.stored.stack import StackedArray
@@ -78,6 +79,12 @@ class RunHome(Protocol):
 
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of labels."""
+
+    def attach_to(self, run: Run, name: str, value: Any, *, replace: bool) -> None:
+        """Commits an attachment of a run."""
+
+    def detach_from(self, run: Run, name: str) -> None:
+        """Removes an attachment of a run, in a commit."""
 
     def flush(self) -> None:
         """Commits the runs that wait for a commit."""
@@ -309,6 +316,54 @@ class Run:
         change.given.to_attributes()  # raises an error for what cannot be stored, before the file is opened
         self._home.relabel(self, change)
         self.refresh()
+
+    @property
+    def attachments(self) -> Attachments:
+        """The values attached to the run, by name; a read-only mapping that is printed as a table.
+
+        A numpy array is a `StoredArray`, of which nothing is read before it is indexed, and a file is an
+        `AttachedFile`. Qiskit is imported only if the value has an object of Qiskit.
+        """
+        from aerchive.project.attachments import Attachments
+
+        what = f"{self._home.file.path}: run {self.job_id}"
+        return Attachments(lambda: self._this_very_run() if self.place.is_known else None, what)
+
+    @checked
+    def attach(self, name: str, value: Any, *, replace: bool = False) -> None:
+        """Attaches a value to the run, in a commit: a fit, a figure, a reference state, notes with a structure.
+
+        The run itself stays as it was, with its digest; an attachment has its own. In a `Project.transaction` of this
+        run's project, it is committed at the end of the block.
+
+        Args:
+            name: Name of the attachment, unique in the run: 1 to 100 characters of printable ASCII without slash and
+                backslash, which neither begin with a dot nor begin or end with a space.
+            value: A numpy array; an object of Qiskit that has a codec, such as ``Statevector`` or ``Clifford``; text;
+                bytes; the `pathlib.Path` of a file, of which name and content are attached, or an `AttachedFile`; or
+                containers and numbers, with any of these in them. It comes back equal and of the same type.
+            replace: Whether an attachment of this name is replaced.
+
+        Raises:
+            AlreadyExistsError: There is an attachment of this name, and ``replace`` is not given.
+            InvalidInputError: The name cannot be used, or the value or the number of attachments exceeds a limit.
+            UnsupportedTypeError: The value, or a part of it, has a type without a codec; nothing is attached.
+            NotFoundError: The run is still running, was lost or deleted, or there is no file at the path.
+            TransactionError: The run is in a spool, and another program keeps the project locked.
+            ProjectLockedError: Another program keeps the project locked.
+            ReadOnlyError: The project is open for reading.
+        """
+        self._home.attach_to(self, name, value, replace=replace)
+
+    @checked
+    def detach(self, name: str) -> None:
+        """Removes an attachment of the run, in a commit; compaction gives its space back.
+
+        Raises:
+            NotFoundError: There is no attachment of this name.
+            AerchiveError: As for `attach`.
+        """
+        self._home.detach_from(self, name)
 
     def settle(self, path: str | None, spooled: SpooledRun | None = None, *, job_id: str | None = None) -> None:
         """Sets the place of the run after the project has written it; its documents are read from there afterwards.

@@ -102,6 +102,10 @@ class WriteSession:
         """Replaces a mutable group; see `DraftWriter.replace_group`."""
         self._drafts.replace_group(parent, name, draft, owner)
 
+    def write_attachment(self, holder: str, name: str, draft: GroupDraft) -> None:
+        """Writes an attachment; see `DraftWriter.write_attachment`."""
+        self._drafts.write_attachment(holder, name, draft)
+
     def remove(self, path: str, among: str = layout.DELETED) -> None:
         """Moves a node into a group of deleted nodes: its space is not freed, so its address is never used again.
 

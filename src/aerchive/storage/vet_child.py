@@ -29,7 +29,7 @@ _CACHE_BYTES = 2 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _TRIAL = b"aerchive-vetting"
 """Name of the groups that are made in the overlay, which is thrown away."""
-_SHARED_DEPTHS = {layout.RUNS: 2, layout.OBJECTS: 3, layout.DELETED: 2}
+_SHARED_DEPTHS = {layout.RUNS: 2, layout.OBJECTS: 3, layout.DELETED: 2, layout.ATTACHMENTS: 1}
 """Depths down to which the groups below a member of the root are folders, and no run or object."""
 _HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
 

@@ -172,7 +172,7 @@ def _verified(group: HDF5Group, owner: str, root: HDF5Group, linked: LinkedObjec
         raise IntegrityError(
             f"{problems[0]}; not copied, because a new seal would hide that: restore the run from a copy, or delete it"
         )
-    changed = {layout.CONFIG, layout.STATUS, layout.LABELS, layout.PROVENANCE}
+    changed = {layout.CONFIG, layout.STATUS, layout.LABELS, layout.PROVENANCE, layout.ATTACHMENTS}
     return {path: digest for path, digest in verifier.nodes.items() if path.partition("/")[0] not in changed}
 
 

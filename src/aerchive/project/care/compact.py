@@ -203,7 +203,7 @@ class _Work:
         """Adds work that was done."""
         self._done += nbytes
         if self._progress is not None:
-            self._progress(min(self._done, self._total), self._total)
+            self._progress(max(0, min(self._done, self._total)), self._total)
 
 
 class _Seen(NamedTuple):
@@ -278,6 +278,8 @@ class _Compaction:
         with source.read() as session:
             self._check_same(session)
             paths, gone = self._to_do(session)
+            if layout.ATTACHMENTS in session.root:  # no row tells that they were changed
+                paths.append(layout.ATTACHMENTS)
         if not paths and not gone:
             return
         changed: list[str] = []
@@ -437,7 +439,7 @@ class _Compaction:
             with contextlib.suppress(FormatError):  # the verifier reports it
                 group.raw_attributes()
             verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
-            found = verifier.problems(MUTABLE, LINKED)
+            found = _problems(verifier, path)
         except AerchiveError as error:
             yield str(error)
             return
@@ -462,7 +464,7 @@ class _Compaction:
             with source.read() as session:
                 group = session.root.group(path)
                 verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root)
-                return verifier.problems(MUTABLE, LINKED) == found and verifier.nodes == copy.nodes
+                return _problems(verifier, path) == found and verifier.nodes == copy.nodes
         except AerchiveError:
             return False
 
@@ -472,6 +474,11 @@ class _Compaction:
             f"{self._source.path}: what would be in the new file is not all in order: "
             f"{'; '.join(problems[:_SHOWN])}{more}; 'aerchive verify' tells more"
         )
+
+
+def _problems(verifier: GroupVerifier, path: str) -> list[str]:
+    """Verifies a run, or the attachments of the project, without the chunks."""
+    return verifier.attachment_problems() if path == layout.ATTACHMENTS else verifier.problems(MUTABLE, LINKED)
 
 
 def _is_run(folder: CachedGroup, name: str) -> bool | None:

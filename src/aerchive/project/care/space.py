@@ -102,12 +102,12 @@ class SpaceReport:
         file_bytes: Size of the file.
         runs: Space that each run takes, the largest first.
         kinds: Space that each kind of value takes, the largest first.
-        structure_bytes: Bytes of documents, headers and checksums of all runs, and of folders.
+        structure_bytes: Bytes of documents, headers and checksums of all runs and attachments, and of folders.
         catalogue_bytes: Bytes of the table with one row for each run.
         foreign_bytes: Bytes that other programs have written beside the runs; compaction keeps them.
         deleted_runs: Number of runs that were deleted since the last compaction.
         deleted_bytes: Bytes of these runs, with the circuits and similar objects that only they needed.
-        replaced: Whether labels or the state of a run were replaced since the last compaction.
+        replaced: Whether labels, attachments or the state of a run were changed since the last compaction.
         unused_bytes: Bytes to which nothing in the file refers any more: replaced labels, gaps.
         beside_bytes: Bytes of files beside the project that belong to it: pending and waiting runs, and remains of an
             interrupted compaction.
@@ -235,6 +235,8 @@ class _Survey:
         self._needed: set[str] = set()
         self._deleted: list[int] = []
         self._deleted_runs = 0
+        self._attached_bytes = 0
+        """Size of documents, headers and checksums of the attachments of the project itself."""
         self._foreign: list[int] = []
         self._known: set[int] = set()
         """Addresses of the measured nodes of other programs."""
@@ -244,6 +246,7 @@ class _Survey:
         self._looks: dict[str, tuple[int, _Look]] = {
             layout.RUNS: (2, self._look_at_run),
             layout.OBJECTS: (3, self._look_at_object),
+            layout.ATTACHMENTS: (1, self._look_at_attachment),
             layout.DELETED: (1, self._look_at_deleted),
         }
         """For each group at the root: the depth of the nodes that are measured, and the method that measures one."""
@@ -274,7 +277,7 @@ class _Survey:
                 self._values[path.split("/")[1]].append(_whole(path, size))
             else:
                 deleted += size.stored_bytes
-        structure += sum(run.structure_bytes for run in self._runs)
+        structure += sum(run.structure_bytes for run in self._runs) + self._attached_bytes
         kinds = [
             KindSpace(kind, len(sizes), sum(size.stored_bytes for size in sizes), sum(size.nbytes for size in sizes))
             for kind, sizes in self._values.items()
@@ -360,6 +363,12 @@ class _Survey:
             self._foreign.append(measure_foreign(session.root.group(folder), name, self._known))
             return
         self._objects[path] = measure_group(self._open(session, path), self._shared)
+
+    def _look_at_attachment(self, session: ReadSession, path: str) -> None:
+        """Measures an attachment of the project itself."""
+        size = measure_group(session.root.group(path))
+        self._attached_bytes += size.structure_bytes
+        self._values[layout.ATTACHMENTS] += size.datasets
 
     def _look_at_deleted(self, session: ReadSession, path: str) -> None:
         group = session.root.group(path)

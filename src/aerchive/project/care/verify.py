@@ -40,7 +40,10 @@ from aerchive.storage.vetting import verifying_child
 from aerchive.threads import processors
 
 OURS = frozenset(
-    {layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS, layout.DELETED}
+    {
+        *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS),
+        *(layout.ATTACHMENTS, layout.DELETED),
+    }
 )
 """Names of the members of the root that aerchive writes."""
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
@@ -230,6 +233,7 @@ class _Verification:
             self._state = _state(session)
         self._file.visit([*deleted, *foreign], self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
+        self._file.visit([layout.ATTACHMENTS], self._look_at_attachments, self._look_at_chunks)
         missing = self._rows.keys() - set(paths)
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
         self._file.visit(paths, self._look_at_run, self._look_at_chunks)
@@ -254,6 +258,13 @@ class _Verification:
     def _look_at_object(self, session: ReadSession, path: str) -> None:
         with noted(self._problems, session.root.where(path)):
             self._problems += object_problems(session.root.group(path), path.split("/")[1], session.root)
+
+    def _look_at_attachments(self, session: ReadSession, path: str) -> None:
+        """Looks at the attachments of the project itself."""
+        with noted(self._problems, session.root.where(path)):
+            if path in session.root:
+                verifier = GroupVerifier(session.root.group(path), "", session.root, visited=self._visited)
+                self._turn.append(_Looked(0, verifier.attachment_problems(), verifier.chunks))
 
     def _look_at_run(self, session: ReadSession, path: str) -> None:
         row = self._rows.get(path)

@@ -54,11 +54,13 @@ class Anonymiser:
         if labels.history:
             labels = labels.model_copy(update={"history": None})
             places.append("labels.history")
+        if draft.attachments:
+            places.append(layout.ATTACHMENTS)
         if places:
             known = {*(config.anonymised or ()), *places}
             config = config.model_copy(update={"anonymised": sorted(known)})
         return dataclasses.replace(
-            draft, config=config, status=status, labels=labels, provenance=provenance, objects=objects
+            draft, config=config, status=status, labels=labels, provenance=provenance, objects=objects, attachments={}
         )
 
     def _stored_provenance(self, stored: ObjectDraft) -> tuple[Provenance, list[str]]:

@@ -20,7 +20,7 @@ from aerchive.models.status import RunStatus
 from aerchive.project.documents.record import read_record
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.hdf5.transfer import dataset_drafts, object_draft
+from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, object_draft
 from aerchive.times import to_microseconds
 
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
@@ -57,6 +57,7 @@ class RunDraft:
         provenance: The provenance document; ``None`` for a lost run, and if it is among the objects.
         datasets: Datasets of the payload, by name.
         objects: Objects that runs share, such as circuits, by name.
+        attachments: Attachments that the run had in another place, by name; a captured run has none.
         refused: Descriptions of the values that could not be stored.
         nbytes: Size of the payload before compression, in bytes.
         run_uuid: UUID of the run; a new one is made for each run.
@@ -72,6 +73,7 @@ class RunDraft:
     provenance: Provenance | None = None
     datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
     objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
+    attachments: Mapping[str, GroupDraft] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     nbytes: int = 0
     run_uuid: str = field(default_factory=new_uuid)
@@ -96,7 +98,7 @@ class RunDraft:
         return dataclasses.replace(self, datasets={name: one.detached() for name, one in self.datasets.items()})
 
     def to_group(self) -> GroupDraft:
-        """Makes the draft of the run's group, as ``layout.md`` describes it."""
+        """Makes the draft of the run's group without the attachments, as ``layout.md`` describes it."""
         groups = {
             layout.CONFIG: GroupDraft(self.config.to_attributes()),
             layout.STATUS: GroupDraft(self.status.to_attributes(), mutable=True),
@@ -145,6 +147,7 @@ class RunDraft:
             provenance=None,  # the provenance is among the objects
             datasets=dataset_drafts(group, record.run_uuid),
             objects={name: object_draft(group.group(name), known) for name in linked},
+            attachments=attachment_drafts(group),
             nbytes=nbytes,
             run_uuid=record.run_uuid,
             is_bare=is_bare,

@@ -20,7 +20,7 @@ from aerchive.errors import AlreadyExistsError
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.project.documents.draft import RunDraft
-from aerchive.storage.chunks.drafts import DatasetDraft
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 
 _PIECE_BYTES = 16 * 1024 * 1024
 """Size of the pieces in which two datasets are compared, in bytes."""
@@ -37,21 +37,25 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
 
     Returns:
         The combined run. It is ``stored`` itself if nothing is to be changed. If its `RunDraft.datasets` and
-        `RunDraft.objects` are those of ``stored``, only its labels differ.
+        `RunDraft.objects` are those of ``stored``, only its labels differ, and it may have more attachments.
 
     Raises:
         AlreadyExistsError: ``given`` is another result of the same job id.
     """
     if given.status.has_data and not stored.status.has_data:
-        return dataclasses.replace(given, labels=LabelChange(given.labels).apply(stored.labels))
+        labels = LabelChange(given.labels).apply(stored.labels)
+        return dataclasses.replace(given, labels=labels, attachments=_all_attachments(stored, given))
     if stored.status.has_data and given.status.has_data and not _is_same_result(stored, given):
         raise AlreadyExistsError(
             f"{file}: another result of job {given.job_id!r} is archived already, and was not replaced; to keep both, "
             "give this one a job id of its own: result.job_id = ..."
         )
     labels = _with_labels(stored.labels, given.labels, author)
+    attachments = _all_attachments(stored, given)
     if not given.status.has_data or not _lacks(stored, given):
-        return stored if labels is stored.labels else dataclasses.replace(stored, labels=labels)
+        if labels is stored.labels and attachments.keys() == stored.attachments.keys():
+            return stored
+        return dataclasses.replace(stored, labels=labels, attachments=attachments)
     added = [dataset.nbytes for name, dataset in given.datasets.items() if name not in stored.datasets]
     return dataclasses.replace(
         stored,
@@ -60,6 +64,7 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         config=_completed(stored.config, given.config),
         datasets={**given.datasets, **stored.datasets},
         objects={**given.objects, **stored.objects},
+        attachments=attachments,
         provenance=stored.provenance or given.provenance,
         refused=given.refused,
         is_bare=stored.is_bare and given.is_bare,
@@ -94,6 +99,16 @@ def _with_labels(stored: RunLabels, given: RunLabels, author: Author | None) -> 
     if author is not None and any(tuple(change[:2]) == tuple(author) for change in stored.history or ()):
         return stored
     return LabelChange(given).apply(stored, author)
+
+
+def _all_attachments(stored: RunDraft, given: RunDraft) -> Mapping[str, GroupDraft]:
+    """The attachments of both; another one with a name that is in use gets the beginning of its UUID as well."""
+    found = dict(stored.attachments)
+    for name, one in given.attachments.items():
+        uuid = one.attributes[layout.ATTACHMENT_UUID]
+        if all(known.attributes[layout.ATTACHMENT_UUID] != uuid for known in found.values()):
+            found[conflict_id(name, str(uuid)) if name in found else name] = one
+    return found
 
 
 def _is_same_result(stored: RunDraft, given: RunDraft) -> bool:

@@ -46,7 +46,7 @@ class Labelling:
         waiting = self._parts.waiting or {}
         for run in self._search.outside() if one.job_ids else ():
             if run.job_id in (one.job_ids or ()) and run.job_id not in waiting:
-                self._check_has_labels(run)
+                self.check_is_in_file(run)
         if self._parts.waiting is None:
             return self._commit_labels(one) if one.job_ids or self._parts.file.exists() else 0
         return self._count_later(one) + self._label_later(one)
@@ -56,15 +56,20 @@ class Labelling:
         self._parts.check_writable()
         waiting = self._parts.waiting
         if waiting is None or run.job_id not in waiting:
-            self._check_has_labels(run)
+            self.check_is_in_file(run)
         one = Relabelling(change, frozenset({run.job_id}), handle=run)
         if waiting is None:
             self._commit_labels(one)
         else:
             self._label_later(one)
 
-    def _check_has_labels(self, run: Run) -> None:
-        """Raises an error if a run is not in the project file, where its labels can be changed."""
+    def check_is_in_file(self, run: Run) -> None:
+        """Checks that a run is in the project file, where its labels and attachments can be changed.
+
+        Raises:
+            NotFoundError: The run was lost, or is still running.
+            TransactionError: The run is in a spool, and cannot be moved into the project now.
+        """
         run.require_data()  # a run without data has no labels in the file
         if run.place.path is None:
             cause = None
@@ -82,7 +87,7 @@ class Labelling:
             except ProjectLockedError as error:
                 cause = error
             raise TransactionError(
-                f"{self._parts.path}: run {run.job_id} is in a spool beside the project; label it once it is in there"
+                f"{self._parts.path}: run {run.job_id} is in a spool beside the project; change it once it is in there"
             ) from cause
 
     def _commit_labels(self, one: Relabelling) -> int:

@@ -26,6 +26,7 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.unite import united
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
+from aerchive.project.saving.attaching import Attaching, write_attachings
 from aerchive.project.saving.label_changes import Relabelling, write_relabellings
 from aerchive.project.spooling.durability import Durability, waiting_runs
 from aerchive.project.spooling.spools import drafts_of
@@ -116,7 +117,9 @@ class Saving:
             raise TransactionError(f"{self._parts.path}: a transaction is open in this thread; finish it first")
         waiting: dict[str, tuple[RunDraft, Run]] = {}
         relabellings: list[Relabelling] = []
+        attachings: list[Attaching] = []
         self._parts.transaction.waiting, self._parts.transaction.relabellings = waiting, relabellings
+        self._parts.transaction.attachings = attachings
         try:
             yield
         finally:
@@ -124,30 +127,39 @@ class Saving:
         with self._held_if_ended([*waiting.values()]):
             for draft, _ in waiting.values():
                 self._check_known(draft)
-        if waiting or (relabellings and self._parts.file.exists()):
-            self._commit(list(waiting.values()), relabellings, is_awaited=True)
+        if waiting or attachings or (relabellings and self._parts.file.exists()):
+            self._commit(list(waiting.values()), relabellings, attachings, is_awaited=True)
         for one in relabellings:
             if one.handle is not None:
                 one.handle.refresh()
 
     def _commit(
-        self, drafts: Sequence[tuple[RunDraft, Run]], relabellings: Sequence[Relabelling] = (), *, is_awaited: bool
+        self,
+        drafts: Sequence[tuple[RunDraft, Run]],
+        relabellings: Sequence[Relabelling] = (),
+        attachings: Sequence[Attaching] = (),
+        *,
+        is_awaited: bool,
     ) -> None:
         """Commits runs, after the runs that wait in spools.
 
         Args:
             drafts: The drafts to write, each with the run object that is told where it was written.
             relabellings: Changes of labels that belong to the commit; they cannot wait in a spool.
+            attachings: Changes of attachments that belong to the commit; they cannot wait in a spool.
             is_awaited: Whether a caller waits for the answer. If not, another result of a known job is kept beside it,
                 and a run that cannot be written to the project goes to the pending folder of the settings.
         """
         has_begun = threading.Event()
-        patience_s = None if relabellings else self._parts.mover.patience_s
+        cannot_wait = bool(relabellings or attachings)
+        patience_s = None if cannot_wait else self._parts.mover.patience_s
 
         def write(session: WriteSession) -> list[Written]:
             has_begun.set()
             write_relabellings(session, relabellings, self._parts, {one.job_id for one, _ in drafts})
-            return write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
+            written = write_drafts(session, [draft for draft, _ in drafts], keeps_conflicts=not is_awaited)
+            write_attachings(session, attachings)
+            return written
 
         try:
             with self._held_if_ended(drafts, has_begun):
@@ -155,9 +167,10 @@ class Saving:
                 written = self._parts.file.commit(write, now(), patience_s)
         except ProjectLockedError as error:
             self._parts.mover.was_locked()
-            if relabellings:
+            if cannot_wait:
+                what = "attachments" if attachings else "changes of labels"
                 raise ProjectLockedError(
-                    f"{error}. Nothing of the transaction was saved: its changes of labels cannot wait in a spool"
+                    f"{error}. Nothing of the transaction was saved: its {what} cannot wait in a spool"
                 ) from error
             locked = error
         except (NotFoundError, ReadOnlyError, FormatError, WriteError, InvalidInputError) as error:

@@ -126,7 +126,7 @@ class _RunWriter:
         renamed = self._rows.find(conflict_id(draft.job_id, draft.run_uuid)) if is_moved else None
         found = renamed or self._rows.find(draft.job_id)
         if found is None:
-            path = _write_run(self._session, draft, self._folders)
+            path = self._write_whole(draft)
             self._fresh.append(_row(draft.record, path, draft.nbytes, len(self._rows) + len(self._fresh)))
             return Written(path, draft.job_id)
         number, row = found
@@ -155,15 +155,24 @@ class _RunWriter:
         return renamed
 
     def _replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
-        """Replaces what differs, only the labels or the whole run; returns the path of the run's group."""
+        """Replaces what differs, only labels and attachments or the whole run; returns the path of the run's group."""
         session = self._session
         if whole.datasets is stored.datasets and whole.objects is stored.objects:
-            labels = GroupDraft(whole.labels.to_attributes(), mutable=True)
-            session.replace_group(path, layout.LABELS, labels, whole.run_uuid)
+            if whole.labels is not stored.labels:
+                labels = GroupDraft(whole.labels.to_attributes(), mutable=True)
+                session.replace_group(path, layout.LABELS, labels, whole.run_uuid)
+            for name in whole.attachments.keys() - stored.attachments.keys():
+                session.write_attachment(path, name, whole.attachments[name])
         else:
-            old, path = path, _write_run(session, whole, self._folders)
+            old, path = path, self._write_whole(whole)
             session.remove(old)
         session.replace_row(layout.CATALOGUE, number, _row(whole.record, path, whole.nbytes, number))
+        return path
+
+    def _write_whole(self, draft: RunDraft) -> str:
+        path = _write_run(self._session, draft, self._folders)
+        for name, one in draft.attachments.items():
+            self._session.write_attachment(path, name, one)
         return path
 
     def finish(self) -> None:

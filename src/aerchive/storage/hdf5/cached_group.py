@@ -111,6 +111,20 @@ def check_run_nodes(number: int, where: str) -> None:
         raise over_limit(where, "run_nodes", f"its run has more than {limits().run_nodes} nodes")
 
 
+def check_attachments(number: int, where: str) -> None:
+    """Refuses a run, or a project, with too many attachments.
+
+    Args:
+        number: The number of attachments.
+        where: File and path of their group, for the message.
+
+    Raises:
+        UnsafeContentError: There are more than `aerchive.limits.Limits.attachments`.
+    """
+    if number > limits().attachments:
+        raise over_limit(where, "attachments", f"it has {number} attachments")
+
+
 class VisitedNodes:
     """The nodes that walks through runs have visited: each has one link, or walks would not end, or take too long."""
 

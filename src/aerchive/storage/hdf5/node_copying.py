@@ -33,7 +33,7 @@ from aerchive.storage.hdf5.nodes import (
     open_attribute,
     open_node,
 )
-from aerchive.storage.hdf5.objects import object_path
+from aerchive.storage.hdf5.objects import object_path, owner_within
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.types import has_addresses
 from aerchive.storage.hdf5.writer import (
@@ -107,7 +107,7 @@ class NodeCopier:
         """Copies a run without the chunks of large datasets; `copy_chunks` copies those.
 
         Args:
-            source: The run's group. The copy gets the same path.
+            source: The group of the run, or of the attachments of the project. The copy gets the same path.
 
         Returns:
             Size of the chunks still to be copied, in bytes before compression.
@@ -117,17 +117,17 @@ class NodeCopier:
         """
         folder, _, name = source.path.rpartition("/")
         if folder != self._folder[0]:
-            self._folder = folder, require_group(self._target, folder)
+            self._folder = folder, require_group(self._target, folder) if folder else self._target
         already = len(self._waiting)
         self._visited.begin(source)
         self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
         return sum(waiting.chunk_bytes * len(waiting.plan.locations) for waiting in self._waiting[already:])
 
     def copy_documents(self, source: CachedGroup) -> None:
-        """Updates the small groups of a run that was already copied: status, labels, links to objects.
+        """Updates the groups of a run that was already copied: status, labels, attachments, links to objects.
 
         Args:
-            source: The run's group.
+            source: The group of the run, or of the attachments of the project.
 
         Raises:
             AerchiveError: As `copy_run` does.
@@ -176,7 +176,7 @@ class NodeCopier:
         """Removes the copy of a run that was deleted or replaced in the source since."""
         self._visited.forget(path)
         folder, _, name = path.rpartition("/")
-        parent = find_group(self._target, folder)
+        parent = find_group(self._target, folder) if folder else self._target
         if parent is not None and has_member(parent, name):
             self._put_aside(parent, name)
 
@@ -224,7 +224,7 @@ class NodeCopier:
         group = create_group(parent, name)
         for attribute in attribute_names(source.gid, source.where()):
             _copy_attribute(source.gid, group, attribute, source.where())
-        self._copy_members(source, group, owner, set())
+        self._copy_members(source, group, owner_within(source, owner), set())
 
     def _copy_members(self, source: CachedGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
         """Copies the members whose names are not in ``there``, the names that the target already has."""
@@ -325,7 +325,8 @@ class Fingerprint(NamedTuple):
 
     Attributes:
         address: Address of the group in the file.
-        members: Hash of names and addresses of the members; it changes if a member is added, removed or replaced.
+        members: Hash of names and addresses of the members, and of the attachments; it changes if one of these is
+            added, removed or replaced.
     """
 
     address: int
@@ -335,7 +336,10 @@ class Fingerprint(NamedTuple):
 def fingerprint(group: CachedGroup) -> Fingerprint:
     """The fingerprint of a group; only comparable with fingerprints of the same file made by the same process."""
     address = info_of(group.gid, group.where()).address
-    return Fingerprint(address, hash(tuple(group.members().items())))
+    members = [*group.members().items()]
+    if layout.ATTACHMENTS in group and group.is_group(layout.ATTACHMENTS):
+        members += group.group(layout.ATTACHMENTS).members().items()
+    return Fingerprint(address, hash(tuple(members)))
 
 
 def _copy_attribute(source: Any, target: Any, name: bytes, where: str) -> None:

@@ -16,6 +16,19 @@ _PATH = re.compile(
 )
 
 
+_ATTACHMENT = re.compile(r"[!-~](?:[ -~]{0,126}[!-~])?\Z")
+
+
+def is_attachment_name(name: str) -> bool:
+    """Whether a text may be the name of an attachment, which is the name of its group."""
+    return (
+        _ATTACHMENT.match(name) is not None
+        and not any(sign in name for sign in "/\\")
+        and not name.startswith((".", layout.LONG_PREFIX))
+        and not name.endswith(layout.CHECKSUMS_SUFFIX)
+    )
+
+
 def is_object_path(path: str) -> bool:
     """Whether a path has the form of the path of a shared object."""
     return _PATH.match(path) is not None
@@ -34,6 +47,17 @@ def object_path(group: GroupReader) -> str:
     if not isinstance(path, str) or not _PATH.match(path):
         raise FormatError(f"{group.where()}: is not a shared object; its path would be {path!r}")
     return path
+
+
+def owner_within(group: HDF5Group, owner: str) -> str:
+    """The owner in the checksums of the datasets of a group: an attachment has a UUID of its own.
+
+    Args:
+        group: A group of a run, of a shared object, or of the project's attachments.
+        owner: UUID of the run, or path of the shared object.
+    """
+    own = group.attribute(layout.ATTACHMENT_UUID)
+    return own if isinstance(own, str) else owner
 
 
 def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:

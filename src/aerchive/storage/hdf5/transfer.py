@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import UnsafeContentError
+from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.filters.profiles import Codec
 from aerchive.storage.chunks.checksums import DIGESTS
-from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, ObjectDraft, PackedChunk
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft, PackedChunk
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.hdf5.objects import object_path
@@ -81,6 +81,28 @@ def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
         plan = group.plan(name, owner)
         packed = StoredDataset(plan, group.fd) if plan.values is None else None
         drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)), packed=packed)
+    return drafts
+
+
+def attachment_drafts(group: GroupReader) -> dict[str, GroupDraft]:
+    """The attachments of a run, by name.
+
+    Args:
+        group: The group of the run.
+
+    Raises:
+        FormatError: One of them is not an attachment.
+    """
+    if layout.ATTACHMENTS not in group or not group.is_group(layout.ATTACHMENTS):
+        return {}
+    folder, drafts = group.group(layout.ATTACHMENTS), {}
+    for name in folder.names():
+        one = folder.group(name)
+        attributes = _kept(one.attributes())
+        owner = attributes.get(layout.ATTACHMENT_UUID)
+        if not isinstance(owner, str):
+            raise FormatError(f"{one.where()}: is not an attachment")
+        drafts[name] = GroupDraft(attributes, dataset_drafts(one, owner), mutable=True)
     return drafts
 
 

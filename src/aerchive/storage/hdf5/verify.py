@@ -17,10 +17,10 @@ from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_nbytes
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
-from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_run_nodes
+from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_attachments, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, plan_read
 from aerchive.storage.hdf5.nodes import read_values
-from aerchive.storage.hdf5.objects import LinkedObjects, linked_digest
+from aerchive.storage.hdf5.objects import LinkedObjects, is_attachment_name, linked_digest, owner_within
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -167,6 +167,14 @@ class GroupVerifier:
                 )
         return self._problems
 
+    def attachment_problems(self) -> list[str]:
+        """Verifies everything but the chunks, as `problems` does; the group is that of the project's attachments."""
+        self._problems = []
+        with self._noted(self._group.where()):
+            self._visited.begin(self._group)
+            self._visit_attachments(self._group)
+        return self._problems
+
     def _noted(self, where: str) -> contextlib.AbstractContextManager[None]:
         return noted(self._problems, where)
 
@@ -202,13 +210,28 @@ class GroupVerifier:
             return
         self._visited.add(group.group(name))
         if name in mutable and not path:
-            inner: dict[str, str] = {}
-            self._visit(group.group(name), name, inner, frozenset(), frozenset())
-            self.nodes |= inner
-            if group.group(name).attribute("sha256") != core_digest(inner):
-                self._problems.append(f"{group.where(name)}: its digest does not match: something in it was changed")
+            self._visit_sealed(group.group(name), name)
+        elif name == layout.ATTACHMENTS and not path:
+            self._visit_attachments(group.group(name))
         else:
             self._visit(group.group(name), inside, nodes, frozenset(), frozenset())
+
+    def _visit_sealed(self, group: CachedGroup, path: str) -> None:
+        """Visits a group with a digest of its own, which is no part of the digest of the run."""
+        inner: dict[str, str] = {}
+        self._visit(group, path, inner, frozenset(), frozenset())
+        self.nodes |= inner
+        if group.attribute("sha256") != core_digest(inner):
+            self._problems.append(f"{group.where()}: its digest does not match: something in it was changed")
+
+    def _visit_attachments(self, group: CachedGroup) -> None:
+        check_attachments(len(group.members()), group.where())
+        for name in group.names():
+            with self._noted(group.where(name)):
+                if not is_attachment_name(name):
+                    self._problems.append(f"{group.where(name)}: is not the name of an attachment")
+                self._visited.add(group.group(name))
+                self._visit_sealed(group.group(name), f"{layout.ATTACHMENTS}/{name}")
 
     def _dataset(self, group: CachedGroup, name: str, path: str) -> str:
         opened, where = group.open_array(name), group.where(name)
@@ -224,7 +247,7 @@ class GroupVerifier:
         if what.chunk is None:
             digest.data(read_values(opened, where).tobytes())
             return digest.hexdigest()
-        plan = plan_read(group.gid, name, self._owner, where, opened=opened, attributes=attributes)
+        plan = plan_read(group.gid, name, owner_within(group, self._owner), where, opened=opened, attributes=attributes)
         expected = ChunkSumsReader(group.gid, dsid, name, len(plan.locations), where, attributes).digests()
         for location in plan.locations:
             check_interrupt()

@@ -203,6 +203,18 @@ class DraftWriter:
         unlink(group, name)
         move(group, _REPLACEMENT, group, name)
 
+    def write_attachment(self, holder: str, name: str, draft: GroupDraft) -> None:
+        """Writes an attachment, which has checksums and a digest of its own.
+
+        Args:
+            holder: Path of the group of the run; empty for the project itself.
+            name: Name of the attachment; there must be none of this name.
+            draft: The group of the attachment.
+        """
+        folder = require_group(self._root, f"{holder}/{layout.ATTACHMENTS}" if holder else layout.ATTACHMENTS)
+        owner = str(draft.attributes[layout.ATTACHMENT_UUID])
+        self._fill(create_group(folder, name), f"{layout.ATTACHMENTS}/{name}", draft, owner, {})
+
     def _fill(self, gid: h5g.GroupID, path: str, draft: GroupDraft, owner: str, nodes: dict[str, str]) -> None:
         prefix = f"{path}/" if path else ""
         attributes, long = split_long(draft.attributes)
