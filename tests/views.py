@@ -56,6 +56,10 @@ def _values(group: GroupReader, owner: str) -> Values:
         if name in (layout.RESULT, layout.COUNTS, "statevector", "noise"):
             value = group.read(name, owner)
             found[name] = type_name(value.dtype), value.shape, value.tobytes()
+    for attached in group.group(layout.ATTACHMENTS).names() if layout.ATTACHMENTS in group else ():
+        one = group.group(f"{layout.ATTACHMENTS}/{attached}")
+        value = one.read("array", str(one.attribute(layout.ATTACHMENT_UUID)))
+        found[f"{layout.ATTACHMENTS}/{attached}"] = type_name(value.dtype), value.shape, value.tobytes()
     return found
 
 
@@ -124,9 +128,12 @@ def stock_values(path: Path, last: int = 0) -> dict[str, Values]:
             if row["deleted"]:
                 continue
             group = file[layout.RUNS][row["path"].decode()]
+            nodes = dict(group.items())
+            for name, one in group.get(layout.ATTACHMENTS, {}).items():
+                nodes[f"{layout.ATTACHMENTS}/{name}"] = one["array"]
             found[row["job_id"].decode()] = {
                 name: (type_name(node.dtype), node.shape, np.asarray(node[()]).tobytes())
-                for name, node in group.items()
+                for name, node in nodes.items()
                 if isinstance(node, h5py.Dataset) and not name.endswith(layout.CHECKSUMS_SUFFIX)
             }
     return found

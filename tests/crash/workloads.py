@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
@@ -19,7 +21,7 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.storage.commits import creation
 from aerchive.testing.disks import Operation, RecordingDisk, final_content, using
-from tests.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, values_of
+from tests.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, type_name, values_of
 from tests.views import StockView, project_view, stock_values, stock_view
 
 Step = Callable[[Project, Model], Model]
@@ -218,6 +220,22 @@ def tag(tag: str, *numbers: int, saved: RunDraft | None = None) -> Step:
     return step
 
 
+def attach(number: int, name: str, values: np.ndarray | None, *, replace: bool = False) -> Step:
+    """Attaches an array to a run, or removes it."""
+
+    def step(project: Project, model: Model) -> Model:
+        record, before = model[job_id(number)]
+        after = {key: value for key, value in before.items() if key != f"{layout.ATTACHMENTS}/{name}"}
+        if values is None:
+            project[job_id(number)].detach(name)
+        else:
+            project[job_id(number)].attach(name, values, replace=replace)
+            after[f"{layout.ATTACHMENTS}/{name}"] = type_name(values.dtype), values.shape, values.tobytes()
+        return {**model, job_id(number): (record, after)}
+
+    return step
+
+
 def delete(number: int) -> Step:
     def step(project: Project, model: Model) -> Model:
         project.delete_job(job_id(number))
@@ -273,4 +291,7 @@ def workloads() -> Iterator[Workload]:
     )
     yield Workload("delete", (*two, draft_of(2)), (delete(1), archive(draft_of(3)), delete(0)))
     yield Workload("rebuild", (*two, draft_of(2)), (delete(1), rebuild, label(0, tags=["a"]), archive(draft_of(3))))
+    values = np.arange(300.0)
+    attached = (attach(0, "a", values), attach(0, "b", values + 1), attach(0, "a", values + 2, replace=True))
+    yield Workload("attachments", two, (*attached, attach(0, "b", None)))
     yield Workload("large", two, (archive(draft_of(2, extra_bytes=LARGE)),))

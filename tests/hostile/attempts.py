@@ -400,6 +400,14 @@ def _verify(request: Request, _digest: Any, _wrong: list[str]) -> None:
     _command("verify", request["path"])
 
 
+def _attached(value: Any) -> bytes:
+    import aerchive
+
+    if isinstance(value, aerchive.StoredArray):
+        return b"" if value.nbytes > _LARGE_BYTES else value[...].tobytes()
+    return repr(value).encode("utf-8", "backslashreplace")
+
+
 def _values(request: Request, digest: Any, _wrong: list[str]) -> None:
     import aerchive
 
@@ -418,6 +426,8 @@ def _values(request: Request, digest: Any, _wrong: list[str]) -> None:
                 content = run.value(value.label, value.experiment)
             for piece in _pieces(content):
                 digest.update(piece)
+        for attached in run.attachments.values():
+            digest.update(_attached(attached))
         run.result()
 
     _each(request["jobs"], read)

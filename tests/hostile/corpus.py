@@ -21,7 +21,7 @@ from tests.hostile.edits import Hostile
 Make = Callable[[Hostile], None]
 Expectation = Literal["refused", "finding", "limited"]
 KINDS = ("storage", "links", "groups", "attributes", "types", "shapes", "chunks", "documents", "rows", "objects")
-KINDS += ("circuits", "options", "texts", "files", "journals", "beside")
+KINDS += ("circuits", "options", "texts", "files", "journals", "beside", "attachments")
 """The modules of cases, named after their kinds."""
 
 

@@ -56,6 +56,7 @@ class Hostile:
                 for job in JOBS:
                     if run_path(job) in file:
                         seal_run(file[run_path(job)])
+                seal_attachments(file["/"])
 
     def bytes(self) -> Any:
         """The bytes of the file, to be changed; see `tests.hostile.metadata.patched`."""
@@ -81,7 +82,9 @@ def object_path(file: h5py.File, job: str, link: str) -> str:
 
 
 def owner_of(group: h5py.Group) -> str:
-    """What the checksums of chunks in a group name as their owner: a run's UUID or the path of an object."""
+    """What checksums of chunks in a group name as their owner: UUID of a run or attachment, or path of an object."""
+    if layout.ATTACHMENT_UUID in group.attrs:
+        return str(group.attrs[layout.ATTACHMENT_UUID].decode())
     path = group.name.strip("/").split("/")
     if path[0] == layout.RUNS:
         return str(group.file["/".join(path[:3])].attrs["run_uuid"].decode())
@@ -203,7 +206,8 @@ def raw_attributes(oid: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def seal_run(run: h5py.Group) -> None:
-    """Gives a run, its status and its labels the digests of what they hold."""
+    """Gives a run, its status, its labels and its attachments the digests of what they hold."""
+    seal_attachments(run)
     for name in MUTABLE:
         if isinstance(run.get(name, getlink=True), h5py.HardLink) and isinstance(run[name], h5py.Group):
             inner: dict[str, str] = {}
@@ -212,6 +216,17 @@ def seal_run(run: h5py.Group) -> None:
     nodes: dict[str, str] = {}
     _visit(run, "", nodes)
     set_text(run, "core_sha256", core_digest(nodes))
+
+
+def seal_attachments(holder: h5py.Group) -> None:
+    """Gives the attachments of a run or of the project the digests of what they hold."""
+    link = holder.get(layout.ATTACHMENTS, getlink=True)
+    folder = holder[layout.ATTACHMENTS] if isinstance(link, h5py.HardLink) else None
+    for name in folder if isinstance(folder, h5py.Group) and len(folder) < 1000 else ():
+        if isinstance(folder.get(name, getlink=True), h5py.HardLink) and isinstance(folder[name], h5py.Group):
+            inner: dict[str, str] = {}
+            _visit(folder[name], f"{layout.ATTACHMENTS}/{name}", inner)
+            set_text(folder[name], "sha256", core_digest(inner))
 
 
 def _visit(group: h5py.Group, path: str, nodes: dict[str, str], depth: int = 0) -> None:
@@ -233,7 +248,7 @@ def _visit(group: h5py.Group, path: str, nodes: dict[str, str], depth: int = 0) 
             stated = group[name].attrs.get("object", b"")
             stated = stated.decode("utf-8", "replace") if isinstance(stated, bytes) else ""
             nodes[where] = stated.rpartition("/")[2]
-        elif isinstance(node, h5g.GroupID) and (path or name not in MUTABLE):
+        elif isinstance(node, h5g.GroupID) and (path or name not in (*MUTABLE, layout.ATTACHMENTS)):
             _visit(group[name], where, nodes, depth + 1)
 
 

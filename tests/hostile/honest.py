@@ -31,7 +31,7 @@ def make_honest(path: Path) -> None:
     """Writes the project.
 
     It has tables, arrays of one and of several chunks, shared circuits, a noise model, parameter binds, the side table
-    of circuits, long texts, labels that were changed, a failed and a deleted run.
+    of circuits, long texts, labels that were changed, attachments, a failed and a deleted run.
     """
     numbers = iter(range(1, 1000))
     with pytest.MonkeyPatch.context() as patch, small_chunks(CHUNK_BYTES):
@@ -42,7 +42,18 @@ def make_honest(path: Path) -> None:
         project.archive(_draft(10, "gone"))
         project["labels"].add_tags("changed")
         project.delete_job("gone")
+        _attach(project)
         project.close()
+
+
+def _attach(project: aerchive.Project) -> None:
+    """Attaches an array of several chunks, a text, a file and a document to a run, and an array to the project."""
+    run, values = project["bell"], np.sin(np.arange(6000.0))
+    run.attach("reference", values)
+    run.attach("notes", "a note " * 300)
+    run.attach("figure.svg", aerchive.AttachedFile("figure.svg", b"<svg/>" * 400))
+    run.attach("fit", {"tau": 0.25, "points": values[:5]})
+    project.attach("plan", values)
 
 
 def _draft(number: int, name: str) -> RunDraft:

@@ -66,7 +66,7 @@ def test_handles_outlive_the_merge_of_a_pending_file(path: Path, pending: Run) -
 def test_a_pending_run_is_labelled_once_it_is_in_its_project(path: Path, pending: Run) -> None:
     with (
         held(path, fcntl.LOCK_EX),
-        pytest.raises(TransactionError, match="is in a spool beside the project; label it once it is in there"),
+        pytest.raises(TransactionError, match="is in a spool beside the project; change it once it is in there"),
     ):
         pending.add_tags("early")
     pending.add_tags("late")  # merges

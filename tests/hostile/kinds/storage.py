@@ -50,6 +50,10 @@ PLACES = (
     Place("bell", "circuits", "qpy", ("circuits",)),
     Place("bell", "circuits", "aer", ("circuits",)),
     Place("noise", "noise_model", "model", ("circuits",)),
+    Place("bell", "", "attachments/reference/array", ("values",)),
+    Place("bell", "", "attachments/reference/array.checksums", ("values",)),
+    Place("bell", "", "attachments/notes/text", ("values",)),
+    Place("", "", "attachments/plan/array", ()),
 )
 
 

@@ -376,7 +376,7 @@ def test_a_pending_run_is_labelled_once_it_is_in_its_project(path: Path) -> None
     project = project_at(path, lock_timeout_s=0.05)
     with held(path):
         run = project.archive(draft_of(7))
-        with pytest.raises(TransactionError, match="run job-000007 is in a spool beside the project; label it once"):
+        with pytest.raises(TransactionError, match="run job-000007 is in a spool beside the project; change it once"):
             project.tag(job_ids=[job_id(7)], add="new")
         with pytest.raises(TransactionError, match="is in a spool beside"), project.transaction():
             run.add_tags("new")

@@ -141,7 +141,7 @@ def test_a_run_in_a_spool_that_cannot_be_moved_is_not_changed(path: Path) -> Non
     project = project_at(path, lock_timeout_s=0.01)
     run = project[job_id(1)]
     with held(path):
-        with pytest.raises(TransactionError, match=r"is in a spool beside the project; label it once"):
+        with pytest.raises(TransactionError, match=r"is in a spool beside the project; change it once"):
             run.add_tags("x")
         with pytest.raises(aerchive.AerchiveError):
             project.delete_job(job_id(1))

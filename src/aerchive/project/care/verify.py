@@ -220,6 +220,7 @@ class _Verification:
                     for folder, names, strange in folders_below(root, name, depth, problems):
                         found += [f"{folder.path}/{member}" for member in names]
                         foreign += [f"{folder.path}/{member}" for member in strange]
+            attachments = [name for name in (layout.ATTACHMENTS,) if name in root]
             with noted(problems, root.where()):
                 foreign += [name for name in root.names() if name not in OURS]
             foreign += [path for path in objects if not is_object_path(path)]
@@ -233,7 +234,7 @@ class _Verification:
             self._state = _state(session)
         self._file.visit([*deleted, *foreign], self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
-        self._file.visit([layout.ATTACHMENTS], self._look_at_attachments, self._look_at_chunks)
+        self._file.visit(attachments, self._look_at_attachments, self._look_at_chunks)
         missing = self._rows.keys() - set(paths)
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
         self._file.visit(paths, self._look_at_run, self._look_at_chunks)
@@ -262,9 +263,8 @@ class _Verification:
     def _look_at_attachments(self, session: ReadSession, path: str) -> None:
         """Looks at the attachments of the project itself."""
         with noted(self._problems, session.root.where(path)):
-            if path in session.root:
-                verifier = GroupVerifier(session.root.group(path), "", session.root, visited=self._visited)
-                self._turn.append(_Looked(0, verifier.attachment_problems(), verifier.chunks))
+            verifier = GroupVerifier(session.root.group(path), "", session.root, visited=self._visited)
+            self._turn.append(_Looked(0, verifier.attachment_problems(), verifier.chunks))
 
     def _look_at_run(self, session: ReadSession, path: str) -> None:
         row = self._rows.get(path)
