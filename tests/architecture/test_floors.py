@@ -53,7 +53,7 @@ def test_imports_keep_to_the_floors() -> None:
         pytest.param(
             "project/stray.py", "import aerchive.storage.hdf5.errors\n", "Only storage translates", id="errors of h5py"
         ),
-        pytest.param("project/stray.py", "import qiskit.result\n", "Only codecs, aer and the demo", id="Qiskit"),
+        pytest.param("project/stray.py", "import qiskit.result\n", "Only codecs, aer, experiments", id="Qiskit"),
         pytest.param("codecs/stray.py", "import aerchive.codecs.counts\n", "Codecs are independent", id="two codecs"),
     ],
 )
