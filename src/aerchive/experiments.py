@@ -28,6 +28,7 @@ from aerchive.errors import (
     check_version,
 )
 from aerchive.interop.extras import import_extra
+from aerchive.private_names import private
 from aerchive.project.project import Project
 from aerchive.stored.array import StoredArray
 from aerchive.text import listed, type_name, without_surrogates
@@ -386,7 +387,7 @@ class _Reader:
         )
         for job_id in job_ids:
             if job_id in self._project:  # data of the job is there already, so the job is only named as its source
-                data._jobs[job_id] = self._project.job(job_id)
+                private(data, "_jobs")[job_id] = self._project.job(job_id)
         return data
 
     def _add_figure(self, data: Any, figure: Mapping[str, Any], name: str) -> None:

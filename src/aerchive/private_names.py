@@ -41,6 +41,7 @@ PRIVATE_NAMES: Final = {
     "qiskit.result.ProbDistribution": ("_num_bits",),
     "qiskit.result.Result": ("_metadata",),
     "qiskit.result.models.ExperimentResultData": ("_data_attributes",),
+    "qiskit_experiments.framework.ExperimentData": ("_jobs",),
     "qiskit_ibm_runtime.execution_span.SliceSpan": ("_data_slices",),
     "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": ("_data_slices", "_pub_shots"),
 }

@@ -67,6 +67,9 @@ MADE: dict[str, Callable[[], Any]] = {
     "qiskit.result.ProbDistribution": lambda: ProbDistribution({0: 1.0}),
     "qiskit.result.Result": Result,
     "qiskit.result.models.ExperimentResultData": ExperimentResultData,
+    "qiskit_experiments.framework.ExperimentData": lambda: pytest.importorskip(
+        "qiskit_experiments.framework", reason="pip install 'aerchive[experiments]' installs qiskit-experiments"
+    ).ExperimentData(),
     "qiskit_ibm_runtime.execution_span.SliceSpan": lambda: SliceSpan(THEN, THEN, {}),
     "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": lambda: TwirledSliceSpanV2(THEN, THEN, {}),
 }

@@ -260,7 +260,3 @@ else:
     raise SystemExit("no error")
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
-
-
-def test_the_private_name_that_is_set_is_there() -> None:
-    assert dict(ExperimentData(job_ids=["a"])._jobs.items()) == {"a": None}

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anonymous",
         action="store_true",
-        help="leave out users, hosts, paths, accounts and other personal facts, deleted runs and earlier labels",
+        help="leave out users, hosts, paths and other personal facts, attachments, deleted runs and earlier labels",
     )
     add_json(parser)
 
@@ -75,6 +75,6 @@ def _anonymous(texts: Mapping[str, int]) -> str:
     left_in = [f"{_CALLED.get(kind, kind)} of {format_runs(number)}" for kind, number in texts.items() if number]
     kept = f"texts as users wrote them ({', '.join(left_in)}), " if left_in else ""
     return (
-        "without users, hosts, paths, accounts, deleted runs and earlier labels; the copy still has "
+        "without users, hosts, paths, accounts, attachments, deleted runs and earlier labels; the copy still has "
         f"{kept}labels of saved values, job ids, names of backends and times: look at them before you give it away"
     )

@@ -7,6 +7,7 @@ result, with its arrays in datasets beside it. Qiskit is imported only if the va
 from __future__ import annotations
 
 import dataclasses
+import enum
 import os
 import stat
 from collections.abc import Mapping
@@ -18,12 +19,20 @@ import numpy as np
 
 from aerchive.codecs.base import is_storable
 from aerchive.codecs.result import ResultEncoder, Written
-from aerchive.errors import AlreadyExistsError, FormatError, InvalidInputError, NotFoundError, ReadError, WriteError
+from aerchive.errors import (
+    AlreadyExistsError,
+    FormatError,
+    InvalidInputError,
+    NotFoundError,
+    ReadError,
+    UnsupportedTypeError,
+    WriteError,
+)
 from aerchive.limits import limits
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, bytes_dataset, text_dataset
-from aerchive.text import encode_text
+from aerchive.text import encode_text, type_name
 
 ENCODING: Final = "attachment"
 VERSION: Final = 1
@@ -126,6 +135,10 @@ class _ValueEncoder(ResultEncoder):
         kind = type(value)
         if kind in _CONTAINERS:
             return None
+        if isinstance(value, enum.Enum):
+            raise UnsupportedTypeError(
+                f"{type_name(kind)} is an Enum, which no file can name; attach its value or name"
+            )
         if kind is np.ndarray:  # the codec of arrays without the registry, which imports Qiskit
             return {TYPE_KEY: _ARRAY_TAG, "data": self.array(value, "array")} if is_storable(value) else None
         return super()._prefer(value)

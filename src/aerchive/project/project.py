@@ -737,12 +737,12 @@ class Project:
         """Copies the project as it is now, pending runs included.
 
         A plain copy also holds deleted runs, which `restore` can bring back (`SpaceReport.deleted_runs` is their
-        number), and earlier labels. An anonymous copy has neither, nor has it the personal facts that the page
-        ``docs/reference/personal-facts.md`` lists: names of users, hosts and scripts, paths, tracebacks of own code,
-        accounts. Texts that the user wrote stay: names, tags, notes, params, names and metadata of circuits. Counts and
-        arrays are copied without being compressed again, and `verify`, `result` and `rerun` work as before. The copy is
-        a project with another UUID, ``config.anonymised`` of its runs says what was left out, and what other programs
-        added to the file is not in it.
+        number), and earlier labels. An anonymous copy has neither, nor has it attachments, nor the personal facts that
+        the page ``docs/reference/personal-facts.md`` lists: names of users, hosts and scripts, paths, tracebacks of own
+        code, accounts. Texts that the user wrote stay: names, tags, notes, params, names and metadata of circuits.
+        Counts and arrays are copied without being compressed again, and `verify`, `result` and `rerun` work as before.
+        The copy is a project with another UUID, ``config.anonymised`` of its runs says what was left out, and what
+        other programs added to the file is not in it.
 
         The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` during a commit may copy half
         of one state and half of another. On file systems that can share blocks (Btrfs, XFS) a copy takes milliseconds.
@@ -750,7 +750,7 @@ class Project:
         Args:
             target: Path of the new file, or of an existing folder for it.
             progress: A function of the number of bytes done and of all bytes.
-            anonymous: Whether personal facts, deleted runs and earlier labels are left out.
+            anonymous: Whether personal facts, attachments, deleted runs and earlier labels are left out.
 
         Returns:
             The project of the new file.

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from aerchive import AttachedFile
 from tests import processes
 from tests.drafts import draft_of, project_at
 
@@ -120,7 +121,13 @@ def make(path: Path) -> None:
     config = draft.config.model_copy(
         update={"service": service, "primitive_options": {"file": f"/home/{HOME}/z"}, "missing": [f"in /home/{HOME}"]}
     )
-    project_at(path).archive(dataclasses.replace(draft, config=config))
+    project = project_at(path)
+    run = project.archive(dataclasses.replace(draft, config=config))
+    for holder in (run, project):
+        holder.attach(f"of {USER}", AttachedFile(f"{USER}.txt", f"/home/{HOME}/{FOLDER}".encode()))
+        holder.attach("notes", {"by": f"{USER}@{HOST}"})
+        holder.attach("text", f"{CODE} by {GONE}")
+        holder.detach("text")
 
 
 def texts(path: Path) -> Iterator[tuple[str, str]]:
@@ -158,4 +165,5 @@ def place_of(place: str) -> str:
     """A place as the page of personal facts names it: without the run or object, and the keys of free mappings."""
     place = re.sub(r"^/(runs/[^/]+|deleted)/\d[^/]*|^/deleted/runs-[^/]*", "", place)
     place = re.sub(r"^/objects/(\w+)/[^/]+/[^/@]+", r"/\1", place).lstrip("/")
+    place = re.sub(r"^(deleted/)?attachments/.*|^/?runs/.*/attachments/.*", r"\1attachments", place)
     return _FREE.sub(r"@\1.*", place)

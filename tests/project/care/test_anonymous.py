@@ -249,9 +249,9 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     head, said = capsys.readouterr().out.splitlines()
     assert head == f"{target}: 2 runs, {target.stat().st_size:,} bytes"
     assert said == (
-        "without users, hosts, paths, accounts, deleted runs and earlier labels; the copy still has texts as users "
-        "wrote them (names of 1 run, tags of 2 runs, params of 1 run, names and metadata of the circuits of 2 runs), "
-        "labels of saved values, job ids, names of backends and times: look at them before you give it away"
+        "without users, hosts, paths, accounts, attachments, deleted runs and earlier labels; the copy still has texts "
+        "as users wrote them (names of 1 run, tags of 2 runs, params of 1 run, names and metadata of the circuits of 2 "
+        "runs), labels of saved values, job ids, names of backends and times: look at them before you give it away"
     )
     target.unlink()
     assert main(["copy", "--anonymous", "--json", str(path), str(target)]) == 0

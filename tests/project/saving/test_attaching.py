@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import pickle
 import subprocess
 import sys
@@ -33,6 +34,12 @@ from tests.holding import held
 from tests.jobs import make_result, run_stock
 
 Reopen = Callable[[], aerchive.Project]
+
+
+class Kind(enum.Enum):
+    A = 1
+
+
 GRID = np.arange(300_000.0).reshape(500, 600)
 
 
@@ -166,9 +173,10 @@ def test_a_file_by_its_path(run: aerchive.Run, tmp_path: Path, reopen: Reopen) -
         (AttachedFile("a\x1b", b""), InvalidInputError, "is not the name of a file"),
         (object(), UnsupportedTypeError, "value: no codec for builtins.object"),
         ({"a": [1, {object}]}, UnsupportedTypeError, "value\\['a'\\]\\[1\\]"),
+        ({"a": Kind.A}, UnsupportedTypeError, "Kind is an Enum, which no file can name; attach its value or name"),
         ([np.zeros(2), object()], UnsupportedTypeError, "value\\[1\\]: no codec"),
     ],
-    ids=["missing", "folder", "device", "path", "escape", "object", "class in a set", "object in a list"],
+    ids=["missing", "folder", "device", "path", "escape", "object", "class in a set", "Enum", "object in a list"],
 )
 def test_what_cannot_be_attached_changes_nothing(
     run: aerchive.Run, path: Path, value: Any, error: type[Exception], text: str
