@@ -369,6 +369,8 @@ def tried(copies: Iterator[tuple[str, str, str]]) -> tuple[dict[str, int], list[
         figures[end] += 1
         if end in BAD:
             problems.append(f"{end}: {words}: {why}")
+        if figures.total() % 20 == 0:
+            print(f"  {dict(figures)}", *problems[-1:], file=sys.stderr, flush=True)
     return dict(figures), problems
 
 
