@@ -29,8 +29,9 @@ for what, most in ("CORE", 0), ("FSIZE", file_bytes), ("CPU", cpu_s), ("AS", mem
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(which, (most, most))
 sys.path[:] = paths
-answer = getattr(__import__(module, fromlist=[function]), function)(*arguments)
-print(json.dumps(answer))
+function = getattr(__import__(module, fromlist=[function]), function)
+print("ready", flush=True)
+print(json.dumps(function(*arguments)))
 """
 _WAIT_S = 0.1
 _MOST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -56,6 +57,10 @@ class ChildError(Exception):
     """The child did not answer. The message says what happened to it, as the end of a sentence."""
 
 
+class ChildStartError(ChildError):
+    """The child did not come as far as to call its function, so the file is not the cause."""
+
+
 def run_limited(
     module: str, function: str, arguments: Sequence[Any], limits: ChildLimits, fds: Sequence[int] = ()
 ) -> dict[str, Any]:
@@ -72,7 +77,8 @@ def run_limited(
         What the function returned.
 
     Raises:
-        ChildError: The child could not be started, was killed, or did not answer.
+        ChildStartError: The child could not be started, or ended before it called the function.
+        ChildError: The child was killed, or did not answer.
         KeyboardInterrupt: The user has pressed Ctrl-C; the child was killed.
     """
     given = json.dumps([[path for path in sys.path if path], module, function, [*arguments], *limits])
@@ -87,7 +93,7 @@ def run_limited(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise ChildError(f"a process for it could not be started ({error})") from error
+        raise ChildStartError(f"could not be started ({error})") from error
     try:
         data = _answer(child, limits)
         code = child.wait(limits.wall_s)
@@ -98,6 +104,9 @@ def run_limited(
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
+    ready, _, data = data.partition(b"\n")
+    if not ready:
+        raise ChildStartError(f"{_reason(code, limits)} when it was started")
     if code != 0:
         raise ChildError(_reason(code, limits))
     with contextlib.suppress(ValueError, RecursionError):
