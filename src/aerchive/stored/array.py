@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive import layout
 from aerchive.states.workers import Watch, Workers
 from aerchive.storage.chunks.grid import select
 from aerchive.stored.array_plan import plan_array
@@ -137,5 +138,6 @@ class StoredArray:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        run = self._location.group.rpartition("/")[2]
-        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of run {run}>"
+        folder, _, name = self._location.group.rpartition("/")
+        what = "attachment" if folder.endswith(layout.ATTACHMENTS) else "run"
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of {what} {name}>"

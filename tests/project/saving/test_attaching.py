@@ -29,6 +29,9 @@ from aerchive.errors import (
 )
 from aerchive.limits import Limits, limits, use_limits
 from aerchive.models.status import RunStatus
+from aerchive.project.catalogue.table import read_rows, run_path
+from aerchive.project.writing.runs import stored_draft, write_drafts
+from aerchive.times import now
 from tests.drafts import draft_of, job_id, project_at
 from tests.holding import held
 from tests.jobs import make_result, run_stock
@@ -82,6 +85,18 @@ def test_a_value_comes_back_equal_and_of_the_same_type(run: aerchive.Run, reopen
     assert found == value
     assert repr(found) == repr(value)
     assert reopen().verify().ok
+
+
+@pytest.mark.parametrize("compression", ["portable", "none", "fast", "small"])
+def test_every_profile_of_compression(path: Path, compression: Any) -> None:
+    project = aerchive.open(path, compression=compression)
+    project.save(make_result()).attach("it", GRID)
+    project.attach("it", GRID)
+    for _ in range(2):
+        assert np.array_equal(aerchive.open(path).latest().attachments["it"], GRID)
+        assert np.array_equal(aerchive.open(path).attachments["it"], GRID)
+        assert project.verify().ok
+        project.compact(force=True)
 
 
 ARRAYS = {
@@ -262,6 +277,9 @@ def test_the_mapping(run: aerchive.Run, project: aerchive.Project) -> None:
         "state        statevector  2        <c16     133 B",
     ]
     (row,) = (row for row in run.attachments.table() if row.name == "populations")
+    assert repr(run.attachments["populations"]) == (
+        "<StoredArray shape=(500, 600) dtype=float64 of attachment populations>"
+    )
     assert (row.kind, row.shape, row.dtype, row.filename) == ("array", (500, 600), "<f8", None)
     assert row.nbytes >= GRID.nbytes
 
@@ -274,6 +292,7 @@ def test_the_run_stays_as_it_was(path: Path) -> None:
     run = aerchive.open(path)[run.job_id]
     assert (run.core_sha256, run.nbytes, run.record) == before
     assert run.reproduce().verdict == "identical"
+    assert project.rebuild_catalogue().changed == 0
     assert project.verify().ok
 
 
@@ -377,6 +396,26 @@ def test_a_run_that_was_lost_and_then_comes(path: Path) -> None:
     assert run.attachments["why"] == "the machine was switched off"
     assert np.array_equal(run.attachments["grid"], GRID)
     assert project.verify().ok
+
+
+def test_a_run_that_goes_to_another_project_takes_them_along(path: Path, tmp_path: Path) -> None:
+    source, target = project_at(path), project_at(tmp_path / "other.h5")
+    for project in (source, target):
+        project.archive(draft_of(1))
+    source[job_id(1)].attach("grid", GRID)
+    source[job_id(1)].attach("note", "of the source")
+    target[job_id(1)].attach("note", "of the target")
+    for _ in range(2):  # the second time nothing is added
+        with source.file.read() as session:
+            (row,) = read_rows(session)
+            draft = stored_draft(session.root.group(run_path(row)), row)
+            target.file.commit(lambda writing, draft=draft: write_drafts(writing, [draft]), now())
+    run, uuid = target[job_id(1)], str(draft.attachments["note"].attributes["attachment_uuid"])
+    assert list(run.attachments) == ["grid", "note", f"note~{uuid[:8]}"]
+    assert np.array_equal(run.attachments["grid"], GRID)
+    assert run.attachments["note"] == "of the target"
+    assert run.attachments[f"note~{uuid[:8]}"] == "of the source"
+    assert target.verify().ok
 
 
 def test_a_project_for_reading(run: aerchive.Run, reopen: Reopen) -> None:
