@@ -80,6 +80,8 @@ def save_experiment(project: Project, data: Any, *, replace: bool = False) -> st
     name = f"experiment-{data.experiment_id}"
     writer = _Writer(kinds)
     tree = {_MARK: "experiment", "version": _VERSION, **writer.experiment(data)}
+    if errors := data.errors():
+        writer.lost.append(f"its errors: {errors.strip().splitlines()[-1]:.200}")
     with _transaction(project):
         writer.lost += _save_jobs(project, data)
         project.attach(name, tree, replace=replace)
@@ -102,7 +104,7 @@ def load_experiment(project: Project, experiment_id: str) -> Any:
     """Rebuilds an experiment that `save_experiment` has archived.
 
     Its jobs are those of the project, by their ids; figures are SVG, as the service of qiskit-experiments keeps them;
-    correlations between numbers with uncertainties are not kept, nor the object that ran the experiment.
+    correlations between numbers with uncertainties are not kept, nor the objects of the experiment and of its backend.
 
     Args:
         project: The project.

@@ -21,7 +21,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Choi, Pauli, SparsePauliOp, Statevector
 from qiskit_aer import AerSimulator
 from qiskit_experiments.database_service import Qubit, Resonator, UnknownComponent
-from qiskit_experiments.framework import ArtifactData, ExperimentData, MeasLevel, ParallelExperiment
+from qiskit_experiments.framework import ArtifactData, ExperimentData, FigureData, MeasLevel, ParallelExperiment
 from qiskit_experiments.library import T1, StateTomography
 
 import aerchive
@@ -163,6 +163,21 @@ def test_what_has_no_form_is_text_and_is_named(project: aerchive.Project) -> Non
     assert found.metadata["f"] == "<built-in function len>"
     assert value["a"] == ["<Other>"]
     assert value["when"] == repr(when)
+
+
+def test_errors_of_the_analysis_are_named(project: aerchive.Project) -> None:
+    data = ExperimentData()
+    data.add_analysis_callback(lambda _data: 1 / 0)
+    with pytest.warns(ArchiveWarning, match="its errors: .*division by zero"):
+        save_experiment(project, data)
+    assert load_experiment(project, data.experiment_id).experiment_id == data.experiment_id
+
+
+def test_a_figure_that_is_text_stays_text(project: aerchive.Project) -> None:
+    data = ExperimentData()
+    data.add_figures(FigureData("/etc/passwd", "a.svg"))  # as a name of a file, it would be read
+    save_experiment(project, data)
+    assert load_experiment(project, data.experiment_id).figure("a.svg").figure == "/etc/passwd"
 
 
 def test_again(project: aerchive.Project) -> None:
