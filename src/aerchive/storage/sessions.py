@@ -180,6 +180,10 @@ class WriteSession:
         replace_row(self.root.open_table(name).dsid, number, row)
         self._note_change(name, number, row)
 
+    def note_row(self, name: str, number: int) -> None:
+        """Adds an entry to a table's list of changes for a row that stays, because something beside its run changes."""
+        self._note_change(name, number, np.empty(0, self.root.open_table(name).what.dtype))
+
     def _note_change(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
         """Adds an entry to a table's list of changes, from which readers that keep rows see which ones to read again.
 

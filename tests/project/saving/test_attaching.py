@@ -461,6 +461,17 @@ def test_compaction_keeps_attachments_and_gives_back_removed_ones(run: aerchive.
     assert project.verify().ok
 
 
+def test_a_compaction_that_only_attachments_came_before_is_not_worth_it(
+    run: aerchive.Run, project: aerchive.Project
+) -> None:
+    run.attach("fit", GRID)
+    project.attach("plan", GRID)
+    assert not project.space().replaced
+    assert not project.compact().done
+    run.detach("fit")
+    assert project.compact().done
+
+
 def test_what_is_attached_during_a_compaction_is_kept(
     run: aerchive.Run, project: aerchive.Project, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,7 +107,7 @@ class SpaceReport:
         foreign_bytes: Bytes that other programs have written beside the runs; compaction keeps them.
         deleted_runs: Number of runs that were deleted since the last compaction.
         deleted_bytes: Bytes of these runs, with the circuits and similar objects that only they needed.
-        replaced: Whether labels, attachments or the state of a run were changed since the last compaction.
+        replaced: Whether labels or the state of a run were replaced since the last compaction.
         unused_bytes: Bytes to which nothing in the file refers any more: replaced labels, gaps.
         beside_bytes: Bytes of files beside the project that belong to it: pending and waiting runs, and remains of an
             interrupted compaction.

@@ -11,7 +11,6 @@ from aerchive import layout
 from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from aerchive.filters.profiles import Compression
 from aerchive.limits import limits
-from aerchive.models import catalogue
 from aerchive.project.catalogue.table import Catalogue, not_found, run_path
 from aerchive.project.documents.draft import new_uuid
 from aerchive.project.parts import ProjectParts
@@ -130,11 +129,11 @@ def write_attachings(session: WriteSession, changes: Sequence[Attaching]) -> Non
         InvalidInputError: There would be too many attachments.
         WriteError: There is no room on the disk.
     """
-    file, touched = session.root.file, set[str]()
+    file, noted = session.root.file, set[str]()
     for one in changes:
         holder = ""
         if one.run is not None:
-            holder = _touch(session, one.run.job_id, touched)
+            holder = _note(session, one.run.job_id, noted)
         folder = f"{holder}/{layout.ATTACHMENTS}" if holder else layout.ATTACHMENTS
         path = f"{folder}/{one.name}"
         is_there = session.has(path)
@@ -155,17 +154,17 @@ def write_attachings(session: WriteSession, changes: Sequence[Attaching]) -> Non
             session.write_attachment(holder, one.name, one.draft)
 
 
-def _touch(session: WriteSession, job_id: str, touched: set[str]) -> str:
-    """Notes in the catalogue that a run has changed, which a compaction has to know; returns the path of its group."""
+def _note(session: WriteSession, job_id: str, noted: set[str]) -> str:
+    """Notes in the list of changes that a run has changed, for compactions; returns the path of its group."""
     rows = Catalogue(session)
     found = rows.find(job_id)
     if found is None:
         rows.check()
         raise not_found(session.root.file, job_id, [], len(rows))
     number, row = found
-    if job_id not in touched:
-        touched.add(job_id)
-        session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+    if job_id not in noted:
+        noted.add(job_id)
+        session.note_row(layout.CATALOGUE, number)
     return run_path(row[0])
 
 
