@@ -40,16 +40,18 @@ def test_a_file(capsys: pytest.CaptureFixture[str], path: Path, file: Path, tmp_
     assert aerchive.open(path, "r").latest().attachments["figure"] == aerchive.AttachedFile("fit.svg", b"<svg/>")
     assert answer(capsys, path, "made", "figure", file, status=1) == (
         f"aerchive: {path}: /runs/2026-03-01/000000.000000Z_made-by-hand/attachments: there is an attachment 'figure' "
-        "already; replace=True replaces it\n"
+        "already; replace=True (--replace) replaces it\n"
     )
     file.write_text("<svg>2</svg>")
     answer(capsys, path, "made", "figure", file, "--replace")
     out = tmp_path / "out"
     out.mkdir()
-    assert answer(capsys, path, "made", "figure", out, "--get") == f"{out / 'fit.svg'}: 12 bytes\n"
+    assert answer(capsys, path, "made", "--get", "figure", "-o", out) == f"{out / 'fit.svg'}: 12 bytes\n"
     assert (out / "fit.svg").read_text() == "<svg>2</svg>"
-    assert "fit.svg: exists; choose another folder" in answer(capsys, path, "made", "figure", out, "--get", status=1)
-    answer(capsys, path, "made", "figure", out / "other.svg", "--get")
+    assert "fit.svg: exists; choose another folder" in answer(
+        capsys, path, "made", "--get", "figure", "-o", out, status=1
+    )
+    answer(capsys, path, "made", "--get", "figure", "-o", out / "other.svg")
     assert (out / "other.svg").read_text() == "<svg>2</svg>"
 
 
@@ -59,7 +61,7 @@ def test_without_a_target_it_is_written_here(
     answer(capsys, path, "/", "figure", file)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert answer(capsys, path, "/", "figure", "--get") == "fit.svg: 6 bytes\n"
+    assert answer(capsys, path, "/", "--get", "figure") == "fit.svg: 6 bytes\n"
     assert (tmp_path / "here" / "fit.svg").exists()
 
 
@@ -77,11 +79,11 @@ def test_values(capsys: pytest.CaptureFixture[str], path: Path, file: Path, tmp_
     out = tmp_path / "out"
     out.mkdir()
     for job, name, written in (("first", "t", "t.txt"), ("first", "d", "d.json"), ("/", "a", "a.npy")):
-        assert answer(capsys, path, job, name, out, "--get").startswith(f"{out / written}: ")
+        assert answer(capsys, path, job, "--get", name, "-o", out).startswith(f"{out / written}: ")
     assert (out / "t.txt").read_text() == '{"tau": 2.5, "names": ["a"]}'
     assert json.loads((out / "d.json").read_text()) == {"tau": 2.5, "names": ["a"]}
     assert np.load(out / "a.npy").tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert "a.npy: exists; choose another name" in answer(capsys, path, "/", "a", out, "--get", status=1)
+    assert "a.npy: exists; choose another name" in answer(capsys, path, "/", "--get", "a", "-o", out, status=1)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_files_that_are_of_another_kind(
 
 def test_a_value_that_is_no_file(capsys: pytest.CaptureFixture[str], path: Path) -> None:
     aerchive.open(path).latest().attach("psi", Statevector([1, 0]))
-    out = answer(capsys, path, "first", "psi", "--get", status=2)
+    out = answer(capsys, path, "first", "--get", "psi", status=2)
     assert "attachment 'psi' is not a file, a text, an array or JSON" in out
     assert "read it in Python: run.attachments['psi']" in out
 
@@ -118,19 +120,19 @@ def test_listing_and_removal(capsys: pytest.CaptureFixture[str], path: Path, fil
     }
     assert json.loads(answer(capsys, path, "first", "--json")) == [described]
     assert answer(capsys, path, "first").splitlines()[2].startswith("figure  file fit.svg")
-    assert json.loads(answer(capsys, path, "first", "figure", "--remove", "--json")) == {"removed": "figure"}
+    assert json.loads(answer(capsys, path, "first", "--remove", "figure", "--json")) == {"removed": "figure"}
     answer(capsys, path, "first", "figure", file)
-    assert answer(capsys, path, "first", "figure", "--remove") == "removed 'figure' from run made-by-hand\n"
-    assert "attachments/figure: no such attachment" in answer(capsys, path, "first", "figure", "--remove", status=1)
-    assert "no attachment 'figure'; there are none" in answer(capsys, path, "first", "figure", "--get", status=1)
+    assert answer(capsys, path, "first", "--remove", "figure") == "removed 'figure' from run made-by-hand\n"
+    assert "attachments/figure: no such attachment" in answer(capsys, path, "first", "--remove", "figure", status=1)
+    assert "no attachment 'figure'; there are none" in answer(capsys, path, "first", "--get", "figure", status=1)
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["first", "x"], "say which FILE is attached"),
-        (["first", "--get"], "say which attachment: its NAME after the job"),
-        (["first", "--remove"], "say which attachment: its NAME after the job"),
+        (["first", "x"], "say which FILE is attached, after the NAME"),
+        (["first", "x", "--get", "y"], "--get and --remove take one NAME; 'x' is one too many"),
+        (["first", "x", "--remove", "y"], "--get and --remove take one NAME; 'x' is one too many"),
         (["first", "a/b", "FILE"], "'a/b' cannot be the name of an attachment"),
     ],
 )

@@ -27,36 +27,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.epilog = (
         "examples: aerchive -p vqe.h5 attach 4ff2da70 fit.svg plots/fit.svg;  "
-        "aerchive -p vqe.h5 attach 4ff2da70 fit.svg --get"
+        "aerchive -p vqe.h5 attach 4ff2da70 --get fit.svg"
     )
     text = "a job id, an unambiguous beginning of one, a name, latest, or / for the project itself"
     parser.add_argument("job", metavar="JOB", help=text)
     parser.add_argument("name", nargs="?", metavar="NAME", help="name of the attachment; without it, they are listed")
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the file; with --get, the new file or a folder for it")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file that is attached")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--text", action="store_true", help="attach the text in the file, which is UTF-8")
     kind.add_argument("--document", action="store_true", help="attach the value that is in the file as JSON")
     kind.add_argument("--array", action="store_true", help="attach the array in the file, which is of numpy (.npy)")
-    kind.add_argument("--get", action="store_true", help="write the attachment to a new file")
-    kind.add_argument("--remove", action="store_true", help="remove the attachment")
+    kind.add_argument("--get", metavar="NAME", help="write an attachment to a new file")
+    kind.add_argument("--remove", metavar="NAME", help="remove an attachment")
+    text = "with --get: the new file, or a folder for it; by default in the current folder"
+    parser.add_argument("-o", "--output", metavar="FILE", help=text)
     parser.add_argument("--replace", action="store_true", help="replace an attachment of this name")
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Attaches, writes, removes or lists, and prints what was done."""
-    if options.name is None:
-        return _list(options)
-    if options.get:
-        return _get(options)
+    if options.name is not None and (options.get is not None or options.remove is not None):
+        raise InvalidInputError(f"--get and --remove take one NAME; {options.name!r} is one too many")
+    if options.get is not None:
+        return _get(options, options.get)
+    if options.remove is None and options.name is None:
+        attachments = _holder(options, "r").attachments
+        print_report(options, [row._asdict() for row in attachments.table()], attachments, None)
+        return 0
     holder = _holder(options, "r+")
     where = _called(holder)
-    if options.remove:
-        holder.detach(options.name)
-        print_report(options, {"removed": options.name}, f"removed {options.name!r} from {where}", None)
+    if options.remove is not None:
+        holder.detach(options.remove)
+        print_report(options, {"removed": options.remove}, f"removed {options.remove!r} from {where}", None)
         return 0
     if options.file is None:
-        raise InvalidInputError("say which FILE is attached; --get writes an attachment to a file, --remove removes it")
+        raise InvalidInputError("say which FILE is attached, after the NAME")
     holder.attach(options.name, _value(options), replace=options.replace)
     (row,) = (row for row in holder.attachments.table() if row.name == options.name)
     print_report(options, row._asdict(), f"attached {options.name!r} ({row.kind}) to {where}", None)
@@ -70,14 +76,6 @@ def _holder(options: argparse.Namespace, mode: Mode) -> Project | Run:
 
 def _called(holder: Project | Run) -> str:
     return f"run {clean(holder.job_id)}" if isinstance(holder, Run) else str(holder.path)
-
-
-def _list(options: argparse.Namespace) -> int:
-    if options.get or options.remove:
-        raise InvalidInputError("say which attachment: its NAME after the job")
-    attachments = _holder(options, "r").attachments
-    print_report(options, [row._asdict() for row in attachments.table()], attachments, None)
-    return 0
 
 
 def _value(options: argparse.Namespace) -> Any:
@@ -96,14 +94,14 @@ def _value(options: argparse.Namespace) -> Any:
         raise InvalidInputError(f"{options.file}: is not an array of numpy in a .npy file: {error}") from error
 
 
-def _get(options: argparse.Namespace) -> int:
-    value = _holder(options, "r").attachments[options.name]
-    target = Path(options.file or ".")
-    path = target / _filename(options.name, value) if target.is_dir() else target
+def _get(options: argparse.Namespace, name: str) -> int:
+    value = _holder(options, "r").attachments[name]
+    target = Path(options.output or ".")
+    path = target / _filename(name, value) if target.is_dir() else target
     if isinstance(value, StoredArray):
         written = _save_array(path, value)
     else:
-        written = AttachedFile(path.name, _data(options.name, value)).save(path.parent)
+        written = AttachedFile(path.name, _data(name, value)).save(path.parent)
     print_report(options, {"path": str(written)}, f"{written}: {written.stat().st_size:,} bytes", None)
     return 0
 

@@ -239,7 +239,9 @@ def test_a_name_that_is_there(run: aerchive.Run, project: aerchive.Project) -> N
     for holder in (run, project):
         holder.attach("it", GRID)
         before = holder.attachments["it"]
-        with pytest.raises(AlreadyExistsError, match="there is an attachment 'it' already; replace=True replaces it"):
+        with pytest.raises(
+            AlreadyExistsError, match="there is an attachment 'it' already; replace=True \\(--replace\\) replaces it"
+        ):
             holder.attach("it", 2)
         assert np.array_equal(holder.attachments["it"], GRID)
         holder.attach("it", GRID + 1, replace=True)

@@ -169,4 +169,4 @@ def _note(session: WriteSession, job_id: str, noted: set[str]) -> str:
 
 
 def _exists(where: str, name: str) -> AlreadyExistsError:
-    return AlreadyExistsError(f"{where}: there is an attachment {name!r} already; replace=True replaces it")
+    return AlreadyExistsError(f"{where}: there is an attachment {name!r} already; replace=True (--replace) replaces it")
