@@ -185,7 +185,7 @@ def test_again(project: aerchive.Project) -> None:
     data.add_figures(b"<svg>0</svg>", "a")
     data.add_figures(b"<svg>1</svg>", "b")
     save_experiment(project, data)
-    with pytest.raises(AlreadyExistsError, match="is an attachment .* already"):
+    with pytest.raises(AlreadyExistsError, match=r"is an attachment .* already"):
         save_experiment(project, data)
     data.delete_figure("b.svg")
     data.notes = "later"
