@@ -158,42 +158,58 @@ def _record_of_a_run(one: Hostile, project: Path) -> bytes:
     return data
 
 
-def _planted(
-    change: Callable[[dict[str, Any]], None], tree_change: Callable[[dict[str, Any]], None] | None = None
-) -> Callable[[Hostile], None]:
-    """A durable run whose record is changed, in the spool of a process that has ended."""
+Change = Callable[[dict[str, Any]], None]
 
+
+def plant(one: Hostile, change: Change, tree_change: Change) -> Path:
+    """Puts a durable run beside the project, in the spool of a process that has ended.
+
+    Args:
+        one: The project.
+        change: Changes the document of the run.
+        tree_change: Changes the tree of its group.
+
+    Returns:
+        The path of the spool.
+    """
+    folder = one.folder / "elsewhere"
+    folder.mkdir()
+    data = _record_of_a_run(one, folder / "other.h5")
+    copy = one.folder / "copied"
+    copy.write_bytes(data)
+    spool = DeadFile(one.path)
+    moved: dict[int, int] = {}
+    with copy.open("rb") as file:
+        for record in records.scan(file.fileno(), 0, len(data)):
+            if not isinstance(record, records.Record) or record.kind == records.HEADER:
+                continue
+            document = records.read_document(file.fileno(), record, "copy")
+            content = records.read_data(file.fileno(), record, "copy")
+            if record.kind == records.RUN:
+                document["project"] = ""
+                length = document["tree"]
+                tree = json.loads(content[:length])
+                _relocate(tree, moved)
+                tree_change(tree)
+                text = json.dumps(tree).encode()
+                document["tree"], content = len(text), text + content[length:]
+                change(document)
+            elif record.kind == records.HELD:
+                document = {"runs": [moved[at] for at in document["runs"] if at in moved]}
+            moved[record.offset] = spool.append(record.kind, document, content)
+            if record.kind == records.RUN:
+                spool.append(records.HELD, {"runs": [moved[record.offset]]})
+    copy.unlink()
+    return spool.path.rename(_pending(one))
+
+
+def _nothing(document: dict[str, Any]) -> None:
+    """Leaves it as it is."""
+
+
+def _planted(change: Change, tree_change: Change = _nothing) -> Callable[[Hostile], None]:
     def act(one: Hostile) -> None:
-        folder = one.folder / "elsewhere"
-        folder.mkdir()
-        data = _record_of_a_run(one, folder / "other.h5")
-        copy = one.folder / "copied"
-        copy.write_bytes(data)
-        spool = DeadFile(one.path)
-        moved: dict[int, int] = {}
-        with copy.open("rb") as file:
-            for record in records.scan(file.fileno(), 0, len(data)):
-                if not isinstance(record, records.Record) or record.kind == records.HEADER:
-                    continue
-                document = records.read_document(file.fileno(), record, "copy")
-                content = records.read_data(file.fileno(), record, "copy")
-                if record.kind == records.RUN:
-                    document["project"] = ""
-                    length = document["tree"]
-                    tree = json.loads(content[:length])
-                    _relocate(tree, moved)
-                    if tree_change is not None:
-                        tree_change(tree)
-                    text = json.dumps(tree).encode()
-                    document["tree"], content = len(text), text + content[length:]
-                    change(document)
-                elif record.kind == records.HELD:
-                    document = {"runs": [moved[at] for at in document["runs"] if at in moved]}
-                moved[record.offset] = spool.append(record.kind, document, content)
-                if record.kind == records.RUN:
-                    spool.append(records.HELD, {"runs": [moved[record.offset]]})
-        copy.unlink()
-        spool.path.rename(_pending(one))
+        plant(one, change, tree_change)
 
     return act
 
@@ -212,10 +228,6 @@ def _rename_first(key: str, name: str) -> Callable[[dict[str, Any]], None]:
         tree[key] = {(name if member == first else member): value for member, value in members.items()}
 
     return change
-
-
-def _nothing(document: dict[str, Any]) -> None:
-    """Leaves it as it is."""
 
 
 def _set(**fields: Any) -> Callable[[dict[str, Any]], None]:
