@@ -31,7 +31,10 @@ import numpy as np
 import pytest
 
 STEP_LIMIT_S = 10.0
-"""A step, or one job of a step, that takes longer is called a hang, and its process is killed."""
+"""A step, or one job of a step, that takes longer is called a hang, and its process is killed.
+
+On a busy machine it may take longer in proportion to the number of processes that wait for a processor.
+"""
 MEMORY_BYTES = 1536 * 1024 * 1024
 """What a child may take beyond the memory that it has when it begins."""
 READING = ("ls", "find", "export", "show", "verify", "values", "circuits", "script")
@@ -177,7 +180,8 @@ def _in_a_child(request: Request) -> Answer:
     with os.fdopen(receiver, "rb", buffering=0) as pipe:
         text = b""
         while True:
-            ready, _, _ = select.select([pipe], [], [], STEP_LIMIT_S)
+            busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+            ready, _, _ = select.select([pipe], [], [], STEP_LIMIT_S * busy)
             if not ready:
                 is_hanging = True
                 with contextlib.suppress(ProcessLookupError):

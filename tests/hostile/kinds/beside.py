@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aerchive.storage.spools import records
+from aerchive.storage.spools.records import SpoolFile
 from tests.drafts import draft_of, project_at
 from tests.hostile.corpus import add
 from tests.hostile.edits import Hostile, run_path
@@ -137,6 +138,8 @@ SPOOLS: dict[str, Callable[[DeadFile, Hostile], None]] = {
     "job with a wrong record": lambda spool, one: _job(spool, record={"config": [], "labels": 5, "evil": "\x1b[2J"}),
     "deep document": lambda spool, one: spool.append(records.SUBMITTED, {}, b"[" * 100_000) and None,
     "runs that are not": lambda spool, one: spool.append(records.HELD, {"runs": [2**62, -1, "x", None]}) and None,
+    "runs that are no numbers": lambda spool, one: spool.append(records.HELD, {"runs": [{}, [], None]}) and None,
+    "runs that are no list": lambda spool, one: spool.append(records.FINISHED, {"runs": 7}) and None,
     "unknown kind": lambda spool, one: spool.append(b"EVIL", {"a": 1}) and None,
     "document that is a list": lambda spool, one: spool.append(records.RUN, [1, 2]) and None,  # type: ignore[arg-type]
     "many jobs": lambda spool, one: [_job(spool, job_id=f"planted-{number}") for number in range(3000)] and None,
@@ -276,6 +279,22 @@ HEADS = {
 for _name, _head in HEADS.items():
     _absent = "job-000088" if _name == "of another project" else ""
     add("beside", f"planted run, {_name}", _planted(_head), "limited", absent=_absent)
+
+
+def _done_twice(one: Hostile) -> None:
+    """Two records say that a run is in the project, and one of them says it twice."""
+    path = plant(one, _nothing, _nothing)
+    with path.open("rb") as file:
+        found = list(records.scan(file.fileno(), 0, path.stat().st_size))
+    (run,) = [one.offset for one in found if isinstance(one, records.Record) and one.kind == records.RUN]
+    spool = SpoolFile(str(path), os.open(path, os.O_RDWR))
+    spool.size = path.stat().st_size
+    for runs in ([run, run], [run]):
+        spool.append(records.FINISHED, {"runs": runs})
+    spool.abandon()
+
+
+add("beside", "planted run, done twice", _done_twice, "limited", absent="job-000088")
 
 
 def _owned_by_a_stranger(one: Hostile) -> None:

@@ -32,9 +32,9 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.models import catalogue
-from aerchive.project.care.folders import folders_below
+from aerchive.project.care.folders import OURS, folders_below
 from aerchive.project.care.space import SpaceReport, survey_space
-from aerchive.project.care.verify import LINKED, MUTABLE, OURS, Progress
+from aerchive.project.care.verify import LINKED, MUTABLE, Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
 from aerchive.project.documents.record import ENCODING
 from aerchive.storage.chunks.room import no_room
