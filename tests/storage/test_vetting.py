@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +18,7 @@ import numpy as np
 import pytest
 
 import aerchive
-from aerchive.errors import AerchiveError, IntegrityError, UnsafeContentError
+from aerchive.errors import AerchiveError, IntegrityError, ReadError, UnsafeContentError, WriteError
 from aerchive.models.catalogue import DTYPE
 from aerchive.storage import vet_child, vetting
 from aerchive.storage.commits.superblock import read_superblock
@@ -123,9 +126,73 @@ def test_an_answer_that_is_not_ours_is_refused(own: Path, monkeypatch: pytest.Mo
         vet(own)
 
 
+def test_a_file_is_not_blamed_for_a_child_that_does_not_start(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = copy_of(own)
+    monkeypatch.setattr("sys.executable", "")
+    with pytest.raises(ReadError, match="in which it is looked at first, could not be started.*vet_memory"):
+        aerchive.open(foreign)
+
+
+def test_closed_standard_streams_do_not_matter(own: Path) -> None:
+    foreign = copy_of(own)
+    program = f"import os; [os.close(fd) for fd in (0, 1, 2)]; import aerchive; aerchive.vet({str(foreign)!r})"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_trust_that_cannot_be_recorded_is_said(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AERCHIVE_KNOWN_FILES", str(tmp_path / "file" / "known"))
+    with pytest.raises(WriteError, match=r"is trusted by this process only.*setting known_files"):
+        aerchive.trust(copy_of(own))
+
+
+def test_a_project_stays_trusted_while_its_process_commits(own: Path) -> None:
+    project, answers, commits = aerchive.open(own), set[bool](), 20
+    with start(
+        """
+        import sys, aerchive
+        from tests.drafts import draft_of
+        project = aerchive.open(sys.argv[1])
+        for number in range(int(sys.argv[2])):
+            project.archive(draft_of(number + 1))
+        """,
+        own,
+        commits,
+    ) as process:
+        while process.poll() is None:
+            answers.add(project.is_trusted)
+    assert process.returncode == 0
+    assert answers == {True}
+    assert len(project) == 1 + commits
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_commit_that_is_killed_while_it_waits_for_the_disk_leaves_an_own_file(own: Path, number: int) -> None:
+    with start(
+        """
+        import os, signal, sys, aerchive
+        from tests.drafts import draft_of
+
+        def sync(fd, calls=[]):
+            calls.append(fd)
+            if len(calls) > int(sys.argv[2]):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.fsync = sync
+        aerchive.open(sys.argv[1]).archive(draft_of(1))
+        """,
+        own,
+        number,
+    ) as process:
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert aerchive.open(own).is_trusted
+    assert len(aerchive.open(own)) in (1, 2)
+
+
 def test_too_little_memory_is_said(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AERCHIVE_VET_MEMORY", "32 MiB")
-    with pytest.raises(UnsafeContentError, match=r"memory|crashed"):
+    with pytest.raises((ReadError, UnsafeContentError), match=r"memory|crashed"):
         vet(own)
 
 

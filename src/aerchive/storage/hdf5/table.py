@@ -209,7 +209,7 @@ def change_of(first: int, rows: NDArray[Any], before: NDArray[Any]) -> NDArray[A
     Returns:
         The entry, shape ``(1,)``, dtype `CHANGES`.
     """
-    content = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, :-_ROW_SUM_BYTES]
+    content = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), rows.dtype.itemsize)[:, :-_ROW_SUM_BYTES]
     crc = int(before["crc32"][0]) if len(before) else 0
     return np.array([(first, isal_zlib.crc32(content.tobytes(), crc))], CHANGES)
 
