@@ -129,7 +129,7 @@ def test_an_answer_that_is_not_ours_is_refused(own: Path, monkeypatch: pytest.Mo
 def test_a_file_is_not_blamed_for_a_child_that_does_not_start(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     foreign = copy_of(own)
     monkeypatch.setattr("sys.executable", "")
-    with pytest.raises(ReadError, match="in which it is looked at first, could not be started.*vet_memory"):
+    with pytest.raises(ReadError, match=r"in which it is looked at first, could not be started.*vet_memory"):
         aerchive.open(foreign)
 
 
