@@ -389,13 +389,14 @@ class _Compaction:
         for folder, _, names in folders_below(root, layout.RUNS, 2, lists_last=False):
             if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
                 opened = CachedGroup.of(folder)
-                for name in opened.names():
+                others = [name for name in opened.names() if f"{folder.path}/{name}" not in listed]
+                check_foreign(len(others), folder.where())
+                for name in others:
                     check_interrupt()
-                    if (path := f"{folder.path}/{name}") not in listed:
-                        if is_run := _is_run(opened, name):
-                            problems.append(f"/{path}: is not in the catalogue")
-                        elif is_run is not None:
-                            names.append(name)
+                    if is_run := _is_run(opened, name):
+                        problems.append(f"/{folder.path}/{name}: is not in the catalogue")
+                    elif is_run is not None:
+                        names.append(name)
             found.append((folder, names))
         for folder, _, names in folders_below(root, layout.OBJECTS, 3, lists_last=False):
             if folder.path.count("/") == _OBJECT_FOLDER_DEPTH:
