@@ -23,12 +23,13 @@ def main() -> int:
     """Prints a line for each file that did something, and how many there were of each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--match", default="", help="only cases whose kind and name contain this")
-    wanted = parser.parse_args().match
+    parser.add_argument("--forks", action="store_true", help="children are forks, which takes a third of the time")
+    options = parser.parse_args()
     figures: collections.Counter[str] = collections.Counter()
     bad: collections.Counter[str] = collections.Counter()
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, Bench(Path(folder), is_traced=True) as bench:
-        for case in [case for key, case in cases().items() if wanted in key]:
+    with tempfile.TemporaryDirectory() as folder, Bench(Path(folder), is_traced=True, forks=options.forks) as bench:
+        for case in [case for key, case in cases().items() if options.match in key]:
             start = time.monotonic()
             found = bench.try_case(case)
             figures[case.kind] += 1
