@@ -89,7 +89,8 @@ class Trace:
         others = [path for path in call.paths if not f"{path}/".startswith(own)]
         if call.name in CHANGES or _WRITING.search(call.text):
             return any(path != os.devnull for path in others)
-        return any(path not in self._honest and not path.startswith((*_PROGRAMS, "/proc/", "/sys/")) for path in others)
+        known = (*_PROGRAMS, "/proc/", "/sys/", "/dev/null/")
+        return any(path not in self._honest and not path.startswith(known) for path in others)
 
     def _take(self) -> list[Call]:
         text = self._log.read_text(errors="replace")
