@@ -213,7 +213,7 @@ class _Verification:
                         found += [f"{folder.path}/{member}" for member in names]
                         foreign += [f"{folder.path}/{member}" for member in strange]
             with noted(problems, root.where()):
-                check_attributes(root.gid, root.where())
+                _check_root(root)
             with noted(problems, root.where()):
                 foreign += added_to_root(root, problems)
             foreign += [path for path in objects if not is_object_path(path)]
@@ -319,6 +319,18 @@ def _state(session: ReadSession) -> _State | None:
         return _State((status.st_dev, status.st_ino), table.address, len(table), change)
     except AerchiveError:
         return None
+
+
+def _check_root(root: HDF5Group) -> None:
+    """Refuses attributes of the root that are too many or too large, and those of ours that have another type.
+
+    Raises:
+        AerchiveError: There is one.
+    """
+    check_attributes(root.gid, root.where())
+    for name, kind, what in ("project_uuid", str, "text"), ("generation", int, "an integer"):
+        if not isinstance(root.attribute(name), kind):
+            raise FormatError(f"{root.where()}: its attribute '{name}' is not {what}")
 
 
 def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
