@@ -15,7 +15,9 @@ from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import root_group
 
-_opens = threading.Lock()
+_opens = threading.RLock()
+"""Held while the folders of plugins are taken away; re-entrant, for a finalizer that runs inside."""
+os.register_at_fork(before=_opens.acquire, after_in_parent=_opens.release, after_in_child=_opens.release)
 
 
 @contextlib.contextmanager
