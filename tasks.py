@@ -228,7 +228,8 @@ def crash(arguments: Arguments) -> int:
 
 @task("every hostile file of the corpus, some minutes: `hostile --match links`", takes_arguments=True)
 def hostile(arguments: Arguments) -> int:
-    """Tries all of them, of which the tests have some of each kind."""
+    """Tries all of them, of which the tests have some of each kind, watched by strace."""
+    provide_programs()
     return python("tests/hostile/every.py", *arguments)
 
 

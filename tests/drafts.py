@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
+from aerchive import layout
 from aerchive.aer.opening import QiskitBridge
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
@@ -18,6 +20,7 @@ from aerchive.models.status import RunStatus
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project, open_project
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, text_dataset
+from aerchive.testing.disks import UnsyncedDisk, using
 
 Values = dict[str, tuple[str, tuple[int, ...], bytes]]
 Model = dict[str, tuple[RunRecord, Values]]
@@ -94,3 +97,22 @@ class DraftBridge(QiskitBridge):
 
 def project_at(path: Path, mode: Any = "a", lock_timeout_s: float = 5.0) -> Project:
     return open_project(path, mode, DraftBridge(), lock_timeout_s)
+
+
+def project_of(path: Path, drafts: Iterable[RunDraft]) -> Path:
+    """Writes a project with these runs, each in a commit of its own; returns its path."""
+    with using(UnsyncedDisk()):
+        for draft in drafts:
+            project_at(path).archive(draft)
+    return path
+
+
+def edit(path: Path) -> h5py.File:
+    """A project, opened with h5py to be changed."""
+    return h5py.File(path, "r+", libver=layout.LIBVER)
+
+
+def run_groups(file: h5py.File) -> list[h5py.Group]:
+    """The groups of the runs, in order of name; all are of one day."""
+    (folder,) = file["runs"].values()
+    return list(folder.values())

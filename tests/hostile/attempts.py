@@ -28,9 +28,13 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+import pytest
 
 STEP_LIMIT_S = 10.0
-"""A step that takes longer is called a hang, and its process is killed."""
+"""A step, or one job of a step, that takes longer is called a hang, and its process is killed.
+
+On a busy machine it may take longer in proportion to the number of processes that wait for a processor.
+"""
 MEMORY_BYTES = 1536 * 1024 * 1024
 """What a child may take beyond the memory that it has when it begins."""
 READING = ("ls", "find", "export", "show", "verify", "values", "circuits", "script")
@@ -40,6 +44,8 @@ _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _LARGE_BYTES = 2**24
 _ADDRESS = re.compile(" at 0x[0-9a-f]+|'id': '[0-9a-f]+'")
 """What the text of an object has that differs between two of the same content."""
+_alive: list[Callable[[], object]] = []
+"""What tells the parent of a child that the child goes on."""
 _FORBIDDEN = frozenset(
     ["socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "os.system", "pickle.find_class"]
 )
@@ -69,7 +75,7 @@ class Step(TypedDict):
         end: ``ok``, ``refused`` (an AerchiveError, or exit status 1 of a command), ``foreign`` (another exception),
             ``hang`` or ``crash``.
         text: Messages of errors, or what the command printed.
-        digest: Of the values that were read.
+        digests: Digest of what was read or printed of each job that was not refused; of a listing, under no name.
         seconds: Processor time that it took, that of its child processes included.
         wrong: What must not be, in words.
     """
@@ -77,7 +83,7 @@ class Step(TypedDict):
     name: str
     end: str
     text: str
-    digest: str
+    digests: dict[str, str]
     seconds: float
     wrong: list[str]
 
@@ -94,11 +100,12 @@ class Attempts:
 
     Args:
         command: What comes before the Python interpreter, such as ``strace``.
+        forks: Whether the package forks instead of starting Python, see `tests.hostile.forking`.
     """
 
-    def __init__(self, environment: dict[str, str], command: Sequence[str] = ()) -> None:
+    def __init__(self, environment: dict[str, str], command: Sequence[str] = (), *, forks: bool = False) -> None:
         self._process = subprocess.Popen(
-            [*command, sys.executable, "-m", "tests.hostile.attempts"],
+            [*command, sys.executable, "-m", "tests.hostile.attempts", *(["--forks"] if forks else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -133,6 +140,10 @@ class Attempts:
 def serve() -> None:
     """Answers requests until standard input ends."""
     _import_everything()
+    if "--forks" in sys.argv:
+        from tests.hostile.forking import use_forks
+
+        use_forks(pytest.MonkeyPatch())
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     gc.freeze()  # a child need not copy what it only looks at
@@ -169,7 +180,8 @@ def _in_a_child(request: Request) -> Answer:
     with os.fdopen(receiver, "rb", buffering=0) as pipe:
         text = b""
         while True:
-            ready, _, _ = select.select([pipe], [], [], STEP_LIMIT_S)
+            busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+            ready, _, _ = select.select([pipe], [], [], STEP_LIMIT_S * busy)
             if not ready:
                 is_hanging = True
                 with contextlib.suppress(ProcessLookupError):
@@ -179,13 +191,13 @@ def _in_a_child(request: Request) -> Answer:
             if not piece:
                 break
             text += piece
-    steps = [json.loads(line) for line in text.splitlines()]
+    steps = [json.loads(line) for line in text.splitlines() if line]
     _, status, usage = os.wait4(child, 0)
     if is_hanging or status:
         end = "hang" if is_hanging else "crash"
         name = request["steps"][len(steps)] if len(steps) < len(request["steps"]) else "the end"
         words = "did not end" if is_hanging else f"ended the process with status {status}"
-        steps.append(Step(name=name, end=end, text="", digest="", seconds=STEP_LIMIT_S, wrong=[f"{name}: {words}"]))
+        steps.append(Step(name=name, end=end, text="", digests={}, seconds=STEP_LIMIT_S, wrong=[f"{name}: {words}"]))
     return Answer(steps=steps, peak_bytes=usage.ru_maxrss * 1024)
 
 
@@ -201,6 +213,7 @@ def _attempt(request: Request, pipe: Any) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     noted: list[str] = []
+    _alive.append(lambda: pipe.write("\n") and pipe.flush())
     sys.addaudithook(_Watch(request, noted))
     before = _stat(request["path"])
     for name in request["steps"]:
@@ -292,7 +305,7 @@ class _Refused(Exception):
 
 def _step(name: str, request: Request) -> Step:
     out = io.StringIO()
-    digest = hashlib.sha256()
+    digests: dict[str, str] = {}
     wrong: list[str] = []
     end, text = "ok", ""
     start = _processor_seconds()
@@ -300,7 +313,7 @@ def _step(name: str, request: Request) -> Step:
 
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            _DO[name](request, digest, wrong)
+            _DO[name](request, digests, wrong)
     except AerchiveError as error:
         end, text = "refused", str(error)
     except _Refused as error:
@@ -318,9 +331,7 @@ def _step(name: str, request: Request) -> Step:
     odd = {c for c in printed if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs", "Co") and c not in "\n"}
     if odd:
         wrong.append(f"{name}: prints {sorted(map(ascii, odd))}")
-    return Step(
-        name=name, end=end, text=f"{text}\n{printed}"[:200_000], digest=digest.hexdigest(), seconds=seconds, wrong=wrong
-    )
+    return Step(name=name, end=end, text=f"{text}\n{printed}"[:200_000], digests=digests, seconds=seconds, wrong=wrong)
 
 
 def _processor_seconds() -> float:
@@ -345,44 +356,61 @@ def _command(*words: str) -> None:
         raise _Refused
 
 
-def _each(jobs: Sequence[str], act: Callable[[str], object]) -> None:
-    """Does something for each job, those after a refused one as well."""
+def _printed(*words: str) -> str:
+    """What a command prints on standard output; it is printed here as well."""
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            _command(*words)
+    finally:
+        print(out.getvalue().replace("\r", ""), end="")
+    return out.getvalue()
+
+
+def _each(jobs: Sequence[str], digests: dict[str, str], act: Callable[[str, Any], object]) -> None:
+    """Does something for each job, those after a refused one as well; it gets the job and a hash."""
     from aerchive.errors import AerchiveError
 
     messages = []
     for job in jobs:
+        digest = hashlib.sha256()
         try:
-            act(job)
+            act(job, digest)
         except (AerchiveError, _Refused) as error:
             messages.append(f"{job}: {error}")
         except Exception as error:
             if not any(base.__name__ in ("AerJobError", "QiskitError") for base in type(error).__mro__):
                 raise
             messages.append(f"{job}: {error}")
+        else:
+            digests[job] = digest.hexdigest()
+        for tell in _alive:
+            tell()
     if messages:
         raise _Refused("\n".join(messages))
 
 
-def _ls(request: Request, _digest: Any, _wrong: list[str]) -> None:
-    _command("-p", request["path"], "ls")
+def _ls(request: Request, digests: dict[str, str], _wrong: list[str]) -> None:
+    digests[""] = _digest(_printed("-p", request["path"], "ls"))
 
 
-def _find(request: Request, _digest: Any, _wrong: list[str]) -> None:
-    _command("-p", request["path"], "find", "--ids")
-    _command("-p", request["path"], "find", "shots > 1")
+def _find(request: Request, digests: dict[str, str], _wrong: list[str]) -> None:
+    ids = _printed("-p", request["path"], "find", "--ids")
+    digests[""] = _digest(ids + _printed("-p", request["path"], "find", "shots > 1"))
 
 
-def _export(request: Request, _digest: Any, wrong: list[str]) -> None:
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        _command("-p", request["path"], "export")
-    text = out.getvalue()
+def _export(request: Request, digests: dict[str, str], wrong: list[str]) -> None:
+    text = _printed("-p", request["path"], "export")
+    digests[""] = _digest(text)
     csv.field_size_limit(len(text) + 1)
-    print(text.replace("\r", ""), end="")
     for row in csv.reader(io.StringIO(text, newline="")):
         for cell in row:
             if cell[:1] in tuple("=+-@\t\r") and not _is_number(cell):
                 wrong.append(f"export: a cell begins a formula: {cell!r:.60}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_number(text: str) -> bool:
@@ -392,11 +420,14 @@ def _is_number(text: str) -> bool:
     return False
 
 
-def _show(request: Request, _digest: Any, _wrong: list[str]) -> None:
-    _each(request["jobs"], lambda job: _command("-p", request["path"], "show", job))
+def _show(request: Request, digests: dict[str, str], _wrong: list[str]) -> None:
+    def show(job: str, digest: Any) -> None:
+        digest.update(_printed("-p", request["path"], "show", job).encode("utf-8", "surrogatepass"))
+
+    _each(request["jobs"], digests, show)
 
 
-def _verify(request: Request, _digest: Any, _wrong: list[str]) -> None:
+def _verify(request: Request, _digests: dict[str, str], _wrong: list[str]) -> None:
     _command("verify", request["path"])
 
 
@@ -408,12 +439,12 @@ def _attached(value: Any) -> bytes:
     return repr(value).encode("utf-8", "backslashreplace")
 
 
-def _values(request: Request, digest: Any, _wrong: list[str]) -> None:
+def _values(request: Request, digests: dict[str, str], _wrong: list[str]) -> None:
     import aerchive
 
     project = aerchive.open(request["path"], "r")
 
-    def read(job: str) -> None:
+    def read(job: str, digest: Any) -> None:
         run = project[job]
         if run.outcome != "ok":
             return
@@ -430,7 +461,7 @@ def _values(request: Request, digest: Any, _wrong: list[str]) -> None:
             digest.update(_attached(attached))
         run.result()
 
-    _each(request["jobs"], read)
+    _each(request["jobs"], digests, read)
 
 
 def _pieces(value: Any) -> Iterator[bytes]:
@@ -442,12 +473,12 @@ def _pieces(value: Any) -> Iterator[bytes]:
             yield repr(value).encode("utf-8", "surrogatepass")
 
 
-def _circuits(request: Request, digest: Any, _wrong: list[str]) -> None:
+def _circuits(request: Request, digests: dict[str, str], _wrong: list[str]) -> None:
     import aerchive
 
     project = aerchive.open(request["path"], "r")
 
-    def read(job: str) -> None:
+    def read(job: str, digest: Any) -> None:
         run = project[job]
         if run.outcome == "error":
             return
@@ -456,19 +487,15 @@ def _circuits(request: Request, digest: Any, _wrong: list[str]) -> None:
         for value in (instructions, run.parameter_binds(), model and model.to_dict()):
             digest.update(_ADDRESS.sub("", repr(value)).encode("utf-8", "surrogatepass"))
 
-    _each(request["jobs"], read)
+    _each(request["jobs"], digests, read)
 
 
-def _script(request: Request, _digest: Any, wrong: list[str]) -> None:
+def _script(request: Request, digests: dict[str, str], wrong: list[str]) -> None:
     """A program that is handed out must be Python, whose names are those of our programs."""
 
-    def write(job: str) -> None:
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            _command("-p", request["path"], "script", job)
-        print(out.getvalue())
+    def write(job: str, _digest: Any) -> None:
         try:
-            tree = ast.parse(out.getvalue())
+            tree = ast.parse(_printed("-p", request["path"], "script", job))
         except (SyntaxError, ValueError) as error:
             wrong.append(f"script: the program is no Python: {error}")
             return
@@ -482,17 +509,18 @@ def _script(request: Request, _digest: Any, wrong: list[str]) -> None:
         if strange:
             wrong.append(f"script: the program imports {sorted(strange)}")
 
-    _each([job for job in request["jobs"] if job != "failed"], write)
+    _each([job for job in request["jobs"] if job != "failed"], digests, write)
 
 
-def _rerun(request: Request, _digest: Any, _wrong: list[str]) -> None:
+def _rerun(request: Request, digests: dict[str, str], _wrong: list[str]) -> None:
     _each(
         [job for job in request["jobs"] if job != "failed"],
-        lambda job: _command("-p", request["path"], "rerun", "--untrusted", job),
+        digests,
+        lambda job, _: _command("-p", request["path"], "rerun", "--untrusted", job),
     )
 
 
-def _save(request: Request, _digest: Any, _wrong: list[str]) -> None:
+def _save(request: Request, _digests: dict[str, str], _wrong: list[str]) -> None:
     from tests.drafts import draft_of, project_at
 
     project = project_at(Path(request["path"]), lock_timeout_s=1.0)
@@ -500,11 +528,11 @@ def _save(request: Request, _digest: Any, _wrong: list[str]) -> None:
     project.close()
 
 
-def _compact(request: Request, _digest: Any, _wrong: list[str]) -> None:
+def _compact(request: Request, _digests: dict[str, str], _wrong: list[str]) -> None:
     _command("compact", "--force", request["path"])
 
 
-_DO: dict[str, Callable[[Request, Any, list[str]], None]] = {
+_DO: dict[str, Callable[[Request, dict[str, str], list[str]], None]] = {
     "ls": _ls,
     "find": _find,
     "export": _export,
@@ -518,6 +546,7 @@ _DO: dict[str, Callable[[Request, Any, list[str]], None]] = {
     "compact": _compact,
     "after": _ls,
     "again": _verify,
+    "kept": _values,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,16 @@ DAY = "2026-11-22"
 CHUNK_BYTES = 16 * 1024
 JOBS = ("bell", "chunks", "noise", "binds", "flow", "amplitudes", "labels", "again", "failed", "last")
 """Job ids of the runs, in the order of their rows."""
+WIDE_JOBS = tuple(f"wide-{number:03d}" for number in range(140))
+"""Job ids of so many runs that trees, heaps and indices have several levels."""
 
 
-def make_honest(path: Path) -> None:
+def make_honest(path: Path, more: Sequence[str] = ()) -> None:
     """Writes the project.
+
+    Args:
+        path: Its path.
+        more: Job ids of runs that are all alike, and follow the others.
 
     It has tables, arrays of one and of several chunks, shared circuits, a noise model, parameter binds, the side table
     of circuits, long texts, labels that were changed, attachments, a failed and a deleted run.
@@ -43,6 +50,11 @@ def make_honest(path: Path) -> None:
         project["labels"].add_tags("changed")
         project.delete_job("gone")
         _attach(project)
+        alike = _draft(11, "wide") if more else None
+        for number, name in enumerate(more if alike else ()):
+            created = f"{DAY}T22:{number // 60:02d}:{number % 60:02d}.000000Z"
+            run_uuid = str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+            project.archive(dataclasses.replace(alike, job_id=name, created=created, run_uuid=run_uuid))
         project.close()
 
 

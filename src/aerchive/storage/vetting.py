@@ -79,7 +79,7 @@ def vet(fd: int, path: str) -> VetReport:
     own = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _FIRST_FD)
     os.close(opened)
     try:
-        found = run_limited(*_CHILD, [own, path], _limits(fd), [own])
+        found = run_limited(*_CHILD, [own, path], _limits(fd)._replace(opens_files=False), [own])
         check_unchanged(fd, before, path)
         return _report(path, found)
     except ChildError as error:

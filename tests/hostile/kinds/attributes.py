@@ -36,7 +36,7 @@ def _root(file: h5py.File) -> Any:
 
 
 PLACES = {"run": _run, "config": _config, "array": _array, "object": _object, "root": _root}
-NODES = {"run": "bell", "config": "config", "array": "statevector", "object": "circuits", "root": "evil"}
+NODES = {"run": "bell", "config": "config", "array": "statevector", "object": "circuits", "root": "'attribute"}
 
 
 def _create(node: Any, name: bytes, tid: h5t.TypeID, space: h5s.SpaceID, value: Any = None, mtype: Any = None) -> None:
@@ -205,4 +205,7 @@ def _make(way: str, place: str) -> Callable[[Hostile], None]:
 for _way in WAYS:
     for _place in PLACES:
         if _place == "config" or _way in EVERYWHERE or (_way, _place) == ("many", "root"):
-            add("attributes", f"{_way}, {_place}", _make(_way, _place), "refused", NODES[_place])
+            # Other programs may add attributes of any type to the root, but neither many nor large ones.
+            _harmless = _place == "root" and _way not in LATE
+            _expect, _node = ("limited", "") if _harmless else ("refused", NODES[_place])
+            add("attributes", f"{_way}, {_place}", _make(_way, _place), _expect, _node)

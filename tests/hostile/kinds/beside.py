@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aerchive.storage.spools import records
+from aerchive.storage.spools.records import SpoolFile
 from tests.drafts import draft_of, project_at
 from tests.hostile.corpus import add
 from tests.hostile.edits import Hostile, run_path
@@ -137,6 +138,8 @@ SPOOLS: dict[str, Callable[[DeadFile, Hostile], None]] = {
     "job with a wrong record": lambda spool, one: _job(spool, record={"config": [], "labels": 5, "evil": "\x1b[2J"}),
     "deep document": lambda spool, one: spool.append(records.SUBMITTED, {}, b"[" * 100_000) and None,
     "runs that are not": lambda spool, one: spool.append(records.HELD, {"runs": [2**62, -1, "x", None]}) and None,
+    "runs that are no numbers": lambda spool, one: spool.append(records.HELD, {"runs": [{}, [], None]}) and None,
+    "runs that are no list": lambda spool, one: spool.append(records.FINISHED, {"runs": 7}) and None,
     "unknown kind": lambda spool, one: spool.append(b"EVIL", {"a": 1}) and None,
     "document that is a list": lambda spool, one: spool.append(records.RUN, [1, 2]) and None,  # type: ignore[arg-type]
     "many jobs": lambda spool, one: [_job(spool, job_id=f"planted-{number}") for number in range(3000)] and None,
@@ -158,42 +161,58 @@ def _record_of_a_run(one: Hostile, project: Path) -> bytes:
     return data
 
 
-def _planted(
-    change: Callable[[dict[str, Any]], None], tree_change: Callable[[dict[str, Any]], None] | None = None
-) -> Callable[[Hostile], None]:
-    """A durable run whose record is changed, in the spool of a process that has ended."""
+Change = Callable[[dict[str, Any]], None]
 
+
+def plant(one: Hostile, change: Change, tree_change: Change) -> Path:
+    """Puts a durable run beside the project, in the spool of a process that has ended.
+
+    Args:
+        one: The project.
+        change: Changes the document of the run.
+        tree_change: Changes the tree of its group.
+
+    Returns:
+        The path of the spool.
+    """
+    folder = one.folder / "elsewhere"
+    folder.mkdir()
+    data = _record_of_a_run(one, folder / "other.h5")
+    copy = one.folder / "copied"
+    copy.write_bytes(data)
+    spool = DeadFile(one.path)
+    moved: dict[int, int] = {}
+    with copy.open("rb") as file:
+        for record in records.scan(file.fileno(), 0, len(data)):
+            if not isinstance(record, records.Record) or record.kind == records.HEADER:
+                continue
+            document = records.read_document(file.fileno(), record, "copy")
+            content = records.read_data(file.fileno(), record, "copy")
+            if record.kind == records.RUN:
+                document["project"] = ""
+                length = document["tree"]
+                tree = json.loads(content[:length])
+                _relocate(tree, moved)
+                tree_change(tree)
+                text = json.dumps(tree).encode()
+                document["tree"], content = len(text), text + content[length:]
+                change(document)
+            elif record.kind == records.HELD:
+                document = {"runs": [moved[at] for at in document["runs"] if at in moved]}
+            moved[record.offset] = spool.append(record.kind, document, content)
+            if record.kind == records.RUN:
+                spool.append(records.HELD, {"runs": [moved[record.offset]]})
+    copy.unlink()
+    return spool.path.rename(_pending(one))
+
+
+def _nothing(document: dict[str, Any]) -> None:
+    """Leaves it as it is."""
+
+
+def _planted(change: Change, tree_change: Change = _nothing) -> Callable[[Hostile], None]:
     def act(one: Hostile) -> None:
-        folder = one.folder / "elsewhere"
-        folder.mkdir()
-        data = _record_of_a_run(one, folder / "other.h5")
-        copy = one.folder / "copied"
-        copy.write_bytes(data)
-        spool = DeadFile(one.path)
-        moved: dict[int, int] = {}
-        with copy.open("rb") as file:
-            for record in records.scan(file.fileno(), 0, len(data)):
-                if not isinstance(record, records.Record) or record.kind == records.HEADER:
-                    continue
-                document = records.read_document(file.fileno(), record, "copy")
-                content = records.read_data(file.fileno(), record, "copy")
-                if record.kind == records.RUN:
-                    document["project"] = ""
-                    length = document["tree"]
-                    tree = json.loads(content[:length])
-                    _relocate(tree, moved)
-                    if tree_change is not None:
-                        tree_change(tree)
-                    text = json.dumps(tree).encode()
-                    document["tree"], content = len(text), text + content[length:]
-                    change(document)
-                elif record.kind == records.HELD:
-                    document = {"runs": [moved[at] for at in document["runs"] if at in moved]}
-                moved[record.offset] = spool.append(record.kind, document, content)
-                if record.kind == records.RUN:
-                    spool.append(records.HELD, {"runs": [moved[record.offset]]})
-        copy.unlink()
-        spool.path.rename(_pending(one))
+        plant(one, change, tree_change)
 
     return act
 
@@ -212,10 +231,6 @@ def _rename_first(key: str, name: str) -> Callable[[dict[str, Any]], None]:
         tree[key] = {(name if member == first else member): value for member, value in members.items()}
 
     return change
-
-
-def _nothing(document: dict[str, Any]) -> None:
-    """Leaves it as it is."""
 
 
 def _set(**fields: Any) -> Callable[[dict[str, Any]], None]:
@@ -264,6 +279,22 @@ HEADS = {
 for _name, _head in HEADS.items():
     _absent = "job-000088" if _name == "of another project" else ""
     add("beside", f"planted run, {_name}", _planted(_head), "limited", absent=_absent)
+
+
+def _done_twice(one: Hostile) -> None:
+    """Two records say that a run is in the project, and one of them says it twice."""
+    path = plant(one, _nothing, _nothing)
+    with path.open("rb") as file:
+        found = list(records.scan(file.fileno(), 0, path.stat().st_size))
+    (run,) = [one.offset for one in found if isinstance(one, records.Record) and one.kind == records.RUN]
+    spool = SpoolFile(str(path), os.open(path, os.O_RDWR))
+    spool.size = path.stat().st_size
+    for runs in ([run, run], [run]):
+        spool.append(records.FINISHED, {"runs": runs})
+    spool.abandon()
+
+
+add("beside", "planted run, done twice", _done_twice, "limited", absent="job-000088")
 
 
 def _owned_by_a_stranger(one: Hostile) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aerchive.storage.commits.superblock import Superblock
 from tests.hostile.corpus import add
 from tests.hostile.edits import Hostile
-from tests.hostile.metadata import block_at, mend
+from tests.hostile.metadata import block_at, blocks, mend
 
 Change = Callable[[bytearray], None]
 ALL = ("ls", "show", "verify")
@@ -72,8 +72,6 @@ def _swapped_root(data: bytearray) -> None:
 
 
 def _headers(data: bytearray) -> list[int]:
-    from tests.hostile.metadata import blocks
-
     return [block.start for block in blocks(data) if block.kind == "OHDR"]
 
 
@@ -185,3 +183,14 @@ for _name, (_kind, _offset, _value) in {
     "fixed array, block": (b"FAHD\0", 16, bytes(8)),
 }.items():
     add("files", _name, _field(_kind, _offset, _value), "limited", jobs=("chunks", "bell"))
+
+
+def _far_away(one: Hostile) -> None:
+    """All tables of chunks name an address that the operating system cannot take."""
+    with one.bytes() as data:
+        for block in blocks(data):
+            if block.kind == "FADB":
+                data[block.start + 14 : block.start + 22] = b"\x00" + b"\xff" * 6 + b"\xfe"
+
+
+add("files", "chunks behind all offsets", _far_away, "refused", "statevector", jobs=("chunks",), refuses=("values",))

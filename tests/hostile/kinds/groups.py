@@ -97,8 +97,9 @@ def _deep(at: Callable[[h5py.File], h5py.Group], depth: int) -> Callable[[Hostil
     return make
 
 
-for _name, _at in {"run": _run, "root": _root, "runs": lambda file: file["runs"], "object": _circuits}.items():
+for _name, _at in {"run": _run, "runs": lambda file: file["runs"], "object": _circuits}.items():
     add("groups", f"deep, {_name}", _deep(_at, DEPTH), "refused", "deep")
+add("groups", "deep, root", _deep(_root, DEPTH), "limited")  # other programs may add groups of any depth
 add("groups", "deep, just too deep", _deep(_run, 20), "refused", "deep")
 
 
@@ -121,8 +122,9 @@ for _name, _at in {
     "deleted": lambda file: file["deleted"],
     "config": lambda file: _run(file)["config"],
 }.items():
-    _node = {"day": DAY, "kind": "objects/circuits", "object": "objects/circuits", "root": "many"}.get(_name, _name)
-    add("groups", f"many members, {_name}", _many(_at), "refused", "bell" if _name == "run" else _node)
+    _node = {"day": DAY, "kind": "objects/circuits", "object": "objects/circuits"}.get(_name, _name)
+    _node = {"run": "bell", "root": "foreign_nodes"}.get(_name, _node)
+    add("groups", f"many members, {_name}", _many(_at), "refused", _node)
 add("groups", "many folders of one run", _many(lambda file: file["runs"], runs=True), "refused", "/runs")
 
 

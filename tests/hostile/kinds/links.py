@@ -117,12 +117,14 @@ def _make(way: str, level: Level) -> Callable[[Hostile], None]:
 
 for _way in WAYS:
     for _level in LEVELS:
+        # A soft link that another program has added, and that nothing follows, does no harm.
+        _harmless = _way == "soft" and _level == Level("", "", "of no use")
         _where = " of ".join(part for part in (_level.name.replace("/", " "), _level.link, _level.job) if part)
         add(
             "links",
             f"{_way}, {_where}",
             _make(_way, _level),
-            "refused",
+            "limited" if _harmless else "refused",
             _level.name.rpartition("/")[2],
             jobs=(_level.job or "bell", "last"),
             refuses=_level.refuses,

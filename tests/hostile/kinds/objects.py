@@ -143,9 +143,9 @@ def _planted(path: str) -> Callable[[Hostile], None]:
 
 
 add("objects", "of an odd name", _planted("objects/circuits/zz/forged"), "limited")  # no object, so it is foreign
-add("objects", "of an odd kind", _planted("objects/\x1b[2J/00/" + "0" * 40), "finding", "0" * 40)
+add("objects", "of an odd kind", _planted("objects/\x1b[2J/00/" + "0" * 40), "limited")
 add("objects", "of a long kind", _planted(f"objects/{'k' * 1000}/00/{'0' * 40}"), "limited")
-add("objects", "at the wrong depth", _planted("objects/forged"), "finding", "forged")
+add("objects", "at the wrong depth", _planted("objects/forged"), "limited")
 
 
 def _without_table_of(one: Hostile) -> None:

@@ -21,19 +21,15 @@ from aerchive.models.labels import RunLabels
 from aerchive.project.care import verify as care
 from aerchive.project.project import Project
 from aerchive.row_checksums import row_crc
-from aerchive.testing.disks import UnsyncedDisk, using
-from tests.drafts import draft_of, job_id, project_at
+from tests.drafts import draft_of, edit, job_id, project_at, project_of, run_groups
 
 RUNS = 3
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("made") / "project.h5"
-    with using(UnsyncedDisk()):
-        for number in range(RUNS):
-            project_at(path).archive(draft_of(number, labels=RunLabels(params={"x": number})))
-    return path
+    drafts = [draft_of(number, labels=RunLabels(params={"x": number})) for number in range(RUNS)]
+    return project_of(tmp_path_factory.mktemp("made") / "project.h5", drafts)
 
 
 @pytest.fixture
@@ -41,13 +37,8 @@ def path(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(made, tmp_path))
 
 
-def edit(path: Path) -> h5py.File:
-    return h5py.File(path, "r+", libver=("v110", "v110"))
-
-
 def first(file: h5py.File) -> h5py.Group:
-    (folder,) = file["runs"].values()
-    return folder[min(folder)]
+    return run_groups(file)[0]
 
 
 def swap(group: h5py.Group, name: str, kind: Any, space: Any) -> None:

@@ -21,7 +21,7 @@ from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
 from aerchive.storage.hdf5 import nodes
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
-from tests.drafts import draft_of, job_id, project_at
+from tests.drafts import draft_of, edit, job_id, project_at, project_of, run_groups
 
 RUNS = 60
 MANY = 6000
@@ -33,25 +33,12 @@ by twice, and links must be listed before they can be refused."""
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("made") / "project.h5"
-    with using(UnsyncedDisk()):
-        for number in range(RUNS):
-            project_at(path).archive(draft_of(number))
-    return path
+    return project_of(tmp_path_factory.mktemp("made") / "project.h5", map(draft_of, range(RUNS)))
 
 
 @pytest.fixture
 def path(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(made, tmp_path))
-
-
-def edit(path: Path) -> h5py.File:
-    return h5py.File(path, "r+", libver=("v110", "v110"))
-
-
-def runs(file: h5py.File) -> list[h5py.Group]:
-    (folder,) = file["runs"].values()
-    return list(folder.values())
 
 
 def fill(group: h5py.Group, number: int) -> h5py.Group:
@@ -63,31 +50,31 @@ def fill(group: h5py.Group, number: int) -> h5py.Group:
 def attributes(file: h5py.File) -> None:
     kind, space = h5py.h5t.STD_I8LE, h5py.h5s.create(h5py.h5s.SCALAR)
     for one in range(MANY):
-        h5py.h5a.create(runs(file)[0].id, b"x%06d" % one, kind, space)
+        h5py.h5a.create(run_groups(file)[0].id, b"x%06d" % one, kind, space)
 
 
 def linked_often(file: h5py.File) -> None:
-    run = runs(file)[0]
+    run = run_groups(file)[0]
     for one in range(5000):
         run.parent[f"x{one:06}"] = run
 
 
 def big_object(file: h5py.File) -> None:
     """An object with thousands of links and nodes, to which all runs link, and which links to itself and the root."""
-    shared = runs(file)[0]["circuits"]
+    shared = run_groups(file)[0]["circuits"]
     fill(shared.create_group("inner"), MANY)
     for one in range(5000):
         shared[f"x{one:06}"] = shared
     shared["root"] = file["/"]
-    for run in runs(file):
+    for run in run_groups(file):
         if "linked" not in run:
             run["linked"] = shared
 
 
 def linked_to_each_other(file: h5py.File) -> None:
-    fill(runs(file)[0].create_group("inner"), MANY)
-    for run in runs(file):
-        run["other"], run["root"] = runs(file)[0], file["/"]
+    fill(run_groups(file)[0].create_group("inner"), MANY)
+    for run in run_groups(file):
+        run["other"], run["root"] = run_groups(file)[0], file["/"]
 
 
 def folders_in_folders(file: h5py.File) -> None:
@@ -97,7 +84,7 @@ def folders_in_folders(file: h5py.File) -> None:
 
 
 def dataset_linked_often(file: h5py.File) -> None:
-    run = runs(file)[0]
+    run = run_groups(file)[0]
     run["noise"] = np.zeros(100_000)
     for one in range(5000):
         run[f"x{one:06}"] = run["noise"]
@@ -110,7 +97,7 @@ def shared_by_others(file: h5py.File) -> None:
 
 
 HOSTILE: list[Callable[[h5py.File], object]] = [
-    lambda file: fill(runs(file)[0], MANY),
+    lambda file: fill(run_groups(file)[0], MANY),
     lambda file: fill(file["/"], MANY),
     attributes,
     linked_often,
@@ -180,7 +167,7 @@ def test_rebuilding_keeps_the_rows_of_a_folder_that_cannot_be_listed(path: Path)
 
 def test_each_refusal_names_its_limit(path: Path) -> None:
     with edit(path) as file:
-        fill(runs(file)[0], 2000)
+        fill(run_groups(file)[0], 2000)
         fill(file["/"], 2000)
     with limited(run_nodes=1000, foreign_nodes=1000):
         report = project_at(path, "r").verify()
@@ -192,8 +179,8 @@ def test_each_refusal_names_its_limit(path: Path) -> None:
 
 def test_a_run_that_another_links_to_is_still_verified(path: Path) -> None:
     with edit(path) as file:
-        last, *_ = reversed(runs(file))
-        runs(file)[0]["other"] = last
+        last, *_ = reversed(run_groups(file))
+        run_groups(file)[0]["other"] = last
         last.attrs.modify("created", "no time")
     problems = project_at(path, "r").verify().problems
     assert len(problems) == 2
@@ -204,7 +191,7 @@ def test_a_run_that_another_links_to_is_still_verified(path: Path) -> None:
 @pytest.mark.parametrize("command", ["verify", "du", "compact --force", "recover --rebuild-catalogue"])
 def test_ctrl_c_ends_a_walk_in_its_middle(path: Path, command: str) -> None:
     with edit(path) as file:
-        fill(runs(file)[0], 10_000)
+        fill(run_groups(file)[0], 10_000)
         fill(file["/"], 10_000)
     script = """
         import sys
@@ -292,7 +279,7 @@ def test_arrays_are_read_whole_up_to_a_limit(path: Path) -> None:
 def test_a_table_of_checksums_must_be_stored(path: Path) -> None:
     project_at(path).archive(draft_of(RUNS, extra_bytes=3_000_000))
     with edit(path) as file:
-        run = runs(file)[-1]
+        run = run_groups(file)[-1]
         kind, shape = run["noise.checksums"].dtype, run["noise.checksums"].shape
         del run["noise.checksums"]
         run.create_dataset("noise.checksums", shape, kind, chunks=shape)

@@ -11,7 +11,7 @@ from aerchive.storage.medium.limited_child import ChildError, ChildLimits, Child
 
 LIMITS = ChildLimits(cpu_s=5, wall_s=20, memory_bytes=512 * 1024 * 1024)
 PROGRAMS = """
-import os, resource, signal, sys, time
+import os, resource, signal, socket, sys, time
 
 def look(fd):
     return {
@@ -42,6 +42,15 @@ def chat():
 
 def text():
     return "no document"
+
+def knock(fd):
+    refused = []
+    for way in (socket.socket, os.pipe, lambda: os.open(__file__, os.O_RDONLY), lambda: os.dup(fd)):
+        try:
+            way()
+        except OSError:
+            refused.append(str(way))
+    return {"refused": len(refused), "read": os.read(fd, 9).decode()}
 
 def write(path):
     with open(path, "w") as file:
@@ -87,6 +96,14 @@ def test_what_a_child_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_child_that_does_not_answer(function: str, arguments: list[int], limits: ChildLimits, said: str) -> None:
     with pytest.raises(ChildError, match=said):
         run_limited("child_programs", function, arguments, limits)
+
+
+@pytest.mark.parametrize("opens_files", [True, False])
+def test_a_child_opens_nothing_if_it_need_not(tmp_path: Path, opens_files: bool) -> None:
+    limits = LIMITS._replace(opens_files=opens_files)
+    with open(tmp_path / "child_programs.py", "rb") as file:
+        found = run_limited("child_programs", "knock", [file.fileno()], limits, [file.fileno()])
+    assert found == {"refused": 0 if opens_files else 4, "read": "\nimport o"}
 
 
 def test_a_child_writes_no_file(tmp_path: Path) -> None:

@@ -215,6 +215,9 @@ def _check_keys(tree: dict[str, Any], *known: str) -> None:
 def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuantumError], arrays: ArrayReader) -> None:
     _check_keys(table, "name", "metadata", "instructions", "blocks", "definitions")
     data, changed = circuit.data, {}
+    for part in ("instructions", "blocks", "definitions"):
+        if len(table.get(part, ())) > len(data):  # a forged table may name one instruction any number of times
+            raise FormatError(f"side table has more {part} than its circuit has instructions")
     for position, entry in table.get("instructions", ()):
         changed[position] = _restore_instruction(circuit, entry, data[position].operation, errors, arrays)
     for position, tables in table.get("blocks", ()):

@@ -32,9 +32,9 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.models import catalogue
-from aerchive.project.care.folders import folders_below
+from aerchive.project.care.folders import OURS, folders_below
 from aerchive.project.care.space import SpaceReport, survey_space
-from aerchive.project.care.verify import LINKED, MUTABLE, OURS, Progress
+from aerchive.project.care.verify import LINKED, MUTABLE, Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
 from aerchive.project.documents.record import ENCODING
 from aerchive.storage.chunks.room import no_room
@@ -391,13 +391,14 @@ class _Compaction:
         for folder, _, names in folders_below(root, layout.RUNS, 2, lists_last=False):
             if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
                 opened = CachedGroup.of(folder)
-                for name in opened.names():
+                others = [name for name in opened.names() if f"{folder.path}/{name}" not in listed]
+                check_foreign(len(others), folder.where())
+                for name in others:
                     check_interrupt()
-                    if (path := f"{folder.path}/{name}") not in listed:
-                        if is_run := _is_run(opened, name):
-                            problems.append(f"/{path}: is not in the catalogue")
-                        elif is_run is not None:
-                            names.append(name)
+                    if is_run := _is_run(opened, name):
+                        problems.append(f"/{folder.path}/{name}: is not in the catalogue")
+                    elif is_run is not None:
+                        names.append(name)
             found.append((folder, names))
         for folder, _, names in folders_below(root, layout.OBJECTS, 3, lists_last=False):
             if folder.path.count("/") == _OBJECT_FOLDER_DEPTH:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from aerchive import layout
 from aerchive.errors import AerchiveError, IntegrityError, UnsafeContentError
-from aerchive.storage.hdf5.nodes import info_of
+from aerchive.storage.hdf5.nodes import check_foreign, find_member, info_of
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
+
+OURS = frozenset(
+    {
+        *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS),
+        *(layout.ATTACHMENTS, layout.DELETED),
+    }
+)
+"""Names of the members of the root that aerchive writes."""
+_TWICE = "is linked twice, or contains itself"
 
 
 class Folder(NamedTuple):
@@ -42,7 +52,7 @@ def folders_below(
     """
     found: list[Folder] = []
     level = [root.group(name)] if name in root else []
-    known = {info_of(group.gid, group.where()).address for group in (root, *level)}
+    known = _ours(root)
     for step in range(depth):
         is_last, inner = step == depth - 1, list[HDF5Group]()
         for group in level:
@@ -64,13 +74,40 @@ def folders_below(
     return found
 
 
+def added_to_root(root: HDF5Group, problems: list[str]) -> list[str]:
+    """The names of the members of the root that other programs have added.
+
+    Args:
+        root: The root group of the file.
+        problems: A list for descriptions of links to nodes of ours, which are left out.
+
+    Raises:
+        AerchiveError: The root cannot be listed, or has too many members.
+    """
+    ours, names = _ours(root), []
+    others = {name: member for name, member in root.members().items() if name not in OURS}
+    check_foreign(len(others), root.where())
+    for name, member in others.items():
+        if member.is_hard and member.address in ours:
+            problems.append(f"{root.where(name)}: {_TWICE}")
+        else:
+            names.append(name)
+    return names
+
+
+def _ours(root: HDF5Group) -> set[int]:
+    """The addresses of the root and of its members that aerchive writes."""
+    members = [find_member(root.gid, name, root.where(name)) for name in OURS]
+    return {info_of(root.gid, root.where()).address} | {one.address for one in members if one and one.is_hard}
+
+
 def _once(group: HDF5Group, known: set[int], problems: list[str] | None) -> list[str]:
     """The names of the members of a group whose nodes are not in ``known`` yet, to which they are added."""
     names = []
     for name, member in group.members().items():
         check_interrupt()
         if member.is_hard and member.address in known:
-            _report(UnsafeContentError(f"{group.where(name)}: is linked twice, or contains itself"), problems)
+            _report(UnsafeContentError(f"{group.where(name)}: {_TWICE}"), problems)
             continue
         known.add(member.address)
         names.append(name)

@@ -24,13 +24,13 @@ from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.project.care.conflicts import conflicting_results, copy_notes
-from aerchive.project.care.folders import folders_below
+from aerchive.project.care.folders import added_to_root, folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import read_record
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders, VisitedNodes
-from aerchive.storage.hdf5.nodes import check_foreign, foreign_nodes
+from aerchive.storage.hdf5.nodes import check_attributes, check_foreign, foreign_nodes
 from aerchive.storage.hdf5.objects import LinkedObjects, is_object_path
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, noted, object_problems
@@ -39,13 +39,6 @@ from aerchive.storage.sessions import ReadSession
 from aerchive.storage.vetting import verifying_child
 from aerchive.threads import processors
 
-OURS = frozenset(
-    {
-        *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS),
-        *(layout.ATTACHMENTS, layout.DELETED),
-    }
-)
-"""Names of the members of the root that aerchive writes."""
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)
 
@@ -208,7 +201,6 @@ class _Verification:
         paths: list[str] = []
         objects: list[str] = []
         foreign: list[str] = []
-        deleted: list[str] = []
         with self._file.read() as session:
             root = session.root
             for name, depth, found in (
@@ -222,7 +214,9 @@ class _Verification:
                         foreign += [f"{folder.path}/{member}" for member in strange]
             attachments = [name for name in (layout.ATTACHMENTS,) if name in root]
             with noted(problems, root.where()):
-                foreign += [name for name in root.names() if name not in OURS]
+                _check_root(root)
+            with noted(problems, root.where()):
+                foreign += added_to_root(root, problems)
             foreign += [path for path in objects if not is_object_path(path)]
             with noted(problems, root.where()):
                 foreign, unlooked = [], foreign
@@ -232,7 +226,7 @@ class _Verification:
             with noted(problems, root.where(layout.CATALOGUE)):
                 self._rows = _catalogue(session, problems)
             self._state = _state(session)
-        self._file.visit([*deleted, *foreign], self._look_at_foreign)
+        self._file.visit(foreign, self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
         self._file.visit(attachments, self._look_at_attachments, self._look_at_chunks)
         missing = self._rows.keys() - set(paths)
@@ -333,6 +327,18 @@ def _state(session: ReadSession) -> _State | None:
         return _State((status.st_dev, status.st_ino), table.address, len(table), change)
     except AerchiveError:
         return None
+
+
+def _check_root(root: HDF5Group) -> None:
+    """Refuses attributes of the root that are too many or too large, and those of ours that have another type.
+
+    Raises:
+        AerchiveError: There is one.
+    """
+    check_attributes(root.gid, root.where())
+    for name, kind, what in ("project_uuid", str, "text"), ("generation", int, "an integer"):
+        if not isinstance(root.attribute(name), kind):
+            raise FormatError(f"{root.where()}: its attribute '{name}' is not {what}")
 
 
 def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:

@@ -54,7 +54,7 @@ def table_of(sums: Iterable[ChunkSums], digest: str) -> NDArray[Any]:
 
 
 def _context(owner: str, dataset: str, number: int, mask: int) -> bytes:
-    return f"{owner}/{dataset}/{number}/{mask}".encode("ascii")
+    return f"{owner}/{dataset}/{number}/{mask}".encode("utf-8", "backslashreplace")  # a forged owner may have any text
 
 
 def chunk_crc(stored: Buffer, owner: str, dataset: str, number: int, mask: int) -> int:

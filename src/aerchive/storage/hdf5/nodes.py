@@ -334,9 +334,24 @@ def attribute_names(node: Any, where: Where) -> list[bytes]:
 
 
 def open_attribute(node: Any, name: bytes, where: Where) -> h5a.AttrID:
-    """Opens an attribute of an open node; it may have any type that HDF5 knows."""
+    """Opens an attribute of an open node; it may have any type that HDF5 knows.
+
+    Raises:
+        UnsafeContentError: It has more bytes than `aerchive.limits.Limits.attribute_bytes`.
+        IntegrityError: HDF5 found the attribute damaged.
+    """
     with hdf5_errors(where):
-        return h5a.open(node, name)
+        attribute = h5a.open(node, name)
+        nbytes = attribute.get_space().get_simple_extent_npoints() * attribute.get_type().get_size()
+    if nbytes > limits().attribute_bytes:
+        raise over_limit(where, "attribute_bytes", f"the attribute has {nbytes} bytes")
+    return attribute
+
+
+def check_attributes(node: Any, where: Where) -> None:
+    """Refuses attributes of an open node that are too many or too large, as `open_attribute` does."""
+    for name in attribute_names(node, where):
+        open_attribute(node, name, f"{where}@{name.decode('utf-8', 'backslashreplace')}")
 
 
 def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:

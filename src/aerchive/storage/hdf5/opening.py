@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 
-from h5py import h5f, h5fd, h5p
+from h5py import h5f, h5fd, h5p, h5pl
 
 from aerchive import layout
 from aerchive.errors import FormatError
 from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import root_group
+
+_opens = threading.RLock()
+"""Held while the folders of plugins are taken away; re-entrant, for a finalizer that runs inside."""
+os.register_at_fork(before=_opens.acquire, after_in_parent=_opens.release, after_in_child=_opens.release)
 
 
 @contextlib.contextmanager
@@ -28,13 +33,27 @@ def open_hdf5(fileobj: object, flags: int, path: str) -> Iterator[h5f.FileID]:
     properties.set_fclose_degree(h5f.CLOSE_STRONG)
     properties.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
     properties.set_fileobj_driver(h5fd.fileobj_driver, fileobj)
-    with hdf5_errors(path):
+    with _without_plugins(), hdf5_errors(path):
         file = h5f.open(os.fsencode(path), flags, fapl=properties)  # the name is only for messages of `hdf5_errors`
     try:
         yield file
     finally:
         with hdf5_errors(path):
             file.close()
+
+
+@contextlib.contextmanager
+def _without_plugins() -> Iterator[None]:
+    """Takes away the folders of HDF5's plugins: HDF5 loads every library in them if it cannot open a file itself."""
+    with _opens:
+        folders = [h5pl.get(number) for number in range(h5pl.size())]
+        for _ in folders:
+            h5pl.remove(0)
+        try:
+            yield
+        finally:
+            for folder in folders:
+                h5pl.append(folder)
 
 
 def check_header(file: h5f.FileID, path: str) -> None:

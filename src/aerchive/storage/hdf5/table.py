@@ -9,11 +9,11 @@ from h5py import h5d, h5g, h5p, h5s
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from aerchive.errors import IntegrityError
+from aerchive.errors import FormatError, IntegrityError
 from aerchive.lazy import cached_property
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.read_plan import DatasetShape
-from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.nodes import Dataset, info_of
 from aerchive.storage.hdf5.types import stored_type
 from aerchive.storage.medium.disk import check_holes, disk
@@ -29,6 +29,8 @@ ROW_SUM_BYTES = 4
 """Each row of the catalogue ends with its own CRC-32, which has so many bytes. It is left out of the CRC-32 of several
 rows: the CRC of bytes followed by their CRC is the same for all bytes."""
 
+_MOST_ROWS = 2**32 - 1
+"""HDF5 finds no room for a chunk with a greater number, and says so only when it closes the table."""
 _READ_DIRECTLY = 512
 """From this number of rows on, chunks are read without HDF5, which would call back to Python for each chunk."""
 
@@ -175,9 +177,17 @@ def _joined(chunks: NDArray[np.int64], chunk: int, size: int) -> list[tuple[int,
 
 
 def append_rows(dsid: h5d.DatasetID, rows: NDArray[Any]) -> None:
-    """Adds rows at the end of a table."""
+    """Adds rows at the end of a table.
+
+    Raises:
+        FormatError: The table claims so many rows that HDF5 cannot write more of them.
+        IntegrityError: HDF5 found the table damaged.
+    """
     with hdf5_errors(dsid):
         first = dsid.shape[0]
+    if first + len(rows) > _MOST_ROWS:
+        raise FormatError(f"{NodeName(dsid)}: claims {first} rows, more than HDF5 can number")
+    with hdf5_errors(dsid):
         dsid.set_extent((first + len(rows),))
     _write(dsid, first, rows)
 

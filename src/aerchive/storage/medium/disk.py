@@ -13,6 +13,8 @@ from aerchive.limits import limits, over_limit
 
 _MAY_BE_HOLES = 64 * 1024 * 1024
 """So many bytes are read, whatever holes the file has."""
+_MAX_OFFSET = 2**63 - 1
+"""Behind this offset no file has bytes, and the operating system takes no offset. A damaged file may name one."""
 
 
 class Disk:
@@ -21,7 +23,7 @@ class Disk:
     def read(self, fd: int, view: memoryview, offset: int) -> int:
         """Reads into a buffer until it is full or the file ends; returns the number of bytes read."""
         done = 0
-        while done < len(view):
+        while done < len(view) and offset + len(view) <= _MAX_OFFSET:
             number = os.preadv(fd, [view[done:]], offset + done)
             if number == 0:
                 break
@@ -36,7 +38,8 @@ class Disk:
 
     def will_read(self, fd: int, offset: int, length: int) -> None:
         """Tells the operating system that these bytes are read soon, so that it can fetch them; only a hint."""
-        os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
+        if offset + length <= _MAX_OFFSET:
+            os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
 
     def begin_writing(self, fd: int, offset: int, length: int) -> None:
         """Tells the operating system to begin to write bytes to the medium; only a hint: `sync` is still needed.

@@ -1,7 +1,8 @@
 """A function that runs in a child process with limits, because the file that it reads may harm its process.
 
-The child has no terminal, no core file, can write no file, and loads no plugins of HDF5. It is no sandbox: a fault that
-lets a file run code in it runs that code as this user.
+The child has no terminal, no core file, can write no file, and loads no plugins of HDF5. A child that need not open
+files can open neither files nor sockets. It is no sandbox: a fault that lets a file run code in it runs that code as
+this user.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from aerchive.storage.medium.interrupts import check_interrupt
 
 _PROGRAM = """
 import json, resource, signal, sys
-paths, module, function, arguments, of_files, cpu_s, wall_s, memory, file_bytes = json.loads(sys.argv[1])
+paths, module, function, arguments, of_files, cpu_s, wall_s, memory, file_bytes, opens_files = json.loads(sys.argv[1])
 signal.alarm(wall_s)
 for what, most in ("CORE", 0), ("FSIZE", file_bytes), ("CPU", cpu_s), ("AS", memory):
     which = getattr(resource, "RLIMIT_" + what)
@@ -33,6 +34,8 @@ sys.path[:] = paths
 from aerchive.limits import Limits, use_limits
 use_limits(Limits(**of_files))
 function = getattr(__import__(module, fromlist=[function]), function)
+if not opens_files:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 print("ready", flush=True)
 print(json.dumps(function(*arguments)))
 """
@@ -48,12 +51,15 @@ class ChildLimits(NamedTuple):
         wall_s: Time until the child is killed, in seconds.
         memory_bytes: Address space, in bytes.
         file_bytes: Size of the largest file that it may write, in bytes.
+        opens_files: Whether it may open files, pipes and sockets once its module is imported; else it has only those
+            that it inherited.
     """
 
     cpu_s: int
     wall_s: int
     memory_bytes: int
     file_bytes: int = 0
+    opens_files: bool = True
 
 
 class ChildError(Exception):

@@ -340,7 +340,8 @@ def _note(
     if record.kind == records.RUN:
         runs[record.offset] = SpooledRun(path, record.offset, read_run_head(document, path), project)
         return
-    offsets = [offset for offset in document.get("runs", ()) if offset in runs]
+    stated = document.get("runs")
+    offsets = set(runs).intersection(one for one in stated if isinstance(one, int)) if isinstance(stated, list) else ()
     if record.kind == records.HELD:
         runs |= {offset: replace(runs[offset], is_held=True) for offset in offsets}
         return
