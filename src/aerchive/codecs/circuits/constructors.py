@@ -7,6 +7,7 @@ file can name no other class. An instruction is made by its constructor, with ev
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -139,7 +140,7 @@ _KINDS = {kind.__name__: kind for kind in TAKES}
 def arguments_of(operation: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """The classes with which an instruction may be made again, the best first, and the arguments of each.
 
-    The last one is the base class with the definition, which every instruction has.
+    The last one is the base class, with the definition if the instruction has one.
 
     Args:
         operation: Any operation of a circuit.
@@ -152,7 +153,10 @@ def arguments_of(operation: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield kind.__name__, TAKES[kind](operation)
     base = next((one for one in (ControlledGate, Gate, Instruction) if isinstance(operation, one)), None)
     if base is not None:
-        definition = private(operation, "_definition") if base in (kind, ControlledGate) else operation.definition
+        definition = private(operation, "_definition")
+        if definition is None and base not in (kind, ControlledGate):
+            with contextlib.suppress(Exception):  # a user's class may raise anything; its loss is named in any case
+                definition = operation.definition
         yield base.__name__, TAKES[base](operation) | {"definition": definition}
 
 
@@ -195,7 +199,10 @@ def _check_argument(name: str, value: Any, num_qubits: int) -> None:
     is_number = isinstance(value, numbers.Integral)
     if name.startswith("num_") and name != "num_superpos_states" and not (is_number and 0 <= value <= num_qubits):
         raise ValueError(f"{name} is {value!r:.80}, for {num_qubits} qubits")
-    if name in ("expression", "degree", "amount", "value", "num_superpos_states") and len(repr(value)) > MOST_CHARACTERS:
+    if (
+        name in ("expression", "degree", "amount", "value", "num_superpos_states")
+        and len(repr(value)) > MOST_CHARACTERS
+    ):
         raise ValueError(f"{name} is too long")
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from qiskit import QuantumCircuit
 
@@ -21,7 +21,7 @@ class _State:
     """The threads that make circuits of their own."""
 
     lock = threading.RLock()
-    threads: Counter[int] = Counter()
+    threads: ClassVar[Counter[int]] = Counter()
 
 
 @contextlib.contextmanager

@@ -24,7 +24,6 @@ from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.checks import check_circuits, check_errors
 from aerchive.codecs.circuits.constructors import construct
-from aerchive.codecs.circuits.counters import uncounted
 from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
