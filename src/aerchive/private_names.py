@@ -20,7 +20,7 @@ PRIVATE_NAMES: Final = {
     "qiskit_aer.jobs.AerJob": ("_circuits", "_fn", "_future", "_job_id", "_parameter_binds", "_run_options"),
     "qiskit_aer.noise.NoiseModel": (
         *("_custom_noise_passes", "_default_quantum_errors", "_default_readout_error", "_local_quantum_errors"),
-        "_local_readout_errors",
+        *("_local_readout_errors", "_noise_instructions", "_noise_qubits"),
     ),
     "qiskit_aer.noise.QuantumError": ("_circs", "_id", "_probs"),
     "qiskit_aer.noise.RelaxationNoisePass": ("_dt", "_ops", "_p1s", "_t1s", "_t2s", "_target"),
