@@ -56,7 +56,9 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
         return known
     passes = [_encode_pass(one) for one in private(model, "_custom_noise_passes")]
     tables = _tables(model)
-    added = sorted(tables, key=lambda row: not isinstance(row[2], ReadoutError)) if passes else tables  # as of a backend
+    added = (
+        sorted(tables, key=lambda row: not isinstance(row[2], ReadoutError)) if passes else tables
+    )  # as of a backend
     document: dict[str, Any] = {
         "errors": _with_numbers_for_ids(model.to_dict(serializable=True)),
         "basis_gates": list(model.basis_gates),
@@ -194,7 +196,9 @@ def _encode_pass(one: Any) -> Any:
         **{name: known[f"_{name}"].astype(float).tolist() for name in ("t1s", "t2s", "p1s")},
         "dt": known["_dt"],
         "operations": operations,
-        "durations": None if target is None else {name: _durations(target, name) for name in target.operation_names},
+        "durations": None
+        if target is None
+        else {name: _durations(target, name) for name in getattr(target, "operation_names", target)},
     }
 
 

@@ -52,9 +52,7 @@ def rebuilt_errors(stored: Sequence[dict[str, Any]], kinds: Sequence[Any] | None
         CheckError: An error cannot have this class and number of qubits.
     """
     if kinds is None or len(kinds) != len(stored):
-        kinds = [
-            ["PauliLindbladError" if one["type"] == "plerror" else "QuantumError", width_of(one)] for one in stored
-        ]
+        kinds = [_likely_kind(one) for one in stored]
     known: dict[str, Any] = {}
     for entry, kind in zip(stored, kinds, strict=True):
         if entry["type"] == "roerror":
@@ -66,6 +64,12 @@ def rebuilt_errors(stored: Sequence[dict[str, Any]], kinds: Sequence[Any] | None
             known[digest] = _rebuilt(entry, *kind)
             set_private(known[digest], _id=digest)
         yield known[digest]
+
+
+def _likely_kind(entry: dict[str, Any]) -> list[Any] | None:
+    if entry["type"] == "roerror":
+        return None
+    return ["PauliLindbladError" if entry["type"] == "plerror" else "QuantumError", width_of(entry)]
 
 
 def _rebuilt(entry: dict[str, Any], name: str, num_qubits: int) -> BaseQuantumError:
