@@ -12,6 +12,7 @@ import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from qiskit import QuantumCircuit
 from qiskit.circuit import (
     AnnotatedOperation,
     ControlledGate,
@@ -120,10 +121,11 @@ _OF_THE_LIBRARY: dict[str, _Arguments] = {
 }
 """Classes of Qiskit's library that are always stored so: how the arguments are found. An older Qiskit lacks some."""
 _BY_PARTS: dict[type, _Arguments] = {
-    Instruction: _named("name", "num_qubits", "num_clbits", "params"),
-    Gate: _named("name", "num_qubits", "params"),
+    Instruction: _named("name", "num_qubits", "num_clbits", params=lambda gate: list(gate.params)),
+    Gate: _named("name", "num_qubits", params=lambda gate: list(gate.params)),
     ControlledGate: _named(
-        *("num_qubits", "params", "num_ctrl_qubits", "ctrl_state"),
+        *("num_qubits", "num_ctrl_qubits", "ctrl_state"),
+        params=lambda gate: list(gate.params),
         name=lambda gate: private(gate, "_name"),
         base_gate=_base_gate,
     ),
@@ -188,10 +190,22 @@ def construct(name: str, arguments: dict[str, Any], num_qubits: int) -> Any:
     if params is not None:  # the constructor checks and converts them
         set_private(operation, _params=params)
     if definition is not None:
-        if (definition.num_qubits, definition.num_clbits) != (operation.num_qubits, operation.num_clbits):
-            raise ValueError("its definition is of other bits")
-        set_private(operation, _definition=definition)
+        set_private(operation, _definition=check_definition(definition, operation))
     return operation
+
+
+def check_definition(definition: QuantumCircuit | None, operation: Any) -> QuantumCircuit | None:
+    """Returns the definition of an operation.
+
+    Raises:
+        ValueError: It is of other bits than the operation.
+    """
+    if definition is not None and (definition.num_qubits, definition.num_clbits) != (
+        operation.num_qubits,
+        operation.num_clbits,
+    ):
+        raise ValueError("a definition is of other bits than its instruction")
+    return definition
 
 
 def _check_argument(name: str, value: Any, num_qubits: int) -> None:

@@ -23,7 +23,7 @@ from qiskit_aer.noise.noise_model import QuantumErrorLocation
 from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.checks import check_circuits, check_errors
-from aerchive.codecs.circuits.constructors import construct
+from aerchive.codecs.circuits.constructors import check_definition, construct
 from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
@@ -243,7 +243,7 @@ class _Filling:
 
     def fill(self, circuit: QuantumCircuit, table: dict[str, Any]) -> None:
         """Puts the contents of a table into the circuit, or into a block or definition in it."""
-        _check_keys(table, "name", "metadata", "timing", "instructions", "blocks", "definitions", "labels")
+        _check_keys(table, "name", "metadata", "timing", "instructions", "blocks", "definitions", "changes")
         data, changed = circuit.data, {}
         for position, entry in table.get("instructions", ()):
             changed[position] = self._instruction(circuit, entry, data[position].operation)
@@ -258,9 +258,9 @@ class _Filling:
             definition = operation.definition
             self.fill(definition, inner)
             changed[position] = data[position].replace(operation=with_definition(operation, definition))
-        for position, label in table.get("labels", ()):
+        for position, changes in table.get("changes", ()):
             item = changed.get(position, data[position])
-            changed[position] = item.replace(operation=relabelled(item.operation, tagged_json.decode(label)))
+            changed[position] = item.replace(operation=self._changed(item.operation, changes))
         replace_instructions(circuit, changed)
         circuit.name = table.get("name", circuit.name) or ""
         if "metadata" in table:
@@ -269,6 +269,15 @@ class _Filling:
         if "timing" in table:
             start_times, duration, unit = self._value(table["timing"])
             set_private(circuit, _op_start_times=start_times, _duration=duration, _unit=unit)
+
+    def _changed(self, operation: Any, changes: dict[str, Any]) -> Any:
+        _check_keys(changes, "label", "name", "definition")
+        changed = relabelled(operation, tagged_json.decode(changes["label"])) if "label" in changes else operation
+        if "name" in changes:
+            changed, definition = changed.to_mutable(), self._value(changes["definition"])
+            changed.name = changes["name"]
+            set_private(changed, _definition=check_definition(definition, changed))
+        return changed
 
     def _value(self, tree: Any) -> Any:
         return tagged_json.decode(tree, self._restore)

@@ -12,7 +12,8 @@ The side table, a JSON text, holds what was taken out::
     TABLE  {"name"?: str or null, "metadata"?: VALUE, "timing"?: VALUE, "instructions"?: [[position, INSTRUCTION], ...],
             "blocks"?: [[position, [TABLE of each block]], ...],
             "definitions"?: [[position, TABLE of the definition of a custom gate], ...],
-            "labels"?: [[position, VALUE], ...]}   a key is absent if not needed
+            "changes"?: [[position, {"label"?: VALUE, "name"?: str, "definition"?: VALUE}], ...]}   a key is absent if
+            not needed
     INSTRUCTION  {"class", "name", "label", "params": VALUE, "qubits": [index], "clbits": [index],
                   "subtype"?: str, "error"?: index, "unit"?: str, "inverse"?: bool}   params null: in the placeholder
                  {"class", "label", "arguments": VALUE of the arguments of the constructor, "qubits", "clbits"}
@@ -38,7 +39,7 @@ import io
 import re
 import reprlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -56,7 +57,7 @@ from qiskit.circuit import (
     Store,
 )
 from qiskit.circuit.classical import expr
-from qiskit.circuit.library import RZGate, StatePreparation
+from qiskit.circuit.library import PauliEvolutionGate, RZGate, StatePreparation
 from qiskit_aer.library.control_flow_instructions import AerStore
 from qiskit_aer.library.save_instructions.save_data import SaveData
 from qiskit_aer.noise import PauliLindbladError, QuantumError
@@ -239,11 +240,11 @@ class _Entry:
 class _Parts:
     """What is taken out of a circuit, by the position of the instruction, and what stands in its place in QPY."""
 
-    KEYS: ClassVar[tuple[str, ...]] = ("instructions", "blocks", "definitions", "labels")
+    KEYS: ClassVar[tuple[str, ...]] = ("instructions", "blocks", "definitions", "changes")
     instructions: list[Any] = field(default_factory=list)
     blocks: list[Any] = field(default_factory=list)
     definitions: list[Any] = field(default_factory=list)
-    labels: list[Any] = field(default_factory=list)
+    changes: list[Any] = field(default_factory=list)
     changed: dict[int, CircuitInstruction] = field(default_factory=dict)
     barriers: list[int] = field(default_factory=list)
 
@@ -349,29 +350,36 @@ class _Writer:
             if item.is_standard_gate() and not is_taken:
                 continue
             place, operation = (*path, position), item.operation
+            spot = f"{where}, instruction {position}"
+            other = operation
             if isinstance(operation, ControlFlowOp):
                 self._strip_blocks(item, operation, where, place, parts)
-            elif (entry := self._taken_out(circuit, item, f"{where}, instruction {position}", place)) is not None:
-                parts.changed[position] = _placeholder(item)
+                other = _plain(operation) if is_taken else operation
+            elif (entry := self._taken_out(circuit, item, spot, place)) is not None:
+                is_in_placeholder = not isinstance(entry, str) and entry[0].get("params", 0) is None
+                parts.changed[position] = _placeholder(item, with_expressions=is_in_placeholder)
                 if isinstance(entry, str):
                     parts.barriers.append(position)
                     what = f"{where}: instruction {position} ({operation.name})"
                     self.lost.append(f"{what}: cannot be stored, a barrier stands in its place ({entry})")
-                else:
-                    parts.instructions.append([position, entry])
-                continue
+                    continue
+                parts.instructions.append([position, entry[0]])
+                is_taken, other = False, entry[1]
             elif type(operation) in GENERIC and (inner_circuit := private(operation, "_definition")) is not None:
                 definition, inner_table, _ = self._strip(inner_circuit, where, (*place, 0))
                 if inner_table:
                     parts.definitions.append([position, inner_table])
                 if definition is not inner_circuit:
                     parts.changed[position] = item.replace(operation=with_definition(operation, definition))
-            if is_taken and _label(operation) is not None:
-                parts.labels.append([position, tagged_json.encode(operation.label)])
-                bare_item = parts.changed.get(position, item)
-                parts.changed[position] = bare_item.replace(operation=relabelled(bare_item.operation, None))
+            elif is_taken:
+                other = _alone(operation)
+            if changes := self._changes(operation, other, spot, place):
+                parts.changes.append([position, changes])
+            if is_taken:
+                kept = parts.changed.get(position, item)
+                parts.changed[position] = kept.replace(operation=_plain(kept.operation))
         table |= {key: rows for key in _Parts.KEYS if (rows := getattr(parts, key))}
-        self._version = max(self._version, VERSION if parts.labels else 2 if parts.definitions else 1)
+        self._version = max(self._version, 2 if parts.definitions else 1)
         if not table and not parts.changed:
             return circuit, table, frozenset()
         bare = copy.copy(circuit)  # copy() would copy the arrays and errors of all instructions, too
@@ -398,8 +406,11 @@ class _Writer:
 
     def _taken_out(
         self, circuit: QuantumCircuit, item: CircuitInstruction, where: str, place: _Path
-    ) -> dict[str, Any] | str | None:
-        """The entry of an instruction that QPY does not carry, or why it has none; ``None`` if QPY carries it."""
+    ) -> tuple[dict[str, Any], Any] | str | None:
+        """The entry of an instruction that QPY does not carry, and what is read of it, or why it has no entry.
+
+        It is ``None`` if QPY carries the instruction.
+        """
         operation, is_taken = item.operation, place in self.taken
         kind = getattr(operation, "base_class", type(operation))
         is_lost = _is_lost_by_qpy(operation)
@@ -410,11 +421,12 @@ class _Writer:
                 if is_lost or (is_taken and _is_holder(operation)):
                     is_in_placeholder = is_lost and _has_expressions(operation)
                     params = None if is_in_placeholder else self._value(operation.params, where, place)
-                    return self._instruction(circuit, item, operation, params, where, place)
+                    return self._instruction(circuit, item, operation, params, where, place), operation
                 if _may_hold_arrays(operation):
                     params, has_arrays = self.shelf.encode(operation.params)
-                    return self._instruction(circuit, item, operation, params, where, place) if has_arrays else None
-                if kind in ALWAYS or (is_taken and (kind in TAKES or not _fits_qpy_alone(item))):
+                    entry = self._instruction(circuit, item, operation, params, where, place) if has_arrays else None
+                    return None if entry is None else (entry, operation)
+                if kind in ALWAYS or (is_taken and (kind in TAKES or _alone(operation) is None)):
                     return self._made_by_constructor(circuit, item, where, place)
         except BaseException as error:  # noqa: BLE001  (a user's class may raise anything; interrupts are raised again)
             reraise_unless_failure(error)
@@ -423,8 +435,8 @@ class _Writer:
 
     def _made_by_constructor(
         self, circuit: QuantumCircuit, item: CircuitInstruction, where: str, place: _Path
-    ) -> dict[str, Any]:
-        """The entry of an instruction that its constructor makes again, of the best class that does."""
+    ) -> tuple[dict[str, Any], Any]:
+        """The entry of an instruction that its constructor makes again, of the best class that does, and that one."""
         operation = item.operation
         refusal: Exception = UnsupportedTypeError(f"{where}: is no instruction")
         for name, arguments in arguments_of(operation):
@@ -443,8 +455,21 @@ class _Writer:
                 refusal = error
             else:
                 self._version = VERSION
-                return entry
+                return entry, made
         raise refusal
+
+    def _changes(self, operation: Any, other: Any, where: str, place: _Path) -> dict[str, Any]:
+        """What an operation has that another, which is read back in its place, does not have."""
+        if operation is other:
+            return {}
+        changes = {} if _label(operation) == _label(other) else {"label": tagged_json.encode(_label(operation))}
+        name = private_if_any(operation, "_name")
+        if name != private_if_any(other, "_name"):  # reversed, for example
+            definition = self._value(private(operation, "_definition"), where, place)
+            changes |= {"name": name, "definition": definition}
+        if changes:
+            self._version = VERSION
+        return changes
 
     def _value(self, value: Any, where: str, path: _Path) -> Any:
         """Encodes a value; circuits, operations and expressions in it become circuits of the payload."""
@@ -460,8 +485,10 @@ class _Writer:
                 carrier.rz(part, 0)
             else:
                 return None
-            index = self._carried.setdefault(id(part), (len(self._queue), part))[0]
-            if index == len(self._queue):
+            index, _ = self._carried.get(id(part), (0, None))
+            if index < len(self.entries):  # a circuit refers only to later ones
+                index = len(self._queue)
+                self._carried[id(part)] = index, part
                 if _has_made_up_name(carrier):
                     self._unnamed.add(id(carrier))
                 carriers.append(index)
@@ -581,20 +608,43 @@ def _to_take(entries: list[_Entry], loaded: list[QuantumCircuit]) -> Iterator[_P
             continue
         for place, operation, other in changed_instructions(entry.original, circuit, entry.path):
             kind = getattr(operation, "base_class", type(operation))
-            if kind in TAKES or kind in HOLDERS or kind in TAKEN or _label(operation) != _label(other):
+            is_other = any(
+                private_if_any(operation, name) != private_if_any(other, name) for name in ("_name", "label")
+            )
+            if is_other or kind in TAKES or kind in HOLDERS or kind in TAKEN:
                 yield place
 
 
-def _fits_qpy_alone(item: CircuitInstruction) -> bool:
-    """Whether QPY can write and read an instruction except for its label."""
-    operation = item.operation
+def _plain(operation: Any) -> Any:
+    """An operation without what may be too much for QPY: its label, numpy's numbers, an integer as a time."""
+    changed = relabelled(operation, None)
+    convert: Callable[[Any], Any] = float if isinstance(operation, PauliEvolutionGate) else np.generic.item
+    numbers = (int, np.generic) if convert is float else (np.generic,)
+    if any(isinstance(one, numbers) for one in getattr(changed, "params", ())):
+        changed = changed.to_mutable()
+        changed.params = [convert(one) if isinstance(one, numbers) else one for one in changed.params]
+    return changed
+
+
+def _alone(operation: Any) -> Any:
+    """What QPY makes of a plain operation; ``None`` if it cannot write or read it."""
     circuit = QuantumCircuit(operation.num_qubits, operation.num_clbits, name="")
-    circuit.append(relabelled(operation, None), circuit.qubits, circuit.clbits)
-    return _why_not(circuit) is None
+    circuit.append(_plain(operation), circuit.qubits, circuit.clbits)
+    try:
+        (loaded,) = load_qpy(_dump([circuit]))
+        (item,) = loaded.data
+    except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
+        reraise_unless_failure(error)
+        return None
+    return item.operation
 
 
 def _label(operation: Any) -> Any:
     return getattr(operation, "label", None)
+
+
+def _name_and_label(operation: Any) -> tuple[Any, Any]:
+    return private_if_any(operation, "_name"), _label(operation)
 
 
 def _is_holder(operation: Any) -> bool:
@@ -637,7 +687,7 @@ def _has_expressions(operation: Any) -> bool:
     return isinstance(operation, AerStore) or any(isinstance(param, ParameterExpression) for param in operation.params)
 
 
-def _placeholder(item: CircuitInstruction) -> CircuitInstruction:
+def _placeholder(item: CircuitInstruction, *, with_expressions: bool) -> CircuitInstruction:
     """An instruction that QPY can store, in place of one that QPY loses; it keeps the expressions, if any."""
     operation, qubits = item.operation, item.qubits
     label = f"aer:{operation.name if _fits_qpy(operation.name) else type(operation).__name__}"
@@ -646,7 +696,7 @@ def _placeholder(item: CircuitInstruction) -> CircuitInstruction:
     condition = getattr(operation, "condition_expr", None) or getattr(operation, "condition", None)
     if condition is not None:
         return CircuitInstruction(IfElseOp(condition, QuantumCircuit(), label=label), (), ())
-    if _has_expressions(operation):
+    if with_expressions:
         return CircuitInstruction(RZGate(operation.params[0], label=label), qubits, ())
     return CircuitInstruction(Barrier(len(qubits), label=label), qubits, ())
 
