@@ -181,7 +181,7 @@ def construct(name: str, arguments: dict[str, Any], num_qubits: int) -> Any:
         _check_argument(key, value, num_qubits)
     kind: Any = _KINDS[name]
     if name == "AnnotatedOperation":
-        return kind(arguments["base_op"], list(_made_modifiers(arguments["modifiers"])))
+        return kind(arguments["base_op"], list(_made_modifiers(arguments["modifiers"], num_qubits)))
     if name == "UCGate":
         return _uniformly_controlled(**arguments)
     definition = arguments.pop("definition", None)
@@ -210,20 +210,22 @@ def check_definition(definition: QuantumCircuit | None, operation: Any) -> Quant
 
 def _check_argument(name: str, value: Any, num_qubits: int) -> None:
     """Checks that a number of a foreign file does not let a constructor work for ever."""
-    is_number = isinstance(value, numbers.Integral)
-    if name.startswith("num_") and name != "num_superpos_states" and not (is_number and 0 <= value <= num_qubits):
+    is_count = name.startswith("num_") and name != "num_superpos_states"
+    if is_count and not (isinstance(value, numbers.Integral) and 0 <= value <= num_qubits):
         raise ValueError(f"{name} is {value!r:.80}, for {num_qubits} qubits")
-    if (
-        name in ("expression", "degree", "amount", "value", "num_superpos_states")
-        and len(repr(value)) > MOST_CHARACTERS
-    ):
+    if name == "f_x" and not isinstance(value, numbers.Real):
+        raise ValueError(f"{name} is no number")
+    if name in ("expression", "amount", "value", "num_superpos_states") and len(repr(value)) > MOST_CHARACTERS:
         raise ValueError(f"{name} is too long")
 
 
-def _made_modifiers(rows: list[list[Any]]) -> Iterator[Any]:
+def _made_modifiers(rows: list[list[Any]], num_qubits: int) -> Iterator[Any]:
     for name, *values in rows:
         kind, names = _MODIFIERS[name]
-        yield kind(**dict(zip(names, values, strict=True)))
+        arguments = dict(zip(names, values, strict=True))
+        for key, value in arguments.items():
+            _check_argument(key, value, num_qubits)
+        yield kind(**arguments)
 
 
 def _uniformly_controlled(gate_list: list[Any], up_to_diagonal: bool, num_qubits: int, simp_contr: list[Any]) -> Any:
