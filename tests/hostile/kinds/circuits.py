@@ -293,3 +293,29 @@ for _seed in range(MUTANTS):
     for _job in ("binds", "flow"):
         _case = _payload(_mutant(_seed), _job)
         add("circuits", f"payload: mutant {_seed} of {_job}", _case, "limited", jobs=(_job,))
+
+
+def _model(**changes: Any) -> Callable[[Hostile], None]:
+    def act(one: Hostile) -> None:
+        with one.edit() as file:
+            path = object_path(file, "noise", "noise_model")
+            tree = json.loads(file[path]["model"][0])
+            tree.update(changes)
+            put_text(file[path], "model", json.dumps(tree, separators=(",", ":")).encode())
+            rename_object(file, path)
+
+    return act
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "error of a billion qubits": {"kinds": [["QuantumError", 10**9]]},
+    "error of no qubits": {"kinds": [["QuantumError", 0]]},
+    "error of an unknown class": {"kinds": [["System", 1]]},
+    "error of a class that it is not": {"kinds": [["PauliLindbladError", 1]]},
+    "error without a class": {"kinds": [None]},
+    "classes that are a number": {"kinds": 7},
+    "instructions with noise that are a list of lists": {"noise_instructions": [["x"]]},
+    "qubits with noise that are a mapping": {"noise_qubits": [{"$": "dict", "items": []}]},
+}
+for _name, _fields in MODELS.items():
+    add("circuits", f"noise model: {_name}", _model(**_fields), "limited", jobs=("noise",), refuses=("circuits",))

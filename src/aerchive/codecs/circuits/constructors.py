@@ -12,6 +12,7 @@ import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import (
     AnnotatedOperation,
@@ -211,7 +212,7 @@ def check_definition(definition: QuantumCircuit | None, operation: Any) -> Quant
 def _check_argument(name: str, value: Any, num_qubits: int) -> None:
     """Checks that a number of a foreign file does not let a constructor work for ever."""
     is_count = name.startswith("num_") and name != "num_superpos_states"
-    if is_count and not (isinstance(value, numbers.Integral) and 0 <= value <= num_qubits):
+    if is_count and not (isinstance(value, int | np.integer) and 0 <= value <= num_qubits):
         raise ValueError(f"{name} is {value!r:.80}, for {num_qubits} qubits")
     if name == "f_x" and not isinstance(value, numbers.Real):
         raise ValueError(f"{name} is no number")
