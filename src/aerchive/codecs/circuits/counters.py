@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from qiskit import QuantumCircuit
@@ -18,26 +15,29 @@ _COUNT = vars(QuantumCircuit).get("_increment_instances")
 
 
 class _State:
-    """The threads that make circuits of their own."""
+    """The threads that make circuits of their own: how many times each of them has begun."""
 
     lock = threading.RLock()
-    threads: ClassVar[Counter[int]] = Counter()
+    threads: ClassVar[dict[int, int]] = {}
 
 
-@contextlib.contextmanager
-def uncounted() -> Iterator[None]:
+class uncounted:
     """Lets circuits that this thread makes use up no number; those of other threads are counted as always."""
-    me = threading.get_ident()
-    with _State.lock:
-        _State.threads[me] += 1
-        _count_with(classmethod(_increment))
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        me = threading.get_ident()
         with _State.lock:
-            _State.threads[me] -= 1
-            _State.threads += Counter()  # without the threads that have ended
             if not _State.threads:
+                _count_with(_MINE)
+            _State.threads[me] = _State.threads.get(me, 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        me = threading.get_ident()
+        with _State.lock:
+            left = _State.threads.pop(me, 1) - 1  # a child process has none of its parent
+            if left:
+                _State.threads[me] = left
+            elif not _State.threads:
                 _count_with(_COUNT)
 
 
@@ -51,9 +51,12 @@ def _increment(cls: Any) -> None:
         _COUNT.__func__(cls)
 
 
+_MINE = classmethod(_increment)
+
+
 def _after_fork() -> None:
     """Forgets the threads that a child process does not have."""
-    _State.lock, _State.threads = threading.RLock(), Counter()
+    _State.lock, _State.threads = threading.RLock(), {}
     _count_with(_COUNT)
 
 

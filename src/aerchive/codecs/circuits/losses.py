@@ -34,8 +34,8 @@ def describe_error(error: BaseException) -> str:
 
 def timing(circuit: QuantumCircuit) -> list[Any] | None:
     """Start times, duration and unit of a circuit, which a scheduling pass has set; ``None`` if none has."""
-    times = [private(circuit, name) for name in ("_op_start_times", "_duration", "_unit")]
-    return None if times == [None, None, "dt"] else times
+    start_times, duration, unit = (private(circuit, name) for name in ("_op_start_times", "_duration", "_unit"))
+    return None if start_times is None and duration is None and unit == "dt" else [start_times, duration, unit]
 
 
 def changed_instructions(
@@ -79,7 +79,9 @@ def differences(
         but: Positions of instructions that are not compared.
     """
     places = _Places(a, b)
-    for name in sorted(name for name in vars(a).keys() - vars(b).keys() if not name.startswith("_")):
+    for name in sorted(vars(a).keys() - vars(b).keys()):
+        if name.startswith("_"):
+            continue
         yield f"attribute {name} of type {type_name(type(vars(a)[name]))} is not kept"
     for what, part_of in _STRUCTURE.items():
         if not places.same(part_of(a), part_of(b)):
@@ -146,7 +148,8 @@ class _Places:
         for name, mine in getattr(a, "__dict__", {}).items():
             if name.strip("_") in _COMPARED:
                 continue
-            if not self._is_kept(name, mine, getattr(b, name, None)):
+            theirs = getattr(b, name, None)
+            if mine is not theirs and not self._is_kept(name, mine, theirs):
                 yield f"{name.strip('_')} {reprlib.repr(mine)} is not kept"
         if kind in (Instruction, Gate, ControlledGate) and not self.same(
             private(a, "_definition"), private(b, "_definition")

@@ -52,8 +52,10 @@ from qiskit.circuit import (
     ControlFlowOp,
     Delay,
     IfElseOp,
+    Measure,
     Operation,
     ParameterExpression,
+    Reset,
     Store,
 )
 from qiskit.circuit.classical import expr
@@ -102,6 +104,7 @@ _MOST_ATTEMPTS = 6
 """Largest number of attempts; each takes out what QPY was seen to lose in the one before, deeper and deeper nested."""
 _Path = tuple[int, ...]
 """Place of an instruction: the indices that lead to its circuit, to the instruction, and into its blocks."""
+_CARRIED = frozenset({Barrier, Measure, Reset})
 _REMEMBERED = 8
 """Largest number of remembered circuits; those of a larger job are not remembered, to save memory."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
@@ -174,13 +177,13 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
         if not isinstance(item, QuantumCircuit):
             raise InvalidInputError(f"not a QuantumCircuit: {type_name(type(item))}")
     taken: set[_Path] = set()
-    with uncounted():
-        for left in reversed(range(_MOST_ATTEMPTS)):
+    for left in reversed(range(_MOST_ATTEMPTS)):
+        with uncounted():
             writer = _Writer(circuits, taken, keep_made_up_names=keep_made_up_names)
             encoded, more = _encode(writer, is_last=not left)
-            if more <= taken or not left:
-                break
-            taken |= more
+        if more <= taken or not left:
+            break
+        taken |= more
     return encoded
 
 
@@ -347,15 +350,14 @@ class _Writer:
         parts = _Parts()
         for position, item in enumerate(circuit.data):
             is_taken = bool(self.taken) and (*path, position) in self.taken
-            if item.is_standard_gate() and not is_taken:
+            if not is_taken and _is_carried(item):
                 continue
-            place, operation = (*path, position), item.operation
-            spot = f"{where}, instruction {position}"
-            other = operation
+            operation = item.operation
+            place, other = (*path, position), operation
             if isinstance(operation, ControlFlowOp):
                 self._strip_blocks(item, operation, where, place, parts)
                 other = _plain(operation) if is_taken else operation
-            elif (entry := self._taken_out(circuit, item, spot, place)) is not None:
+            elif (entry := self._taken_out(circuit, item, where, place)) is not None:
                 is_in_placeholder = not isinstance(entry, str) and entry[0].get("params", 0) is None
                 parts.changed[position] = _placeholder(item, with_expressions=is_in_placeholder)
                 if isinstance(entry, str):
@@ -373,7 +375,7 @@ class _Writer:
                     parts.changed[position] = item.replace(operation=with_definition(operation, definition))
             elif is_taken:
                 other = _alone(operation)
-            if changes := self._changes(operation, other, spot, place):
+            if operation is not other and (changes := self._changes(operation, other, where, place)):
                 parts.changes.append([position, changes])
             if is_taken:
                 kept = parts.changed.get(position, item)
@@ -416,6 +418,7 @@ class _Writer:
         is_lost = _is_lost_by_qpy(operation)
         if not (is_lost or is_taken or kind in ALWAYS or _may_hold_arrays(operation)):
             return None
+        where = f"{where}, instruction {place[-1]}"
         try:
             with self._rolled_back_if_it_fails():
                 if is_lost or (is_taken and _is_holder(operation)):
@@ -460,12 +463,10 @@ class _Writer:
 
     def _changes(self, operation: Any, other: Any, where: str, place: _Path) -> dict[str, Any]:
         """What an operation has that another, which is read back in its place, does not have."""
-        if operation is other:
-            return {}
         changes = {} if _label(operation) == _label(other) else {"label": tagged_json.encode(_label(operation))}
         name = private_if_any(operation, "_name")
         if name != private_if_any(other, "_name"):  # reversed, for example
-            definition = self._value(private(operation, "_definition"), where, place)
+            definition = self._value(private(operation, "_definition"), f"{where}, instruction {place[-1]}", place)
             changes |= {"name": name, "definition": definition}
         if changes:
             self._version = VERSION
@@ -475,15 +476,8 @@ class _Writer:
         """Encodes a value; circuits, operations and expressions in it become circuits of the payload."""
 
         def extend(part: Any) -> dict[str, Any] | None:
-            if isinstance(part, QuantumCircuit):
-                what, carrier = "circuit", part
-            elif isinstance(part, Operation):
-                what, carrier = "operation", QuantumCircuit(part.num_qubits, part.num_clbits, name="")
-                carrier.append(part, carrier.qubits, carrier.clbits)
-            elif isinstance(part, ParameterExpression):
-                what, carrier = "expression", QuantumCircuit(1, name="")
-                carrier.rz(part, 0)
-            else:
+            what, carrier = _carrier_of(part)
+            if carrier is None:
                 return None
             index, _ = self._carried.get(id(part), (0, None))
             if index < len(self.entries):  # a circuit refers only to later ones
@@ -575,6 +569,21 @@ def _why_not(bare: QuantumCircuit) -> str | None:
     return None
 
 
+def _carrier_of(part: Any) -> tuple[str, QuantumCircuit | None]:
+    """What a value is, and a circuit that carries it in the payload."""
+    if isinstance(part, QuantumCircuit):
+        return "circuit", part
+    if isinstance(part, Operation):
+        carrier = QuantumCircuit(part.num_qubits, part.num_clbits, name="")
+        carrier.append(part, carrier.qubits, carrier.clbits)
+        return "operation", carrier
+    if isinstance(part, ParameterExpression):
+        carrier = QuantumCircuit(1, name="")
+        carrier.rz(part, 0)
+        return "expression", carrier
+    return "", None
+
+
 def _failing(circuit: QuantumCircuit, path: _Path) -> Iterator[_Path]:
     """The places of instructions because of which QPY cannot write or read a circuit."""
 
@@ -628,15 +637,20 @@ def _plain(operation: Any) -> Any:
 
 def _alone(operation: Any) -> Any:
     """What QPY makes of a plain operation; ``None`` if it cannot write or read it."""
-    circuit = QuantumCircuit(operation.num_qubits, operation.num_clbits, name="")
-    circuit.append(_plain(operation), circuit.qubits, circuit.clbits)
     try:
+        circuit = QuantumCircuit(operation.num_qubits, operation.num_clbits, name="")
+        circuit.append(_plain(operation), circuit.qubits, circuit.clbits)
         (loaded,) = load_qpy(_dump([circuit]))
         (item,) = loaded.data
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
         return None
     return item.operation
+
+
+def _is_carried(item: CircuitInstruction) -> bool:
+    """Whether QPY carries an instruction whole, except for an odd label; most are such."""
+    return item.is_standard_gate() or getattr(item.operation, "base_class", None) in _CARRIED
 
 
 def _label(operation: Any) -> Any:
