@@ -15,7 +15,7 @@ import qiskit_aer
 import qiskit_aer.primitives
 from qiskit import QuantumCircuit
 from qiskit.circuit import Measure
-from qiskit.circuit.library import Initialize, StatePreparation
+from qiskit.circuit.library import Initialize, Isometry, StatePreparation
 from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, StatevectorSampler
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers.fake_provider import GenericBackendV2
@@ -57,6 +57,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "qiskit.QuantumCircuit": measured,
     "qiskit.circuit.Instruction": Measure,
     "qiskit.circuit.library.Initialize": lambda: Initialize([1, 0]),
+    "qiskit.circuit.library.Isometry": lambda: Isometry(Operator.from_label("X").data, 0, 0),
     "qiskit.circuit.library.StatePreparation": lambda: StatePreparation([1, 0]),
     "qiskit.primitives.BackendSamplerV2": lambda: BackendSamplerV2(backend=GenericBackendV2(2, seed=1)),
     "qiskit.primitives.BackendEstimatorV2": lambda: BackendEstimatorV2(backend=GenericBackendV2(2, seed=1)),

@@ -1,30 +1,35 @@
-"""Codec of noise models: the data that Aer's simulator receives, as one JSON document.
+"""Codec of noise models: the data that Aer's simulator receives, as one JSON document, and what else they are made of.
 
 ``NoiseModel.to_dict`` can take many seconds, so the document of a model object is made again only after a change.
+The errors are made again from the data for the simulator, which has everything but their classes and numbers of qubits.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from qiskit.transpiler import InstructionProperties
-from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
+from qiskit_aer.noise import NoiseModel, ReadoutError, RelaxationNoisePass
 
 from aerchive.codecs.base import operations_of_qiskit
 from aerchive.codecs.circuits.checks import CheckError
+from aerchive.codecs.circuits.counters import uncounted
 from aerchive.codecs.circuits.noise_checks import check_noise
+from aerchive.codecs.circuits.noise_errors import kind_of, rebuilt_errors
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.models import tagged_json
-from aerchive.private_names import private
+from aerchive.private_names import private, set_private
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, text_dataset
 from aerchive.text import type_name
 
 KIND = "noise_model"
 ENCODING = "noise_model"
-VERSION = 2
-"""Newest version of the encoding. Version 1 stored only the names of passes, and the random ids of errors."""
+VERSION = 3
+"""Newest version of the encoding. Version 1 stored only the names of passes, and the random ids of errors; version 2
+not the classes of errors, their numbers of qubits, and the instructions and qubits with noise."""
 
 _REMEMBERED = 8
 _recently_encoded: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
@@ -50,10 +55,17 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
     if known is not None:
         return known
     passes = [_encode_pass(one) for one in private(model, "_custom_noise_passes")]
+    tables = _tables(model)
+    added = (
+        sorted(tables, key=lambda row: not isinstance(row[2], ReadoutError)) if passes else tables
+    )  # as of a backend
     document: dict[str, Any] = {
         "errors": _with_numbers_for_ids(model.to_dict(serializable=True)),
         "basis_gates": list(model.basis_gates),
-        "passes": passes,
+        "passes": [*passes, *_names_of_lost(model)],
+        "kinds": [kind_of(error) for _, _, error in tables],
+        "noise_instructions": _in_order(model.noise_instructions, [name for name, _, _ in added]),
+        "noise_qubits": _in_order(model.noise_qubits, [qubit for _, qubits, _ in added for qubit in qubits]),
     }
     text = tagged_json.dumps(tagged_json.encode(document))
     attributes: dict[str, AttributeValue] = {
@@ -70,36 +82,23 @@ def encode_noise_model(model: NoiseModel) -> ObjectDraft:
 def lost_passes(model: NoiseModel) -> list[str]:
     """The names of the custom passes of a model of which only the name can be stored."""
     encoded = [_encode_pass(one) for one in private(model, "_custom_noise_passes")]
-    return [one for one in encoded if isinstance(one, str)]
+    return [*(one for one in encoded if isinstance(one, str)), *_names_of_lost(model)]
 
 
 class ArchivedNoiseModel(NoiseModel):
-    """A noise model from a project: Aer's simulator receives exactly the errors of the original simulation.
-
-    Args:
-        errors: The result of ``NoiseModel.to_dict(serializable=True)``, with the random ids replaced by numbers.
-        basis_gates: Names of the basis gates of the model.
-        passes: Custom passes, which change circuits before they are simulated: a pass, or its name if only the name
-            could be stored.
+    """A noise model from a project, equal to the original.
 
     Attributes:
+        stored_errors: The result of ``to_dict(serializable=True)`` of the original, with numbers for the random ids.
         lost_passes: Names of the custom passes that could not be stored.
     """
 
-    def __init__(self, errors: dict[str, Any], basis_gates: list[str], passes: list[Any]) -> None:
-        super().__init__(basis_gates=basis_gates)
-        self.stored_errors = errors
-        self.lost_passes = [one for one in passes if isinstance(one, str)]
-        private(self, "_custom_noise_passes").extend(one for one in passes if not isinstance(one, str))
-
-    def to_dict(self, serializable: bool = False) -> dict[str, Any]:
-        """The stored errors, and those that were added since the model was read."""
-        added = super().to_dict(serializable)
-        return {**self.stored_errors, "errors": [*self.stored_errors.get("errors", []), *added.get("errors", [])]}
+    stored_errors: Mapping[str, Any] = MappingProxyType({})
+    lost_passes: Sequence[str] = ()
 
     def is_ideal(self) -> bool:
         """Whether the model has no noise."""
-        return not self.stored_errors.get("errors") and bool(super().is_ideal())
+        return not self.lost_passes and bool(super().is_ideal())
 
 
 def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
@@ -111,15 +110,67 @@ def decode_noise_model(text: bytes, where: str) -> ArchivedNoiseModel:
     """
     try:
         document = tagged_json.decode(tagged_json.loads(text, where))
-        errors, gates, passes = document["errors"], list(document["basis_gates"]), list(document["passes"])
+        errors = document["errors"]
         if not isinstance(errors, dict) or not isinstance(errors.get("errors", []), list):
             raise TypeError("errors must be a mapping")
         check_noise(errors.get("errors", []))
-        return ArchivedNoiseModel(errors, gates, [_decode_pass(one) for one in passes])
+        with uncounted():
+            return _decode_model(errors, document)
     except CheckError as error:
         raise UnsafeContentError(f"{where}: is refused, because it may crash Aer: {error}") from error
     except Exception as error:
         raise FormatError(f"{where}: is not a noise model: {error}") from error
+
+
+def _decode_model(errors: dict[str, Any], document: dict[str, Any]) -> ArchivedNoiseModel:
+    model = ArchivedNoiseModel(basis_gates=list(document["basis_gates"]))
+    passes = [_decode_pass(one) for one in document["passes"]]
+    model.stored_errors = errors
+    model.lost_passes = [one for one in passes if isinstance(one, str)]
+    default, local, _, local_readout = (private(model, name) for name in _TABLES)
+    stored = errors.get("errors", [])
+    for entry, error in zip(stored, rebuilt_errors(stored, document.get("kinds")), strict=True):
+        is_readout = entry["type"] == "roerror"
+        for name in entry["operations"]:
+            if not entry.get("gate_qubits"):
+                if is_readout:
+                    set_private(model, _default_readout_error=error)
+                else:
+                    default[name] = error
+            for qubits in entry.get("gate_qubits", ()):
+                (local_readout if is_readout else local.setdefault(name, {}))[tuple(qubits)] = error
+    names = [name for entry in stored for name in entry["operations"]]
+    places = [qubit for entry in stored for qubits in entry.get("gate_qubits", ()) for qubit in qubits]
+    for known, members in (("_noise_instructions", names), ("_noise_qubits", places)):
+        private(model, known).update(iter(document.get(known[1:], members)))  # one by one: they print in another order
+    private(model, "_custom_noise_passes").extend(one for one in passes if not isinstance(one, str))
+    return model
+
+
+def _tables(model: NoiseModel) -> list[tuple[str, tuple[int, ...], Any]]:
+    """The errors of a model in the order of ``to_dict``, each after its instruction and its qubits."""
+    default, local, readout, local_readout = (private(model, name) for name in _TABLES)
+    return [
+        *((name, (), error) for name, error in default.items()),
+        *((name, qubits, error) for name, table in local.items() for qubits, error in table.items()),
+        *([] if readout is None else [("measure", (), readout)]),
+        *(("measure", qubits, error) for qubits, error in local_readout.items()),
+    ]
+
+
+def _in_order(members: Iterable[Any], seen: Iterable[Any]) -> list[Any]:
+    """The members of a set in the order in which they were probably added, on which the order of its text depends.
+
+    Args:
+        members: The members.
+        seen: The members and others in that order, with repetitions.
+    """
+    known = set(members)
+    return [*dict.fromkeys(one for one in seen if one in known), *sorted(known - set(seen))]
+
+
+def _names_of_lost(model: NoiseModel) -> list[str]:
+    return list(model.lost_passes) if isinstance(model, ArchivedNoiseModel) else []
 
 
 def _with_numbers_for_ids(errors: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +196,9 @@ def _encode_pass(one: Any) -> Any:
         **{name: known[f"_{name}"].astype(float).tolist() for name in ("t1s", "t2s", "p1s")},
         "dt": known["_dt"],
         "operations": operations,
-        "durations": None if target is None else {name: _durations(target, name) for name in target.operation_names},
+        "durations": None
+        if target is None
+        else {name: _durations(target, name) for name in getattr(target, "operation_names", target)},
     }
 
 
@@ -178,11 +231,11 @@ def _decode_pass(stored: Any) -> Any:
 
 def _parts(model: NoiseModel) -> Iterator[Any]:
     """The parts that change when the model is extended: the errors and passes in its tables, and their keys."""
-    if isinstance(model, ArchivedNoiseModel):
-        yield model.stored_errors
     for name in _TABLES:
         yield from _leaves(private(model, name))
     yield from private(model, "_custom_noise_passes")
+    yield from _names_of_lost(model)
+    yield from map(str, (*sorted(model.noise_instructions), *sorted(model.noise_qubits)))
     yield from sorted(model.basis_gates)
 
 

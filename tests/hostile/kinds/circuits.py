@@ -66,6 +66,25 @@ def _array(*values: complex, shape: list[int] | None = None) -> Any:
 
 
 AMPLITUDES, STATE = "save_amplitudes", "set_statevector"
+
+
+def _made(kind: str, qubits: int = 2, /, **arguments: Any) -> Callable[[Tree], None]:
+    """Puts the arguments of a constructor in the place of an instruction."""
+
+    def act(tree: Tree) -> None:
+        entry = _instruction(tree, AMPLITUDES)
+        entry.clear()
+        made = {"class": kind, "label": None, "arguments": arguments, "qubits": list(range(qubits)), "clbits": []}
+        entry.update(name=AMPLITUDES, **made)
+
+    return act
+
+
+def _changed(**changes: Any) -> Callable[[Tree], None]:
+    return lambda tree: tree["circuits"][0].update(changes=[[0, changes]])
+
+
+MANY = {"$": "int", "hex": "0x" + "f" * 4000}
 TABLES: dict[str, Callable[[Tree], None]] = {
     "amplitude beyond the state": _with(AMPLITUDES, params=[10**9, 5]),
     "negative amplitude": _with(AMPLITUDES, params=[-1]),
@@ -149,12 +168,77 @@ TABLES: dict[str, Callable[[Tree], None]] = {
     "name of a circuit is a list": lambda tree: tree["circuits"][0].update(name=["a"]),
     "metadata with an unknown tag": lambda tree: tree["circuits"][0].update(metadata={"$": "os.system"}),
     "blocks of no block": lambda tree: tree["circuits"][0].update(blocks=[[0, [{}]]]),
+    "constructor of an unknown class": _made("System", command="true"),
+    "constructor of control flow": _made("WhileLoopOp", condition=True, body={"$": "circuit", "index": 1}),
+    "constructor with 4 billion qubits": _made("MSGate", num_qubits=2**32, theta=0.5),
+    "constructor with a huge number of qubits": _made("AndGate", num_variable_qubits=MANY, flags=None),
+    "made by a constructor that fits": _made(
+        "QuadraticFormGate", num_result_qubits=1, quadratic=[], linear=[], offset=0
+    ),
+    "constructor with an unknown argument": _made("MSGate", num_qubits=2, theta=0.5, evil=1),
+    "constructor with matrices of wrong shape": _made(
+        *("UCGate",), gate_list=[_array(1, 0, 0)], up_to_diagonal=False, num_qubits=2, simp_contr=[True, [1]]
+    ),
+    "constructor with matrices that are not unitary": _made(
+        *("UCGate",),
+        gate_list=[_array(1, 1, 1, 1, shape=[2, 2])],
+        up_to_diagonal=False,
+        num_qubits=2,
+        simp_contr=[True, [1]],
+    ),
+    "constructor with controls that are not": _made(
+        *("UCGate",),
+        gate_list=[_array(1, 0, 0, 1, shape=[2, 2])],
+        up_to_diagonal=False,
+        num_qubits=2,
+        simp_contr=[True, [10**9]],
+    ),
+    "constructor with too few matrices": _made(
+        *("UCGate",),
+        gate_list=[_array(1, 0, 0, 1, shape=[2, 2])],
+        up_to_diagonal=False,
+        num_qubits=2,
+        simp_contr=[False, []],
+    ),
+    "constructor with a long expression": _made("PhaseOracleGate", expression="a&" * 100_000 + "a", var_order=["a"]),
+    "constructor with a deep expression": _made("PhaseOracleGate", expression="(" * 2000 + "a" + ")" * 2000),
+    "constructor with code as an expression": _made("PhaseOracleGate", expression="__import__('os')._exit(3)"),
+    "constructor with a huge value": _made("IntegerComparatorGate", value=MANY, geq=True, num_state_qubits=1),
+    "constructor with a huge degree": _made(
+        "PiecewiseChebyshevGate", f_x="eval", num_state_qubits=1, degree=10**12, breakpoints=[0, 2]
+    ),
+    "constructor of a gate that Aer knows": _made("Gate", name="kraus", num_qubits=2, params=[_array(1, 0)]),
+    "made by a constructor with a name of code": _made("Gate", name="x\nimport os", num_qubits=2, params=[]),
+    "constructor with a circuit that is not": _made(
+        "Gate", name="g", num_qubits=2, params=[], definition={"$": "circuit", "index": 99}
+    ),
+    "constructor with its own circuit": _made(
+        "Gate", name="g", num_qubits=2, params=[], definition={"$": "circuit", "index": 0}
+    ),
+    "constructor with an earlier circuit": _made(
+        "Gate", name="g", num_qubits=2, params=[], definition={"$": "circuit", "index": -1}
+    ),
+    "constructor with a definition that is a text": _made("Gate", name="g", num_qubits=2, params=[], definition="code"),
+    "constructor with an unknown modifier": _made(
+        "AnnotatedOperation", base_op={"$": "operation", "index": 1}, modifiers=[["System", 1]]
+    ),
+    "constructor with a billion controls": _made(
+        "AnnotatedOperation", base_op={"$": "operation", "index": 1}, modifiers=[["ControlModifier", 10**9, 1]]
+    ),
+    "changed to another name": _changed(name="unitary", definition=None),
+    "changed to a name of code": _changed(name='"""\nimport os\nos._exit(3)', definition=None),
+    "changed to a definition that is not": _changed(name="g", definition={"$": "circuit", "index": 7}),
+    "changed to a label that is a list": _changed(label=["a"]),
+    "changed in an unknown way": _changed(evil=1),
+    "times that are a text": lambda tree: tree["circuits"][0].update(timing="never"),
+    "times without end": lambda tree: tree["circuits"][0].update(timing=[[0] * 1_000_000, 1e308, "x" * 10**6]),
     "definitions of a gate without": lambda tree: tree["circuits"][0].update(definitions=[[0, {}]]),
 }
 for _name, _change in TABLES.items():
     add("circuits", f"side table: {_name}", _table(_change), "limited", jobs=(JOB,), reruns=True)
 REFUSED = ("amplitude beyond the state", "negative amplitude", "qubit beyond the circuit", "one qubit twice")
 REFUSED += ("state of three amplitudes", "unitary of wrong shape", "negative qubit", "negative shared array")
+REFUSED += tuple(name for name in TABLES if name.startswith("constructor "))
 for _name in REFUSED:
     _case = _table(TABLES[_name])
     add("circuits", f"refused: {_name}", _case, "limited", jobs=(JOB,), refuses=("circuits",))
@@ -209,3 +293,29 @@ for _seed in range(MUTANTS):
     for _job in ("binds", "flow"):
         _case = _payload(_mutant(_seed), _job)
         add("circuits", f"payload: mutant {_seed} of {_job}", _case, "limited", jobs=(_job,))
+
+
+def _model(**changes: Any) -> Callable[[Hostile], None]:
+    def act(one: Hostile) -> None:
+        with one.edit() as file:
+            path = object_path(file, "noise", "noise_model")
+            tree = json.loads(file[path]["model"][0])
+            tree.update(changes)
+            put_text(file[path], "model", json.dumps(tree, separators=(",", ":")).encode())
+            rename_object(file, path)
+
+    return act
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "error of a billion qubits": {"kinds": [["QuantumError", 10**9]]},
+    "error of no qubits": {"kinds": [["QuantumError", 0]]},
+    "error of an unknown class": {"kinds": [["System", 1]]},
+    "error of a class that it is not": {"kinds": [["PauliLindbladError", 1]]},
+    "error without a class": {"kinds": [None]},
+    "classes that are a number": {"kinds": 7},
+    "instructions with noise that are a list of lists": {"noise_instructions": [["x"]]},
+    "qubits with noise that are a mapping": {"noise_qubits": [{"$": "dict", "items": []}]},
+}
+for _name, _fields in MODELS.items():
+    add("circuits", f"noise model: {_name}", _model(**_fields), "limited", jobs=("noise",), refuses=("circuits",))

@@ -270,9 +270,9 @@ def _use_seeds(backend: Any, seeds: list[int | None]) -> None:
 
 
 def _matters(loss: str) -> bool:
-    """Whether a loss affects the simulation; metadata and options that Aer ignores do not."""
+    """Whether a loss affects the simulation; metadata, annotations and options that Aer ignores do not."""
     if loss.startswith("circuits: "):
-        return ": metadata " not in loss
+        return not any(part in loss for part in (": metadata ", ": attribute ", ": annotations "))
     if loss.startswith("option "):
         return has_effect(loss.removeprefix("option ").split(":")[0].strip("'\""))
     return loss.startswith("parameter_binds") and not loss.endswith(AS_A_LIST)

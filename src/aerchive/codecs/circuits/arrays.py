@@ -92,11 +92,12 @@ class ArrayShelf:
         """Functions that return the arrays, for an `ArrayReader`; the arrays must not be changed."""
         return [functools.partial(_read_back, draft) for draft in self.objects]
 
-    def encode(self, value: Any) -> tuple[Any, bool]:
+    def encode(self, value: Any, extend: tagged_json.Extend | None = None) -> tuple[Any, bool]:
         """Encodes a value as tagged JSON, and returns it with whether large arrays were taken out of it.
 
         Args:
             value: Any value that tagged JSON can represent.
+            extend: Function for values of other types, of `aerchive.models.tagged_json.encode`; it may be called twice.
 
         Raises:
             UnsupportedTypeError: The value contains something that tagged JSON cannot represent.
@@ -110,11 +111,11 @@ class ArrayShelf:
             found[id(part)] = known
             return {}
 
-        tree = tagged_json.encode(value, prefer=look)
+        tree = tagged_json.encode(value, extend, look)
         if not found:
             return tree, False
         bodies = self._bodies(found) if sum(one.array.nbytes for one in found.values()) >= LEAST_BYTES else {}
-        return tagged_json.encode(value, prefer=lambda part: bodies.get(id(part))), bool(bodies)
+        return tagged_json.encode(value, extend, lambda part: bodies.get(id(part))), bool(bodies)
 
     def _bodies(self, found: dict[int, _Found]) -> dict[int, dict[str, Any]]:
         bodies, small = {}, defaultdict(list)

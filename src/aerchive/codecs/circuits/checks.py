@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import ControlFlowOp, Gate, Instruction, Measure, Store
+from qiskit.circuit.library import UCGate
 from qiskit.quantum_info import Clifford, SparsePauliOp
 from qiskit_aer import library
 from qiskit_aer.library.control_flow_instructions import AerJump, AerMark, AerStore
@@ -144,7 +145,7 @@ def check_instruction(operation: Any, num_qubits: int, num_clbits: int) -> None:
     """
     if operation.num_qubits != num_qubits or operation.num_clbits != num_clbits:
         raise CheckError(f"it has {operation.num_qubits} qubits and acts on {num_qubits}, or its bits differ")
-    name, params = operation.name, operation.params
+    name, params = operation.name, getattr(operation, "params", ())  # a Clifford has none
     kind = Measure if name == "measure" else _CLASSES.get(name)
     if _NAMES.get(type(operation), name) != name:
         raise CheckError(f"it is an instruction of the class {type(operation).__name__} with another name")
@@ -159,6 +160,8 @@ def check_instruction(operation: Any, num_qubits: int, num_clbits: int) -> None:
         if not isinstance(operation.store, Store) or params != [operation.store.lvalue, operation.store.rvalue]:
             raise CheckError("it stores something else")
     else:
+        if type(operation) is UCGate and operation.simp_contr[0]:  # without controls that it does not need; Aer refuses
+            num_qubits = len(params).bit_length()
         check_params(name, params, num_qubits, num_clbits)
 
 
@@ -177,7 +180,7 @@ def check_params(name: str, params: Sequence[Any], num_qubits: int, num_clbits: 
     """
     check = _PARAMS.get(name)
     if check is not None:
-        if num_qubits < 1:
+        if num_qubits < 1 and name != "unitary":  # a power of a global phase
             raise CheckError("it acts on no qubit")
         check(params, num_qubits)
     if name == "measure" and (num_qubits != num_clbits or num_qubits < 1):

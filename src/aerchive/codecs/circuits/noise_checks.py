@@ -53,7 +53,7 @@ def check_noise_fits(errors: Sequence[Any], circuits: Sequence[QuantumCircuit]) 
     for error in errors:
         if error["type"] != "roerror" and not error.get("gate_qubits"):
             for name in error["operations"]:
-                least[name] = max(least.get(name, 0), _width(error))
+                least[name] = max(least.get(name, 0), width_of(error))
     for name, width in _instructions(circuits) if least else ():
         if least.get(name, 0) > width:
             raise CheckError(f"an error of {least[name]} qubits happens after {name!r:.80} of {width} qubits")
@@ -85,7 +85,7 @@ def _check_error(error: Any) -> None:
     for instruction in (one for some in error["instructions"] for one in some):
         _check_instruction(instruction)
     for qubits in error.get("gate_qubits", ()):
-        if not _are_qubits(qubits) or len(qubits) < _width(error):
+        if not _are_qubits(qubits) or len(qubits) < width_of(error):
             raise CheckError("it has more qubits than its gate")
 
 
@@ -109,7 +109,7 @@ def _check_instruction(instruction: Any) -> None:
     if not _are_qubits(qubits):
         raise CheckError("an instruction acts on a qubit twice, or on none")
     if name in _OTHERS:
-        check_params(name, [_complex(one) for one in instruction.get("params", ())], len(qubits))
+        check_params(name, [numbers_of(one) for one in instruction.get("params", ())], len(qubits))
 
 
 @functools.cache
@@ -121,14 +121,20 @@ def _are_qubits(qubits: Any) -> bool:
     return all(type(one) is int and one >= 0 for one in qubits) and len(set(qubits)) == len(qubits) > 0
 
 
-def _complex(value: Any) -> Any:
-    """A param with pairs of real and imaginary parts as numbers; a text stays as it is."""
+def numbers_of(value: Any) -> Any:
+    """A param as numbers: pairs of real and imaginary parts become complex; a text stays as it is.
+
+    A complex number is a pair, a complex matrix has pairs of real and imaginary parts in a third axis.
+    """
     if isinstance(value, str):
         return value
     parts = np.asarray(value, dtype=float)
-    return parts[..., 0] + 1j * parts[..., 1]
+    if parts.ndim in (0, 2):  # a real number or matrix
+        return parts if parts.ndim else float(parts)
+    pairs = parts[..., 0] + 1j * parts[..., 1]
+    return pairs if pairs.ndim else complex(pairs)
 
 
-def _width(error: Any) -> int:
-    """The number of qubits on which Aer lets an error act."""
+def width_of(error: Any) -> int:
+    """The number of qubits on which Aer lets an error act, which may be fewer than the error has."""
     return max((one + 1 for some in error["instructions"] for part in some for one in part["qubits"]), default=0)

@@ -23,6 +23,7 @@ from qiskit_aer.noise.noise_model import QuantumErrorLocation
 from aerchive.codecs.base import MissingValue, check_encoding
 from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.checks import check_circuits, check_errors
+from aerchive.codecs.circuits.constructors import check_definition, construct
 from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
@@ -32,9 +33,10 @@ from aerchive.storage.chunks.group_reader import GroupReader
 
 KIND = "circuits"
 ENCODING = "circuits"
-VERSION = 2
-"""Newest version of the encoding. Version 2 is written if an array is shared, a name is kept with the run, or the
-definition of a custom gate has a table; everything else is written as version 1."""
+VERSION = 3
+"""Newest version of the encoding. Version 3 is written if an instruction is stored as the arguments of its constructor,
+or a label or times beside the QPY; version 2 if an array is shared, a name is kept with the run, or the definition of a
+custom gate has a table; everything else is written as version 1."""
 MINIMUM_QPY = 13
 """Oldest QPY version that is read: loading an older one can run code or crash the process (CVE-2025-2000,
 CVE-2025-1403)."""
@@ -171,6 +173,15 @@ def with_definition(operation: Any, definition: QuantumCircuit) -> Any:
     return changed
 
 
+def relabelled(operation: Any, label: str | None) -> Any:
+    """The operation with a label, in a copy if it has another one; an operation without labels stays as it is."""
+    if getattr(operation, "label", label) == label:
+        return operation
+    changed = operation.to_mutable()
+    changed.label = label
+    return changed
+
+
 def replace_instructions(circuit: QuantumCircuit, changed: dict[int, CircuitInstruction]) -> None:
     """Replaces some instructions of a circuit, by position, in new data; other circuits may share the old data."""
     if changed:
@@ -200,8 +211,8 @@ def restore(
     if len(tables) != len(circuits) or not 0 <= tree["main"] <= len(circuits):
         raise FormatError(f"side table is of {len(tables)} circuits, the payload has {len(circuits)}")
     errors = [_restore_error(entry, circuits) for entry in tree["errors"]]
-    for circuit, table in zip(circuits, tables, strict=True):
-        _fill(circuit, table, errors, arrays)
+    for index in reversed(range(len(circuits))):  # what an instruction is made of comes after it
+        _Filling(circuits, index, errors, arrays).fill(circuits[index], tables[index])
     check_circuits(circuits, refuse)
     check_errors(errors, refuse)
     return circuits[: tree["main"]]
@@ -212,68 +223,113 @@ def _check_keys(tree: dict[str, Any], *known: str) -> None:
         raise FormatError(f"side table has the unknown keys {sorted(tree)}; a newer aerchive may read it")
 
 
-def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuantumError], arrays: ArrayReader) -> None:
-    _check_keys(table, "name", "metadata", "instructions", "blocks", "definitions")
-    data, changed = circuit.data, {}
-    for part in ("instructions", "blocks", "definitions"):
-        if len(table.get(part, ())) > len(data):  # a forged table may name one instruction any number of times
-            raise FormatError(f"side table has more {part} than its circuit has instructions")
-    for position, entry in table.get("instructions", ()):
-        changed[position] = _restore_instruction(circuit, entry, data[position].operation, errors, arrays)
-    for position, tables in table.get("blocks", ()):
-        item = data[position]
-        blocks = list(item.operation.blocks)
-        for block, inner in zip(blocks, tables, strict=True):
-            _fill(block, inner, errors, arrays)
-        changed[position] = item.replace(operation=item.operation.replace_blocks(blocks))
-    for position, inner in table.get("definitions", ()):
-        operation = data[position].operation
-        definition = operation.definition
-        _fill(definition, inner, errors, arrays)
-        changed[position] = data[position].replace(operation=with_definition(operation, definition))
-    replace_instructions(circuit, changed)
-    circuit.name = table.get("name", circuit.name) or ""
-    if "metadata" in table:
-        # The property cannot be used: it accepts only a dict.
-        set_private(circuit, _metadata=tagged_json.decode(table["metadata"], _restore_missing))
+class _Filling:
+    """Puts the contents of the side table into one circuit of the payload.
+
+    Args:
+        circuits: All circuits of the payload.
+        index: Index of the circuit among them; the later ones are filled.
+        errors: The quantum errors.
+        arrays: The arrays of the circuits.
+    """
+
+    def __init__(
+        self, circuits: list[QuantumCircuit], index: int, errors: list[BaseQuantumError], arrays: ArrayReader
+    ) -> None:
+        self._circuits = circuits
+        self._index = index
+        self._errors = errors
+        self._arrays = arrays
+
+    def fill(self, circuit: QuantumCircuit, table: dict[str, Any]) -> None:
+        """Puts the contents of a table into the circuit, or into a block or definition in it."""
+        _check_keys(table, "name", "metadata", "timing", "instructions", "blocks", "definitions", "changes")
+        data, changed = circuit.data, {}
+        for part in ("instructions", "blocks", "definitions", "changes"):
+            if len(table.get(part, ())) > len(data):  # a forged table may name one instruction any number of times
+                raise FormatError(f"side table has more {part} than its circuit has instructions")
+        for position, entry in table.get("instructions", ()):
+            changed[position] = self._instruction(circuit, entry, data[position].operation)
+        for position, tables in table.get("blocks", ()):
+            item = data[position]
+            blocks = list(item.operation.blocks)
+            for block, inner in zip(blocks, tables, strict=True):
+                self.fill(block, inner)
+            changed[position] = item.replace(operation=item.operation.replace_blocks(blocks))
+        for position, inner in table.get("definitions", ()):
+            operation = data[position].operation
+            definition = operation.definition
+            self.fill(definition, inner)
+            changed[position] = data[position].replace(operation=with_definition(operation, definition))
+        for position, changes in table.get("changes", ()):
+            item = changed.get(position, data[position])
+            changed[position] = item.replace(operation=self._changed(item.operation, changes))
+        replace_instructions(circuit, changed)
+        circuit.name = table.get("name", circuit.name) or ""
+        if "metadata" in table:
+            # The property cannot be used: it accepts only a dict.
+            set_private(circuit, _metadata=tagged_json.decode(table["metadata"], _restore_missing))
+        if "timing" in table:
+            start_times, duration, unit = self._value(table["timing"])
+            set_private(circuit, _op_start_times=start_times, _duration=duration, _unit=unit)
+
+    def _changed(self, operation: Any, changes: dict[str, Any]) -> Any:
+        _check_keys(changes, "label", "name", "definition")
+        changed = relabelled(operation, tagged_json.decode(changes["label"])) if "label" in changes else operation
+        if "name" in changes:
+            changed, definition = changed.to_mutable(), self._value(changes["definition"])
+            changed.name = changes["name"]
+            set_private(changed, _definition=check_definition(definition, changed))
+        return changed
+
+    def _value(self, tree: Any) -> Any:
+        return tagged_json.decode(tree, self._restore)
+
+    def _restore(self, tag: str, tree: dict[str, Any]) -> Any:
+        if tag not in ("circuit", "operation", "expression"):
+            return self._arrays.restore(tag, tree)
+        index = tree["index"]
+        if type(index) is not int or not self._index < index < len(self._circuits):
+            raise FormatError(f"circuit {self._index} refers to circuit {index!r:.40}, which does not come after it")
+        carrier = self._circuits[index]
+        if tag == "circuit":
+            return carrier
+        (item,) = carrier.data
+        return item.operation if tag == "operation" else item.params[0]
+
+    def _instruction(self, circuit: QuantumCircuit, entry: dict[str, Any], placeholder: Any) -> CircuitInstruction:
+        if not isinstance(placeholder, (Barrier, Store, IfElseOp, RZGate)):
+            raise FormatError(f"instruction {entry['class']!r} of the side table has no place in its circuit")
+        qubits, clbits = _bits(circuit.qubits, entry["qubits"]), _bits(circuit.clbits, entry["clbits"])
+        if "arguments" in entry:
+            made = construct(entry["class"], self._value(entry["arguments"]), len(qubits))
+            return CircuitInstruction(relabelled(made, tagged_json.decode(entry["label"])), qubits, clbits)
+        kind = _CLASSES[entry["class"]]
+        params = entry["params"]
+        params = placeholder.params if params is None else self._value(params)
+        if kind in HOLDERS:
+            return CircuitInstruction(_holder(kind, entry, len(qubits), len(clbits), params), qubits, clbits)
+        if kind is Delay:
+            return CircuitInstruction(Delay(*params, unit=entry["unit"]), qubits, clbits)
+        operation = kind.__new__(kind)  # the constructors would compute from other arguments what is stored here
+        if kind is AerStore:
+            operation.store = placeholder
+        Instruction.__init__(operation, entry["name"], len(qubits), len(clbits), params, label=entry["label"])
+        if kind is AerJump:
+            operation.condition = operation.condition_expr = None
+            if isinstance(placeholder, IfElseOp):
+                operation.set_conditional(placeholder.condition)
+        if "subtype" in entry:
+            fill_private(operation, _subtype=entry["subtype"])
+        if "error" in entry:
+            fill_private(operation, _quantum_error=self._errors[entry["error"]])
+        return CircuitInstruction(operation, qubits, clbits)
 
 
 def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
     if tag != "missing":
         raise FormatError(f"metadata has a value of the unknown type {tag!r}; a newer aerchive may read it")
     return MissingValue(tree["type"], tree["repr"])
-
-
-def _restore_instruction(
-    circuit: QuantumCircuit,
-    entry: dict[str, Any],
-    placeholder: Any,
-    errors: list[BaseQuantumError],
-    arrays: ArrayReader,
-) -> CircuitInstruction:
-    if not isinstance(placeholder, (Barrier, Store, IfElseOp, RZGate)):
-        raise FormatError(f"instruction {entry['class']!r} of the side table has no place in its circuit")
-    kind = _CLASSES[entry["class"]]
-    qubits, clbits = _bits(circuit.qubits, entry["qubits"]), _bits(circuit.clbits, entry["clbits"])
-    params = entry["params"]
-    params = placeholder.params if params is None else tagged_json.decode(params, arrays.restore)
-    if kind in HOLDERS:
-        return CircuitInstruction(_holder(kind, entry, len(qubits), len(clbits), params), qubits, clbits)
-    if kind is Delay:
-        return CircuitInstruction(Delay(*params, unit=entry["unit"]), qubits, clbits)
-    operation = kind.__new__(kind)  # the constructors would compute from other arguments what is stored here
-    if kind is AerStore:
-        operation.store = placeholder
-    Instruction.__init__(operation, entry["name"], len(qubits), len(clbits), params, label=entry["label"])
-    if kind is AerJump:
-        operation.condition = operation.condition_expr = None
-        if isinstance(placeholder, IfElseOp):
-            operation.set_conditional(placeholder.condition)
-    if "subtype" in entry:
-        fill_private(operation, _subtype=entry["subtype"])
-    if "error" in entry:
-        fill_private(operation, _quantum_error=errors[entry["error"]])
-    return CircuitInstruction(operation, qubits, clbits)
 
 
 def _bits(bits: Sequence[Any], indices: Sequence[int]) -> list[Any]:
