@@ -89,9 +89,9 @@ def test_each_name_of_the_list_is_read() -> None:
 OURS = frozenset(
     {
         *("_asdict", "_fields", "_replace"),  # public names of a named tuple
-        *("_getframe", "_WorkItem"),  # CPython
+        "_getframe",  # CPython
         *("_commit", "_home", "_enter_found", "_write_header"),  # of another object of ours
-        *("_aerchive_call", "_archived_run"),  # what we put into an object of Qiskit or Aer
+        *("_aerchive_parent", "_archived_run"),  # what we put into an object of Qiskit or Aer
     }
 )
 """Private names that may be used of another object than ``self``, besides those that the same module defines."""
