@@ -38,7 +38,7 @@ PRIVATE_NAMES: Final = {
     "qiskit.circuit.library.StatePreparation": ("_from_int", "_from_label", "_inverse", "_params_arg"),
     "qiskit.primitives.BackendSamplerV2": ("_backend",),
     "qiskit.primitives.BackendEstimatorV2": ("_backend",),
-    "qiskit.primitives.PrimitiveJob": ("_args", "_function", "_future"),
+    "qiskit.primitives.PrimitiveJob": ("_args", "_function", "_job_id"),
     "qiskit.primitives.containers.sampler_pub.SamplerPub": ("_circuit",),
     "qiskit.quantum_info.Operator": ("_op_shape",),
     "qiskit.quantum_info.Statevector": ("_data", "_op_shape"),
@@ -50,6 +50,9 @@ PRIVATE_NAMES: Final = {
     "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": ("_data_slices", "_pub_shots"),
 }
 """Names of the attributes of instances, by the class whose instances have them."""
+
+GONE: Final = "in the installed version, and aerchive does not know where else to look"
+"""The part of each loss that says that a private name is gone."""
 
 
 def private(value: Any, name: str, lost: list[str] | None = None) -> Any:
@@ -68,10 +71,7 @@ def private(value: Any, name: str, lost: list[str] | None = None) -> Any:
         return getattr(value, name)
     except AttributeError:
         kind = type_name(value if isinstance(value, type) else type(value))
-        error = UnsupportedTypeError(
-            f"{kind} has no {name!r} in the installed version, and aerchive does not know where else to look; "
-            "upgrade aerchive"
-        )
+        error = UnsupportedTypeError(f"{kind} has no {name!r} {GONE}; upgrade aerchive")
     if lost is None:
         raise error
     lost.append(str(error))

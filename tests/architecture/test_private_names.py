@@ -93,9 +93,9 @@ def test_each_name_of_the_list_is_read() -> None:
 OURS = frozenset(
     {
         *("_asdict", "_fields", "_replace"),  # public names of a named tuple
-        *("_getframe", "_WorkItem"),  # CPython
+        "_getframe",  # CPython
         *("_commit", "_home", "_enter_found", "_write_header"),  # of another object of ours
-        *("_aerchive_call", "_archived_run"),  # what we put into an object of Qiskit or Aer
+        *("_aerchive_parent", "_archived_run"),  # what we put into an object of Qiskit or Aer
     }
 )
 """Private names that may be used of another object than ``self``, besides those that the same module defines."""
@@ -195,3 +195,20 @@ def test_a_target_that_cannot_be_asked_is_named_as_lost(path: Path) -> None:
     assert run.record.config.missing is not None
     assert "has no '_target'" in run.record.config.missing[0]
     assert run.counts()
+    report = run.reproduce()
+    assert report.verdict == "not_rerunnable"
+    assert "has no '_target'" in report.reasons[0]
+
+
+def test_basis_gates_that_a_backend_does_not_say_are_named_as_lost(path: Path) -> None:
+    backend = qiskit_aer.AerSimulator.from_backend(GenericBackendV2(2, seed=1))
+    job = backend.run(measured(), shots=5)
+    job.result()
+
+    def fails() -> Any:
+        raise AttributeError("configuration")
+
+    backend.configuration = fails
+    with pytest.raises(UnsupportedTypeError, match="target_gates: the backend does not say its basis gates"):
+        aerchive.open(path).save(job)
+    assert aerchive.open(path).latest().reproduce().verdict == "not_rerunnable"

@@ -18,6 +18,7 @@ import pytest
 from tests.benchmarks import (
     bench_care,
     bench_overhead,
+    bench_primitives,
     bench_reading,
     bench_states,
     bench_streams,
@@ -293,3 +294,12 @@ def test_what_a_spool_costs(tmp_path: Path) -> None:
     assert figures["small jobs"]["batch"]["jobs"] == 20
     assert figures["reader"]["runs"] == 20
     assert figures["idle processes"]["beside"]["commit cpu ms"] > 0
+
+
+def test_what_archiving_adds_to_a_primitives_job() -> None:
+    text = run(bench_primitives, "--repetitions", "2")
+
+    rows = [line.split(" | ") for line in text.splitlines()[2:]]
+    assert [row[0].removeprefix("| ") for row in rows][:2] == ["stock sampler", "stock sampler, autosave"]
+    assert [len(row) for row in rows] == [5] * 6
+    assert float(rows[1][2]) > 0

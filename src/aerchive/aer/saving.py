@@ -54,6 +54,7 @@ def capture(source: Any, circuits: Sequence[Any] | None, options: Mapping[str, A
             run_options=[name for name in in_run if name not in DONE_BY_AER],
             unknown_options=unknown_options(backend, in_run),
             backend=describe_backend(backend, lost),
+            parent=getattr(source, "_aerchive_parent", None),  # a simulation of a primitive that was run again
             lost=lost,
         )
         try:
@@ -97,9 +98,7 @@ def capture_primitive(job: PrimitiveJob[Any]) -> RunDraft:
     primitive = getattr(private(job, "_function", lost), "__self__", None)
     given = private(job, "_args", lost)
     pubs = given[0] if given and isinstance(given[0], list) else _local_pubs(job)
-    future = private(job, "_future", lost)
-    known = getattr(future, "_aerchive_call", None)  # its simulator has archived it, perhaps under another id
-    submitted = submitted_pubs(primitive, pubs, job.job_id() if known is None else known.job_id, _created(job))
+    submitted = submitted_pubs(primitive, pubs, job.job_id(), _created(job))
     submitted = dataclasses.replace(submitted, lost=[*lost, *submitted.lost])
     try:
         result = job.result()

@@ -190,15 +190,14 @@ def _encode_pass(one: Any) -> Any:
     operations = [names.get(kind) for kind in known["_ops"] or ()]
     if type(one) is not RelaxationNoisePass or None in operations or lost:
         return type_name(type(one))
-    target = known["_target"]
+    target = known["_target"]  # of a pass that was decoded it is a mapping
+    names_in_target = getattr(target, "operation_names", target)
     return {
         "class": "RelaxationNoisePass",
         **{name: known[f"_{name}"].astype(float).tolist() for name in ("t1s", "t2s", "p1s")},
         "dt": known["_dt"],
         "operations": operations,
-        "durations": None
-        if target is None
-        else {name: _durations(target, name) for name in getattr(target, "operation_names", target)},
+        "durations": None if target is None else {name: _durations(target, name) for name in names_in_target},
     }
 
 

@@ -213,7 +213,16 @@ class Project:
             draft: The draft of the run.
             durability: The rule that says when the run is committed; ``None``: the rule of the project.
         """
-        return self._saving.archive(draft, durability)
+        return self.archive_together([draft], durability)[0]
+
+    def archive_together(self, drafts: Sequence[RunDraft], durability: Durability | None = None) -> list[Run]:
+        """Archives captured runs as `archive` does, in one commit if the rule is ``"each"``.
+
+        Args:
+            drafts: The drafts of the runs.
+            durability: The rule that says when the runs are committed; ``None``: the rule of the project.
+        """
+        return self._saving.archive(drafts, durability)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Makes one commit of all saves, label changes and attachments of this thread at the end of the block.

@@ -106,12 +106,17 @@ def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
     except AerchiveError as error:
         return ReproduceReport(run.job_id, "not_rerunnable", (str(error),), environment=_changed_environment(run))
     environment = _changed_environment(run)
-    again, raised = _outcome_of(lambda: replay.submit().result())
     before, had_raised = _outcome_of(lambda: archived_result(run))
+    try:
+        again, raised = _outcome_of(lambda: replay.submit().result())
+    except AerchiveError as error:
+        return ReproduceReport(run.job_id, "not_rerunnable", (*replay.notes, str(error)), environment=environment)
     if raised is not None or had_raised is not None:
         same = _without_addresses(raised) == _without_addresses(had_raised)
+        verdict: Literal["identical", "different", "not_rerunnable"] = "identical" if same else "different"
         reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
-        verdict: Literal["identical", "different"] = "identical" if same else "different"
+        if raised is not None and (had_raised is None or not (same or replay.jobs)):  # nothing to be compared
+            verdict, reason = "not_rerunnable", reason if had_raised else f"raised {raised}, and had given a result"
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
     notes = list(replay.notes)
     if run.program == "run":
@@ -126,7 +131,10 @@ def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
         values = tuple(compare_primitive_results(before, again))
     if run.record.config.missing:  # these may be metadata of circuits, which are in the headers
         values = tuple(value for value in values if value.label != "header")
-    return ReproduceReport(run.job_id, _verdict(values), tuple(notes), values, environment)
+    found: Literal["identical", "same_counts", "different", "not_rerunnable"] = _verdict(values)
+    if found == "different" and replay.doubt is not None:
+        found, notes = "not_rerunnable", [*notes, f"has other values, which proves nothing: {replay.doubt}"]
+    return ReproduceReport(run.job_id, found, tuple(notes), values, environment)
 
 
 def _verdict(values: tuple[ValueReport, ...]) -> Literal["identical", "same_counts", "different"]:
@@ -148,6 +156,8 @@ def _outcome_of(action: Callable[[], Any]) -> tuple[Any, str | None]:
         return action(), None
     except AerJobError as error:
         return None, f"{error.error_type}: {error.message}"
+    except AerchiveError:
+        raise
     except Exception as error:  # noqa: BLE001  (whatever the simulation raises is compared)
         return None, printable(f"{type_name(type(error))}: {error_text(error)}")
 

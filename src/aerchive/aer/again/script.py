@@ -248,7 +248,9 @@ def _write_primitive(text: _Text, replay: PrimitiveReplay) -> None:
     seed = _seed(replay, arguments)
     shown = ", ".join(map(str, replay.seeds))
     odd = f"Its simulations had seeds of their own, {shown}, which no primitive takes." if seed is _SEVERAL else ""
-    if not _is_made_so(replay.kind, replay.options):
+    if not replay.is_plain():
+        odd = "Its backend did more than a stock simulator with the primitive's options does."
+    elif not _is_made_so(replay.kind, replay.options):
         odd = _ODD_OPTIONS
     if odd:
         text.remark(odd)

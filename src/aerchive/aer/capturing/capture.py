@@ -153,6 +153,8 @@ def describe_backend(backend: Any, lost: list[str]) -> KnownBackend:
         "target_gates": lambda: None if target is None else list(backend.configuration().basis_gates),
     }
     properties = {name: _asked(ask) for name, ask in described.items()}
+    if is_of_aer and target is not None and properties["target_gates"] is None:
+        lost.append("target_gates: the backend does not say its basis gates")
     return KnownBackend(properties, encode_target(target) if isinstance(target, Target) else None)
 
 

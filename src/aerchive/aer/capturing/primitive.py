@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import qiskit_aer.primitives
 from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, BaseEstimatorV2
+from qiskit_aer.backends.aerbackend import AerBackend
+from qiskit_aer.noise import NoiseModel
 
 from aerchive.aer.capturing.capture import Primitive, Submitted, describe_backend, stored_class
 from aerchive.aer.capturing.options import set_options
@@ -24,7 +26,12 @@ _OVER_A_BACKEND = (
 
 
 def submitted_pubs(
-    primitive: Any, pubs: Sequence[Any] | None, job_id: str, created: str, labels: RunLabels | None = None
+    primitive: Any,
+    pubs: Sequence[Any] | None,
+    job_id: str,
+    created: str,
+    labels: RunLabels | None = None,
+    beneath: Mapping[str, Any] | None = None,
 ) -> Submitted:
     """The input of a primitive; its circuits are copied, because the user may change them.
 
@@ -34,19 +41,30 @@ def submitted_pubs(
         job_id: Id of the primitive's job.
         created: Time of submission, UTC.
         labels: Labels that were given with the run.
+        beneath: Options of the simulator that the primitive's backend has called, if it is known. They stand for those
+            of the primitive's backend if that is no backend of Aer; the noise model does in any case.
     """
     lost: list[str] = []
-    backend = _backend_of(primitive, lost)
+    backend, described = _backend_of(primitive, lost), _described(primitive)
+    options = set_options(backend, {}, lost) if beneath is None or isinstance(backend, AerBackend) else dict(beneath)
+    noises = (
+        (beneath or {}).get("noise_model"),
+        described.options.get("run.noise_model"),
+        getattr(getattr(backend, "options", None), "noise_model", None),
+    )
+    noise = next((one for one in noises if isinstance(one, NoiseModel)), None)
+    if noise is not None:
+        options["noise_model"] = noise
     kept = None if pubs is None else _copied(pubs)
     return Submitted(
         job_id=job_id,
         created=created,
         circuits=None if kept is None else pub_circuits(kept),
-        options={} if backend is None else set_options(backend, {}, lost),
+        options=options,
         run_options=[],
         backend=describe_backend(backend, lost),
         labels=labels or RunLabels(),
-        primitive=_described(primitive),
+        primitive=described,
         pubs=kept,
         lost=lost,
     )

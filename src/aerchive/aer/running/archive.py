@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 from aerchive.aer.capturing.capture import Submitted, draft_failed
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.running.job import ArchiveNote
+from aerchive.errors import CommittedError, UncertainError
 from aerchive.filters.profiles import Compression
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
+from aerchive.project.run import Run
+from aerchive.project.spooling.durability import SMALL_BYTES
 from aerchive.settings import Settings
 
 logger = logging.getLogger("aerchive")
@@ -29,6 +33,8 @@ class Archive:
         settings: The settings in force at the time of submission.
         note: Receives the archived run, or the problems.
         compression: Compression of the arrays of the run.
+        beneath: For the run of a primitive: the run beneath that waits for it.
+        above: For a run beneath a primitive: the place where it may wait for the primitive's.
     """
 
     project: Project
@@ -36,6 +42,8 @@ class Archive:
     settings: Settings
     note: ArchiveNote
     compression: Compression
+    beneath: LastBeneath | None = None
+    above: LastBeneath | None = None
 
     def begin(self) -> None:
         """Writes a trace of the job that remains if this process dies; a simulation never fails because of it."""
@@ -46,6 +54,8 @@ class Archive:
             logger.debug("job %s leaves no trace", self.submitted.job_id, exc_info=error)
 
     def _leave_trace(self) -> None:
+        if self.above is not None:
+            self.above.begin()
         provenance()  # needs a subprocess once, which a worker thread may not start when the interpreter ends
         simple, params = map(_simple, (self.submitted.options, self.submitted.labels.params))
         record: dict[str, Any] = {
@@ -68,22 +78,118 @@ class Archive:
             *outcome: The result or the exception.
             started: Time at which the simulation began, UTC.
         """
+        ended: list[_Ended] = []
         try:
             draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
-            draft = dataclasses.replace(draft, compression=self.compression)
-            self.note.run = run = self.project.archive(draft, self.settings.durability)
+            ended.append((self, dataclasses.replace(draft, compression=self.compression)))
         except Exception as error:
-            problem = f"job {self.submitted.job_id} was not archived in {self.project.path}: {error}"
-            self.note.add_problem(problem, error if self.settings.on_error == "raise" else None)
-            logger.debug("%s", problem, exc_info=error)
-            return
-        finally:
-            self.project.spools.own.finished(self.submitted.job_id)
-            self.submitted = Submitted(self.submitted.job_id, self.submitted.created)  # releases the copies
+            self.ended(error)
+            logger.debug("job %s was not archived", self.submitted.job_id, exc_info=error)
+        if self.above is not None:
+            ended = self.above.hold(ended)
+        if self.beneath is not None:
+            ended = [*self.beneath.take(), *ended]
+        _store(ended)
+
+    def stored(self, run: Run, draft: RunDraft) -> None:
+        """Notes that the run is in the project."""
+        self.note.run = run
+        self.ended(None)
         if run.kept_outside is not None:
             self.note.add_problem(run.kept_outside)
         if draft.refused:
             self.note.add_problem(f"job {draft.job_id} was archived without these values: {'; '.join(draft.refused)}")
+
+    def ended(self, error: BaseException | None) -> None:
+        """Notes the end of the submission, and the reason why it could not be archived, if there is one."""
+        job_id = self.submitted.job_id
+        if isinstance(error, Exception):
+            problem = f"job {job_id} was not archived in {self.project.path}: {error}"
+            self.note.add_problem(problem, error if self.settings.on_error == "raise" else None)
+        self.project.spools.own.finished(job_id)
+        self.submitted = Submitted(job_id, self.submitted.created)  # releases the copies
+
+
+class LastBeneath:
+    """The run of the last simulation beneath a primitive, which waits to be committed with the primitive's run.
+
+    So the job of a primitive with one simulation costs one commit and not two. A run waits only while no simulation of
+    the primitive runs, because that may take long, and the process may die.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._waiting: list[_Ended] = []
+        self._is_over = False
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Notes that a simulation begins; a run that waits is committed."""
+        with self._lock:
+            self._running += 1
+            waiting, self._waiting = self._waiting, []
+        _store(waiting)
+
+    def hold(self, ended: list[_Ended]) -> list[_Ended]:
+        """Notes that a simulation has ended, and holds its run if it may wait.
+
+        Args:
+            ended: The submission, with the draft of its run; empty if no draft could be made.
+
+        Returns:
+            What does not wait.
+        """
+        with self._lock:
+            self._running -= 1
+            if self._running or self._is_over or not all(map(_is_small, ended)):
+                return ended
+            self._waiting += [(archive, draft.detached()) for archive, draft in ended]
+            return []
+
+    def take(self) -> list[_Ended]:
+        """Notes that the primitive has ended; returns the run that waits, if there is one."""
+        with self._lock:
+            self._is_over = True
+            waiting, self._waiting = self._waiting, []
+        return waiting
+
+
+_Ended = tuple[Archive, RunDraft]
+"""A submission that has ended, with the draft of its run."""
+
+
+def _is_small(ended: _Ended) -> bool:
+    """Whether a run may wait in memory."""
+    archive, draft = ended
+    size = draft.nbytes + sum(shared.nbytes for shared in draft.objects.values())
+    return size < SMALL_BYTES and archive.settings.durability == "each"
+
+
+def _store(ended: list[_Ended]) -> None:
+    """Archives runs in one commit, or each in a commit of its own if that fails.
+
+    Args:
+        ended: The submissions, with the drafts of their runs; they are of one project.
+    """
+    if not ended:
+        return
+    last, _ = ended[-1]
+    try:
+        runs = last.project.archive_together([draft for _, draft in ended], last.settings.durability)
+    except BaseException as error:
+        is_certain = isinstance(error, Exception) and not isinstance(error, CommittedError | UncertainError)
+        if is_certain and len(ended) > 1:
+            for one in ended:
+                _store([one])
+            return
+        for archive, _ in ended:
+            archive.ended(error)
+        if not isinstance(error, Exception):
+            raise
+        logger.debug("job %s was not archived", last.submitted.job_id, exc_info=error)
+        return
+    for (archive, draft), run in zip(ended, runs, strict=True):
+        archive.stored(run, draft)
 
 
 def _simple(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from typing import Any, Self
 from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive.aer.opening import Opening
-from aerchive.aer.running.primitive_call import is_off
+from aerchive.aer.running.hooks import hook
+from aerchive.aer.running.primitive_call import is_off, watch_jobs
 from aerchive.aer.running.simulator import ProjectLike, place_of
 from aerchive.aer.running.submit import submit
 from aerchive.models.labels import RunLabels
-from aerchive.private_names import private
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.project import Project, given_labels
 from aerchive.project.spooling.durability import Durability
@@ -147,13 +147,8 @@ def inherit() -> None:
 
 def _apply() -> None:
     """Puts our method into Aer's class, or Aer's own method back, and sets the environment of child processes."""
-    present = private(AerBackend, _HOOK)
-    is_ours = hasattr(present, "aerchive_hides")
-    # If other code has wrapped our method, it stays in place; ours then only calls Aer's while no switch is on.
-    if _stack and not is_ours:
-        setattr(AerBackend, _HOOK, _around(present))
-    elif is_ours and not _stack:
-        setattr(AerBackend, _HOOK, present.aerchive_hides)
+    hook(AerBackend, _HOOK, _around, is_wanted=bool(_stack))
+    watch_jobs("autosave", is_on=bool(_stack))
     _set_environment(_stack[-1] if _stack else None)
 
 
@@ -176,7 +171,6 @@ def _around(stock: Any) -> Any:
             compression=project.compression(),
         )
 
-    run_circuits.aerchive_hides = stock  # type: ignore[attr-defined]
     return run_circuits
 
 

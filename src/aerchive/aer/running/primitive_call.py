@@ -1,44 +1,37 @@
 """Archiving one call of a primitive, from the simulator that the primitive uses.
 
 A primitive runs in a separate thread and calls ``backend.run`` there. Aer's and Qiskit's own classes do not use
-aerchive; so the simulator finds out which primitive called it (decision 0007), and the result is archived before the
-primitive's job returns it.
+aerchive (decision 0007); so the job of a primitive notes in its thread for which job the thread works (decision 0023),
+and the result is archived before the job returns it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
-import gc
 import logging
-import sys
+import os
 import threading
-import time
 import types
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures import thread as pool_thread
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from qiskit.primitives import BaseEstimatorV2, BasePrimitiveJob, BaseSamplerV2
+from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2, PrimitiveJob
 from qiskit.result import Result
 
 from aerchive.aer.capturing.capture import draft_failed, draft_of_primitive, used_by
 from aerchive.aer.capturing.primitive import submitted_pubs
-from aerchive.aer.running.archive import Archive
+from aerchive.aer.running.archive import Archive, LastBeneath
+from aerchive.aer.running.hooks import hook
 from aerchive.aer.running.job import ArchiveNote
 from aerchive.models.labels import RunLabels
-from aerchive.private_names import private_if_any
+from aerchive.private_names import private, set_private
 from aerchive.project.project import Project
 from aerchive.settings import Settings
 from aerchive.times import now
 
 logger = logging.getLogger("aerchive")
-
-_POOL_CODE = pool_thread._WorkItem.run.__code__
-_JOB_PATIENCE_S = 5.0
-"""Longest time to wait, in seconds, until the thread that made a primitive's job has put the future into it."""
 
 
 class PrimitiveCall:
@@ -46,30 +39,34 @@ class PrimitiveCall:
 
     Args:
         primitive: A ``SamplerV2`` or ``EstimatorV2``.
-        pubs: The pubs as the primitive coerced them.
+        pubs: The pubs as the primitive coerced them; ``None`` if they are not known.
         job_id: Id of the primitive's job.
         project: The project in which the call is archived.
         settings: The settings in force.
         note: Receives the outcome of archiving.
         created: Time of submission, UTC.
         labels: Labels that were given with the call.
+        beneath: Options of the simulator that the primitive's backend has called, if it is known already.
     """
 
     def __init__(
         self,
         primitive: Any,
-        pubs: Sequence[Any],
+        pubs: Sequence[Any] | None,
         job_id: str,
         project: Project,
         settings: Settings,
         note: ArchiveNote,
         created: str,
         labels: RunLabels,
+        beneath: Mapping[str, Any] | None = None,
     ) -> None:
         self.job_id = job_id
         self.note = note
-        submitted = submitted_pubs(primitive, pubs, job_id, created, labels)
-        self._archive = Archive(project, submitted, settings, note, project.compression())
+        submitted = submitted_pubs(primitive, pubs, job_id, created, labels, beneath)
+        self.project = project
+        self.last_beneath = LastBeneath()
+        self._archive = Archive(project, submitted, settings, note, project.compression(), beneath=self.last_beneath)
         self._started = now()
         self._used: dict[str, Any] = {}
         self._archive.begin()
@@ -87,13 +84,33 @@ class PrimitiveCall:
     def finished(self, result: Any) -> None:
         """Archives the result of the call."""
         self._archive.store(draft_of_primitive, result, self._used, started=self._started)
+        self.note.log()
 
     def failed(self, error: BaseException) -> None:
         """Archives the exception that the call raised."""
         self._archive.store(draft_failed, error, started=self._started)
+        self.note.log()
+
+
+@dataclasses.dataclass
+class _Work:
+    """A job of a primitive for which a thread works.
+
+    Attributes:
+        job_id: Id of the job.
+        primitive: The primitive.
+        pubs: The pubs as the primitive coerced them; ``None`` if they are not known.
+        call: The call of the primitive, as soon as one of its simulations is archived.
+    """
+
+    job_id: str
+    primitive: Any
+    pubs: Sequence[Any] | None
+    call: PrimitiveCall | None = None
 
 
 class _Active(threading.local):
+    work: _Work | None = None
     call: PrimitiveCall | None = None
     is_off = False
 
@@ -123,83 +140,127 @@ def is_off() -> bool:
 
 def is_in_primitive() -> bool:
     """Whether the calling thread works for a primitive whose call is known already."""
-    if _active.call is not None or threading.current_thread() is threading.main_thread():
-        return _active.call is not None
-    return hasattr(getattr(_work_item(), "future", None), "_aerchive_call")
+    return _active.call is not None
 
 
-def calling_primitive(project: Project, settings: Settings, labels: RunLabels) -> PrimitiveCall | None:
+def job_of_thread() -> str | None:
+    """The id of the primitive's job for which the calling thread works, or ``None``."""
+    return None if _active.work is None else _active.work.job_id
+
+
+def calling_primitive(
+    project: Project, settings: Settings, labels: RunLabels, beneath: Callable[[], Mapping[str, Any]]
+) -> PrimitiveCall | None:
     """The call of the primitive for which the calling thread works, or ``None``.
 
     Args:
         project: The project in which the call of a primitive that does not use aerchive is archived.
         settings: The settings in force.
         labels: Labels for the run of such a primitive.
+        beneath: Function that gives the options of the simulator that the primitive's backend has called.
     """
-    if _active.call is not None or threading.current_thread() is threading.main_thread():
+    work = _active.work
+    if _active.call is not None or work is None:
         return _active.call
-    item = _work_item()
-    if item is None:
-        return None
-    function, arguments = _task(item)
-    primitive = getattr(function, "__self__", None)
-    if not isinstance(primitive, BaseSamplerV2 | BaseEstimatorV2) or not arguments:
-        return None
-    known: PrimitiveCall | None = getattr(item.future, "_aerchive_call", None)
-    if known is not None:
-        return known
     note = ArchiveNote(is_reported_by_result=False)
     try:
-        job_id = _job_id(item.future)
-        call = PrimitiveCall(primitive, arguments[0], job_id, project, settings, note, now(), labels)
+        work.call = _active.call = PrimitiveCall(
+            work.primitive, work.pubs, work.job_id, project, settings, note, now(), labels, beneath()
+        )
     except Exception as error:
-        logger.error("a run of %s is not archived: %s", type(primitive).__qualname__, error)
-        logger.debug("a run of %s is not archived", type(primitive).__qualname__, exc_info=error)
-        return None
-    item.future._aerchive_call = call
-    item.future.set_result = functools.partial(_archive_first, call.finished, note, item.future.set_result)
-    item.future.set_exception = functools.partial(_archive_first, call.failed, note, item.future.set_exception)
-    return call
+        kind = type(work.primitive).__qualname__
+        logger.error("a run of %s is not archived: %s", kind, error)
+        logger.debug("a run of %s is not archived", kind, exc_info=error)
+    return _active.call
 
 
-def _archive_first(
-    archive: Callable[[Any], None], note: ArchiveNote, set_outcome: Callable[[Any], None], outcome: Any
-) -> None:
-    archive(outcome)
-    note.log()
-    set_outcome(outcome)
+class _Task:
+    """The function of a primitive's job: the primitive's own method, with a note for which job the thread works.
+
+    As the function of a bound method it is pickled and copied as the primitive's own method is.
+
+    Args:
+        function: The primitive's own method, not bound.
+        job_id: Id of the job.
+
+    Attributes:
+        function: See above.
+        job_id: See above.
+    """
+
+    def __init__(self, function: Any, job_id: str) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.job_id = job_id
+
+    def __call__(self, primitive: Any, *arguments: Any, **keywords: Any) -> Any:
+        pubs = arguments[0] if arguments and isinstance(arguments[0], list) else None
+        before, work = _active.work, _Work(self.job_id, primitive, pubs)
+        _active.work = work
+        try:
+            with _state(None, is_off=_active.is_off):
+                result = self.function(primitive, *arguments, **keywords)
+        except BaseException as error:
+            if work.call is not None:
+                work.call.failed(error)
+            raise
+        finally:
+            _active.work = before
+        if work.call is not None:
+            work.call.finished(result)
+        return result
 
 
-def _work_item() -> Any:
-    """The work item that the calling thread of a pool executes, or ``None``."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not _POOL_CODE:
-        frame = frame.f_back
-    return None if frame is None else frame.f_locals.get("self")
+_watchers: set[str] = set()
+_lock = threading.RLock()
+# so that in a child process the lock is never held by a thread that does not exist there
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-def _task(item: Any) -> tuple[Any, Sequence[Any]]:
-    """Function and arguments of a work item; Python 3.14 keeps them in one attribute."""
-    if hasattr(item, "task"):
-        return item.task[0], item.task[1]
-    return item.fn, item.args
+def watch_jobs(reason: str, *, is_on: bool = True) -> None:
+    """Has the jobs of primitives note in their threads for which job they work, as long as there is a reason.
+
+    Args:
+        reason: What needs the notes: ``simulator``, a simulator that archives; ``autosave``, a switch that is on.
+        is_on: Whether this reason is there.
+    """
+    if (reason in _watchers) == is_on:
+        return
+    with _lock:
+        (_watchers.add if is_on else _watchers.discard)(reason)
+        hook(PrimitiveJob, "__init__", _around, is_wanted=bool(_watchers))
 
 
-def _job_id(future: Future[Any]) -> str:
-    """The id of the primitive's job that waits for a future; the job is found among the objects that refer to it."""
-    end = time.monotonic() + _JOB_PATIENCE_S
-    while True:
-        for owner in _owners(future):
-            if isinstance(owner, BasePrimitiveJob) and private_if_any(owner, "_future") is future:
-                return str(owner.job_id())
-        if time.monotonic() > end:
-            logger.warning("a primitive's job is not to be found; it is archived under an id of its own")
-            return str(uuid.uuid4())
-        time.sleep(0.001)
+def _around(stock: Any) -> Any:
+    @functools.wraps(stock)
+    def init(self: Any, function: Any, *arguments: Any, **keywords: Any) -> None:
+        stock(self, function, *arguments, **keywords)
+        if _watchers:
+            _note_job(self, function, has_arguments=bool(arguments))
+
+    return init
 
 
-def _owners(value: Any) -> Iterator[Any]:
-    for one in gc.get_referrers(value):
-        yield one
-        if type(one) is dict:
-            yield from gc.get_referrers(one)
+def _note_job(job: Any, function: Any, *, has_arguments: bool) -> None:
+    """Has a new job of a primitive note for which job its thread works.
+
+    A job without arguments whose function is that of another job stands for the other one, whose future it gets: the
+    local mode of IBM's runtime makes such jobs. It gets the other's id, so that its run is found under its own.
+    """
+    primitive = getattr(function, "__self__", None)
+    if not isinstance(primitive, BaseSamplerV2 | BaseEstimatorV2):
+        return
+    try:
+        task = function.__func__
+        if not isinstance(task, _Task):
+            task = _Task(task, job.job_id())
+        elif has_arguments:
+            task = _Task(task.function, job.job_id())
+        else:
+            set_private(job, _job_id=task.job_id)
+        private(job, "_function")
+        set_private(job, _function=types.MethodType(task, primitive))
+    except Exception as error:
+        kind = type(primitive).__qualname__
+        logger.error("a job of %s is not archived as a primitive's; its simulations are archived: %s", kind, error)
+        logger.debug("a job of %s is not archived as a primitive's", kind, exc_info=error)

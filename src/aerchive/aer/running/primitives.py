@@ -6,8 +6,6 @@ import copy
 import dataclasses
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Self
 
 import qiskit_aer.primitives
@@ -15,7 +13,7 @@ from qiskit.primitives import PrimitiveJob
 
 from aerchive.aer.capturing.options import check_spelling
 from aerchive.aer.running.job import ArchiveNote
-from aerchive.aer.running.primitive_call import PrimitiveCall, not_archived
+from aerchive.aer.running.primitive_call import PrimitiveCall, job_of_thread, not_archived
 from aerchive.aer.running.simulator import Archiving, ProjectLike, archiving
 from aerchive.models.labels import RunLabels
 from aerchive.private_names import private, set_private
@@ -24,10 +22,6 @@ from aerchive.project.project import given_labels
 from aerchive.project.run import Run
 from aerchive.settings import Settings, load_settings
 from aerchive.times import now
-
-_ID_PATIENCE_S = 60.0
-"""Longest time to wait, in seconds, until the thread that called ``run`` has given the id of the job."""
-
 
 for _stock in (qiskit_aer.primitives.SamplerV2, qiskit_aer.primitives.EstimatorV2):
     private(_stock, "_run")  # if Aer called another method, nothing would be archived
@@ -64,13 +58,6 @@ class _Request:
     save_jobs: bool | None
     created: str = dataclasses.field(default_factory=now)
     note: ArchiveNote = dataclasses.field(default_factory=ArchiveNote)
-    job_id: Future[str] = dataclasses.field(default_factory=Future)
-
-    def id(self) -> str:
-        try:
-            return self.job_id.result(_ID_PATIENCE_S)
-        except FutureTimeoutError:
-            return str(uuid.uuid4())
 
 
 class _Archiving:
@@ -126,7 +113,6 @@ class _Archiving:
         twin = copy.copy(self)
         twin._request = request
         job = super(_Archiving, twin).run(pubs, **stock)  # type: ignore[misc]  # defined in the stock class
-        request.job_id.set_result(job.job_id())
         job.__class__ = ArchivingPrimitiveJob
         job._note = request.note
         return job
@@ -146,7 +132,8 @@ class _Archiving:
                 return run(pubs)
         project = self._backend.project
         settings = settings.model_copy(update={"durability": self._backend.durability})
-        call = PrimitiveCall(self, pubs, request.id(), project, settings, request.note, request.created, request.labels)
+        job_id = job_of_thread() or str(uuid.uuid4())
+        call = PrimitiveCall(self, pubs, job_id, project, settings, request.note, request.created, request.labels)
         with call.active():
             try:
                 result = run(pubs)

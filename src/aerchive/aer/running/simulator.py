@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import qiskit_aer
 from qiskit_aer import AerError
@@ -15,7 +15,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive.aer.capturing.options import check_spelling
 from aerchive.aer.opening import Opening, project_at
-from aerchive.aer.running.primitive_call import is_off, not_archived
+from aerchive.aer.running.primitive_call import is_off, not_archived, watch_jobs
 from aerchive.aer.running.submit import freeze, submit
 from aerchive.aer.service.job_service import JobService
 from aerchive.errors import NotFoundError, UnsupportedTypeError
@@ -61,6 +61,11 @@ class Archiving(JobService):
     _aerchive_durability: Durability | None = None
     _aerchive_compression: str | None = None
     _aerchive_max_infidelity: float | None = None
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Makes an object; from now on the jobs of stock primitives over it can be found."""
+        watch_jobs("simulator")
+        return super().__new__(cls)
 
     @property
     def project(self) -> Project:

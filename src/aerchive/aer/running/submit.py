@@ -73,11 +73,11 @@ def submit(
     """
     if not is_in_primitive():  # an error would also lose what the primitive has simulated before
         _check_destination(project, is_refused=is_refused)
-    primitive = calling_primitive(project, settings, labels)
+    frozen, lost = _copy_if_possible(backend, freeze, backend), list[str]()
+    primitive = calling_primitive(project, settings, labels, functools.partial(_set_beneath, frozen, run_options))
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
     options = {name: _snapshot_option(value) for name, value in run_options.items()}
-    frozen, lost = _copy_if_possible(backend, freeze, backend), list[str]()
     submitted = Submitted(
         job_id=str(uuid.uuid4()),
         created=now(),
@@ -92,13 +92,19 @@ def submit(
         lost=lost,
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
-    archive = Archive(project, submitted, settings, note, compression)
+    above = primitive.last_beneath if primitive is not None and primitive.project is project else None
+    archive = Archive(project, submitted, settings, note, compression, above=above)
     simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
     job = ArchivingJob(backend, submitted.job_id, simulation, circuits, parameter_binds, run_options, note=note)
     archive.begin()
     job.submit()
     private(job, "_future").add_done_callback(functools.partial(_ended, archive, simulation))
     return job
+
+
+def _set_beneath(backend: Any, run_options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are set on a simulator beneath a primitive, with the noise model of its run."""
+    return set_options(backend, {name: run_options[name] for name in ("noise_model",) if name in run_options}, [])
 
 
 def _check_destination(project: Project, *, is_refused: bool) -> None:

@@ -64,12 +64,17 @@ class Saving:
         waiting[draft.job_id] = draft.detached(), run
         return run
 
-    def archive(self, draft: RunDraft, durability: Durability | None) -> Run:
-        """See `aerchive.Project.archive`."""
+    def archive(self, drafts: Sequence[RunDraft], durability: Durability | None) -> list[Run]:
+        """See `aerchive.Project.archive_together`."""
         self._parts.check_writable()
-        run = self._parts.unwritten(draft)
-        self._commit_in_time(draft, run, durability or self._parts.durability, is_awaited=False)
-        return run
+        pairs = [(draft, self._parts.unwritten(draft)) for draft in drafts]
+        durability = durability or self._parts.durability
+        if durability == "each":
+            self._commit(pairs, is_awaited=False)
+        else:
+            for draft, run in pairs:
+                self._commit_in_time(draft, run, durability, is_awaited=False)
+        return [run for _, run in pairs]
 
     def _commit_in_time(self, draft: RunDraft, run: Run, durability: Durability, *, is_awaited: bool) -> None:
         if durability != "each":
