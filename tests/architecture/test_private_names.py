@@ -25,11 +25,11 @@ from qiskit.result.models import ExperimentResultData
 from qiskit_aer.library import SaveStatevector
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass, depolarizing_error
 from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
-from qiskit_ibm_runtime.execution_span import SliceSpan, TwirledSliceSpanV2
 
 import aerchive
 from aerchive.errors import UnsupportedTypeError
 from aerchive.private_names import PRIVATE_NAMES, private, set_private
+from tests.conftest import NO_RUNTIME
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "aerchive"
@@ -40,6 +40,11 @@ def measured() -> QuantumCircuit:
     circuit = QuantumCircuit(1, metadata={})
     circuit.measure_all()
     return circuit
+
+
+def span(kind: str) -> Any:
+    kinds = pytest.importorskip("qiskit_ibm_runtime.execution_span", reason=NO_RUNTIME)
+    return getattr(kinds, kind)(THEN, THEN, {})
 
 
 MADE: dict[str, Callable[[], Any]] = {
@@ -67,8 +72,8 @@ MADE: dict[str, Callable[[], Any]] = {
     "qiskit.result.ProbDistribution": lambda: ProbDistribution({0: 1.0}),
     "qiskit.result.Result": Result,
     "qiskit.result.models.ExperimentResultData": ExperimentResultData,
-    "qiskit_ibm_runtime.execution_span.SliceSpan": lambda: SliceSpan(THEN, THEN, {}),
-    "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": lambda: TwirledSliceSpanV2(THEN, THEN, {}),
+    "qiskit_ibm_runtime.execution_span.SliceSpan": lambda: span("SliceSpan"),
+    "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": lambda: span("TwirledSliceSpanV2"),
 }
 
 
