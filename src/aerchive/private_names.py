@@ -46,6 +46,9 @@ PRIVATE_NAMES: Final = {
 }
 """Names of the attributes of instances, by the class whose instances have them."""
 
+OLDER_NAMES: Final = {"qiskit.circuit.ParameterVector": ("_root_uuid",)}
+"""Such names of older versions only, from before there was a public way."""
+
 
 def private(value: Any, name: str, lost: list[str] | None = None) -> Any:
     """The private attribute of an object of another package.

@@ -11,6 +11,7 @@ from typing import Any
 from aerchive.aer.capturing.capture import Submitted, draft_failed
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.running.job import ArchiveNote
+from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.filters.profiles import Compression
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
@@ -29,6 +30,7 @@ class Archive:
         settings: The settings in force at the time of submission.
         note: Receives the archived run, or the problems.
         compression: Compression of the arrays of the run.
+        qpy_version: Version of QPY for the circuits of the run; ``None``: the newest.
     """
 
     project: Project
@@ -36,6 +38,7 @@ class Archive:
     settings: Settings
     note: ArchiveNote
     compression: Compression
+    qpy_version: int | None
 
     def begin(self) -> None:
         """Writes a trace of the job that remains if this process dies; a simulation never fails because of it."""
@@ -69,7 +72,8 @@ class Archive:
             started: Time at which the simulation began, UTC.
         """
         try:
-            draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
+            with written_as(self.qpy_version):
+                draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
             draft = dataclasses.replace(draft, compression=self.compression)
             self.note.run = run = self.project.archive(draft, self.settings.durability)
         except Exception as error:

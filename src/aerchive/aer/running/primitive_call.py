@@ -28,6 +28,7 @@ from aerchive.aer.capturing.capture import draft_failed, draft_of_primitive, use
 from aerchive.aer.capturing.primitive import submitted_pubs
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote
+from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.models.labels import RunLabels
 from aerchive.private_names import private_if_any
 from aerchive.project.project import Project
@@ -68,8 +69,10 @@ class PrimitiveCall:
     ) -> None:
         self.job_id = job_id
         self.note = note
-        submitted = submitted_pubs(primitive, pubs, job_id, created, labels)
-        self._archive = Archive(project, submitted, settings, note, project.compression())
+        version = project.qpy_version()
+        with written_as(version):
+            submitted = submitted_pubs(primitive, pubs, job_id, created, labels)
+        self._archive = Archive(project, submitted, settings, note, project.compression(), version)
         self._started = now()
         self._used: dict[str, Any] = {}
         self._archive.begin()

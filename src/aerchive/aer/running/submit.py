@@ -20,6 +20,7 @@ from aerchive.aer.capturing.options import set_options, unknown_options
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote, ArchivingJob
 from aerchive.aer.running.primitive_call import PrimitiveCall, calling_primitive, is_in_primitive
+from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.codecs.registry import codecs
 from aerchive.errors import AerchiveError, ArchiveWarning
 from aerchive.filters.profiles import Compression
@@ -44,6 +45,7 @@ def submit(
     settings: Settings,
     labels: RunLabels,
     compression: Compression,
+    qpy_version: int | None,
     is_refused: bool,
 ) -> ArchivingJob:
     """Starts a simulation whose run is archived.
@@ -60,6 +62,7 @@ def submit(
         settings: The settings in force.
         labels: Labels of the run; they are those of the primitive if one that does not use aerchive started the run.
         compression: Compression of the arrays of the run.
+        qpy_version: Version of QPY for the circuits of the run; ``None``: the newest.
         is_refused: Whether nothing is simulated if the project cannot be written; otherwise this gives a warning.
 
     Returns:
@@ -78,6 +81,8 @@ def submit(
     binds = _snapshot_binds(parameter_binds)
     options = {name: _snapshot_option(value) for name, value in run_options.items()}
     frozen, lost = _copy_if_possible(backend, freeze, backend), list[str]()
+    with written_as(qpy_version):
+        described = describe_backend(backend, lost)
     submitted = Submitted(
         job_id=str(uuid.uuid4()),
         created=now(),
@@ -86,13 +91,13 @@ def submit(
         options=set_options(frozen, options, lost),
         run_options=list(options),
         unknown_options=unknown_options(frozen, options),
-        backend=describe_backend(backend, lost),
+        backend=described,
         labels=labels if primitive is None else RunLabels(),
         parent=None if primitive is None else primitive.job_id,
         lost=lost,
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
-    archive = Archive(project, submitted, settings, note, compression)
+    archive = Archive(project, submitted, settings, note, compression, qpy_version)
     simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
     job = ArchivingJob(backend, submitted.job_id, simulation, circuits, parameter_binds, run_options, note=note)
     archive.begin()

@@ -30,6 +30,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import logging
 import re
 import reprlib
 from collections import OrderedDict
@@ -52,6 +53,7 @@ from aerchive.codecs.base import MissingValue
 from aerchive.codecs.circuits.arrays import LEAST_BYTES, ArrayReader, ArrayShelf
 from aerchive.codecs.circuits.losses import describe_error, differences
 from aerchive.codecs.circuits.qpy_order import in_canonical_order
+from aerchive.codecs.circuits.qpy_versions import version_to_write, written_as
 from aerchive.codecs.circuits.reading import (
     ENCODING,
     GENERIC,
@@ -71,6 +73,8 @@ from aerchive.models import tagged_json
 from aerchive.private_names import private, private_if_any
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
 from aerchive.text import type_name
+
+logger = logging.getLogger("aerchive")
 
 MAX_LOSSES = 20
 """Largest number of losses that are described for one circuit; the others are only counted."""
@@ -117,6 +121,12 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
         InvalidInputError: An item is not a circuit.
     """
     encoded = encode_circuits(circuits, keep_made_up_names=False)
+    if encoded.lost and version_to_write() < qpy.QPY_VERSION:
+        with written_as(None):
+            newest = encode_circuits(circuits, keep_made_up_names=False)
+        if len(newest.lost) < len(encoded.lost):
+            logger.warning("circuits are stored in the newest QPY; the version asked for loses: %s", encoded.lost[0])
+            encoded = newest
     names = ["" if _has_made_up_name(circuit) else str(circuit.name) for circuit in circuits]
     attributes: dict[str, AttributeValue] = {
         "encoding": ENCODING,
@@ -132,8 +142,8 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
 def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool = True) -> EncodedCircuits:
     """Encodes circuits, reads them back, and reports what is not the same.
 
-    The circuits are not changed. A circuit that QPY cannot store is replaced by an empty circuit with its registers and
-    its name, so that the others are kept.
+    The circuits are not changed. The version of QPY is that of `written_as`. A circuit that QPY cannot store is
+    replaced by an empty circuit with its registers and its name, so that the others are kept.
 
     Args:
         circuits: The circuits of one job, in the order of the job.
@@ -153,14 +163,14 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     aer = writer.side_table()
     restored = None
     try:
-        payload = _dump([entry.bare for entry in writer.entries])
+        payload = dump_qpy([entry.bare for entry in writer.entries])
         restored = _recently_restored.pop((payload, aer), None)  # it is put back as the most recent one
         loaded = load_qpy(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
         writer.replace_what_fails()
         aer = writer.side_table()
-        payload = _dump([entry.bare for entry in writer.entries])
+        payload = dump_qpy([entry.bare for entry in writer.entries])
         loaded = load_qpy(payload)
     if restored is None:
         reader = ArrayReader(writer.shelf.sources())
@@ -175,9 +185,10 @@ def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: b
     return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version)
 
 
-def _dump(circuits: list[QuantumCircuit]) -> bytes:
+def dump_qpy(circuits: list[QuantumCircuit]) -> bytes:
+    """Writes circuits as one QPY payload whose bytes depend only on the circuits and on `written_as`."""
     with io.BytesIO() as file:
-        qpy.dump(circuits, file)
+        qpy.dump(circuits, file, version=version_to_write())
         return in_canonical_order(file.getvalue())
 
 
@@ -359,7 +370,7 @@ class _Writer:
 
 def _why_not(bare: QuantumCircuit) -> str | None:
     try:
-        load_qpy(_dump([bare]))
+        load_qpy(dump_qpy([bare]))
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
         return describe_error(error)
