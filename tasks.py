@@ -160,11 +160,11 @@ def prepare(venv: Path = VENV, python: Path = PYTHON, what: Sequence[str | Path]
     return 0
 
 
-def oldest_versions() -> list[str]:
+def oldest_versions(extras: Sequence[str] = OLDEST_EXTRAS) -> list[str]:
     """Returns the lower bound of each dependency in pyproject.toml as the only version: ``qiskit==2.1``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = [bound for extra in OLDEST_EXTRAS for bound in project["optional-dependencies"][extra]]
-    return [bound.replace(">=", "==") for bound in (*project["dependencies"], *extras)]
+    more = [bound for extra in extras for bound in project["optional-dependencies"][extra]]
+    return [bound.replace(">=", "==") for bound in (*project["dependencies"], *more)]
 
 
 def provide_programs() -> None:
@@ -236,6 +236,14 @@ def oldest(arguments: Arguments) -> int:
     sample = OLDEST_SAMPLE if "--sample" in arguments else ["--ignore", "tests/benchmarks"]
     rest = [word for word in arguments if word != "--sample"]
     return run(OLDEST_PYTHON, "-m", "pytest", *SPREAD, *sample, *rest)
+
+
+@task(
+    "which Qiskit and Python read and rerun what others wrote, minutes: `versions --folder DIR`", takes_arguments=True
+)
+def versions(arguments: Arguments) -> int:
+    """Makes an environment for each of them, and prints the table of docs/reference/versions.md."""
+    return python("-m", "tests.compatibility.matrix", *arguments)
 
 
 @task("the tests, and which lines and branches they reach; arguments go to pytest", takes_arguments=True)

@@ -34,6 +34,8 @@ def _encode_element(value: Any, _encoder: Encoder) -> dict[str, Any]:
 
 
 def _decode_element(body: dict[str, Any], _decoder: Decoder) -> Any:
+    if type(body["vector"]) is not str:
+        raise FormatError(f"a parameter vector cannot have the name {body['vector']!r}")
     if not 0 <= body["index"] < body["length"] <= _MAX_LENGTH:
         raise FormatError(f"a parameter vector of length {body['length']} has no element {body['index']}")
     # The UUID of an element is the UUID of its vector plus the index.

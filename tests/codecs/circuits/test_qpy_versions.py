@@ -242,7 +242,7 @@ def test_what_this_qiskit_cannot_read_is_said(too_new: aerchive.Project, capsys:
     assert "Results, arrays and documents of this run can be read as they are" in said
     assert f"install Qiskit {({15: '2.1', 16: '2.2', 17: '2.3', 18: '2.6'})[NEWEST]} or newer" in said
     assert f"aerchive copy --qpy {NEWEST - 1}." in said
-    assert "'c' (9 qubits, 3 clbits, " in said
+    assert "'c' (qubits: 9, clbits: 3, instructions: " in said
     assert "2 kraus" in said
     assert sum(run.counts().values()) == 50
     assert run.value("statevector") is not None

@@ -164,7 +164,7 @@ class _Circuit:
         self.sort()
         names = Counter(_SUFFIX.sub(b"", self._data[place]).decode() for place in self._used)
         counted = ", ".join(f"{count} {text}" for text, count in names.most_common(_SHOWN))
-        return f"{title!r} ({qubits} qubits, {clbits} clbits, {number} instructions: {counted or 'none'})"
+        return f"{title!r} (qubits: {qubits}, clbits: {clbits}, instructions: {number}{counted and f', {counted}'})"
 
     def _kind_of_register(self, register: _Record) -> tuple[int, int]:
         """Whether it is quantum or classical, and whether it belongs to the circuit."""

@@ -82,6 +82,8 @@ _MAX_QPY_NAME = 0xFFFF  # bytes of UTF-8; QPY writes the length of a longer name
 _LEAST_NUMBERS = LEAST_BYTES // np.dtype(complex).itemsize
 _COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
 """Names that Qiskit generates: with a running number, and with the number of the process if it is not the first."""
+_KEEPS_BLOCK_NAMES = qpy.QPY_VERSION < 18
+"""Whether Qiskit writes the names of control-flow blocks, which it numbers anew each time a circuit is made."""
 _REMEMBERED = 8
 """Largest number of remembered circuits; those of a larger job are not remembered, to save memory."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
@@ -275,9 +277,12 @@ class _Writer:
             operation = item.operation
             if isinstance(operation, ControlFlowOp):
                 inner = [self._strip(block, where) for block in operation.blocks]
-                if any(inner_table for _, inner_table in inner):
+                has_table = any(inner_table for _, inner_table in inner)
+                if has_table:
                     blocks.append([position, [inner_table for _, inner_table in inner]])
-                    changed[position] = item.replace(operation=operation.replace_blocks(bare for bare, _ in inner))
+                if has_table or _KEEPS_BLOCK_NAMES:
+                    bares = (_unnamed(bare) if _KEEPS_BLOCK_NAMES else bare for bare, _ in inner)
+                    changed[position] = item.replace(operation=operation.replace_blocks(bares))
             elif _is_lost_by_qpy(operation):
                 params = None if _has_expressions(operation) else self.shelf.encode(operation.params)[0]
                 entry = self._instruction(circuit, item, operation, params, f"{where}, instruction {position}")
@@ -296,7 +301,7 @@ class _Writer:
         parts = (("instructions", taken), ("blocks", blocks), ("definitions", definitions))
         table |= {key: rows for key, rows in parts if rows}
         self._has_definitions = self._has_definitions or bool(definitions)
-        if not table:
+        if not table and not changed:
             return circuit, table
         bare = copy.copy(circuit)  # copy() would copy the arrays and errors of all instructions, too
         bare.metadata = {}
@@ -366,6 +371,12 @@ class _Writer:
             bare = registers if _why_not(registers) is None else bare
         table: dict[str, Any] = {key: entry.table[key] for key in ("name", "metadata") if key in entry.table}
         entry.bare, entry.table, entry.stand_in = bare, table, True
+
+
+def _unnamed(block: QuantumCircuit) -> QuantumCircuit:
+    bare = copy.copy(block)
+    bare.name = ""
+    return bare
 
 
 def _why_not(bare: QuantumCircuit) -> str | None:
