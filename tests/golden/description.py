@@ -59,6 +59,8 @@ def describe(value: Any) -> Any:
         return {"type": kind, "data": describe(value.data), "dims": [list(shape.dims_l()), list(shape.dims_r())]}
     if (parts := _parts_of_primitives(value)) is not None:
         return {"type": kind, "parts": describe(parts)}
+    if isinstance(value, Parameter):
+        kind = f"qiskit._accelerate.circuit.{type(value).__name__}"  # where Qiskit has them since its version 2.5
     if isinstance(value, ParameterVectorElement):
         vector = [value.vector.name, len(value.vector)]
         return {"type": kind, "name": value.name, "uuid": str(value.uuid), "index": value.index, "vector": vector}
