@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit import Instruction
 from qiskit_aer.noise import NoiseModel
 
 from aerchive.aer.capturing.capture import Submitted, describe_backend, draft_failed, draft_finished
@@ -195,7 +196,27 @@ def _snapshot_circuits(circuits: Any) -> Any:
 def _copy_circuit(circuit: Any) -> Any:
     if not isinstance(circuit, QuantumCircuit):
         return circuit
-    return _copy_if_possible(circuit, lambda original: original.copy(), f"circuit {circuit.name}")
+    copying = _copy_with_arrays if _shares_arrays() else QuantumCircuit.copy
+    return _copy_if_possible(circuit, copying, f"circuit {circuit.name}")
+
+
+@functools.cache
+def _shares_arrays() -> bool:
+    """Whether a copy of a circuit has the same arrays, as in Qiskit 2.1, so that a change would reach both."""
+    circuit = QuantumCircuit(1)
+    circuit.append(Instruction("array", 1, 0, [np.zeros(2)]), [0])
+    return circuit.copy().data[0].operation.params[0] is circuit.data[0].operation.params[0]
+
+
+def _copy_with_arrays(circuit: QuantumCircuit) -> QuantumCircuit:
+    copied = circuit.copy()
+    for position, item in enumerate(copied.data):
+        if not item.is_standard_gate() and any(type(param) is np.ndarray for param in item.operation.params):
+            operation = item.operation.copy()
+            params = [param.copy() if type(param) is np.ndarray else param for param in operation.params]
+            set_private(operation, _params=params)
+            copied.data[position] = item.replace(operation=operation)
+    return copied
 
 
 def _snapshot_binds(binds: Any) -> Any:
