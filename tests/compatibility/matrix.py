@@ -100,7 +100,7 @@ def cell(found: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Makes the environments, writes and reads in each, and prints the tables and what differs."""
+    """Makes the environments, writes and reads in each, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, help="where the environments are made, or are already")
     given = parser.parse_args()
@@ -112,32 +112,28 @@ def main() -> int:
         for one, python in made:
             if python is None:
                 print(f"There is no Python {one.python} here; it is left out.")
-        rows, problems = [], []
-        for writer, title in zip(pythons, titles, strict=True):
-            path = Path(temporary) / f"{len(rows)}.h5"
+        heads = [f"{title.split(' | ')[0]} ({title.split(' | ')[2]})" for title in titles]
+        print(f"| Qiskit | Aer | Python | QPY | written as | {' | '.join(heads)} |")
+        print("|---" * (5 + len(heads)) + "|", flush=True)
+        is_complete = True
+        for number, (writer, title) in enumerate(zip(pythons, titles, strict=True)):
+            path = Path(temporary) / f"{number}.h5"
             written = run(writer, "write", path)
             if written.returncode != 0:
-                problems.append(f"{title} cannot write: {written.stderr[-2000:]}")
+                print(f"{title} cannot write: {written.stderr[-2000:]}", file=sys.stderr)
+                is_complete = False
                 continue
-            for file in (path, path.with_name(f"{path.stem}{COPY}.h5")):
-                if not file.exists():
-                    continue
+            for file in filter(Path.exists, (path, path.with_name(f"{path.stem}{COPY}.h5"))):
                 cells = []
                 for reader, of_reader in zip(pythons, titles, strict=True):
                     answer = run(reader, "read", file)
                     found = json.loads(answer.stdout) if answer.returncode == 0 else {}
                     cells.append(cell(found) if found else "**fails**")
                     if cells[-1] != "same":
-                        problems.append(
-                            f"{title}{COPY * (file != path)} in {of_reader}: {found or answer.stderr[-500:]}"
-                        )
-                rows.append(f"| {title} | {'15' if file != path else 'newest'} | {' | '.join(cells)} |")
-        heads = [" ".join(title.split(" | ")[:1]) + f" ({title.split(' | ')[2]})" for title in titles]
-        print(f"| Qiskit | Aer | Python | QPY | written as | {' | '.join(heads)} |")
-        print("|---" * (5 + len(heads)) + "|")
-        print("\n".join(rows))
-        print("\n".join(problems), file=sys.stderr)
-    return 0 if len(rows) >= len(pythons) else 1
+                        print(f"{title} {file.stem} in {of_reader}: {found or answer.stderr[-500:]}", file=sys.stderr)
+                kind = "15" if file != path else "newest"
+                print(f"| {title} | {kind} | {' | '.join(cells)} |", flush=True)
+    return 0 if is_complete else 1
 
 
 if __name__ == "__main__":
