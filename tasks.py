@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,13 +25,26 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
-STAMP = VENV / "installed-from"
+OLDEST = ROOT / ".venv-oldest"
+OLDEST_PYTHON = OLDEST / PYTHON.relative_to(VENV)
+OLDEST_EXTRAS = ("arrow", "pandas", "plugins", "xarray")
+"""The extras of the oldest environment: `runtime` needs a newer Qiskit, and `benchmarks` only measures."""
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 PROGRAMS = {"h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
 """Programs that tests use, and the packages of Debian that have them."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
+OLDEST_SAMPLE = [
+    "tests/golden",
+    "tests/codecs/test_symbols.py",
+    "tests/codecs/test_target.py",
+    "tests/codecs/circuits/test_qpy_order.py",
+    "tests/codecs/circuits/test_qpy_versions.py",
+    "tests/aer/again/test_rerun.py",
+    "tests/project/catalogue",
+]
+"""The tests that `.ci/run` runs with the oldest versions."""
 WHOLLY_COVERED = ("overlay", "journal", "recovery", "superblock")
 
 Arguments = Sequence[str]
@@ -77,65 +91,66 @@ def python(*arguments: str | Path) -> int:
 # The environment
 
 
-def python_version() -> str | None:
-    """Returns what the Python of the environment says it is, or None if there is none that works."""
+def python_version(python: Path) -> str | None:
+    """Returns what the Python of an environment says it is, or None if there is none that works."""
     try:
         answer = subprocess.run(
-            [PYTHON, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=False
+            [python, "-c", "import sys; print(sys.version)"], capture_output=True, text=True, check=False
         )
     except OSError:
         return None
     return answer.stdout if answer.returncode == 0 else None
 
 
-def fingerprint() -> str:
+def fingerprint(python: Path) -> str:
     """Returns a hash of everything that decides what is installed: the settings, the place and the Python."""
-    parts = ((ROOT / "pyproject.toml").read_bytes(), os.fsencode(ROOT), (python_version() or "").encode())
+    parts = ((ROOT / "pyproject.toml").read_bytes(), os.fsencode(ROOT), (python_version(python) or "").encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def make_environment() -> int:
+def make_environment(venv: Path) -> int:
     """Makes an empty virtual environment in place of any other.
 
     Debian keeps ensurepip, which gives an environment its own pip, in the package python3-venv. Where that is absent
     the environment is made without pip, and `pip_command` uses the pip outside.
     """
-    say(f"making a virtual environment in {VENV.name}")
+    say(f"making a virtual environment in {venv.name}")
     make = [sys.executable, "-m", "venv", "--clear"]
     if importlib.util.find_spec("ensurepip") is not None:
-        answer = subprocess.run([*make, VENV], capture_output=True, text=True, check=False)
+        answer = subprocess.run([*make, venv], capture_output=True, text=True, check=False)
         if answer.returncode == 0:
             return 0
-    return run(*make, "--without-pip", VENV)
+    return run(*make, "--without-pip", venv)
 
 
-def pip_command() -> list[str | Path]:
-    """Returns the start of a pip command that installs into the environment.
+def pip_command(python: Path) -> list[str | Path]:
+    """Returns the start of a pip command that installs into an environment.
 
     Raises:
         SystemExit: There is no pip, inside or outside.
     """
-    inside = subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False)
+    inside = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
     if inside.returncode == 0:
-        return [PYTHON, "-m", "pip"]
+        return [python, "-m", "pip"]
     if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip", "--python", PYTHON]
+        return [sys.executable, "-m", "pip", "--python", python]
     raise SystemExit("tasks: this Python has neither ensurepip nor pip; on Debian: apt-get install python3-pip")
 
 
-def prepare() -> int:
-    """Makes the environment and installs into it, if that was not done for this very pyproject.toml."""
-    if STAMP.is_file() and STAMP.read_text() == fingerprint():
+def prepare(venv: Path = VENV, python: Path = PYTHON, what: Sequence[str | Path] = ("--editable", ".[dev]")) -> int:
+    """Makes an environment and installs into it, if that was not done for this very pyproject.toml."""
+    stamp = venv / "installed-from"
+    if stamp.is_file() and stamp.read_text() == fingerprint(python):
         return 0
-    if python_version() is None and make_environment() != 0:
+    if python_version(python) is None and make_environment(venv) != 0:
         say("could not make the virtual environment")
         return 1
-    pip = pip_command()
-    STAMP.unlink(missing_ok=True)
-    say(f"installing aerchive and its development tools into {VENV.name}; the first time takes a few minutes")
+    pip = pip_command(python)
+    stamp.unlink(missing_ok=True)
+    say(f"installing aerchive and what it is tested with into {venv.name}; the first time takes a few minutes")
     start = time.monotonic()
     answer = subprocess.run(
-        [*pip, "install", "--no-input", "--disable-pip-version-check", "--editable", ".[dev]"],
+        [*pip, "install", "--no-input", "--disable-pip-version-check", *what],
         cwd=ROOT,
         env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"},
         stdin=subprocess.DEVNULL,
@@ -148,9 +163,16 @@ def prepare() -> int:
         print(answer.stdout, file=sys.stderr)
         say("pip failed; its output is above")
         return answer.returncode
-    STAMP.write_text(fingerprint())
+    stamp.write_text(fingerprint(python))
     say(f"installed in {time.monotonic() - start:.0f} s")
     return 0
+
+
+def oldest_versions(extras: Sequence[str] = OLDEST_EXTRAS) -> list[str]:
+    """Returns the lower bound of each dependency in pyproject.toml as the only version: ``qiskit==2.1``."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    more = [bound for extra in extras for bound in project["optional-dependencies"][extra]]
+    return [bound.replace(">=", "==") for bound in (*project["dependencies"], *more)]
 
 
 def provide_programs() -> None:
@@ -206,6 +228,30 @@ def test(arguments: Arguments) -> int:
     # Tests start hundreds of programs: without their bytecode, each would compile the package anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return run(PYTHON, "-m", "pytest", *spread, *arguments, env=environment)
+
+
+@task("the tests with the oldest version of each dependency: `oldest`, `oldest --sample`", takes_arguments=True)
+def oldest(arguments: Arguments) -> int:
+    """Runs the tests, or a sample of them, in an environment of its own; other arguments go to pytest."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write("\n".join(oldest_versions()))
+        constraints.flush()
+        tools = ("hypothesis", "pytest", "pytest-xdist")
+        what = ("--constraint", constraints.name, *tools, "--editable", f".[{','.join(OLDEST_EXTRAS)}]")
+        code = prepare(OLDEST, OLDEST_PYTHON, what)
+    if code != 0:
+        return code
+    sample = OLDEST_SAMPLE if "--sample" in arguments else ["--ignore", "tests/benchmarks"]
+    rest = [word for word in arguments if word != "--sample"]
+    return run(OLDEST_PYTHON, "-m", "pytest", *SPREAD, *sample, *rest)
+
+
+@task(
+    "which Qiskit and Python read and rerun what others wrote, minutes: `versions --folder DIR`", takes_arguments=True
+)
+def versions(arguments: Arguments) -> int:
+    """Makes an environment for each of them, and prints the table of docs/reference/versions.md."""
+    return python("-m", "tests.compatibility.matrix", *arguments)
 
 
 @task("the tests, and which lines and branches they reach; arguments go to pytest", takes_arguments=True)

@@ -6,6 +6,8 @@ import gc
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 
 import aerchive
 
+NO_RUNTIME = "qiskit-ibm-runtime is not installed: its versions that aerchive supports need Qiskit 2.3"
+collect_ignore = [] if find_spec("qiskit_ibm_runtime") else ["aer/service"]
 LONG = ("corpus", "crash", "hostile", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
 
@@ -75,6 +79,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, line in report.user_properties:
             if name == "summary":
                 terminalreporter.write_line(str(line))
+
+
+@pytest.fixture
+def cloud() -> Any:
+    """The module `tests.aer.cloud`; its tests are skipped where IBM's client is missing."""
+    pytest.importorskip("qiskit_ibm_runtime", reason=NO_RUNTIME)
+    return import_module("tests.aer.cloud")
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ PRIVATE_NAMES: Final = {
 
 GONE: Final = "in the installed version, and aerchive does not know where else to look"
 """The part of each loss that says that a private name is gone."""
+OLDER_NAMES: Final = {"qiskit.circuit.ParameterVector": ("_root_uuid",)}
+"""Such names of older versions only, from before there was a public way."""
 
 
 def private(value: Any, name: str, lost: list[str] | None = None) -> Any:

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
             raises the error from ``result()``.
         compression: The compression of arrays: ``portable``, ``none``, ``fast`` or ``small``. All of them are
             lossless. Rounding cannot be chosen by a setting.
+        qpy_version: The version of QPY in which circuits are stored; ``None``: the newest that the installed Qiskit
+            writes. With 15, Qiskit 2.1 and newer read them.
         progress: Whether an operation that takes longer than a second shows a progress bar on a terminal.
         limits: The limits for what a file may ask of its reader, each a setting of its own: `aerchive.limits.Limits`.
         vet: The files that are vetted in a process of their own before they are opened: ``always`` for each file that
@@ -87,6 +89,7 @@ class Settings(BaseSettings):
     durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"
+    qpy_version: int | None = None
     progress: bool = True
     limits: Limits = Limits()
     vet: Literal["always", "once", "off"] = "always"

@@ -18,7 +18,6 @@ from qiskit.quantum_info import Clifford, StabilizerState
 from qiskit.quantum_info.operators.base_operator import BaseOperator
 from qiskit.quantum_info.states.quantum_state import QuantumState
 from qiskit.transpiler import Target
-from qiskit_ibm_runtime.execution_span import ExecutionSpan, ExecutionSpans
 
 
 def describe(value: Any) -> Any:
@@ -60,6 +59,8 @@ def describe(value: Any) -> Any:
         return {"type": kind, "data": describe(value.data), "dims": [list(shape.dims_l()), list(shape.dims_r())]}
     if (parts := _parts_of_primitives(value)) is not None:
         return {"type": kind, "parts": describe(parts)}
+    if isinstance(value, Parameter):
+        kind = f"qiskit._accelerate.circuit.{type(value).__name__}"  # where Qiskit has them since its version 2.5
     if isinstance(value, ParameterVectorElement):
         vector = [value.vector.name, len(value.vector)]
         return {"type": kind, "name": value.name, "uuid": str(value.uuid), "index": value.index, "vector": vector}
@@ -82,9 +83,9 @@ def _parts_of_primitives(value: Any) -> Any:
         return value.metadata, value.data.shape, dict(value.data.items())
     if isinstance(value, SamplerPub):
         return value.circuit.name, value.parameter_values.shape, dict(value.parameter_values.data), value.shots
-    if isinstance(value, ExecutionSpans):
-        return list(value)
-    if isinstance(value, ExecutionSpan):
+    if type(value).__module__.startswith("qiskit_ibm_runtime.execution_span"):  # the oldest Qiskit has no such package
+        if type(value).__name__ == "ExecutionSpans":
+            return list(value)
         return value.start, value.stop, [(pub, value.mask(pub)) for pub in value.pub_idxs]
     if isinstance(value, EstimatorPub):
         terms = [item.to_sparse_list() for item in value.observables.sparse_observables_array().reshape(-1)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import pytest
+from qiskit.qpy import QPY_VERSION
 from qiskit.result import Result
 
 import aerchive
@@ -25,11 +28,12 @@ from aerchive.codecs.registry import codecs
 from aerchive.codecs.result import REFUSED_TAG
 from aerchive.codecs.result import VERSION as DOCUMENT_VERSION
 from aerchive.codecs.scalars import TAG as SCALAR
-from aerchive.errors import UnsupportedTypeError
+from aerchive.errors import FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.times import now
 from aerchive.project.catalogue.table import present, read_rows, run_path
 from aerchive.project.writing.runs import stored_draft, write_drafts
+from tests.conftest import NO_RUNTIME
 from tests.golden.description import describe, describe_circuit, describe_target
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))
@@ -96,6 +100,16 @@ def unordered(description: Any) -> Any:
     return description
 
 
+@contextlib.contextmanager
+def told_if_too_new() -> Iterator[None]:
+    """Golden circuits are QPY 18: an older Qiskit says which one it needs, and reads the rest."""
+    if QPY_VERSION >= 18:
+        yield
+        return
+    with pytest.raises(FormatError, match=r"are QPY version 18, .* for the circuits install Qiskit 2\.6 or newer"):
+        yield
+
+
 @pytest.mark.parametrize(("folder", "name"), RUNS)
 def test_circuits(project: aerchive.Project, folder: Path, name: str) -> None:
     wanted = expected(folder)["runs"][name]
@@ -105,9 +119,10 @@ def test_circuits(project: aerchive.Project, folder: Path, name: str) -> None:
             run.circuits()
         return
 
-    circuits = run.circuits()
+    with told_if_too_new():
+        circuits = run.circuits()
 
-    assert [describe_circuit(circuit) for circuit in circuits] == wanted["circuits"]
+        assert [describe_circuit(circuit) for circuit in circuits] == wanted["circuits"]
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
@@ -152,14 +167,17 @@ def test_what_was_refused_and_what_failed(project: aerchive.Project, folder: Pat
 )
 def test_primitives(project: aerchive.Project, folder: Path, name: str) -> None:
     wanted = expected(folder)["primitives"][name]
+    if name == "served":
+        pytest.importorskip("qiskit_ibm_runtime", reason=NO_RUNTIME)
 
     run = project[f"golden-{name}"]
 
     assert run.program == {"served": "sampler"}.get(name, name)
     assert describe(run.result()) == wanted["result"]
-    assert describe(run.pubs()) == wanted["pubs"]
     assert unordered(describe(run.record.config.model_dump())) == unordered(wanted["config"])
-    assert len(run.circuits()) == 1
+    with told_if_too_new():
+        assert len(run.circuits()) == 1
+        assert describe(run.pubs()) == wanted["pubs"]
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
@@ -167,10 +185,11 @@ def test_primitives(project: aerchive.Project, folder: Path, name: str) -> None:
 def test_the_class_of_a_primitive_is_known(project: aerchive.Project, folder: Path, name: str) -> None:
     """The name of a class in a file stays what it was, whatever module the class is in."""
     if name in expected(folder).get("primitives", ()):
-        try:
-            replay_of(project[f"golden-{name}"], take_resources=True)
-        except aerchive.InvalidInputError as error:  # that it had no seed
-            assert "it was run by" not in str(error)
+        with told_if_too_new():
+            try:
+                replay_of(project[f"golden-{name}"], take_resources=True)
+            except aerchive.InvalidInputError as error:  # that it had no seed
+                assert "it was run by" not in str(error)
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)

@@ -79,6 +79,7 @@ def open_path(
     *,
     lock_timeout: float | None = None,
     compression: str | None = None,
+    qpy_version: int | None = None,
     durability: Durability | None = None,
 ) -> Project:
     """Opens a project; ``aerchive.open`` is this function.
@@ -96,12 +97,14 @@ def open_path(
         compression: Compression of arrays that are saved through this object: ``"portable"``, which every program can
             read; ``"none"``, for speed; ``"fast"`` or ``"small"``, for which readers need a plugin. By default that of
             the settings (``"portable"``).
+        qpy_version: Version of QPY for circuits that are saved through this object, such as 15 for readers with Qiskit
+            2.1. By default that of the settings (the newest that the installed Qiskit writes).
         durability: Time at which runs are committed: ``"each"``: each run at once; ``"batch"``: together with others,
             after two seconds at the latest; ``"exit"``: when the process ends. By default that of the settings
             (``"each"``).
 
     Raises:
-        InvalidInputError: There is no such mode or compression, or the path is a folder or a URL.
+        InvalidInputError: There is no such mode, compression or version of QPY, or the path is a folder or a URL.
         NotFoundError: The mode is ``"r"`` or ``"r+"``, and the file does not exist.
         AlreadyExistsError: The mode is ``"x"``, and the file exists.
         FormatError: The file is not a project, or has a newer format.
@@ -113,7 +116,9 @@ def open_path(
             f"mode {mode!r}: choose one of {', '.join(map(repr, _MODES))}; "
             "an archive is never truncated, so there is no 'w'"
         )
-    project = project_at(path, mode, lock_timeout=lock_timeout, compression=compression, durability=durability)
+    project = project_at(
+        path, mode, lock_timeout=lock_timeout, compression=compression, qpy_version=qpy_version, durability=durability
+    )
     file = project.path
     exists = project.file.exists()
     if mode == "x" and exists:
@@ -172,6 +177,7 @@ class Opening:
         path: Path of the project file, as for `open_path`.
         durability: Time at which runs are committed, as for `open_path`.
         compression: Compression of arrays, as for `open_path`.
+        qpy_version: Version of QPY for circuits, as for `open_path`.
 
     Attributes:
         path: The path as it was given.
@@ -183,9 +189,14 @@ class Opening:
         *,
         durability: Durability | None = None,
         compression: str | None = None,
+        qpy_version: int | None = None,
     ) -> None:
         self.path = path
-        self._given: dict[str, Any] = {"durability": durability, "compression": compression}
+        self._given: dict[str, Any] = {
+            "durability": durability,
+            "compression": compression,
+            "qpy_version": qpy_version,
+        }
         self._opened: tuple[Settings, Project] | None = None
 
     @property
@@ -207,6 +218,7 @@ def project_at(
     *,
     lock_timeout: float | None = None,
     compression: str | None = None,
+    qpy_version: int | None = None,
     durability: Durability | None = None,
 ) -> Project:
     """Makes a project object without reading the file; errors in the file are found when it is used.
@@ -216,6 +228,7 @@ def project_at(
         mode: Mode of the project, as for `open_path`.
         lock_timeout: Longest time in seconds to wait for the file, as for `open_path`.
         compression: Compression of arrays, as for `open_path`.
+        qpy_version: Version of QPY for circuits, as for `open_path`.
         durability: Time at which runs are committed, as for `open_path`.
 
     Raises:
@@ -238,10 +251,12 @@ def project_at(
         settings.lock_timeout,
         trust_locks=settings.trust_locks,
         compression=compression,
+        qpy_version=qpy_version,
         min_free_bytes=settings.min_free,
         durability=settings.durability,
         pending_folder=settings.pending_folder,
         new_mode=0o600 if path == default_project() else 0o666,
     )
     project.compression()  # raises at once if there is no such profile
+    project.qpy_version()
     return project

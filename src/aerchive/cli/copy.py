@@ -28,13 +28,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out users, hosts, paths and other personal facts, attachments, deleted runs and earlier labels",
     )
+    parser.add_argument(
+        "--qpy",
+        type=int,
+        metavar="VERSION",
+        help="write circuits in no newer version of QPY, for an older Qiskit: 15 for Qiskit 2.1, 17 for 2.3; "
+        "without deleted runs",
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Copies the project, and prints what the copy contains."""
     with ProgressBar("copied", "B") as bar:
-        copied = open_path(options.source, "r").copy(options.target, bar.show, anonymous=options.anonymous)
+        project = open_path(options.source, "r")
+        copied = project.copy(options.target, bar.show, anonymous=options.anonymous, qpy_version=options.qpy)
     size, runs = copied.path.stat().st_size, len(copied.catalogue())
     with copied.file.read() as session:
         deleted = count_deleted(session)

@@ -11,6 +11,7 @@ from qiskit.result.models import MeasLevel, MeasReturnType
 
 from aerchive.codecs.base import Codec, Decoder, Encoder
 from aerchive.errors import FormatError
+from aerchive.private_names import private_if_any, set_private
 
 _MAX_LENGTH = 2**20
 
@@ -33,11 +34,22 @@ def _encode_element(value: Any, _encoder: Encoder) -> dict[str, Any]:
 
 
 def _decode_element(body: dict[str, Any], _decoder: Decoder) -> Any:
+    if type(body["vector"]) is not str:
+        raise FormatError(f"a parameter vector cannot have the name {body['vector']!r}")
     if not 0 <= body["index"] < body["length"] <= _MAX_LENGTH:
         raise FormatError(f"a parameter vector of length {body['length']} has no element {body['index']}")
     # The UUID of an element is the UUID of its vector plus the index.
     root = uuid.UUID(int=uuid.UUID(body["uuid"]).int - body["index"])
-    return ParameterVector(body["vector"], body["length"], uuid=root)[body["index"]]
+    return _vector(body["vector"], body["length"], root)[body["index"]]
+
+
+def _vector(name: str, length: int, root: uuid.UUID) -> ParameterVector:
+    vector = ParameterVector(name)
+    if private_if_any(vector, "_root_uuid") is None:
+        return ParameterVector(name, length, uuid=root)
+    set_private(vector, _root_uuid=root)  # before Qiskit 2.5 the constructor takes no UUID
+    vector.resize(length)
+    return vector
 
 
 CODECS = (

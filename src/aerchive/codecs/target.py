@@ -21,6 +21,7 @@ from qiskit.transpiler import InstructionProperties, Target
 
 from aerchive.codecs.base import check_encoding, operations_of_qiskit
 from aerchive.codecs.circuits.losses import describe_error
+from aerchive.codecs.circuits.qpy_versions import version_to_write
 from aerchive.codecs.circuits.reading import StoredCircuits, find_circuits
 from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.errors import AerchiveError, FormatError
@@ -69,7 +70,7 @@ def encode_target(target: Target) -> EncodedTarget:
         The object, with descriptions of what is not stored; no target makes this function raise an exception.
     """
     try:
-        state = _state(target)
+        state = _state(target) | {"qpy_version": version_to_write()}
         for known, before, encoded in list(_recently_encoded):
             if known is target and before == state:
                 return encoded

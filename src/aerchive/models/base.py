@@ -151,7 +151,7 @@ def _gather(key: str, value: Scalar, *, is_json: bool, where: str) -> dict[str, 
 def _from_scalar(annotation: Any, value: Scalar, where: str) -> Any:
     kinds = set(typing.get_args(annotation)) if isinstance(annotation, types.UnionType) else {annotation}
     if bool in kinds:
-        return bool(value) if type(value) is int and value in (0, 1) else str(value)
+        return bool(value) if isinstance(value, int) and value in (0, 1) else str(value)
     if float in kinds and int not in kinds and type(value) is int:
         return str(value)  # the model refuses the text: a float field must be stored as a float
     if kinds & {str, int, float} or any(typing.get_origin(kind) is typing.Literal for kind in kinds):

@@ -40,6 +40,7 @@ class ProjectParts:
         bridge: The interface between runs and live Qiskit objects.
         durability: The rule that says when runs are committed: ``"each"``, ``"batch"`` or ``"exit"``.
         compression: The compression profile of this project; ``None``: the profile of the settings.
+        qpy_version: The version of QPY for circuits of this project; ``None``: that of the settings.
         pending_folder: The folder for runs that can be written neither to the project file nor beside it.
         path: The path of the project file.
         spools: The runs that are not in the project yet.
@@ -54,6 +55,7 @@ class ProjectParts:
     bridge: Bridge
     durability: Durability
     compression: str | None
+    qpy_version: int | None
     pending_folder: Path | None
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ from aerchive.models import catalogue as table
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
-from aerchive.project.care.anonymous import copy_anonymous
+from aerchive.project.care.anonymous import Changes, copy_changed
 from aerchive.project.care.compact import CompactReport, compact
 from aerchive.project.care.conflicts import conflict_notes
 from aerchive.project.care.deletion import clean, delete_jobs, restore
@@ -68,6 +68,7 @@ class Project:
         durability: The rule that says when runs are committed: ``"each"`` at once; ``"batch"`` with others, after two
             seconds at the latest; ``"exit"`` when the process ends.
         compression: The compression profile of this project; ``None``: the profile of the settings.
+        qpy_version: The version of QPY for circuits of this project; ``None``: that of the settings.
         pending_folder: The folder for runs that can be written neither to the file nor beside it.
     """
 
@@ -78,9 +79,10 @@ class Project:
         bridge: Bridge,
         durability: Durability = "each",
         compression: str | None = None,
+        qpy_version: int | None = None,
         pending_folder: Path | None = None,
     ) -> None:
-        self.parts = ProjectParts(self, file, mode, bridge, durability, compression, pending_folder)
+        self.parts = ProjectParts(self, file, mode, bridge, durability, compression, qpy_version, pending_folder)
         self._search = Search(self.parts)
         self._saving = Saving(self.parts)
         self._labelling = Labelling(self.parts, self._search)
@@ -151,6 +153,7 @@ class Project:
         params: Mapping[str, Any] | None = None,
         compression: str | None = None,
         max_infidelity: float | None = None,
+        qpy_version: int | None = None,
     ) -> Run:
         """Archives a job or a result.
 
@@ -167,6 +170,8 @@ class Project:
                 by default that of the project, or else that of the settings.
             max_infidelity: The limit for rounding of state vectors: the infidelity ``1 - F`` is proven not to exceed
                 it, and the infidelity that was reached is stored with them. By default nothing is lost.
+            qpy_version: The version of QPY for the circuits, such as 15 for readers with Qiskit 2.1; by default that of
+                the project, or else that of the settings.
 
         Returns:
             The run. It is durable if the project's durability is ``"each"``; if not, see `Run.durable` and `flush`. A
@@ -174,16 +179,22 @@ class Project:
 
         Raises:
             UnsupportedTypeError: A value has a type without a codec. Everything else of the run has been archived.
-            InvalidInputError: The argument is neither a job nor a result, or there is no such compression.
+            InvalidInputError: The argument is neither a job nor a result, or there is no such compression, or the
+                installed Qiskit does not write this version of QPY.
             AlreadyExistsError: Another Result of this job id is in the project.
             ServiceError: The service of a remote job did not answer; nothing was archived.
             ReadOnlyError: The project is open for reading.
         """
         labels = given_labels(name, tags, notes, params)
+        from aerchive.codecs.circuits.qpy_versions import written_as
+
         stored = self.compression(compression, max_infidelity)
+        version = self.qpy_version(qpy_version)
         self.parts.check_writable()
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
-        draft = dataclasses.replace(self.parts.bridge.capture(job_or_result, given, options), compression=stored)
+        with written_as(version):
+            captured = self.parts.bridge.capture(job_or_result, given, options)
+        draft = dataclasses.replace(captured, compression=stored)
         run = self._saving.save(draft, labels)
         if draft.refused:
             raise UnsupportedTypeError(
@@ -205,6 +216,25 @@ class Project:
         """
         profile = profile or self.parts.compression or load_settings().compression
         return Compression.checked(profile, max_infidelity)
+
+    @checked
+    def qpy_version(self, version: int | None = None) -> int | None:
+        """Returns the version of QPY for circuits of a run in this project; ``None``: the newest.
+
+        Args:
+            version: The version that was given for the run; ``None``: that of the project, or else of the settings.
+
+        Raises:
+            InvalidInputError: The installed Qiskit does not write this version.
+        """
+        if version is None:
+            version = self.parts.qpy_version
+        version = load_settings().qpy_version if version is None else version
+        if version is None:
+            return None  # Qiskit need not be loaded
+        from aerchive.codecs.circuits.qpy_versions import checked_version
+
+        return checked_version(version)
 
     def archive(self, draft: RunDraft, durability: Durability | None = None) -> Run:
         """Archives a captured run outside of any open transaction: a simulation is kept even if the transaction fails.
@@ -741,7 +771,12 @@ class Project:
 
     @checked
     def copy(
-        self, target: str | os.PathLike[str], progress: Progress | None = None, *, anonymous: bool = False
+        self,
+        target: str | os.PathLike[str],
+        progress: Progress | None = None,
+        *,
+        anonymous: bool = False,
+        qpy_version: int | None = None,
     ) -> Self:
         """Copies the project as it is now, pending runs included.
 
@@ -753,6 +788,9 @@ class Project:
         The copy is a project with another UUID, ``config.anonymised`` of its runs says what was left out, and what
         other programs added to the file is not in it.
 
+        With ``qpy_version`` circuits are written in that version of QPY unless they are in it or an older one already;
+        each is read back and compared. Such a copy has a UUID of its own and no deleted runs either.
+
         The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` during a commit may copy half
         of one state and half of another. On file systems that can share blocks (Btrfs, XFS) a copy takes milliseconds.
 
@@ -760,27 +798,56 @@ class Project:
             target: Path of the new file, or of an existing folder for it.
             progress: A function of the number of bytes done and of all bytes.
             anonymous: Whether personal facts, attachments, deleted runs and earlier labels are left out.
+            qpy_version: The newest version of QPY in the copy, such as 15 for readers with Qiskit 2.1; ``None``: as it
+                is.
 
         Returns:
             The project of the new file.
 
         Raises:
             AlreadyExistsError: There is such a file already; it is not changed.
-            IntegrityError: A run is damaged, or was changed by another program (anonymous copies only).
-            InvalidInputError: The target is a URL.
+            FormatError: The installed Qiskit cannot read circuits that are to be written in another version.
+            IntegrityError: A run is damaged, or was changed by another program (copies with changes only).
+            InvalidInputError: The target is a URL, or the installed Qiskit does not write this version of QPY.
             NotFoundError: There is no project, or no such folder.
             ReadOnlyError: This user may not write to the folder.
             WriteError: The disk is full or failed; there is no new file.
+
+        Warns:
+            ArchiveWarning: Circuits stay in a newer version of QPY, because the older one would lose something.
         """
         path = Path(os.path.realpath(local_path(target)))
         if os.path.isdir(path):  # false also for a name that is too long
             path /= self.path.name
         self.parts.flush()
-        if anonymous:
-            file = copy_anonymous(self.file, path, self.spools, progress)
+        if qpy_version is not None:
+            file = self._copy_older(path, progress, qpy_version, anonymous=anonymous)
+        elif anonymous:
+            file = copy_changed(self.file, path, self.spools, progress, Changes(anonymous=True, rewrite=None))
         else:
             file = self.file.copy(path, progress, lambda: write_all_spooled(self.spools))
-        return type(self)(file, "a", self.bridge, self.durability, self.parts.compression, self.pending_folder)
+        return type(self)(
+            file, "a", self.bridge, self.durability, self.parts.compression, self.parts.qpy_version, self.pending_folder
+        )
+
+    def _copy_older(self, path: Path, progress: Progress | None, version: int, *, anonymous: bool) -> ProjectFile:
+        from aerchive.codecs.circuits.qpy_copies import QpyRewriter
+        from aerchive.codecs.circuits.qpy_versions import checked_version
+        from aerchive.codecs.circuits.rehearsal import rehearse
+
+        checked_version(version)
+        is_own = load_settings().vet == "off" or self.is_trusted
+        rewriter = QpyRewriter(version, None if is_own else rehearse)
+        file = copy_changed(self.file, path, self.spools, progress, Changes(anonymous, rewriter.draft))
+        if rewriter.kept:
+            number, reason = len(rewriter.kept), next(iter(rewriter.kept.values()))
+            warnings.warn(
+                f"{path}: {number} {'list' if number == 1 else 'lists'} of circuits stayed in a newer version of QPY, "
+                f"because version {version} would lose something of them ({reason})",
+                ArchiveWarning,
+                stacklevel=4,
+            )
+        return file
 
     @checked
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
@@ -901,8 +968,9 @@ class Project:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        given = self.file, self.mode, self.bridge, self.durability, self.parts.compression, self.pending_folder
-        return Project, given
+        parts = self.parts
+        given = parts.file, parts.mode, parts.bridge, parts.durability
+        return Project, (*given, parts.compression, parts.qpy_version, parts.pending_folder)
 
     def __repr__(self) -> str:
         missing = "" if os.path.exists(self.path) else ", no such file yet"
@@ -938,6 +1006,7 @@ def open_project(
     min_free_bytes: int = 0,
     durability: Durability = "each",
     compression: str | None = None,
+    qpy_version: int | None = None,
     pending_folder: Path | None = None,
     new_mode: int = 0o666,
 ) -> Project:
@@ -951,4 +1020,4 @@ def open_project(
         min_free_bytes=min_free_bytes,
         new_mode=new_mode,
     )
-    return Project(file, mode, bridge, durability, compression, pending_folder)
+    return Project(file, mode, bridge, durability, compression, qpy_version, pending_folder)

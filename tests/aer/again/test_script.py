@@ -28,7 +28,6 @@ from aerchive.aer.again.circuit_source import MAX_CALLS, calls_of, literal
 from aerchive.cli import main
 from aerchive.codecs.circuits.losses import differences
 from aerchive.errors import InvalidInputError, NotFoundError
-from tests.aer.cloud import Cloud, sampled, service_of, submit
 from tests.aer.conftest import bell
 
 NOISE = NoiseModel()
@@ -392,12 +391,12 @@ def test_the_command(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_what_cannot_be_run_again_has_no_program(
-    path: Path, project: aerchive.Project, capsys: pytest.CaptureFixture[str]
+    path: Path, project: aerchive.Project, capsys: pytest.CaptureFixture[str], cloud: Any
 ) -> None:
-    cloud = Cloud()
-    remote = submit(cloud, "sampler", [[bell(save=False), None, 10]])
-    cloud.end(remote, "Completed", sampled(["00"]))
-    run = project.save(service_of(cloud).job(remote))
+    service = cloud.Cloud()
+    remote = cloud.submit(service, "sampler", [[bell(save=False), None, 10]])
+    service.end(remote, "Completed", cloud.sampled(["00"]))
+    run = project.save(cloud.service_of(service).job(remote))
     with pytest.raises(InvalidInputError, match="cannot be run again: it ran on ibm_manila of IBM's service"):
         run.script()
     assert main(["-p", str(path), "script", remote]) == 1

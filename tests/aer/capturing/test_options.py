@@ -11,7 +11,6 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
-from tests.aer.cloud import Cloud, sampled, service_of, submit
 from tests.jobs import bell, run_stock
 
 MARK = "hunter2-marker"
@@ -60,14 +59,14 @@ def test_of_a_primitive(tmp_path: Path) -> None:
     assert project.jobs(nested=True, limit=None)
 
 
-def test_of_a_job_of_the_service(tmp_path: Path) -> None:
-    cloud, measured = Cloud(), QuantumCircuit(2)
+def test_of_a_job_of_the_service(tmp_path: Path, cloud: Any) -> None:
+    service, measured = cloud.Cloud(), QuantumCircuit(2)
     measured.measure_all()
     options = {"default_shots": 64, "environment": {"log_level": "INFO", "ibm_token": MARK}, "token": MARK}
     path = tmp_path / "p.h5"
-    job_id = submit(cloud, "sampler", [SamplerPub.coerce((measured,))], options=options)
-    cloud.end(job_id, "Completed", sampled(["00", "11"]))
-    run = aerchive.open(path).save(service_of(cloud).job(job_id))
+    job_id = cloud.submit(service, "sampler", [SamplerPub.coerce((measured,))], options=options)
+    service.end(job_id, "Completed", cloud.sampled(["00", "11"]))
+    run = aerchive.open(path).save(cloud.service_of(service).job(job_id))
     assert run.record.config.primitive_options["environment"] == {"log_level": "INFO"}
     assert "option 'environment.ibm_token'" in missing_of(run)
     assert "option 'token'" in missing_of(run)

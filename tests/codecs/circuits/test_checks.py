@@ -112,5 +112,5 @@ print(refused)
 
 def test_nothing_crashes(tmp_path: Path) -> None:
     """The circuits are read, run again and compared in one process, which would not live to print the number."""
-    printed = processes.run(SURVIVES, tmp_path, timeout_s=300, warnings="default")
+    printed = processes.run(SURVIVES, tmp_path, timeout_s=300, warnings="ignore::DeprecationWarning")  # of numpy 2.0
     assert int(printed) > 0.8 * len(INSTRUCTIONS)

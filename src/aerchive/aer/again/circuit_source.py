@@ -71,11 +71,12 @@ class Names:
         """The expression for a parameter in the program."""
         if isinstance(parameter, ParameterVectorElement):
             vector = parameter.vector
-            return f"{self._declared('ParameterVector', vector.name, vector, len(vector))}[{parameter.index}]"
+            # Before Qiskit 2.5, other elements of a vector that QPY has read have UUIDs of another vector.
+            key = vector.name, parameter.uuid.int - parameter.index
+            return f"{self._declared('ParameterVector', vector.name, key, len(vector))}[{parameter.index}]"
         return self._declared("Parameter", parameter.name, parameter)
 
-    def _declared(self, kind: str, name: str, value: Any, *size: int) -> str:
-        key = value if kind == "Parameter" else (value.name, value[0].uuid)
+    def _declared(self, kind: str, name: str, key: Any, *size: int) -> str:
         if key not in self._names:
             wanted = name if is_name(name) and name not in self._taken else f"parameter_{len(self._names)}"
             self._taken.add(wanted)

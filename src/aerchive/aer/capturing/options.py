@@ -42,8 +42,18 @@ _WITHOUT_EFFECT = frozenset({"executor", "max_job_size", "max_shot_size"})
 
 
 _ARGUMENTS = {
-    "run": ("tags", "notes", "name", "params", "save_jobs", "compression", "max_infidelity", "parameter_binds"),
-    "AerSimulator": ("project", "save_jobs", "durability", "compression", "max_infidelity"),
+    "run": (
+        "tags",
+        "notes",
+        "name",
+        "params",
+        "save_jobs",
+        "compression",
+        "max_infidelity",
+        "parameter_binds",
+        "qpy_version",
+    ),
+    "AerSimulator": ("project", "save_jobs", "durability", "compression", "max_infidelity", "qpy_version"),
 }
 """Arguments that are not options of Aer, by the place where they are given."""
 _ALIKE = 0.65

@@ -13,6 +13,7 @@ from aerchive.aer.capturing.capture import Submitted, draft_failed
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.running.job import ArchiveNote
 from aerchive.errors import CommittedError, UncertainError
+from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.filters.profiles import Compression
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
@@ -35,6 +36,7 @@ class Archive:
         compression: Compression of the arrays of the run.
         beneath: For the run of a primitive: the run beneath that waits for it.
         above: For a run beneath a primitive: the place where it may wait for the primitive's.
+        qpy_version: Version of QPY for the circuits of the run; ``None``: the newest.
     """
 
     project: Project
@@ -42,6 +44,7 @@ class Archive:
     settings: Settings
     note: ArchiveNote
     compression: Compression
+    qpy_version: int | None
     beneath: LastBeneath | None = None
     above: LastBeneath | None = None
 
@@ -80,7 +83,8 @@ class Archive:
         """
         ended: list[_Ended] = []
         try:
-            draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
+            with written_as(self.qpy_version):
+                draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
             ended.append((self, dataclasses.replace(draft, compression=self.compression)))
         except Exception as error:
             self.ended(error)

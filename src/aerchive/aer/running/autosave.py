@@ -89,6 +89,7 @@ def autosave(
     params: Mapping[str, Any] | None = None,
     durability: Durability | None = None,
     compression: str | None = None,
+    qpy_version: int | None = None,
 ) -> Autosave | None:
     """Archives every run of Aer from now on, whether your code, a library or a primitive starts it.
 
@@ -103,6 +104,7 @@ def autosave(
         params: Parameters of the study, by name.
         durability: Time at which runs are committed, as for `aerchive.open`; has no effect for an open project.
         compression: Compression of arrays, as for `aerchive.open`; has no effect for an open project.
+        qpy_version: Version of QPY for circuits, as for `aerchive.open`; has no effect for an open project.
 
     Returns:
         The switch, which is on, and may be used as a context manager; ``None`` if ``project`` is False.
@@ -121,7 +123,8 @@ def autosave(
     if not isinstance(project, str | os.PathLike | Project | bool | None):
         refuse("project", project, "the path of a project file, an open project, or False to turn it off")
     path = place_of(None if isinstance(project, bool) else project)
-    place = path if isinstance(path, Project) else Opening(path, durability=durability, compression=compression)
+    given: dict[str, Any] = {"durability": durability, "compression": compression, "qpy_version": qpy_version}
+    place = path if isinstance(path, Project) else Opening(path, **given)
     switch = Autosave(place, labels)
     switch.project.check_destination()
     with _lock:
@@ -169,6 +172,7 @@ def _around(stock: Any) -> Any:
             settings=load_settings(save_jobs=True, durability=project.durability),
             labels=switch.labels,
             compression=project.compression(),
+            qpy_version=project.qpy_version(),
         )
 
     return run_circuits

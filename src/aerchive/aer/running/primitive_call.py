@@ -25,6 +25,7 @@ from aerchive.aer.capturing.primitive import submitted_pubs
 from aerchive.aer.running.archive import Archive, LastBeneath
 from aerchive.aer.running.hooks import hook
 from aerchive.aer.running.job import ArchiveNote
+from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.models.labels import RunLabels
 from aerchive.private_names import private, set_private
 from aerchive.project.project import Project
@@ -63,10 +64,12 @@ class PrimitiveCall:
     ) -> None:
         self.job_id = job_id
         self.note = note
-        submitted = submitted_pubs(primitive, pubs, job_id, created, labels, beneath)
+        version = project.qpy_version()
+        with written_as(version):
+            submitted = submitted_pubs(primitive, pubs, job_id, created, labels, beneath)
         self.project = project
-        self.last_beneath = LastBeneath()
-        self._archive = Archive(project, submitted, settings, note, project.compression(), beneath=self.last_beneath)
+        self.last_beneath = last = LastBeneath()
+        self._archive = Archive(project, submitted, settings, note, project.compression(), version, beneath=last)
         self._started = now()
         self._used: dict[str, Any] = {}
         self._archive.begin()

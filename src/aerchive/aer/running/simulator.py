@@ -18,6 +18,7 @@ from aerchive.aer.opening import Opening, project_at
 from aerchive.aer.running.primitive_call import is_off, not_archived, watch_jobs
 from aerchive.aer.running.submit import freeze, submit
 from aerchive.aer.service.job_service import JobService
+from aerchive.codecs.circuits.qpy_versions import checked_version
 from aerchive.errors import NotFoundError, UnsupportedTypeError
 from aerchive.filters.profiles import PORTABLE, Compression
 from aerchive.models.labels import RunLabels
@@ -41,6 +42,7 @@ class _Given(NamedTuple):
     save_jobs: bool | None = None
     compression: str | None = None
     max_infidelity: float | None = None
+    qpy_version: int | None = None
 
 
 class _Calls(threading.local):
@@ -61,6 +63,7 @@ class Archiving(JobService):
     _aerchive_durability: Durability | None = None
     _aerchive_compression: str | None = None
     _aerchive_max_infidelity: float | None = None
+    _aerchive_qpy_version: int | None = None
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Makes an object; from now on the jobs of stock primitives over it can be found."""
@@ -103,6 +106,7 @@ class Archiving(JobService):
         params: Mapping[str, Any] | None = None,
         compression: str | None = None,
         max_infidelity: float | None = None,
+        qpy_version: int | None = None,
         **run_options: Any,
     ) -> Any:
         """Runs circuits, and archives the run.
@@ -118,6 +122,7 @@ class Archiving(JobService):
             compression: Compression of arrays of this run; ``None``: that of the simulator.
             max_infidelity: Largest infidelity ``1 - F`` from rounding of state vectors of this run; ``None``: that of
                 the simulator.
+            qpy_version: Version of QPY for the circuits of this run; ``None``: that of the simulator.
             **run_options: Options, as for the stock simulator.
 
         Returns:
@@ -134,7 +139,10 @@ class Archiving(JobService):
             check_spelling(run_options, "run")
         labels = given_labels(name, tags, notes, params)
         binds = {} if parameter_binds is None else {"parameter_binds": parameter_binds}
-        before, _calls.given = _calls.given, _Given(labels, save_jobs, compression, max_infidelity)
+        before, _calls.given = (
+            _calls.given,
+            _Given(labels, save_jobs, compression, max_infidelity, checked_version(qpy_version)),
+        )
         try:
             return behind.run(circuits, **binds, **run_options)
         finally:
@@ -161,6 +169,9 @@ class Archiving(JobService):
                 self._aerchive_compression if given.compression is None else given.compression,
                 self._aerchive_max_infidelity if given.max_infidelity is None else given.max_infidelity,
             ),
+            qpy_version=project.qpy_version(
+                self._aerchive_qpy_version if given.qpy_version is None else given.qpy_version
+            ),
         )
 
 
@@ -184,6 +195,8 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
             which the project was opened, or that of the settings.
         max_infidelity: State vectors may be rounded if their infidelity ``1 - F`` is proven not to exceed this value;
             ``None``: they are not rounded.
+        qpy_version: Version of QPY for the circuits, such as 15 for readers with Qiskit 2.1; ``None``: that with which
+            the project was opened, or that of the settings.
         **backend_options: Options, as for the stock simulator.
 
     Raises:
@@ -207,6 +220,7 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         durability: Durability | None = None,
         compression: str | None = None,
         max_infidelity: float | None = None,
+        qpy_version: int | None = None,
         **backend_options: Any,
     ) -> None:
         if isinstance(configuration, str | os.PathLike):
@@ -225,6 +239,7 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
             Compression.checked(compression or PORTABLE.profile, max_infidelity)
         self._aerchive_compression = compression
         self._aerchive_max_infidelity = max_infidelity
+        self._aerchive_qpy_version = checked_version(qpy_version)
 
 
 @checked

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit import Instruction
 from qiskit_aer.noise import NoiseModel
 
 from aerchive.aer.capturing.capture import Submitted, describe_backend, draft_failed, draft_finished
@@ -20,6 +21,7 @@ from aerchive.aer.capturing.options import set_options, unknown_options
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote, ArchivingJob
 from aerchive.aer.running.primitive_call import PrimitiveCall, calling_primitive, is_in_primitive
+from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.codecs.registry import codecs
 from aerchive.errors import AerchiveError, ArchiveWarning
 from aerchive.filters.profiles import Compression
@@ -44,6 +46,7 @@ def submit(
     settings: Settings,
     labels: RunLabels,
     compression: Compression,
+    qpy_version: int | None,
     is_refused: bool,
 ) -> ArchivingJob:
     """Starts a simulation whose run is archived.
@@ -60,6 +63,7 @@ def submit(
         settings: The settings in force.
         labels: Labels of the run; they are those of the primitive if one that does not use aerchive started the run.
         compression: Compression of the arrays of the run.
+        qpy_version: Version of QPY for the circuits of the run; ``None``: the newest.
         is_refused: Whether nothing is simulated if the project cannot be written; otherwise this gives a warning.
 
     Returns:
@@ -78,6 +82,8 @@ def submit(
     snapshot = _snapshot_circuits(circuits)
     binds = _snapshot_binds(parameter_binds)
     options = {name: _snapshot_option(value) for name, value in run_options.items()}
+    with written_as(qpy_version):
+        described = describe_backend(backend, lost)
     submitted = Submitted(
         job_id=str(uuid.uuid4()),
         created=now(),
@@ -86,14 +92,14 @@ def submit(
         options=set_options(frozen, options, lost),
         run_options=list(options),
         unknown_options=unknown_options(frozen, options),
-        backend=describe_backend(backend, lost),
+        backend=described,
         labels=labels if primitive is None else RunLabels(),
         parent=None if primitive is None else primitive.job_id,
         lost=lost,
     )
     note = ArchiveNote(above=None if primitive is None else primitive.note)
     above = primitive.last_beneath if primitive is not None and primitive.project is project else None
-    archive = Archive(project, submitted, settings, note, compression, above=above)
+    archive = Archive(project, submitted, settings, note, compression, qpy_version, above=above)
     simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
     job = ArchivingJob(backend, submitted.job_id, simulation, circuits, parameter_binds, run_options, note=note)
     archive.begin()
@@ -196,7 +202,27 @@ def _snapshot_circuits(circuits: Any) -> Any:
 def _copy_circuit(circuit: Any) -> Any:
     if not isinstance(circuit, QuantumCircuit):
         return circuit
-    return _copy_if_possible(circuit, lambda original: original.copy(), f"circuit {circuit.name}")
+    copying = _copy_with_arrays if _shares_arrays() else QuantumCircuit.copy
+    return _copy_if_possible(circuit, copying, f"circuit {circuit.name}")
+
+
+@functools.cache
+def _shares_arrays() -> bool:
+    """Whether a copy of a circuit has the same arrays, as in Qiskit 2.1, so that a change would reach both."""
+    circuit = QuantumCircuit(1)
+    circuit.append(Instruction("array", 1, 0, [np.zeros(2)]), [0])
+    return circuit.copy().data[0].operation.params[0] is circuit.data[0].operation.params[0]
+
+
+def _copy_with_arrays(circuit: QuantumCircuit) -> QuantumCircuit:
+    copied = circuit.copy()
+    for position, item in enumerate(copied.data):
+        if not item.is_standard_gate() and any(type(param) is np.ndarray for param in item.operation.params):
+            operation = item.operation.copy()
+            params = [param.copy() if type(param) is np.ndarray else param for param in operation.params]
+            set_private(operation, _params=params)
+            copied.data[position] = item.replace(operation=operation)
+    return copied
 
 
 def _snapshot_binds(binds: Any) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import io
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import qiskit
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import Barrier, CircuitInstruction, Delay, Gate, IfElseOp, Instruction, Store
+from qiskit.circuit import Barrier, CircuitInstruction, Delay, Gate, IfElseOp, Instruction, ParameterVector, Store
 from qiskit.circuit.library import DiagonalGate, HamiltonianGate, Initialize, RZGate, StatePreparation, UnitaryGate
 from qiskit.quantum_info import PauliList
 from qiskit_aer import library
@@ -25,10 +29,11 @@ from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.checks import check_circuits, check_errors
 from aerchive.codecs.circuits.constructors import check_definition, construct
 from aerchive.codecs.circuits.losses import describe_error
+from aerchive.codecs.circuits.qpy_versions import check_readable
 from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
 from aerchive.models import tagged_json
-from aerchive.private_names import fill_private, private, set_private
+from aerchive.private_names import fill_private, private, private_if_any, set_private
 from aerchive.storage.chunks.group_reader import GroupReader
 
 KIND = "circuits"
@@ -37,9 +42,6 @@ VERSION = 3
 """Newest version of the encoding. Version 3 is written if an instruction is stored as the arguments of its constructor,
 or a label or times beside the QPY; version 2 if an array is shared, a name is kept with the run, or the definition of a
 custom gate has a table; everything else is written as version 1."""
-MINIMUM_QPY = 13
-"""Oldest QPY version that is read: loading an older one can run code or crash the process (CVE-2025-2000,
-CVE-2025-1403)."""
 TAKEN = frozenset(
     {
         *(getattr(library, name) for name in library.__all__ if name.startswith(("Save", "Set"))),
@@ -53,6 +55,9 @@ plain instructions."""
 _CLASSES = {kind.__name__: kind for kind in (*TAKEN, *HOLDERS, Delay)}
 ERRORS = {kind.__name__: kind for kind in (QuantumError, PauliLindbladError, PauliError)}
 LINK = "array_"
+_NUMBER = re.compile(r"\d+")
+_WARNS = private_if_any(ParameterVector("v"), "_root_uuid") is not None
+"""Whether Qiskit, before version 2.5, warns of elements of a parameter vector that their circuit does not use."""
 
 
 class StoredCircuits(NamedTuple):
@@ -88,8 +93,10 @@ class StoredCircuits(NamedTuple):
                 where = f"{self.where}/{LINK}{number}"
                 raise IntegrityError(f"{where}: leads to /{array.path}, which is another array; restore it from a copy")
         sources = [functools.partial(array.read, fd) for array in self.arrays]
-        if is_qpy(self.qpy) and is_foreign(fd):
-            rehearse(self.qpy, self.where)
+        if is_qpy(self.qpy):
+            check_readable(self.qpy, f"{self.where}: stored circuits")
+            if is_foreign(fd):
+                rehearse(self.qpy, self.where)
         try:
             return decode_circuits(self.qpy, self.aer, sources)
         except UnsafeContentError as error:
@@ -122,14 +129,13 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
         arrays: One function for each array of the side table, which reads the array each time it is needed.
 
     Raises:
-        FormatError: The payload is not QPY, has a version below `MINIMUM_QPY` or above what this Qiskit reads, or does
+        FormatError: The payload is not QPY, has a version that is unsafe or too new for this Qiskit, or does
             not fit the side table; or the side table does not have the form that `encode_circuits` writes.
         UnsafeContentError: An instruction is none that its constructor would have made, and may crash Aer.
     """
     if not is_qpy(qpy):
         raise FormatError("stored circuits are not QPY")
-    if qpy[6] < MINIMUM_QPY:
-        raise FormatError(f"stored circuits are QPY version {qpy[6]}; versions below {MINIMUM_QPY} are unsafe to read")
+    check_readable(qpy)
     tree = tagged_json.loads(aer, "side table of the circuits")
     try:
         circuits = load_qpy(qpy)
@@ -155,7 +161,14 @@ def _refuse(what: str) -> None:
 
 def load_qpy(payload: bytes) -> list[QuantumCircuit]:
     """Reads the circuits of a QPY payload with Qiskit."""
-    loaded: list[QuantumCircuit] = qpy.load(io.BytesIO(payload))
+    # Qiskit warns of a payload that a newer Qiskit has written, also if both know its version.
+    own = tuple(map(int, _NUMBER.findall(qiskit.__version__)[:3]))
+    if tuple(payload[7:10]) > own:
+        payload = payload[:7] + bytes(own) + payload[10:]
+    with io.BytesIO(payload) as file, warnings.catch_warnings() if _WARNS else contextlib.nullcontext():
+        if _WARNS:
+            warnings.filterwarnings("ignore", "The ParameterVector", UserWarning)
+        loaded: list[QuantumCircuit] = qpy.load(file)
     return loaded
 
 

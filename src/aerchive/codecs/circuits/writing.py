@@ -36,6 +36,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import logging
 import re
 import reprlib
 from collections import OrderedDict
@@ -73,6 +74,7 @@ from aerchive.codecs.circuits.constructors import ALWAYS, TAKES, arguments_of, c
 from aerchive.codecs.circuits.counters import uncounted
 from aerchive.codecs.circuits.losses import changed_instructions, describe_error, differences, timing
 from aerchive.codecs.circuits.qpy_order import in_canonical_order
+from aerchive.codecs.circuits.qpy_versions import version_to_write, written_as
 from aerchive.codecs.circuits.reading import (
     ENCODING,
     GENERIC,
@@ -94,6 +96,8 @@ from aerchive.private_names import private, private_if_any
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
 from aerchive.text import type_name
 
+logger = logging.getLogger("aerchive")
+
 MAX_LOSSES = 20
 """Largest number of losses that are described for one circuit; the others are only counted."""
 _MAX_QPY_NAME = 0xFFFF  # bytes of UTF-8; QPY writes the length of a longer name wrong
@@ -105,6 +109,8 @@ _MOST_ATTEMPTS = 6
 _Path = tuple[int, ...]
 """Place of an instruction: the indices that lead to its circuit, to the instruction, and into its blocks."""
 _CARRIED = frozenset({Barrier, Measure, Reset})
+_KEEPS_BLOCK_NAMES = qpy.QPY_VERSION < 18
+"""Whether Qiskit writes the names of control-flow blocks, which it numbers anew each time a circuit is made."""
 _REMEMBERED = 8
 """Largest number of remembered circuits; those of a larger job are not remembered, to save memory."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
@@ -144,6 +150,12 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
         InvalidInputError: An item is not a circuit.
     """
     encoded = encode_circuits(circuits, keep_made_up_names=False)
+    if encoded.lost and version_to_write() < qpy.QPY_VERSION:
+        with written_as(None):
+            newest = encode_circuits(circuits, keep_made_up_names=False)
+        if len(newest.lost) < len(encoded.lost):
+            logger.warning("circuits are stored in the newest QPY; the version asked for loses: %s", encoded.lost[0])
+            encoded = newest
     names = ["" if _has_made_up_name(circuit) else str(circuit.name) for circuit in circuits]
     attributes: dict[str, AttributeValue] = {
         "encoding": ENCODING,
@@ -159,8 +171,8 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
 def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool = True) -> EncodedCircuits:
     """Encodes circuits, reads them back, and reports what is not the same.
 
-    The circuits are not changed. A circuit that QPY cannot store is replaced by an empty circuit with its registers and
-    its name, so that the others are kept.
+    The circuits are not changed. The version of QPY is that of `written_as`. A circuit that QPY cannot store is
+    replaced by an empty circuit with its registers and its name, so that the others are kept.
 
     Args:
         circuits: The circuits of one job, in the order of the job.
@@ -192,7 +204,7 @@ def _encode(writer: _Writer, *, is_last: bool) -> tuple[EncodedCircuits, set[_Pa
     aer = writer.side_table()
     restored = None
     try:
-        payload = _dump([entry.bare for entry in writer.entries])
+        payload = dump_qpy([entry.bare for entry in writer.entries])
         restored = _recently_restored.pop((payload, aer), None)  # it is put back as the most recent one
         loaded = load_qpy(payload) if restored is None else restored
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
@@ -202,7 +214,7 @@ def _encode(writer: _Writer, *, is_last: bool) -> tuple[EncodedCircuits, set[_Pa
             return EncodedCircuits(b"", aer, ()), more
         writer.replace_what_fails()
         aer = writer.side_table()
-        payload = _dump([entry.bare for entry in writer.entries])
+        payload = dump_qpy([entry.bare for entry in writer.entries])
         loaded = load_qpy(payload)
     if restored is None:
         reader = ArrayReader(writer.shelf.sources())
@@ -220,9 +232,10 @@ def _encode(writer: _Writer, *, is_last: bool) -> tuple[EncodedCircuits, set[_Pa
     return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version), more
 
 
-def _dump(circuits: list[QuantumCircuit]) -> bytes:
+def dump_qpy(circuits: list[QuantumCircuit]) -> bytes:
+    """Writes circuits as one QPY payload whose bytes depend only on the circuits and on `written_as`."""
     with io.BytesIO() as file:
-        qpy.dump(circuits, file)
+        qpy.dump(circuits, file, version=version_to_write())
         return in_canonical_order(file.getvalue())
 
 
@@ -402,8 +415,9 @@ class _Writer:
         inner = [self._strip(block, where, (*place, k)) for k, block in enumerate(blocks)]
         if any(table for _, table, _ in inner):
             parts.blocks.append([position, [table for _, table, _ in inner]])
-        if any(bare is not block for (bare, _, _), block in zip(inner, blocks, strict=True)):
-            replaced = operation.replace_blocks(bare for bare, _, _ in inner)
+        bares = [_unnamed(bare) if _KEEPS_BLOCK_NAMES else bare for bare, _, _ in inner]
+        if any(bare is not block for bare, block in zip(bares, blocks, strict=True)):
+            replaced = operation.replace_blocks(bares)
             parts.changed[position] = item.replace(operation=replaced)
 
     def _taken_out(
@@ -560,9 +574,15 @@ class _Writer:
         entry.bare, entry.table, entry.stand_in = bare, table, True
 
 
+def _unnamed(block: QuantumCircuit) -> QuantumCircuit:
+    bare = copy.copy(block)
+    bare.name = ""
+    return bare
+
+
 def _why_not(bare: QuantumCircuit) -> str | None:
     try:
-        load_qpy(_dump([bare]))
+        load_qpy(dump_qpy([bare]))
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
         return describe_error(error)
@@ -640,7 +660,7 @@ def _alone(operation: Any) -> Any:
     try:
         circuit = QuantumCircuit(operation.num_qubits, operation.num_clbits, name="")
         circuit.append(_plain(operation), circuit.qubits, circuit.clbits)
-        (loaded,) = load_qpy(_dump([circuit]))
+        (loaded,) = load_qpy(dump_qpy([circuit]))
         (item,) = loaded.data
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)

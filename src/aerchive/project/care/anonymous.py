@@ -1,13 +1,17 @@
-"""Copies of a project without personal facts, deleted runs, and earlier labels (``docs/decisions/0021``).
+"""Copies of a project in which something of each run is changed.
 
-Each run is written as a draft of the stored one: documents are made anew, chunks are copied as they are. The copy then
-proves that its other nodes have the digests that they had before.
+Anonymous copies have no personal facts, deleted runs and earlier labels (``docs/decisions/0021``); copies for an older
+Qiskit have their circuits in an older version of QPY (``docs/decisions/0025``). Each run is written as a draft of the
+stored one, and chunks are copied as they are. The copy then proves that the nodes that are not changed have the digests
+that they had before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +33,7 @@ from aerchive.storage.file import LockedFile, ProjectFile
 from aerchive.storage.hdf5.cached_group import Folders
 from aerchive.storage.hdf5.objects import LinkedObjects
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.hdf5.transfer import attachment_drafts
 from aerchive.storage.hdf5.verify import GroupVerifier
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
@@ -41,14 +46,39 @@ _HISTORY = "history"
 _TEXTS = ("name", "tags", "notes", "params")
 
 
-def copy_anonymous(file: ProjectFile, target: Path, spools: Spools, progress: Progress | None) -> ProjectFile:
-    """Copies a project without personal facts; see `aerchive.Project.copy`.
+class Changes(NamedTuple):
+    """What is changed in a copy.
+
+    Attributes:
+        anonymous: Whether personal facts, attachments and earlier labels are left out.
+        rewrite: A function that makes the draft of each shared object of a run anew, or ``None``.
+    """
+
+    anonymous: bool
+    rewrite: Callable[[ObjectDraft], ObjectDraft] | None
+
+    @property
+    def nodes(self) -> set[str]:
+        """Names of the nodes of a run that differ in the copy."""
+        documents = (
+            {layout.CONFIG, layout.STATUS, layout.LABELS, layout.PROVENANCE, layout.ATTACHMENTS}
+            if self.anonymous
+            else set()
+        )
+        return documents | ({layout.CIRCUITS, layout.TARGET} if self.rewrite is not None else set())
+
+
+def copy_changed(
+    file: ProjectFile, target: Path, spools: Spools, progress: Progress | None, changes: Changes
+) -> ProjectFile:
+    """Copies a project with changes, without its deleted runs; see `aerchive.Project.copy`.
 
     Args:
         file: The project file.
         target: The new file.
         spools: The spools of the project; the finished runs in them are copied, too.
         progress: A function that is called with the work done and the total work.
+        changes: What is changed.
     """
     with file.rewritten(target, now()) as (held, new):
         spooled = [run for run in spools.runs() if not is_gone(run)]
@@ -56,21 +86,35 @@ def copy_anonymous(file: ProjectFile, target: Path, spools: Spools, progress: Pr
             deleted = DeletedRuns(session.root)
             spooled = [run for run in spooled if not deleted.has(run.head.run_uuid, run.head.created)]
             rows = present(read_rows(session))
-        anonymiser = Anonymiser(_names(held, rows, spooled))
+        change = _change(changes, Anonymiser(_names(held, rows, spooled)) if changes.anonymous else None)
         total = int(rows["nbytes"].sum()) + len(rows) + sum(run.head.nbytes + 1 for run in spooled)
         done = 0
         for some in _parts(rows):
             with held.read() as session:
-                _copy_stored(session, new, some, anonymiser)
+                _copy_stored(session, new, some, change, changes.nodes)
             done += int(some["nbytes"].sum()) + len(some)
             _tell(progress, done, total)
         for first in range(0, len(spooled), _TOGETHER):
             runs = spooled[first : first + _TOGETHER]
             with drafts_of(runs) as drafts:
-                _write(new, map(anonymiser.draft, drafts))
+                _write(new, map(change, drafts))
             done += sum(run.head.nbytes + 1 for run in runs)
             _tell(progress, done, total)
+        if not changes.anonymous:
+            with held.read() as session, new.write(now()) as copy:
+                for name, draft in attachment_drafts(session.root).items():
+                    copy.write_attachment("", name, draft)
     return file.sibling(target)
+
+
+def _change(changes: Changes, anonymiser: Anonymiser | None) -> Callable[[RunDraft], RunDraft]:
+    def change(draft: RunDraft) -> RunDraft:
+        if changes.rewrite is not None:
+            objects = {name: changes.rewrite(one) for name, one in draft.objects.items()}
+            draft = dataclasses.replace(draft, objects=objects)
+        return draft if anonymiser is None else anonymiser.draft(draft)
+
+    return change
 
 
 def texts_left_in(file: ProjectFile) -> dict[str, int]:
@@ -139,7 +183,13 @@ def _names(held: ProjectFile, rows: NDArray[np.void], spooled: Sequence[SpooledR
     return found | {name for person in people for name in person.rsplit("@", 1)}
 
 
-def _copy_stored(session: ReadSession, new: LockedFile, rows: NDArray[np.void], anonymiser: Anonymiser) -> None:
+def _copy_stored(
+    session: ReadSession,
+    new: LockedFile,
+    rows: NDArray[np.void],
+    change: Callable[[RunDraft], RunDraft],
+    changed: set[str],
+) -> None:
     """Copies runs of the project in one commit, and compares the nodes that stay as they are.
 
     Raises:
@@ -152,27 +202,28 @@ def _copy_stored(session: ReadSession, new: LockedFile, rows: NDArray[np.void], 
     def drafts() -> Iterator[RunDraft]:
         for group, row in zip(_groups(session, rows), rows, strict=True):
             draft = stored_draft(group, row, known)
-            nodes[draft.run_uuid] = _verified(group, draft.run_uuid, session.root, linked)
-            yield anonymiser.draft(draft)
+            nodes[draft.run_uuid] = _verified(group, draft.run_uuid, session.root, linked, changed)
+            yield change(draft)
 
     _write(new, drafts())
     linked = LinkedObjects()
     with new.read() as copied:
         for group in _groups(copied, read_rows(copied)[-len(rows) :]):
             owner = str(group.attribute("run_uuid"))
-            if _verified(group, owner, copied.root, linked) != nodes[owner]:
+            if _verified(group, owner, copied.root, linked, changed) != nodes[owner]:
                 raise IntegrityError(f"{group.where()}: is not what was read; not copied")
 
 
-def _verified(group: HDF5Group, owner: str, root: HDF5Group, linked: LinkedObjects) -> dict[str, str]:
-    """Verifies all of a run but its chunks; returns the digests of the nodes that an anonymous copy keeps, by path."""
+def _verified(
+    group: HDF5Group, owner: str, root: HDF5Group, linked: LinkedObjects, changed: set[str]
+) -> dict[str, str]:
+    """Verifies all of a run but its chunks; returns the digests of the nodes that are not changed, by path."""
     verifier = GroupVerifier(group, owner, root, linked)
     problems = list(verifier.problems(MUTABLE, LINKED))
     if problems:
         raise IntegrityError(
             f"{problems[0]}; not copied, because a new seal would hide that: restore the run from a copy, or delete it"
         )
-    changed = {layout.CONFIG, layout.STATUS, layout.LABELS, layout.PROVENANCE, layout.ATTACHMENTS}
     return {path: digest for path, digest in verifier.nodes.items() if path.partition("/")[0] not in changed}
 
 

@@ -114,7 +114,7 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
         OSError: The disk is full or failed.
     """
     try:
-        with h5py.File(path, "w", libver=layout.LIBVER, fs_strategy="none", locking=False) as file:
+        with h5py.File(_created(path)) as file:
             root = h5py.h5g.open(file.id, b"/")
             write_attributes(root, header)
             create_group(root, layout.RUNS)
@@ -123,6 +123,18 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
         raise OSError(str(error.__cause__)) from error
     with path.open("r+b", buffering=0) as written:
         forget_extension_times(written.fileno())
+
+
+def _created(path: Path) -> h5py.h5f.FileID:
+    """Makes a file as ``h5py.File`` does, but without times of the root group, which old versions of h5py insist on."""
+    h5f, h5p = h5py.h5f, h5py.h5p
+    creation, access = h5p.create(h5p.FILE_CREATE), h5p.create(h5p.FILE_ACCESS)
+    creation.set_obj_track_times(False)
+    creation.set_file_space_strategy(h5f.FSPACE_STRATEGY_NONE, False, 1)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
+    access.set_file_locking(False, False)
+    return h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fcpl=creation, fapl=access)
 
 
 @contextlib.contextmanager

@@ -50,6 +50,8 @@ def decode_attributes(raw: Mapping[str, NDArray[Any]], where: str) -> dict[str, 
 
 def decode_attribute(value: NDArray[Any], where: str) -> AttributeValue:
     """Converts one attribute to a Python value; raises as `decode_attributes` does."""
+    if value.dtype == "u1" and value in (0, 1):  # a truth value, which must be the same byte when it is copied
+        return bool(value)
     if value.dtype.kind != "S":
         number: int | float = value.item()
         return number
