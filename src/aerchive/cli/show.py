@@ -11,7 +11,7 @@ from aerchive.cli.arguments import add_job, add_json
 from aerchive.cli.output import printable_json, put, put_json
 from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
-from aerchive.models import tagged_json
+from aerchive.models.base import to_text
 from aerchive.project.run import Run
 from aerchive.stored.result import SavedValue
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     saved = _saved(one)
     if options.json:
         document = {**one.record.model_dump(), "saved": [value._asdict() for value in saved]}
-        put(printable_json(tagged_json.dumps(tagged_json.encode(document)).decode("ascii")))
+        put(printable_json(to_text(document)))
         return 0
     put("\n".join(_lines(one, saved)))
     return 0

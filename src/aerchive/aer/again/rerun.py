@@ -19,6 +19,7 @@ from aerchive.aer.capturing.binds import AS_A_LIST
 from aerchive.aer.capturing.options import has_effect, restore_options, stored_options
 from aerchive.codecs.circuits.checks import CheckError
 from aerchive.codecs.circuits.noise_checks import check_noise_fits
+from aerchive.codecs.registry import AS_ITS_VALUE
 from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError, UnsafeContentError
 from aerchive.private_names import set_private
 from aerchive.project.run import Run
@@ -271,6 +272,8 @@ def _use_seeds(backend: Any, seeds: list[int | None]) -> None:
 
 def _matters(loss: str) -> bool:
     """Whether a loss affects the simulation; metadata and options that Aer ignores do not."""
+    if loss.endswith(AS_ITS_VALUE):
+        return False
     if loss.startswith("circuits: "):
         return ": metadata " not in loss
     if loss.startswith("option "):

@@ -25,6 +25,7 @@ from aerchive.codecs.circuits.arrays import ArrayReader, StoredArray, find_array
 from aerchive.codecs.circuits.checks import check_circuits, check_errors
 from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
+from aerchive.codecs.registry import codecs_by_tag, decode_inline
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.private_names import fill_private, private, set_private
@@ -232,13 +233,20 @@ def _fill(circuit: QuantumCircuit, table: dict[str, Any], errors: list[BaseQuant
     circuit.name = table.get("name", circuit.name) or ""
     if "metadata" in table:
         # The property cannot be used: it accepts only a dict.
-        set_private(circuit, _metadata=tagged_json.decode(table["metadata"], _restore_missing))
+        set_private(circuit, _metadata=tagged_json.decode(table["metadata"], restore_metadata))
 
 
-def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
-    if tag != "missing":
+def restore_metadata(tag: str, tree: dict[str, Any]) -> Any:
+    """Decodes a value of metadata that tagged JSON does not know, for `aerchive.models.tagged_json.decode`.
+
+    Raises:
+        FormatError: No codec has this tag, or the object is damaged.
+    """
+    if tag == "missing":
+        return MissingValue(tree["type"], tree["repr"])
+    if tag not in codecs_by_tag():
         raise FormatError(f"metadata has a value of the unknown type {tag!r}; a newer aerchive may read it")
-    return MissingValue(tree["type"], tree["repr"])
+    return decode_inline(tag, tree)
 
 
 def _restore_instruction(
