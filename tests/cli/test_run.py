@@ -75,6 +75,31 @@ def test_a_module_runs_as_it_is(program: Path, tmp_path: Path) -> None:
     assert len(aerchive.open(tmp_path / "p.h5")) == 1
 
 
+def test_a_test_suite_is_archived(tmp_path: Path) -> None:
+    (tmp_path / "suite").mkdir()
+    test = """
+        import pytest
+        from qiskit import QuantumCircuit
+        from qiskit_aer import AerSimulator
+
+        @pytest.mark.parametrize("shots", [3, 4])
+        def test_counts(shots):
+            circuit = QuantumCircuit(1)
+            circuit.measure_all()
+            assert AerSimulator().run(circuit, shots=shots).result().get_counts() == {"0": shots}
+
+        def test_that_fails():
+            assert AerSimulator() is None
+    """
+    (tmp_path / "suite" / "test_it.py").write_text(textwrap.dedent(test), "utf-8")
+
+    done = aerchive_run(tmp_path, "-m", "pytest", "suite", "-q", "-p", "no:cacheprovider")
+
+    assert done.returncode == 1
+    assert "1 failed, 2 passed" in done.stdout
+    assert sorted(int(run.row()["shots"]) for run in aerchive.open(tmp_path / "p.h5").find()) == [3, 4]
+
+
 FACTS = """
     import atexit, json, multiprocessing, os, pickle, sys, warnings
 
