@@ -31,6 +31,8 @@ OLDEST_EXTRAS = ("arrow", "pandas", "plugins", "xarray")
 """The extras of the oldest environment: `runtime` needs a newer Qiskit, and `benchmarks` only measures."""
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
+CLIENTS = ROOT / "tests" / "clients"
+CLIENTS_VENV = ROOT / ".venv-clients"
 PROGRAMS = {"h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
 """Programs that tests use, and the packages of Debian that have them."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
@@ -121,6 +123,21 @@ def make_environment(venv: Path) -> int:
         if answer.returncode == 0:
             return 0
     return run(*make, "--without-pip", venv)
+
+
+def clients_environment(folder: Path, requirements: Path) -> int:
+    """Makes an environment with aerchive and client libraries, if it was not made for these requirements."""
+    made, stamp = folder / "bin" / "python", folder / "installed-from"
+    wanted = requirements.read_text() + fingerprint(made)
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return 0
+    say(f"installing {requirements.relative_to(ROOT)} into {folder.relative_to(ROOT)}; this takes some minutes")
+    if code := make_environment(folder):
+        return code
+    code = run(*pip_command(made), "install", "--no-input", "--quiet", "--editable", ".", "--requirement", requirements)
+    if code == 0:
+        stamp.write_text(wanted)
+    return code
 
 
 def pip_command(python: Path) -> list[str | Path]:
@@ -307,6 +324,15 @@ def corpus(arguments: Arguments) -> int:
     with tempfile.TemporaryDirectory() as folder:
         code = python("-m", "tests.corpus.archive", folder, *arguments)
         return code or python("-m", "tests.corpus.compare", folder, "--again", "--fail") or failed
+
+
+@task("programs of client libraries, plain and archived: `clients --match mitiq`", takes_arguments=True)
+def clients(arguments: Arguments) -> int:
+    """Installs the libraries beside each other where they can be, and compares what their programs print."""
+    for requirements in sorted(CLIENTS.glob("*/requirements.txt")):
+        if code := clients_environment(CLIENTS_VENV / requirements.parent.name, requirements):
+            return code
+    return python(CLIENTS / "compare.py", CLIENTS_VENV, *arguments)
 
 
 @task("style and likely bugs: ruff, checking only")

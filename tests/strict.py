@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult
-from qiskit.quantum_info import Clifford, StabilizerState
+from qiskit.quantum_info import Clifford, PauliList, SparsePauliOp, StabilizerState
 from qiskit.quantum_info.operators.base_operator import BaseOperator
+from qiskit.quantum_info.operators.symplectic.base_pauli import BasePauli
 from qiskit.quantum_info.states.quantum_state import QuantumState
 from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
@@ -62,6 +63,8 @@ def _keys(mapping: dict[Any, Any]) -> list[tuple[type, Any]]:
 _PARTS: dict[type, Callable[[Any], Any]] = {
     StabilizerState: lambda state: state.clifford.tableau,
     Clifford: lambda clifford: clifford.tableau,
+    SparsePauliOp: lambda operator: (operator.coeffs, operator.paulis.to_labels()),
+    BasePauli: lambda paulis: paulis.to_labels() if isinstance(paulis, PauliList) else paulis.to_label(),
     QuantumState: lambda state: (state.data, state._op_shape),
     BaseOperator: lambda operator: (operator.data, operator._op_shape),
     BitArray: lambda bits: (bits.num_bits, bits.array),

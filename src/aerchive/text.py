@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from aerchive.errors import FormatError
 
@@ -99,6 +100,14 @@ def _drop_open_escape(data: bytes) -> bytes:
             break
         position += length
     return data[:at]
+
+
+def shown(value: Any) -> str:
+    """Returns the ``repr`` of a value, or, if it raises, the name of its type: Python shows no very long integers."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  (the value may be of any class)
+        return f"<{type_name(type(value))}>"
 
 
 def type_name(kind: type) -> str:

@@ -106,7 +106,8 @@ def test_each_name_of_the_list_is_read() -> None:
 OURS = frozenset(
     {
         *("_asdict", "_fields", "_replace"),  # public names of a named tuple
-        "_getframe",  # CPython
+        *("_getframe", "_WorkItem", "_args_from_interpreter_flags"),  # CPython
+        *("_name_", "_value_"),  # public names of a member of an Enum
         *("_commit", "_home", "_enter_found", "_write_header"),  # of another object of ours
         *("_aerchive_parent", "_archived_run"),  # what we put into an object of Qiskit or Aer
     }

@@ -119,9 +119,9 @@ class MyArray(np.ndarray):
         (np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]), "recarray"),
         (np.array([object()]), r"numpy\.ndarray"),
         (np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]), r"numpy\.ndarray"),
-        (np.array(["2026-01-01"], "datetime64[D]"), r"numpy\.ndarray"),
+        (np.zeros(1, "V8"), r"numpy\.ndarray"),
     ],
-    ids=["subclass", "masked", "record", "objects", "structured", "dates"],
+    ids=["subclass", "masked", "record", "objects", "structured", "bytes"],
 )
 def test_other_array_is_refused_by_name(path: Any, array: Any, name: str) -> None:
     project = aerchive.open(path)

@@ -67,6 +67,12 @@ VALUES: dict[str, list[Any] | Callable[[], list[Any]]] = {
     "density_matrix/1": [compatibility.DensityMatrix(matrix(4)), quantum_info.DensityMatrix(matrix(2, "C"))],
     "operator/1": [compatibility.Operator(matrix(4)), quantum_info.Operator(np.ones((6, 4)) + 0j, (4,), (2, 3))],
     "superop/1": [compatibility.SuperOp(matrix(4)), quantum_info.SuperOp(matrix(16))],
+    "pauli/1": [quantum_info.Pauli(label) for label in ("X", "-iXYZ", "I" * 70)],
+    "pauli_list/1": [quantum_info.PauliList(["-X", "iY"]), quantum_info.PauliList(["IZ"])],
+    "sparse_pauli_op/1": [
+        quantum_info.SparsePauliOp(["XX", "IZ"], [0.1, complex(-0.0, 1 / 3)]),
+        quantum_info.SparsePauliOp("Z"),
+    ],
     "clifford/1": [random_clifford(n, seed=n) for n in (1, 3, 8)],
     "stabilizer_state/1": [compatibility.StabilizerState(random_clifford(3, seed=1))],
     "keyed_array/1": [

@@ -6,8 +6,13 @@ import collections
 import contextlib
 import datetime
 import decimal
+import enum
+import fractions
 import json
+import pathlib
 import struct
+import sys
+import uuid
 from typing import Any
 
 import numpy as np
@@ -46,13 +51,15 @@ def fingerprint(value: Any) -> Any:
         return kind, sorted((fingerprint(item) for item in value), key=repr)
     if isinstance(value, datetime.datetime):
         return kind, value.isoformat(), value.utcoffset()
+    if isinstance(value, decimal.Decimal):
+        return kind, value.as_tuple()
     return kind, value
 
 
 any_float = st.floats() | st.integers(0, 2**64 - 1).map(lambda bits: struct.unpack(">d", struct.pack(">Q", bits))[0])
 any_text = st.text(st.characters(exclude_categories=()) | st.sampled_from("$\0\\\ud800\udfff"))
 zones = st.none() | st.builds(lambda s: datetime.timezone(datetime.timedelta(seconds=s)), st.integers(-86_399, 86_399))
-NUMERIC = ["|i1", "|u1", "<i2", ">i4", "<i8", "<u8", "<f2", "<f4", "<f8", ">f8", "<c8", "<c16"]
+NUMERIC = ["|i1", "|u1", "<i2", ">i4", "<i8", "<u8", "<f2", "<f4", "<f8", ">f8", "<c8", "<c16", "<M8[us]", "<m8[D]"]
 
 
 @st.composite
@@ -78,7 +85,15 @@ hashable = st.recursive(
     | st.builds(complex, any_float, any_float)
     | any_text
     | st.binary()
-    | st.datetimes(timezones=zones),
+    | st.datetimes(timezones=zones)
+    | st.dates()
+    | st.timedeltas()
+    | st.uuids()
+    | st.decimals().filter(lambda value: not value.is_snan())
+    | st.fractions()
+    | any_text.map(pathlib.PurePosixPath)
+    | any_text.map(pathlib.Path)
+    | any_text.map(pathlib.PureWindowsPath),
     lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3),
     max_leaves=5,
 )
@@ -104,6 +119,11 @@ values = st.recursive(
 @example("\ud83d\ude00")
 @example(["\ud83d", "\ude00", {"\ud800": 1}])
 @example(complex(-0.0, float("nan")))
+@example(decimal.Decimal("sNaN123"))
+@example(decimal.Decimal("-0E-999999"))
+@example(decimal.Decimal("9" * 10_000))
+@example(fractions.Fraction(-(2**4096 - 1), 2**4095))
+@example([np.datetime64("NaT"), np.timedelta64(5, "25s")])
 def test_every_value_comes_back(value: Any) -> None:
     assert fingerprint(through(value)) == fingerprint(value)
 
@@ -171,6 +191,13 @@ def test_equal_sets_have_equal_text() -> None:
             datetime.datetime(2026, 11, 22, 21, 30, tzinfo=datetime.UTC),
             '{"$":"datetime","iso":"2026-11-22T21:30:00+00:00"}',
         ),
+        (datetime.date(2026, 11, 30), '{"$":"date","iso":"2026-11-30"}'),
+        (datetime.timedelta(-1, 2, 3), '{"$":"timedelta","items":[-1,2,3]}'),
+        (uuid.UUID(int=255), '{"$":"uuid","hex":"000000000000000000000000000000ff"}'),
+        (decimal.Decimal("1.50"), '{"$":"decimal","text":"1.50"}'),
+        (fractions.Fraction(-1, 3), '{"$":"fraction","items":[-1,3]}'),
+        (pathlib.Path("a/b"), '{"$":"PosixPath","text":"a/b"}'),
+        (pathlib.PureWindowsPath("C:/a"), '{"$":"PureWindowsPath","text":"C:\\\\a"}'),
         (np.float32(1), '{"$":"numpy","dtype":"<f4","base64":"AACAPw=="}'),
         (np.array([[1, 2]], "u1"), '{"$":"ndarray","dtype":"|u1","shape":[1,2],"order":"C","base64":"AQI="}'),
     ],
@@ -189,8 +216,8 @@ class Text(str):
     [
         (object(), "value: no codec for builtins.object; store something else, or register a codec for it"),
         (
-            {"a": [0, decimal.Decimal(1)]},
-            "value['a'][1]: no codec for decimal.Decimal; store something else, or register a codec for it",
+            {"a": [0, decimal.Context()]},
+            "value['a'][1]: no codec for decimal.Context; store something else, or register a codec for it",
         ),
         (
             {1: {2: {object}}},
@@ -209,8 +236,8 @@ class Text(str):
             f"value: no codec for {__name__}.Text; store something else, or register a codec for it",
         ),
         (
-            datetime.date(2026, 1, 1),
-            "value: no codec for datetime.date; store something else, or register a codec for it",
+            datetime.time(12),
+            "value: no codec for datetime.time; store something else, or register a codec for it",
         ),
         (
             np.array([object()]),
@@ -221,8 +248,16 @@ class Text(str):
             "value: no codec for numpy.ma.MaskedArray; store something else, or register a codec for it",
         ),
         (
-            np.datetime64("2026-01-01"),
-            "value: no codec for numpy.datetime64; store something else, or register a codec for it",
+            decimal.Decimal("9" * 10_001),
+            "value: no codec for decimal.Decimal; store something else, or register a codec for it",
+        ),
+        (
+            fractions.Fraction(2**4096, 3),
+            "value: no codec for fractions.Fraction; store something else, or register a codec for it",
+        ),
+        (
+            np.void(b"ab"),
+            "value: no codec for numpy.void; store something else, or register a codec for it",
         ),
         (
             np.zeros(1, [("a", "f8")]),
@@ -273,14 +308,72 @@ def test_extend_is_asked_for_unknown_types_only() -> None:
 
     def extend(value: Any) -> dict[str, Any] | None:
         asked.append(value)
-        return {"$": "decimal/1", "text": str(value)} if isinstance(value, decimal.Decimal) else None
+        return {"$": "time/1", "text": str(value)} if isinstance(value, datetime.time) else None
 
-    tree = encode([1, {"a": decimal.Decimal("1.50")}, (2,)], extend)
+    tree = encode([1, {"a": datetime.time(12)}, (2,)], extend)
 
-    assert asked == [decimal.Decimal("1.50")]
-    assert tree == [1, {"a": {"$": "decimal/1", "text": "1.50"}}, {"$": "tuple", "items": [2]}]
-    back = decode(tree, lambda tag, body: (tag, decimal.Decimal(body["text"])))
-    assert back == [1, {"a": ("decimal/1", decimal.Decimal("1.50"))}, (2,)]
+    assert asked == [datetime.time(12)]
+    assert tree == [1, {"a": {"$": "time/1", "text": "12:00:00"}}, {"$": "tuple", "items": [2]}]
+    back = decode(tree, lambda tag, body: (tag, datetime.time.fromisoformat(body["text"])))
+    assert back == [1, {"a": ("time/1", datetime.time(12))}, (2,)]
+
+
+class Level(enum.IntEnum):
+    HIGH = 2
+
+
+class Word(enum.StrEnum):
+    BELL = "bell"
+
+
+class Pair(enum.Enum):
+    BOTH = (1, "one")
+
+
+class Bits(enum.Flag):
+    A = 1
+    B = 2
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "name"),
+    [
+        (Level.HIGH, 2, '"HIGH"'),
+        (Word.BELL, "bell", '"BELL"'),
+        (Pair.BOTH, (1, "one"), '"BOTH"'),
+        (Bits.A | Bits.B, 3, '"A|B"'),
+        (Bits(0), 0, "null"),
+    ],
+    ids=str,
+)
+def test_a_member_of_an_enum_comes_back_as_its_value(member: enum.Enum, value: Any, name: str) -> None:
+    assert fingerprint(through(member)) == fingerprint(value)
+    assert fingerprint(through({"a": [member]})) == fingerprint({"a": [value]})
+    text = dumps(encode(member)).decode()
+    assert text.startswith(f'{{"$":"enum","class":"{__name__}.{type(member).__name__}","name":{name},"value":')
+
+
+def test_a_key_is_a_member_of_an_enum_only_if_it_equals_its_value() -> None:
+    assert through({Level.HIGH: 1, Word.BELL: 2}) == {2: 1, "bell": 2}
+    assert through({Level.HIGH, 3}) == {2, 3}
+    for value in ({Pair.BOTH: 1}, {Pair.BOTH}, {(Pair.BOTH,): 1}):
+        with pytest.raises(UnsupportedTypeError, match=r"Pair would come back as another key$"):
+            encode(value)
+
+
+def test_a_member_of_an_enum_without_a_stored_value_is_refused() -> None:
+    class Holder(enum.Enum):
+        IT = object()
+
+    with pytest.raises(UnsupportedTypeError, match=r"^value\['a'\]: no codec for builtins\.object; "):
+        encode({"a": Holder.IT})
+
+
+def test_the_class_of_an_enum_is_never_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "antigravity", raising=False)
+
+    assert decode({"$": "enum", "class": "antigravity.Level", "name": "HIGH", "value": 5}) == 5
+    assert "antigravity" not in sys.modules
 
 
 def test_prefer_is_asked_before_containers_and_arrays() -> None:
@@ -320,13 +413,30 @@ ARRAY = {"$": "ndarray", "dtype": "<f8", "shape": [1], "order": "C", "base64": "
         {"$": "text", "base64": "/w=="},
         {"$": "datetime", "iso": "yesterday"},
         {"$": "datetime", "iso": 1},
+        {"$": "date", "iso": "0000-01-01"},
+        {"$": "date", "iso": 5},
+        {"$": "timedelta", "items": [10**12, 0, 0]},
+        {"$": "timedelta", "items": [1, 2]},
+        {"$": "timedelta", "items": [1.5, 0, 0]},
+        {"$": "uuid", "hex": "12"},
+        {"$": "uuid", "hex": 5},
+        {"$": "decimal", "text": "one"},
+        {"$": "decimal", "text": 1.5},
+        {"$": "decimal", "text": "9" * 20_000},
+        {"$": "fraction", "items": [1, 0]},
+        {"$": "fraction", "items": [1]},
+        {"$": "fraction", "items": [1.5, 2]},
+        {"$": "fraction", "items": [{"$": "int", "hex": "0x" + "f" * 20_000}, 3]},
+        {"$": "PosixPath", "text": ["a"]},
+        {"$": "PosixPath"},
+        {"$": "enum", "class": "a.B", "name": "C"},
         {"$": "numpy", "dtype": "|O", "base64": "AAAAAAAAAAA="},
         {"$": "numpy", "dtype": "<f8", "base64": ""},
         {"$": []},
         ARRAY | {"dtype": "O"},
         ARRAY | {"dtype": "f8,f8"},
         ARRAY | {"dtype": "(2,"},
-        ARRAY | {"dtype": "<M8[us]"},
+        ARRAY | {"dtype": "<M8[century]"},
         ARRAY | {"dtype": None},
         ARRAY | {"shape": [2]},
         ARRAY | {"shape": [2**70]},
@@ -368,8 +478,9 @@ def test_text_that_is_not_json_is_refused(text: bytes, reason: str) -> None:
         loads(text, "p.h5: /runs")
 
 
-KEYS = ["$", "items", "dtype", "shape", "order", "base64", "hex", "iso"]
+KEYS = ["$", "items", "dtype", "shape", "order", "base64", "hex", "iso", "text", "value"]
 WORDS = ["tuple", "set", "dict", "int", "float", "complex", "text", "bytes", "datetime", "numpy", "ndarray"]
+WORDS += ["date", "timedelta", "uuid", "decimal", "fraction", "PosixPath", "enum", "1e9", "<M8[s]"]
 WORDS += ["<f8", "C", "<U0", "f4,", "(", "AAAA", "0x1"]
 nearly_ours = st.recursive(
     st.none() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(WORDS),

@@ -1,13 +1,16 @@
-"""``aerchive run SCRIPT``: runs a program with every simulation archived, without changing it."""
+"""``aerchive run SCRIPT``: runs a program with every simulation archived, without changing it.
+
+Python itself runs the program, in place of this process, with the same options; see decision 0026.
+"""
 
 from __future__ import annotations
 
 import argparse
-import runpy
+import os
+import subprocess
 import sys
-import traceback
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 from aerchive.errors import AerchiveError, InvalidInputError, NotFoundError
 
@@ -17,37 +20,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: aerchive -p vqe.h5 run vqe.py --layers 3"
     parser.add_argument("-m", dest="is_module", action="store_true", help="SCRIPT is the name of a module")
     parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="a tag for all runs; may be repeated")
-    parser.add_argument("script", metavar="SCRIPT", help="a Python program")
+    parser.add_argument("script", metavar="SCRIPT", help="a Python program; - for the standard input")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="arguments of the program")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the program as Python would run it. Its exit status becomes the exit status of the command."""
-    from aerchive.aer.running.autosave import autosave
+    """Replaces this process by Python with the program. It does not return if the program starts.
+
+    Raises:
+        NotFoundError: There is no such program.
+        InvalidInputError: The project cannot be written, or Python's options keep it from archiving.
+    """
+    from aerchive.aer.opening import Opening
+    from aerchive.aer.running.inheritance import inheritance
+    from aerchive.project.project import given_labels
 
     script = options.script
-    if not options.is_module and not Path(script).exists():
+    if not options.is_module and script != "-" and not Path(script).exists():
         raise NotFoundError(f"{script}: no such program; `aerchive run -m NAME` runs a module")
+    if sys.flags.ignore_environment or sys.flags.no_site:
+        raise InvalidInputError("with Python's options -E, -I and -S no run is archived; the program was not started")
     try:
-        autosave(options.project, tags=options.tag)  # stays on, as threads may continue after the program's last line
+        project = Opening(options.project).project
+        labels = given_labels(None, options.tag, None, None)
+        project.check_destination()
     except AerchiveError as error:
         raise InvalidInputError(f"{error}; the program has not been started") from error
-    sys.argv = [script, *options.arguments]
-    sys.path.insert(0, "" if options.is_module else str(Path(script).resolve().parent))
-    try:
-        if options.is_module:
-            runpy.run_module(script, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(script, run_name="__main__")
-    except Exception as error:  # noqa: BLE001  (an error of the program, printed as Python prints it)
-        traceback.print_exception(error.with_traceback(_of_program(error.__traceback__)))
-        return 1
-    return 0
-
-
-def _of_program(trace: TracebackType | None) -> TracebackType | None:
-    """The part of a traceback that belongs to the program, without the frames of this module and of runpy."""
-    ours = (__file__, runpy.__file__, f"<frozen {runpy.__name__}>")
-    while trace is not None and trace.tb_frame.f_code.co_filename in ours:
-        trace = trace.tb_next
-    return trace
+    environment = {**os.environ, **inheritance(project, labels, os.environ.get("PYTHONPATH"))}
+    private: Any = subprocess
+    flags: list[str] = private._args_from_interpreter_flags()
+    program = ["-m", script] if options.is_module else [script]
+    os.execve(sys.executable, [sys.executable, *flags, *program, *options.arguments], environment)  # noqa: S606

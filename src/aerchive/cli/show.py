@@ -11,7 +11,7 @@ from aerchive.cli.arguments import add_job, add_json
 from aerchive.cli.output import printable_json, put, put_json
 from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import NotFoundError
-from aerchive.models import tagged_json
+from aerchive.models.base import to_text
 from aerchive.project.attachments import attachment_table
 from aerchive.project.run import Run
 from aerchive.stored.result import SavedValue
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
             "saved": [value._asdict() for value in saved],
             "attachments": [row._asdict() for row in one.attachments.table()],
         }
-        put(printable_json(tagged_json.dumps(tagged_json.encode(document)).decode("ascii")))
+        put(printable_json(to_text(document)))
         return 0
     put("\n".join(_lines(one, saved)))
     return 0

@@ -15,9 +15,9 @@ from aerchive.codecs.base import REFERENCE_TAG, ArrayReference, Decoder, Missing
 from aerchive.codecs.counts import CountsTable
 from aerchive.codecs.memory import MemoryColumn
 from aerchive.codecs.pool import ArrayPool
-from aerchive.codecs.registry import codec_for, codecs_by_tag
+from aerchive.codecs.registry import AS_ITS_VALUE, decode_with_codec, encode_with_codec, enum_that_is_lost
 from aerchive.codecs.scalars import ScalarTable
-from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
+from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import DatasetDraft, text_dataset
@@ -49,10 +49,12 @@ class EncodedResult:
     Attributes:
         datasets: Datasets for the group of the run, by name.
         refused: A description of each value that no codec knew.
+        noted: Descriptions of values that come back as values of another type.
     """
 
     datasets: dict[str, DatasetDraft]
     refused: list[str] = field(default_factory=list)
+    noted: list[str] = field(default_factory=list)
 
 
 class Written(NamedTuple):
@@ -82,6 +84,7 @@ class ResultEncoder:
         self._label = ""
         self._experiment = 0
         self.refused: list[str] = []
+        self.noted: dict[str, None] = {}
 
     def array(self, value: NDArray[Any], kind: str) -> ArrayReference:
         """Adds an array to the pool; see `aerchive.codecs.base.Encoder`."""
@@ -129,7 +132,7 @@ class ResultEncoder:
             for name, one in documents.items()
         }
         datasets |= {name: draft for name, draft in drafts.items() if draft is not None}
-        return EncodedResult(datasets, self.refused)
+        return EncodedResult(datasets, self.refused, list(self.noted))
 
     def _encode_experiment(self, number: int, experiment: Any) -> dict[str, Any]:
         from qiskit.result.models import ExperimentResult, ExperimentResultData
@@ -223,7 +226,7 @@ class ResultEncoder:
         for key, item in value.items():
             place = f"{what}, {_text(key)}"
             try:
-                tagged_json.encode(key)
+                tagged_json.encode_key(key)
             except UnsupportedTypeError as error:
                 self.refused.append(f"{place}: as a key: {error}")
             else:
@@ -231,15 +234,10 @@ class ResultEncoder:
         return tagged_json.mapping(items)
 
     def _prefer(self, value: Any) -> dict[str, Any] | None:
-        codec = codec_for(type(value))
-        if codec is None:
-            return None
-        try:
-            return codec.encode_tagged(value, self)
-        except UnsupportedTypeError:
-            raise
-        except Exception as error:  # a foreign codec that fails must affect only its own value
-            raise UnsupportedTypeError(f"codec {codec.tag} failed: {error!r}") from error
+        lost = enum_that_is_lost(value)
+        if lost is not None:
+            self.noted[f"result: a {lost}{AS_ITS_VALUE}"] = None
+        return encode_with_codec(value, self)
 
     def _prefer_symbols(self, value: Any) -> dict[str, Any] | None:
         """Encodes a value with a codec, except arrays and dictionaries, which stay in the document."""
@@ -317,12 +315,4 @@ def _restore(tag: str, body: dict[str, Any], decoder: Decoder) -> Any:
         return decoder.array(body)
     if tag == REFUSED_TAG:
         return MissingValue(str(body.get("type")), str(body.get("text")))
-    codec = codecs_by_tag().get(tag)
-    if codec is None:
-        raise FormatError(f"no codec reads {tag!r} here; a newer aerchive may: pip install --upgrade aerchive")
-    try:
-        return codec.decode_tagged(body, decoder)
-    except AerchiveError:
-        raise
-    except Exception as error:
-        raise FormatError(f"a value of encoding {tag!r} cannot be read: {error!r}") from error
+    return decode_with_codec(tag, body, decoder)

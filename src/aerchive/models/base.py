@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from aerchive import layout
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.models import tagged_json
+from aerchive.models.tagged_json import Extend, Restore
 
 Scalar = str | int | float
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
@@ -26,11 +27,14 @@ class Document(BaseModel):
 
     Attributes:
         free_fields: The names of the fields that are mappings with arbitrary keys.
+        further: Functions for `tagged_json.encode` and `tagged_json.decode` that know the types of Qiskit; the project,
+            which is above the codecs, sets them.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=True)
 
     free_fields: ClassVar[frozenset[str]] = frozenset()
+    further: ClassVar[tuple[Extend | None, Restore | None]] = (None, None)
 
     def to_attributes(self) -> dict[str, Scalar]:
         """Returns the document as attributes of an HDF5 group.
@@ -52,7 +56,7 @@ class Document(BaseModel):
             elif isinstance(value, str | int | float):
                 attributes[name] = value
             else:
-                attributes[name] = _to_text(value)
+                attributes[name] = to_text(value)
         return attributes
 
     @classmethod
@@ -108,8 +112,26 @@ def _describe(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
-def _to_text(value: Any) -> str:
-    return tagged_json.dumps(tagged_json.encode(value)).decode("ascii")
+def to_text(value: Any) -> str:
+    """Returns a value as the tagged JSON of an attribute.
+
+    Raises:
+        UnsupportedTypeError: The value has a type that cannot be stored.
+    """
+    return tagged_json.dumps(_encoded(value)).decode("ascii")
+
+
+def as_stored(value: Any) -> Any:
+    """Returns a value as a document gives it back: a member of an ``Enum`` becomes its value.
+
+    Raises:
+        UnsupportedTypeError: The value has a type that cannot be stored.
+    """
+    return tagged_json.decode(_encoded(value), Document.further[1])
+
+
+def _encoded(value: Any) -> Any:
+    return tagged_json.encode(value, prefer=Document.further[0])
 
 
 def _from_text(text: Scalar, where: str) -> Any:
@@ -117,7 +139,7 @@ def _from_text(text: Scalar, where: str) -> Any:
         raise FormatError(f"{where}: is a number, not the JSON text it should be")
     tree = tagged_json.loads(text.encode("ascii", "backslashreplace"), where)
     try:
-        return tagged_json.decode(tree)
+        return tagged_json.decode(tree, Document.further[1])
     except FormatError as error:
         raise FormatError(f"{where}: {error}") from error
 
@@ -131,9 +153,9 @@ def _spread(name: str, mapping: Mapping[str, Any]) -> dict[str, Scalar]:
         elif type(value) in (str, float) or (type(value) is int and -(2**63) <= value < 2**64):
             attributes[f"{name}.{key}"] = value
         else:
-            attributes[f"{name}{_JSON}.{key}"] = _to_text(value)
+            attributes[f"{name}{_JSON}.{key}"] = to_text(value)
     if rest:
-        attributes[name + _JSON] = _to_text(rest)
+        attributes[name + _JSON] = to_text(rest)
     return attributes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
+from aerchive.models.base import as_stored
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.row_checksums import row_crc, wrong_rows
-from aerchive.text import decode_text, fit_text
+from aerchive.text import decode_text, fit_text, shown
 from aerchive.times import to_microseconds
 
 
@@ -133,13 +135,14 @@ def put_labels(row: NDArray[Any], labels: RunLabels) -> None:
         row: The row, shape ``(1,)``, dtype `DTYPE`.
         labels: The labels of the run.
     """
+    params = {key: value if _is_plain(value) else as_stored(value) for key, value in labels.params.items()}
     texts = {
         "name": labels.name or "",
         "tags": json.dumps(labels.tags) if labels.tags else "",
-        "params": _plain_json(labels.params) if labels.params else "",
+        "params": _plain_json(params) if params else "",
     }
     _put_texts(row, texts)
-    if not _are_plain(labels.params):
+    if not _are_plain(params):
         row["overflow"] |= OVERFLOW["params"]
 
 
@@ -214,7 +217,14 @@ def _is_integer(value: Any) -> bool:
 
 
 def _are_plain(params: Mapping[str, Any]) -> bool:
-    return all(isinstance(value, np.generic | str | float | None) or _is_short(value) for value in params.values())
+    return all(map(_is_plain, params.values()))
+
+
+def _is_plain(value: Any) -> bool:
+    """Returns whether the catalogue has a value itself, and not its ``repr``."""
+    if isinstance(value, enum.Enum | np.datetime64 | np.timedelta64):
+        return False
+    return isinstance(value, np.generic | str | float | None) or _is_short(value)
 
 
 def _is_short(value: Any) -> bool:
@@ -276,8 +286,8 @@ def _are_params(text: str, params: Mapping[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) and _is_plain(value):
         value = value.item()
     if isinstance(value, int) and not _is_short(value):
         return hex(value)
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)
+    return value if isinstance(value, str | int | float | bool | None) else shown(value)

@@ -7,8 +7,8 @@ import getpass
 import socket
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
-from aerchive.models import tagged_json
-from aerchive.models.base import Document
+from aerchive.models.base import Document, to_text
+from aerchive.text import shown
 from aerchive.times import now
 
 MAX_CHANGES: Final = 20
@@ -122,12 +122,12 @@ def _differences(old: RunLabels, new: RunLabels) -> list[str]:
     known = old.params
     params = {key: value for key, value in new.params.items() if key not in known or not _is_same(value, known[key])}
     if params:
-        found.append(f"params {', '.join(f'{_cut(key)}={_cut(repr(value))}' for key, value in params.items())}")
+        found.append(f"params {', '.join(f'{_cut(key)}={_cut(shown(value))}' for key, value in params.items())}")
     return found
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    return one is other or tagged_json.dumps(tagged_json.encode(one)) == tagged_json.dumps(tagged_json.encode(other))
+    return one is other or to_text(one) == to_text(other)
 
 
 def _text(value: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -55,6 +56,7 @@ def secret_reason(name: str, value: Any) -> str | None:
         name: The name of the option, or the last key that leads to the value.
         value: The value.
     """
+    value = value._value_ if isinstance(value, enum.Enum) else value
     if is_secret_name(name) and not isinstance(value, _NO_SECRETS):
         return "not stored, because its name is that of a secret"
     if isinstance(value, str) and _URL_WITH_PASSWORD.search(value):

@@ -14,30 +14,42 @@ large ``int``                ``{"$": "int", "hex": "0x..."}``, beyond 4,096 bits
 ``complex``                  ``{"$": "complex", "items": [re, im]}``
 ``bytes``                    ``{"$": "bytes", "base64": "..."}``
 ``datetime.datetime``        ``{"$": "datetime", "iso": "..."}`` (naive or fixed offset)
+``datetime.date``            ``{"$": "date", "iso": "..."}``
+``datetime.timedelta``       ``{"$": "timedelta", "items": [days, seconds, microseconds]}``
+``uuid.UUID``                ``{"$": "uuid", "hex": "..."}``
+``decimal.Decimal``          ``{"$": "decimal", "text": "..."}``, up to 10,000 digits
+``fractions.Fraction``       ``{"$": "fraction", "items": [numerator, denominator]}``, each up to 4,096 bits
+``pathlib.PosixPath``        ``{"$": "PosixPath", "text": "..."}``; also ``PurePosixPath``, ``PureWindowsPath``
+member of an ``Enum``        ``{"$": "enum", "class": "...", "name": "...", "value": ...}``; comes back as its value
 numpy scalar                 ``{"$": "numpy", "dtype": "<f4", "base64": "..."}``
 numpy array                  ``{"$": "ndarray", "dtype", "shape", "order", "base64"}``
 ===========================  ==================================================================
 
 Values of other types are given to the function ``extend``. If it returns no body, `UnsupportedTypeError` is raised. The
-exact type decides: a subclass of ``dict`` is not treated as a ``dict``.
+exact type decides: a subclass of ``dict`` is not treated as a ``dict``. Only a member of an ``Enum`` may be of any
+class, which is never looked up in reading; see decision 0026.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime
+import decimal
+import enum
+import fractions
 import json
 import math
+import pathlib
 import re
 import struct
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from aerchive.errors import FormatError, UnsupportedTypeError
-from aerchive.text import type_name
+from aerchive.text import type_name, without_surrogates
 
 TYPE_KEY = "$"
 MAX_DEPTH = 64
@@ -55,9 +67,12 @@ _PLAIN = frozenset({type(None), bool, int})
 LEAVES = frozenset({*_PLAIN, float, str})
 """The types whose values need no decoding in a document."""
 _MAX_PLAIN_BITS = 4096
-"""The limit for decimal integers. Python refuses to read more than 4,300 digits, so larger ones are hexadecimal."""
+"""The limit for decimal integers. Python refuses to read more than 4,300 digits, so larger ones are hexadecimal.
+Fractions of larger ones are refused, because their text cannot be shown either."""
+_MOST_DIGITS = 10_000
+"""The limit for decimal numbers."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ARRAY_KINDS = frozenset("biufcSU")
+_ARRAY_KINDS = frozenset("biufcSUmM")
 
 
 def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = None) -> Any:
@@ -76,6 +91,15 @@ def encode(value: Any, extend: Extend | None = None, prefer: Extend | None = Non
     return _Encoding(extend, prefer).encode(value, ())
 
 
+def encode_key(key: Any) -> Any:
+    """Converts a key of a dictionary as `encode` does.
+
+    Raises:
+        UnsupportedTypeError: Its type is not known, or it would come back as another key.
+    """
+    return _Encoding(None, None).encode(key, (_A_KEY,))
+
+
 def mapping(items: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
     """Returns the encoded form of a ``dict``.
 
@@ -87,7 +111,7 @@ def mapping(items: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
     """
     if all(type(key) is str and key != TYPE_KEY and _is_clean(key) for key, _ in items):
         return dict(items)
-    return {TYPE_KEY: "dict", "items": [[encode(key), tree] for key, tree in items]}
+    return {TYPE_KEY: "dict", "items": [[encode_key(key), tree] for key, tree in items]}
 
 
 def items_of(tree: Any) -> list[tuple[Any, Any]]:
@@ -127,12 +151,13 @@ class _Encoding:
             return _encode_simple(value)
         if self._prefer is not None and (body := self._prefer(value)) is not None:
             return body
-        if kind in (dict, list, tuple, set, frozenset):
+        is_enum = isinstance(value, enum.Enum)
+        if is_enum or kind in (dict, list, tuple, set, frozenset):
             if id(value) in self._open or len(self._open) > MAX_DEPTH:
                 raise UnsupportedTypeError(f"{_place(path)}: nested more than {MAX_DEPTH} deep (or in itself)")
             self._open.add(id(value))
             try:
-                return self._container(value, path)
+                return self._enum(value, path) if is_enum else self._container(value, path)
             finally:
                 self._open.discard(id(value))
         body = _encode_foreign(value)
@@ -159,6 +184,21 @@ class _Encoding:
             return items if kind is list else {TYPE_KEY: "tuple", "items": items}
         items = [self.encode(item, (*path, _A_MEMBER)) for item in value]
         return {TYPE_KEY: kind.__name__, "items": sorted(items, key=json.dumps)}
+
+    def _enum(self, value: enum.Enum, path: _Path) -> Any:
+        plain = value._value_
+        if any(step is _A_KEY or step is _A_MEMBER for step in path) and not isinstance(value, type(plain)):
+            raise UnsupportedTypeError(f"{_place(path)}: {type_name(type(value))} would come back as another key")
+        try:
+            tree = _Encoding(None, self._prefer).encode(plain, path)
+        except UnsupportedTypeError:
+            body = self._extend(value) if self._extend is not None else None
+            if body is None:
+                raise
+            return body
+        name: str | None = value._name_  # a combination of flags may have none
+        kind = without_surrogates(type_name(type(value)))
+        return {TYPE_KEY: "enum", "class": kind, "name": name and without_surrogates(name), "value": tree}
 
 
 _A_KEY, _A_MEMBER = object(), object()
@@ -192,11 +232,43 @@ def _encode_foreign(value: Any) -> Any:
     kind = type(value)
     if kind is datetime.datetime and type(value.tzinfo) in (type(None), datetime.timezone):
         return {TYPE_KEY: "datetime", "iso": value.isoformat()}
+    if kind in _ENCODERS:
+        return _ENCODERS[kind](value)
     if isinstance(value, np.generic) and value.dtype.kind in _ARRAY_KINDS and kind is value.dtype.type:
         return {TYPE_KEY: "numpy", "dtype": value.dtype.str, "base64": _to_base64(value.tobytes())}
     if kind is np.ndarray and value.dtype.kind in _ARRAY_KINDS:
         return _encode_array(value)
     return None
+
+
+def _encode_decimal(value: decimal.Decimal) -> Any:
+    return {TYPE_KEY: "decimal", "text": str(value)} if len(value.as_tuple().digits) <= _MOST_DIGITS else None
+
+
+def _encode_fraction(value: fractions.Fraction) -> Any:
+    parts = value.numerator, value.denominator
+    if any(type(part) is not int or part.bit_length() > _MAX_PLAIN_BITS for part in parts):
+        return None
+    return {TYPE_KEY: "fraction", "items": list(parts)}
+
+
+def _encode_path(value: pathlib.PurePath) -> Any:
+    return {TYPE_KEY: type(value).__name__, "text": _encode_simple(str(value))}
+
+
+_ENCODERS: dict[type, Callable[[Any], Any]] = {
+    datetime.date: lambda value: {TYPE_KEY: "date", "iso": value.isoformat()},
+    datetime.timedelta: lambda value: {
+        TYPE_KEY: "timedelta",
+        "items": [value.days, value.seconds, value.microseconds],
+    },
+    uuid.UUID: lambda value: {TYPE_KEY: "uuid", "hex": value.hex},
+    decimal.Decimal: _encode_decimal,
+    fractions.Fraction: _encode_fraction,
+    pathlib.PosixPath: _encode_path,
+    pathlib.PurePosixPath: _encode_path,
+    pathlib.PureWindowsPath: _encode_path,
+}
 
 
 def _encode_array(value: np.ndarray[Any, Any]) -> Any:
@@ -245,7 +317,7 @@ def _decode(tree: Any, restore: Restore | None, depth: int) -> Any:
         reader = _READERS.get(tag)
         if reader is not None:
             return reader(tree, lambda item: _decode(item, restore, depth + 1))
-    except (LookupError, ValueError, TypeError, SyntaxError, OverflowError, struct.error, binascii.Error) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, SyntaxError, ArithmeticError, struct.error) as error:
         raise FormatError(f"stored value of type {tag!r} cannot be read: {error}") from error
     if restore is None:
         raise FormatError(f"stored value has the unknown type {tag!r}; a newer aerchive may read it")
@@ -261,6 +333,40 @@ def _decode_scalar(tree: dict[str, Any]) -> Any:
     dtype = _dtype(tree["dtype"])
     data = base64.b64decode(tree["base64"], validate=True)
     return np.frombuffer(data, dtype)[0] if dtype.itemsize else dtype.type()
+
+
+def _decode_decimal(tree: dict[str, Any], _item: Callable[[Any], Any]) -> decimal.Decimal:
+    if len(tree["text"]) > _MOST_DIGITS + 40:  # a sign, a point and an exponent
+        raise ValueError(f"more than {_MOST_DIGITS:,} digits")
+    return decimal.Decimal(str(tree["text"]))
+
+
+def _decode_fraction(tree: dict[str, Any], _item: Callable[[Any], Any]) -> fractions.Fraction:
+    numerator, denominator = tree["items"]
+    for part in (numerator, denominator):
+        if type(part) is not int or part.bit_length() > _MAX_PLAIN_BITS:
+            raise ValueError(f"no integer of up to {_MAX_PLAIN_BITS:,} bits")
+    return fractions.Fraction(numerator, denominator)
+
+
+def _integers(items: list[Any]) -> list[int]:
+    if len(items) != 3 or any(type(one) is not int for one in items):
+        raise TypeError("three integers are expected")
+    return items
+
+
+def _decode_path(tree: dict[str, Any], item: Callable[[Any], Any]) -> pathlib.PurePath:
+    text = item(tree["text"])
+    if type(text) is not str:
+        raise TypeError("a path is text")
+    return _PATHS[tree[TYPE_KEY]](text)
+
+
+_PATHS: dict[str, type[pathlib.PurePath]] = {
+    "PosixPath": pathlib.Path,
+    "PurePosixPath": pathlib.PurePosixPath,
+    "PureWindowsPath": pathlib.PureWindowsPath,
+}
 
 
 def _dtype(text: str) -> np.dtype[Any]:
@@ -281,6 +387,13 @@ _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
     "text": lambda tree, item: base64.b64decode(tree["base64"], validate=True).decode("utf-8", "surrogatepass"),
     "bytes": lambda tree, item: base64.b64decode(tree["base64"], validate=True),
     "datetime": lambda tree, item: datetime.datetime.fromisoformat(tree["iso"]),
+    "date": lambda tree, item: datetime.date.fromisoformat(tree["iso"]),
+    "timedelta": lambda tree, item: datetime.timedelta(*_integers(tree["items"])),
+    "uuid": lambda tree, item: uuid.UUID(hex=tree["hex"]),
+    "decimal": _decode_decimal,
+    "fraction": _decode_fraction,
+    **dict.fromkeys(_PATHS, _decode_path),
+    "enum": lambda tree, item: item(tree["value"]),
     "numpy": lambda tree, _item: _decode_scalar(tree),
     "ndarray": _decode_array,
 }

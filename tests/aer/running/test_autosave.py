@@ -247,6 +247,52 @@ def test_what_cannot_be_inherited_costs_no_result(caplog: pytest.LogCaptureFixtu
     assert "autosave cannot be inherited from AERCHIVE_AUTOSAVE" in err
 
 
+def started_with(tmp_path: Path, script: str, *python_path: Path) -> subprocess.CompletedProcess[str]:
+    """A child process of autosave, with a stand-in for Aer that is quick to import."""
+    (tmp_path / "qiskit_aer.py").write_text("print('Aer')\n", "utf-8")
+    startup = Path(autosave_module.__file__).with_name("startup")
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (startup, *python_path))), "AERCHIVE_AUTOSAVE": "{}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_child_without_aerchive_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    text = "raise ModuleNotFoundError(\"No module named 'aerchive'\", name='aerchive')"
+    (tmp_path / "site" / "aerchive.py").write_text(text, "utf-8")
+    script = """if 1:
+        import sys
+        before = list(sys.path), 'sitecustomize' in sys.modules
+        import qiskit_aer
+        print(before == (sys.path, False), sum('startup' in path for path in sys.path))
+        print([type(finder).__name__ for finder in sys.meta_path if 'Waits' in type(finder).__name__])
+    """
+    done = started_with(tmp_path, script, tmp_path / "site")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Aer\nTrue 0\n[]\n", "")
+
+
+def test_a_child_whose_aerchive_is_broken_does_its_work(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "aerchive.py").write_text("import no_such_package", "utf-8")
+    done = started_with(tmp_path, "import qiskit_aer; print('ends')", tmp_path / "site")
+    assert (done.returncode, done.stdout) == (0, "Aer\nends\n")
+    assert done.stderr == "autosave cannot be turned on: No module named 'no_such_package'\n"
+
+
+def test_a_folder_of_python_path_that_is_the_present_one_stays(path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"/a{os.pathsep}")
+        with aerchive.autosave(path):
+            assert os.environ["PYTHONPATH"].split(os.pathsep)[1:] == ["/a", ""]
+        assert os.environ["PYTHONPATH"] == f"/a{os.pathsep}"
+
+
 def test_the_primitive_of_a_library_comes_back(path: Path) -> None:
     with aerchive.autosave(path):
         job = qiskit_aer.primitives.SamplerV2(seed=4).run([bell(save=False)])

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import collections
+import datetime
+import enum
 import functools
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from qiskit.circuit import AncillaRegister, Clbit, Delay, Gate, Instruction, Par
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import CXGate, DiagonalGate, HamiltonianGate, RXGate, StatePreparation, XGate
 from qiskit.quantum_info import (
+    Clifford,
     Kraus,
     Operator,
     Pauli,
@@ -27,6 +32,7 @@ from qiskit.quantum_info import (
     random_statevector,
     random_unitary,
 )
+from qiskit.result.models import MeasLevel
 from qiskit_aer import AerSimulator
 from qiskit_aer import library as aer
 from qiskit_aer.backends.aer_compiler import AerCompiler
@@ -455,14 +461,32 @@ def test_name_is_kept(name: str) -> None:
         {},
         {"complex": 1 + 2j, "array": np.asfortranarray(np.eye(3)[:, ::2]), 5: "int", ("t", 1): (b"\0", {1, 2}, None)},
         {"nan": float("nan"), "zero": -0.0, "numpy": np.float32(1.5), "big": 10**40, "$": "missing"},
+        {"day": datetime.date(2026, 11, 30), "third": [Fraction(1, 3)], "folder": Path("a/b"), "level": MeasLevel.RAW},
+        {"sum": SparsePauliOp(["ZZ", "XI"], [0.5, 2j]), "states": [Statevector([1, 0]), Operator([[1, 0], [0, 1]])]},
+        {"parameter": Parameter("x"), "clifford": Clifford([[1, 0, 0], [0, 1, 1]])},
     ],
-    ids=["None", "empty", "types", "numbers"],
+    ids=["None", "empty", "types", "numbers", "values", "states", "symbols"],
 )
 def test_metadata_is_kept(metadata: object) -> None:
     circuit = bell()
     circuit._metadata = metadata
 
     assert differences(once(circuit).metadata, metadata) == []
+
+
+def test_a_member_of_an_enum_in_metadata_comes_back_as_its_value_and_is_named() -> None:
+    class Level(enum.Enum):
+        HIGH = 2
+
+    circuit = bell()
+    circuit.metadata = {"level": Level.HIGH, "set": {"a"}}
+
+    encoded = encode_circuits([circuit])
+    (again,) = decode_circuits(encoded.qpy, encoded.aer)
+
+    assert again.metadata == {"level": 2, "set": {"a"}}
+    name = f"{Level.__module__}.{Level.__qualname__}"
+    assert encoded.lost == (f"circuit 0 'bell': metadata value of type {name} comes back as its value",)
 
 
 def test_metadata_of_a_block_is_kept() -> None:
@@ -476,18 +500,18 @@ def test_metadata_of_a_block_is_kept() -> None:
 
 def test_metadata_value_of_an_unknown_type_is_named_and_the_rest_kept() -> None:
     circuit = bell()
-    circuit.metadata = {"parameter": [Parameter("x")], "ordered": collections.OrderedDict(a=1), "kept": 1}
+    circuit.metadata = {"counter": [itertools.count()], "ordered": collections.OrderedDict(a=1), "kept": 1}
 
     encoded = encode_circuits([circuit])
     (again,) = decode_circuits(encoded.qpy, encoded.aer)
 
     assert again.metadata == {
-        "parameter": [MissingValue(PARAMETER, "Parameter(x)")],
+        "counter": [MissingValue("itertools.count", "count(0)")],
         "ordered": MissingValue("collections.OrderedDict", repr(collections.OrderedDict(a=1))),
         "kept": 1,
     }
     assert encoded.lost == (
-        f"circuit 0 'bell': metadata value of type {PARAMETER} is not kept: Parameter(x)",
+        "circuit 0 'bell': metadata value of type itertools.count is not kept: count(0)",
         "circuit 0 'bell': metadata value of type collections.OrderedDict is not kept: "
         f"{collections.OrderedDict(a=1)!r}",
     )
@@ -657,7 +681,7 @@ def test_broken_circuit_beside_good_ones(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_aer_instruction_with_a_strange_parameter() -> None:
     save = aer.SaveStatevector(1)
     save.params = [object()]
-    circuit = QuantumCircuit(1, name="strange", metadata={"p": Parameter("p")})
+    circuit = QuantumCircuit(1, name="strange", metadata={"p": range(3)})
     circuit.append(depolarizing_error(0.1, 1), [0])
     circuit.append(save, [0])
 
@@ -667,7 +691,7 @@ def test_aer_instruction_with_a_strange_parameter() -> None:
     assert [c.name for c in again] == ["strange", "bell"]
     assert [item.name for item in again[0].data] == ["quantum_channel", "barrier"]
     assert [text.rpartition(" (")[0] or text for text in encoded.lost] == [
-        f"circuit 0 'strange': metadata value of type {PARAMETER} is not kept: Parameter(p)",
+        "circuit 0 'strange': metadata value of type builtins.range is not kept: range(0, 3)",
         "circuit 0 'strange': instruction 1 (save_statevector): cannot be stored, a barrier stands in its place",
     ]
 

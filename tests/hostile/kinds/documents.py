@@ -59,6 +59,35 @@ TEXTS: dict[str, bytes] = {
     "counts of negative rows": b'{"$": "counts/1", "rows": [-3, 2]}',
     "memory of 2**62 rows": b'{"$": "memory/1", "rows": [0, 4611686018427387904]}',
     "bits of 2**40": b'{"$": "bit_array/1", "data": {"$":"reference","to":["memory",null]}, "num_bits": 1099511627776}',
+    "decimal of a million digits": b'{"$": "decimal", "text": "' + b"9" * 1_000_000 + b'"}',
+    "decimal beyond all numbers": b'{"$": "decimal", "text": "1E+999999999999999999"}',
+    "decimal that signals": b'{"$": "decimal", "text": "sNaN"}',
+    "fraction over zero": b'{"$": "fraction", "items": [1, 0]}',
+    "fraction of a million digits": b'{"$": "fraction", "items": [{"$": "int", "hex": "0x'
+    + b"f" * 1_000_000
+    + b'"}, {"$": "int", "hex": "0x'
+    + b"e" * 999_999
+    + b'"}]}',
+    "path with NUL": b'{"$": "PosixPath", "text": "/etc/passwd\u0000.h5"}',
+    "path of a million folders": b'{"$": "PosixPath", "text": "' + b"a/" * 1_000_000 + b'"}',
+    "path that moves the cursor": b'{"$": "PureWindowsPath", "text": "\u001b[2J"}',
+    "path that is a list": b'{"$": "PosixPath", "text": ["/", "etc"]}',
+    "day before all days": b'{"$": "date", "iso": "0000-01-01"}',
+    "timedelta beyond all times": b'{"$": "timedelta", "items": [1000000000, 0, 0]}',
+    "UUID of 20,000 digits": b'{"$": "uuid", "hex": "' + b"0" * 20_000 + b'"}',
+    "Enum of a class that is a command": b'{"$": "enum", "class": "os.system", "name": "true", "value": 1}',
+    "Enum without a value": b'{"$": "enum", "class": "os.system", "name": "true"}',
+    "Enum in Enum": b'{"$": "enum", "value": ' * 5_000 + b"1" + b"}" * 5_000,
+    "Pauli of other letters": b'{"$": "pauli/1", "label": "XYZW"}',
+    "Pauli of a million letters": b'{"$": "pauli/1", "label": "' + b"X" * 1_000_000 + b'"}',
+    "Pauli list of unequal lengths": b'{"$": "pauli_list/1", "labels": ["X", "XY"]}',
+    "sum without its coefficients": b'{"$": "sparse_pauli_op/1", "labels": ["X", "Y"], "coeffs": {"$": "ndarray", '
+    b'"dtype": "<c16", "shape": [1], "order": "C", "base64": "AAAAAAAAAAAAAAAAAAAAAA=="}}',
+    "state in an option, of three amplitudes": b'{"$": "statevector/1", "class": "qiskit", "dims": [[1000000000], [1]],'
+    b' "data": {"$": "ndarray", "dtype": "<f8", "shape": [3], "order": "C", "base64": "' + b"A" * 32 + b'"}}',
+    "state in an option, whose data are text": b'{"$": "statevector/1", "class": "qiskit", "dims": null, "data": "x"}',
+    "Clifford in an option, of 2**40 qubits": b'{"$": "clifford/1", "tableau": {"$": "ndarray", "dtype": "|b1", '
+    b'"shape": [1099511627776, 1099511627777], "order": "C", "base64": ""}}',
     "newer encoding": b'{"$": "statevector/99", "class": "aer"}',
     "refused with escapes": b'{"$": "refused/1", "type": "\\u001b[2J", "text": "\\u202e\\n"}',
 }
@@ -66,6 +95,13 @@ IN_OPTIONS = (
     *("deep lists", "cut off", "a number of 30,000 digits", "NaN", "two keys of one name", "not UTF-8", "unknown tag"),
     *("integer of 20,000 hexadecimal digits", "set of lists", "objects as elements", "1 TiB of shape", "2 GiB of text"),
     *("nested dtype", "wrong time", "1 TiB of nothing", "mapping with lists as keys", "tag that is a list"),
+    *("decimal of a million digits", "decimal beyond all numbers", "decimal that signals", "fraction over zero"),
+    *("fraction of a million digits", "path with NUL", "path of a million folders", "path that moves the cursor"),
+    *("path that is a list", "day before all days", "timedelta beyond all times", "UUID of 20,000 digits"),
+    *("Enum of a class that is a command", "Enum without a value", "Enum in Enum", "Pauli of other letters"),
+    *("Pauli of a million letters", "Pauli list of unequal lengths", "sum without its coefficients"),
+    *("state in an option, of three amplitudes", "state in an option, whose data are text"),
+    "Clifford in an option, of 2**40 qubits",
 )
 """What is tried in the other documents as well."""
 
@@ -117,6 +153,9 @@ for _name, _text in TEXTS.items():
         add("documents", f"{_name}, inputs", _as_document("binds", "inputs", _text), "limited", jobs=("binds",))
         _aer = _in_object("amplitudes", "circuits", "aer", _text)
         add("documents", f"{_name}, side table", _aer, "limited", jobs=("amplitudes",), refuses=("circuits",))
+for _name in ("decimal that signals", "fraction over zero", "path that moves the cursor", "Pauli of a million letters"):
+    _parameter = _as_field("labels", "params_json.evil", TEXTS[_name])
+    add("documents", f"{_name}, parameter", _parameter, "finding", "bell")
 for _name in ("deep lists", "cut off", "NaN", "two keys of one name", "not UTF-8", "unknown tag"):
     _text = TEXTS[_name]
     _more = {"refuses": ("values",)}

@@ -28,6 +28,7 @@ from aerchive.aer.capturing.options import has_effect, restore_options, stored_o
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.codecs.circuits.checks import CheckError
 from aerchive.codecs.circuits.noise_checks import check_noise_fits
+from aerchive.codecs.registry import AS_ITS_VALUE
 from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.private_names import GONE, set_private
@@ -483,6 +484,8 @@ def _doubt_of_backend(run: Run) -> str | None:
 
 def _matters(loss: str) -> bool:
     """Whether a loss affects the simulation; metadata, annotations and options that Aer ignores do not."""
+    if loss.endswith(AS_ITS_VALUE):
+        return False
     if loss.startswith("circuits: "):
         return not any(part in loss for part in (": metadata ", ": attribute ", ": annotations "))
     if loss.startswith("option "):

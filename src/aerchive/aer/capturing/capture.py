@@ -24,6 +24,7 @@ from aerchive.aer.errors import AerJobError
 from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
+from aerchive.codecs.registry import AS_ITS_VALUE
 from aerchive.codecs.result import EncodedResult, ResultEncoder, Written, encode_result
 from aerchive.codecs.target import EncodedTarget, encode_target
 from aerchive.errors import UnsupportedTypeError
@@ -244,7 +245,7 @@ def _draft(
 ) -> RunDraft:
     refused = list(encoded.refused)
     datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, num_experiments, used)
+    objects, config = _inputs(submitted, datasets, refused, list(encoded.noted), num_experiments, used)
     return RunDraft(
         job_id=submitted.job_id,
         created=submitted.created,
@@ -263,14 +264,17 @@ def _inputs(
     submitted: Submitted,
     datasets: dict[str, DatasetDraft],
     refused: list[str],
+    missing: list[str],
     num_experiments: int | None,
     used: dict[str, Any],
 ) -> tuple[dict[str, ObjectDraft], RunConfig]:
-    """Encodes circuits, noise model, options and parameter binds; values without a codec are named in ``refused``."""
+    """Encodes circuits, noise model, options and parameter binds; values without a codec are named in ``refused``.
+
+    Losses of which the user is not warned are added to ``missing``.
+    """
     objects: dict[str, ObjectDraft] = {}
     if submitted.circuits is not None:
-        objects |= _circuits(submitted.circuits, refused)
-    missing: list[str] = []
+        objects |= _circuits(submitted.circuits, refused, missing)
 
     def encoded(options: Mapping[str, Any]) -> dict[str, Any]:
         return {name: encode_option(name, value, objects, refused, missing) for name, value in options.items()}
@@ -296,7 +300,7 @@ def _inputs(
     return objects, config
 
 
-def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDraft]:
+def _circuits(circuits: Sequence[Any], refused: list[str], quiet: list[str]) -> dict[str, ObjectDraft]:
     known = [circuit for circuit in circuits if isinstance(circuit, QuantumCircuit)]
     if len(known) != len(circuits):
         refused.append("circuits: not all are QuantumCircuit objects")
@@ -308,7 +312,8 @@ def _circuits(circuits: Sequence[Any], refused: list[str]) -> dict[str, ObjectDr
     except Exception as error:  # noqa: BLE001  (circuits may be of foreign classes)
         refused.append(f"circuits: cannot be stored ({error!r:.300})")
         return {}
-    refused += [f"circuits: {loss}" for loss in lost]
+    for loss in lost:
+        (quiet if loss.endswith(AS_ITS_VALUE) else refused).append(f"circuits: {loss}")
     return {layout.CIRCUITS: draft}
 
 

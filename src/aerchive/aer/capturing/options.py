@@ -14,6 +14,7 @@ from qiskit_aer.noise import NoiseModel
 
 from aerchive import layout
 from aerchive.codecs.noise_model import encode_noise_model, lost_passes
+from aerchive.codecs.registry import AS_ITS_VALUE, encode_inline, enum_that_is_lost
 from aerchive.errors import InvalidInputError, UnsafeContentError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.private_values import LEFT_OUT, LeftOut, leave_out, secret_reason
@@ -111,9 +112,7 @@ def _is_same(value: Any, default: Any) -> bool:
     )
 
 
-def encode_option(
-    name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str], secrets: list[str]
-) -> Any:
+def encode_option(name: str, value: Any, objects: dict[str, ObjectDraft], refused: list[str], quiet: list[str]) -> Any:
     """The stored form of an option: the value if tagged JSON can represent it, else a mapping that describes it.
 
     Args:
@@ -121,10 +120,11 @@ def encode_option(
         value: Value of the option; parts of it that are secrets or environment variables are not stored.
         objects: Shared objects of the run, to which a noise model is added.
         refused: List to which descriptions of what cannot be stored are added.
-        secrets: List to which descriptions of the secrets that are not stored are added.
+        quiet: List to which descriptions are added of which the user is not warned: of secrets, of options that Aer
+            does not use, and of values that come back as another type without an effect on the simulation.
     """
     if (why := secret_reason(name, value)) is not None:
-        secrets.append(f"option {name!r}: {why}")
+        quiet.append(f"option {name!r}: {why}")
         return {"missing": HIDDEN}
     kind = without_surrogates(type_name(type(value)))
     if isinstance(value, NoiseModel):
@@ -135,12 +135,26 @@ def encode_option(
             return {"missing": "noise model"}
         refused += [f"option {name!r}: its custom pass {lost} is kept by name only" for lost in lost_passes(value)]
         return {"noise_model": objects[layout.NOISE_MODEL].digest}
+    lost: dict[str, bool] = {}
+
+    def prefer(part: Any) -> dict[str, Any] | None:
+        if (enum_class := enum_that_is_lost(part)) is not None:
+            lost[enum_class] = isinstance(part, int | str | float)  # Aer takes it for its value
+        return encode_inline(part)
+
     try:
-        tagged_json.encode(value)
+        tagged_json.encode(value, prefer=prefer)
     except UnsupportedTypeError as error:
-        refused.append(f"option {name!r}: no codec for {kind}" + ("" if kind in str(error) else f": {error}"))
+        lacks = quiet if name in _WITHOUT_EFFECT else refused
+        lacks.append(f"option {name!r}: no codec for {kind}" + ("" if kind in str(error) else f": {error}"))
         return {"missing": kind}
-    return without_secrets(name, value, secrets)
+    for enum_class, is_value in lost.items():
+        text = f"option {name!r}: a {enum_class}"
+        if is_value or not has_effect(name.removeprefix("run.")):
+            quiet.append(text + AS_ITS_VALUE)
+        else:
+            refused.append(f"{text} is kept as its value only")
+    return without_secrets(name, value, quiet)
 
 
 def without_secrets(name: str, value: Any, secrets: list[str]) -> Any:

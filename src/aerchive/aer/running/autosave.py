@@ -11,7 +11,6 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive.aer.opening import Opening
 from aerchive.aer.running.hooks import hook
+from aerchive.aer.running.inheritance import VARIABLE, inheritance
 from aerchive.aer.running.primitive_call import is_off, watch_jobs
 from aerchive.aer.running.simulator import ProjectLike, place_of
 from aerchive.aer.running.submit import submit
@@ -30,8 +30,6 @@ from aerchive.settings import load_settings
 
 logger = logging.getLogger("aerchive")
 
-_VARIABLE = "AERCHIVE_AUTOSAVE"
-_STARTUP = str(Path(__file__).with_name("startup"))
 _HOOK = "_run_circuits"
 """The one method of Aer that is called for every run of each of its backends."""
 
@@ -136,12 +134,12 @@ def autosave(
 def inherit() -> None:
     """Turns on the switch of the parent process; called when Aer is loaded in a child process."""
     try:
-        told = json.loads(os.environ.get(_VARIABLE, ""))
-        labels = RunLabels.from_attributes(told["labels"], _VARIABLE)
+        told = json.loads(os.environ.get(VARIABLE, ""))
+        labels = RunLabels.from_attributes(told["labels"], VARIABLE)
         switch = Autosave(Opening(told["project"], durability=told["durability"]), labels)
         switch.project  # noqa: B018  (raises if the settings are not valid)
     except Exception as error:  # noqa: BLE001  (the process must do its work in any case)
-        logger.error("autosave cannot be inherited from %s: %s", _VARIABLE, error)
+        logger.error("autosave cannot be inherited from %s: %s", VARIABLE, error)
         return
     with _lock:
         _stack.append(switch)
@@ -191,13 +189,6 @@ def _set_environment(switch: Autosave | None) -> None:
                 os.environ[name] = value
         _before.clear()
         return
-    for name in (_VARIABLE, "PYTHONPATH"):
+    for name in (VARIABLE, "PYTHONPATH"):
         _before.setdefault(name, os.environ.get(name))
-    paths = [path for path in (_before["PYTHONPATH"] or "").split(os.pathsep) if path and path != _STARTUP]
-    os.environ["PYTHONPATH"] = os.pathsep.join([_STARTUP, *paths])
-    told = {
-        "project": str(switch.project.path),
-        "durability": switch.project.durability,
-        "labels": switch.labels.to_attributes(),
-    }
-    os.environ[_VARIABLE] = json.dumps(told)
+    os.environ.update(inheritance(switch.project, switch.labels, _before["PYTHONPATH"]))

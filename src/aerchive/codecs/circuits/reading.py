@@ -31,6 +31,7 @@ from aerchive.codecs.circuits.constructors import check_definition, construct
 from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.qpy_versions import check_readable
 from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
+from aerchive.codecs.registry import codecs_by_tag, decode_inline
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.private_names import fill_private, private, private_if_any, set_private
@@ -281,7 +282,7 @@ class _Filling:
         circuit.name = table.get("name", circuit.name) or ""
         if "metadata" in table:
             # The property cannot be used: it accepts only a dict.
-            set_private(circuit, _metadata=tagged_json.decode(table["metadata"], _restore_missing))
+            set_private(circuit, _metadata=tagged_json.decode(table["metadata"], restore_metadata))
         if "timing" in table:
             start_times, duration, unit = self._value(table["timing"])
             set_private(circuit, _op_start_times=start_times, _duration=duration, _unit=unit)
@@ -339,10 +340,17 @@ class _Filling:
         return CircuitInstruction(operation, qubits, clbits)
 
 
-def _restore_missing(tag: str, tree: dict[str, Any]) -> MissingValue:
-    if tag != "missing":
+def restore_metadata(tag: str, tree: dict[str, Any]) -> Any:
+    """Decodes a value of metadata that tagged JSON does not know, for `aerchive.models.tagged_json.decode`.
+
+    Raises:
+        FormatError: No codec has this tag, or the object is damaged.
+    """
+    if tag == "missing":
+        return MissingValue(tree["type"], tree["repr"])
+    if tag not in codecs_by_tag():
         raise FormatError(f"metadata has a value of the unknown type {tag!r}; a newer aerchive may read it")
-    return MissingValue(tree["type"], tree["repr"])
+    return decode_inline(tag, tree)
 
 
 def _bits(bits: Sequence[Any], indices: Sequence[int]) -> list[Any]:

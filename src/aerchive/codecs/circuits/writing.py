@@ -88,8 +88,10 @@ from aerchive.codecs.circuits.reading import (
     replace_instructions,
     reraise_unless_failure,
     restore,
+    restore_metadata,
     with_definition,
 )
+from aerchive.codecs.registry import AS_ITS_VALUE, encode_inline, enum_that_is_lost
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.private_names import private, private_if_any
@@ -745,7 +747,7 @@ def _encode_metadata(metadata: Any, where: str, lost: list[str]) -> Any:
 
     def encodes(value: Any) -> bool:
         try:
-            tagged_json.dumps(tagged_json.encode(value, extend))
+            tagged_json.dumps(tagged_json.encode(value, extend, encode_inline))
         except (UnsupportedTypeError, ValueError, RecursionError):  # nested in itself, or an integer of 5000 digits
             return False
         return True
@@ -758,9 +760,23 @@ def _encode_metadata(metadata: Any, where: str, lost: list[str]) -> Any:
     if not encodes(metadata):
         metadata = _missing(metadata, where, lost)
     found.clear()  # the attempts above have added to it
-    tree = tagged_json.encode(metadata, extend)
-    lost += found
+    enums: dict[str, None] = {}
+
+    def prefer(value: Any) -> dict[str, Any] | None:
+        if (enum_class := enum_that_is_lost(value)) is not None:
+            enums[f"{where}: metadata value of type {enum_class}{AS_ITS_VALUE}"] = None
+        return encode_inline(value)
+
+    tree = tagged_json.encode(metadata, extend, prefer)
+    lost += [*found, *enums]
     return tree
+
+
+def _read_back(metadata: Any) -> Any:
+    """Returns encoded metadata as they are encoded after reading: a member of an ``Enum`` is then its value."""
+    if b'"$":"enum"' not in tagged_json.dumps(metadata):
+        return metadata
+    return _encode_metadata(tagged_json.decode(metadata, restore_metadata), "", [])
 
 
 def _missing(value: Any, where: str, lost: list[str]) -> MissingValue:
@@ -783,7 +799,9 @@ def _losses_of_reading(entries: list[_Entry], loaded: list[QuantumCircuit], *, i
             found = list(differences(entry.original, circuit, in_same_bytes=in_same_bytes, but=entry.barriers))
             if circuit.name != entry.original.name and entry.table.get("name", "") is not None:
                 found.append(f"name is {_short(circuit.name)}")
-            if "metadata" in entry.table and _encode_metadata(circuit.metadata, "", []) != entry.table["metadata"]:
+            if "metadata" in entry.table and _encode_metadata(circuit.metadata, "", []) != _read_back(
+                entry.table["metadata"]
+            ):
                 found.append("metadata is not the same")
         except Exception as error:  # noqa: BLE001  (any exception is reported)
             found = [f"cannot be compared with what was stored ({describe_error(error)})"]

@@ -6,8 +6,14 @@ rows: those that surely meet it, and those that possibly do. A run that is only 
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import enum
+import fractions
 import json
 import operator
+import pathlib
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -173,6 +179,8 @@ class Condition(Clause):
             self._meets(0 if column in NUMBERS else "")  # raises an error now if no value can be compared
 
     def _prepared(self, wanted: Any) -> Any:
+        if self.column == "params":
+            wanted = _without_enums(wanted)
         try:
             if self.column == "created":
                 return [span_of(one) for one in (_listed(wanted) if self._comparison == "in" else [wanted])]
@@ -253,7 +261,7 @@ class Condition(Clause):
         if self.column == "params":
             try:
                 return self.parameter in value and self._meets_parameter(value[self.parameter])
-            except (TypeError, ValueError):
+            except Exception:  # noqa: BLE001  (values of other types, also of the caller's, refuse in many ways)
                 return False
         try:
             return bool(self._compare(value, self._wanted))
@@ -263,7 +271,7 @@ class Condition(Clause):
     def _meets_parameter(self, value: Any) -> bool:
         if self._comparison in ("eq", "ne") and np.ndarray in (type(value), type(self._wanted)):
             return np.array_equal(value, self._wanted) is (self._comparison == "eq")  # as a whole, not each element
-        return bool(self._compare(value, self._wanted))
+        return bool(self._compare(value, _alike(self._wanted, value)))
 
     def _in_time(self, times: NDArray[np.int64]) -> NDArray[np.bool_]:
         found = np.zeros(len(times), bool)
@@ -300,8 +308,34 @@ class Condition(Clause):
         name, compare, wanted = self.parameter, self._compare, self._wanted
         try:
             return np.fromiter((name in one and bool(compare(one[name], wanted)) for one in values), bool, len(values))
-        except (TypeError, ValueError):  # runs of other studies may have other types under this name
+        except Exception:  # noqa: BLE001  (runs of other studies may have other types under this name)
             return np.fromiter(map(self._meets, values), bool, len(values))
+
+
+_READ_AS: dict[type, Callable[[str], Any]] = {
+    datetime.date: datetime.date.fromisoformat,
+    datetime.datetime: datetime.datetime.fromisoformat,
+    uuid.UUID: uuid.UUID,
+    decimal.Decimal: decimal.Decimal,
+    fractions.Fraction: fractions.Fraction,
+    pathlib.PosixPath: pathlib.Path,
+}
+"""Types of parameters that have a notation as text, and how it is read."""
+
+
+def _alike(wanted: Any, value: Any) -> Any:
+    """Reads a text as the type of the parameter with which it is compared: ``params.day < 2026-11-30``."""
+    if isinstance(wanted, list):
+        return [_alike(one, value) for one in wanted]
+    read = _READ_AS.get(type(value)) if isinstance(wanted, str) else None
+    return wanted if read is None else read(wanted)
+
+
+def _without_enums(wanted: Any) -> Any:
+    """Replaces members of an ``Enum`` by their values, as which they are stored."""
+    if type(wanted) in (list, tuple, set, frozenset):
+        return type(wanted)(map(_without_enums, wanted))
+    return wanted._value_ if isinstance(wanted, enum.Enum) else wanted
 
 
 class All(Clause):

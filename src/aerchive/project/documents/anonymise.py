@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
@@ -115,7 +116,8 @@ class Anonymiser:
         return {key: leave_out(key, value, self._why, found, f"{name}.{key}") for key, value in values.items()}
 
     def _why(self, name: str, value: Any) -> str | None:
-        if any(isinstance(text, str) and self._text.has_facts(text) for text in (name, value)):
+        texts = (name, str(value) if isinstance(value, pathlib.PurePath) else value)
+        if any(isinstance(text, str) and self._text.has_facts(text) for text in texts):
             return "a path, an address, or the name of a user or machine"
         return secret_reason(name, value)
 
