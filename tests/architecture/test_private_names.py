@@ -191,3 +191,20 @@ def test_a_target_that_cannot_be_asked_is_named_as_lost(path: Path) -> None:
     assert run.record.config.missing is not None
     assert "has no '_target'" in run.record.config.missing[0]
     assert run.counts()
+    report = run.reproduce()
+    assert report.verdict == "not_rerunnable"
+    assert "has no '_target'" in report.reasons[0]
+
+
+def test_basis_gates_that_a_backend_does_not_say_are_named_as_lost(path: Path) -> None:
+    backend = qiskit_aer.AerSimulator.from_backend(GenericBackendV2(2, seed=1))
+    job = backend.run(measured(), shots=5)
+    job.result()
+
+    def fails() -> Any:
+        raise AttributeError("configuration")
+
+    backend.configuration = fails
+    with pytest.raises(UnsupportedTypeError, match="target_gates: the backend does not say its basis gates"):
+        aerchive.open(path).save(job)
+    assert aerchive.open(path).latest().reproduce().verdict == "not_rerunnable"

@@ -264,6 +264,7 @@ def test_relaxation_while_qubits_wait_comes_back(tmp_path: Path, with_target: bo
     again = AerSimulator(seed_simulator=1).run(delayed(), shots=3000, noise_model=read).result()
     assert dict(again.get_counts()) == counts
     assert run.reproduce().verdict == "identical"
+    assert encode_noise_model(read).digest == encode_noise_model(model).digest
 
 
 def test_the_noise_of_a_device_comes_back(tmp_path: Path) -> None:

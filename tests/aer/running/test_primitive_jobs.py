@@ -14,12 +14,15 @@ import pytest
 import qiskit_aer
 import qiskit_aer.primitives
 from qiskit import QuantumCircuit
+from qiskit.exceptions import QiskitError
 from qiskit.primitives import BackendSamplerV2, BaseSamplerV2, PrimitiveJob, StatevectorSampler
 from qiskit_ibm_runtime.fake_provider.local_runtime_job import LocalRuntimeJob
 
 import aerchive
-from aerchive.aer import AerSimulator
+from aerchive.aer import AerSimulator, SamplerV2
 from aerchive.aer.running import primitive_call
+from aerchive.errors import ArchiveWarning
+from aerchive.storage.file import ProjectFile
 from tests import processes
 from tests.strict import differences
 
@@ -114,6 +117,57 @@ def test_a_primitive_that_calls_another_one(path: Path) -> None:
     assert len(project.find(program="sampler")) == 2
     assert len(project[job.job_id()].children()) == 1
     assert project.verify().ok
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gets an item for each commit."""
+    made: list[int] = []
+    real = ProjectFile.commit
+
+    def commit(*arguments: Any, **keywords: Any) -> Any:
+        made.append(len(made))
+        return real(*arguments, **keywords)
+
+    monkeypatch.setattr(ProjectFile, "commit", commit)
+    return made
+
+
+def test_the_run_of_the_last_simulation_is_committed_with_the_primitives(path: Path, commits: list[int]) -> None:
+    sampler = SamplerV2(project=path, seed=1)
+    sampler.run([coin()]).result()
+    assert len(commits) == 1
+    commits.clear()
+    sampler.run([(coin(), None, 5), (coin(), None, 6)]).result()
+    assert len(commits) == 2
+    assert [len(run.children()) for run in aerchive.open(path).find(program="sampler")] == [1, 2]
+
+
+def test_a_primitive_that_fails_after_its_simulation(path: Path, commits: list[int]) -> None:
+    sampler = BackendSamplerV2(backend=AerSimulator(project=path), options={"run_options": {"meas_level": 7}})
+    job = sampler.run([coin()])
+    with pytest.raises(QiskitError, match="Unsupported meas_level: 7"):
+        job.result()
+    run = aerchive.open(path)[job.job_id()]
+    assert (run.outcome, [child.outcome for child in run.children()]) == ("error", ["ok"])
+    assert len(commits) == 1
+    assert run.reproduce().verdict == "identical"
+
+
+def test_if_one_run_cannot_be_written_the_other_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = aerchive.Project.archive_together
+
+    def archive(self: Any, drafts: Any, durability: Any = None) -> Any:
+        if any(draft.config.program == "sampler" for draft in drafts):
+            raise aerchive.WriteError("no room for it")
+        return real(self, drafts, durability)
+
+    monkeypatch.setattr(aerchive.Project, "archive_together", archive)
+    job = SamplerV2(project=path, seed=1).run([coin()])
+    with pytest.warns(ArchiveWarning, match="no room for it"):
+        assert len(job.result()) == 1
+    (run,) = aerchive.open(path).runs()
+    assert (run.program, run.outcome, run.parent) == ("run", "ok", job.job_id())
 
 
 OFF = """
