@@ -24,7 +24,9 @@ class RunConfig(Document):
         num_qubits: The greatest number of qubits of a circuit.
         num_clbits: The greatest number of classical bits of a circuit.
         circuit_names: The names of the circuits, in order.
-        options: The options that the user set on the backend or for this run. Options of the run take precedence.
+        options: The options that the user set on the backend or for this run. Options of the run take precedence. Of a
+            primitive: those of its backend, or of the simulator beneath if the backend is not one of Aer's, with the
+            noise model of the first simulation.
         run_options: The names of the options that were given to ``run``. The others were set on the backend.
         unknown_options: The names of options that Aer does not know and ignored. Absent if there were none.
         target_gates: The basis gates of a backend with a target. Absent for other backends.

@@ -24,6 +24,7 @@ from qiskit_ibm_runtime import SamplerV2 as RuntimeSampler
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 import aerchive
+from aerchive.aer import SamplerV2
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from tests import processes
 from tests.strict import differences
@@ -335,6 +336,15 @@ def test_a_failure_before_the_simulation_is_no_difference(path: Path, monkeypatc
     assert report.verdict == "not_rerunnable"
     assert report.reasons[-1] == "raised builtins.TypeError: cannot be made, and had given a result"
     assert run.reproduce().verdict == "identical"
+
+
+def test_another_failure_before_the_simulation_is_no_difference(path: Path) -> None:
+    job = SamplerV2(project=path, options={"run_options": {"circuits": 1}}).run(sampled(stock()))
+    with pytest.raises(TypeError):
+        job.result()
+    report = job.run.reproduce()
+    assert report.verdict == "not_rerunnable"
+    assert "Replaying.run() got multiple values for argument 'circuits', and before" in report.reasons[-1]
 
 
 # -- options that the primitive's class does not have

@@ -113,12 +113,10 @@ def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
         return ReproduceReport(run.job_id, "not_rerunnable", (*replay.notes, str(error)), environment=environment)
     if raised is not None or had_raised is not None:
         same = _without_addresses(raised) == _without_addresses(had_raised)
-        if had_raised is None:  # it failed before it could be compared
-            verdict: Literal["identical", "different", "not_rerunnable"] = "not_rerunnable"
-            reason = f"raised {raised}, and had given a result"
-        else:
-            verdict = "identical" if same else "different"
-            reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
+        verdict: Literal["identical", "different", "not_rerunnable"] = "identical" if same else "different"
+        reason = f"raised {raised}, " + ("as before" if same else f"and before {had_raised}")
+        if raised is not None and (had_raised is None or not (same or replay.jobs)):  # nothing to be compared
+            verdict, reason = "not_rerunnable", reason if had_raised else f"raised {raised}, and had given a result"
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
     notes = list(replay.notes)
     if run.program == "run":

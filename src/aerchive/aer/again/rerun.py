@@ -8,6 +8,7 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import qiskit_aer
@@ -28,6 +29,7 @@ from aerchive.aer.capturing.provenance import provenance
 from aerchive.codecs.circuits.checks import CheckError
 from aerchive.codecs.circuits.noise_checks import check_noise_fits
 from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError, UnsafeContentError
+from aerchive.models import tagged_json
 from aerchive.private_names import GONE, set_private
 from aerchive.project.run import Run
 from aerchive.text import type_name
@@ -70,6 +72,7 @@ class Replay:
         notes: Remarks for the user.
         left_out: Names of the options that were not taken.
         inputs: The positional arguments of ``run``: circuits and binds, or pubs.
+        jobs: The jobs of the simulations that were started again.
         options: Options with their values, including the noise model.
 
     Raises:
@@ -82,6 +85,7 @@ class Replay:
         self._takes_resources = take_resources
         self.notes: list[str] = []
         self.left_out: list[str] = []
+        self.jobs: list[Any] = []
         with run.held():  # all is looked up in one opening of the file, and decoded afterwards
             self._config = run.record.config
             self._check()
@@ -176,7 +180,8 @@ class Replay:
         """Starts the run again with a stock simulator; returns the job."""
         on_backend, in_run = self.split_options()
         circuits, binds = self.inputs
-        return self._backend(on_backend).run(circuits, parameter_binds=binds, **in_run)
+        self.jobs = [self._backend(on_backend).run(circuits, parameter_binds=binds, **in_run)]
+        return self.jobs[0]
 
     def _is_stock(self) -> bool:
         """Whether a stock class of Aer ran the run, or one of ours for it."""
@@ -212,12 +217,10 @@ class PrimitiveReplay(Replay):
     Attributes:
         primitive: The stock class of the primitive.
         beneath: The runs of the simulations that the primitive started, in order.
-        jobs: The jobs of the simulations that it has started again.
     """
 
     primitive: Any
     beneath: list[Run]
-    jobs: list[Any]
     _own_options: dict[str, Any]
 
     def _check(self) -> None:
@@ -255,7 +258,8 @@ class PrimitiveReplay(Replay):
             raise self._refuse("Aer's estimator drew its values with a precision above 0 and without a seed")
         if not self.beneath and self._is_made_for_target():
             raise self._refuse("the simulations beneath it are not archived, and their circuits were made for a device")
-        if not self.beneath and not self._has_seed(options) and not self._is_exact(options):
+        has_values = self._run.outcome != "error"
+        if not self.beneath and has_values and not self._has_seed(options) and not self._is_exact(options):
             raise self._refuse("the simulations beneath it are not archived, and so are not the seeds that Aer chose")
         return options
 
@@ -318,6 +322,7 @@ class PrimitiveReplay(Replay):
         """Whether the primitive over a stock simulator with its options does the same without the runs beneath."""
         own = self._config
         given = {name.removeprefix("run."): v for name, v in own.primitive_options.items() if name.startswith("run.")}
+        of_run = given.keys() - _GIVEN_BY_PRIMITIVES
         return (
             self._is_stock()
             and not self._is_made_for_target()
@@ -325,8 +330,9 @@ class PrimitiveReplay(Replay):
                 config.backend_class == own.backend_class
                 and config.target_gates == own.target_gates
                 and set(in_run := config.run_options or ()) <= _GIVEN_BY_PRIMITIVES | given.keys()
-                and _without(config.options, in_run) == _without(own.options, in_run)
-                and all(config.options.get(name) == given[name] for name in given if name not in _GIVEN_BY_PRIMITIVES)
+                and _texts(config.options, config.options.keys() - in_run)
+                == _texts(own.options, own.options.keys() - in_run)
+                and _texts(config.options, of_run) == _texts(given, of_run)
                 for config in (child.record.config for child in self.beneath)
             )
         )
@@ -449,8 +455,9 @@ def _registers(circuit: QuantumCircuit) -> list[tuple[str, int]]:
     return [(register.name, register.size) for register in circuit.cregs]
 
 
-def _without(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in names}
+def _texts(options: Mapping[str, Any], names: AbstractSet[str]) -> dict[str, str]:
+    """Stored options as texts that can be compared, also those with arrays."""
+    return {name: repr(tagged_json.encode(options.get(name))) for name in names}
 
 
 def _obstacle(run: Run) -> str | None:

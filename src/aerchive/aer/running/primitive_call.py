@@ -250,8 +250,8 @@ def _note_job(job: Any, function: Any, *, has_arguments: bool) -> None:
     primitive = getattr(function, "__self__", None)
     if not isinstance(primitive, BaseSamplerV2 | BaseEstimatorV2):
         return
-    task = function.__func__
     try:
+        task = function.__func__
         if not isinstance(task, _Task):
             task = _Task(task, job.job_id())
         elif has_arguments:
