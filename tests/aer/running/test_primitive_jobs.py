@@ -65,7 +65,13 @@ def test_a_primitive_without_a_job_in_a_pool(path: Path, caplog: pytest.LogCaptu
 def test_the_job_of_another_library_that_stands_for_a_primitives(path: Path) -> None:
     with aerchive.autosave(path):
         inner = BackendSamplerV2(backend=qiskit_aer.AerSimulator()).run([coin()])
-        outer = LocalRuntimeJob(inner._function, qiskit_aer.AerSimulator(), "sampler", {"pubs": []}, inner._future)
+        outer = LocalRuntimeJob(
+            function=inner._function,
+            future=inner._future,
+            backend=qiskit_aer.AerSimulator(),
+            primitive="sampler",
+            inputs={"pubs": []},
+        )
         result = outer.result()
     assert outer.job_id() == inner.job_id() == outer.session_id
     run = aerchive.open(path)[outer.job_id()]
