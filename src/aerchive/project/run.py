@@ -584,6 +584,10 @@ class Run:
             InvalidInputError: The run cannot be run again; the message says what is not archived.
             NotFoundError: The run was saved without its circuits.
             AerchiveError: The new run is to be saved, and the project cannot be written; nothing has been simulated.
+
+        Warns:
+            ArchiveWarning: Options that ask for resources were not taken, or a primitive whose backend was of a class
+                that is not known has other values now.
         """
         return self._home.bridge.rerun(self, save=save, take_resources=take_resources, untrusted=untrusted)
 

@@ -303,9 +303,8 @@ class PrimitiveReplay(Replay):
     @property
     def doubt(self) -> str | None:
         """The reason for which the run may come out differently although it ran again; ``None`` if there is none."""
-        known = self._config.backend_class
-        if known is not None and not self._is_stock() and not known.startswith(_PASS_ON):
-            return f"what its backend, {known}, does with circuits and results is not archived"
+        if (doubt := _doubt_of_backend(self._run)) is not None:
+            return doubt
         return None if self.beneath or self._has_seed(self.options) else "the seeds that Aer chose are not archived"
 
     @property
@@ -474,6 +473,14 @@ def _obstacle(run: Run) -> str | None:
     return f"these were not archived: {'; '.join(lost)}" if lost else None
 
 
+def _doubt_of_backend(run: Run) -> str | None:
+    """The reason for doubt if a primitive's backend is of a class that may do more than to pass on."""
+    known = run.record.config.backend_class
+    if known is None or known in _BACKENDS or known.startswith(_PASS_ON):
+        return None
+    return f"what its backend, {known}, does with circuits and results is not archived"
+
+
 def _matters(loss: str) -> bool:
     """Whether a loss affects the simulation; metadata and options that Aer ignores do not."""
     if loss.startswith("circuits: "):
@@ -514,7 +521,7 @@ def rerun(run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any
     is_in_child = must_be_in_child(run, untrusted=untrusted)
     if save:
         run.project.check_destination()
-    replay, doubt = None, None
+    replay, doubt = None, _doubt_of_backend(run)
     if is_in_child:
         made, left_out = rerun_in_child(run, take_resources=take_resources)
         job = made.job()
@@ -532,7 +539,7 @@ def rerun(run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any
             beneath._aerchive_parent = job.job_id()
             run.project.save(beneath)
     result = job.result()
-    if doubt is not None and run.program != "run" and _differs(archived_result(run), result):
+    if doubt is not None and run.program != "run" and run.outcome == "ok" and _differs(archived_result(run), result):
         warnings.warn(f"run {run.job_id} has other values now: {doubt}", ArchiveWarning, stacklevel=5)
     return result
 
