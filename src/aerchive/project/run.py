@@ -581,7 +581,8 @@ class Run:
         Raises:
             UnsafeContentError: The file is not trusted, and ``untrusted`` is not given; or the run crashed in its own
                 process, took too much, or has instructions that Aer's constructors would refuse.
-            InvalidInputError: The run cannot be run again; the message says what is not archived.
+            InvalidInputError: The run cannot be run again; the message says what is not archived. Or it is that of a
+                primitive in a file that is not trusted, and is to be saved.
             NotFoundError: The run was saved without its circuits.
             AerchiveError: The new run is to be saved, and the project cannot be written; nothing has been simulated.
 

@@ -17,7 +17,7 @@ from aerchive.aer.again import untrusted
 from aerchive.aer.again.resources import RESOURCES, without_resources
 from aerchive.aer.capturing.options import is_known
 from aerchive.cli import main
-from aerchive.errors import UnsafeContentError
+from aerchive.errors import InvalidInputError, UnsafeContentError
 from aerchive.project.run import Run
 from aerchive.storage.medium.limited_child import ChildError
 from tests.aer.conftest import bell
@@ -90,6 +90,8 @@ def test_a_primitive(tmp_path: Path) -> None:
         result = run.rerun(untrusted=True)
     (name,) = result[0].data
     assert result[0].data[name].get_counts() == run.result()[0].data[name].get_counts()
+    with pytest.raises(InvalidInputError, match="trust the file first: aerchive trust"):
+        run.rerun(untrusted=True, save=True)
 
 
 def test_trusting_the_file_is_enough(foreign: Run) -> None:

@@ -521,6 +521,11 @@ def rerun(run: Run, *, save: bool, take_resources: bool, untrusted: bool) -> Any
     is_in_child = must_be_in_child(run, untrusted=untrusted)
     if save:
         run.project.check_destination()
+        if is_in_child and run.program != "run":
+            raise InvalidInputError(
+                f"run {run.job_id} of a primitive cannot be run again and saved: its simulations would be lost in "
+                f"a process of their own; trust the file first: aerchive trust {run.project.file.path}"
+            )
     replay, doubt = None, _doubt_of_backend(run)
     if is_in_child:
         made, left_out = rerun_in_child(run, take_resources=take_resources)
