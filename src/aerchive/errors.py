@@ -110,7 +110,7 @@ class TransactionError(AerchiveError, RuntimeError):
 
 
 class ReadError(AerchiveError, OSError):
-    """The disk failed while the project was read. This does not mean that stored bytes are wrong."""
+    """The disk or the system failed while the project was read. This does not mean that stored bytes are wrong."""
 
     code = "read"
 

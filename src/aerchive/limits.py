@@ -26,8 +26,8 @@ class Limits(BaseModel):
         chunk_bytes: The size of the largest chunk of an array before compression, in bytes.
         piece_bytes: The size of the largest dataset that is stored without chunks, and of the largest table that has
             to be read as a whole, in bytes.
-        sparse_ratio: The greatest ratio of the size of a table to the space that the file takes on the disk. A file
-            with holes can claim any size.
+        sparse_ratio: The greatest ratio of what is read of a file with holes, as a table, to the space that the file
+            takes on the disk. Such a file can claim any size.
         document_bytes: The size of the largest document (a JSON text, or the bytes of circuits), in bytes.
         read_bytes: The size of the largest array that is read at once, in bytes. Slices of larger arrays can be read.
         journal_bytes: The size of the largest journal of an interrupted commit, in bytes.

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aerchive.testing.disks import FailingDisk, crash_states
 from tests.concurrency.crowds import crowd
+from tests.crash import copies
 from tests.crash.compactions import READS, WRITES, failing, faults_at, kills_at
 from tests.crash.flips import damaged_project
 from tests.crash.folders import memory_folder
@@ -123,6 +124,14 @@ def flips(number: int, folder: Path) -> tuple[dict[str, Any], list[str]]:
     return dict(figures) | {"bad": len(problems)}, problems
 
 
+def mixtures(number: int, folder: Path, on_disk: Path) -> tuple[dict[str, Any], list[str]]:
+    """So many copies made in the middle of commits, and ten times as many that are modelled."""
+    figures, problems = copies.tried(copies.copied(_folder(on_disk, "copies"), number))
+    others, more = copies.tried(copies.modelled(_folder(folder, "copies"), 10 * number))
+    both = collections.Counter(figures) + collections.Counter(others)
+    return dict(both) | {"bad": len(problems) + len(more)}, problems + more
+
+
 def crowds(folder: Path, runs: int) -> tuple[dict[str, Any], list[str]]:
     """8 writers, 4 readers, 1 foreign program."""
     place = folder / "crowd"
@@ -150,6 +159,7 @@ def main() -> int:
     parser.add_argument("--interrupts", type=int, default=500, help="SIGINT")
     parser.add_argument("--compactions", type=int, default=200, help="SIGKILL for those who compact, and for others")
     parser.add_argument("--flips", type=int, default=10_000, help="changed bits")
+    parser.add_argument("--copies", type=int, default=200, help="copies by cp and the like in the middle of commits")
     parser.add_argument("--runs", type=int, default=100, help="of each of 8 writers at once")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=memory_folder()))
@@ -161,6 +171,7 @@ def main() -> int:
         "interrupts": lambda: interrupts(given.interrupts),
         "compactions": lambda: compactions(given.compactions, folder),
         "changed bits": lambda: flips(given.flips, folder),
+        "copies": lambda: mixtures(given.copies, folder, on_disk),
         "processes": lambda: crowds(on_disk, given.runs),
     }
     report: dict[str, Any] = {}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +18,7 @@ import numpy as np
 import pytest
 
 import aerchive
-from aerchive.errors import AerchiveError, IntegrityError, UnsafeContentError
+from aerchive.errors import AerchiveError, IntegrityError, ReadError, UnsafeContentError, WriteError
 from aerchive.models.catalogue import DTYPE
 from aerchive.storage import vet_child, vetting
 from aerchive.storage.commits.superblock import read_superblock
@@ -123,23 +126,89 @@ def test_an_answer_that_is_not_ours_is_refused(own: Path, monkeypatch: pytest.Mo
         vet(own)
 
 
+def test_a_file_is_not_blamed_for_a_child_that_does_not_start(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = copy_of(own)
+    monkeypatch.setattr("sys.executable", "")
+    with pytest.raises(ReadError, match=r"in which it is looked at first, could not be started.*vet_memory"):
+        aerchive.open(foreign)
+
+
+def test_closed_standard_streams_do_not_matter(own: Path) -> None:
+    foreign = copy_of(own)
+    program = f"import os; [os.close(fd) for fd in (0, 1, 2)]; import aerchive; aerchive.vet({str(foreign)!r})"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_trust_that_cannot_be_recorded_is_said(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AERCHIVE_KNOWN_FILES", str(tmp_path / "file" / "known"))
+    with pytest.raises(WriteError, match=r"is trusted by this process only.*setting known_files"):
+        aerchive.trust(copy_of(own))
+
+
+def test_a_project_stays_trusted_while_its_process_commits(own: Path) -> None:
+    project, answers, commits = aerchive.open(own), set[bool](), 20
+    with start(
+        """
+        import sys, aerchive
+        from tests.drafts import draft_of
+        project = aerchive.open(sys.argv[1])
+        for number in range(int(sys.argv[2])):
+            project.archive(draft_of(number + 1))
+        """,
+        own,
+        commits,
+    ) as process:
+        while process.poll() is None:
+            answers.add(project.is_trusted)
+    assert process.returncode == 0
+    assert answers == {True}
+    assert len(project) == 1 + commits
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_commit_that_is_killed_while_it_waits_for_the_disk_leaves_an_own_file(own: Path, number: int) -> None:
+    with start(
+        """
+        import os, signal, sys, aerchive
+        from tests.drafts import draft_of
+
+        def sync(fd, calls=[]):
+            calls.append(fd)
+            if len(calls) > int(sys.argv[2]):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.fsync = sync
+        aerchive.open(sys.argv[1]).archive(draft_of(1))
+        """,
+        own,
+        number,
+    ) as process:
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert aerchive.open(own).is_trusted
+    assert len(aerchive.open(own)) in (1, 2)
+
+
 def test_too_little_memory_is_said(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AERCHIVE_VET_MEMORY", "32 MiB")
-    with pytest.raises(UnsafeContentError, match=r"memory|crashed"):
+    with pytest.raises((ReadError, UnsafeContentError), match=r"memory|crashed"):
         vet(own)
 
 
 # -- what is found
 
 
-def test_a_file_of_ours_has_no_findings(full: Path) -> None:
-    report = vet(full)
+def test_a_file_of_ours_has_no_findings(own: Path) -> None:
+    for number in range(1, 6):
+        aerchive.open(own).archive(draft_of(number))
+    report = vet(own)
     assert report.ok
     assert report.mixture == ""
-    assert report.runs == 1
+    assert report.runs == 6
     assert report.nodes > 50
-    found = in_this_process(full)
-    assert VetReport(path=str(full), **found) == report
+    found = in_this_process(own)
+    assert VetReport(path=str(own), **found) == report
 
 
 def test_nodes_that_are_never_written_are_found(own: Path) -> None:
@@ -333,9 +402,70 @@ def test_nothing_is_saved_into_a_file_with_a_damaged_folder(own: Path) -> None:
     assert report.mixture.startswith("/runs: ")
 
 
+def test_a_run_that_is_not_in_the_catalogue_is_a_mixture(own: Path) -> None:
+    with h5py.File(own, "r+") as file:
+        (day,) = file["runs"].values()
+        (name,) = day
+        file["catalogue"].resize((0,))
+    assert vet(own).mixture.endswith(f"/{name}: is in the file, but not in the catalogue")
+
+
+def test_what_labels_need_behind_the_end_is_a_mixture(own: Path) -> None:
+    """The superblock of the state before; the links of the run are behind its end, and not a member of the run."""
+    run = aerchive.open(own)[0]
+    run.add_tags("first")
+    head = own.read_bytes()[:48]
+    run.add_tags("second")
+    mixture = own.with_name("mixture.h5")
+    mixture.write_bytes(head + own.read_bytes()[48:])
+    report = vet(mixture)
+    assert any("overflow" in one for one in report.findings)
+    with pytest.raises(IntegrityError, match="nothing is saved into it"), project_file(mixture).write(CREATED):
+        pass
+
+
+@pytest.mark.parametrize("what", ["a tag", "a long name", "both taken away"])
+def test_labels_that_differ_from_those_in_the_catalogue_are_a_mixture(own: Path, what: str) -> None:
+    def row() -> tuple[int, bytes]:
+        with h5py.File(own, "r") as file:
+            at = file["catalogue"].id.get_chunk_info(0).byte_offset
+        return at, own.read_bytes()[at : at + DTYPE.itemsize]
+
+    run = aerchive.open(own)[0]
+    run.rename("n\u00e4me" * 20)
+    run.add_tags("\u00fc", "a tag that does not fit into the catalogue, because it is far too long")
+    assert vet(own).ok
+    at, before = row()
+    if what == "a tag":
+        run.add_tags("more")
+        run.remove_tags("\u00fc")
+    elif what == "a long name":
+        run.rename("other" * 20)
+    else:
+        run.rename(None)
+        run.remove_tags(*run.tags)
+    assert vet(own).ok
+    assert row()[1] != before
+    data = bytearray(own.read_bytes())
+    data[at : at + len(before)] = before
+    own.write_bytes(data)
+    assert vet(own).mixture.endswith(": has other labels than the catalogue says")
+
+
+def test_a_row_of_which_half_was_copied_is_damage(own: Path) -> None:
+    with h5py.File(own, "r") as file:
+        at = file["catalogue"].id.get_chunk_info(0).byte_offset
+    before = own.read_bytes()
+    aerchive.open(own)[0].add_tags("tag")
+    data = bytearray(own.read_bytes())
+    data[at : at + DTYPE.itemsize - 4] = before[at : at + DTYPE.itemsize - 4]
+    own.write_bytes(data)
+    assert vet(own).mixture == "/catalogue: row 0 is damaged"
+
+
 def test_a_row_that_was_not_copied_is_damage(own: Path) -> None:
-    with project_file(own).write(CREATED) as session:
-        session.append_rows("catalogue", np.zeros(1, DTYPE))
+    with h5py.File(own, "r+") as file:
+        file["catalogue.changes"].resize((2,))
     assert "last row is empty" in vet(own).mixture
 
 

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidInputError("which file? Name it, or list the known ones with --list")
     project = project_at(options.file, "r")
     if options.remove:
-        was_trusted = stop_trusting(project.file)
+        was_trusted = stop_trusting(project.path)
         said = f"{project.path}: {'is foreign now' if was_trusted else 'was not trusted'}"
         document = {"path": str(project.path), "was_trusted": was_trusted}
         print_report(options, document, said)

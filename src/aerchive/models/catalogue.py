@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
 from aerchive.models.labels import RunLabels
-from aerchive.models.row_checksums import row_crc, wrong_rows
 from aerchive.models.run import RunRecord
+from aerchive.row_checksums import row_crc, wrong_rows
 from aerchive.text import decode_text, fit_text
 from aerchive.times import to_microseconds
 

@@ -369,7 +369,7 @@ class ProjectFile:
         try:
             known_files.find(fd, str(self.path))
             recovered = recover(fd, str(self.path))
-            known_files.changed(fd, str(self.path))
+            known_files.changed(fd)
             return recovered
         except AerchiveError:
             raise
@@ -559,7 +559,7 @@ class ProjectFile:
                     overlay.roll_back()
                 raise
             finally:
-                known_files.changed(fd, str(self.path))
+                known_files.changed(fd)
             self._known_project = stamp_of(os.fstat(fd))
 
 

@@ -7,6 +7,7 @@ refers to. Each node is visited once, opened from its parent, so that the time g
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +16,16 @@ from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s
 
 from aerchive import layout
 from aerchive.errors import AerchiveError
+from aerchive.row_checksums import wrong_rows
 from aerchive.storage.commits.journal import find_journal
 from aerchive.storage.commits.read_file import ReadFile
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.nodes import root_group
 from aerchive.storage.hdf5.opening import open_hdf5
+from aerchive.storage.hdf5.table import ROW_SUM_BYTES
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
+from aerchive.text import fit_text
 
 _MOST_FINDINGS = 50
 _PAGE = 4096
@@ -31,6 +35,10 @@ _TRIAL = b"aerchive-vetting"
 """Name of the groups that are made in the overlay, which is thrown away."""
 _SHARED_DEPTHS = {layout.RUNS: 2, layout.OBJECTS: 3, layout.DELETED: 2}
 """Depths down to which the groups below a member of the root are folders, and no run or object."""
+_BEHIND_THE_END = "addr overflow"
+"""What HDF5 says of an address behind the end of the file."""
+_COLUMNS = frozenset({"path", "name", "tags", "deleted", "crc32"})
+"""The columns of the catalogue that are compared with the runs."""
 _HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -132,8 +140,12 @@ class _Walk:
         self._end = end
         self._seen: set[int] = set()
         self._types: set[bytes] = set()
-        self._runs: set[bytes] = set()
-        self._rows: set[bytes] = set()
+        self._listed: set[str] = set()
+        self._runs: dict[str, tuple[str, str] | None] = {}
+        """The runs that could be read, by path below ``/runs``: name and tags, or ``None`` if they were not read."""
+        self._rows: dict[str, list[bytes]] = {}
+        self._widths: list[int] = []
+        """Widths of the columns of names and tags; empty without a catalogue that could be read."""
         self.nodes = 0
         self.uuid = self.mixture = ""
         self.findings: list[str] = []
@@ -152,8 +164,9 @@ class _Walk:
         Args:
             name: Path of the node.
             what: The error, or a description.
-            is_mixture: Whether only a mixture of two states of a file has this. Nothing may be saved into one, nor into
-                a file with a damaged folder or table, which a mixture may have, too.
+            is_mixture: Whether only a mixture of two states of a file has this, as it alone has what HDF5 finds behind
+                the end. Nothing may be saved into one, nor into a file with a damaged folder or table, which a mixture
+                may have, too.
 
         Raises:
             MemoryError: HDF5 could not get the memory that the file asks for.
@@ -161,7 +174,7 @@ class _Walk:
         if "alloc" in str(what):
             raise MemoryError(str(what))
         self.note(name, what if isinstance(what, str) else f"damaged: {what}")
-        if is_mixture or _is_folder_or_table(name):
+        if is_mixture or _BEHIND_THE_END in str(what) or _is_folder_or_table(name):
             self.mixture = self.mixture or f"/{name.strip('/')}: {what}"
 
     def _try(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -176,7 +189,7 @@ class _Walk:
     @property
     def runs(self) -> int:
         """The number of runs."""
-        return len(self._runs)
+        return len(self._listed)
 
     def run(self, root: h5g.GroupID) -> None:
         """Visits all nodes, and compares the runs with the catalogue."""
@@ -198,9 +211,20 @@ class _Walk:
                 self._try(name, self._dataset, node, name)
             else:
                 self.note(name, "is neither a group nor a dataset")
-        for path in sorted(self._rows - self._runs)[:1]:
-            name = f"/{layout.RUNS}/{path.decode('utf-8', 'backslashreplace')}"
-            self.note_damage(name, "is in the catalogue, but not in the file", is_mixture=True)
+        if self._widths:
+            self._compare()
+
+    def _compare(self) -> None:
+        """Compares the runs with the catalogue; runs that cannot be read are damaged, and are not compared."""
+        found = dict.fromkeys(self._rows.keys() - self._listed, "is in the catalogue, but not in the file")
+        found |= dict.fromkeys(self._runs.keys() - self._rows.keys(), "is in the file, but not in the catalogue")
+        for path, labels in self._runs.items():
+            if labels is not None and path in self._rows:
+                texts = [fit_text(*one)[0].rstrip(b"\0") for one in zip(labels, self._widths, strict=True)]
+                if texts != self._rows[path]:
+                    found[path] = "has other labels than the catalogue says"
+        for path in sorted(found)[:1]:
+            self.note_damage(f"/{layout.RUNS}/{path}", found[path], is_mixture=True)
 
     def _members(self, group: h5g.GroupID, name: str) -> list[bytes]:
         """The members of a group that were not visited yet."""
@@ -214,7 +238,12 @@ class _Walk:
         if not first or len(rest) < _SHARED_DEPTHS.get(first, 0):
             self.folders.append(name)
         if first == layout.RUNS and len(rest) == 1:
-            self._runs.update(rest[0].encode() + b"/" + key for key, _, _ in found)
+            self._listed.update(_below(rest[0], key) for key, _, _ in found)
+        elif first == layout.RUNS and len(rest) == 2:
+            has_labels = any(key == layout.LABELS.encode() for key, _, _ in found)
+            self._runs["/".join(rest)] = None if has_labels else ("", "")
+        elif first == layout.RUNS and rest[2:] == [layout.LABELS] and not found:
+            self._runs["/".join(rest[:2])] = self._labels(group)
         new = []
         for key, kind, address in found:
             if kind != h5l.TYPE_HARD:
@@ -225,6 +254,11 @@ class _Walk:
                 self._seen.add(address)
                 new.append(key)
         return new
+
+    def _labels(self, group: h5g.GroupID) -> tuple[str, str]:
+        """Name and tags of a run, as the catalogue has them."""
+        name, tags = (read_attribute(group, key, self._path) for key in ("name", "tags"))
+        return str(name or ""), json.dumps(json.loads(str(tags))) if tags else ""
 
     def _attributes(self, node: Any) -> None:
         names: list[bytes] = []
@@ -269,17 +303,26 @@ class _Walk:
     def _table(self, dataset: h5d.DatasetID, name: str, dtype: np.dtype[Any]) -> None:
         length, tid = int(dataset.shape[0]), stored_type(dtype)
         step, rows = max(1, _PIECE_BYTES // dtype.itemsize), np.zeros(0, dtype)
+        is_catalogue = name == f"/{layout.CATALOGUE}" and set(dtype.names or ()) >= _COLUMNS
+        self._widths = [dtype[column].itemsize for column in ("name", "tags")] if is_catalogue else self._widths
         for first in range(0, length, step):
             rows = np.zeros(min(step, length - first), dtype)
             space = dataset.get_space()
             space.select_hyperslab((first,), (len(rows),))
             dataset.read(h5s.create_simple((len(rows),)), space, rows, tid)
-            if name == f"/{layout.CATALOGUE}" and {"path", "deleted"} <= set(dtype.names or ()):
-                self._rows.update(rows["path"][rows["deleted"] == 0].tolist())
+            if is_catalogue:
+                self._note_rows(name, rows, first)
         if name.count("/") == 1:
             self.tables.append(name)
             if len(rows) and not any(rows[-1:].tobytes()):
                 self.note_damage(name, "its last row is empty", is_mixture=True)
+
+    def _note_rows(self, name: str, rows: np.ndarray[Any, Any], first: int) -> None:
+        if bad := wrong_rows(rows.view(np.uint8).reshape(len(rows), -1)[:, :-ROW_SUM_BYTES], rows["crc32"], first):
+            self.note_damage(name, f"row {bad[0]} is damaged", is_mixture=True)
+        kept = rows[rows["deleted"] == 0]
+        for path, *labels in zip(*(kept[column].tolist() for column in ("path", "name", "tags")), strict=True):
+            self._rows[path.decode("utf-8", "backslashreplace")] = labels
 
     def change(self, root: h5g.GroupID) -> None:
         """Adds members and rows in all places where commits do: HDF5 parses the free space of a group only then."""

@@ -5,6 +5,7 @@ A file that this user's aerchive has written, and that no other program has chan
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 from collections.abc import Sequence
@@ -12,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aerchive.errors import IntegrityError, ReadError, UnsafeContentError
+from aerchive.errors import AerchiveError, IntegrityError, ReadError, UnsafeContentError
 from aerchive.settings import load_settings
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.known_files import KnownFile
-from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
+from aerchive.storage.medium.limited_child import ChildError, ChildLimits, ChildStartError, run_limited
 from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
 
 _CHILD = "aerchive.storage.vet_child", "vet"
+_FIRST_FD = 3
+"""The numbers below are those of the child's standard input and output, also if this process has closed its own."""
 _MIB = 1024 * 1024
 _LEAST_WALL_S = 30
 _WALL_RATIO = 5
@@ -70,9 +73,11 @@ def vet(fd: int, path: str) -> VetReport:
     """
     before = stamp_of(os.fstat(fd))
     try:
-        own = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)  # the child may only read, and has no lock
+        opened = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)  # the child may only read, and has no lock
     except OSError:
-        own = os.dup(fd)
+        opened = os.dup(fd)
+    own = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _FIRST_FD)
+    os.close(opened)
     try:
         found = run_limited(*_CHILD, [own, path], _limits(fd), [own])
         check_unchanged(fd, before, path)
@@ -178,7 +183,12 @@ def _report(path: str, found: dict[str, Any]) -> VetReport:
     return report
 
 
-def _unsafe(path: str, when: str, error: ChildError) -> UnsafeContentError:
+def _unsafe(path: str, when: str, error: ChildError) -> AerchiveError:
+    if isinstance(error, ChildStartError):
+        return ReadError(
+            f"{path}: not opened, because a process of its own, in which it is looked at first, {error}. Free memory "
+            "and processes for it, or change the settings vet and vet_memory"
+        )
     return UnsafeContentError(
         f"{path}: not opened, because it would harm this program: {error}, in a process of its own, while {when}. "
         "If this is a copy that was made while the project was written, copy it again with 'aerchive copy'; else ask "

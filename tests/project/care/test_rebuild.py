@@ -23,6 +23,7 @@ from tests import processes
 from tests.crash.workloads import lost
 from tests.drafts import draft_of, job_id, project_at
 from tests.jobs import bell, run_stock
+from tests.samples import CREATED
 
 Edit = Callable[[np.ndarray], None]
 
@@ -383,3 +384,12 @@ def test_report_is_data(path: Path) -> None:
     report = project_of(path).rebuild_catalogue()
 
     assert dataclasses.asdict(report) == {"path": str(path), "runs": 6, "changed": 0, "problems": []}
+
+
+def test_a_project_without_runs(tmp_path: Path) -> None:
+    project = project_of(tmp_path / "project.h5", 1)
+    with project.file.write(CREATED) as session:
+        session.replace_table(layout.CATALOGUE, np.zeros(0, catalogue.DTYPE))
+    assert len(project_at(project.path)) == 0
+    assert list(project_at(project.path).catalogue()) == []
+    assert project.rebuild_catalogue().changed == 1

@@ -18,9 +18,9 @@ from aerchive import layout
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.models import catalogue
 from aerchive.models.labels import RunLabels
-from aerchive.models.row_checksums import row_crc
 from aerchive.project.care import verify as care
 from aerchive.project.project import Project
+from aerchive.row_checksums import row_crc
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests.drafts import draft_of, job_id, project_at
 

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
+import aerchive
 from aerchive.errors import AerchiveError, FormatError, UnsafeContentError
 from aerchive.limits import Limits, limits, use_limits
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
@@ -301,3 +302,12 @@ def test_a_table_of_checksums_must_be_stored(path: Path) -> None:
         owner = str(group.attribute("run_uuid"))
         with pytest.raises(FormatError, match="not stored, or only in part"):
             group.plan("noise", owner)
+
+
+@pytest.mark.parametrize("untrusted", [False, True])
+def test_a_limit_holds_in_the_child_too(path: Path, untrusted: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AERCHIVE_LIMITS__MEMBERS", str(RUNS - 1))
+        report = aerchive.open(path).verify(untrusted=untrusted)
+    use_limits(Limits())
+    assert any("the limit 'members' is 59" in problem for problem in report.problems)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 from h5py import h5d, h5s
 
-from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.layout import CATALOGUE
 from aerchive.models.catalogue import DTYPE
 from aerchive.storage.chunks.drafts import GroupDraft
@@ -243,3 +245,25 @@ def test_a_table_whose_header_is_damaged_stays(path: Path) -> None:
         replace()
 
     assert path.read_bytes() == content
+
+
+def test_a_table_of_holes_is_not_read_but_one_whose_blocks_are_counted_late(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fstat
+
+    def late(fd: int) -> SimpleNamespace:
+        status = real(fd)
+        return SimpleNamespace(**{n: getattr(status, n) for n in dir(status) if n.startswith("st_")} | {"st_blocks": 0})
+
+    with project_file(path).write(CREATED) as session:
+        session.append_rows(CATALOGUE, rows(0, 1000))
+    monkeypatch.setattr("aerchive.storage.medium.disk._MAY_BE_HOLES", 64 * 1024)
+    with project_file(path).read() as session, monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", late)
+        assert len(session.table(CATALOGUE)) == 1000
+    with h5py.File(path, "r+") as file:
+        file[CATALOGUE].resize((1_000_000,))
+    os.truncate(path, 2**30)
+    with project_file(path).read() as session, pytest.raises(UnsafeContentError, match="the limit 'sparse_ratio'"):
+        session.table(CATALOGUE)

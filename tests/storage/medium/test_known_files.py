@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import stat
@@ -70,14 +71,14 @@ def test_an_own_file_is_looked_up_once(path: Path, fd: int, monkeypatch: pytest.
 def test_a_change_by_others_is_noticed_and_one_by_us_is_not(path: Path, fd: int) -> None:
     known_files.keep(fd, str(path), "made", "uuid")
     os.pwrite(fd, b"more", 400)
-    known_files.changed(fd, str(path))
+    known_files.changed(fd)
     known = known_files.find(fd, str(path))
     assert known is not None
     assert known.how == "committed"
     os.utime(fd, ns=(0, known.mtime_ns + 1))
     assert known_files.find(fd, str(path)) is None
     os.pwrite(fd, b"more", 404)
-    known_files.changed(fd, str(path))
+    known_files.changed(fd)
     assert known_files.find(fd, str(path)) is None
 
 
@@ -102,6 +103,21 @@ def test_another_mount_of_the_same_file_is_known(path: Path, fd: int, forget_all
     assert look(path) is not None
     os.rename(path, path.with_name("renamed.h5"))
     assert look(path.with_name("renamed.h5")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("path", 1), ("path", "a\0b"), ("size", "1"), ("born_ns", True), ("uuid", None), ("how", []), ("how", "other")],
+)
+def test_a_record_with_values_of_other_types_is_no_record(
+    path: Path, fd: int, forget_all: Callable[[], None], name: str, value: object
+) -> None:
+    known = known_files.keep(fd, str(path), "made", "uuid")
+    (record,) = load_settings().known_files.iterdir()
+    record.write_text(json.dumps(vars(known) | {name: value}) + "\n")
+    forget_all()
+    assert known_files.find(fd, str(path)) is None
+    assert list(known_files.all_known()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"[]\n", b'{"path": 1\n', b"[" * 9000, b'{"a": 1}\n', b"\xff\n"])
@@ -156,3 +172,26 @@ def test_a_folder_that_is_not_absolute_is_not_made(
     known_files.keep(fd, str(path), "made", "uuid")
     assert not (tmp_path / "known").exists()
     assert known_files.find(fd, str(path)) is not None
+
+
+def test_a_changed_file_keeps_its_new_name(path: Path, fd: int, forget_all: Callable[[], None]) -> None:
+    known_files.keep(fd, str(path), "made", "uuid")
+    forget_all()
+    renamed = path.rename(path.with_name("renamed"))
+    known_files.find(fd, str(renamed))
+    os.write(fd, b"more")
+    known_files.changed(fd)
+    assert [one.path for one in known_files.all_known()] == [str(renamed)]
+
+
+def test_what_is_synced_is_recorded_before(path: Path, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(fd: int) -> None:
+        raise OSError("as if the process was killed")
+
+    known_files.keep(fd, str(path), "made", "uuid")
+    os.write(fd, b"more")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="killed"):
+        known_files.sync(fd)
+    (known,) = known_files.all_known()
+    assert (known.size, known.mtime_ns) == (os.fstat(fd).st_size, os.fstat(fd).st_mtime_ns)

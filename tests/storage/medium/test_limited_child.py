@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
+from aerchive.storage.medium.limited_child import ChildError, ChildLimits, ChildStartError, run_limited
 
 LIMITS = ChildLimits(cpu_s=5, wall_s=20, memory_bytes=512 * 1024 * 1024)
 PROGRAMS = """
@@ -98,8 +98,20 @@ def test_a_child_writes_no_file(tmp_path: Path) -> None:
 
 def test_a_child_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
-    with pytest.raises(ChildError, match="could not be started"):
+    with pytest.raises(ChildStartError, match="could not be started"):
         run_limited("child_programs", "text", [], LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("module", "limits", "said"),
+    [
+        ("not_there", LIMITS, "when it was started"),
+        ("child_programs", LIMITS._replace(memory_bytes=1), "too much memory"),
+    ],
+)
+def test_a_child_that_does_not_reach_its_function(module: str, limits: ChildLimits, said: str) -> None:
+    with pytest.raises(ChildStartError, match=said):
+        run_limited(module, "text", [], limits)
 
 
 def test_no_child_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

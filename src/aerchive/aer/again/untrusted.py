@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -10,13 +11,15 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from aerchive.errors import UnsafeContentError
+from aerchive.errors import AerchiveError, UnsafeContentError
+from aerchive.project.care.foreign import stop_trusting
 from aerchive.project.project import open_project
 from aerchive.project.run import Run
 from aerchive.settings import load_settings
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
 
 _CHILD = "aerchive.aer.child", "run_again"
+_AGAIN = "again.h5"
 _LOCK_TIMEOUT_S = 10.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are in the child as in its parent, because they may change the bits of results."""
@@ -73,18 +76,25 @@ def rerun_in_child(run: Run, *, take_resources: bool) -> tuple[Run, list[str]]:
     """
     folder = Path(tempfile.mkdtemp(prefix="aerchive-rerun-"))
     try:
-        found = _ask(run, take_resources, str(folder / "again.h5"))
+        found = _ask(run, take_resources, str(folder / _AGAIN))
         if found.get("error"):
             raise UnsafeContentError(f"run {run.job_id} cannot be run again: {found['error']}")
-        made = open_project(folder / "again.h5", "r", run.project.bridge, _LOCK_TIMEOUT_S).latest()
+        made = open_project(folder / _AGAIN, "r", run.project.bridge, _LOCK_TIMEOUT_S).latest()
     except ChildError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         raise UnsafeContentError(f"run {run.job_id} was run again in a process of its own, and {error}") from error
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         raise
-    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(made, _remove, folder)
     return made, [str(name) for name in found.get("left_out", ())]
+
+
+def _remove(folder: Path) -> None:
+    """Removes a temporary folder, and the record that its project was opened."""
+    with contextlib.suppress(AerchiveError):
+        stop_trusting(folder / _AGAIN)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ask(run: Run, take_resources: bool, target: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from aerchive.errors import NotFoundError
 from aerchive.storage.file import ProjectFile
@@ -16,13 +17,23 @@ def is_trusted(file: ProjectFile) -> bool:
     """Whether this user's aerchive has made the file, or was told to trust it, and nothing else has changed it since.
 
     A file that does not exist is trusted: this user will make it.
+
+    Raises:
+        ProjectLockedError: Another process is changing the file, and did not finish in time.
     """
     try:
-        fd = open_file(file.path, os.O_RDONLY)
+        if _is_own(file.path):
+            return True
+        with file.without_writers():  # a commit of this user's changes the file before its record
+            return _is_own(file.path)
     except NotFoundError:
         return True
+
+
+def _is_own(path: Path) -> bool:
+    fd = open_file(path, os.O_RDONLY)
     try:
-        known = known_files.look_up(fd, str(file.path))
+        known = known_files.look_up(fd, str(path))
         return known is not None and known.is_own
     finally:
         os.close(fd)
@@ -46,15 +57,17 @@ def trust_file(file: ProjectFile) -> KnownFile:
         with held.read() as session:
             uuid = session.root.attribute("project_uuid")
         check_unchanged(held.fd, before, str(file.path))
-        return known_files.keep(held.fd, str(file.path), "trusted", uuid if isinstance(uuid, str) else "")
+        known = known_files.keep(held.fd, str(file.path), "trusted", uuid if isinstance(uuid, str) else "")
+        known_files.check_kept(known)
+        return known
 
 
-def stop_trusting(file: ProjectFile) -> bool:
+def stop_trusting(path: Path) -> bool:
     """Makes a file foreign; returns whether it was trusted."""
-    fd = open_file(file.path, os.O_RDONLY)
+    was_own = _is_own(path)
+    fd = open_file(path, os.O_RDONLY)
     try:
-        known = known_files.look_up(fd, str(file.path))
         known_files.forget(fd)
-        return known is not None and known.is_own
     finally:
         os.close(fd)
+    return was_own

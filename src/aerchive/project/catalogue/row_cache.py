@@ -167,7 +167,7 @@ def _with_room(kept: NDArray[Any], length: int) -> NDArray[Any]:
 
 def _hashes(ids: NDArray[Any]) -> NDArray[np.uint64]:
     """Computes a hash of each id: equal ids have equal hashes, and different ids almost never do."""
-    words = np.ascontiguousarray(ids).view("<u8").reshape(len(ids), -1)
+    words = np.ascontiguousarray(ids).view("<u8").reshape(len(ids), ids.dtype.itemsize // 8)
     hashes = np.full(len(ids), 0x9E3779B97F4A7C15, np.uint64)
     for word in words.T:
         hashes = (hashes ^ word) * np.uint64(0xBF58476D1CE4E5B9)

@@ -76,7 +76,7 @@ class NewFile:
             raise ProjectLockedError(f"{self._path}: another program made it at this moment; save again") from error
         except OSError as error:
             raise _failed(self._path, error) from error
-        known_files.changed(self.fd, str(self._path))
+        known_files.changed(self.fd)
         try:
             sync_folder(self._path.parent)
         except OSError as error:

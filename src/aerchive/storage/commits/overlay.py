@@ -18,6 +18,7 @@ from aerchive.storage.commits.read_file import FileObject, bare
 from aerchive.storage.commits.recovery import apply_journal
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.commits.superblock import Superblock
+from aerchive.storage.medium import known_files
 from aerchive.storage.medium.disk import disk, read_bytes
 from aerchive.storage.medium.trace import note_read
 
@@ -26,6 +27,8 @@ _LARGE_BYTES = 1024 * 1024
 """From this size on, new data is made durable by a sync of its own, and its digest is not put into the journal."""
 _WRITE_BYTES = 8 * 1024 * 1024
 """Amount of new data after which the system is told to begin to write it to the medium."""
+_CHUNK_BYTES = 64 * 1024
+"""From this size on, a write is one of a payload, and the file is recorded after it."""
 _LOOK_BYTES = 1024 * 1024
 """Amount of new data that is written between two checks of the free space."""
 _GAP = 16
@@ -169,15 +172,16 @@ class Overlay(FileObject):
         if new.end < self._base:  # HDF5 freed space at the end; committed addresses are never used again
             new = new.ending_at(self._base)
         port.truncate(self._fd, new.end)
+        known_files.changed(self._fd)
         is_large = new.end - self._base >= _LARGE_BYTES
         if is_large:
-            port.sync(self._fd)
+            known_files.sync(self._fd)
         journal = Journal(self._old, new, self._changes())
         if not is_large:
             journal = Journal(self._old, new, journal.changes, digest_of(self._fd, self._base, new.end))
         self._has_journal = True
         port.write(self._fd, memoryview(journal.to_bytes()), journal.start)
-        port.sync(self._fd)
+        known_files.sync(self._fd)
         return journal
 
     def _revoked(self, error: BaseException) -> BaseException:
@@ -198,7 +202,7 @@ class Overlay(FileObject):
                 )
         if self._has_journal:
             try:
-                disk().sync(self._fd)
+                known_files.sync(self._fd)
             except OSError:
                 return UncertainError(
                     f"{self._path}: {error}, and the disk does not say that this was undone: nothing is saved, but "
@@ -272,6 +276,8 @@ class Overlay(FileObject):
         if below < len(view):
             self._look_for_room(start + len(view))
             disk().write(self._fd, view[below:], start + below)
+            if len(view) >= _CHUNK_BYTES:
+                known_files.changed(self._fd)  # much time may pass until the next write
             self._begin_writing(start + len(view))
 
     def _begin_writing(self, end: int) -> None:

@@ -6,6 +6,7 @@ import contextlib
 
 from aerchive.storage.commits.journal import Journal, find_journal
 from aerchive.storage.commits.superblock import read_superblock
+from aerchive.storage.medium import known_files
 from aerchive.storage.medium.disk import disk
 
 
@@ -19,12 +20,12 @@ def apply_journal(fd: int, journal: Journal) -> None:
     """
     port = disk()
     port.write(fd, memoryview(journal.flagged().raw), 0)
-    port.sync(fd)
+    known_files.sync(fd)
     for offset, data in journal.changes:
         port.write(fd, memoryview(data), offset)
-    port.sync(fd)
+    known_files.sync(fd)
     port.write(fd, memoryview(journal.new.raw), 0)
-    port.sync(fd)
+    known_files.sync(fd)
     with contextlib.suppress(OSError):  # bytes that stay behind the end are ignored, and removed by the next commit
         port.truncate(fd, journal.new.end)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from aerchive.storage.chunks.read_plan import DatasetShape
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import Dataset, info_of
 from aerchive.storage.hdf5.types import stored_type
-from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.disk import check_holes, disk
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.medium.trace import note_read
@@ -26,13 +25,10 @@ CHANGES = np.dtype([("row", "<i8"), ("crc32", "<u4")])
 """The dtype of a list of changes. An entry stands for rows that were added or replaced together: the number of the
 first row, and the CRC-32 of the rows, continued from the CRC-32 of the entry before. So if two lists have the same
 entry, all entries before are the same, too."""
-_ROW_SUM_BYTES = 4
-"""Each row ends with its own CRC-32, which is left out: the CRC of bytes followed by their CRC is the same for all
-bytes."""
+ROW_SUM_BYTES = 4
+"""Each row of the catalogue ends with its own CRC-32, which has so many bytes. It is left out of the CRC-32 of several
+rows: the CRC of bytes followed by their CRC is the same for all bytes."""
 
-_SMALL_BYTES = 64 * 1024 * 1024
-"""Up to this size, a table is read even if it takes more bytes than the file does on the disk: file systems compress,
-and count late."""
 _READ_DIRECTLY = 512
 """From this number of rows on, chunks are read without HDF5, which would call back to Python for each chunk."""
 
@@ -74,13 +70,12 @@ class TableReader:
             return
         nbytes = self._length * self.dtype.itemsize
         with disk_errors(where):
-            size, on_disk = disk().size(fd), os.fstat(fd).st_blocks * 512
+            size = disk().size(fd)
         if nbytes > size:
             raise IntegrityError(f"{where}: damaged: says that it has {self._length} rows, more than the file can hold")
         if nbytes > limits().piece_bytes:
             raise over_limit(where, "piece_bytes", f"the table has {nbytes} bytes")
-        if nbytes > _SMALL_BYTES and nbytes > on_disk * limits().sparse_ratio:
-            raise over_limit(where, "sparse_ratio", f"the table has {nbytes} bytes, and the file {on_disk} on the disk")
+        check_holes(fd, where, nbytes)
 
     def __len__(self) -> int:
         return self._length
@@ -209,7 +204,7 @@ def change_of(first: int, rows: NDArray[Any], before: NDArray[Any]) -> NDArray[A
     Returns:
         The entry, shape ``(1,)``, dtype `CHANGES`.
     """
-    content = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, :-_ROW_SUM_BYTES]
+    content = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), rows.dtype.itemsize)[:, :-ROW_SUM_BYTES]
     crc = int(before["crc32"][0]) if len(before) else 0
     return np.array([(first, isal_zlib.crc32(content.tobytes(), crc))], CHANGES)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from aerchive.limits import limits, over_limit
 
 _MAY_BE_HOLES = 64 * 1024 * 1024
-"""Up to this size, in bytes, a file may have any holes."""
+"""So many bytes are read, whatever holes the file has."""
 
 
 class Disk:
@@ -88,21 +88,22 @@ def read_bytes(fd: int, offset: int, length: int) -> bytes:
     return bytes(buffer[:done])
 
 
-def check_holes(fd: int, path: object) -> None:
-    """Refuses a large file of which hardly anything is on the disk: reading its holes would only take memory and time.
+def check_holes(fd: int, path: object, nbytes: int | None = None) -> None:
+    """Refuses to read much of a file of which hardly anything is on the disk: reading holes only takes memory and time.
 
     Args:
         fd: File descriptor of the file.
         path: The file, for the message.
+        nbytes: The number of bytes that are to be read, not more than the file has; by default the whole file.
 
     Raises:
-        UnsafeContentError: The file has more bytes than `aerchive.limits.Limits.sparse_ratio` allows.
+        UnsafeContentError: These are more bytes than `aerchive.limits.Limits.sparse_ratio` allows.
     """
     status = os.fstat(fd)
-    size, stored = status.st_size, status.st_blocks * 512
-    # Some file systems count the blocks of a new file late, but all of them know its holes.
-    if size > max(_MAY_BE_HOLES, stored * limits().sparse_ratio) and os.lseek(fd, 0, os.SEEK_HOLE) < size:
-        raise over_limit(path, "sparse_ratio", f"of its {size} bytes only {stored} are on the disk")
+    size, stored = status.st_size if nbytes is None else nbytes, status.st_blocks * 512
+    # Some file systems compress, or count the blocks of a new file late, but all of them know its holes.
+    if size > max(_MAY_BE_HOLES, stored * limits().sparse_ratio) and os.lseek(fd, 0, os.SEEK_HOLE) < status.st_size:
+        raise over_limit(path, "sparse_ratio", f"of {size} bytes at most {stored} are on the disk")
 
 
 def sync_folder(folder: Path) -> None:

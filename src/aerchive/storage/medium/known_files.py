@@ -14,11 +14,12 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
-from aerchive.errors import InvalidInputError
+from aerchive.errors import InvalidInputError, WriteError
 from aerchive.settings import load_settings
 from aerchive.storage.medium.birth import birth_of
+from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.opening import stamp_of
 
 How = Literal["made", "committed", "trusted", "vetted"]
@@ -61,6 +62,14 @@ class KnownFile:
     mixture: str = ""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all values are of their types, which a record from the disk may violate."""
+        numbers = self.device, self.inode, self.born_ns, self.size, self.mtime_ns, self.ctime_ns
+        texts = self.path, self.head, self.uuid, self.mixture
+        is_typed = all(type(one) is int for one in numbers) and all(type(one) is str for one in texts)
+        return is_typed and "\0" not in self.path and self.how in get_args(How)
+
+    @property
     def is_own(self) -> bool:
         """Whether this user's aerchive made the file, or was told to trust it."""
         return self.how != "vetted"
@@ -85,8 +94,17 @@ class KnownFile:
         return renamed == now and is_owner and now.born_ns > 0
 
 
-_seen: dict[tuple[int, ...], tuple[tuple[int, ...], KnownFile | None]] = {}
-"""What this process knows, by device and inode: the state of the file, and its record if there is one."""
+class _Seen(NamedTuple):
+    """What this process knows of a file: its state, its record if there is one, and the folder of the records."""
+
+    state: tuple[int, ...]
+    known: KnownFile | None
+    folder: Path
+
+
+_NEVER = _Seen((), None, Path())
+_seen: dict[tuple[int, ...], _Seen] = {}
+"""What this process knows, by device and inode."""
 
 
 def find(fd: int, path: str) -> KnownFile | None:
@@ -100,18 +118,19 @@ def find(fd: int, path: str) -> KnownFile | None:
         path: Path of the file.
     """
     state = stamp_of(os.fstat(fd))
-    before, known = _seen.get(state[:2], ((), None))
+    before, known, _ = _seen.get(state[:2], _NEVER)
     if before == state and known is not None and known.is_own:
         return known
     found = _recorded(fd, path) or (known if before == state else None)
-    _seen[state[:2]] = state, found
+    found = found and dataclasses.replace(found, path=path)
+    _seen[state[:2]] = _Seen(state, found, _folder())
     return found
 
 
 def look_up(fd: int, path: str) -> KnownFile | None:
     """The record of an open file, as `find` returns it, but read again; the file need not be locked."""
     state = stamp_of(os.fstat(fd))
-    before, known = _seen.get(state[:2], ((), None))
+    before, known, _ = _seen.get(state[:2], _NEVER)
     return _recorded(fd, path) or (known if before == state else None)
 
 
@@ -143,23 +162,52 @@ def keep(fd: int, path: str, how: How, uuid: str, mixture: str = "") -> KnownFil
         mixture: What showed that it is a mixture of two states.
     """
     known = dataclasses.replace(_present(fd, path), how=how, uuid=uuid, mixture=mixture)
-    _seen[known.device, known.inode] = stamp_of(os.fstat(fd)), known
-    with contextlib.suppress(OSError):
-        _write(_folder(), known)
+    _note(fd, known, _folder())
     return known
 
 
-def changed(fd: int, path: str) -> None:
+def check_kept(known: KnownFile) -> None:
+    """Refuses a record that only this process has, because it could not be written.
+
+    Raises:
+        WriteError: The record is not on the disk.
+    """
+    file = _folder() / _name(known)
+    if _read(file) != known:
+        raise WriteError(
+            f"{known.path}: is trusted by this process only, because {file} could not be written; give this user write "
+            "permission for its folder, or name another folder with the setting known_files"
+        )
+
+
+def changed(fd: int) -> None:
     """Records the state of a file that this process has just changed; what was not known before stays unknown.
 
     Args:
         fd: File descriptor of the file, locked since before the change, when `find` was called.
-        path: Path of the file.
     """
     state = stamp_of(os.fstat(fd))
-    before, known = _seen.get(state[:2], ((), None))
+    before, known, folder = _seen.get(state[:2], _NEVER)
     if known is not None and before != state:
-        hand_on(known, fd, path)
+        _, _, size, mtime_ns, ctime_ns = state
+        how: How = "committed" if known.how == "made" else known.how
+        now = {"size": size, "mtime_ns": mtime_ns, "ctime_ns": ctime_ns, "head": _head_of(fd), "how": how}
+        _note(fd, KnownFile(**(vars(known) | now)), folder)
+
+
+def sync(fd: int) -> None:
+    """Waits until all written bytes are on the medium; their state is recorded first.
+
+    Most of the time of a commit is spent here, so a process that is killed during a commit mostly leaves a known file.
+
+    Args:
+        fd: File descriptor of the file, as for `changed`.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    changed(fd)
+    disk().sync(fd)
 
 
 def hand_on(known: KnownFile | None, fd: int, path: str) -> None:
@@ -192,11 +240,20 @@ def all_known() -> Iterator[KnownFile]:
             yield known
 
 
+def _note(fd: int, known: KnownFile, folder: Path) -> None:
+    _seen[known.device, known.inode] = _Seen(stamp_of(os.fstat(fd)), known, folder)
+    with contextlib.suppress(OSError):
+        _write(folder, known)
+
+
 def _present(fd: int, path: str) -> KnownFile:
     """A file as it is now; nothing is known yet of how it became known."""
     device, inode, size, mtime_ns, ctime_ns = stamp_of(os.fstat(fd))
-    head = hashlib.sha256(os.pread(fd, _HEAD_BYTES, 0)).hexdigest()
-    return KnownFile(path, device, inode, birth_of(fd), size, mtime_ns, ctime_ns, head, "", "vetted")
+    return KnownFile(path, device, inode, birth_of(fd), size, mtime_ns, ctime_ns, _head_of(fd), "", "vetted")
+
+
+def _head_of(fd: int) -> str:
+    return hashlib.sha256(os.pread(fd, _HEAD_BYTES, 0)).hexdigest()
 
 
 def _folder() -> Path:
@@ -230,7 +287,7 @@ def _read(file: Path) -> KnownFile | None:
         return None
     finally:
         os.close(fd)
-    return known if known is not None and known.how in get_args(How) else None
+    return known if known is not None and known.is_whole else None
 
 
 def _write(folder: Path, known: KnownFile) -> None:

@@ -17,11 +17,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from aerchive.limits import limits
 from aerchive.storage.medium.interrupts import check_interrupt
 
 _PROGRAM = """
 import json, resource, signal, sys
-paths, module, function, arguments, cpu_s, wall_s, memory, file_bytes = json.loads(sys.argv[1])
+paths, module, function, arguments, of_files, cpu_s, wall_s, memory, file_bytes = json.loads(sys.argv[1])
 signal.alarm(wall_s)
 for what, most in ("CORE", 0), ("FSIZE", file_bytes), ("CPU", cpu_s), ("AS", memory):
     which = getattr(resource, "RLIMIT_" + what)
@@ -29,8 +30,11 @@ for what, most in ("CORE", 0), ("FSIZE", file_bytes), ("CPU", cpu_s), ("AS", mem
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(which, (most, most))
 sys.path[:] = paths
-answer = getattr(__import__(module, fromlist=[function]), function)(*arguments)
-print(json.dumps(answer))
+from aerchive.limits import Limits, use_limits
+use_limits(Limits(**of_files))
+function = getattr(__import__(module, fromlist=[function]), function)
+print("ready", flush=True)
+print(json.dumps(function(*arguments)))
 """
 _WAIT_S = 0.1
 _MOST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -56,8 +60,12 @@ class ChildError(Exception):
     """The child did not answer. The message says what happened to it, as the end of a sentence."""
 
 
+class ChildStartError(ChildError):
+    """The child did not come as far as to call its function, so the file is not the cause."""
+
+
 def run_limited(
-    module: str, function: str, arguments: Sequence[Any], limits: ChildLimits, fds: Sequence[int] = ()
+    module: str, function: str, arguments: Sequence[Any], child_limits: ChildLimits, fds: Sequence[int] = ()
 ) -> dict[str, Any]:
     """Calls a function in a child process.
 
@@ -65,17 +73,19 @@ def run_limited(
         module: Name of the module of the function.
         function: Name of the function; it returns a dictionary that JSON can express.
         arguments: Its arguments, which JSON can express.
-        limits: The limits of the child.
+        child_limits: The limits of the child, which reads files within the limits that are in force here.
         fds: File descriptors that the child inherits, with the same numbers.
 
     Returns:
         What the function returned.
 
     Raises:
-        ChildError: The child could not be started, was killed, or did not answer.
+        ChildStartError: The child could not be started, or ended before it called the function.
+        ChildError: The child was killed, or did not answer.
         KeyboardInterrupt: The user has pressed Ctrl-C; the child was killed.
     """
-    given = json.dumps([[path for path in sys.path if path], module, function, [*arguments], *limits])
+    paths = [path for path in sys.path if path]
+    given = json.dumps([paths, module, function, [*arguments], limits().model_dump(), *child_limits])
     try:
         child = subprocess.Popen(  # noqa: S603  (this interpreter, and a constant program)
             [sys.executable, "-I", "-B", "-c", _PROGRAM, given],
@@ -87,19 +97,22 @@ def run_limited(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise ChildError(f"a process for it could not be started ({error})") from error
+        raise ChildStartError(f"could not be started ({error})") from error
     try:
-        data = _answer(child, limits)
-        code = child.wait(limits.wall_s)
+        data = _answer(child, child_limits)
+        code = child.wait(child_limits.wall_s)
     except subprocess.TimeoutExpired:
-        raise ChildError(f"it did not end within {limits.wall_s} s") from None
+        raise ChildError(f"it did not end within {child_limits.wall_s} s") from None
     finally:
         child.kill()
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
+    ready, _, data = data.partition(b"\n")
+    if not ready:
+        raise ChildStartError(f"{_reason(code, child_limits)} when it was started")
     if code != 0:
-        raise ChildError(_reason(code, limits))
+        raise ChildError(_reason(code, child_limits))
     with contextlib.suppress(ValueError, RecursionError):
         answer = json.loads(data)
         if isinstance(answer, dict):

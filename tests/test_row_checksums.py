@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aerchive.models.row_checksums import row_crc, wrong_rows
+from aerchive.row_checksums import row_crc, wrong_rows
 
 
 def table(number: int, width: int = 20, first: int = 0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
