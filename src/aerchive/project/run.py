@@ -772,7 +772,7 @@ class Run:
         """The noise model of the run, or ``None`` if it had none; imports Qiskit.
 
         Returns:
-            A ``NoiseModel`` with which Aer computes the same.
+            A ``NoiseModel`` that is equal to the original, and with which Aer computes the same.
         """
         return self.stored_noise_model()()
 

@@ -3,6 +3,8 @@
 Qiskit's QPY calls the constructor of a class of its library with the params of the instruction, which is wrong for the
 classes of this module: their constructors take other arguments. This module has a fixed table of these classes, and a
 file can name no other class. An instruction is made by its constructor, with everything that the constructor checks.
+
+See decision 0024.
 """
 
 from __future__ import annotations
