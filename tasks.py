@@ -44,7 +44,8 @@ OLDEST_SAMPLE = [
     "tests/codecs/circuits/test_qpy_order.py",
     "tests/codecs/circuits/test_qpy_versions.py",
     "tests/aer/again/test_rerun.py",
-    "tests/project/catalogue",
+    "tests/project/catalogue/test_conditions.py",
+    "tests/project/catalogue/test_expression.py",
 ]
 """The tests that `.ci/run` runs with the oldest versions."""
 WHOLLY_COVERED = ("overlay", "journal", "recovery", "superblock")

@@ -41,7 +41,7 @@ ENVIRONMENTS = (
     Environment("oldest", "3.11", tuple(tasks.oldest_versions(()))),
     Environment("2.3", "3.11", ("qiskit==2.3.*", "qiskit-aer==0.17.*")),
     Environment("2.4", "3.11", ("qiskit==2.4.*", "qiskit-aer==0.17.*")),
-    Environment("2.6", "3.11", ("qiskit==2.6.0", "qiskit-aer==0.17.*")),
+    Environment("2.6", "3.11", ("qiskit==2.6.*", "qiskit-aer==0.17.*")),
     Environment("newest", "3.11", ()),
     Environment("newest", "3.12", ()),
     Environment("newest", "3.13", ()),
