@@ -14,7 +14,7 @@ from qiskit.circuit.parametervector import ParameterVectorElement
 from qiskit.primitives import BitArray, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
-from qiskit.quantum_info import Clifford, StabilizerState
+from qiskit.quantum_info import Clifford, Pauli, PauliList, SparsePauliOp, StabilizerState
 from qiskit.quantum_info.operators.base_operator import BaseOperator
 from qiskit.quantum_info.states.quantum_state import QuantumState
 from qiskit.transpiler import Target
@@ -54,6 +54,10 @@ def describe(value: Any) -> Any:
         return {"type": kind, "tableau": describe(value.clifford.tableau)}
     if isinstance(value, Clifford):
         return {"type": kind, "tableau": describe(value.tableau)}
+    if isinstance(value, Pauli | PauliList):
+        return {"type": kind, "parts": describe([value.z, value.x, value.phase])}
+    if isinstance(value, SparsePauliOp):
+        return {"type": kind, "parts": describe([value.paulis, value.coeffs])}
     if isinstance(value, (QuantumState, BaseOperator)):
         shape = value._op_shape
         return {"type": kind, "data": describe(value.data), "dims": [list(shape.dims_l()), list(shape.dims_r())]}

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import decimal
+import fractions
+import http
 import json
 import sys
 import uuid
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 from dateutil import tz
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, quantum_info
 from qiskit.circuit import IfElseOp, Measure, Parameter, ParameterVector
-from qiskit.circuit.library import CXGate, XGate
+from qiskit.circuit.library import C4XGate, CXGate, UCGate, XGate
 from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
-from qiskit.quantum_info import SparsePauliOp, random_clifford
+from qiskit.quantum_info import Pauli, PauliList, SparsePauliOp, random_clifford
 from qiskit.result import ProbDistribution, Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData, MeasLevel, MeasReturnType
 from qiskit.transpiler import InstructionProperties, Target
@@ -32,7 +35,7 @@ from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans, S
 
 import aerchive
 from aerchive import layout
-from aerchive.aer.capturing.capture import Primitive, Submitted, draft_failed, draft_finished, draft_of_primitive
+from aerchive.aer.capturing.capture import KnownBackend, Primitive, Submitted, draft_failed, draft_finished, draft_of_primitive
 from aerchive.codecs.pubs import pub_circuits
 from aerchive.codecs.target import encode_target
 from aerchive.filters.profiles import PORTABLE, Compression
@@ -40,9 +43,10 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from tests.golden.description import describe, describe_circuit, describe_target
 
-REVISION = 5
+REVISION = 6
 """Of format version 1: 1 had `noise_model` 1; 2 had neither primitives, `circuits` 2 nor `array` 2; 3 had SHA-256 of
-chunks, no results of IBM's service and no history of labels; 4 did not mark references of arrays."""
+chunks, no results of IBM's service and no history of labels; 4 did not mark references of arrays; 5 had neither `circuits` 3, `noise_model` 3, Pauli
+operators nor attachments."""
 FOLDER = Path(__file__).parent / f"v{layout.FORMAT_VERSION}-{REVISION}"
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "c8")
 ODD = np.array([0x7FF8000000000123, 0x8000000000000000, 0xFFF0000000000000, 1], np.uint64).view(np.float64)
@@ -132,6 +136,17 @@ def values() -> dict[str, dict[str, Any]]:
             "pershot": [compatibility.Statevector(numbers(2)), compatibility.Statevector(numbers(2))],
             "conditional": {"0x1": [1.5, 2.5], "0x0": numbers(3, dtype="f8")},
         },
+        "Pauli operators": {
+            "pauli": Pauli("-iXYZ"),
+            "list": PauliList(["XI", "-ZY"]),
+            "sparse": SparsePauliOp(["XI", "ZY"], [0.5, -2j]),
+            "people": [
+                datetime.date(2026, 1, 2), datetime.timedelta(days=-1, microseconds=5), uuid.UUID(int=7),
+                decimal.Decimal("-1.50"), fractions.Fraction(1, 3), PurePosixPath("a/ψ"), Path("b"),
+                PureWindowsPath("c"),
+            ],
+        },
+        "member of an Enum": {"status": http.HTTPStatus.OK},
         "refused": {"foreign": object, "kept": 1.5},
         "single precision": {"statevector": compatibility.Statevector(few_floats().astype("c16"))},
         "profile small": {"statevector": compatibility.Statevector(few_floats() / 3), "array": few_floats().real / 7},
@@ -177,7 +192,11 @@ def circuits() -> list[QuantumCircuit]:
     third = QuantumCircuit(9, name="large arrays")
     third.set_statevector(np.exp(1j * np.arange(512)) / np.sqrt(512))
     third.initialize([complex(number, -number) / 2**15 for number in range(32)] * 16, range(9), normalize=True)
-    return [circuit, second, third]
+    fourth = QuantumCircuit(5, name="beside QPY")
+    fourth.append(UCGate([np.eye(2), np.array([[0, 1], [1, 0]])]), [0, 1])
+    fourth.append(C4XGate(ctrl_state=3), range(5))
+    fourth.append(XGate(label=""), [0])
+    return [circuit, second, third, fourth]
 
 
 def target() -> Target:
@@ -238,6 +257,16 @@ def primitives() -> dict[str, tuple[Primitive, list[Any], Any]]:
     }
 
 
+def attachments() -> dict[str, Any]:
+    """What is attached to one run, and to the project."""
+    return {
+        "array": numbers(300, dtype="f8"),
+        "document": {"covariance": np.eye(2), "text": "ψ", "none": None},
+        "file": aerchive.AttachedFile("figure.svg", b"<svg/>"),
+        "state": quantum_info.Statevector(numbers(4)),
+    }
+
+
 def noise_model() -> NoiseModel:
     """With a quantum and a readout error."""
     model = NoiseModel(basis_gates=["h", "cx"])
@@ -294,8 +323,7 @@ def main(folder: Path) -> None:
             circuits=circuits() if name == "counts and memory" else None,
             parameter_binds=binds if name == "counts and memory" else None,
             options=options if name == "counts and memory" else {},
-            backend=backend,
-            target=encode_target(target()) if name == "counts and memory" else None,
+            backend=KnownBackend(backend, encode_target(target()) if name == "counts and memory" else None),
             labels=labels,
             started=f"2026-11-22T12:00:{number:02}.500000Z",
         )
@@ -303,7 +331,7 @@ def main(folder: Path) -> None:
         status = draft.status.model_copy(update={"finished": f"2026-11-22T12:00:{number:02}.900000Z"})
         how = COMPRESSIONS.get(name, PORTABLE)
         run = project.archive(dataclasses.replace(draft, provenance=provenance, status=status, compression=how))
-        if how.max_infidelity is not None:
+        if how.max_infidelity is not None or name == "member of an Enum":
             data = {label: run.value(label) for label in data}  # what was kept of it
         labels_read = [row.label for row in run.saved]
         kept = {label: value for label, value in data.items() if name != "refused" or label == "kept"}
@@ -317,7 +345,7 @@ def main(folder: Path) -> None:
             "run_labels": describe(labels.model_dump()),
             "circuits": [describe_circuit(circuit) for circuit in submitted.circuits or []],
         }
-    failed = Submitted(job_id="golden-failed", created="2026-11-22T12:01:00.000000Z", backend=backend)
+    failed = Submitted(job_id="golden-failed", created="2026-11-22T12:01:00.000000Z", backend=KnownBackend(backend, None))
     draft = draft_failed(failed, ValueError("no circuits ψ"))
     status = draft.status.model_copy(update={"finished": "2026-11-22T12:01:01.000000Z", "traceback": "Traceback (fixed)"})
     project.archive(dataclasses.replace(draft, provenance=provenance, status=status))
@@ -327,7 +355,7 @@ def main(folder: Path) -> None:
             job_id=f"golden-{name}",
             created=f"2026-11-22T12:02:{number:02}.000000Z",
             circuits=pub_circuits(pubs),
-            backend=backend,
+            backend=KnownBackend(backend, None),
             labels=RunLabels(name=name),
             started=f"2026-11-22T12:02:{number:02}.500000Z",
             primitive=primitive,
@@ -343,6 +371,11 @@ def main(folder: Path) -> None:
             "pubs": describe(pubs),
             "config": describe(draft.config.model_dump()),
         }
+    expected["attachments"] = {}
+    for name, value in attachments().items():
+        project["golden-1"].attach(name, value)
+        project.attach(name, value)
+        expected["attachments"][name] = describe(value)
     (folder / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n", "ascii")
     print(f"{path}: {path.stat().st_size} bytes, {len(project)} runs")
 

@@ -34,6 +34,7 @@ from aerchive.times import now
 from aerchive.project.catalogue.table import present, read_rows, run_path
 from aerchive.project.writing.runs import stored_draft, write_drafts
 from tests.conftest import NO_RUNTIME
+from tests.golden import make
 from tests.golden.description import describe, describe_circuit, describe_target
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))
@@ -147,6 +148,17 @@ def test_results(project: aerchive.Project, folder: Path) -> None:
     assert list(result.results[0].header) == ["creg_sizes", "memory_slots", "name", "metadata"]
     assert result.results[0].seed_simulator == 2**64 - 1
     assert (result.date, result.status, result.time_taken) == ("2026-11-22T12:00:00.000000", "COMPLETED", 0.75)
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_attachments(project: aerchive.Project, folder: Path) -> None:
+    wanted = expected(folder).get("attachments", {})
+
+    for attached in project["golden-1"].attachments, project.attachments:
+        assert {
+            name: describe(value[...] if isinstance(value, aerchive.StoredArray) else value)
+            for name, value in attached.items()
+        } == wanted
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
@@ -283,3 +295,10 @@ def test_every_stamp_has_a_golden_node() -> None:
     own |= {(name, DOCUMENT_VERSION) for name in ("result", "primitive_result", "inputs")}
     first = ("run", "result", "primitive_result", "counts", "memory", "scalars", "array", "inputs")
     assert own | {(name, 1) for name in first} | {("run", 2), ("inputs", 2)} <= stamps
+
+
+@pytest.mark.skipif(QPY_VERSION < 18, reason="this Qiskit has other names of classes")
+def test_the_newest_golden_file_is_what_its_maker_writes(tmp_path: Path) -> None:
+    make.main(tmp_path)
+
+    assert expected(tmp_path) == expected(make.FOLDER)
