@@ -303,9 +303,9 @@ def test_circuits_of_a_newer_encoding_are_refused(path: Path) -> None:
     project = aerchive.open(path)
     run = project.save(result(0), circuits=[starting(0)])
     with h5py.File(path, "r+") as file:
-        file[run.path]["circuits"].attrs["encoding_version"] = 3
+        file[run.path]["circuits"].attrs["encoding_version"] = 4
 
-    with pytest.raises(FormatError, match="circuits encoding 3 is newer than this aerchive: upgrade it"):
+    with pytest.raises(FormatError, match="circuits encoding 4 is newer than this aerchive: upgrade it"):
         run.circuits()
 
 
