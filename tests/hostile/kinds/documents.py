@@ -68,9 +68,9 @@ TEXTS: dict[str, bytes] = {
     + b'"}, {"$": "int", "hex": "0x'
     + b"e" * 999_999
     + b'"}]}',
-    "path with NUL": b'{"$": "PosixPath", "text": "/etc/passwd\u0000.h5"}',
+    "path with NUL": b'{"$": "PosixPath", "text": "/etc/passwd\\u0000.h5"}',
     "path of a million folders": b'{"$": "PosixPath", "text": "' + b"a/" * 1_000_000 + b'"}',
-    "path that moves the cursor": b'{"$": "PureWindowsPath", "text": "\u001b[2J"}',
+    "path that moves the cursor": b'{"$": "PureWindowsPath", "text": "\\u001b[2J"}',
     "path that is a list": b'{"$": "PosixPath", "text": ["/", "etc"]}',
     "day before all days": b'{"$": "date", "iso": "0000-01-01"}',
     "timedelta beyond all times": b'{"$": "timedelta", "items": [1000000000, 0, 0]}',
