@@ -26,6 +26,7 @@ ENTRY_POINTS = "aerchive.codecs"
 """The group of entry points with which a package offers a `Codec`, or several in a list or tuple."""
 
 AS_ITS_VALUE = " comes back as its value"
+_ONLY_ITS_VALUE = " is kept as its value only"
 """End of the description of a member of an ``Enum``, which is stored as its value with the name of its class."""
 
 
@@ -181,3 +182,12 @@ def enum_that_is_lost(value: Any) -> str | None:
     except UnsupportedTypeError:
         return None
     return without_surrogates(type_name(type(value)))
+
+
+def enum_as_kept(value: Any) -> str | None:
+    """Says how a member of an ``Enum`` comes back that is no member any more; ``None`` for other values.
+
+    The text ends with `AS_ITS_VALUE` if the member is equal to its value, as that of an ``IntEnum``: nothing is lost.
+    """
+    kind = enum_that_is_lost(value)
+    return kind and kind + (AS_ITS_VALUE if isinstance(value, int | str | float) else _ONLY_ITS_VALUE)

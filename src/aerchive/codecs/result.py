@@ -15,7 +15,7 @@ from aerchive.codecs.base import REFERENCE_TAG, ArrayReference, Decoder, Missing
 from aerchive.codecs.counts import CountsTable
 from aerchive.codecs.memory import MemoryColumn
 from aerchive.codecs.pool import ArrayPool
-from aerchive.codecs.registry import AS_ITS_VALUE, decode_with_codec, encode_with_codec, enum_that_is_lost
+from aerchive.codecs.registry import AS_ITS_VALUE, decode_with_codec, encode_with_codec, enum_as_kept
 from aerchive.codecs.scalars import ScalarTable
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
@@ -234,9 +234,11 @@ class ResultEncoder:
         return tagged_json.mapping(items)
 
     def _prefer(self, value: Any) -> dict[str, Any] | None:
-        lost = enum_that_is_lost(value)
-        if lost is not None:
-            self.noted[f"result: a {lost}{AS_ITS_VALUE}"] = None
+        kept = enum_as_kept(value)
+        if kept is not None and kept.endswith(AS_ITS_VALUE):
+            self.noted[f"result: a {kept}"] = None
+        elif kept is not None and (text := f"a {kept}") not in self.refused:
+            self.refused.append(text)
         return encode_with_codec(value, self)
 
     def _prefer_symbols(self, value: Any) -> dict[str, Any] | None:

@@ -474,8 +474,11 @@ def test_metadata_is_kept(metadata: object) -> None:
     assert differences(once(circuit).metadata, metadata) == []
 
 
-def test_a_member_of_an_enum_in_metadata_comes_back_as_its_value_and_is_named() -> None:
-    class Level(enum.Enum):
+@pytest.mark.parametrize(
+    ("kind", "said"), [(enum.IntEnum, "comes back as its value"), (enum.Enum, "is kept as its value only")]
+)
+def test_a_member_of_an_enum_in_metadata_comes_back_as_its_value_and_is_named(kind: Any, said: str) -> None:
+    class Level(kind):
         HIGH = 2
 
     circuit = bell()
@@ -486,7 +489,7 @@ def test_a_member_of_an_enum_in_metadata_comes_back_as_its_value_and_is_named() 
 
     assert again.metadata == {"level": 2, "set": {"a"}}
     name = f"{Level.__module__}.{Level.__qualname__}"
-    assert encoded.lost == (f"circuit 0 'bell': metadata value of type {name} comes back as its value",)
+    assert encoded.lost == (f"circuit 0 'bell': metadata value of type {name} {said}",)
 
 
 def test_metadata_of_a_block_is_kept() -> None:

@@ -465,14 +465,12 @@ def test_a_save_that_is_waited_for_says_that_the_place_is_gone(path: Path, tmp_p
 @pytest.mark.parametrize("way", ["archive", "save"])
 def test_a_finished_run_is_safe_before_a_handler_ends_the_process(path: Path, way: str) -> None:
     script = """
-        import os, signal, sys, threading
+        import os, signal, sys, time
         from pathlib import Path
-        from aerchive.storage.medium import locks
         from tests.drafts import draft_of, project_at
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
         project = project_at(Path(sys.argv[1]), lock_timeout_s=60)
-        real = locks.Holders.look
-        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        time.sleep = lambda _: os.kill(os.getpid(), signal.SIGTERM)  # the lock is asked for again
         getattr(project, sys.argv[2])(draft_of(1))
     """
     with held(path), processes.start(script, path, way) as process:
@@ -488,13 +486,13 @@ def test_a_finished_run_is_safe_before_a_handler_ends_the_process(path: Path, wa
 def test_a_run_is_safe_while_it_is_asked_whether_the_project_has_another(path: Path, durability: str) -> None:
     """Reading waits, too, while another program writes."""
     script = """
-        import os, signal, sys, threading
+        import os, signal, sys, time
         from pathlib import Path
         from tests.drafts import draft_of, project_at
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
         project = project_at(Path(sys.argv[1]), lock_timeout_s=60)
         project.durability = sys.argv[2]
-        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        time.sleep = lambda _: os.kill(os.getpid(), signal.SIGTERM)  # the lock is asked for again
         project.save(draft_of(1))
     """
     with held(path, fcntl.LOCK_EX), processes.start(script, path, durability) as process:

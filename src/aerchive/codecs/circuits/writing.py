@@ -91,7 +91,7 @@ from aerchive.codecs.circuits.reading import (
     restore_metadata,
     with_definition,
 )
-from aerchive.codecs.registry import AS_ITS_VALUE, encode_inline, enum_that_is_lost
+from aerchive.codecs.registry import encode_inline, enum_as_kept
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.private_names import private, private_if_any
@@ -763,8 +763,8 @@ def _encode_metadata(metadata: Any, where: str, lost: list[str]) -> Any:
     enums: dict[str, None] = {}
 
     def prefer(value: Any) -> dict[str, Any] | None:
-        if (enum_class := enum_that_is_lost(value)) is not None:
-            enums[f"{where}: metadata value of type {enum_class}{AS_ITS_VALUE}"] = None
+        if (kept := enum_as_kept(value)) is not None:
+            enums[f"{where}: metadata value of type {kept}"] = None
         return encode_inline(value)
 
     tree = tagged_json.encode(metadata, extend, prefer)
