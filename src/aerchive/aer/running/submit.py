@@ -21,6 +21,7 @@ from aerchive.aer.capturing.options import set_options, unknown_options
 from aerchive.aer.running.archive import Archive
 from aerchive.aer.running.job import ArchiveNote, ArchivingJob
 from aerchive.aer.running.primitive_call import PrimitiveCall, calling_primitive, is_in_primitive
+from aerchive.codecs.circuits.counters import uncounted
 from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.codecs.registry import codecs
 from aerchive.errors import AerchiveError, ArchiveWarning
@@ -211,7 +212,8 @@ def _copy_circuit(circuit: Any) -> Any:
 @functools.cache
 def _shares_arrays() -> bool:
     """Whether a copy of a circuit has the same arrays, as in Qiskit 2.1, so that a change would reach both."""
-    circuit = QuantumCircuit(1)
+    with uncounted():
+        circuit = QuantumCircuit(1)
     circuit.append(Instruction("array", 1, 0, [np.zeros(2)]), [0])
     return circuit.copy().data[0].operation.params[0] is circuit.data[0].operation.params[0]
 
