@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,22 @@ def test_the_history_is_bounded() -> None:
 
 def test_labels_given_at_run_time_are_not_a_change() -> None:
     assert changed(RunLabels(name="n"), None, tags=["t"]) == RunLabels(name="n", tags=["t"])
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+def test_members_of_an_enum_are_written_as_they_were() -> None:
+    params = {"a": Level.HIGH, "b": 3, "with space": [Level.HIGH, 1.5], **dict.fromkeys(map(str, range(24)), 0)}
+    written = RunLabels(params=params).to_attributes()
+    read = RunLabels.from_attributes(written, "here")
+
+    assert read.to_attributes() == written
+    assert type(read.params["a"]) is int
+    assert changed(read, tags=["t"]).to_attributes().items() >= written.items()
+    assert "enum" not in str(changed(read, params=dict.fromkeys(("a", "with space"), 4)).to_attributes())
+    assert "enum" not in str(read.written_like().to_attributes())
 
 
 def test_a_history_alone_is_stored() -> None:

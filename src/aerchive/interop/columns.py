@@ -45,8 +45,12 @@ def as_objects(values: Sequence[Any]) -> NDArray[Any]:
 
 
 def column_of(values: Sequence[Any]) -> Column:
-    """Returns a column whose kind follows from its values. Integers beyond 64 bits and mixed types are ``any``."""
+    """Returns a column whose kind follows from its values.
+
+    Mixed types are ``any``, and so are integers beyond 64 bits, or beyond 53 bits beside floats.
+    """
     kind = _KINDS.get(frozenset(map(type, values)) - {type(None)}, "any")
-    if kind == "integer" and any(value is not None and not -(2**63) <= value < 2**63 for value in values):
+    least, most = (-(2**53), 2**53) if kind == "real" else (-(2**63), 2**63 - 1)
+    if kind in ("integer", "real") and any(type(value) is int and not least <= value <= most for value in values):
         kind = "any"
     return Column(kind, values)

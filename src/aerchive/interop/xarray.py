@@ -57,7 +57,7 @@ def _coordinate(name: str, column: Column) -> tuple[NDArray[Any], NDArray[np.int
     values = _array(column)
     try:
         different, places = np.unique(values, return_inverse=True)
-    except (TypeError, ValueError) as error:  # arrays, for example, have no order
+    except (ArithmeticError, TypeError, ValueError) as error:  # arrays, for example, have no order
         raise InvalidInputError(f"{name!r} has values that cannot be sorted: {error}") from error
     return different, places
 

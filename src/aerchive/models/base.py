@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from aerchive import layout
 from aerchive.errors import FormatError, InvalidInputError
@@ -16,8 +16,12 @@ from aerchive.models import tagged_json
 from aerchive.models.tagged_json import Extend, Restore
 
 Scalar = str | int | float
+Written = dict[tuple[str, str], tuple[Any, Any]]
+"""Values by field and key, as they are read, each with the tree of tagged JSON in which it is stored."""
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 _JSON = "_json"
+_ENUM = '"$":"enum"'
+"""In the JSON text of every value with a member of an ``Enum``."""
 _TAKEN = layout.CHECKSUMS_SUFFIX[1:]
 """A free key that gets no attribute of its own: as a dataset it would look like a table of checksums."""
 
@@ -36,6 +40,9 @@ class Document(BaseModel):
     free_fields: ClassVar[frozenset[str]] = frozenset()
     further: ClassVar[tuple[Extend | None, Restore | None]] = (None, None)
 
+    _written: Written = PrivateAttr(default_factory=dict)
+    """Values in which members of an ``Enum`` were read as their values, so that they are written as they were."""
+
     def to_attributes(self) -> dict[str, Scalar]:
         """Returns the document as attributes of an HDF5 group.
 
@@ -52,7 +59,7 @@ class Document(BaseModel):
             if value is None:
                 continue
             if name in self.free_fields:
-                attributes |= _spread(name, value)
+                attributes |= _spread(name, value, self._written)
             elif isinstance(value, str | int | float):
                 attributes[name] = value
             else:
@@ -71,11 +78,18 @@ class Document(BaseModel):
             FormatError: An attribute is unknown, missing or of the wrong type. The message names it.
         """
         fields: dict[str, Any] = {name: {} for name in cls.free_fields}
+        written: Written = {}
         for name, value in attributes.items():
             free, _, key = name.partition(".")
             base = free.removesuffix(_JSON)
             if base in cls.free_fields and (key or free.endswith(_JSON)):
-                fields[base] |= _gather(key, value, is_json=free.endswith(_JSON), where=f"{where}@{name}")
+                is_json, place = free.endswith(_JSON), f"{where}@{name}"
+                found = _gather(key, value, is_json=is_json, where=place)
+                fields[base] |= found
+                if is_json and _ENUM in str(value):
+                    tree = tagged_json.loads(str(value).encode("ascii", "backslashreplace"), place)
+                    trees = {key: tree} if key else dict(tagged_json.items_of(tree))
+                    written |= {(base, one): (found[one], trees[one]) for one in found}
             elif name in cls.free_fields:
                 raise FormatError(f"{where}@{name}: has no place here; values of {name!r} are called '{name}.NAME'")
             elif name in cls.model_fields:
@@ -83,9 +97,21 @@ class Document(BaseModel):
             else:
                 fields[name] = value
         try:
-            return cls.model_validate(fields)
+            document = cls.model_validate(fields)
         except ValidationError as error:
             raise FormatError(f"{where}: {_describe(error)}") from error
+        document._written = written
+        return document
+
+    def written_like(self, *others: Document) -> Self:
+        """Returns this document with the members of an ``Enum`` in the values of other documents written as there.
+
+        Args:
+            *others: Documents of this class, from which values were taken; none: members are written as their values.
+        """
+        twin = self.model_copy()
+        twin._written = {place: one for other in others for place, one in other._written.items()}
+        return twin
 
     @classmethod
     def checked(cls, **fields: Any) -> Self:
@@ -118,7 +144,11 @@ def to_text(value: Any) -> str:
     Raises:
         UnsupportedTypeError: The value has a type that cannot be stored.
     """
-    return tagged_json.dumps(_encoded(value)).decode("ascii")
+    return _text(_encoded(value))
+
+
+def _text(tree: Any) -> str:
+    return tagged_json.dumps(tree).decode("ascii")
 
 
 def as_stored(value: Any) -> Any:
@@ -144,18 +174,23 @@ def _from_text(text: Scalar, where: str) -> Any:
         raise FormatError(f"{where}: {error}") from error
 
 
-def _spread(name: str, mapping: Mapping[str, Any]) -> dict[str, Scalar]:
+def _spread(name: str, mapping: Mapping[str, Any], written: Written) -> dict[str, Scalar]:
     attributes: dict[str, Scalar] = {}
     rest: dict[str, Any] = {}
+    places = {(name, key): value for key, value in mapping.items()}
+    trees = {place[1]: tree for place, (value, tree) in written.items() if places.get(place) is value}
     for key, value in mapping.items():
         if len(attributes) >= layout.MAX_FREE_KEYS or not _KEY.match(key) or key == _TAKEN:
             rest[key] = value
+        elif key in trees:
+            attributes[f"{name}{_JSON}.{key}"] = _text(trees[key])
         elif type(value) in (str, float) or (type(value) is int and -(2**63) <= value < 2**64):
             attributes[f"{name}.{key}"] = value
         else:
             attributes[f"{name}{_JSON}.{key}"] = to_text(value)
     if rest:
-        attributes[name + _JSON] = to_text(rest)
+        items = tagged_json.items_of(_encoded(rest))
+        attributes[name + _JSON] = _text(tagged_json.mapping([(key, trees.get(key, tree)) for key, tree in items]))
     return attributes
 
 

@@ -98,7 +98,7 @@ class LabelChange:
             notes=None if "notes" in self.clear else given.notes or old.notes,
             params={**old.params, **given.params},
             history=old.history,
-        )
+        ).written_like(old, given)
         what = "; ".join(_differences(old, new))
         if not what:
             return old

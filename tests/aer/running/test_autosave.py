@@ -214,6 +214,19 @@ def test_children_archive_too(path: Path, tmp_path: Path) -> None:
     assert shots == [1, 2, 3, 4, 5]
 
 
+def test_children_write_as_their_parent_does(path: Path) -> None:
+    script = """
+        import qiskit_aer
+        from aerchive.aer.running import autosave
+        project = autosave._stack[-1].project
+        print(project.qpy_version(), project.compression().profile, project.durability)
+    """
+    with aerchive.autosave(path, qpy_version=15, compression="none", durability="batch"):
+        paths = os.pathsep.join([os.environ["PYTHONPATH"], *(part for part in sys.path if part)])
+        out = processes.run(script, environment={"PYTHONPATH": paths})
+    assert out == "15 none batch\n"
+
+
 def test_the_sitecustomize_it_hides_is_run(path: Path, tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text("import sys; sys.theirs = True\n", "utf-8")

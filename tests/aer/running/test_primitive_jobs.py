@@ -149,6 +149,24 @@ def test_the_run_of_the_last_simulation_is_committed_with_the_primitives(path: P
     assert [len(run.children()) for run in aerchive.open(path).find(program="sampler")] == [1, 2]
 
 
+def test_a_primitive_may_ask_for_the_run_of_its_simulation(path: Path) -> None:
+    runs = []
+
+    class Asking(BackendSamplerV2):
+        def _run(self, pubs: Any) -> Any:
+            result = super()._run(pubs)
+            job = self._backend.run(coin(), shots=5)
+            job.result()
+            runs.append(job.run)
+            job.run.add_tags("asked")
+            return result
+
+    Asking(backend=AerSimulator(project=path)).run([coin()]).result()
+    project = aerchive.open(path)
+    assert [run.job_id for run in project.find(tags="asked")] == [run.job_id for run in runs]
+    assert project.count_by("program") == {"run": 2, "sampler": 1}
+
+
 def test_a_primitive_that_fails_after_its_simulation(path: Path, commits: list[int]) -> None:
     sampler = BackendSamplerV2(backend=AerSimulator(project=path), options={"run_options": {"meas_level": 7}})
     job = sampler.run([coin()])

@@ -606,14 +606,19 @@ def test_integer_that_qpy_makes_a_float_is_kept() -> None:
     assert differences(once(circuit).data[0].operation.params, [5]) == []
 
 
-def test_inverse_of_a_state_preparation_is_kept() -> None:
-    circuit = QuantumCircuit(1, name="c")
+def test_inverses_and_labels_of_state_preparations_are_kept() -> None:
+    circuit = QuantumCircuit(2, name="c")
     circuit.append(StatePreparation([0.6, 0.8]).inverse(), [0])
+    circuit.append(StatePreparation("1r", label="mine").inverse(), [0, 1])
+    circuit.append(StatePreparation(2, num_qubits=2, label="mine"), [0, 1])
+    circuit.append(StatePreparation(2, num_qubits=2, inverse=True), [0, 1])
 
     operation = once(circuit).data[0].operation
 
     assert (operation.name, operation.label) == ("state_preparation_dg", "State Preparation Dg")
+    assert [item.operation.label for item in once(circuit).data[1:3]] == ["mine Dg", "mine"]
     assert Operator(once(circuit)) == Operator(circuit)
+    assert lost_from(circuit) == ()
 
 
 def test_subclass_of_an_aer_instruction_is_named() -> None:

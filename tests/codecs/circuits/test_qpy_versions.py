@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import qiskit
@@ -168,16 +170,29 @@ def test_what_the_older_version_would_lose_is_stored_in_the_newest(
     assert "circuits are stored in the newest QPY; the version asked for loses: circuit 0" in caplog.text
 
 
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
 def fill(path: Path) -> aerchive.Project:
     project = aerchive.open(path)
     simulator = AerSimulator(project=project)
     for angle in (0.1, 0.2, 0.1):
-        simulator.run(circuit(angle), shots=50, seed_simulator=7, tags="a").result()
+        params = {"level": Level.HIGH}
+        simulator.run(circuit(angle), shots=50, seed_simulator=7, tags="a", params=params, level=Level.HIGH).result()
     project.save(device().run(QuantumCircuit(1, 1, name="t"), shots=5))
     project.save(qiskit_aer.AerSimulator().run(circuit(0.3), shots=5), name="gone")
     project.delete_job(project.latest(name="gone").job_id)
     next(iter(project)).add_tags("b")
     return project
+
+
+def has_class_of_enum(project: aerchive.Project, job_id: str) -> bool:
+    """Whether params and options of a run name the class of a member of an ``Enum``."""
+    with h5py.File(project.path) as file:
+        run = file[project[job_id].path]
+        texts = [str(dict(run[name].attrs)) for name in ("labels", "config") if name in run]
+    return len(texts) == 2 and all("Level" in text and '"enum"' in text for text in texts)
 
 
 @pytest.mark.parametrize("anonymous", [False, True])
@@ -201,6 +216,7 @@ def test_a_copy_for_an_older_qiskit(anonymous: bool, path: Path, capsys: pytest.
         assert bool(other.history) == (bool(run.history) and not anonymous)
         targets = [one.target() and describe_target(one.target()) for one in (run, other)]
         assert targets[0] == targets[1]
+        assert has_class_of_enum(copied, run.job_id) == (has_class_of_enum(project, run.job_id) and not anonymous)
     assert copied.latest(tags="a").reproduce().verdict == "identical"
 
 

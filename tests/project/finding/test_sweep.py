@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,15 @@ def test_values_of_other_types(project: aerchive.Project) -> None:
     assert {"i", "f", "b", "n"} == row.keys() - {"job_id", "experiment"}
     assert (row["i"], row["b"], row["n"]) == (3, True, 0.5)
     assert np.isnan(row["f"])
+
+
+def test_parameters_without_an_order_keep_that_of_the_runs(project: aerchive.Project) -> None:
+    for number, value in enumerate(("2", "NaN", "1")):
+        project.save(make_result(f"{number}"), params={"d": Decimal(value)})
+
+    assert list(map(str, project.table("d")["d"])) == ["2", "NaN", "1"]
+    with pytest.raises(InvalidInputError, match="'d' has values that cannot be sorted"):
+        project.table("d", kind="xarray")
 
 
 def test_a_sampler_over_a_backend(project: aerchive.Project) -> None:

@@ -136,7 +136,8 @@ def inherit() -> None:
     try:
         told = json.loads(os.environ.get(VARIABLE, ""))
         labels = RunLabels.from_attributes(told["labels"], VARIABLE)
-        switch = Autosave(Opening(told["project"], durability=told["durability"]), labels)
+        given = {name: told[name] for name in ("durability", "compression", "qpy_version")}
+        switch = Autosave(Opening(told["project"], **given), labels)
         switch.project  # noqa: B018  (raises if the settings are not valid)
     except Exception as error:  # noqa: BLE001  (the process must do its work in any case)
         logger.error("autosave cannot be inherited from %s: %s", VARIABLE, error)

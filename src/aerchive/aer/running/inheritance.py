@@ -23,5 +23,12 @@ def inheritance(project: Project, labels: RunLabels, python_path: str | None) ->
         python_path: The value of ``PYTHONPATH`` without autosave; ``None`` if it is not set.
     """
     paths = [path for path in python_path.split(os.pathsep) if path != _STARTUP] if python_path else []
-    told = {"project": str(project.path), "durability": project.durability, "labels": labels.to_attributes()}
+    parts = project.parts
+    told = {
+        "project": str(project.path),
+        "durability": project.durability,
+        "compression": parts.compression,
+        "qpy_version": parts.qpy_version,
+        "labels": labels.to_attributes(),
+    }
     return {VARIABLE: json.dumps(told), "PYTHONPATH": os.pathsep.join([_STARTUP, *paths])}

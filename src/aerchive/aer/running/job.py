@@ -36,6 +36,7 @@ class ArchiveNote:
         problem: The reason why there is no run, or what is missing in it, for a warning.
         failure: The exception that ``result()`` raises, if the settings ask for it.
         above: The note of the primitive to which the job belongs; problems are reported by the primitive's job.
+        commit: Commits the run if it waits for that of the primitive; ``None``: it does not wait.
         is_reported_by_result: Whether the job's ``result()`` reports problems; the job of a stock primitive does not.
     """
 
@@ -43,6 +44,7 @@ class ArchiveNote:
     problem: str | None = None
     failure: Exception | None = None
     above: ArchiveNote | None = None
+    commit: Callable[[], None] | None = None
     is_reported_by_result: bool = True
     _reported: bool = field(default=False, init=False, repr=False)
 
@@ -79,6 +81,8 @@ class ArchiveNote:
         Raises:
             NotFoundError: The run is not archived yet, or could not be archived; the message says which.
         """
+        if self.run is None and self.commit is not None:
+            self.commit()
         if self.run is None:
             why = self.problem or "it has not finished yet: wait for result()"
             raise NotFoundError(f"job {job_id} is not in the project: {why}")

@@ -98,8 +98,10 @@ def submit(
         parent=None if primitive is None else primitive.job_id,
         lost=lost,
     )
-    note = ArchiveNote(above=None if primitive is None else primitive.note)
     above = primitive.last_beneath if primitive is not None and primitive.project is project else None
+    note = ArchiveNote(
+        above=None if primitive is None else primitive.note, commit=None if above is None else above.commit
+    )
     archive = Archive(project, submitted, settings, note, compression, qpy_version, above=above)
     simulation = _Simulation(frozen, snapshot, binds, options, archive, primitive)
     job = ArchivingJob(backend, submitted.job_id, simulation, circuits, parameter_binds, run_options, note=note)

@@ -370,9 +370,18 @@ def _holder(kind: Any, entry: dict[str, Any], num_qubits: int, num_clbits: int, 
         set_private(private(operation, "_stateprep"), _params=params)  # the constructor has emptied them
     set_private(operation, _params=params)
     if kind is StatePreparation:
-        is_inverse = bool(entry.get("inverse", False))
-        fill_private(operation, _params_arg=params, _inverse=is_inverse, _from_label=False, _from_int=False)
+        is_inverse, given = bool(entry.get("inverse", False)), _given_state(params)
+        kinds = {"_from_label": isinstance(given, str), "_from_int": isinstance(given, int)}
+        fill_private(operation, _params_arg=given, _inverse=is_inverse, **kinds)
     return operation
+
+
+def _given_state(params: list[Any]) -> str | int | list[Any]:
+    """What a state was prepared from: a label or an integer, of which Qiskit makes params, or the amplitudes."""
+    if params and all(type(param) is str for param in params):
+        return "".join(params)
+    is_integer = len(params) == 1 and isinstance(params[0], complex) and params[0].real.is_integer()
+    return int(params[0].real) if is_integer else params
 
 
 def _restore_error(entry: dict[str, Any], circuits: list[QuantumCircuit]) -> BaseQuantumError:

@@ -51,7 +51,7 @@ class Anonymiser:
         elif provenance is not None:
             provenance = self._provenance(provenance, places)
         status, config = self._status(draft.status, places), self._config(draft.config, places)
-        labels = draft.labels
+        labels = draft.labels.written_like()  # names of classes of an ``Enum`` are those of a user's modules
         if labels.history:
             labels = labels.model_copy(update={"history": None})
             places.append("labels.history")
@@ -102,7 +102,7 @@ class Anonymiser:
         places += [f"config.service.{name}" for name in old.service if name not in _SERVICE]
         if new["missing"] != old.missing:
             places.append("config.missing")
-        return old.model_copy(update=new)
+        return old.model_copy(update=new).written_like()
 
     def _options(self, name: str, options: Mapping[str, Any], found: list[LeftOut]) -> dict[str, Any]:
         return {

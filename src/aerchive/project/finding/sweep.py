@@ -161,5 +161,5 @@ def _sorted(keys: Sequence[Sequence[Any]]) -> list[int]:
     order = list(range(len(keys[0])))
     try:
         return sorted(order, key=lambda i: tuple(values[i] for values in keys))
-    except (TypeError, ValueError):  # values of several types, and arrays, keep their order
+    except (ArithmeticError, TypeError, ValueError):  # several types, arrays and a Decimal NaN keep their order
         return order
