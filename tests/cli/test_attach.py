@@ -84,6 +84,12 @@ def test_values(capsys: pytest.CaptureFixture[str], path: Path, file: Path, tmp_
     assert json.loads((out / "d.json").read_text()) == {"tau": 2.5, "names": ["a"]}
     assert np.load(out / "a.npy").tolist() == [[0, 1, 2], [3, 4, 5]]
     assert "a.npy: exists; choose another name" in answer(capsys, path, "/", "--get", "a", "-o", out, status=1)
+    (out / "a.npy").unlink()
+    (out / "a.npy").symlink_to(out / "elsewhere")
+    assert "a.npy: exists; choose another name" in answer(capsys, path, "/", "--get", "a", "-o", out, status=1)
+    assert not (out / "elsewhere").exists()
+    there = out / "no" / "a.npy"
+    assert f"{there}: cannot be written: No such" in answer(capsys, path, "/", "--get", "a", "-o", there, status=1)
 
 
 @pytest.mark.parametrize(

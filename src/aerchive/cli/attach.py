@@ -11,9 +11,9 @@ import numpy as np
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_json, print_report
-from aerchive.codecs.attachment import AttachedFile
+from aerchive.codecs.attachment import AttachedFile, write_new
 from aerchive.display.text import clean
-from aerchive.errors import AlreadyExistsError, InvalidInputError
+from aerchive.errors import InvalidInputError
 from aerchive.models import tagged_json
 from aerchive.project.parts import Mode
 from aerchive.project.project import Project
@@ -130,8 +130,6 @@ def _data(name: str, value: Any) -> bytes:
 
 
 def _save_array(path: Path, value: StoredArray) -> Path:
-    if path.exists():
-        raise AlreadyExistsError(f"{path}: exists; choose another name")
-    with path.open("xb") as file:
-        np.save(file, value[...], allow_pickle=False)
+    array = value[...]
+    write_new(path, lambda file: np.save(file, array, allow_pickle=False), "name")
     return path
