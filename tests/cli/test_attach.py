@@ -65,6 +65,16 @@ def test_without_a_target_it_is_written_here(
     assert (tmp_path / "here" / "fit.svg").exists()
 
 
+def test_a_file_with_a_hidden_name_gets_the_name_of_the_attachment(
+    capsys: pytest.CaptureFixture[str], path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    aerchive.open(path).attach("figure", aerchive.AttachedFile(".profile", b"evil"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert answer(capsys, path, "/", "--get", "figure") == "figure: 4 bytes\n"
+    assert [one.name for one in (tmp_path / "here").iterdir()] == ["figure"]
+
+
 def test_values(capsys: pytest.CaptureFixture[str], path: Path, file: Path, tmp_path: Path) -> None:
     array = tmp_path / "values.npy"
     np.save(array, np.arange(6.0).reshape(2, 3))

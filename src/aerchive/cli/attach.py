@@ -108,7 +108,7 @@ def _get(options: argparse.Namespace, name: str) -> int:
 
 def _filename(name: str, value: Any) -> str:
     if isinstance(value, AttachedFile):
-        return value.name
+        return name if value.name.startswith(".") else value.name  # else a stranger's file could be named .profile
     suffix = ".npy" if isinstance(value, StoredArray) else ".txt" if isinstance(value, str) else ".json"
     return name if isinstance(value, bytes) or name.endswith(suffix) else name + suffix
 
