@@ -30,6 +30,8 @@ class Limits(BaseModel):
         sparse_ratio: The greatest ratio of what is read of a file with holes, as a table, to the space that the file
             takes on the disk. Such a file can claim any size.
         document_bytes: The size of the largest document (a JSON text, or the bytes of circuits), in bytes.
+        document_values: The greatest number of values in a JSON document of a file that is not trusted. In memory a
+            value takes up to thirty times the room of its text.
         read_bytes: The size of the largest array that is read at once, in bytes. Slices of larger arrays can be read.
         journal_bytes: The size of the largest journal of an interrupted commit, in bytes.
         qpy_bytes: The size of the largest QPY payload that is read of a file that is not trusted, in bytes.
@@ -49,6 +51,7 @@ class Limits(BaseModel):
     piece_bytes: ByteSize = Field(default=ByteSize(_GIB), ge=_MIB)
     sparse_ratio: int = Field(default=64, ge=1)
     document_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)
+    document_values: int = Field(default=1_000_000, ge=10_000)
     read_bytes: ByteSize = Field(default=ByteSize(64 * _GIB), ge=_MIB)
     journal_bytes: ByteSize = Field(default=ByteSize(_GIB), ge=_MIB)
     qpy_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), ge=_MIB)

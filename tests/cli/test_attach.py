@@ -65,6 +65,16 @@ def test_without_a_target_it_is_written_here(
     assert (tmp_path / "here" / "fit.svg").exists()
 
 
+def test_a_file_with_a_hidden_name_gets_the_name_of_the_attachment(
+    capsys: pytest.CaptureFixture[str], path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    aerchive.open(path).attach("figure", aerchive.AttachedFile(".profile", b"evil"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert answer(capsys, path, "/", "--get", "figure") == "figure: 4 bytes\n"
+    assert [one.name for one in (tmp_path / "here").iterdir()] == ["figure"]
+
+
 def test_values(capsys: pytest.CaptureFixture[str], path: Path, file: Path, tmp_path: Path) -> None:
     array = tmp_path / "values.npy"
     np.save(array, np.arange(6.0).reshape(2, 3))
@@ -84,6 +94,12 @@ def test_values(capsys: pytest.CaptureFixture[str], path: Path, file: Path, tmp_
     assert json.loads((out / "d.json").read_text()) == {"tau": 2.5, "names": ["a"]}
     assert np.load(out / "a.npy").tolist() == [[0, 1, 2], [3, 4, 5]]
     assert "a.npy: exists; choose another name" in answer(capsys, path, "/", "--get", "a", "-o", out, status=1)
+    (out / "a.npy").unlink()
+    (out / "a.npy").symlink_to(out / "elsewhere")
+    assert "a.npy: exists; choose another name" in answer(capsys, path, "/", "--get", "a", "-o", out, status=1)
+    assert not (out / "elsewhere").exists()
+    there = out / "no" / "a.npy"
+    assert f"{there}: cannot be written: No such" in answer(capsys, path, "/", "--get", "a", "-o", there, status=1)
 
 
 @pytest.mark.parametrize(

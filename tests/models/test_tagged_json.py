@@ -8,6 +8,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import gc
 import json
 import pathlib
 import struct
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from aerchive.errors import FormatError, UnsupportedTypeError
-from aerchive.models.tagged_json import MAX_DEPTH, decode, dumps, encode, loads
+from aerchive.models.tagged_json import MAX_DEPTH, decode, dumps, encode, items_of, loads
 
 
 def through(value: Any) -> Any:
@@ -494,3 +495,29 @@ nearly_ours = st.recursive(
 def test_no_stored_text_raises_anything_but_format_errors(tree: Any) -> None:
     with contextlib.suppress(FormatError):
         decode(loads(json.dumps(tree).encode(), "test"))
+
+
+@pytest.mark.parametrize("tag", ["set", "frozenset", "dict"])
+def test_keys_of_one_hash_are_refused_before_they_are_compared(tag: str) -> None:
+    keys = [number * (2**61 - 1) for number in range(1, 2000)]
+    items = [[key, 0] for key in keys] if tag == "dict" else keys
+    with pytest.raises(FormatError, match="more than 100 keys have the same hash"):
+        decode({"$": tag, "items": items})
+    if tag == "dict":
+        with pytest.raises(FormatError, match="more than 100 keys have the same hash"):
+            items_of({"$": tag, "items": items})
+
+
+@pytest.mark.parametrize("value", [set(range(-1000, 1000)), {number / 7: number for number in range(1000)}], ids=type)
+def test_many_keys_come_back(value: Any) -> None:
+    assert decode(loads(dumps(encode(value)), "test")) == value
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"["])
+def test_the_collection_of_garbage_goes_on_after_reading(text: bytes) -> None:
+    for switch in (gc.disable, gc.enable):
+        switch()
+        before = gc.isenabled()
+        with contextlib.suppress(FormatError):
+            loads(text, "test")
+        assert gc.isenabled() is before

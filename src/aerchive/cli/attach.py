@@ -11,9 +11,9 @@ import numpy as np
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_json, print_report
-from aerchive.codecs.attachment import AttachedFile
+from aerchive.codecs.attachment import AttachedFile, write_new
 from aerchive.display.text import clean
-from aerchive.errors import AlreadyExistsError, InvalidInputError
+from aerchive.errors import InvalidInputError
 from aerchive.models import tagged_json
 from aerchive.project.parts import Mode
 from aerchive.project.project import Project
@@ -108,7 +108,7 @@ def _get(options: argparse.Namespace, name: str) -> int:
 
 def _filename(name: str, value: Any) -> str:
     if isinstance(value, AttachedFile):
-        return value.name
+        return name if value.name.startswith(".") else value.name  # else a stranger's file could be named .profile
     suffix = ".npy" if isinstance(value, StoredArray) else ".txt" if isinstance(value, str) else ".json"
     return name if isinstance(value, bytes) or name.endswith(suffix) else name + suffix
 
@@ -130,8 +130,6 @@ def _data(name: str, value: Any) -> bytes:
 
 
 def _save_array(path: Path, value: StoredArray) -> Path:
-    if path.exists():
-        raise AlreadyExistsError(f"{path}: exists; choose another name")
-    with path.open("xb") as file:
-        np.save(file, value[...], allow_pickle=False)
+    array = value[...]
+    write_new(path, lambda file: np.save(file, array, allow_pickle=False), "name")
     return path

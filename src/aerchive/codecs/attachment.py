@@ -10,10 +10,10 @@ import dataclasses
 import enum
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 
@@ -93,17 +93,37 @@ class AttachedFile:
             WriteError: The file cannot be written.
         """
         path = Path(folder) / _checked_filename(self.name)
-        try:
-            with path.open("xb") as file:
-                file.write(self.data)
-        except FileExistsError as error:
-            raise AlreadyExistsError(f"{path}: exists; choose another folder") from error
-        except OSError as error:
-            raise WriteError(f"{path}: cannot be written: {error.strerror}") from error
+        write_new(path, lambda file: file.write(self.data))
         return path
 
     def __repr__(self) -> str:
         return f"AttachedFile({self.name!r}, {len(self.data)} bytes)"
+
+
+def write_new(path: Path, write: Callable[[IO[bytes]], object], instead: str = "folder") -> None:
+    """Makes a file; nothing is left of it if it cannot be written.
+
+    Args:
+        path: Its path.
+        write: Function that writes the content.
+        instead: What the user may choose if the file exists, a folder or a name.
+
+    Raises:
+        AlreadyExistsError: There is a file of this name, or a link; it is not changed or followed.
+        WriteError: The file cannot be written.
+    """
+    try:
+        with path.open("xb") as file:
+            try:
+                write(file)
+                file.flush()
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+    except FileExistsError as error:
+        raise AlreadyExistsError(f"{path}: exists; choose another {instead}") from error
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

@@ -266,7 +266,7 @@ def find_target(group: GroupReader) -> StoredTarget:
     """
     check_encoding(group, ENCODING, VERSION, "target")
     operations = find_circuits(group.group(_OPERATIONS)) if _OPERATIONS in group else None
-    return StoredTarget(group.where(), group.read_bytes("target", str(group.attribute("object"))), operations)
+    return StoredTarget(group.where(), group.read_json("target", str(group.attribute("object"))), operations)
 
 
 def _decode(tree: dict[str, Any], circuits: Sequence[QuantumCircuit]) -> Target:

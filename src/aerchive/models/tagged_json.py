@@ -37,12 +37,14 @@ import datetime
 import decimal
 import enum
 import fractions
+import gc
 import json
 import math
 import pathlib
 import re
 import struct
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -71,6 +73,9 @@ _MAX_PLAIN_BITS = 4096
 Fractions of larger ones are refused, because their text cannot be shown either."""
 _MOST_DIGITS = 10_000
 """The limit for decimal numbers."""
+_MOST_OF_ONE_HASH = 100
+"""The limit for keys of a set or mapping that have the same hash. Integers are easily made so, and 50,000 of them take
+ten seconds."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ARRAY_KINDS = frozenset("biufcSUmM")
 
@@ -124,7 +129,9 @@ def items_of(tree: Any) -> list[tuple[Any, Any]]:
         return list(tree.items())
     if type(tree) is dict and tree[TYPE_KEY] == "dict" and isinstance(tree.get("items"), list):
         try:
-            return [(decode(key), value) for key, value in tree["items"]]
+            pairs = [(decode(key), value) for key, value in tree["items"]]
+            _check_hashes([key for key, _ in pairs])
+            return pairs
         except (TypeError, ValueError) as error:
             raise FormatError(f"stored mapping cannot be read: {error}") from error
     raise FormatError("stored value is not a mapping")
@@ -369,6 +376,13 @@ _PATHS: dict[str, type[pathlib.PurePath]] = {
 }
 
 
+def _check_hashes(keys: list[Any]) -> list[Any]:
+    """Returns keys of a set or mapping, unless many have one hash: Python compares these with each other."""
+    if len(keys) > _MOST_OF_ONE_HASH and max(Counter(map(hash, keys)).values()) > _MOST_OF_ONE_HASH:
+        raise ValueError(f"more than {_MOST_OF_ONE_HASH} keys have the same hash")
+    return keys
+
+
 def _dtype(text: str) -> np.dtype[Any]:
     dtype = np.dtype(str(text))
     if dtype.kind not in _ARRAY_KINDS:
@@ -378,9 +392,11 @@ def _dtype(text: str) -> np.dtype[Any]:
 
 _READERS: dict[str, Callable[[dict[str, Any], Callable[[Any], Any]], Any]] = {
     "tuple": lambda tree, item: tuple(item(v) for v in tree["items"]),
-    "set": lambda tree, item: {item(v) for v in tree["items"]},
-    "frozenset": lambda tree, item: frozenset(item(v) for v in tree["items"]),
-    "dict": lambda tree, item: {item(k): item(v) for k, v in tree["items"]},
+    "set": lambda tree, item: set(_check_hashes([item(v) for v in tree["items"]])),
+    "frozenset": lambda tree, item: frozenset(_check_hashes([item(v) for v in tree["items"]])),
+    "dict": lambda tree, item: dict(
+        zip(_check_hashes([item(k) for k, _ in tree["items"]]), [item(v) for _, v in tree["items"]], strict=True)
+    ),
     "int": lambda tree, item: int(tree["hex"], 16),
     "float": lambda tree, item: struct.unpack(">d", bytes.fromhex(tree["hex"]))[0],
     "complex": lambda tree, item: complex(*(item(v) for v in tree["items"])),
@@ -414,10 +430,15 @@ def loads(text: bytes, what: str) -> Any:
     Raises:
         FormatError: The text is not JSON, contains a duplicate key, NaN or an infinity, or is nested too deeply.
     """
+    collects = gc.isenabled()
+    gc.disable()  # a document has no cycles, and looking for them again and again takes most of the time of a large one
     try:
         return json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{what}: not a valid JSON document: {error}") from error
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -786,7 +786,7 @@ class Run:
                 return lambda: None
             stored = group.group(layout.NOISE_MODEL)
             check_version(stored.attribute("encoding_version"), NOISE_VERSION, f"{stored.where()}: noise model")
-            text = stored.read_bytes("model", str(stored.attributes()["object"]))
+            text = stored.read_json("model", str(stored.attributes()["object"]))
             return functools.partial(decode_noise_model, text, stored.where())
 
     def target(self) -> Any | None:

@@ -132,7 +132,7 @@ def read_attachment(opener: RunOpener) -> Any:
         (kind, *more) = [name for name in DOCUMENTS if name in group] or [""]
         if more or not kind:
             raise FormatError(f"{where}: must have one of the datasets {', '.join(DOCUMENTS)}")
-        data = group.read_bytes(kind, uuid)
+        data = group.read_json(kind, uuid) if kind == VALUE else group.read_bytes(kind, uuid)
         if kind == VALUE:
             check_version(group.dataset_attributes(VALUE).get("encoding_version"), DOCUMENT_VERSION, f"{where}: value")
     if kind == TEXT:

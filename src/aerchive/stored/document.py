@@ -125,7 +125,7 @@ def _read_document(group: GroupReader, name: str, owner: str, mark: Callable[[An
     where = group.where(name)
     given = group.dataset_attributes(name).get("encoding_version", 1)
     version = check_version(given, VERSION, f"{where}: {name}")
-    tree = tagged_json.loads(group.read_bytes(name, owner), where)
+    tree = tagged_json.loads(group.read_json(name, owner), where)
     try:
         return tree if version == VERSION else mark(tree)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

@@ -15,9 +15,10 @@ from qiskit import QuantumCircuit, qpy
 import aerchive
 from aerchive.aer import AerSimulator
 from aerchive.codecs.circuits import rehearsal
-from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
+from aerchive.codecs.circuits.rehearsal import rehearse
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.limits import Limits, limits, use_limits
+from aerchive.storage.medium.known_files import is_foreign
 from tests.aer.conftest import bell
 
 

@@ -136,6 +136,8 @@ for _what, _tree in {
     "many pieces": [_reference("array", 0, [5], "C")] * 20_000,
     "an array that claims much": {"$": "ndarray", "dtype": "<f8", "shape": [2**50], "order": "C", "base64": ""},
     "an object of no dimensions": _STATE,
+    "20 million lists": b"[" + b"[]," * 20_000_000 + b"[]]",
+    "60 million numbers": b"[" + b"1," * 60_000_000 + b"1]",
 }.items():
     add("attachments", f"document, {_what}", _edited(_document(_tree)), "limited")
 

@@ -141,6 +141,7 @@ TABLES: dict[str, Callable[[Tree], None]] = {
     "negative position": _position(-1),
     "position that is a text": _position("0"),
     "many instructions": _many_instructions,
+    "10 million lists": lambda tree: tree["circuits"][0].update(metadata=[[]] * 10_000_000),
     "error that is not": lambda tree: (
         [entry.update(error=99) for _, entry in tree["circuits"][0]["instructions"]] and None
     ),

@@ -9,6 +9,8 @@ from tests.hostile.corpus import add
 from tests.hostile.edits import Hostile, object_path, put_text, rename_object, run_path, set_attribute, set_text
 
 _VECTOR = b'{"$": "reference", "to": ["statevector", null]}'
+_ONE_HASH = ",".join(str(number * (2**61 - 1)) for number in range(1, 40_000)).encode()
+"""Integers that Python's sets and mappings compare with each other, one by one."""
 
 TEXTS: dict[str, bytes] = {
     "deep lists": b"[" * 30_000 + b"]" * 30_000,
@@ -33,6 +35,8 @@ TEXTS: dict[str, bytes] = {
     "complex of texts": b'{"$": "complex", "items": ["1", "2"]}',
     "set of lists": b'{"$": "set", "items": [[1], [2]]}',
     "mapping with lists as keys": b'{"$": "dict", "items": [[[1], 2]]}',
+    "set of integers of one hash": b'{"$": "set", "items": [' + _ONE_HASH + b"]}",
+    "mapping with keys of one hash": b'{"$": "dict", "items": [[' + _ONE_HASH.replace(b",", b",0],[") + b",0]]}",
     "tuple without items": b'{"$": "tuple"}',
     "objects as elements": b'{"$": "ndarray", "dtype": "O", "shape": [1], "order": "C", "base64": "AAAAAAAAAAA="}',
     "1 TiB of shape": b'{"$": "ndarray", "dtype": "<f8", "shape": [137438953472], "order": "C", "base64": ""}',
@@ -93,6 +97,7 @@ TEXTS: dict[str, bytes] = {
 }
 IN_OPTIONS = (
     *("deep lists", "cut off", "a number of 30,000 digits", "NaN", "two keys of one name", "not UTF-8", "unknown tag"),
+    *("set of integers of one hash", "mapping with keys of one hash"),
     *("integer of 20,000 hexadecimal digits", "set of lists", "objects as elements", "1 TiB of shape", "2 GiB of text"),
     *("nested dtype", "wrong time", "1 TiB of nothing", "mapping with lists as keys", "tag that is a list"),
     *("decimal of a million digits", "decimal beyond all numbers", "decimal that signals", "fraction over zero"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from aerchive.errors import (
     ProjectLockedError,
     ReadOnlyError,
     TransactionError,
+    UnsafeContentError,
     UnsupportedTypeError,
 )
 from aerchive.limits import Limits, limits, use_limits
@@ -559,3 +561,27 @@ def test_damage_is_found_and_named(run: aerchive.Run, project: aerchive.Project,
         assert any(node in problem for problem in aerchive.open(path, "r").verify().problems)
         path.write_bytes(content)
     assert project.verify().ok
+
+
+def test_a_large_document_of_another_person_is_not_read(tmp_path: Path) -> None:
+    project = project_at(tmp_path / "own.h5")
+    values = {"points": [[0, 1, 2, "a, [text]"]] * 4000}
+    project.attach("points", values)
+    project.attach("text", ",[" * 20_000)
+    shutil.copyfile(project.path, tmp_path / "copy.h5")
+    before = limits()
+    use_limits(before.model_copy(update={"document_values": 20_000}))
+    try:
+        copy = project_at(tmp_path / "copy.h5")
+        assert project.attachments["points"] == values
+        assert copy.attachments["text"] == ",[" * 20_000
+        with pytest.raises(
+            UnsafeContentError,
+            match=r"/attachments/points/value: the document has up to 28001 values, the file is not trusted, and the "
+            "limit 'document_values' is 20000",
+        ):
+            copy.attachments["points"]
+        use_limits(before)
+        assert copy.attachments["points"] == values
+    finally:
+        use_limits(before)

@@ -14,13 +14,16 @@ import pytest
 
 import aerchive
 from aerchive.errors import NotFoundError
+from aerchive.project.catalogue.table import Catalogue
 from aerchive.project.project import Project
+from aerchive.project.spooling import mover
 from aerchive.project.spooling.spools import Spools
 from aerchive.project.writing.runs import write_drafts
 from aerchive.testing.disks import FailingDisk, using
 from tests.crash.workloads import lost
 from tests.drafts import draft_of, job_id, model_of, project_at
 from tests.holding import held
+from tests.spool_files import DeadFile
 from tests.views import project_view, stock_values
 
 
@@ -227,6 +230,23 @@ def test_the_same_lost_job_twice_is_one_run(path: Path) -> None:
         paths = write_drafts(session, [lost(5), lost(5)])
     assert paths[0].path == paths[1].path
     assert len(project) == 2
+
+
+def test_so_many_lost_jobs_are_moved_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mover, "_LOST_TOGETHER", 3)
+    project_at(path).archive(draft_of(0))
+    dead = DeadFile(path)
+    for number in range(7):
+        dead.submitted(f"lost-{number}", float(number))
+    in_file = []
+    for number in range(1, 5):
+        project = project_at(path)
+        project.archive(draft_of(number))
+        with project.file.read() as session:
+            in_file.append(sum(Catalogue(session).find(f"lost-{job}") is not None for job in range(7)))
+        assert sum(run.outcome == "lost" for run in project) == 7
+    assert in_file == [3, 6, 7, 7]
+    assert not dead.path.exists()
 
 
 def test_deleting_a_pending_run(path: Path) -> None:

@@ -30,12 +30,14 @@ from aerchive.codecs.circuits.checks import check_circuits, check_errors
 from aerchive.codecs.circuits.constructors import check_definition, construct
 from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.qpy_versions import check_readable
-from aerchive.codecs.circuits.rehearsal import is_foreign, rehearse
+from aerchive.codecs.circuits.rehearsal import rehearse
 from aerchive.codecs.registry import codecs_by_tag, decode_inline
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, UnsafeContentError
 from aerchive.models import tagged_json
 from aerchive.private_names import fill_private, private, private_if_any, set_private
+from aerchive.settings import load_settings
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.medium.known_files import is_foreign
 
 KIND = "circuits"
 ENCODING = "circuits"
@@ -87,8 +89,8 @@ class StoredCircuits(NamedTuple):
             UnsafeContentError: An instruction is none that its constructor would have made.
             IntegrityError: An array is damaged, or is not the one that the circuits were stored with.
         """
-        expected = tagged_json.loads(self.aer, f"{self.where}/aer")
-        paths = expected.get("arrays", []) if isinstance(expected, dict) else []
+        tree = tagged_json.loads(self.aer, f"{self.where}/aer")
+        paths = tree.get("arrays", []) if isinstance(tree, dict) else []
         for number, array in enumerate(self.arrays):
             if number >= len(paths) or paths[number] != array.path:
                 where = f"{self.where}/{LINK}{number}"
@@ -96,10 +98,10 @@ class StoredCircuits(NamedTuple):
         sources = [functools.partial(array.read, fd) for array in self.arrays]
         if is_qpy(self.qpy):
             check_readable(self.qpy, f"{self.where}: stored circuits")
-            if is_foreign(fd):
+            if load_settings().vet != "off" and is_foreign(fd):
                 rehearse(self.qpy, self.where)
         try:
-            return decode_circuits(self.qpy, self.aer, sources)
+            return _decode(self.qpy, tree, sources)
         except UnsafeContentError as error:
             raise UnsafeContentError(f"{self.where}: {error}") from error
 
@@ -118,7 +120,7 @@ def find_circuits(group: GroupReader) -> StoredCircuits:
     owner = str(group.attribute("object"))
     number = sum(name.startswith(LINK) for name in group.names())
     arrays = tuple(find_array(group.group(f"{LINK}{index}")) for index in range(number))
-    return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_bytes("aer", owner), arrays)
+    return StoredCircuits(group.where(), group.read_bytes("qpy", owner), group.read_json("aer", owner), arrays)
 
 
 def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArray[Any]]] = ()) -> list[QuantumCircuit]:
@@ -134,10 +136,13 @@ def decode_circuits(qpy: bytes, aer: bytes, arrays: Sequence[Callable[[], NDArra
             not fit the side table; or the side table does not have the form that `encode_circuits` writes.
         UnsafeContentError: An instruction is none that its constructor would have made, and may crash Aer.
     """
+    return _decode(qpy, tagged_json.loads(aer, "side table of the circuits"), arrays)
+
+
+def _decode(qpy: bytes, tree: Any, arrays: Sequence[Callable[[], NDArray[Any]]]) -> list[QuantumCircuit]:
     if not is_qpy(qpy):
         raise FormatError("stored circuits are not QPY")
     check_readable(qpy)
-    tree = tagged_json.loads(aer, "side table of the circuits")
     try:
         circuits = load_qpy(qpy)
     except BaseException as error:

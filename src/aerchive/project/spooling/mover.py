@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLockedError, ReadError, WriteError
 from aerchive.models.labels import Author
 from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.table import Catalogue
-from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.unfinished import lost_draft
 from aerchive.project.location import is_gone
 from aerchive.project.spooling.spools import Key, Spools, drafts_of, key
 from aerchive.project.writing.runs import Written, write_drafts
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.sessions import WriteSession
-from aerchive.storage.spools.contents import Life, SpoolContent, note_done, remove_spool, taken_over
+from aerchive.storage.spools.contents import Life, SpoolContent, Submission, note_done, remove_spool, taken_over
 from aerchive.storage.spools.records import pending_path
 from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.times import now
@@ -28,6 +27,11 @@ _TOGETHER = 256
 """Number of runs that are moved in one commit, at most."""
 _FILES_TOGETHER = 64
 """Number of spool files of dead processes that are open and locked at a time, at most."""
+_LOST_TOGETHER = 500
+"""Number of lost jobs that are written in one commit, at most; the others stay in the spool until the next move. A file
+of some kilobytes may name any number of them."""
+_Job = tuple[Path, str]
+"""A job in a spool: path of the file, and id of the job."""
 
 
 class SpoolMover:
@@ -43,7 +47,7 @@ class SpoolMover:
         self.spools = spools
         self._moved: set[Key] = set()
         self._damaged: set[Key] = set()
-        self._lost: set[tuple[Path, str]] = set()
+        self._lost: set[_Job] = set()
         self._unread: AerchiveError | None = None
         self.patience_s: float | None = None
         """Seconds to wait for the project, if an earlier wait for it has timed out; ``None``: the usual time."""
@@ -123,7 +127,7 @@ class SpoolMover:
             contents = [content for content in contents if stack.enter_context(taken_over(content))]
             wanted = self._wanted(contents, waiting)
             lost = {
-                (one.path, job.job_id): lost_draft(job, one)
+                (one.path, job.job_id): (job, one)
                 for one in contents
                 if one.life is Life.DEAD
                 for job in one.jobs
@@ -133,8 +137,7 @@ class SpoolMover:
             for first in range(0, len(wanted), _TOGETHER):
                 written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s)
             if lost:
-                self._file.commit(lambda session: _write_lost(session, [*lost.values()]), now(), timeout_s)
-                self._lost.update(lost)
+                self._lost |= self._file.commit(lambda session: _write_lost(session, lost), now(), timeout_s)
             for content in contents:
                 self._remove_if_empty(content)
         return written
@@ -211,6 +214,8 @@ class SpoolMover:
             return
         if not self._moved.issuperset(map(key, content.runs)):
             return
+        if not self._lost.issuperset((content.path, job.job_id) for job in content.jobs):
+            return
         try:
             remove_spool(content)
         except OSError as error:  # for example if only the owner of a file may remove it
@@ -253,13 +258,14 @@ def write_all_spooled(spools: Spools) -> Callable[[WriteSession], None] | None:
     return write if runs else None
 
 
-def _write_lost(session: WriteSession, lost: Sequence[RunDraft]) -> None:
-    """Writes lost jobs that are not in the project and were not deleted from it.
+def _write_lost(session: WriteSession, lost: Mapping[_Job, tuple[Submission, SpoolContent]]) -> set[_Job]:
+    """Writes lost jobs that are not in the project and were not deleted from it, and returns all but those left over.
 
     A job may seem lost although its run is in the project: its process may have died, or the disk been full,
     between the commit of the run and the note that the job has finished.
     """
     known = Catalogue(session)
     gone = known.deleted_ids()
-    new = [one for one in lost if known.key(one.job_id) not in gone and known.find(one.job_id) is None]
-    write_drafts(session, new, keeps_conflicts=True)
+    new = [one for one in lost if known.key(one[1]) not in gone and known.find(one[1]) is None]
+    write_drafts(session, [lost_draft(*lost[one]) for one in new[:_LOST_TOGETHER]], keeps_conflicts=True)
+    return lost.keys() - set(new[_LOST_TOGETHER:])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
+from aerchive.storage.medium.known_files import is_foreign
 
 
 class GroupReader(ABC):
@@ -105,6 +106,21 @@ class GroupReader(ABC):
             UnsafeContentError: It has more bytes than `aerchive.limits.Limits.document_bytes`.
         """
         return document_of(self.plan(name, owner), self.fd)
+
+    def read_json(self, name: str, owner: str) -> bytes:
+        """The content of a document of JSON, as bytes.
+
+        Raises:
+            UnsafeContentError: It is too large, or the file is not trusted and the document has more values than
+                `aerchive.limits.Limits.document_values`.
+        """
+        text = self.read_bytes(name, owner)
+        if len(text) > limits().document_values:
+            values = sum(map(text.count, (b",", b"[", b"{")))  # at most so many; those in texts are counted as well
+            if values > limits().document_values and is_foreign(self.fd):
+                claim = f"the document has up to {values} values, the file is not trusted"
+                raise over_limit(self.where(name), "document_values", claim)
+        return text
 
 
 def document_of(plan: ReadPlan, fd: int) -> bytes:

@@ -25,6 +25,7 @@ from aerchive.storage.medium.opening import stamp_of
 How = Literal["made", "committed", "trusted", "vetted"]
 """How a file became known: it was made or written to by this user's aerchive, trusted by the user, or only vetted."""
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _HEAD_BYTES = 48
 _MOST_BYTES = 16 * 1024
 _MOST_RECORDS = 1000
@@ -125,6 +126,21 @@ def find(fd: int, path: str) -> KnownFile | None:
     found = found and dataclasses.replace(found, path=path)
     _seen[state[:2]] = _Seen(state, found, _folder())
     return found
+
+
+def is_foreign(fd: int) -> bool:
+    """Whether an open file is neither the user's own nor trusted: what is read of it has limits.
+
+    A file beside a project counts as the user's own if this user owns it; it is opened only if its UUID is right.
+
+    Args:
+        fd: File descriptor of a project file, or of a file beside a project.
+    """
+    known = find(fd, os.readlink(f"/proc/self/fd/{fd}"))
+    if known is not None and known.is_own:
+        return False
+    is_project = os.pread(fd, len(_HDF5), 0) == _HDF5
+    return is_project or os.fstat(fd).st_uid != os.geteuid()
 
 
 def look_up(fd: int, path: str) -> KnownFile | None:
