@@ -36,6 +36,7 @@ FOUND = (
     *("attributes: many, root", "attributes: large, root", "attributes: large, run"),
     *("beside: spool, runs that are no numbers", "beside: planted run, done twice", "files: chunks behind all offsets"),
     *("shapes: list of 1099511627776 changes", "documents: run_uuid is not ASCII"),
+    *("documents: set of integers of one hash, option", "circuits: side table: many instructions"),
 )
 """Cases that once did something."""
 needs_strace = pytest.mark.skipif(not can_trace(), reason="needs strace")
