@@ -12,7 +12,7 @@ from aerchive.aer.opening import open_path
 from aerchive.cli.arguments import add_json, print_report
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import format_runs
-from aerchive.project.care.anonymous import count_relabelled, texts_left_in
+from aerchive.project.care.changed_copy import count_relabelled, texts_left_in
 from aerchive.project.care.space import count_deleted
 
 _CALLED = {"name": "names", layout.CIRCUITS: "names and metadata of the circuits"}

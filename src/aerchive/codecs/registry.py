@@ -26,8 +26,8 @@ ENTRY_POINTS = "aerchive.codecs"
 """The group of entry points with which a package offers a `Codec`, or several in a list or tuple."""
 
 AS_ITS_VALUE = " comes back as its value"
+"""End of the description of a member of an ``Enum`` that is equal to its value, with which it is stored."""
 _ONLY_ITS_VALUE = " is kept as its value only"
-"""End of the description of a member of an ``Enum``, which is stored as its value with the name of its class."""
 
 
 @functools.cache

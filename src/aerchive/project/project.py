@@ -23,7 +23,7 @@ from aerchive.models import catalogue as table
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
-from aerchive.project.care.anonymous import Changes, copy_changed
+from aerchive.project.care.changed_copy import Changes, copy_changed
 from aerchive.project.care.compact import CompactReport, compact
 from aerchive.project.care.conflicts import conflict_notes
 from aerchive.project.care.deletion import clean, delete_jobs, restore

@@ -13,7 +13,8 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit_aer.primitives import EstimatorV2, SamplerV2
 
 from aerchive.aer.again.circuit_source import Call, Names, calls_of, circuit_lines, is_name, literal
-from aerchive.aer.again.rerun import OVER_A_BACKEND, PrimitiveReplay, replay_of
+from aerchive.aer.again.primitive_replay import OVER_A_BACKEND, PrimitiveReplay
+from aerchive.aer.again.rerun import replay_of
 from aerchive.aer.again.source_check import checked_program, comment
 from aerchive.aer.capturing.options import CONFIGURATION, restore_options
 from aerchive.private_names import private
