@@ -26,6 +26,7 @@ from aerchive.cli import main
 from aerchive.codecs.circuits.losses import differences
 from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError
 from tests.golden.description import describe_target
+from tests.small_chunks import small_chunks
 
 X = np.array([[0, 1], [1, 0]])
 NEWEST = qpy.QPY_VERSION
@@ -226,6 +227,21 @@ def test_a_copy_of_what_is_old_enough_is_the_same(path: Path) -> None:
 
     assert versions(copied).items() <= versions(project).items()
     assert {run.core_sha256 for run in copied} == {run.core_sha256 for run in project}
+
+
+def test_a_copy_keeps_attachments_and_long_texts(path: Path) -> None:
+    project = aerchive.open(path)
+    with small_chunks(4096):
+        run = project.save(qiskit_aer.AerSimulator().run(circuit(), shots=5), notes="long " * 8000)
+    run.attach("fit", {"value": 1.5})
+    project.attach("plan", np.arange(3.0))
+
+    copied = project.copy(path.with_name("older.h5"), qpy_version=NEWEST - 1)
+
+    assert copied.latest().notes == "long " * 8000
+    assert copied.latest().attachments["fit"] == {"value": 1.5}
+    assert copied.attachments["plan"][...].tolist() == [0.0, 1.0, 2.0]
+    assert copied.verify().ok
 
 
 def test_a_copy_keeps_what_the_older_version_would_lose(path: Path) -> None:

@@ -22,7 +22,7 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.status import RunStatus
-from aerchive.project.care import anonymous
+from aerchive.project.care import changed_copy
 from aerchive.testing.disks import FailingDisk, fault, using
 from tests.crash.workloads import lost
 from tests.drafts import draft_of, job_id, project_at
@@ -209,7 +209,7 @@ def test_nothing_is_left_if_it_fails_or_is_interrupted(tmp_path: Path, monkeypat
     path, target = tmp_path / "p.h5", tmp_path / "copy.h5"
     for number in range(4):
         project_at(path).archive(draft_of(number))
-    monkeypatch.setattr(anonymous, "_TOGETHER", 2)
+    monkeypatch.setattr(changed_copy, "_TOGETHER", 2)
     before = path.read_bytes()
 
     def interrupt(done: int, total: int) -> None:

@@ -217,14 +217,20 @@ def _copy_stored(
 def _verified(
     group: HDF5Group, owner: str, root: HDF5Group, linked: LinkedObjects, changed: set[str]
 ) -> dict[str, str]:
-    """Verifies all of a run but its chunks; returns the digests of the nodes that are not changed, by path."""
+    """Verifies all of a run but its chunks; returns the digests or long texts of the nodes that are kept, by path."""
     verifier = GroupVerifier(group, owner, root, linked)
     problems = list(verifier.problems(MUTABLE, LINKED))
     if problems:
         raise IntegrityError(
             f"{problems[0]}; not copied, because a new seal would hide that: restore the run from a copy, or delete it"
         )
-    return {path: digest for path, digest in verifier.nodes.items() if path.partition("/")[0] not in changed}
+    nodes = {path: digest for path, digest in verifier.nodes.items() if path.partition("/")[0] not in changed}
+    for path in nodes:
+        parent, _, name = path.rpartition("/")
+        if name.startswith(layout.LONG_PREFIX):  # written anew, perhaps in other chunks, which its digest covers
+            texts = (group.group(parent) if parent else group).attributes(owner)
+            nodes[path] = str(texts[name.removeprefix(layout.LONG_PREFIX)])
+    return nodes
 
 
 def _write(new: LockedFile, drafts: Iterable[RunDraft]) -> None:
