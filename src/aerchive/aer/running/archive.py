@@ -12,8 +12,8 @@ from typing import Any
 from aerchive.aer.capturing.capture import Submitted, draft_failed
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.running.job import ArchiveNote
-from aerchive.errors import CommittedError, UncertainError
 from aerchive.codecs.circuits.qpy_versions import written_as
+from aerchive.errors import CommittedError, UncertainError
 from aerchive.filters.profiles import Compression
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
