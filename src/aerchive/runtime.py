@@ -1,4 +1,4 @@
-"""The local mode of IBM's runtime with jobs that outlive the process; the package is imported with this module."""
+"""The local mode of IBM's runtime with jobs that outlive the process (decision 0028); it imports the package."""
 
 from __future__ import annotations
 
