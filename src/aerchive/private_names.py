@@ -46,6 +46,7 @@ PRIVATE_NAMES: Final = {
     "qiskit.result.Result": ("_metadata",),
     "qiskit.result.models.ExperimentResultData": ("_data_attributes",),
     "qiskit_experiments.framework.ExperimentData": ("_jobs",),
+    "qiskit_ibm_runtime.fake_provider.fake_backend.FakeBackendV2": ("_setup_sim",),
     "qiskit_ibm_runtime.execution_span.SliceSpan": ("_data_slices",),
     "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": ("_data_slices", "_pub_shots"),
 }

@@ -77,6 +77,9 @@ MADE: dict[str, Callable[[], Any]] = {
     "qiskit_experiments.framework.ExperimentData": lambda: pytest.importorskip(
         "qiskit_experiments.framework", reason="pip install 'aerchive[experiments]' installs qiskit-experiments"
     ).ExperimentData(),
+    "qiskit_ibm_runtime.fake_provider.fake_backend.FakeBackendV2": lambda: pytest.importorskip(
+        "qiskit_ibm_runtime.fake_provider", reason=NO_RUNTIME
+    ).FakeManilaV2(),
     "qiskit_ibm_runtime.execution_span.SliceSpan": lambda: span("SliceSpan"),
     "qiskit_ibm_runtime.execution_span.TwirledSliceSpanV2": lambda: span("TwirledSliceSpanV2"),
 }

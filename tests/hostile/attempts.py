@@ -158,7 +158,7 @@ def _import_everything() -> None:
 
     import aerchive
 
-    skipped = ("aerchive.testing", "aerchive.__main__", "aerchive.aer.running.startup")
+    skipped = ("aerchive.testing", "aerchive.__main__", "aerchive.aer.running.startup", "aerchive.runtime")
     for module in pkgutil.walk_packages(aerchive.__path__, "aerchive."):
         if not module.name.startswith(skipped):
             importlib.import_module(module.name)

@@ -29,7 +29,8 @@ from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.models.labels import RunLabels
 from aerchive.private_names import private, set_private
 from aerchive.project.project import Project
-from aerchive.settings import Settings
+from aerchive.settings import Settings, load_settings
+from aerchive.text import type_name
 from aerchive.times import now
 
 logger = logging.getLogger("aerchive")
@@ -240,8 +241,23 @@ def _around(stock: Any) -> Any:
         stock(self, function, *arguments, **keywords)
         if _watchers:
             _note_job(self, function, has_arguments=bool(arguments))
+            _name_if_lost(function, keywords.get("backend"))
 
     return init
+
+
+def _name_if_lost(function: Any, backend: Any) -> None:
+    """Logs that a job is not archived although its fake backend archives: it makes a simulator of its own for it.
+
+    The executor of IBM's runtime does so in local mode.
+    """
+    is_archiving = isinstance(getattr(backend, "__dict__", {}).get("project"), Project) and "autosave" not in _watchers
+    if is_archiving and not is_off() and load_settings().save_jobs:
+        logger.error(
+            "a job of %s is not archived: it does not simulate with its backend; aerchive.autosave archives its "
+            "simulations",
+            getattr(function, "__name__", type_name(type(function))),
+        )
 
 
 def _note_job(job: Any, function: Any, *, has_arguments: bool) -> None:
