@@ -323,10 +323,15 @@ def through_the_archive(model: NoiseModel) -> Any:
     return decode_noise_model(bytes(encode_noise_model(model).datasets["model"].parts[0]).decode(), "here")
 
 
+def printed(model: NoiseModel) -> list[list[str]]:
+    """The words of the lines that a model prints; the order of sets of names differs between processes."""
+    return [sorted(re.findall(r"\w+", line)) for line in (*str(model).splitlines(), repr(model))]
+
+
 def alike(model: NoiseModel, read: NoiseModel) -> None:
     assert read == model
     assert model == read
-    assert (str(read), repr(read)) == (str(model), repr(model))
+    assert printed(read) == printed(model)
     assert (read.noise_instructions, read.noise_qubits) == (model.noise_instructions, model.noise_qubits)
     assert read.is_ideal() == model.is_ideal()
     assert differences(numbered(model.to_dict(serializable=True)), numbered(read.to_dict(serializable=True))) == []
@@ -407,11 +412,6 @@ def test_errors_wider_than_their_instructions_are_kept() -> None:
     assert others_than_order_in_memory(model, read) == []
     assert read._default_quantum_errors["cx"] == model._default_quantum_errors["cx"]
     assert read._local_quantum_errors["layer"][tuple(range(40))].generators.to_labels() == ["X" * 40, "I" * 39 + "Z"]
-
-
-def printed(model: NoiseModel) -> list[list[str]]:
-    """The words of the lines that a model prints; the order of sets of names differs between processes."""
-    return [sorted(re.findall(r"\w+", line)) for line in (*str(model).splitlines(), repr(model))]
 
 
 @pytest.mark.parametrize("thermal_relaxation", [True, False])
