@@ -100,10 +100,12 @@ def copy_changed(
                 _write(new, map(change, drafts))
             done += sum(run.head.nbytes + 1 for run in runs)
             _tell(progress, done, total)
-        if not changes.anonymous:
-            with held.read() as session, new.write(now()) as copy:
-                for name, draft in attachment_drafts(session.root).items():
-                    copy.write_attachment("", name, draft)
+        with held.read() as session:
+            attachments = {} if changes.anonymous else attachment_drafts(session.root)
+            if attachments:
+                with new.write(now()) as copy:
+                    for name, draft in attachments.items():
+                        copy.write_attachment("", name, draft)
     return file.sibling(target)
 
 

@@ -22,21 +22,21 @@ def is_trusted(file: ProjectFile) -> bool:
         ProjectLockedError: Another process is changing the file, and did not finish in time.
     """
     try:
-        if _is_own(file.path):
-            return True
-        with file.without_writers():  # a commit of this user's changes the file before its record
-            return _is_own(file.path)
+        fd = open_file(file.path, os.O_RDONLY)
+        try:
+            if _is_own(fd, file.path):
+                return True
+        finally:
+            os.close(fd)
+        with file.without_writers() as held:  # a commit of this user's changes the file before its record
+            return _is_own(held.fd, file.path)
     except NotFoundError:
         return True
 
 
-def _is_own(path: Path) -> bool:
-    fd = open_file(path, os.O_RDONLY)
-    try:
-        known = known_files.look_up(fd, str(path))
-        return known is not None and known.is_own
-    finally:
-        os.close(fd)
+def _is_own(fd: int, path: Path) -> bool:
+    known = known_files.look_up(fd, str(path))
+    return known is not None and known.is_own
 
 
 def vet_file(file: ProjectFile) -> VetReport:
@@ -64,10 +64,10 @@ def trust_file(file: ProjectFile) -> KnownFile:
 
 def stop_trusting(path: Path) -> bool:
     """Makes a file foreign; returns whether it was trusted."""
-    was_own = _is_own(path)
     fd = open_file(path, os.O_RDONLY)
     try:
+        was_own = _is_own(fd, path)
         known_files.forget(fd)
+        return was_own
     finally:
         os.close(fd)
-    return was_own
