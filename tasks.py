@@ -105,9 +105,10 @@ def python_version(python: Path) -> str | None:
     return answer.stdout if answer.returncode == 0 else None
 
 
-def fingerprint(python: Path) -> str:
-    """Returns a hash of everything that decides what is installed: the settings, the place and the Python."""
-    parts = ((ROOT / "pyproject.toml").read_bytes(), os.fsencode(ROOT), (python_version(python) or "").encode())
+def fingerprint(python: Path, what: Sequence[str | Path]) -> str:
+    """Returns a hash of everything that decides what is installed: the settings, the place, the Python, and files."""
+    files = (ROOT / "pyproject.toml", *(one for one in what if isinstance(one, Path)))
+    parts = (*(one.read_bytes() for one in files), os.fsencode(ROOT), (python_version(python) or "").encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -124,21 +125,6 @@ def make_environment(venv: Path) -> int:
         if answer.returncode == 0:
             return 0
     return run(*make, "--without-pip", venv)
-
-
-def clients_environment(folder: Path, requirements: Path) -> int:
-    """Makes an environment with aerchive and client libraries, if it was not made for these requirements."""
-    made, stamp = folder / "bin" / "python", folder / "installed-from"
-    wanted = requirements.read_text() + fingerprint(made)
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return 0
-    say(f"installing {requirements.relative_to(ROOT)} into {folder.relative_to(ROOT)}; this takes some minutes")
-    if code := make_environment(folder):
-        return code
-    code = run(*pip_command(made), "install", "--no-input", "--quiet", "--editable", ".", "--requirement", requirements)
-    if code == 0:
-        stamp.write_text(wanted)
-    return code
 
 
 def pip_command(python: Path) -> list[str | Path]:
@@ -158,7 +144,7 @@ def pip_command(python: Path) -> list[str | Path]:
 def prepare(venv: Path = VENV, python: Path = PYTHON, what: Sequence[str | Path] = ("--editable", ".[dev]")) -> int:
     """Makes an environment and installs into it, if that was not done for this very pyproject.toml."""
     stamp = venv / "installed-from"
-    if stamp.is_file() and stamp.read_text() == fingerprint(python):
+    if stamp.is_file() and stamp.read_text() == fingerprint(python, what):
         return 0
     if python_version(python) is None and make_environment(venv) != 0:
         say("could not make the virtual environment")
@@ -181,7 +167,7 @@ def prepare(venv: Path = VENV, python: Path = PYTHON, what: Sequence[str | Path]
         print(answer.stdout, file=sys.stderr)
         say("pip failed; its output is above")
         return answer.returncode
-    stamp.write_text(fingerprint(python))
+    stamp.write_text(fingerprint(python, what))
     say(f"installed in {time.monotonic() - start:.0f} s")
     return 0
 
@@ -331,7 +317,8 @@ def corpus(arguments: Arguments) -> int:
 def clients(arguments: Arguments) -> int:
     """Installs the libraries beside each other where they can be, and compares what their programs print."""
     for requirements in sorted(CLIENTS.glob("*/requirements.txt")):
-        if code := clients_environment(CLIENTS_VENV / requirements.parent.name, requirements):
+        venv = CLIENTS_VENV / requirements.parent.name
+        if code := prepare(venv, venv / PYTHON.relative_to(VENV), ("--editable", ".", "--requirement", requirements)):
             return code
     return python(CLIENTS / "compare.py", CLIENTS_VENV, *arguments)
 
