@@ -76,7 +76,6 @@ class ReadPlan:
         locations: The chunks that hold the selected elements, in row-major order.
         values: All values of the dataset if it is not chunked, else ``None``.
         codec: The codec that compressed the chunks.
-        digest: Name of the chunks' digest, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
     """
 
     where: str
@@ -89,7 +88,6 @@ class ReadPlan:
     locations: tuple[ChunkLocation, ...] = ()
     values: NDArray[Any] | None = None
     codec: Codec = Codec.DEFLATE
-    digest: str = checksums.DIGEST
 
     def read(self, fd: int, watch: Callable[[Iterator[None], int], Iterator[None]] | None = None) -> NDArray[Any]:
         """Reads the selection; a large one in several threads.
@@ -147,7 +145,16 @@ class ReadPlan:
         if self.chunk[cut + 1 :] != shape[cut + 1 :]:
             raise FormatError(f"{self.where}: chunks of shape {self.chunk} are not contiguous in an array of {shape}")
         for location in self.locations:
-            yield np.ascontiguousarray(self.values_of(self.stored_bytes(fd, location), location)[location.piece.inside])
+            yield self.piece(fd, location)
+
+    def piece(self, fd: int, location: ChunkLocation) -> NDArray[Any]:
+        """The selected values of a chunk, C-contiguous; verified by the CRC-32.
+
+        Raises:
+            IntegrityError: The chunk is damaged.
+            FormatError: The codec needs a package that is not installed.
+        """
+        return np.ascontiguousarray(self.values_of(self.stored_bytes(fd, location), location)[location.piece.inside])
 
     def stored_bytes(self, fd: int, location: ChunkLocation) -> Buffer:
         """The stored bytes of a chunk, verified by the CRC-32; empty if the chunk was never written.
@@ -158,6 +165,14 @@ class ReadPlan:
         if location.nbytes:
             note_read(location.address, location.nbytes)
         return self._verified(fd, location, bytearray(location.nbytes))
+
+    def digest(self, fd: int, location: ChunkLocation) -> str:
+        """The digest of the selected values of a chunk, as it is now; errors as for `piece`."""
+        if not location.nbytes:
+            self.stored_bytes(fd, location)
+            selected = (axis.stop - axis.start for axis in location.piece.target)
+            return checksums.zeros_digest(math.prod(selected) * self.dtype.itemsize)
+        return checksums.value_digest(self.piece(fd, location).data.cast("B"))
 
     def values_of(self, stored: Buffer, location: ChunkLocation) -> NDArray[Any]:
         """The values of a whole chunk, all zero if it was never written.

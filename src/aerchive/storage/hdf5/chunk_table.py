@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from h5py import h5d, h5g, h5s
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.errors import IntegrityError, NotFoundError
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.grid import chunk_number, grid_shape, pieces, select
@@ -61,7 +61,7 @@ def plan_read(
         named = read_attribute(dsid, "dtype", where) if attributes is None else attributes.get("dtype")
     dtype = value_dtype(what.dtype, named)
     # The checksums come first: a forged shape has more chunks than the table of checksums can have rows.
-    sums = ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, what.chunk)), where, attributes)
+    sums = sums_of(group, name, where, opened, attributes)
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
     crcs = sums.crc_lookup(len(needed))
@@ -70,9 +70,7 @@ def plan_read(
         number = chunk_number(piece.offset, what.shape, what.chunk)
         address, nbytes, mask = stored.get(piece.offset, (-1, 0, 0))
         locations.append(ChunkLocation(piece, number, address, nbytes, mask, crcs(number)))
-    return ReadPlan(
-        where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(locations), None, what.codec, sums.digest
-    )
+    return ReadPlan(where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(locations), None, what.codec)
 
 
 def _chunk_table(
@@ -95,6 +93,19 @@ def _chunk_table(
     return table
 
 
+def sums_of(
+    group: h5g.GroupID,
+    name: str,
+    where: str,
+    opened: Dataset,
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> ChunkSumsReader:
+    """The stored checksums of a dataset in chunks; arguments as for `plan_read`, errors as for `ChunkSumsReader`."""
+    dsid, what = opened
+    number = math.prod(grid_shape(what.shape, what.chunk or what.shape))
+    return ChunkSumsReader(group, dsid, name, number, where, attributes)
+
+
 class ChunkSumsReader:
     """Reads the stored checksums of a dataset's chunks, from its attributes or its table of checksums.
 
@@ -106,12 +117,8 @@ class ChunkSumsReader:
         where: File and path of the dataset, for messages.
         attributes: Attributes of the dataset, if they were already read.
 
-    Attributes:
-        digest: Name of the stored digest, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
-
     Raises:
         IntegrityError: The table of checksums is missing, or has the wrong number of rows.
-        FormatError: There is no digest that this version knows.
     """
 
     def __init__(
@@ -129,7 +136,6 @@ class ChunkSumsReader:
         if number == 1:
             self._only = read_attributes(dsid, where) if attributes is None else attributes
         self._table = None if number == 1 else self._open(group, name + layout.CHECKSUMS_SUFFIX)
-        self.digest = self._named(self._only if self._table is None else (self._table.what.dtype.names or ()))
 
     def crc_lookup(self, number: int) -> Callable[[int], int]:
         """A function that returns the stored CRC-32 of a chunk, given the chunk's number.
@@ -155,10 +161,8 @@ class ChunkSumsReader:
         """The stored digests of all chunks, in row-major order, each of 64 hexadecimal digits."""
         table = self._table
         if table is None:
-            return [str(self._only.get(self.digest, ""))]
-        return [
-            bytes(row).decode("ascii", "replace") for row in self._rows(table, self.digest, 0, self._number).tolist()
-        ]
+            return [str(self._only.get("blake3", ""))]
+        return [bytes(row).decode("ascii", "replace") for row in self._rows(table, "blake3", 0, self._number).tolist()]
 
     def _open(self, group: h5g.GroupID, name: str) -> Dataset:
         try:
@@ -169,23 +173,16 @@ class ChunkSumsReader:
             raise IntegrityError(
                 f"{self._where}: the table of its checksums has shape {table.what.shape} for {self._number} chunks"
             )
+        if table.what.dtype.names != checksums.TABLE_DTYPE.names:
+            raise IntegrityError(f"{self._where}: the table of its checksums has columns {table.what.dtype.names}")
         with hdf5_errors(self._where):
             stored_bytes = table.dsid.get_storage_size()
         if stored_bytes < self._number * table.what.dtype.itemsize:
             raise IntegrityError(f"{self._where}: the table of its checksums is not stored, or only in part")
         return table
 
-    def _named(self, names: Iterable[str]) -> str:
-        for digest in checksums.DIGESTS:
-            if digest in names:
-                return digest
-        raise FormatError(
-            f"{self._where}: its chunks have none of the digests that this aerchive knows "
-            f"({', '.join(checksums.DIGESTS)}); upgrade it (pip install -U aerchive)"
-        )
-
     def _rows(self, table: Dataset, column: str, first: int, number: int) -> NDArray[Any]:
-        rows = np.empty(number, [(column, checksums.table_dtype(self.digest)[column])])
+        rows = np.empty(number, [(column, checksums.TABLE_DTYPE[column])])
         tid = stored_type(rows.dtype)
         with hdf5_errors(self._where):
             space = table.dsid.get_space()
