@@ -3,7 +3,7 @@
 Each chunk has a CRC-32 (as in zlib), which every read verifies. It covers the owner, the dataset, the chunk's number
 and its filter mask, then the stored bytes, so that another valid chunk in its place is detected. It also has a digest,
 the BLAKE3 of its values as a reader gets them, which stays the same however they are stored
-(``docs/decisions/0016-chunk-digests.md``).
+(``docs/decisions/0016-chunk-digests.md``, decision 0029).
 """
 
 from __future__ import annotations

@@ -86,6 +86,7 @@ class DatasetDraft:
         is_state: Whether each part is a state vector, which may be rounded if the user asks for that.
         compression: Compression of the dataset, used only if `uses_compression`.
         packed: The same dataset, already compressed, or ``None``; its stored bytes are copied as they are.
+        chunk: Shape of the chunks; ``None``: the usual one.
     """
 
     parts: Sequence[NDArray[Any]]
@@ -94,6 +95,7 @@ class DatasetDraft:
     is_state: bool = False
     compression: Compression = PORTABLE
     packed: PackedDataset | None = None
+    chunk: tuple[int, ...] | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -154,7 +154,18 @@ class ReadPlan:
             IntegrityError: The chunk is damaged.
             FormatError: The codec needs a package that is not installed.
         """
-        return np.ascontiguousarray(self.values_of(self.stored_bytes(fd, location), location)[location.piece.inside])
+        values = self.values_at(fd, location)
+        if values is None:
+            return np.zeros(tuple(axis.stop - axis.start for axis in location.piece.target), self.dtype)
+        return np.ascontiguousarray(values[location.piece.inside])
+
+    def values_at(self, fd: int, location: ChunkLocation) -> NDArray[Any] | None:
+        """The values of a whole chunk; ``None`` if it was never written, so that all are zero; errors as for `piece`.
+
+        A chunk at the edge of the array may come without its part beyond the edge.
+        """
+        stored = self.stored_bytes(fd, location)  # a chunk that was never written has a checksum as well
+        return self.values_of(stored, location) if len(stored) else None
 
     def stored_bytes(self, fd: int, location: ChunkLocation) -> Buffer:
         """The stored bytes of a chunk, verified by the CRC-32; empty if the chunk was never written.
@@ -168,21 +179,23 @@ class ReadPlan:
 
     def digest(self, fd: int, location: ChunkLocation) -> str:
         """The digest of the selected values of a chunk, as it is now; errors as for `piece`."""
-        if not location.nbytes:
-            self.stored_bytes(fd, location)
+        values = self.values_at(fd, location)
+        if values is None:
             selected = (axis.stop - axis.start for axis in location.piece.target)
             return checksums.zeros_digest(math.prod(selected) * self.dtype.itemsize)
-        return checksums.value_digest(self.piece(fd, location).data.cast("B"))
+        return checksums.value_digest(np.ascontiguousarray(values[location.piece.inside]).data.cast("B"))
 
     def values_of(self, stored: Buffer, location: ChunkLocation) -> NDArray[Any]:
-        """The values of a whole chunk, all zero if it was never written.
+        """The values of a whole chunk.
+
+        Args:
+            stored: The stored bytes, which are not empty.
+            location: The chunk in the file.
 
         Raises:
             IntegrityError: The bytes cannot be expanded to a chunk.
             FormatError: The codec needs a package that is not installed.
         """
-        if not stored:
-            return np.zeros(self.chunk, self.dtype)
         values = self._expanded(stored, location, np.empty(self._chunk_bytes, np.uint8))
         return values if self.stored == self.dtype else values.astype(self.dtype)
 
@@ -279,12 +292,14 @@ class DatasetShape:
         shape: Shape of the dataset.
         chunk: Shape of a chunk, or ``None`` if the dataset is not chunked.
         codec: The codec that compressed the chunks, after the byte shuffle.
+        filters: Numbers of the filters, if another program has rewritten the file; else ``None``.
     """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     chunk: tuple[int, ...] | None
     codec: Codec = Codec.DEFLATE
+    filters: tuple[int, ...] | None = None
 
 
 def value_dtype(stored: np.dtype[Any], named: object) -> np.dtype[Any]:

@@ -64,7 +64,7 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
     """Decides how a dataset is stored; examines its values if the decision depends on them."""
     if draft.packed is not None:
         return _as_it_is(draft.packed, draft.shape)
-    chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
+    chunk = draft.chunk or chunk_shape(draft.shape, draft.dtype.itemsize)
     compression = draft.compression if draft.uses_compression else PORTABLE
     attributes: dict[str, AttributeValue] = {}
     rounding = None

@@ -11,16 +11,19 @@ from h5py import h5d, h5g, h5s
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import IntegrityError, NotFoundError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import AttributeValue
-from aerchive.storage.chunks.grid import chunk_number, grid_shape, pieces, select
+from aerchive.storage.chunks.grid import Selection, box_shape, chunk_number, chunk_shape, grid_shape, pieces, select
 from aerchive.storage.chunks.read_plan import HALVES, ChunkLocation, ReadPlan, value_dtype
+from aerchive.storage.chunks.rewritten import Place, RewrittenChunks, RewrittenPlan
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import Dataset, open_array, open_table, read_values
 from aerchive.storage.hdf5.types import stored_type
 
+_MAX_DIGITS = 19
 _LOOK_UP_EACH = 16
 """From this number of chunks on, the whole chunk table is read at once, instead of one entry for each chunk."""
 
@@ -53,6 +56,8 @@ def plan_read(
     opened = open_array(group, name, where) if opened is None else opened
     dsid, what = opened
     selection = select(key, what.shape)
+    if what.filters is not None:
+        return _plan_rewritten(group, name, owner, where, selection, opened, attributes)
     if what.chunk is None:
         values = read_values(opened, where)
         return ReadPlan(where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values)
@@ -61,7 +66,7 @@ def plan_read(
         named = read_attribute(dsid, "dtype", where) if attributes is None else attributes.get("dtype")
     dtype = value_dtype(what.dtype, named)
     # The checksums come first: a forged shape has more chunks than the table of checksums can have rows.
-    sums = sums_of(group, name, where, opened, attributes)
+    sums = sums_of(group, name, where, opened, what.chunk, attributes)
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
     crcs = sums.crc_lookup(len(needed))
@@ -74,7 +79,7 @@ def plan_read(
 
 
 def _chunk_table(
-    dsid: h5d.DatasetID, offsets: list[tuple[int, ...]], where: str
+    dsid: h5d.DatasetID, offsets: list[tuple[int, ...]] | None, where: str
 ) -> dict[tuple[int, ...], tuple[int, int, int]]:
     table: dict[tuple[int, ...], tuple[int, int, int]] = {}
 
@@ -83,7 +88,7 @@ def _chunk_table(
             table[tuple(info.chunk_offset)] = (info.byte_offset, info.size, info.filter_mask)
 
     with hdf5_errors(where, what="the chunk table is damaged"):
-        if len(offsets) < _LOOK_UP_EACH:
+        if offsets is not None and len(offsets) < _LOOK_UP_EACH:
             for offset in offsets:
                 info = dsid.get_chunk_info_by_coord(offset)
                 if info.byte_offset is not None and info.size:
@@ -93,17 +98,84 @@ def _chunk_table(
     return table
 
 
+def _plan_rewritten(
+    group: h5g.GroupID,
+    name: str,
+    owner: str,
+    where: str,
+    selection: Selection,
+    opened: Dataset,
+    attributes: Mapping[str, AttributeValue] | None,
+) -> ReadPlan:
+    """Plans how to read a dataset of a file that another program has rewritten, in the pieces that have digests."""
+    dsid, what = opened
+    attributes = read_attributes(dsid, where) if attributes is None else attributes
+    dtype = value_dtype(what.dtype, attributes.get("dtype"))
+    if math.prod(what.shape) * dtype.itemsize <= layout.MAX_COMPACT_BYTES and "blake3" not in attributes:
+        values = read_values(opened, where)
+        return ReadPlan(where, owner, name, dtype, what.dtype, what.shape, selection, values=values)
+    size = _piece_shape(attributes.get(layout.PIECE_SHAPE), what.shape, dtype.itemsize, where)
+    digests = sums_of(group, name, where, opened, size, attributes).digests()
+    locations = [
+        ChunkLocation(piece, chunk_number(piece.offset, what.shape, size), -1, 0, 0, 0)
+        for piece in pieces(selection, size)
+    ]
+    with hdf5_errors(where):
+        is_compact = dsid.get_create_plist().get_layout() == h5d.COMPACT
+    whole = read_values(opened, where) if is_compact else None
+    chunk = what.chunk or (what.shape if is_compact else chunk_shape(what.shape, what.dtype.itemsize))
+    find, is_padded = _finder(opened, where), what.chunk is not None
+    chunks = RewrittenChunks(where, what.dtype, what.shape, chunk, what.filters or (), is_padded, find, whole)
+    return RewrittenPlan(
+        where, owner, name, dtype, what.dtype, size, selection, tuple(locations), chunks=chunks, digests=digests
+    )
+
+
+def _piece_shape(text: object, shape: tuple[int, ...], itemsize: int, where: str) -> tuple[int, ...]:
+    """The shape of the pieces that have digests; a dataset that does not name it is one piece."""
+    parts = text.split(" ") if isinstance(text, str) else list(map(str, shape))
+    size = tuple(int(part) if part.isascii() and part.isdigit() and len(part) < _MAX_DIGITS else 0 for part in parts)
+    if len(size) != len(shape) or not all(0 < piece <= length for piece, length in zip(size, shape, strict=True)):
+        raise FormatError(f"{where}: {text!r} is not the shape of pieces of an array of shape {shape}")
+    if math.prod(size) * itemsize > limits().chunk_bytes:
+        raise over_limit(where, "chunk_bytes", f"pieces of shape {size} have more bytes")
+    return size
+
+
+def _finder(opened: Dataset, where: str) -> Callable[[tuple[int, ...]], Place | None]:
+    """A function that returns the place of a chunk, as `RewrittenChunks` needs it; HDF5 is called only here."""
+    dsid, what = opened
+    if what.chunk is not None:
+        table = _chunk_table(dsid, None, where)
+        return lambda offset: Place(*table[offset]) if offset in table else None
+    with hdf5_errors(where):
+        start = dsid.get_offset()
+    itemsize, chunk = what.dtype.itemsize, chunk_shape(what.shape, what.dtype.itemsize)
+    steps = [math.prod(what.shape[axis + 1 :]) for axis in range(len(what.shape))]
+
+    def find(offset: tuple[int, ...]) -> Place | None:
+        if start is None:
+            return None
+        first = sum(at * step for at, step in zip(offset, steps, strict=True))
+        return Place(start + first * itemsize, math.prod(box_shape(offset, what.shape, chunk)) * itemsize, 0)
+
+    return find
+
+
 def sums_of(
     group: h5g.GroupID,
     name: str,
     where: str,
     opened: Dataset,
+    chunk: tuple[int, ...],
     attributes: Mapping[str, AttributeValue] | None = None,
 ) -> ChunkSumsReader:
-    """The stored checksums of a dataset in chunks; arguments as for `plan_read`, errors as for `ChunkSumsReader`."""
+    """The stored checksums of a dataset in chunks, or in pieces of the shape ``chunk``.
+
+    Other arguments are as for `plan_read`, and errors as for `ChunkSumsReader`.
+    """
     dsid, what = opened
-    number = math.prod(grid_shape(what.shape, what.chunk or what.shape))
-    return ChunkSumsReader(group, dsid, name, number, where, attributes)
+    return ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, chunk)), where, attributes)
 
 
 class ChunkSumsReader:
@@ -177,7 +249,7 @@ class ChunkSumsReader:
             raise IntegrityError(f"{self._where}: the table of its checksums has columns {table.what.dtype.names}")
         with hdf5_errors(self._where):
             stored_bytes = table.dsid.get_storage_size()
-        if stored_bytes < self._number * table.what.dtype.itemsize:
+        if not table.what.filters and stored_bytes < self._number * table.what.dtype.itemsize:
             raise IntegrityError(f"{self._where}: the table of its checksums is not stored, or only in part")
         return table
 

@@ -130,7 +130,8 @@ class HDF5Group(GroupReader):
 
     def digests(self, name: str) -> list[str]:
         """See `GroupReader`."""
-        return sums_of(self.gid, name, self.where(name), self.open_array(name)).digests()
+        opened = self.open_array(name)
+        return sums_of(self.gid, name, self.where(name), opened, opened.what.chunk or opened.what.shape).digests()
 
     def open_array(self, name: str) -> Dataset:
         """Opens a dataset of values, for use inside the storage layer; raises as `nodes.open_array` does."""

@@ -15,12 +15,11 @@ from aerchive.filters.profiles import Codec
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft, PackedChunk
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan, value_dtype
-from aerchive.storage.hdf5.objects import object_path
+from aerchive.storage.chunks.rewritten import RewrittenPlan
+from aerchive.storage.hdf5.objects import MAX_DEPTH, object_path
 
 _MADE_ANEW = layout.STORAGE_ATTRIBUTES | {"core_sha256", "sha256", "object"}
 """Attributes that the writer computes from the content."""
-_MAX_DEPTH = 2
-"""Deepest chain of links between objects: a target links the circuits of its operations, which link their arrays."""
 
 
 class StoredDataset:
@@ -80,8 +79,12 @@ def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
             continue
         part: Any = StoredPart(group, name, owner)
         plan = group.plan(name, owner)
-        packed = StoredDataset(plan, group.digests(name), group.fd) if plan.values is None else None
-        drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)), packed=packed)
+        attributes, packed, chunk = _kept(group.dataset_attributes(name)), None, None
+        if isinstance(plan, RewrittenPlan):
+            chunk = plan.chunk
+        elif plan.values is None:
+            packed = StoredDataset(plan, group.digests(name), group.fd)
+        drafts[name] = DatasetDraft([part], attributes=attributes, packed=packed, chunk=chunk)
     return drafts
 
 
@@ -121,8 +124,8 @@ def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None
         UnsafeContentError: The chain of links between objects is too long.
     """
     known, path = {} if known is None else known, object_path(group)
-    if depth > _MAX_DEPTH:
-        raise UnsafeContentError(f"{group.where()}: objects link objects more than {_MAX_DEPTH} deep")
+    if depth > MAX_DEPTH:
+        raise UnsafeContentError(f"{group.where()}: objects link objects more than {MAX_DEPTH} deep")
     if path not in known:
         links = [name for name in group.names() if group.is_group(name)]
         objects = {name: object_draft(group.group(name), known, depth + 1) for name in links}

@@ -13,13 +13,11 @@ from typing import NamedTuple
 
 from aerchive import layout
 from aerchive.errors import AerchiveError
-from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_dtype, value_nbytes
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
 from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_attachments, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import plan_read, sums_of
-from aerchive.storage.hdf5.nodes import read_values
-from aerchive.storage.hdf5.objects import LinkedObjects, is_attachment_name, linked_digest, owner_within
+from aerchive.storage.hdf5.objects import LinkedObjects, content_digest, is_attachment_name, owner_within
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -241,14 +239,14 @@ class GroupVerifier:
         digest.content(value_dtype(what.dtype, attributes.get("dtype")), what.shape)
         if path == name and not name.startswith(layout.LONG_PREFIX):
             self.nbytes += value_nbytes(what, attributes.get("dtype"))
-        if what.chunk is None:
-            digest.data(read_values(opened, where).tobytes())
-            return digest.hexdigest()
         plan = plan_read(group.gid, name, owner_within(group, self._owner), where, opened=opened, attributes=attributes)
+        if plan.values is not None:
+            digest.data(plan.values.tobytes())
+            return digest.hexdigest()
         pieces = " ".join(map(str, plan.chunk)) if len(plan.locations) > 1 else None
         if attributes.get(layout.PIECE_SHAPE) != pieces:
             self._problems.append(f"{where}: the recorded shape of its pieces is not that of its chunks")
-        expected = sums_of(group.gid, name, where, opened, attributes).digests()
+        expected = sums_of(group.gid, name, where, opened, plan.chunk, attributes).digests()
         for location in plan.locations:
             check_interrupt()
             self.chunks.append(ChunkCheck(plan, location, expected[location.number]))
@@ -284,7 +282,7 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> list[str]:
         verifier = GroupVerifier(group, group.path, root)
         problems += verifier.problems(frozenset(), frozenset(links))
         problems += filter(None, (check.problem(group.fd) for check in _interruptible(verifier.chunks)))
-        if not problems and _content_digest(group, kind, links, root) != group.path.rpartition("/")[2]:
+        if not problems and content_digest(group, links, root) != group.path.rpartition("/")[2]:
             problems.append(f"{group.where()}: its content does not match its name, which is a digest of it")
     return problems
 
@@ -293,21 +291,3 @@ def _interruptible(checks: list[ChunkCheck]) -> Iterator[ChunkCheck]:
     for check in checks:
         check_interrupt()
         yield check
-
-
-def _content_digest(group: CachedGroup, kind: str, links: Sequence[str], root: HDF5Group) -> str:
-    """The digest of the content of a shared object, whose datasets are read chunk by chunk."""
-    content = ContentDigest(kind)
-    for name, value in group.raw_attributes().items():
-        if name != "object":
-            content.attribute(name, value)
-    for name in group.names():
-        if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
-            plan = group.plan(name, group.path)
-            content.dataset(name, plan.dtype, plan.selection.shape)
-            for values in plan.parts(group.fd):
-                check_interrupt()
-                content.data(values)
-    for name in links:
-        content.link(name, linked_digest(group, name, root))
-    return content.hexdigest()
