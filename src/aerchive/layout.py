@@ -57,6 +57,10 @@ MEMORY: Final = "memory"
 SCALARS: Final = "scalars"
 CHECKSUMS_SUFFIX: Final = ".checksums"
 LONG_PREFIX: Final = "long."
+PIECE_SHAPE: Final = "piece_shape"
+"""The attribute of a dataset of several chunks with the shape of the pieces that the digests are of."""
+STORAGE_ATTRIBUTES: Final = frozenset({"crc32", "blake3", "filter_hint", PIECE_SHAPE})
+"""Attributes of datasets that say how the values are stored. No digest of a node covers them."""
 
 MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000
 MAX_COMPACT_BYTES: Final = 1024
@@ -66,8 +70,8 @@ DEFLATE_LEVEL: Final = 1
 MIN_TREATED_BYTES: Final = 64 * 1024
 """Arrays with fewer bytes are stored with portable filters in every profile, because other ways save nothing."""
 COMPRESSIONS: Final = ("portable", "none", "fast", "small")
-ARRAY_VERSION: Final = 2
-"""The newest version of the encoding ``array``. Version 2 marks a narrower stored type, or filters besides deflate."""
+ARRAY_VERSION: Final = 1
+"""The newest version of the encoding ``array``."""
 
 MAX_FREE_KEYS: Final = 24
 """The greatest number of keys of one free mapping that get attributes of their own."""

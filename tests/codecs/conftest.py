@@ -14,6 +14,7 @@ from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 import aerchive
+from aerchive import layout
 from aerchive.project.run import Run
 from aerchive.storage.chunks.drafts import text_dataset
 from tests.strict import differences
@@ -65,8 +66,8 @@ def datasets(path: Path) -> Callable[[Run], dict[str, tuple[tuple[int, ...], dic
                 if isinstance(node, h5py.Dataset) and not name.endswith(".checksums"):
                     found[name] = (node.shape, {key: _plain(value) for key, value in node.attrs.items()})
             for _, attributes in found.values():
-                attributes.pop("crc32", None)
-                attributes.pop("blake3", None)
+                for name in layout.STORAGE_ATTRIBUTES:
+                    attributes.pop(name, None)
             return found
 
     return look

@@ -18,9 +18,12 @@ from h5py import h5a, h5d, h5g, h5o, h5p, h5s, h5t
 
 from aerchive import layout
 from aerchive.errors import AerchiveError
+from aerchive.filters.profiles import Codec, unpack_chunk
 from aerchive.models import catalogue
-from aerchive.storage.chunks.checksums import ChunkSums, chunk_sums, table_of
+from aerchive.storage.chunks.checksums import ChunkSums, chunk_crc, table_of, value_digest, zeros_digest
 from aerchive.storage.chunks.drafts import ContentDigest
+from aerchive.storage.chunks.grid import box_shape
+from aerchive.storage.chunks.read_plan import value_dtype
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
 from tests.hostile.honest import DAY, JOBS
@@ -146,7 +149,7 @@ def put_array(parent: h5py.Group, name: str, values: np.ndarray, chunk: tuple[in
     """Replaces a dataset by values, stored as our writer would, with checksums."""
     tid, space = stored_type(values.dtype), h5s.create_simple(values.shape)
     attributes = dict(raw_attributes(parent[name].id)) if name in parent else {}
-    for sums in ("crc32", "blake3"):
+    for sums in layout.STORAGE_ATTRIBUTES:
         attributes.pop(sums, None)
     if chunk is None and values.nbytes <= layout.MAX_COMPACT_BYTES:
         properties = h5p.create(h5p.DATASET_CREATE)
@@ -174,15 +177,37 @@ def put_sums(parent: h5py.Group, name: str) -> None:
         mask, stored = 0, b""
         if dataset.id.get_chunk_info_by_coord(offset).byte_offset is not None:
             mask, stored = dataset.id.read_direct_chunk(offset)
-        sums.append(chunk_sums(stored, owner_of(parent), name, number, mask))
+        sums.append(sums_of(dataset, stored, owner_of(parent), offset, number, mask))
     if len(sums) == 1:
         set_attribute(dataset, "crc32", np.int64(sums[0].crc32))
-        set_text(dataset, "blake3", sums[0].digest)
+        set_text(dataset, "blake3", sums[0].blake3)
         return
-    table = table_of(sums, "blake3")
+    set_text(dataset, layout.PIECE_SHAPE, " ".join(map(str, dataset.chunks)))
+    table = table_of(sums)
     tid = stored_type(table.dtype)
     key = name + layout.CHECKSUMS_SUFFIX
     create(parent, key, tid, h5s.create_simple(table.shape), attributes={}).write(h5s.ALL, h5s.ALL, table, tid)
+
+
+def sums_of(
+    dataset: h5py.Dataset, stored: bytes, owner: str, offset: tuple[int, ...], number: int, mask: int
+) -> ChunkSums:
+    """The checksums of a chunk; the digest is that of zeros if the stored bytes cannot be expanded."""
+    crc = chunk_crc(stored, owner, dataset.name.rpartition("/")[2], number, mask)
+    named, narrow = dataset.attrs.get("dtype", b""), dataset.dtype
+    dtype = value_dtype(narrow, named.decode("utf-8", "replace") if isinstance(named, bytes) else named)
+    box = box_shape(offset, dataset.shape, dataset.chunks)
+    if not stored:
+        return ChunkSums(crc, zeros_digest(math.prod(box) * dtype.itemsize))
+    properties = dataset.id.get_create_plist()
+    codec = Codec.ZSTANDARD if properties.get_filter(1)[0] == Codec.ZSTANDARD else Codec.DEFLATE
+    try:
+        room = np.empty(math.prod(dataset.chunks) * narrow.itemsize, np.uint8)
+        raw = unpack_chunk(stored, mask, narrow.itemsize, codec, room)
+    except (AerchiveError, ValueError):
+        return ChunkSums(crc, zeros_digest(math.prod(box) * dtype.itemsize))
+    values = raw.view(narrow).reshape(dataset.chunks)[tuple(map(slice, box))].astype(dtype)
+    return ChunkSums(crc, value_digest(values.tobytes()))
 
 
 # Digests
@@ -264,8 +289,10 @@ def _dataset(group: h5py.Group, name: str, dsid: h5d.DatasetID, path: str, nodes
     digest = NodeDigest(path)
     attributes = dict(raw_attributes(dsid))
     for key, value in attributes.items():
-        digest.attribute(key, value)
-    digest.content(dtype, dsid.shape)
+        if key not in layout.STORAGE_ATTRIBUTES:
+            digest.attribute(key, value)
+    named = attributes.get("dtype")
+    digest.content(value_dtype(dtype, None if named is None else named.item().decode("utf-8", "replace")), dsid.shape)
     try:
         if properties.get_layout() == h5d.CHUNKED:
             table = group.get(name + layout.CHECKSUMS_SUFFIX)

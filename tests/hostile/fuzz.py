@@ -44,6 +44,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import h5py
 import numpy as np
 
+from aerchive import layout
 from aerchive.models import catalogue
 from aerchive.storage.commits.journal import Journal
 from aerchive.storage.commits.superblock import Superblock
@@ -142,7 +143,7 @@ def _places(file: h5py.File, job: str) -> Iterator[tuple[str, str, str, bytes]]:
         if first and "object" in run[first].attrs:
             where = f"{object_path(file, job, first)}/{rest}".rstrip("/")
         for key, value in node.attrs.items():
-            if key not in ("object", "sha256", "core_sha256", "crc32", "blake3"):
+            if key not in ("object", "sha256", "core_sha256", *layout.STORAGE_ATTRIBUTES):
                 yield where, "", key, bytes(value) if isinstance(value, bytes) else b""
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "Su" and node.size and node.size < 10**6:
             parent, _, last = where.rpartition("/")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aerchive.errors import AlreadyExistsError, InvalidInputError
+from aerchive.errors import AlreadyExistsError, InvalidInputError, ReadOnlyError
 from aerchive.limits import use_limits
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
@@ -19,6 +19,7 @@ from aerchive.project.project import Project, open_project
 from aerchive.project.run import Run
 from aerchive.project.spooling.durability import Durability
 from aerchive.settings import Settings, default_project, load_settings
+from aerchive.storage.commits.superblock import rewritten_text
 from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.names import no_such_project
 from aerchive.storage.vetting import VetReport
@@ -109,7 +110,8 @@ def open_path(
         AlreadyExistsError: The mode is ``"x"``, and the file exists.
         FormatError: The file is not a project, or has a newer format.
         IntegrityError: The file is damaged.
-        ReadOnlyError: This user may not read the file.
+        ReadOnlyError: This user may not read the file, or the mode is for writing and another program has rewritten the
+            file, as ``h5repack`` does.
     """
     if mode is not None and mode not in _MODES:
         raise InvalidInputError(
@@ -126,8 +128,18 @@ def open_path(
     if mode in ("r", "r+") and not exists:
         raise no_such_project(file)
     if exists:
-        with project.file.read():  # raises at once if the file is not valid
-            pass
+        is_rewritten = project.file.is_rewritten()  # raises at once if the file is not valid
+        if is_rewritten and project.mode != "r":
+            if mode is not None:
+                raise ReadOnlyError(rewritten_text(file))
+            return open_path(
+                path,
+                "r",
+                lock_timeout=lock_timeout,
+                compression=compression,
+                qpy_version=qpy_version,
+                durability=durability,
+            )
     return project
 
 

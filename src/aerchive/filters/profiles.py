@@ -75,11 +75,6 @@ class Compression:
         """The filter that compresses the arrays."""
         return Codec.ZSTANDARD if self.profile in zstandard.LEVELS else Codec.DEFLATE
 
-    @property
-    def hint(self) -> str | None:
-        """A sentence that says how to read data that stock HDF5 cannot read, or ``None``."""
-        return zstandard.HINT if self.codec is Codec.ZSTANDARD else None
-
     def packing(self, itemsize: int) -> Packing:
         """Returns an object that compresses the chunks of one dataset.
 

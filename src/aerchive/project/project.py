@@ -276,6 +276,17 @@ class Project:
         """
         self.parts.flush()
 
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether another program has written the whole file anew, as ``h5repack`` does.
+
+        Such a file can only be read; `copy` makes a project of it again.
+
+        Raises:
+            AerchiveError: The file does not exist, is damaged or cannot be read.
+        """
+        return self.file.is_rewritten()
+
     def check_destination(self) -> None:
         """Checks that runs can be committed here now; see `aerchive.storage.file.ProjectFile.check_destination`.
 
@@ -791,6 +802,10 @@ class Project:
         With ``qpy_version`` circuits are written in that version of QPY unless they are in it or an older one already;
         each is read back and compared. Such a copy has a UUID of its own and no deleted runs either.
 
+        The copy of a file that another program has rewritten (``h5repack``, or a script that copies all members) is a
+        project again, with another UUID, without deleted runs, and with the same ``core_sha256`` of each run. A run of
+        which something is not as it was is not copied, and the error names it.
+
         The file is locked for reading meanwhile, so the copy is one state of it. ``cp`` during a commit may copy half
         of one state and half of another. On file systems that can share blocks (Btrfs, XFS) a copy takes milliseconds.
 
@@ -822,8 +837,8 @@ class Project:
         self.parts.flush()
         if qpy_version is not None:
             file = self._copy_older(path, progress, qpy_version, anonymous=anonymous)
-        elif anonymous:
-            file = copy_changed(self.file, path, self.spools, progress, Changes(anonymous=True, rewrite=None))
+        elif anonymous or self.file.is_rewritten():
+            file = copy_changed(self.file, path, self.spools, progress, Changes(anonymous=anonymous, rewrite=None))
         else:
             file = self.file.copy(path, progress, lambda: write_all_spooled(self.spools))
         return type(self)(

@@ -22,6 +22,7 @@ from aerchive.errors import (
     IntegrityError,
     NotFoundError,
     ProjectLockedError,
+    ReadOnlyError,
     ReplacedError,
     UncertainError,
     WriteError,
@@ -34,7 +35,7 @@ from aerchive.storage.commits.overlay import Overlay
 from aerchive.storage.commits.read_file import ReadFile
 from aerchive.storage.commits.recovery import recover
 from aerchive.storage.commits.replacing import Replacement, replacement
-from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock
+from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock, rewritten_text
 from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.nodes import root_group
 from aerchive.storage.hdf5.opening import check_header, open_hdf5
@@ -124,7 +125,8 @@ class ProjectFile:
         Raises:
             NotFoundError: There is no file, and no folder for it.
             InvalidInputError: The path is a folder, or cannot be the name of a file.
-            ReadOnlyError: This user may not write the file, or in the folder.
+            ReadOnlyError: This user may not write the file, or in the folder; or another program has rewritten the
+                file.
             FormatError: The file is not a project, or a project of a newer format.
             IntegrityError: The project is damaged.
             WriteError: The disk failed, or the file system's locks are not seen by other machines.
@@ -154,7 +156,7 @@ class ProjectFile:
     @staticmethod
     def _is_project(fd: int, path: str) -> bool:
         """Whether a file is a project, as far as can be seen without its lock; raises if it certainly is not."""
-        superblock = read_superblock(fd, path)
+        superblock = _own_superblock(fd, path)
         if _may_have_journal(fd, superblock) or must_be_vetted(fd, path):
             return False
         with contextlib.suppress(IntegrityError), open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path) as file:
@@ -198,8 +200,8 @@ class ProjectFile:
             if must_be_vetted(fd, path):
                 with self.sibling(self.path, 0).read():
                     pass
-            source = ReadFile(fd, journal, superblock.unflagged())
-            with deferred_interrupts(), open_hdf5(source, h5f.ACC_RDONLY, path) as file:
+            source, is_rewritten = ReadFile(fd, journal, superblock.unflagged()), superblock.is_rewritten(fd)
+            with deferred_interrupts(), open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=is_rewritten) as file:
                 found = read_attribute(root_group(file, path), "project_uuid", path)
         except (AerchiveError, OSError):
             return None
@@ -236,11 +238,12 @@ class ProjectFile:
         with deferred_interrupts(), self._reading() as (fd, journal):
             with disk_errors(path):
                 admit(fd, path)
-                source = ReadFile(fd, journal)
+                source, is_rewritten = ReadFile(fd, journal), read_superblock(fd, path).is_rewritten(fd)
             try:
-                with open_hdf5(source, h5f.ACC_RDONLY, path) as file:
+                with open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=is_rewritten) as file:
                     check_header(file, path)
-                    yield ReadSession(HDF5Group(root_group(file, path), fd, "", path), fd, journal)
+                    root = HDF5Group(root_group(file, path), fd, "", path)
+                    yield ReadSession(root, fd, journal, is_rewritten=is_rewritten)
             finally:
                 source.check(path)
 
@@ -378,6 +381,11 @@ class ProjectFile:
                 f"{self.path}: {error.strerror or error} while looking for an interrupted commit; nothing was lost, "
                 "look at the disk, then open the project again"
             ) from error
+
+    def is_rewritten(self) -> bool:
+        """Whether another program has written the whole file anew, so that it can only be read; raises as `read`."""
+        with self.read() as session:
+            return session.is_rewritten
 
     def copy(
         self,
@@ -537,6 +545,8 @@ class ProjectFile:
     @contextlib.contextmanager
     def _commit(self, fd: int) -> Iterator[WriteSession]:
         with deferred_interrupts():
+            with disk_errors(str(self.path)):
+                _own_superblock(fd, str(self.path))
             self._recover(fd)
             with write_errors(str(self.path)):
                 superblock = read_superblock(fd, str(self.path))
@@ -584,6 +594,23 @@ class LockedFile(ProjectFile):
         )
         self.fd = fd
         self._access = AccessByDescriptor(like._access, fd)
+
+
+def _own_superblock(fd: int, path: str) -> Superblock:
+    """Reads the superblock of a file that is to be written.
+
+    Raises:
+        ReadOnlyError: Another program has rewritten the file.
+        FormatError: The file is not a project.
+    """
+    superblock = read_superblock(fd, path)
+    if not superblock.is_rewritten(fd):
+        return superblock
+    check_superblock(superblock, disk().size(fd), path)
+    admit(fd, path)
+    with open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path, is_rewritten=True) as file:
+        check_header(file, path)
+    raise ReadOnlyError(rewritten_text(path))
 
 
 def _may_have_journal(fd: int, superblock: Superblock) -> bool:

@@ -40,11 +40,13 @@ class ReadSession:
         root: The root group.
         fd: File descriptor of the project file, for positioned reads of chunks.
         journal: The journal of an interrupted commit, if there is one; the session reads the state after that commit.
+        is_rewritten: Whether another program has written the whole file anew, so that it can only be read.
     """
 
     root: HDF5Group
     fd: int
     journal: Journal | None = None
+    is_rewritten: bool = False
 
     @property
     def is_plain(self) -> bool:

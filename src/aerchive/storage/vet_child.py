@@ -21,7 +21,7 @@ from aerchive.storage.commits.journal import find_journal
 from aerchive.storage.commits.read_file import ReadFile
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.hdf5.attributes import read_attribute
-from aerchive.storage.hdf5.nodes import root_group
+from aerchive.storage.hdf5.nodes import is_rewritten, read_attribute_value, root_group
 from aerchive.storage.hdf5.opening import open_hdf5
 from aerchive.storage.hdf5.table import ROW_SUM_BYTES
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
@@ -61,11 +61,13 @@ def vet(fd: int, path: str) -> dict[str, Any]:
     source = ReadFile(fd, journal)
     walk = _Walk(path, end)
     try:
-        with open_hdf5(source, h5f.ACC_RDONLY, path) as file:
+        rewritten = superblock.is_rewritten(fd)
+        with open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=rewritten) as file:
             _keep_little(file)
             walk.run(root_group(file, path))
-        with open_hdf5(_Scratch(fd, journal), h5f.ACC_RDWR, path) as file:
-            walk.change(root_group(file, path))
+        if not rewritten:  # such a file is never written
+            with open_hdf5(_Scratch(fd, journal), h5f.ACC_RDWR, path) as file:
+                walk.change(root_group(file, path))
     except (AerchiveError, *_HDF5_ERRORS) as error:
         walk.note_damage("/", error)
     return {
@@ -270,6 +272,9 @@ class _Walk:
             if key in self._types:  # how HDF5 converts a value depends on its type only
                 continue
             self._types.add(key)
+            if is_rewritten(node, self._path):
+                read_attribute_value(node, name, self._path)
+                continue
             dtype = memory_dtype(kind, self._path)
             if attribute.get_space().get_simple_extent_type() == h5s.SCALAR:
                 attribute.read(np.empty((), dtype), kind if dtype.kind == "S" else stored_type(dtype))

@@ -92,10 +92,9 @@ class OpenArray:
 
     def _chunk(self, numbers: tuple[int, ...]) -> NDArray[Any] | None:
         location = self._locations[numbers]
-        stored = self._plan.stored_bytes(self._fd, location)  # a chunk that was never written has a checksum as well
-        if len(stored) == 0:
+        values = self._plan.values_at(self._fd, location)
+        if values is None:
             return None
-        values = self._plan.values_of(stored, location)
         if self._skipped:
             values = values[location.piece.inside[0].start]
         return as_dtype(values, self._dtype)

@@ -169,8 +169,8 @@ def _chunks(location: ArrayLocation, plan: ReadPlan, members: list[tuple[int, in
 
     def loader(chunk: ChunkLocation) -> Callable[[int], NDArray[Any] | None]:
         def load(fd: int) -> NDArray[Any] | None:
-            stored = plan.stored_bytes(fd, chunk)
-            return rows_of(plan.values_of(stored, chunk)[chunk.piece.inside]) if len(stored) else None
+            values = plan.values_at(fd, chunk)
+            return None if values is None else rows_of(values[chunk.piece.inside])
 
         return load
 

@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 
 from aerchive import layout
-from aerchive.storage.chunks.checksums import chunk_sums
 from tests.hostile.corpus import add
 from tests.hostile.edits import (
     Hostile,
@@ -23,6 +22,7 @@ from tests.hostile.edits import (
     seal_run,
     set_attribute,
     set_text,
+    sums_of,
 )
 
 _BOMB_BYTES = 256 * 2**20
@@ -118,9 +118,9 @@ def _moved(to: Callable[[list[int], int], int], entry: int = 1, length: int | No
         with h5py.File(one.path, "r+", libver=layout.LIBVER) as file:
             run = file[run_path("chunks")]
             table = run["statevector" + layout.CHECKSUMS_SUFFIX]
-            sums = chunk_sums(stored, owner, "statevector", entry, 0)
+            sums = sums_of(run["statevector"], stored, owner, (entry * run["statevector"].chunks[0],), entry, 0)
             row = table[entry]
-            row["crc32"], row["blake3"] = sums.crc32, sums.digest.encode()
+            row["crc32"], row["blake3"] = sums.crc32, sums.blake3.encode()
             table[entry] = row
             seal_run(run)
 

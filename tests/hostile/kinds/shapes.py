@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import h5py
 import numpy as np
 from h5py import h5d, h5p, h5s, h5t
 
 from aerchive import layout
-from aerchive.storage.chunks.checksums import chunk_sums, table_of
+from aerchive.storage.chunks.checksums import table_of
 from aerchive.storage.hdf5.types import stored_type
 from tests.hostile.corpus import add
-from tests.hostile.edits import Hostile, change_row, chunked, create, owner_of, raw_attributes, run_path
+from tests.hostile.edits import Hostile, change_row, chunked, create, owner_of, raw_attributes, run_path, sums_of
 
 Space = Callable[[], h5s.SpaceID]
 SPACES: dict[str, Space] = {
@@ -106,7 +107,7 @@ def _sparse_state(one: Hostile) -> None:
     elements, chunk = 2**30, 2**16
     with one.edit() as file:
         run = file[run_path("chunks")]
-        attributes = {**dict(raw_attributes(run["statevector"].id))}
+        attributes = {**dict(raw_attributes(run["statevector"].id)), layout.PIECE_SHAPE: np.array(str(chunk), "S")}
         tid = stored_type(np.dtype("c16"))
         dsid = create(run, "statevector", tid, h5s.create_simple((elements,)), chunked((chunk,)), attributes)
         for offset in (0, elements - 1):
@@ -118,8 +119,8 @@ def _sparse_state(one: Hostile) -> None:
             stored = b""
             if number in (0, elements // chunk - 1):
                 _, stored = dsid.read_direct_chunk((number * chunk,))
-            sums.append(chunk_sums(stored, owner_of(run), "statevector", number, 0))
-        table = table_of(sums, "blake3")
+            sums.append(sums_of(h5py.Dataset(dsid), stored, owner_of(run), (number * chunk,), number, 0))
+        table = table_of(sums)
         key, kind = "statevector" + layout.CHECKSUMS_SUFFIX, stored_type(table.dtype)
         create(run, key, kind, h5s.create_simple(table.shape), attributes={}).write(h5s.ALL, h5s.ALL, table, kind)
         change_row(file, "chunks", nbytes=elements * 16)

@@ -88,7 +88,7 @@ def _filtered(parent: h5py.Group, name: str, properties: h5p.PropDCID, pack: Cal
     values = np.ascontiguousarray(parent[name][()])
     tid, kept = (
         parent[name].id.get_type(),
-        {k: v for k, v in parent[name].attrs.items() if k not in ("crc32", "blake3")},
+        {k: v for k, v in parent[name].attrs.items() if k not in layout.STORAGE_ATTRIBUTES},
     )
     space = h5s.create_simple(values.shape, (h5s.UNLIMITED,) if parent.name == "/" else None)
     dsid = create(parent, name, tid, space, properties, {k: np.asarray(v) for k, v in kept.items()})

@@ -173,7 +173,7 @@ def test_a_run_of_this_user_may_name_no_project(path: Path) -> None:
 
 def test_a_chunk_must_lie_in_the_file(path: Path) -> None:
     def change(_head: dict[str, Any], tree: dict[str, Any]) -> None:
-        part = {"chunk": [1], "codec": 1, "digest": "blake3", "chunks": [[10**9, 10, 0, 0, ""]], "shape": [1]}
+        part = {"chunk": [1], "codec": 1, "chunks": [[10**9, 10, 0, 0, ""]], "shape": [1]}
         tree["datasets"]["noise"] = {"attributes": {}, "dtype": "|u1"} | part
 
     planted(path, change)
@@ -183,7 +183,7 @@ def test_a_chunk_must_lie_in_the_file(path: Path) -> None:
 
 def test_the_number_of_chunks_must_fit_the_shape(path: Path) -> None:
     def change(_head: dict[str, Any], tree: dict[str, Any]) -> None:
-        part = {"chunk": [1], "codec": 1, "digest": "blake3", "chunks": [], "shape": [2**47]}
+        part = {"chunk": [1], "codec": 1, "chunks": [], "shape": [2**47]}
         tree["datasets"]["noise"] = {"attributes": {}, "dtype": "|u1"} | part
 
     planted(path, change)

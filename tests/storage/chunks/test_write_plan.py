@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import h5py
 import numpy as np
 import pytest
 
-from aerchive import layout, threads
+from aerchive import threads
 from aerchive.errors import FormatError, TransactionError
 from aerchive.filters.narrow import narrower
 from aerchive.filters.profiles import Compression
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
+from aerchive.storage.hdf5.verify import GroupVerifier, chunk_problems
 from tests.filters.chunks import CHUNKS
 from tests.samples import OWNER, RUN, project_file, read_values, write_run
 
@@ -113,7 +115,7 @@ def test_stock_hdf5_reads_plugin_profiles_with_the_plugin(path: Path, profile: s
     assert "32015" in attributes_of(path)["filter_hint"].decode()
     assert "pip install hdf5plugin" in attributes_of(path)["filter_hint"].decode()
     assert plugin.stdout.strip() == "True"
-    assert attributes_of(path)["encoding_version"] == layout.ARRAY_VERSION
+    assert attributes_of(path)["encoding_version"] == 1
 
 
 @pytest.mark.skipif(shutil.which("h5dump") is None, reason="h5dump is not installed")
@@ -175,8 +177,7 @@ def test_single_precision_is_recognised(path: Path, profile: str) -> None:
         assert node.chunks == (65_536,)
         if profile in ("portable", "none"):
             assert node[...].astype(np.complex128).tobytes() == value.tobytes()
-    version = 1 if profile == "none" else 2
-    assert attributes_of(path)["encoding_version"] == version
+    assert attributes_of(path)["encoding_version"] == 1
     assert attributes_of(path)["dtype"] == b"<c16"
 
 
@@ -206,7 +207,7 @@ def test_selections_of_narrow_stacks(path: Path, key: Any) -> None:
 
     store(path, array_draft(parts))
 
-    assert attributes_of(path)["encoding_version"] == 2
+    assert attributes_of(path)["encoding_version"] == 1
     whole = np.stack(parts)
     for row in range(5):
         full = (row, *key) if isinstance(key, tuple) else (row, key)
@@ -332,6 +333,30 @@ def test_a_narrow_type_without_a_word_is_what_it_is(path: Path) -> None:
     write_run(path, GroupDraft(datasets={"x": DatasetDraft([np.arange(5000, dtype=np.float32)])}))
 
     assert read_values(path, "x").dtype == np.float32
+
+
+@pytest.mark.parametrize("max_infidelity", [None, 1e-6])
+def test_all_profiles_give_the_same_seal(tmp_path: Path, max_infidelity: float | None) -> None:
+    """It covers the values that a reader gets back, whether narrow, rounded, raw or compressed."""
+    single = dense(700_000).astype(np.complex64).astype(np.complex128)
+    seals = set()
+    for profile in PROFILES if max_infidelity is None else ("portable", "fast", "small"):
+        path = tmp_path / f"{profile}.h5"
+        compression = Compression.checked(profile, max_infidelity)
+        drafts = {
+            "full": array_draft([np.concatenate([dense(200_000), np.zeros(100_000)])], compression, is_state=True),
+            "single": array_draft([single], compression, is_state=True),
+            "stacked": array_draft([np.arange(50_000.0) * row for row in range(5)], compression),
+        }
+        write_run(path, GroupDraft(datasets=drafts))
+        with project_file(path).read() as session, ThreadPoolExecutor(2) as pool:
+            verifier = GroupVerifier(session.root.group(RUN), OWNER, session.root)
+            assert verifier.problems(frozenset(), frozenset()) == []
+            assert not any(chunk_problems(verifier.chunks, session.fd, pool))
+            assert len(verifier.chunks) > 12
+            seals.add(session.root.group(RUN).attributes(OWNER)["core_sha256"])
+
+    assert len(seals) == 1
 
 
 def test_the_same_values_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

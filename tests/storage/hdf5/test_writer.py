@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,8 +203,12 @@ def test_stored_checksums_are_those_of_the_format(full: Path, file: h5py.File) -
             stored = b"" if info.byte_offset is None else data[info.byte_offset : info.byte_offset + info.size]
             content = f"{OWNER}/{name}/{number}/{info.filter_mask if stored else 0}".encode() + stored
             row = node.attrs if table is None else table[number]
-            assert row["blake3"].decode() == blake3(content).hexdigest(), (name, number)
+            assert row["crc32"] == binascii.crc32(content), (name, number)
+            box = tuple(slice(axis[i], axis[i] + c) for axis, i, c in zip(grid, corner, node.chunks, strict=True))
+            assert row["blake3"].decode() == blake3(node[box].tobytes()).hexdigest(), (name, number)
             checked += 1
+        pieces = node.attrs.get("piece_shape")
+        assert pieces == (" ".join(map(str, node.chunks)).encode() if table is not None else None)
     assert checked > 20
 
 

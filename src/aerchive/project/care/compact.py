@@ -449,7 +449,7 @@ class _Compaction:
         else:
             yield from found
         share = size // (len(verifier.chunks) + 1)
-        for problem in chunk_problems(verifier.chunks, session.fd, pool, expand=False):
+        for problem in chunk_problems(verifier.chunks, session.fd, pool, are_copies=True):
             check_interrupt()
             self._work.add(share)
             if problem is not None:

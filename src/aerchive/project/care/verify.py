@@ -28,6 +28,7 @@ from aerchive.project.care.folders import added_to_root, folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import read_record
 from aerchive.project.spooling.spools import Spools
+from aerchive.storage.commits.superblock import rewritten_text
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders, VisitedNodes
 from aerchive.storage.hdf5.nodes import check_attributes, check_foreign, foreign_nodes
@@ -61,7 +62,8 @@ class VerifyReport:
         runs: Number of runs that were checked.
         objects: Number of shared objects that were checked.
         problems: Descriptions of the problems, each with the file and the node; empty if there are none.
-        notes: Descriptions of what is no damage of the project, but should be known: conflict copies beside it.
+        notes: Descriptions of what is no damage of the project, but should be known: conflict copies beside it, or that
+            another program has rewritten the file.
     """
 
     path: str
@@ -92,7 +94,9 @@ def verify_project(file: ProjectFile, spools: Spools, progress: Progress | None 
     """Verifies a project and the runs in spools beside it; see `aerchive.Project.verify`."""
     report = verify(file, progress)
     number, problems = spools.verify()
-    return report + VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)], copy_notes(file))
+    notes = [rewritten_text(file.path)] if file.is_rewritten() else []
+    notes += copy_notes(file)
+    return report + VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)], notes)
 
 
 def verify_in_child(file: ProjectFile, pending_folder: Path | None) -> VerifyReport:

@@ -48,14 +48,14 @@ class PackedChunk(NamedTuple):
     """One chunk as a file holds it.
 
     Attributes:
-        offset: Index in the array of the chunk's first element, one integer for each axis.
         stored: The stored bytes; empty if all values are zero and the chunk was never written.
         mask: HDF5's filter mask of the chunk.
+        digest: Digest of the values, as `aerchive.storage.chunks.checksums.value_digest` returns it.
     """
 
-    offset: tuple[int, ...]
     stored: Buffer
     mask: int
+    digest: str
 
 
 class PackedDataset(Protocol):
@@ -65,13 +65,11 @@ class PackedDataset(Protocol):
         dtype: The dtype of the stored elements.
         chunk: Shape of a chunk.
         codec: The codec that compressed the chunks.
-        digest: Name of the digest of the chunks, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
     """
 
     dtype: np.dtype[Any]
     chunk: tuple[int, ...]
     codec: Codec
-    digest: str
 
     def read(self, number: int) -> PackedChunk:
         """Reads and verifies the chunk with a number, row-major over the grid of chunks."""
@@ -88,6 +86,7 @@ class DatasetDraft:
         is_state: Whether each part is a state vector, which may be rounded if the user asks for that.
         compression: Compression of the dataset, used only if `uses_compression`.
         packed: The same dataset, already compressed, or ``None``; its stored bytes are copied as they are.
+        chunk: Shape of the chunks; ``None``: the usual one.
     """
 
     parts: Sequence[NDArray[Any]]
@@ -96,6 +95,7 @@ class DatasetDraft:
     is_state: bool = False
     compression: Compression = PORTABLE
     packed: PackedDataset | None = None
+    chunk: tuple[int, ...] | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -30,6 +30,11 @@ def grid_shape(shape: tuple[int, ...], chunk: tuple[int, ...]) -> tuple[int, ...
     return tuple(-(-length // piece) for length, piece in zip(shape, chunk, strict=True))
 
 
+def box_shape(offset: tuple[int, ...], shape: tuple[int, ...], chunk: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the part of a chunk that lies in the array; ``offset`` is the index of the chunk's first element."""
+    return tuple(min(piece, length - start) for start, length, piece in zip(offset, shape, chunk, strict=True))
+
+
 def chunk_number(offset: tuple[int, ...], shape: tuple[int, ...], chunk: tuple[int, ...]) -> int:
     """The row-major number of the chunk whose first element has the index ``offset``."""
     number = 0

@@ -90,6 +90,10 @@ class GroupReader(ABC):
             key: The selection: integers, slices, ``...``, or a tuple of them.
         """
 
+    @abstractmethod
+    def digests(self, name: str) -> list[str]:
+        """The stored digests of all chunks of a dataset, in row-major order, each of 64 hexadecimal digits."""
+
     def read(self, name: str, owner: str, key: object = ...) -> NDArray[Any]:
         """Reads a selection of a dataset and verifies its checksums.
 

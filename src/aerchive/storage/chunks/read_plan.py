@@ -76,7 +76,6 @@ class ReadPlan:
         locations: The chunks that hold the selected elements, in row-major order.
         values: All values of the dataset if it is not chunked, else ``None``.
         codec: The codec that compressed the chunks.
-        digest: Name of the chunks' digest, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
     """
 
     where: str
@@ -89,7 +88,6 @@ class ReadPlan:
     locations: tuple[ChunkLocation, ...] = ()
     values: NDArray[Any] | None = None
     codec: Codec = Codec.DEFLATE
-    digest: str = checksums.DIGEST
 
     def read(self, fd: int, watch: Callable[[Iterator[None], int], Iterator[None]] | None = None) -> NDArray[Any]:
         """Reads the selection; a large one in several threads.
@@ -147,7 +145,27 @@ class ReadPlan:
         if self.chunk[cut + 1 :] != shape[cut + 1 :]:
             raise FormatError(f"{self.where}: chunks of shape {self.chunk} are not contiguous in an array of {shape}")
         for location in self.locations:
-            yield np.ascontiguousarray(self.values_of(self.stored_bytes(fd, location), location)[location.piece.inside])
+            yield self.piece(fd, location)
+
+    def piece(self, fd: int, location: ChunkLocation) -> NDArray[Any]:
+        """The selected values of a chunk, C-contiguous; verified by the CRC-32.
+
+        Raises:
+            IntegrityError: The chunk is damaged.
+            FormatError: The codec needs a package that is not installed.
+        """
+        values = self.values_at(fd, location)
+        if values is None:
+            return np.zeros(tuple(axis.stop - axis.start for axis in location.piece.target), self.dtype)
+        return np.ascontiguousarray(values[location.piece.inside])
+
+    def values_at(self, fd: int, location: ChunkLocation) -> NDArray[Any] | None:
+        """The values of a whole chunk; ``None`` if it was never written, so that all are zero; errors as for `piece`.
+
+        A chunk at the edge of the array may come without its part beyond the edge.
+        """
+        stored = self.stored_bytes(fd, location)  # a chunk that was never written has a checksum as well
+        return self.values_of(stored, location) if len(stored) else None
 
     def stored_bytes(self, fd: int, location: ChunkLocation) -> Buffer:
         """The stored bytes of a chunk, verified by the CRC-32; empty if the chunk was never written.
@@ -159,15 +177,25 @@ class ReadPlan:
             note_read(location.address, location.nbytes)
         return self._verified(fd, location, bytearray(location.nbytes))
 
+    def digest(self, fd: int, location: ChunkLocation) -> str:
+        """The digest of the selected values of a chunk, as it is now; errors as for `piece`."""
+        values = self.values_at(fd, location)
+        if values is None:
+            selected = (axis.stop - axis.start for axis in location.piece.target)
+            return checksums.zeros_digest(math.prod(selected) * self.dtype.itemsize)
+        return checksums.value_digest(np.ascontiguousarray(values[location.piece.inside]).data.cast("B"))
+
     def values_of(self, stored: Buffer, location: ChunkLocation) -> NDArray[Any]:
-        """The values of a whole chunk, all zero if it was never written.
+        """The values of a whole chunk.
+
+        Args:
+            stored: The stored bytes, which are not empty.
+            location: The chunk in the file.
 
         Raises:
             IntegrityError: The bytes cannot be expanded to a chunk.
             FormatError: The codec needs a package that is not installed.
         """
-        if not stored:
-            return np.zeros(self.chunk, self.dtype)
         values = self._expanded(stored, location, np.empty(self._chunk_bytes, np.uint8))
         return values if self.stored == self.dtype else values.astype(self.dtype)
 
@@ -264,12 +292,14 @@ class DatasetShape:
         shape: Shape of the dataset.
         chunk: Shape of a chunk, or ``None`` if the dataset is not chunked.
         codec: The codec that compressed the chunks, after the byte shuffle.
+        filters: Numbers of the filters, if another program has rewritten the file; else ``None``.
     """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     chunk: tuple[int, ...] | None
     codec: Codec = Codec.DEFLATE
+    filters: tuple[int, ...] | None = None
 
 
 def value_dtype(stored: np.dtype[Any], named: object) -> np.dtype[Any]:

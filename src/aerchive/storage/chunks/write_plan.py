@@ -3,7 +3,7 @@
 1. `plan_write` decides once for a dataset which of these steps apply. Single precision is used if each value has it.
 2. ``WritePlan.begin`` is called in one thread, in the order of the chunks: it reads a chunk. If it is the turn of this
    chunk to try ways of compression (`aerchive.filters.choice`), it also compresses it.
-3. The function that ``begin`` returns is called in any thread and does the rest: round, narrow, compress.
+3. The function that ``begin`` returns is called in any thread and does the rest: round, digest, narrow, compress.
 4. `packed_chunks` does this for all chunks, and yields them in their order. What it yields does not depend on the
    number of threads.
 """
@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import TransactionError
+from aerchive.filters import zstandard
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower, to_narrow
-from aerchive.filters.profiles import PORTABLE, Codec, Pack
+from aerchive.filters.profiles import PORTABLE, Codec
 from aerchive.filters.rounding import Rounding, certify
 from aerchive.storage.chunks import checksums
-from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, PackedDataset
-from aerchive.storage.chunks.grid import chunk_offsets, chunk_shape, grid_shape
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, PackedChunk, PackedDataset
+from aerchive.storage.chunks.grid import box_shape, chunk_offsets, chunk_shape, grid_shape
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.threads import in_order
 
@@ -49,23 +50,21 @@ class WritePlan:
         codec: The filter after the byte shuffle.
         attributes: Attributes that describe these steps, added to the draft's own.
         begin: Function that reads a chunk, given its number and the index of its first element; called in order. It
-            returns a function that any thread may call to get the stored bytes, and the filter mask.
-        digest: Name of the chunks' digest. Copied chunks keep their digests, so that the run's digest stays the same.
+            returns a function that any thread may call to get the stored chunk.
     """
 
     dtype: np.dtype[Any]
     chunk: tuple[int, ...]
     codec: Codec
     attributes: Mapping[str, AttributeValue]
-    begin: Callable[[int, tuple[int, ...]], Pack]
-    digest: str = checksums.DIGEST
+    begin: Callable[[int, tuple[int, ...]], Callable[[], PackedChunk]]
 
 
 def plan_write(draft: DatasetDraft) -> WritePlan:
     """Decides how a dataset is stored; examines its values if the decision depends on them."""
     if draft.packed is not None:
-        return _as_it_is(draft.packed)
-    chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
+        return _as_it_is(draft.packed, draft.shape)
+    chunk = draft.chunk or chunk_shape(draft.shape, draft.dtype.itemsize)
     compression = draft.compression if draft.uses_compression else PORTABLE
     attributes: dict[str, AttributeValue] = {}
     rounding = None
@@ -78,26 +77,31 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
     dtype = draft.dtype
     if draft.uses_compression and compression.profile != "none":
         dtype = _narrowed(draft, chunk, rounded) or dtype
-    if dtype != draft.dtype or compression.codec is not Codec.DEFLATE:
-        attributes["encoding_version"] = layout.ARRAY_VERSION
-    if compression.hint is not None:
-        attributes["filter_hint"] = compression.hint
     packing = compression.packing(dtype.itemsize)
 
-    def stored_values(raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        raw = rounded(raw)
-        narrow = raw if dtype == draft.dtype else to_narrow(raw)
-        if narrow is None:
-            raise TransactionError("an array was changed while it was written; save it again")
-        return narrow if rounding is None or narrow.any() else None
-
-    def begin(_number: int, offset: tuple[int, ...]) -> Pack:
+    def begin(_number: int, offset: tuple[int, ...]) -> Callable[[], PackedChunk]:
         raw = draft.read_chunk(offset, chunk)
+        box = box_shape(offset, draft.shape, chunk)
         if not raw[:_FIRST_BYTES].any() and not raw.any():
-            return lambda: (b"", 0)
-        return packing.begin(raw, stored_values)
+            zeros = PackedChunk(b"", 0, checksums.zeros_digest(math.prod(box) * draft.dtype.itemsize))
+            return lambda: zeros
+        digest: list[str] = []
 
-    return WritePlan(dtype, chunk, compression.codec, attributes, begin)
+        def stored_values(raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+            raw = rounded(raw)
+            inside = raw if box == chunk else _inside(raw, draft.dtype, chunk, box)
+            digest.append(checksums.value_digest(inside.data))
+            narrow = raw if dtype == draft.dtype else to_narrow(raw)
+            if narrow is None:
+                raise TransactionError("an array was changed while it was written; save it again")
+            return narrow if rounding is None or narrow.any() else None
+
+        pack = packing.begin(raw, stored_values)
+        return lambda: PackedChunk(*pack(), *digest)
+
+    return WritePlan(
+        dtype, chunk, compression.codec, attributes | _storage(draft.shape, chunk, compression.codec), begin
+    )
 
 
 class FinishedChunk(NamedTuple):
@@ -130,10 +134,10 @@ def packed_chunks(
         name: Name of the dataset in its group.
     """
 
-    def pack(item: tuple[int, tuple[int, ...], Pack]) -> FinishedChunk:
+    def pack(item: tuple[int, tuple[int, ...], Callable[[], PackedChunk]]) -> FinishedChunk:
         number, offset, packed = item
-        stored, mask = packed()
-        sums = checksums.chunk_sums(stored, owner, name, number, mask, plan.digest)
+        stored, mask, digest = packed()
+        sums = checksums.ChunkSums(checksums.chunk_crc(stored, owner, name, number, mask), digest)
         return FinishedChunk(number, offset, stored, mask, sums)
 
     offsets = enumerate(chunk_offsets(shape, plan.chunk))
@@ -146,12 +150,30 @@ def packed_chunks(
             yield chunk
 
 
-def _as_it_is(packed: PackedDataset) -> WritePlan:
-    def begin(number: int, _offset: tuple[int, ...]) -> Pack:
+def _as_it_is(packed: PackedDataset, shape: tuple[int, ...]) -> WritePlan:
+    def begin(number: int, _offset: tuple[int, ...]) -> Callable[[], PackedChunk]:
         chunk = packed.read(number)
-        return lambda: (chunk.stored, chunk.mask)
+        return lambda: chunk
 
-    return WritePlan(packed.dtype, packed.chunk, packed.codec, {}, begin, packed.digest)
+    return WritePlan(packed.dtype, packed.chunk, packed.codec, _storage(shape, packed.chunk, packed.codec), begin)
+
+
+def _storage(shape: tuple[int, ...], chunk: tuple[int, ...], codec: Codec) -> dict[str, AttributeValue]:
+    """The attributes that say how the values are stored, without the checksums."""
+    attributes: dict[str, AttributeValue] = {}
+    if codec is Codec.ZSTANDARD:
+        attributes["filter_hint"] = zstandard.HINT
+    if math.prod(grid_shape(shape, chunk)) > 1:
+        attributes[layout.PIECE_SHAPE] = " ".join(map(str, chunk))
+    return attributes
+
+
+def _inside(
+    raw: NDArray[np.uint8], dtype: np.dtype[Any], chunk: tuple[int, ...], box: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """The bytes of the values of a padded chunk that lie in the array."""
+    values = raw.reshape(*chunk, dtype.itemsize)[tuple(map(slice, box))]
+    return np.ascontiguousarray(values).reshape(-1)
 
 
 def _rounding(draft: DatasetDraft, max_infidelity: float, attributes: dict[str, AttributeValue]) -> Rounding | None:

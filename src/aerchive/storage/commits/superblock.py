@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import struct
 
 from aerchive.errors import FormatError, IntegrityError
@@ -17,6 +18,10 @@ from aerchive.storage.medium.not_hdf5 import what_it_is
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIZE = 48
 _VERSION = 3
+_READABLE = (0, 2, 3)
+"""Versions of the superblock that are read; files with another one than `_VERSION` were written by other programs."""
+_OLD_END_AT = 40
+"""Offset of the end of the file in a superblock of version 0."""
 _FLAGS_AT = 11
 _BASE_AT = 12
 _EXTENSION_AT = 20
@@ -45,24 +50,30 @@ class Superblock:
     raw: bytes
 
     @property
+    def version(self) -> int:
+        """The version of the superblock."""
+        return self.raw[len(SIGNATURE)]
+
+    @property
     def end(self) -> int:
         """The end of the file's content, in bytes."""
-        return int.from_bytes(self.raw[_END_AT : _END_AT + 8], "little")
+        at = _END_AT if self.version else _OLD_END_AT
+        return int.from_bytes(self.raw[at : at + 8], "little")
 
     @property
     def is_flagged(self) -> bool:
         """Whether the flags say that a program is writing to the file; stock HDF5 then refuses it."""
-        return bool(self.raw[_FLAGS_AT] & _WRITING)
+        return self.version == _VERSION and bool(self.raw[_FLAGS_AT] & _WRITING)
 
     @property
     def is_committing(self) -> bool:
         """Whether the flags are those that aerchive sets during a commit."""
-        return self.raw[_FLAGS_AT] & _COMMITTING == _COMMITTING
+        return self.version == _VERSION and self.raw[_FLAGS_AT] & _COMMITTING == _COMMITTING
 
     @property
     def is_whole(self) -> bool:
-        """Whether the checksum is right."""
-        return lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
+        """Whether the checksum is right; a superblock of version 0 has none."""
+        return not self.version or lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
 
     @property
     def is_of_project(self) -> bool:
@@ -87,11 +98,31 @@ class Superblock:
 
     def unflagged(self) -> Superblock:
         """The same superblock without flags."""
+        if self.version != _VERSION:
+            return self
         return self._changed(self.raw[_FLAGS_AT] & ~(_WRITING | _COMMITTING), self.end)
 
     def ending_at(self, end: int) -> Superblock:
         """The same superblock with another end of file."""
         return self._changed(self.raw[_FLAGS_AT], end)
+
+    def is_rewritten(self, fd: int) -> bool:
+        """Whether another program has written the whole file anew.
+
+        The superblock of a project has the version 3, and an extension without time stamps (`forget_extension_times`).
+
+        Args:
+            fd: File descriptor of the file.
+        """
+        if self.version != _VERSION or not self.is_whole:
+            return self.version != _VERSION
+        extension = int.from_bytes(self.raw[_EXTENSION_AT : _EXTENSION_AT + 8], "little")
+        if extension == _UNDEFINED:
+            return True
+        header = read_bytes(fd, extension, _TIMES_END)
+        return header[: len(_EXTENSION_WITH_TIMES)] == _EXTENSION_WITH_TIMES and any(
+            header[len(_EXTENSION_WITH_TIMES) :]
+        )
 
     def _changed(self, flags: int, end: int) -> Superblock:
         body = bytearray(self.raw[:_SUM_AT])
@@ -113,7 +144,7 @@ def read_superblock(fd: int, path: str) -> Superblock:
         raise FormatError(f"{path}: {what_it_is(fd, SIGNATURE)}")
     if len(head) < SIZE:
         raise IntegrityError(f"{path}: truncated: only {size} bytes are left of the file; take a copy that is whole")
-    if head[8] != _VERSION:
+    if head[8] not in _READABLE:
         raise FormatError(
             f"{path}: is an HDF5 file, but not an aerchive project (superblock version {head[8]} instead of "
             f"{_VERSION}); choose another file"
@@ -151,6 +182,15 @@ def check_superblock(superblock: Superblock, size: int, path: str) -> None:
             f"{path}: truncated: {size} bytes are left of {superblock.end}; take a copy that is whole. If this is a "
             "copy that was made while the project was written, copy it again with 'aerchive copy'"
         )
+
+
+def rewritten_text(path: object) -> str:
+    """Says that another program has rewritten a file, and what can be done."""
+    name = shlex.quote(str(path))
+    return (
+        f"{path}: was rewritten by another program, and can only be read; `aerchive copy {name} NEW` makes a project "
+        "of it again"
+    )
 
 
 def forget_extension_times(fd: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import AttributeValue
-from aerchive.storage.chunks.grid import chunk_number, grid_shape, pieces, select
+from aerchive.storage.chunks.grid import Selection, box_shape, chunk_number, chunk_shape, grid_shape, pieces, select
 from aerchive.storage.chunks.read_plan import HALVES, ChunkLocation, ReadPlan, value_dtype
+from aerchive.storage.chunks.rewritten import Place, RewrittenChunks, RewrittenPlan
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import Dataset, open_array, open_table, read_values
 from aerchive.storage.hdf5.types import stored_type
 
+_MAX_DIGITS = 19
 _LOOK_UP_EACH = 16
 """From this number of chunks on, the whole chunk table is read at once, instead of one entry for each chunk."""
 
@@ -53,6 +56,8 @@ def plan_read(
     opened = open_array(group, name, where) if opened is None else opened
     dsid, what = opened
     selection = select(key, what.shape)
+    if what.filters is not None:
+        return _plan_rewritten(group, name, owner, where, selection, opened, attributes)
     if what.chunk is None:
         values = read_values(opened, where)
         return ReadPlan(where, owner, name, what.dtype, what.dtype, what.shape, selection, values=values)
@@ -61,7 +66,7 @@ def plan_read(
         named = read_attribute(dsid, "dtype", where) if attributes is None else attributes.get("dtype")
     dtype = value_dtype(what.dtype, named)
     # The checksums come first: a forged shape has more chunks than the table of checksums can have rows.
-    sums = ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, what.chunk)), where, attributes)
+    sums = sums_of(group, name, where, opened, what.chunk, attributes)
     needed = list(pieces(selection, what.chunk))
     stored = _chunk_table(dsid, [piece.offset for piece in needed], where)
     crcs = sums.crc_lookup(len(needed))
@@ -70,13 +75,11 @@ def plan_read(
         number = chunk_number(piece.offset, what.shape, what.chunk)
         address, nbytes, mask = stored.get(piece.offset, (-1, 0, 0))
         locations.append(ChunkLocation(piece, number, address, nbytes, mask, crcs(number)))
-    return ReadPlan(
-        where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(locations), None, what.codec, sums.digest
-    )
+    return ReadPlan(where, owner, name, dtype, what.dtype, what.chunk, selection, tuple(locations), None, what.codec)
 
 
 def _chunk_table(
-    dsid: h5d.DatasetID, offsets: list[tuple[int, ...]], where: str
+    dsid: h5d.DatasetID, offsets: list[tuple[int, ...]] | None, where: str
 ) -> dict[tuple[int, ...], tuple[int, int, int]]:
     table: dict[tuple[int, ...], tuple[int, int, int]] = {}
 
@@ -85,7 +88,7 @@ def _chunk_table(
             table[tuple(info.chunk_offset)] = (info.byte_offset, info.size, info.filter_mask)
 
     with hdf5_errors(where, what="the chunk table is damaged"):
-        if len(offsets) < _LOOK_UP_EACH:
+        if offsets is not None and len(offsets) < _LOOK_UP_EACH:
             for offset in offsets:
                 info = dsid.get_chunk_info_by_coord(offset)
                 if info.byte_offset is not None and info.size:
@@ -93,6 +96,86 @@ def _chunk_table(
         elif dsid.get_storage_size():
             dsid.chunk_iter(note)
     return table
+
+
+def _plan_rewritten(
+    group: h5g.GroupID,
+    name: str,
+    owner: str,
+    where: str,
+    selection: Selection,
+    opened: Dataset,
+    attributes: Mapping[str, AttributeValue] | None,
+) -> ReadPlan:
+    """Plans how to read a dataset of a file that another program has rewritten, in the pieces that have digests."""
+    dsid, what = opened
+    attributes = read_attributes(dsid, where) if attributes is None else attributes
+    dtype = value_dtype(what.dtype, attributes.get("dtype"))
+    if math.prod(what.shape) * dtype.itemsize <= layout.MAX_COMPACT_BYTES and "blake3" not in attributes:
+        values = read_values(opened, where)
+        return ReadPlan(where, owner, name, dtype, what.dtype, what.shape, selection, values=values)
+    size = _piece_shape(attributes.get(layout.PIECE_SHAPE), what.shape, dtype.itemsize, where)
+    digests = sums_of(group, name, where, opened, size, attributes).digests()
+    locations = [
+        ChunkLocation(piece, chunk_number(piece.offset, what.shape, size), -1, 0, 0, 0)
+        for piece in pieces(selection, size)
+    ]
+    with hdf5_errors(where):
+        is_compact = dsid.get_create_plist().get_layout() == h5d.COMPACT
+    whole = read_values(opened, where) if is_compact else None
+    chunk = what.chunk or (what.shape if is_compact else chunk_shape(what.shape, what.dtype.itemsize))
+    find, is_padded = _finder(opened, where), what.chunk is not None
+    chunks = RewrittenChunks(where, what.dtype, what.shape, chunk, what.filters or (), is_padded, find, whole)
+    return RewrittenPlan(
+        where, owner, name, dtype, what.dtype, size, selection, tuple(locations), chunks=chunks, digests=digests
+    )
+
+
+def _piece_shape(text: object, shape: tuple[int, ...], itemsize: int, where: str) -> tuple[int, ...]:
+    """The shape of the pieces that have digests; a dataset that does not name it is one piece."""
+    parts = text.split(" ") if isinstance(text, str) else list(map(str, shape))
+    size = tuple(int(part) if part.isascii() and part.isdigit() and len(part) < _MAX_DIGITS else 0 for part in parts)
+    if len(size) != len(shape) or not all(0 < piece <= length for piece, length in zip(size, shape, strict=True)):
+        raise FormatError(f"{where}: {text!r} is not the shape of pieces of an array of shape {shape}")
+    if math.prod(size) * itemsize > limits().chunk_bytes:
+        raise over_limit(where, "chunk_bytes", f"pieces of shape {size} have more bytes")
+    return size
+
+
+def _finder(opened: Dataset, where: str) -> Callable[[tuple[int, ...]], Place | None]:
+    """A function that returns the place of a chunk, as `RewrittenChunks` needs it; HDF5 is called only here."""
+    dsid, what = opened
+    if what.chunk is not None:
+        table = _chunk_table(dsid, None, where)
+        return lambda offset: Place(*table[offset]) if offset in table else None
+    with hdf5_errors(where):
+        start = dsid.get_offset()
+    itemsize, chunk = what.dtype.itemsize, chunk_shape(what.shape, what.dtype.itemsize)
+    steps = [math.prod(what.shape[axis + 1 :]) for axis in range(len(what.shape))]
+
+    def find(offset: tuple[int, ...]) -> Place | None:
+        if start is None:
+            return None
+        first = sum(at * step for at, step in zip(offset, steps, strict=True))
+        return Place(start + first * itemsize, math.prod(box_shape(offset, what.shape, chunk)) * itemsize, 0)
+
+    return find
+
+
+def sums_of(
+    group: h5g.GroupID,
+    name: str,
+    where: str,
+    opened: Dataset,
+    chunk: tuple[int, ...],
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> ChunkSumsReader:
+    """The stored checksums of a dataset in chunks, or in pieces of the shape ``chunk``.
+
+    Other arguments are as for `plan_read`, and errors as for `ChunkSumsReader`.
+    """
+    dsid, what = opened
+    return ChunkSumsReader(group, dsid, name, math.prod(grid_shape(what.shape, chunk)), where, attributes)
 
 
 class ChunkSumsReader:
@@ -106,12 +189,8 @@ class ChunkSumsReader:
         where: File and path of the dataset, for messages.
         attributes: Attributes of the dataset, if they were already read.
 
-    Attributes:
-        digest: Name of the stored digest, a key of `aerchive.storage.chunks.checksums.DIGESTS`.
-
     Raises:
         IntegrityError: The table of checksums is missing, or has the wrong number of rows.
-        FormatError: There is no digest that this version knows.
     """
 
     def __init__(
@@ -129,7 +208,6 @@ class ChunkSumsReader:
         if number == 1:
             self._only = read_attributes(dsid, where) if attributes is None else attributes
         self._table = None if number == 1 else self._open(group, name + layout.CHECKSUMS_SUFFIX)
-        self.digest = self._named(self._only if self._table is None else (self._table.what.dtype.names or ()))
 
     def crc_lookup(self, number: int) -> Callable[[int], int]:
         """A function that returns the stored CRC-32 of a chunk, given the chunk's number.
@@ -155,10 +233,8 @@ class ChunkSumsReader:
         """The stored digests of all chunks, in row-major order, each of 64 hexadecimal digits."""
         table = self._table
         if table is None:
-            return [str(self._only.get(self.digest, ""))]
-        return [
-            bytes(row).decode("ascii", "replace") for row in self._rows(table, self.digest, 0, self._number).tolist()
-        ]
+            return [str(self._only.get("blake3", ""))]
+        return [bytes(row).decode("ascii", "replace") for row in self._rows(table, "blake3", 0, self._number).tolist()]
 
     def _open(self, group: h5g.GroupID, name: str) -> Dataset:
         try:
@@ -169,23 +245,16 @@ class ChunkSumsReader:
             raise IntegrityError(
                 f"{self._where}: the table of its checksums has shape {table.what.shape} for {self._number} chunks"
             )
+        if table.what.dtype.names != checksums.TABLE_DTYPE.names:
+            raise IntegrityError(f"{self._where}: the table of its checksums has columns {table.what.dtype.names}")
         with hdf5_errors(self._where):
             stored_bytes = table.dsid.get_storage_size()
-        if stored_bytes < self._number * table.what.dtype.itemsize:
+        if not table.what.filters and stored_bytes < self._number * table.what.dtype.itemsize:
             raise IntegrityError(f"{self._where}: the table of its checksums is not stored, or only in part")
         return table
 
-    def _named(self, names: Iterable[str]) -> str:
-        for digest in checksums.DIGESTS:
-            if digest in names:
-                return digest
-        raise FormatError(
-            f"{self._where}: its chunks have none of the digests that this aerchive knows "
-            f"({', '.join(checksums.DIGESTS)}); upgrade it (pip install -U aerchive)"
-        )
-
     def _rows(self, table: Dataset, column: str, first: int, number: int) -> NDArray[Any]:
-        rows = np.empty(number, [(column, checksums.table_dtype(self.digest)[column])])
+        rows = np.empty(number, [(column, checksums.TABLE_DTYPE[column])])
         tid = stored_type(rows.dtype)
         with hdf5_errors(self._where):
             space = table.dsid.get_space()

@@ -9,24 +9,29 @@ all other modules (decision 0022).
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5z
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.filters.profiles import Codec
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.read_plan import DatasetShape
+from aerchive.storage.chunks.rewritten import FILTERS
 from aerchive.storage.hdf5.errors import Where, hdf5_errors
 from aerchive.storage.hdf5.types import has_addresses, memory_dtype, stored_type
 from aerchive.storage.medium.interrupts import check_interrupt
 
 _BUILT_IN_FILTERS = frozenset(range(1, 7))
 """Numbers of the filters that are a part of HDF5; it never loads a library for them."""
+_ANY_RATIO_BYTES = 1024 * 1024
+"""Size up to which a compressed table may expand by any ratio."""
 _KINDS = {h5g.GroupID: "group", h5d.DatasetID: "dataset"}
 _LINK = "soft and external links have no place in a project"
 
@@ -63,6 +68,29 @@ class Dataset(NamedTuple):
 
     dsid: h5d.DatasetID
     what: DatasetShape
+
+
+_rewritten: set[int] = set()
+"""Numbers that HDF5 has given to the open files that another program has rewritten."""
+
+
+@contextlib.contextmanager
+def rewritten_file(file: h5f.FileID) -> Iterator[None]:
+    """Notes while the block runs that another program has rewritten an open file."""
+    number = h5o.get_info(file).fileno
+    _rewritten.add(number)
+    try:
+        yield
+    finally:
+        _rewritten.discard(number)
+
+
+def is_rewritten(node: Any, where: Where) -> bool:
+    """Whether an open node lies in a file that another program has rewritten; see `rewritten_file`."""
+    if not _rewritten:
+        return False
+    with hdf5_errors(where):
+        return h5o.get_info(node).fileno in _rewritten
 
 
 def root_group(file: h5f.FileID, path: str) -> h5g.GroupID:
@@ -244,6 +272,8 @@ def array_of(node: Any, where: Where) -> Dataset:
     """Checks a dataset that `open_node` has opened; errors as for `open_array`."""
     found, filters = _described(node, where)
     what = found.what
+    if is_rewritten(found.dsid, where):
+        return _rewritten_dataset(found, filters, FILTERS, where)
     if what.chunk is None:
         if filters:
             raise FormatError(f"{where}: filters {filters} have no place in a dataset without chunks")
@@ -261,9 +291,27 @@ def array_of(node: Any, where: Where) -> Dataset:
 def open_table(group: h5g.GroupID, name: str, where: Where, member: Member | None = None) -> Dataset:
     """Opens a dataset that is a table: one axis, no filters, in one piece or in chunks; errors as for `open_array`."""
     found, filters = _described(open_node(group, name, where, member, what="dataset"), where)
+    if filters and len(found.what.shape) == 1 and is_rewritten(found.dsid, where):
+        found = _rewritten_dataset(found, filters, FILTERS & _BUILT_IN_FILTERS, where)
+        nbytes = math.prod(found.what.shape) * found.what.dtype.itemsize
+        with hdf5_errors(where):
+            stored_bytes = found.dsid.get_storage_size()
+        if nbytes > max(_ANY_RATIO_BYTES, limits().sparse_ratio * stored_bytes):
+            raise over_limit(where, "sparse_ratio", f"the table has {nbytes} bytes, of which {stored_bytes} are stored")
+        return found
     if len(found.what.shape) != 1 or filters:
         raise FormatError(f"{where}: is not a table; tables have one axis and no filters")
     return found
+
+
+def _rewritten_dataset(found: Dataset, filters: tuple[int, ...], allowed: frozenset[int], where: Where) -> Dataset:
+    """A dataset that another program has stored anew; errors as for `open_array`."""
+    what = found.what
+    if len(set(filters)) != len(filters) or not allowed.issuperset(filters):
+        raise FormatError(f"{where}: filters {filters} have no place in an aerchive project that this version reads")
+    if what.chunk is not None and math.prod(what.chunk) * what.dtype.itemsize > limits().chunk_bytes:
+        raise over_limit(where, "chunk_bytes", f"chunks of shape {what.chunk} have more bytes")
+    return found._replace(what=dataclasses.replace(what, filters=filters))
 
 
 def _check_storage(dsid: h5d.DatasetID, where: Where) -> tuple[h5p.PropDCID, tuple[int, ...]]:
@@ -297,7 +345,7 @@ def _described(node: Any, where: Where) -> tuple[Dataset, tuple[int, ...]]:
     if kind == h5d.CONTIGUOUS and (nbytes := math.prod(shape) * dtype.itemsize):
         with hdf5_errors(where):
             is_stored = dsid.get_offset() is not None
-        if not is_stored:
+        if not is_stored and not is_rewritten(dsid, where):
             raise UnsafeContentError(f"{where}: has {nbytes} bytes of which none is stored; this is a forged file")
         if nbytes > limits().piece_bytes:
             raise over_limit(where, "piece_bytes", f"the dataset has {nbytes} bytes in one piece")
@@ -373,6 +421,8 @@ def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:
         stored = attribute.get_type()
     if not is_scalar:
         raise FormatError(f"{where}: only single values have a place as attributes of an aerchive project")
+    if isinstance(stored, h5t.TypeStringID) and stored.is_variable_str() and is_rewritten(node, where):
+        return _variable_text(attribute, where)
     dtype = memory_dtype(stored, where)
     if dtype.kind not in "Siuf":
         raise FormatError(f"{where}: attributes are text, integers and floats, not {dtype}")
@@ -382,6 +432,18 @@ def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:
     with hdf5_errors(where):
         attribute.read(value, tid)
     return value
+
+
+def _variable_text(attribute: h5a.AttrID, where: Where) -> NDArray[Any]:
+    """The value of an attribute of variable length, which other programs make of texts, as one of fixed length."""
+    value = np.empty((), attribute.dtype)
+    with hdf5_errors(where):
+        attribute.read(value)
+    data = value.item() or b""
+    data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    if len(data) > limits().attribute_bytes:
+        raise over_limit(where, "attribute_bytes", f"the attribute has {len(data)} bytes")
+    return np.array(data, f"S{max(1, len(data))}")
 
 
 def has_attribute(node: Any, name: bytes, where: Where) -> bool:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
+from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.cached_group import CachedGroup
 from aerchive.storage.hdf5.errors import hdf5_errors
+from aerchive.storage.hdf5.nodes import is_rewritten
 from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.storage.medium.interrupts import check_interrupt
+
+MAX_DEPTH = 2
+"""Deepest chain of links between objects: a target links the circuits of its operations, which link their arrays."""
 
 _PATH = re.compile(
     rf"{layout.OBJECTS}/[a-z_]{{1,32}}/([0-9a-f]{{2}})/(?=\1)[0-9a-f]{{{layout.OBJECT_DIGEST_LENGTH}}}\Z"
@@ -60,17 +67,46 @@ def owner_within(group: HDF5Group, owner: str) -> str:
     return own if isinstance(own, str) else owner
 
 
-def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:
+def content_digest(group: CachedGroup, links: Sequence[str], root: HDF5Group, depth: int = 0) -> str:
+    """The digest of the content of a shared object, whose datasets are read chunk by chunk.
+
+    Args:
+        group: The object's group, which states its path.
+        links: Names of its links to other objects.
+        root: Root group of the file.
+        depth: As for `linked_digest`.
+    """
+    path = object_path(group)
+    content = ContentDigest(path.split("/")[1])
+    for name, value in group.raw_attributes().items():
+        if name != "object":
+            content.attribute(name, value)
+    for name in group.names():
+        if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
+            plan = group.plan(name, path)
+            content.dataset(name, plan.dtype, plan.selection.shape)
+            for values in plan.parts(group.fd):
+                check_interrupt()
+                content.data(values)
+    for name in links:
+        content.link(name, linked_digest(group, name, root, depth))
+    return content.hexdigest()
+
+
+def linked_digest(group: HDF5Group, name: str, root: HDF5Group, depth: int = 0) -> str:
     """The digest of a shared object that a run or another object links to.
 
     Args:
         group: Group of the run or object that has the link.
         name: Name of the link.
         root: Root group of the file.
+        depth: Number of objects through which the link was reached whose content was read, because another program has
+            copied them for each run.
 
     Raises:
         FormatError: The link does not lead to a shared object.
         IntegrityError: The object is not stored at the path that it states.
+        UnsafeContentError: The chain of copied objects is too long.
     """
     target = group.group(name)
     path = object_path(target)
@@ -81,9 +117,16 @@ def linked_digest(group: HDF5Group, name: str, root: HDF5Group) -> str:
     else:
         with hdf5_errors(there.where()):
             is_there = there.gid == target.gid
+    digest = path.rpartition("/")[2]
+    if not is_there and is_rewritten(target.gid, target.where()):
+        if depth > MAX_DEPTH:
+            raise UnsafeContentError(f"{target.where()}: objects link objects more than {MAX_DEPTH} deep")
+        copy = CachedGroup.of(target)
+        links = [inner for inner in copy.names() if copy.is_group(inner)]
+        is_there = content_digest(copy, links, root, depth + 1) == digest
     if not is_there:
         raise IntegrityError(f"{group.where(name)}: says that it is /{path}, and is not; restore it from a copy")
-    return path.rpartition("/")[2]
+    return digest
 
 
 class LinkedObjects:

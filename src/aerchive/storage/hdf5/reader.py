@@ -12,7 +12,7 @@ from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.group_reader import GroupReader, document_of
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
-from aerchive.storage.hdf5.chunk_table import plan_read
+from aerchive.storage.hdf5.chunk_table import plan_read, sums_of
 from aerchive.storage.hdf5.nodes import (
     Dataset,
     Member,
@@ -127,6 +127,11 @@ class HDF5Group(GroupReader):
             key: The selection: integers, slices, ``...``, or a tuple of them.
         """
         return plan_read(self.gid, name, owner, self.where(name), key, self.open_array(name))
+
+    def digests(self, name: str) -> list[str]:
+        """See `GroupReader`."""
+        opened = self.open_array(name)
+        return sums_of(self.gid, name, self.where(name), opened, opened.what.chunk or opened.what.shape).digests()
 
     def open_array(self, name: str) -> Dataset:
         """Opens a dataset of values, for use inside the storage layer; raises as `nodes.open_array` does."""

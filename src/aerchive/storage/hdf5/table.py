@@ -68,7 +68,8 @@ class TableReader:
         self.where = where
         self.dtype = table.what.dtype
         self._length = table.what.shape[0]
-        if fd is None:
+        if fd is None or table.what.filters:  # HDF5 expands it, and `open_table` has limited the size
+            self._fd = None
             return
         nbytes = self._length * self.dtype.itemsize
         with disk_errors(where):

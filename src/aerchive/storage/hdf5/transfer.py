@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,14 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.filters.profiles import Codec
-from aerchive.storage.chunks.checksums import DIGESTS
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft, PackedChunk
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.chunks.read_plan import ReadPlan
-from aerchive.storage.hdf5.objects import object_path
+from aerchive.storage.chunks.read_plan import ReadPlan, value_dtype
+from aerchive.storage.chunks.rewritten import RewrittenPlan
+from aerchive.storage.hdf5.objects import MAX_DEPTH, object_path
 
-_MADE_ANEW = frozenset({"crc32", *DIGESTS, "core_sha256", "object"})
+_MADE_ANEW = layout.STORAGE_ATTRIBUTES | {"core_sha256", "sha256", "object"}
 """Attributes that the writer computes from the content."""
-_MAX_DEPTH = 2
-"""Deepest chain of links between objects: a target links the circuits of its operations, which link their arrays."""
 
 
 class StoredDataset:
@@ -28,21 +27,22 @@ class StoredDataset:
 
     Args:
         plan: Plan for reading the whole dataset.
+        digests: Digests of the chunks, which their copies keep.
         fd: File descriptor of the file that holds the dataset.
     """
 
-    def __init__(self, plan: ReadPlan, fd: int) -> None:
+    def __init__(self, plan: ReadPlan, digests: Sequence[str], fd: int) -> None:
         self._plan = plan
+        self._digests = digests
         self._fd = fd
         self.dtype = plan.stored
         self.chunk = plan.chunk
         self.codec: Codec = plan.codec
-        self.digest: str = plan.digest
 
     def read(self, number: int) -> PackedChunk:
         """See `aerchive.storage.chunks.drafts.PackedDataset`."""
         location = self._plan.locations[number]
-        return PackedChunk(location.piece.offset, self._plan.stored_bytes(self._fd, location), location.mask)
+        return PackedChunk(self._plan.stored_bytes(self._fd, location), location.mask, self._digests[number])
 
 
 class StoredPart:
@@ -59,9 +59,9 @@ class StoredPart:
         self._group = group
         self._name = name
         self._owner = owner
-        self.dtype = what.dtype
+        self.dtype = value_dtype(what.dtype, group.dataset_attributes(name).get("dtype"))
         self.shape = what.shape
-        self.nbytes = math.prod(what.shape) * what.dtype.itemsize
+        self.nbytes = math.prod(what.shape) * self.dtype.itemsize
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return self._group.read(self._name, self._owner, key)
@@ -79,8 +79,12 @@ def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
             continue
         part: Any = StoredPart(group, name, owner)
         plan = group.plan(name, owner)
-        packed = StoredDataset(plan, group.fd) if plan.values is None else None
-        drafts[name] = DatasetDraft([part], attributes=_kept(group.dataset_attributes(name)), packed=packed)
+        attributes, packed, chunk = _kept(group.dataset_attributes(name)), None, None
+        if isinstance(plan, RewrittenPlan):
+            chunk = plan.chunk
+        elif plan.values is None:
+            packed = StoredDataset(plan, group.digests(name), group.fd)
+        drafts[name] = DatasetDraft([part], attributes=attributes, packed=packed, chunk=chunk)
     return drafts
 
 
@@ -120,8 +124,8 @@ def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None
         UnsafeContentError: The chain of links between objects is too long.
     """
     known, path = {} if known is None else known, object_path(group)
-    if depth > _MAX_DEPTH:
-        raise UnsafeContentError(f"{group.where()}: objects link objects more than {_MAX_DEPTH} deep")
+    if depth > MAX_DEPTH:
+        raise UnsafeContentError(f"{group.where()}: objects link objects more than {MAX_DEPTH} deep")
     if path not in known:
         links = [name for name in group.names() if group.is_group(name)]
         objects = {name: object_draft(group.group(name), known, depth + 1) for name in links}

@@ -13,14 +13,11 @@ from typing import NamedTuple
 
 from aerchive import layout
 from aerchive.errors import AerchiveError
-from aerchive.storage.chunks import checksums
-from aerchive.storage.chunks.drafts import ContentDigest
-from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_nbytes
+from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_dtype, value_nbytes
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
 from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_attachments, check_run_nodes
-from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, plan_read
-from aerchive.storage.hdf5.nodes import read_values
-from aerchive.storage.hdf5.objects import LinkedObjects, is_attachment_name, linked_digest, owner_within
+from aerchive.storage.hdf5.chunk_table import plan_read, sums_of
+from aerchive.storage.hdf5.objects import LinkedObjects, content_digest, is_attachment_name, owner_within
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.writer import NodeDigest, core_digest
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -61,22 +58,19 @@ class ChunkCheck(NamedTuple):
     location: ChunkLocation
     digest: str
 
-    def problem(self, fd: int, *, expand: bool = True) -> str | None:
+    def problem(self, fd: int, *, is_copy: bool = False) -> str | None:
         """Reads and verifies the chunk; returns a description of the damage, or ``None``.
 
         Args:
             fd: File descriptor of the project file.
-            expand: Whether to check also that the stored bytes can be expanded to a chunk.
+            is_copy: Whether the chunk was just copied as it is, so that its CRC-32 is enough.
         """
-        plan, location = self.plan, self.location
         problems: list[str] = []
-        with noted(problems, plan.where):
-            stored = plan.stored_bytes(fd, location)
-            if expand:
-                plan.values_of(stored, location)
-            identity = plan.owner, plan.name, location.number, location.mask
-            if checksums.chunk_digest(stored, *identity, plan.digest) != self.digest:  # the CRC was right
-                return f"{plan.where}: chunk {location.number} is damaged (its {plan.digest} does not match)"
+        with noted(problems, self.plan.where):
+            if is_copy:
+                self.plan.stored_bytes(fd, self.location)
+            elif self.plan.digest(fd, self.location) != self.digest:  # the CRC was right
+                return f"{self.plan.where}: chunk {self.location.number} is damaged (its values have another digest)"
         return problems[0] if problems else None
 
 
@@ -85,7 +79,7 @@ _TOGETHER_BYTES = 512 * 1024
 
 
 def chunk_problems(
-    checks: Sequence[ChunkCheck], fd: int, pool: ThreadPoolExecutor, *, expand: bool = True
+    checks: Sequence[ChunkCheck], fd: int, pool: ThreadPoolExecutor, *, are_copies: bool = False
 ) -> Iterator[str | None]:
     """Verifies many chunks, in several threads if there are many.
 
@@ -93,7 +87,7 @@ def chunk_problems(
         checks: The chunks.
         fd: File descriptor of the project file.
         pool: The threads to be used.
-        expand: Whether to check also that the stored bytes can be expanded, as for `ChunkCheck.problem`.
+        are_copies: Whether the chunks were just copied, as for `ChunkCheck.problem`.
 
     Returns:
         A description of the damage of each chunk, or ``None``, in the order of ``checks``.
@@ -107,8 +101,8 @@ def chunk_problems(
         batches[-1].append(check)
         left -= max(check.location.nbytes, 1)
     if len(batches) < 2:
-        return (check.problem(fd, expand=expand) for check in checks)
-    done = pool.map(lambda batch: [check.problem(fd, expand=expand) for check in batch], batches)
+        return (check.problem(fd, is_copy=are_copies) for check in checks)
+    done = pool.map(lambda batch: [check.problem(fd, is_copy=are_copies) for check in batch], batches)
     return itertools.chain.from_iterable(done)
 
 
@@ -239,16 +233,20 @@ class GroupVerifier:
         raw = read_raw_attributes(dsid, where)
         digest = NodeDigest(path)
         for key, value in raw.items():
-            digest.attribute(key, value)
-        digest.content(what.dtype, what.shape)
+            if key not in layout.STORAGE_ATTRIBUTES:
+                digest.attribute(key, value)
         attributes = decode_attributes(raw, where)
+        digest.content(value_dtype(what.dtype, attributes.get("dtype")), what.shape)
         if path == name and not name.startswith(layout.LONG_PREFIX):
             self.nbytes += value_nbytes(what, attributes.get("dtype"))
-        if what.chunk is None:
-            digest.data(read_values(opened, where).tobytes())
-            return digest.hexdigest()
         plan = plan_read(group.gid, name, owner_within(group, self._owner), where, opened=opened, attributes=attributes)
-        expected = ChunkSumsReader(group.gid, dsid, name, len(plan.locations), where, attributes).digests()
+        if plan.values is not None:
+            digest.data(plan.values.tobytes())
+            return digest.hexdigest()
+        pieces = " ".join(map(str, plan.chunk)) if len(plan.locations) > 1 else None
+        if attributes.get(layout.PIECE_SHAPE) != pieces:
+            self._problems.append(f"{where}: the recorded shape of its pieces is not that of its chunks")
+        expected = sums_of(group.gid, name, where, opened, plan.chunk, attributes).digests()
         for location in plan.locations:
             check_interrupt()
             self.chunks.append(ChunkCheck(plan, location, expected[location.number]))
@@ -284,7 +282,7 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> list[str]:
         verifier = GroupVerifier(group, group.path, root)
         problems += verifier.problems(frozenset(), frozenset(links))
         problems += filter(None, (check.problem(group.fd) for check in _interruptible(verifier.chunks)))
-        if not problems and _content_digest(group, kind, links, root) != group.path.rpartition("/")[2]:
+        if not problems and content_digest(group, links, root) != group.path.rpartition("/")[2]:
             problems.append(f"{group.where()}: its content does not match its name, which is a digest of it")
     return problems
 
@@ -293,21 +291,3 @@ def _interruptible(checks: list[ChunkCheck]) -> Iterator[ChunkCheck]:
     for check in checks:
         check_interrupt()
         yield check
-
-
-def _content_digest(group: CachedGroup, kind: str, links: Sequence[str], root: HDF5Group) -> str:
-    """The digest of the content of a shared object, whose datasets are read chunk by chunk."""
-    content = ContentDigest(kind)
-    for name, value in group.raw_attributes().items():
-        if name != "object":
-            content.attribute(name, value)
-    for name in group.names():
-        if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
-            plan = group.plan(name, group.path)
-            content.dataset(name, plan.dtype, plan.selection.shape)
-            for values in plan.parts(group.fd):
-                check_interrupt()
-                content.data(values)
-    for name in links:
-        content.link(name, linked_digest(group, name, root))
-    return content.hexdigest()

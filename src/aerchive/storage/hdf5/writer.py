@@ -104,7 +104,7 @@ def unlink(parent: h5g.GroupID, name: str) -> None:
 
 
 class NodeDigest:
-    """Computes the digest of one node as it is written or read: name, attributes, type and content.
+    """Computes the digest of one node as it is written or read: name, attributes, type of the values and content.
 
     Args:
         name: Path of the node below the group of its run or object.
@@ -118,7 +118,7 @@ class NodeDigest:
         self._hash.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
 
     def content(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        """Adds the type and shape of a dataset."""
+        """Adds the type of the values of a dataset, which may be wider than the stored one, and its shape."""
         self._hash.update(f"|{dtype.descr}|{shape}|".encode())
 
     def data(self, data: bytes | str) -> None:
@@ -261,20 +261,20 @@ class DraftWriter:
             content = [raw.tobytes()]
         else:
             plan = plan_write(draft)
-            dtype = plan.dtype
             attributes |= plan.attributes
-            dsid = _create_dataset(gid, name, dtype, shape, plan.chunk, plan.codec)
+            dsid = _create_dataset(gid, name, plan.dtype, shape, plan.chunk, plan.codec)
             sums = _write_chunks(dsid, name, shape, plan, owner)
             if len(sums) == 1:
-                attributes |= {"crc32": sums[0].crc32, plan.digest: sums[0].digest}
+                attributes |= sums[0]._asdict()
             else:
-                table = checksums.table_of(sums, plan.digest)
+                table = checksums.table_of(sums)
                 tid, key = stored_type(table.dtype), (name + layout.CHECKSUMS_SUFFIX).encode()
                 with hdf5_errors(gid, name):
                     of_sums = h5d.create(gid, key, tid, h5s.create_simple(table.shape))
                 write_values(of_sums, table)
-            content = [s.digest.encode() for s in sums]
-        write_attributes(dsid, attributes, digest)
+            content = [s.blake3.encode() for s in sums]
+        write_attributes(dsid, {n: a for n, a in attributes.items() if n not in layout.STORAGE_ATTRIBUTES}, digest)
+        write_attributes(dsid, {n: a for n, a in attributes.items() if n in layout.STORAGE_ATTRIBUTES})
         digest.content(np.dtype("u1") if dtype.kind == "b" else dtype, shape)
         for piece in content:
             digest.data(piece)

@@ -136,7 +136,7 @@ def check_dataset(what: DatasetShape, chunks: object, where: str) -> None:
         raise FormatError(f"{where}: does not have {number} chunks")
 
 
-def check_chunk(row: object, size: int, where: str) -> tuple[int, int, int, int]:
+def check_chunk(row: object, size: int, where: str) -> tuple[int, int, int, int, str]:
     """Checks one row of a table of chunks.
 
     Args:
@@ -145,7 +145,7 @@ def check_chunk(row: object, size: int, where: str) -> tuple[int, int, int, int]
         where: File and path of the dataset, for messages.
 
     Returns:
-        Address, length, filter mask and CRC-32.
+        Address, length, filter mask, CRC-32 and digest.
 
     Raises:
         FormatError: The row is not one, or the chunk does not lie in the file.
@@ -154,5 +154,5 @@ def check_chunk(row: object, size: int, where: str) -> tuple[int, int, int, int]
         address, nbytes, mask, crc = row[:4]
         is_there = address >= 0 and 0 < nbytes <= size - address
         if (is_there or (address, nbytes) == (-1, 0)) and 0 <= mask < 2**32 and 0 <= crc < 2**32:
-            return address, nbytes, mask, crc
+            return address, nbytes, mask, crc, str(row[4])
     raise FormatError(f"{where}: a chunk does not lie in the file")

@@ -244,7 +244,6 @@ class _Writer:
             "shape": shape,
             "chunk": plan.chunk,
             "codec": int(plan.codec),
-            "digest": plan.digest,
             "chunks": table,
         }
 
@@ -408,21 +407,16 @@ class SpoolGroup(GroupReader):
             locations, size = [], disk().size(self.fd)
             for piece in pieces(selection, what.chunk):
                 number = chunk_number(piece.offset, what.shape, what.chunk)
-                address, nbytes, mask, crc = check_chunk(dataset["chunks"][number], size, where)
+                address, nbytes, mask, crc, _ = check_chunk(dataset["chunks"][number], size, where)
                 locations.append(ChunkLocation(piece, number, address, nbytes, mask, crc))
             dtype = value_dtype(what.dtype, dataset["attributes"].get("dtype"))
-            chunk, codec = what.chunk, what.codec
-            return ReadPlan(
-                where,
-                owner,
-                name,
-                dtype,
-                what.dtype,
-                chunk,
-                selection,
-                tuple(locations),
-                codec=codec,
-                digest=dataset["digest"],
-            )
+            places = tuple(locations)
+            return ReadPlan(where, owner, name, dtype, what.dtype, what.chunk, selection, places, codec=what.codec)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise FormatError(f"{where}: is not a dataset of a run: {error!r}") from error
+
+    def digests(self, name: str) -> list[str]:
+        """See `GroupReader`."""
+        self.describe(name)
+        size = disk().size(self.fd)
+        return [check_chunk(row, size, self.where(name))[4] for row in self._dataset(name)["chunks"]]
