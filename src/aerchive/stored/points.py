@@ -215,7 +215,7 @@ class _Reader:
             return []
         circuits = self._group.group(layout.CIRCUITS)
         names = circuits.attributes().get("names")
-        tree = tagged_json.loads(str(names).encode(), circuits.where()) if names is not None else []
+        tree = tagged_json.loads(str(names), circuits.where()) if names is not None else []
         return [str(name) for name in tree] if isinstance(tree, list) else []
 
 

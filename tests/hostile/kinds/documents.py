@@ -117,7 +117,7 @@ def _as_saved_value(text: bytes) -> Callable[[Hostile], None]:
     def act(one: Hostile) -> None:
         with one.edit() as file:
             run = file[run_path("bell")]
-            before = run["result"][0]
+            before = run["result"][...].tobytes().replace(b"\0", b"")
             after = before.replace(b'"data":[[', b'"data":[["evil",' + text + b"],[", 1)
             assert before != after
             put_text(run, "result", after)
@@ -245,7 +245,7 @@ def _counts_document(one: Hostile) -> None:
     """More experiments than there are circuits, each with the same million counts."""
     with one.edit() as file:
         run = file[run_path("bell")]
-        tree = json.loads(run["result"][0])
+        tree = json.loads(run["result"][...].tobytes().replace(b"\0", b""))
         tree["experiments"] = tree["experiments"] * 20_000
         put_text(run, "result", json.dumps(tree, separators=(",", ":")).encode()[:20_000_000])
 

@@ -110,7 +110,7 @@ class RunDraft:
             objects[layout.PROVENANCE] = _provenance_object(self.provenance)
         attributes: dict[str, AttributeValue] = {
             "encoding": "run",
-            "encoding_version": 2 if self.config.is_of_primitive else 1,
+            "encoding_version": 1,
             "run_uuid": self.run_uuid,
             "job_id": self.job_id,
             "created": self.created,

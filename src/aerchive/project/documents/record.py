@@ -19,8 +19,7 @@ from aerchive.text import without_surrogates
 from aerchive.times import to_microseconds
 
 ENCODING = "run"
-VERSION = 2
-"""Version 2 added primitives: a configuration may name a parent, a primitive's class and its options."""
+VERSION = 1
 _UUID = re.compile(r"[0-9A-Za-z_.-]{1,64}\Z")
 _IDENTITY = ("encoding", "encoding_version", "run_uuid")
 

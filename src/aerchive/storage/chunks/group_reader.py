@@ -100,7 +100,7 @@ class GroupReader(ABC):
         return self.plan(name, owner, key).read(self.fd)
 
     def read_bytes(self, name: str, owner: str) -> bytes:
-        """The content of a document: a dataset of bytes or of one text, as bytes.
+        """The content of a document: a dataset of bytes or of the rows of a text, as bytes.
 
         Raises:
             UnsafeContentError: It has more bytes than `aerchive.limits.Limits.document_bytes`.
@@ -124,7 +124,7 @@ class GroupReader(ABC):
 
 
 def document_of(plan: ReadPlan, fd: int) -> bytes:
-    """The content of a document, as `GroupReader.read_bytes` returns it.
+    """The content of a document, as `GroupReader.read_bytes` returns it: rows of a text are joined.
 
     Args:
         plan: Plan for reading the whole dataset.
@@ -134,4 +134,5 @@ def document_of(plan: ReadPlan, fd: int) -> bytes:
     if nbytes > limits().document_bytes:
         raise over_limit(plan.where, "document_bytes", f"the document has {nbytes} bytes")
     value = plan.read(fd)
-    return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())
+    data: bytes = value.tobytes()
+    return data.replace(b"\0", b"") if value.dtype.kind == "S" else data

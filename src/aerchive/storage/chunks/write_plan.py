@@ -23,6 +23,7 @@ from aerchive import layout
 from aerchive.errors import TransactionError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower, to_narrow
+from aerchive.filters.pipeline import pack_text
 from aerchive.filters.profiles import PORTABLE, Codec, Pack
 from aerchive.filters.rounding import Rounding, certify
 from aerchive.storage.chunks import checksums
@@ -95,6 +96,8 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
         raw = draft.read_chunk(offset, chunk)
         if not raw[:_FIRST_BYTES].any() and not raw.any():
             return lambda: (b"", 0)
+        if draft.is_text:
+            return lambda: pack_text(raw)
         return packing.begin(raw, stored_values)
 
     return WritePlan(dtype, chunk, compression.codec, attributes, begin)

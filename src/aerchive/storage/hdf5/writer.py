@@ -269,7 +269,7 @@ class DraftWriter:
                 attributes |= {"crc32": sums[0].crc32, plan.digest: sums[0].digest}
             else:
                 table = checksums.table_of(sums, plan.digest)
-                tid, key = stored_type(table.dtype), (name + layout.CHECKSUMS_SUFFIX).encode()
+                tid, key = stored_type(table.dtype, is_ascii=True), (name + layout.CHECKSUMS_SUFFIX).encode()
                 with hdf5_errors(gid, name):
                     of_sums = h5d.create(gid, key, tid, h5s.create_simple(table.shape))
                 write_values(of_sums, table)
@@ -302,9 +302,8 @@ def write_chunk(dsid: h5d.DatasetID, offset: tuple[int, ...], stored: Buffer, ma
 
 def write_values(dsid: h5d.DatasetID, values: NDArray[Any]) -> None:
     """Writes all values of a dataset."""
-    tid = stored_type(values.dtype)
     with hdf5_errors(dsid):
-        dsid.write(h5s.ALL, h5s.ALL, values, tid)
+        dsid.write(h5s.ALL, h5s.ALL, values, dsid.get_type())
 
 
 def _create_dataset(
@@ -315,7 +314,8 @@ def _create_dataset(
     chunk: tuple[int, ...] | None,
     codec: Codec = Codec.DEFLATE,
 ) -> h5d.DatasetID:
-    key, tid = name.encode(), stored_type(dtype)
+    is_ascii = name not in layout.FREE_TEXTS and not name.startswith(layout.LONG_PREFIX)
+    key, tid = name.encode(), stored_type(dtype, is_ascii=is_ascii)
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
     properties.set_obj_track_times(False)
