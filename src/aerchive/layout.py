@@ -40,6 +40,8 @@ OBJECTS: Final = "objects"
 OBJECT_DIGEST_LENGTH: Final = 40
 MAX_SAFE_ID: Final = 40
 
+SEAL: Final = "seal"
+"""The group of a run with what identifies it: encoding, UUID, features and the digest of its core."""
 CONFIG: Final = "config"
 STATUS: Final = "status"
 LABELS: Final = "labels"

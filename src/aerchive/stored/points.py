@@ -83,7 +83,7 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point
     with opener.open() as (session, group):
         if layout.RESULT not in group:
             return []
-        owner = str(group.attribute("run_uuid"))
+        owner = str(group.run_uuid())
         stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
         try:
             return list(_Reader(stored, group, owner, outcomes).points())

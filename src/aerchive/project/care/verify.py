@@ -37,13 +37,11 @@ from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_proble
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
 from aerchive.storage.vetting import verifying_child
+from aerchive.text import JSON_FORM
 from aerchive.threads import processors
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)
-
-_TEXT_BYTES = sum(catalogue.TEXT_COLUMNS.values())
-"""Size of the texts at the beginning of a row of the catalogue, in bytes."""
 
 Progress = Callable[[int, int], None]
 """A function of the work done and the total work, in bytes of payload before compression, plus one for each run."""
@@ -370,9 +368,9 @@ def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
 
 
 def _texts_are_right(row: np.void) -> bool:
-    """Whether all texts of a row are UTF-8; rows whose texts are ASCII without escapes need no closer look."""
-    data = row.tobytes()[:_TEXT_BYTES]
-    if data.isascii() and b"\\" not in data:
+    """Whether all texts of a row are UTF-8; rows whose texts are ASCII, and none as JSON, need no closer look."""
+    texts = [bytes(row[column]) for column in catalogue.TEXT_COLUMNS]
+    if b"".join(texts).isascii() and not any(text.startswith(JSON_FORM) for text in texts):
         return True
     try:
         return all(catalogue.row_text(row, column) is not None for column in catalogue.TEXT_COLUMNS)

@@ -17,8 +17,8 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.documents.record import read_record
-from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.project.documents.record import ENCODING, VERSION, read_record
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, object_draft
 from aerchive.times import to_microseconds
@@ -100,6 +100,7 @@ class RunDraft:
     def to_group(self) -> GroupDraft:
         """Makes the draft of the run's group without the attachments, as ``layout.md`` describes it."""
         groups = {
+            layout.SEAL: GroupDraft({"encoding": ENCODING, "encoding_version": VERSION, "run_uuid": self.run_uuid}),
             layout.CONFIG: GroupDraft(self.config.to_attributes()),
             layout.STATUS: GroupDraft(self.status.to_attributes(), mutable=True),
         }
@@ -108,17 +109,10 @@ class RunDraft:
         objects = dict(self.objects)
         if self.provenance is not None:
             objects[layout.PROVENANCE] = _provenance_object(self.provenance)
-        attributes: dict[str, AttributeValue] = {
-            "encoding": "run",
-            "encoding_version": 1,
-            "run_uuid": self.run_uuid,
-            "job_id": self.job_id,
-            "created": self.created,
-        }
         datasets = {
             name: dataclasses.replace(dataset, compression=self.compression) for name, dataset in self.datasets.items()
         }
-        return GroupDraft(attributes, datasets, groups, objects)
+        return GroupDraft({"job_id": self.job_id, "created": self.created}, datasets, groups, objects)
 
     @classmethod
     def of_group(

@@ -21,7 +21,6 @@ from aerchive.times import to_microseconds
 ENCODING = "run"
 VERSION = 1
 _UUID = re.compile(r"[0-9A-Za-z_.-]{1,64}\Z")
-_IDENTITY = ("encoding", "encoding_version", "run_uuid")
 
 
 def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = None) -> RunRecord:
@@ -54,8 +53,8 @@ def read_own_record(group: GroupReader) -> RunRecord:
     Raises:
         FormatError: A document does not follow the format; the message names its node.
     """
-    attributes = group.attributes()
-    owner = _owner(attributes, group)
+    owner = read_seal(group)
+    attributes = group.attributes(owner)
     config = group.group(layout.CONFIG)
     status = group.group(layout.STATUS)
     job_id, created = _text(attributes, "job_id", group), _text(attributes, "created", group)
@@ -81,18 +80,28 @@ def read_labels(group: GroupReader) -> tuple[str, RunLabels]:
     Raises:
         FormatError: The group is not a run, or its labels do not follow the format; the message names the node.
     """
-    owner = _owner({name: group.attribute(name) for name in _IDENTITY}, group)
+    owner = read_seal(group)
     return owner, _labels(group, owner)
 
 
-def _owner(attributes: Mapping[str, Any], group: GroupReader) -> str:
-    """Returns the UUID of a run after a check that this version of aerchive can read the run."""
-    if attributes.get("encoding") != ENCODING:
+def is_run(group: GroupReader) -> bool:
+    """Returns whether a group is a run; raises as `GroupReader.group` does if it is damaged."""
+    return layout.SEAL in group and group.group(layout.SEAL).attribute("encoding") == ENCODING
+
+
+def read_seal(group: GroupReader) -> str:
+    """Returns the UUID of a run after a check that this version of aerchive can read the run.
+
+    Raises:
+        FormatError: The group is not a run, or is one of a newer version.
+    """
+    seal = group.group(layout.SEAL) if layout.SEAL in group else None
+    if seal is None or seal.attribute("encoding") != ENCODING:
         raise FormatError(f"{group.where()}: is not a run")
-    check_version(attributes.get("encoding_version"), VERSION, f"{group.where()}: run")
-    found = _text(attributes, "run_uuid", group)
+    check_version(seal.attribute("encoding_version"), VERSION, f"{group.where()}: run")
+    found = _text({"run_uuid": seal.attribute("run_uuid")}, "run_uuid", seal)
     if not _UUID.match(found):
-        raise FormatError(f"{group.where()}@run_uuid: {found!r} is not an identifier")
+        raise FormatError(f"{seal.where()}@run_uuid: {found!r} is not an identifier")
     return found
 
 

@@ -91,7 +91,6 @@ class DatasetDraft:
         is_state: Whether each part is a state vector, which may be rounded if the user asks for that.
         compression: Compression of the dataset, used only if `uses_compression`.
         packed: The same dataset, already compressed, or ``None``; its stored bytes are copied as they are.
-        is_text: Whether the elements are the rows of a text.
     """
 
     parts: Sequence[NDArray[Any]]
@@ -100,7 +99,6 @@ class DatasetDraft:
     is_state: bool = False
     compression: Compression = PORTABLE
     packed: PackedDataset | None = None
-    is_text: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -177,7 +175,7 @@ def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = 
             end -= 1
         rows.append(text[start:end])
         start = end
-    return DatasetDraft([np.array([*rows, text[start:]])], attributes=attributes or {}, is_text=True)
+    return DatasetDraft([np.array([*rows, text[start:]])], attributes=attributes or {})
 
 
 def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:

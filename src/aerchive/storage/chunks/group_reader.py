@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from aerchive import layout
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
@@ -71,6 +72,13 @@ class GroupReader(ABC):
         Raises:
             NotFoundError: There is no such group.
         """
+
+    def run_uuid(self) -> AttributeValue | None:
+        """The UUID of the run that the group is, or was; ``None`` if the group is no run.
+
+        Of a run that was deleted, the group may be left with nothing but this attribute.
+        """
+        return (self.group(layout.SEAL) if layout.SEAL in self else self).attribute("run_uuid")
 
     @abstractmethod
     def describe(self, name: str) -> DatasetShape:

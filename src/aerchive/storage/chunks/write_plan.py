@@ -32,6 +32,9 @@ from aerchive.storage.chunks.grid import chunk_offsets, chunk_shape, grid_shape
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.threads import in_order
 
+_MOST_SHUFFLED = 8
+"""Width in bytes up to which texts are shuffled. In longer ones, such as rows of a document, what repeats is not the
+same place of each row."""
 _FIRST_BYTES = 4096
 """Number of bytes of a chunk that are looked at first, because of most chunks one of them is not zero."""
 _TOGETHER = 2
@@ -96,7 +99,7 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
         raw = draft.read_chunk(offset, chunk)
         if not raw[:_FIRST_BYTES].any() and not raw.any():
             return lambda: (b"", 0)
-        if draft.is_text:
+        if dtype.kind == "S" and dtype.itemsize > _MOST_SHUFFLED:
             return lambda: pack_text(raw)
         return packing.begin(raw, stored_values)
 

@@ -160,7 +160,8 @@ class GroupVerifier:
             self._visit(self._group, "", nodes, mutable, linked)
         self.nodes |= nodes
         with self._noted(self._group.where()):
-            stored = self._group.attribute("core_sha256")
+            seal = self._group.group(layout.SEAL) if layout.SEAL in self._group else None
+            stored = None if seal is None else seal.attribute("core_sha256")
             if stored is not None and stored != core_digest(nodes):
                 self._problems.append(
                     f"{self._group.where()}: the digest of the run does not match: something in it was changed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -181,8 +182,9 @@ class DraftWriter:
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
         group = create_group(parent, name)
         nodes: dict[str, str] = {}
-        self._fill(group, "", draft, run_uuid, nodes)
-        write_attributes(group, {"core_sha256": core_digest(nodes)})
+        groups = {layout.SEAL: GroupDraft(), **draft.groups}
+        self._fill(group, "", dataclasses.replace(draft, groups=groups), run_uuid, nodes)
+        write_attributes(open_group(group, layout.SEAL), {"core_sha256": core_digest(nodes)})
         return f"{folder}/{name}"
 
     def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
