@@ -1,4 +1,4 @@
-"""Names, attributes and versions that appear on disk (``schemas/v1/layout.md``). This module has constants only.
+"""Names, attributes and versions that appear on disk (``schemas/v1/layout.md``). It has constants and no more.
 
 See decision 0001.
 """
@@ -9,6 +9,10 @@ from typing import Final
 
 FORMAT: Final = "aerchive project"
 FORMAT_VERSION: Final = 1
+FORMAT_DRAFT: Final = 2
+"""Number of the draft of this version of the format; it goes when the format is declared."""
+FEATURES: Final = frozenset[str]()
+"""Names of the features that this version knows, of those that files and runs may require or use."""
 ABOUT: Final = (
     "Quantum simulations archived by aerchive. /runs holds a folder for each day and in it a group for each "
     "simulation: select a run and look at its attributes and at those of its config, status and provenance; "
@@ -81,3 +85,8 @@ MAX_FREE_KEYS: Final = 24
 """The greatest number of keys of one free mapping that get attributes of their own."""
 
 OUTCOMES: Final = ("ok", "partial", "failed", "error", "cancelled", "lost", "running")
+
+
+def unknown_features(names: object) -> set[str]:
+    """Returns the names of features that this version does not know, from an attribute ``requires`` or ``uses``."""
+    return set(names.split()) - FEATURES if isinstance(names, str) else set()

@@ -278,7 +278,7 @@ def _dataset(group: h5py.Group, name: str, dsid: h5d.DatasetID, path: str, nodes
                 digest.data(attributes["blake3"].item().decode())
         elif math.prod(dsid.shape) * dtype.itemsize < _LARGE_BYTES:
             values = np.empty(dsid.shape, dtype)
-            dsid.read(h5s.ALL, h5s.ALL, values, stored_type(dtype))
+            dsid.read(h5s.ALL, h5s.ALL, values, dsid.get_type())
             digest.data(values.tobytes())
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError):
         return

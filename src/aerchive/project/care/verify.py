@@ -19,7 +19,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import clean
-from aerchive.errors import AerchiveError, FormatError, NotFoundError, UnsafeContentError
+from aerchive.errors import AerchiveError, FormatError, NewerFormatError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
@@ -176,6 +176,8 @@ class _Verification:
         self._progress = progress
         self._pool = pool
         self._problems: list[str] = []
+        self._notes: list[str] = []
+        """Descriptions of runs that only a newer version can verify."""
         self._rows: dict[str, _Row] = {}
         self._state: _State | None = None
         self._folders: Folders | None = None
@@ -233,7 +235,7 @@ class _Verification:
         problems += [
             f"{self._file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)
         ]
-        return VerifyReport(str(self._file.path), len(paths), len(objects), problems)
+        return VerifyReport(str(self._file.path), len(paths), len(objects), problems, self._notes)
 
     def _look_at_foreign(self, session: ReadSession, path: str) -> None:
         """Looks for storage and links outside the file in what other programs have added, and in deleted nodes.
@@ -288,7 +290,11 @@ class _Verification:
 
     def _look_at_group(self, session: ReadSession, group: CachedGroup, row: _Row | None, looked: _Looked) -> None:
         with noted(looked.problems, group.where()):
-            record = read_record(group, self._provenances)
+            try:
+                record = read_record(group, self._provenances)
+            except NewerFormatError as error:
+                self._notes.append(f"{error}; not verified")
+                return
             verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects, self._visited)
             looked.problems.extend(verifier.problems(MUTABLE, LINKED))
             looked.checks.extend(verifier.chunks)
