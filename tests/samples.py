@@ -130,10 +130,11 @@ def everything() -> GroupDraft:
         {"qpy": dataset([noise(3000)]), "aer": text_dataset(b'{"a":1}')},
     )
     return GroupDraft(
-        attributes={"encoding": "run", "encoding_version": 1, "run_uuid": OWNER},
+        attributes={"job_id": "j"},
         datasets={name: dataset(parts) for name, parts in DATASETS.items()}
         | {"result": text_dataset(b'{"fields":{}}'), "long_result": text_dataset(b"[" + b"1," * 20_000 + b"1]")},
         groups={
+            "seal": GroupDraft({"encoding": "run", "encoding_version": 1, "run_uuid": OWNER}),
             "attributes": GroupDraft(ATTRIBUTES),
             "labels": GroupDraft({"name": "n", "notes": "m" * 33_000}, mutable=True),
             "deep": GroupDraft(groups={"deeper": GroupDraft({"a": 1}, {"x": dataset([np.arange(500)])})}),

@@ -16,7 +16,8 @@
     │   ├── CommittedError                       saved; the next commit completes the work
     │   ├── UncertainError                       the disk hides what is saved; open the project again, and look
     │   └── ReplacedError                        saved in a file that has lost its name; do it again
-    ├── FormatError            (OSError)         not a project, or a newer format
+    ├── FormatError            (OSError)         not a project, or not as the format says
+    │   ├── NewerFormatError                     upgrade aerchive
     │   └── IntegrityError                       the bytes are damaged
     ├── UnsafeContentError     (OSError)         the file asks for what it may not have
     └── ServiceError           (ConnectionError) install, log in, or try again: the message says which
@@ -27,6 +28,7 @@ lives with the Aer objects (`aerchive.aer`); this module imports nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -145,6 +147,12 @@ class FormatError(AerchiveError, OSError):
     code = "format"
 
 
+class NewerFormatError(FormatError):
+    """The file, or a part of it, was written by a later version of aerchive in a way that this one does not know."""
+
+    code = "newer-format"
+
+
 class IntegrityError(FormatError):
     """Stored bytes are damaged: they differ from the bytes that were written."""
 
@@ -182,8 +190,46 @@ def check_version(version: object, newest: int, what: str) -> int:
         The version.
 
     Raises:
-        FormatError: The version is newer than ``newest``, or is not an integer.
+        NewerFormatError: The version is newer than ``newest``.
+        FormatError: It is not a version.
     """
-    if type(version) is not int or version > newest:
-        raise FormatError(f"{what} encoding {version} is newer than this aerchive: upgrade it")
+    if type(version) is not int or version < 1:
+        raise FormatError(f"{what} encoding {version!r} does not exist; the file is damaged or forged")
+    if version > newest:
+        raise NewerFormatError(f"{what} encoding {version} is newer than this aerchive: upgrade it")
     return version
+
+
+def check_features(needed: Collection[str], where: str) -> None:
+    """Refuses a file or run that needs features which this aerchive does not know.
+
+    Args:
+        needed: Names of those features.
+        where: The file, or file and path of the run, for the message.
+
+    Raises:
+        NewerFormatError: There is one.
+    """
+    if needed:
+        names = ", ".join(sorted(needed))
+        raise NewerFormatError(f"{where}: needs {names}, which this aerchive does not know: upgrade it")
+
+
+def check_draft(draft: object, known: int, made_by: object, where: str) -> None:
+    """Refuses a file of another draft of the format. Drafts were not released, so nothing converts them.
+
+    Args:
+        draft: The number of the draft that the file names, or ``None``.
+        known: The number of the draft that this aerchive reads.
+        made_by: The version of aerchive that the file names, or ``None``.
+        where: The file, for the message.
+
+    Raises:
+        FormatError: The numbers differ.
+    """
+    if draft != known:
+        version = f", by {made_by}" if made_by else ""
+        raise FormatError(
+            f"{where}: was written by an unreleased draft of the format (draft {draft or 1}{version}), which only that "
+            "version of aerchive can read: export the runs there"
+        )

@@ -14,7 +14,6 @@ class Kind(NamedTuple):
 
     Attributes:
         name: The name of its encoding.
-        versions: The versions of the encoding that can be read in parts.
         dataset: The name of the dataset that holds its arrays.
         stored: The module below ``aerchive`` and the class of the object that reads parts of such a value.
         setter: The class in ``qiskit_aer.library`` of the instruction that sets the simulator to this value.
@@ -24,7 +23,6 @@ class Kind(NamedTuple):
     """
 
     name: str
-    versions: tuple[int, ...]
     dataset: str
     stored: tuple[str, str]
     setter: str
@@ -35,7 +33,6 @@ class Kind(NamedTuple):
 _ALL = (
     Kind(
         "statevector",
-        (1,),
         "statevector",
         ("stored.state", "StoredState"),
         "SetStatevector",
@@ -44,15 +41,14 @@ _ALL = (
     ),
     Kind(
         "density_matrix",
-        (1,),
         "density_matrix",
         ("stored.density_matrix", "StoredDensityMatrix"),
         "SetDensityMatrix",
         "set_density_matrix",
         "elements",
     ),
-    Kind("operator", (1,), "unitary", ("stored.operator", "StoredOperator"), "SetUnitary", "set_unitary", "overlap"),
-    Kind("superop", (1,), "superop", ("stored.operator", "StoredSuperOp"), "SetSuperOp", "set_superop", "elements"),
+    Kind("operator", "unitary", ("stored.operator", "StoredOperator"), "SetUnitary", "set_unitary", "overlap"),
+    Kind("superop", "superop", ("stored.operator", "StoredSuperOp"), "SetSuperOp", "set_superop", "elements"),
 )
 
 KINDS: Final = {kind.name: kind for kind in _ALL}

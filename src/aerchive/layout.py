@@ -1,4 +1,4 @@
-"""Names, attributes and versions that appear on disk (``schemas/v1/layout.md``). This module has constants only.
+"""Names, attributes and versions that appear on disk (``schemas/v1/layout.md``). It has constants and no more.
 
 See decision 0001.
 """
@@ -9,6 +9,10 @@ from typing import Final
 
 FORMAT: Final = "aerchive project"
 FORMAT_VERSION: Final = 1
+FORMAT_DRAFT: Final = 2
+"""Number of the draft of this version of the format; it goes when the format is declared."""
+FEATURES: Final = frozenset[str]()
+"""Names of the features that this version knows, of those that files and runs may require or use."""
 ABOUT: Final = (
     "Quantum simulations archived by aerchive. /runs holds a folder for each day and in it a group for each "
     "simulation: select a run and look at its attributes and at those of its config, status and provenance; "
@@ -40,6 +44,8 @@ OBJECTS: Final = "objects"
 OBJECT_DIGEST_LENGTH: Final = 40
 MAX_SAFE_ID: Final = 40
 
+SEAL: Final = "seal"
+"""The group of a run with what identifies it: encoding, UUID, features and the digest of its core."""
 CONFIG: Final = "config"
 STATUS: Final = "status"
 LABELS: Final = "labels"
@@ -55,14 +61,20 @@ RESULT: Final = "result"
 COUNTS: Final = "counts"
 MEMORY: Final = "memory"
 SCALARS: Final = "scalars"
+TEXT: Final = "text"
+"""The dataset of an attachment that is a text."""
 CHECKSUMS_SUFFIX: Final = ".checksums"
 LONG_PREFIX: Final = "long."
 PIECE_SHAPE: Final = "piece_shape"
 """The attribute of a dataset of several chunks with the shape of the pieces that the digests are of."""
 STORAGE_ATTRIBUTES: Final = frozenset({"crc32", "blake3", "filter_hint", PIECE_SHAPE})
 """Attributes of datasets that say how the values are stored. No digest of a node covers them."""
+FREE_TEXTS: Final = frozenset({SCALARS, TEXT})
+"""Datasets of runs and objects with text that need not be ASCII, besides those whose names begin with `LONG_PREFIX`."""
 
 MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000
+ROW_BYTES: Final = 100
+"""The greatest number of bytes in a row of a text that is stored as a dataset."""
 MAX_COMPACT_BYTES: Final = 1024
 MAX_PACKED_BYTES: Final = 64 * 1024
 CHUNK_BYTES: Final = 1024 * 1024
@@ -77,3 +89,8 @@ MAX_FREE_KEYS: Final = 24
 """The greatest number of keys of one free mapping that get attributes of their own."""
 
 OUTCOMES: Final = ("ok", "partial", "failed", "error", "cancelled", "lost", "running")
+
+
+def unknown_features(names: object) -> set[str]:
+    """Returns the names of features that this version does not know, from an attribute ``requires`` or ``uses``."""
+    return set(names.split()) - FEATURES if isinstance(names, str) else set()

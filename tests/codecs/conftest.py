@@ -93,7 +93,7 @@ def forge(path: Path) -> Callable[..., Run]:
     ) -> Run:
         project = aerchive.open(path)
         draft = project.bridge.capture(make_result(data, **options), None, None)
-        honest = json.loads(draft.datasets["result"].parts[0].tobytes().rstrip(b"\0"))
+        honest = json.loads(draft.datasets["result"].parts[0].tobytes().replace(b"\0", b""))
         forged = change(honest)
         text = json.dumps(honest if forged is None else forged).encode()
         document = text_dataset(text, draft.datasets["result"].attributes)

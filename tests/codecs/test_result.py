@@ -244,7 +244,7 @@ def test_document_is_text_a_person_can_read(store: Callable[..., Any], path: Pat
     run = store({"x": {"a": 1}})
 
     with h5py.File(path, "r") as file:
-        document = json.loads(file[run.path]["result"][0])
+        document = json.loads(file[run.path]["result"][...].tobytes().replace(b"\0", b""))
 
     assert document["experiments"][0]["data"] == [["x", {"a": 1}]]
     assert document["fields"]["backend_name"] == "hand"

@@ -332,7 +332,7 @@ def test_the_target_is_that_of_the_moment_of_the_run(tmp_path: Path) -> None:
 
 def forged(path: Path, **changes: Any) -> None:
     draft = encode_target(generic(2).target).draft
-    document = tagged_json.loads(draft.datasets["target"].parts[0].tobytes().rstrip(b"\0"), "target")
+    document = tagged_json.loads(draft.datasets["target"].parts[0].tobytes().replace(b"\0", b""), "target")
     for name, value in changes.items():
         document[name] = value
     text = text_dataset(tagged_json.dumps(document))

@@ -90,7 +90,7 @@ def owner_of(group: h5py.Group) -> str:
         return str(group.attrs[layout.ATTACHMENT_UUID].decode())
     path = group.name.strip("/").split("/")
     if path[0] == layout.RUNS:
-        return str(group.file["/".join(path[:3])].attrs["run_uuid"].decode())
+        return str(group.file["/".join(path[:3])]["seal"].attrs["run_uuid"].decode())
     return str(group.attrs["object"].decode())
 
 
@@ -240,7 +240,8 @@ def seal_run(run: h5py.Group) -> None:
             set_text(run[name], "sha256", core_digest(inner))
     nodes: dict[str, str] = {}
     _visit(run, "", nodes)
-    set_text(run, "core_sha256", core_digest(nodes))
+    if isinstance(run.get(layout.SEAL), h5py.Group):
+        set_text(run[layout.SEAL], "core_sha256", core_digest(nodes))
 
 
 def seal_attachments(holder: h5py.Group) -> None:
@@ -304,7 +305,7 @@ def _dataset(group: h5py.Group, name: str, dsid: h5d.DatasetID, path: str, nodes
                 digest.data(attributes["blake3"].item().decode())
         elif math.prod(dsid.shape) * dtype.itemsize < _LARGE_BYTES:
             values = np.empty(dsid.shape, dtype)
-            dsid.read(h5s.ALL, h5s.ALL, values, stored_type(dtype))
+            dsid.read(h5s.ALL, h5s.ALL, values, dsid.get_type())
             digest.data(values.tobytes())
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError):
         return

@@ -147,7 +147,8 @@ def _places(file: h5py.File, job: str) -> Iterator[tuple[str, str, str, bytes]]:
                 yield where, "", key, bytes(value) if isinstance(value, bytes) else b""
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "Su" and node.size and node.size < 10**6:
             parent, _, last = where.rpartition("/")
-            yield parent, last, "", bytes(node[0]) if node.dtype.kind == "S" else node[()].tobytes()
+            data = node[()].tobytes()
+            yield parent, last, "", data.replace(b"\0", b"") if node.dtype.kind == "S" else data
 
 
 def _object_of(path: str) -> str:

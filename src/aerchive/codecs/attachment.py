@@ -183,9 +183,9 @@ def encode_attachment(value: Any) -> EncodedAttachment:
         value = AttachedFile.read(value)
     kind = type(value)
     if kind is str:
-        text = encode_text(value)
-        _check_size("the text", len(text))
-        return EncodedAttachment(None, {}, {TEXT: text_dataset(text)})
+        text = text_dataset(encode_text(value))
+        _check_size("the text", text.nbytes)
+        return EncodedAttachment(None, {}, {TEXT: text})
     if kind is bytes:
         _check_size("the value", len(value))
         return EncodedAttachment(None, {}, {BYTES: bytes_dataset(value)})

@@ -24,8 +24,8 @@ from aerchive.storage.chunks.drafts import DatasetDraft, text_dataset
 from aerchive.text import type_name, without_surrogates
 
 ENCODING = "result"
-VERSION = 3
-"""Version of all documents of a run. Version 2 added ``registered``; version 3 marks references to arrays."""
+VERSION = 1
+"""Version of all documents of a run."""
 REFUSED_TAG = "refused/1"
 _MAX_TEXT = 200
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")

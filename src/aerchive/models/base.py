@@ -14,6 +14,7 @@ from aerchive import layout
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import Extend, Restore
+from aerchive.text import json_text
 
 Scalar = str | int | float
 Written = dict[tuple[str, str], tuple[Any, Any]]
@@ -42,6 +43,8 @@ class Document(BaseModel):
 
     _written: Written = PrivateAttr(default_factory=dict)
     """Values in which members of an ``Enum`` were read as their values, so that they are written as they were."""
+    _unknown: dict[str, Scalar] = PrivateAttr(default_factory=dict)
+    """Attributes that a later version has added, which are written as they were."""
 
     def to_attributes(self) -> dict[str, Scalar]:
         """Returns the document as attributes of an HDF5 group.
@@ -64,21 +67,23 @@ class Document(BaseModel):
                 attributes[name] = value
             else:
                 attributes[name] = to_text(value)
-        return attributes
+        return {**self._unknown, **attributes}
 
     @classmethod
-    def from_attributes(cls, attributes: Mapping[str, Scalar], where: str) -> Self:
+    def from_attributes(cls, attributes: Mapping[str, Scalar], where: str, *, has_newer: bool = False) -> Self:
         """Returns the document that is stored in a group.
 
         Args:
             attributes: The attributes of the group, by name.
             where: The path of the group, for error messages.
+            has_newer: Whether unknown attributes are kept as they are, because a later version has added them.
 
         Raises:
             FormatError: An attribute is unknown, missing or of the wrong type. The message names it.
         """
         fields: dict[str, Any] = {name: {} for name in cls.free_fields}
         written: Written = {}
+        unknown: dict[str, Scalar] = {}
         for name, value in attributes.items():
             free, _, key = name.partition(".")
             base = free.removesuffix(_JSON)
@@ -87,30 +92,35 @@ class Document(BaseModel):
                 found = _gather(key, value, is_json=is_json, where=place)
                 fields[base] |= found
                 if is_json and _ENUM in str(value):
-                    tree = tagged_json.loads(str(value).encode("ascii", "backslashreplace"), place)
+                    tree = tagged_json.loads(str(value), place)
                     trees = {key: tree} if key else dict(tagged_json.items_of(tree))
                     written |= {(base, one): (found[one], trees[one]) for one in found}
             elif name in cls.free_fields:
                 raise FormatError(f"{where}@{name}: has no place here; values of {name!r} are called '{name}.NAME'")
             elif name in cls.model_fields:
                 fields[name] = _from_scalar(cls.model_fields[name].annotation, value, f"{where}@{name}")
+            elif has_newer:
+                unknown[name] = value
             else:
                 fields[name] = value
         try:
             document = cls.model_validate(fields)
         except ValidationError as error:
             raise FormatError(f"{where}: {_describe(error)}") from error
-        document._written = written
+        document._written, document._unknown = written, unknown
         return document
 
     def written_like(self, *others: Document) -> Self:
-        """Returns this document with the members of an ``Enum`` in the values of other documents written as there.
+        """Returns this document with what other documents know of how it is to be written.
+
+        This is how members of an ``Enum`` are written, and attributes of a later version.
 
         Args:
             *others: Documents of this class, from which values were taken; none: members are written as their values.
         """
         twin = self.model_copy()
         twin._written = {place: one for other in others for place, one in other._written.items()}
+        twin._unknown = {name: value for other in others for name, value in other._unknown.items()}
         return twin
 
     @classmethod
@@ -148,7 +158,7 @@ def to_text(value: Any) -> str:
 
 
 def _text(tree: Any) -> str:
-    return tagged_json.dumps(tree).decode("ascii")
+    return json_text(tree, allow_nan=False, separators=(",", ":"))
 
 
 def as_stored(value: Any) -> Any:
@@ -167,7 +177,7 @@ def _encoded(value: Any) -> Any:
 def _from_text(text: Scalar, where: str) -> Any:
     if not isinstance(text, str):
         raise FormatError(f"{where}: is a number, not the JSON text it should be")
-    tree = tagged_json.loads(text.encode("ascii", "backslashreplace"), where)
+    tree = tagged_json.loads(text, where)
     try:
         return tagged_json.decode(tree, Document.further[1])
     except FormatError as error:

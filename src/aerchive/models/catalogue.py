@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -16,7 +15,7 @@ from aerchive.models.base import as_stored
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.row_checksums import row_crc, wrong_rows
-from aerchive.text import decode_text, fit_text, shown
+from aerchive.text import decode_text, fit_text, json_text, shown
 from aerchive.times import to_microseconds
 
 
@@ -28,7 +27,8 @@ class Column(NamedTuple):
         dtype: The dtype of an element on disk, in the notation of NumPy. A text has its width in bytes.
         kind: The kind of the values: ``text``; ``texts``, a list of texts as JSON; ``params``, a dictionary as JSON;
             ``integer`` and ``unsigned``, with -1 for a missing value; ``real``, with NaN for a missing value;
-            ``truth``; ``time``, in microseconds since 1970; or ``own``, for columns of the catalogue itself.
+            ``truth``; ``time``, in microseconds since 1970; or ``own``, for columns of the catalogue itself, such as
+            ``created``, the time for people.
         value: A function that returns the whole value of a run from its documents. ``None``: the documents do not
             contain this value.
     """
@@ -45,33 +45,34 @@ def _used(name: str) -> Callable[[RunRecord], Any]:
 
 
 COLUMNS = (
-    Column("job_id", "S40", "text", lambda record: record.job_id),
-    Column("path", "S72", "text"),
     Column("name", "S32", "text", lambda record: record.labels.name),
-    Column("backend", "S32", "text", lambda record: record.config.backend_name),
-    Column("method", "S24", "text", _used("method")),
-    Column("precision", "S8", "text", _used("precision")),
+    Column("created", "S19", "own", lambda record: record.created[:19].replace("T", " ")),
     Column("outcome", "S10", "text", lambda record: record.status.outcome),
-    Column("program", "S16", "text", lambda record: record.config.program),
-    Column("parent", "S40", "text", lambda record: record.config.parent),
+    Column("num_qubits", "<i4", "integer", lambda record: record.config.num_qubits),
+    Column("shots", "<i8", "integer", _used("shots")),
+    Column("num_circuits", "<i4", "integer", lambda record: record.config.num_circuits),
+    Column("method", "S24", "text", _used("method")),
     Column("tags", "S48", "texts", lambda record: record.labels.tags or []),
     Column("params", "S64", "params", lambda record: record.labels.params),
-    Column("message", "S63", "text", lambda record: (record.status.message or "").strip()),
-    Column("created_us", "<i8", "time", lambda record: to_microseconds(record.created)),
-    Column("shots", "<i8", "integer", _used("shots")),
-    Column("seed", "<i8", "unsigned", _used("seed_simulator")),
-    Column("nbytes", "<i8", "integer"),
-    Column("num_circuits", "<i4", "integer", lambda record: record.config.num_circuits),
-    Column("num_qubits", "<i4", "integer", lambda record: record.config.num_qubits),
-    Column("num_clbits", "<i4", "integer", lambda record: record.config.num_clbits),
-    Column("seconds", "<f8", "real", lambda record: record.status.seconds),
+    Column("backend", "S32", "text", lambda record: record.config.backend_name),
+    Column("precision", "S8", "text", _used("precision")),
     Column("noisy", "u1", "truth", lambda record: "noise_model" in record.config.options),
+    Column("seconds", "<f8", "real", lambda record: record.status.seconds),
+    Column("message", "S44", "text", lambda record: (record.status.message or "").strip()),
+    Column("program", "S16", "text", lambda record: record.config.program),
+    Column("job_id", "S40", "text", lambda record: record.job_id),
+    Column("parent", "S40", "text", lambda record: record.config.parent),
+    Column("path", "S72", "text"),
+    Column("num_clbits", "<i4", "integer", lambda record: record.config.num_clbits),
+    Column("seed", "<i8", "unsigned", _used("seed_simulator")),
     Column("seeded", "u1", "own", lambda record: _is_integer(_used("seed_simulator")(record))),
+    Column("nbytes", "<i8", "integer"),
+    Column("created_us", "<i8", "time", lambda record: to_microseconds(record.created)),
     Column("deleted", "u1", "own"),
     Column("overflow", "<u4", "own"),
     Column("crc32", "<u4", "own"),
 )
-"""The columns in the order on disk."""
+"""The columns in the order on disk: first what people look for, so that viewers show it first."""
 
 COLUMN = {column.name: column for column in COLUMNS}
 """The columns by name."""
@@ -138,7 +139,7 @@ def put_labels(row: NDArray[Any], labels: RunLabels) -> None:
     params = {key: value if _is_plain(value) else as_stored(value) for key, value in labels.params.items()}
     texts = {
         "name": labels.name or "",
-        "tags": json.dumps(labels.tags) if labels.tags else "",
+        "tags": json_text(labels.tags) if labels.tags else "",
         "params": _plain_json(params) if params else "",
     }
     _put_texts(row, texts)
@@ -249,7 +250,7 @@ def plain_params(params: Mapping[str, Any]) -> dict[str, str | int | float | boo
 
 def _plain_json(params: Mapping[str, Any]) -> str:
     """Returns parameters as JSON, sorted by name, because the documents of a run keep no other order."""
-    return json.dumps(plain_params(params), allow_nan=True, sort_keys=True)
+    return json_text(plain_params(params), allow_nan=True, sort_keys=True)
 
 
 def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]) -> list[str]:
@@ -271,7 +272,7 @@ def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]
 
 def _are_params(text: str, params: Mapping[str, Any]) -> bool:
     """Returns whether a text is the JSON of parameters, in any order and perhaps cut."""
-    left = [json.dumps({key: value})[1:-1] for key, value in plain_params(params).items()]
+    left = [json_text({key: value})[1:-1] for key, value in plain_params(params).items()]
     rest = text[1:]
     while left and rest and text.startswith("{"):
         for piece in left:

@@ -63,8 +63,3 @@ class RunConfig(Document):
     missing: list[str] | None = None
     anonymised: list[str] | None = None
     service: dict[str, Any] = {}
-
-    @property
-    def is_of_primitive(self) -> bool:
-        """Whether this is the run of a primitive or of a service, or a simulation that a primitive started."""
-        return self.primitive_class is not None or self.parent is not None or bool(self.service)

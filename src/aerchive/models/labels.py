@@ -40,7 +40,7 @@ class RunLabels(Document):
     @property
     def is_empty(self) -> bool:
         """Whether all labels are empty, so that nothing is stored."""
-        return not (self.name or self.tags or self.notes or self.params or self.history)
+        return not (self.name or self.tags or self.notes or self.params or self.history or self._unknown)
 
 
 class Author(NamedTuple):

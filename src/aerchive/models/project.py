@@ -11,6 +11,9 @@ class ProjectHeader(Document):
     Attributes:
         format: The name of the file format, always ``aerchive project``.
         format_version: The version of the file format.
+        format_draft: The number of the draft of this version.
+        requires: Names of features that a reader must know, separated by spaces.
+        uses: Names of further features.
         project_uuid: The identifier of the project. Copies have the same identifier.
         generation: The number of compactions plus one.
         created: The time at which the project was created, UTC.
@@ -21,6 +24,9 @@ class ProjectHeader(Document):
 
     format: str
     format_version: int
+    format_draft: int
+    requires: str | None = None
+    uses: str | None = None
     project_uuid: str
     generation: int
     created: str

@@ -420,11 +420,11 @@ def dumps(tree: Any) -> bytes:
     return json.dumps(tree, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def loads(text: bytes, what: str) -> Any:
+def loads(text: bytes | str, what: str) -> Any:
     """Returns the structure in a JSON text.
 
     Args:
-        text: The text that `dumps` wrote.
+        text: The JSON text, as bytes if it is in UTF-8.
         what: The name of the document, for the error message.
 
     Raises:

@@ -139,6 +139,6 @@ class RunPlace:
     def is_it(self, group: GroupReader) -> bool:
         """Whether a group is the group of this run."""
         if self.run_uuid is not None:
-            return group.attribute("run_uuid") == self.run_uuid
+            return group.run_uuid() == self.run_uuid
         job_id = group.attribute("job_id")
         return (group.attributes().get("job_id") if job_id is None else job_id) == self.job_id

@@ -192,7 +192,7 @@ class Run:
     @cached_property
     def _run_uuid(self) -> str:
         with self.place.open() as (_, group):
-            found = group.attribute("run_uuid")
+            found = group.run_uuid()
         return found if isinstance(found, str) else self.record.run_uuid  # the record says what is wrong
 
     @property
@@ -204,7 +204,7 @@ class Run:
             FormatError: The run has no digest.
         """
         with self._group() as group:
-            seal = group.attribute("core_sha256")
+            seal = group.group(layout.SEAL).attribute("core_sha256") if layout.SEAL in group else None
             if not isinstance(seal, str):
                 raise FormatError(f"{group.where()}: the run has no digest; it was not written by aerchive")
             return seal

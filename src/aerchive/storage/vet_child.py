@@ -25,7 +25,7 @@ from aerchive.storage.hdf5.nodes import is_rewritten, read_attribute_value, root
 from aerchive.storage.hdf5.opening import open_hdf5
 from aerchive.storage.hdf5.table import ROW_SUM_BYTES
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
-from aerchive.text import fit_text
+from aerchive.text import fit_text, json_text
 
 _MOST_FINDINGS = 50
 _PAGE = 4096
@@ -260,7 +260,7 @@ class _Walk:
     def _labels(self, group: h5g.GroupID) -> tuple[str, str]:
         """Name and tags of a run, as the catalogue has them."""
         name, tags = (read_attribute(group, key, self._path) for key in ("name", "tags"))
-        return str(name or ""), json.dumps(json.loads(str(tags))) if tags else ""
+        return str(name or ""), json_text(json.loads(str(tags))) if tags else ""
 
     def _attributes(self, node: Any) -> None:
         names: list[bytes] = []
@@ -297,7 +297,7 @@ class _Walk:
         if size > self._end:
             self.note(name, f"has {size} bytes, more than the file")
         elif kind != h5d.CHUNKED:
-            dataset.read(h5s.ALL, h5s.ALL, np.empty(shape, dtype), stored_type(dtype))
+            dataset.read(h5s.ALL, h5s.ALL, np.empty(shape, dtype), dataset.get_type())
         elif dtype.names is not None and len(shape) == 1:
             self._table(dataset, name, dtype)
 
@@ -306,7 +306,7 @@ class _Walk:
             self.note_damage(name, "has data behind the end of the file", is_mixture=True)
 
     def _table(self, dataset: h5d.DatasetID, name: str, dtype: np.dtype[Any]) -> None:
-        length, tid = int(dataset.shape[0]), stored_type(dtype)
+        length = int(dataset.shape[0])
         step, rows = max(1, _PIECE_BYTES // dtype.itemsize), np.zeros(0, dtype)
         is_catalogue = name == f"/{layout.CATALOGUE}" and set(dtype.names or ()) >= _COLUMNS
         self._widths = [dtype[column].itemsize for column in ("name", "tags")] if is_catalogue else self._widths
@@ -314,7 +314,7 @@ class _Walk:
             rows = np.zeros(min(step, length - first), dtype)
             space = dataset.get_space()
             space.select_hyperslab((first,), (len(rows),))
-            dataset.read(h5s.create_simple((len(rows),)), space, rows, tid)
+            dataset.read(h5s.create_simple((len(rows),)), space, rows, dataset.get_type())
             if is_catalogue:
                 self._note_rows(name, rows, first)
         if name.count("/") == 1:
@@ -349,7 +349,7 @@ class _Walk:
         dataset.set_extent((first + 1,))
         space = dataset.get_space()
         space.select_hyperslab((first,), (1,))
-        dataset.write(h5s.create_simple((1,)), space, np.zeros(1, dtype), stored_type(dtype))
+        dataset.write(h5s.create_simple((1,)), space, np.zeros(1, dtype), dataset.get_type())
 
 
 def _below(name: str, key: bytes) -> str:

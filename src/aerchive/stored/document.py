@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from aerchive import layout
-from aerchive.codecs.draft_references import mark_inputs, mark_references
 from aerchive.codecs.result import VERSION
 from aerchive.errors import FormatError, NotFoundError, check_version
 from aerchive.models import tagged_json
@@ -75,7 +73,7 @@ def read_result(group: GroupReader, owner: str, what: str) -> ResultDocument:
     """
     if layout.RESULT not in group:
         raise NotFoundError(f"{group.where()}: {what} has no result")
-    tree = _read_document(group, layout.RESULT, owner, mark_references)
+    tree = _read_document(group, layout.RESULT, owner)
     try:
         experiments = [
             StoredExperiment(
@@ -104,32 +102,17 @@ def read_inputs(group: GroupReader, owner: str) -> dict[str, Any]:
     """
     if layout.INPUTS not in group:
         return {}
-    tree = _read_document(group, layout.INPUTS, owner, mark_inputs)
+    tree = _read_document(group, layout.INPUTS, owner)
     if not isinstance(tree, dict) or not isinstance(tree.get("bind_of", []), list):
         raise FormatError(f"{group.where(layout.INPUTS)}: is not a document of inputs")
     return tree
 
 
-def _read_document(group: GroupReader, name: str, owner: str, mark: Callable[[Any], Any]) -> Any:
-    """Reads a document of a run; one of an older draft of the format is converted to the current encoding.
-
-    Args:
-        group: The group of the run.
-        name: Name of the document.
-        owner: UUID of the run.
-        mark: Function that marks the array references in a document of encoding 1 or 2.
-
-    Raises:
-        FormatError: The document is newer than this aerchive, or is not a valid document.
-    """
+def _read_document(group: GroupReader, name: str, owner: str) -> Any:
+    """Reads a document of a run; errors as for `read_result`."""
     where = group.where(name)
-    given = group.dataset_attributes(name).get("encoding_version", 1)
-    version = check_version(given, VERSION, f"{where}: {name}")
-    tree = tagged_json.loads(group.read_json(name, owner), where)
-    try:
-        return tree if version == VERSION else mark(tree)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise FormatError(f"{where}: cannot be read: {error!r}") from error
+    check_version(group.dataset_attributes(name).get("encoding_version"), VERSION, f"{where}: {name}")
+    return tagged_json.loads(group.read_json(name, owner), where)
 
 
 def _mapping(value: Any) -> dict[Any, Any]:

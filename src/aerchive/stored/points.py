@@ -83,7 +83,7 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point
     with opener.open() as (session, group):
         if layout.RESULT not in group:
             return []
-        owner = str(group.attribute("run_uuid"))
+        owner = str(group.run_uuid())
         stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
         try:
             return list(_Reader(stored, group, owner, outcomes).points())
@@ -215,7 +215,7 @@ class _Reader:
             return []
         circuits = self._group.group(layout.CIRCUITS)
         names = circuits.attributes().get("names")
-        tree = tagged_json.loads(str(names).encode(), circuits.where()) if names is not None else []
+        tree = tagged_json.loads(str(names), circuits.where()) if names is not None else []
         return [str(name) for name in tree] if isinstance(tree, list) else []
 
 

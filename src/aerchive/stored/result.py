@@ -295,7 +295,7 @@ class StoredResult:
                 f"value({label!r})"
             )
         known = KINDS[kind]
-        if tag_of(tree) not in {f"{kind}/{version}" for version in known.versions}:
+        if tag_of(tree) != f"{kind}/1":
             raise FormatError(f"{what} has the encoding {tag_of(tree)}, which is newer than this aerchive: upgrade it")
         (location,) = self._locate(array_references(tree))
         module, name = known.stored

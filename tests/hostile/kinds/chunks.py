@@ -169,7 +169,7 @@ def _older(run: h5py.Group) -> None:
 
 def _own_sums(run: h5py.Group) -> None:
     """A table of checksums for a dataset of which the sums are attributes."""
-    put_text(run, "result", run["result"][0])
+    put_text(run, "result", run["result"][...].tobytes().replace(b"\0", b""))
     run["result.checksums"] = run["statevector.checksums"][()]
 
 

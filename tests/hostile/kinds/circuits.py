@@ -21,7 +21,7 @@ def _table(change: Callable[[Tree], None], job: str = JOB) -> Callable[[Hostile]
     def act(one: Hostile) -> None:
         with one.edit() as file:
             path = object_path(file, job, "circuits")
-            tree = json.loads(file[path]["aer"][0])
+            tree = json.loads(file[path]["aer"][...].tobytes().replace(b"\0", b""))
             change(tree)
             put_text(file[path], "aer", json.dumps(tree, separators=(",", ":")).encode())
             rename_object(file, path)
@@ -300,7 +300,7 @@ def _model(**changes: Any) -> Callable[[Hostile], None]:
     def act(one: Hostile) -> None:
         with one.edit() as file:
             path = object_path(file, "noise", "noise_model")
-            tree = json.loads(file[path]["model"][0])
+            tree = json.loads(file[path]["model"][...].tobytes().replace(b"\0", b""))
             tree.update(changes)
             put_text(file[path], "model", json.dumps(tree, separators=(",", ":")).encode())
             rename_object(file, path)

@@ -117,7 +117,7 @@ def _as_saved_value(text: bytes) -> Callable[[Hostile], None]:
     def act(one: Hostile) -> None:
         with one.edit() as file:
             run = file[run_path("bell")]
-            before = run["result"][0]
+            before = run["result"][...].tobytes().replace(b"\0", b"")
             after = before.replace(b'"data":[[', b'"data":[["evil",' + text + b"],[", 1)
             assert before != after
             put_text(run, "result", after)
@@ -174,15 +174,15 @@ FIELDS: dict[str, tuple[str, str, object]] = {
     "created is no time": ("", "created", b"not a time"),
     "created without a zone": ("", "created", b"2026-01-01"),
     "created is a number": ("", "created", 5),
-    "run_uuid is not ASCII": ("", "run_uuid", "\u202e".encode()),
-    "run_uuid is empty": ("", "run_uuid", b"\0"),
-    "run_uuid of 20,000 letters": ("", "run_uuid", b"a" * 20_000),
+    "run_uuid is not ASCII": ("seal", "run_uuid", "\u202e".encode()),
+    "run_uuid is empty": ("seal", "run_uuid", b"\0"),
+    "run_uuid of 20,000 letters": ("seal", "run_uuid", b"a" * 20_000),
     "job_id is a number": ("", "job_id", 5),
     "job_id is not UTF-8": ("", "job_id", b"\xff"),
-    "encoding is another": ("", "encoding", b"statevector"),
-    "encoding_version is huge": ("", "encoding_version", 2**62),
-    "encoding_version is text": ("", "encoding_version", b"1"),
-    "core_sha256 is short": ("", "core_sha256", b"0"),
+    "encoding is another": ("seal", "encoding", b"statevector"),
+    "encoding_version is huge": ("seal", "encoding_version", 2**62),
+    "encoding_version is text": ("seal", "encoding_version", b"1"),
+    "core_sha256 is short": ("seal", "core_sha256", b"0"),
     "outcome is none": ("status", "outcome", b"fine\x1b[2J"),
     "seconds is text": ("status", "seconds", b"1"),
     "started is no time": ("status", "started", b"yesterday"),
@@ -245,7 +245,7 @@ def _counts_document(one: Hostile) -> None:
     """More experiments than there are circuits, each with the same million counts."""
     with one.edit() as file:
         run = file[run_path("bell")]
-        tree = json.loads(run["result"][0])
+        tree = json.loads(run["result"][...].tobytes().replace(b"\0", b""))
         tree["experiments"] = tree["experiments"] * 20_000
         put_text(run, "result", json.dumps(tree, separators=(",", ":")).encode()[:20_000_000])
 

@@ -99,7 +99,7 @@ def _links_to_a_run(file: h5py.File, group: h5py.Group) -> None:
 def _links_to_circuits(file: h5py.File, group: h5py.Group) -> None:
     """Arrays of the circuits are those circuits of another run."""
     group["array_0"] = file[object_path(file, "bell", "circuits")]
-    text = group["aer"][0]
+    text = group["aer"][...].tobytes().replace(b"\0", b"")
     put_text(group, "aer", text[:-1] + b',"arrays":["' + group["array_0"].attrs["object"] + b'"]}')
 
 

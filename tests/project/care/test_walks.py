@@ -266,7 +266,7 @@ def test_arrays_are_read_whole_up_to_a_limit(path: Path) -> None:
     project = project_at(path, "r")
     with project.file.read() as session, limited(read_bytes=2_000_000):
         group = session.root.group(project[job_id(RUNS)].path)
-        owner = str(group.attribute("run_uuid"))
+        owner = str(group.run_uuid())
         plan = group.plan("noise", owner)
         with pytest.raises(UnsafeContentError, match=r"noise: 3000000 bytes would be read at once .*'read_bytes'"):
             plan.read(session.fd)
@@ -286,7 +286,7 @@ def test_a_table_of_checksums_must_be_stored(path: Path) -> None:
     project = project_at(path, "r")
     with project.file.read() as session:
         group = session.root.group(project[job_id(RUNS)].path)
-        owner = str(group.attribute("run_uuid"))
+        owner = str(group.run_uuid())
         with pytest.raises(FormatError, match="not stored, or only in part"):
             group.plan("noise", owner)
 

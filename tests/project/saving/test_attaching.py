@@ -278,7 +278,7 @@ def test_the_mapping(run: aerchive.Run, project: aerchive.Project) -> None:
         "fit          json                            11 B",
         "note         text                             6 B",
         "populations  array        500×600  <f8    2.3 MiB",
-        "state        statevector  2        <c16     133 B",
+        "state        statevector  2        <c16     210 B",
     ]
     (row,) = (row for row in run.attachments.table() if row.name == "populations")
     assert repr(run.attachments["populations"]) == (

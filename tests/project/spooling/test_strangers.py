@@ -126,7 +126,7 @@ CHANGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
     "other parts": _set("links", to={}),
     "a tree that is a list": _set("groups", to=[]),
     "another job": _set("attributes", "job_id", to="other"),
-    "another run": _set("attributes", "run_uuid", to="other"),
+    "another run": _set("groups", "seal", "attributes", "run_uuid", to="other"),
 }
 
 
@@ -139,7 +139,7 @@ def test_a_run_that_aerchive_could_not_have_written_stays_where_it_is(what: str,
     with h5py.File(path) as file:
         assert set(file) == {"catalogue", "catalogue.changes", "objects", "runs"}
         assert set(file["objects"]) == {"circuits", "provenance"}
-        assert {len(run) for run in file["runs/2026-11-22"].values()} == {7}
+        assert {len(run) for run in file["runs/2026-11-22"].values()} == {8}
     (problem,) = project_at(path).verify().problems
     assert str(spool) in problem
     assert spool.read_bytes() == content

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import timeit
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aerchive.errors import InvalidInputError
 from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, attribute_array, bytes_dataset, text_dataset
@@ -26,7 +29,7 @@ from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft, attribute_
         ("", "|S1"),
         ("abc", "|S3"),
         ("é", "|S2"),
-        ("a\0", "|S3"),
+        ("a\0", "|S14"),
     ],
 )
 def test_stored_form_of_an_attribute(value: Any, dtype: str) -> None:
@@ -68,13 +71,36 @@ def test_a_chunk_that_is_a_whole_part_is_not_copied() -> None:
     assert np.shares_memory(DatasetDraft([value, value + 1], stacked=True).read_chunk((0, 50), (1, 50)), value)
 
 
-def test_text_is_one_string_while_viewers_can_show_it() -> None:
-    assert text_dataset(b"{}").dtype == "S2"
-    assert text_dataset(b"").dtype == "S1"
-    assert text_dataset(b"x" * 32_000).shape == (1,)
-    assert text_dataset(b"x" * 32_001).dtype == "u1"
-    assert text_dataset(b"x" * 32_001).shape == (32_001,)
+def test_a_text_is_rows_that_end_where_a_reader_would_end_them() -> None:
+    item = b'{"name":"h","qubits":[0,1,2],"params":[],"label":"a label of some length"}'
+    draft = text_dataset(b'{"operations":[' + b",".join([item] * 3) + b'],"done":true}')
+
+    assert draft.parts[0].tolist() == [
+        b'{"operations":[{"name":"h","qubits":[0,1,2],"params":[],"label":"a label of some length"},',
+        item + b",",
+        item + b'],"done":true}',
+    ]
+    assert (text_dataset(b"{}").dtype, text_dataset(b"").dtype) == (np.dtype("S2"), np.dtype("S1"))
+    assert [len(row) for row in text_dataset(b"x" * 250).parts[0]] == [100, 100, 50]
+    assert text_dataset(("a" + "ψ" * 100).encode()).parts[0][0].decode() == "a" + "ψ" * 49
     assert bytes_dataset(b"ab").parts[0].tolist() == [97, 98]
+
+
+@given(st.text(st.sampled_from('abc ,[]{}"é€😀') | st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_joined_rows_are_the_text(text: str) -> None:
+    text = text * 9
+    rows = text_dataset(text.encode()).parts[0].tolist()
+
+    assert "".join(row.decode() for row in rows) == text  # each row is whole characters
+    assert max(map(len, rows)) <= 100
+    assert len(rows) <= 1 + len(text.encode()) / 27
+
+
+@pytest.mark.parametrize(("repeats", "limit_s"), [(10, 0.0002), (20_000, 0.2)])
+def test_a_text_becomes_rows_quickly(repeats: int, limit_s: float) -> None:
+    text = b'{"name":"h","qubits":[0,1,2],"params":[],"label":"a label"},' * repeats + b" " * 500
+
+    assert min(timeit.repeat(lambda: text_dataset(text), number=1, repeat=3)) < limit_s
 
 
 def shared(**changes: Any) -> ObjectDraft:

@@ -20,7 +20,7 @@ from aerchive.filters.profiles import Compression
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from aerchive.storage.hdf5.verify import GroupVerifier, chunk_problems
 from tests.filters.chunks import CHUNKS
-from tests.samples import OWNER, RUN, project_file, read_values, write_run
+from tests.samples import RUN, project_file, read_values, write_run
 
 PROFILES = ["portable", "none", "fast", "small"]
 SIZE = 200_000
@@ -368,6 +368,6 @@ def test_the_same_values_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest
         path = tmp_path / f"{workers}.h5"
         write_run(path, GroupDraft(datasets={"x": array_draft([value])}))
         with project_file(path).read() as session:
-            digests.add(session.root.group(RUN).attributes(OWNER)["core_sha256"])
+            digests.add(session.root.group(RUN).group("seal").attributes()["core_sha256"])
 
     assert len(digests) == 1

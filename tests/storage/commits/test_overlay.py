@@ -152,7 +152,7 @@ def check_old(path: Path) -> None:
         run = session.root.group(RUN)
         assert run.group("labels").attributes(OWNER)["notes"] == "n" * 20_000
         assert run.read("noise_many_chunks", OWNER).tobytes() == noise(2**20 + 2**19).tobytes()
-        assert run.attributes(OWNER)["run_uuid"] == OWNER
+        assert run.run_uuid() == OWNER
         assert session.root.group(FOLDER).names() == ["run"]
         assert len(session.table(CATALOGUE)) == 40
 

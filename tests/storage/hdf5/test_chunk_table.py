@@ -202,7 +202,7 @@ def test_what_the_format_does_not_have_is_refused(path: Path, what: str, reason:
         ("variable", "variable-length text has no place in an aerchive project"),
         (True, "HDF5 type class 8 has no place in an aerchive project"),
         (np.bytes_(b"\xff"), "stored text is not UTF-8: 'utf-8' codec can't decode byte 0xff in position 0: "),
-        (np.bytes_(rb"\q"), "stored text has an undefined escape"),
+        (np.bytes_(b'json:"'), "stored text is not the JSON that it claims to be: Unterminated string"),
     ],
     ids=repr,
 )

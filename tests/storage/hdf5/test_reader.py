@@ -221,7 +221,7 @@ def test_core_digest_covers_all_but_what_is_mutable(path: Path) -> None:
     def digest(name: str, draft: GroupDraft) -> Any:
         write_run(path, draft, name)
         with project_file(path).read() as session:
-            return session.root.group(f"{FOLDER}/{name}").attributes(OWNER)["core_sha256"]
+            return session.root.group(f"{FOLDER}/{name}").group("seal").attributes()["core_sha256"]
 
     def run(a: int = 1, x: float = 2, size: int = 400, label: str = "l", inner: str = "i") -> GroupDraft:
         return GroupDraft(

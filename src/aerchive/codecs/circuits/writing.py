@@ -96,7 +96,7 @@ from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.private_names import private, private_if_any
 from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
-from aerchive.text import type_name
+from aerchive.text import json_text, type_name
 
 logger = logging.getLogger("aerchive")
 
@@ -163,7 +163,7 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
         "encoding": ENCODING,
         "encoding_version": encoded.version,
         "count": len(circuits),
-        "names": tagged_json.dumps(tagged_json.encode(names)).decode("ascii"),
+        "names": json_text(tagged_json.encode(names), separators=(",", ":")),
     }
     datasets = {"qpy": bytes_dataset(encoded.qpy), "aer": text_dataset(encoded.aer)}
     links = {f"{LINK}{number}": draft for number, draft in enumerate(encoded.arrays)}

@@ -211,7 +211,7 @@ def _copy_stored(
     linked = LinkedObjects()
     with new.read() as copied:
         for group in _groups(copied, read_rows(copied)[-len(rows) :]):
-            owner = str(group.attribute("run_uuid"))
+            owner = str(group.run_uuid())
             if _verified(group, owner, copied.root, linked, changed) != nodes[owner]:
                 raise IntegrityError(f"{group.where()}: is not what was read; not copied")
 

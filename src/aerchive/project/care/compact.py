@@ -36,7 +36,7 @@ from aerchive.project.care.folders import OURS, folders_below
 from aerchive.project.care.space import SpaceReport, survey_space
 from aerchive.project.care.verify import LINKED, MUTABLE, Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
-from aerchive.project.documents.record import ENCODING
+from aerchive.project.documents.record import is_run
 from aerchive.storage.chunks.room import no_room
 from aerchive.storage.commits.replacing import Replacement, check_single
 from aerchive.storage.file import LockedFile, ProjectFile
@@ -59,7 +59,7 @@ _SHORT_S = 1.0
 _SHOWN = 5
 _OBJECT_FOLDER_DEPTH = 2
 """Number of slashes in the path of a folder that holds shared objects."""
-_HEADER = ("format", "format_version")
+_HEADER = ("format", "format_version", "format_draft")
 """Root attributes without which a file is not a project; the others are copied with the data that is not a run."""
 
 
@@ -367,7 +367,7 @@ class _Compaction:
                     copier.copy_foreign(folder, names)
                 if keeps_tombstones and layout.DELETED in session.root:
                     for deleted in session.root.group(layout.DELETED).groups():
-                        if deleted.attribute("run_uuid") is not None:  # else it is not a run
+                        if deleted.run_uuid() is not None:  # else it is not a run
                             copier.keep_tombstone(deleted)
                 if len(rows):
                     out.append_rows(layout.CATALOGUE, rows)
@@ -439,7 +439,7 @@ class _Compaction:
             group = self._group(session, path)
             with contextlib.suppress(FormatError):  # the verifier reports it
                 group.raw_attributes()
-            verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root, linked)
+            verifier = GroupVerifier(group, str(group.run_uuid()), session.root, linked)
             found = _problems(verifier, path)
         except AerchiveError as error:
             yield str(error)
@@ -464,7 +464,7 @@ class _Compaction:
         try:
             with source.read() as session:
                 group = session.root.group(path)
-                verifier = GroupVerifier(group, str(group.attribute("run_uuid")), session.root)
+                verifier = GroupVerifier(group, str(group.run_uuid()), session.root)
                 return _problems(verifier, path) == found and verifier.nodes == copy.nodes
         except AerchiveError:
             return False
@@ -487,7 +487,7 @@ def _is_run(folder: CachedGroup, name: str) -> bool | None:
     if not folder.members()[name].is_hard:
         return False
     try:
-        return folder.is_group(name) and folder.group(name).attribute("encoding") == ENCODING
+        return folder.is_group(name) and is_run(folder.group(name))
     except IntegrityError:  # HDF5 cannot open it
         return None
     except FormatError:

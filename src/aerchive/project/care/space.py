@@ -18,7 +18,7 @@ from aerchive.models import catalogue
 from aerchive.project.care.folders import folders_below
 from aerchive.project.care.verify import Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, run_path, was_replaced, whole_id
-from aerchive.project.documents.record import ENCODING
+from aerchive.project.documents.record import is_run
 from aerchive.project.finding.asking import UNREADABLE
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.file import ProjectFile
@@ -338,7 +338,7 @@ class _Survey:
                 folder, _, name = path.rpartition("/")
                 self._foreign.append(measure_foreign(session.root.group(folder), name, self._known))
             return
-        if row is None and group.attribute("encoding") != ENCODING:
+        if row is None and not is_run(group):
             self._foreign.append(measure_group(group, self._shared).stored_bytes)
             return
         size = measure_group(group, self._shared)

@@ -19,7 +19,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import clean
-from aerchive.errors import AerchiveError, FormatError, NotFoundError, UnsafeContentError
+from aerchive.errors import AerchiveError, FormatError, NewerFormatError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
@@ -38,13 +38,11 @@ from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_proble
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
 from aerchive.storage.vetting import verifying_child
+from aerchive.text import JSON_FORM
 from aerchive.threads import processors
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS})
 LINKED = frozenset(layout.LINKS)
-
-_TEXT_BYTES = sum(catalogue.TEXT_COLUMNS.values())
-"""Size of the texts at the beginning of a row of the catalogue, in bytes."""
 
 Progress = Callable[[int, int], None]
 """A function of the work done and the total work, in bytes of payload before compression, plus one for each run."""
@@ -182,6 +180,8 @@ class _Verification:
         self._progress = progress
         self._pool = pool
         self._problems: list[str] = []
+        self._notes: list[str] = []
+        """Descriptions of runs that only a newer version can verify."""
         self._rows: dict[str, _Row] = {}
         self._state: _State | None = None
         self._folders: Folders | None = None
@@ -239,7 +239,7 @@ class _Verification:
         problems += [
             f"{self._file.path}: /{path}: is in the catalogue, but not in the file" for path in sorted(missing)
         ]
-        return VerifyReport(str(self._file.path), len(paths), len(objects), problems)
+        return VerifyReport(str(self._file.path), len(paths), len(objects), problems, self._notes)
 
     def _look_at_foreign(self, session: ReadSession, path: str) -> None:
         """Looks for storage and links outside the file in what other programs have added, and in deleted nodes.
@@ -294,7 +294,11 @@ class _Verification:
 
     def _look_at_group(self, session: ReadSession, group: CachedGroup, row: _Row | None, looked: _Looked) -> None:
         with noted(looked.problems, group.where()):
-            record = read_record(group, self._provenances)
+            try:
+                record = read_record(group, self._provenances)
+            except NewerFormatError as error:
+                self._notes.append(f"{error}; not verified")
+                return
             verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects, self._visited)
             looked.problems.extend(verifier.problems(MUTABLE, LINKED))
             looked.checks.extend(verifier.chunks)
@@ -374,9 +378,9 @@ def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
 
 
 def _texts_are_right(row: np.void) -> bool:
-    """Whether all texts of a row are UTF-8; rows whose texts are ASCII without escapes need no closer look."""
-    data = row.tobytes()[:_TEXT_BYTES]
-    if data.isascii() and b"\\" not in data:
+    """Whether all texts of a row are UTF-8; rows whose texts are ASCII, and none as JSON, need no closer look."""
+    texts = [bytes(row[column]) for column in catalogue.TEXT_COLUMNS]
+    if b"".join(texts).isascii() and not any(text.startswith(JSON_FORM) for text in texts):
         return True
     try:
         return all(catalogue.row_text(row, column) is not None for column in catalogue.TEXT_COLUMNS)

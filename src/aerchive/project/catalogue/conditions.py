@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
-from aerchive.text import decode_text, fit_text, listed, near_texts
+from aerchive.text import JSON_FORM, decode_text, fit_text, listed, near_texts
 from aerchive.times import Span, span_of
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -296,12 +296,16 @@ class Condition(Clause):
         return _looked_up(values.tolist(), lambda raw: self._meets(text_of(raw, self.column)))
 
     def _bytes(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Compares texts as stored: equal texts have equal bytes, and equal beginnings have equal first bytes."""
+        """Compares texts as stored: equal texts have equal bytes, and equal beginnings too, but for texts as JSON."""
         found = np.zeros(len(values), bool)
         if isinstance(self._wanted, str):
             key, is_cut = fit_text(self._wanted, values.dtype.itemsize)
             if not is_cut:  # if it is cut, it is longer than any whole text of the column
-                found = np.strings.startswith(values, key) if self._comparison == "startswith" else values == key
+                found = values == key
+                if self._comparison == "startswith":
+                    found = np.strings.startswith(values, key)
+                    other = np.strings.startswith(values, JSON_FORM)
+                    found[other] = [self._meets(text_of(raw, self.column)) for raw in values[other].tolist()]
         return ~found if self._comparison == "ne" else found
 
     def _parameters(self, values: list[dict[str, Any]]) -> NDArray[np.bool_]:
@@ -431,7 +435,7 @@ def _parse_all(texts: list[bytes]) -> list[dict[str, Any]]:
     """Parses the parameters of many rows as one text, which takes a third of the time."""
     try:
         parsed = json.loads(b"[" + b",".join(text or b"{}" for text in texts) + b"]")
-        if len(parsed) == len(texts) and b"\\" not in b"".join(texts) and all(type(one) is dict for one in parsed):
+        if len(parsed) == len(texts) and all(type(one) is dict for one in parsed):
             return parsed  # type: ignore[no-any-return]  # checked above
     except (ValueError, RecursionError):
         pass

@@ -38,7 +38,7 @@ class DeletedRuns:
 
     def _uuid(self, name: str) -> object:
         try:
-            return self._root.group(f"{layout.DELETED}/{name}").attribute("run_uuid")
+            return self._root.group(f"{layout.DELETED}/{name}").run_uuid()
         except AerchiveError:
             return None
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from aerchive import layout
+from aerchive.errors import NewerFormatError
 from aerchive.models.config import RunConfig
 from aerchive.models.private_values import LEFT_OUT, LeftOut, leave_out, secret_reason
 from aerchive.models.provenance import Provenance
@@ -41,7 +42,15 @@ class Anonymiser:
         """Provenance without personal facts, and what was left out, by digest of the original."""
 
     def draft(self, draft: RunDraft) -> RunDraft:
-        """Returns the draft of a run without personal facts; its configuration lists what was left out."""
+        """Returns the draft of a run without personal facts; its configuration lists what was left out.
+
+        Raises:
+            NewerFormatError: A later version has added something to the run, which may be personal.
+        """
+        if draft.newer.groups:
+            raise NewerFormatError(
+                f"run {draft.job_id}: has content of a later version, which may be personal: upgrade it"
+            )
         places: list[str] = []
         objects = dict(draft.objects)
         provenance = draft.provenance

@@ -17,14 +17,15 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.documents.record import read_record
-from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.project.documents.record import ENCODING, VERSION, read_record, read_seal
+from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, object_draft
+from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, group_draft, object_draft
 from aerchive.times import to_microseconds
 
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
 
+_DOCUMENTS = frozenset({layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS})
 
 _lately: deque[tuple[Provenance, ObjectDraft]] = deque(maxlen=4)
 """The latest provenance objects: all runs of a process share one, so its digest is computed only once."""
@@ -63,6 +64,7 @@ class RunDraft:
         run_uuid: UUID of the run; a new one is made for each run.
         compression: The way in which the arrays are stored.
         is_bare: Whether the run was saved from a Result without its job; that Result may differ from the job's own.
+        newer: What a later version has added to a stored run: attributes, groups, and the whole seal; else nothing.
     """
 
     job_id: str
@@ -79,6 +81,7 @@ class RunDraft:
     run_uuid: str = field(default_factory=new_uuid)
     compression: Compression = PORTABLE
     is_bare: bool = False
+    newer: GroupDraft = field(default_factory=GroupDraft)
 
     @property
     def record(self) -> RunRecord:
@@ -100,6 +103,7 @@ class RunDraft:
     def to_group(self) -> GroupDraft:
         """Makes the draft of the run's group without the attachments, as ``layout.md`` describes it."""
         groups = {
+            layout.SEAL: GroupDraft({"encoding": ENCODING, "encoding_version": VERSION, "run_uuid": self.run_uuid}),
             layout.CONFIG: GroupDraft(self.config.to_attributes()),
             layout.STATUS: GroupDraft(self.status.to_attributes(), mutable=True),
         }
@@ -108,17 +112,11 @@ class RunDraft:
         objects = dict(self.objects)
         if self.provenance is not None:
             objects[layout.PROVENANCE] = _provenance_object(self.provenance)
-        attributes: dict[str, AttributeValue] = {
-            "encoding": "run",
-            "encoding_version": 2 if self.config.is_of_primitive else 1,
-            "run_uuid": self.run_uuid,
-            "job_id": self.job_id,
-            "created": self.created,
-        }
         datasets = {
             name: dataclasses.replace(dataset, compression=self.compression) for name, dataset in self.datasets.items()
         }
-        return GroupDraft(attributes, datasets, groups, objects)
+        attributes = {**self.newer.attributes, "job_id": self.job_id, "created": self.created}
+        return GroupDraft(attributes, datasets, groups | dict(self.newer.groups), objects)
 
     @classmethod
     def of_group(
@@ -137,6 +135,13 @@ class RunDraft:
         """
         record = read_record(group)
         linked = [name for name in layout.LINKS if name in group and group.is_group(name)]
+        newer = GroupDraft()
+        if read_seal(group).has_newer:
+            others = [name for name in group.names() if name not in _DOCUMENTS and group.is_group(name)]
+            linked = [name for name in others if group.group(name).attribute("object") is not None]
+            kept = {name: group_draft(group.group(name), record.run_uuid) for name in {*others} - {*linked}}
+            kept[layout.SEAL] = group_draft(group.group(layout.SEAL), record.run_uuid)
+            newer = GroupDraft(group.attributes(), groups=kept)
         known = {} if known is None else known
         return cls(
             job_id=record.job_id,
@@ -151,6 +156,7 @@ class RunDraft:
             nbytes=nbytes,
             run_uuid=record.run_uuid,
             is_bare=is_bare,
+            newer=newer,
         )
 
     @property

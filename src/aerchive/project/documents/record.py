@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aerchive import layout
-from aerchive.errors import FormatError, check_version
+from aerchive.errors import FormatError, check_features, check_version
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
@@ -19,10 +19,8 @@ from aerchive.text import without_surrogates
 from aerchive.times import to_microseconds
 
 ENCODING = "run"
-VERSION = 2
-"""Version 2 added primitives: a configuration may name a parent, a primitive's class and its options."""
+VERSION = 1
 _UUID = re.compile(r"[0-9A-Za-z_.-]{1,64}\Z")
-_IDENTITY = ("encoding", "encoding_version", "run_uuid")
 
 
 def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = None) -> RunRecord:
@@ -55,8 +53,8 @@ def read_own_record(group: GroupReader) -> RunRecord:
     Raises:
         FormatError: A document does not follow the format; the message names its node.
     """
-    attributes = group.attributes()
-    owner = _owner(attributes, group)
+    owner, has_newer = read_seal(group)
+    attributes = group.attributes(owner)
     config = group.group(layout.CONFIG)
     status = group.group(layout.STATUS)
     job_id, created = _text(attributes, "job_id", group), _text(attributes, "created", group)
@@ -70,9 +68,9 @@ def read_own_record(group: GroupReader) -> RunRecord:
         job_id=job_id,
         run_uuid=owner,
         created=created,
-        config=RunConfig.from_attributes(config.attributes(owner), config.where()),
-        status=RunStatus.from_attributes(*_mutable(status, owner)),
-        labels=_labels(group, owner),
+        config=RunConfig.from_attributes(config.attributes(owner), config.where(), has_newer=has_newer),
+        status=RunStatus.from_attributes(*_mutable(status, owner), has_newer=has_newer),
+        labels=_labels(group, owner, has_newer=has_newer),
     )
 
 
@@ -82,25 +80,50 @@ def read_labels(group: GroupReader) -> tuple[str, RunLabels]:
     Raises:
         FormatError: The group is not a run, or its labels do not follow the format; the message names the node.
     """
-    owner = _owner({name: group.attribute(name) for name in _IDENTITY}, group)
-    return owner, _labels(group, owner)
+    owner, has_newer = read_seal(group)
+    return owner, _labels(group, owner, has_newer=has_newer)
 
 
-def _owner(attributes: Mapping[str, Any], group: GroupReader) -> str:
-    """Returns the UUID of a run after a check that this version of aerchive can read the run."""
-    if attributes.get("encoding") != ENCODING:
+def is_run(group: GroupReader) -> bool:
+    """Returns whether a group is a run; raises as `GroupReader.group` does if it is damaged."""
+    return layout.SEAL in group and group.group(layout.SEAL).attribute("encoding") == ENCODING
+
+
+class Seal(NamedTuple):
+    """What the seal of a run says about reading the run.
+
+    Attributes:
+        run_uuid: The UUID of the run.
+        has_newer: Whether the run uses features that this version does not know and does not need; then attributes and
+            members that it does not know are passed over.
+    """
+
+    run_uuid: str
+    has_newer: bool
+
+
+def read_seal(group: GroupReader) -> Seal:
+    """Reads the seal of a run, and checks that this version of aerchive can read the run.
+
+    Raises:
+        FormatError: The group is not a run.
+        NewerFormatError: The run has a newer encoding, or needs features that this version does not know.
+    """
+    seal = group.group(layout.SEAL) if layout.SEAL in group else None
+    if seal is None or seal.attribute("encoding") != ENCODING:
         raise FormatError(f"{group.where()}: is not a run")
-    check_version(attributes.get("encoding_version"), VERSION, f"{group.where()}: run")
-    found = _text(attributes, "run_uuid", group)
+    check_features(layout.unknown_features(seal.attribute("requires")), group.where())
+    check_version(seal.attribute("encoding_version"), VERSION, f"{group.where()}: run")
+    found = _text({"run_uuid": seal.attribute("run_uuid")}, "run_uuid", seal)
     if not _UUID.match(found):
-        raise FormatError(f"{group.where()}@run_uuid: {found!r} is not an identifier")
-    return found
+        raise FormatError(f"{seal.where()}@run_uuid: {found!r} is not an identifier")
+    return Seal(found, bool(layout.unknown_features(seal.attribute("uses"))))
 
 
-def _labels(group: GroupReader, owner: str) -> RunLabels:
+def _labels(group: GroupReader, owner: str, *, has_newer: bool) -> RunLabels:
     if layout.LABELS not in group:
         return RunLabels()
-    return RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner))
+    return RunLabels.from_attributes(*_mutable(group.group(layout.LABELS), owner), has_newer=has_newer)
 
 
 def _mutable(group: GroupReader, owner: str) -> tuple[dict[str, Any], str]:
@@ -120,4 +143,4 @@ def _provenance(group: GroupReader) -> Provenance:
     node = group.group(layout.PROVENANCE)
     fields = node.attributes()
     fields.pop("object", None)
-    return Provenance.from_attributes(fields, node.where())
+    return Provenance.from_attributes(fields, node.where(), has_newer=read_seal(group).has_newer)

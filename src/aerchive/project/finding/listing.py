@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -24,12 +23,12 @@ from aerchive.project.catalogue.conditions import COLUMNS, SYNONYMS, Clause, no_
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
 from aerchive.project.run import Run
-from aerchive.text import decode_text, encode_text, fit_text
+from aerchive.text import JSON_FORM, decode_text, encode_text, fit_text, json_text
 
 _MOST_NEAR = 2000
 """Number of ids that are compared to find similar ones, at most: one comparison takes tens of microseconds."""
-_MOST_DROPPED = 5
-"""Bytes by which a cut text may be shorter than its column, at most: it ends before a character or an escape."""
+_MOST_DROPPED = 3
+"""Bytes by which a cut text may be shorter than its column, at most: it ends before a character."""
 
 
 class Listing:
@@ -198,7 +197,8 @@ class Listing:
         """The runs whose job id begins with a prefix."""
         ids = self._rows["job_id"][self._present]
         key, _ = fit_text(prefix, ids.dtype.itemsize)
-        found = [self._run(int(place)) for place in self._present[np.strings.startswith(ids, key)]]
+        may_begin = np.strings.startswith(ids, key) | np.strings.startswith(ids, JSON_FORM)
+        found = [self._run(int(place)) for place in self._present[may_begin]]
         return [run for run in (*found, *self._outside) if run.job_id.startswith(prefix)]
 
     def _places(
@@ -273,7 +273,7 @@ class Listing:
         whole = texts.astype(object)
         for at in np.flatnonzero(is_cut).tolist():
             value = whole_value(self._run(int(places[at])), column, self.bad)
-            whole[at] = encode_text(value if isinstance(value, str) else json.dumps(value))
+            whole[at] = encode_text(value if isinstance(value, str) else json_text(value))
         return whole
 
     def _order(self, places: NDArray[np.intp], sort: str, *, descending: bool) -> NDArray[np.intp]:

@@ -159,7 +159,7 @@ class Spools:
             rows = Catalogue(session)
             found = rows.find(conflict_id(head.job_id, head.run_uuid)) or rows.find(head.job_id)
             path = "" if found is None else run_path(found[1][0])
-            is_there = bool(path) and session.root.group(path).attribute("run_uuid") == head.run_uuid
+            is_there = bool(path) and session.root.group(path).run_uuid() == head.run_uuid
             return is_there or DeletedRuns(session.root).has(head.run_uuid, head.created)
 
     def nbytes(self) -> int:

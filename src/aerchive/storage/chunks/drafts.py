@@ -25,6 +25,9 @@ from aerchive.text import encode_text
 AttributeValue = str | int | float
 """Value of an attribute: text, a 64-bit integer or a 64-bit float; ``bool`` is stored as an unsigned byte."""
 
+_LEAST_ROW_BYTES = 30
+"""A row of a text does not end before this place in order to end at a better one, so that there are few rows."""
+
 
 def attribute_array(value: AttributeValue) -> NDArray[Any]:
     """The stored form of an attribute: an array of shape ``()`` with a dtype of fixed size.
@@ -158,10 +161,21 @@ class DatasetDraft:
 
 
 def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:
-    """A JSON document as a dataset: one fixed-length string, which viewers show as text, or ``uint8`` if it is long."""
-    if len(text) <= layout.MAX_TEXT_ATTRIBUTE_BYTES:
-        return DatasetDraft([np.array([text], f"S{max(1, len(text))}")], attributes=attributes or {})
-    return bytes_dataset(text, attributes)
+    """A text in UTF-8 without NUL, such as JSON, as a one-dimensional dataset of rows, which viewers show as text.
+
+    A row ends after the end of a list or mapping of JSON if there is one, else after a comma, else between characters.
+    """
+    rows, start = [], 0
+    while len(text) - start > layout.ROW_BYTES:
+        first, stop = start + _LEAST_ROW_BYTES, start + layout.ROW_BYTES
+        end = max(text.rfind(b"},", first, stop), text.rfind(b"],", first, stop)) + 2
+        if end == 1:
+            end = text.rfind(b",", first, stop) + 1 or stop
+        while text[end] & 0xC0 == 0x80:
+            end -= 1
+        rows.append(text[start:end])
+        start = end
+    return DatasetDraft([np.array([*rows, text[start:]])], attributes=attributes or {})
 
 
 def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:
@@ -179,7 +193,7 @@ def split_long(
         if isinstance(value, str) and len(value) * 4 > layout.MAX_TEXT_ATTRIBUTE_BYTES:
             data = attribute_array(value).tobytes()
             if len(data) > layout.MAX_TEXT_ATTRIBUTE_BYTES:
-                long[layout.LONG_PREFIX + name] = bytes_dataset(data)
+                long[layout.LONG_PREFIX + name] = text_dataset(data)
                 continue
         short[name] = value
     return short, long

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from aerchive import layout
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
@@ -72,6 +73,13 @@ class GroupReader(ABC):
             NotFoundError: There is no such group.
         """
 
+    def run_uuid(self) -> AttributeValue | None:
+        """The UUID of the run that the group is, or was; ``None`` if the group is no run.
+
+        Of a run that was deleted, the group may be left with nothing but this attribute.
+        """
+        return (self.group(layout.SEAL) if layout.SEAL in self else self).attribute("run_uuid")
+
     @abstractmethod
     def describe(self, name: str) -> DatasetShape:
         """Shape and dtype of a dataset; none of its values are read."""
@@ -104,7 +112,7 @@ class GroupReader(ABC):
         return self.plan(name, owner, key).read(self.fd)
 
     def read_bytes(self, name: str, owner: str) -> bytes:
-        """The content of a document: a dataset of bytes or of one text, as bytes.
+        """The content of a document: a dataset of bytes or of the rows of a text, as bytes.
 
         Raises:
             UnsafeContentError: It has more bytes than `aerchive.limits.Limits.document_bytes`.
@@ -128,7 +136,7 @@ class GroupReader(ABC):
 
 
 def document_of(plan: ReadPlan, fd: int) -> bytes:
-    """The content of a document, as `GroupReader.read_bytes` returns it.
+    """The content of a document, as `GroupReader.read_bytes` returns it: rows of a text are joined.
 
     Args:
         plan: Plan for reading the whole dataset.
@@ -138,4 +146,5 @@ def document_of(plan: ReadPlan, fd: int) -> bytes:
     if nbytes > limits().document_bytes:
         raise over_limit(plan.where, "document_bytes", f"the document has {nbytes} bytes")
     value = plan.read(fd)
-    return bytes(value.tobytes()).rstrip(b"\0") if value.dtype.kind == "S" else bytes(value.tobytes())
+    data: bytes = value.tobytes()
+    return data.replace(b"\0", b"") if value.dtype.kind == "S" else data

@@ -24,6 +24,7 @@ from aerchive.errors import TransactionError
 from aerchive.filters import zstandard
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower, to_narrow
+from aerchive.filters.pipeline import pack_text
 from aerchive.filters.profiles import PORTABLE, Codec
 from aerchive.filters.rounding import Rounding, certify
 from aerchive.storage.chunks import checksums
@@ -32,6 +33,9 @@ from aerchive.storage.chunks.grid import box_shape, chunk_offsets, chunk_shape, 
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.threads import in_order
 
+_MOST_SHUFFLED = 8
+"""Width in bytes up to which texts are shuffled. In longer ones, such as rows of a document, what repeats is not the
+same place of each row."""
 _FIRST_BYTES = 4096
 """Number of bytes of a chunk that are looked at first, because of most chunks one of them is not zero."""
 _TOGETHER = 2
@@ -85,6 +89,9 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
         if not raw[:_FIRST_BYTES].any() and not raw.any():
             zeros = PackedChunk(b"", 0, checksums.zeros_digest(math.prod(box) * draft.dtype.itemsize))
             return lambda: zeros
+        if dtype.kind == "S" and dtype.itemsize > _MOST_SHUFFLED:
+            text = raw if box == chunk else _inside(raw, draft.dtype, chunk, box)
+            return lambda: PackedChunk(*pack_text(raw), checksums.value_digest(text.data))
         digest: list[str] = []
 
         def stored_values(raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

@@ -53,6 +53,7 @@ class NewFile:
         header: dict[str, AttributeValue] = {
             "format": layout.FORMAT,
             "format_version": layout.FORMAT_VERSION,
+            "format_draft": layout.FORMAT_DRAFT,
             "project_uuid": project_uuid,
             "generation": 1,
             "created": created,

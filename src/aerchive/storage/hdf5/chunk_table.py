@@ -21,7 +21,7 @@ from aerchive.storage.chunks.rewritten import Place, RewrittenChunks, RewrittenP
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import Dataset, open_array, open_table, read_values
-from aerchive.storage.hdf5.types import stored_type
+from aerchive.storage.hdf5.types import has_ascii, stored_type
 
 _MAX_DIGITS = 19
 _LOOK_UP_EACH = 16
@@ -255,8 +255,8 @@ class ChunkSumsReader:
 
     def _rows(self, table: Dataset, column: str, first: int, number: int) -> NDArray[Any]:
         rows = np.empty(number, [(column, checksums.TABLE_DTYPE[column])])
-        tid = stored_type(rows.dtype)
         with hdf5_errors(self._where):
+            tid = stored_type(rows.dtype, is_ascii=has_ascii(table.dsid.get_type()))
             space = table.dsid.get_space()
             space.select_hyperslab((first,), (number,))
             table.dsid.read(h5s.create_simple((number,)), space, rows, tid)

@@ -120,7 +120,7 @@ class NodeCopier:
             self._folder = folder, require_group(self._target, folder) if folder else self._target
         already = len(self._waiting)
         self._visited.begin(source)
-        self._copy_group(source, self._folder[1], name, str(source.attribute("run_uuid")))
+        self._copy_group(source, self._folder[1], name, str(source.run_uuid()))
         return sum(waiting.chunk_bytes * len(waiting.plan.locations) for waiting in self._waiting[already:])
 
     def copy_documents(self, source: CachedGroup) -> None:
@@ -142,7 +142,7 @@ class NodeCopier:
                 self._put_aside(target, name)
             else:
                 there.add(name)
-        self._copy_members(source, target, str(source.attribute("run_uuid")), there)
+        self._copy_members(source, target, str(source.run_uuid()), there)
 
     def copy_foreign(self, source: HDF5Group, names: Iterable[str] = ()) -> None:
         """Copies attributes and members that other programs have added to a group of this format.
@@ -170,7 +170,7 @@ class NodeCopier:
             source: The run's group among the deleted ones.
         """
         note = create_group(require_group(self._target, layout.DELETED), source.path.rpartition("/")[2])
-        write_attributes(note, {"run_uuid": str(source.attribute("run_uuid"))})
+        write_attributes(note, {"run_uuid": str(source.run_uuid())})
 
     def remove(self, path: str) -> None:
         """Removes the copy of a run that was deleted or replaced in the source since."""

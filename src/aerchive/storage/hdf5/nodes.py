@@ -355,9 +355,9 @@ def _described(node: Any, where: Where) -> tuple[Dataset, tuple[int, ...]]:
 def read_values(dataset: Dataset, where: Where) -> NDArray[Any]:
     """All values of a dataset without chunks, read by HDF5."""
     dsid, what = dataset
-    values, tid = np.empty(what.shape, what.dtype), stored_type(what.dtype)
+    values = np.empty(what.shape, what.dtype)
     with hdf5_errors(where):
-        dsid.read(h5s.ALL, h5s.ALL, values, tid)
+        dsid.read(h5s.ALL, h5s.ALL, values, dsid.get_type())
     return values
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from h5py import h5f, h5fd, h5p, h5pl
 
 from aerchive import layout
-from aerchive.errors import FormatError
+from aerchive.errors import FormatError, NewerFormatError, check_draft, check_features
+from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import rewritten_file, root_group
@@ -63,16 +64,24 @@ def check_header(file: h5f.FileID, path: str) -> None:
     """Checks by the attributes of the root group that the file is a project that this version can read.
 
     Raises:
-        FormatError: The file is not a project, or has a newer format version.
+        FormatError: The file is not a project, or one of another draft of the format.
+        NewerFormatError: It has a newer format version, or needs features that this aerchive does not know.
     """
     root = root_group(file, path)
-    kind, version = (read_attribute(root, name, f"{path}: /") for name in ("format", "format_version"))
+
+    def read(name: str) -> AttributeValue | None:
+        return read_attribute(root, name, f"{path}: /")
+
+    kind, version = read("format"), read("format_version")
     if kind != layout.FORMAT or not isinstance(version, int):
         raise FormatError(f"{path}: is an HDF5 file, but not an aerchive project; choose another file")
     if version < 1:
         raise FormatError(f"{path}: has format version {version}, which does not exist; the file is damaged or forged")
     if version > layout.FORMAT_VERSION:
-        raise FormatError(
+        raise NewerFormatError(
             f"{path}: has format version {version}, and this aerchive reads up to {layout.FORMAT_VERSION}; "
             "upgrade it with: pip install --upgrade aerchive"
         )
+    if (draft := read("format_draft")) != layout.FORMAT_DRAFT:
+        check_draft(draft, layout.FORMAT_DRAFT, read("created_by"), path)
+    check_features(layout.unknown_features(read("requires")), path)

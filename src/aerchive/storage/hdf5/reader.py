@@ -61,16 +61,16 @@ class HDF5Group(GroupReader):
 
         Args:
             owner: UUID of the run that the group is a part of; a part of the checksums of long attributes. It need not
-                be given for the group of a run or of a shared object, whose attributes name the owner.
+                be given for the group of a run or of a shared object, which name the owner.
 
         Raises:
             FormatError: There is an attribute that aerchive never writes.
             IntegrityError: The header of the group is damaged.
         """
         values = self._short_attributes()
-        owner = owner or str(values.get("run_uuid") or values.get("object", ""))
         for name in self.names():
             if name.startswith(layout.LONG_PREFIX) and not name.endswith(layout.CHECKSUMS_SUFFIX):
+                owner = owner or str(values.get("object") or self.run_uuid() or "")
                 data = plan_read(self.gid, name, owner, self.where(name))
                 values[name.removeprefix(layout.LONG_PREFIX)] = decode_text(document_of(data, self.fd))
         return values

@@ -126,11 +126,10 @@ class TableReader:
 
     def _read(self, rows: NDArray[Any], first: int) -> None:
         if len(rows):
-            tid = stored_type(self.dtype)
             with hdf5_errors(self.where):
                 space = self._dsid.get_space()
                 space.select_hyperslab((first,), (len(rows),))
-                self._dsid.read(h5s.create_simple((len(rows),)), space, rows, tid)
+                self._dsid.read(h5s.create_simple((len(rows),)), space, rows, self._dsid.get_type())
 
     def _read_directly(self, rows: NDArray[Any], first: int) -> bool:
         """Reads chunks without HDF5; returns whether that was possible. Missing chunks stay zero, as in HDF5."""
@@ -221,8 +220,8 @@ def change_of(first: int, rows: NDArray[Any], before: NDArray[Any]) -> NDArray[A
 
 
 def _write(dsid: h5d.DatasetID, first: int, rows: NDArray[Any]) -> None:
-    rows, tid = np.ascontiguousarray(rows), stored_type(rows.dtype)
+    rows = np.ascontiguousarray(rows)
     with hdf5_errors(dsid):
         space = dsid.get_space()
         space.select_hyperslab((first,), (len(rows),))
-        dsid.write(h5s.create_simple((len(rows),)), space, rows, tid)
+        dsid.write(h5s.create_simple((len(rows),)), space, rows, dsid.get_type())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import FormatError, UnsafeContentError
 from aerchive.filters.profiles import Codec
+from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft, PackedChunk
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan, value_dtype
@@ -102,12 +103,30 @@ def attachment_drafts(group: GroupReader) -> dict[str, GroupDraft]:
     folder, drafts = group.group(layout.ATTACHMENTS), {}
     for name in folder.names():
         one = folder.group(name)
-        attributes = _kept(one.attributes())
-        owner = attributes.get(layout.ATTACHMENT_UUID)
+        owner = one.attribute(layout.ATTACHMENT_UUID)
         if not isinstance(owner, str):
             raise FormatError(f"{one.where()}: is not an attachment")
-        drafts[name] = GroupDraft(attributes, dataset_drafts(one, owner), mutable=True)
+        drafts[name] = group_draft(one, owner)
     return drafts
+
+
+def group_draft(group: GroupReader, owner: str, depth: int = 0) -> GroupDraft:
+    """The draft of any group of a run, with all that is in it.
+
+    Args:
+        group: The group.
+        owner: UUID of the run or attachment, a part of every checksum.
+        depth: Number of groups between this one and the first.
+
+    Raises:
+        UnsafeContentError: Groups are nested too deeply.
+    """
+    if depth > limits().depth:
+        raise over_limit(group.where(), "depth", "the group lies deeper")
+    attributes = group.attributes(owner)
+    inner = [name for name in group.names() if group.is_group(name)]
+    groups = {name: group_draft(group.group(name), owner, depth + 1) for name in inner}
+    return GroupDraft(_kept(attributes), dataset_drafts(group, owner), groups, mutable="sha256" in attributes)
 
 
 def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None, depth: int = 0) -> ObjectDraft:

@@ -16,24 +16,28 @@ HDF5_VERSION: str = version.hdf5_version
 
 
 @functools.lru_cache(maxsize=4096)
-def text_type(width: int) -> h5t.TypeID:
-    """The HDF5 type of fixed-length, null-padded UTF-8 text of ``width`` bytes."""
+def text_type(width: int, *, is_ascii: bool = False) -> h5t.TypeID:
+    """The HDF5 type of fixed-length, null-padded text of ``width`` bytes, in UTF-8 or ASCII."""
     tid = h5t.C_S1.copy()
     tid.set_size(width)
-    tid.set_cset(h5t.CSET_UTF8)
+    tid.set_cset(h5t.CSET_ASCII if is_ascii else h5t.CSET_UTF8)
     tid.set_strpad(h5t.STR_NULLPAD)
     return tid
 
 
 @functools.lru_cache(maxsize=256)
-def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
+def stored_type(dtype: np.dtype[Any], *, is_ascii: bool = False) -> h5t.TypeID:
     """The HDF5 type of a numpy dtype: integers, floats, text (``S``), complex as ``{r, i}``, and compounds of these.
+
+    Args:
+        dtype: The dtype.
+        is_ascii: Whether text has the character set ASCII. HDF5 does not convert it to the other one, UTF-8.
 
     Raises:
         FormatError: The format does not allow this dtype.
     """
     if dtype.kind == "S":
-        return text_type(dtype.itemsize)
+        return text_type(dtype.itemsize, is_ascii=is_ascii)
     if not dtype.isnative:
         raise FormatError(f"dtype {dtype} has the byte order of another machine; convert it first")
     if dtype.kind == "c":
@@ -48,7 +52,7 @@ def stored_type(dtype: np.dtype[Any]) -> h5t.TypeID:
         tid = h5t.create(h5t.COMPOUND, dtype.itemsize)
         for name in dtype.names:
             member, offset = dtype.fields[name][:2]
-            tid.insert(name.encode(), offset, stored_type(member))
+            tid.insert(name.encode(), offset, stored_type(member, is_ascii=is_ascii))
         return tid
     if dtype.kind in "iuf" and dtype.itemsize <= 8:
         return h5t.py_create(dtype.newbyteorder("<"))
@@ -133,6 +137,14 @@ def _memory_dtype(tid: h5t.TypeID, where: Where) -> np.dtype[Any]:
         with hdf5_errors(where):  # numpy refuses types of damaged files, such as two columns of one name
             return np.dtype({"names": names, "formats": members, "offsets": offsets, "itemsize": size})
     raise FormatError(f"{where}: HDF5 type class {kind} has no place in an aerchive project")
+
+
+def has_ascii(kind: h5t.TypeID) -> bool:
+    """Whether text in values of a type has the character set ASCII. Only HDF5 is called."""
+    if isinstance(kind, h5t.TypeStringID):
+        return bool(kind.get_cset() == h5t.CSET_ASCII)
+    members = range(kind.get_nmembers()) if isinstance(kind, h5t.TypeCompoundID) else ()
+    return any(has_ascii(kind.get_member_type(number)) for number in members)
 
 
 def has_addresses(kind: h5t.TypeID) -> bool:

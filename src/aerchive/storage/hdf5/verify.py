@@ -151,15 +151,29 @@ class GroupVerifier:
         nodes: dict[str, str] = {}
         with self._noted(self._group.where()):
             self._visited.begin(self._group)
-            self._visit(self._group, "", nodes, mutable, linked)
+            more_mutable, more_linked = self._of_newer()
+            self._visit(self._group, "", nodes, mutable | more_mutable, linked | more_linked)
         self.nodes |= nodes
         with self._noted(self._group.where()):
-            stored = self._group.attribute("core_sha256")
+            seal = self._group.group(layout.SEAL) if layout.SEAL in self._group else None
+            stored = None if seal is None else seal.attribute("core_sha256")
             if stored is not None and stored != core_digest(nodes):
                 self._problems.append(
                     f"{self._group.where()}: the digest of the run does not match: something in it was changed"
                 )
         return self._problems
+
+    def _of_newer(self) -> tuple[set[str], set[str]]:
+        """The groups with a digest of their own, and the linked objects, if a later version may have added some."""
+        group = self._group
+        seal = group.group(layout.SEAL) if layout.SEAL in group else None
+        if seal is None or not layout.unknown_features(seal.attribute("uses")):
+            return set(), set()
+        names = [name for name in group.names() if name != layout.ATTACHMENTS and group.is_group(name)]
+        mutable, linked = (
+            {name for name in names if group.group(name).attribute(of) is not None} for of in ("sha256", "object")
+        )
+        return mutable, linked
 
     def attachment_problems(self) -> list[str]:
         """Verifies everything but the chunks, as `problems` does; the group is that of the project's attachments."""

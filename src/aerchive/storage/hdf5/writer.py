@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -181,8 +182,9 @@ class DraftWriter:
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
         group = create_group(parent, name)
         nodes: dict[str, str] = {}
-        self._fill(group, "", draft, run_uuid, nodes)
-        write_attributes(group, {"core_sha256": core_digest(nodes)})
+        groups = {layout.SEAL: GroupDraft(), **draft.groups}
+        self._fill(group, "", dataclasses.replace(draft, groups=groups), run_uuid, nodes)
+        write_attributes(open_group(group, layout.SEAL), {"core_sha256": core_digest(nodes)})
         return f"{folder}/{name}"
 
     def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
@@ -268,7 +270,7 @@ class DraftWriter:
                 attributes |= sums[0]._asdict()
             else:
                 table = checksums.table_of(sums)
-                tid, key = stored_type(table.dtype), (name + layout.CHECKSUMS_SUFFIX).encode()
+                tid, key = stored_type(table.dtype, is_ascii=True), (name + layout.CHECKSUMS_SUFFIX).encode()
                 with hdf5_errors(gid, name):
                     of_sums = h5d.create(gid, key, tid, h5s.create_simple(table.shape))
                 write_values(of_sums, table)
@@ -302,9 +304,8 @@ def write_chunk(dsid: h5d.DatasetID, offset: tuple[int, ...], stored: Buffer, ma
 
 def write_values(dsid: h5d.DatasetID, values: NDArray[Any]) -> None:
     """Writes all values of a dataset."""
-    tid = stored_type(values.dtype)
     with hdf5_errors(dsid):
-        dsid.write(h5s.ALL, h5s.ALL, values, tid)
+        dsid.write(h5s.ALL, h5s.ALL, values, dsid.get_type())
 
 
 def _create_dataset(
@@ -315,7 +316,8 @@ def _create_dataset(
     chunk: tuple[int, ...] | None,
     codec: Codec = Codec.DEFLATE,
 ) -> h5d.DatasetID:
-    key, tid = name.encode(), stored_type(dtype)
+    is_ascii = name not in layout.FREE_TEXTS and not name.startswith(layout.LONG_PREFIX)
+    key, tid = name.encode(), stored_type(dtype, is_ascii=is_ascii)
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
     properties.set_obj_track_times(False)

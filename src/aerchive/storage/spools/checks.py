@@ -19,7 +19,7 @@ from aerchive.times import to_microseconds
 
 _MAX_NAME_BYTES = 255
 _MAX_AXES = 32
-_GROUPS: Final = frozenset({layout.CONFIG, layout.STATUS, layout.LABELS})
+_GROUPS: Final = frozenset({layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS})
 _KINDS: Final = "|".join((*layout.LINKS, layout.ARRAYS))
 _OBJECT: Final = re.compile(
     rf"{layout.OBJECTS}/({_KINDS})/([0-9a-f]{{2}})/(?=\2)[0-9a-f]{{{layout.OBJECT_DIGEST_LENGTH}}}"

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aerchive.errors import AerchiveError
+from aerchive import layout
+from aerchive.errors import AerchiveError, FormatError, NewerFormatError, check_draft
 from aerchive.storage.medium.beside import open_beside
 from aerchive.storage.medium.disk import disk, sync_folder
 from aerchive.storage.medium.filesystems import mount_of, why_unsafe
@@ -117,6 +118,7 @@ class _Parsed:
         runs: Finished runs that are not in the project, by the offset of their record.
         problems: Descriptions of damage in the file.
         has_runs: Whether the file ever held a run; then records are only appended, and never cut off.
+        refusal: Why this version does not read the file; empty if it does.
     """
 
     end: int
@@ -127,6 +129,7 @@ class _Parsed:
     runs: dict[int, SpooledRun] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     has_runs: bool = False
+    refusal: str = ""
 
 
 class _Known(NamedTuple):
@@ -227,12 +230,8 @@ def _read(fd: int, path: str, project: Path, known: _Known | None) -> _Known:
 
 
 def _content_of(path: str, project: Path, parsed: _Parsed, life: Life) -> SpoolContent:
-    if parsed.version > FORMAT_VERSION:
-        return _unreadable(
-            path,
-            project,
-            f"{path}: was written by a newer aerchive (version {parsed.version} of its format); upgrade aerchive",
-        )
+    if parsed.refusal:
+        return _unreadable(path, project, parsed.refusal)
     runs = [run for run in parsed.runs.values() if run.counts]
     return SpoolContent(
         Path(path),
@@ -260,7 +259,16 @@ def _read_header(fd: int, path: str) -> _Parsed:
     if document.get("format") != FORMAT or not isinstance(version, int):
         problem = f"{path}: its header is damaged; what is behind it is read, and the file stays"
         return _Parsed(HEADER_BYTES, Owner(), 0, 0, problems=(problem,))
-    return _Parsed(HEADER_BYTES, Owner.from_header(document), inode if isinstance(inode, int) else 0, version)
+    try:
+        if version > FORMAT_VERSION:
+            what = f"was written by a newer aerchive (version {version} of its format); upgrade aerchive"
+            raise NewerFormatError(f"{path}: {what}")
+        check_draft(document.get("format_draft"), layout.FORMAT_DRAFT, None, path)
+        refusal = ""
+    except FormatError as error:
+        refusal = str(error)
+    inode = inode if isinstance(inode, int) else 0
+    return _Parsed(HEADER_BYTES, Owner.from_header(document), inode, version, refusal=refusal)
 
 
 def _life(fd: int, parsed: _Parsed) -> Life:
@@ -301,7 +309,7 @@ def _life_by_table(parsed: _Parsed, inode: int) -> Life | None:
 
 
 def _parse(fd: int, path: str, project: Path, header: _Parsed, before: _Parsed | None, life: Life) -> _Parsed:
-    if header.version > FORMAT_VERSION:
+    if header.refusal:
         return header
     jobs, runs = (dict(before.jobs), dict(before.runs)) if before is not None else ({}, {})
     problems = list(before.problems if before is not None else header.problems)

@@ -31,6 +31,7 @@ from typing import Any, Final, NamedTuple
 
 from isal import isal_zlib
 
+from aerchive import layout
 from aerchive.errors import IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.storage.medium.disk import disk, read_bytes, sync_folder
@@ -257,7 +258,12 @@ class SpoolFile:
         """
         fd, path = make_process_file(prefix, project, mode)
         file = cls(path, fd)
-        header = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(this_process())}
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "format_draft": layout.FORMAT_DRAFT,
+            **asdict(this_process()),
+        }
         header["inode"] = os.fstat(fd).st_ino
         text = json.dumps(header, separators=(",", ":")).encode("ascii")
         try:

@@ -37,7 +37,6 @@ from aerchive.storage.spools.checks import check_chunk, check_dataset, check_hea
 _KINDS = frozenset("biufcSV")
 _HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool, "is_part": bool}
 """Types of the fields of `RunHead` that are not text, by name."""
-_IDENTITY = ("job_id", "run_uuid", "created")
 Append = Callable[[bytes, Mapping[str, Any], Sequence[Buffer]], int]
 """A function that appends a record and returns its offset, as `aerchive.storage.spools.records.SpoolFile.append`."""
 
@@ -66,6 +65,11 @@ class RunHead(NamedTuple):
     when: str
     who: str
     project: str
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What the group of the run says as well: job id, UUID and time of submission."""
+        return self.job_id, self.run_uuid, self.created
 
 
 @dataclass(frozen=True)
@@ -150,9 +154,10 @@ class SpoolSession:
         document, image = _read_image(self.fd, run.offset, run.path, records.RUN)
         if document.get("run_uuid") != run.head.run_uuid:
             raise NotFoundError(f"{run.path}: run {run.head.job_id} is not there any more")
-        if any(image.tree["attributes"].get(name) != getattr(run.head, name) for name in _IDENTITY):
+        group = SpoolGroup(image, image.tree, self.fd, run.head.job_id, run.path)
+        if (group.attribute("job_id"), group.run_uuid(), group.attribute("created")) != run.head.identity:
             raise FormatError(f"{run.path}: run {run.head.job_id} is another run than its record says")
-        return SpoolGroup(image, image.tree, self.fd, run.head.job_id, run.path)
+        return group
 
     def detach(self) -> int:
         """A file descriptor for reading after the session; the caller closes it."""
