@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from aerchive import layout
 from aerchive.storage.medium.names import prefix_beside
 from aerchive.storage.medium.process import JSON, Owner
 from aerchive.storage.spools import records
@@ -104,7 +105,8 @@ class DeadFile:
         self._file = SpoolFile(str(self.path), os.open(self.path, os.O_RDWR | os.O_CREAT))
         here = asdict(Owner.of_this_process()) | {"pid": 2**22 + 1, "started": 1}
         inode = os.fstat(self._file.fd).st_ino
-        document = {"format": records.FORMAT, "format_version": 1, **here, "inode": inode} | header
+        versions = {"format": records.FORMAT, "format_version": 1, "format_draft": layout.FORMAT_DRAFT}
+        document = {**versions, **here, "inode": inode} | header
         text = json.dumps(document).encode()
         self._file._append(records.HEADER, text.ljust(HEADER_BYTES - records.HEAD_BYTES), ())
 

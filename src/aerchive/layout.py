@@ -1,6 +1,6 @@
 """Names, attributes and versions that appear on disk (``schemas/v1/layout.md``). It has constants and no more.
 
-See decision 0001.
+See decisions 0001 and 0029.
 """
 
 from __future__ import annotations

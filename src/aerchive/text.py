@@ -2,7 +2,7 @@ r"""Text as fixed-length HDF5 strings, without loss.
 
 A text is stored as UTF-8. HDF5 pads strings with NUL, so it cannot distinguish ``"a"`` from ``"a\0"``, and UTF-8 has
 no lone surrogates, but Python strings may contain both. Such a text is stored as ``json:`` and a JSON string, in ASCII,
-and so is a text that itself begins like that.
+and so is a text that itself begins like that. See decision 0031.
 """
 
 from __future__ import annotations

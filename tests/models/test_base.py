@@ -37,6 +37,7 @@ PROVENANCE = Provenance(
 HEADER = ProjectHeader(
     format="aerchive project",
     format_version=1,
+    format_draft=2,
     project_uuid="u",
     generation=1,
     created="2026-11-22T21:30:45.123456Z",

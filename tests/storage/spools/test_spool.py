@@ -519,6 +519,15 @@ class TestDamage:
             f"{path}: was written by a newer aerchive (version 2 of its format); upgrade aerchive"
         ]
 
+    @pytest.mark.parametrize("draft", [None, 1, 3])
+    def test_another_draft_is_told_and_left_alone(self, draft: int | None, project: Path) -> None:
+        path = DeadFile(project, format_draft=draft).submitted("a").path
+        (content,) = Jobs(project).contents()
+        (problem,) = content.problems
+        assert problem.startswith(f"{path}: was written by an unreleased draft of the format (draft {draft or 1})")
+        assert (content.jobs, content.life) == ((), Life.UNKNOWN)
+        assert path.exists()
+
     def test_an_empty_file_of_a_dead_process_may_be_removed(self, project: Path) -> None:
         path = DeadFile(project).path
         path.write_bytes(b"")

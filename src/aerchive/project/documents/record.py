@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aerchive import layout
-from aerchive.errors import FormatError, check_features, check_version
+from aerchive.errors import FormatError, NotFoundError, check_features, check_version
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
@@ -34,15 +34,15 @@ def read_record(group: GroupReader, provenances: dict[int, Provenance] | None = 
     Raises:
         FormatError: A document does not follow the format; the message names its node.
     """
-    record = read_own_record(group)
+    record, has_newer = _read(group)
     if layout.PROVENANCE not in group:
         return record
     if provenances is None or not isinstance(group, HDF5Group):  # a run in a spool has no addresses
-        provenance = _provenance(group)
+        provenance = _provenance(group, has_newer=has_newer)
     else:
         address = group.address(layout.PROVENANCE)
         if address not in provenances:
-            provenances[address] = _provenance(group)
+            provenances[address] = _provenance(group, has_newer=has_newer)
         provenance = provenances[address]
     return record.model_copy(update={"provenance": provenance})
 
@@ -53,6 +53,11 @@ def read_own_record(group: GroupReader) -> RunRecord:
     Raises:
         FormatError: A document does not follow the format; the message names its node.
     """
+    return _read(group)[0]
+
+
+def _read(group: GroupReader) -> tuple[RunRecord, bool]:
+    """Reads the documents of a run without the provenance, and whether it has what a later version has added."""
     owner, has_newer = read_seal(group)
     attributes = group.attributes(owner)
     config = group.group(layout.CONFIG)
@@ -64,7 +69,7 @@ def read_own_record(group: GroupReader) -> RunRecord:
         to_microseconds(created)
     except FormatError as error:
         raise FormatError(f"{group.where()}@created: {error}") from error
-    return RunRecord(
+    record = RunRecord(
         job_id=job_id,
         run_uuid=owner,
         created=created,
@@ -72,6 +77,7 @@ def read_own_record(group: GroupReader) -> RunRecord:
         status=RunStatus.from_attributes(*_mutable(status, owner), has_newer=has_newer),
         labels=_labels(group, owner, has_newer=has_newer),
     )
+    return record, has_newer
 
 
 def read_labels(group: GroupReader) -> tuple[str, RunLabels]:
@@ -109,8 +115,11 @@ def read_seal(group: GroupReader) -> Seal:
         FormatError: The group is not a run.
         NewerFormatError: The run has a newer encoding, or needs features that this version does not know.
     """
-    seal = group.group(layout.SEAL) if layout.SEAL in group else None
-    if seal is None or seal.attribute("encoding") != ENCODING:
+    try:
+        seal = group.group(layout.SEAL)
+    except NotFoundError:
+        raise FormatError(f"{group.where()}: is not a run") from None
+    if seal.attribute("encoding") != ENCODING:
         raise FormatError(f"{group.where()}: is not a run")
     check_features(layout.unknown_features(seal.attribute("requires")), group.where())
     check_version(seal.attribute("encoding_version"), VERSION, f"{group.where()}: run")
@@ -139,8 +148,8 @@ def _text(attributes: Mapping[str, Any], name: str, group: GroupReader) -> str:
     return value
 
 
-def _provenance(group: GroupReader) -> Provenance:
+def _provenance(group: GroupReader, *, has_newer: bool) -> Provenance:
     node = group.group(layout.PROVENANCE)
     fields = node.attributes()
     fields.pop("object", None)
-    return Provenance.from_attributes(fields, node.where(), has_newer=read_seal(group).has_newer)
+    return Provenance.from_attributes(fields, node.where(), has_newer=has_newer)
