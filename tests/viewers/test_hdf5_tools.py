@@ -93,7 +93,9 @@ def test_h5dump_of_everything(project: aerchive.Project) -> None:
     ):
         assert wanted in text
     assert text.count("UNKNOWN") == 0
-    assert "nan" not in show("h5dump", "-d", f"/{group_of(project, name='first sweep')}/scalars", project.path)
+    table = show("h5dump", "-d", f"/{group_of(project, name='first sweep')}/table", project.path)
+    assert '"θ[0] α"' in table or '"\\316\\270[0] \\316\\261"' in table
+    assert "nan" not in table
 
 
 def test_h5ls_of_everything(project: aerchive.Project) -> None:
@@ -105,7 +107,7 @@ def test_h5ls_of_everything(project: aerchive.Project) -> None:
         "/catalogue",
         "/counts",
         "/memory",
-        "/scalars",
+        "/table",
         "/statevector",
         "/circuits",
         "/noise_model",
