@@ -45,6 +45,24 @@ def test_column_that_a_person_sees(store: Callable[..., Any], path: Any) -> None
     assert [run.memory(number) for number in range(3)] == [["00 0", "10 1"], ["00 1", "00 1"], ["01 1"]]
 
 
+def test_memory_after_counts_of_another_header(path: Any) -> None:
+    experiments = [
+        make_result(data, header=header).results[0]
+        for data, header in (
+            ({"counts": {"0x1": 1}, "memory": ["0x1"]}, {"memory_slots": 2}),
+            ({"memory": ["0x1"], "counts": {"0x1": 1}}, {"memory_slots": 3}),
+            ({"counts": {}, "memory": ["0x1"]}, {"memory_slots": 4}),
+        )
+    ]
+    result = make_result()
+    result.results = experiments
+    aerchive.open(path).save(result)
+
+    run = aerchive.open(path, "r").latest()
+
+    assert [run.memory(number) for number in range(3)] == [["01"], ["001"], ["0001"]]
+
+
 def test_memory_whose_bit_strings_are_too_large_is_hexadecimal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aerchive.codecs.memory._MOST_BYTES", 100)
     column = MemoryColumn()

@@ -87,11 +87,17 @@ def outcome_of(bits: str) -> str:
 
 
 class CountsTable:
-    """Collects the counts of a run in one table."""
+    """Collects the counts of a run in one table.
+
+    Attributes:
+        bits: The bit strings of the outcomes that were added last, for the memory of the same experiment; ``None`` if
+            there are none. It is reset before each experiment.
+    """
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, str, int, str]] = []
         self._is_exact = True
+        self.bits: dict[str, str] | None = None
 
     def add(self, counts: Any, experiment: int, header: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """Adds the counts of one experiment.
@@ -101,11 +107,13 @@ class CountsTable:
         """
         if type(counts) is not dict or not counts:
             return None
-        if not all(type(k) is str and is_outcome(k) and type(v) is int and abs(v) < 2**63 for k, v in counts.items()):
+        if not all(type(k) is str and type(v) is int and abs(v) < 2**63 for k, v in counts.items()):
             return None
         first = len(self._rows)
-        bits = bit_strings(counts, header)
+        bits = self.bits = bit_strings(counts, header)
         if bits is None:
+            if not all(map(is_outcome, counts)):
+                return None
             self._is_exact = False
             try:
                 bits = {key: format_outcome(key, header) for key in counts}

@@ -29,8 +29,15 @@ class MemoryColumn:
         self._shots: list[str] = []
         self._width = 0
 
-    def add(self, memory: Any, header: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    def add(
+        self, memory: Any, header: Mapping[str, Any] | None, known: Mapping[str, str] | None = None
+    ) -> dict[str, Any] | None:
         """Adds the memory of one experiment.
+
+        Args:
+            memory: The memory as in the result.
+            header: Header of the experiment.
+            known: The bit strings of outcomes of this experiment, if they were computed for its counts.
 
         Returns:
             The tagged object for the result, or ``None`` if this is not a list of outcomes.
@@ -39,7 +46,7 @@ class MemoryColumn:
             return None
         first = len(self._shots)
         distinct = set(memory)
-        bits = bit_strings(distinct, header)
+        bits = known if known and distinct <= known.keys() else bit_strings(distinct, header)
         width = max(self._width, *map(len, bits.values())) if bits else 0
         if bits is not None and width * (first + len(memory)) <= _MOST_BYTES:
             self._width = width

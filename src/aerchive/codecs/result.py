@@ -150,7 +150,7 @@ class ResultEncoder:
         if not isinstance(experiment, ExperimentResult):
             self.refused.append(f"{what}: is a {_type_name(experiment)}, not an ExperimentResult")
             return {"fields": {}, "metadata": {}, "data": []}
-        self._experiment = number
+        self._experiment, self._counts.bits = number, None
         fields = dict(vars(experiment))
         metadata, data = fields.pop("_metadata", {}), fields.pop("data", _ABSENT)
         items: list[Any] = []
@@ -200,7 +200,7 @@ class ResultEncoder:
             if label == "counts":
                 tree = self._counts.add(value, self._experiment, header)
             elif label == "memory":
-                tree = self._memory.add(value, header)
+                tree = self._memory.add(value, header, self._counts.bits)
             else:
                 tree = self.table.add(value, label, self._experiment)
             return self.value(value) if tree is None else tree
