@@ -297,7 +297,21 @@ def test_circuits_with_parameters_of_one_name(path: Any) -> None:
     assert np.isnan(table["u"]).tolist() == [True, True, False, True]
 
 
-NAMES = ["θ[0]", "a b", "experiment", "z", "n" * 64, "n" * 65, "ψ" * 33, "line\nbreak", "x\x00y", "r", "i", "value_1"]
+NAMES = [
+    "θ[0]",
+    "a b",
+    "experiment",
+    "z",
+    "n" * 64,
+    "n" * 65,
+    "ψ" * 33,
+    "line\nbreak",
+    "x\x00y",
+    "r",
+    "i",
+    "value_1",
+    "a/b",
+]
 
 
 def test_names_of_columns(path: Any) -> None:
@@ -308,7 +322,7 @@ def test_names_of_columns(path: Any) -> None:
 
     table = table_of(path, run)
     made_up = iter(f"parameter_{number}" for number in range(1, 9))
-    expected = [name if name in (*NAMES[:2], *NAMES[4:5], *NAMES[9:]) else next(made_up) for name in NAMES]
+    expected = [name if name in (*NAMES[:2], *NAMES[4:5], *NAMES[9:12]) else next(made_up) for name in NAMES]
     assert table.dtype.names == ("experiment", "circuit", *expected, "z")
     assert [table[name][0] for name in expected] == [number / 4 for number in range(len(NAMES))]
     assert aerchive.open(path, "r").table("ψ" * 33, "z")["ψ" * 33].tolist() == [1.5]

@@ -151,7 +151,9 @@ class NumbersTable:
         return column.name
 
     def _free_name(self, name: str, kind: str) -> str:
-        is_name = 0 < len(name) <= _NAME_BYTES and name.isprintable() and len(name.encode()) <= _NAME_BYTES
+        is_name = (
+            name.isprintable() and 0 < len(name.encode()) <= _NAME_BYTES and "/" not in name
+        )  # PyTables refuses it
         number = 0
         while not is_name or name in self._taken:
             number += 1
