@@ -391,6 +391,33 @@ def test_result_first_and_its_binds_later(path: Any) -> None:
     assert list(aerchive.open(path).verify().problems) == []
 
 
+def test_result_first_and_many_parameters_later(path: Any) -> None:
+    vector = ParameterVector("v", 160)
+    binds = [{one: [0.5, 1.5] for one in vector}]
+    job = qiskit_aer.AerSimulator(method="statevector").run(rotations(*vector), parameter_binds=binds)
+    project = aerchive.open(path)
+    project.save(job.result())
+
+    project.save(job)
+    project.save(job.result())
+
+    assert len(project) == 1
+    assert differences(binds, aerchive.open(path, "r").latest().parameter_binds()) == []
+
+
+def test_pub_of_too_many_points_has_no_rows() -> None:
+    table = NumbersTable()
+    table.set_points(0, (2**12, 2**13))
+    table.set_points(1, (2,))
+
+    assert table.add(np.zeros((1, 1)), "evs", 0) is None
+    assert table.add_bindings(["t"], np.zeros((1, 1)), 0) is None
+    assert table.add(np.array([0.5, 1.5]), "evs", 1) is not None
+    draft = table.draft()
+    assert draft is not None
+    assert draft.parts[0].tolist() == [(1, 0, 0.5), (1, 1, 1.5)]
+
+
 def test_another_value_is_another_result(path: Any) -> None:
     job = qiskit_aer.AerSimulator(method="statevector").run(rotations(T), parameter_binds=[{T: [0.5, 1.5]}])
     project = aerchive.open(path)

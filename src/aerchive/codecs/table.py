@@ -1,7 +1,8 @@
 """Codec of numbers: one table for a run, with a column for each parameter and each label of saved numbers.
 
 The table has a row for each experiment or, if the run is one of a primitive, for each point of a pub, the points of one
-pub in row-major order. A number that is absent is NaN; the documents of the run say which numbers there are.
+pub in row-major order. A number that is absent is NaN; the documents of the run say which numbers there are. See
+decision 0032.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _MOST_EXACT = 2**53
 _MOST_REPEATED = 16
 """Largest factor by which broadcasting may enlarge the parameter values of a pub."""
 _FEW = 4096
+_MOST_POINTS = 2**24
+"""Largest number of points of a pub; the arrays of larger ones stay arrays."""
 
 
 @dataclass
@@ -64,8 +67,9 @@ class NumbersTable:
     def set_points(self, pub: int, shape: Sequence[int]) -> None:
         """Sets the shape of a pub, unless it is known already."""
         if pub not in self._blocks:
-            self._blocks[pub] = self._rows, tuple(shape)
-            self._rows += math.prod(shape)
+            rows = math.prod(shape)
+            self._blocks[pub] = self._rows, tuple(shape) if rows <= _MOST_POINTS else (0,)
+            self._rows += rows if rows <= _MOST_POINTS else 0
 
     def add(self, value: Any, label: str, number: int) -> dict[str, Any] | None:
         """Adds a saved number, or the numbers of all points of a pub.

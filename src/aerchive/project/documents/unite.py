@@ -132,8 +132,13 @@ def _is_same_result(stored: RunDraft, given: RunDraft) -> bool:
 
 
 def _values(datasets: Mapping[str, DatasetDraft]) -> dict[str, DatasetDraft]:
-    """The datasets of a result, without its table, which has the parameters as well."""
-    return {name: dataset for name, dataset in datasets.items() if name not in _OF_INPUTS}
+    """The datasets of a result, without those of the inputs and the table, which has parameters as well."""
+    found = {name: one for name, one in datasets.items() if name not in _OF_INPUTS}
+    return {name: one for name, one in found.items() if _kind_and_label(one) != ("parameters", "")}
+
+
+def _kind_and_label(dataset: DatasetDraft) -> tuple[Any, Any]:
+    return dataset.attributes.get("kind"), dataset.attributes.get("label")
 
 
 def _have_same_numbers(one: DatasetDraft, other: DatasetDraft) -> bool:
