@@ -1,4 +1,7 @@
-"""Codec of counts, the number of times each outcome was measured: one table for all experiments of a run."""
+"""Codec of counts, the number of times each outcome was measured: one table for all experiments of a run.
+
+See decision 0029.
+"""
 
 from __future__ import annotations
 
