@@ -60,7 +60,8 @@ INPUTS: Final = "inputs"
 RESULT: Final = "result"
 COUNTS: Final = "counts"
 MEMORY: Final = "memory"
-SCALARS: Final = "scalars"
+TABLE: Final = "table"
+PARAMETER_NAMES: Final = "parameter_names"
 TEXT: Final = "text"
 """The dataset of an attachment that is a text."""
 CHECKSUMS_SUFFIX: Final = ".checksums"
@@ -69,7 +70,7 @@ PIECE_SHAPE: Final = "piece_shape"
 """The attribute of a dataset of several chunks with the shape of the pieces that the digests are of."""
 STORAGE_ATTRIBUTES: Final = frozenset({"crc32", "blake3", "filter_hint", PIECE_SHAPE})
 """Attributes of datasets that say how the values are stored. No digest of a node covers them."""
-FREE_TEXTS: Final = frozenset({SCALARS, TEXT})
+FREE_TEXTS: Final = frozenset({PARAMETER_NAMES, TEXT})
 """Datasets of runs and objects with text that need not be ASCII, besides those whose names begin with `LONG_PREFIX`."""
 
 MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000

@@ -11,7 +11,8 @@ from qiskit.circuit import Clbit, Qubit
 from qiskit_aer import AerSimulator
 
 import aerchive
-from aerchive.codecs.counts import format_outcome
+from aerchive.codecs.counts import format_outcome, result_counts
+from aerchive.codecs.memory import memory_from_rows
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from tests.codecs.conftest import make_result
 from tests.strict import differences
@@ -126,8 +127,87 @@ def test_table_that_a_person_sees(store: Callable[..., Any], path: Any) -> None:
     with h5py.File(path, "r") as file:
         table = file[run.path]["counts"][...]
 
-    assert table.dtype.names == ("experiment", "outcome", "bitstring", "count")
-    assert table.tolist() == [(0, b"0x5", b"10 1", 3), (0, b"0x0", b"00 0", 7), (1, b"0x1", b"00 1", 10)]
+    assert table.dtype.names == ("experiment", "bitstring", "count")
+    assert table.tolist() == [(0, b"10 1", 3), (0, b"00 0", 7), (1, b"00 1", 10)]
+
+
+WRONG_HEADERS: list[Any] = [
+    {"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 1]]},
+    {"memory_slots": 3, "creg_sizes": [["a", 0]]},
+    {"memory_slots": 3, "creg_sizes": [["a", -1], ["b", 1]]},
+    {"memory_slots": 3, "creg_sizes": [["a", 2**40], ["b", 1]]},
+    {"memory_slots": 2**40},
+    {"memory_slots": -3},
+    {"memory_slots": "3"},
+    {"memory_slots": 3, "creg_sizes": 5},
+    {"memory_slots": 3, "creg_sizes": [["a", "1"]]},
+]
+
+
+@pytest.mark.parametrize("header", WRONG_HEADERS, ids=repr)
+def test_header_that_was_edited(store: Callable[..., Any], header: Any) -> None:
+    data: dict[str, Any] = {"counts": {"0x5": 3, "0x0": 7, "0x2": 1}, "memory": ["0x5", "0x0", "0x0", "0x2"]}
+
+    run = store(data, header=header)
+
+    assert differences(data, run.result().data(0).copy()) == []
+    assert list(run.result().data(0)["counts"]) == list(data["counts"])
+
+
+@pytest.mark.parametrize("outcome", ["0x05", "0x00", "0xf"])
+def test_outcome_is_kept_where_bits_do_not_give_it(store: Callable[..., Any], path: Any, outcome: str) -> None:
+    header = {"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 2]]}
+    run = store({"counts": {"0x5": 3}}, {"counts": {outcome: 7}}, header=header)
+
+    with h5py.File(path, "r") as file:
+        table = file[run.path]["counts"][...]
+
+    assert table["outcome"].tolist() == [b"0x5", outcome.encode()]
+    assert run.result().data(0)["counts"] == {"0x5": 3}
+    assert run.result().data(1)["counts"] == {outcome: 7}
+
+
+def test_wide_registers_with_spaces(store: Callable[..., Any], path: Any) -> None:
+    header = {"memory_slots": 127, "creg_sizes": [["a", 100], ["b", 27]]}
+    shots = [f"0x{2**126 + 2**100 + 5:x}", f"0x{5:017x}"]
+    data = {"counts": dict(zip(shots, (3, 4), strict=True)), "memory": [shots[1], *shots]}
+
+    run = store(data, header=header)
+
+    bits = [format(int(shot, 16), "0127b") for shot in shots]
+    expected = [f"{one[:27]} {one[27:]}" for one in bits]
+    with h5py.File(path, "r") as file:
+        group = file[run.path]
+        assert [one.decode() for one in group["counts"]["bitstring"]] == expected
+        assert [one.decode() for one in group["memory"][...]] == [expected[1], *expected]
+    assert differences(data, run.result().data(0).copy()) == []
+    assert run.memory() == [expected[1], *expected]
+
+
+@pytest.mark.parametrize("width", [63, 64, 65, 128, 129])
+def test_outcome_of_many_bits_is_as_aer_writes_it(path: Any, width: int) -> None:
+    circuit = QuantumCircuit(width)
+    circuit.h(0)
+    circuit.x(width - 1)
+    circuit.measure_all()
+    result = AerSimulator(seed_simulator=3, method="stabilizer").run(circuit, shots=9, memory=True).result()
+    aerchive.open(path).save(result)
+
+    run = aerchive.open(path, "r").latest()
+
+    with h5py.File(path, "r") as file:
+        assert file[run.path]["counts"].dtype.names == ("experiment", "bitstring", "count")
+        assert {len(shot) for shot in file[run.path]["memory"][...]} == {width}
+    assert differences(result.data(0), run.result().data(0).copy()) == []
+
+
+def test_bit_strings_that_are_none() -> None:
+    bad = np.array([(0, b"2", 6), (0, b" ", 4)], [("experiment", "<u4"), ("bitstring", "S2"), ("count", "<i8")])
+
+    with pytest.raises(FormatError, match="bit string"):
+        result_counts(bad)
+    with pytest.raises(FormatError, match="bit string"):
+        memory_from_rows(bad["bitstring"], None)
 
 
 def test_order_of_the_dictionary(store: Callable[..., Any]) -> None:

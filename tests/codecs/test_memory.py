@@ -9,6 +9,7 @@ from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 import aerchive
+from aerchive.codecs.memory import MemoryColumn
 from aerchive.errors import FormatError, NotFoundError
 from tests.codecs.conftest import make_result
 from tests.strict import differences
@@ -33,12 +34,44 @@ def test_memory_of_each_experiment_is_that_of_qiskit(path: Any) -> None:
 
 
 def test_column_that_a_person_sees(store: Callable[..., Any], path: Any) -> None:
-    run = store({"memory": ["0x0", "0x3"]}, {"memory": ["0x1ff"]})
+    header = {"memory_slots": 3, "creg_sizes": [["a", 1], ["b", 2]]}
+    run = store({"memory": ["0x0", "0x5"]}, {"memory": ["0x01", "0x1"]}, {"memory": ["0x3"]}, header=header)
 
     with h5py.File(path, "r") as file:
         column = file[run.path]["memory"][...]
 
-    assert column.tolist() == [b"0x0", b"0x3", b"0x1ff"]
+    assert column.tolist() == [b"00 0", b"10 1", b"0x01", b"0x1", b"01 1"]
+    assert [run.value("memory", number) for number in range(3)] == [["0x0", "0x5"], ["0x01", "0x1"], ["0x3"]]
+    assert [run.memory(number) for number in range(3)] == [["00 0", "10 1"], ["00 1", "00 1"], ["01 1"]]
+
+
+def test_memory_after_counts_of_another_header(path: Any) -> None:
+    experiments = [
+        make_result(data, header=header).results[0]
+        for data, header in (
+            ({"counts": {"0x1": 1}, "memory": ["0x1"]}, {"memory_slots": 2}),
+            ({"memory": ["0x1"], "counts": {"0x1": 1}}, {"memory_slots": 3}),
+            ({"counts": {}, "memory": ["0x1"]}, {"memory_slots": 4}),
+        )
+    ]
+    result = make_result()
+    result.results = experiments
+    aerchive.open(path).save(result)
+
+    run = aerchive.open(path, "r").latest()
+
+    assert [run.memory(number) for number in range(3)] == [["01"], ["001"], ["0001"]]
+
+
+def test_memory_whose_bit_strings_are_too_large_is_hexadecimal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aerchive.codecs.memory._MOST_BYTES", 100)
+    column = MemoryColumn()
+
+    first = column.add(["0x1"] * 10, {"memory_slots": 9})
+    second = column.add(["0x1"] * 10, {"memory_slots": 9})
+
+    assert first == {"$": "memory/1", "rows": [0, 10]}
+    assert second == {"$": "memory/1", "rows": [10, 10], "form": "hex"}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from aerchive.codecs.pubs import decode_pubs, encode_pubs, pub_circuits
+from aerchive.codecs.table import NumbersTable
 from aerchive.errors import FormatError, UnsupportedTypeError
 from aerchive.testing.codecs import _Decoder, _Encoder
 from tests.strict import differences
@@ -64,10 +65,29 @@ def parts(pub: Any) -> dict[str, Any]:
     return {**told, "precision": pub.precision, "observables": (array.shape, qubits, terms)}
 
 
-def round_trip(pubs: list[Any]) -> list[Any]:
-    encoder = _Encoder()
-    trees = json.loads(json.dumps(encode_pubs(pubs, encoder)))
-    return decode_pubs(trees, pub_circuits(pubs), _Decoder(encoder.arrays))
+class TableDecoder(_Decoder):
+    """A decoder that reads columns of a table as well."""
+
+    def __init__(self, arrays: list[Any], table: NumbersTable) -> None:
+        super().__init__(arrays)
+        self._table = table.draft()
+
+    def array(self, reference: Any) -> Any:
+        if reference["to"][0] != "table":
+            return super().array(reference)
+        assert self._table is not None
+        _, columns, first, shape, order = reference["to"]
+        assert order == "C"
+        rows = self._table.parts[0][first : first + int(np.prod(shape[:-1]))]
+        return np.stack([rows[column] for column in columns], axis=-1).reshape(shape)
+
+
+def round_trip(pubs: list[Any], *shapes: tuple[int, ...]) -> list[Any]:
+    encoder, table = _Encoder(), NumbersTable()
+    for number, shape in enumerate(shapes):
+        table.set_points(number, shape)
+    trees = json.loads(json.dumps(encode_pubs(pubs, encoder, table)))
+    return decode_pubs(trees, pub_circuits(pubs), TableDecoder(encoder.arrays, table))
 
 
 @pytest.mark.parametrize("name", PUBS)
@@ -75,6 +95,16 @@ def test_a_pub_comes_back(name: str) -> None:
     (back,) = round_trip([PUBS[name]])
     assert type(back) is type(PUBS[name])
     assert differences(parts(PUBS[name]), parts(back)) == []
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 2, 3), (2000, 3), (100, 1000, 3), (2,), (0,)])
+def test_points_of_the_result_that_are_more_or_others(shape: tuple[int, ...]) -> None:
+    values = np.array([[0.5], [-0.0], [0.7]]).T
+    pub = EstimatorPub.coerce((BARE, [["ZZ"], ["XX"]], values.reshape(1, 3, 1)), 0.1)
+
+    (back,) = round_trip([pub], shape)
+
+    assert differences(parts(pub), parts(back)) == []
 
 
 def test_pubs_that_share_a_circuit_share_it_again() -> None:
@@ -91,7 +121,7 @@ class Own(SamplerPub):
 
 def test_a_pub_of_another_class_is_refused() -> None:
     with pytest.raises(UnsupportedTypeError, match=r"no codec for pubs of type .*Own"):
-        encode_pubs([Own(PLAIN)], _Encoder())
+        encode_pubs([Own(PLAIN)], _Encoder(), NumbersTable())
 
 
 @pytest.mark.parametrize(
@@ -106,15 +136,15 @@ def test_a_pub_of_another_class_is_refused() -> None:
 )
 def test_a_damaged_pub_is_refused(change: dict[str, Any]) -> None:
     encoder = _Encoder()
-    (tree,) = encode_pubs([PUBS["a sum"]], encoder)
+    (tree,) = encode_pubs([PUBS["a sum"]], encoder, NumbersTable())
     with pytest.raises(FormatError):
         decode_pubs([{**tree, **change}], [BARE], _Decoder(encoder.arrays))
 
 
 def test_observables_that_do_not_fit_their_terms_are_refused() -> None:
-    encoder = _Encoder()
-    (tree,) = json.loads(json.dumps(encode_pubs([PUBS["a sum"]], encoder)))
+    encoder, table = _Encoder(), NumbersTable()
+    (tree,) = json.loads(json.dumps(encode_pubs([PUBS["a sum"]], encoder, table)))
     place = int(tree["observables"]["sizes"]["to"][0].removeprefix("array_"))
     encoder.arrays[place] = np.array([2**40], np.uint64)
     with pytest.raises(FormatError, match="1 of them do not fit 2 terms"):
-        decode_pubs([tree], [BARE], _Decoder(encoder.arrays))
+        decode_pubs([tree], [BARE], TableDecoder(encoder.arrays, table))

@@ -23,7 +23,7 @@ import aerchive
 from aerchive.aer import ArchivedResult
 from aerchive.codecs.base import MissingValue
 from aerchive.codecs.registry import codecs, codecs_by_tag
-from aerchive.codecs.result import encode_result
+from aerchive.codecs.result import ResultEncoder
 from aerchive.errors import FormatError, UnsupportedTypeError
 from tests.codecs.conftest import make_result
 from tests.strict import TIMING, differences
@@ -227,7 +227,8 @@ def test_saving_does_not_change_the_result(path: Path) -> None:
 def test_nothing_is_copied_before_it_is_written() -> None:
     array = np.arange(1000.0)
 
-    encoded = encode_result(make_result({"x": array}))
+    encoder = ResultEncoder()
+    encoded = encoder.finish({"result": encoder.encode(make_result({"x": array}))})
 
     assert np.shares_memory(encoded.datasets["x"].parts[0], array)
 

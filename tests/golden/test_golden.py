@@ -28,7 +28,7 @@ from aerchive.codecs.memory import TAG as MEMORY
 from aerchive.codecs.registry import codecs
 from aerchive.codecs.result import REFUSED_TAG
 from aerchive.codecs.result import VERSION as DOCUMENT_VERSION
-from aerchive.codecs.scalars import TAG as SCALAR
+from aerchive.codecs.table import SCALAR
 from aerchive.errors import FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.times import now
@@ -292,7 +292,7 @@ def test_every_stamp_has_a_golden_node() -> None:
     own = {(module.ENCODING, module.VERSION) for module in (circuit_codec, noise_codec, array_codec, target_codec)}
     own |= {("array", layout.ARRAY_VERSION)}
     own |= {(name, DOCUMENT_VERSION) for name in ("result", "primitive_result", "inputs")}
-    first = ("run", "result", "primitive_result", "counts", "memory", "scalars", "array", "inputs")
+    first = ("run", "result", "primitive_result", "counts", "memory", "table", "array", "inputs")
     assert own | {(name, 1) for name in first} | {("run", 2), ("inputs", 2)} <= stamps
 
 

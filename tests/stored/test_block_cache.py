@@ -263,7 +263,7 @@ def test_little_is_kept(run: aerchive.Run, openings: Openings, monkeypatch: pyte
         assert kept.nbytes == sum(block.rows.nbytes for block in kept.blocks.values()) <= 2500
     monkeypatch.setattr(kept_blocks, "_MOST_BLOCKS", 1)
     assert run.value("energy", 3) == 3 / 7
-    assert [key[3] for key in kept.blocks] == ["scalars"]
+    assert [key[3] for key in kept.blocks] == ["table"]
     monkeypatch.setattr(kept_blocks, "MAX_BLOCK_BYTES", 100)
     kept.blocks.clear()
     openings.number = 0

@@ -33,7 +33,7 @@ def show(*command: object) -> str:
 def project(tmp_path_factory: pytest.TempPathFactory) -> aerchive.Project:
     """With all that a project can hold."""
     project = aerchive.open(tmp_path_factory.mktemp("viewers") / "study.h5")
-    theta = Parameter("theta")
+    theta = Parameter("θ[0] α")
     circuit = QuantumCircuit(QuantumRegister(2), ClassicalRegister(1, "a"), ClassicalRegister(1, "b"), name="ansatz")
     circuit.rx(theta, 0)
     circuit.cx(0, 1)
@@ -93,7 +93,9 @@ def test_h5dump_of_everything(project: aerchive.Project) -> None:
     ):
         assert wanted in text
     assert text.count("UNKNOWN") == 0
-    assert "nan" not in show("h5dump", "-d", f"/{group_of(project, name='first sweep')}/scalars", project.path)
+    table = show("h5dump", "-d", f"/{group_of(project, name='first sweep')}/table", project.path)
+    assert '"θ[0] α"' in table
+    assert "nan" not in table
 
 
 def test_h5ls_of_everything(project: aerchive.Project) -> None:
@@ -105,7 +107,7 @@ def test_h5ls_of_everything(project: aerchive.Project) -> None:
         "/catalogue",
         "/counts",
         "/memory",
-        "/scalars",
+        "/table",
         "/statevector",
         "/circuits",
         "/noise_model",
@@ -133,8 +135,9 @@ def test_counts_are_a_table(project: aerchive.Project) -> None:
     run = project.latest(name="first sweep")
     text = show("h5dump", "-d", f"/{run.path}/counts", project.path)
 
-    for column in ('"experiment"', '"outcome"', '"bitstring"', '"count"'):
+    for column in ('"experiment"', '"bitstring"', '"count"'):
         assert column in text
+    assert "0x" not in text
     for experiment in (0, 1):
         for key, value in run.counts(experiment).items():
             assert f'"{key}"' in text

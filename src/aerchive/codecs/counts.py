@@ -1,18 +1,23 @@
-"""Codec of counts, the number of times each outcome was measured: one table for all experiments of a run."""
+"""Codec of counts, the number of times each outcome was measured: one table for all experiments of a run.
+
+See decision 0029.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.codecs.base import is_outcome
+from aerchive.errors import FormatError
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.drafts import DatasetDraft
 
 TAG = "counts/1"
+_WORD = 64
 _MOST_SLOTS = 2**16
 """Largest number of bits of an outcome that is written out: the number may come from an untrusted file."""
 
@@ -26,28 +31,76 @@ def format_outcome(outcome: str, header: Mapping[str, Any] | None) -> str:
             ``creg_sizes`` puts spaces between the registers, the last register first.
     """
     bits = format(int(outcome, 16), "b") if outcome.startswith("0x") else outcome
-    slots = (header or {}).get("memory_slots")
+    return bits if not (header or {}).get("memory_slots") else _printer(header)(int(bits, 2))
+
+
+def _printer(header: Mapping[str, Any] | None) -> Callable[[int], str]:
+    """The function that formats outcomes of an experiment; the result of it for an outcome is that of `format_outcome`.
+
+    Args:
+        header: Header of the experiment.
+    """
+    slots = (header or {}).get("memory_slots") or 0
     sizes = (header or {}).get("creg_sizes")
-    if not slots:
-        return bits
     if int(slots) > _MOST_SLOTS:
         raise ValueError(f"{slots} classical bits")
-    bits = format(int(bits, 2), f"0{slots}b")
-    if not sizes:
-        return bits
-    parts = []
+    form = f"0{slots}b" if slots else "b"
+    if not slots or not sizes:
+        return lambda value: format(value, form)
+    cuts = []
     start = 0
     for _, size in reversed(sizes):
-        parts.append(bits[start : start + size])
+        cuts.append(slice(start, start + size))
         start += size
-    return " ".join(parts)
+
+    def text_of(value: int) -> str:
+        bits = format(value, form)
+        return " ".join([bits[cut] for cut in cuts])
+
+    return text_of
+
+
+def bit_strings(outcomes: Collection[Any], header: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """The bit string of each outcome, if the text of each can be computed from it again; else ``None``.
+
+    Args:
+        outcomes: Outcomes as in the result, as text.
+        header: Header of the experiment; see `format_outcome`.
+    """
+    found: dict[str, str] = {}
+    try:
+        text_of = _printer(header)
+        for outcome in outcomes:
+            bits = found[outcome] = text_of(int(outcome, 16))
+            if outcome_of(bits) != outcome:
+                return None
+    except (TypeError, ValueError, ArithmeticError):  # other outcomes, or the header was edited
+        return None
+    return found
+
+
+def outcome_of(bits: str) -> str:
+    """The outcome of a bit string as Aer writes it, such as ``0x5`` for ``10 1``.
+
+    Beyond 64 bits, all words of 64 bits but the first have their leading zeros.
+    """
+    digits = bits.replace(" ", "")
+    value = int(digits, 2)
+    return hex(value) if len(digits) <= _WORD else f"0x{value:0{(len(digits) - 1) // _WORD * (_WORD // 4) + 1}x}"
 
 
 class CountsTable:
-    """Collects the counts of a run in one table."""
+    """Collects the counts of a run in one table.
+
+    Attributes:
+        bits: The bit strings of the outcomes that were added last, for the memory of the same experiment; ``None`` if
+            there are none. It is reset before each experiment.
+    """
 
     def __init__(self) -> None:
-        self._rows: list[tuple[int, str, str, int]] = []
+        self._rows: list[tuple[int, str, int, str]] = []
+        self._is_exact = True
+        self.bits: dict[str, str] | None = None
 
     def add(self, counts: Any, experiment: int, header: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """Adds the counts of one experiment.
@@ -57,34 +110,66 @@ class CountsTable:
         """
         if type(counts) is not dict or not counts:
             return None
-        if not all(type(k) is str and is_outcome(k) and type(v) is int and abs(v) < 2**63 for k, v in counts.items()):
+        if not all(type(k) is str and type(v) is int and abs(v) < 2**63 for k, v in counts.items()):
             return None
         first = len(self._rows)
-        try:
-            self._rows += [(experiment, key, format_outcome(key, header), value) for key, value in counts.items()]
-        except (TypeError, ValueError, ArithmeticError):  # the header was edited; Qiskit cannot use it either
-            return None
+        bits = self.bits = bit_strings(counts, header)
+        if bits is None:
+            if not all(map(is_outcome, counts)):
+                return None
+            self._is_exact = False
+            try:
+                bits = {key: format_outcome(key, header) for key in counts}
+            except (TypeError, ValueError, ArithmeticError):  # the header was edited; Qiskit cannot use it either
+                return None
+        self._rows += [(experiment, bits[key], value, key) for key, value in counts.items()]
         return {TYPE_KEY: TAG, "rows": [first, len(counts)]}
 
     def draft(self) -> DatasetDraft | None:
-        """The table, or ``None`` if there were no counts."""
+        """The table, or ``None`` if there were no counts.
+
+        The column ``outcome`` is left out if all outcomes can be computed from the bit strings.
+        """
         if not self._rows:
             return None
-        outcome = max(len(row[1]) for row in self._rows)
-        bits = max(len(row[2]) for row in self._rows)
-        dtype = [("experiment", "<u4"), ("outcome", f"S{outcome}"), ("bitstring", f"S{bits}"), ("count", "<i8")]
-        return DatasetDraft([np.array(self._rows, dtype)], attributes={"encoding": "counts", "encoding_version": 1})
+        bits = max(1, *(len(row[1]) for row in self._rows))
+        dtype = [("experiment", "<u4"), ("bitstring", f"S{bits}"), ("count", "<i8")]
+        if not self._is_exact:
+            dtype.append(("outcome", f"S{max(len(row[3]) for row in self._rows)}"))
+        rows = np.array([row[: len(dtype)] for row in self._rows], dtype)
+        return DatasetDraft([rows], attributes={"encoding": "counts", "encoding_version": 1})
 
 
-def counts_from_rows(rows: NDArray[Any], column: str) -> dict[str, int]:
-    """The counts as a dictionary, from rows of the table.
-
-    Args:
-        rows: The rows of the table with the counts of one experiment.
-        column: Column with the keys: ``outcome`` for the keys of the result, ``bitstring`` for bits.
-    """
-    keys = (key.decode("ascii") for key in rows[column].tolist())
+def counts_from_rows(rows: NDArray[Any]) -> dict[str, int]:
+    """The counts by bit string, from rows of the table with the counts of one experiment."""
+    keys = (key.decode("ascii") for key in rows["bitstring"].tolist())
     return dict(zip(keys, rows["count"].tolist(), strict=True))
+
+
+def result_counts(rows: NDArray[Any]) -> dict[str, int]:
+    """The counts with the keys of the result, from rows of the table with the counts of one experiment.
+
+    Raises:
+        FormatError: A bit string does not consist of bits.
+    """
+    if "outcome" in (rows.dtype.names or ()):
+        keys = [key.decode("ascii") for key in rows["outcome"].tolist()]
+    else:
+        keys = outcomes_of(rows["bitstring"].tolist())
+    return dict(zip(keys, rows["count"].tolist(), strict=True))
+
+
+def outcomes_of(strings: Sequence[bytes]) -> list[str]:
+    """The outcomes of bit strings, as Aer writes them.
+
+    Raises:
+        FormatError: A bit string does not consist of bits.
+    """
+    try:
+        known = {bits: outcome_of(bits.decode("ascii")) for bits in set(strings)}
+    except ValueError as error:
+        raise FormatError(f"a bit string is stored that is none: {error}") from error
+    return [known[bits] for bits in strings]
 
 
 def foreign_counts(counts: Mapping[Any, Any], header: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def encode_primitive_result(result: PrimitiveResult[Any], encoder: ResultEncoder
         if (type(pub).__module__, type(pub).__qualname__) != (_OF_SERVICE_MODULE, _OF_SERVICE):
             _check_type(pub, tuple(_PUBS.values()))
         _check_type(pub.data, (DataBin,))
+        encoder.table.set_points(number, pub.data.shape)
         experiments.append(
             {
                 "fields": {"class": type(pub).__name__, "shape": list(pub.data.shape)},

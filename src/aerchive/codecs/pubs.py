@@ -2,7 +2,9 @@
 
 A pub is ``{"circuit", "parameter_values"}`` with ``shots`` for a sampler, ``precision`` and ``observables`` for an
 estimator. ``parameter_values`` is ``{"shape", "data": [[[name, ...], ARRAY], ...]}``, each array of shape ``(*shape,
-names)``. ``observables`` is ``{"shape", "num_qubits"}`` and, for all observables one after another in row-major order:
+names)``, or a reference to columns of the table, in which it is broadcast to the shape of the result.
+
+``observables`` is ``{"shape", "num_qubits"}`` and, for all observables one after another in row-major order:
 ``sizes`` (number of terms of each observable), ``coeffs`` (coefficient of each term), ``lengths`` (number of factors of
 each term), and for each factor ``bit_terms`` (qiskit's ``SparseObservable.BitTerm``) and ``indices`` (the qubit).
 """
@@ -21,6 +23,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparseObservable
 
 from aerchive.codecs.base import Decoder, Encoder, is_storable
+from aerchive.codecs.table import NumbersTable
 from aerchive.errors import AerchiveError, FormatError, UnsupportedTypeError
 from aerchive.text import type_name
 
@@ -32,19 +35,28 @@ def pub_circuits(pubs: Sequence[Any]) -> list[QuantumCircuit]:
     return list({id(pub.circuit): pub.circuit for pub in pubs}.values())
 
 
-def encode_pubs(pubs: Sequence[Any], encoder: Encoder) -> list[dict[str, Any]]:
+def encode_pubs(pubs: Sequence[Any], encoder: Encoder, table: NumbersTable) -> list[dict[str, Any]]:
     """Encodes pubs; a circuit is stored as its index in the list of `pub_circuits`.
+
+    Args:
+        pubs: The pubs.
+        encoder: Receives the arrays.
+        table: Receives the values of parameters that have a place in a table.
 
     Raises:
         UnsupportedTypeError: A pub is neither a ``SamplerPub`` nor an ``EstimatorPub``.
     """
     places = {id(circuit): place for place, circuit in enumerate(pub_circuits(pubs))}
-    return [_encode_pub(pub, places[id(pub.circuit)], encoder) for pub in pubs]
+    return [_encode_pub(pub, number, places[id(pub.circuit)], encoder, table) for number, pub in enumerate(pubs)]
 
 
-def _encode_pub(pub: Any, circuit: int, encoder: Encoder) -> dict[str, Any]:
+def _encode_pub(pub: Any, number: int, circuit: int, encoder: Encoder, table: NumbersTable) -> dict[str, Any]:
     values = pub.parameter_values
-    data = [[list(names), _array(array, "parameter_values", encoder)] for names, array in values.data.items()]
+    table.set_points(number, values.shape)
+    data = [
+        [list(names), table.add_bindings(names, array, number) or _array(array, "parameter_values", encoder)]
+        for names, array in values.data.items()
+    ]
     tree: dict[str, Any] = {"circuit": circuit, "parameter_values": {"shape": list(values.shape), "data": data}}
     if type(pub) is SamplerPub:
         return {**tree, "shots": None if pub.shots is None else int(pub.shots)}
@@ -97,8 +109,9 @@ def decode_pubs(trees: Any, circuits: Sequence[QuantumCircuit], decoder: Decoder
 
 def _decode_pub(tree: dict[str, Any], circuits: Sequence[QuantumCircuit], decoder: Decoder) -> Any:
     stored = tree["parameter_values"]
+    shape = tuple(stored["shape"])
     values = BindingsArray(
-        {tuple(names): decoder.value(item) for names, item in stored["data"]}, shape=tuple(stored["shape"])
+        {tuple(names): _without_repeats(decoder.value(item), shape) for names, item in stored["data"]}, shape=shape
     )
     circuit = circuits[tree["circuit"]]
     if "observables" not in tree:
@@ -107,6 +120,14 @@ def _decode_pub(tree: dict[str, Any], circuits: Sequence[QuantumCircuit], decode
     observables = _decode_observables(columns, tree["observables"]["shape"], tree["observables"]["num_qubits"])
     precision = None if tree["precision"] is None else decoder.value(tree["precision"])
     return EstimatorPub(circuit, observables, values, precision)
+
+
+def _without_repeats(values: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The array of shape ``(*shape, names)`` that was broadcast to the shape of its pub."""
+    if values.shape[:-1] == shape:
+        return values
+    own = (0,) * (values.ndim - 1 - len(shape)) + tuple(slice(0, length) for length in shape)
+    return np.ascontiguousarray(values[own])
 
 
 _COLUMNS = ("sizes", "coeffs", "lengths", "bit_terms", "indices")

@@ -42,11 +42,12 @@ def codecs() -> tuple[Codec, ...]:
         stabilizers,
         states,
         symbols,
+        table,
         zoned_times,
     )
 
     own = (
-        *(arrays.CODEC, bit_array.CODEC, zoned_times.CODEC),
+        *(arrays.CODEC, bit_array.CODEC, zoned_times.CODEC, table.CODEC),
         *(*states.CODECS, *stabilizers.CODECS, *distributions.CODECS, *symbols.CODECS, *execution_spans.CODECS),
         *paulis.CODECS,
     )

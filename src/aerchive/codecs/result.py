@@ -16,7 +16,7 @@ from aerchive.codecs.counts import CountsTable
 from aerchive.codecs.memory import MemoryColumn
 from aerchive.codecs.pool import ArrayPool
 from aerchive.codecs.registry import AS_ITS_VALUE, decode_with_codec, encode_with_codec, enum_as_kept
-from aerchive.codecs.scalars import ScalarTable
+from aerchive.codecs.table import NumbersTable
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
@@ -37,7 +37,7 @@ _ABSENT: Any = object()
 _RESERVED = frozenset(
     {
         *(*layout.LINKS, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS),
-        *(layout.INPUTS, layout.RESULT, layout.COUNTS, layout.MEMORY, layout.SCALARS),
+        *(layout.INPUTS, layout.RESULT, layout.COUNTS, layout.MEMORY, layout.TABLE, layout.PARAMETER_NAMES),
     }
 )
 
@@ -70,7 +70,9 @@ class Written(NamedTuple):
 
 
 class ResultEncoder:
-    """Encodes one Result; see `encode_result`.
+    """Encodes one Result, or the result of a primitive, with the inputs of the run; its arrays are not copied.
+
+    A value whose type no codec knows is named in ``refused``; everything else is stored.
 
     Args:
         reserved: Names that the datasets of arrays must not have.
@@ -79,7 +81,8 @@ class ResultEncoder:
     def __init__(self, reserved: Collection[str] = _RESERVED) -> None:
         self._counts = CountsTable()
         self._memory = MemoryColumn()
-        self._scalars = ScalarTable()
+        self.table = NumbersTable()
+        self.parameter_names: list[str] = []
         self._pool = ArrayPool(reserved)
         self._label = ""
         self._experiment = 0
@@ -95,12 +98,17 @@ class ResultEncoder:
         """Encodes a value with all codecs; raises `UnsupportedTypeError` if no codec knows its type."""
         return tagged_json.encode(value, prefer=self._prefer)
 
-    def encode(self, result: Any) -> EncodedResult:
-        """Encodes the result."""
+    def begin_inputs(self) -> None:
+        """The values that follow are inputs: their arrays have no label and belong to no experiment."""
+        self._label, self._experiment = "", 0
+
+    def encode(self, result: Any) -> Written:
+        """Encodes the result as a document; its tables and arrays are kept for `finish`."""
         fields = dict(vars(result))
         metadata, results = fields.pop("_metadata", {}), fields.pop("results", _ABSENT)
         experiments = []
         if type(results) in (list, tuple):
+            self.table.set_experiments(len(results))
             experiments = [self._encode_experiment(number, one) for number, one in enumerate(results)]
             if type(results) is tuple:
                 self.refused.append("result: its experiments come back in a list, not in a tuple")
@@ -113,7 +121,7 @@ class ResultEncoder:
             "metadata": self.tolerant(metadata, "result metadata"),
             "experiments": experiments,
         }
-        return self.finish({layout.RESULT: Written(ENCODING, document)})
+        return Written(ENCODING, document)
 
     def finish(self, documents: Mapping[str, Written]) -> EncodedResult:
         """Makes the datasets of all documents, tables and arrays.
@@ -124,7 +132,8 @@ class ResultEncoder:
         drafts = {
             layout.COUNTS: self._counts.draft(),
             layout.MEMORY: self._memory.draft(),
-            layout.SCALARS: self._scalars.draft(),
+            layout.TABLE: self.table.draft(),
+            layout.PARAMETER_NAMES: _names_draft(self.parameter_names),
             **self._pool.drafts(),  # fills in the references of the documents
         }
         datasets = {
@@ -141,7 +150,7 @@ class ResultEncoder:
         if not isinstance(experiment, ExperimentResult):
             self.refused.append(f"{what}: is a {_type_name(experiment)}, not an ExperimentResult")
             return {"fields": {}, "metadata": {}, "data": []}
-        self._experiment = number
+        self._experiment, self._counts.bits = number, None
         fields = dict(vars(experiment))
         metadata, data = fields.pop("_metadata", {}), fields.pop("data", _ABSENT)
         items: list[Any] = []
@@ -191,9 +200,9 @@ class ResultEncoder:
             if label == "counts":
                 tree = self._counts.add(value, self._experiment, header)
             elif label == "memory":
-                tree = self._memory.add(value)
+                tree = self._memory.add(value, header, self._counts.bits)
             else:
-                tree = self._scalars.add(value, label, self._experiment)
+                tree = self.table.add(value, label, self._experiment)
             return self.value(value) if tree is None else tree
         except UnsupportedTypeError as error:
             self._pool.roll_back(mark)
@@ -246,6 +255,12 @@ class ResultEncoder:
         return None if type(value) in (np.ndarray, dict) else self._prefer(value)
 
 
+def _names_draft(names: list[str]) -> DatasetDraft | None:
+    """The names of the parameters whose values are in arrays, one a row; ``None`` if there are none."""
+    rows = np.array([name.encode(errors="backslashreplace") for name in names], "S")
+    return DatasetDraft([rows], attributes={"encoding": "names", "encoding_version": 1}) if names else None
+
+
 def _refused(value: Any) -> dict[str, Any]:
     if isinstance(value, MissingValue):  # it comes from a result that was archived before
         return {TYPE_KEY: REFUSED_TAG, "type": value.type_name, "text": value.text}
@@ -276,18 +291,6 @@ class MissingError(UnsupportedTypeError):
             "run the circuit again to get it"
         )
         self.missing = missing
-
-
-def encode_result(result: Any) -> EncodedResult:
-    """Encodes a Result into datasets.
-
-    Args:
-        result: A ``qiskit.result.Result``; its arrays are not copied and must not change until they are written.
-
-    Returns:
-        The encoded result. A value whose type no codec knows is named in ``refused``; everything else is stored.
-    """
-    return ResultEncoder().encode(result)
 
 
 def decode_value(tree: Any, decoder: Decoder) -> Any:

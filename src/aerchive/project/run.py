@@ -709,13 +709,10 @@ class Run:
         Returns:
             One dictionary for each circuit, from a ``Parameter`` or its name to a list or array of values.
         """
-        from aerchive.codecs.result import decode_value
-        from aerchive.stored.decoder import MemoryDecoder
-
         if self.outcome in ("lost", "running"):
             return None
         tree = self.stored_result.inputs.get("parameter_binds")
-        binds: list[dict[Any, Any]] | None = None if tree is None else decode_value(tree, MemoryDecoder())
+        binds: list[dict[Any, Any]] | None = None if tree is None else self.stored_result.decode(tree)
         return binds
 
     def circuits(self) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,8 +97,9 @@ def plan_array(group: GroupReader, location: ArrayLocation, key: object = ...) -
     """
     if location.offset is None:
         return ArrayPlan(location, group.plan(location.name, location.owner, _stored_key(location, key)))
-    whole = slice(location.offset, location.offset + math.prod(location.shape))
-    return ArrayPlan(location, group.plan(location.name, location.owner, whole), select(key, location.shape))
+    return ArrayPlan(
+        location, group.plan(location.name, location.owner, slice(*location.bounds)), select(key, location.shape)
+    )
 
 
 def _stored_key(location: ArrayLocation, key: object) -> object:

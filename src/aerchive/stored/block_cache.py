@@ -88,6 +88,8 @@ class BlockPlan:
         first: Index of the first row that is read.
         start: Index of the first row that is wanted.
         stop: Index of the row after the last that is wanted.
+        held: Rows that the plans of one planner have read, and that are too large to be kept: a table of which several
+            columns are read is read once.
     """
 
     plan: ReadPlan
@@ -95,6 +97,7 @@ class BlockPlan:
     first: int
     start: int
     stop: int
+    held: dict[int, NDArray[Any]]
 
     def read(self, fd: int) -> NDArray[Any]:
         """Reads all rows of the plan, and keeps them in memory if they are small.
@@ -114,10 +117,12 @@ class BlockPlan:
         )  # another plan of the same session may have read it
         if cached is not None:
             return cached
-        rows = self.plan.read(fd)
+        rows = self.held[id(self.plan)] if id(self.plan) in self.held else self.plan.read(fd)
+        rows.flags.writeable = False
         if rows.nbytes <= MAX_BLOCK_BYTES:
-            rows.flags.writeable = False
             _cache.put(key, _Block(self.stamp, self.first, rows))
+        elif rows.dtype.names is not None:
+            self.held[id(self.plan)] = rows
         return rows[self.start - self.first : self.stop - self.first]
 
 
@@ -133,6 +138,7 @@ class RowPlanner:
         self._stamp = stamp_of(os.fstat(group.fd))
         self._shapes: dict[str, DatasetShape | None] = {}
         self._plans: dict[tuple[str, int, int], ReadPlan] = {}
+        self._held: dict[int, NDArray[Any]] = {}
 
     def plan(self, name: str, owner: str, start: int, stop: int) -> BlockPlan:
         """Plans the reading of some rows of a dataset.
@@ -157,7 +163,7 @@ class RowPlanner:
         first, last = start // step * step, min(length, -(-stop // step) * step)
         if (name, first, last) not in self._plans:
             self._plans[name, first, last] = self._group.plan(name, owner, slice(first, last))
-        return BlockPlan(self._plans[name, first, last], self._stamp, first, start, stop)
+        return BlockPlan(self._plans[name, first, last], self._stamp, first, start, stop, self._held)
 
 
 def cache_small_rows(group: GroupReader, name: str, owner: str) -> None:

@@ -42,6 +42,8 @@ class ArrayLocation:
         order: ``C``, or ``F`` if the array is stored transposed.
         dtype: Dtype of the array, in numpy's notation.
         chunk: Shape of a chunk of the dataset, or ``None`` if it is not chunked.
+        columns: Columns of the table that hold the array, as its last axis if there are several; ``offset`` is then the
+            first row. Empty for arrays in other datasets.
     """
 
     group: str
@@ -53,6 +55,7 @@ class ArrayLocation:
     order: str
     dtype: str
     chunk: tuple[int, ...] | None
+    columns: tuple[str, ...] = ()
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -69,11 +72,11 @@ class ArrayLocation:
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The first row (stacked dataset) or element (packed dataset) of the array, and the one after the last."""
+        """The first row (stack, table) or element (packed dataset) of the array, and the one after the last."""
         if self.row is not None:
             return self.row, self.row + 1
         start = self.offset or 0
-        return start, start + math.prod(self.shape)
+        return start, start + math.prod(self.shape) // max(1, len(self.columns))
 
     @property
     def has_neighbours(self) -> bool:
@@ -153,10 +156,14 @@ class _Heads:
     def _locate(self, reference: Any, owner: str) -> ArrayLocation:
         path = self.path
         try:
-            name, at, shape, order = _parse(reference)
+            name, at, shape, order, columns = _parse(reference)
             if name not in self.datasets:
                 raise ValueError(f"the run has no dataset {name!r}")
             what, attributes = self.datasets[name]
+            if columns:
+                return self._in_table(
+                    ArrayLocation(path, owner, name, None, at, shape or (), order, "<f8", what.chunk, columns)
+                )
             dtype = _checked_dtype(attributes, what.dtype, f"{self.where}/{name}")
             if shape is not None and at is not None:
                 if len(what.shape) != 1 or at + math.prod(shape) > what.shape[0]:
@@ -173,6 +180,17 @@ class _Heads:
         except (ValueError, TypeError, KeyError) as error:
             raise FormatError(f"{self.where}: array reference {reference!r} is not valid: {error}") from error
 
+    def _in_table(self, location: ArrayLocation) -> ArrayLocation:
+        """Checks that a table has the columns and rows of an array."""
+        what, columns = self.datasets[location.name][0], location.columns
+        if len(what.shape) != 1 or not set(columns) <= set(what.dtype.names or ()):
+            raise ValueError(f"there is no table with columns {columns!r:.200}")
+        if any(what.dtype[column] != np.dtype("<f8") for column in columns) or len(set(columns)) < len(columns):
+            raise ValueError("its columns are not numbers, or the same ones")
+        if location.bounds[1] > what.shape[0]:
+            raise ValueError("rows are out of range")
+        return location
+
 
 def _names(references: Collection[Any]) -> set[str]:
     """The names of the datasets of the references that can be parsed."""
@@ -183,24 +201,30 @@ def _names(references: Collection[Any]) -> set[str]:
     return names
 
 
-def _parse(reference: Any) -> tuple[str, int | None, tuple[int, ...] | None, str]:
-    """Name of the dataset, row or offset, shape of a packed array or ``None``, and its order."""
+def _parse(reference: Any) -> tuple[str, int | None, tuple[int, ...] | None, str, tuple[str, ...]]:
+    """Name of the dataset, row or offset, shape of a packed array or ``None``, its order, and columns of a table."""
     to = reference.get("to") if is_reference(reference) else None
-    if not isinstance(to, list) or len(to) not in (2, 4):
-        raise TypeError("a list of two or four is expected")
+    if not isinstance(to, list) or len(to) not in (2, 4, 5):
+        raise TypeError("a list of two, four or five is expected")
+    columns: list[Any] = []
+    if len(to) == 5:
+        columns = to[1] if to[1] and isinstance(to[1], list) else [to[1]]
+        to = [to[0], *to[2:]]
     name, at, *packed = to
     if type(name) is not str or not _NAME.match(name):
         raise TypeError("the name of a dataset is expected")
     if not (at is None and not packed) and (type(at) is not int or at < 0):
         raise TypeError("a number is expected")
     if not packed:
-        return name, at, None, ""
+        return name, at, None, "", ()
     shape, order = packed
     if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
         raise TypeError("a shape is expected")
     if order not in ("C", "F"):
         raise ValueError(f"order {order!r} is neither C nor F")
-    return name, at, tuple(shape), order
+    if not all(type(column) is str for column in columns) or (len(columns) > 1 and shape[-1:] != [len(columns)]):
+        raise ValueError(f"columns {columns!r:.200} do not fit the shape {shape}")
+    return name, at, tuple(shape), order, tuple(columns)
 
 
 def _checked_dtype(attributes: Mapping[str, Any], stored: np.dtype[Any], where: str) -> str:
@@ -223,6 +247,9 @@ def as_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def unpacked(values: NDArray[Any], location: ArrayLocation) -> NDArray[Any]:
-    """The array from the elements of a packed dataset."""
+    """The array from the elements of a packed dataset, or from the rows of a table."""
     order: Any = location.order
+    if location.columns:
+        columns = np.stack([values[column] for column in location.columns], axis=-1)
+        return np.asarray(columns.reshape(location.shape), order=order)
     return np.asarray(values.reshape(location.shape, order=order), order=order)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.codecs.base import is_reference
 from aerchive.codecs.counts import format_outcome
-from aerchive.codecs.scalars import TAG as SCALAR_TAG
+from aerchive.codecs.table import CODEC as NUMBERS
+from aerchive.codecs.table import SCALAR, scalar_from_row, typed
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.interop.columns import Columns, column_of
 from aerchive.lazy import cached_property
@@ -102,16 +103,13 @@ class _Reader:
         self._locator = Locator(owner)
 
     @cached_property
-    def _scalars(self) -> NDArray[np.float64]:
-        if layout.SCALARS not in self._group:
-            return np.empty(0)
-        values: NDArray[np.float64] = self._group.read(layout.SCALARS, self._owner)["value"]
-        return values
+    def _table(self) -> NDArray[Any]:
+        return self._group.read(layout.TABLE, self._owner) if layout.TABLE in self._group else np.empty(0)
 
     def points(self) -> Iterator[Point]:
         inputs = self._stored.inputs
         pubs = inputs.get("pubs")
-        binds = _binds(inputs.get("parameter_binds"))
+        binds = self._binds(inputs.get("parameter_binds"))
         circuit_of, bind_of = inputs.get("circuit_of") or [], inputs.get("bind_of") or []
         for number, experiment in enumerate(self._stored.experiments):
             name = (experiment.header or {}).get("name")
@@ -132,11 +130,11 @@ class _Reader:
         if isinstance(tree, bool | int | float):
             return tree
         tag = tree.get(TYPE_KEY) if isinstance(tree, dict) else None
-        if tag == SCALAR_TAG:
+        if tag == SCALAR:
             row = tree.get("row")
-            if type(row) is not int or not 0 <= row < len(self._scalars):
-                raise FormatError(f"{self._group.where(layout.SCALARS)}: there is no row {row!r}")
-            return float(self._scalars[row])
+            if type(row) is not int or not 0 <= row < len(self._table):
+                raise FormatError(f"{self._group.where(layout.TABLE)}: there is no row {row!r}")
+            return scalar_from_row(self._table[row : row + 1], tree.get("column"))
         if tag in ("float", "numpy"):
             value = tagged_json.decode(tree)
             value = value.item() if isinstance(value, np.generic) else value
@@ -202,6 +200,8 @@ class _Reader:
     def _input(self, reference: Any) -> NDArray[Any]:
         if is_reference(reference):
             (location,) = self._locator.locate(self._group, [reference])
+            if location.columns:
+                return location.taken_from(self._table[slice(*location.bounds)])
             return plan_array(self._group, location).read(self._group.fd)
         return np.asarray(tagged_json.decode(reference))
 
@@ -218,17 +218,19 @@ class _Reader:
         tree = tagged_json.loads(str(names), circuits.where()) if names is not None else []
         return [str(name) for name in tree] if isinstance(tree, list) else []
 
+    def _binds(self, tree: Any) -> list[dict[str, NDArray[Any]]]:
+        """The values of the parameters of each circuit, by name of the parameter."""
+        binds = tagged_json.decode(tree, self._name_or_numbers)
+        if not isinstance(binds, list) or not all(isinstance(one, dict) for one in binds):
+            return []
+        return [{str(name): np.atleast_1d(np.asarray(values)) for name, values in one.items()} for one in binds]
 
-def _binds(tree: Any) -> list[dict[str, NDArray[Any]]]:
-    """The values of the parameters of each circuit, by name of the parameter."""
-    binds = tagged_json.decode(tree, _name_of)
-    if not isinstance(binds, list) or not all(isinstance(one, dict) for one in binds):
-        return []
-    return [{str(name): np.atleast_1d(np.asarray(values)) for name, values in one.items()} for one in binds]
+    def _name_or_numbers(self, tag: str, body: dict[str, Any]) -> Any:
+        """The values of a parameter, or its name; decoding the parameter itself would need Qiskit."""
+        return typed(self._input(body["data"]), body["of"]) if tag == NUMBERS.tag else _name_of(tag, body)
 
 
 def _name_of(tag: str, body: dict[str, Any]) -> Any:
-    """The name of an encoded parameter; decoding the parameter itself would need Qiskit."""
     if tag == "parameter/1":
         return str(body.get("name"))
     if tag == "parameter_vector_element/1":

@@ -13,11 +13,11 @@ import numpy as np
 from aerchive import layout
 from aerchive.codecs.base import array_references
 from aerchive.codecs.counts import TAG as COUNTS_TAG
-from aerchive.codecs.counts import counts_from_rows, foreign_counts, format_outcome
+from aerchive.codecs.counts import counts_from_rows, foreign_counts, format_outcome, result_counts
 from aerchive.codecs.memory import TAG as MEMORY_TAG
-from aerchive.codecs.memory import memory_from_rows
+from aerchive.codecs.memory import memory_from_rows, texts_of
 from aerchive.codecs.result import decode_part, decode_value
-from aerchive.codecs.scalars import TAG as SCALAR_TAG
+from aerchive.codecs.table import SCALAR, scalar_from_row
 from aerchive.display.text import format_bytes
 from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.kinds import KINDS
@@ -220,7 +220,7 @@ class StoredResult:
         """Counts by bit string; see `Run.counts`."""
         tree = self.data(number, "counts")
         if tag_of(tree) == COUNTS_TAG:
-            return counts_from_rows(self._rows(layout.COUNTS, tree), "bitstring")
+            return counts_from_rows(self._rows(layout.COUNTS, tree))
         counts = self.decode(tree)
         if not isinstance(counts, dict):
             raise FormatError(f"{self._what}: its counts are a {type(counts).__name__}, not a dictionary")
@@ -231,8 +231,10 @@ class StoredResult:
 
     def memory(self, number: int) -> list[str]:
         """The outcome of each shot; see `Run.memory`."""
-        header = self.experiment(number).header
-        shots = self.decode(self.data(number, "memory"))
+        header, tree = self.experiment(number).header, self.data(number, "memory")
+        if tag_of(tree) == MEMORY_TAG and tree.get("form") is None:
+            return texts_of(self._rows(layout.MEMORY, tree))
+        shots = self.decode(tree)
         if not isinstance(shots, list | tuple | np.ndarray):
             raise FormatError(f"{self._what}: its memory is a {type(shots).__name__}, not a list")
         if not all(isinstance(shot, str) for shot in shots):
@@ -240,7 +242,8 @@ class StoredResult:
                 f"{self._what}: its memory is of measured levels, not of outcomes; read it with result().get_memory()"
             )
         try:
-            return [format_outcome(shot, header) for shot in shots]
+            known = {shot: format_outcome(shot, header) for shot in set(shots)}
+            return [known[shot] for shot in shots]
         except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise FormatError(f"{self._what}: its memory cannot be read: {error}") from error
 
@@ -387,11 +390,11 @@ class StoredResult:
         """
         tag = tag_of(tree)
         if tag == COUNTS_TAG:
-            return counts_from_rows(self._rows(layout.COUNTS, tree), "outcome")
+            return result_counts(self._rows(layout.COUNTS, tree))
         if tag == MEMORY_TAG:
-            return memory_from_rows(self._rows(layout.MEMORY, tree))
-        if tag == SCALAR_TAG:
-            return float(self._rows(layout.SCALARS, {"rows": [tree.get("row"), 1]})["value"][0])
+            return memory_from_rows(self._rows(layout.MEMORY, tree), tree.get("form"))
+        if tag == SCALAR:
+            return scalar_from_row(self._rows(layout.TABLE, {"rows": [tree.get("row"), 1]}), tree.get("column"))
         if type(tree) in tagged_json.LEAVES:
             return tree
         decode = decode_part if lenient else decode_value

@@ -54,6 +54,19 @@ TEXTS: dict[str, bytes] = {
     "reference to a million rows": b'{"$": "array/1", "data": {"$": "reference", "to": ["statevector", 1000000]}}',
     "reference to a negative piece": b'{"$": "array/1", "data": {"$":"reference","to":["statevector",-5,[3],"C"]}}',
     "reference to 1 TiB": b'{"$": "array/1", "data": {"$":"reference","to":["statevector",0,[68719476736],"C"]}}',
+    "column of many rows": b'{"$": "array/1", "data": {"$":"reference","to":["table","x",0,[4611686018427387],"C"]}}',
+    "column of bit strings": b'{"$": "array/1", "data": {"$":"reference","to":["counts","bitstring",0,[1],"C"]}}',
+    "column of a negative row": b'{"$": "array/1", "data": {"$":"reference","to":["counts","count",-1,[1],"C"]}}',
+    "no columns": b'{"$": "array/1", "data": {"$":"reference","to":["counts",[],0,[1,0],"C"]}}',
+    "one column a million times": b'{"$": "array/1", "data": {"$":"reference","to":["counts",['
+    + b'"count",' * 999_999
+    + b'"count"],0,[1,1000000],"C"]}}',
+    "number in no column": b'{"$": "scalar/1", "column": "experiment", "row": 0}',
+    "numbers of a type of addresses": b'{"$": "numbers/1", "as": "list", "of": "O", "data": '
+    b'{"$": "ndarray", "dtype": "<f8", "shape": [1], "order": "C", "base64": "AAAAAAAAAAA="}}',
+    "range of 2**60 numbers": b'{"$": "numbers/1", "as": "range", "of": "int", "start": 0, '
+    b'"stop": 1152921504606846976, "step": 1, "data": {"$": "reference", "to": ["statevector", null]}}',
+    "memory of letters": b'{"$": "memory/1", "rows": [0, 1], "form": ["hex"]}',
     "state without data": b'{"$": "statevector/1", "class": "aer"}',
     "state of an unknown class": b'{"$": "statevector/1", "class": "os", "data": ' + _VECTOR + b', "dims": null}',
     "state of a billion dimensions": b'{"$": "statevector/1", "class": "qiskit", "data": '

@@ -43,7 +43,7 @@ PLACES = (
     Place("bell", "", "counts", ("values",)),
     Place("bell", "", "memory", ("values",)),
     Place("bell", "", "result", ("values",)),
-    Place("flow", "", "scalars", ("values",)),
+    Place("flow", "", "table", ("values",)),
     Place("binds", "", "inputs", ("circuits",)),
     Place("labels", "", "labels/long.notes", ("show",)),
     Place("labels", "", "labels/long.notes.checksums", ("show",)),

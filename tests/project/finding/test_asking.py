@@ -285,7 +285,7 @@ def test_a_run_of_which_only_the_values_are_damaged(path: Path) -> None:
     project = filled(path)
     group = project[BAD].path
     with h5py.File(path, "r+", libver=("v110", "v110")) as file:
-        del file[group]["scalars"]
+        del file[group]["table"]
 
     frame, told = asked(lambda: aerchive.open(path).table("n", "energy"))
 

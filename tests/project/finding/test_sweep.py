@@ -327,7 +327,7 @@ def test_a_damaged_run_is_named_and_left_out(project: aerchive.Project, path: Pa
 
     run = project.save(make_result("a", energy=1.5))
     with h5py.File(path, "r+", libver=("v110", "v110")) as file:
-        del file[run.path]["scalars"]
+        del file[run.path]["table"]
 
     with pytest.warns(ArchiveWarning, match="run a cannot be read.*there is no row 0"):
         assert len(project.table()) == 0

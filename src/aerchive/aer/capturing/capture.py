@@ -25,7 +25,7 @@ from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
 from aerchive.codecs.pubs import encode_pubs
 from aerchive.codecs.registry import AS_ITS_VALUE
-from aerchive.codecs.result import EncodedResult, ResultEncoder, Written, encode_result
+from aerchive.codecs.result import EncodedResult, ResultEncoder, Written
 from aerchive.codecs.target import EncodedTarget, encode_target
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models.config import RunConfig
@@ -33,7 +33,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.private_names import private, private_if_any
 from aerchive.project.documents.draft import RunDraft
-from aerchive.storage.chunks.drafts import DatasetDraft, ObjectDraft
+from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.text import type_name, without_surrogates
 from aerchive.times import now
 
@@ -182,7 +182,9 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
         finished=finished,
         seconds=_seconds(result, submitted.started, finished),
     )
-    return _draft(submitted, encode_result(result), status, len(_experiments(result)), used_by(result))
+    encoder, number = ResultEncoder(), len(_experiments(result))
+    documents = {layout.RESULT: encoder.encode(result), **_binds_document(submitted, encoder, number)}
+    return _draft(submitted, encoder.finish(documents), status, number, used_by(result))
 
 
 def draft_of_primitive(
@@ -197,11 +199,12 @@ def draft_of_primitive(
     """
     finished = now()
     encoder = ResultEncoder()
-    documents = _pubs_document(submitted, encoder)
+    documents = {}
     try:
         documents[layout.RESULT] = encode_primitive_result(result, encoder)
     except UnsupportedTypeError as error:
         encoder.refused.append(str(error))
+    documents |= _pubs_document(submitted, encoder)
     seconds = None if submitted.started is None else _elapsed(submitted.started, finished)
     status = RunStatus(
         outcome="ok", submitted=submitted.created, started=submitted.started, finished=finished, seconds=seconds
@@ -212,11 +215,18 @@ def draft_of_primitive(
 def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Written]:
     if submitted.pubs is None:
         return {}
+    encoder.begin_inputs()
     try:
-        return {layout.INPUTS: Written("inputs", {"pubs": encode_pubs(submitted.pubs, encoder)})}
+        return {layout.INPUTS: Written("inputs", {"pubs": encode_pubs(submitted.pubs, encoder, encoder.table)})}
     except UnsupportedTypeError as error:
         encoder.refused.append(f"pubs: {error}")
         return {}
+
+
+def _binds_document(submitted: Submitted, encoder: ResultEncoder, num_experiments: int | None) -> dict[str, Written]:
+    if submitted.parameter_binds is None or submitted.parameter_binds in ([], ()):
+        return {}
+    return encode_binds(submitted.parameter_binds, num_experiments, encoder)
 
 
 def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
@@ -224,7 +234,7 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
     finished = now()
     cancelled = isinstance(error, CancelledError)
     encoder = ResultEncoder()
-    encoded = encoder.finish(_pubs_document(submitted, encoder))
+    encoded = encoder.finish({**_pubs_document(submitted, encoder), **_binds_document(submitted, encoder, None)})
     kind, trace = type_name(type(error)), "".join(traceback.format_exception(error))
     if isinstance(error, AerJobError) and error.error_type is not None:  # the job was archived before
         kind, trace = error.error_type, error.stored_traceback or trace
@@ -244,8 +254,7 @@ def _draft(
     submitted: Submitted, encoded: EncodedResult, status: RunStatus, num_experiments: int | None, used: dict[str, Any]
 ) -> RunDraft:
     refused = list(encoded.refused)
-    datasets: dict[str, DatasetDraft] = dict(encoded.datasets)
-    objects, config = _inputs(submitted, datasets, refused, list(encoded.noted), num_experiments, used)
+    objects, config = _inputs(submitted, refused, list(encoded.noted), num_experiments, used)
     return RunDraft(
         job_id=submitted.job_id,
         created=submitted.created,
@@ -253,22 +262,21 @@ def _draft(
         status=status,
         labels=submitted.labels,
         provenance=provenance(),
-        datasets=datasets,
+        datasets=encoded.datasets,
         objects=objects,
         refused=tuple(refused),
-        nbytes=sum(draft.nbytes for draft in datasets.values()),
+        nbytes=sum(draft.nbytes for draft in encoded.datasets.values()),
     )
 
 
 def _inputs(
     submitted: Submitted,
-    datasets: dict[str, DatasetDraft],
     refused: list[str],
     missing: list[str],
     num_experiments: int | None,
     used: dict[str, Any],
 ) -> tuple[dict[str, ObjectDraft], RunConfig]:
-    """Encodes circuits, noise model, options and parameter binds; values without a codec are named in ``refused``.
+    """Encodes circuits, noise model and options; values without a codec are named in ``refused``.
 
     Losses of which the user is not warned are added to ``missing``.
     """
@@ -280,10 +288,6 @@ def _inputs(
         return {name: encode_option(name, value, objects, refused, missing) for name, value in options.items()}
 
     options = encoded(submitted.options)
-    if submitted.parameter_binds is not None and submitted.parameter_binds not in ([], ()):
-        binds, lost = encode_binds(submitted.parameter_binds, num_experiments)
-        datasets |= binds
-        (missing if binds else refused).extend(lost)
     more: dict[str, Any] = {}
     if submitted.primitive is not None:
         more["primitive_options"] = encoded(submitted.primitive.options)

@@ -22,6 +22,7 @@ from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 
+_OF_INPUTS = (layout.INPUTS, layout.TABLE, layout.PARAMETER_NAMES)
 _PIECE_BYTES = 16 * 1024 * 1024
 """Size of the pieces in which two datasets are compared, in bytes."""
 
@@ -56,13 +57,15 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         if labels is stored.labels and attachments.keys() == stored.attachments.keys():
             return stored
         return dataclasses.replace(stored, labels=labels, attachments=attachments)
-    added = [dataset.nbytes for name, dataset in given.datasets.items() if name not in stored.datasets]
+    datasets = {**given.datasets, **stored.datasets}
+    if layout.INPUTS not in stored.datasets and layout.TABLE in given.datasets:
+        datasets[layout.TABLE] = given.datasets[layout.TABLE]  # it has the parameters as well
     return dataclasses.replace(
         stored,
         labels=labels,
-        nbytes=stored.nbytes + sum(added),
+        nbytes=sum(dataset.nbytes for dataset in datasets.values()),
         config=_completed(stored.config, given.config),
-        datasets={**given.datasets, **stored.datasets},
+        datasets=datasets,
         objects={**given.objects, **stored.objects},
         attachments=attachments,
         provenance=stored.provenance or given.provenance,
@@ -122,11 +125,27 @@ def _is_same_result(stored: RunDraft, given: RunDraft) -> bool:
     if not given.is_bare and not stored.is_bare and layout.CIRCUITS in stored.objects:
         return True
     before, after = _values(stored.datasets), _values(given.datasets)
-    return before.keys() == after.keys() and all(_are_same(before[name], after[name]) for name in before)
+    if before.keys() != after.keys() or not all(_are_same(before[name], after[name]) for name in before):
+        return False
+    tables = [one.datasets[layout.TABLE] for one in (stored, given) if layout.TABLE in one.datasets]
+    return len(tables) < 2 or _have_same_numbers(*tables)
 
 
 def _values(datasets: Mapping[str, DatasetDraft]) -> dict[str, DatasetDraft]:
-    return {name: dataset for name, dataset in datasets.items() if name != layout.INPUTS}
+    """The datasets of a result, without those of the inputs and the table, which has parameters as well."""
+    found = {name: one for name, one in datasets.items() if name not in _OF_INPUTS}
+    return {name: one for name, one in found.items() if _kind_and_label(one) != ("parameters", "")}
+
+
+def _kind_and_label(dataset: DatasetDraft) -> tuple[Any, Any]:
+    return dataset.attributes.get("kind"), dataset.attributes.get("label")
+
+
+def _have_same_numbers(one: DatasetDraft, other: DatasetDraft) -> bool:
+    """Whether two tables have the same bits in the columns that both have: the documents say which are needed."""
+    before, after = (table.rows(0, table.shape[0]) for table in (one, other))
+    shared = [name for name in before.dtype.names or () if name in (after.dtype.names or ())]
+    return all(before[name].tobytes() == after[name].tobytes() for name in shared)
 
 
 def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
