@@ -20,7 +20,7 @@ from aerchive.filters.profiles import Compression
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from aerchive.storage.hdf5.verify import GroupVerifier, chunk_problems
 from tests.filters.chunks import CHUNKS
-from tests.samples import RUN, project_file, read_values, write_run
+from tests.samples import OWNER, RUN, project_file, read_values, write_run
 
 PROFILES = ["portable", "none", "fast", "small"]
 SIZE = 200_000
