@@ -200,7 +200,8 @@ def sums_of(
     if not stored:
         return ChunkSums(crc, zeros_digest(math.prod(box) * dtype.itemsize))
     properties = dataset.id.get_create_plist()
-    codec = Codec.ZSTANDARD if properties.get_filter(1)[0] == Codec.ZSTANDARD else Codec.DEFLATE
+    filters = [properties.get_filter(at)[0] for at in range(properties.get_nfilters())]
+    codec = Codec.ZSTANDARD if Codec.ZSTANDARD in filters else Codec.DEFLATE
     try:
         room = np.empty(math.prod(dataset.chunks) * narrow.itemsize, np.uint8)
         raw = unpack_chunk(stored, mask, narrow.itemsize, codec, room)
