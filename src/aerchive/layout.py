@@ -57,6 +57,8 @@ MEMORY: Final = "memory"
 SCALARS: Final = "scalars"
 CHECKSUMS_SUFFIX: Final = ".checksums"
 LONG_PREFIX: Final = "long."
+VIEW: Final = "view"
+"""Group of what people see of a shared object; it is no part of the digest that names the object."""
 
 MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000
 MAX_COMPACT_BYTES: Final = 1024

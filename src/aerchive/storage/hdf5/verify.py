@@ -280,9 +280,9 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> list[str]:
         path = group.attribute("object")
         if path != group.path:
             return [f"{group.where()}: says that it is {path!r}"]
-        links = [name for name in group.names() if group.is_group(name)]
+        links = [name for name in group.names() if name != layout.VIEW and group.is_group(name)]
         verifier = GroupVerifier(group, group.path, root)
-        problems += verifier.problems(frozenset(), frozenset(links))
+        problems += verifier.problems(frozenset({layout.VIEW}), frozenset(links))
         problems += filter(None, (check.problem(group.fd) for check in _interruptible(verifier.chunks)))
         if not problems and _content_digest(group, kind, links, root) != group.path.rpartition("/")[2]:
             problems.append(f"{group.where()}: its content does not match its name, which is a digest of it")
@@ -302,7 +302,7 @@ def _content_digest(group: CachedGroup, kind: str, links: Sequence[str], root: H
         if name != "object":
             content.attribute(name, value)
     for name in group.names():
-        if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
+        if name not in (*links, layout.VIEW) and not name.endswith(layout.CHECKSUMS_SUFFIX):
             plan = group.plan(name, group.path)
             content.dataset(name, plan.dtype, plan.selection.shape)
             for values in plan.parts(group.fd):
