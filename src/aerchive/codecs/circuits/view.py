@@ -199,8 +199,10 @@ class _Part:
         }
         if number <= self._extent.counted:
             facts |= {"depth": circuit.depth(), "size": circuit.size()}
-        if circuit.num_parameters:
-            facts["parameters"] = _listed_texts(one.name for one in circuit.parameters)
+        if known := circuit.num_parameters:
+            is_quick = known <= self._extent.counted  # Qiskit sorts them
+            names = (one.name for one in circuit.parameters) if is_quick else [f"{known:,}"]
+            facts["parameters"] = _listed_texts(names)
         return facts
 
     def _openqasm(self) -> tuple[list[str], bool]:
