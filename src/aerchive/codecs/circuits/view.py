@@ -2,6 +2,7 @@
 
 Qiskit writes the OpenQASM and makes the drawing. Its exporter refuses Aer's own instructions, and others that OpenQASM
 does not have; so each of these is exported as a call of a gate that does not exist, whose line then becomes a comment.
+See decision 0034, and for the file as a whole decision 0029.
 """
 
 from __future__ import annotations
@@ -372,8 +373,6 @@ class _Comments:
         if kind not in _OWN:
             most = min(most, self._extent.head)
         if kind not in _OWN and not (place.startswith(_LIBRARY) and gate.num_qubits <= widest):
-            return None
-        if hasattr(gate, "_qasm_decomposition"):  # its name would be another one each time
             return None
         definition = gate.definition
         if definition is None or definition.num_clbits or definition.num_parameters not in (0, len(gate.params)):
