@@ -70,8 +70,12 @@ PIECE_SHAPE: Final = "piece_shape"
 """The attribute of a dataset of several chunks with the shape of the pieces that the digests are of."""
 STORAGE_ATTRIBUTES: Final = frozenset({"crc32", "blake3", "filter_hint", PIECE_SHAPE})
 """Attributes of datasets that say how the values are stored. No digest of a node covers them."""
-FREE_TEXTS: Final = frozenset({PARAMETER_NAMES, TEXT})
+OPENQASM: Final = "openqasm"
+DRAWING: Final = "drawing"
+FREE_TEXTS: Final = frozenset({PARAMETER_NAMES, TEXT, OPENQASM, DRAWING})
 """Datasets of runs and objects with text that need not be ASCII, besides those whose names begin with `LONG_PREFIX`."""
+VIEW: Final = "view"
+"""Group of what people see of a shared object; it is no part of the digest that names the object."""
 
 MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000
 ROW_BYTES: Final = 100

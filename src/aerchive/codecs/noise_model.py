@@ -27,9 +27,7 @@ from aerchive.text import type_name
 
 KIND = "noise_model"
 ENCODING = "noise_model"
-VERSION = 3
-"""Newest version of the encoding. Version 1 stored only the names of passes, and the random ids of errors; version 2
-not the classes of errors, their numbers of qubits, and the instructions and qubits with noise."""
+VERSION = 1
 
 _REMEMBERED = 8
 _recently_encoded: deque[tuple[list[Any], ObjectDraft]] = deque(maxlen=_REMEMBERED)
@@ -129,7 +127,7 @@ def _decode_model(errors: dict[str, Any], document: dict[str, Any]) -> ArchivedN
     model.lost_passes = [one for one in passes if isinstance(one, str)]
     default, local, _, local_readout = (private(model, name) for name in _TABLES)
     stored = errors.get("errors", [])
-    for entry, error in zip(stored, rebuilt_errors(stored, document.get("kinds")), strict=True):
+    for entry, error in zip(stored, rebuilt_errors(stored, document["kinds"]), strict=True):
         is_readout = entry["type"] == "roerror"
         for name in entry["operations"]:
             if not entry.get("gate_qubits"):
@@ -139,10 +137,8 @@ def _decode_model(errors: dict[str, Any], document: dict[str, Any]) -> ArchivedN
                     default[name] = error
             for qubits in entry.get("gate_qubits", ()):
                 (local_readout if is_readout else local.setdefault(name, {}))[tuple(qubits)] = error
-    names = [name for entry in stored for name in entry["operations"]]
-    places = [qubit for entry in stored for qubits in entry.get("gate_qubits", ()) for qubit in qubits]
-    for known, members in (("_noise_instructions", names), ("_noise_qubits", places)):
-        private(model, known).update(iter(document.get(known[1:], members)))  # one by one: they print in another order
+    for known in ("_noise_instructions", "_noise_qubits"):
+        private(model, known).update(iter(document[known[1:]]))  # one by one: they print in another order
     private(model, "_custom_noise_passes").extend(one for one in passes if not isinstance(one, str))
     return model
 

@@ -7,6 +7,7 @@ device gives the same object in every process.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import uuid
 from collections import deque
@@ -160,7 +161,8 @@ def _encode(target: Target) -> EncodedTarget:
     document = writer.document(target)
     links: dict[str, ObjectDraft] = {}
     if writer.circuits:
-        links[_OPERATIONS], lost = circuits_object(writer.circuits)
+        operations, lost = circuits_object(writer.circuits)
+        links[_OPERATIONS] = dataclasses.replace(operations, view=None)  # there is nothing to see but gates
         writer.lost += lost
     attributes: dict[str, AttributeValue] = {
         "encoding": ENCODING,

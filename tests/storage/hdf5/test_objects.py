@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,54 @@ def test_objects_that_link_themselves_are_refused(tmp_path: Path) -> None:
     with project_file(path).read() as session, pytest.raises(UnsafeContentError, match="link objects more than 2 deep"):
         object_draft(session.root.group(f"{RUN}/circuits"), {})
     assert any("does not match its name" in problem for problem in problems(path))
+
+
+def view_of(number: int = 1) -> GroupDraft:
+    parts = {f"part_{k}": GroupDraft({"number": k}, {"text": DatasetDraft([noise(2000, k)])}) for k in range(number)}
+    return GroupDraft({"title": "what it is"}, {"text": DatasetDraft([noise(100)])}, parts, mutable=True)
+
+
+def test_a_view_is_no_part_of_the_digest_and_goes_along_in_copies(tmp_path: Path) -> None:
+    path, other = tmp_path / "p.h5", tmp_path / "other.h5"
+    draft = dataclasses.replace(circuits(array()), view=view_of)
+    assert draft.path == circuits(array()).path
+    write_run(path, run_of(draft))
+
+    with project_file(path).read() as session:
+        write_run(other, run_of(object_draft(session.root.group(f"{RUN}/circuits"))))
+
+    for one in (path, other):
+        assert problems(one) == []
+        with h5py.File(one, "r") as file:
+            view = file[draft.path]["view"]
+            assert view.attrs["title"] == b"what it is"
+            assert "sha256" not in view["part_0"].attrs
+            assert view["part_0/text"][...].tobytes() == noise(2000, 0).tobytes()
+    with h5py.File(other, "r+") as file:
+        file[draft.path]["view/part_0"].attrs["number"] = 5
+    (problem,) = problems(other)
+    assert problem.endswith("/view: its digest does not match: something in it was changed")
+
+
+def test_a_view_is_made_only_for_a_new_object(tmp_path: Path) -> None:
+    made = []
+
+    def make() -> GroupDraft:
+        made.append(1)
+        return view_of()
+
+    for name in ("one", "two"):
+        write_run(tmp_path / "p.h5", run_of(dataclasses.replace(circuits(), view=make)), name)
+
+    assert made == [1]
+
+
+def test_a_view_with_too_many_groups_is_not_copied(tmp_path: Path) -> None:
+    path = tmp_path / "p.h5"
+    write_run(path, run_of(dataclasses.replace(circuits(), view=lambda: view_of(65))))
+
+    with project_file(path).read() as session:
+        view = object_draft(session.root.group(f"{RUN}/circuits")).view
+        assert view is not None
+        with pytest.raises(UnsafeContentError, match="view: has more than 64 groups"):
+            view()

@@ -41,17 +41,17 @@ def kind_of(error: Any) -> list[Any] | None:
     return [name, error.num_qubits]
 
 
-def rebuilt_errors(stored: Sequence[dict[str, Any]], kinds: Sequence[Any] | None) -> Iterator[Any]:
+def rebuilt_errors(stored: Sequence[dict[str, Any]], kinds: Sequence[Any]) -> Iterator[Any]:
     """Makes errors again; those that were one object are one object.
 
     Args:
         stored: The errors, checked by `aerchive.codecs.circuits.noise_checks.check_noise`.
-        kinds: What `kind_of` said of each of them; ``None`` if that was not stored.
+        kinds: What `kind_of` said of each of them; of a model whose class says less of its errors, another number.
 
     Raises:
         CheckError: An error cannot have this class and number of qubits.
     """
-    if kinds is None or len(kinds) != len(stored):
+    if len(kinds) != len(stored):
         kinds = [_likely_kind(one) for one in stored]
     known: dict[str, Any] = {}
     for entry, kind in zip(stored, kinds, strict=True):

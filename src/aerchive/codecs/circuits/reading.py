@@ -41,10 +41,7 @@ from aerchive.storage.medium.known_files import is_foreign
 
 KIND = "circuits"
 ENCODING = "circuits"
-VERSION = 3
-"""Newest version of the encoding. Version 3 is written if an instruction is stored as the arguments of its constructor,
-or a label or times beside the QPY; version 2 if an array is shared, a name is kept with the run, or the definition of a
-custom gate has a table; everything else is written as version 1."""
+VERSION = 1
 TAKEN = frozenset(
     {
         *(getattr(library, name) for name in library.__all__ if name.startswith(("Save", "Set"))),

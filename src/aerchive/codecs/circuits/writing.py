@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import io
 import logging
 import re
@@ -91,11 +92,12 @@ from aerchive.codecs.circuits.reading import (
     restore_metadata,
     with_definition,
 )
+from aerchive.codecs.circuits.view import MOST_AT_ONCE, circuit_view
 from aerchive.codecs.registry import encode_inline, enum_as_kept
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
 from aerchive.private_names import private, private_if_any
-from aerchive.storage.chunks.drafts import AttributeValue, ObjectDraft, bytes_dataset, text_dataset
+from aerchive.storage.chunks.drafts import AttributeValue, GroupDraft, ObjectDraft, bytes_dataset, text_dataset
 from aerchive.text import json_text, type_name
 
 logger = logging.getLogger("aerchive")
@@ -116,8 +118,15 @@ _KEEPS_BLOCK_NAMES = qpy.QPY_VERSION < 18
 _REMEMBERED = 8
 """Largest number of remembered circuits; those of a larger job are not remembered, to save memory."""
 _MAX_REMEMBERED_BYTES = 1024 * 1024
-_recently_restored: OrderedDict[tuple[bytes, bytes], list[QuantumCircuit]] = OrderedDict()
+_recently_restored: OrderedDict[tuple[bytes, bytes], _Restored] = OrderedDict()
 """Circuits that were read back recently, by payload and side table: a sweep over one circuit reads it back once."""
+
+
+class _Restored(NamedTuple):
+    """All circuits of a payload, as they were read back, and the function that makes the view of the main ones."""
+
+    circuits: list[QuantumCircuit]
+    view: Callable[[], GroupDraft]
 
 
 class EncodedCircuits(NamedTuple):
@@ -128,14 +137,14 @@ class EncodedCircuits(NamedTuple):
         aer: The side table, ASCII JSON.
         lost: Descriptions of what is not stored of these circuits; empty if everything is stored.
         arrays: Large arrays that were taken out, in the order of the side table.
-        version: Version of the encoding that these circuits need.
+        view: Function that makes what people see of the circuits, from those that were read back.
     """
 
     qpy: bytes
     aer: bytes
     lost: tuple[str, ...]
     arrays: tuple[ObjectDraft, ...] = ()
-    version: int = 1
+    view: Callable[[], GroupDraft] | None = None
 
 
 def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tuple[str, ...]]:
@@ -161,13 +170,13 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
     names = ["" if _has_made_up_name(circuit) else str(circuit.name) for circuit in circuits]
     attributes: dict[str, AttributeValue] = {
         "encoding": ENCODING,
-        "encoding_version": encoded.version,
+        "encoding_version": VERSION,
         "count": len(circuits),
         "names": json_text(tagged_json.encode(names), separators=(",", ":")),
     }
     datasets = {"qpy": bytes_dataset(encoded.qpy), "aer": text_dataset(encoded.aer)}
     links = {f"{LINK}{number}": draft for number, draft in enumerate(encoded.arrays)}
-    return ObjectDraft(KIND, attributes, datasets, links), encoded.lost
+    return ObjectDraft(KIND, attributes, datasets, links, encoded.view), encoded.lost
 
 
 def encode_circuits(circuits: Sequence[QuantumCircuit], *, keep_made_up_names: bool = True) -> EncodedCircuits:
@@ -208,7 +217,7 @@ def _encode(writer: _Writer, *, is_last: bool) -> tuple[EncodedCircuits, set[_Pa
     try:
         payload = dump_qpy([entry.bare for entry in writer.entries])
         restored = _recently_restored.pop((payload, aer), None)  # it is put back as the most recent one
-        loaded = load_qpy(payload) if restored is None else restored
+        loaded = load_qpy(payload) if restored is None else restored.circuits
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
         more = set() if is_last else {path for entry in writer.entries for path in _failing(entry.bare, entry.path)}
@@ -218,20 +227,22 @@ def _encode(writer: _Writer, *, is_last: bool) -> tuple[EncodedCircuits, set[_Pa
         aer = writer.side_table()
         payload = dump_qpy([entry.bare for entry in writer.entries])
         loaded = load_qpy(payload)
+    in_same_bytes = restored is not None
     if restored is None:
         reader = ArrayReader(writer.shelf.sources())
-        restore(loaded, tagged_json.loads(aer, "side table"), reader, writer.will_be_refused)
-    in_same_bytes = restored is not None
+        main = restore(loaded, tagged_json.loads(aer, "side table"), reader, writer.will_be_refused)
+        view = functools.partial(circuit_view, main[:MOST_AT_ONCE], complete=False, number=len(main))
+        restored = _Restored(loaded, functools.cache(view))
     found = [*_losses_of_reading(writer.entries, loaded, in_same_bytes=in_same_bytes)]
     more = set(_to_take(writer.entries, loaded)) if found and not is_last else set()
     lost = (*writer.lost, *found)
     size = len(payload) + sum(dataset.nbytes for draft in writer.arrays for dataset in draft.datasets.values())
     if not lost and size <= _MAX_REMEMBERED_BYTES and len(loaded) <= _REMEMBERED:
-        _recently_restored[payload, aer] = loaded
+        _recently_restored[payload, aer] = restored
         with contextlib.suppress(KeyError):  # another thread may have removed it
-            while sum(map(len, list(_recently_restored.values()))) > _REMEMBERED:
+            while sum(len(one.circuits) for one in list(_recently_restored.values())) > _REMEMBERED:
                 _recently_restored.popitem(last=False)
-    return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), writer.version), more
+    return EncodedCircuits(payload, aer, lost, tuple(writer.arrays), restored.view), more
 
 
 def dump_qpy(circuits: list[QuantumCircuit]) -> bytes:
@@ -284,7 +295,6 @@ class _Writer:
         self.errors: list[dict[str, Any]] = []
         self.lost: list[str] = []
         self.shelf = ArrayShelf()
-        self._version = 1
         self._carried: dict[int, tuple[int, Any]] = {}
         # Maps the id() of an error to its index; the error is kept so that no other object gets the same id().
         self._known: dict[int, tuple[int, BaseQuantumError]] = {}
@@ -298,11 +308,6 @@ class _Writer:
     def arrays(self) -> list[ObjectDraft]:
         """The large arrays that were taken out."""
         return self.shelf.objects
-
-    @property
-    def version(self) -> int:
-        """The version of the encoding that a reader must support."""
-        return max(self._version, 2 if self.arrays or self._unnamed else 1)
 
     def will_be_refused(self, what: str) -> None:
         """Notes an instruction that Aer's constructors would not have made, so that no one reads it back."""
@@ -349,7 +354,6 @@ class _Writer:
         if times is not None:
             with contextlib.suppress(UnsupportedTypeError):  # the loss is found in reading
                 table["timing"] = self._value(times, f"{where}, times", path)
-                self._version = VERSION
         return table
 
     def _strip(
@@ -396,7 +400,6 @@ class _Writer:
                 kept = parts.changed.get(position, item)
                 parts.changed[position] = kept.replace(operation=_plain(kept.operation))
         table |= {key: rows for key in _Parts.KEYS if (rows := getattr(parts, key))}
-        self._version = max(self._version, 2 if parts.definitions else 1)
         if not table and not parts.changed:
             return circuit, table, frozenset()
         bare = copy.copy(circuit)  # copy() would copy the arrays and errors of all instructions, too
@@ -473,7 +476,6 @@ class _Writer:
             except Exception as error:  # noqa: BLE001  (the constructors refuse with exceptions of all kinds)
                 refusal = error
             else:
-                self._version = VERSION
                 return entry, made
         raise refusal
 
@@ -484,8 +486,6 @@ class _Writer:
         if name != private_if_any(other, "_name"):  # reversed, for example
             definition = self._value(private(operation, "_definition"), f"{where}, instruction {place[-1]}", place)
             changes |= {"name": name, "definition": definition}
-        if changes:
-            self._version = VERSION
         return changes
 
     def _value(self, value: Any, where: str, path: _Path) -> Any:
@@ -503,7 +503,6 @@ class _Writer:
                     self._unnamed.add(id(carrier))
                 carriers.append(index)
                 self._queue.append((carrier, f"{where}, {what}", (*path, -len(carriers))))
-            self._version = VERSION
             return {tagged_json.TYPE_KEY: what, "index": index}
 
         carriers: list[int] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -227,12 +227,20 @@ class ObjectDraft:
         attributes: Attributes of the group.
         datasets: Datasets in the group, by name. Their parts must not change any more.
         objects: Shared objects that this object links to, by name of the link.
+        view: Function that makes what people see of the object, a mutable group, or ``None``. It is no part of the
+            digest, and is made only if the object is not in the file yet.
     """
 
     kind: str
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
     objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
+    view: Callable[[], GroupDraft] | None = field(default=None, compare=False)
+
+    def content(self) -> GroupDraft:
+        """The group of the object, with its view."""
+        groups = {} if self.view is None else {layout.VIEW: self.view()}
+        return GroupDraft({**self.attributes, "object": self.path}, self.datasets, groups, self.objects)
 
     @cached_property
     def digest(self) -> str:

@@ -82,7 +82,7 @@ def content_digest(group: CachedGroup, links: Sequence[str], root: HDF5Group, de
         if name != "object":
             content.attribute(name, value)
     for name in group.names():
-        if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX):
+        if name not in (*links, layout.VIEW) and not name.endswith(layout.CHECKSUMS_SUFFIX):
             plan = group.plan(name, path)
             content.dataset(name, plan.dtype, plan.selection.shape)
             for values in plan.parts(group.fd):
@@ -122,7 +122,7 @@ def linked_digest(group: HDF5Group, name: str, root: HDF5Group, depth: int = 0) 
         if depth > MAX_DEPTH:
             raise UnsafeContentError(f"{target.where()}: objects link objects more than {MAX_DEPTH} deep")
         copy = CachedGroup.of(target)
-        links = [inner for inner in copy.names() if copy.is_group(inner)]
+        links = [inner for inner in copy.names() if inner != layout.VIEW and copy.is_group(inner)]
         is_there = content_digest(copy, links, root, depth + 1) == digest
     if not is_there:
         raise IntegrityError(f"{group.where(name)}: says that it is /{path}, and is not; restore it from a copy")

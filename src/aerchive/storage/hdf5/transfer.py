@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from aerchive.storage.hdf5.objects import MAX_DEPTH, object_path
 
 _MADE_ANEW = layout.STORAGE_ATTRIBUTES | {"core_sha256", "sha256", "object"}
 """Attributes that the writer computes from the content."""
+_MAX_PARTS = 64
+"""Greatest number of groups in a view."""
 
 
 class StoredDataset:
@@ -146,11 +149,22 @@ def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None
     if depth > MAX_DEPTH:
         raise UnsafeContentError(f"{group.where()}: objects link objects more than {MAX_DEPTH} deep")
     if path not in known:
-        links = [name for name in group.names() if group.is_group(name)]
+        links = [name for name in group.names() if name != layout.VIEW and group.is_group(name)]
         objects = {name: object_draft(group.group(name), known, depth + 1) for name in links}
         attributes, datasets = _kept(group.attributes(path)), dataset_drafts(group, path)
-        known[path] = ObjectDraft(path.split("/")[1], attributes, datasets, objects)
+        view = functools.partial(_view_draft, group.group(layout.VIEW), path) if layout.VIEW in group else None
+        known[path] = ObjectDraft(path.split("/")[1], attributes, datasets, objects, view)
     return known[path]
+
+
+def _view_draft(group: GroupReader, owner: str) -> GroupDraft:
+    """The draft of the view of an object: its datasets, and one level of groups with datasets."""
+    names = [name for name in group.names() if group.is_group(name)]
+    if len(names) > _MAX_PARTS:
+        raise UnsafeContentError(f"{group.where()}: has more than {_MAX_PARTS} groups, as aerchive writes no view")
+    parts = {name: group.group(name) for name in names}
+    groups = {name: GroupDraft(_kept(one.attributes(owner)), dataset_drafts(one, owner)) for name, one in parts.items()}
+    return GroupDraft(_kept(group.attributes(owner)), dataset_drafts(group, owner), groups, mutable=True)
 
 
 def _kept(attributes: dict[str, AttributeValue]) -> dict[str, AttributeValue]:

@@ -292,9 +292,9 @@ def object_problems(group: HDF5Group, kind: str, root: HDF5Group) -> list[str]:
         path = group.attribute("object")
         if path != group.path:
             return [f"{group.where()}: says that it is {path!r}"]
-        links = [name for name in group.names() if group.is_group(name)]
+        links = [name for name in group.names() if name != layout.VIEW and group.is_group(name)]
         verifier = GroupVerifier(group, group.path, root)
-        problems += verifier.problems(frozenset(), frozenset(links))
+        problems += verifier.problems(frozenset({layout.VIEW}), frozenset(links))
         problems += filter(None, (check.problem(group.fd) for check in _interruptible(verifier.chunks)))
         if not problems and content_digest(group, links, root) != group.path.rpartition("/")[2]:
             problems.append(f"{group.where()}: its content does not match its name, which is a digest of it")

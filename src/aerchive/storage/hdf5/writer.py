@@ -243,9 +243,7 @@ class DraftWriter:
             parent = self._linked[path] = require_group(self._root, folder)
             if not has_member(parent, digest):
                 group = create_group(parent, digest)
-                content = GroupDraft(target.attributes, target.datasets, objects=target.objects)
-                self._fill(group, "", content, path, {})
-                write_attributes(group, {"object": path})
+                self._fill(group, "", target.content(), path, {})
         link(gid, name, parent, digest)
 
     def _dataset(

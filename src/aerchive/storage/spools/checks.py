@@ -44,15 +44,23 @@ def check_tree(tree: object, where: str) -> dict[str, Any]:
     left = [limits().members]
     root = _group(tree, where, left)
     is_object = "object" in root["attributes"]
-    if root["groups"].keys() - (frozenset() if is_object else _GROUPS):
+    if root["groups"].keys() - ({layout.VIEW} if is_object else _GROUPS):
         raise UnsafeContentError(f"{where}: has groups that no run has: {', '.join(root['groups'])}")
     if not is_object and root["objects"].keys() - set(layout.LINKS):
         raise UnsafeContentError(f"{where}: has links that no run has: {', '.join(root['objects'])}")
     for name, group in root["groups"].items():
         inner = _group(group, f"{where}/{name}", left)
-        if inner["groups"] or inner["objects"] or inner["datasets"]:
+        if is_object:
+            _check_view(inner, f"{where}/{name}", left)
+        elif inner["groups"] or inner["objects"] or inner["datasets"]:
             raise UnsafeContentError(f"{where}/{name}: is a document, and documents have no members")
     return root
+
+
+def _check_view(tree: dict[str, Any], where: str, left: list[int]) -> None:
+    parts = [_group(one, f"{where}/{name}", left) for name, one in tree["groups"].items()]
+    if tree["objects"] or any(part["groups"] or part["objects"] for part in parts):
+        raise UnsafeContentError(f"{where}: has groups or links that no view has")
 
 
 def _group(tree: object, where: str, left: list[int]) -> dict[str, Any]:

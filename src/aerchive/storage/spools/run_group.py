@@ -223,9 +223,8 @@ class _Writer:
     def _object(self, draft: ObjectDraft) -> int:
         path = draft.path
         if path not in self._objects:
-            content = GroupDraft({**draft.attributes, "object": path}, draft.datasets, objects=draft.objects)
             values = _Values()
-            tree = self.group(content, path, values)
+            tree = self.group(draft.content(), path, values)
             document = {"object": path, "tree": values.finish(tree)}
             self._objects[path] = self._append(records.OBJECT, document, values.pieces)
         return self._objects[path]
