@@ -38,7 +38,6 @@ ATTACHMENT_UUID: Final = "attachment_uuid"
 RUNS_PER_FOLDER: Final = 1000
 OBJECTS: Final = "objects"
 OBJECT_DIGEST_LENGTH: Final = 40
-MAX_SAFE_ID: Final = 40
 
 CONFIG: Final = "config"
 STATUS: Final = "status"
@@ -47,6 +46,20 @@ PROVENANCE: Final = "provenance"
 CIRCUITS: Final = "circuits"
 NOISE_MODEL: Final = "noise_model"
 TARGET: Final = "target"
+VIEW: Final = "view"
+"""Group of the plots of a run, which viewers show; it has a digest of its own and may be replaced as a whole."""
+COVER: Final = "cover"
+"""Group of the picture of the project's newest runs, at the root; it has a digest of its own."""
+SHOWN: Final[tuple[str, ...]] = (
+    *("title", "outcome", "program", "method", "qubits", "shots", "seconds", "circuit", "noise", "name", "tags"),
+    *("error", "NX_class", "default"),
+)
+"""Attributes of a run's group that repeat its documents in words, or lead viewers to a plot. They are no part of the
+digest of the run, and `verify` compares them with the documents."""
+DEFAULT: Final = "default"
+"""The attribute with the path of the plot that viewers show first, of a run and of the root."""
+DEFAULT_BYTES: Final = 96
+"""Width of the root's attribute of this name, which is replaced in place."""
 LINKS: Final = (PROVENANCE, CIRCUITS, NOISE_MODEL, TARGET)
 """The links of a run to objects that it may share with other runs."""
 ARRAYS: Final = "arrays"

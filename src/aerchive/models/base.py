@@ -67,7 +67,7 @@ class Document(BaseModel):
         return attributes
 
     @classmethod
-    def from_attributes(cls, attributes: Mapping[str, Scalar], where: str) -> Self:
+    def from_attributes(cls, attributes: Mapping[str, Scalar | tuple[str, ...]], where: str) -> Self:
         """Returns the document that is stored in a group.
 
         Args:
@@ -80,6 +80,8 @@ class Document(BaseModel):
         fields: dict[str, Any] = {name: {} for name in cls.free_fields}
         written: Written = {}
         for name, value in attributes.items():
+            if isinstance(value, tuple):
+                raise FormatError(f"{where}@{name}: must be one text or number, not some texts")
             free, _, key = name.partition(".")
             base = free.removesuffix(_JSON)
             if base in cls.free_fields and (key or free.endswith(_JSON)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +23,11 @@ from aerchive.errors import AerchiveError, FormatError, NotFoundError, UnsafeCon
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
+from aerchive.models.shown import shown_attributes
 from aerchive.project.care.conflicts import conflicting_results, copy_notes
 from aerchive.project.care.folders import added_to_root, folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
-from aerchive.project.documents.record import read_record
+from aerchive.project.documents.record import plot_of, read_record
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders, VisitedNodes
@@ -39,7 +40,7 @@ from aerchive.storage.sessions import ReadSession
 from aerchive.storage.vetting import verifying_child
 from aerchive.threads import processors
 
-MUTABLE = frozenset({layout.STATUS, layout.LABELS})
+MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW})
 LINKED = frozenset(layout.LINKS)
 
 _TEXT_BYTES = sum(catalogue.TEXT_COLUMNS.values())
@@ -225,6 +226,8 @@ class _Verification:
             objects = [path for path in objects if is_object_path(path)]
             with noted(problems, root.where(layout.CATALOGUE)):
                 self._rows = _catalogue(session, problems)
+            with noted(problems, root.where()):
+                _check_default(root, self._rows)
             self._state = _state(session)
         self._file.visit(foreign, self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
@@ -294,6 +297,7 @@ class _Verification:
             verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects, self._visited)
             looked.problems.extend(verifier.problems(MUTABLE, LINKED))
             looked.checks.extend(verifier.chunks)
+            looked.problems.extend(_shown_problems(group, record))
             if row is None:
                 looked.problems.append(f"{group.where()}: is not in the catalogue")
                 return
@@ -420,6 +424,21 @@ def _row_problems(
     fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), nbytes)[0]
     if differing := catalogue.differing_columns(now, fresh, record.labels.params):
         yield f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"
+
+
+def _shown_problems(group: CachedGroup, record: RunRecord) -> Iterator[str]:
+    """Compares the shown attributes of a run with its documents."""
+    fresh = shown_attributes(record, plot_of(group))
+    differing = [name for name in layout.SHOWN if group.attribute(name) != fresh.get(name)]
+    if differing:
+        yield f"{group.where()}: its attributes {', '.join(differing)} are not what its documents say"
+
+
+def _check_default(root: HDF5Group, rows: Mapping[str, _Row]) -> None:
+    """Refuses an attribute of the root that leads viewers to something else than a run with plots."""
+    path = root.attribute(layout.DEFAULT)
+    if path is not None and not (isinstance(path, str) and path in rows and layout.VIEW in root.group(path)):
+        raise FormatError(f"{root.where()}: its attribute 'default' leads to no run that has a plot")
 
 
 def _is_gone(session: ReadSession, row: _Row) -> bool:

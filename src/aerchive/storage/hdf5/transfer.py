@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -71,11 +72,16 @@ class StoredPart:
         return np.ascontiguousarray(self[...]).reshape(*shape)
 
 
-def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
-    """The datasets of a group, by name; tables of checksums and parts of attributes are left out."""
+def dataset_drafts(group: GroupReader, owner: str, links: Collection[str] = ()) -> dict[str, DatasetDraft]:
+    """The datasets of a group, by name; tables of checksums, parts of attributes, and links are left out."""
     drafts = {}
     for name in group.names():
-        if name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name):
+        if (
+            name in links
+            or name.endswith(layout.CHECKSUMS_SUFFIX)
+            or name.startswith(layout.LONG_PREFIX)
+            or group.is_group(name)
+        ):
             continue
         part: Any = StoredPart(group, name, owner)
         plan = group.plan(name, owner)
@@ -104,6 +110,23 @@ def attachment_drafts(group: GroupReader) -> dict[str, GroupDraft]:
             raise FormatError(f"{one.where()}: is not an attachment")
         drafts[name] = GroupDraft(attributes, dataset_drafts(one, owner), mutable=True)
     return drafts
+
+
+def view_draft(group: GroupReader, owner: str) -> GroupDraft | None:
+    """The plots of a run, or ``None`` if it has none.
+
+    Args:
+        group: The group of the run.
+        owner: UUID of the run, a part of every checksum.
+    """
+    if layout.VIEW not in group or not group.is_group(layout.VIEW):
+        return None
+    view, plots = group.group(layout.VIEW), {}
+    for name in view.names():
+        one = view.group(name)
+        links = one.links(group)
+        plots[name] = GroupDraft(_kept(one.attributes(owner)), dataset_drafts(one, owner, links), links=links)
+    return GroupDraft(_kept(view.attributes(owner)), groups=plots, mutable=True)
 
 
 def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None, depth: int = 0) -> ObjectDraft:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from aerchive import layout
 from aerchive.errors import AerchiveError
+from aerchive.lazy import cached_property
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_nbytes
@@ -22,7 +23,7 @@ from aerchive.storage.hdf5.chunk_table import ChunkSumsReader, plan_read
 from aerchive.storage.hdf5.nodes import read_values
 from aerchive.storage.hdf5.objects import LinkedObjects, is_attachment_name, linked_digest, owner_within
 from aerchive.storage.hdf5.reader import HDF5Group
-from aerchive.storage.hdf5.writer import NodeDigest, core_digest
+from aerchive.storage.hdf5.writer import NodeDigest, core_digest, link_digest
 from aerchive.storage.medium.interrupts import check_interrupt
 
 _OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
@@ -167,6 +168,20 @@ class GroupVerifier:
                 )
         return self._problems
 
+    @cached_property
+    def _linkable(self) -> dict[int, str]:
+        """Names of the datasets of the run, to which its plots may link, by address."""
+        group = self._group
+        return {group.address(name): name for name in group.names() if not group.is_group(name)}
+
+    def cover_problems(self) -> list[str]:
+        """Verifies everything but the chunks, as `problems` does; the group is the cover of the project."""
+        self._problems = []
+        with self._noted(self._group.where()):
+            self._visited.begin(self._group)
+            self._visit_sealed(self._group, layout.COVER)
+        return self._problems
+
     def attachment_problems(self) -> list[str]:
         """Verifies everything but the chunks, as `problems` does; the group is that of the project's attachments."""
         self._problems = []
@@ -205,6 +220,9 @@ class GroupVerifier:
             nodes[name] = self._objects.digest(group, name, self._root)
             return
         if not group.is_group(name):
+            if path.startswith(f"{layout.VIEW}/") and (target := self._linkable.get(group.address(name))) is not None:
+                nodes[inside] = link_digest(target)
+                return
             self._visited.add_member(group, name)
             nodes[inside] = self._dataset(group, name, inside)
             return
@@ -260,7 +278,7 @@ def _own_digest(group: CachedGroup, path: str) -> str:
     """The digest of the attributes of a group, without its members."""
     digest = NodeDigest(path)
     for name, value in group.raw_attributes().items():
-        if name not in _OWN_DIGESTS:
+        if name not in _OWN_DIGESTS and (path or name not in layout.SHOWN):
             digest.attribute(name, value)
     return digest.hexdigest()
 

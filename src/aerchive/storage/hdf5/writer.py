@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from aerchive.storage.chunks.drafts import (
 )
 from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
-from aerchive.storage.hdf5.nodes import find_member
+from aerchive.storage.hdf5.nodes import find_member, has_attribute, read_attribute_value
 from aerchive.storage.hdf5.nodes import has_member as is_member
 from aerchive.storage.hdf5.nodes import open_group as open_member
 from aerchive.storage.hdf5.types import stored_type
@@ -143,11 +143,61 @@ def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: Nod
     """Writes scalar attributes, in order of name; adds them to a digest if one is given."""
     for name in sorted(values):
         array, key = attribute_array(values[name]), name.encode()
-        tid = stored_type(array.dtype)
+        tid, space = stored_type(array.dtype), h5s.create_simple(array.shape) if array.ndim else _SCALAR
         with hdf5_errors(oid):
-            h5a.create(oid, key, tid, _SCALAR).write(array, tid)
+            h5a.create(oid, key, tid, space).write(array, tid)
         if digest is not None:
             digest.attribute(name, array)
+
+
+def replace_attributes(oid: Any, names: Iterable[str], values: Mapping[str, AttributeValue]) -> None:
+    """Gives some attributes of a node other values, and removes those that have none; equal ones are left as they are.
+
+    Args:
+        oid: The open node.
+        names: Names of the attributes.
+        values: The new values, by name.
+    """
+    new = {}
+    for name in names:
+        key, value = name.encode(), values.get(name)
+        is_there = has_attribute(oid, key, NodeName(oid))
+        if is_there and value is not None:
+            old = read_attribute_value(oid, key, NodeName(oid))
+            array = attribute_array(value)
+            if (old.dtype, old.shape, old.tobytes()) == (array.dtype, array.shape, array.tobytes()):
+                continue
+        if is_there:
+            with hdf5_errors(oid):
+                h5a.delete(oid, key)
+        if value is not None:
+            new[name] = value
+    write_attributes(oid, new)
+
+
+def put_padded_attribute(oid: Any, name: str, text: str, width: int) -> None:
+    """Writes a text as an attribute of a fixed width, in place if there is one of this width.
+
+    Args:
+        oid: The open node.
+        name: Name of the attribute.
+        text: The text, in ASCII, of at most ``width`` characters.
+        width: Width of the attribute in bytes.
+    """
+    key, value = name.encode(), np.array(text.encode("ascii"), f"S{width}")
+    tid = stored_type(value.dtype)
+    with hdf5_errors(oid):
+        is_there = h5a.exists(oid, key)
+        attribute = h5a.open(oid, key) if is_there else None
+        if attribute is not None and not (attribute.shape == () and attribute.get_type().equal(tid)):
+            h5a.delete(oid, key)
+            attribute = None
+        (attribute or h5a.create(oid, key, tid, _SCALAR)).write(value, tid)
+
+
+def link_digest(target: str) -> str:
+    """What stands for a link to a dataset of the same run in a digest: that of the name of the dataset."""
+    return hashlib.sha256(f"|>{target}|".encode()).hexdigest()
 
 
 class DraftWriter:
@@ -189,17 +239,17 @@ class DraftWriter:
         """Replaces one mutable group of a run; the space of the old one is not used again.
 
         Args:
-            parent: Path of the run's group.
+            parent: Path of the run's group; empty for the root.
             name: Name of the mutable group.
             draft: The new group.
             owner: UUID of the run, a part of every checksum.
         """
-        group = open_group(self._root, parent)
+        group = open_group(self._root, parent) if parent else self._root
         if not has_member(group, name):
-            self._fill(create_group(group, name), name, draft, owner, {})
+            self._fill(create_group(group, name), name, draft, owner, {}, group)
             return
         # The old group is removed last, so that its space is not at the end of the file, where HDF5 would use it again.
-        self._fill(create_group(group, _REPLACEMENT), name, draft, owner, {})
+        self._fill(create_group(group, _REPLACEMENT), name, draft, owner, {}, group)
         unlink(group, name)
         move(group, _REPLACEMENT, group, name)
 
@@ -215,19 +265,54 @@ class DraftWriter:
         owner = str(draft.attributes[layout.ATTACHMENT_UUID])
         self._fill(create_group(folder, name), f"{layout.ATTACHMENTS}/{name}", draft, owner, {})
 
-    def _fill(self, gid: h5g.GroupID, path: str, draft: GroupDraft, owner: str, nodes: dict[str, str]) -> None:
+    def put_shown(self, path: str, values: Mapping[str, AttributeValue]) -> None:
+        """Replaces the shown attributes of a run, by name."""
+        replace_attributes(open_group(self._root, path), layout.SHOWN, values)
+
+    def put_default(self, path: str | None) -> None:
+        """Writes the path of the run that viewers show first into the root's attribute; ``None`` removes it."""
+        if path is None:
+            replace_attributes(self._root, [layout.DEFAULT], {})
+        else:
+            put_padded_attribute(self._root, layout.DEFAULT, path, layout.DEFAULT_BYTES)
+
+    def _fill(
+        self,
+        gid: h5g.GroupID,
+        path: str,
+        draft: GroupDraft,
+        owner: str,
+        nodes: dict[str, str],
+        top: h5g.GroupID | None = None,
+    ) -> None:
+        """Fills a new group.
+
+        Args:
+            gid: The group.
+            path: Its path below the run.
+            draft: Its content.
+            owner: UUID of the run, or path of the shared object.
+            nodes: The digest of each node is added to it, by path.
+            top: The group of the run, which has the datasets that are linked; by default the new group.
+        """
+        top = gid if top is None else top
         prefix = f"{path}/" if path else ""
         attributes, long = split_long(draft.attributes)
         digest = NodeDigest(path)
+        shown = {} if path else {name: attributes.pop(name) for name in layout.SHOWN if name in attributes}
         write_attributes(gid, attributes, digest)
+        write_attributes(gid, shown)
         inner: dict[str, str] = {path: digest.hexdigest()}
         for name, dataset in {**draft.datasets, **long}.items():
             self._dataset(gid, name, prefix + name, dataset, owner, inner)
-        for name, target in draft.objects.items():
-            self._link(gid, name, target)
-            inner[prefix + name] = target.digest
+        for name, shared in draft.objects.items():
+            self._link(gid, name, shared)
+            inner[prefix + name] = shared.digest
         for name, group in draft.groups.items():
-            self._fill(create_group(gid, name), prefix + name, group, owner, inner)
+            self._fill(create_group(gid, name), prefix + name, group, owner, inner, top)
+        for name, target in draft.links.items():
+            link(gid, name, top, target)
+            inner[prefix + name] = link_digest(target)
         if draft.mutable:
             write_attributes(gid, {"sha256": core_digest(inner)})
         else:
