@@ -49,10 +49,11 @@ def shown_attributes(record: RunRecord, plot: str | None = None) -> dict[str, Sc
         layout.DEFAULT: None if plot is None else f"{layout.VIEW}/{plot}",
     }
     kinds: dict[str, type] = {"qubits": int, "shots": int, "seconds": float}
-    cut: dict[str, Any] = {
-        name: _cut(value, _TEXT) if isinstance(value, str) else value for name, value in found.items()
-    }
-    return {name: value for name, value in cut.items() if type(value) is kinds.get(name, str) and _fits(value)}
+    shown: dict[str, Scalar] = {}
+    for name, value in found.items():
+        if type(value) is kinds.get(name, str) and _fits(value):
+            shown[name] = _cut(value, _TEXT) if isinstance(value, str) else value
+    return shown
 
 
 def readable_name(record: RunRecord, *, is_neutral: bool = False) -> str:

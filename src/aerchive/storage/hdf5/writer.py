@@ -26,6 +26,7 @@ from aerchive.storage.chunks.drafts import (
 )
 from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
+from aerchive.storage.hdf5.group_room import group_properties, plain_properties, room_for
 from aerchive.storage.hdf5.nodes import find_member, has_attribute, read_attribute_value
 from aerchive.storage.hdf5.nodes import has_member as is_member
 from aerchive.storage.hdf5.nodes import open_group as open_member
@@ -35,21 +36,35 @@ _REPLACEMENT = "replacement"
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
-def _group_properties() -> h5p.PropGCID:
-    properties = h5p.create(h5p.GROUP_CREATE)
-    properties.set_obj_track_times(False)  # so that two projects with the same content have the same bytes
-    properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
-    return properties
+_FOLDER_PROPERTIES = plain_properties()
+_SEALS = {"sha256": "0" * 64}
+"""An attribute as large as that which is written into a group at the end."""
 
 
-_GROUP_PROPERTIES = _group_properties()
+def create_group(parent: h5g.GroupID, name: str, room: int | None = None) -> h5g.GroupID:
+    """Makes a group whose attributes stay in its header.
 
-
-def create_group(parent: h5g.GroupID, name: str) -> h5g.GroupID:
-    """Makes a group whose attributes stay in its header."""
-    key = name.encode()
+    Args:
+        parent: The group that the new one is made in.
+        name: Name of the new group.
+        room: Size of the attributes and members that it will have in its header; ``None``: it is a folder, which may
+            have any number of members.
+    """
+    key, properties = name.encode(), _FOLDER_PROPERTIES if room is None else group_properties(room)
     with hdf5_errors(parent, name):
-        return h5g.create(parent, key, gcpl=_GROUP_PROPERTIES)
+        return h5g.create(parent, key, gcpl=properties)
+
+
+def _room_of(draft: GroupDraft, seal: Mapping[str, AttributeValue]) -> int:
+    """The size in its header of the attributes and members of a draft.
+
+    Args:
+        draft: The draft of a group.
+        seal: Attributes that are written at the end.
+    """
+    attributes, long = split_long({**draft.attributes, **seal})
+    names = [*draft.datasets, *long, *draft.objects, *draft.groups, *draft.links]
+    return room_for(attributes, len(names), len("".join(names)))
 
 
 def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
@@ -229,7 +244,7 @@ class DraftWriter:
         parent = require_group(self._root, folder)
         if has_member(parent, name):
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
-        group = create_group(parent, name)
+        group = create_group(parent, name, _room_of(draft, {"core_sha256": "0" * 64}))
         nodes: dict[str, str] = {}
         self._fill(group, "", draft, run_uuid, nodes)
         write_attributes(group, {"core_sha256": core_digest(nodes)})
@@ -245,11 +260,12 @@ class DraftWriter:
             owner: UUID of the run, a part of every checksum.
         """
         group = open_group(self._root, parent) if parent else self._root
+        room = _room_of(draft, _SEALS)
         if not has_member(group, name):
-            self._fill(create_group(group, name), name, draft, owner, {}, group)
+            self._fill(create_group(group, name, room), name, draft, owner, {}, group)
             return
         # The old group is removed last, so that its space is not at the end of the file, where HDF5 would use it again.
-        self._fill(create_group(group, _REPLACEMENT), name, draft, owner, {}, group)
+        self._fill(create_group(group, _REPLACEMENT, room), name, draft, owner, {}, group)
         unlink(group, name)
         move(group, _REPLACEMENT, group, name)
 
@@ -263,7 +279,9 @@ class DraftWriter:
         """
         folder = require_group(self._root, f"{holder}/{layout.ATTACHMENTS}" if holder else layout.ATTACHMENTS)
         owner = str(draft.attributes[layout.ATTACHMENT_UUID])
-        self._fill(create_group(folder, name), f"{layout.ATTACHMENTS}/{name}", draft, owner, {})
+        self._fill(
+            create_group(folder, name, _room_of(draft, _SEALS)), f"{layout.ATTACHMENTS}/{name}", draft, owner, {}
+        )
 
     def put_shown(self, path: str, values: Mapping[str, AttributeValue]) -> None:
         """Replaces the shown attributes of a run, by name."""
@@ -309,7 +327,8 @@ class DraftWriter:
             self._link(gid, name, shared)
             inner[prefix + name] = shared.digest
         for name, group in draft.groups.items():
-            self._fill(create_group(gid, name), prefix + name, group, owner, inner, top)
+            room = _room_of(group, _SEALS if group.mutable else {})
+            self._fill(create_group(gid, name, room), prefix + name, group, owner, inner, top)
         for name, target in draft.links.items():
             link(gid, name, top, target)
             inner[prefix + name] = link_digest(target)
@@ -325,8 +344,8 @@ class DraftWriter:
         if parent is None:
             parent = self._linked[path] = require_group(self._root, folder)
             if not has_member(parent, digest):
-                group = create_group(parent, digest)
                 content = GroupDraft(target.attributes, target.datasets, objects=target.objects)
+                group = create_group(parent, digest, _room_of(content, {"object": path}))
                 self._fill(group, "", content, path, {})
                 write_attributes(group, {"object": path})
         link(gid, name, parent, digest)
