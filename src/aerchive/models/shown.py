@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -51,7 +52,7 @@ def shown_attributes(record: RunRecord, plot: str | None = None) -> dict[str, Sc
     kinds: dict[str, type] = {"qubits": int, "shots": int, "seconds": float}
     shown: dict[str, Scalar] = {}
     for name, value in found.items():
-        if type(value) is kinds.get(name, str) and _fits(value):
+        if _is_shown(value, kinds.get(name, str)):
             shown[name] = _cut(value, _TEXT) if isinstance(value, str) else value
     return shown
 
@@ -108,5 +109,8 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _fits(value: Any) -> bool:
-    return bool(value == value) and (not isinstance(value, int) or 0 <= value < 2**63)  # noqa: PLR0124  (not a NaN)
+def _is_shown(value: Any, kind: type) -> bool:
+    """Whether a value has exactly this type, and can be an attribute that is compared."""
+    if isinstance(value, int) and not 0 <= value < 2**63:
+        return False
+    return type(value) is kind and not (isinstance(value, float) and math.isnan(value))

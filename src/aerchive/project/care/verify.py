@@ -213,7 +213,7 @@ class _Verification:
                     for folder, names, strange in folders_below(root, name, depth, problems):
                         found += [f"{folder.path}/{member}" for member in names]
                         foreign += [f"{folder.path}/{member}" for member in strange]
-            attachments = [name for name in (layout.ATTACHMENTS,) if name in root]
+            beside = [name for name in (layout.ATTACHMENTS, layout.COVER) if name in root]
             with noted(problems, root.where()):
                 _check_root(root)
             with noted(problems, root.where()):
@@ -231,7 +231,7 @@ class _Verification:
             self._state = _state(session)
         self._file.visit(foreign, self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
-        self._file.visit(attachments, self._look_at_attachments, self._look_at_chunks)
+        self._file.visit(beside, self._look_beside, self._look_at_chunks)
         missing = self._rows.keys() - set(paths)
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
         self._file.visit(paths, self._look_at_run, self._look_at_chunks)
@@ -257,11 +257,13 @@ class _Verification:
         with noted(self._problems, session.root.where(path)):
             self._problems += object_problems(session.root.group(path), path.split("/")[1], session.root)
 
-    def _look_at_attachments(self, session: ReadSession, path: str) -> None:
-        """Looks at the attachments of the project itself."""
+    def _look_beside(self, session: ReadSession, path: str) -> None:
+        """Looks at the attachments of the project itself, or at its cover."""
         with noted(self._problems, session.root.where(path)):
-            verifier = GroupVerifier(session.root.group(path), "", session.root, visited=self._visited)
-            self._turn.append(_Looked(0, verifier.attachment_problems(), verifier.chunks))
+            verifier = GroupVerifier(session.root.group(path), path, session.root, visited=self._visited)
+            is_cover = path == layout.COVER
+            problems = verifier.cover_problems() if is_cover else verifier.attachment_problems()
+            self._turn.append(_Looked(0, problems, verifier.chunks))
 
     def _look_at_run(self, session: ReadSession, path: str) -> None:
         row = self._rows.get(path)

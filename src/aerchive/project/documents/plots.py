@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -84,7 +84,10 @@ def view_of(plots: Mapping[str, GroupDraft]) -> GroupDraft | None:
 
 
 def plots_of(
-    datasets: Mapping[str, DatasetDraft], config: RunConfig, sweep: Plot | None = None
+    datasets: Mapping[str, DatasetDraft],
+    config: RunConfig,
+    sweep: Plot | None = None,
+    known: Collection[str] = (),
 ) -> dict[str, GroupDraft]:
     """Makes the plots of a run, by name.
 
@@ -92,10 +95,15 @@ def plots_of(
         datasets: The datasets of the run, by name.
         config: The configuration of the run.
         sweep: The curve of a sweep, if the run is one.
+        known: Names of plots that need not be made.
     """
-    curves = {SWEEP: sweep, COUNTS: counts_plot(datasets, config), PROBABILITY: probability_plot(datasets)}
+    curves = {
+        SWEEP: sweep,
+        COUNTS: None if COUNTS in known else counts_plot(datasets, config),
+        PROBABILITY: None if PROBABILITY in known else probability_plot(datasets),
+    }
     plots = {name: plot.draft() for name, plot in curves.items() if plot is not None}
-    if (matrix := matrix_of(datasets)) is not None:
+    if MATRIX not in known and (matrix := matrix_of(datasets)) is not None:
         plots[MATRIX] = GroupDraft({"NX_class": "NXdata", "signal": matrix}, links={matrix: matrix})
     return plots
 
@@ -163,7 +171,7 @@ def probability_plot(datasets: Mapping[str, DatasetDraft]) -> Plot | None:
         dataset = next((one for one in datasets.values() if one.attributes.get("kind") == kind), None)
         if dataset is None or dataset.attributes.get("layout") == "packed" or dataset.dtype.kind != "c":
             continue
-        read, shape, number = _last(dataset)
+        read, shape, number = last_array(dataset)
         size = shape[0] if shape else 0
         if size < 2 or size & (size - 1) or shape != (size,) * (1 if kind == "statevector" else 2):
             continue
@@ -190,7 +198,7 @@ _Read = Callable[[int, int], NDArray[Any]]
 _Weigh = Callable[[NDArray[Any], int, int], NDArray[np.float64]]
 
 
-def _last(dataset: DatasetDraft) -> tuple[_Read, tuple[int, ...], int]:
+def last_array(dataset: DatasetDraft) -> tuple[_Read, tuple[int, ...], int]:
     """A function that reads rows of the last array of a dataset, the shape of that array, and the number of arrays."""
     part: Any = dataset.parts[-1]
     if dataset.attributes.get("layout") == "stacked" and not dataset.stacked:
@@ -229,18 +237,18 @@ def _diagonal(values: NDArray[Any], first: int, bins: int) -> NDArray[np.float64
 # -- matrices, and what datasets say of themselves
 
 
-def matrix_of(datasets: Mapping[str, DatasetDraft]) -> str | None:
-    """The name of the dataset with a saved matrix that is small enough to be shown; ``None`` if there is none."""
-    return next((name for name, dataset in datasets.items() if _is_matrix(dataset)), None)
+def matrix_of(datasets: Mapping[str, DatasetDraft], most: float = MOST_BINS) -> str | None:
+    """The name of the dataset with a saved matrix of at most so many rows; ``None`` if there is none."""
+    return next((name for name, dataset in datasets.items() if _is_matrix(dataset, most)), None)
 
 
-def _is_matrix(dataset: DatasetDraft) -> bool:
+def _is_matrix(dataset: DatasetDraft, most: float = MOST_BINS) -> bool:
     shape = dataset.shape
     return (
         dataset.attributes.get("kind") in _MATRICES
         and dataset.dtype.kind == "c"
         and len(shape) in (2, 3)
-        and shape[-1] == shape[-2] <= MOST_BINS
+        and shape[-1] == shape[-2] <= most
     )
 
 
