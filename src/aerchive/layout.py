@@ -11,8 +11,8 @@ FORMAT: Final = "aerchive project"
 FORMAT_VERSION: Final = 1
 ABOUT: Final = (
     "Quantum simulations archived by aerchive. /runs holds a folder for each day and in it a group for each "
-    "simulation: select a run and look at its attributes and at those of its config, status and provenance; "
-    "counts is a table, statevector and the like hold the saved states (complex numbers as r and i). "
+    "simulation: select a run and look at its attributes and at those of its config, status and provenance; view has "
+    "plots, counts is a table, statevector and the like hold the saved states (complex numbers as r and i). "
     "/catalogue lists all runs."
 )
 

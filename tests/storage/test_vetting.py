@@ -21,6 +21,7 @@ import aerchive
 from aerchive.errors import AerchiveError, IntegrityError, ReadError, UnsafeContentError, WriteError
 from aerchive.models.catalogue import DTYPE
 from aerchive.storage import vet_child, vetting
+from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.vetting import VetReport
 from tests.drafts import draft_of
@@ -103,6 +104,8 @@ def in_this_process(path: Path) -> dict[str, Any]:
 def test_a_file_that_harms_hdf5_is_refused(tmp_path: Path, what: str, use: Callable[[Path], object]) -> None:
     path = tmp_path / "project.h5"
     write_run(path, everything())
+    for number in range(9):  # from the ninth member on, a folder has a B-tree
+        write_run(path, GroupDraft({"encoding": "run"}), f"run{number}")
     harm(path, what)
     before = path.read_bytes()
     with pytest.raises(UnsafeContentError, match="not opened, because it would harm this program") as refused:
@@ -234,7 +237,7 @@ def test_a_damaged_run_is_found_and_others_can_be_saved(tmp_path: Path) -> None:
     path = tmp_path / "project.h5"
     write_run(path, everything())
     data = bytearray(path.read_bytes())
-    data[data.rindex(b"BTHD") + 8] ^= 1
+    data[data.rindex(b"OHDR") + 8] ^= 1
     path.write_bytes(data)
     found = in_this_process(path)
     assert found["findings"]

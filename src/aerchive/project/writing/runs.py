@@ -266,6 +266,8 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
             if path != run_path(row[0]):
                 row = _row(record, path, int(row["nbytes"][0]), number)
             session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+            if session.root.attribute(layout.DEFAULT) is None and session.has(f"{path}/{layout.VIEW}"):
+                session.put_default(path)
             back.append(record.job_id)
     return back
 
