@@ -113,9 +113,9 @@ def edit(path: Path) -> h5py.File:
 
 
 def run_groups(file: h5py.File) -> list[h5py.Group]:
-    """The groups of the runs, in order of submission; all are of one day."""
+    """The groups of the runs of `draft_of`, in order of their numbers; all are of one day."""
     (folder,) = file["runs"].values()
-    return sorted(folder.values(), key=lambda run: run.attrs["created"])
+    return sorted(folder.values(), key=lambda run: (len(run.name), run.name))
 
 
 def run_of(file: h5py.File, job: str) -> h5py.Group:

@@ -27,7 +27,7 @@ from aerchive.storage.vetting import VetReport
 from tests.drafts import draft_of
 from tests.hostile_files import HARM, harm
 from tests.processes import start, wait_until
-from tests.samples import CREATED, everything, project_file, write_run
+from tests.samples import CREATED, RUN, everything, project_file, write_run
 
 
 @pytest.fixture(autouse=True)
@@ -236,8 +236,10 @@ def test_nodes_that_are_never_written_are_found(own: Path) -> None:
 def test_a_damaged_run_is_found_and_others_can_be_saved(tmp_path: Path) -> None:
     path = tmp_path / "project.h5"
     write_run(path, everything())
+    with h5py.File(path) as file:
+        at = h5py.h5o.get_info(file[RUN].id).addr
     data = bytearray(path.read_bytes())
-    data[data.rindex(b"OHDR") + 8] ^= 1
+    data[at + 8] ^= 1
     path.write_bytes(data)
     found = in_this_process(path)
     assert found["findings"]
