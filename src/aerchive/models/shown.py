@@ -1,4 +1,7 @@
-"""The shown attributes of a run: what its documents say, in words, for people who look at the file with a viewer."""
+"""The shown attributes of a run: what its documents say, in words, for people who look at the file with a viewer.
+
+See decisions 0029 and 0033.
+"""
 
 from __future__ import annotations
 

@@ -152,7 +152,9 @@ def _draw_plot(figure: Any, axes: Any, sketch: Sketch, size: int) -> tuple[str, 
         heights = plot.values[1::4]
         number = np.arange(len(heights))
         axes.bar(number, heights, width=0.75, color=_COLOUR)
-        if len(number) <= _MOST_LABELS and max(map(len, plot.bars)) <= _MOST_LETTERS:
+        if len(number) > _MOST_LABELS or max(map(len, plot.bars)) > _MOST_LETTERS:
+            axes.set_xticks([])
+        else:
             axes.set_xticks(number, plot.bars, rotation=0 if len(number) * len(plot.bars[0]) <= 40 else 90)
         return "outcome (last bit: classical bit 0)", plot.label
     if name == PROBABILITY:

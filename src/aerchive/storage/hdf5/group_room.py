@@ -3,7 +3,7 @@
 HDF5 gives each member that is added later a continuation of the header of its own, and from the ninth member on it
 makes a heap and an index of 1.3 KiB. Both are properties of a group, which h5py can copy from a group but not set. So
 they are read from a group in a file of some hundred bytes in memory, in which HDF5's own defaults were replaced (HDF5
-File Format Specification 3.0, section IV.A.2.k, Group Info message).
+File Format Specification 3.0, section IV.A.2.k, Group Info message). See decision 0033.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from aerchive.storage.chunks.drafts import (
 from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.group_room import group_properties, plain_properties, room_for
-from aerchive.storage.hdf5.nodes import find_member, has_attribute, read_attribute_value
+from aerchive.storage.hdf5.nodes import find_member, has_attribute, open_attribute, read_attribute_value
 from aerchive.storage.hdf5.nodes import has_member as is_member
 from aerchive.storage.hdf5.nodes import open_group as open_member
 from aerchive.storage.hdf5.types import stored_type
@@ -201,9 +201,8 @@ def put_padded_attribute(oid: Any, name: str, text: str, width: int) -> None:
     """
     key, value = name.encode(), np.array(text.encode("ascii"), f"S{width}")
     tid = stored_type(value.dtype)
+    attribute = open_attribute(oid, key, NodeName(oid)) if has_attribute(oid, key, NodeName(oid)) else None
     with hdf5_errors(oid):
-        is_there = h5a.exists(oid, key)
-        attribute = h5a.open(oid, key) if is_there else None
         if attribute is not None and not (attribute.shape == () and attribute.get_type().equal(tid)):
             h5a.delete(oid, key)
             attribute = None
