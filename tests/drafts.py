@@ -113,6 +113,12 @@ def edit(path: Path) -> h5py.File:
 
 
 def run_groups(file: h5py.File) -> list[h5py.Group]:
-    """The groups of the runs, in order of name; all are of one day."""
+    """The groups of the runs of `draft_of`, in order of their numbers; all are of one day."""
     (folder,) = file["runs"].values()
-    return list(folder.values())
+    return sorted(folder.values(), key=lambda run: (len(run.name), run.name))
+
+
+def run_of(file: h5py.File, job: str) -> h5py.Group:
+    """The group of the run with this job id."""
+    (run,) = [run for day in file["runs"].values() for run in day.values() if run.attrs["job_id"] == job.encode()]
+    return run

@@ -6,7 +6,7 @@ import struct
 import time
 from pathlib import Path
 
-from aerchive.storage.commits.superblock import lookup3
+from aerchive.storage.hdf5.group_room import lookup3
 
 _HEAD = struct.Struct("<4sBBIHHBBQHQ")
 """Header of a version 2 B-tree: signature, version, type, sizes of node and record, depth, two percentages, address and

@@ -15,8 +15,8 @@ FEATURES: Final = frozenset[str]()
 """Names of the features that this version knows, of those that files and runs may require or use."""
 ABOUT: Final = (
     "Quantum simulations archived by aerchive. /runs holds a folder for each day and in it a group for each "
-    "simulation: select a run and look at its attributes and at those of its config, status and provenance; "
-    "counts is a table, statevector and the like hold the saved states (complex numbers as r and i). "
+    "simulation: select a run and look at its attributes and at those of its config, status and provenance; view has "
+    "plots, counts is a table, statevector and the like hold the saved states (complex numbers as r and i). "
     "/catalogue lists all runs."
 )
 
@@ -42,7 +42,6 @@ ATTACHMENT_UUID: Final = "attachment_uuid"
 RUNS_PER_FOLDER: Final = 1000
 OBJECTS: Final = "objects"
 OBJECT_DIGEST_LENGTH: Final = 40
-MAX_SAFE_ID: Final = 40
 
 SEAL: Final = "seal"
 """The group of a run with what identifies it: encoding, UUID, features and the digest of its core."""
@@ -53,6 +52,21 @@ PROVENANCE: Final = "provenance"
 CIRCUITS: Final = "circuits"
 NOISE_MODEL: Final = "noise_model"
 TARGET: Final = "target"
+VIEW: Final = "view"
+"""Group with what people see: plots of a run, texts of circuits. It has a digest of its own, may be replaced as a whole,
+and is no part of the digest of the run or the object."""
+COVER: Final = "cover"
+"""Group of the picture of the project's newest runs, at the root; it has a digest of its own."""
+SHOWN: Final[tuple[str, ...]] = (
+    *("title", "outcome", "program", "method", "qubits", "shots", "seconds", "circuit", "noise", "name", "tags"),
+    *("error", "NX_class", "default"),
+)
+"""Attributes of a run's group that repeat its documents in words, or lead viewers to a plot. They are no part of the
+digest of the run, and `verify` compares them with the documents."""
+DEFAULT: Final = "default"
+"""The attribute with the path of the plot that viewers show first, of a run and of the root."""
+DEFAULT_BYTES: Final = 96
+"""Width of the root's attribute of this name, which is replaced in place."""
 LINKS: Final = (PROVENANCE, CIRCUITS, NOISE_MODEL, TARGET)
 """The links of a run to objects that it may share with other runs."""
 ARRAYS: Final = "arrays"
@@ -74,8 +88,6 @@ OPENQASM: Final = "openqasm"
 DRAWING: Final = "drawing"
 FREE_TEXTS: Final = frozenset({PARAMETER_NAMES, TEXT, OPENQASM, DRAWING})
 """Datasets of runs and objects with text that need not be ASCII, besides those whose names begin with `LONG_PREFIX`."""
-VIEW: Final = "view"
-"""Group of what people see of a shared object; it is no part of the digest that names the object."""
 
 MAX_TEXT_ATTRIBUTE_BYTES: Final = 32_000
 ROW_BYTES: Final = 100

@@ -21,6 +21,10 @@ LINKS = {"get_info", "get_val", "iterate", "visit", "exists"}
 ELSEWHERE = {
     ("storage/commits/creation.py", "h5py.File"): "makes a new, empty file",
     ("storage/commits/creation.py", "h5g.open"): "opens the root of the file that it has just made",
+    **{
+        ("storage/hdf5/group_room.py", call): "makes a file in memory, to copy the properties of its group"
+        for call in ("h5py.File", "h5g.open", "h5o.get_info")
+    },
     ("storage/hdf5/node_copying.py", "links.get_val"): "copies a soft link as a link",
     **{
         (

@@ -39,7 +39,7 @@ def test_a_file(capsys: pytest.CaptureFixture[str], path: Path, file: Path, tmp_
     assert answer(capsys, path, "made", "figure", file) == "attached 'figure' (file) to run made-by-hand\n"
     assert aerchive.open(path, "r").latest().attachments["figure"] == aerchive.AttachedFile("fit.svg", b"<svg/>")
     assert answer(capsys, path, "made", "figure", file, status=1) == (
-        f"aerchive: {path}: /runs/2026-03-01/000000.000000Z_made-by-hand/attachments: there is an attachment 'figure' "
+        f"aerchive: {path}: /runs/2026-03-01/000000_first_made_by_/attachments: there is an attachment 'figure' "
         "already; replace=True (--replace) replaces it\n"
     )
     file.write_text("<svg>2</svg>")

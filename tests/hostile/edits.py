@@ -25,11 +25,23 @@ from aerchive.storage.chunks.drafts import ContentDigest
 from aerchive.storage.chunks.grid import box_shape
 from aerchive.storage.chunks.read_plan import value_dtype
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
-from aerchive.storage.hdf5.writer import NodeDigest, core_digest
+from aerchive.storage.hdf5.writer import NodeDigest, core_digest, link_digest
 from tests.hostile.honest import DAY, JOBS
 from tests.hostile.metadata import patched
 
-MUTABLE = (layout.STATUS, layout.LABELS)
+MUTABLE = (layout.STATUS, layout.LABELS, layout.VIEW)
+_NAMES = {
+    "bell": "213000_bell_2q_bell",
+    "chunks": "213001_chunks_12q_chunks",
+    "noise": "213002_noise_2q_noise",
+    "binds": "213003_binds_2q_binds",
+    "flow": "213004_flow_1q_flow",
+    "amplitudes": "213005_amplitudes_2q_amplitud",
+    "labels": "213006_named_2q_labels",
+    "again": "213007_again_2q_again",
+    "failed": "213008_failed_failed",
+    "last": "213009_last_2q_last",
+}
 _LARGE_BYTES = 2**24
 
 
@@ -76,7 +88,7 @@ class Hostile:
 
 def run_path(job: str) -> str:
     """The path of the group of a run."""
-    return f"runs/{DAY}/2130{JOBS.index(job):02d}.000000Z_{job}"
+    return f"runs/{DAY}/{_NAMES[job]}"
 
 
 def object_path(file: h5py.File, job: str, link: str) -> str:
@@ -238,11 +250,21 @@ def seal_run(run: h5py.Group) -> None:
         if isinstance(run.get(name, getlink=True), h5py.HardLink) and isinstance(run[name], h5py.Group):
             inner: dict[str, str] = {}
             _visit(run[name], name, inner)
+            if name == layout.VIEW:
+                inner |= {where: link_digest(target) for where, target in _links(run).items()}
             set_text(run[name], "sha256", core_digest(inner))
     nodes: dict[str, str] = {}
     _visit(run, "", nodes)
     if isinstance(run.get(layout.SEAL), h5py.Group):
         set_text(run[layout.SEAL], "core_sha256", core_digest(nodes))
+
+
+def _links(run: h5py.Group) -> dict[str, str]:
+    """The links of the plots of a run to its datasets: name of the dataset, by path of the link."""
+    datasets = {h5o.get_info(node.id).addr: name for name, node in run.items() if isinstance(node, h5py.Dataset)}
+    plots = {f"{layout.VIEW}/{name}": plot for name, plot in run[layout.VIEW].items() if isinstance(plot, h5py.Group)}
+    found = {f"{where}/{key}": h5o.get_info(node.id).addr for where, one in plots.items() for key, node in one.items()}
+    return {where: datasets[address] for where, address in found.items() if address in datasets}
 
 
 def seal_attachments(holder: h5py.Group) -> None:
@@ -259,7 +281,7 @@ def seal_attachments(holder: h5py.Group) -> None:
 def _visit(group: h5py.Group, path: str, nodes: dict[str, str], depth: int = 0) -> None:
     digest = NodeDigest(path)
     for key, value in raw_attributes(group.id):
-        if key not in ("core_sha256", "sha256", "object"):
+        if key not in ("core_sha256", "sha256", "object") and (path or key not in layout.SHOWN):
             digest.attribute(key, value)
     nodes[path] = digest.hexdigest()
     if depth > 4 or len(group) > 1000:

@@ -43,6 +43,7 @@ HEADER = ProjectHeader(
     created="2026-11-22T21:30:45.123456Z",
     created_by="aerchive 0.1.0",
     about="",
+    NX_class="NXroot",
 )
 
 

@@ -21,12 +21,13 @@ import aerchive
 from aerchive.errors import AerchiveError, IntegrityError, ReadError, UnsafeContentError, WriteError
 from aerchive.models.catalogue import DTYPE
 from aerchive.storage import vet_child, vetting
+from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.vetting import VetReport
 from tests.drafts import draft_of
 from tests.hostile_files import HARM, harm
 from tests.processes import start, wait_until
-from tests.samples import CREATED, everything, project_file, write_run
+from tests.samples import CREATED, RUN, everything, project_file, write_run
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +104,8 @@ def in_this_process(path: Path) -> dict[str, Any]:
 def test_a_file_that_harms_hdf5_is_refused(tmp_path: Path, what: str, use: Callable[[Path], object]) -> None:
     path = tmp_path / "project.h5"
     write_run(path, everything())
+    for number in range(9):  # from the ninth member on, a folder has a B-tree
+        write_run(path, GroupDraft({"encoding": "run"}), f"run{number}")
     harm(path, what)
     before = path.read_bytes()
     with pytest.raises(UnsafeContentError, match="not opened, because it would harm this program") as refused:
@@ -233,8 +236,10 @@ def test_nodes_that_are_never_written_are_found(own: Path) -> None:
 def test_a_damaged_run_is_found_and_others_can_be_saved(tmp_path: Path) -> None:
     path = tmp_path / "project.h5"
     write_run(path, everything())
+    with h5py.File(path) as file:
+        at = h5py.h5o.get_info(file[RUN].id).addr
     data = bytearray(path.read_bytes())
-    data[data.rindex(b"BTHD") + 8] ^= 1
+    data[at + 8] ^= 1
     path.write_bytes(data)
     found = in_this_process(path)
     assert found["findings"]

@@ -20,6 +20,7 @@ COMMANDS = {
     "find": "find runs by conditions on the columns of the catalogue",
     "show": "show one run: its configuration, status, provenance and what was saved",
     "tag": "add and remove tags of runs, change name and notes of a run",
+    "illustrate": "draw pictures of runs, and a cover, which viewers such as HDFView show",
     "attach": "attach a file or a value to a run, and write, list and remove attachments",
     "run": "run a program with every simulation archived, without changing it",
     "rerun": "run an archived run again from the file alone, and compare every bit",

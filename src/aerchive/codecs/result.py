@@ -36,7 +36,7 @@ not affect the others."""
 _ABSENT: Any = object()
 _RESERVED = frozenset(
     {
-        *(*layout.LINKS, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS),
+        *(*layout.LINKS, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS, layout.VIEW),
         *(layout.INPUTS, layout.RESULT, layout.COUNTS, layout.MEMORY, layout.TABLE, layout.PARAMETER_NAMES),
     }
 )

@@ -70,7 +70,9 @@ class Document(BaseModel):
         return {**self._unknown, **attributes}
 
     @classmethod
-    def from_attributes(cls, attributes: Mapping[str, Scalar], where: str, *, has_newer: bool = False) -> Self:
+    def from_attributes(
+        cls, attributes: Mapping[str, Scalar | tuple[str, ...]], where: str, *, has_newer: bool = False
+    ) -> Self:
         """Returns the document that is stored in a group.
 
         Args:
@@ -85,6 +87,8 @@ class Document(BaseModel):
         written: Written = {}
         unknown: dict[str, Scalar] = {}
         for name, value in attributes.items():
+            if isinstance(value, tuple):
+                raise FormatError(f"{where}@{name}: must be one text or number, not some texts")
             free, _, key = name.partition(".")
             base = free.removesuffix(_JSON)
             if base in cls.free_fields and (key or free.endswith(_JSON)):

@@ -19,6 +19,8 @@ class ProjectHeader(Document):
         created: The time at which the project was created, UTC.
         created_by: The program and the version that created the project.
         about: A description for users who open the file in a viewer.
+        NX_class: ``NXroot``, for viewers that show plots as the standard NeXus describes them.
+        default: The path of the run whose plot such viewers show first. Absent while no run has a plot.
         pending_for: In a pending file, the project to which it belongs.
     """
 
@@ -32,4 +34,6 @@ class ProjectHeader(Document):
     created: str
     created_by: str
     about: str
+    NX_class: str
+    default: str | None = None
     pending_for: str | None = None

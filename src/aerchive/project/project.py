@@ -50,6 +50,7 @@ from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
 
 if TYPE_CHECKING:  # only attachments need this, and what it imports
     from aerchive.project.attachments import Attachments
+    from aerchive.project.illustrating.illustrate import Illustrated
 
 
 class Project:
@@ -331,6 +332,32 @@ class Project:
             ReadOnlyError: The project is open for reading.
         """
         return self._labelling.tag(expression, conditions, job_ids, add, remove)
+
+    @checked
+    def illustrate(self, expression: str | None = None, /, **conditions: Any) -> Illustrated:
+        """Draws pictures of runs, and the cover of the project; HDFView shows them on a double click.
+
+        Each run that meets the conditions gets ``view/picture``: its counts as bars, the profile of its state, its
+        matrix as a heat map, or the curve of its sweep, in 640 x 320 pixels. One with a matrix also gets
+        ``view/magnitude``, an image of the magnitudes. The group ``cover`` at the root shows the newest runs. Earlier
+        pictures are replaced. Plots that a run lacks are made. What was archived of a run is not changed.
+
+        Args:
+            expression: Conditions as text, as for `find`; without any, all runs are drawn.
+            **conditions: Conditions by keyword, as for `find`.
+
+        Returns:
+            The number of runs that have new pictures, and descriptions of runs that could not be read.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            InvalidInputError: A condition cannot be read.
+            TransactionError: A transaction is open.
+            ReadOnlyError: The project is open for reading.
+        """
+        from aerchive.project.illustrating.illustrate import illustrate
+
+        return illustrate(self.parts, self._search, expression, conditions)
 
     def relabel(self, run: Run, change: LabelChange) -> None:
         """Commits a change of a run's labels; users call `Run.add_tags`, `Run.rename` and similar methods."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from h5py import h5f
 
 from aerchive import layout
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError
-from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
 from aerchive.storage.chunks.room import check_room
 from aerchive.storage.commits.journal import Journal
 from aerchive.storage.commits.superblock import read_superblock
@@ -107,6 +107,14 @@ class WriteSession:
     def write_attachment(self, holder: str, name: str, draft: GroupDraft) -> None:
         """Writes an attachment; see `DraftWriter.write_attachment`."""
         self._drafts.write_attachment(holder, name, draft)
+
+    def put_shown(self, path: str, values: Mapping[str, AttributeValue]) -> None:
+        """Replaces the shown attributes of a run; see `DraftWriter.put_shown`."""
+        self._drafts.put_shown(path, values)
+
+    def put_default(self, path: str | None) -> None:
+        """Changes the run that viewers show first; see `DraftWriter.put_default`."""
+        self._drafts.put_default(path)
 
     def remove(self, path: str, among: str = layout.DELETED) -> None:
         """Moves a node into a group of deleted nodes: its space is not freed, so its address is never used again.

@@ -62,10 +62,10 @@ _array = _link(_circuits, "array_0", _circuits)
 add("groups", "loop, array of an object", _array, "refused", "objects/circuits", refuses=("circuits",))
 
 TWICE: dict[str, tuple[Callable[[h5py.File], h5py.Group], str, Callable[[h5py.File], h5py.Group]]] = {
-    "run under two names": (lambda file: file["runs"][DAY], "213011.000000Z_twin", _run),
-    "run in another folder": (lambda file: file["runs"].require_group("2026-11-23"), "213000.000000Z_bell", _run),
+    "run under two names": (lambda file: file["runs"][DAY], "213011_twin_2q_twin", _run),
+    "run in another folder": (lambda file: file["runs"].require_group("2026-11-23"), "213000_bell_2q_bell", _run),
     "run of objects": (lambda file: file["objects/circuits"].require_group("00"), "0" * 40, _run),
-    "object as a run": (lambda file: file["runs"][DAY], "213011.000000Z_twin", _circuits),
+    "object as a run": (lambda file: file["runs"][DAY], "213011_twin_2q_twin", _circuits),
     "status of another run": (_run, "status", lambda file: _run(file, "failed")["status"]),
     "config of another run": (_run, "config", lambda file: _run(file, "noise")["config"]),
     "counts of another run": (_run, "counts", lambda file: _run(file, "binds")["counts"]),
@@ -80,7 +80,7 @@ TWICE: dict[str, tuple[Callable[[h5py.File], h5py.Group], str, Callable[[h5py.Fi
     "dataset for objects": (_root, "objects", lambda file: file["catalogue"]),
     "group for the catalogue": (_root, "catalogue", lambda file: file["objects"]),
     "dataset as a folder": (lambda file: file["runs"], "2026-11-23", lambda file: file["catalogue"]),
-    "dataset as a run": (lambda file: file["runs"][DAY], "213011.000000Z_twin", lambda file: file["catalogue"]),
+    "dataset as a run": (lambda file: file["runs"][DAY], "213011_twin_2q_twin", lambda file: file["catalogue"]),
 }
 for _name, (_parent, _member, _node) in TWICE.items():
     _shown = "bell" if _parent is _run else _member

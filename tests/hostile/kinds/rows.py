@@ -18,7 +18,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "negative nbytes": {"nbytes": -(2**62)},
     "path with dots": {"path": b"../" + run_path("bell").encode()},
     "path of many dots": {"path": b"../../../../etc/passwd"},
-    "path to deleted": {"path": b"../deleted/runs-2026-11-22-213010.000000Z_gone"},
+    "path to deleted": {"path": b"../deleted/runs-2026-11-22-213010_gone_2q_gone"},
     "path to objects": {"path": b"../objects/circuits"},
     "absolute path": {"path": b"/" + run_path("bell").encode()},
     "absolute path of a file": {"path": b"/etc/passwd"},

@@ -163,7 +163,7 @@ _FREE = re.compile(r"@(options|primitive_options|used|service|params|threads)(_j
 
 def place_of(place: str) -> str:
     """A place as the page of personal facts names it: without the run or object, and the keys of free mappings."""
-    place = re.sub(r"^/(runs/[^/]+|deleted)/\d[^/]*|^/deleted/runs-[^/]*", "", place)
+    place = re.sub(r"^/(runs/[^/]+|deleted)/\d[^/@]*|^/deleted/runs-[^/@]*", "", place)
     place = re.sub(r"^/objects/(\w+)/[^/]+/[^/@]+", r"/\1", place).lstrip("/")
     place = re.sub(r"^(deleted/)?attachments/.*|^/?runs/.*/attachments/.*", r"\1attachments", place)
     return _FREE.sub(r"@\1.*", place)

@@ -135,8 +135,10 @@ def chunks(path: Path) -> dict[tuple[str, str], list[tuple[int, bytes]]]:
     def look(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset) and node.chunks is not None and name.startswith("runs/"):
             places = [node.id.get_chunk_info(number).chunk_offset for number in range(node.id.get_num_chunks())]
-            owner = str(node.parent.attrs["job_id"])
-            found[owner, name.rpartition("/")[2]] = [node.id.read_direct_chunk(place) for place in places]
+            owner = str(node.file["/".join(name.split("/")[:3])].attrs["job_id"])
+            found[owner, name.partition("/view/")[2] or name.rpartition("/")[2]] = [
+                node.id.read_direct_chunk(place) for place in places
+            ]
 
     with h5py.File(path, "r") as file:
         file.visititems(look)

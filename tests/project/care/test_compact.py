@@ -47,7 +47,7 @@ from aerchive.storage.spools import records
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
 from tests.crash.workloads import lost
-from tests.drafts import Model, draft_of, job_id, model_of, project_at, relabelled
+from tests.drafts import Model, draft_of, job_id, model_of, project_at, relabelled, run_of
 from tests.holding import held, mounted
 from tests.jobs import run_stock
 from tests.views import project_view, stock_values, stock_view
@@ -181,7 +181,7 @@ def test_the_project_goes_on(path: Path) -> None:
 def test_the_bytes_of_chunks_are_the_same(path: Path) -> None:
     def chunks() -> list[tuple[Any, int, bytes]]:
         with h5py.File(path) as file:
-            (noise,) = [node for node in all_datasets(file["runs"]) if node.name.endswith(f"{job_id(3)}/noise")]
+            noise = run_of(file, job_id(3))["noise"]
             infos = [noise.id.get_chunk_info(number) for number in range(noise.id.get_num_chunks())]
             return [(i.chunk_offset, i.filter_mask, noise.id.read_direct_chunk(i.chunk_offset)[1]) for i in infos]
 
@@ -647,12 +647,12 @@ def test_only_one_at_a_time(path: Path) -> None:
 
 def test_damage_is_refused_and_named(path: Path) -> None:
     with h5py.File(path, "r") as file:
-        (noise,) = [node for node in all_datasets(file["runs"]) if node.name.endswith(f"{job_id(3)}/noise")]
-        at = noise.id.get_chunk_info(1).byte_offset
+        noise = run_of(file, job_id(3))["noise"]
+        at, name = noise.id.get_chunk_info(1).byte_offset, noise.name
     damage(path, at + 5000)
     before = path.read_bytes()
 
-    with pytest.raises(IntegrityError, match=r"job-000003/noise: chunk 1 is damaged"):
+    with pytest.raises(IntegrityError, match=f"{name}: chunk 1 is damaged"):
         project_at(path).compact()
 
     assert path.read_bytes() == before
@@ -664,7 +664,8 @@ def test_damage_is_refused_and_named(path: Path) -> None:
 
 def test_damage_of_a_small_array_is_found_in_the_copy(path: Path) -> None:
     with h5py.File(path, "r") as file:
-        (state,) = [node for node in all_datasets(file["runs"]) if node.name.endswith(f"{job_id(1)}/statevector")]
+        state = run_of(file, job_id(1))["statevector"]
+        name = state.name
         at = state.id.get_chunk_info(0).byte_offset
     damage(path, at + 50)
     before = path.read_bytes()
@@ -674,7 +675,7 @@ def test_damage_of_a_small_array_is_found_in_the_copy(path: Path) -> None:
 
     said = str(caught.value)
     assert said.startswith(f"{path}: what would be in the new file is not all in order: ")
-    assert f"{job_id(1)}/statevector: chunk 0 is damaged" in said
+    assert f"{name}: chunk 0 is damaged" in said
     assert said.endswith(
         "; 'aerchive verify' tells more; not compacted, nothing was changed: restore it from a copy, or delete it"
     )
@@ -684,15 +685,14 @@ def test_damage_of_a_small_array_is_found_in_the_copy(path: Path) -> None:
 def test_a_run_whose_header_is_damaged_can_be_deleted(path: Path) -> None:
     """HDF5 neither opens nor moves it, but it need not stay for ever."""
     with h5py.File(path) as file:
-        (day,) = [day for day in file["runs"].values() if any(name.endswith(job_id(3)) for name in day)]
-        (run,) = [group for name, group in day.items() if name.endswith(job_id(3))]
-        at = h5py.h5o.get_info(run.id).addr
+        run = run_of(file, job_id(3))
+        name, at = run.name, h5py.h5o.get_info(run.id).addr
     damage(path, at + 10)
     project, before = project_at(path), path.read_bytes()
-    with pytest.raises(IntegrityError, match=rf"{job_id(3)}: damaged"):
+    with pytest.raises(IntegrityError, match=f"{name}: damaged"):
         project.compact(force=True)
     (problem,) = project.space().problems
-    assert f"{job_id(3)}: damaged" in problem
+    assert f"{name}: damaged" in problem
     assert path.read_bytes() == before
 
     project.delete_job(job_id(3))
@@ -879,7 +879,7 @@ def test_what_others_put_into_the_folders_is_copied_as_it_is(path: Path) -> None
 def test_what_others_put_into_a_run_is_copied_and_named(path: Path) -> None:
     """It is not the run any more that was saved, and is said so; but its values are as they were."""
     with h5py.File(path, "r+") as file:
-        (run,) = [run for run in file["runs/2026-11-21"].values() if run.name.endswith(job_id(3))]
+        run = run_of(file, job_id(3))
         add_foreign(run)
         run["config"].attrs["comment"] = "mine"
         name = run.name
@@ -900,7 +900,7 @@ def test_what_others_put_into_a_run_is_copied_and_named(path: Path) -> None:
 
 def test_groups_that_lead_back_to_themselves_are_refused(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        (run,) = [run for run in file["runs/2026-11-21"].values() if run.name.endswith(job_id(3))]
+        run = run_of(file, job_id(3))
         run["round"] = run
 
     with pytest.raises(UnsafeContentError, match="is linked twice in its run, or contains itself"):

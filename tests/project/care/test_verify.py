@@ -16,7 +16,7 @@ from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5 import cached_group
 from aerchive.storage.sessions import ReadSession
 from aerchive.testing.disks import UnsyncedDisk, using
-from tests.drafts import draft_of, job_id, project_at
+from tests.drafts import draft_of, job_id, project_at, run_of
 
 RUNS = 8
 
@@ -96,7 +96,8 @@ def test_a_row_that_differs_is_found_after_labels_have_changed(
 ) -> None:
     monkeypatch.setattr("aerchive.storage.file._TURN_S", 0.0)
     with h5py.File(project.path, "r+") as file:
-        (run,) = [run for day in file["runs"].values() for run in day.values() if run.name.endswith(job_id(7))]
+        run = run_of(file, job_id(7))
+        name = run.name
         run["status"].attrs["outcome"] = np.bytes_("failed")
     interfered: list[int] = []
 
@@ -107,5 +108,5 @@ def test_a_row_that_differs_is_found_after_labels_have_changed(
 
     problems = project.verify(interfere).problems
 
-    assert any(f"{job_id(7)}: its row in the catalogue differs in outcome" in problem for problem in problems)
-    assert any(f"{job_id(7)}/status: its digest does not match" in problem for problem in problems)
+    assert any(f"{name}: its row in the catalogue differs in outcome" in problem for problem in problems)
+    assert any(f"{name}/status: its digest does not match" in problem for problem in problems)

@@ -113,7 +113,7 @@ def test_any_exception_is_a_finding(path: Path, monkeypatch: pytest.MonkeyPatch,
 
     assert report.runs == RUNS
     assert [re.sub(r".*/", "", problem) for problem in report.problems] == [
-        f"213045.000000Z_job-000000: cannot be read: {error.__name__}: odd"
+        f"213045_run_job_0000: cannot be read: {error.__name__}: odd"
     ]
 
 
@@ -128,7 +128,7 @@ def raise_for(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     read = care.read_record
 
     def read_or_raise(group: Any, known: Any) -> Any:
-        if group.path.endswith(job_id(0)):
+        if str(group.attribute("job_id")) == job_id(0):
             raise error
         return read(group, known)
 
@@ -163,7 +163,7 @@ FORGED = {
 def test_each_field_of_a_row_is_compared(path: Path, column: str) -> None:
     forge_row(path, column, FORGED[column])
     (problem,) = project_at(path, "r").verify().problems
-    assert problem.endswith(f"_{job_id(0)}: its row in the catalogue differs in {column}")
+    assert problem.endswith(f"/213045_run_job_0000: its row in the catalogue differs in {column}")
 
 
 @pytest.mark.parametrize(("column", "data"), [("path", b"\xff\xfe"), ("job_id", b"\xff")])
@@ -173,7 +173,7 @@ def test_rows_that_are_not_utf_8(path: Path, column: str, data: bytes) -> None:
     assert report.runs == RUNS
     assert [problem.rpartition("/")[2] for problem in report.problems] == [
         "catalogue: row 0 has a text that cannot be read",
-        f"213045.000000Z_{job_id(0)}: is not in the catalogue",
+        "213045_run_job_0000: is not in the catalogue",
     ]
 
 

@@ -552,7 +552,7 @@ def test_damage_is_found_and_named(run: aerchive.Run, project: aerchive.Project,
     run.attach("note", "a text to be found")
     project.attach("note", "another text")
     for text, node in (
-        (b"a text to be found", "made-by-hand/attachments/note"),
+        (b"a text to be found", "_made_by_/attachments/note"),
         (b"another text", "/attachments/note"),
     ):
         content = path.read_bytes()

@@ -102,7 +102,7 @@ def _set(*keys: str, to: object) -> Callable[[dict[str, Any], dict[str, Any]], N
     return change
 
 
-EMPTY: dict[str, object] = {"attributes": {}, "datasets": {}, "groups": {}, "objects": {}}
+EMPTY: dict[str, object] = {"attributes": {}, "datasets": {}, "groups": {}, "objects": {}, "links": {}}
 CHANGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
     "a dataset in another run": _rename("datasets", "counts", "/runs/2026-11-22/other/planted"),
     "a dataset above": _rename("datasets", "counts", "../planted"),
@@ -123,7 +123,11 @@ CHANGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
     "an array of huge elements": _set("datasets", "counts", "dtype", to="|V99999999"),
     "an array of objects": _set("datasets", "counts", "dtype", to="|O"),
     "values behind the record": _set("datasets", "counts", "at", to=10**6),
-    "other parts": _set("links", to={}),
+    "other parts": _set("more", to={}),
+    "a link to a dataset": _set("links", to={"again": "counts"}),
+    "a plot that is a document": _set("groups", "view", to={**EMPTY, "datasets": {"x": {"attributes": {}}}}),
+    "a plot of another run": _set("groups", "view", to={**EMPTY, "groups": {"x": {**EMPTY, "links": {"a": "b"}}}}),
+    "a plot with a group": _set("groups", "view", to={**EMPTY, "groups": {"x": {**EMPTY, "groups": {"a": EMPTY}}}}),
     "a tree that is a list": _set("groups", to=[]),
     "another job": _set("attributes", "job_id", to="other"),
     "another run": _set("groups", "seal", "attributes", "run_uuid", to="other"),

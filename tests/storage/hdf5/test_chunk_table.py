@@ -196,8 +196,10 @@ def test_what_the_format_does_not_have_is_refused(path: Path, what: str, reason:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (np.array([1, 2]), "only single values have a place as attributes of an aerchive project"),
-        (h5py.Empty("f8"), "only single values have a place as attributes of an aerchive project"),
+        (np.array([1, 2]), "only single values and some texts have a place as attributes of a project"),
+        (np.array([b"x"] * 9), "only single values and some texts have a place as attributes of a project"),
+        (np.array([[b"x"]]), "only single values and some texts have a place as attributes of a project"),
+        (h5py.Empty("f8"), "only single values and some texts have a place as attributes of a project"),
         (1 + 2j, "attributes are text, integers and floats, not complex128"),
         ("variable", "variable-length text has no place in an aerchive project"),
         (True, "HDF5 type class 8 has no place in an aerchive project"),

@@ -77,6 +77,7 @@ def test_root(file: h5py.File) -> None:
         "created",
         "created_by",
         "about",
+        "NX_class",
     }
     assert file.attrs["format"] == b"aerchive project"
     assert file.attrs["format_version"] == FORMAT_VERSION

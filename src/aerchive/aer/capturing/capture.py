@@ -20,6 +20,7 @@ from aerchive import layout
 from aerchive.aer.capturing.binds import encode_binds
 from aerchive.aer.capturing.options import encode_option
 from aerchive.aer.capturing.provenance import provenance
+from aerchive.aer.capturing.sweep_plot import sweep_plot
 from aerchive.aer.errors import AerJobError
 from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
@@ -33,6 +34,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.status import Outcome, RunStatus
 from aerchive.private_names import private, private_if_any
 from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.plots import Plot, described, plots_of, view_of
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.text import type_name, without_surrogates
 from aerchive.times import now
@@ -182,9 +184,11 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
         finished=finished,
         seconds=_seconds(result, submitted.started, finished),
     )
-    encoder, number = ResultEncoder(), len(_experiments(result))
+    experiments = _experiments(result)
+    encoder, number = ResultEncoder(), len(experiments)
     documents = {layout.RESULT: encoder.encode(result), **_binds_document(submitted, encoder, number)}
-    return _draft(submitted, encoder.finish(documents), status, number, used_by(result))
+    sweep = sweep_plot(submitted.parameter_binds, experiments)
+    return _draft(submitted, encoder.finish(documents), status, number, used_by(result), sweep)
 
 
 def draft_of_primitive(
@@ -251,10 +255,16 @@ def draft_failed(submitted: Submitted, error: BaseException) -> RunDraft:
 
 
 def _draft(
-    submitted: Submitted, encoded: EncodedResult, status: RunStatus, num_experiments: int | None, used: dict[str, Any]
+    submitted: Submitted,
+    encoded: EncodedResult,
+    status: RunStatus,
+    num_experiments: int | None,
+    used: dict[str, Any],
+    sweep: Plot | None = None,
 ) -> RunDraft:
     refused = list(encoded.refused)
     objects, config = _inputs(submitted, refused, list(encoded.noted), num_experiments, used)
+    datasets = described(encoded.datasets)
     return RunDraft(
         job_id=submitted.job_id,
         created=submitted.created,
@@ -262,10 +272,11 @@ def _draft(
         status=status,
         labels=submitted.labels,
         provenance=provenance(),
-        datasets=encoded.datasets,
+        datasets=datasets,
         objects=objects,
+        view=view_of(plots_of(datasets, config, sweep)),
         refused=tuple(refused),
-        nbytes=sum(draft.nbytes for draft in encoded.datasets.values()),
+        nbytes=sum(draft.nbytes for draft in datasets.values()),
     )
 
 

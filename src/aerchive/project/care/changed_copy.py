@@ -61,7 +61,7 @@ class Changes(NamedTuple):
     def nodes(self) -> set[str]:
         """Names of the nodes of a run that differ in the copy."""
         documents = (
-            {layout.CONFIG, layout.STATUS, layout.LABELS, layout.PROVENANCE, layout.ATTACHMENTS}
+            {layout.CONFIG, layout.STATUS, layout.LABELS, layout.PROVENANCE, layout.ATTACHMENTS, layout.VIEW}
             if self.anonymous
             else set()
         )

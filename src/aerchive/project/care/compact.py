@@ -387,7 +387,7 @@ class _Compaction:
             f"/{path}: is in the catalogue, but not in the file" for path in sorted(listed - self._copied.keys())
         ]
         root, numbers = session.root, collections.Counter(path.rpartition("/")[0] for path in listed)
-        found = [(root, [name for name in root.names() if name not in OURS])]
+        found = [(root, [name for name in root.names() if name not in OURS or name == layout.COVER])]
         for folder, _, names in folders_below(root, layout.RUNS, 2, lists_last=False):
             if folder.path != layout.RUNS and folder.gid.get_num_objs() != numbers[folder.path]:
                 opened = CachedGroup.of(folder)

@@ -13,7 +13,7 @@ from aerchive.storage.medium.interrupts import check_interrupt
 OURS = frozenset(
     {
         *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS),
-        *(layout.ATTACHMENTS, layout.DELETED),
+        *(layout.ATTACHMENTS, layout.DELETED, layout.COVER),
     }
 )
 """Names of the members of the root that aerchive writes."""

@@ -264,7 +264,8 @@ class _Survey:
                     self._foreign += [measure_foreign(folder, member, self._known) for member in strange]
                     work += [(look, f"{folder.path}/{member}") for member in names]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
-            others = [name for name in root.names() if name not in (*self._looks, *_TABLES)]
+            structure += measure_foreign(root, layout.COVER, self._known) if layout.COVER in root else 0
+            others = [name for name in root.names() if name not in (*self._looks, *_TABLES, layout.COVER)]
             check_foreign(len(others), root.where())
             self._foreign += [measure_foreign(root, name, self._known) for name in others]
             generation, replaced = root.attribute("generation"), was_replaced(rows, changes_of(session))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +23,11 @@ from aerchive.errors import AerchiveError, FormatError, NewerFormatError, NotFou
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
+from aerchive.models.shown import shown_attributes
 from aerchive.project.care.conflicts import conflicting_results, copy_notes
 from aerchive.project.care.folders import added_to_root, folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
-from aerchive.project.documents.record import read_record
+from aerchive.project.documents.record import plot_of, read_record
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.commits.superblock import rewritten_text
 from aerchive.storage.file import ProjectFile
@@ -41,7 +42,7 @@ from aerchive.storage.vetting import verifying_child
 from aerchive.text import JSON_FORM
 from aerchive.threads import processors
 
-MUTABLE = frozenset({layout.STATUS, layout.LABELS})
+MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW})
 LINKED = frozenset(layout.LINKS)
 
 Progress = Callable[[int, int], None]
@@ -216,7 +217,7 @@ class _Verification:
                     for folder, names, strange in folders_below(root, name, depth, problems):
                         found += [f"{folder.path}/{member}" for member in names]
                         foreign += [f"{folder.path}/{member}" for member in strange]
-            attachments = [name for name in (layout.ATTACHMENTS,) if name in root]
+            beside = [name for name in (layout.ATTACHMENTS, layout.COVER) if name in root]
             with noted(problems, root.where()):
                 _check_root(root)
             with noted(problems, root.where()):
@@ -229,10 +230,12 @@ class _Verification:
             objects = [path for path in objects if is_object_path(path)]
             with noted(problems, root.where(layout.CATALOGUE)):
                 self._rows = _catalogue(session, problems)
+            with noted(problems, root.where()):
+                _check_default(root, self._rows)
             self._state = _state(session)
         self._file.visit(foreign, self._look_at_foreign)
         self._file.visit(objects, self._look_at_object)
-        self._file.visit(attachments, self._look_at_attachments, self._look_at_chunks)
+        self._file.visit(beside, self._look_beside, self._look_at_chunks)
         missing = self._rows.keys() - set(paths)
         self._total = len(paths) + sum(int(row["nbytes"]) for _, row in self._rows.values())
         self._file.visit(paths, self._look_at_run, self._look_at_chunks)
@@ -258,11 +261,13 @@ class _Verification:
         with noted(self._problems, session.root.where(path)):
             self._problems += object_problems(session.root.group(path), path.split("/")[1], session.root)
 
-    def _look_at_attachments(self, session: ReadSession, path: str) -> None:
-        """Looks at the attachments of the project itself."""
+    def _look_beside(self, session: ReadSession, path: str) -> None:
+        """Looks at the attachments of the project itself, or at its cover."""
         with noted(self._problems, session.root.where(path)):
-            verifier = GroupVerifier(session.root.group(path), "", session.root, visited=self._visited)
-            self._turn.append(_Looked(0, verifier.attachment_problems(), verifier.chunks))
+            verifier = GroupVerifier(session.root.group(path), path, session.root, visited=self._visited)
+            is_cover = path == layout.COVER
+            problems = verifier.cover_problems() if is_cover else verifier.attachment_problems()
+            self._turn.append(_Looked(0, problems, verifier.chunks))
 
     def _look_at_run(self, session: ReadSession, path: str) -> None:
         row = self._rows.get(path)
@@ -302,6 +307,7 @@ class _Verification:
             verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects, self._visited)
             looked.problems.extend(verifier.problems(MUTABLE, LINKED))
             looked.checks.extend(verifier.chunks)
+            looked.problems.extend(_shown_problems(group, record))
             if row is None:
                 looked.problems.append(f"{group.where()}: is not in the catalogue")
                 return
@@ -428,6 +434,21 @@ def _row_problems(
     fresh = catalogue.make_row(record, group.path.removeprefix(f"{layout.RUNS}/"), nbytes)[0]
     if differing := catalogue.differing_columns(now, fresh, record.labels.params):
         yield f"{group.where()}: its row in the catalogue differs in {', '.join(differing)}"
+
+
+def _shown_problems(group: CachedGroup, record: RunRecord) -> Iterator[str]:
+    """Compares the shown attributes of a run with its documents."""
+    fresh = shown_attributes(record, plot_of(group))
+    differing = [name for name in layout.SHOWN if group.attribute(name) != fresh.get(name)]
+    if differing:
+        yield f"{group.where()}: its attributes {', '.join(differing)} are not what its documents say"
+
+
+def _check_default(root: HDF5Group, rows: Mapping[str, _Row]) -> None:
+    """Refuses an attribute of the root that leads viewers to something else than a run with plots."""
+    path = root.attribute(layout.DEFAULT)
+    if path is not None and not (isinstance(path, str) and path in rows and layout.VIEW in root.group(path)):
+        raise FormatError(f"{root.where()}: its attribute 'default' leads to no run that has a plot")
 
 
 def _is_gone(session: ReadSession, row: _Row) -> bool:

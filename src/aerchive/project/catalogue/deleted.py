@@ -23,7 +23,7 @@ class DeletedRuns:
 
     def has(self, run_uuid: str, created: str) -> bool:
         """Whether the run with this UUID and time of submission was deleted."""
-        time = created[:10] + created[11:].replace(":", "").removesuffix("Z")
+        time = created[:10] + created[11:19].replace(":", "")
         return any(self._uuid(name) == run_uuid for name in self._by_time.get(time, ()))
 
     @cached_property
@@ -43,4 +43,4 @@ class DeletedRuns:
             return None
 
 
-_DELETED = re.compile(rf"{layout.RUNS}-(?P<day>\d{{4}}-\d\d-\d\d)(\.\d+)?-(?P<time>\d{{6}}\.\d{{6}})Z_")
+_DELETED = re.compile(rf"{layout.RUNS}-(?P<day>\d{{4}}-\d\d-\d\d)(\.\d+)?-(?P<time>\d{{6}})_")

@@ -16,7 +16,8 @@ from aerchive.models.provenance import Provenance
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.personal_text import NEUTRAL, PersonalText
-from aerchive.storage.chunks.drafts import ObjectDraft
+from aerchive.project.documents.plots import view_of
+from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
 
 _D = TypeVar("_D", Provenance, RunStatus)
 
@@ -70,8 +71,29 @@ class Anonymiser:
             known = {*(config.anonymised or ()), *places}
             config = config.model_copy(update={"anonymised": sorted(known)})
         return dataclasses.replace(
-            draft, config=config, status=status, labels=labels, provenance=provenance, objects=objects, attachments={}
+            draft,
+            config=config,
+            status=status,
+            labels=labels,
+            provenance=provenance,
+            objects=objects,
+            attachments={},
+            view=self._view(draft.view),
+            is_neutral=True,
         )
+
+    def _view(self, view: GroupDraft | None) -> GroupDraft | None:
+        """Plots without pictures, and without those whose texts have personal facts."""
+        if view is None:
+            return None
+
+        def is_kept(plot: GroupDraft) -> bool:
+            values = [plot.attributes, *(one.attributes for one in plot.datasets.values())]
+            texts = [text for attributes in values for text in attributes.values()]
+            is_picture = any("CLASS" in one.attributes for one in plot.datasets.values())
+            return not is_picture and not any(isinstance(text, str) and self._text.has_facts(text) for text in texts)
+
+        return view_of({name: plot for name, plot in view.groups.items() if is_kept(plot)})
 
     def _stored_provenance(self, stored: ObjectDraft) -> tuple[Provenance, list[str]]:
         known = self._provenances.get(stored.digest)

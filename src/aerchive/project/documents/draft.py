@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 import uuid
 from collections import deque
 from collections.abc import Mapping
@@ -16,16 +15,19 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
+from aerchive.models.shown import readable_name, safe, shown_attributes
 from aerchive.models.status import RunStatus
+from aerchive.project.documents.plots import first_plot
 from aerchive.project.documents.record import ENCODING, VERSION, read_record, read_seal
-from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft, ObjectDraft
+from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, group_draft, object_draft
+from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, group_draft, object_draft, view_draft
 from aerchive.times import to_microseconds
 
-_SAFE_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{layout.MAX_SAFE_ID}}}\Z")
+_ID = 8
+"""Number of characters of the job id that the name of a run's group has."""
 
-_DOCUMENTS = frozenset({layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS})
+_DOCUMENTS = frozenset({layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS, layout.VIEW})
 
 _lately: deque[tuple[Provenance, ObjectDraft]] = deque(maxlen=4)
 """The latest provenance objects: all runs of a process share one, so its digest is computed only once."""
@@ -58,6 +60,8 @@ class RunDraft:
         provenance: The provenance document; ``None`` for a lost run, and if it is among the objects.
         datasets: Datasets of the payload, by name.
         objects: Objects that runs share, such as circuits, by name.
+        view: The plots of the run; ``None`` if it has none.
+        is_neutral: Whether the name of the run's group says no name that a user chose.
         attachments: Attachments that the run had in another place, by name; a captured run has none.
         refused: Descriptions of the values that could not be stored.
         nbytes: Size of the payload before compression, in bytes.
@@ -75,6 +79,8 @@ class RunDraft:
     provenance: Provenance | None = None
     datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
     objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
+    view: GroupDraft | None = None
+    is_neutral: bool = False
     attachments: Mapping[str, GroupDraft] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     nbytes: int = 0
@@ -109,13 +115,20 @@ class RunDraft:
         }
         if not self.labels.is_empty:
             groups[layout.LABELS] = GroupDraft(self.labels.to_attributes(), mutable=True)
+        if self.view is not None:
+            groups[layout.VIEW] = self.view
         objects = dict(self.objects)
         if self.provenance is not None:
             objects[layout.PROVENANCE] = _provenance_object(self.provenance)
         datasets = {
             name: dataclasses.replace(dataset, compression=self.compression) for name, dataset in self.datasets.items()
         }
-        attributes = {**self.newer.attributes, "job_id": self.job_id, "created": self.created}
+        attributes: dict[str, AttributeValue] = {
+            **self.newer.attributes,
+            "job_id": self.job_id,
+            "created": self.created,
+            **shown_attributes(self.record, None if self.view is None else first_plot(self.view.groups)),
+        }
         return GroupDraft(attributes, datasets, groups | dict(self.newer.groups), objects)
 
     @classmethod
@@ -141,7 +154,8 @@ class RunDraft:
             linked = [name for name in others if group.group(name).attribute("object") is not None]
             kept = {name: group_draft(group.group(name), record.run_uuid) for name in {*others} - {*linked}}
             kept[layout.SEAL] = group_draft(group.group(layout.SEAL), record.run_uuid)
-            newer = GroupDraft(group.attributes(), groups=kept)
+            own = {name: value for name, value in group.attributes().items() if name not in layout.SHOWN}
+            newer = GroupDraft(own, groups=kept)
         known = {} if known is None else known
         return cls(
             job_id=record.job_id,
@@ -152,6 +166,7 @@ class RunDraft:
             provenance=None,  # the provenance is among the objects
             datasets=dataset_drafts(group, record.run_uuid),
             objects={name: object_draft(group.group(name), known) for name in linked},
+            view=view_draft(group, record.run_uuid),
             attachments=attachment_drafts(group),
             nbytes=nbytes,
             run_uuid=record.run_uuid,
@@ -166,11 +181,9 @@ class RunDraft:
 
     @property
     def group_name(self) -> str:
-        """Name of the run's group: the time of submission, and the job id, or a hash of it if it is no safe name."""
-        safe = (
-            self.job_id
-            if _SAFE_ID.match(self.job_id)
-            else hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        )
+        """Name of the run's group: time of submission, name, number of qubits, and the beginning of the job id."""
         to_microseconds(self.created)  # raises an error if the time is not in the format's notation
-        return f"{self.created[11:].replace(':', '').removesuffix('Z')}Z_{safe}"
+        digest = hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()
+        beginning = safe(self.job_id)[:_ID] or digest[:_ID]
+        time = self.created[11:19].replace(":", "")
+        return f"{time}_{readable_name(self.record, is_neutral=self.is_neutral)}_{beginning}"

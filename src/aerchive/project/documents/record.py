@@ -13,6 +13,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
+from aerchive.project.documents.plots import first_plot
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.text import without_surrogates
@@ -78,6 +79,13 @@ def _read(group: GroupReader) -> tuple[RunRecord, bool]:
         labels=_labels(group, owner, has_newer=has_newer),
     )
     return record, has_newer
+
+
+def plot_of(group: GroupReader) -> str | None:
+    """The name of the plot of a run that viewers show first; ``None`` if it has none."""
+    if layout.VIEW not in group or not group.is_group(layout.VIEW):
+        return None
+    return first_plot(group.group(layout.VIEW).names())
 
 
 def read_labels(group: GroupReader) -> tuple[str, RunLabels]:

@@ -68,6 +68,7 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         datasets=datasets,
         objects={**given.objects, **stored.objects},
         attachments=attachments,
+        view=stored.view or given.view,
         provenance=stored.provenance or given.provenance,
         refused=given.refused,
         is_bare=stored.is_bare and given.is_bare,

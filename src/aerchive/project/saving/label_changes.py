@@ -13,11 +13,11 @@ from aerchive.models import catalogue
 from aerchive.models.labels import Author, LabelChange
 from aerchive.project.catalogue.conditions import Clause
 from aerchive.project.catalogue.table import Catalogue, not_found, run_path
-from aerchive.project.documents.record import read_labels
+from aerchive.project.documents.record import read_own_record
 from aerchive.project.finding.listing import Listing
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
-from aerchive.storage.chunks.drafts import GroupDraft
+from aerchive.project.writing.runs import write_labels
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import WriteSession
 
@@ -84,11 +84,11 @@ class _LabelWriter:
         for number, row in self._rows_of(one):
             check_interrupt()
             path = run_path(row[0])
-            owner, old = read_labels(self._session.root.group(path))
-            labels = one.change.apply(old, self._author)
-            if labels is old:
+            record = read_own_record(self._session.root.group(path))
+            labels = one.change.apply(record.labels, self._author)
+            if labels is record.labels:
                 continue
-            self._session.replace_group(path, layout.LABELS, GroupDraft(labels.to_attributes(), mutable=True), owner)
+            write_labels(self._session, path, record.model_copy(update={"labels": labels}))
             catalogue.put_labels(row, labels)
             self._changed[number] = row
             changed += 1

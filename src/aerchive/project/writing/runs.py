@@ -16,15 +16,19 @@ from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
+from aerchive.models.shown import shown_attributes
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
-from aerchive.project.documents.record import read_own_record
+from aerchive.project.documents.record import plot_of, read_own_record
 from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import WriteSession
 from aerchive.text import fit_text
+
+_MOST_LOOKED_AT = 1000
+"""The greatest number of runs among which one with a plot is searched for."""
 
 logger = logging.getLogger("aerchive")
 
@@ -101,6 +105,10 @@ class _RunWriter:
         self._folders = _Folders(session)
         self._fresh: list[NDArray[Any]] = []
         """Rows of new runs, which are appended to the table together."""
+        self._numbers: dict[str, int] = {}
+        """The latest number that was appended to a path that several runs of this commit want."""
+        self._default: str | None = None
+        """The latest run that has a plot."""
 
     def take(self, together: dict[str, RunDraft], draft: RunDraft) -> str:
         """Adds a run to the runs of this commit, united with another one of the same job id.
@@ -159,8 +167,7 @@ class _RunWriter:
         session = self._session
         if whole.datasets is stored.datasets and whole.objects is stored.objects:
             if whole.labels is not stored.labels:
-                labels = GroupDraft(whole.labels.to_attributes(), mutable=True)
-                session.replace_group(path, layout.LABELS, labels, whole.run_uuid)
+                write_labels(session, path, whole.record)
             for name in whole.attachments.keys() - stored.attachments.keys():
                 session.write_attachment(path, name, whole.attachments[name])
         else:
@@ -170,7 +177,9 @@ class _RunWriter:
         return path
 
     def _write_whole(self, draft: RunDraft) -> str:
-        path = _write_run(self._session, draft, self._folders)
+        path = self._write_run(draft)
+        if draft.view is not None:
+            self._default = path
         for name, one in draft.attachments.items():
             self._session.write_attachment(path, name, one)
         return path
@@ -179,6 +188,16 @@ class _RunWriter:
         """Appends the rows of new runs to the catalogue."""
         if self._fresh:
             self._session.append_rows(layout.CATALOGUE, np.concatenate(self._fresh))
+        if self._default is not None:
+            self._session.put_default(self._default)
+
+    def _write_run(self, draft: RunDraft) -> str:
+        session, group = self._session, draft.to_group()
+        session.check_room(group.datasets.values(), f"run {draft.job_id}")
+        folder = self._folders.take(draft.day)
+        wanted = f"{folder}/{draft.group_name}"
+        path, self._numbers[wanted] = _free_path(session, wanted, self._numbers.get(wanted, 1))
+        return session.write_run(folder, path.rpartition("/")[2], group, draft.run_uuid)
 
 
 def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
@@ -206,6 +225,7 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
         session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
         if session.can_open(run_path(row[0])):
             session.remove(run_path(row[0]))
+    _renew_default(session, rows.rows())
     if missing:
         rows.check()  # one of them may be in a damaged row
     return missing
@@ -239,13 +259,15 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
     for number, group in [found[-1], *reversed(_deleted_groups(session, known, job_id, "parent"))]:
         record = read_own_record(session.root.group(f"{layout.DELETED}/{group}"))
         if rows.find(record.job_id) is None:
-            path = _free_path(session, run_path(known[number]))
+            path, _ = _free_path(session, run_path(known[number]))
             session.bring_back(group, path)
             row = known[number : number + 1].copy()
             row["deleted"] = 0
             if path != run_path(row[0]):
                 row = _row(record, path, int(row["nbytes"][0]), number)
             session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+            if session.root.attribute(layout.DEFAULT) is None and session.has(f"{path}/{layout.VIEW}"):
+                session.put_default(path)
             back.append(record.job_id)
     return back
 
@@ -293,21 +315,40 @@ def _row(record: RunRecord, path: str, nbytes: int, number: int) -> NDArray[Any]
     return catalogue.seal_row(catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes), number)
 
 
-def _write_run(session: WriteSession, draft: RunDraft, folders: _Folders) -> str:
-    group = draft.to_group()
-    session.check_room(group.datasets.values(), f"run {draft.job_id}")
-    folder = folders.take(draft.day)
-    name = _free_path(session, f"{folder}/{draft.group_name}").rpartition("/")[2]
-    return session.write_run(folder, name, group, draft.run_uuid)
+def write_labels(session: WriteSession, path: str, record: RunRecord) -> None:
+    """Replaces the labels of a run, and its shown attributes, which repeat them.
+
+    Args:
+        session: An open session of the project file.
+        path: Path of the run's group.
+        record: The documents of the run, with its new labels.
+    """
+    session.replace_group(path, layout.LABELS, GroupDraft(record.labels.to_attributes(), mutable=True), record.run_uuid)
+    session.put_shown(path, shown_attributes(record, plot_of(session.root.group(path))))
 
 
-def _free_path(session: WriteSession, wanted: str) -> str:
-    """Returns a path that is not in use: the wanted one, or that path with a number appended."""
-    path, number = wanted, 1
+def _free_path(session: WriteSession, wanted: str, number: int = 1) -> tuple[str, int]:
+    """Returns a path that is not in use, and its number.
+
+    Args:
+        session: An open session of the project file.
+        wanted: The path that is returned if it is not in use, with the number 1; else a number is appended to it.
+        number: The number from which on numbers are tried.
+    """
+    path = wanted if number == 1 else f"{wanted}.{number}"
     while session.has(path):
         number += 1
-        path = f"{wanted}-{number}"
-    return path
+        path = f"{wanted}.{number}"
+    return path, number
+
+
+def _renew_default(session: WriteSession, rows: NDArray[Any]) -> None:
+    """Lets the root lead viewers to the run with a plot that was saved last, if the one that it names is gone."""
+    path = session.root.attribute(layout.DEFAULT)
+    if path is None or session.has(str(path)):
+        return
+    paths = (run_path(row) for row in rows[::-1][:_MOST_LOOKED_AT] if not row["deleted"])
+    session.put_default(next((one for one in paths if session.has(f"{one}/{layout.VIEW}")), None))
 
 
 class _Folders:

@@ -22,15 +22,15 @@ from aerchive.filters.profiles import PORTABLE, Codec, Compression
 from aerchive.lazy import cached_property
 from aerchive.text import encode_text
 
-AttributeValue = str | int | float
-"""Value of an attribute: text, a 64-bit integer or a 64-bit float; ``bool`` is stored as an unsigned byte."""
+AttributeValue = str | int | float | tuple[str, ...]
+"""Value of an attribute: text, a 64-bit integer, a 64-bit float or some texts; ``bool`` is stored as a byte."""
 
 _LEAST_ROW_BYTES = 30
 """A row of a text does not end before this place in order to end at a better one, so that there are few rows."""
 
 
 def attribute_array(value: AttributeValue) -> NDArray[Any]:
-    """The stored form of an attribute: an array of shape ``()`` with a dtype of fixed size.
+    """The stored form of an attribute: an array of shape ``()``, or ``(texts,)``, with a dtype of fixed size.
 
     Raises:
         InvalidInputError: The value is an integer that needs more than 64 bits.
@@ -42,6 +42,8 @@ def attribute_array(value: AttributeValue) -> NDArray[Any]:
         return np.array(data, f"S{len(data)}")
     if isinstance(value, float):
         return np.array(value, "<f8")
+    if isinstance(value, tuple):
+        return np.array([encode_text(text) for text in value])
     if -(2**63) <= value < 2**64:
         return np.array(value, "<i8" if value < 2**63 else "<u8")
     raise InvalidInputError(f"the integer {value} needs more than the 64 bits of an attribute")
@@ -208,6 +210,7 @@ class GroupDraft:
         datasets: Datasets in the group, by name.
         groups: Groups in the group, by name.
         objects: Shared objects that the group links to, by name of the link.
+        links: Datasets of the same run that the group links to: name of the dataset, by name of the link.
         mutable: Whether the group is left out of the digest of the immutable core; it then gets a digest of its own.
     """
 
@@ -215,6 +218,7 @@ class GroupDraft:
     datasets: Mapping[str, DatasetDraft] = field(default_factory=dict)
     groups: Mapping[str, GroupDraft] = field(default_factory=dict)
     objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     mutable: bool = False
 
 

@@ -66,6 +66,14 @@ class GroupReader(ABC):
         """One attribute, or ``None`` if there is none of this name."""
 
     @abstractmethod
+    def links(self, run: GroupReader) -> dict[str, str]:
+        """The members that are links to datasets of a run: name of the dataset, by name of the member.
+
+        Args:
+            run: The group of the run, in the same file.
+        """
+
+    @abstractmethod
     def group(self, path: str) -> GroupReader:
         """The group at a path below this one.
 

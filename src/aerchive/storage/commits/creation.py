@@ -59,6 +59,7 @@ class NewFile:
             "created": created,
             "created_by": created_by,
             "about": layout.ABOUT,
+            "NX_class": "NXroot",
         }
         make_empty(self.temporary, header, catalogue_dtype)
         known_files.keep(self.fd, str(self._path), "made", project_uuid)

@@ -12,6 +12,7 @@ import shlex
 import struct
 
 from aerchive.errors import FormatError, IntegrityError
+from aerchive.storage.hdf5.group_room import lookup3
 from aerchive.storage.medium.disk import disk, read_bytes
 from aerchive.storage.medium.not_hdf5 import what_it_is
 
@@ -36,7 +37,6 @@ _EXTENSION_WITH_TIMES = b"OHDR\x02\x20"
 """First bytes of an object header in which four time stamps of four bytes follow, and then its length in one byte."""
 _TIMES_END = 22
 _EXTENSION_BYTES = 512
-_WORDS = struct.Struct("<III")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,28 +209,3 @@ def forget_extension_times(fd: int) -> None:
     end = _TIMES_END + 1 + header[_TIMES_END]  # offset of the header's checksum
     body = header[: len(_EXTENSION_WITH_TIMES)] + bytes(16) + header[_TIMES_END:end]
     os.pwrite(fd, body + lookup3(body).to_bytes(4, "little"), at)
-
-
-def lookup3(data: bytes) -> int:
-    """Jenkins' checksum ``hashlittle`` with initial value 0, which protects HDF5's metadata."""
-    mask = 0xFFFFFFFF
-
-    def rotate(value: int, bits: int) -> int:
-        return ((value << bits) | (value >> (32 - bits))) & mask
-
-    def add(block: bytes) -> tuple[int, int, int]:
-        x, y, z = _WORDS.unpack(block)
-        return (a + x) & mask, (b + y) & mask, (c + z) & mask
-
-    a = b = c = (0xDEADBEEF + len(data)) & mask
-    if not data:
-        return c
-    whole = (len(data) - 1) // 12 * 12
-    for at in range(0, whole, 12):
-        a, b, c = add(data[at : at + 12])
-        for bits in (4, 6, 8, 16, 19, 4):
-            a, b, c = b, (c + b) & mask, (a - c) & mask ^ rotate(c, bits)
-    a, b, c = add(data[whole:].ljust(12, b"\0"))
-    for bits in (14, 11, 25, 16, 4, 14, 24):
-        a, b, c = b, ((c ^ b) - rotate(b, bits)) & mask, a
-    return b

@@ -1,4 +1,4 @@
-"""Reading of HDF5 attributes: only scalar texts, integers and floats are allowed."""
+"""Reading of HDF5 attributes: only texts, integers and floats are allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aerchive.text import decode_text
 
 
 def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
-    """The attributes of a node as numpy arrays of shape ``()``, in order of name.
+    """The attributes of a node as numpy arrays of shape ``()`` or, of some texts, ``(texts,)``, in order of name.
 
     Args:
         oid: The open node.
@@ -56,7 +56,7 @@ def decode_attribute(value: NDArray[Any], where: str) -> AttributeValue:
         number: int | float = value.item()
         return number
     try:
-        return decode_text(value.item())
+        return decode_text(value.item()) if not value.ndim else tuple(map(decode_text, value.tolist()))
     except FormatError as error:
         raise FormatError(f"{where}: {error}") from error
 

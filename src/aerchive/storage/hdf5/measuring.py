@@ -32,7 +32,7 @@ class DatasetSize(NamedTuple):
     """The size of one dataset.
 
     Attributes:
-        name: Name of the dataset in its group; ``attachments`` for one of an attachment.
+        name: Name of the dataset in its group; ``attachments`` or ``view`` for one in these groups.
         stored_bytes: Size of the values in the file, in bytes.
         nbytes: Size of the values before compression, in bytes.
     """
@@ -196,8 +196,9 @@ def _measure_dataset(group: HDF5Group, path: bytes, node: NodeInfo) -> tuple[Dat
         is_inside = dsid.get_create_plist().get_layout() == h5d.COMPACT
         nbytes = int(dsid.get_space().get_simple_extent_npoints()) * int(dsid.get_type().get_size())
     extra = node.header_bytes - (stored_bytes if is_inside else 0)  # compact values are in the header
-    is_attached = name.startswith(f"{layout.ATTACHMENTS}/") and not name.endswith(layout.CHECKSUMS_SUFFIX)
-    return DatasetSize(layout.ATTACHMENTS if is_attached else name.rpartition("/")[2], stored_bytes, nbytes), extra
+    first = name.partition("/")[0]
+    is_kind = first in (layout.ATTACHMENTS, layout.VIEW) and not name.endswith(layout.CHECKSUMS_SUFFIX)
+    return DatasetSize(first if is_kind else name.rpartition("/")[2], stored_bytes, nbytes), extra
 
 
 def _stored_bytes(dsid: h5d.DatasetID, where: str) -> int:

@@ -42,6 +42,7 @@ from aerchive.storage.hdf5.writer import (
     has_member,
     link,
     move,
+    replace_attributes,
     require_group,
     unlink,
     write_attributes,
@@ -93,6 +94,8 @@ class NodeCopier:
         """Nodes of the runs that were copied."""
         self._known: dict[int, str] = {}
         """Path of each shared object found so far, by its address in the source."""
+        self._linkable: dict[int, str] = {}
+        """Path of each dataset of the latest run, to which its plots may link, by its address in the source."""
         self._folder: tuple[str, h5g.GroupID] = "", target
         """Path and open group of the folder of the latest run."""
         self._foreign_number = self._foreign_bytes = 0
@@ -120,11 +123,12 @@ class NodeCopier:
             self._folder = folder, require_group(self._target, folder) if folder else self._target
         already = len(self._waiting)
         self._visited.begin(source)
+        self._linkable = _linkable(source)
         self._copy_group(source, self._folder[1], name, str(source.run_uuid()))
         return sum(waiting.chunk_bytes * len(waiting.plan.locations) for waiting in self._waiting[already:])
 
     def copy_documents(self, source: CachedGroup) -> None:
-        """Updates the groups of a run that was already copied: status, labels, attachments, links to objects.
+        """Updates what may change in a run that was already copied: its groups, and its shown attributes.
 
         Args:
             source: The group of the run, or of the attachments of the project.
@@ -142,6 +146,9 @@ class NodeCopier:
                 self._put_aside(target, name)
             else:
                 there.add(name)
+        shown = {name: source.attribute(name) for name in layout.SHOWN}
+        replace_attributes(target, layout.SHOWN, {name: value for name, value in shown.items() if value is not None})
+        self._linkable = _linkable(source)
         self._copy_members(source, target, str(source.run_uuid()), there)
 
     def copy_foreign(self, source: HDF5Group, names: Iterable[str] = ()) -> None:
@@ -229,9 +236,13 @@ class NodeCopier:
     def _copy_members(self, source: CachedGroup, target: h5g.GroupID, owner: str, there: set[str]) -> None:
         """Copies the members whose names are not in ``there``, the names that the target already has."""
         check_run_nodes(len(source.members()), source.where())
-        for name, member in source.members().items():
+        is_plot = source.path.rpartition("/")[0].endswith(f"/{layout.VIEW}")
+        for name, member in sorted(source.members().items(), key=lambda one: one[0] == layout.VIEW):  # it has links
             check_interrupt()
             if name in there:
+                continue
+            if is_plot and member.address in self._linkable:
+                link(target, name, self._target, self._linkable[member.address])
                 continue
             if member.is_hard and member.address in self._known:
                 link(target, name, self._target, self._known[member.address])
@@ -315,6 +326,13 @@ class NodeCopier:
                 raise UnsafeContentError(f"{where}: nodes of other programs are linked so often that it is too much")
         with hdf5_errors(where):
             h5o.copy(source.gid, key, target, key)
+
+
+def _linkable(run: CachedGroup) -> dict[int, str]:
+    """Paths of the datasets of a run by address, for links of its plots; empty if it has no plots."""
+    if layout.VIEW not in run:
+        return {}
+    return {run.address(name): f"{run.path}/{name}" for name in run.names() if not run.is_group(name)}
 
 
 class Fingerprint(NamedTuple):

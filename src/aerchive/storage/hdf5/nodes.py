@@ -33,6 +33,8 @@ _BUILT_IN_FILTERS = frozenset(range(1, 7))
 _ANY_RATIO_BYTES = 1024 * 1024
 """Size up to which a compressed table may expand by any ratio."""
 _KINDS = {h5g.GroupID: "group", h5d.DatasetID: "dataset"}
+_MAX_TEXTS = 8
+"""The greatest number of texts in one attribute: the names of the axes of a plot."""
 _LINK = "soft and external links have no place in a project"
 
 
@@ -403,7 +405,7 @@ def check_attributes(node: Any, where: Where) -> None:
 
 
 def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:
-    """The value of an attribute as a numpy array of shape ``()``.
+    """The value of an attribute as a numpy array of shape ``()``, or of some texts ``(texts,)``.
 
     Args:
         node: The open node.
@@ -417,18 +419,18 @@ def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:
     """
     with hdf5_errors(where):
         attribute = h5a.open(node, name)  # by name, because HDF5 sorts all attributes to open one by its number
-        is_scalar = attribute.get_space().get_simple_extent_type() == h5s.SCALAR
-        stored = attribute.get_type()
-    if not is_scalar:
-        raise FormatError(f"{where}: only single values have a place as attributes of an aerchive project")
-    if isinstance(stored, h5t.TypeStringID) and stored.is_variable_str() and is_rewritten(node, where):
+        is_null = attribute.get_space().get_simple_extent_type() == h5s.NULL
+        stored, shape = attribute.get_type(), () if is_null else attribute.shape
+    if isinstance(stored, h5t.TypeStringID) and stored.is_variable_str() and shape == () and is_rewritten(node, where):
         return _variable_text(attribute, where)
     dtype = memory_dtype(stored, where)
+    if is_null or (shape and (dtype.kind != "S" or len(shape) > 1 or not 0 < shape[0] <= _MAX_TEXTS)):
+        raise FormatError(f"{where}: only single values and some texts have a place as attributes of a project")
     if dtype.kind not in "Siuf":
         raise FormatError(f"{where}: attributes are text, integers and floats, not {dtype}")
-    if dtype.itemsize > limits().attribute_bytes:
-        raise over_limit(where, "attribute_bytes", f"the attribute has {dtype.itemsize} bytes")
-    value, tid = np.empty((), dtype), stored if dtype.kind == "S" else stored_type(dtype)
+    if (nbytes := math.prod(shape) * dtype.itemsize) > limits().attribute_bytes:
+        raise over_limit(where, "attribute_bytes", f"the attribute has {nbytes} bytes")
+    value, tid = np.empty(shape, dtype), stored if dtype.kind == "S" else stored_type(dtype)
     with hdf5_errors(where):
         attribute.read(value, tid)
     return value

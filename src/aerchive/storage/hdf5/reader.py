@@ -93,6 +93,14 @@ class HDF5Group(GroupReader):
         """One attribute, or ``None`` if there is none of this name."""
         return read_attribute(self.gid, name, self.where())
 
+    def links(self, run: GroupReader) -> dict[str, str]:
+        """See `GroupReader`."""
+        if not isinstance(run, HDF5Group):
+            return {}
+        known = {member.address: name for name, member in run.members().items() if not run.is_group(name)}
+        members = self.members().items()
+        return {name: known[member.address] for name, member in members if member.address in known}
+
     def group(self, path: str) -> HDF5Group:
         """The group at a path below this one.
 

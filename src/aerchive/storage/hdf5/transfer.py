@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,6 @@ from aerchive.storage.hdf5.objects import MAX_DEPTH, object_path
 
 _MADE_ANEW = layout.STORAGE_ATTRIBUTES | {"core_sha256", "sha256", "object"}
 """Attributes that the writer computes from the content."""
-_MAX_PARTS = 64
-"""Greatest number of groups in a view."""
 
 
 class StoredDataset:
@@ -75,11 +73,16 @@ class StoredPart:
         return np.ascontiguousarray(self[...]).reshape(*shape)
 
 
-def dataset_drafts(group: GroupReader, owner: str) -> dict[str, DatasetDraft]:
-    """The datasets of a group, by name; tables of checksums and parts of attributes are left out."""
+def dataset_drafts(group: GroupReader, owner: str, links: Collection[str] = ()) -> dict[str, DatasetDraft]:
+    """The datasets of a group, by name; tables of checksums, parts of attributes, and links are left out."""
     drafts = {}
     for name in group.names():
-        if name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name):
+        if (
+            name in links
+            or name.endswith(layout.CHECKSUMS_SUFFIX)
+            or name.startswith(layout.LONG_PREFIX)
+            or group.is_group(name)
+        ):
             continue
         part: Any = StoredPart(group, name, owner)
         plan = group.plan(name, owner)
@@ -113,12 +116,13 @@ def attachment_drafts(group: GroupReader) -> dict[str, GroupDraft]:
     return drafts
 
 
-def group_draft(group: GroupReader, owner: str, depth: int = 0) -> GroupDraft:
-    """The draft of any group of a run, with all that is in it.
+def group_draft(group: GroupReader, owner: str, holder: GroupReader | None = None, depth: int = 0) -> GroupDraft:
+    """The draft of any group of a run or object, with all that is in it.
 
     Args:
         group: The group.
-        owner: UUID of the run or attachment, a part of every checksum.
+        owner: UUID of the run or attachment, or path of the object; a part of every checksum.
+        holder: The group of the run, to whose datasets the group may have links; ``None``: it may have none.
         depth: Number of groups between this one and the first.
 
     Raises:
@@ -127,9 +131,22 @@ def group_draft(group: GroupReader, owner: str, depth: int = 0) -> GroupDraft:
     if depth > limits().depth:
         raise over_limit(group.where(), "depth", "the group lies deeper")
     attributes = group.attributes(owner)
+    links = {} if holder is None else group.links(holder)
     inner = [name for name in group.names() if group.is_group(name)]
-    groups = {name: group_draft(group.group(name), owner, depth + 1) for name in inner}
-    return GroupDraft(_kept(attributes), dataset_drafts(group, owner), groups, mutable="sha256" in attributes)
+    groups = {name: group_draft(group.group(name), owner, holder, depth + 1) for name in inner}
+    datasets = dataset_drafts(group, owner, links)
+    return GroupDraft(_kept(attributes), datasets, groups, links=links, mutable="sha256" in attributes)
+
+
+def view_draft(group: GroupReader, owner: str) -> GroupDraft | None:
+    """The plots of a run, or ``None`` if it has none.
+
+    Args:
+        group: The group of the run.
+        owner: UUID of the run, a part of every checksum.
+    """
+    has_view = layout.VIEW in group and group.is_group(layout.VIEW)
+    return group_draft(group.group(layout.VIEW), owner, group) if has_view else None
 
 
 def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None, depth: int = 0) -> ObjectDraft:
@@ -152,19 +169,9 @@ def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None
         links = [name for name in group.names() if name != layout.VIEW and group.is_group(name)]
         objects = {name: object_draft(group.group(name), known, depth + 1) for name in links}
         attributes, datasets = _kept(group.attributes(path)), dataset_drafts(group, path)
-        view = functools.partial(_view_draft, group.group(layout.VIEW), path) if layout.VIEW in group else None
+        view = functools.partial(group_draft, group.group(layout.VIEW), path) if layout.VIEW in group else None
         known[path] = ObjectDraft(path.split("/")[1], attributes, datasets, objects, view)
     return known[path]
-
-
-def _view_draft(group: GroupReader, owner: str) -> GroupDraft:
-    """The draft of the view of an object: its datasets, and one level of groups with datasets."""
-    names = [name for name in group.names() if group.is_group(name)]
-    if len(names) > _MAX_PARTS:
-        raise UnsafeContentError(f"{group.where()}: has more than {_MAX_PARTS} groups, as aerchive writes no view")
-    parts = {name: group.group(name) for name in names}
-    groups = {name: GroupDraft(_kept(one.attributes(owner)), dataset_drafts(one, owner)) for name, one in parts.items()}
-    return GroupDraft(_kept(group.attributes(owner)), dataset_drafts(group, owner), groups, mutable=True)
 
 
 def _kept(attributes: dict[str, AttributeValue]) -> dict[str, AttributeValue]:

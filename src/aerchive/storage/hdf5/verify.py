@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from aerchive import layout
 from aerchive.errors import AerchiveError
+from aerchive.lazy import cached_property
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_dtype, value_nbytes
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
 from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_attachments, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import plan_read, sums_of
 from aerchive.storage.hdf5.objects import LinkedObjects, content_digest, is_attachment_name, owner_within
 from aerchive.storage.hdf5.reader import HDF5Group
-from aerchive.storage.hdf5.writer import NodeDigest, core_digest
+from aerchive.storage.hdf5.writer import NodeDigest, core_digest, link_digest
 from aerchive.storage.medium.interrupts import check_interrupt
 
 _OWN_DIGESTS = frozenset({"core_sha256", "sha256", "object"})
@@ -175,6 +176,20 @@ class GroupVerifier:
         )
         return mutable, linked
 
+    @cached_property
+    def _linkable(self) -> dict[int, str]:
+        """Names of the datasets of the run, to which its plots may link, by address."""
+        group = self._group
+        return {group.address(name): name for name in group.names() if not group.is_group(name)}
+
+    def cover_problems(self) -> list[str]:
+        """Verifies everything but the chunks, as `problems` does; the group is the cover of the project."""
+        self._problems = []
+        with self._noted(self._group.where()):
+            self._visited.begin(self._group)
+            self._visit_sealed(self._group, layout.COVER)
+        return self._problems
+
     def attachment_problems(self) -> list[str]:
         """Verifies everything but the chunks, as `problems` does; the group is that of the project's attachments."""
         self._problems = []
@@ -213,6 +228,9 @@ class GroupVerifier:
             nodes[name] = self._objects.digest(group, name, self._root)
             return
         if not group.is_group(name):
+            if path.startswith(f"{layout.VIEW}/") and (target := self._linkable.get(group.address(name))) is not None:
+                nodes[inside] = link_digest(target)
+                return
             self._visited.add_member(group, name)
             nodes[inside] = self._dataset(group, name, inside)
             return
@@ -272,7 +290,7 @@ def _own_digest(group: CachedGroup, path: str) -> str:
     """The digest of the attributes of a group, without its members."""
     digest = NodeDigest(path)
     for name, value in group.raw_attributes().items():
-        if name not in _OWN_DIGESTS:
+        if name not in _OWN_DIGESTS and (path or name not in layout.SHOWN):
             digest.attribute(name, value)
     return digest.hexdigest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ from aerchive.storage.chunks.drafts import (
 )
 from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
-from aerchive.storage.hdf5.nodes import find_member
+from aerchive.storage.hdf5.group_room import group_properties, plain_properties, room_for
+from aerchive.storage.hdf5.nodes import find_member, has_attribute, open_attribute, read_attribute_value
 from aerchive.storage.hdf5.nodes import has_member as is_member
 from aerchive.storage.hdf5.nodes import open_group as open_member
 from aerchive.storage.hdf5.types import stored_type
@@ -36,21 +37,35 @@ _REPLACEMENT = "replacement"
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
-def _group_properties() -> h5p.PropGCID:
-    properties = h5p.create(h5p.GROUP_CREATE)
-    properties.set_obj_track_times(False)  # so that two projects with the same content have the same bytes
-    properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
-    return properties
+_FOLDER_PROPERTIES = plain_properties()
+_SEALS = {"sha256": "0" * 64}
+"""An attribute as large as that which is written into a group at the end."""
 
 
-_GROUP_PROPERTIES = _group_properties()
+def create_group(parent: h5g.GroupID, name: str, room: int | None = None) -> h5g.GroupID:
+    """Makes a group whose attributes stay in its header.
 
-
-def create_group(parent: h5g.GroupID, name: str) -> h5g.GroupID:
-    """Makes a group whose attributes stay in its header."""
-    key = name.encode()
+    Args:
+        parent: The group that the new one is made in.
+        name: Name of the new group.
+        room: Size of the attributes and members that it will have in its header; ``None``: it is a folder, which may
+            have any number of members.
+    """
+    key, properties = name.encode(), _FOLDER_PROPERTIES if room is None else group_properties(room)
     with hdf5_errors(parent, name):
-        return h5g.create(parent, key, gcpl=_GROUP_PROPERTIES)
+        return h5g.create(parent, key, gcpl=properties)
+
+
+def _room_of(draft: GroupDraft, seal: Mapping[str, AttributeValue]) -> int:
+    """The size in its header of the attributes and members of a draft.
+
+    Args:
+        draft: The draft of a group.
+        seal: Attributes that are written at the end.
+    """
+    attributes, long = split_long({**draft.attributes, **seal})
+    names = [*draft.datasets, *long, *draft.objects, *draft.groups, *draft.links]
+    return room_for(attributes, len(names), len("".join(names)))
 
 
 def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:
@@ -144,11 +159,60 @@ def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: Nod
     """Writes scalar attributes, in order of name; adds them to a digest if one is given."""
     for name in sorted(values):
         array, key = attribute_array(values[name]), name.encode()
-        tid = stored_type(array.dtype)
+        tid, space = stored_type(array.dtype), h5s.create_simple(array.shape) if array.ndim else _SCALAR
         with hdf5_errors(oid):
-            h5a.create(oid, key, tid, _SCALAR).write(array, tid)
+            h5a.create(oid, key, tid, space).write(array, tid)
         if digest is not None:
             digest.attribute(name, array)
+
+
+def replace_attributes(oid: Any, names: Iterable[str], values: Mapping[str, AttributeValue]) -> None:
+    """Gives some attributes of a node other values, and removes those that have none; equal ones are left as they are.
+
+    Args:
+        oid: The open node.
+        names: Names of the attributes.
+        values: The new values, by name.
+    """
+    new = {}
+    for name in names:
+        key, value = name.encode(), values.get(name)
+        is_there = has_attribute(oid, key, NodeName(oid))
+        if is_there and value is not None:
+            old = read_attribute_value(oid, key, NodeName(oid))
+            array = attribute_array(value)
+            if (old.dtype, old.shape, old.tobytes()) == (array.dtype, array.shape, array.tobytes()):
+                continue
+        if is_there:
+            with hdf5_errors(oid):
+                h5a.delete(oid, key)
+        if value is not None:
+            new[name] = value
+    write_attributes(oid, new)
+
+
+def put_padded_attribute(oid: Any, name: str, text: str, width: int) -> None:
+    """Writes a text as an attribute of a fixed width, in place if there is one of this width.
+
+    Args:
+        oid: The open node.
+        name: Name of the attribute.
+        text: The text, in ASCII, of at most ``width`` characters.
+        width: Width of the attribute in bytes.
+    """
+    key, value = name.encode(), np.array(text.encode("ascii"), f"S{width}")
+    tid = stored_type(value.dtype)
+    attribute = open_attribute(oid, key, NodeName(oid)) if has_attribute(oid, key, NodeName(oid)) else None
+    with hdf5_errors(oid):
+        if attribute is not None and not (attribute.shape == () and attribute.get_type().equal(tid)):
+            h5a.delete(oid, key)
+            attribute = None
+        (attribute or h5a.create(oid, key, tid, _SCALAR)).write(value, tid)
+
+
+def link_digest(target: str) -> str:
+    """What stands for a link to a dataset of the same run in a digest: that of the name of the dataset."""
+    return hashlib.sha256(f"|>{target}|".encode()).hexdigest()
 
 
 class DraftWriter:
@@ -180,7 +244,7 @@ class DraftWriter:
         parent = require_group(self._root, folder)
         if has_member(parent, name):
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
-        group = create_group(parent, name)
+        group = create_group(parent, name, _room_of(draft, {"core_sha256": "0" * 64}))
         nodes: dict[str, str] = {}
         groups = {layout.SEAL: GroupDraft(), **draft.groups}
         self._fill(group, "", dataclasses.replace(draft, groups=groups), run_uuid, nodes)
@@ -191,17 +255,18 @@ class DraftWriter:
         """Replaces one mutable group of a run; the space of the old one is not used again.
 
         Args:
-            parent: Path of the run's group.
+            parent: Path of the run's group; empty for the root.
             name: Name of the mutable group.
             draft: The new group.
             owner: UUID of the run, a part of every checksum.
         """
-        group = open_group(self._root, parent)
+        group = open_group(self._root, parent) if parent else self._root
+        room = _room_of(draft, _SEALS)
         if not has_member(group, name):
-            self._fill(create_group(group, name), name, draft, owner, {})
+            self._fill(create_group(group, name, room), name, draft, owner, {}, group)
             return
         # The old group is removed last, so that its space is not at the end of the file, where HDF5 would use it again.
-        self._fill(create_group(group, _REPLACEMENT), name, draft, owner, {})
+        self._fill(create_group(group, _REPLACEMENT, room), name, draft, owner, {}, group)
         unlink(group, name)
         move(group, _REPLACEMENT, group, name)
 
@@ -215,21 +280,59 @@ class DraftWriter:
         """
         folder = require_group(self._root, f"{holder}/{layout.ATTACHMENTS}" if holder else layout.ATTACHMENTS)
         owner = str(draft.attributes[layout.ATTACHMENT_UUID])
-        self._fill(create_group(folder, name), f"{layout.ATTACHMENTS}/{name}", draft, owner, {})
+        self._fill(
+            create_group(folder, name, _room_of(draft, _SEALS)), f"{layout.ATTACHMENTS}/{name}", draft, owner, {}
+        )
 
-    def _fill(self, gid: h5g.GroupID, path: str, draft: GroupDraft, owner: str, nodes: dict[str, str]) -> None:
+    def put_shown(self, path: str, values: Mapping[str, AttributeValue]) -> None:
+        """Replaces the shown attributes of a run, by name."""
+        replace_attributes(open_group(self._root, path), layout.SHOWN, values)
+
+    def put_default(self, path: str | None) -> None:
+        """Writes the path of the run that viewers show first into the root's attribute; ``None`` removes it."""
+        if path is None:
+            replace_attributes(self._root, [layout.DEFAULT], {})
+        else:
+            put_padded_attribute(self._root, layout.DEFAULT, path, layout.DEFAULT_BYTES)
+
+    def _fill(
+        self,
+        gid: h5g.GroupID,
+        path: str,
+        draft: GroupDraft,
+        owner: str,
+        nodes: dict[str, str],
+        top: h5g.GroupID | None = None,
+    ) -> None:
+        """Fills a new group.
+
+        Args:
+            gid: The group.
+            path: Its path below the run.
+            draft: Its content.
+            owner: UUID of the run, or path of the shared object.
+            nodes: The digest of each node is added to it, by path.
+            top: The group of the run, which has the datasets that are linked; by default the new group.
+        """
+        top = gid if top is None else top
         prefix = f"{path}/" if path else ""
         attributes, long = split_long(draft.attributes)
         digest = NodeDigest(path)
+        shown = {} if path else {name: attributes.pop(name) for name in layout.SHOWN if name in attributes}
         write_attributes(gid, attributes, digest)
+        write_attributes(gid, shown)
         inner: dict[str, str] = {path: digest.hexdigest()}
         for name, dataset in {**draft.datasets, **long}.items():
             self._dataset(gid, name, prefix + name, dataset, owner, inner)
-        for name, target in draft.objects.items():
-            self._link(gid, name, target)
-            inner[prefix + name] = target.digest
+        for name, shared in draft.objects.items():
+            self._link(gid, name, shared)
+            inner[prefix + name] = shared.digest
         for name, group in draft.groups.items():
-            self._fill(create_group(gid, name), prefix + name, group, owner, inner)
+            room = _room_of(group, _SEALS if group.mutable else {})
+            self._fill(create_group(gid, name, room), prefix + name, group, owner, inner, top)
+        for name, target in draft.links.items():
+            link(gid, name, top, target)
+            inner[prefix + name] = link_digest(target)
         if draft.mutable:
             write_attributes(gid, {"sha256": core_digest(inner)})
         else:
@@ -242,8 +345,9 @@ class DraftWriter:
         if parent is None:
             parent = self._linked[path] = require_group(self._root, folder)
             if not has_member(parent, digest):
-                group = create_group(parent, digest)
-                self._fill(group, "", target.content(), path, {})
+                content = target.content()
+                group = create_group(parent, digest, _room_of(content, {}))
+                self._fill(group, "", content, path, {})
         link(gid, name, parent, digest)
 
     def _dataset(

@@ -19,12 +19,12 @@ from aerchive.times import to_microseconds
 
 _MAX_NAME_BYTES = 255
 _MAX_AXES = 32
-_GROUPS: Final = frozenset({layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS})
+_GROUPS: Final = frozenset({layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS, layout.VIEW})
 _KINDS: Final = "|".join((*layout.LINKS, layout.ARRAYS))
 _OBJECT: Final = re.compile(
     rf"{layout.OBJECTS}/({_KINDS})/([0-9a-f]{{2}})/(?=\2)[0-9a-f]{{{layout.OBJECT_DIGEST_LENGTH}}}"
 )
-_PARTS: Final = frozenset({"attributes", "datasets", "groups", "objects"})
+_PARTS: Final = frozenset({"attributes", "datasets", "groups", "objects", "links"})
 
 
 def check_tree(tree: object, where: str) -> dict[str, Any]:
@@ -52,8 +52,16 @@ def check_tree(tree: object, where: str) -> dict[str, Any]:
         inner = _group(group, f"{where}/{name}", left)
         if is_object:
             _check_view(inner, f"{where}/{name}", left)
-        elif inner["groups"] or inner["objects"] or inner["datasets"]:
-            raise UnsafeContentError(f"{where}/{name}: is a document, and documents have no members")
+            continue
+        has_plots = name == layout.VIEW and inner["groups"]
+        if inner["objects"] or inner["datasets"] or inner["links"] or (inner["groups"] and not has_plots):
+            raise UnsafeContentError(f"{where}/{name}: has members that no run has there")
+        for plot, content in inner["groups"].items():
+            one = _group(content, f"{where}/{name}/{plot}", left)
+            if one["groups"] or one["objects"] or set(one["links"].values()) - root["datasets"].keys():
+                raise UnsafeContentError(f"{where}/{name}/{plot}: has members that no plot has")
+    if root["links"]:
+        raise UnsafeContentError(f"{where}: has links that no run has: {', '.join(root['links'])}")
     return root
 
 
@@ -69,7 +77,7 @@ def _group(tree: object, where: str, left: list[int]) -> dict[str, Any]:
         raise FormatError(f"{where}: is not a group of a run")
     if len(tree["attributes"]) > limits().attributes:
         raise over_limit(where, "attributes", f"it has {len(tree['attributes'])} attributes")
-    left[0] -= sum(len(tree[part]) for part in ("datasets", "groups", "objects"))
+    left[0] -= sum(len(tree[part]) for part in ("datasets", "groups", "objects", "links"))
     if left[0] < 0:
         raise over_limit(where, "members", f"it has more than {limits().members} members")
     for part in _PARTS:
@@ -81,6 +89,9 @@ def _group(tree: object, where: str, left: list[int]) -> dict[str, Any]:
         if not isinstance(dataset, dict) or not isinstance(dataset.get("attributes"), dict):
             raise FormatError(f"{where}/{name}: is not a dataset of a run")
         _check_attributes(dataset["attributes"], f"{where}/{name}")
+    for name, target in tree["links"].items():
+        if not isinstance(target, str):
+            raise FormatError(f"{where}/{name}: is not a link to a dataset")
     for name, link in tree["objects"].items():
         is_link = isinstance(link, list) and len(link) == 2 and isinstance(link[0], str) and type(link[1]) is int
         if not is_link or not _OBJECT.fullmatch(link[0]):

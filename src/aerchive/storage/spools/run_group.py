@@ -37,6 +37,7 @@ from aerchive.storage.spools.checks import check_chunk, check_dataset, check_hea
 _KINDS = frozenset("biufcSV")
 _HEAD_TYPES: dict[str, type] = {"nbytes": int, "is_bare": bool, "is_part": bool}
 """Types of the fields of `RunHead` that are not text, by name."""
+_MEMBERS = ("datasets", "groups", "objects", "links")
 Append = Callable[[bytes, Mapping[str, Any], Sequence[Buffer]], int]
 """A function that appends a record and returns its offset, as `aerchive.storage.spools.records.SpoolFile.append`."""
 
@@ -218,6 +219,7 @@ class _Writer:
             "datasets": {name: self._dataset(name, one, owner, values) for name, one in draft.datasets.items()},
             "groups": {name: self.group(one, owner, values) for name, one in draft.groups.items()},
             "objects": {name: [one.path, self._object(one)] for name, one in draft.objects.items()},
+            "links": dict(draft.links),
         }
 
     def _object(self, draft: ObjectDraft) -> int:
@@ -331,10 +333,10 @@ class SpoolGroup(GroupReader):
 
     def names(self) -> list[str]:
         """See `GroupReader`."""
-        return sorted({**self._members("datasets"), **self._members("groups"), **self._members("objects")})
+        return sorted({name for kind in _MEMBERS for name in self._members(kind)})
 
     def __contains__(self, name: str) -> bool:
-        return any(name in self._members(kind) for kind in ("datasets", "groups", "objects"))
+        return any(name in self._members(kind) for kind in _MEMBERS)
 
     def is_group(self, name: str) -> bool:
         """See `GroupReader`."""
@@ -348,6 +350,11 @@ class SpoolGroup(GroupReader):
     def attribute(self, name: str) -> AttributeValue | None:
         """See `GroupReader`."""
         return self._members("attributes").get(name)
+
+    def links(self, run: GroupReader) -> dict[str, str]:
+        """See `GroupReader`."""
+        del run  # `check_tree` has compared them with it
+        return dict(self._members("links"))
 
     def group(self, path: str) -> SpoolGroup:
         """See `GroupReader`."""

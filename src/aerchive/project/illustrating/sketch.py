@@ -1,0 +1,110 @@
+"""What is drawn of a run: the plots in its group ``view``, and the magnitudes of a saved matrix."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerchive import layout
+from aerchive.models.run import RunRecord
+from aerchive.models.shown import shown_attributes
+from aerchive.project.documents.plots import (
+    COUNTS,
+    PROBABILITY,
+    SWEEP,
+    Plot,
+    counts_plot,
+    described,
+    last_array,
+    matrix_of,
+    probability_plot,
+)
+from aerchive.storage.chunks.drafts import DatasetDraft
+from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.hdf5.transfer import dataset_drafts
+
+_MOST_CELLS = 512
+"""The greatest number of rows and columns of the picture of a matrix."""
+_BLOCK_BYTES = 16 * 1024 * 1024
+
+
+class Matrix(NamedTuple):
+    """The magnitudes of a saved matrix.
+
+    Attributes:
+        values: The greatest magnitude in each block of elements, shape ``(rows, columns)``; rows go down.
+        label: What the matrix is, with the order of the qubits.
+        block: Number of rows, and of columns, of a block.
+    """
+
+    values: NDArray[np.float64]
+    label: str
+    block: int
+
+
+class Sketch(NamedTuple):
+    """What is drawn of a run.
+
+    Attributes:
+        title: The title of the run.
+        plots: The curves and bars, by the name of the plot; the first is drawn.
+        matrix: The magnitudes of a saved matrix, or ``None``.
+    """
+
+    title: str
+    plots: dict[str, Plot]
+    matrix: Matrix | None
+
+
+def sketch_of(group: GroupReader, record: RunRecord) -> Sketch:
+    """Reads what is drawn of a stored run; profiles and curves are taken from its plots if it has these.
+
+    Args:
+        group: The group of the run.
+        record: Its documents.
+    """
+    owner = record.run_uuid
+    datasets = dataset_drafts(group, owner)
+    stored = {name: _stored_plot(group, name, owner) for name in (SWEEP, PROBABILITY)}
+    plots = {
+        SWEEP: stored[SWEEP],
+        COUNTS: counts_plot(datasets, record.config),
+        PROBABILITY: stored[PROBABILITY] or probability_plot(datasets),
+    }
+    name = matrix_of(datasets, most=math.inf)
+    matrix = None if name is None else _magnitudes(datasets[name])
+    found = {name: plot for name, plot in plots.items() if plot is not None}
+    return Sketch(str(shown_attributes(record)["title"]), found, matrix)
+
+
+def _stored_plot(group: GroupReader, name: str, owner: str) -> Plot | None:
+    if layout.VIEW not in group or name not in group.group(layout.VIEW):
+        return None
+    one = group.group(f"{layout.VIEW}/{name}")
+    signal, axis = str(one.attribute("signal")), str(one.attribute("axes"))
+    labels = [str(one.dataset_attributes(part).get("long_name", "")) for part in (signal, axis)]
+    return Plot(signal, one.read(signal, owner), labels[0], axis, one.read(axis, owner), labels[1])
+
+
+def _magnitudes(dataset: DatasetDraft) -> Matrix:
+    read, shape, _ = last_array(dataset)
+    size = shape[0]
+    block = math.ceil(size / _MOST_CELLS)
+    step = block * max(1, _BLOCK_BYTES // (block * size * dataset.dtype.itemsize))
+    parts = [_block_maxima(np.abs(read(first, min(first + step, size))), block) for first in range(0, size, step)]
+    values: NDArray[Any] = np.concatenate(parts)
+    if dataset.attributes.get("order") == "F":
+        values = values.T
+    attributes = described({"": dataset})[""].attributes
+    label = str(attributes.get("long_name", dataset.attributes.get("kind"))).partition(" (")[0]
+    return Matrix(np.ascontiguousarray(values, np.float64), label, block)
+
+
+def _block_maxima(values: NDArray[Any], block: int) -> NDArray[Any]:
+    """The greatest value in each block of rows and columns; blocks at the end may be smaller."""
+    starts = [np.arange(0, extent, block) for extent in values.shape]
+    found: NDArray[Any] = np.maximum.reduceat(np.maximum.reduceat(values, starts[0], axis=0), starts[1], axis=1)
+    return found
