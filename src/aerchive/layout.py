@@ -22,6 +22,12 @@ LIBVER: Final = ("v110", "v110")
 MAX_COMPACT_ATTRIBUTES: Final = 64
 MIN_DENSE_ATTRIBUTES: Final = 32
 
+README: Final = "README"
+FORMAT_PAGES: Final = "format"
+"""Group of the rules of the format and of the JSON Schemas, as text."""
+PAGES: Final = (README, FORMAT_PAGES)
+LINE_LENGTH: Final = 116
+"""Characters in a row of a page of text, beyond which a line goes on in the next row."""
 CATALOGUE: Final = "catalogue"
 CATALOGUE_CHUNK_ROWS: Final = 32
 """Rows in one chunk of the catalogue. A commit rewrites one chunk; 32 rows take 16 KiB."""

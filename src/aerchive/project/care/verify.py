@@ -223,6 +223,10 @@ class _Verification:
                 check_foreign(len(unlooked), root.where())
                 foreign = unlooked
             objects = [path for path in objects if is_object_path(path)]
+            with noted(problems, root.where()):
+                pages = GroupVerifier(root, str(root.attribute("project_uuid")), root)
+                problems += pages.member_problems(name for name in layout.PAGES if name in root)
+                problems += filter(None, chunk_problems(pages.chunks, session.fd, self._pool))
             with noted(problems, root.where(layout.CATALOGUE)):
                 self._rows = _catalogue(session, problems)
             self._state = _state(session)

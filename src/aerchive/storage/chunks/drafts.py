@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -162,6 +163,20 @@ def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = 
     if len(text) <= layout.MAX_TEXT_ATTRIBUTE_BYTES:
         return DatasetDraft([np.array([text], f"S{max(1, len(text))}")], attributes=attributes or {})
     return bytes_dataset(text, attributes)
+
+
+def lines_dataset(text: str) -> DatasetDraft:
+    """A page of text as a one-dimensional dataset of its lines, filled with spaces: every viewer shows them as rows.
+
+    A long line goes on in the next row.
+    """
+    rows = [
+        row.encode()
+        for line in text.splitlines()
+        for row in textwrap.wrap(line, layout.LINE_LENGTH, drop_whitespace=False) or [""]
+    ]
+    width = max(map(len, rows))
+    return DatasetDraft([np.array([row.ljust(width) for row in rows])])
 
 
 def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:

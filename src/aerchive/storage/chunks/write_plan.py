@@ -82,7 +82,7 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
         attributes["encoding_version"] = layout.ARRAY_VERSION
     if compression.hint is not None:
         attributes["filter_hint"] = compression.hint
-    packing = compression.packing(dtype.itemsize)
+    packing = compression.packing(dtype.itemsize, is_text=dtype.kind == "S")
 
     def stored_values(raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         raw = rounded(raw)
