@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aerchive import aer as aer
     from aerchive.aer.opening import open_path as open
-    from aerchive.aer.opening import trust, vet
+    from aerchive.aer.opening import trust, validate, vet
     from aerchive.aer.running.autosave import autosave
     from aerchive.codecs.attachment import AttachedFile
     from aerchive.errors import (
@@ -78,6 +78,7 @@ __all__ = [
     "autosave",
     "open",
     "trust",
+    "validate",
     "vet",
 ]
 
@@ -94,6 +95,7 @@ _HOME = {
     "autosave": ("aer.running.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
     "trust": ("aer.opening", "trust"),
+    "validate": ("aer.opening", "validate"),
     "vet": ("aer.opening", "vet"),
 }
 

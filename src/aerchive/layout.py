@@ -19,6 +19,9 @@ ABOUT: Final = (
 LIBVER: Final = ("v110", "v110")
 """The HDF5 library bounds with which every file is opened: HDF5 1.10 and later can read it; the superblock is 3."""
 
+SUPERBLOCK_VERSION: Final = 3
+FEATURES: Final[frozenset[str]] = frozenset()
+"""The optional features of files that this version knows."""
 MAX_COMPACT_ATTRIBUTES: Final = 64
 MIN_DENSE_ATTRIBUTES: Final = 32
 

@@ -130,6 +130,7 @@ def _created(path: Path) -> h5py.h5f.FileID:
     h5f, h5p = h5py.h5f, h5py.h5p
     creation, access = h5p.create(h5p.FILE_CREATE), h5p.create(h5p.FILE_ACCESS)
     creation.set_obj_track_times(False)
+    creation.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
     creation.set_file_space_strategy(h5f.FSPACE_STRATEGY_NONE, False, 1)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
