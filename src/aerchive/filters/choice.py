@@ -42,7 +42,6 @@ class Method(enum.Enum):
     RECORDS = "not shuffled, by igzip"
     RECORDS_SPARSE = "not shuffled, by zlib-ng"
     RECORDS_WELL = "not shuffled, by libdeflate"
-    TEXT = "not shuffled, by libdeflate, as small as it can be in a millisecond"
 
 
 @dataclass(frozen=True)

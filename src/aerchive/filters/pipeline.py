@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.filters.choice import Kind, Method, Plan, is_outdated, sign_of
-from aerchive.filters.deflate import Buffer, Deflater, quick_stream, thorough_stream
+from aerchive.filters.deflate import Buffer, Deflater, quick_stream, text_stream, thorough_stream
 from aerchive.filters.planes import pack_planes
 from aerchive.filters.shuffle import shuffle
 from aerchive.filters.trial import by_record, kept_by_record, try_chunk
@@ -92,6 +92,11 @@ class Packer:
         if method is Method.WHOLE:
             return thorough_stream(planes.data), 0
         return pack_planes(planes, self._itemsize, plan.coders, self._deflater), 0
+
+
+def pack_text(raw: NDArray[np.uint8]) -> tuple[Buffer, int]:
+    """Converts a chunk of rows of text as `Packer.pack` does, without the shuffle, which would transpose the text."""
+    return _if_worth(raw, text_stream(raw.data), SKIP_SHUFFLE)
 
 
 def _if_worth(raw: NDArray[np.uint8], stream: Buffer, mask: int) -> tuple[Buffer, int]:

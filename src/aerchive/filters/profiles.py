@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import IntegrityError, InvalidInputError
 from aerchive.filters import zstandard
-from aerchive.filters.choice import Method, Plan
+from aerchive.filters.choice import Plan
 from aerchive.filters.deflate import Buffer, inflate
 from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Choices, Packer
 from aerchive.filters.shuffle import unshuffle
@@ -80,14 +80,13 @@ class Compression:
         """A sentence that says how to read data that stock HDF5 cannot read, or ``None``."""
         return zstandard.HINT if self.codec is Codec.ZSTANDARD else None
 
-    def packing(self, itemsize: int, *, is_text: bool = False) -> Packing:
+    def packing(self, itemsize: int) -> Packing:
         """Returns an object that compresses the chunks of one dataset.
 
         Args:
             itemsize: The size of an element in bytes.
-            is_text: Whether the elements are texts, which become larger when their bytes are shuffled.
         """
-        return Packing(self.profile, itemsize, is_text=is_text)
+        return Packing(self.profile, itemsize)
 
 
 PORTABLE = Compression()
@@ -100,12 +99,10 @@ class Packing:
     Args:
         profile: The profile of the compression.
         itemsize: The size of an element in bytes.
-        is_text: Whether the elements are texts.
     """
 
-    def __init__(self, profile: str, itemsize: int, *, is_text: bool) -> None:
+    def __init__(self, profile: str, itemsize: int) -> None:
         self._profile = profile
-        self._plan = Plan(Method.TEXT) if is_text else None
         self._itemsize = itemsize
         self._choices = Choices(itemsize)
         self._local = threading.local()
@@ -122,7 +119,7 @@ class Packing:
         """
         kind = self._choices.kind(raw) if self._profile == "portable" else None
         if kind is None or not kind.is_due():
-            plan = self._plan if kind is None else kind.plan
+            plan = None if kind is None else kind.plan
             return lambda: _NOTHING if (wanted := values(raw)) is None else self._pack(wanted, plan)
         wanted = values(raw)
         done = _NOTHING if wanted is None else self._mine(Packer, self._itemsize).try_or_review(wanted, kind)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.filters.choice import Method, Plan
-from aerchive.filters.deflate import Buffer, Deflater, records_stream, sparse_stream, text_stream, thorough_stream
+from aerchive.filters.deflate import Buffer, Deflater, records_stream, sparse_stream, thorough_stream
 from aerchive.filters.planes import Coder, is_constant, split
 from aerchive.filters.shuffle import shuffle
 
@@ -123,8 +123,6 @@ def by_record(method: Method, raw: NDArray[np.uint8]) -> Buffer:
     """Returns the stream of a chunk that is not shuffled."""
     if method is Method.RECORDS:
         return records_stream(raw.data)
-    if method is Method.TEXT:
-        return text_stream(raw.data)
     return sparse_stream(raw.data) if method is Method.RECORDS_SPARSE else thorough_stream(raw.data)
 
 

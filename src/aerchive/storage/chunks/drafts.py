@@ -166,12 +166,12 @@ def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = 
 
 
 def lines_dataset(text: str) -> DatasetDraft:
-    """A page of text as a one-dimensional dataset of its lines, filled with spaces: every viewer shows them as rows.
+    """A page of ASCII text as a one-dimensional dataset of its lines, filled with spaces, which viewers show as rows.
 
     A long line goes on in the next row.
     """
     rows = [
-        row.encode()
+        row.encode("ascii")
         for line in text.splitlines()
         for row in textwrap.wrap(line, layout.LINE_LENGTH, drop_whitespace=False) or [""]
     ]

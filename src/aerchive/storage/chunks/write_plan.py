@@ -23,6 +23,7 @@ from aerchive import layout
 from aerchive.errors import TransactionError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower, to_narrow
+from aerchive.filters.pipeline import pack_text
 from aerchive.filters.profiles import PORTABLE, Codec, Pack
 from aerchive.filters.rounding import Rounding, certify
 from aerchive.storage.chunks import checksums
@@ -31,6 +32,9 @@ from aerchive.storage.chunks.grid import chunk_offsets, chunk_shape, grid_shape
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.threads import in_order
 
+_MOST_SHUFFLED = 8
+"""Width in bytes up to which texts are shuffled. In longer ones, such as rows of a document, what repeats is not the
+same place of each row."""
 _FIRST_BYTES = 4096
 """Number of bytes of a chunk that are looked at first, because of most chunks one of them is not zero."""
 _TOGETHER = 2
@@ -82,7 +86,7 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
         attributes["encoding_version"] = layout.ARRAY_VERSION
     if compression.hint is not None:
         attributes["filter_hint"] = compression.hint
-    packing = compression.packing(dtype.itemsize, is_text=dtype.kind == "S")
+    packing = compression.packing(dtype.itemsize)
 
     def stored_values(raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         raw = rounded(raw)
@@ -95,6 +99,8 @@ def plan_write(draft: DatasetDraft) -> WritePlan:
         raw = draft.read_chunk(offset, chunk)
         if not raw[:_FIRST_BYTES].any() and not raw.any():
             return lambda: (b"", 0)
+        if dtype.kind == "S" and dtype.itemsize > _MOST_SHUFFLED:
+            return lambda: pack_text(raw)
         return packing.begin(raw, stored_values)
 
     return WritePlan(dtype, chunk, compression.codec, attributes, begin)
