@@ -290,3 +290,17 @@ def test_a_locked_project_gets_them_by_a_pending_file(path: Path) -> None:
         project.close()
     simulator.run(bell()).result()
     assert len(project.jobs(limit=None)) == 5
+
+
+def test_a_run_in_memory_is_written_as_its_spool_has_it(path: Path, tmp_path: Path) -> None:
+    """Small runs of the own process are committed from memory, those of another one from its spool file."""
+    AerSimulator(project=path, durability="exit").run(bell(state=True), shots=5, tags=["a"]).result()
+    (spool,) = waiting_files(path)
+    copy = tmp_path / "copy" / path.name
+    copy.parent.mkdir()
+    shutil.copy(spool, copy.parent / spool.name)
+    run = aerchive.open(path).latest()
+    project = aerchive.open(copy)
+    project.recover()
+    assert project.latest().core_sha256 == run.core_sha256
+    assert project.latest().record == run.record

@@ -15,14 +15,16 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from aerchive import layout
 from aerchive.errors import AerchiveError, ProjectLockedError, WriteError
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.run import Run
 from aerchive.project.spooling.mover import SpoolMover
-from aerchive.project.spooling.spools import key
+from aerchive.project.spooling.spools import Key, key
 from aerchive.storage.spools.run_group import SpooledRun
 
 logger = logging.getLogger("aerchive")
@@ -46,6 +48,8 @@ class WaitingRuns:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._runs: list[tuple[SpooledRun, Run]] = []
+        self._kept: dict[Key, RunDraft] = {}
+        """The drafts of small runs, so that they need not be read from the spool when they are committed."""
         self._mover: SpoolMover | None = None
         self._bytes = 0
         self._due = float("inf")
@@ -79,6 +83,8 @@ class WaitingRuns:
         run.settle(None, spooled)
         with self._list:
             self._runs.append((spooled, run))
+            if draft.nbytes < layout.MIN_TREATED_BYTES:  # larger arrays are compressed in the spool already
+                self._kept[key(spooled)] = draft.detached()
             self._mover = mover
             self._bytes += size
             is_new = bool(spooled.head.project) and not self._runs[0][0].head.project  # the project was made meanwhile
@@ -114,14 +120,14 @@ class WaitingRuns:
         """
         with self._flushing:
             with self._list:
-                runs, mover = self._runs, self._mover
-                self._runs, self._bytes, self._due = [], 0, float("inf")
+                runs, kept, mover = self._runs, self._kept, self._mover
+                self._runs, self._kept, self._bytes, self._due = [], {}, 0, float("inf")
                 if self._timer is not None:
                     self._timer.cancel()
             if not runs or mover is None:
                 return
             try:
-                self._commit(runs, mover)
+                self._commit(runs, kept, mover)
             except BaseException:
                 with self._list:
                     left = {spooled.head.run_uuid for spooled in mover.spools.own.runs()}
@@ -130,10 +136,10 @@ class WaitingRuns:
                     self._bytes += sum(spooled.head.nbytes for spooled, _ in runs)
                 raise
 
-    def _commit(self, runs: list[tuple[SpooledRun, Run]], mover: SpoolMover) -> None:
+    def _commit(self, runs: list[tuple[SpooledRun, Run]], kept: Mapping[Key, RunDraft], mover: SpoolMover) -> None:
         spooled = [one for one, _ in runs]
         try:
-            written = mover.move(mover.patience_s, spooled)
+            written = mover.move(mover.patience_s, spooled, kept)
         except ProjectLockedError as error:
             mover.was_locked()
             logger.warning("%s; the runs stay in the spool beside the project, and are durable there", error)

@@ -10,9 +10,10 @@ from aerchive.errors import AerchiveError, FormatError, NotFoundError, ProjectLo
 from aerchive.models.labels import Author
 from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.table import Catalogue
+from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.unfinished import lost_draft
 from aerchive.project.location import is_gone
-from aerchive.project.spooling.spools import Key, Spools, drafts_of, key
+from aerchive.project.spooling.spools import NONE_KEPT, Key, Spools, drafts_of, key
 from aerchive.project.writing.runs import Written, write_drafts
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.sessions import WriteSession
@@ -60,12 +61,15 @@ class SpoolMover:
         """Notes that the project could be written: the next wait for the lock may take the usual time."""
         self.patience_s = None
 
-    def commit(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> list[Written]:
+    def commit(
+        self, runs: Sequence[SpooledRun], timeout_s: float | None, kept: Mapping[Key, RunDraft] = NONE_KEPT
+    ) -> list[Written]:
         """Writes runs into the project, in one commit; runs that were deleted from it meanwhile stay deleted.
 
         Args:
             runs: The runs, in spools.
             timeout_s: Seconds to wait for the project; ``None``: the usual time.
+            kept: Drafts that are still in memory, as for `drafts_of`.
 
         Returns:
             Path and job id of each run; the path is empty if the run had been deleted.
@@ -73,15 +77,21 @@ class SpoolMover:
         Raises:
             AerchiveError: The project cannot be written, or one of the runs cannot be read; nothing was written.
         """
-        return self._file.commit(lambda session: write_spooled(session, runs), now(), timeout_s)
+        return self._file.commit(lambda session: write_spooled(session, runs, kept), now(), timeout_s)
 
-    def move(self, timeout_s: float | None = None, waiting: Sequence[SpooledRun] = ()) -> dict[Key, Written]:
+    def move(
+        self,
+        timeout_s: float | None = None,
+        waiting: Sequence[SpooledRun] = (),
+        kept: Mapping[Key, RunDraft] = NONE_KEPT,
+    ) -> dict[Key, Written]:
         """Moves runs into the project, in the order in which they were saved; a damaged one stays, and is logged.
 
         Args:
             timeout_s: Seconds to wait for the project; ``None``: the usual time.
             waiting: Runs of this process that need not be durable in its spool. If there are any, an error is raised
                 when they cannot be moved; if not, the error is logged, and the move is tried again later.
+            kept: Drafts of these runs that are still in memory, as for `drafts_of`.
 
         Returns:
             Path and job id of each run that was moved, by its place in the spool.
@@ -100,7 +110,7 @@ class SpoolMover:
         self._unread = None
         try:
             for first in range(0, len(contents), _FILES_TOGETHER):
-                written |= self._move_files(contents[first : first + _FILES_TOGETHER], timeout_s, waiting)
+                written |= self._move_files(contents[first : first + _FILES_TOGETHER], timeout_s, waiting, kept)
             if waiting and self._unread is not None:
                 raise self._unread
         except ProjectLockedError:
@@ -120,7 +130,11 @@ class SpoolMover:
         self._lost &= {(one.path, job.job_id) for one in contents if one.life is Life.DEAD for job in one.jobs}
 
     def _move_files(
-        self, contents: Sequence[SpoolContent], timeout_s: float | None, waiting: Sequence[SpooledRun]
+        self,
+        contents: Sequence[SpoolContent],
+        timeout_s: float | None,
+        waiting: Sequence[SpooledRun],
+        kept: Mapping[Key, RunDraft],
     ) -> dict[Key, Written]:
         """Moves the runs of some spool files, and removes files of dead processes that are empty afterwards."""
         with contextlib.ExitStack() as stack:
@@ -135,7 +149,7 @@ class SpoolMover:
             }
             written: dict[Key, Written] = {}
             for first in range(0, len(wanted), _TOGETHER):
-                written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s)
+                written |= self._move_some(wanted[first : first + _TOGETHER], timeout_s, kept)
             if lost:
                 self._lost |= self._file.commit(lambda session: _write_lost(session, lost), now(), timeout_s)
             for content in contents:
@@ -154,13 +168,15 @@ class SpoolMover:
                     found.append((when, run))
         return [run for _, run in sorted(found, key=lambda pair: pair[0])]
 
-    def _move_some(self, runs: Sequence[SpooledRun], timeout_s: float | None) -> dict[Key, Written]:
+    def _move_some(
+        self, runs: Sequence[SpooledRun], timeout_s: float | None, kept: Mapping[Key, RunDraft]
+    ) -> dict[Key, Written]:
         """Moves runs in one commit or, if one of them is damaged, each of the others in a commit of its own."""
         try:
-            written = self.commit(runs, timeout_s)
+            written = self.commit(runs, timeout_s, kept)
         except (FormatError, NotFoundError, ReadError) as error:
             if len(runs) > 1:
-                return {one: place for run in runs for one, place in self._move_some([run], timeout_s).items()}
+                return {one: place for run in runs for one, place in self._move_some([run], timeout_s, kept).items()}
             (run,) = runs
             if isinstance(error, NotFoundError) and is_gone(run):
                 if run in self.spools.own.runs() and not run.is_held:  # the folder is gone, or the user removed it
@@ -224,18 +240,21 @@ class SpoolMover:
             )
 
 
-def write_spooled(session: WriteSession, runs: Sequence[SpooledRun]) -> list[Written]:
+def write_spooled(
+    session: WriteSession, runs: Sequence[SpooledRun], kept: Mapping[Key, RunDraft] = NONE_KEPT
+) -> list[Written]:
     """Writes runs of spools in an open commit.
 
     Args:
         session: An open session of the project file, or of a copy of it.
         runs: The runs, in spools.
+        kept: Drafts that are still in memory, as for `drafts_of`.
 
     Returns:
         Path and job id of each run; the path is empty if the run had been deleted from the project.
     """
     deleted = DeletedRuns(session.root)
-    with drafts_of(runs) as drafts:
+    with drafts_of(runs, kept) as drafts:
         pairs = zip(runs, drafts, strict=True)
         wanted = [pair for pair in pairs if not deleted.has(pair[0].head.run_uuid, pair[0].head.created)]
         authors = {run.head.run_uuid: Author(run.head.when, run.head.who) for run, _ in wanted}

@@ -14,7 +14,7 @@ import hashlib
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from aerchive import layout
@@ -44,6 +44,7 @@ _MOST_RECORDS = 20_000
 """Number of records of runs in spools that are kept in memory for the next listing, at most."""
 Key = tuple[str, int]
 """The place of a run in a spool: path of the file, and offset of the run's record in bytes."""
+NONE_KEPT: Mapping[Key, RunDraft] = {}
 
 
 class Spools:
@@ -270,8 +271,12 @@ def _run_problems(run: SpooledRun) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def drafts_of(runs: Sequence[SpooledRun]) -> Iterator[Iterable[RunDraft]]:
+def drafts_of(runs: Sequence[SpooledRun], kept: Mapping[Key, RunDraft] = NONE_KEPT) -> Iterator[Iterable[RunDraft]]:
     """Makes drafts of runs in spools, each when the iteration reaches it; every spool file is opened once.
+
+    Args:
+        runs: The runs.
+        kept: Drafts that are still in memory, by place of the run; these runs are not read.
 
     Raises:
         NotFoundError: A spool file is gone.
@@ -281,7 +286,8 @@ def drafts_of(runs: Sequence[SpooledRun]) -> Iterator[Iterable[RunDraft]]:
         sessions = {path: stack.enter_context(SpoolSession.of(path, project)) for path, project in places.items()}
         known: dict[str, dict[str, ObjectDraft]] = defaultdict(dict)
         yield (
-            RunDraft.of_group(
+            kept.get(key(run))
+            or RunDraft.of_group(
                 sessions[run.path].group(run), run.head.nbytes, is_bare=run.head.is_bare, known=known[run.path]
             )
             for run in runs

@@ -87,8 +87,8 @@ def _is_name(name: str) -> bool:
 
 def _check_attributes(attributes: Mapping[str, object], where: str) -> None:
     for name, value in attributes.items():
-        if type(value) not in (str, int, float):
-            raise FormatError(f"{where}@{name[:80]}: must be one text or number")
+        if type(value) not in (str, int, float, bool):
+            raise FormatError(f"{where}@{name[:80]}: must be one text, number or truth value")
 
 
 def check_head(head: Mapping[str, Any], where: str) -> None:

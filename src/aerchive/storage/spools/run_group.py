@@ -209,7 +209,7 @@ class _Writer:
 
     def group(self, draft: GroupDraft, owner: str, values: _Values) -> dict[str, Any]:
         return {
-            "attributes": _attributes(draft.attributes),
+            "attributes": dict(draft.attributes),
             "datasets": {name: self._dataset(name, one, owner, values) for name, one in draft.datasets.items()},
             "groups": {name: self.group(one, owner, values) for name, one in draft.groups.items()},
             "objects": {name: [one.path, self._object(one)] for name, one in draft.objects.items()},
@@ -226,7 +226,7 @@ class _Writer:
         return self._objects[path]
 
     def _dataset(self, name: str, draft: DatasetDraft, owner: str, values: _Values) -> dict[str, Any]:
-        shape, attributes = draft.shape, _attributes(draft.attributes)
+        shape, attributes = draft.shape, dict(draft.attributes)
         if draft.packed is None and draft.nbytes < layout.MIN_TREATED_BYTES:
             at = values.add(draft.read_chunk((0,) * len(shape), shape).data)
             return {"attributes": attributes, "dtype": _descr(draft.dtype), "shape": shape, "at": at}
@@ -239,7 +239,7 @@ class _Writer:
                     address = self._append(records.CHUNK, {}, [chunk.stored]) + records.HEAD_BYTES + len(b"{}")
                 table.append([address, size, chunk.mask, *chunk.sums])
         return {
-            "attributes": {**attributes, **_attributes(plan.attributes)},
+            "attributes": {**attributes, **plan.attributes},
             "dtype": _descr(plan.dtype),
             "shape": shape,
             "chunk": plan.chunk,
@@ -247,11 +247,6 @@ class _Writer:
             "digest": plan.digest,
             "chunks": table,
         }
-
-
-def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-    """The attributes as they would be read from HDF5, where a ``bool`` is stored as an unsigned byte."""
-    return {name: int(value) if isinstance(value, bool) else value for name, value in attributes.items()}
 
 
 def _descr(dtype: np.dtype[Any]) -> Any:
