@@ -9,6 +9,8 @@ from typing import Final
 
 FORMAT: Final = "aerchive project"
 FORMAT_VERSION: Final = 1
+FEATURES: Final = frozenset[str]()
+"""Names of the features that this version knows, of those that files and runs may require or use."""
 ABOUT: Final = (
     "Quantum simulations archived by aerchive. /runs holds a folder for each day and in it a group for each "
     "simulation: select a run and look at its attributes and at those of its config, status and provenance; "
@@ -20,8 +22,6 @@ LIBVER: Final = ("v110", "v110")
 """The HDF5 library bounds with which every file is opened: HDF5 1.10 and later can read it; the superblock is 3."""
 
 SUPERBLOCK_VERSION: Final = 3
-FEATURES: Final[frozenset[str]] = frozenset()
-"""The optional features of files that this version knows."""
 MAX_COMPACT_ATTRIBUTES: Final = 64
 MIN_DENSE_ATTRIBUTES: Final = 32
 
