@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,16 @@ SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 CLIENTS = ROOT / "tests" / "clients"
 CLIENTS_VENV = ROOT / ".venv-clients"
+VIEWERS = ROOT / "tests" / "viewers"
+VIEWERS_VENV = ROOT / ".venv-viewers"
+VIEWERS_PROGRAMS = {
+    "chromedriver": "chromium-driver",
+    "chromium": "chromium",
+    "h5dump": "hdf5-tools",
+    "octave-cli": "octave",
+    "Rscript": "r-cran-hdf5r r-bioc-rhdf5",
+}
+"""Programs that only the checks of viewers use, and the packages of Debian that have them and what they load."""
 PROGRAMS = {"h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
 """Programs that tests use, and the packages of Debian that have them."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
@@ -179,16 +189,16 @@ def oldest_versions(extras: Sequence[str] = OLDEST_EXTRAS) -> list[str]:
     return [bound.replace(">=", "==") for bound in (*project["dependencies"], *more)]
 
 
-def provide_programs() -> None:
-    """Installs the programs that tests use, such as h5dump and strace, if they are missing and that is possible.
+def provide_programs(programs: Mapping[str, str] = PROGRAMS) -> None:
+    """Installs programs that tests use, such as h5dump and strace, if they are missing and that is possible.
 
     Where it is not possible it says why; the tests that need them are then skipped, with a reason.
     """
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    missing = [program for program in programs if shutil.which(program) is None]
     if not missing:
         return
     names = " and ".join(missing)
-    packages = sorted({PROGRAMS[program] for program in missing})
+    packages = sorted({package for program in missing for package in programs[program].split()})
     if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
         say(
             f"{names} not found, and this is no Debian to install {' and '.join(packages)} on: "
@@ -321,6 +331,18 @@ def clients(arguments: Arguments) -> int:
         if code := prepare(venv, venv / PYTHON.relative_to(VENV), ("--editable", ".", "--requirement", requirements)):
             return code
     return python(CLIENTS / "compare.py", CLIENTS_VENV, *arguments)
+
+
+@task("what other programs read and show of a project: `viewers`, `viewers --pictures FOLDER`", takes_arguments=True)
+def viewers(arguments: Arguments) -> int:
+    """Installs the programs, and runs the checks; with a folder also the pictures of what two viewers show."""
+    provide_programs(VIEWERS_PROGRAMS)
+    requirements = VIEWERS / "requirements.txt"
+    if code := prepare(VIEWERS_VENV, VIEWERS_VENV / PYTHON.relative_to(VENV), ("--requirement", requirements)):
+        return code
+    if arguments[:1] == ["--pictures"] and len(arguments) == 2:
+        return python("-m", "tests.viewers.screenshots", VIEWERS_VENV / PYTHON.relative_to(VENV), arguments[1])
+    return python("-m", "pytest", VIEWERS / "checks.py", *arguments)
 
 
 @task("style and likely bugs: ruff, checking only")

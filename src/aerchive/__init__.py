@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aerchive import aer as aer
     from aerchive.aer.opening import open_path as open
-    from aerchive.aer.opening import trust, vet
+    from aerchive.aer.opening import trust, validate, vet
     from aerchive.aer.running.autosave import autosave
     from aerchive.codecs.attachment import AttachedFile
     from aerchive.errors import (
@@ -80,6 +80,7 @@ __all__ = [
     "autosave",
     "open",
     "trust",
+    "validate",
     "vet",
 ]
 
@@ -96,6 +97,7 @@ _HOME = {
     "autosave": ("aer.running.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
     "trust": ("aer.opening", "trust"),
+    "validate": ("aer.opening", "validate"),
     "vet": ("aer.opening", "vet"),
 }
 

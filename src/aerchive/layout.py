@@ -23,9 +23,16 @@ ABOUT: Final = (
 LIBVER: Final = ("v110", "v110")
 """The HDF5 library bounds with which every file is opened: HDF5 1.10 and later can read it; the superblock is 3."""
 
+SUPERBLOCK_VERSION: Final = 3
 MAX_COMPACT_ATTRIBUTES: Final = 64
 MIN_DENSE_ATTRIBUTES: Final = 32
 
+README: Final = "README"
+FORMAT_PAGES: Final = "format"
+"""Group of the rules of the format and of the JSON Schemas, as text."""
+PAGES: Final = (README, FORMAT_PAGES)
+LINE_LENGTH: Final = 116
+"""Characters in a row of a page of text, beyond which a line goes on in the next row."""
 CATALOGUE: Final = "catalogue"
 CATALOGUE_CHUNK_ROWS: Final = 32
 """Rows in one chunk of the catalogue. A commit rewrites one chunk; 32 rows take 16 KiB."""
@@ -53,8 +60,8 @@ CIRCUITS: Final = "circuits"
 NOISE_MODEL: Final = "noise_model"
 TARGET: Final = "target"
 VIEW: Final = "view"
-"""Group with what people see: plots of a run, texts of circuits. It has a digest of its own, may be replaced as a whole,
-and is no part of the digest of the run or the object."""
+"""Group with what people see: plots of a run, texts of circuits. It has a digest of its own, may be replaced as a
+whole, and is no part of the digest of the run or the object."""
 COVER: Final = "cover"
 """Group of the picture of the project's newest runs, at the root; it has a digest of its own."""
 SHOWN: Final[tuple[str, ...]] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -181,3 +182,41 @@ def test_a_reader_holds_nobody_up(project: aerchive.Project) -> None:
 
     assert len(project.find(tags="after")) == 1
     assert Path(project.path).exists()
+
+
+def test_h5dump_writes_a_state_as_pairs_of_floats(project: aerchive.Project, tmp_path: Path) -> None:
+    run = project.latest(num_qubits=17)
+    sizes = {}
+    for order in ("NATIVE", "LE"):
+        show("h5dump", "-d", f"/{run.path}/statevector", "-b", order, "-o", tmp_path / order, project.path)
+        sizes[order] = (tmp_path / order).stat().st_size
+
+    assert np.array_equal(np.fromfile(tmp_path / "NATIVE", "<c16"), np.asarray(run.array()))
+    assert sizes == {"NATIVE": 16 * 2**17, "LE": 0}
+
+
+def test_h5dump_shows_a_part_of_a_large_state(project: aerchive.Project) -> None:
+    run = project.latest(num_qubits=17)
+    where = ("-d", f"/{run.path}/statevector", "-s", "70000", "-c", "8")
+    text = show("h5dump", *where, "-y", "-m", "%.17g", project.path)
+
+    lines = [line.strip(" ,") for line in text.splitlines()]
+    numbers = [float(line) for line in lines if re.fullmatch(r"[-+.e\d]+", line)]
+    expected = np.asarray(run.array())[70000:70008]
+    assert numbers[:16] == expected.view(float).tolist()
+
+
+def test_the_readme_is_lines_for_h5dump(project: aerchive.Project) -> None:
+    text = show("h5dump", "-d", "/README", "-y", project.path)
+
+    assert "\\000" not in text
+    rows = [line.strip(' ",').rstrip() for line in text.splitlines()]
+    assert {"WHAT THIS FILE IS", "WHERE THINGS ARE", "read_without_aerchive.py"} <= set(rows)
+
+
+def test_all_pages_are_ascii_for_octave(project: aerchive.Project) -> None:
+    import h5py
+
+    with h5py.File(project.path, "r") as file:
+        for page in (file["README"], *file["format"].values()):
+            assert b"".join(page[...]).isascii()

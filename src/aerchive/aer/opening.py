@@ -13,6 +13,8 @@ from aerchive.limits import use_limits
 from aerchive.paths import local_path
 from aerchive.project.arguments import checked
 from aerchive.project.care.foreign import trust_file, vet_file
+from aerchive.project.care.validate import ValidateReport
+from aerchive.project.care.validate import validate as validate_file
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.parts import Mode
 from aerchive.project.project import Project, open_project
@@ -162,6 +164,25 @@ def vet(path: str | os.PathLike[str]) -> VetReport:
         IntegrityError: The file is damaged.
     """
     return vet_file(project_at(path, "r").file)
+
+
+def validate(path: str | os.PathLike[str]) -> ValidateReport:
+    """Checks each node of a project file against the rules of the format, in a child process, without Qiskit.
+
+    Names, attributes, types, filters, texts, documents, links and limits are compared with ``layout.md``. Whether
+    something was changed since it was written is for `Project.verify`.
+
+    Args:
+        path: Path of the project file.
+
+    Returns:
+        A report with ``ok`` and ``departures``, each with the node, the section of ``layout.md``, and what is wrong.
+
+    Raises:
+        UnsafeContentError: The child crashed, or took too much memory or time.
+        NotFoundError: There is no such file.
+    """
+    return validate_file(project_at(path, "r").file)
 
 
 def trust(path: str | os.PathLike[str]) -> KnownFile:

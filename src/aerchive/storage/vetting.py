@@ -140,21 +140,23 @@ def must_be_vetted(fd: int, path: str) -> bool:
     return known_files.look_up(fd, path) is None and load_settings().vet != "off"
 
 
-def verifying_child(path: Path, arguments: Sequence[Any]) -> dict[str, Any]:
-    """Runs `aerchive.project.care.verify.answer` in a child process.
+def limited_child(path: Path, module: str, arguments: Sequence[Any], when: str) -> dict[str, Any]:
+    """Calls the function ``answer`` of a module in a child process, with the limits of a verification.
 
     Args:
-        path: The project file.
-        arguments: The arguments of that function.
+        path: The project file that the function reads.
+        module: Name of the module.
+        arguments: The arguments of the function.
+        when: What the child does, for messages: ``it was verified``.
 
     Raises:
         UnsafeContentError: The child crashed, or took too much memory or time.
     """
     fd = open_file(path, os.O_RDONLY)
     try:
-        return run_limited("aerchive.project.care.verify", "answer", arguments, _limits(fd, *_VERIFY_RATIOS))
+        return run_limited(module, "answer", arguments, _limits(fd, *_VERIFY_RATIOS))
     except ChildError as error:
-        raise _unsafe(str(path), "it was verified", error) from error
+        raise _unsafe(str(path), when, error) from error
     finally:
         os.close(fd)
 

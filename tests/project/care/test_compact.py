@@ -119,7 +119,7 @@ def test_all_is_there_and_nothing_else(path: Path) -> None:
     kept = {node: digest for node, digest in shown.items() if node.startswith("/runs/") and node in stock_view(path)}
     assert kept == {node: digest for node, digest in stock_view(path).items() if node.startswith("/runs/")}
     with h5py.File(path) as file:
-        assert sorted(file) == ["catalogue", "catalogue.changes", "objects", "runs"]
+        assert sorted(file) == ["README", "catalogue", "catalogue.changes", "format", "objects", "runs"]
         assert not file["catalogue"]["deleted"].any()
     now = project_at(path).catalogue()
     for column in now.dtype.names or ():
@@ -745,7 +745,7 @@ def test_a_damaged_catalogue_is_made_anew_first(path: Path) -> None:
     assert report.deleted_runs == 3  # two that were deleted, one that turned up
     project.compact()
     with h5py.File(path) as file:
-        assert sorted(file) == ["catalogue", "catalogue.changes", "objects", "runs"]
+        assert sorted(file) == ["README", "catalogue", "catalogue.changes", "format", "objects", "runs"]
     assert project_view(path) == expected()
     assert project.space().deleted_bytes == 0
 

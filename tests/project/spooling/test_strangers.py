@@ -141,7 +141,7 @@ def test_a_run_that_aerchive_could_not_have_written_stays_where_it_is(what: str,
     project_at(path).archive(draft_of(2))
     assert project_view(path) == model_of(draft_of(n) for n in (0, 2))
     with h5py.File(path) as file:
-        assert set(file) == {"catalogue", "catalogue.changes", "objects", "runs"}
+        assert set(file) == {"README", "catalogue", "catalogue.changes", "format", "objects", "runs"}
         assert set(file["objects"]) == {"circuits", "provenance"}
         assert {len(run) for run in file["runs/2026-11-22"].values()} == {8}
     (problem,) = project_at(path).verify().problems

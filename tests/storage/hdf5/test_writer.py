@@ -85,7 +85,7 @@ def test_root(file: h5py.File) -> None:
     assert file.attrs["created"].decode() == CREATED
     assert file.attrs["created_by"] == b"aerchive test"
     assert file.attrs["about"].decode() == ABOUT
-    assert set(file) == {"runs", "catalogue", "objects"}
+    assert set(file) == {"README", "format", "runs", "catalogue", "objects"}
 
 
 def test_only_the_types_of_the_format(file: h5py.File) -> None:

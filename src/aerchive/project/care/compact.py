@@ -59,8 +59,8 @@ _SHORT_S = 1.0
 _SHOWN = 5
 _OBJECT_FOLDER_DEPTH = 2
 """Number of slashes in the path of a folder that holds shared objects."""
-_HEADER = ("format", "format_version", "format_draft")
-"""Root attributes without which a file is not a project; the others are copied with the data that is not a run."""
+_HEADER = ("format", "format_version", "format_draft", "project_uuid", "created", "created_by")
+"""Root attributes that a new file needs at once; the others are copied with the data that is not a run."""
 
 
 @dataclass(frozen=True)

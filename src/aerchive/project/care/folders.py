@@ -12,6 +12,7 @@ from aerchive.storage.medium.interrupts import check_interrupt
 
 OURS = frozenset(
     {
+        *layout.PAGES,
         *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS),
         *(layout.ATTACHMENTS, layout.DELETED, layout.COVER),
     }

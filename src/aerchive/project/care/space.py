@@ -102,7 +102,8 @@ class SpaceReport:
         file_bytes: Size of the file.
         runs: Space that each run takes, the largest first.
         kinds: Space that each kind of value takes, the largest first.
-        structure_bytes: Bytes of documents, headers and checksums of all runs and attachments, and of folders.
+        structure_bytes: Bytes of documents, headers and checksums of all runs and attachments, of folders, and of the
+            pages about the format.
         catalogue_bytes: Bytes of the table with one row for each run.
         foreign_bytes: Bytes that other programs have written beside the runs; compaction keeps them.
         deleted_runs: Number of runs that were deleted since the last compaction.
@@ -264,8 +265,9 @@ class _Survey:
                     self._foreign += [measure_foreign(folder, member, self._known) for member in strange]
                     work += [(look, f"{folder.path}/{member}") for member in names]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
-            structure += measure_foreign(root, layout.COVER, self._known) if layout.COVER in root else 0
-            others = [name for name in root.names() if name not in (*self._looks, *_TABLES, layout.COVER)]
+            ours = (*layout.PAGES, layout.COVER)
+            structure += sum(measure_foreign(root, name, self._known) for name in ours if name in root)
+            others = [name for name in root.names() if name not in (*self._looks, *_TABLES, *ours)]
             check_foreign(len(others), root.where())
             self._foreign += [measure_foreign(root, name, self._known) for name in others]
             generation, replaced = root.attribute("generation"), was_replaced(rows, changes_of(session))

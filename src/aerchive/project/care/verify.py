@@ -38,7 +38,7 @@ from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.verify import ChunkCheck, GroupVerifier, chunk_problems, noted, object_problems
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
-from aerchive.storage.vetting import verifying_child
+from aerchive.storage.vetting import limited_child
 from aerchive.text import JSON_FORM
 from aerchive.threads import processors
 
@@ -112,7 +112,7 @@ def verify_in_child(file: ProjectFile, pending_folder: Path | None) -> VerifyRep
     folder = None if pending_folder is None else str(pending_folder)
     with file.without_writers():  # raises if there is no such project
         pass
-    found = verifying_child(file.path, [str(file.path), folder, file.lock_timeout_s])
+    found = limited_child(file.path, __name__, [str(file.path), folder, file.lock_timeout_s], "it was verified")
     try:
         return VerifyReport(str(file.path), **found)
     except TypeError as error:
@@ -228,8 +228,12 @@ class _Verification:
                 check_foreign(len(unlooked), root.where())
                 foreign = unlooked
             objects = [path for path in objects if is_object_path(path)]
+            with noted(problems, root.where()):
+                pages = GroupVerifier(root, str(root.attribute("project_uuid")), root)
+                problems += pages.member_problems(name for name in layout.PAGES if name in root)
+                problems += filter(None, chunk_problems(pages.chunks, session.fd, self._pool))
             with noted(problems, root.where(layout.CATALOGUE)):
-                self._rows = _catalogue(session, problems)
+                self._rows = catalogue_rows(session, problems)
             with noted(problems, root.where()):
                 _check_default(root, self._rows)
             self._state = _state(session)
@@ -288,7 +292,10 @@ class _Verification:
         self._folders = Folders(session.root)
         state = _state(session)
         if state is not None and self._state is not None and state[:2] != self._state[:2]:
-            self._rows, self._state = _catalogue(session, []), state  # numbers of rows are not valid in another table
+            self._rows, self._state = (
+                catalogue_rows(session, []),
+                state,
+            )  # numbers of rows are not valid in another table
         self._is_same = state == self._state
         status = os.fstat(session.fd)
         file = status.st_dev, status.st_ino
@@ -355,7 +362,7 @@ def _check_root(root: HDF5Group) -> None:
             raise FormatError(f"{root.where()}: its attribute '{name}' is not {what}")
 
 
-def _catalogue(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
+def catalogue_rows(session: ReadSession, problems: list[str]) -> dict[str, _Row]:
     """Reads the rows, with their numbers, by path of the run; rows of deleted runs are left out."""
     where = session.root.where(layout.CATALOGUE)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -178,6 +179,20 @@ def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = 
         rows.append(text[start:end])
         start = end
     return DatasetDraft([np.array([*rows, text[start:]])], attributes=attributes or {})
+
+
+def lines_dataset(text: str) -> DatasetDraft:
+    """A page of ASCII text as a one-dimensional dataset of its lines, filled with spaces, which viewers show as rows.
+
+    A long line goes on in the next row.
+    """
+    rows = [
+        row.encode("ascii")
+        for line in text.splitlines()
+        for row in textwrap.wrap(line, layout.LINE_LENGTH, drop_whitespace=False) or [""]
+    ]
+    width = max(map(len, rows))
+    return DatasetDraft([np.array([row.ljust(width) for row in rows])])
 
 
 def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:

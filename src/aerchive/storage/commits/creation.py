@@ -16,9 +16,10 @@ import numpy as np
 from aerchive import layout
 from aerchive.errors import CommittedError, IntegrityError, NotFoundError, ProjectLockedError, ReadOnlyError, WriteError
 from aerchive.storage.chunks.drafts import AttributeValue
+from aerchive.storage.commits.pages import root_draft
 from aerchive.storage.commits.superblock import forget_extension_times
 from aerchive.storage.hdf5.table import create_table
-from aerchive.storage.hdf5.writer import create_group, write_attributes
+from aerchive.storage.hdf5.writer import DraftWriter
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.disk import sync_folder
 from aerchive.storage.medium.locks import NO_LOCKS, lock, unlock
@@ -118,8 +119,7 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
     try:
         with h5py.File(_created(path)) as file:
             root = h5py.h5g.open(file.id, b"/")
-            write_attributes(root, header)
-            create_group(root, layout.RUNS)
+            DraftWriter(root).write_root(root_draft(header))
             create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
     except IntegrityError as error:  # a new file is not damaged
         raise OSError(str(error.__cause__)) from error
@@ -132,6 +132,7 @@ def _created(path: Path) -> h5py.h5f.FileID:
     h5f, h5p = h5py.h5f, h5py.h5p
     creation, access = h5p.create(h5p.FILE_CREATE), h5p.create(h5p.FILE_ACCESS)
     creation.set_obj_track_times(False)
+    creation.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
     creation.set_file_space_strategy(h5f.FSPACE_STRATEGY_NONE, False, 1)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)

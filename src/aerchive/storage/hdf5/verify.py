@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -196,6 +196,14 @@ class GroupVerifier:
         with self._noted(self._group.where()):
             self._visited.begin(self._group)
             self._visit_attachments(self._group)
+        return self._problems
+
+    def member_problems(self, names: Iterable[str]) -> list[str]:
+        """Verifies some members of the group and all below them, but not the chunks, as `problems` does."""
+        self._problems = []
+        for name in names:
+            with self._noted(self._group.where(name)):
+                self._visit_member(self._group, name, "", self.nodes, frozenset(), frozenset())
         return self._problems
 
     def _noted(self, where: str) -> contextlib.AbstractContextManager[None]:

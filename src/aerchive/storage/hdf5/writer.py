@@ -251,6 +251,10 @@ class DraftWriter:
         write_attributes(open_group(group, layout.SEAL), {"core_sha256": core_digest(nodes)})
         return f"{folder}/{name}"
 
+    def write_root(self, draft: GroupDraft) -> None:
+        """Writes the root group of a new project, whose UUID, if it has one, is a part of every checksum."""
+        self._fill(self._root, "", draft, str(draft.attributes.get("project_uuid")), {})
+
     def replace_group(self, parent: str, name: str, draft: GroupDraft, owner: str) -> None:
         """Replaces one mutable group of a run; the space of the old one is not used again.
 

@@ -1,0 +1,1 @@
+../src/aerchive/pages/read_without_aerchive.py

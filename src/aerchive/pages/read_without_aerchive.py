@@ -1,0 +1,60 @@
+"""Reads a project of aerchive and checks it, with h5py and numpy alone: python read_without_aerchive.py FILE"""
+
+import hashlib, sys, zlib, h5py, numpy as np
+
+def document(group):
+    """The attributes of a group. Texts have a fixed length in the file, so h5py gives them as bytes."""
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in group.attrs.items()}
+
+def counts(run, experiment=0):
+    """How often each bit string was measured; qubit 0 is the last character."""
+    return {r["bitstring"].decode(): int(r["count"]) for r in run["counts"] if r["experiment"] == experiment}
+
+def array(dataset):
+    """A saved state or array; several of one shape are stacked along a new first axis."""
+    values, about = dataset[...].astype(dataset.attrs["dtype"].decode(), copy=False), document(dataset)
+    transposed = np.moveaxis(values.T, -1, 0) if about["layout"] == "stacked" else values.T
+    return transposed if about["order"] == "F" else values
+
+def sums(dataset, column):
+    """A checksum of each chunk: an attribute if there is one, else a column of the table beside the dataset."""
+    return [dataset.attrs[column]] if column in dataset.attrs else dataset.file[f"{dataset.name}.checksums"][column]
+
+def damaged_chunks(dataset, owner):
+    """The numbers of the chunks whose stored bytes do not have the CRC-32 that is noted."""
+    name, crcs = dataset.name.rpartition("/")[2], sums(dataset, "crc32")
+    for number, at in enumerate(np.ndindex(*-(-np.array(dataset.shape) // dataset.chunks))):
+        offset, mask, stored = tuple(np.multiply(at, dataset.chunks)), 0, b""
+        if dataset.id.get_chunk_info_by_coord(offset).byte_offset is not None:  # else all values are zero
+            mask, stored = dataset.id.read_direct_chunk(offset)
+        if zlib.crc32(stored, zlib.crc32(f"{owner}/{name}/{number}/{mask}".encode())) != crcs[number]:
+            yield number
+
+def digests(node, path=""):
+    """The SHA-256 of each node in the core of a run, by path; a shared object counts with that in its name."""
+    if "object" in node.attrs:
+        return {path: document(node)["object"].rpartition("/")[2]}
+    data = path.encode()
+    for name in sorted(node.attrs.keys() - {"core_sha256"}):
+        attribute = h5py.h5a.open(node.id, name.encode())
+        attribute.read(value := np.empty((), attribute.dtype))
+        data += f"|@{name}|{value.dtype.str}|".encode() + value.tobytes()
+    if isinstance(node, h5py.Dataset):
+        columns = [(n, node.dtype[n].str) for n in node.dtype.names or ()] or [("", node.dtype.str)]
+        data += f"|{columns}|{node.shape}|".encode()
+        data += node[...].tobytes() if node.chunks is None else b"".join(sums(node, "blake3"))
+    found = {path: hashlib.sha256(data).hexdigest()}
+    for name in () if isinstance(node, h5py.Dataset) else node:
+        if not f"{path}/{name}".endswith((".checksums", "/status", "/labels", "/attachments")):
+            found |= digests(node[name], f"{path}/{name}".strip("/"))
+    return found
+
+if __name__ == "__main__":
+    with h5py.File(sys.argv[1]) as file:
+        for run in [file["runs"][row["path"].decode()] for row in file["catalogue"] if not row["deleted"]]:
+            core = "".join(f"{path}={digest}\n" for path, digest in sorted(digests(run).items()))
+            about, seal = document(run), hashlib.sha256(core.encode()).hexdigest()
+            chunked = [node for node in run.values() if getattr(node, "chunks", None)]
+            damaged = [node.name for node in chunked if list(damaged_chunks(node, about["run_uuid"]))]
+            print(run.name, document(run["status"])["outcome"], counts(run) if "counts" in run else "")
+            print("  changed" if seal != about["core_sha256"] else "  as it was archived", *damaged)
