@@ -175,7 +175,9 @@ def test_the_reader_finds_a_damaged_chunk(project: aerchive.Project, tmp_path: P
 
     assert f"as it was archived /{run}/statevector\n" in read(READER, path)
     with h5py.File(path) as file:
-        assert list(reader.damaged_chunks(file[run]["statevector"], reader.document(file[run])["run_uuid"])) == [0]
+        assert list(
+            reader.damaged_chunks(file[run]["statevector"], reader.document(file[run]["seal"])["run_uuid"])
+        ) == [0]
 
 
 def test_the_reader_finds_a_changed_document_and_a_changed_dataset(project: aerchive.Project, tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """Reads a project of aerchive and checks it, with h5py and numpy alone: python read_without_aerchive.py FILE"""
-
 import hashlib, sys, zlib, h5py, numpy as np
 
 def document(group):
-    """The attributes of a group. Texts have a fixed length in the file, so h5py gives them as bytes."""
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in group.attrs.items()}
 
 def counts(run, experiment=0):
@@ -18,7 +16,8 @@ def array(dataset):
 
 def sums(dataset, column):
     """A checksum of each chunk: an attribute if there is one, else a column of the table beside the dataset."""
-    return [dataset.attrs[column]] if column in dataset.attrs else dataset.file[f"{dataset.name}.checksums"][column]
+    own = dataset.attrs.get(column)
+    return dataset.file[f"{dataset.name}.checksums"][column] if own is None else [own]
 
 def damaged_chunks(dataset, owner):
     """The numbers of the chunks whose stored bytes do not have the CRC-32 that is noted."""
@@ -34,18 +33,19 @@ def digests(node, path=""):
     """The SHA-256 of each node in the core of a run, by path; a shared object counts with that in its name."""
     if "object" in node.attrs:
         return {path: document(node)["object"].rpartition("/")[2]}
-    data = path.encode()
-    for name in sorted(node.attrs.keys() - {"core_sha256"}):
+    data, others = path.encode(), {"core_sha256", "crc32", "blake3", "filter_hint", "piece_shape"}
+    for name in sorted(node.attrs.keys() - others if path else ("created", "job_id")):
         attribute = h5py.h5a.open(node.id, name.encode())
         attribute.read(value := np.empty((), attribute.dtype))
         data += f"|@{name}|{value.dtype.str}|".encode() + value.tobytes()
     if isinstance(node, h5py.Dataset):
-        columns = [(n, node.dtype[n].str) for n in node.dtype.names or ()] or [("", node.dtype.str)]
+        kind = np.dtype(document(node).get("dtype", node.dtype)) if node.dtype.kind in "fc" else node.dtype
+        columns = [(n, kind[n].str) for n in kind.names or ()] or [("", kind.str)]
         data += f"|{columns}|{node.shape}|".encode()
         data += node[...].tobytes() if node.chunks is None else b"".join(sums(node, "blake3"))
     found = {path: hashlib.sha256(data).hexdigest()}
     for name in () if isinstance(node, h5py.Dataset) else node:
-        if not f"{path}/{name}".endswith((".checksums", "/status", "/labels", "/attachments")):
+        if not f"{path}/{name}".endswith((".checksums", "/status", "/labels", "/attachments", "/view")):
             found |= digests(node[name], f"{path}/{name}".strip("/"))
     return found
 
@@ -53,8 +53,8 @@ if __name__ == "__main__":
     with h5py.File(sys.argv[1]) as file:
         for run in [file["runs"][row["path"].decode()] for row in file["catalogue"] if not row["deleted"]]:
             core = "".join(f"{path}={digest}\n" for path, digest in sorted(digests(run).items()))
-            about, seal = document(run), hashlib.sha256(core.encode()).hexdigest()
-            chunked = [node for node in run.values() if getattr(node, "chunks", None)]
-            damaged = [node.name for node in chunked if list(damaged_chunks(node, about["run_uuid"]))]
+            seal, chunked = document(run["seal"]), [node for node in run.values() if getattr(node, "chunks", 0)]
+            damaged = [node.name for node in chunked if list(damaged_chunks(node, seal["run_uuid"]))]
+            is_whole = hashlib.sha256(core.encode()).hexdigest() == seal["core_sha256"]
             print(run.name, document(run["status"])["outcome"], counts(run) if "counts" in run else "")
-            print("  changed" if seal != about["core_sha256"] else "  as it was archived", *damaged)
+            print("  as it was archived" if is_whole else "  changed", *damaged)

@@ -123,14 +123,15 @@ def _(_file: h5py.File, run: h5py.Group) -> None:
     run["swapped"] = np.arange(4, dtype=">f8")
 
 
-@changed("a table with another column", "RUN/scalars", "Tables")
+@changed("a table with another column", "RUN/counts", "Tables")
 def _(_file: h5py.File, run: h5py.Group) -> None:
-    rows = run["scalars"][...]
-    attributes = dict(run["scalars"].attrs)
-    del run["scalars"]
-    run["scalars"] = rows.astype([("experiment", "<u4"), ("label", "S8"), ("number", "<f8")])
-    for name, value in attributes.items():
-        run["scalars"].attrs[name] = value
+    del run["counts"]
+    run["counts"] = np.zeros(2, [("experiment", "<u4"), ("bits", "S9"), ("count", "<i8")])
+
+
+@changed("a seal without the digest", "RUN/seal", "3. A run")
+def _(_file: h5py.File, run: h5py.Group) -> None:
+    del run["seal"].attrs["core_sha256"]
 
 
 @changed("a soft link", "RUN/soft", "2. The tree")

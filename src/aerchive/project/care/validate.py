@@ -149,8 +149,9 @@ class _Kind(NamedTuple):
 
 
 _ENCODED = ("encoding", "encoding_version")
-_CHUNKS = ("crc32", "blake3", "filter_hint")
+_CHUNKS = ("crc32", "blake3", "filter_hint", "piece_shape")
 _ARRAY = ("kind", "layout", "dtype", "order", "number")
+_PLOTTED = ("long_name", "interpretation", "units", "note")
 _LOSSY = ("max_infidelity", "infidelity_bound", "infidelity", "grid", "exact")
 _LONG = {r"long\..+": "text"}
 _KINDS: dict[str, _Kind] = {
@@ -166,6 +167,7 @@ _KINDS: dict[str, _Kind] = {
             layout.OBJECTS: "objects",
             layout.ATTACHMENTS: "attachments",
             layout.DELETED: "deleted",
+            layout.COVER: "view",
         },
         required=(layout.CATALOGUE, layout.RUNS),
         is_open=True,
@@ -176,24 +178,31 @@ _KINDS: dict[str, _Kind] = {
     "changes": _Kind("`/catalogue.changes`", columns={"row": "i8", "crc32": "u4"}),
     "deleted": _Kind(TREE, is_open=True),
     "runs": _Kind(TREE, members={r"\d{4}-\d\d-\d\d(\.\d{3,})?": "day"}, is_open=True),
-    "day": _Kind(TREE, members={r"\d{6}\.\d{6}Z_[A-Za-z0-9_-]{1,40}(-\d+)?": "run"}, is_open=True),
+    "day": _Kind(TREE, members={r"\d{6}_[A-Za-z0-9_.]+": "run"}, is_open=True),
     "run": _Kind(
         RUN,
-        (*_ENCODED, "run_uuid", "job_id", "created", "core_sha256"),
+        ("job_id", "created"),
+        layout.SHOWN,
         members={
-            **{name: name for name in ("config", "status", "labels")},
+            **{name: name for name in ("seal", "config", "status", "labels")},
             **dict.fromkeys(layout.LINKS, "link"),
             layout.INPUTS: "json",
             layout.RESULT: "json",
             layout.COUNTS: "counts",
             layout.MEMORY: "memory",
-            layout.SCALARS: "scalars",
+            "table": "numbers",
+            "scalars": "numbers",
+            "parameter_names": "memory",
             layout.ATTACHMENTS: "attachments",
+            layout.VIEW: "view",
             **_LONG,
             r"[a-z][a-z0-9_]*": "array",
         },
-        required=("config", "status"),
+        required=("seal", "config", "status"),
     ),
+    "seal": _Kind(RUN, (*_ENCODED, "run_uuid", "core_sha256"), ("requires", "uses")),
+    "view": _Kind(RUN, ("sha256",), is_open=True, members={r"[A-Za-z0-9_]+": "view of a part"}),
+    "view of a part": _Kind(RUN, is_open=True, members={r"[A-Za-z0-9_.]+": "view of a part"}),
     "config": _Kind(RUN, model=RunConfig, members=_LONG),
     "status": _Kind(RUN, ("sha256",), model=RunStatus, members=_LONG),
     "labels": _Kind(RUN, ("sha256",), model=RunLabels, members=_LONG),
@@ -201,14 +210,13 @@ _KINDS: dict[str, _Kind] = {
     "text": _Kind(TEXT, (), _CHUNKS, columns="Su"),
     "bytes": _Kind(ATTACHMENT, (), _CHUNKS, columns="u"),
     "counts": _Kind(
-        TABLES,
-        _ENCODED,
-        _CHUNKS,
-        columns={"experiment": "u4", "outcome": "S", "bitstring": "S", "count": "i8"},
+        TABLES, _ENCODED, _CHUNKS, columns={"experiment": "u4", "bitstring": "S", "count": "i8", "outcome": "S"}
     ),
+    "numbers": _Kind(TABLES, _ENCODED, _CHUNKS, columns="V"),
     "memory": _Kind(TABLES, _ENCODED, _CHUNKS, columns="S"),
-    "scalars": _Kind(TABLES, _ENCODED, _CHUNKS, columns={"experiment": "u4", "label": "S", "value": "f8"}),
-    "array": _Kind(RESULT, (*_ENCODED, *_ARRAY), ("label", "experiment", *_CHUNKS, *_LOSSY), columns="biufc"),
+    "array": _Kind(
+        RESULT, (*_ENCODED, *_ARRAY), ("label", "experiment", *_PLOTTED, *_CHUNKS, *_LOSSY), columns="biufc"
+    ),
     "attachments": _Kind(ATTACHMENT, members={r".+": "attachment"}),
     "attachment": _Kind(
         ATTACHMENT,
@@ -222,7 +230,7 @@ _KINDS: dict[str, _Kind] = {
     "circuits": _Kind(
         OBJECT,
         (*_ENCODED, "object", "count", "names"),
-        members={"qpy": "bytes", "aer": "text", r"array_\d+": "link", **_LONG},
+        members={"qpy": "bytes", "aer": "text", r"array_\d+": "link", layout.VIEW: "view", **_LONG},
         required=("qpy", "aer"),
     ),
     "arrays": _Kind(OBJECT, (*_ENCODED, "object", "dtype", "order"), members={"data": "data"}, required=("data",)),
@@ -239,6 +247,8 @@ _KINDS: dict[str, _Kind] = {
     ),
     "provenance": _Kind(OBJECT, ("object",), model=Provenance, members=_LONG),
 }
+_OWNERS = ("object", layout.ATTACHMENT_UUID, "project_uuid")
+"""Attributes of groups that name the owner in the checksums of the datasets in them."""
 _PATTERNS = {
     kind: [(re.compile(rf"(?:{pattern})\Z"), member) for pattern, member in found.members.items()]
     for kind, found in _KINDS.items()
@@ -311,21 +321,21 @@ class _Validation:
             return
         with self._by(of_kind.rule, where):
             attributes = group.attributes(owner)
-            owner = str(
-                attributes.get("run_uuid") or attributes.get("object") or attributes.get("project_uuid") or owner
+            named = (
+                group.run_uuid() if kind == "run" else next((attributes[n] for n in _OWNERS if n in attributes), owner)
             )
-            owner = str(attributes.get(layout.ATTACHMENT_UUID) or owner)
+            owner = str(named)
             own = {name: attributes.pop(name) for name in of_kind.attributes if name in attributes}
             self._missing(where, of_kind.rule, "attribute", set(of_kind.attributes) - own.keys())
+            self._special(group, kind, attributes)
             if of_kind.model is not None:
                 of_kind.model.from_attributes(attributes, where)
-            else:
+            elif not kind.startswith("view"):
                 self._unknown(where, of_kind, attributes)
-            self._special(group, kind, attributes)
         with self._by(CONTAINER, where):
             names = group.names()
             self._missing(where, of_kind.rule, "member", set(of_kind.required) - set(names))
-            for name in names:
+            for name in sorted(names, key=lambda name: name == layout.VIEW):  # it may link to what is looked at before
                 with self._by(TREE, group.where(name)):
                     self._member(group, kind, name, owner)
 
@@ -345,6 +355,8 @@ class _Validation:
             self._enter(group.open(name), where)
         elif found == "object":
             self._object(group, name)
+        elif found == "view of a part" and not group.is_group(name):
+            self._shown(group, name, owner)
         elif group.is_group(name) == (_KINDS[found].columns is not None):
             self._depart(
                 where, of_kind.rule, f"must not be a {'dataset' if _KINDS[found].columns is None else 'group'}"
@@ -395,6 +407,14 @@ class _Validation:
                     else:
                         data.decode()
 
+    def _shown(self, group: CachedGroup, name: str, owner: str) -> None:
+        """Looks at a dataset in a view, which may be one of the run's own."""
+        if info_of(group.open(name), group.where(name)).address in self._known:
+            return
+        self._enter(group.open(name), group.where(name))
+        with self._by(SUMS, group.where(name)):
+            check_sums(group, name, owner)
+
     def _columns(self, where: str, of_kind: _Kind, dtype: np.dtype[Any]) -> None:
         wanted = of_kind.columns
         if isinstance(wanted, str):
@@ -402,7 +422,10 @@ class _Validation:
                 self._depart(where, of_kind.rule, f"has values of type {dtype}")
         elif wanted is not None:
             found = {column: dtype[column].str[1:] for column in dtype.names or ()}
-            if [*found] != [*wanted] or not all(found[column].startswith(kind) for column, kind in wanted.items()):
+            wanted = {column: one for column, one in wanted.items() if column in found or column != "outcome"}
+            if found.keys() != wanted.keys() or not all(
+                found[column].startswith(kind) for column, kind in wanted.items()
+            ):
                 self._depart(where, of_kind.rule, f"has the columns {found}, not {dict(wanted)}")
 
     def _references(self, group: CachedGroup, where: str, tree: Any) -> None:

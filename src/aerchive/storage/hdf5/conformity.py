@@ -71,7 +71,8 @@ def _attribute_findings(node: Any, key: bytes, where: str) -> Iterator[tuple[str
     if stored.get_strpad() != h5t.STR_NULLPAD:
         yield TEXT, "the text is not padded with NUL"
     data = value.tobytes()
-    if data != b"\0" and data.endswith(b"\0"):
+    is_padded = value.shape == () and data != b"\0" and data.endswith(b"\0")
+    if is_padded and key != layout.DEFAULT.encode():  # it is replaced in place
         yield TEXT, f"the text has {len(data)} bytes, more than it needs"
     if len(data) > layout.MAX_TEXT_ATTRIBUTE_BYTES:
         yield TEXT, f"the text has {len(data)} bytes, and belongs into a dataset '{layout.LONG_PREFIX}...'"
