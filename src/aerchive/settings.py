@@ -154,9 +154,8 @@ def _can_be_known(given: tuple[tuple[str, Any], ...]) -> bool:
 
 def _environment() -> tuple[tuple[str, str], ...]:
     """The environment variables that affect the settings: those of aerchive, and those that name user folders."""
-    return tuple(
-        item for item in os.environ.copy().items() if item[0].upper().startswith(("AERCHIVE_", "XDG_", "HOME"))
-    )
+    names = [name for name in os.environ if name.upper().startswith(("AERCHIVE_", "XDG_", "HOME"))]
+    return tuple((name, os.environ.get(name, "")) for name in names)
 
 
 @functools.lru_cache(maxsize=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -424,6 +425,12 @@ def _create_dataset(
 ) -> h5d.DatasetID:
     is_ascii = name not in layout.FREE_TEXTS and not name.startswith(layout.LONG_PREFIX)
     key, tid = name.encode(), stored_type(dtype, is_ascii=is_ascii)
+    with hdf5_errors(gid, name):
+        return h5d.create(gid, key, tid, h5s.create_simple(shape), dcpl=_dataset_properties(chunk, codec))
+
+
+@functools.lru_cache(maxsize=64)
+def _dataset_properties(chunk: tuple[int, ...] | None, codec: Codec) -> h5p.PropDCID:
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_attr_phase_change(layout.MAX_COMPACT_ATTRIBUTES, layout.MIN_DENSE_ATTRIBUTES)
     properties.set_obj_track_times(False)
@@ -436,5 +443,4 @@ def _create_dataset(
             properties.set_deflate(layout.DEFLATE_LEVEL)
         else:  # optional, because HDF5 would look for the plugin of a mandatory filter already now
             properties.set_filter(int(codec), h5z.FLAG_OPTIONAL)
-    with hdf5_errors(gid, name):
-        return h5d.create(gid, key, tid, h5s.create_simple(shape), dcpl=properties)
+    return properties
