@@ -61,7 +61,7 @@ def as_stored(run: Any, name: str = "statevector") -> dict[str, Any]:
         plan = group.plan(name, run.run_uuid)
         chunks = [(place.number, place.mask, bytes(plan.stored_bytes(file.fd, place))) for place in plan.locations]
         shape = plan.selection.shape, plan.chunk
-        return {"codec": plan.codec, "stored": plan.stored, "shape": shape, "digest": plan.digest, "chunks": chunks} | {
+        return {"codec": plan.codec, "stored": plan.stored, "shape": shape, "chunks": chunks} | {
             name: value for name, value in group.dataset_attributes(name).items() if "sum" not in name
         }
 

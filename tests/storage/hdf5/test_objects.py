@@ -204,14 +204,3 @@ def test_a_view_is_made_only_for_a_new_object(tmp_path: Path) -> None:
         write_run(tmp_path / "p.h5", run_of(dataclasses.replace(circuits(), view=make)), name)
 
     assert made == [1]
-
-
-def test_a_view_with_too_many_groups_is_not_copied(tmp_path: Path) -> None:
-    path = tmp_path / "p.h5"
-    write_run(path, run_of(dataclasses.replace(circuits(), view=lambda: view_of(65))))
-
-    with project_file(path).read() as session:
-        view = object_draft(session.root.group(f"{RUN}/circuits")).view
-        assert view is not None
-        with pytest.raises(UnsafeContentError, match="view: has more than 64 groups"):
-            view()

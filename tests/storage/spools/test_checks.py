@@ -13,7 +13,7 @@ LINK = ["objects/arrays/aa/" + "a" * 40, 512]
 
 
 def group(**parts: dict[str, Any]) -> dict[str, Any]:
-    return {"attributes": {}, "datasets": {}, "groups": {}, "objects": {}} | parts
+    return {"attributes": {}, "datasets": {}, "groups": {}, "objects": {}, "links": {}} | parts
 
 
 def shared(**groups: dict[str, Any]) -> dict[str, Any]:
@@ -36,6 +36,7 @@ def test_a_view_may_have_one_level_of_groups() -> None:
         shared(view=group(), config=group()),
         shared(view=group(objects={"array_0": LINK})),
         shared(view=group(groups={"circuit_0": group(objects={"array_0": LINK})})),
+        shared(view=group(groups={"circuit_0": group(links={"matrix": "data"})})),
         shared(view=group(groups={"circuit_0": group(groups={"deeper": group()})})),
         shared(view=group(groups={"../circuit_0": group()})),
         group(groups={"config": group(groups={"view": group()})}),

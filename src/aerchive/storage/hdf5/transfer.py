@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Collection, Sequence
@@ -146,7 +147,11 @@ def view_draft(group: GroupReader, owner: str) -> GroupDraft | None:
         owner: UUID of the run, a part of every checksum.
     """
     has_view = layout.VIEW in group and group.is_group(layout.VIEW)
-    return group_draft(group.group(layout.VIEW), owner, group) if has_view else None
+    return _view_draft(group.group(layout.VIEW), owner, group) if has_view else None
+
+
+def _view_draft(view: GroupReader, owner: str, holder: GroupReader | None = None) -> GroupDraft:
+    return dataclasses.replace(group_draft(view, owner, holder), mutable=True)  # in a spool it has no digest yet
 
 
 def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None, depth: int = 0) -> ObjectDraft:
@@ -169,7 +174,7 @@ def object_draft(group: GroupReader, known: dict[str, ObjectDraft] | None = None
         links = [name for name in group.names() if name != layout.VIEW and group.is_group(name)]
         objects = {name: object_draft(group.group(name), known, depth + 1) for name in links}
         attributes, datasets = _kept(group.attributes(path)), dataset_drafts(group, path)
-        view = functools.partial(group_draft, group.group(layout.VIEW), path) if layout.VIEW in group else None
+        view = functools.partial(_view_draft, group.group(layout.VIEW), path) if layout.VIEW in group else None
         known[path] = ObjectDraft(path.split("/")[1], attributes, datasets, objects, view)
     return known[path]
 

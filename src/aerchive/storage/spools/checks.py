@@ -67,7 +67,7 @@ def check_tree(tree: object, where: str) -> dict[str, Any]:
 
 def _check_view(tree: dict[str, Any], where: str, left: list[int]) -> None:
     parts = [_group(one, f"{where}/{name}", left) for name, one in tree["groups"].items()]
-    if tree["objects"] or any(part["groups"] or part["objects"] for part in parts):
+    if tree["objects"] or tree["links"] or any(part["groups"] or part["objects"] or part["links"] for part in parts):
         raise UnsafeContentError(f"{where}: has groups or links that no view has")
 
 
