@@ -121,9 +121,12 @@ def counts_plot(datasets: Mapping[str, DatasetDraft], config: RunConfig) -> Plot
     rows = rows[rows["experiment"] == experiment]
     by_count = np.argsort(-rows["count"], kind="stable")[:_MOST_BARS]
     texts = [text.decode("ascii") for text in rows["bitstring"][by_count].tolist()]
-    numbers = [int(text.replace(" ", ""), 2) for text in texts]
+    outcomes = [text.replace(" ", "") for text in texts]
+    if not all(outcomes):  # an edited header may say that no register has a bit
+        return None
+    numbers = [int(outcome, 2) for outcome in outcomes]
     counts = rows["count"][by_count].tolist()
-    bits = max(len(text.replace(" ", "")) for text in texts)
+    bits = max(map(len, outcomes))
     if bits <= _MOST_BITS:
         bars = sorted(zip(numbers, texts, counts, strict=True))
         label = "outcome as an integer"
