@@ -236,7 +236,8 @@ def _checked_dtype(attributes: Mapping[str, Any], stored: np.dtype[Any], where: 
         )
     dtype = np.dtype(str(attributes["dtype"]))
     usual = np.dtype("u1") if dtype.kind == "b" else dtype
-    if dtype.kind not in _KINDS or stored not in (usual, narrower(usual)):
+    narrow = narrower(usual)
+    if dtype.kind not in _KINDS or (stored != usual and (narrow is None or stored != narrow)):  # to numpy, None is <f8
         raise ValueError(f"values of dtype {dtype.str!r} cannot be stored as {stored}")
     return dtype.str
 

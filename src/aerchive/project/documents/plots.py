@@ -26,6 +26,8 @@ MATRIX: Final = "matrix"
 _ORDER: Final = (SWEEP, COUNTS, PROBABILITY, MATRIX)
 MOST_BINS: Final = 1024
 """The greatest number of bins of a profile, and the greatest number of rows of a matrix that is shown."""
+_COLUMNS = {"experiment": "u", "bitstring": "S", "count": "i"}
+"""Columns of a table of counts, and the kinds of their values."""
 _MOST_BARS = 64
 _MOST_BITS = 6
 """Up to this number of bits, the place of a bar is the outcome as an integer, and not its rank."""
@@ -114,16 +116,22 @@ def plots_of(
 def counts_plot(datasets: Mapping[str, DatasetDraft], config: RunConfig) -> Plot | None:
     """The counts of the first experiment that has some: outlines of bars, of its most frequent outcomes."""
     dataset = datasets.get(layout.COUNTS)
-    if dataset is None or not {"experiment", "bitstring", "count"} <= {*(dataset.dtype.names or ())}:
+    if dataset is None:
+        return None
+    columns = {name: dataset.dtype[name].kind for name in dataset.dtype.names or ()}
+    if not _COLUMNS.items() <= columns.items() or len(dataset.shape) != 1 or not dataset.shape[0]:
         return None
     rows = dataset.parts[0][...]
     experiment = int(rows["experiment"][0])
     rows = rows[rows["experiment"] == experiment]
     by_count = np.argsort(-rows["count"], kind="stable")[:_MOST_BARS]
-    texts = [text.decode("ascii") for text in rows["bitstring"][by_count].tolist()]
-    numbers = [int(text.replace(" ", ""), 2) for text in texts]
+    texts = [text.decode("ascii", "replace") for text in rows["bitstring"][by_count].tolist()]
+    outcomes = [text.replace(" ", "") for text in texts]
+    if any(not outcome or outcome.strip("01") for outcome in outcomes):  # by an edited header, no register has a bit
+        return None
+    numbers = [int(outcome, 2) for outcome in outcomes]
     counts = rows["count"][by_count].tolist()
-    bits = max(len(text.replace(" ", "")) for text in texts)
+    bits = max(map(len, outcomes))
     if bits <= _MOST_BITS:
         bars = sorted(zip(numbers, texts, counts, strict=True))
         label = "outcome as an integer"
@@ -249,6 +257,7 @@ def _is_matrix(dataset: DatasetDraft, most: float = MOST_BINS) -> bool:
         and dataset.dtype.kind == "c"
         and len(shape) in (2, 3)
         and shape[-1] == shape[-2] <= most
+        and 0 not in shape
     )
 
 
