@@ -417,7 +417,7 @@ def test_a_run_that_is_not_in_the_catalogue_is_a_mixture(own: Path) -> None:
 
 @pytest.mark.parametrize(("tag", "found"), [("second", "/labels: lies behind the end"), ("second" * 25, "overflow")])
 def test_what_labels_need_behind_the_end_is_a_mixture(own: Path, tag: str, found: str) -> None:
-    """The superblock of the state before; the new labels are behind its end, or what the header of the run has no room for."""
+    """The superblock of the state before; behind its end are the labels, or what the run's header has no room for."""
     run = aerchive.open(own)[0]
     run.add_tags("first")
     head = own.read_bytes()[:48]
