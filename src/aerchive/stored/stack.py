@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from aerchive.stored.array import StoredArray
 from aerchive.stored.array_plan import ArrayPlan, plan_array
 from aerchive.stored.location import ArrayLocation, as_dtype
 from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.part import Part
+from aerchive.stored.picks import has_arrays, picked
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
@@ -63,8 +66,18 @@ class StackedArray(StoredArray):
         rows = chunk[0] if chunk is not None and self._location.row is not None else 1
         return (min(rows, len(self._locations)), *self._location.chunks)
 
+    @property
+    def memory_order(self) -> Literal["C", "F"]:
+        """The memory order of what is read, ``C``."""
+        return "C"
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return type(self).__name__, *(location.identity for location in self._locations)
+
     def __getitem__(self, key: object) -> Any:
         """Reads a part of the stack; see `StoredArray`."""
+        if has_arrays(key):
+            return picked(key, self.shape, self.dtype, self.parts)
         wanted = select(key, self.shape)
         out = np.zeros(wanted.shape, self.dtype)
 
@@ -80,24 +93,19 @@ class StackedArray(StoredArray):
         values = out[wanted.finish]
         return values[()] if values.ndim == 0 else values
 
-    def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
-        """Reads the whole stack piece by piece, each chunk once, in the order of the file; see `StoredArray.blocks`.
+    @contextlib.contextmanager
+    def parts(self) -> Iterator[list[Part]]:
+        """Opens the stack, and gives the pieces in which it is read; a member is a part of one array."""
+        with self._resolved(tuple(range(length) for length in self.shape)) as (pieces, fd):
+            yield [self._part(piece, fd) for piece in pieces]
 
-        Args:
-            zeros: Whether pieces for which nothing is stored, so that all their values are zero, are given as well.
-
-        Yields:
-            An index of the stack, of length 1 along the first axis, and the values at this index.
-        """
-        axes = tuple(range(length) for length in self.shape)
-        with self._resolved(axes) as (pieces, fd), Workers() as workers:
-            for piece, values in zip(pieces, workers.map(lambda piece: piece.load(fd), pieces), strict=True):
-                for target, row in piece.members:
-                    index = (slice(target, target + 1), *piece.where)
-                    if values is not None:
-                        yield index, values[row : row + 1]
-                    elif zeros:
-                        yield index, np.zeros([axis.stop - axis.start for axis in index], self.dtype)
+    def _part(self, piece: _Piece, fd: int) -> Part:
+        inner = tuple(
+            slice(axis.start or 0, length if axis.stop is None else axis.stop)
+            for axis, length in zip(piece.where, self.shape[1:], strict=True)
+        )
+        members = (((slice(target, target + 1), *inner), slice(row, row + 1)) for target, row in piece.members)
+        return Part(functools.partial(piece.load, fd), tuple(members))
 
     def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.

@@ -44,9 +44,11 @@ class StoredState(StoredQuantumState):
     # -- amplitudes
 
     def __getitem__(self, key: object) -> Any:
-        """Reads a part as `StoredArray` does, or the amplitude of a bit string, the highest qubit first."""
+        """Reads a part as `StoredArray` does, or the amplitudes of bit strings, with the highest qubit first."""
         if isinstance(key, str):
             key = index_of(key, self._qubits("a bit string"))
+        elif isinstance(key, list) and key and all(isinstance(one, str) for one in key):
+            key = [index_of(one, self._qubits("a bit string")) for one in key]
         return super().__getitem__(key)
 
     def amplitude(self, basis_state: int | str) -> complex:
