@@ -322,7 +322,10 @@ class StoredResult:
                     f"{self._what}: arrays of one shape and dtype can be stacked; {members[0][0]!r} has "
                     f"{arrays[0].shape} {arrays[0].dtype}, {label!r} of experiment {number} {one.shape} {one.dtype}"
                 )
-        return StackedArray(self._opener, arrays, *zip(*members, strict=True))
+        trees = (chosen(self.data(number, label), shot, condition, self._what) for label, number in members)
+        kinds = {kind_of(tree) for tree in trees}
+        names, experiments = zip(*members, strict=True)
+        return StackedArray(self._opener, arrays, names, experiments, kinds.pop() if len(kinds) == 1 else "")
 
     def _matching(self, labels: str | Sequence[str], number: int) -> list[str]:
         if not isinstance(labels, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, NoReturn
@@ -12,15 +13,24 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.display.progress import ProgressOf
 from aerchive.errors import InvalidInputError
+from aerchive.states.diagonals import pauli_traces, pauli_traces_of
+from aerchive.states.expectation import PauliExpectations
+from aerchive.states.matrix import Matrix
+from aerchive.states.pauli import PauliSum, operators_of, pauli_sums
+from aerchive.states.qubits import in_blocks
+from aerchive.states.sums import exact_sum, inner_parts
 from aerchive.states.workers import Workers
 from aerchive.storage.chunks.grid import select
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_plan import ArrayPlan, plan_array
+from aerchive.stored.array_plan import plan_array
 from aerchive.stored.location import ArrayLocation, as_dtype
+from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.operand import opened
 from aerchive.stored.part import Part
 from aerchive.stored.picks import has_arrays, picked
 
@@ -44,16 +54,24 @@ class StackedArray(StoredArray):
         locations: Where each array is in the project.
         labels: The label under which each array was saved.
         experiments: Index of the experiment in which each array was saved.
+        kind: The kind of the values, such as ``statevector``, ``density_matrix`` or ``array``; empty if they differ.
 
     Attributes:
+        kind: The kind of the values.
         labels: Labels of the arrays, in the order of the first axis.
         experiments: Indices of the experiments of the arrays, in the order of the first axis.
     """
 
     def __init__(
-        self, run: RunOpener, locations: Sequence[ArrayLocation], labels: Sequence[str], experiments: Sequence[int]
+        self,
+        run: RunOpener,
+        locations: Sequence[ArrayLocation],
+        labels: Sequence[str],
+        experiments: Sequence[int],
+        kind: str = "",
     ) -> None:
         super().__init__(run, locations[0])
+        self.kind = kind
         self._locations = tuple(locations)
         self.labels = tuple(labels)
         self.experiments = tuple(experiments)
@@ -107,6 +125,112 @@ class StackedArray(StoredArray):
         members = (((slice(target, target + 1), *inner), slice(row, row + 1)) for target, row in piece.members)
         return Part(functools.partial(piece.load, fd), tuple(members))
 
+    # -- states
+
+    def expectation_values(self, operators: Any) -> NDArray[Any]:
+        """The expectation values of sums of Pauli operators in each state of the stack, in one reading of the stack.
+
+        The values are those of `StoredState.expectation_values`, which says how often states of many qubits are read.
+        States that share a chunk are computed together.
+
+        Args:
+            operators: A list of operators, each a ``Pauli``, a ``SparsePauliOp``, or a label such as ``"XIZ"`` with the
+                highest qubit first; or a ``PauliList``; or one operator. Qubit ``j`` of an operator is qubit ``j`` of
+                the states.
+
+        Returns:
+            The values, shape ``(states, operators)``, or ``(states,)`` for one operator: float64 if all operators are
+            Hermitian, else complex128.
+
+        Raises:
+            InvalidInputError: The stack is neither one of vectors of amplitudes of qubits nor one of density matrices,
+                or an operator is of another kind or has more qubits.
+        """
+        width = self._qubits("expectation_values")
+        several, is_single = operators_of(operators)
+        sums = pauli_sums(several, width)
+        values = np.zeros((len(self._locations), len(sums.terms)))
+        if self.chunks[1:] == self.shape[1:]:
+            self._fill_by_chunks(values, sums.terms, width)
+        else:
+            self._fill_by_states(values, sums.terms, width)
+        found = sums.values(values)
+        return found[:, 0] if is_single else found
+
+    def inner(self, other: Any) -> NDArray[np.complex128]:
+        """The inner product ``<state|other>`` of each state of the stack with a state, in one reading of the stack.
+
+        Args:
+            other: A `StoredState` of any project, a ``Statevector``, or an array. It is read once, piece by piece.
+
+        Returns:
+            The inner products, shape ``(states,)``, dtype complex128.
+
+        Raises:
+            InvalidInputError: The stack is not one of vectors of numbers, or ``other`` has another length.
+        """
+        if self.ndim != 2 or self.dtype.kind not in "biufc":
+            raise InvalidInputError(f"{self!r} has no inner products: it is not a stack of vectors")
+        products: list[list[complex]] = [[] for _ in self._locations]
+        with opened(other) as vector, self.parts() as parts, Workers(watch=ProgressOf("inner products")) as workers:
+            if isinstance(vector, Matrix) or vector.shape != self.shape[1:]:
+                raise InvalidInputError(f"{self!r} has vectors of {self.shape[1]} elements; {other!r:.100} has not")
+            by_piece: dict[tuple[int, int], list[Part]] = defaultdict(list)
+            for part in parts:
+                _, piece = part.members[0][0]
+                by_piece[piece.start, piece.stop].append(part)
+            for (start, stop), members in by_piece.items():
+                ket = vector.read(slice(start, stop))
+                if ket is None:
+                    continue
+                for found in workers.map(functools.partial(_products, np.ascontiguousarray(ket)), members):
+                    for number, product in found:
+                        products[number].append(product)
+        return np.array([exact_sum(one) for one in products])
+
+    def _qubits(self, what: str) -> int:
+        """The number of qubits of the states, for methods that need them."""
+        length = self.shape[1] if self.ndim > 1 else 0
+        is_vector = self.ndim == 2 and self.kind in ("statevector", "array", "") and self.dtype.kind in "fc"
+        if not (is_vector or self.kind == "density_matrix") or length & (length - 1) or not length:
+            raise InvalidInputError(
+                f"{self!r} of kind {self.kind or 'unknown'} is no stack of states of qubits, for which {what} is"
+            )
+        return length.bit_length() - 1
+
+    def _fill_by_chunks(self, values: NDArray[np.float64], terms: PauliSum, width: int) -> None:
+        """Computes expectation values from chunks of whole states."""
+        of_vectors = PauliExpectations(terms, width).of_vectors
+
+        def compute(part: Part) -> tuple[list[int], NDArray[np.float64]] | None:
+            stored = part.load()
+            if stored is None:
+                return None
+            states = np.concatenate([stored[where] for _, where in part.members]).astype(np.complex128, copy=False)
+            found = of_vectors(states) if self.ndim == 2 else pauli_traces_of(states, terms)
+            return [box[0].start for box, _ in part.members], found
+
+        with self.parts() as parts, Workers(watch=ProgressOf("expectation values")) as workers:
+            for done in workers.map(compute, parts):
+                if done is not None:
+                    numbers, found = done
+                    values[numbers] = found
+
+    def _fill_by_states(self, values: NDArray[np.float64], terms: PauliSum, width: int) -> None:
+        """Computes expectation values of states that have several chunks each, one after another."""
+        expectations: dict[int, PauliExpectations] = {}
+        with planned(self._run, lambda group: [plan_array(group, one) for one in self._locations]) as (plans, fd):
+            for number, plan in enumerate(ProgressOf("expectation values")(iter(plans), len(plans))):
+                source = OpenArray(plan, fd)
+                with Workers() as workers:
+                    if self.ndim == 3:
+                        values[number] = pauli_traces(Matrix(source, source.is_turned), terms, workers)
+                        continue
+                    blocks = in_blocks(source, width)
+                    if blocks.low not in expectations:
+                        expectations[blocks.low] = PauliExpectations(terms, blocks.low)
+                    values[number] = expectations[blocks.low].of_blocks(blocks, workers)
+
     def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.
 
@@ -120,6 +244,14 @@ class StackedArray(StoredArray):
         members = [self._locations[number] for number in axes[0]]
         inner = tuple(slice(axis.start, axis.stop, axis.step) for axis in axes[1:])
         return planned(self._run, lambda group: list(_pieces(group, members, inner)))
+
+
+def _products(ket: NDArray[Any], part: Part) -> list[tuple[int, complex]]:
+    """The inner products of a piece of some vectors with the same piece of another one, by number of the vector."""
+    stored = part.load()
+    if stored is None:
+        return []
+    return [(box[0].start, inner_parts(stored[where][0], ket)) for box, where in part.members]
 
 
 class _Piece(NamedTuple):
@@ -141,15 +273,18 @@ def _pieces(group: GroupReader, locations: Sequence[ArrayLocation], inner: tuple
     """Plans the reading of a selection of many arrays; each dataset is planned once."""
     rows: dict[str, list[tuple[int, int]]] = defaultdict(list)
     stacked: dict[str, ArrayLocation] = {}
+    packed: dict[tuple[str, int], list[tuple[int, ArrayLocation]]] = defaultdict(list)
     for number, location in enumerate(locations):
         if location.offset is not None:
-            yield _packed(plan_array(group, location, inner), number)
+            packed[location.name, location.offset // (location.chunk or (sys.maxsize,))[0]].append((number, location))
         elif location.row is None:
             plan = group.plan(location.name, location.owner, _stored(location, inner))
             yield from _chunks(location, plan, [(number, 0)], 0)
         else:
             rows[location.name].append((number, location.row))
             stacked[location.name] = location
+    for together in packed.values():
+        yield _packed(group, together, inner)
     for name, members in rows.items():
         location = stacked[name]
         first, last = min(row for _, row in members), max(row for _, row in members)
@@ -157,8 +292,22 @@ def _pieces(group: GroupReader, locations: Sequence[ArrayLocation], inner: tuple
         yield from _chunks(location, plan, [(number, row - first) for number, row in members], 1)
 
 
-def _packed(plan: ArrayPlan, number: int) -> _Piece:
-    return _Piece(lambda fd: plan.read(fd)[np.newaxis], (slice(None),) * len(plan.location.shape), ((number, 0),))
+def _packed(group: GroupReader, members: list[tuple[int, ArrayLocation]], inner: tuple[slice, ...]) -> _Piece:
+    """The piece for packed arrays that begin in the same chunk."""
+    bounds = [location.bounds for _, location in members]
+    first, last, one = min(bounds)[0], max(bounds)[1], members[0][1]
+    plan = group.plan(one.name, one.owner, slice(first, last))
+
+    def load(fd: int) -> NDArray[Any]:
+        values = plan.read(fd)
+        arrays = [
+            location.taken_from(values[start - first : stop - first])
+            for (_, location), (start, stop) in zip(members, bounds, strict=True)
+        ]
+        return np.stack(arrays)[(slice(None), *inner)]
+
+    everywhere = (slice(None),) * len(one.shape)
+    return _Piece(load, everywhere, tuple((number, row) for row, (number, _) in enumerate(members)))
 
 
 def _stored(location: ArrayLocation, inner: tuple[slice, ...]) -> tuple[slice, ...]:
