@@ -135,7 +135,7 @@ def test_what_is_refused(run: aerchive.Run) -> None:
     with pytest.raises(InvalidInputError, match="not a stack of vectors"):
         run.stack("rho*").inner(np.ones(4))
     for other in (np.ones(4), np.ones((8, 8))):
-        with pytest.raises(InvalidInputError, match="vectors of 8 elements"):
+        with pytest.raises(InvalidInputError, match="vectors of 8 elements; this ndarray"):
             run.stack("small*").inner(other)
 
 

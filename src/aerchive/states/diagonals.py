@@ -6,7 +6,7 @@ module `expectation` explains the signs and phases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def pauli_traces_of(matrices: NDArray[np.complex128], paulis: PauliSum) -> NDArr
         lambda masks: (matrices[:, rows, rows ^ mask] for mask in masks),
         paulis,
         len(rows),
-        len(paulis),
+        held=len(paulis),
         is_transposed=False,
     )
 

@@ -13,14 +13,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.display.progress import ProgressOf
 from aerchive.errors import InvalidInputError
-from aerchive.states.diagonals import pauli_traces, pauli_traces_of
-from aerchive.states.expectation import PauliExpectations
-from aerchive.states.matrix import Matrix
-from aerchive.states.pauli import PauliSum, operators_of, pauli_sums
-from aerchive.states.qubits import in_blocks
-from aerchive.states.sums import exact_sum, inner_parts
 from aerchive.states.workers import Workers
 from aerchive.storage.chunks.grid import select
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -30,7 +23,6 @@ from aerchive.stored.array_plan import plan_array
 from aerchive.stored.location import ArrayLocation, as_dtype
 from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener, planned
-from aerchive.stored.operand import opened
 from aerchive.stored.part import Part
 from aerchive.stored.picks import has_arrays, picked
 
@@ -146,16 +138,9 @@ class StackedArray(StoredArray):
             InvalidInputError: The stack is neither one of vectors of amplitudes of qubits nor one of density matrices,
                 or an operator is of another kind or has more qubits.
         """
-        width = self._qubits("expectation_values")
-        several, is_single = operators_of(operators)
-        sums = pauli_sums(several, width)
-        values = np.zeros((len(self._locations), len(sums.terms)))
-        if self.chunks[1:] == self.shape[1:]:
-            self._fill_by_chunks(values, sums.terms, width)
-        else:
-            self._fill_by_states(values, sums.terms, width)
-        found = sums.values(values)
-        return found[:, 0] if is_single else found
+        from aerchive.stored.stack_states import expectation_values
+
+        return expectation_values(self, operators)
 
     def inner(self, other: Any) -> NDArray[np.complex128]:
         """The inner product ``<state|other>`` of each state of the stack with a state, in one reading of the stack.
@@ -169,67 +154,17 @@ class StackedArray(StoredArray):
         Raises:
             InvalidInputError: The stack is not one of vectors of numbers, or ``other`` has another length.
         """
-        if self.ndim != 2 or self.dtype.kind not in "biufc":
-            raise InvalidInputError(f"{self!r} has no inner products: it is not a stack of vectors")
-        products: list[list[complex]] = [[] for _ in self._locations]
-        with opened(other) as vector, self.parts() as parts, Workers(watch=ProgressOf("inner products")) as workers:
-            if isinstance(vector, Matrix) or vector.shape != self.shape[1:]:
-                raise InvalidInputError(f"{self!r} has vectors of {self.shape[1]} elements; {other!r:.100} has not")
-            by_piece: dict[tuple[int, int], list[Part]] = defaultdict(list)
-            for part in parts:
-                _, piece = part.members[0][0]
-                by_piece[piece.start, piece.stop].append(part)
-            for (start, stop), members in by_piece.items():
-                ket = vector.read(slice(start, stop))
-                if ket is None:
-                    continue
-                for found in workers.map(functools.partial(_products, np.ascontiguousarray(ket)), members):
-                    for number, product in found:
-                        products[number].append(product)
-        return np.array([exact_sum(one) for one in products])
+        from aerchive.stored.operand import opened
+        from aerchive.stored.stack_states import inner
 
-    def _qubits(self, what: str) -> int:
-        """The number of qubits of the states, for methods that need them."""
-        length = self.shape[1] if self.ndim > 1 else 0
-        is_vector = self.ndim == 2 and self.kind in ("statevector", "array", "") and self.dtype.kind in "fc"
-        if not (is_vector or self.kind == "density_matrix") or length & (length - 1) or not length:
-            raise InvalidInputError(
-                f"{self!r} of kind {self.kind or 'unknown'} is no stack of states of qubits, for which {what} is"
-            )
-        return length.bit_length() - 1
+        with opened(other) as vector:
+            return inner(self, vector, type(other).__name__)
 
-    def _fill_by_chunks(self, values: NDArray[np.float64], terms: PauliSum, width: int) -> None:
-        """Computes expectation values from chunks of whole states."""
-        of_vectors = PauliExpectations(terms, width).of_vectors
-
-        def compute(part: Part) -> tuple[list[int], NDArray[np.float64]] | None:
-            stored = part.load()
-            if stored is None:
-                return None
-            states = np.concatenate([stored[where] for _, where in part.members]).astype(np.complex128, copy=False)
-            found = of_vectors(states) if self.ndim == 2 else pauli_traces_of(states, terms)
-            return [box[0].start for box, _ in part.members], found
-
-        with self.parts() as parts, Workers(watch=ProgressOf("expectation values")) as workers:
-            for done in workers.map(compute, parts):
-                if done is not None:
-                    numbers, found = done
-                    values[numbers] = found
-
-    def _fill_by_states(self, values: NDArray[np.float64], terms: PauliSum, width: int) -> None:
-        """Computes expectation values of states that have several chunks each, one after another."""
-        expectations: dict[int, PauliExpectations] = {}
+    @contextlib.contextmanager
+    def sources(self) -> Iterator[Iterator[OpenArray]]:
+        """Opens the arrays of the stack one after another; their chunks are looked up once, for all."""
         with planned(self._run, lambda group: [plan_array(group, one) for one in self._locations]) as (plans, fd):
-            for number, plan in enumerate(ProgressOf("expectation values")(iter(plans), len(plans))):
-                source = OpenArray(plan, fd)
-                with Workers() as workers:
-                    if self.ndim == 3:
-                        values[number] = pauli_traces(Matrix(source, source.is_turned), terms, workers)
-                        continue
-                    blocks = in_blocks(source, width)
-                    if blocks.low not in expectations:
-                        expectations[blocks.low] = PauliExpectations(terms, blocks.low)
-                    values[number] = expectations[blocks.low].of_blocks(blocks, workers)
+            yield (OpenArray(plan, fd) for plan in plans)
 
     def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.
@@ -244,14 +179,6 @@ class StackedArray(StoredArray):
         members = [self._locations[number] for number in axes[0]]
         inner = tuple(slice(axis.start, axis.stop, axis.step) for axis in axes[1:])
         return planned(self._run, lambda group: list(_pieces(group, members, inner)))
-
-
-def _products(ket: NDArray[Any], part: Part) -> list[tuple[int, complex]]:
-    """The inner products of a piece of some vectors with the same piece of another one, by number of the vector."""
-    stored = part.load()
-    if stored is None:
-        return []
-    return [(box[0].start, inner_parts(stored[where][0], ket)) for box, where in part.members]
 
 
 class _Piece(NamedTuple):
