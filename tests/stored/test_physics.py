@@ -130,7 +130,7 @@ def test_what_is_refused(run: aerchive.Run) -> None:
         run.state("small0").expectation_values([])
     with pytest.raises(InvalidInputError, match="on 4 qubits does not fit 3"):
         run.stack("small*").expectation_values(["ZZZZ"])
-    with pytest.raises(InvalidInputError, match="kind operator is no stack of states"):
+    with pytest.raises(InvalidInputError, match="kind operator; expectation values need a stack of states"):
         run.stack("u*").expectation_values("ZZ")
     with pytest.raises(InvalidInputError, match="not a stack of vectors"):
         run.stack("rho*").inner(np.ones(4))

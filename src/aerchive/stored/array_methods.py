@@ -1,4 +1,7 @@
-"""What numpy's arrays can do, for arrays that are still on disk: iteration, comparison, arithmetic, reductions."""
+"""What numpy's arrays can do, for arrays that are still on disk: iteration, comparison, arithmetic, reductions.
+
+See decision 0036.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from aerchive.stored.part import Box
-from aerchive.stored.reductions import Reduction
 
 AT_ONCE_BYTES = 16 * 1024 * 1024
 """Up to this size an array is read as a whole, and numpy does the rest."""
@@ -239,6 +241,8 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """Reduces the array as numpy's method ``name`` does: in blocks if it is large."""
         if self.nbytes <= AT_ONCE_BYTES or self.dtype.kind not in "biufc" or not options.keys() <= {"keepdims"}:
             return getattr(np.asarray(self), name)(axis=axis, out=out, **given, **options)
+        from aerchive.stored.reductions import Reduction
+
         reduction = Reduction(self, axis)
         values = getattr(reduction, name)(**given)
         return reduction.finished(values, keepdims=bool(options.get("keepdims")), out=out)

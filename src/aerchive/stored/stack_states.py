@@ -100,8 +100,7 @@ def _num_qubits(stack: Stack) -> int:
     is_vector = axes == 1 and stack.kind in ("statevector", "array", "") and stack.dtype.kind in "fc"
     if not (is_vector or stack.kind == "density_matrix") or length & (length - 1) or not length:
         raise InvalidInputError(
-            f"{stack!r} of kind {stack.kind or 'unknown'} is no stack of states of qubits, which alone have expectation "
-            "values"
+            f"{stack!r} is of kind {stack.kind or 'unknown'}; expectation values need a stack of states of qubits"
         )
     return length.bit_length() - 1
 
