@@ -66,6 +66,11 @@ class ArrayLocation:
         return chunk[::-1] if self.order == "F" else chunk
 
     @property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells this array from all others, in any project: the data of a run never change."""
+        return self.owner, self.name, self.row, self.offset, self.shape, self.order, self.dtype
+
+    @property
     def nbytes(self) -> int:
         """Size of all values in bytes, before compression."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
