@@ -38,7 +38,7 @@ def test_bars_are_outlines_over_the_outcomes() -> None:
     assert plot.values.tolist() == [0, 9, 9, 0, 0, 7, 7, 0]
     assert plot.bars == ("0 10", "1 01")
     assert plot.label == "shots of GHZ (circuit 4 of 20)"
-    assert plot.axis_label == "outcome: 2 = 0 10, 5 = 1 01; the last bit is classical bit 0 (qubit 0 of measure_all)"
+    assert plot.axis_label == "outcome: 2 = 0 10, 5 = 1 01; last bit: classical bit 0"
 
 
 def test_the_most_frequent_of_many_outcomes_are_ranked() -> None:
@@ -47,7 +47,7 @@ def test_the_most_frequent_of_many_outcomes_are_ranked() -> None:
     assert plot.values[1::4].tolist() == list(range(300, 236, -1))
     assert plot.places.tolist() == [k + d for k in range(64) for d in (-0.375, -0.375, 0.375, 0.375)]
     assert plot.label.endswith(", 64 most frequent")
-    assert plot.axis_label.startswith("rank of the outcome; 0 = 100101011; ")
+    assert plot.axis_label.startswith("rank; 0: 100101011; ")
     assert plot.places.nbytes + plot.values.nbytes <= 1024
 
 
@@ -60,7 +60,7 @@ def test_large_and_negative_counts(count: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
-@pytest.mark.parametrize("qubits", [1, 3, 10, 11, 14])
+@pytest.mark.parametrize("qubits", [1, 6, 7, 11, 14])
 def test_probabilities_in_bins(qubits: int, dtype: type) -> None:
     rng = np.random.default_rng(qubits)
     amplitudes = (rng.normal(size=2**qubits) + 1j * rng.normal(size=2**qubits)).astype(dtype)
@@ -68,8 +68,13 @@ def test_probabilities_in_bins(qubits: int, dtype: type) -> None:
     assert plot is not None
     bins = min(2**qubits, 1024)
     expected = (np.abs(amplitudes.astype(complex)) ** 2).reshape(bins, -1).sum(axis=1)
-    assert np.allclose(plot.values, expected, rtol=1e-14 if dtype is np.complex128 else 1e-5)
-    assert plot.places.tolist() == [n * 2**qubits // bins for n in range(bins)]
+    if qubits <= 6:
+        assert plot.places.tolist() == [n + d for n in range(bins) for d in (-0.375, -0.375, 0.375, 0.375)]
+        assert np.allclose(plot.values.reshape(-1, 4), expected[:, None] * [0, 1, 1, 0], rtol=1e-6)
+    else:
+        assert np.allclose(plot.values, expected, rtol=1e-14 if dtype is np.complex128 else 1e-5)
+        assert plot.places.tolist() == [n * 2**qubits // bins for n in range(bins)]
+    assert max(len(plot.axis_label), len(plot.label)) <= 60
     assert f", {qubits} qubit" in plot.label
     assert ("in each bin of" in plot.label) == (qubits > 10)
 
@@ -77,7 +82,7 @@ def test_probabilities_in_bins(qubits: int, dtype: type) -> None:
 def test_the_last_of_several_states() -> None:
     plot = probability_plot(state(np.array([1, 0j]), np.array([0, 1j])))
     assert plot is not None
-    assert plot.values.tolist() == [0, 1]
+    assert plot.values.tolist() == [0, 0, 0, 0, 0, 1, 1, 0]
     assert plot.label == "probability of each basis state, 1 qubit, last of 2 states"
 
 
@@ -102,9 +107,35 @@ def test_a_matrix_is_a_link_to_its_dataset() -> None:
     assert first_plot(plots) == "matrix"
     attributes = described(datasets)["unitary"].attributes
     assert attributes["interpretation"] == "image"
-    assert attributes["long_name"] == "unitary of 3 qubits (down: its rows; last bit of an index: qubit 0)"
+    assert attributes["long_name"] == "unitary of 3 qubits (first axis: row, last bit: qubit 0)"
     assert "note" not in attributes
     assert matrix_of(state(np.broadcast_to(np.complex128(0), (2048, 2048)), kind="unitary")) is None
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_unitary_of_one_magnitude_shows_its_phases(order: str) -> None:
+    root = np.exp(2j * np.pi / 4)
+    matrix = np.array([[root ** (j * j * k) for k in range(4)] for j in range(4)]) / 2
+    stored = matrix.T if order == "F" else matrix
+    phase = plots_of(state(stored, kind="unitary", order=order), CONFIG)["matrix"].datasets["phase"]
+    assert phase.parts[0].tolist() == [[0, 0, 0, 0], [0, 0.5, 1, -0.5], [0, 0, 0, 0], [0, 0.5, 1, -0.5]]
+    assert phase.nbytes == 32
+    assert str(phase.attributes["long_name"]).startswith("phase / pi of the unitary of 2 qubits")
+    for other in (state(np.eye(4) + 1e-3j, kind="unitary"), state(stored, kind="density_matrix")):
+        assert plots_of(other, CONFIG)["matrix"].links
+    large = state(np.full((128, 128), 1 / np.sqrt(128) + 0j), kind="unitary")
+    assert plots_of(large, CONFIG)["matrix"].links
+
+
+def test_a_superoperator_says_its_qubits() -> None:
+    attributes = described(state(np.eye(16, dtype=complex), kind="superop"))["superop"].attributes
+    assert attributes["long_name"] == "superoperator of 2 qubits (first axis: row)"
+
+
+def test_names_that_qiskit_made_up_are_not_shown() -> None:
+    plot = counts_plot(counts((0, b"0", 3)), RunConfig(num_circuits=1, circuit_names=["circuit-154"]))
+    assert plot is not None
+    assert plot.label == "shots of the circuit"
 
 
 def test_a_large_state_says_how_to_see_a_part() -> None:
