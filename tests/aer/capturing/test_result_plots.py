@@ -39,7 +39,7 @@ def run(circuits: Any, **options: Any) -> dict[str, Plot]:
 
 
 def heights(plot: Plot) -> list[float]:
-    return plot.values[1::4].tolist()
+    return plot.values[2::4].tolist()
 
 
 def test_a_sweep_of_counts_shows_the_share_of_an_outcome() -> None:
@@ -49,7 +49,7 @@ def test_a_sweep_of_counts_shows_the_share_of_an_outcome() -> None:
     (plot,) = run([circuit], parameter_binds=binds, shots=20).values()
     assert plot.values.tolist() == [1, 0, 1]
     assert plot.places.tolist() == [0, np.pi, 2 * np.pi]
-    assert plot.label == "share of shots with outcome 00, first circuit"
+    assert plot.label == "share of outcome 00, first circuit"
     assert plot.axis_label == "parameter θ (as given; angles in radians)"
 
 
@@ -69,7 +69,7 @@ def test_saved_probabilities(form: str) -> None:
     circuit.h(0)
     getattr(circuit, form)()
     (plot,) = run(circuit).values()
-    places = plot.places[::4] + 0.375
+    places = plot.places[1:-1:4] + 0.375
     found = dict(zip(places.tolist(), heights(plot), strict=True))
     assert {place: height for place, height in found.items() if height > 1e-9} == pytest.approx({2: 0.5, 3: 0.5})
     assert plot.axis_label.endswith("last bit: qubit 0")
@@ -121,7 +121,7 @@ def test_samples_are_bars_or_a_curve() -> None:
     curve = plots_of_pubs(result, [pub])["sweep"]
     assert curve.values.tolist() == [0.75, 1, 0.75]
     assert curve.places.tolist() == [0.5, 1.5, 2.5]
-    assert curve.label == "share of shots with outcome 000000000, register c"
+    assert curve.label == "share of outcome 000000000, register c"
 
 
 def test_expectation_values_over_the_parameter_that_changes() -> None:
@@ -133,6 +133,9 @@ def test_expectation_values_over_the_parameter_that_changes() -> None:
     assert curve.places.tolist() == [0.1, 0.2, 0.3]
     assert curve.label == "expectation value, pub 1 of 2"
     assert heights(plots_of_pubs(result, None)["values"]) == [0, 1, 2, 3, 4, 5]
+    flat = PrimitiveResult([PubResult(DataBin(evs=np.array([1, 1 - 2e-16, 1]), shape=(3,)))])
+    flat_pub = EstimatorPub.coerce((ry(measured=False), "ZZ", [0.1, 0.2, 0.3]))
+    assert plots_of_pubs(flat, [flat_pub])["sweep"].values.tolist() == [1, 1, 1]
     alone = PrimitiveResult([PubResult(DataBin(evs=np.array(0.25), shape=()))])
     assert heights(plots_of_pubs(alone, None)["values"]) == [0.25]
 
@@ -161,6 +164,6 @@ def test_they_are_in_the_file(tmp_path: Path) -> None:
     with h5py.File(project.path) as file:
         group = file[saved.path]
         assert group.attrs["default"] == b"view/probability"
-        assert group["view/probability/probability"][:].tolist() == [0, 1, 1, 0, 0, 0, 0, 0]
-        assert group["view/values/value"][:].tolist() == [0, 1, 1, 0]
+        assert group["view/probability/probability"][:].tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 0, 0]
+        assert group["view/values/value"][:].tolist() == [0, 0, 1, 1, 0, 0]
     assert project.verify().problems == []

@@ -34,8 +34,8 @@ def state(*parts: np.ndarray, kind: str = "statevector", **more: Any) -> dict[st
 def test_bars_are_outlines_over_the_outcomes() -> None:
     plot = counts_plot(counts((3, b"1 01", 7), (3, b"0 10", 9), (4, b"1 11", 5)), CONFIG)
     assert plot is not None
-    assert plot.places.tolist() == [1.625, 1.625, 2.375, 2.375, 4.625, 4.625, 5.375, 5.375]
-    assert plot.values.tolist() == [0, 9, 9, 0, 0, 7, 7, 0]
+    assert plot.places.tolist() == [1, 1.625, 1.625, 2.375, 2.375, 4.625, 4.625, 5.375, 5.375, 6]
+    assert plot.values.tolist() == [0, 0, 9, 9, 0, 0, 7, 7, 0, 0]
     assert plot.bars == ("0 10", "1 01")
     assert plot.label == "shots of GHZ (circuit 4 of 20)"
     assert plot.axis_label == "outcome: 2 = 0 10, 5 = 1 01; last bit: classical bit 0"
@@ -44,11 +44,11 @@ def test_bars_are_outlines_over_the_outcomes() -> None:
 def test_the_most_frequent_of_many_outcomes_are_ranked() -> None:
     plot = counts_plot(counts(*[(0, format(n, "09b").encode(), n + 1) for n in range(300)]), CONFIG)
     assert plot is not None
-    assert plot.values[1::4].tolist() == list(range(300, 236, -1))
-    assert plot.places.tolist() == [k + d for k in range(64) for d in (-0.375, -0.375, 0.375, 0.375)]
+    assert plot.values[2::4].tolist() == list(range(300, 236, -1))
+    assert plot.places[1:-1].tolist() == [k + d for k in range(64) for d in (-0.375, -0.375, 0.375, 0.375)]
     assert plot.label.endswith(", 64 most frequent")
     assert plot.axis_label.startswith("rank; 0: 100101011; ")
-    assert plot.places.nbytes + plot.values.nbytes <= 1024
+    assert plot.places.nbytes + plot.values.nbytes <= 1032
 
 
 @pytest.mark.parametrize(("count", "dtype"), [(65535, "<u2"), (65536, "<f8"), (-1, "<f8")])
@@ -56,7 +56,7 @@ def test_large_and_negative_counts(count: int, dtype: str) -> None:
     plot = counts_plot(counts((0, b"0", count)), CONFIG)
     assert plot is not None
     assert plot.values.dtype == dtype
-    assert plot.values.tolist() == [0, count, count, 0]
+    assert plot.values.tolist() == [0, 0, count, count, 0, 0]
 
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
@@ -69,21 +69,21 @@ def test_probabilities_in_bins(qubits: int, dtype: type) -> None:
     bins = min(2**qubits, 1024)
     expected = (np.abs(amplitudes.astype(complex)) ** 2).reshape(bins, -1).sum(axis=1)
     if qubits <= 6:
-        assert plot.places.tolist() == [n + d for n in range(bins) for d in (-0.375, -0.375, 0.375, 0.375)]
-        assert np.allclose(plot.values.reshape(-1, 4), expected[:, None] * [0, 1, 1, 0], rtol=1e-6)
+        assert plot.places[1:-1].tolist() == [n + d for n in range(bins) for d in (-0.375, -0.375, 0.375, 0.375)]
+        assert np.allclose(plot.values[1:-1].reshape(-1, 4), expected[:, None] * [0, 1, 1, 0], rtol=1e-6)
     else:
         assert np.allclose(plot.values, expected, rtol=1e-14 if dtype is np.complex128 else 1e-5)
         assert plot.places.tolist() == [n * 2**qubits // bins for n in range(bins)]
     assert max(len(plot.axis_label), len(plot.label)) <= 60
     assert f", {qubits} qubit" in plot.label
-    assert ("in each bin of" in plot.label) == (qubits > 10)
+    assert ("in bins of" in plot.label) == (qubits > 10)
 
 
 def test_the_last_of_several_states() -> None:
     plot = probability_plot(state(np.array([1, 0j]), np.array([0, 1j])))
     assert plot is not None
-    assert plot.values.tolist() == [0, 0, 0, 0, 0, 1, 1, 0]
-    assert plot.label == "probability of each basis state, 1 qubit, last of 2 states"
+    assert plot.values.tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
+    assert plot.label == "probability, 1 qubit, state 2 of 2"
 
 
 def test_the_diagonal_of_a_large_density_matrix() -> None:
@@ -102,12 +102,17 @@ def test_a_matrix_is_a_link_to_its_dataset() -> None:
     datasets = state(np.eye(8, dtype=complex), kind="unitary")
     plots = plots_of(datasets, CONFIG)
     assert list(plots) == ["matrix"]
-    assert plots["matrix"].attributes == {"NX_class": "NXdata", "signal": "unitary"}
+    assert plots["matrix"].attributes == {"NX_class": "NXdata", "signal": "unitary", "axes": ("row", "column")}
+    assert {name: one.parts[0].tolist() for name, one in plots["matrix"].datasets.items()} == {
+        "row": [*range(8)],
+        "column": [*range(8)],
+    }
+    assert plots["matrix"].datasets["row"].attributes == {"long_name": "row; last bit: qubit 0"}
     assert plots["matrix"].links == {"unitary": "unitary"}
     assert first_plot(plots) == "matrix"
     attributes = described(datasets)["unitary"].attributes
     assert attributes["interpretation"] == "image"
-    assert attributes["long_name"] == "unitary of 3 qubits (first axis: row, last bit: qubit 0)"
+    assert attributes["long_name"] == "unitary of 3 qubits (first axis: row)"
     assert "note" not in attributes
     assert matrix_of(state(np.broadcast_to(np.complex128(0), (2048, 2048)), kind="unitary")) is None
 
@@ -121,6 +126,8 @@ def test_a_unitary_of_one_magnitude_shows_its_phases(order: str) -> None:
     assert phase.parts[0].tolist() == [[0, 0, 0, 0], [0, 0.5, 1, -0.5], [0, 0, 0, 0], [0, 0.5, 1, -0.5]]
     assert phase.nbytes == 32
     assert str(phase.attributes["long_name"]).startswith("phase / pi of the unitary of 2 qubits")
+    several = state(np.eye(4) + 0j, np.eye(4) + 0j, kind="density_matrix", order="F", layout="stacked")
+    assert plots_of(several, CONFIG)["matrix"].attributes["axes"] == (".", "column", "row")
     for other in (state(np.eye(4) + 1e-3j, kind="unitary"), state(stored, kind="density_matrix")):
         assert plots_of(other, CONFIG)["matrix"].links
     large = state(np.full((128, 128), 1 / np.sqrt(128) + 0j), kind="unitary")

@@ -63,7 +63,7 @@ def test_pictures(drawn: Path) -> None:
         magnitude = run_of(file, job_id(1))["view/magnitude/magnitude"]
         assert magnitude[:].tolist() == (np.abs(1 + 1j) * np.eye(4)).tolist()
         assert magnitude.attrs["IMAGE_SUBCLASS"] == b"IMAGE_GRAYSCALE"
-        assert run_of(file, job_id(2))["view/counts/shots"][:].tolist() == [0, 2, 2, 0, 0, 7, 7, 0]
+        assert run_of(file, job_id(2))["view/counts/shots"][:].tolist() == [0, 0, 2, 2, 0, 0, 7, 7, 0, 0]
     assert project_at(drawn, "r").verify().problems == []
 
 

@@ -29,6 +29,7 @@ from aerchive.project.documents.plots import (
 _MOST_POINTS = 4096
 _MOST_BYTES = 16 * 1024 * 1024
 """The greatest size of the samples of a pub of which a plot is made."""
+_ROUNDING = 1e-12
 _VARIANCE = "save_expval_var"
 _VALUE_LABEL = 20
 
@@ -138,16 +139,18 @@ def _curve_of_counts(data: Sequence[Mapping[str, Any]], first: Any, points: _Poi
     text = format(int(top, 16), f"0{bits}b") if type(bits) is int and bits > 0 else top
     return _curve(
         [one.get(top, 0) / sum(one.values()) for one in tables],
-        f"share of shots with outcome {cut(text, 24)}, first circuit",
+        f"share of outcome {cut(text, 24)}, first circuit",
         points,
     )
 
 
 def _curve(heights: Any, label: str, points: _Points) -> Plot:
-    unit = "as given; angles in radians"
+    unit, values = "as given; angles in radians", np.array(heights, "<f8")
+    if np.ptp(values) <= _ROUNDING * np.abs(values).max():
+        values[:] = values[0]  # viewers would show the rounding errors of a constant in full size
     return Plot(
         "value",
-        np.array(heights, "<f8"),
+        values,
         label,
         "parameter",
         points.places.astype("<f8"),
@@ -242,4 +245,4 @@ def _samples(value: BitArray, points: _Points | None, what: str) -> dict[str, Pl
         return {COUNTS: outcome_bars(texts, counts, "shots", f"shots of {cut(what)}")}
     top = int(np.argmax(counts))
     share = (rows == patterns[top]).all(axis=-1).mean(axis=-1)
-    return {SWEEP: _curve(share, f"share of shots with outcome {cut(texts[top], 24)}, {cut(what, 24)}", points)}
+    return {SWEEP: _curve(share, f"share of outcome {cut(texts[top], 24)}, {cut(what, 24)}", points)}

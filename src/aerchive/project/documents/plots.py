@@ -116,9 +116,7 @@ def plots_of(
     }
     plots = {name: plot.draft() for name, plot in curves.items() if plot is not None}
     if MATRIX not in known and (matrix := matrix_of(datasets)) is not None:
-        plots[MATRIX] = _phase_plot(datasets[matrix]) or GroupDraft(
-            {"NX_class": "NXdata", "signal": matrix}, links={matrix: matrix}
-        )
+        plots[MATRIX] = _matrix_plot(matrix, datasets[matrix])
     return plots
 
 
@@ -128,7 +126,7 @@ def plots_of(
 def bars(
     signal: str, heights: Any, label: str, axis: str, places: Iterable[int], axis_label: str, texts: Sequence[str] = ()
 ) -> Plot:
-    """Outlines of bars, four points each, because viewers draw lines.
+    """Outlines of bars, four points each, because viewers draw lines; a point at each end keeps bars off the frame.
 
     Args:
         signal: Name of the dataset of the heights.
@@ -142,12 +140,14 @@ def bars(
     high, middle = np.asarray(heights), np.array([*places], "<f2")
     is_small = high.dtype.kind in "iu" and 0 <= high.min() <= high.max() < 2**16
     kind = "<u2" if is_small else "<f8" if high.dtype.kind in "iu" else "<f4"
+    outline = middle[:, None] + np.array([-_HALF_BAR, -_HALF_BAR, _HALF_BAR, _HALF_BAR], "<f2")
+    ends = np.array([middle[0] - 1], "<f2"), np.array([middle[-1] + 1], "<f2")
     return Plot(
         signal,
-        (high[:, None] * [0, 1, 1, 0]).reshape(-1).astype(kind),
+        np.pad((high[:, None] * [0, 1, 1, 0]).reshape(-1), 1).astype(kind),
         label,
         axis,
-        (middle[:, None] + np.array([-_HALF_BAR, -_HALF_BAR, _HALF_BAR, _HALF_BAR], "<f2")).reshape(-1),
+        np.concatenate([ends[0], outline.reshape(-1), ends[1]]),
         cut(axis_label, _MOST_LABEL),
         tuple(texts),
     )
@@ -216,7 +216,7 @@ def _circuit(config: RunConfig, experiment: int) -> str:
 
 def probability_plot(datasets: Mapping[str, DatasetDraft]) -> Plot | None:
     """The probabilities of a saved state, or of a density matrix too large to be shown, in at most 1,024 bins."""
-    for kind, what in ("statevector", ""), ("density_matrix", " (diagonal of a density matrix)"):
+    for kind, what in ("statevector", ""), ("density_matrix", ", density matrix"):
         dataset = next((one for one in datasets.values() if one.attributes.get("kind") == kind), None)
         if dataset is None or dataset.attributes.get("layout") == "packed" or dataset.dtype.kind != "c":
             continue
@@ -229,7 +229,7 @@ def probability_plot(datasets: Mapping[str, DatasetDraft]) -> Plot | None:
         is_live = isinstance(dataset.parts[-1], np.ndarray)
         weigh = _squares if kind == "statevector" else _diagonal
         values = _profile(read, size, math.prod(shape) * dataset.dtype.itemsize // size, weigh, is_live=is_live)
-        return profile_plot(values, what + (f", last of {number} states" if number > 1 else ""), size)
+        return profile_plot(values, what + (f", state {number} of {number}" if number > 1 else ""), size)
     return None
 
 
@@ -245,8 +245,8 @@ def profile_plot(values: NDArray[np.float64], what: str = "", size: int | None =
     bins = min(len(values), MOST_BINS)
     values = values.reshape(bins, -1).sum(axis=1)
     width, qubits = size // bins, size.bit_length() - 1
-    each = f"in each bin of {width:,} states" if width > 1 else "of each basis state"
-    label = f"probability {each}, {qubits} qubit{'s' * (qubits != 1)}{what}"
+    each = f" in bins of {width:,} states" if width > 1 else ""
+    label = f"probability{each}, {qubits} qubit{'s' * (qubits != 1)}{what}"
     axis_label = f"{'first index of the bin' if width > 1 else 'index of the basis state'}; last bit: qubit 0"
     if bins <= MOST_BARS:
         return bars("probability", values, label, "first_index", range(bins), axis_label)
@@ -334,15 +334,23 @@ def phases_of(dataset: DatasetDraft) -> NDArray[np.float16] | None:
     return np.where(phases == -1, 1, phases + 0.0).astype("<f2")
 
 
-def _phase_plot(dataset: DatasetDraft) -> GroupDraft | None:
+def _matrix_plot(name: str, dataset: DatasetDraft) -> GroupDraft:
+    """A link to the dataset, or phases, with axes that say which are the rows."""
+    kind, size = str(dataset.attributes.get("kind")), dataset.shape[-1]
+    sides = ["row", "column"]
     phases = phases_of(dataset)
+    if phases is None and dataset.attributes.get("order") == "F":
+        sides.reverse()
+    last = "" if kind == "superop" else "; last bit: qubit 0"
+    axes = {
+        side: DatasetDraft([np.arange(size, dtype="<i2")], attributes={"long_name": f"{side}{last}"}) for side in sides
+    }
+    names = (".",) * (len(dataset.shape) - 2 if phases is None else 0) + tuple(sides)
     if phases is None:
-        return None
-    label = f"phase / pi of the {matrix_label('unitary', len(phases))}; all elements have one magnitude"
-    attributes: dict[str, AttributeValue] = {"interpretation": "image", "long_name": label}
-    return GroupDraft(
-        {"NX_class": "NXdata", "signal": "phase"}, {"phase": DatasetDraft([phases], attributes=attributes)}
-    )
+        return GroupDraft({"NX_class": "NXdata", "signal": name, "axes": names}, axes, links={name: name})
+    label = f"phase / pi of the {matrix_label(kind, size)}"
+    phase = DatasetDraft([phases], attributes={"interpretation": "image", "long_name": label})
+    return GroupDraft({"NX_class": "NXdata", "signal": "phase", "axes": names}, {"phase": phase, **axes})
 
 
 def matrix_label(kind: str, size: int) -> str:
@@ -354,8 +362,7 @@ def _described(dataset: DatasetDraft) -> DatasetDraft:
     kind, more = str(dataset.attributes.get("kind")), dict[str, AttributeValue]()
     if kind in _MATRICES and _is_matrix(dataset):
         first = "column" if dataset.attributes.get("order") == "F" else "row"
-        last = "" if kind == "superop" else ", last bit: qubit 0"
-        label = f"{matrix_label(kind, dataset.shape[-1])} (first axis: {first}{last})"
+        label = f"{matrix_label(kind, dataset.shape[-1])} (first axis: {first})"
         more = {"interpretation": "image", "long_name": label}
     if math.prod(dataset.shape) >= LARGE and dataset.attributes.get("encoding") == "array":
         more["note"] = _note(kind, dataset.shape, has_profile=kind in ("statevector", "density_matrix"))

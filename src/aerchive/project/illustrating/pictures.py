@@ -171,7 +171,7 @@ def _draw_plot(figure: Any, axes: Any, sketch: Sketch, size: int) -> tuple[str, 
         return "column (qubit 0 is the last bit)", "row"
     plot = sketch.plots[name]
     if plot.bars:
-        heights = plot.values[1::4]
+        heights = plot.values[2::4]
         number = np.arange(len(heights))
         axes.bar(number, heights, width=0.75, color=_COLOUR)
         if len(number) > _MOST_LABELS or max(map(len, plot.bars)) > _MOST_LETTERS:
@@ -180,7 +180,7 @@ def _draw_plot(figure: Any, axes: Any, sketch: Sketch, size: int) -> tuple[str, 
             axes.set_xticks(number, plot.bars, rotation=0 if len(number) * len(plot.bars[0]) <= 40 else 90)
         return "outcome" + plot.axis_label[plot.axis_label.rindex("; last bit") :], plot.label
     if name != SWEEP:
-        is_outline = plot.places[0] == plot.places[1]  # of bars
+        is_outline = plot.places[1] == plot.places[2]  # of bars
         step = None if is_outline else "mid"
         axes.fill_between(plot.places, plot.values, step=step, color=_COLOUR, linewidth=0.8)
         axes.set_ylim(bottom=min(0, plot.values.min()))
