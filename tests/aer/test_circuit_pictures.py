@@ -67,7 +67,7 @@ def test_circuits_of_a_job_have_one_picture(path: Path) -> None:
     assert project.verify().problems == []
 
 
-def test_a_failed_run_shows_its_message(path: Path) -> None:
+def test_a_failed_run_shows_its_message(path: Path, tmp_path: Path) -> None:
     circuit = QuantumCircuit(1)
     circuit.save_state()
     circuit.save_state()
@@ -79,6 +79,10 @@ def test_a_failed_run_shows_its_message(path: Path) -> None:
         assert group.attrs["default"] == b"view/picture"
         assert group["view/picture/image"].attrs["long_name"] == group.attrs["title"]
     assert project.verify().problems == []
+    nameless = project.copy(tmp_path / "nameless.h5", anonymous=True)
+    assert nameless.verify().problems == []
+    with h5py.File(nameless.path) as file:
+        assert "view" not in file[nameless.latest().path]
 
 
 @pytest.mark.parametrize(("number", "height"), [(1, 160), (40, 528), (400, 528)])
