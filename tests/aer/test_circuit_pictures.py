@@ -85,7 +85,7 @@ def test_a_failed_run_shows_its_message(path: Path, tmp_path: Path) -> None:
         assert "view" not in file[nameless.latest().path]
 
 
-@pytest.mark.parametrize(("number", "height"), [(1, 160), (40, 528), (400, 528)])
+@pytest.mark.parametrize(("number", "height"), [(1, 160), (40, 540), (400, 540)])
 def test_a_page_is_one_chunk(number: int, height: int) -> None:
     image = Painter().page(["x" * 100] * number, "title").datasets["image"]
     assert image.shape == (height, 640, 3)

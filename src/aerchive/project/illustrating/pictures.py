@@ -26,7 +26,12 @@ MOST_ON_COVER = 4
 """The greatest number of runs whose pictures are on the cover."""
 _COLUMNS, _ROWS = 100, 40
 """The greatest number of columns and rows of text in a picture."""
-_ROW_POINTS, _ROW_PIXELS = 7.3, 12
+_LETTER_PIXELS, _LARGEST_PIXELS = 6, 12
+"""The smallest and the greatest width of a letter; a row is twice as high. Matplotlib has whole pixels."""
+_POINTS = 72 / _DPI / 0.61
+"""Size of the letters in points, for each pixel of their width."""
+_TITLE_PIXELS = 12
+_MESSAGE_COLUMNS = 64
 _COLOUR = "#1f77b4"
 _MOST_LABELS = 32
 _MOST_LETTERS = 16
@@ -50,9 +55,9 @@ class Painter:
             sketch: What is drawn.
         """
         if not sketch.plots and sketch.matrix is None:
-            if sketch.message is None:
+            if not (sketch.message or "").strip():
                 return {}
-            return {PICTURE: self.page(textwrap.wrap(sketch.message, _COLUMNS), sketch.title)}
+            return {PICTURE: self.page(textwrap.wrap(sketch.message or "", _MESSAGE_COLUMNS), sketch.title)}
         figure = self._figure(figsize=(_SIZE[0] / _DPI, _SIZE[1] / _DPI), dpi=_DPI, layout="constrained")
         _draw(figure, figure.add_subplot(), sketch)
         groups = {PICTURE: picture_group(self._pixels(figure), sketch.title)}
@@ -64,16 +69,17 @@ class Painter:
         """The picture of rows of text, such as the drawing of a circuit; what does not fit is left out.
 
         Args:
-            rows: The rows, of at most 100 characters.
+            rows: The rows, at least one, of at most 100 characters.
             title: What they are.
         """
         rows = rows if len(rows) <= _ROWS else [*rows[: _ROWS - 1], f"... {len(rows) - _ROWS + 1} more rows"]
-        height = max(_SIZE[1] / 2, (len(rows) + 4) * _ROW_PIXELS)
+        room = _COLUMNS * _LETTER_PIXELS // max(map(len, rows)), _ROWS * _LETTER_PIXELS // len(rows)
+        letter = max(_LETTER_PIXELS, min(_LARGEST_PIXELS, *room))
+        height = max(_SIZE[1] // 2, (len(rows) + 2) * 2 * letter + 3 * _TITLE_PIXELS)
         figure = self._figure(figsize=(_SIZE[0] / _DPI, height / _DPI), dpi=_DPI)
-        top = 1 - _ROW_PIXELS / height
-        figure.text(0.5, top, _plain(title), fontsize=10, ha="center", va="top")
-        words: dict[str, Any] = {"family": "monospace", "fontsize": _ROW_POINTS, "va": "top"}
-        figure.text(0.02, top - 2 * _ROW_PIXELS / height, _plain("\n".join(rows)), **words)
+        figure.text(0.5, 1 - _TITLE_PIXELS / height, _plain(title), fontsize=10, ha="center", va="top")
+        words: dict[str, Any] = {"family": "monospace", "fontsize": letter * _POINTS, "va": "top"}
+        figure.text(0.02, 1 - 3.5 * _TITLE_PIXELS / height, _plain("\n".join(rows)), **words)
         return picture_group(self._pixels(figure), title)
 
     def cover(self, sketches: Sequence[Sketch], title: str) -> GroupDraft:
