@@ -27,7 +27,7 @@ SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 OLDEST = ROOT / ".venv-oldest"
 OLDEST_PYTHON = OLDEST / PYTHON.relative_to(VENV)
-OLDEST_EXTRAS = ("arrow", "pandas", "plugins", "xarray")
+OLDEST_EXTRAS = ("arrow", "dask", "pandas", "plugins", "xarray")
 """The extras of the oldest environment: `runtime` needs a newer Qiskit, and `benchmarks` only measures."""
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"

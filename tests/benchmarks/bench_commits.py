@@ -175,7 +175,7 @@ def small_commits(folder: Path, base: int, runs: int) -> Figures:
     own = -kernel_calls() + kernel_calls()
     for number in range(base, base + WARM_UP + runs):
         draft = draft_of(number)
-        group, place = draft.to_group(), f"{layout.RUNS}/{draft.day}"
+        group, place = draft.group, f"{layout.RUNS}/{draft.day}"
         actions: dict[str, Callable[[], Any]] = {"project.archive": functools.partial(project.archive, draft)}
         for name, path in list(ways.items())[1:]:
             plain = functools.partial(append_plainly, path, place, draft.group_name, group)

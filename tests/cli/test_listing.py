@@ -199,7 +199,7 @@ def test_find_only_counts_or_ids(study: aerchive.Project, capsys: Printed) -> No
     [
         (["find", "colour == red"], "condition, character 1: no column 'colour'"),
         (["find", "shots >"], "\n  shots >\n         ^\n"),
-        (["find", "--sort", "colour"], "cannot sort by 'colour': no column 'colour'; there are job_id"),
+        (["find", "--sort", "colour"], "cannot sort by 'colour': no column 'colour'; there are name, outcome"),
         (["ls", "--since", "soon"], "'soon' is not a time"),
         (["ls", "--limit", "-1"], "--limit must be 0 or more; found -1"),
         (["find", "x > 1"], "did you mean the parameter params.x"),

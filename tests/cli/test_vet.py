@@ -11,6 +11,7 @@ import pytest
 
 import aerchive
 from aerchive.cli import main
+from aerchive.storage.chunks.drafts import GroupDraft
 from tests.drafts import draft_of
 from tests.hostile_files import harm
 from tests.samples import everything, write_run
@@ -28,6 +29,8 @@ def path(tmp_path: Path) -> Path:
 def harmful(tmp_path: Path) -> Path:
     harmful = tmp_path / "harmful.h5"
     write_run(harmful, everything())
+    for number in range(9):  # from the ninth member on, a folder has a B-tree
+        write_run(harmful, GroupDraft({"encoding": "run"}), f"run{number}")
     harm(harmful, "division by zero")
     return harmful
 

@@ -118,6 +118,14 @@ def test_states_in_containers(round_trip: Callable[..., Any], name: str, shape: 
     assert differences(value, round_trip(value)) == []
 
 
+_ORDER = "(down: its columns, across: its rows; last bit of an index: qubit 0)"
+MATRICES = {
+    "DensityMatrix": f"density matrix of 2 qubits {_ORDER}",
+    "Operator": f"unitary of 2 qubits {_ORDER}",
+}
+"""What the datasets of matrices say to viewers."""
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_is_stored_under_its_kind(store: Callable[..., Any], datasets: Callable[..., Any], name: str) -> None:
     state = getattr(compatibility, name)(numbers(*shape_of(name, 4), order="F"))
@@ -139,6 +147,7 @@ def test_is_stored_under_its_kind(store: Callable[..., Any], datasets: Callable[
         "number": 1,
         "label": "some label",
         "experiment": 0,
+        **({} if name not in MATRICES else {"interpretation": "image", "long_name": MATRICES[name]}),
     }
 
 

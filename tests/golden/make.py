@@ -1,7 +1,7 @@
-"""Writes the golden files of the newest format: `python -m tests.golden.make`, from the root of the checkout.
+"""Writes the newest golden folder: `python -m tests.golden.make`, from the root of the checkout.
 
-Run it by hand, and only while the format is a draft, or to add a folder for a new format version: files of a released
-version are never written again. Everything in them is fixed but the UUIDs and the time of making.
+Run it by hand. While the format is a draft, it replaces the folder. After the release, files are never written again:
+give `FOLDER` the next name before. Everything in the files is fixed but the UUIDs and the time of making.
 """
 
 from __future__ import annotations
@@ -43,11 +43,8 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
 from tests.golden.description import describe, describe_circuit, describe_target
 
-REVISION = 6
-"""Of format version 1: 1 had `noise_model` 1; 2 had neither primitives, `circuits` 2 nor `array` 2; 3 had SHA-256 of
-chunks, no results of IBM's service and no history of labels; 4 did not mark references of arrays; 5 had neither `circuits` 3, `noise_model` 3, Pauli
-operators nor attachments."""
-FOLDER = Path(__file__).parent / f"v{layout.FORMAT_VERSION}-{REVISION}"
+FOLDER = Path(__file__).parent / f"v{layout.FORMAT_VERSION}"
+"""Of the newest revision. One that joins it, because an encoding has a new version, is `v1-2`; the next is `v1-3`."""
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "c8")
 ODD = np.array([0x7FF8000000000123, 0x8000000000000000, 0xFFF0000000000000, 1], np.uint64).view(np.float64)
 
@@ -146,6 +143,7 @@ def values() -> dict[str, dict[str, Any]]:
                 PureWindowsPath("c"),
             ],
         },
+        "bound parameters": {"energy": 0.5},
         "member of an Enum": {"status": http.HTTPStatus.OK},
         "refused": {"foreign": object, "kept": 1.5},
         "single precision": {"statevector": compatibility.Statevector(few_floats().astype("c16"))},
@@ -309,7 +307,10 @@ def main(folder: Path) -> None:
     expected: dict[str, Any] = {"runs": {}, "target": describe_target(target())}
     backend = {"backend_name": "aer_simulator", "backend_version": "0.18.2", "backend_class": "qiskit_aer.AerSimulator"}
     theta, element = parameters()
-    binds = [{theta: [0.5, 1.5]}, {element: np.array([0.25])}, {}]
+    binds: dict[str, Any] = {
+        "counts and memory": [{theta: [0.5, 1.5]}, {element: np.array([0.25])}, {}],  # more than the experiments
+        "bound parameters": [{theta: [0.5], element: (2,), "n": range(3, 4), "x": np.array([1], "u2"), "big": [2**60 + 1]}],
+    }
     options = {"shots": 10, "seed_simulator": -1, "basis_gates": ["h", "cx"], "noise_model": noise_model()}
     for number, (name, data) in enumerate(values().items()):
         job_id = f"golden-{number}" if number else "golden/" + "x" * 60
@@ -321,7 +322,7 @@ def main(folder: Path) -> None:
             job_id=job_id,
             created=f"2026-11-22T12:00:{number:02}.000000Z",
             circuits=circuits() if name == "counts and memory" else None,
-            parameter_binds=binds if name == "counts and memory" else None,
+            parameter_binds=binds.get(name),
             options=options if name == "counts and memory" else {},
             backend=KnownBackend(backend, encode_target(target()) if name == "counts and memory" else None),
             labels=labels,
@@ -344,6 +345,7 @@ def main(folder: Path) -> None:
             "config": describe(draft.config.model_dump()),
             "run_labels": describe(labels.model_dump()),
             "circuits": [describe_circuit(circuit) for circuit in submitted.circuits or []],
+            "parameter_binds": describe(binds.get(name)),
         }
     failed = Submitted(job_id="golden-failed", created="2026-11-22T12:01:00.000000Z", backend=KnownBackend(backend, None))
     draft = draft_failed(failed, ValueError("no circuits ψ"))

@@ -21,7 +21,7 @@ from aerchive.errors import AerchiveError
 from aerchive.filters.profiles import Codec, unpack_chunk
 from aerchive.models import catalogue
 from aerchive.storage.chunks.checksums import ChunkSums, chunk_crc, table_of, value_digest, zeros_digest
-from aerchive.storage.chunks.drafts import ContentDigest
+from aerchive.storage.chunks.drafts import ContentDigest, text_dataset
 from aerchive.storage.chunks.grid import box_shape
 from aerchive.storage.chunks.read_plan import value_dtype
 from aerchive.storage.hdf5.types import memory_dtype, stored_type
@@ -97,10 +97,12 @@ def object_path(file: h5py.File, job: str, link: str) -> str:
 
 
 def owner_of(group: h5py.Group) -> str:
-    """What checksums of chunks in a group name as their owner: UUID of a run or attachment, or path of an object."""
+    """What checksums of chunks in a group name as their owner: a UUID, or the path of an object."""
     if layout.ATTACHMENT_UUID in group.attrs:
         return str(group.attrs[layout.ATTACHMENT_UUID].decode())
     path = group.name.strip("/").split("/")
+    if path[0] in ("", "format"):
+        return str(group.file.attrs["project_uuid"].decode())
     if path[0] == layout.RUNS:
         return str(group.file["/".join(path[:3])]["seal"].attrs["run_uuid"].decode())
     return str(group.attrs["object"].decode())
@@ -174,9 +176,8 @@ def put_array(parent: h5py.Group, name: str, values: np.ndarray, chunk: tuple[in
 
 
 def put_text(parent: h5py.Group, name: str, text: bytes) -> None:
-    """Replaces a document in a dataset."""
-    long = len(text) > layout.MAX_TEXT_ATTRIBUTE_BYTES
-    put_array(parent, name, np.frombuffer(text, np.uint8) if long else np.array([text], f"S{len(text)}"))
+    """Replaces a document in a dataset by rows of text."""
+    put_array(parent, name, text_dataset(text).parts[0])
 
 
 def put_sums(parent: h5py.Group, name: str) -> None:
@@ -342,8 +343,9 @@ def rename_object(file: h5py.File, path: str) -> str:
     for name, value in raw_attributes(group.id):
         if name != "object":
             content.attribute(name, value)
-    links = [name for name in group if isinstance(group[name], h5py.Group)]
-    datasets = [name for name in group if name not in links and not name.endswith(layout.CHECKSUMS_SUFFIX)]
+    groups = [name for name in group if isinstance(group[name], h5py.Group)]
+    links = [name for name in groups if name != layout.VIEW]
+    datasets = [name for name in group if name not in groups and not name.endswith(layout.CHECKSUMS_SUFFIX)]
     for name in datasets:
         values = np.asarray(group[name][()])
         content.dataset(name, values.dtype, values.shape)

@@ -75,7 +75,7 @@ def test_a_mistake_in_a_commit_is_not_told_as_damage(
         "filters.profiles.Packing.begin",
         "filters.pipeline.Packer.pack",
         "storage.hdf5.writer.checksums.table_of",
-        "storage.hdf5.table.stored_type",
+        "storage.sessions.change_of",
     ],
 )
 def test_a_mistake_in_writing_nodes_is_not_told_as_damage(

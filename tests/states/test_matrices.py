@@ -85,15 +85,17 @@ def test_pauli_traces(workers: Workers) -> None:
             assert np.allclose(found, expected, rtol=0, atol=1e-15)
 
 
-def test_many_masks_take_several_passes(workers: Workers) -> None:
+@pytest.mark.parametrize(("held", "passes"), [(100, 1), (64, 2)])
+def test_masks_whose_diagonals_do_not_fit_into_memory_take_several_passes(held: int, passes: int) -> None:
     rho = random_density_matrix(128, seed=3)
     source = Pieces(rho.data, 16)
     labels = ["".join("IX"[number >> bit & 1] for bit in range(7)) for number in range(100)]
 
-    found = pauli_traces(Matrix(source, is_transposed=False), pauli_sum(SparsePauliOp(labels), None, 7), workers)
+    with Workers(2, budget=held * 32 * 128) as workers:
+        found = pauli_traces(Matrix(source, is_transposed=False), pauli_sum(SparsePauliOp(labels), None, 7), workers)
 
     assert np.allclose(found, [rho.expectation_value(Pauli(label)) for label in labels], rtol=0, atol=1e-15)
-    assert set(source.reads.values()) == {2}
+    assert set(source.reads.values()) == {passes}
 
 
 def test_products(workers: Workers) -> None:

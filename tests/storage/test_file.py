@@ -25,6 +25,7 @@ from aerchive.errors import (
     FormatError,
     IntegrityError,
     InvalidInputError,
+    NewerFormatError,
     NotFoundError,
 )
 from aerchive.storage.chunks.drafts import GroupDraft
@@ -158,7 +159,7 @@ CASES: list[tuple[str, Callable[[Path], Any], type[AerchiveError], str]] = [
     (
         "newer format",
         lambda path: with_attribute(path, "format_version", 2),
-        FormatError,
+        NewerFormatError,
         "{path}: has format version 2, and this aerchive reads up to 1; "
         "upgrade it with: pip install --upgrade aerchive",
     ),

@@ -149,9 +149,10 @@ def test_indexing_is_that_of_numpy(run: aerchive.Run, packed: aerchive.Run) -> N
 @pytest.mark.parametrize(
     "key",
     [
-        [0, 1],
-        np.array([0, 1]),
-        np.array([True] * 7),
+        [0.5, 1.5],
+        np.array([0, 1], complex),
+        ["0", "1"],
+        np.array(True),
         None,
         (None, 0),
         "x",
@@ -159,7 +160,8 @@ def test_indexing_is_that_of_numpy(run: aerchive.Run, packed: aerchive.Run) -> N
         True,
         (..., ...),
         (0, 0, 0, 0, 0),
-        (0, [1]),
+        ([1], ..., ...),
+        ([0], 0, 0, 0, 0),
     ],
     ids=repr,
 )

@@ -197,8 +197,8 @@ def test_what_cannot_be_compared(run: aerchive.Run, project: aerchive.Project, m
             stored.fidelity(other)
     assert stored.fidelity(Statevector(np.ones(8)), validate=False) > 0
     assert stored.fidelity(loose, validate=False) > 0
-    monkeypatch.setattr("aerchive.stored.density_matrix._MAX_MIXED", 4)
-    with pytest.raises(InvalidInputError, match="computed in memory, up to 4 rows"):
+    monkeypatch.setattr("aerchive.stored.quantum_state._MAX_MIXED", 4)
+    with pytest.raises(InvalidInputError, match="decomposed in memory, up to 4 rows"):
         stored.fidelity(stored)
 
 

@@ -125,7 +125,9 @@ def test_indexing_is_that_of_numpy(run: aerchive.Run, kind: str) -> None:
     for key in [6, (0, 10**6), -7]:
         with pytest.raises(IndexError):
             stack[key]
-    for key in [[0, 1], "psi0", (0,) * 5]:
+    for key in [[0, 1], [-1, 2, 2], np.arange(6) % 2 == 0, (slice(None), [1, 0])]:
+        assert np.array_equal(stack[key], whole[key]), key
+    for key in [None, "psi0", (0,) * 5]:
         with pytest.raises(InvalidInputError):
             stack[key]
 
@@ -210,7 +212,7 @@ def test_packed_arrays(packed: aerchive.Run) -> None:
 
     assert np.array_equal(stack[...], np.asarray(packed.array("x", 2))[np.newaxis])
     assert np.array_equal(stack[0, ::2, -1], packed.array("x", 2)[::2, -1])
-    assert [index for index, _ in stack.blocks()] == [(slice(0, 1), slice(None), slice(None))]
+    assert [index for index, _ in stack.blocks()] == [(slice(0, 1), slice(0, 5), slice(0, 6))]
 
 
 def test_of_one_shot_or_condition(project: aerchive.Project) -> None:

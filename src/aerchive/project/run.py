@@ -28,6 +28,8 @@ from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.times import from_microseconds
 
 if TYPE_CHECKING:  # only values need these: listing runs without them saves a fifth of the time
+    from numpy.typing import NDArray
+
     from aerchive.project.attachments import Attachments
     from aerchive.stored.array import StoredArray
     from aerchive.stored.result import SavedValue, StoredResult
@@ -453,6 +455,32 @@ class Run:
         """
         with self.held():
             return self.stored_result.counts(experiment)
+
+    @checked
+    def counts_array(
+        self, experiment: int = 0, *, bits: Sequence[int] | None = None, as_bits: bool = False
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Returns the counts as two arrays; only counts are read, and no dictionary is made.
+
+        Args:
+            experiment: Index of the experiment.
+            bits: The classical bits that are kept, in any order; the counts of outcomes that agree in them are added.
+                ``None``: all bits.
+            as_bits: Whether outcomes are returned as bits. Outcomes of more than 64 bits always are.
+
+        Returns:
+            The outcomes and their counts. Counts have the shape ``(outcomes,)`` and the dtype int64. Outcomes are
+            integers, shape ``(outcomes,)``, dtype uint64, in which bit ``j`` is classical bit ``j``, or ``bits[j]``; or
+            bits, shape ``(outcomes, bits)``, dtype uint8, in which column ``j`` is this bit. Registers follow each
+            other without gaps, the first one with the lowest bits. All outcomes are in the order of the result; with
+            ``bits`` they are in ascending order.
+
+        Raises:
+            NotFoundError: The experiment has no counts.
+            InvalidInputError: ``bits`` are not different classical bits of the experiment.
+        """
+        with self.held():
+            return self.stored_result.counts_array(experiment, bits, as_bits=as_bits)
 
     @checked
     def memory(self, experiment: int = 0) -> list[str]:

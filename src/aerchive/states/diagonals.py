@@ -6,7 +6,7 @@ module `expectation` explains the signs and phases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,6 @@ from aerchive.states.matrix import Matrix
 from aerchive.states.pauli import PauliSum
 from aerchive.states.signed_sums import SignedSums
 from aerchive.states.workers import Workers
-
-_HELD = 64
-"""The number of diagonals that are read in one pass."""
 
 
 def diagonal(matrix: Matrix, workers: Workers) -> NDArray[np.complex128]:
@@ -56,26 +53,62 @@ def diagonals(matrix: Matrix, masks: Sequence[int], workers: Workers) -> NDArray
 def pauli_traces(rho: Matrix, paulis: PauliSum, workers: Workers) -> NDArray[np.float64]:
     """Returns the trace of ``rho P`` for each Pauli operator ``P`` without its coefficient. ``rho`` must be Hermitian.
 
+    As many diagonals as fit into half of the memory budget are read in one pass.
+
     Returns:
         The traces, shape ``(k,)``.
     """
-    values = np.zeros(len(paulis))
+    held = max(1, workers.budget // (32 * rho.dim))
+    return _traces(lambda masks: diagonals(rho, masks, workers), paulis, rho.dim, held, is_transposed=rho.is_transposed)
+
+
+def pauli_traces_of(matrices: NDArray[np.complex128], paulis: PauliSum) -> NDArray[np.float64]:
+    """Returns the traces of `pauli_traces` for matrices in memory.
+
+    Args:
+        matrices: The matrices, shape ``(matrices, dim, dim)``.
+        paulis: The operators; their number is ``k``.
+
+    Returns:
+        The traces, shape ``(matrices, k)``.
+    """
+    rows = np.arange(matrices.shape[-1])
+    return _traces(
+        lambda masks: (matrices[:, rows, rows ^ mask] for mask in masks),
+        paulis,
+        len(rows),
+        held=len(paulis),
+        is_transposed=False,
+    )
+
+
+def _traces(
+    diagonals_at: Callable[[list[int]], Iterable[NDArray[Any]]],
+    paulis: PauliSum,
+    dim: int,
+    held: int,
+    *,
+    is_transposed: bool,
+) -> NDArray[np.float64]:
+    """Returns the traces, shape ``(..., k)``, from diagonals of the shape ``(..., dim)``; ``held`` are read at once."""
+    parts: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
     num_y = paulis.num_y
     masks = np.unique(paulis.x)
-    bits = rho.dim.bit_length() - 1
-    for at in range(0, len(masks), _HELD):
-        some = masks[at : at + _HELD]
-        for mask, line in zip(some, diagonals(rho, some.tolist(), workers), strict=True):
+    bits = dim.bit_length() - 1
+    for at in range(0, len(masks), held):
+        some = masks[at : at + held].tolist()
+        for mask, line in zip(some, diagonals_at(some), strict=True):
             for odd in (False, True):
-                chosen = (paulis.x == mask) & (num_y % 2 == odd)
-                if chosen.any():
-                    part = _part(line, rho, odd=odd)
-                    values[chosen] = SignedSums(paulis.z[chosen], bits)(part)
-    return values * y_signs(num_y)
+                chosen = np.flatnonzero((paulis.x == mask) & (num_y % 2 == odd))
+                if len(chosen):
+                    parts.append((chosen, SignedSums(paulis.z[chosen], bits)(_part(line, is_transposed, odd=odd))))
+    where = np.concatenate([chosen for chosen, _ in parts])
+    values = np.concatenate([found for _, found in parts], axis=-1)
+    return np.asarray(values[..., where.argsort()] * y_signs(num_y))
 
 
-def _part(line: NDArray[Any], rho: Matrix, *, odd: bool) -> NDArray[np.float64]:
+def _part(line: NDArray[Any], is_transposed: bool, *, odd: bool) -> NDArray[np.float64]:
     """Returns real or imaginary parts of ``rho[j, j ^ x]``: of the conjugate, if ``rho`` is stored transposed."""
     if not odd:
         return np.ascontiguousarray(line.real)
-    return -line.imag if rho.is_transposed else np.ascontiguousarray(line.imag)
+    return -line.imag if is_transposed else np.ascontiguousarray(line.imag)

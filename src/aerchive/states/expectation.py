@@ -26,31 +26,57 @@ from aerchive.states.sums import Total, squares
 from aerchive.states.workers import Workers
 
 
-def pauli_expectations(blocks: Blocks, paulis: PauliSum, workers: Workers) -> NDArray[np.float64]:
-    """Returns ``<psi|P|psi>`` for each Pauli operator ``P`` without its coefficient.
+class PauliExpectations:
+    """Computes ``<psi|P|psi>`` for Pauli operators ``P`` without their coefficients, for any number of vectors.
 
     Args:
-        blocks: The vector, in blocks.
         paulis: The operators; their number is ``k``.
-        workers: The threads that do the work.
-
-    Returns:
-        The expectation values, shape ``(k,)``.
+        low: The number of qubits within a block of a vector.
     """
-    num_y = paulis.num_y
-    groups = [
-        _Group(int(x), blocks.low, np.flatnonzero(chosen), paulis.z[chosen], bool(odd))
-        for x, odd in sorted(set(zip(paulis.x.tolist(), (num_y % 2).tolist(), strict=True)))
-        if (chosen := (paulis.x == x) & (num_y % 2 == odd)).any()
-    ]
-    values = np.zeros(len(paulis))
-    waiting = groups
-    dimensions = max(1, (workers.budget // blocks.nbytes // (workers.number + 1)).bit_length() - 1)
-    for space, masks in covering([group.x_high for group in groups if group.x_high] or [0], dimensions):
-        served = [group for group in waiting if not group.x_high or group.x_high in masks]
-        waiting = [group for group in waiting if group not in served]
-        _one_pass(blocks, space, served, values, workers)
-    return values * y_signs(num_y)
+
+    def __init__(self, paulis: PauliSum, low: int) -> None:
+        num_y = paulis.num_y
+        self._signs = y_signs(num_y)
+        self._groups = [
+            _Group(int(x), low, np.flatnonzero(chosen), paulis.z[chosen], bool(odd))
+            for x, odd in sorted(set(zip(paulis.x.tolist(), (num_y % 2).tolist(), strict=True)))
+            if (chosen := (paulis.x == x) & (num_y % 2 == odd)).any()
+        ]
+
+    def of_blocks(self, blocks: Blocks, workers: Workers) -> NDArray[np.float64]:
+        """Returns the expectation values in a vector in blocks, shape ``(k,)``.
+
+        A vector that fits into the memory budget of the workers is read once.
+        """
+        values = np.zeros(len(self._signs))
+        waiting = self._groups
+        budget = workers.budget // blocks.nbytes
+        some = budget if blocks.number <= budget else budget // (workers.number + 1)
+        dimensions = max(1, some.bit_length() - 1)
+        for space, masks in covering([group.x_high for group in waiting if group.x_high] or [0], dimensions):
+            served = [group for group in waiting if not group.x_high or group.x_high in masks]
+            waiting = [group for group in waiting if group not in served]
+            _one_pass(blocks, space, served, values, workers)
+        return values * self._signs
+
+    def of_vectors(self, vectors: NDArray[np.complex128]) -> NDArray[np.float64]:
+        """Returns the expectation values in vectors of one block each.
+
+        Args:
+            vectors: The vectors, shape ``(vectors, 2**low)``, contiguous.
+
+        Returns:
+            The expectation values, shape ``(vectors, k)``.
+        """
+        values = np.empty((len(vectors), len(self._signs)))
+        for group in self._groups:
+            values[:, group.where] = group.sums(0, vectors, vectors)
+        return values * self._signs
+
+
+def pauli_expectations(blocks: Blocks, paulis: PauliSum, workers: Workers) -> NDArray[np.float64]:
+    """Returns ``<psi|P|psi>`` for each Pauli operator ``P`` without its coefficient; see `PauliExpectations`."""
+    return PauliExpectations(paulis, blocks.low).of_blocks(blocks, workers)
 
 
 def y_signs(num_y: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -90,7 +116,7 @@ class _Group:
 
         Args:
             block: The number of the block.
-            one: The amplitudes of the block, shape ``(2**low,)``.
+            one: The amplitudes of the block, shape ``(..., 2**low)``.
             other: The amplitudes of the block of its partners, which may be the same block.
         """
         signs = np.where(np.bitwise_count(self._z_high & block) & 1, -1.0, 1.0)
@@ -103,7 +129,7 @@ class _Group:
         else:
             part = partner.real * psi.real
             part += partner.imag * psi.imag
-        return 2.0 * signs * self._sums(part.reshape(-1))
+        return 2.0 * signs * self._sums(part.reshape(*one.shape[:-1], -1))
 
 
 class _Partners:
@@ -135,12 +161,12 @@ class _Partners:
 
     def first(self, block: NDArray[Any]) -> NDArray[Any]:
         """Returns the amplitudes ``i``, as a view."""
-        view: NDArray[Any] = block.reshape(self._shape)[tuple(self._first)]
+        view: NDArray[Any] = block.reshape((*block.shape[:-1], *self._shape))[(..., *self._first)]
         return view
 
     def second(self, block: NDArray[Any]) -> NDArray[Any]:
         """Returns the amplitudes ``i ^ mask``, as a view."""
-        view: NDArray[Any] = block.reshape(self._shape)[tuple(self._second)]
+        view: NDArray[Any] = block.reshape((*block.shape[:-1], *self._shape))[(..., *self._second)]
         return view
 
 

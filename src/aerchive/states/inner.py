@@ -37,6 +37,18 @@ def overlap(a: Source, b: Source, workers: Workers) -> Overlap:
     return Overlap(exact_sum(p[0] for p in parts), math.fsum(p[1] for p in parts), math.fsum(p[2] for p in parts))
 
 
+def distance(a: Source, b: Source, factor: complex, workers: Workers) -> float:
+    """Returns the Euclidean norm of ``a - factor * b`` of two vectors of the same length. Each vector is read once."""
+
+    def part(piece: slice) -> float:
+        one, other = a.read(piece), b.read(piece)
+        if other is not None:
+            one = -factor * other if one is None else one - factor * other
+        return 0.0 if one is None else inner_parts(one, one).real
+
+    return math.sqrt(math.fsum(workers.map(part, cut(a.shape[0], max(a.chunk[0], b.chunk[0])))))
+
+
 def inner(a: Source, b: Source, workers: Workers) -> complex:
     """Returns ``<a|b>`` of two vectors, or ``sum(conj(a_ij) * b_ij) = trace(a^dagger b)`` of two matrices.
 

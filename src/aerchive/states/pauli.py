@@ -87,6 +87,75 @@ def pauli_sum(oper: Any, qargs: Sequence[int] | None, num_qubits: int) -> PauliS
     return PauliSum(x.astype(np.int64) @ weights, z.astype(np.int64) @ weights, coefficients, is_single)
 
 
+@dataclass(frozen=True)
+class PauliSums:
+    """Several operators, each a sum of Pauli operators, of which some may be the same.
+
+    Attributes:
+        terms: Each different Pauli operator once, with the coefficient 1.
+        where: The index of its Pauli operator in `terms`, for each term of each operator.
+        coefficients: The coefficient of each term of each operator: real if all operators are Hermitian.
+        starts: The index of the first term of each operator.
+    """
+
+    terms: PauliSum
+    where: NDArray[np.intp]
+    coefficients: NDArray[Any]
+    starts: NDArray[np.intp]
+
+    def values(self, of_terms: NDArray[np.float64]) -> NDArray[Any]:
+        """Returns the expectation values of the operators from those of the terms.
+
+        Args:
+            of_terms: The expectation values of `terms`, shape ``(..., terms)``.
+
+        Returns:
+            The expectation values, shape ``(..., operators)``: float64 if all operators are Hermitian, else complex128.
+        """
+        found: NDArray[Any] = np.add.reduceat(of_terms[..., self.where] * self.coefficients, self.starts, axis=-1)
+        return found
+
+
+def pauli_sums(operators: Sequence[Any], num_qubits: int) -> PauliSums:
+    """Converts operators to sums of Pauli operators.
+
+    Args:
+        operators: The operators, each as for `pauli_sum`, on the lowest qubits.
+        num_qubits: The number of qubits of the state.
+
+    Raises:
+        InvalidInputError: There are no operators, or one of them is no sum of Pauli operators or does not fit.
+    """
+    sums = []
+    for oper in operators:
+        found = pauli_sum(oper, None, num_qubits)
+        if found is None:
+            raise InvalidInputError(
+                f"a {type(oper).__name__} is no Pauli, SparsePauliOp or Pauli label; SparsePauliOp.from_operator makes "
+                "one of a matrix on a few qubits, and expectation_value takes the matrix"
+            )
+        sums.append(found)
+    if not sums:
+        raise InvalidInputError("expectation values of no operators; give at least one")
+    masks = np.concatenate([np.stack([one.x, one.z]) for one in sums], axis=1)
+    (x, z), where = np.unique(masks, axis=1, return_inverse=True)
+    coefficients = np.concatenate([one.coefficients for one in sums])
+    if not coefficients.imag.any():
+        coefficients = coefficients.real
+    starts = np.cumsum([0, *(len(one) for one in sums[:-1])])
+    return PauliSums(PauliSum(x, z, np.ones(len(x), complex), False), where.reshape(-1), coefficients, starts)
+
+
+def operators_of(operators: Any) -> tuple[list[Any], bool]:
+    """Returns operators as a list, and whether a single one was given instead of several."""
+    is_single = (
+        isinstance(operators, str) or hasattr(operators, "coeffs") or np.ndim(getattr(operators, "x", [[]])) == 1
+    )
+    if is_single or not hasattr(operators, "__getitem__"):
+        return [operators], True
+    return list(operators), False
+
+
 def value_of(paulis: PauliSum, values: NDArray[np.float64]) -> complex | float:
     """Returns the expectation value of a sum from the expectation values of its terms without coefficients.
 

@@ -32,14 +32,15 @@ class SignedSums:
         """Returns the sums.
 
         Args:
-            values: The vector, shape ``(2**bits,)``.
+            values: The vectors, shape ``(..., 2**bits)``.
 
         Returns:
-            The sums in the order of the masks, shape ``(k,)``.
+            The sums in the order of the masks, shape ``(..., k)``.
         """
-        rows = values.reshape(1, -1)
+        lead = values.shape[:-1]
+        rows = values.reshape(*lead, 1, -1)
         for parents, signs in self._steps:
-            halves = rows.reshape(len(rows), 2, -1)
-            rows = halves[parents, 0] + signs * halves[parents, 1]
-        sums: NDArray[np.float64] = rows[self._where, 0]
+            halves = rows.reshape(*rows.shape[:-1], 2, rows.shape[-1] // 2)
+            rows = halves[..., parents, 0, :] + signs * halves[..., parents, 1, :]
+        sums: NDArray[np.float64] = rows[..., self._where, 0]
         return sums

@@ -69,5 +69,7 @@ class Total:
 
     @property
     def value(self) -> NDArray[Any]:
-        """The sum so far."""
-        return self._sum if self._error is None else self._sum + self._error
+        """The sum so far. The error of an infinite sum is not a number, and is not added."""
+        if self._error is None:
+            return self._sum
+        return np.asarray(np.where(np.isfinite(self._error), self._sum + self._error, self._sum))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,21 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.states.workers import Watch, Workers
 from aerchive.storage.chunks.grid import select
+from aerchive.stored.array_methods import ArrayMethods
 from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
 from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.part import Part, shape_of
+from aerchive.stored.picks import has_arrays, picked
 
 
-class StoredArray:
+class StoredArray(ArrayMethods):
     """An array in a project, read only where it is indexed.
+
+    It is used like an array of numpy: it is iterated over, compared, added and reduced, and numpy's functions take it.
+    What is computed is an array of numpy, so it needs the memory of its result; reductions read the array in pieces.
 
     It may be pickled, used after a fork, in threads, and after the project was closed: each access opens the file
     for as long as it needs to find the chunks. A small array that shares its chunk with other arrays is read together
@@ -65,17 +71,20 @@ class StoredArray:
         """Reads a part of the array.
 
         Args:
-            key: An integer, a slice (also backward, also with a step), ``...``, or a tuple of these, as in numpy.
+            key: An integer, a slice (also backward, also with a step), ``...``, a list or an array of integers, a mask,
+                or a tuple of these, as in numpy. Each chunk with selected elements is read once.
 
         Returns:
             A new array, or a numpy scalar if every axis is indexed by an integer.
 
         Raises:
             InvalidInputError: The index is of another kind.
-            IndexError: The index is out of range.
+            IndexError: The index is out of range, or a mask has another shape.
             IntegrityError: The stored bytes are damaged.
             NotFoundError: The run or the file does not exist any more.
         """
+        if has_arrays(key):
+            return picked(key, self.shape, self.dtype, self.parts)
         values = self._read(key)
         return values[()] if values.ndim == 0 else values
 
@@ -103,20 +112,33 @@ class StoredArray:
             IntegrityError: The stored bytes are damaged.
             NotFoundError: The run or the file does not exist any more.
         """
-        with self.opened() as source, Workers() as workers:
-            boxes = list(source.boxes())
-            for box, values in zip(boxes, workers.map(lambda box: source.read(*box), boxes), strict=True):
-                if values is None:
-                    if not zeros:
-                        continue
-                    values = np.zeros([axis.stop - axis.start for axis in box], self.dtype)  # noqa: PLW2901
-                yield (box[::-1], values.T) if source.is_turned else (box, values)
+        with self.parts() as parts, Workers() as workers:
+            for part, values in zip(parts, workers.map(lambda part: part.load(), parts), strict=True):
+                for box, where in part.members:
+                    if values is not None:
+                        yield box, values[where]
+                    elif zeros:
+                        yield box, np.zeros(shape_of(box), self.dtype)
+
+    @contextlib.contextmanager
+    def parts(self) -> Iterator[list[Part]]:
+        """Opens the array as `opened` does, and gives the pieces in which it is read, in the order of the file."""
+        with self.opened() as source:
+            yield source.parts()
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[OpenArray]:
         """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
         with planned(self._run, lambda group: plan_array(group, self._location)) as (plan, fd):
             yield OpenArray(plan, fd)
+
+    @property
+    def memory_order(self) -> Literal["C", "F"]:
+        """The memory order that was saved, ``C`` or ``F``."""
+        return "F" if self._location.order == "F" else "C"
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return type(self).__name__, self._location.identity
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All values, in the memory order that was saved; shows progress if a state or operator takes long.

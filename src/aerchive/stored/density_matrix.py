@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
 from aerchive.states.diagonals import pauli_traces
+from aerchive.states.entropy import trace_distance, von_neumann_entropy
 from aerchive.states.inner import square_norm
 from aerchive.states.matrix import Matrix
 from aerchive.states.mixed_fidelity import mixed_fidelity
@@ -23,10 +24,7 @@ from aerchive.states.source import read_all
 from aerchive.stored.matrix import StoredMatrix
 from aerchive.stored.operand import opened
 from aerchive.stored.quantum_array import tidied
-from aerchive.stored.quantum_state import StoredQuantumState, check_is_one
-
-_MAX_MIXED = 2048
-"""Largest number of rows of a density matrix for the fidelity of two mixed states: both are decomposed in memory."""
+from aerchive.stored.quantum_state import StoredQuantumState, check_eigenvalues, check_is_one
 
 
 class StoredDensityMatrix(StoredQuantumState, StoredMatrix):
@@ -80,7 +78,7 @@ class StoredDensityMatrix(StoredQuantumState, StoredMatrix):
         """
         with opened(other) as state, self._matrix_pass("fidelity") as (matrix, workers):
             if isinstance(state, Matrix):
-                self._check_mixed(state.dim, other)
+                self._check_dim(state.dim, other)
                 rho, sigma = read_all(matrix.source), read_all(state.like(matrix))
                 if validate:
                     check_is_one("trace", np.trace(rho), self)
@@ -91,13 +89,57 @@ class StoredDensityMatrix(StoredQuantumState, StoredMatrix):
                 check_is_one("norm", float(np.linalg.norm(vector)), other)
             return quadratic_form(matrix, vector, workers).real
 
-    def _check_mixed(self, dim: int, other: Any) -> None:
+    def trace_distance(self, other: Any) -> float:
+        """The trace distance from another state: half the trace norm of the difference of the density matrices.
+
+        The formula is that of M. Nielsen and I. Chuang, *Quantum Computation and Quantum Information*, eq. (9.11).
+
+        Args:
+            other: As for `fidelity`. Both matrices are held in memory; they have at most 11 qubits.
+
+        Returns:
+            A number from 0, for equal states, to 1, for states with orthogonal supports.
+
+        Raises:
+            InvalidInputError: ``other`` is not a state, has another dimension, or is not normalised; or this matrix is
+                too large.
+        """
+        with opened(other) as state, self._matrix_pass("trace distance") as (matrix, _):
+            if not isinstance(state, Matrix):
+                self._check_dim(state.shape[0], other)
+                vector = read_all(state)
+                check_is_one("norm", float(np.linalg.norm(vector)), other)
+                sigma = np.outer(vector, vector.conj())
+                sigma = sigma.T if matrix.is_transposed else sigma
+            else:
+                self._check_dim(state.dim, other)
+                sigma = read_all(state.like(matrix))
+                check_is_one("trace", np.trace(sigma), other)
+            rho = read_all(matrix.source)
+            check_is_one("trace", np.trace(rho), self)
+            return trace_distance(rho, sigma)
+
+    def entropy(self, qargs: Sequence[int] | None = None, base: float = 2) -> float:
+        """The von Neumann entropy of the state, or of the reduced state of some qubits.
+
+        Args:
+            qargs: At most 11 qubits, in any order; the other qubits are traced out. ``None``: all qubits.
+            base: The base of the logarithm: 2 for bits, ``math.e`` for nats.
+
+        Raises:
+            InvalidInputError: ``qargs`` is not a list of different qubits, or has too many qubits, or the trace is not
+                one.
+        """
+        qubits = checked_qargs(qargs, self._qubits("entropy"))
+        check_eigenvalues(self, 1 << len(qubits))
+        rho = np.asarray(self) if len(qubits) == self.num_qubits else self._reduced(qubits, "entropy")
+        check_is_one("trace", np.trace(rho), self)
+        return von_neumann_entropy(rho, base)
+
+    def _check_dim(self, dim: int, other: Any) -> None:
         if dim != self.dim:
             raise InvalidInputError(f"{self!r} has {self.dim} rows, this {type(other).__name__} {dim}")
-        if dim > _MAX_MIXED:
-            raise InvalidInputError(
-                f"{self!r}: the fidelity of two mixed states is computed in memory, up to {_MAX_MIXED} rows"
-            )
+        check_eigenvalues(self, dim)
 
     def _outcomes(self, shots: int, qubits: list[int], rng: np.random.Generator) -> NDArray[np.int64]:
         return sample_probabilities(self.probabilities(qubits), shots, rng)

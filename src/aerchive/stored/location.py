@@ -66,6 +66,11 @@ class ArrayLocation:
         return chunk[::-1] if self.order == "F" else chunk
 
     @property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells this array from all others, in any project: the data of a run never change."""
+        return self.owner, self.name, self.row, self.offset, self.shape, self.order, self.dtype
+
+    @property
     def nbytes(self) -> int:
         """Size of all values in bytes, before compression."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
@@ -236,7 +241,8 @@ def _checked_dtype(attributes: Mapping[str, Any], stored: np.dtype[Any], where: 
         )
     dtype = np.dtype(str(attributes["dtype"]))
     usual = np.dtype("u1") if dtype.kind == "b" else dtype
-    if dtype.kind not in _KINDS or stored not in (usual, narrower(usual)):
+    narrow = narrower(usual)
+    if dtype.kind not in _KINDS or (stored != usual and (narrow is None or stored != narrow)):  # to numpy, None is <f8
         raise ValueError(f"values of dtype {dtype.str!r} cannot be stored as {stored}")
     return dtype.str
 

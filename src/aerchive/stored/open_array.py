@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aerchive.stored.array_plan import ArrayPlan
 from aerchive.stored.location import as_dtype
+from aerchive.stored.part import Box, Part
 
 
 class OpenArray:
@@ -57,6 +58,18 @@ class OpenArray:
             for length, piece in zip(self.shape, self.chunk, strict=True)
         ]
         return itertools.product(*axes)
+
+    def parts(self) -> list[Part]:
+        """The pieces in which the array is read, each a box of the array and not of what is on disk."""
+
+        def loader(box: Box) -> Callable[[], NDArray[Any] | None]:
+            def load() -> NDArray[Any] | None:
+                values = self.read(*box)
+                return values.T if values is not None and self.is_turned else values
+
+            return load
+
+        return [Part(loader(box), ((box[::-1] if self.is_turned else box, ...),)) for box in self.boxes()]
 
     def read(self, *box: slice) -> NDArray[Any] | None:
         """Reads the values in a box.

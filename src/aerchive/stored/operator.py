@@ -85,6 +85,10 @@ class StoredSuperOp(StoredMatrix):
     The shape is ``(4**num_qubits, 4**num_qubits)``, the dtype complex128.
     """
 
+    def to_quantumchannel(self) -> Any:
+        """Reads the superoperator into memory as a ``SuperOp`` of Qiskit, whose channels call this method."""
+        return self.to_qiskit()
+
     @property
     def dim(self) -> tuple[int, int]:
         """The dimensions of input and output states, in this order."""

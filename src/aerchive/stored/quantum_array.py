@@ -92,6 +92,13 @@ class StoredQuantumArray(StoredArray):
         """
         return MemoryDecoder(np.asarray(self)).value(self._tree)
 
+    def to_operator(self) -> Any:
+        """Reads the value into memory as an ``Operator`` of Qiskit, which is the projector of a state vector.
+
+        Qiskit calls this method, so that ``Operator``, ``DensityMatrix`` and ``evolve`` take stored values.
+        """
+        return self.to_qiskit().to_operator()
+
     def initialize(self, circuit: Any) -> Any:
         """Makes a circuit that starts from this state; imports Qiskit Aer.
 

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
 from aerchive.states.kets import bit_strings
-from aerchive.states.pauli import PauliSum, pauli_sum, value_of
+from aerchive.states.pauli import PauliSum, operators_of, pauli_sum, pauli_sums, value_of
 from aerchive.states.qubits import checked_qargs
 from aerchive.stored.array import StoredArray
 from aerchive.stored.quantum_array import StoredQuantumArray, density_matrix, is_close_to_one
 
+_MAX_MIXED = 2048
+"""The largest number of rows of a density matrix that is decomposed: 64 MiB."""
 Seed = int | np.random.Generator | None
 """The kinds of seeds that both ``numpy.random.default_rng`` and Qiskit's states accept."""
 
@@ -133,6 +135,30 @@ class StoredQuantumState(StoredQuantumArray, ABC):
         values = _operator_values(oper, qubits, width)
         return complex(np.sum(self._reduced(qubits, "expectation value").T * values))
 
+    def expectation_values(self, operators: Any) -> NDArray[Any]:
+        """The expectation values of many sums of Pauli operators, in one reading of the state.
+
+        Pauli operators that occur in several sums are computed once, and those with the same X and Y share their work:
+        all diagonal ones need the probabilities only. A state vector of at most 22 qubits is read once; a larger one
+        once more for each two to four of its highest qubits (from qubit 16 on) with X or Y.
+
+        Args:
+            operators: A list of operators, each a ``Pauli``, a ``SparsePauliOp``, or a label such as ``"XIZ"`` with the
+                highest qubit first; or a ``PauliList``; or one operator. Their qubit ``j`` is qubit ``j`` of the state,
+                and the identity acts on the other qubits.
+
+        Returns:
+            The values, shape ``(operators,)``, or ``()`` for one operator: float64 if all operators are Hermitian, else
+            complex128.
+
+        Raises:
+            InvalidInputError: An operator is of another kind, or has more qubits than the state.
+        """
+        several, is_single = operators_of(operators)
+        sums = pauli_sums(several, self._qubits("expectation_values"))
+        values = sums.values(self._pauli_values(sums.terms))
+        return values[0] if is_single else values
+
     def reduced_density_matrix(self, qargs: Sequence[int]) -> Any:
         """The reduced density matrix of some qubits; imports Qiskit.
 
@@ -183,6 +209,18 @@ class StoredQuantumState(StoredQuantumArray, ABC):
 def name_of(state: Any) -> str:
     """The name of a state in messages."""
     return repr(state) if isinstance(state, StoredArray) else f"a {type(state).__name__}"
+
+
+def check_eigenvalues(state: Any, dim: int) -> None:
+    """Refuses density matrices whose eigenvalues would take too long and too much memory.
+
+    Raises:
+        InvalidInputError: The matrix has more than 2,048 rows.
+    """
+    if dim > _MAX_MIXED:
+        raise InvalidInputError(
+            f"{state!r}: mixed states are decomposed in memory, up to {_MAX_MIXED} rows; this has {dim}"
+        )
 
 
 def check_is_one(what: str, number: complex, state: Any) -> None:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.codecs.base import array_references
@@ -229,6 +230,24 @@ class StoredResult:
         except Exception as error:
             raise FormatError(f"{self._what}: its counts cannot be read: {error}") from error
 
+    def counts_array(
+        self, number: int, bits: Sequence[int] | None, *, as_bits: bool
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Counts as arrays; see `Run.counts_array`."""
+        from aerchive.stored.count_arrays import counts_as_arrays  # not needed for the counts of other callers
+
+        tree = self.data(number, "counts")
+        if tag_of(tree) == COUNTS_TAG:
+            rows = self._rows(layout.COUNTS, tree)
+            texts, counts = rows["bitstring"], rows["count"].astype(np.int64)
+        else:
+            found = self.counts(number)
+            try:
+                texts, counts = np.array([*found], "S"), np.array([*found.values()], np.int64)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise FormatError(f"{self._what}: its counts are not integers of bit strings: {error}") from error
+        return counts_as_arrays(texts, counts, bits, as_bits=as_bits)
+
     def memory(self, number: int) -> list[str]:
         """The outcome of each shot; see `Run.memory`."""
         header, tree = self.experiment(number).header, self.data(number, "memory")
@@ -325,7 +344,10 @@ class StoredResult:
                     f"{self._what}: arrays of one shape and dtype can be stacked; {members[0][0]!r} has "
                     f"{arrays[0].shape} {arrays[0].dtype}, {label!r} of experiment {number} {one.shape} {one.dtype}"
                 )
-        return StackedArray(self._opener, arrays, *zip(*members, strict=True))
+        trees = (chosen(self.data(number, label), shot, condition, self._what) for label, number in members)
+        kinds = {kind_of(tree) for tree in trees}
+        names, experiments = zip(*members, strict=True)
+        return StackedArray(self._opener, arrays, names, experiments, kinds.pop() if len(kinds) == 1 else "")
 
     def _matching(self, labels: str | Sequence[str], number: int) -> list[str]:
         if not isinstance(labels, str):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +19,12 @@ from aerchive.storage.chunks.grid import select
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_plan import ArrayPlan, plan_array
+from aerchive.stored.array_plan import plan_array
 from aerchive.stored.location import ArrayLocation, as_dtype
+from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.part import Part
+from aerchive.stored.picks import has_arrays, picked
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
@@ -41,16 +46,24 @@ class StackedArray(StoredArray):
         locations: Where each array is in the project.
         labels: The label under which each array was saved.
         experiments: Index of the experiment in which each array was saved.
+        kind: The kind of the values, such as ``statevector``, ``density_matrix`` or ``array``; empty if they differ.
 
     Attributes:
+        kind: The kind of the values.
         labels: Labels of the arrays, in the order of the first axis.
         experiments: Indices of the experiments of the arrays, in the order of the first axis.
     """
 
     def __init__(
-        self, run: RunOpener, locations: Sequence[ArrayLocation], labels: Sequence[str], experiments: Sequence[int]
+        self,
+        run: RunOpener,
+        locations: Sequence[ArrayLocation],
+        labels: Sequence[str],
+        experiments: Sequence[int],
+        kind: str = "",
     ) -> None:
         super().__init__(run, locations[0])
+        self.kind = kind
         self._locations = tuple(locations)
         self.labels = tuple(labels)
         self.experiments = tuple(experiments)
@@ -63,8 +76,18 @@ class StackedArray(StoredArray):
         rows = chunk[0] if chunk is not None and self._location.row is not None else 1
         return (min(rows, len(self._locations)), *self._location.chunks)
 
+    @property
+    def memory_order(self) -> Literal["C", "F"]:
+        """The memory order of what is read, ``C``."""
+        return "C"
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return type(self).__name__, *(location.identity for location in self._locations)
+
     def __getitem__(self, key: object) -> Any:
         """Reads a part of the stack; see `StoredArray`."""
+        if has_arrays(key):
+            return picked(key, self.shape, self.dtype, self.parts)
         wanted = select(key, self.shape)
         out = np.zeros(wanted.shape, self.dtype)
 
@@ -80,24 +103,68 @@ class StackedArray(StoredArray):
         values = out[wanted.finish]
         return values[()] if values.ndim == 0 else values
 
-    def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
-        """Reads the whole stack piece by piece, each chunk once, in the order of the file; see `StoredArray.blocks`.
+    @contextlib.contextmanager
+    def parts(self) -> Iterator[list[Part]]:
+        """Opens the stack, and gives the pieces in which it is read; a member is a part of one array."""
+        with self._resolved(tuple(range(length) for length in self.shape)) as (pieces, fd):
+            yield [self._part(piece, fd) for piece in pieces]
+
+    def _part(self, piece: _Piece, fd: int) -> Part:
+        inner = tuple(
+            slice(axis.start or 0, length if axis.stop is None else axis.stop)
+            for axis, length in zip(piece.where, self.shape[1:], strict=True)
+        )
+        members = (((slice(target, target + 1), *inner), slice(row, row + 1)) for target, row in piece.members)
+        return Part(functools.partial(piece.load, fd), tuple(members))
+
+    # -- states
+
+    def expectation_values(self, operators: Any) -> NDArray[Any]:
+        """The expectation values of sums of Pauli operators in each state of the stack, in one reading of the stack.
+
+        The values are those of `StoredState.expectation_values`, which says how often states of many qubits are read.
+        States that share a chunk are computed together.
 
         Args:
-            zeros: Whether pieces for which nothing is stored, so that all their values are zero, are given as well.
+            operators: A list of operators, each a ``Pauli``, a ``SparsePauliOp``, or a label such as ``"XIZ"`` with the
+                highest qubit first; or a ``PauliList``; or one operator. Qubit ``j`` of an operator is qubit ``j`` of
+                the states.
 
-        Yields:
-            An index of the stack, of length 1 along the first axis, and the values at this index.
+        Returns:
+            The values, shape ``(states, operators)``, or ``(states,)`` for one operator: float64 if all operators are
+            Hermitian, else complex128.
+
+        Raises:
+            InvalidInputError: The stack is neither one of vectors of amplitudes of qubits nor one of density matrices,
+                or an operator is of another kind or has more qubits.
         """
-        axes = tuple(range(length) for length in self.shape)
-        with self._resolved(axes) as (pieces, fd), Workers() as workers:
-            for piece, values in zip(pieces, workers.map(lambda piece: piece.load(fd), pieces), strict=True):
-                for target, row in piece.members:
-                    index = (slice(target, target + 1), *piece.where)
-                    if values is not None:
-                        yield index, values[row : row + 1]
-                    elif zeros:
-                        yield index, np.zeros([axis.stop - axis.start for axis in index], self.dtype)
+        from aerchive.stored.stack_states import expectation_values
+
+        return expectation_values(self, operators)
+
+    def inner(self, other: Any) -> NDArray[np.complex128]:
+        """The inner product ``<state|other>`` of each state of the stack with a state, in one reading of the stack.
+
+        Args:
+            other: A `StoredState` of any project, a ``Statevector``, or an array. It is read once, piece by piece.
+
+        Returns:
+            The inner products, shape ``(states,)``, dtype complex128.
+
+        Raises:
+            InvalidInputError: The stack is not one of vectors of numbers, or ``other`` has another length.
+        """
+        from aerchive.stored.operand import opened
+        from aerchive.stored.stack_states import inner
+
+        with opened(other) as vector:
+            return inner(self, vector, type(other).__name__)
+
+    @contextlib.contextmanager
+    def sources(self) -> Iterator[Iterator[OpenArray]]:
+        """Opens the arrays of the stack one after another; their chunks are looked up once, for all."""
+        with planned(self._run, lambda group: [plan_array(group, one) for one in self._locations]) as (plans, fd):
+            yield (OpenArray(plan, fd) for plan in plans)
 
     def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.
@@ -133,15 +200,18 @@ def _pieces(group: GroupReader, locations: Sequence[ArrayLocation], inner: tuple
     """Plans the reading of a selection of many arrays; each dataset is planned once."""
     rows: dict[str, list[tuple[int, int]]] = defaultdict(list)
     stacked: dict[str, ArrayLocation] = {}
+    packed: dict[tuple[str, int], list[tuple[int, ArrayLocation]]] = defaultdict(list)
     for number, location in enumerate(locations):
         if location.offset is not None:
-            yield _packed(plan_array(group, location, inner), number)
+            packed[location.name, location.offset // (location.chunk or (sys.maxsize,))[0]].append((number, location))
         elif location.row is None:
             plan = group.plan(location.name, location.owner, _stored(location, inner))
             yield from _chunks(location, plan, [(number, 0)], 0)
         else:
             rows[location.name].append((number, location.row))
             stacked[location.name] = location
+    for together in packed.values():
+        yield _packed(group, together, inner)
     for name, members in rows.items():
         location = stacked[name]
         first, last = min(row for _, row in members), max(row for _, row in members)
@@ -149,8 +219,22 @@ def _pieces(group: GroupReader, locations: Sequence[ArrayLocation], inner: tuple
         yield from _chunks(location, plan, [(number, row - first) for number, row in members], 1)
 
 
-def _packed(plan: ArrayPlan, number: int) -> _Piece:
-    return _Piece(lambda fd: plan.read(fd)[np.newaxis], (slice(None),) * len(plan.location.shape), ((number, 0),))
+def _packed(group: GroupReader, members: list[tuple[int, ArrayLocation]], inner: tuple[slice, ...]) -> _Piece:
+    """The piece for packed arrays that begin in the same chunk."""
+    bounds = [location.bounds for _, location in members]
+    first, last, one = min(bounds)[0], max(bounds)[1], members[0][1]
+    plan = group.plan(one.name, one.owner, slice(first, last))
+
+    def load(fd: int) -> NDArray[Any]:
+        values = plan.read(fd)
+        arrays = [
+            location.taken_from(values[start - first : stop - first])
+            for (_, location), (start, stop) in zip(members, bounds, strict=True)
+        ]
+        return np.stack(arrays)[(slice(None), *inner)]
+
+    everywhere = (slice(None),) * len(one.shape)
+    return _Piece(load, everywhere, tuple((number, row) for row, (number, _) in enumerate(members)))
 
 
 def _stored(location: ArrayLocation, inner: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
 from aerchive.states.collapse import collapsed
+from aerchive.states.entropy import trace_distance, von_neumann_entropy
 from aerchive.states.expectation import pauli_expectations
-from aerchive.states.inner import inner, overlap, square_norm
+from aerchive.states.inner import distance, inner, overlap, square_norm
 from aerchive.states.kets import bit_string, index_of, picked_bits
 from aerchive.states.largest import largest
 from aerchive.states.matrix import Matrix
@@ -26,10 +27,14 @@ from aerchive.states.source import Source, read_all
 from aerchive.states.workers import Workers
 from aerchive.stored.operand import opened
 from aerchive.stored.quantum_array import is_close_to_one, statevector, tidied
-from aerchive.stored.quantum_state import Seed, StoredQuantumState, check_is_one, name_of
+from aerchive.stored.quantum_state import Seed, StoredQuantumState, check_eigenvalues, check_is_one, name_of
 
 _MARGINAL_QUBITS = 20
 """Largest number of qubits that are sampled from their marginal probabilities, as Qiskit does."""
+
+
+_CLOSE = 0.99
+"""From this overlap on, the trace distance of two states is computed from the difference of the vectors."""
 
 
 class StoredState(StoredQuantumState):
@@ -44,9 +49,11 @@ class StoredState(StoredQuantumState):
     # -- amplitudes
 
     def __getitem__(self, key: object) -> Any:
-        """Reads a part as `StoredArray` does, or the amplitude of a bit string, the highest qubit first."""
+        """Reads a part as `StoredArray` does, or the amplitudes of bit strings, with the highest qubit first."""
         if isinstance(key, str):
             key = index_of(key, self._qubits("a bit string"))
+        elif isinstance(key, list) and key and all(isinstance(one, str) for one in key):
+            key = [index_of(one, self._qubits("a bit string")) for one in key]
         return super().__getitem__(key)
 
     def amplitude(self, basis_state: int | str) -> complex:
@@ -190,6 +197,65 @@ class StoredState(StoredQuantumState):
             check_is_one("norm", math.sqrt(found.square_a), self)
             check_is_one("norm", math.sqrt(found.square_b), other)
         return abs(found.inner) ** 2
+
+    def trace_distance(self, other: Any) -> float:
+        """The trace distance from another state: half the trace norm of the difference of the density matrices.
+
+        For two state vectors it is ``sqrt(1 - fidelity)`` (M. Nielsen and I. Chuang, *Quantum Computation and Quantum
+        Information*, eq. (9.99)). Close states are read a second time, so that the result is exact for them as well:
+        with the distance ``d`` of the vectors, after their phases were aligned, it is ``d * sqrt(1 - d**2 / 4)``.
+
+        Args:
+            other: As for `fidelity`. With a density matrix of at most 11 qubits both matrices are held in memory.
+
+        Returns:
+            A number from 0, for equal states, to 1, for orthogonal states.
+
+        Raises:
+            InvalidInputError: ``other`` is not a state, has another dimension, is too large a matrix, or a state is not
+                normalised.
+        """
+        with opened(other) as state, self._pass("trace distance") as (source, workers):
+            if isinstance(state, Matrix):
+                self._check_dim(state.dim, other)
+                check_eigenvalues(self, state.dim)
+                vector, sigma = read_all(source), read_all(state.source)
+                check_is_one("norm", float(np.linalg.norm(vector)), self)
+                check_is_one("trace", np.trace(sigma), other)
+                return trace_distance(np.outer(vector, vector.conj()), sigma.T if state.is_transposed else sigma)
+            vectors = source, self._fitting(state, other)
+            found = overlap(*vectors, workers)
+            norms = math.sqrt(found.square_a), math.sqrt(found.square_b)
+            check_is_one("norm", norms[0], self)
+            check_is_one("norm", norms[1], other)
+            cosine = abs(found.inner) / (norms[0] * norms[1])
+            if cosine < _CLOSE:
+                return math.sqrt(1 - cosine**2)
+            phase = found.inner.conjugate() / abs(found.inner)
+            apart = distance(*vectors, phase * norms[0] / norms[1], workers) / norms[0]
+            return apart * math.sqrt(1 - apart**2 / 4)
+
+    def entropy(self, qargs: Sequence[int] | None = None, base: float = 2) -> float:
+        """The von Neumann entropy of the reduced state of some qubits, which measures their entanglement with the rest.
+
+        Both parts of a pure state have the same eigenvalues (Schmidt decomposition; M. Nielsen and I. Chuang, *Quantum
+        Computation and Quantum Information*, section 2.5), so the reduced density matrix of the smaller part is made:
+        of at most 12 qubits. With ``n`` qubits it needs ``32 * 4**n`` bytes, which are 512 MiB for 12.
+
+        Args:
+            qargs: The qubits of the part, in any order. ``None``: all qubits, for which the entropy is 0.
+            base: The base of the logarithm: 2 for bits, ``math.e`` for nats.
+
+        Raises:
+            InvalidInputError: ``qargs`` is not a list of different qubits, both parts have more than 12 qubits, or the
+                state is not normalised.
+        """
+        width = self._qubits("entropy")
+        qubits = checked_qargs(qargs, width)
+        others = [qubit for qubit in range(width) if qubit not in qubits]
+        rho = self._reduced(min(qubits, others, key=len), "entropy")
+        check_is_one("norm", math.sqrt(abs(np.trace(rho))), self)
+        return von_neumann_entropy(rho, base)
 
     # -- parts
 

@@ -31,6 +31,7 @@ from aerchive.errors import (
     FormatError,
     IntegrityError,
     InvalidInputError,
+    NewerFormatError,
     NotFoundError,
     ReadOnlyError,
 )
@@ -110,13 +111,13 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
         FormatError,
         r"/project\.h5: is a PNG image, so not an aerchive project; choose another file$",
     ),
-    "foreign HDF5": (foreign, FormatError, r"but not an aerchive project .*; choose another file$"),
+    "foreign HDF5": (foreign, FormatError, r"is an HDF5 file, but not an aerchive project; choose another file$"),
     "foreign new HDF5": (
         lambda path: foreign(path, libver="latest"),
         FormatError,
         r"not an aerchive project; choose an",
     ),
-    "newer": (newer, FormatError, r"has format version 99, and this aerchive reads up to 1; upgrade it with"),
+    "newer": (newer, NewerFormatError, r"has format version 99, and this aerchive reads up to 1; upgrade it with"),
     "truncated": (
         truncated,
         IntegrityError,

@@ -251,7 +251,7 @@ def every_kind() -> QuantumCircuit:
     return circuit
 
 
-ENCODED = bytes(encode_noise_model(noisy()).datasets["model"].parts[0]).decode()
+ENCODED = b"".join(encode_noise_model(noisy()).datasets["model"].parts[0].tolist())
 ACTS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "circuits": (every_kind, lambda circuit: encode_circuits([circuit])),
     "a scheduled circuit": (scheduled, lambda circuit: encode_circuits([circuit])),

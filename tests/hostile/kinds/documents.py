@@ -5,8 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import numpy as np
+
 from tests.hostile.corpus import add
-from tests.hostile.edits import Hostile, object_path, put_text, rename_object, run_path, set_attribute, set_text
+from tests.hostile.edits import (
+    Hostile,
+    object_path,
+    put_array,
+    put_text,
+    rename_object,
+    run_path,
+    set_attribute,
+    set_text,
+)
 
 _VECTOR = b'{"$": "reference", "to": ["statevector", null]}'
 _ONE_HASH = ",".join(str(number * (2**61 - 1)) for number in range(1, 40_000)).encode()
@@ -224,6 +235,8 @@ for _name, (_group, _field, _value) in FIELDS.items():
 
     if _name in TEXT_ONLY:
         add("documents", _name, _change, "limited")
+    elif _name == "encoding_version is huge":  # `verify` notes that a later version may read the run
+        add("documents", _name, _change, "limited", refuses=("show", "values"))
     else:
         add("documents", _name, _change, "finding", "bell")
 
@@ -245,6 +258,9 @@ _all = ("ls", "verify", "show")
 for _field, _value in {"format": b"other", "format_version": 99}.items():
     add("documents", f"{_field} is another", _root(_field, _value), "refused", "stranger.h5", refuses=_all)
     add("documents", f"no {_field}", _root(_field, None), "refused", "stranger.h5", refuses=_all)
+for _name, _draft in {"missing": None, "huge": 2**62, "text": b"2", "negative": -2}.items():
+    _case = _root("format_draft", _draft)
+    add("documents", f"format_draft is {_name}", _case, "refused", "stranger.h5", refuses=_all)
 add("documents", "format_version is text", _root("format_version", b"1"), "refused", "stranger.h5", refuses=_all)
 add("documents", "format_version is negative", _root("format_version", -1), "refused", "stranger.h5")
 add("documents", "project_uuid with a path", _root("project_uuid", b"../../etc"), "limited")
@@ -252,6 +268,61 @@ add("documents", "project_uuid is a number", _root("project_uuid", 1), "refused"
 add("documents", "generation is huge", _root("generation", 2**63 - 1), "limited")
 add("documents", "generation is text", _root("generation", b"1"), "refused", "stranger.h5")
 add("documents", "created is no time, root", _root("created", b"\x1b[2J"), "limited")
+
+
+def _as_rows(rows: np.ndarray) -> Callable[[Hostile], None]:
+    """A result whose rows are small in the file."""
+
+    def act(one: Hostile) -> None:
+        with one.edit() as file:
+            put_array(file[run_path("bell")], "result", rows)
+
+    return act
+
+
+ROWS: dict[str, np.ndarray] = {
+    "20,000,000 rows of one bracket": np.full(20_000_000, b"[", "S1"),
+    "20,000,000 empty rows": np.zeros(20_000_000, "S1"),
+    "rows that are cut within a character": np.array([b'{"fields":{"a":"\xc3', b'\xa4"}}'], "S18"),
+    "rows of 20,000,000 values": np.array([b"[0", *[b",0"] * 20_000_000, b"]"], "S2"),
+    "one row of 20,000,000 bytes": np.array([b"[0" + b",0" * 10_000_000 + b"]"]),
+}
+for _name, _rows in ROWS.items():
+    add("documents", _name, _as_rows(_rows), "limited", refuses=("values",))
+
+PAGES: dict[str, np.ndarray | None] = {
+    "of escapes": np.array([b"\x1b[2J" * 20, b"\xe2\x80\xae"]),
+    "of numbers": np.arange(2000),
+    "of 20,000,000 lines": np.full(20_000_000, b"x", "S1"),
+    "that is a group": None,
+}
+
+
+def _page(name: str, rows: np.ndarray | None) -> Callable[[Hostile], None]:
+    def act(one: Hostile) -> None:
+        with one.edit() as file:
+            if rows is None:
+                del file[name]
+                file.create_group(name).create_group("deep")
+            else:
+                group, _, last = name.rpartition("/")
+                put_array(file[group or "/"], last, rows)
+
+    return act
+
+
+for _name, _rows in PAGES.items():
+    for _page_name in ("README", "format/layout.md"):
+        add("documents", f"{_page_name} {_name}", _page(_page_name, _rows), "limited")
+
+
+def _format_is_a_run(one: Hostile) -> None:
+    with one.edit(seal=False) as file:
+        del file["format"]
+        file["format"] = file[run_path("bell")]
+
+
+add("documents", "format that is a run", _format_is_a_run, "limited")
 
 
 def _counts_document(one: Hostile) -> None:

@@ -76,6 +76,10 @@ TWICE: dict[str, tuple[Callable[[h5py.File], h5py.Group], str, Callable[[h5py.Fi
     "run for circuits": (_run, "circuits", lambda file: _run(file, "last")),
     "circuits for provenance": (_run, "provenance", _circuits),
     "provenance for circuits": (_run, "circuits", lambda file: _run(file)["provenance"]),
+    "counts of another run, plot": (_run, "view/counts/shots", lambda file: _run(file, "binds")["counts"]),
+    "config for a plot": (_run, "view/counts", lambda file: _run(file)["config"]),
+    "dataset for a view": (_run, "view", lambda file: _run(file)["counts"]),
+    "circuits for a view": (_run, "view", _circuits),
     "dataset for runs": (_root, "runs", lambda file: file["catalogue"]),
     "dataset for objects": (_root, "objects", lambda file: file["catalogue"]),
     "group for the catalogue": (_root, "catalogue", lambda file: file["objects"]),
@@ -121,9 +125,11 @@ for _name, _at in {
     "kind": lambda file: file["objects/circuits"],
     "deleted": lambda file: file["deleted"],
     "config": lambda file: _run(file)["config"],
+    "view": lambda file: _run(file)["view"],
+    "plot": lambda file: _run(file)["view/counts"],
 }.items():
     _node = {"day": DAY, "kind": "objects/circuits", "object": "objects/circuits"}.get(_name, _name)
-    _node = {"run": "bell", "root": "foreign_nodes"}.get(_name, _node)
+    _node = {"run": "bell", "plot": "view", "root": "foreign_nodes"}.get(_name, _node)
     add("groups", f"many members, {_name}", _many(_at), "refused", _node)
 add("groups", "many folders of one run", _many(lambda file: file["runs"], runs=True), "refused", "/runs")
 

@@ -42,8 +42,8 @@ def _everything(old: Superblock, data: bytes) -> Journal:
 
 def _counts(old: Superblock, data: bytes) -> Journal:
     """Counts of a run, which no commit of ours replaces."""
-    at = data.index(b"0x0".ljust(3, b"\0"))
-    return _same(old, (at, b"0x1"))
+    at = data.index(b"\0\0\0\0" + b"11" + (10).to_bytes(8, "little")) + 4
+    return _same(old, (at, b"01"))
 
 
 def _beyond(old: Superblock, data: bytes) -> Journal:

@@ -52,8 +52,11 @@ LEVELS = (
     Level("chunks", "", "statevector", ("values",)),
     Level("chunks", "", "statevector.checksums", ("values",)),
     Level("bell", "", "of no use"),
+    Level("bell", "", "view"),
+    Level("bell", "", "view/counts/shots"),
     Level("bell", "circuits", "qpy", ("circuits",)),
     Level("bell", "circuits", "array_0", ("circuits",)),
+    Level("bell", "circuits", "view"),
     Level("bell", "config", "of no use"),
 )
 

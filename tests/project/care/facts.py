@@ -137,6 +137,8 @@ def texts(path: Path) -> Iterator[tuple[str, str]]:
         array = np.asarray(value)
         if array.dtype == np.uint8:
             return array.tobytes().decode("latin-1")
+        if array.dtype.kind == "S" and array.ndim == 1:
+            return b"".join(array.tolist()).decode()  # rows of one text
         return str(array.tolist()) if array.dtype.kind in "SUOV" else ""
 
     with h5py.File(path, "r") as file:

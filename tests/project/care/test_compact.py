@@ -888,7 +888,7 @@ def test_what_others_put_into_a_run_is_copied_and_named(path: Path) -> None:
     report = project_at(path).compact()
 
     assert report.done
-    assert any(f"{name}@authors: only single values have a place" in problem for problem in report.problems)
+    assert any(f"{name}@authors: variable-length text has no place" in problem for problem in report.problems)
     assert any("the digest of the run does not match" in problem for problem in report.problems)
     assert "copied as they are, for they were so before:" in str(report)
     assert project_at(path).verify().problems == found

@@ -276,7 +276,7 @@ def test_command(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("params", b'{"a":' * 10, {"params__x": 1}),
         ("params", b"\xff\xfe", {"params__x": 1}),
         ("name", b"\xff\xfe", {"name__contains": "a"}),
-        ("name", b"\\q", {"name__contains": "a"}),
+        ("name", b'json:"\\q', {"name__contains": "a"}),
         ("method", b"\xff", {"method__lt": "a"}),
     ],
 )

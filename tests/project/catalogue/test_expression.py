@@ -124,7 +124,7 @@ def test_conditions_on_a_text_that_was_cut_ask_the_run(project: aerchive.Project
     [
         ("", "there is no condition; write one such as", "^"),
         ("   ", "there is no condition", "^"),
-        ("colour == red", "no column 'colour'; there are job_id, name", "colour"),
+        ("colour == red", "no column 'colour'; there are name, outcome, method", "colour"),
         ("shots > 3 and path == x", "no column 'path'", "path"),
         ("shots", "an operator is expected after shots: ==, =, !=", "^"),
         ("shots shots", "an operator is expected after shots", "shots"),

@@ -41,6 +41,23 @@ def test_bars_are_outlines_over_the_outcomes() -> None:
     assert plot.axis_label == "outcome: 2 = 0 10, 5 = 1 01; last bit: classical bit 0"
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        np.zeros(0, [("experiment", "<u4"), ("bitstring", "S2"), ("count", "<i8")]),
+        np.zeros((1, 1), [("experiment", "<u4"), ("bitstring", "S2"), ("count", "<i8")]),
+        np.array([(0, b"", 3)], [("experiment", "<u4"), ("bitstring", "S2"), ("count", "<i8")]),
+        np.array([(0, b"0b", 3), (0, b"\xff", 2)], [("experiment", "<u4"), ("bitstring", "S2"), ("count", "<i8")]),
+        np.array([(0, 1.5, 3)], [("experiment", "<u4"), ("bitstring", "<f8"), ("count", "<i8")]),
+        np.array([(0, b"0", b"3")], [("experiment", "<u4"), ("bitstring", "S2"), ("count", "S1")]),
+        np.array([(0, b"0")], [("experiment", "<u4"), ("bitstring", "S2")]),
+    ],
+    ids=["no row", "two axes", "no bit", "other letters", "no text", "no numbers", "a column less"],
+)
+def test_counts_of_a_stranger_have_no_plot(table: np.ndarray) -> None:
+    assert counts_plot({"counts": DatasetDraft([table])}, CONFIG) is None
+
+
 def test_the_most_frequent_of_many_outcomes_are_ranked() -> None:
     plot = counts_plot(counts(*[(0, format(n, "09b").encode(), n + 1) for n in range(300)]), CONFIG)
     assert plot is not None
@@ -114,6 +131,7 @@ def test_a_matrix_is_a_link_to_its_dataset() -> None:
     assert attributes["interpretation"] == "image"
     assert attributes["long_name"] == "unitary of 3 qubits (first axis: row)"
     assert "note" not in attributes
+    assert matrix_of(state(np.zeros((0, 0), complex), kind="unitary")) is None
     assert matrix_of(state(np.broadcast_to(np.complex128(0), (2048, 2048)), kind="unitary")) is None
 
 

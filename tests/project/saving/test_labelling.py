@@ -148,7 +148,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
         {"add": ["y", "x"], "remove": "x"},
         "tag 'x' is to be added and to be removed; choose one",
     ),
-    "no column": (("colour == red",), {"add": "x"}, "no column 'colour'; there are job_id, "),
+    "no column": (("colour == red",), {"add": "x"}, "no column 'colour'; there are name, "),
     "no tag": (
         ("shots > 1",),
         {"add": [5]},

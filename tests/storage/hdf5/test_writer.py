@@ -15,7 +15,7 @@ from blake3 import blake3
 from h5py import h5d, h5f, h5s, h5t, h5z
 
 from aerchive.errors import InvalidInputError
-from aerchive.layout import ABOUT, FORMAT_VERSION
+from aerchive.layout import ABOUT, FORMAT_DRAFT, FORMAT_VERSION
 from aerchive.storage.chunks.drafts import GroupDraft
 from aerchive.text import decode_text
 from tests.samples import ATTRIBUTES, CREATED, DATASETS, OWNER, RUN, everything, expected, noise, project_file
@@ -72,6 +72,7 @@ def test_root(file: h5py.File) -> None:
     assert set(file.attrs) == {
         "format",
         "format_version",
+        "format_draft",
         "project_uuid",
         "generation",
         "created",
@@ -81,6 +82,7 @@ def test_root(file: h5py.File) -> None:
     }
     assert file.attrs["format"] == b"aerchive project"
     assert file.attrs["format_version"] == FORMAT_VERSION
+    assert file.attrs["format_draft"] == FORMAT_DRAFT
     assert file.attrs["generation"] == 1
     assert file.attrs["created"].decode() == CREATED
     assert file.attrs["created_by"] == b"aerchive test"

@@ -136,7 +136,7 @@ def test_our_reader_keeps_a_stock_writer_out_and_a_stock_reader_not(committed: P
     with project_file(committed).read():
         with h5py.File(committed, "r") as file:
             assert file[RUN].attrs["a"] == 1
-        assert run("import sys, h5py; print(list(h5py.File(sys.argv[1]))[0])", committed) == "catalogue\n"
+        assert run("import sys, h5py; print(list(h5py.File(sys.argv[1]))[0])", committed) == "README\n"
         with pytest.raises(BlockingIOError, match="unable to lock file"):
             h5py.File(committed, "r+")
 

@@ -191,7 +191,6 @@ _KINDS: dict[str, _Kind] = {
             layout.COUNTS: "counts",
             layout.MEMORY: "memory",
             "table": "numbers",
-            "scalars": "numbers",
             "parameter_names": "memory",
             layout.ATTACHMENTS: "attachments",
             layout.VIEW: "view",

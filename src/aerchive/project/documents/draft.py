@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from aerchive import layout
 from aerchive.filters.profiles import PORTABLE, Compression
+from aerchive.lazy import cached_property
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
@@ -104,10 +105,13 @@ class RunDraft:
 
     def detached(self) -> RunDraft:
         """Makes a copy that does not depend on the user's arrays, for a run that is not written at once."""
-        return dataclasses.replace(self, datasets={name: one.detached() for name, one in self.datasets.items()})
+        datasets = {name: one.detached() for name, one in self.datasets.items()}
+        is_free = all(one is self.datasets[name] for name, one in datasets.items())
+        return self if is_free else dataclasses.replace(self, datasets=datasets)
 
-    def to_group(self) -> GroupDraft:
-        """Makes the draft of the run's group without the attachments, as ``layout.md`` describes it."""
+    @cached_property
+    def group(self) -> GroupDraft:
+        """The draft of the run's group without the attachments, as ``layout.md`` describes it."""
         groups = {
             layout.SEAL: GroupDraft({"encoding": ENCODING, "encoding_version": VERSION, "run_uuid": self.run_uuid}),
             layout.CONFIG: GroupDraft(self.config.to_attributes()),

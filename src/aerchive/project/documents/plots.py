@@ -36,6 +36,8 @@ _MOST_PHASES = 64
 """The greatest number of rows of a unitary of which the phases are shown."""
 _MOST_LABEL = 60
 """The greatest number of characters of the label of an axis that H5Web shows whole."""
+_COLUMNS = {"experiment": "u", "bitstring": "S", "count": "i"}
+"""Columns of a table of counts, and the kinds of their values."""
 _MOST_BITS = 6
 """Up to this number of bits, the place of a bar is the outcome as an integer, and not its rank."""
 _HALF_BAR = 0.375
@@ -189,14 +191,20 @@ def outcome_bars(
 def counts_plot(datasets: Mapping[str, DatasetDraft], config: RunConfig) -> Plot | None:
     """The counts of the first experiment that has some: outlines of bars, of its most frequent outcomes."""
     dataset = datasets.get(layout.COUNTS)
-    if dataset is None or not {"experiment", "bitstring", "count"} <= {*(dataset.dtype.names or ())}:
+    if dataset is None:
+        return None
+    columns = {name: dataset.dtype[name].kind for name in dataset.dtype.names or ()}
+    if not _COLUMNS.items() <= columns.items() or len(dataset.shape) != 1 or not dataset.shape[0]:
         return None
     rows = dataset.parts[0][...]
     experiment = int(rows["experiment"][0])
     rows = rows[rows["experiment"] == experiment]
     if len(rows) > MOST_BARS:  # the others are only counted
         rows = rows[np.argsort(-rows["count"], kind="stable")[: MOST_BARS + 1]]
-    texts = [text.decode("ascii") for text in rows["bitstring"].tolist()]
+    texts = [text.decode("ascii", "replace") for text in rows["bitstring"].tolist()]
+    outcomes = [text.replace(" ", "") for text in texts]
+    if any(not outcome or outcome.strip("01") for outcome in outcomes):  # by an edited header, no register has a bit
+        return None
     return outcome_bars(texts, rows["count"], "shots", f"shots of {_circuit(config, experiment)}")
 
 
@@ -308,6 +316,7 @@ def _is_matrix(dataset: DatasetDraft, most: float = MOST_BINS) -> bool:
         and dataset.dtype.kind == "c"
         and len(shape) in (2, 3)
         and shape[-1] == shape[-2] <= most
+        and 0 not in shape
     )
 
 

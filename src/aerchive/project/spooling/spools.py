@@ -205,7 +205,7 @@ class Spools:
             OSError: The run could not be written to the disk or folder.
         """
         head = _head(draft, self._project_uuid() or "", is_part=False)
-        return self.own.keep(draft.to_group(), head, self._file.min_free_bytes)
+        return self.own.keep(draft.group, head, self._file.min_free_bytes)
 
     def hold(self, drafts: Sequence[RunDraft], *, is_fallback: bool = False) -> list[SpooledRun]:
         """Makes runs durable in the spool of this process, all of them or none.
@@ -228,7 +228,7 @@ class Spools:
             for draft in drafts:
                 head = _head(draft, project, is_part=len(drafts) > 1)
                 first = runs[0] if runs else None
-                runs.append(spool.keep(draft.to_group(), head, self._file.min_free_bytes, first))
+                runs.append(spool.keep(draft.group, head, self._file.min_free_bytes, first))
             return spool.hold(runs)
         except BaseException:
             spool.done(runs)

@@ -192,7 +192,7 @@ class _RunWriter:
             self._session.put_default(self._default)
 
     def _write_run(self, draft: RunDraft) -> str:
-        session, group = self._session, draft.to_group()
+        session, group = self._session, draft.group
         session.check_room(group.datasets.values(), f"run {draft.job_id}")
         folder = self._folders.take(draft.day)
         wanted = f"{folder}/{draft.group_name}"

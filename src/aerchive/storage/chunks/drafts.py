@@ -7,6 +7,7 @@ before the project's lock is taken.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from aerchive.text import encode_text
 AttributeValue = str | int | float | tuple[str, ...]
 """Value of an attribute: text, a 64-bit integer, a 64-bit float or some texts; ``bool`` is stored as a byte."""
 
+_MOST_KEPT = 64
+"""Texts of at most so many characters are kept in their stored form for the next attribute."""
 _LEAST_ROW_BYTES = 30
 """A row of a text does not end before this place in order to end at a better one, so that there are few rows."""
 
@@ -36,6 +39,12 @@ def attribute_array(value: AttributeValue) -> NDArray[Any]:
     Raises:
         InvalidInputError: The value is an integer that needs more than 64 bits.
     """
+    if isinstance(value, float) or (isinstance(value, str) and len(value) > _MOST_KEPT):  # 0.0 equals -0.0
+        return _attribute_array(value)
+    return _kept_array(value)
+
+
+def _attribute_array(value: AttributeValue) -> NDArray[Any]:
     if isinstance(value, bool):
         return np.array(value, "u1")
     if isinstance(value, str):
@@ -48,6 +57,14 @@ def attribute_array(value: AttributeValue) -> NDArray[Any]:
     if -(2**63) <= value < 2**64:
         return np.array(value, "<i8" if value < 2**63 else "<u8")
     raise InvalidInputError(f"the integer {value} needs more than the 64 bits of an attribute")
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _kept_array(value: AttributeValue) -> NDArray[Any]:
+    """Most attributes of a run are those of the run before, and each is asked for three times."""
+    array = _attribute_array(value)
+    array.flags.writeable = False
+    return array
 
 
 class PackedChunk(NamedTuple):

@@ -18,6 +18,7 @@ from aerchive.errors import CommittedError, IntegrityError, NotFoundError, Proje
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.commits.pages import root_draft
 from aerchive.storage.commits.superblock import forget_extension_times
+from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.table import create_table
 from aerchive.storage.hdf5.writer import DraftWriter
 from aerchive.storage.medium import known_files
@@ -117,8 +118,8 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
         OSError: The disk is full or failed.
     """
     try:
-        with h5py.File(_created(path)) as file:
-            root = h5py.h5g.open(file.id, b"/")
+        with _created(path) as file:
+            root = h5py.h5g.open(file, b"/")
             DraftWriter(root).write_root(root_draft(header))
             create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
     except IntegrityError as error:  # a new file is not damaged
@@ -127,8 +128,12 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
         forget_extension_times(written.fileno())
 
 
-def _created(path: Path) -> h5py.h5f.FileID:
-    """Makes a file as ``h5py.File`` does, but without times of the root group, which old versions of h5py insist on."""
+@contextlib.contextmanager
+def _created(path: Path) -> Iterator[h5py.h5f.FileID]:
+    """Makes a file as ``h5py.File`` does, but without times of the root group, which old versions of h5py insist on.
+
+    HDF5 may write most of it, and find the disk full, only when the file is closed.
+    """
     h5f, h5p = h5py.h5f, h5py.h5p
     creation, access = h5p.create(h5p.FILE_CREATE), h5p.create(h5p.FILE_ACCESS)
     creation.set_obj_track_times(False)
@@ -137,7 +142,12 @@ def _created(path: Path) -> h5py.h5f.FileID:
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
     access.set_file_locking(False, False)
-    return h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fcpl=creation, fapl=access)
+    file = h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fcpl=creation, fapl=access)
+    try:
+        yield file
+    finally:
+        with hdf5_errors(str(path)):
+            file.close()
 
 
 @contextlib.contextmanager

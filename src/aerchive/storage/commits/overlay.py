@@ -188,9 +188,16 @@ class Overlay(FileObject):
         """Removes the journal, which may be complete and even durable although writing it failed; returns the error.
 
         The journal is overwritten before it is cut off: a power cut may restore the length of the file, with or without
-        the overwritten bytes.
+        the overwritten bytes. Data are cut off only when that is durable: a journal without their digest would bring
+        back what a power cut has left of them.
         """
         is_spoiled = not self._has_journal or self._spoil_journal()
+        try:
+            if self._has_journal and is_spoiled:
+                known_files.sync(self._fd)
+        except OSError:
+            self._keeps_tail = True
+            return self._not_undone(error)
         try:
             self.roll_back()
         except OSError:
@@ -200,15 +207,18 @@ class Overlay(FileObject):
                     f"{self._path}: {error}, and the disk lets nothing be undone: whether the runs are saved shows "
                     "only when the project is opened again; look there before you save them again"
                 )
-        if self._has_journal:
+        if not is_spoiled:
             try:
                 known_files.sync(self._fd)
             except OSError:
-                return UncertainError(
-                    f"{self._path}: {error}, and the disk does not say that this was undone: nothing is saved, but "
-                    "after a power cut the runs may be there; look there before you save them again"
-                )
+                return self._not_undone(error)
         return self._failure(error)
+
+    def _not_undone(self, error: BaseException) -> UncertainError:
+        return UncertainError(
+            f"{self._path}: {error}, and the disk does not say that this was undone: nothing is saved, but "
+            "after a power cut the runs may be there; look there before you save them again"
+        )
 
     def _spoil_journal(self) -> bool:
         """Overwrites the trailer, which makes the journal invalid; returns whether that was possible."""

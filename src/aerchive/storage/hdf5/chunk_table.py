@@ -256,7 +256,9 @@ class ChunkSumsReader:
     def _rows(self, table: Dataset, column: str, first: int, number: int) -> NDArray[Any]:
         rows = np.empty(number, [(column, checksums.TABLE_DTYPE[column])])
         with hdf5_errors(self._where):
-            tid = stored_type(rows.dtype, is_ascii=has_ascii(table.dsid.get_type()))
+            is_ascii = has_ascii(table.dsid.get_type())
+        tid = stored_type(rows.dtype, is_ascii=is_ascii)
+        with hdf5_errors(self._where):
             space = table.dsid.get_space()
             space.select_hyperslab((first,), (number,))
             table.dsid.read(h5s.create_simple((number,)), space, rows, tid)

@@ -71,12 +71,23 @@ def room_for(attributes: Mapping[str, AttributeValue], members: int, name_bytes:
         members: The number of the links.
         name_bytes: The size of their names together.
     """
-    total = members * _LINK_BYTES + name_bytes + (_INFO_BYTES if attributes else 0)
+    total = members * _LINK_BYTES + name_bytes + _INFO_BYTES
     for name, value in attributes.items():
         array = attribute_array(value)
-        type_bytes = {"S": 8, "f": 20}.get(array.dtype.kind, 12)
-        total += 18 + len(name.encode()) + type_bytes + 8 * array.ndim + array.nbytes
+        total += attribute_room(name.encode(), array.dtype.kind, array.ndim, array.nbytes)
     return total
+
+
+def attribute_room(name: bytes, kind: str, dimensions: int, nbytes: int) -> int:
+    """The size in a header of one attribute, in bytes.
+
+    Args:
+        name: Its name.
+        kind: The kind of its dtype, as in numpy.
+        dimensions: The number of its axes.
+        nbytes: The size of its value.
+    """
+    return 18 + len(name) + {"S": 8, "f": 20}.get(kind, 12) + 8 * dimensions + nbytes
 
 
 def group_properties(room: int) -> h5p.PropGCID:

@@ -22,6 +22,7 @@ from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_run_nodes
 from aerchive.storage.hdf5.chunk_table import plan_read
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
+from aerchive.storage.hdf5.group_room import attribute_room, room_for
 from aerchive.storage.hdf5.nodes import (
     attribute_names,
     check_foreign,
@@ -228,7 +229,7 @@ class NodeCopier:
     # -- copying of one node
 
     def _copy_group(self, source: CachedGroup, parent: h5g.GroupID, name: str, owner: str) -> None:
-        group = create_group(parent, name)
+        group = create_group(parent, name, _room_of(source))
         for attribute in attribute_names(source.gid, source.where()):
             _copy_attribute(source.gid, group, attribute, source.where())
         self._copy_members(source, group, owner_within(source, owner), set())
@@ -326,6 +327,20 @@ class NodeCopier:
                 raise UnsafeContentError(f"{where}: nodes of other programs are linked so often that it is too much")
         with hdf5_errors(where):
             h5o.copy(source.gid, key, target, key)
+
+
+def _room_of(source: CachedGroup) -> int:
+    """The size that the attributes and members of a group need in the header of its copy, in bytes."""
+    names = source.members()
+    room = room_for({}, len(names), sum(len(name.encode()) for name in names))
+    for name in attribute_names(source.gid, source.where()):
+        attribute = open_attribute(source.gid, name, source.where())
+        with hdf5_errors(source.where()):
+            stored, space = attribute.get_type(), attribute.get_space()
+            kind = {h5t.STRING: "S", h5t.FLOAT: "f"}.get(stored.get_class(), "i")
+            nbytes = stored.get_size() * space.get_simple_extent_npoints()
+            room += attribute_room(name, kind, space.get_simple_extent_ndims(), nbytes)
+    return room
 
 
 def _linkable(run: CachedGroup) -> dict[int, str]:

@@ -158,12 +158,14 @@ def core_digest(nodes: Mapping[str, str]) -> str:
 
 def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: NodeDigest | None = None) -> None:
     """Writes scalar attributes, in order of name; adds them to a digest if one is given."""
-    for name in sorted(values):
-        array, key = attribute_array(values[name]), name.encode()
-        tid, space = stored_type(array.dtype), h5s.create_simple(array.shape) if array.ndim else _SCALAR
-        with hdf5_errors(oid):
+    stored = [(name, name.encode(), attribute_array(values[name])) for name in sorted(values)]
+    typed = [(key, array, stored_type(array.dtype)) for _, key, array in stored]
+    with hdf5_errors(oid):
+        for key, array, tid in typed:
+            space = h5s.create_simple(array.shape) if array.ndim else _SCALAR
             h5a.create(oid, key, tid, space).write(array, tid)
-        if digest is not None:
+    if digest is not None:
+        for name, _, array in stored:
             digest.attribute(name, array)
 
 

@@ -1,0 +1,29 @@
+"""The pieces of a stored array in which it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+Box = tuple[slice, ...]
+"""A part of an array: one slice for each axis, with start and stop and without a step."""
+
+
+class Part(NamedTuple):
+    """Values that are read at once, which are those of one chunk.
+
+    Attributes:
+        load: Reads the values, in any thread; ``None`` if nothing is stored, so that all values are zero.
+        members: One pair for each box of the array to which the values belong: the box, and the index of its values
+            among those that were read.
+    """
+
+    load: Callable[[], NDArray[Any] | None]
+    members: tuple[tuple[Box, Any], ...]
+
+
+def shape_of(box: Box) -> tuple[int, ...]:
+    """The shape of the values in a box."""
+    return tuple(axis.stop - axis.start for axis in box)
