@@ -26,7 +26,7 @@ PRIVATE_NAMES: Final = {
     "qiskit_aer.noise.RelaxationNoisePass": ("_dt", "_ops", "_p1s", "_t1s", "_t2s", "_target"),
     "qiskit_aer.primitives.SamplerV2": ("_backend", "_run"),
     "qiskit_aer.primitives.EstimatorV2": ("_backend", "_run"),
-    "qiskit_aer.library.save_instructions.save_data.SaveData": ("_subtype",),
+    "qiskit_aer.library.save_instructions.save_data.SaveData": ("_label", "_subtype"),
     "qiskit_aer.noise.errors.base_quantum_error.QuantumChannelInstruction": ("_quantum_error",),
     "qiskit.QuantumCircuit": (
         *("_append", "_base_name", "_data", "_duration", "_increment_instances", "_metadata", "_op_start_times"),

@@ -64,8 +64,14 @@ def test_durations(seconds: float, words: str) -> None:
 
 def test_a_title_has_at_most_50_characters() -> None:
     title = str(shown_attributes(record(RunLabels(name="n" * 90), num_qubits=1))["title"])
-    assert title == f"{'n' * 28}…: ok, 1 qubit, 5.6 ms"
+    assert title == f"{'n' * 26}...: ok, 1 qubit, 5.6 ms"
     assert len(title) == 50
+
+
+def test_names_that_qiskit_made_up_are_no_names() -> None:
+    found = shown_attributes(record(circuit_names=["circuit-7", "QFT", "circuit-8"]))
+    assert (found["title"], found["circuit"]) == ("run: ok, 5.6 ms", "QFT and 2 more")
+    assert "circuit" not in shown_attributes(record(circuit_names=["circuit-7"]))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,9 @@ def test_a_title_has_at_most_50_characters() -> None:
         ({}, {"circuit_names": ["ψ/x -- y.2", "b"], "num_qubits": 20}, "x_y.2_20q"),
         ({"name": "ψ"}, {"program": "sampler"}, "sampler"),
         ({"name": "a" * 90}, {"num_qubits": 123_456_789}, f"{'a' * 25}_123456789q"),
+        ({}, {"circuit_names": ["circuit-154"], "program": "sampler"}, "sampler"),
+        ({}, {"circuit_names": ["circuit-154-2"]}, "run"),
+        ({}, {"circuit_names": ["circuit-break"]}, "circuit_break"),
         ({"name": "../../etc"}, {}, ".._.._etc"),
     ],
 )

@@ -22,7 +22,11 @@ from tests.viewers import varied
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
 PYTHON = ROOT / ".venv-viewers" / "bin" / "python"
-RUNS = ("bell", "state", "density", "sweep", "twenty")
+RUNS = (
+    *("bell", "state", "density", "sweep", "twenty", "superop", "unitary"),
+    *("probabilities", "variance", "sampler", "estimator"),
+)
+NAMED = ("channel", "unitary of a QFT", "probabilities", "energy and variance")
 DEBIAN = {
     "octave-cli": "octave",
     "Rscript": "r-base-core",
@@ -265,6 +269,8 @@ def shown(project: aerchive.Project, pictures: str) -> dict[str, dict[str, str]]
         "matrix": node(project, "noisy density matrix"),
         "sweep": node(project, "Rabi sweep"),
         "state": node(project, "state of 4 qubits", "statevector"),
+        **{name: node(project, name) for name in NAMED},
+        **{run.record.config.program: f"/{run.path}" for run in project.runs() if run.record.config.program != "run"},
     }
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
@@ -279,6 +285,17 @@ def test_h5web_opens_the_file_and_each_run_on_a_plot(shown: dict[str, dict[str, 
     assert "NX Line" in shown["sweep"]["display"]
     assert "NX Heatmap" in shown["matrix"]["display"]
     assert "density matrix of 3 qubits" in shown["matrix"]["display"]
+
+
+def test_h5web_opens_runs_of_each_kind_on_a_plot(shown: dict[str, dict[str, str]]) -> None:
+    words = {
+        **{"channel": "superoperator of 1 qubit", "unitary of a QFT": "phase / pi of the unitary of 3 qubits"},
+        **{"probabilities": "probability, 3 qubits (p)", "energy and variance": "0 = energy, 1 = its variance"},
+        **{"sampler": "share of outcome 00, register meas", "estimator": "parameter a"},
+    }
+    for name, text in words.items():
+        assert text in shown[name]["display"]
+    assert "row; last bit: qubit 0" in shown["matrix"]["display"]
 
 
 def test_h5web_shows_counts_as_a_table(shown: dict[str, dict[str, str]], project: aerchive.Project) -> None:

@@ -19,6 +19,7 @@ _TITLE = 50
 _TEXT = 200
 """The greatest number of characters of the other texts; the documents have them whole."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
+_MADE_UP = re.compile(r"circuit(-[0-9]+)+")
 _NAME = 28
 _ID = 8
 
@@ -56,7 +57,7 @@ def shown_attributes(record: RunRecord, plot: str | None = None) -> dict[str, Sc
     shown: dict[str, Scalar] = {}
     for name, value in found.items():
         if _is_shown(value, kinds.get(name, str)):
-            shown[name] = _cut(value, _TEXT) if isinstance(value, str) else value
+            shown[name] = cut(value, _TEXT) if isinstance(value, str) else value
     return shown
 
 
@@ -70,7 +71,7 @@ def readable_name(record: RunRecord, *, is_neutral: bool = False) -> str:
     Returns:
         Such as ``noisy_GHZ_3q``: letters, digits, ``_`` and ``.``.
     """
-    names = [] if is_neutral else [record.labels.name or "", *(record.config.circuit_names or [])[:1]]
+    names = [] if is_neutral else [record.labels.name or "", *own_names(record.config.circuit_names)[:1]]
     texts = [safe(name) for name in [*names, "run" if is_neutral else record.config.program]]
     qubits = record.config.num_qubits
     size = "" if qubits is None else f"_{qubits}q"
@@ -92,8 +93,8 @@ def _title(record: RunRecord) -> str:
     if status.seconds is not None:
         parts.append(_duration(status.seconds))
     tail = f": {', '.join(parts)}"
-    name = record.labels.name or _circuits((config.circuit_names or [])[:1]) or config.program
-    return _cut(_cut(name, max(_TITLE - len(tail), 1)) + tail, _TITLE)
+    name = record.labels.name or "".join(own_names(config.circuit_names)[:1]) or config.program
+    return cut(cut(name, max(_TITLE - len(tail), 1)) + tail, _TITLE)
 
 
 def _duration(seconds: float) -> str:
@@ -103,13 +104,20 @@ def _duration(seconds: float) -> str:
 
 
 def _circuits(names: list[str] | None) -> str | None:
-    if not names:
-        return None
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    first = next(filter(None, own_names(names)), None)
+    if first is None or names is None or len(names) == 1:
+        return first
+    return f"{first} and {len(names) - 1} more"
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def cut(text: str, width: int = 40) -> str:
+    """Returns the beginning of a text that is too long, and three dots of ASCII, which every viewer shows."""
+    return text if len(text) <= width else f"{text[: max(width - 3, 0)]}..."[:width]
+
+
+def own_names(names: list[str] | None) -> list[str]:
+    """Returns the names of circuits, with empty ones for those that Qiskit made up, such as ``circuit-154``."""
+    return ["" if _MADE_UP.fullmatch(name) else name for name in names or ()]
 
 
 def _is_shown(value: Any, kind: type) -> bool:

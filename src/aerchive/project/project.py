@@ -340,14 +340,16 @@ class Project:
         Each run that meets the conditions gets ``view/picture``: its counts as bars, the profile of its state, its
         matrix as a heat map, or the curve of its sweep, in 640 x 320 pixels. One with a matrix also gets
         ``view/magnitude``, an image of the magnitudes. The group ``cover`` at the root shows the newest runs. Earlier
-        pictures are replaced. Plots that a run lacks are made. What was archived of a run is not changed.
+        pictures are replaced. Plots that a run lacks are made. A run without plots shows its message. Circuits get a
+        picture, too, ``circuits/view/picture``, and their whole text, which archiving cuts; this imports Qiskit.
+        What was archived of a run is not changed.
 
         Args:
             expression: Conditions as text, as for `find`; without any, all runs are drawn.
             **conditions: Conditions by keyword, as for `find`.
 
         Returns:
-            The number of runs that have new pictures, and descriptions of runs that could not be read.
+            The number of runs that have new pictures, and descriptions of runs, or circuits, that could not be read.
 
         Raises:
             MissingExtraError: matplotlib is not installed.

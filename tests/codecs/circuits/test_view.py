@@ -72,7 +72,7 @@ def test_ghz() -> None:
         *("h q[0];", "cx q[0], q[1];", "cx q[1], q[2];"),
         *("c[0] = measure q[0];", "c[1] = measure q[1];", "c[2] = measure q[2];"),
     ]
-    assert texts(group, "drawing")[1] == "q_0: ┤ H ├──■───────┤M├──────"
+    assert texts(group, "drawing")[1] == "q_0: + H +--*-------+M+------"
     assert group.mutable
 
 
@@ -522,3 +522,29 @@ def test_surrogates_do_not_hurt() -> None:
     circuit.save_state(label="\u2028")
 
     assert body(circuit) == [r'// odd("\ud800") q[0];', r'// save_state(label="\u2028") q[0], q[1];']
+
+
+def test_drawings_are_in_ascii_and_keep_their_columns() -> None:
+    circuit = QuantumCircuit(3, 2, name="all signs")
+    circuit.rx(np.pi / 2, 0)
+    circuit.cp(np.pi / 4, 0, 1)
+    circuit.ccx(0, 1, 2)
+    circuit.swap(0, 2)
+    circuit.barrier()
+    circuit.measure([0, 2], [0, 1])
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+
+    rows = texts(view(circuit), "drawing")
+
+    assert all(row.isascii() for row in rows)
+    assert rows[0].startswith("     +---------+ ")
+    assert rows[1].startswith("q_0: + Rx(pi/2)+-*---")
+    assert rows[2].startswith("     +---------+ |P(pi/4)  |   |  : +++")
+    assert len({len(row) for row in rows if row.startswith("q_")}) == 1
+
+
+def test_a_name_that_qiskit_made_up_is_no_title() -> None:
+    circuit = QuantumCircuit(1)
+    assert circuit.name.startswith("circuit-")
+    assert view(circuit).attributes["title"] == "1 qubit, 0 instructions"

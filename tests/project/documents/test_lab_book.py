@@ -67,7 +67,7 @@ def test_a_link_costs_no_copy_and_plots_have_their_numbers(plots: Path) -> None:
         assert set(run["view"]) == {"counts", "matrix", "probability"}
         assert run["view/matrix/density_matrix"] == run["density_matrix"]
         assert run["view/probability/probability"].chunks == (256,)
-        assert run["view/counts/shots"][:].tolist() == [0, 1, 1, 0, 0, 7, 7, 0]
+        assert run["view/counts/shots"][:].tolist() == [0, 0, 1, 1, 0, 0, 7, 7, 0, 0]
         assert file.attrs["default"].decode() == run_of(file, job_id(2)).name.strip("/")
 
 
@@ -122,7 +122,7 @@ def test_plots_are_carried(plots: Path, tmp_path: Path) -> None:
         with h5py.File(one.path) as file:
             run = run_of(file, job_id(number))
             assert run["view/matrix/density_matrix"] == run["density_matrix"]
-            assert run["view/counts/shots"][:].tolist() == [0, number, number, 0, 0, 7, 7, 0]
+            assert run["view/counts/shots"][:].tolist() == [0, 0, number, number, 0, 0, 7, 7, 0, 0]
             assert run["view/probability/probability"][:].tolist() == [1 / 256] * 256
             assert run.attrs["default"] == b"view/counts"
     assert project_view(plots).keys() == before.keys()
@@ -133,7 +133,7 @@ FORGED: dict[str, tuple[Callable[[h5py.Group], object], str]] = {
     "title": (lambda run: run.attrs.modify("title", np.bytes_(b"forged")), "its attributes title are not what its"),
     "no outcome": (lambda run: run.attrs.pop("outcome"), "its attributes outcome are not what its documents say"),
     "other default": (lambda run: run.attrs.modify("default", np.bytes_(b"view/x")), "its attributes default are not"),
-    "numbers": (lambda run: run["view/counts/shots"].write_direct(np.ones(8, "u2")), "view: its digest does not"),
+    "numbers": (lambda run: run["view/counts/shots"].write_direct(np.ones(10, "u2")), "view: its digest does not"),
     "other plot": (lambda run: run["view"].move("probability", "more"), "view: its digest does not match"),
     "link": (lambda run: run.move("view/matrix/density_matrix", "view/matrix/other"), "view: its digest does not"),
     "link to a group": (lambda run: run["view/counts"].__setitem__("c", run["config"]), "is linked twice"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project.archive(draft)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_TOGETHER", 2)
-        assert project.illustrate() == (3, [])
+        number, problems = project.illustrate()
+    assert number == 3
+    assert all(problem.endswith("/circuits: is not a list of circuits") for problem in problems)  # those of the drafts
     return path
 
 
@@ -60,7 +63,7 @@ def test_pictures(drawn: Path) -> None:
         magnitude = run_of(file, job_id(1))["view/magnitude/magnitude"]
         assert magnitude[:].tolist() == (np.abs(1 + 1j) * np.eye(4)).tolist()
         assert magnitude.attrs["IMAGE_SUBCLASS"] == b"IMAGE_GRAYSCALE"
-        assert run_of(file, job_id(2))["view/counts/shots"][:].tolist() == [0, 2, 2, 0, 0, 7, 7, 0]
+        assert run_of(file, job_id(2))["view/counts/shots"][:].tolist() == [0, 0, 2, 2, 0, 0, 7, 7, 0, 0]
     assert project_at(drawn, "r").verify().problems == []
 
 
@@ -118,5 +121,7 @@ def test_the_command(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     path = project_at(drawn).copy(tmp_path / "copy.h5").path
     assert main(["-p", str(path), "illustrate", "name == nothing"]) == 0
     assert capsys.readouterr().out == "drew pictures of 0 runs\n"
-    assert main(["-p", str(path), "illustrate", "job_id == 'job-000001'", "--json"]) == 0
-    assert capsys.readouterr().out == '{"runs": 1, "problems": []}\n'
+    assert main(["-p", str(path), "illustrate", "job_id == 'job-000001'", "--json"]) == 1  # its circuits are none
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["runs"] == 1
+    assert [problem.rpartition(": ")[2] for problem in printed["problems"]] == ["is not a list of circuits"]

@@ -20,7 +20,7 @@ from aerchive import layout
 from aerchive.aer.capturing.binds import encode_binds
 from aerchive.aer.capturing.options import encode_option
 from aerchive.aer.capturing.provenance import provenance
-from aerchive.aer.capturing.sweep_plot import sweep_plot
+from aerchive.aer.capturing.result_plots import plots_if_possible, plots_of_pubs, plots_of_result
 from aerchive.aer.errors import AerJobError
 from aerchive.codecs.circuits.writing import circuits_object
 from aerchive.codecs.primitive_result import encode_primitive_result
@@ -187,8 +187,8 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
     experiments = _experiments(result)
     encoder, number = ResultEncoder(), len(experiments)
     documents = {layout.RESULT: encoder.encode(result), **_binds_document(submitted, encoder, number)}
-    sweep = sweep_plot(submitted.parameter_binds, experiments)
-    return _draft(submitted, encoder.finish(documents), status, number, used_by(result), sweep)
+    plots = plots_if_possible(lambda: plots_of_result(submitted.parameter_binds, experiments, submitted.circuits))
+    return _draft(submitted, encoder.finish(documents), status, number, used_by(result), plots)
 
 
 def draft_of_primitive(
@@ -213,7 +213,8 @@ def draft_of_primitive(
     status = RunStatus(
         outcome="ok", submitted=submitted.created, started=submitted.started, finished=finished, seconds=seconds
     )
-    return _draft(submitted, encoder.finish(documents), status, len(result), dict(used or {}))
+    plots = plots_if_possible(lambda: plots_of_pubs(result, submitted.pubs))
+    return _draft(submitted, encoder.finish(documents), status, len(result), dict(used or {}), plots)
 
 
 def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Written]:
@@ -260,7 +261,7 @@ def _draft(
     status: RunStatus,
     num_experiments: int | None,
     used: dict[str, Any],
-    sweep: Plot | None = None,
+    plots: Mapping[str, Plot] | None = None,
 ) -> RunDraft:
     refused = list(encoded.refused)
     objects, config = _inputs(submitted, refused, list(encoded.noted), num_experiments, used)
@@ -274,7 +275,7 @@ def _draft(
         provenance=provenance(),
         datasets=datasets,
         objects=objects,
-        view=view_of(plots_of(datasets, config, sweep)),
+        view=view_of(plots_of(datasets, config, plots)),
         refused=tuple(refused),
         nbytes=sum(draft.nbytes for draft in datasets.values()),
     )

@@ -59,6 +59,12 @@ _ABOUT = (
 )
 
 
+def has_made_up_name(circuit: QuantumCircuit) -> bool:
+    """Whether Qiskit generated the name: ``circuit-7``, or ``mine-8`` for ``mine`` with its parameters assigned."""
+    match = _COUNTED.match(str(circuit.name))
+    return match is not None and match[1] in (QuantumCircuit.prefix, private_if_any(circuit, "_base_name"))
+
+
 class _Extent(NamedTuple):
     """How much of the circuits is shown.
 
@@ -96,6 +102,14 @@ _QUICK = _Extent(
 depth, and 6 in the drawing on each qubit."""
 _COMPLETE = _Extent(circuits=64, instructions=20_000, head=20_000, drawn=30_000, counted=1_000_000, defined_qubits=6)
 _MOST_DEFINED_QUICKLY = 4
+_ASCII = str.maketrans(
+    {
+        **dict.fromkeys("┌┐└┘├┤┬┴┼╞╡╥╨╩╪╫╬", "+"),
+        **{"─": "-", "═": "=", "│": "|", "║": "|", "■": "*", "░": ":", "«": "<", "»": ">"},
+    }
+)
+"""The signs of Qiskit's drawing, which silx and h5dump show as escapes, in ASCII."""
+_PI = re.compile("π([^ ─]*)[ ─]")
 _WIRES_ANYWAY = 6
 """The effort of drawing an instruction, besides that for each qubit, in qubits."""
 
@@ -106,6 +120,8 @@ _BITS = "\0"
 """Stands in a comment for the qubits as the exporter names them; `_printable` lets no other one through."""
 _LONG = 49
 _LONG_NAME = re.compile(rf"\b[^\W\d]\w{{{_LONG - 1},}}")
+_COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
+"""Names that Qiskit generates: with a running number, and with the number of the process if it is not the first."""
 _STATEMENTS = frozenset({Barrier, Measure, Reset, Delay, Store, BreakLoopOp, ContinueLoopOp})
 _OWN = frozenset({Gate, ControlledGate})
 """Classes of gates that users define."""
@@ -188,7 +204,7 @@ class _Part:
 
     def _facts(self) -> dict[str, AttributeValue]:
         circuit, number = self._circuit, len(self._circuit.data)
-        name = _printable(str(circuit.name or ""))
+        name = "" if has_made_up_name(circuit) else _printable(str(circuit.name or ""))
         size = f"{_of(circuit.num_qubits, 'qubit')}, {_of(number, 'instruction')}"
         room = _MOST_TITLE - len(f": {size}")
         facts: dict[str, AttributeValue] = {
@@ -513,8 +529,13 @@ def _drawing(circuit: QuantumCircuit) -> list[str]:
     except BaseException as error:  # noqa: BLE001  (a Rust panic is a BaseException; interrupts are raised again)
         reraise_unless_failure(error)
         return []
-    rows: list[str] = [row.rstrip(" ") for row in text.rstrip("\n").split("\n")]
+    rows = [_in_ascii(row.rstrip(" ")) for row in text.rstrip("\n").split("\n")]
     return rows if text and all(map(str.isprintable, rows)) else []
+
+
+def _in_ascii(row: str) -> str:
+    """A row of a drawing in ASCII, names aside; what follows a ``pi`` stays in its column."""
+    return _PI.sub(r"pi\1", row).translate(_ASCII)
 
 
 def _needs_single_bits(circuit: QuantumCircuit) -> bool:

@@ -38,7 +38,6 @@ import copy
 import functools
 import io
 import logging
-import re
 import reprlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +91,7 @@ from aerchive.codecs.circuits.reading import (
     restore_metadata,
     with_definition,
 )
-from aerchive.codecs.circuits.view import MOST_AT_ONCE, circuit_view
+from aerchive.codecs.circuits.view import MOST_AT_ONCE, circuit_view, has_made_up_name
 from aerchive.codecs.registry import encode_inline, enum_as_kept
 from aerchive.errors import InvalidInputError, UnsupportedTypeError
 from aerchive.models import tagged_json
@@ -106,8 +105,6 @@ MAX_LOSSES = 20
 """Largest number of losses that are described for one circuit; the others are only counted."""
 _MAX_QPY_NAME = 0xFFFF  # bytes of UTF-8; QPY writes the length of a longer name wrong
 _LEAST_NUMBERS = LEAST_BYTES // np.dtype(complex).itemsize
-_COUNTED = re.compile(r"(.*)-\d+(-\d+)?\Z", re.DOTALL)
-"""Names that Qiskit generates: with a running number, and with the number of the process if it is not the first."""
 _MOST_ATTEMPTS = 6
 """Largest number of attempts; each takes out what QPY was seen to lose in the one before, deeper and deeper nested."""
 _Path = tuple[int, ...]
@@ -167,7 +164,7 @@ def circuits_object(circuits: Sequence[QuantumCircuit]) -> tuple[ObjectDraft, tu
         if len(newest.lost) < len(encoded.lost):
             logger.warning("circuits are stored in the newest QPY; the version asked for loses: %s", encoded.lost[0])
             encoded = newest
-    names = ["" if _has_made_up_name(circuit) else str(circuit.name) for circuit in circuits]
+    names = ["" if has_made_up_name(circuit) else str(circuit.name) for circuit in circuits]
     attributes: dict[str, AttributeValue] = {
         "encoding": ENCODING,
         "encoding_version": VERSION,
@@ -290,7 +287,7 @@ class _Writer:
     def __init__(self, circuits: Sequence[QuantumCircuit], taken: set[_Path], *, keep_made_up_names: bool) -> None:
         self.taken = taken
         self._main = len(circuits)
-        self._unnamed = {id(c) for c in circuits if not keep_made_up_names and _has_made_up_name(c)}
+        self._unnamed = {id(c) for c in circuits if not keep_made_up_names and has_made_up_name(c)}
         self.entries: list[_Entry] = []
         self.errors: list[dict[str, Any]] = []
         self.lost: list[str] = []
@@ -499,7 +496,7 @@ class _Writer:
             if index < len(self.entries):  # a circuit refers only to later ones
                 index = len(self._queue)
                 self._carried[id(part)] = index, part
-                if _has_made_up_name(carrier):
+                if has_made_up_name(carrier):
                     self._unnamed.add(id(carrier))
                 carriers.append(index)
                 self._queue.append((carrier, f"{where}, {what}", (*path, -len(carriers))))
@@ -692,12 +689,6 @@ def _fits_qpy(name: str) -> bool:
         return len(name.encode("utf-8")) <= _MAX_QPY_NAME
     except UnicodeEncodeError:
         return False
-
-
-def _has_made_up_name(circuit: QuantumCircuit) -> bool:
-    """Whether Qiskit generated the name: ``circuit-7``, or ``mine-8`` for ``mine`` with its parameters assigned."""
-    match = _COUNTED.match(str(circuit.name))
-    return match is not None and match[1] in (QuantumCircuit.prefix, private_if_any(circuit, "_base_name"))
 
 
 def _short(name: str) -> str:

@@ -16,30 +16,40 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.models.config import RunConfig
+from aerchive.models.shown import cut, own_names
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
 from aerchive.threads import in_order
 
 SWEEP: Final = "sweep"
 COUNTS: Final = "counts"
 PROBABILITY: Final = "probability"
+VALUES: Final = "values"
 MATRIX: Final = "matrix"
-_ORDER: Final = (SWEEP, COUNTS, PROBABILITY, MATRIX)
+CURVES: Final = (SWEEP, COUNTS, PROBABILITY, VALUES)
+PICTURE: Final = "picture"
+_ORDER: Final = (*CURVES, MATRIX, PICTURE)
 MOST_BINS: Final = 1024
 """The greatest number of bins of a profile, and the greatest number of rows of a matrix that is shown."""
+MOST_BARS: Final = 64
+"""The greatest number of bars; a state of more basis states is a curve."""
+_MOST_PHASES = 64
+"""The greatest number of rows of a unitary of which the phases are shown."""
+_MOST_LABEL = 60
+"""The greatest number of characters of the label of an axis that H5Web shows whole."""
 _COLUMNS = {"experiment": "u", "bitstring": "S", "count": "i"}
 """Columns of a table of counts, and the kinds of their values."""
-_MOST_BARS = 64
 _MOST_BITS = 6
 """Up to this number of bits, the place of a bar is the outcome as an integer, and not its rank."""
 _HALF_BAR = 0.375
 """Half the width of a bar. Places plus and minus it are exact as numbers of 16 bits."""
-_MOST_NAMED = 4
+_SAME = 1e-6
+"""Magnitudes that differ by less, relatively, are the same."""
 _BLOCK_BYTES = 4 * 1024 * 1024
 _ROW = 4096
 """Number of squares that are added up in the precision of the state; their sums are added up as 64-bit floats."""
 LARGE: Final = 2**24
 """From this number of elements on, HDFView cannot show a whole dataset, and the dataset says so."""
-_MATRICES = {"density_matrix": "density matrix", "unitary": "unitary"}
+_MATRICES = {"density_matrix": "density matrix", "unitary": "unitary", "superop": "superoperator"}
 
 
 class Plot(NamedTuple):
@@ -88,7 +98,7 @@ def view_of(plots: Mapping[str, GroupDraft]) -> GroupDraft | None:
 def plots_of(
     datasets: Mapping[str, DatasetDraft],
     config: RunConfig,
-    sweep: Plot | None = None,
+    own: Mapping[str, Plot] | None = None,
     known: Collection[str] = (),
 ) -> dict[str, GroupDraft]:
     """Makes the plots of a run, by name.
@@ -96,21 +106,86 @@ def plots_of(
     Args:
         datasets: The datasets of the run, by name.
         config: The configuration of the run.
-        sweep: The curve of a sweep, if the run is one.
+        own: Plots that were made from the result, by name; those that datasets give come before them.
         known: Names of plots that need not be made.
     """
+    own = own or {}
     curves = {
-        SWEEP: sweep,
-        COUNTS: None if COUNTS in known else counts_plot(datasets, config),
-        PROBABILITY: None if PROBABILITY in known else probability_plot(datasets),
+        SWEEP: own.get(SWEEP),
+        COUNTS: None if COUNTS in known else counts_plot(datasets, config) or own.get(COUNTS),
+        PROBABILITY: None if PROBABILITY in known else probability_plot(datasets) or own.get(PROBABILITY),
+        VALUES: own.get(VALUES),
     }
     plots = {name: plot.draft() for name, plot in curves.items() if plot is not None}
     if MATRIX not in known and (matrix := matrix_of(datasets)) is not None:
-        plots[MATRIX] = GroupDraft({"NX_class": "NXdata", "signal": matrix}, links={matrix: matrix})
+        plots[MATRIX] = _matrix_plot(matrix, datasets[matrix])
     return plots
 
 
-# -- counts
+# -- bars
+
+
+def bars(
+    signal: str, heights: Any, label: str, axis: str, places: Iterable[int], axis_label: str, texts: Sequence[str] = ()
+) -> Plot:
+    """Outlines of bars, four points each, because viewers draw lines; a point at each end keeps bars off the frame.
+
+    Args:
+        signal: Name of the dataset of the heights.
+        heights: The heights, shape ``(bars,)``. Integers below 65,536 are stored as such, others as 32-bit floats.
+        label: What the heights are.
+        axis: Name of the dataset of the places.
+        places: The places, in ascending order.
+        axis_label: What the places are.
+        texts: The text beneath each bar.
+    """
+    high, middle = np.asarray(heights), np.array([*places], "<f2")
+    is_small = high.dtype.kind in "iu" and 0 <= high.min() <= high.max() < 2**16
+    kind = "<u2" if is_small else "<f8" if high.dtype.kind in "iu" else "<f4"
+    outline = middle[:, None] + np.array([-_HALF_BAR, -_HALF_BAR, _HALF_BAR, _HALF_BAR], "<f2")
+    ends = np.array([middle[0] - 1], "<f2"), np.array([middle[-1] + 1], "<f2")
+    return Plot(
+        signal,
+        np.pad((high[:, None] * [0, 1, 1, 0]).reshape(-1), 1).astype(kind),
+        label,
+        axis,
+        np.concatenate([ends[0], outline.reshape(-1), ends[1]]),
+        cut(axis_label, _MOST_LABEL),
+        tuple(texts),
+    )
+
+
+def outcome_bars(
+    texts: Sequence[str], heights: NDArray[Any], signal: str, label: str, bit: str = "classical bit"
+) -> Plot:
+    """Bars of the most frequent outcomes.
+
+    Args:
+        texts: The outcomes as bit strings, which may have spaces.
+        heights: How frequent each is, shape ``(outcomes,)``.
+        signal: Name of the dataset of the heights.
+        label: What the heights are.
+        bit: What the last bit of an outcome is the bit 0 of.
+    """
+    by_height = np.argsort(-heights, kind="stable")[:MOST_BARS]
+    found = [(texts[number], heights[number]) for number in by_height.tolist()]
+    last = f"; last bit: {bit} 0"
+    if max(len(text.replace(" ", "")) for text, _ in found) <= _MOST_BITS:
+        placed = sorted((int(text.replace(" ", ""), 2), text, height) for text, height in found)
+        named = f"outcome: {', '.join(f'{number} = {text}' for number, text, _ in placed)}{last}"
+        axis_label = named if len(named) <= _MOST_LABEL else f"outcome as an integer{last}"
+    else:
+        placed = [(rank, text, height) for rank, (text, height) in enumerate(found)]
+        axis_label = f"rank; 0: {cut(found[0][0], 20)}{last}"
+    return bars(
+        signal,
+        np.array([height for _, _, height in placed]),
+        label + (f", {MOST_BARS} most frequent" if len(texts) > MOST_BARS else ""),
+        "outcome",
+        [place for place, _, _ in placed],
+        axis_label,
+        [text for _, text, _ in placed],
+    )
 
 
 def counts_plot(datasets: Mapping[str, DatasetDraft], config: RunConfig) -> Plot | None:
@@ -124,50 +199,24 @@ def counts_plot(datasets: Mapping[str, DatasetDraft], config: RunConfig) -> Plot
     rows = dataset.parts[0][...]
     experiment = int(rows["experiment"][0])
     rows = rows[rows["experiment"] == experiment]
-    by_count = np.argsort(-rows["count"], kind="stable")[:_MOST_BARS]
-    texts = [text.decode("ascii", "replace") for text in rows["bitstring"][by_count].tolist()]
+    if len(rows) > MOST_BARS:  # the others are only counted
+        rows = rows[np.argsort(-rows["count"], kind="stable")[: MOST_BARS + 1]]
+    texts = [text.decode("ascii", "replace") for text in rows["bitstring"].tolist()]
     outcomes = [text.replace(" ", "") for text in texts]
     if any(not outcome or outcome.strip("01") for outcome in outcomes):  # by an edited header, no register has a bit
         return None
-    numbers = [int(outcome, 2) for outcome in outcomes]
-    counts = rows["count"][by_count].tolist()
-    bits = max(map(len, outcomes))
-    if bits <= _MOST_BITS:
-        bars = sorted(zip(numbers, texts, counts, strict=True))
-        label = "outcome as an integer"
-        if len(bars) <= _MOST_NAMED:
-            label = f"outcome: {', '.join(f'{number} = {text}' for number, text, _ in bars)}"
-    else:
-        bars = [(rank, text, count) for rank, (text, count) in enumerate(zip(texts, counts, strict=True))]
-        label = f"rank of the outcome; 0 = {_short(texts[0])}"
-    places = np.array([place for place, _, _ in bars], "<f2")
-    heights = np.array([count for _, _, count in bars])
-    kind = "<u2" if 0 <= heights.min() <= heights.max() < 2**16 else "<f8"
-    return Plot(
-        "shots",
-        (heights[:, None] * [0, 1, 1, 0]).reshape(-1).astype(kind),
-        f"shots of {_circuit(config, experiment)}"
-        + (f", {_MOST_BARS} most frequent" if len(rows) > _MOST_BARS else ""),
-        "outcome",
-        (places[:, None] + np.array([-_HALF_BAR, -_HALF_BAR, _HALF_BAR, _HALF_BAR], "<f2")).reshape(-1),
-        f"{label}; the last bit is classical bit 0 (qubit 0 of measure_all)",
-        tuple(text for _, text, _ in bars),
-    )
+    return outcome_bars(texts, rows["count"], "shots", f"shots of {_circuit(config, experiment)}")
 
 
 def _circuit(config: RunConfig, experiment: int) -> str:
-    names, number = config.circuit_names or [], config.num_circuits or 1
+    names, number = own_names(config.circuit_names), config.num_circuits or 1
     if config.num_experiments not in (None, number):
         return f"experiment {experiment + 1} of {config.num_experiments}"
     which = f"circuit {experiment + 1} of {number}"
     name = names[experiment] if experiment < len(names) else ""
     if not name:
         return which if number > 1 else "the circuit"
-    return f"{_short(name)} ({which})" if number > 1 else _short(name)
-
-
-def _short(text: str, width: int = 40) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return f"{cut(name)} ({which})" if number > 1 else cut(name)
 
 
 # -- probabilities
@@ -175,7 +224,7 @@ def _short(text: str, width: int = 40) -> str:
 
 def probability_plot(datasets: Mapping[str, DatasetDraft]) -> Plot | None:
     """The probabilities of a saved state, or of a density matrix too large to be shown, in at most 1,024 bins."""
-    for kind, what in ("statevector", ""), ("density_matrix", " (diagonal of the density matrix)"):
+    for kind, what in ("statevector", ""), ("density_matrix", ", density matrix"):
         dataset = next((one for one in datasets.values() if one.attributes.get("kind") == kind), None)
         if dataset is None or dataset.attributes.get("layout") == "packed" or dataset.dtype.kind != "c":
             continue
@@ -188,18 +237,28 @@ def probability_plot(datasets: Mapping[str, DatasetDraft]) -> Plot | None:
         is_live = isinstance(dataset.parts[-1], np.ndarray)
         weigh = _squares if kind == "statevector" else _diagonal
         values = _profile(read, size, math.prod(shape) * dataset.dtype.itemsize // size, weigh, is_live=is_live)
-        width, qubits = size // len(values), size.bit_length() - 1
-        each = f" in each bin of {width:,} basis states" if width > 1 else " of each basis state"
-        of = f", last of {number} states" if number > 1 else ""
-        return Plot(
-            "probability",
-            values,
-            f"probability{each}, {qubits} qubit{'s' * (qubits != 1)}{what}{of}",
-            "first_index",
-            np.arange(len(values), dtype="<i8") * width,
-            f"{'first index of the bin' if width > 1 else 'index of the basis state'}; qubit 0 is its last bit",
-        )
+        return profile_plot(values, what + (f", state {number} of {number}" if number > 1 else ""), size)
     return None
+
+
+def profile_plot(values: NDArray[np.float64], what: str = "", size: int | None = None) -> Plot:
+    """The probabilities of basis states: bars if they are few, else a curve of at most 1,024 bins of equal width.
+
+    Args:
+        values: The probabilities, of all basis states or of bins of them; as many as a power of two.
+        what: What else the label says.
+        size: Number of basis states, if the values are those of bins.
+    """
+    size = len(values) if size is None else size
+    bins = min(len(values), MOST_BINS)
+    values = values.reshape(bins, -1).sum(axis=1)
+    width, qubits = size // bins, size.bit_length() - 1
+    each = f" in bins of {width:,} states" if width > 1 else ""
+    label = f"probability{each}, {qubits} qubit{'s' * (qubits != 1)}{what}"
+    axis_label = f"{'first index of the bin' if width > 1 else 'index of the basis state'}; last bit: qubit 0"
+    if bins <= MOST_BARS:
+        return bars("probability", values, label, "first_index", range(bins), axis_label)
+    return Plot("probability", values, label, "first_index", np.arange(bins, dtype="<i8") * width, axis_label)
 
 
 _Read = Callable[[int, int], NDArray[Any]]
@@ -266,14 +325,54 @@ def described(datasets: Mapping[str, DatasetDraft]) -> dict[str, DatasetDraft]:
     return {name: _described(dataset) for name, dataset in datasets.items()}
 
 
+def phases_of(dataset: DatasetDraft) -> NDArray[np.float16] | None:
+    """The phases of the last unitary of a dataset if all its elements have one magnitude, which says nothing then.
+
+    Returns:
+        The phases in units of pi, from above -1 to 1, shape ``(rows, columns)``; ``None`` for other matrices, and for
+        unitaries of more than 64 rows.
+    """
+    if dataset.attributes.get("kind") != "unitary" or not _is_matrix(dataset, _MOST_PHASES):
+        return None
+    read, shape, _ = last_array(dataset)
+    values = read(0, shape[0])
+    magnitudes = np.abs(values)
+    if not 0 < magnitudes.max() < np.inf or np.ptp(magnitudes) > _SAME * magnitudes.max():
+        return None
+    phases = np.round(np.angle(values.T if dataset.attributes.get("order") == "F" else values) / np.pi, 4)
+    return np.where(phases == -1, 1, phases + 0.0).astype("<f2")
+
+
+def _matrix_plot(name: str, dataset: DatasetDraft) -> GroupDraft:
+    """A link to the dataset, or phases, with axes that say which are the rows."""
+    kind, size = str(dataset.attributes.get("kind")), dataset.shape[-1]
+    sides = ["row", "column"]
+    phases = phases_of(dataset)
+    if phases is None and dataset.attributes.get("order") == "F":
+        sides.reverse()
+    last = "" if kind == "superop" else "; last bit: qubit 0"
+    axes = {
+        side: DatasetDraft([np.arange(size, dtype="<i2")], attributes={"long_name": f"{side}{last}"}) for side in sides
+    }
+    names = (".",) * (len(dataset.shape) - 2 if phases is None else 0) + tuple(sides)
+    if phases is None:
+        return GroupDraft({"NX_class": "NXdata", "signal": name, "axes": names}, axes, links={name: name})
+    label = f"phase / pi of the {matrix_label(kind, size)}"
+    phase = DatasetDraft([phases], attributes={"interpretation": "image", "long_name": label})
+    return GroupDraft({"NX_class": "NXdata", "signal": "phase", "axes": names}, {"phase": phase, **axes})
+
+
+def matrix_label(kind: str, size: int) -> str:
+    """What a matrix of a kind and number of rows is: ``density matrix of 3 qubits``."""
+    return f"{_MATRICES[kind]} of {_qubits(math.isqrt(size) if kind == 'superop' else size)}"
+
+
 def _described(dataset: DatasetDraft) -> DatasetDraft:
     kind, more = str(dataset.attributes.get("kind")), dict[str, AttributeValue]()
     if kind in _MATRICES and _is_matrix(dataset):
-        order = "down: its columns, across: its rows" if dataset.attributes.get("order") == "F" else "down: its rows"
-        more = {
-            "interpretation": "image",
-            "long_name": f"{_MATRICES[kind]} of {_qubits(dataset.shape[-1])} ({order}; last bit of an index: qubit 0)",
-        }
+        first = "column" if dataset.attributes.get("order") == "F" else "row"
+        label = f"{matrix_label(kind, dataset.shape[-1])} (first axis: {first})"
+        more = {"interpretation": "image", "long_name": label}
     if math.prod(dataset.shape) >= LARGE and dataset.attributes.get("encoding") == "array":
         more["note"] = _note(kind, dataset.shape, has_profile=kind in ("statevector", "density_matrix"))
     return dataclasses.replace(dataset, attributes={**dataset.attributes, **more}) if more else dataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.interop.extras import import_extra
-from aerchive.project.documents.plots import COUNTS, PROBABILITY, SWEEP
+from aerchive.project.documents.plots import CURVES, PICTURE, SWEEP
 from aerchive.project.illustrating.sketch import Matrix, Sketch
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
 
@@ -23,6 +24,14 @@ _COVER_SIZE = 720, 480
 _COVER_COLUMNS = 2
 MOST_ON_COVER = 4
 """The greatest number of runs whose pictures are on the cover."""
+_COLUMNS, _ROWS = 100, 40
+"""The greatest number of columns and rows of text in a picture."""
+_LETTER_PIXELS, _LARGEST_PIXELS = 6, 12
+"""The smallest and the greatest width of a letter; a row is twice as high. Matplotlib has whole pixels."""
+_POINTS = 72 / _DPI / 0.61
+"""Size of the letters in points, for each pixel of their width."""
+_TITLE_PIXELS = 12
+_MESSAGE_COLUMNS = 64
 _COLOUR = "#1f77b4"
 _MOST_LABELS = 32
 _MOST_LETTERS = 16
@@ -46,13 +55,32 @@ class Painter:
             sketch: What is drawn.
         """
         if not sketch.plots and sketch.matrix is None:
-            return {}
+            if not (sketch.message or "").strip():
+                return {}
+            return {PICTURE: self.page(textwrap.wrap(sketch.message or "", _MESSAGE_COLUMNS), sketch.title)}
         figure = self._figure(figsize=(_SIZE[0] / _DPI, _SIZE[1] / _DPI), dpi=_DPI, layout="constrained")
         _draw(figure, figure.add_subplot(), sketch)
-        groups = {"picture": picture_group(self._pixels(figure), sketch.title)}
-        if sketch.matrix is not None:
+        groups = {PICTURE: picture_group(self._pixels(figure), sketch.title)}
+        if sketch.matrix is not None and not sketch.matrix.is_phase:
             groups["magnitude"] = _magnitude_group(sketch.matrix)
         return groups
+
+    def page(self, rows: Sequence[str], title: str) -> GroupDraft:
+        """The picture of rows of text, such as the drawing of a circuit; what does not fit is left out.
+
+        Args:
+            rows: The rows, at least one, of at most 100 characters.
+            title: What they are.
+        """
+        rows = rows if len(rows) <= _ROWS else [*rows[: _ROWS - 1], f"... {len(rows) - _ROWS + 1} more rows"]
+        room = _COLUMNS * _LETTER_PIXELS // max(map(len, rows)), _ROWS * _LETTER_PIXELS // len(rows)
+        letter = max(_LETTER_PIXELS, min(_LARGEST_PIXELS, *room))
+        height = max(_SIZE[1] // 2, (len(rows) + 2) * 2 * letter + 3 * _TITLE_PIXELS)
+        figure = self._figure(figsize=(_SIZE[0] / _DPI, height / _DPI), dpi=_DPI)
+        figure.text(0.5, 1 - _TITLE_PIXELS / height, _plain(title), fontsize=10, ha="center", va="top")
+        words: dict[str, Any] = {"family": "monospace", "fontsize": letter * _POINTS, "va": "top"}
+        figure.text(0.02, 1 - 3.5 * _TITLE_PIXELS / height, _plain("\n".join(rows)), **words)
+        return picture_group(self._pixels(figure), title)
 
     def cover(self, sketches: Sequence[Sketch], title: str) -> GroupDraft:
         """The cover of a project.
@@ -104,7 +132,7 @@ def _magnitude_group(matrix: Matrix) -> GroupDraft:
         "IMAGE_VERSION": "1.2",
         "IMAGE_SUBCLASS": "IMAGE_GRAYSCALE",
         "interpretation": "image",
-        "long_name": _magnitude_label(matrix),
+        "long_name": matrix.label,
     }
     values = matrix.values
     return GroupDraft(
@@ -121,11 +149,6 @@ def _axes(height: int, width: int) -> dict[str, DatasetDraft]:
     }
 
 
-def _magnitude_label(matrix: Matrix) -> str:
-    of = f", greatest of each {matrix.block} x {matrix.block} elements" if matrix.block > 1 else ""
-    return f"magnitude of the {matrix.label}{of}"
-
-
 def _draw(figure: Any, axes: Any, sketch: Sketch, *, is_small: bool = False) -> None:
     size = 7 if is_small else 9
     axes.set_title(_plain(sketch.title), fontsize=size + 1)
@@ -137,29 +160,36 @@ def _draw(figure: Any, axes: Any, sketch: Sketch, *, is_small: bool = False) -> 
 
 def _draw_plot(figure: Any, axes: Any, sketch: Sketch, size: int) -> tuple[str, str]:
     """Draws the first plot; returns the labels of the axes."""
-    name = next((name for name in (SWEEP, COUNTS, PROBABILITY) if name in sketch.plots), None)
+    name = next((name for name in CURVES if name in sketch.plots), None)
     if name is None:
         matrix = sketch.matrix
         assert matrix is not None  # noqa: S101  (`Painter` draws nothing of an empty sketch)
         height, width = (extent * matrix.block for extent in matrix.values.shape)
+        colours: dict[str, Any] = {"cmap": "viridis", "vmin": 0}
+        if matrix.is_phase:
+            colours = {"cmap": "twilight", "vmin": -1, "vmax": 1}
         shown = axes.imshow(
-            matrix.values, cmap="viridis", extent=(0, width, height, 0), interpolation="nearest", aspect="equal"
+            matrix.values, extent=(0, width, height, 0), interpolation="nearest", aspect="equal", **colours
         )
-        figure.colorbar(shown, ax=axes).ax.tick_params(labelsize=size - 1)
-        return "column (qubit 0 is the last bit)", f"row of the {matrix.label}"
+        bar = figure.colorbar(shown, ax=axes)
+        bar.ax.tick_params(labelsize=size - 1)
+        bar.set_label(textwrap.fill(matrix.label, 32), fontsize=size - 1)
+        return "column (qubit 0 is the last bit)", "row"
     plot = sketch.plots[name]
-    if name == COUNTS:
-        heights = plot.values[1::4]
+    if plot.bars:
+        heights = plot.values[2::4]
         number = np.arange(len(heights))
         axes.bar(number, heights, width=0.75, color=_COLOUR)
         if len(number) > _MOST_LABELS or max(map(len, plot.bars)) > _MOST_LETTERS:
             axes.set_xticks([])
         else:
             axes.set_xticks(number, plot.bars, rotation=0 if len(number) * len(plot.bars[0]) <= 40 else 90)
-        return "outcome (last bit: classical bit 0)", plot.label
-    if name == PROBABILITY:
-        axes.fill_between(plot.places, plot.values, step="mid", color=_COLOUR, linewidth=0.8)
-        axes.set_ylim(bottom=0)
+        return "outcome" + plot.axis_label[plot.axis_label.rindex("; last bit") :], plot.label
+    if name != SWEEP:
+        is_outline = plot.places[1] == plot.places[2]  # of bars
+        step = None if is_outline else "mid"
+        axes.fill_between(plot.places, plot.values, step=step, color=_COLOUR, linewidth=0.8)
+        axes.set_ylim(bottom=min(0, plot.values.min()))
         return plot.axis_label, plot.label.replace(", ", ",\n")
     axes.plot(plot.places, plot.values, ".-", color=_COLOUR)
     axes.grid(visible=True, alpha=0.3)

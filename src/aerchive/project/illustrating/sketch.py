@@ -13,17 +13,20 @@ from aerchive.models.run import RunRecord
 from aerchive.models.shown import shown_attributes
 from aerchive.project.documents.plots import (
     COUNTS,
+    CURVES,
+    PICTURE,
     PROBABILITY,
-    SWEEP,
     Plot,
     counts_plot,
-    described,
     last_array,
+    matrix_label,
     matrix_of,
+    phases_of,
     probability_plot,
 )
 from aerchive.storage.chunks.drafts import DatasetDraft
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.hdf5.objects import object_path
 from aerchive.storage.hdf5.transfer import dataset_drafts
 
 _MOST_CELLS = 512
@@ -36,13 +39,15 @@ class Matrix(NamedTuple):
 
     Attributes:
         values: The greatest magnitude in each block of elements, shape ``(rows, columns)``; rows go down.
-        label: What the matrix is, with the order of the qubits.
+        label: What the values are.
         block: Number of rows, and of columns, of a block.
+        is_phase: Whether the values are phases in units of pi, because all magnitudes are the same.
     """
 
     values: NDArray[np.float64]
     label: str
     block: int
+    is_phase: bool = False
 
 
 class Sketch(NamedTuple):
@@ -52,11 +57,15 @@ class Sketch(NamedTuple):
         title: The title of the run.
         plots: The curves and bars, by the name of the plot; the first is drawn.
         matrix: The magnitudes of a saved matrix, or ``None``.
+        message: Why there is no result; ``None`` if there is one.
+        circuits: Path of the object of the circuits, if there is no picture of them yet.
     """
 
     title: str
     plots: dict[str, Plot]
     matrix: Matrix | None
+    message: str | None = None
+    circuits: str | None = None
 
 
 def sketch_of(group: GroupReader, record: RunRecord) -> Sketch:
@@ -68,16 +77,22 @@ def sketch_of(group: GroupReader, record: RunRecord) -> Sketch:
     """
     owner = record.run_uuid
     datasets = dataset_drafts(group, owner)
-    stored = {name: _stored_plot(group, name, owner) for name in (SWEEP, PROBABILITY)}
-    plots = {
-        SWEEP: stored[SWEEP],
-        COUNTS: counts_plot(datasets, record.config),
-        PROBABILITY: stored[PROBABILITY] or probability_plot(datasets),
-    }
+    plots = {name: _stored_plot(group, name, owner) for name in CURVES}
+    plots[COUNTS] = counts_plot(datasets, record.config) or plots[COUNTS]
+    plots[PROBABILITY] = plots[PROBABILITY] or probability_plot(datasets)
     name = matrix_of(datasets, most=math.inf)
     matrix = None if name is None else _magnitudes(datasets[name])
     found = {name: plot for name, plot in plots.items() if plot is not None}
-    return Sketch(str(shown_attributes(record)["title"]), found, matrix)
+    title, message = str(shown_attributes(record)["title"]), record.status.message
+    return Sketch(title, found, matrix, message, _without_picture(group))
+
+
+def _without_picture(group: GroupReader) -> str | None:
+    if layout.CIRCUITS not in group:
+        return None
+    circuits = group.group(layout.CIRCUITS)
+    has_picture = layout.VIEW in circuits and PICTURE in circuits.group(layout.VIEW)
+    return None if has_picture else object_path(circuits)
 
 
 def _stored_plot(group: GroupReader, name: str, owner: str) -> Plot | None:
@@ -92,15 +107,18 @@ def _stored_plot(group: GroupReader, name: str, owner: str) -> Plot | None:
 def _magnitudes(dataset: DatasetDraft) -> Matrix:
     read, shape, _ = last_array(dataset)
     size = shape[0]
+    label = matrix_label(str(dataset.attributes.get("kind")), size)
+    phases = phases_of(dataset)
+    if phases is not None:
+        return Matrix(phases.astype(np.float64), f"phase / pi of the {label}", 1, is_phase=True)
     block = math.ceil(size / _MOST_CELLS)
     step = block * max(1, _BLOCK_BYTES // (block * size * dataset.dtype.itemsize))
     parts = [_block_maxima(np.abs(read(first, min(first + step, size))), block) for first in range(0, size, step)]
     values: NDArray[Any] = np.concatenate(parts)
     if dataset.attributes.get("order") == "F":
         values = values.T
-    attributes = described({"": dataset})[""].attributes
-    label = str(attributes.get("long_name", dataset.attributes.get("kind"))).partition(" (")[0]
-    return Matrix(np.ascontiguousarray(values, np.float64), label, block)
+    of = f", greatest of each {block} x {block} elements" if block > 1 else ""
+    return Matrix(np.ascontiguousarray(values, np.float64), f"magnitude of the {label}{of}", block)
 
 
 def _block_maxima(values: NDArray[Any], block: int) -> NDArray[Any]:
