@@ -21,7 +21,6 @@ OPENS = {
 LINKS = {"get_info", "get_val", "iterate", "visit", "exists"}
 """Methods of ``GroupID.links`` that look up links."""
 ELSEWHERE = {
-    ("storage/commits/creation.py", "h5py.File"): "makes a new, empty file",
     ("storage/commits/creation.py", "h5g.open"): "opens the root of the file that it has just made",
     **{
         ("storage/hdf5/group_room.py", call): "makes a file in memory, to copy the properties of its group"
