@@ -607,36 +607,42 @@ class Project:
         x: str | Sequence[str] = (),
         y: str | Sequence[str] = (),
         *,
-        kind: Literal["pandas", "xarray"] = "pandas",
+        kind: Literal["pandas", "xarray", "grid"] = "pandas",
         where: str | None = None,
         **conditions: Any,
     ) -> Any:
         """Makes one table of the values that runs have saved: a row for each circuit, parameter bind, or pub element.
 
         The name of a column means a saved number (such as the label of an expectation value, or ``evs``), the count of
-        an outcome (``counts.00``), a parameter of the circuit, a parameter given with the run (also ``params.NAME``),
-        or a column of the catalogue; the first of these that exists. ``circuit``, ``experiment``, ``bind``, ``element``
-        and ``job_id`` say where a row is from. Qiskit is not needed, and no state is read.
+        an outcome (``counts.00``), a parameter given with the run, a parameter of the circuit, or a column of the
+        catalogue; the first of these that exists. ``params.NAME`` means only a parameter, of the run or else of the
+        circuit. ``circuit``, ``experiment``, ``bind``, ``element`` and ``job_id`` say where a row is from. Qiskit is
+        not needed, and no state is read.
 
         Args:
-            x: Columns that come first, and by which the rows are sorted. If empty, the columns say where a row is
-                from, and give all parameters.
+            x: Columns that come first, and by which the rows are sorted: numbers by value, then texts, then lists and
+                arrays element by element, then other types by the name of the type, and NaN last. If empty, the
+                columns say where a row is from, and give all parameters.
             y: Columns that follow. If empty, all saved numbers.
-            kind: The kind of table, ``pandas`` or ``xarray``. With ``xarray``, the columns `x` become dimensions, and
-                there is one more, ``repeat``, if several rows have the same coordinates.
-            where: Conditions as text, as for `find`.
-            **conditions: As for `find`. The simulations beneath a primitive's run are included only if ``parent`` or
-                ``job_id`` is among the conditions.
+            kind: The kind of table. With ``xarray``, the columns `x` become dimensions if the rows fill at least half
+                of the grid, with one more dimension, ``repeat``, if several rows have the same coordinates; otherwise
+                all columns lie along one dimension ``point``, with `x` as coordinates. ``grid`` is a grid in any case.
+            where: Conditions as text, as for `find`, decided for each row: ``params.NAME`` may be a parameter of the
+                circuit, and the rows of one run may differ.
+            **conditions: The same by keyword. The simulations beneath a primitive's run are included only if
+                ``parent`` or ``job_id`` is among the conditions.
 
         Returns:
-            A ``pandas.DataFrame`` or ``xarray.Dataset``.
+            A ``pandas.DataFrame`` or ``xarray.Dataset``. Parameters that are lists or arrays are tuples. A missing
+            integer is ``NA`` in pandas (``Int64``). In xarray a column with a missing integer is float64 with NaN, or,
+            if one of its integers is beyond 2^53, of Python's ``int`` and ``None`` (dtype object): none is rounded.
 
         Raises:
-            InvalidInputError: There is no such column, or no such kind.
+            InvalidInputError: There is no such column, or no such kind, or the grid has too many cells.
             MissingExtraError: pandas or xarray is not installed.
         """
-        if kind not in ("pandas", "xarray"):
-            raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray'")
+        if kind not in ("pandas", "xarray", "grid"):
+            raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray', or 'grid' for a grid of xarray")
         columns = self.sweep(x, y, where=where, **conditions)
         if kind == "pandas":
             from aerchive.interop.pandas import to_frame
@@ -644,7 +650,7 @@ class Project:
             return to_frame(columns)
         from aerchive.interop.xarray import to_dataset
 
-        return to_dataset(columns, as_texts(x))
+        return to_dataset(columns, as_texts(x), as_grid=True if kind == "grid" else None)
 
     @checked
     def sweep(

@@ -18,7 +18,7 @@ from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
 from aerchive.project.arguments import refuse
-from aerchive.project.catalogue.conditions import All, Clause, Condition, UnknownColumnError, as_texts
+from aerchive.project.catalogue.conditions import All, Clause, Condition, PointCondition, UnknownColumnError, as_texts
 from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
@@ -169,15 +169,16 @@ class Search:
         """See `aerchive.Project.sweep`."""
         from aerchive.project.finding.sweep import counted_outcomes, sweep_columns, sweep_rows
 
-        clause = self.clause(expression, conditions)
+        clause = self.clause(expression, conditions, PointCondition)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
         listing = self.listed("raise")
-        return sweep_columns(
-            list(sweep_rows(self._parts.file, listing.runs(clause), outcomes, listing.bad)), first, then
-        )
+        is_of_points = "params" in clause.columns
+        runs = listing.possible_runs(clause) if is_of_points else listing.runs(clause)
+        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad)
+        return sweep_columns([row for row in rows if not is_of_points or clause.decide(row)], first, then)
 
     def jobs(self, limit: int | None, skip: int, wanted: JobFilter, *, descending: bool, nested: bool) -> JobList:
         """See `aerchive.Project.jobs`."""
@@ -254,18 +255,21 @@ class Search:
             self.listed("warn if similar")
         return is_in
 
-    def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
+    def clause(
+        self, expression: str | None, conditions: Mapping[str, Any], kind: type[Condition] = Condition
+    ) -> Clause:
         """Parses the conditions of a question.
 
         Args:
             expression: As for `find`.
             conditions: As for `find`.
+            kind: The class of the conditions.
 
         Raises:
             InvalidInputError: A condition cannot be read; the message says if a parameter was named without ``params``.
         """
         try:
-            return clause_of(expression, conditions)
+            return clause_of(expression, conditions, kind)
         except UnknownColumnError as error:
             if not self._parts.file.exists():
                 raise
