@@ -666,6 +666,56 @@ class Project:
         """
         return self._search.sweep(x, y, where, conditions)
 
+    @checked
+    def done(self, *names: str, where: str | None = None) -> set[Any]:
+        """Returns the points of a sweep that are done: the values of runs whose outcome is ``ok``.
+
+        This is one question to the catalogue, and needs no extra. Simulations beneath a primitive's run do not count.
+
+        Args:
+            *names: Names of parameters given with the runs (``theta`` or ``params.theta``), or of columns of the
+                catalogue. Parameters of circuits, of which one run has many, are in `table`.
+            where: Conditions as text, as for `find`.
+
+        Returns:
+            A set of values if there is one name, else of tuples with a value for each name. Numbers are equal by value
+            (``1`` and ``1.0``), and so are NaN; lists and arrays are tuples. Runs without one of the values are left
+            out. The set is empty if no run meets the conditions, or there is no project yet.
+
+        Raises:
+            InvalidInputError: There is no name, or runs meet the conditions and none has a value of that name; the
+                message lists the names that there are. Or a condition cannot be read.
+        """
+        return self._search.done(names, where)
+
+    @checked
+    def missing(self, points: Any, outcome: str | Sequence[str] | None = "ok", tolerance: float = 0) -> Any:
+        """Returns the points of a sweep that no run has yet, in one question to the catalogue.
+
+        Args:
+            points: The points: a ``pandas.DataFrame`` with a column for each name, a list of dictionaries with the same
+                names, or a dictionary of names and values, which means all combinations, the last name fastest. A name
+                is that of a parameter given with the runs or of a column of the catalogue, as for `done`. A value may
+                be a list or array, which is compared element by element, and must have the same shape.
+            outcome: The outcome that a run must have to count, or a list of outcomes, such as ``["ok", "running"]``;
+                ``None``: any.
+            tolerance: A number ``t``, absolute and relative: a point is done if there is a run of which each number is
+                at most ``t * (1 + abs(p))`` away from the number ``p`` of the point. With 0, numbers are compared by
+                value. NaN is equal to NaN.
+
+        Returns:
+            A ``pandas.DataFrame`` of the points that are missing, in the order in which they were given. Its index is
+            that of the table that was given, or else the number of the point from 0.
+
+        Raises:
+            InvalidInputError: The points have none of these forms, or the tolerance is negative.
+            MissingExtraError: pandas is not installed.
+
+        Warns:
+            ArchiveWarning: No run has a value of a name, and a similar name exists.
+        """
+        return self._search.missing(points, outcome, tolerance)
+
     def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
         """Parses the conditions of a question.
 

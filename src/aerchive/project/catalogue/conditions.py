@@ -492,6 +492,12 @@ def text_of(raw: bytes, column: str) -> Any:
     return catalogue.column_text(raw, column) if kind is None else _parsed(raw, kind)
 
 
+def texts_of(raws: list[bytes], column: str) -> dict[bytes, Any]:
+    """Decodes several values of a text column, as `text_of` does; parameters all at once, which is faster."""
+    values = _parse_all(raws) if column == "params" else [text_of(raw, column) for raw in raws]
+    return dict(zip(raws, values, strict=True))
+
+
 def _listed(value: Any) -> list[Any]:
     return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
