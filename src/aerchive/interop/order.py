@@ -59,6 +59,11 @@ def as_plain(value: Any) -> Any:
     return value
 
 
+def as_tuple(value: Any) -> Any:
+    """Returns a list or an array as a tuple, and any other value unchanged."""
+    return as_plain(value) if isinstance(value, list | np.ndarray) else value
+
+
 def identity(value: Any) -> Any:
     """Returns a value that can be hashed and is equal for equal values.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aerchive.errors import InvalidInputError
 from aerchive.interop.columns import Column, Columns, as_objects
 from aerchive.interop.extras import import_extra
-from aerchive.interop.order import as_plain, order_key
+from aerchive.interop.order import as_tuple, order_key
 
 REPEAT = "repeat"
 """The name of the dimension for several rows with the same coordinates."""
@@ -108,4 +108,4 @@ def _array(column: Column, *, has_holes: bool = False) -> NDArray[Any]:
         kind = "any" if any(value is not None and abs(value) > _MOST_EXACT for value in values) else "real"
     if kind == "real":
         return np.array([np.nan if value is None else value for value in values], np.float64)
-    return as_objects([as_plain(value) if isinstance(value, list | np.ndarray) else value for value in values])
+    return as_objects(list(map(as_tuple, values)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
-from aerchive.interop.columns import column_of
+from aerchive.interop.columns import Column, column_of
 from aerchive.interop.extras import import_extra
 from aerchive.interop.order import identity
 from aerchive.interop.pandas import to_frame
@@ -88,7 +88,8 @@ def points_frame(points: Any) -> Any:
             return pandas.DataFrame()
     check_names("the names of points", names)
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    return to_frame({name: column_of(list(map(_plain, column))) for name, column in zip(names, columns, strict=True)})
+    plain = {name: list(map(_plain, column)) for name, column in zip(names, columns, strict=True)}
+    return to_frame({name: Column(column_of(values).kind, values) for name, values in plain.items()})
 
 
 def _axis(name: Any, values: Any) -> list[Any]:

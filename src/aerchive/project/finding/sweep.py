@@ -8,11 +8,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.interop.columns import Column, Columns, Kind, column_of
-from aerchive.interop.order import as_plain, order_key
+from aerchive.interop.order import order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.project.catalogue.columns import PARAMS, parameter_columns
@@ -158,9 +156,7 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
 def _column(name: str, rows: Sequence[SweepRow]) -> Column:
     values = [row.find(name) for row in rows]
     kind = _KINDS.get(name)
-    if kind is not None:
-        return Column(kind, values)
-    return column_of([as_plain(value) if isinstance(value, list | np.ndarray) else value for value in values])
+    return column_of(values) if kind is None else Column(kind, values)
 
 
 def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
