@@ -57,12 +57,6 @@ def test_kind_of_values(values: list[Any], kind: str) -> None:
     assert column_of(values) == Column(kind, values)
 
 
-def test_lists_and_arrays_are_tuples() -> None:
-    values = [[0.1, [2]], np.array([[1, 2]]), (3,), None]
-
-    assert column_of(values) == Column("any", [(0.1, (2,)), ((1, 2),), (3,), None])
-
-
 def test_pandas() -> None:
     frame = to_frame(COLUMNS)
 

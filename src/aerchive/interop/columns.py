@@ -8,8 +8,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.interop.order import as_tuple
-
 Kind = Literal["text", "integer", "unsigned", "real", "truth", "time", "texts", "any"]
 """The kind of the values in a column. ``time``: microseconds since 1970 (UTC); ``texts``: lists of texts."""
 
@@ -49,11 +47,10 @@ def as_objects(values: Sequence[Any]) -> NDArray[Any]:
 def column_of(values: Sequence[Any]) -> Column:
     """Returns a column whose kind follows from its values.
 
-    Mixed types are ``any``, and so are integers beyond 64 bits, or beyond 53 bits beside floats. Lists and arrays
-    become tuples, which can be compared and hashed.
+    Mixed types are ``any``, and so are integers beyond 64 bits, or beyond 53 bits beside floats.
     """
     kind = _KINDS.get(frozenset(map(type, values)) - {type(None)}, "any")
     least, most = (-(2**53), 2**53) if kind == "real" else (-(2**63), 2**63 - 1)
     if kind in ("integer", "real") and any(type(value) is int and not least <= value <= most for value in values):
         kind = "any"
-    return Column(kind, list(map(as_tuple, values)) if kind == "any" else values)
+    return Column(kind, values)

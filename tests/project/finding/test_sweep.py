@@ -305,6 +305,17 @@ def test_rows_have_a_total_order(project: aerchive.Project) -> None:
     assert line["energy"].isel(repeat=0).values.tolist()[:8] == table["energy"].tolist()[:8]
 
 
+def test_parameters_named_like_columns(project: aerchive.Project) -> None:
+    project.save(make_result("a", energy=1.0), params={"created": "monday", "tags": [1], "shots": 7})
+    project.save(make_result("b", energy=2.0), tags=["t"])
+
+    table = project.table(["created", "shots"], ["tags", "energy"], params__shots=7)
+
+    assert table.values.tolist() == [["monday", 7, (1,), 1.0]]
+    assert project.table("energy", ["tags", "created"])["tags"].tolist() == [(1,), ("t",)]
+    assert project.done("params.shots", "params.created") == {(7, "monday")}
+
+
 def test_nan_is_last(project: aerchive.Project) -> None:
     for number, value in enumerate((3.0, float("nan"), 1.0, 2.0, 0.0)):
         project.save(make_result(f"{number}", energy=float(number)), params={"x": value, "y": 1})

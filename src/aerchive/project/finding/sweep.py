@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.interop.columns import Column, Columns, Kind, column_of
-from aerchive.interop.order import order_key
+from aerchive.interop.order import as_tuple, order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.project.catalogue.columns import PARAMS, parameter_columns
@@ -147,7 +147,7 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
 def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
     return {
         "job_id": Column("text", [row.run.job_id for row in rows]),
-        **parameter_columns([row.params for row in rows]),
+        **parameter_columns([{name: as_tuple(value) for name, value in row.params.items()} for row in rows]),
         **origin_columns([row.point for row in rows]),
         **{name: _column(name, rows) for name in y},
     }
@@ -156,7 +156,9 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
 def _column(name: str, rows: Sequence[SweepRow]) -> Column:
     values = [row.find(name) for row in rows]
     kind = _KINDS.get(name)
-    return column_of(values) if kind is None else Column(kind, values)
+    if kind is None or any(name in {**row.params, **row.point.bound, **row.point.values} for row in rows):
+        return column_of(list(map(as_tuple, values)))
+    return Column(kind, values)
 
 
 def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
