@@ -233,6 +233,9 @@ def test_parameter_that_is_a_vector(project: aerchive.Project, kind: Any) -> Non
     assert found(project, params__x=np.array([0.1])) == []
     assert found(project, params__x=np.array(0.1)) == ["d"]
     assert found(project, params__x=np.array([[0.1, 0.2]])) == ["c"]
+    assert "no run of 4 meets params.x == [5.0, 0.1]" in repr(project.find(params__x=np.array([5, 0.1])))
+    assert "no run of 4 meets params.x == 5.0" in repr(project.find(params__x=np.array(5.0)))
+    assert "no run of 4 meets params.x in 5.0, 6.0" in repr(project.find(params__x__in=np.array([5.0, 6.0])))
 
 
 def test_parameter_whose_name_has_underscores(project: aerchive.Project) -> None:
