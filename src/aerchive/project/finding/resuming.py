@@ -144,6 +144,8 @@ def _are_near(points: Sequence[_Key], runs: Sequence[_Key], tolerance: float) ->
 def _split(value: Any) -> tuple[Any, list[float]]:
     """Splits a key into its form, which must be the same, and its finite numbers, which may be near."""
     if isinstance(value, tuple):
+        if all(type(one) in (float, int) and -_GREATEST <= one <= _GREATEST for one in value):  # most are: the fast way
+            return (float,) * len(value), list(map(float, value))
         parts = [_split(one) for one in value]
         return tuple(form for form, _ in parts), [number for _, numbers in parts for number in numbers]
     if isinstance(value, complex):
