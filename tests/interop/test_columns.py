@@ -159,17 +159,67 @@ def test_xarray_of_other_kinds() -> None:
 
 @pytest.mark.parametrize(
     ("dims", "problem"),
-    [([], "needs x"), (["mixed"], "'mixed' has values that cannot be sorted"), (["wide", "long"], "too many cells")],
+    [([], "needs x"), (["wide", "long"], "too many cells")],
 )
 def test_xarray_that_cannot_be(dims: list[str], problem: str) -> None:
     columns: Columns = {
-        "mixed": Column("any", [1, "a", *range(20_000)]),
         "wide": Column("integer", list(range(20_002))),
         "long": Column("integer", list(range(20_002))),
         "y": Column("real", [0.0] * 20_002),
     }
     with pytest.raises(InvalidInputError, match=problem):
-        to_dataset(columns, dims)
+        to_dataset(columns, dims, as_grid=True)
+
+
+def test_xarray_of_values_of_several_types() -> None:
+    mixed = ["b", (0.2, 0.1), None, float("nan"), 2, "a", np.array([0.1, 0.9]), 1.5, True]
+    columns: Columns = {"mixed": Column("any", mixed), "y": Column("integer", list(range(9)))}
+
+    data = to_dataset(columns, ["mixed"])
+
+    assert data["mixed"].values.tolist()[:7] == [True, 1.5, 2, "a", "b", (0.1, 0.9), (0.2, 0.1)]
+    assert np.isnan(data["mixed"].values[7])
+    assert data["y"].values.tolist() == [8, 7, 4, 5, 0, 6, 1, 3, 2]
+
+
+def test_xarray_never_rounds_integers() -> None:
+    large = 2**62 + 1
+    columns: Columns = {
+        "x": Column("integer", [1, 1, 2]),
+        "y": Column("integer", [1, 2, 1]),
+        "n": Column("integer", [large, large + 2, None]),
+        "u": Column("unsigned", [2**64 - 1, 0, 1]),
+        "few": Column("integer", [1, -(2**53), 3]),
+    }
+
+    grid = to_dataset(columns, ["x", "y"])
+    line = to_dataset(columns, ["u"])
+
+    assert grid["n"].values.tolist() == [[large, large + 2], [None, None]]
+    assert grid["u"].values.tolist() == [[2**64 - 1, 0], [1, None]]
+    assert grid["few"].dtype == np.float64
+    assert grid["few"].sel(x=1, y=2) == -(2**53)
+    assert line["u"].values.tolist() == [0, 1, 2**64 - 1]
+    assert line["u"].dtype == np.uint64
+    assert line["few"].dtype == np.int64
+
+
+def test_scattered_points_lie_along_one_dimension() -> None:
+    columns: Columns = {
+        "x": Column("real", [0.1, 0.2, 0.3]),
+        "y": Column("integer", [1, 2, 3]),
+        "v": Column("integer", [2**62 + 1, 5, 6]),
+    }
+
+    points, grid = to_dataset(columns, ["x", "y"]), to_dataset(columns, ["x", "y"], as_grid=True)
+
+    assert dict(points.sizes) == {"point": 3}
+    assert set(points.coords) == {"x", "y"}
+    assert points["v"].values.tolist() == columns["v"].values
+    assert points["y"].dtype == points["v"].dtype == np.int64
+    assert dict(grid.sizes) == {"x": 3, "y": 3}
+    two = {name: Column(column.kind, column.values[:2]) for name, column in columns.items()}
+    assert dict(to_dataset(two, ["x", "y"]).sizes) == {"x": 2, "y": 2}  # half of the cells have a row
 
 
 @pytest.mark.parametrize(

@@ -187,8 +187,10 @@ def test_matrices_and_lists_as_parameters(path: Path, capsys: pytest.CaptureFixt
     assert project.to_arrow()["params.list"].to_pylist()[0] == str(MATRIX.tolist())
     assert project.table("n", "energy").values.tolist() == [[0, 0.0], [1, 1.0]]
     assert np.array_equal(project.table("matrix", "energy")["matrix"][1], MATRIX + 1)
-    with pytest.raises(aerchive.InvalidInputError, match="'matrix' has values that cannot be sorted"):
-        project.table("matrix", "energy", kind="xarray")
+    assert project.table()["params.list"].tolist()[0] == tuple(map(tuple, MATRIX.tolist()))
+    line = project.table("matrix", "energy", kind="xarray")
+    assert line["matrix"].values.tolist() == [tuple(map(tuple, (MATRIX + number).tolist())) for number in range(2)]
+    assert line["energy"].values.tolist() == [0.0, 1.0]
     assert main(["-p", str(path), "export", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["params.list"] == str(MATRIX.tolist())
     assert project.verify().problems == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -241,3 +242,57 @@ def test_reading_counts_and_arrays_needs_no_qiskit(project: aerchive.Project, pa
     printed = processes.run(script, path).splitlines()
 
     assert printed == ["20 20 (4,) True", "statevector 1 (1,) ('a',) True"]
+
+
+def test_columns_are_those_of_the_catalogue(tmp_path: Path) -> None:
+    """Each column of the catalogue is a property, of a run from a listing and of one that reads its documents."""
+    import pandas
+    from qiskit_aer.noise import NoiseModel, depolarizing_error
+
+    from aerchive.aer import AerSimulator, SamplerV2
+    from aerchive.models.catalogue import IN_TABLES
+
+    project = aerchive.open(tmp_path / "columns.h5")
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), "x")
+    circuit = QuantumCircuit(2, 1)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    simulator = AerSimulator(project=project, seed_simulator=2**62 + 5, noise_model=noise)
+    simulator.run([circuit, circuit], shots=7, name="n", tags=["a", "b"], params={"x": 1, "long": "l" * 100}).result()
+    SamplerV2(project=project).run([circuit], shots=3).result()
+    project.save(run_stock(shots="many"), name="a name that is longer than its column in the catalogue")
+    frame = project.to_pandas().set_index("job_id", drop=False)
+
+    for listed in project.find():
+        documented = project[listed.job_id]
+        documented.refresh()
+        assert "record" not in listed.__dict__
+        for run in (listed, documented):
+            for name in IN_TABLES:
+                expected = None if name == "params" else frame.loc[run.job_id, name]
+                if name == "params":
+                    params = {key: frame.loc[run.job_id, f"params.{key}"] for key in ("x", "long")}
+                    expected = {key: value for key, value in params.items() if value is not pandas.NA}
+                elif name == "created":
+                    expected = expected.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+                elif name == "tags":
+                    expected = tuple(expected)
+                elif pandas.isna(expected):
+                    expected = None
+                assert getattr(run, name) == expected, name
+    run = project.latest(name="n")
+    assert (run.shots, run.seed, run.num_circuits, run.num_qubits, run.num_clbits) == (7, 2**62 + 5, 2, 2, 1)
+    assert type(run.noisy) is bool
+    assert run.noisy
+    assert run.message is None
+    assert type(run.seconds) is float
+
+
+def test_columns_of_a_listed_run_read_nothing(project: aerchive.Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.save(run_stock())
+    (run,) = project.find()
+    monkeypatch.setattr(type(run.place), "open", None)
+
+    assert (run.method, run.outcome, run.parent, run.program) == ("statevector", "ok", None, "run")
+    assert run.shots == 20

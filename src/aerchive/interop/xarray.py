@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -12,39 +13,53 @@ from numpy.typing import NDArray
 from aerchive.errors import InvalidInputError
 from aerchive.interop.columns import Column, Columns, as_objects
 from aerchive.interop.extras import import_extra
+from aerchive.interop.order import as_tuple, order_key
 
 REPEAT = "repeat"
 """The name of the dimension for several rows with the same coordinates."""
+POINT = "point"
+"""The name of the dimension of rows that form no grid."""
 _MOST_CELLS = 100_000_000
+_MOST_EXACT = 2**53
 
 
-def to_dataset(columns: Columns, dims: Sequence[str]) -> Any:
-    """Arranges columns on a grid whose axes are other columns.
+def to_dataset(columns: Columns, dims: Sequence[str], *, as_grid: bool | None = None) -> Any:
+    """Arranges columns on a grid whose axes are other columns, or along one dimension ``point``.
 
     Args:
         columns: All columns.
-        dims: The names of the columns that become dimensions. The other columns become variables. If several rows have
-            the same coordinates, there is a further dimension ``repeat`` in the order of the rows.
+        dims: The names of the columns that become coordinates. The other columns become variables.
+        as_grid: Whether the columns `dims` become dimensions. ``None``: they do if rows fill at least half of the grid.
 
     Returns:
-        An ``xarray.Dataset`` with sorted coordinates. Numbers are NaN where there is no row.
+        An ``xarray.Dataset``. On a grid each column of `dims` is a dimension with sorted coordinates
+        (`aerchive.interop.order.order_key`), and if several rows have the same coordinates, there is a further
+        dimension ``repeat`` in the order of the rows. Otherwise all columns lie along the dimension ``point`` in the
+        order of the rows, and those of `dims` are coordinates of it. Where there is no value, real numbers are NaN,
+        times are NaT, and texts and truth values are ``None``. Integers keep their dtype if none is missing. If some
+        are missing, they are float64 with NaN, or, if one is beyond 2^53 and would be rounded, objects: Python's
+        ``int``, and ``None``. Lists and arrays are tuples.
 
     Raises:
-        InvalidInputError: There are no dimensions, a dimension has values that cannot be sorted, or the grid has too
-            many cells.
+        InvalidInputError: There are no dimensions, or the grid has too many cells.
         MissingExtraError: xarray is not installed.
     """
     xarray = import_extra("xarray", "xarray")
     if not dims:
         raise InvalidInputError("an xarray table needs x: the columns that become its dimensions")
-    coordinates, places = zip(*(_coordinate(name, columns[name]) for name in dims), strict=True)
+    coordinates, places = zip(*(_coordinate(columns[name]) for name in dims), strict=True)
     rows = list(zip(*(place.tolist() for place in places), strict=True))
+    if as_grid is None:
+        as_grid = 2 * len(set(rows)) >= math.prod(map(len, coordinates))
+    if not as_grid:
+        along = {name: (POINT, _array(column)) for name, column in columns.items()}
+        return xarray.Dataset({k: v for k, v in along.items() if k not in dims}, {name: along[name] for name in dims})
     repeats = _repeats(rows)
     names, axes, indices = list(dims), list(coordinates), list(places)
     if max(repeats, default=0):
         names, axes, indices = [*names, REPEAT], [*axes, np.arange(max(repeats) + 1)], [*indices, np.array(repeats)]
-    shape = tuple(len(axis) for axis in axes)
-    if np.prod(shape, dtype=object) > _MOST_CELLS:
+    shape = tuple(map(len, axes))
+    if math.prod(shape) > _MOST_CELLS:
         raise InvalidInputError(f"a table of shape {shape} has too many cells; choose dimensions that form a grid")
     variables = {
         name: (names, _grid(column, shape, tuple(indices))) for name, column in columns.items() if name not in dims
@@ -52,14 +67,16 @@ def to_dataset(columns: Columns, dims: Sequence[str]) -> Any:
     return xarray.Dataset(variables, dict(zip(names, axes, strict=True)))
 
 
-def _coordinate(name: str, column: Column) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def _coordinate(column: Column) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Returns the distinct values of a column in order, and for each row the index of its value among them."""
     values = _array(column)
-    try:
+    if values.dtype.kind != "O":
         different, places = np.unique(values, return_inverse=True)
-    except (ArithmeticError, TypeError, ValueError) as error:  # arrays, for example, have no order
-        raise InvalidInputError(f"{name!r} has values that cannot be sorted: {error}") from error
-    return different, places
+        return different, places
+    keys = list(map(order_key, column.values))
+    value_of = dict(zip(keys, values.tolist(), strict=True))
+    place_of = {key: place for place, key in enumerate(sorted(value_of))}
+    return as_objects([value_of[key] for key in place_of]), np.array([place_of[key] for key in keys], np.intp)
 
 
 def _repeats(rows: list[tuple[Hashable, ...]]) -> list[int]:
@@ -73,21 +90,22 @@ def _repeats(rows: list[tuple[Hashable, ...]]) -> list[int]:
 
 
 def _grid(column: Column, shape: tuple[int, ...], indices: tuple[NDArray[np.intp], ...]) -> NDArray[Any]:
-    values = _array(column)
-    if values.dtype.kind in "iu" and len(values) < np.prod(shape):  # cells without a row become NaN
-        values = values.astype(np.float64)
-    missing = {"f": np.nan, "M": np.datetime64("NaT"), "O": None}.get(values.dtype.kind, 0)
-    grid = np.full(shape, missing, values.dtype)
+    has_holes = len(column.values) < math.prod(shape)
+    values = _array(column, has_holes=has_holes)
+    grid = np.full(shape, {"f": np.nan, "M": np.datetime64("NaT"), "O": None}.get(values.dtype.kind, 0), values.dtype)
     grid[indices] = values
     return grid
 
 
-def _array(column: Column) -> NDArray[Any]:
+def _array(column: Column, *, has_holes: bool = False) -> NDArray[Any]:
+    """Returns a column as an array of a dtype that can also represent what is missing."""
     kind, values = column
     if kind == "time":
         return np.array(values, "M8[us]")
-    if kind == "real" or (kind in ("integer", "unsigned") and None in values):
-        return np.array([np.nan if value is None else value for value in values], np.float64)
     if kind in ("integer", "unsigned"):
-        return np.array(values, np.int64 if kind == "integer" else np.uint64)
-    return as_objects(values)
+        if not has_holes and None not in values:
+            return np.array(values, np.int64 if kind == "integer" else np.uint64)
+        kind = "any" if any(value is not None and abs(value) > _MOST_EXACT for value in values) else "real"
+    if kind == "real":
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+    return as_objects(list(map(as_tuple, values)))

@@ -609,36 +609,42 @@ class Project:
         x: str | Sequence[str] = (),
         y: str | Sequence[str] = (),
         *,
-        kind: Literal["pandas", "xarray"] = "pandas",
+        kind: Literal["pandas", "xarray", "grid"] = "pandas",
         where: str | None = None,
         **conditions: Any,
     ) -> Any:
         """Makes one table of the values that runs have saved: a row for each circuit, parameter bind, or pub element.
 
         The name of a column means a saved number (such as the label of an expectation value, or ``evs``), the count of
-        an outcome (``counts.00``), a parameter of the circuit, a parameter given with the run (also ``params.NAME``),
-        or a column of the catalogue; the first of these that exists. ``circuit``, ``experiment``, ``bind``, ``element``
-        and ``job_id`` say where a row is from. Qiskit is not needed, and no state is read.
+        an outcome (``counts.00``), a parameter given with the run, a parameter of the circuit, or a column of the
+        catalogue; the first of these that exists. ``params.NAME`` means only a parameter, of the run or else of the
+        circuit. ``circuit``, ``experiment``, ``bind``, ``element`` and ``job_id`` say where a row is from. Qiskit is
+        not needed, and no state is read.
 
         Args:
-            x: Columns that come first, and by which the rows are sorted. If empty, the columns say where a row is
-                from, and give all parameters.
+            x: Columns that come first, and by which the rows are sorted: numbers by value, then texts, then lists and
+                arrays element by element, then other types by the name of the type, and NaN last. If empty, the
+                columns say where a row is from, and give all parameters.
             y: Columns that follow. If empty, all saved numbers.
-            kind: The kind of table, ``pandas`` or ``xarray``. With ``xarray``, the columns `x` become dimensions, and
-                there is one more, ``repeat``, if several rows have the same coordinates.
-            where: Conditions as text, as for `find`.
-            **conditions: As for `find`. The simulations beneath a primitive's run are included only if ``parent`` or
-                ``job_id`` is among the conditions.
+            kind: The kind of table. With ``xarray``, the columns `x` become dimensions if the rows fill at least half
+                of the grid, with one more dimension, ``repeat``, if several rows have the same coordinates; otherwise
+                all columns lie along one dimension ``point``, with `x` as coordinates. ``grid`` is a grid in any case.
+            where: Conditions as text, as for `find`, decided for each row: ``params.NAME`` may be a parameter of the
+                circuit, and the rows of one run may differ.
+            **conditions: The same by keyword. The simulations beneath a primitive's run are included only if
+                ``parent`` or ``job_id`` is among the conditions.
 
         Returns:
-            A ``pandas.DataFrame`` or ``xarray.Dataset``.
+            A ``pandas.DataFrame`` or ``xarray.Dataset``. Parameters that are lists or arrays are tuples. A missing
+            integer is ``NA`` in pandas (``Int64``). In xarray a column with a missing integer is float64 with NaN, or,
+            if one of its integers is beyond 2^53, of Python's ``int`` and ``None`` (dtype object): none is rounded.
 
         Raises:
-            InvalidInputError: There is no such column, or no such kind.
+            InvalidInputError: There is no such column, or no such kind, or the grid has too many cells.
             MissingExtraError: pandas or xarray is not installed.
         """
-        if kind not in ("pandas", "xarray"):
-            raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray'")
+        if kind not in ("pandas", "xarray", "grid"):
+            raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray', or 'grid' for a grid of xarray")
         columns = self.sweep(x, y, where=where, **conditions)
         if kind == "pandas":
             from aerchive.interop.pandas import to_frame
@@ -646,7 +652,7 @@ class Project:
             return to_frame(columns)
         from aerchive.interop.xarray import to_dataset
 
-        return to_dataset(columns, as_texts(x))
+        return to_dataset(columns, as_texts(x), as_grid=True if kind == "grid" else None)
 
     @checked
     def sweep(
@@ -661,6 +667,56 @@ class Project:
             **conditions: As for `table`.
         """
         return self._search.sweep(x, y, where, conditions)
+
+    @checked
+    def done(self, *names: str, where: str | None = None) -> set[Any]:
+        """Returns the points of a sweep that are done: the values of runs whose outcome is ``ok``.
+
+        This is one question to the catalogue, and needs no extra. Simulations beneath a primitive's run do not count.
+
+        Args:
+            *names: Names of parameters given with the runs (``theta`` or ``params.theta``), or of columns of the
+                catalogue. Parameters of circuits, of which one run has many, are in `table`.
+            where: Conditions as text, as for `find`.
+
+        Returns:
+            A set of values if there is one name, else of tuples with a value for each name. Numbers are equal by value
+            (``1`` and ``1.0``), and so are NaN; lists and arrays are tuples. Runs without one of the values are left
+            out. The set is empty if no run meets the conditions, or there is no project yet.
+
+        Raises:
+            InvalidInputError: There is no name, or runs meet the conditions and none has a value of that name; the
+                message lists the names that there are. Or a condition cannot be read.
+        """
+        return self._search.done(names, where)
+
+    @checked
+    def missing(self, points: Any, outcome: str | Sequence[str] | None = "ok", tolerance: float = 0) -> Any:
+        """Returns the points of a sweep that no run has yet, in one question to the catalogue.
+
+        Args:
+            points: The points: a ``pandas.DataFrame`` with a column for each name, a list of dictionaries with the same
+                names, or a dictionary of names and values, which means all combinations, the last name fastest. A name
+                is that of a parameter given with the runs or of a column of the catalogue, as for `done`. A value may
+                be a list or array, which is compared element by element, and must have the same shape.
+            outcome: The outcome that a run must have to count, or a list of outcomes, such as ``["ok", "running"]``;
+                ``None``: any.
+            tolerance: A number ``t``, absolute and relative: a point is done if there is a run of which each number is
+                at most ``t * (1 + abs(p))`` away from the number ``p`` of the point. With 0, numbers are compared by
+                value. NaN is equal to NaN.
+
+        Returns:
+            A ``pandas.DataFrame`` of the points that are missing, in the order in which they were given. Its index is
+            that of the table that was given, or else the number of the point from 0.
+
+        Raises:
+            InvalidInputError: The points have none of these forms, or the tolerance is negative.
+            MissingExtraError: pandas is not installed.
+
+        Warns:
+            ArchiveWarning: No run has a value of a name, and a similar name exists.
+        """
+        return self._search.missing(points, outcome, tolerance)
 
     def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
         """Parses the conditions of a question.

@@ -226,7 +226,7 @@ class Run:
     @property
     def outcome(self) -> str:
         """Outcome of the run: ``ok``, ``partial``, ``failed``, ``error``, ``cancelled``, ``lost`` or ``running``."""
-        return self.record.status.outcome
+        return self.record.status.outcome if self._row is None else str(self._of_row("outcome"))
 
     @property
     def program(self) -> str:
@@ -238,7 +238,7 @@ class Run:
     @property
     def parent(self) -> str | None:
         """Job id of the primitive that this run is a part of, or ``None``."""
-        return self.record.config.parent
+        return self._of_row("parent")  # type: ignore[no-any-return]  # the type of the column
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -254,6 +254,68 @@ class Run:
     def params(self) -> dict[str, Any]:
         """Parameters of the study, by name."""
         return dict(self.record.labels.params)
+
+    @property
+    def backend(self) -> str | None:
+        """Name of the backend, or ``None``."""
+        return self._of_row("backend")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def method(self) -> str | None:
+        """Method that Aer used, such as ``statevector``, or, if it reports none, that was set; or ``None``."""
+        return self._of_row("method")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def precision(self) -> str | None:
+        """Precision that Aer used, or, if it reports none, that was set: ``double`` or ``single``, or ``None``."""
+        return self._of_row("precision")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def num_circuits(self) -> int | None:
+        """Number of circuits, or ``None``."""
+        return self._of_row("num_circuits")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def num_qubits(self) -> int | None:
+        """Number of qubits of the largest circuit, or ``None``."""
+        return self._of_row("num_qubits")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def num_clbits(self) -> int | None:
+        """Number of classical bits of the largest circuit, or ``None``."""
+        return self._of_row("num_clbits")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def shots(self) -> int | None:
+        """Number of shots of each circuit, or ``None``."""
+        return self._of_row("shots")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def seed(self) -> int | None:
+        """Seed that Aer used, or, if it reports none, that was set: 0 to 2**64 - 1, or ``None``."""
+        return self._of_row("seed")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def seconds(self) -> float | None:
+        """Time in seconds that the job took, or ``None``."""
+        return self._of_row("seconds")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def message(self) -> str | None:
+        """The message of a run that failed, or ``None``."""
+        return self._of_row("message")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the run had a noise model."""
+        return bool(self._of_row("noisy"))
+
+    def _of_row(self, name: str) -> Any:
+        """A value of the run's row, which is made from the documents if the run did not come from a listing."""
+        row = self.row()
+        if name in catalogue.NUMBERS:
+            return catalogue.row_number(row, name)
+        return (self.column(name) if catalogue.is_cut(row, name) else catalogue.row_text(row, name)) or None
 
     @property
     def durable(self) -> bool:

@@ -55,8 +55,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> aerchive.Project:
     return project
 
 
-def found(project: aerchive.Project, **conditions: Any) -> list[str]:
-    return [run.name or "n0" for run in project.find(**conditions)]
+def found(project: aerchive.Project, expression: str | None = None, **conditions: Any) -> list[str]:
+    return [run.name or "n0" for run in project.find(expression, **conditions)]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +214,28 @@ def test_parameter_of_any_type(project: aerchive.Project, value: Any) -> None:
         assert [run.job_id for run in project.find(params__x=value)] == ["a"]
     assert [run.job_id for run in project.find(params__x="other")] == ["b"]
     assert [run.job_id for run in project.find(params__x__in=[value])] in (["a"], [] if value is None else ["a"])
+
+
+@pytest.mark.parametrize("kind", [np.array, list, tuple])
+def test_parameter_that_is_a_vector(project: aerchive.Project, kind: Any) -> None:
+    project.save(make_result("a"), name="a", params={"x": kind([0.1, 0.2])})
+    project.save(make_result("b"), name="b", params={"x": kind([0.1, 0.3])})
+    project.save(make_result("c"), name="c", params={"x": kind([[0.1, 0.2]])})
+    project.save(make_result("d"), name="d", params={"x": 0.1})
+
+    for wanted in (np.array([0.1, 0.2]), [0.1, 0.2], (0.1, 0.2)):
+        assert found(project, params__x=wanted) == ["a"]
+        assert project.count(params__x=wanted) == 1
+        assert found(project, params__x__ne=wanted) == ["b", "c", "d"]
+        assert found(project, params__x__in=[wanted, kind([0.1, 0.3])]) == ["a", "b"]
+    assert found(project, "params.x == [0.1, 0.2]") == ["a"]
+    assert found(project, "params.x != (0.1, 0.3) and params.x != 0.1") == ["a", "c"]
+    assert found(project, params__x=np.array([0.1])) == []
+    assert found(project, params__x=np.array(0.1)) == ["d"]
+    assert found(project, params__x=np.array([[0.1, 0.2]])) == ["c"]
+    assert "no run of 4 meets params.x == [5.0, 0.1]" in repr(project.find(params__x=np.array([5, 0.1])))
+    assert "no run of 4 meets params.x == 5.0" in repr(project.find(params__x=np.array(5.0)))
+    assert "no run of 4 meets params.x in 5.0, 6.0" in repr(project.find(params__x__in=np.array([5.0, 6.0])))
 
 
 def test_parameter_whose_name_has_underscores(project: aerchive.Project) -> None:

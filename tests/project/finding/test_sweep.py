@@ -289,13 +289,109 @@ def test_values_of_other_types(project: aerchive.Project) -> None:
     assert np.isnan(row["f"])
 
 
-def test_parameters_without_an_order_keep_that_of_the_runs(project: aerchive.Project) -> None:
-    for number, value in enumerate(("2", "NaN", "1")):
-        project.save(make_result(f"{number}"), params={"d": Decimal(value)})
+def test_rows_have_a_total_order(project: aerchive.Project) -> None:
+    values = (3.0, "b", np.array([0.2, 0.1]), float("nan"), Decimal("2.5"), [0.1, 7], "a", Decimal("NaN"), 1, 2**62 + 1)
+    for number, value in enumerate(values):
+        project.save(make_result(f"{number}", energy=float(number)), params={"d": value})
 
-    assert list(map(str, project.table("d")["d"])) == ["2", "NaN", "1"]
-    with pytest.raises(InvalidInputError, match="'d' has values that cannot be sorted"):
-        project.table("d", kind="xarray")
+    table = project.table("d", "energy")
+    line = project.table("d", "energy", kind="xarray")
+
+    assert list(map(str, table["d"])) == [
+        *("1", "2.5", "3.0", str(2**62 + 1), "a", "b", "(0.1, 7)", "(0.2, 0.1)", "nan", "NaN")
+    ]
+    assert table["energy"].tolist()[:8] == [8, 4, 0, 9, 6, 1, 5, 2]
+    assert dict(line.sizes) == {"d": 9, "repeat": 2}  # two are NaN
+    assert line["energy"].isel(repeat=0).values.tolist()[:8] == table["energy"].tolist()[:8]
+
+
+def test_parameters_named_like_columns(project: aerchive.Project) -> None:
+    project.save(make_result("a", energy=1.0), params={"created": "monday", "tags": [1], "shots": 7})
+    project.save(make_result("b", energy=2.0), tags=["t"])
+
+    table = project.table(["created", "shots"], ["tags", "energy"], params__shots=7)
+
+    assert table.values.tolist() == [["monday", 7, (1,), 1.0]]
+    assert project.table("energy", ["tags", "created"])["tags"].tolist() == [(1,), ("t",)]
+    assert project.done("params.shots", "params.created") == {(7, "monday")}
+
+
+def test_nan_is_last(project: aerchive.Project) -> None:
+    for number, value in enumerate((3.0, float("nan"), 1.0, 2.0, 0.0)):
+        project.save(make_result(f"{number}", energy=float(number)), params={"x": value, "y": 1})
+
+    table = project.table(["y", "x"], "energy")
+
+    assert table["x"].tolist()[:4] == [0.0, 1.0, 2.0, 3.0]
+    assert table["energy"].tolist() == [4.0, 2.0, 3.0, 0.0, 1.0]
+
+
+def test_integers_are_not_rounded_beside_a_hole(project: aerchive.Project) -> None:
+    for number, (x, y) in enumerate(((1, 1), (1, 2), (2, 1))):
+        project.save(make_result(f"{number}"), params={"x": x, "y": y, "n": 2**62 + 2 * number + 1})
+    project.save(make_result("4"), params={"x": 3, "z": 1})
+
+    grid = project.table(["x", "y"], "n", kind="xarray")
+    table = project.table("x", ["n", "z"])
+
+    assert int(grid["n"].sel(x=1, y=2)) == 2**62 + 3
+    assert grid["n"].sel(x=2, y=2).item() is None
+    assert table["n"].dtype == "Int64"
+    assert table["n"].tolist() == [2**62 + 1, 2**62 + 3, 2**62 + 5, pandas.NA]
+
+
+def test_scattered_runs_as_points(project: aerchive.Project) -> None:
+    for number in range(5):
+        params = {"x": number / 7, "y": (number * 3 % 5) / 7}
+        project.save(make_result(f"{number}", energy=float(number)), params=params)
+
+    points = project.table(["x", "y"], "energy", kind="xarray")
+    grid = project.table(["x", "y"], "energy", kind="grid")
+
+    assert dict(points.sizes) == {"point": 5}
+    assert points["energy"].values.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert points["y"].values.tolist() == [0.0, 3 / 7, 1 / 7, 4 / 7, 2 / 7]
+    assert dict(grid.sizes) == {"x": 5, "y": 5}
+    assert int(grid["energy"].notnull().sum()) == 5
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("params.θ > 0.4", [0.5, 1.0]),
+        ("params.θ > 0.4 and params.study == binds", [0.5, 1.0]),
+        ("not params.θ > 0.4 and params.study == binds", [0.0]),
+        ("params['v[0]'] in [0.1, 0.2] and outcome == ok", [0.5, 1.0]),
+        ("params.θ > 0.9 or params.distance == 0.1", [1.0]),
+        ("params.θ > 0.4 and params.study == other", []),
+        ("params.θ > 0.4 and shots > 5000", []),
+    ],
+)
+def test_conditions_on_bound_parameters_choose_rows(sweep: aerchive.Project, where: str, expected: list[float]) -> None:
+    table = sweep.table(["params.θ", "θ"], "z", where=f"({where}) and program == run")
+
+    assert table["θ"].tolist() == table["params.θ"].tolist() == expected
+
+
+def test_conditions_by_keyword_on_parameters_of_the_run_and_of_the_circuit(sweep: aerchive.Project) -> None:
+    table = sweep.table("θ", "z", params__θ__gt=0.4)
+    assert table["θ"].tolist() == [0.5, 1.0]
+    assert np.allclose(table["z"], np.cos([0.6, 1.2]))
+    assert sweep.table("distance", "zz", params__distance__gt=0.4)["distance"].tolist() == [0.5, 0.5, 0.9, 0.9]
+
+
+def test_a_parameter_of_the_run_comes_before_that_of_the_circuit(project: aerchive.Project) -> None:
+    theta = Parameter("t")
+    circuit = QuantumCircuit(1)
+    circuit.ry(theta, 0)
+    circuit.save_expectation_value(Z, [0], label="z")
+    simulator = AerSimulator(project=project)
+    simulator.run(circuit, [{theta: [0.0, 1.0]}], params={"t": 7}).result()
+
+    assert project.table("t", "z")["t"].tolist() == [7, 7]
+    assert project.table("t", "z", where="params.t == 7")["z"].tolist() == project.table("t", "z")["z"].tolist()
+    with pytest.raises(InvalidInputError, match="no run has 'nope'"):
+        project.table("nope", "z", where="params.t == 7")
 
 
 def test_a_sampler_over_a_backend(project: aerchive.Project) -> None:

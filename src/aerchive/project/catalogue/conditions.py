@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, InvalidInputError
+from aerchive.interop.order import identity
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.text import JSON_FORM, decode_text, fit_text, listed, near_texts
@@ -46,6 +47,7 @@ COLUMNS = (*(name for name in catalogue.TEXT_COLUMNS if name not in ("path", "ta
 SYNONYMS = {"status": "outcome", "tag": "tags", "id": "job_id"}
 """Other names of columns, and the column that each stands for."""
 _NUMBER_KINDS: tuple[type, ...] = (bool, int, float, np.bool_, np.integer, np.floating)
+_VECTORS = (list, tuple, np.ndarray)
 _COSTS = {"tags": 3, "params": 4}
 
 
@@ -269,8 +271,10 @@ class Condition(Clause):
             raise InvalidInputError(f"cannot compare {self.column} with {self._wanted!r}") from error
 
     def _meets_parameter(self, value: Any) -> bool:
-        if self._comparison in ("eq", "ne") and np.ndarray in (type(value), type(self._wanted)):
-            return np.array_equal(value, self._wanted) is (self._comparison == "eq")  # as a whole, not each element
+        if self._comparison in ("eq", "ne") and (isinstance(value, _VECTORS) or isinstance(self._wanted, _VECTORS)):
+            return (identity(value) == identity(self._wanted)) is (self._comparison == "eq")
+        if self._comparison == "in" and isinstance(value, _VECTORS):
+            return identity(value) in map(identity, self._wanted)
         return bool(self._compare(value, _alike(self._wanted, value)))
 
     def _in_time(self, times: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -310,10 +314,29 @@ class Condition(Clause):
 
     def _parameters(self, values: list[dict[str, Any]]) -> NDArray[np.bool_]:
         name, compare, wanted = self.parameter, self._compare, self._wanted
+        if isinstance(wanted, np.ndarray):
+            return np.fromiter(map(self._meets, values), bool, len(values))
         try:
             return np.fromiter((name in one and bool(compare(one[name], wanted)) for one in values), bool, len(values))
         except Exception:  # noqa: BLE001  (runs of other studies may have other types under this name)
             return np.fromiter(map(self._meets, values), bool, len(values))
+
+
+class PointCondition(Condition):
+    """A condition on one point of a run, for which parameters of the circuit count as parameters of the run.
+
+    A run without the parameter possibly meets it: the row does not say which parameters its circuits have.
+    """
+
+    def bounds(self, rows: Rows, at: Places) -> Bounds:
+        """See `Clause`."""
+        found = super().bounds(rows, at)
+        if self.column != "params":
+            return found
+        left = np.flatnonzero(~found.possible)
+        given = _parse_all(rows["params"][at[left]].tolist())
+        found.possible[left] = [self.parameter not in one for one in given]
+        return found
 
 
 _READ_AS: dict[type, Callable[[str], Any]] = {
@@ -467,6 +490,12 @@ def text_of(raw: bytes, column: str) -> Any:
     """
     kind = {"tags": list, "params": dict}.get(column)
     return catalogue.column_text(raw, column) if kind is None else _parsed(raw, kind)
+
+
+def texts_of(raws: list[bytes], column: str) -> dict[bytes, Any]:
+    """Decodes several values of a text column, as `text_of` does; parameters all at once, which is faster."""
+    values = _parse_all(raws) if column == "params" else [text_of(raw, column) for raw in raws]
+    return dict(zip(raws, values, strict=True))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -33,6 +33,8 @@ _TOKEN = re.compile(
 )
 _OPERATORS = {"==": "eq", "=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _WORDS = ("in", "contains", "startswith")
+_OF_LISTS = {"params": ("in", "eq", "ne")}
+"""The comparisons with a list that a column has, which for a parameter may be its own value."""
 _KEYWORDS = ("and", "or", "not", *_WORDS)
 _CLOSING = {"(": ")", "[": "]"}
 _PLAIN = {"true": True, "false": False, "none": None}
@@ -58,36 +60,42 @@ class _Token(NamedTuple):
         return self.kind == "word" and self.value.lower() in words
 
 
-def parse_expression(text: str) -> Clause:
+def parse_expression(text: str, kind: type[Condition] = Condition) -> Clause:
     """Parses conditions that are given as text.
+
+    Args:
+        text: The text.
+        kind: The class of the conditions.
 
     Raises:
         InvalidInputError: The text cannot be parsed; the message points at the place.
     """
-    parser = _Parser(text)
+    parser = _Parser(text, kind)
     clause = parser.expression()
     if parser.now.kind != "end":
         parser.refuse(f"'and' or 'or' is expected before {parser.now.value!r}")
     return clause
 
 
-def clause_of(expression: str | None, given: Mapping[str, Any]) -> Clause:
+def clause_of(expression: str | None, given: Mapping[str, Any], kind: type[Condition] = Condition) -> Clause:
     """Combines the conditions of a call, which must all hold.
 
     Args:
         expression: Conditions as text.
         given: Conditions by keyword, as `Condition.named` reads them.
+        kind: The class of the conditions.
 
     Raises:
         InvalidInputError: A condition cannot be read.
     """
-    named: list[Clause] = [Condition.named(name, wanted) for name, wanted in given.items()]
-    return All(named if expression is None else [parse_expression(expression), *named])
+    named: list[Clause] = [kind.named(name, wanted) for name, wanted in given.items()]
+    return All(named if expression is None else [parse_expression(expression, kind), *named])
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, kind: type[Condition]) -> None:
         self._text = text
+        self._kind = kind
         self._tokens = self._split()
         self._position = 0
         self._nested = 0
@@ -175,7 +183,7 @@ class _Parser:
             self.refuse(f"a column is expected, found {name.value!r}", name)
         column, parameter = self._column(name)
         if column == "noisy" and (self.now.kind in ("end", "mark") or self.now.is_word("and", "or")):
-            return Condition("noisy", "eq", 1)
+            return self._kind("noisy", "eq", 1)
         is_not = self._skip("not")
         comparison = self._operator(column, only_words=is_not)
         first = self.now
@@ -183,10 +191,10 @@ class _Parser:
         last = self._tokens[self._position - 1]
         if comparison == "in" and not isinstance(wanted, list):
             wanted = [wanted]
-        elif isinstance(wanted, list) and not (column == "tags" or comparison == "in"):
+        elif isinstance(wanted, list) and column != "tags" and comparison not in _OF_LISTS.get(column, ("in",)):
             self.refuse(f"several values can be compared with 'in', or if the column is tags, not {column}", first)
         try:
-            clause = Condition(column, comparison, wanted, parameter)
+            clause = self._kind(column, comparison, wanted, parameter)
         except InvalidInputError as error:
             at = name if "column" in str(error) else first._replace(stop=last.stop)
             self.refuse(str(error), at)

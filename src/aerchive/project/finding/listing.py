@@ -18,7 +18,7 @@ from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
-from aerchive.project.catalogue.columns import catalogue_columns
+from aerchive.project.catalogue.columns import catalogue_columns, run_values
 from aerchive.project.catalogue.conditions import COLUMNS, SYNONYMS, Clause, no_column, numbers_of, text_of
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
@@ -130,11 +130,15 @@ class Listing:
     def columns(self, clause: Clause) -> Columns:
         """The columns of the runs that meet a clause, oldest first; a run is opened only for a text that is cut."""
         places = self._meeting(clause)
+        return catalogue_columns(self._taken(places), functools.partial(self._whole, places))
 
-        def ask(number: int, column: str) -> Any:
-            return whole_value(self._asking(int(places[number])), column, self.bad)
+    def values(self, clause: Clause, names: Sequence[str]) -> tuple[list[list[Any]], list[str]]:
+        """The values of the runs that meet a clause, and the names of their parameters; see `run_values`."""
+        places = self._meeting(clause)
+        return run_values(self._taken(places), names, functools.partial(self._whole, places))
 
-        return catalogue_columns(self._taken(places), ask)
+    def _whole(self, places: NDArray[np.intp], number: int, column: str) -> Any:
+        return whole_value(self._asking(int(places[number])), column, self.bad)
 
     def runs(self, clause: Clause, *, sort: str = "created", descending: bool = False, skip: int = 0) -> Iterator[Run]:
         """The runs that meet a clause, each made when it is taken.
@@ -150,6 +154,11 @@ class Listing:
             InvalidInputError: There is no such column.
         """
         return map(self._run, self._places(clause, sort, descending=descending, skip=skip))
+
+    def possible_runs(self, clause: Clause) -> Iterator[Run]:
+        """The runs that meet a clause or may meet it, in order of submission; none is read to decide this."""
+        places, _, _ = self._decided(clause)
+        return map(self._run, places[self._order(places, "created", descending=False)].tolist())
 
     def found(
         self,

@@ -31,9 +31,17 @@ def described(expression: str | None, given: Mapping[str, Any]) -> str:
         if not column or comparison not in OPERATORS:
             column, comparison = name, "eq"
         sign = "contains" if column == "tags" else _SIGNS.get(comparison, comparison)
-        values = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
+        is_one = column.startswith("params__") and comparison != "in"
+        values = [wanted.tolist() if isinstance(wanted, np.ndarray) else wanted] if is_one else _each(wanted)
         parts.append(f"{column.replace('__', '.')} {sign} {', '.join(map(_shown, values))}")
     return " and ".join(parts)
+
+
+def _each(wanted: Any) -> list[Any]:
+    """Returns the values that a condition compares, of which there may be one."""
+    if isinstance(wanted, np.ndarray):
+        wanted = wanted.tolist()  # a number, if the array has no axis
+    return [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
 
 
 def _shown(wanted: Any) -> str:
@@ -101,8 +109,7 @@ def _values(column: str, values: list[Any], wanted: Any) -> str:
         least, most = min(numbers), max(numbers)
         return f"{what} there are: {least}" if least == most else f"{what} there are: from {least} to {most}"
     texts = list(dict.fromkeys(map(str, values)))
-    asked = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
-    near = [one for each in asked for one in near_texts(str(each), texts)]
+    near = [one for each in _each(wanted) for one in near_texts(str(each), texts)]
     return f"{what} there are: {listed(list(dict.fromkeys([*near, *texts])))}"
 
 

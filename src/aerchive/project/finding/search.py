@@ -18,7 +18,8 @@ from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
 from aerchive.project.arguments import refuse
-from aerchive.project.catalogue.conditions import All, Clause, Condition, UnknownColumnError, as_texts
+from aerchive.project.catalogue.columns import ABSENT, PARAMS
+from aerchive.project.catalogue.conditions import All, Clause, Condition, PointCondition, UnknownColumnError, as_texts
 from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
@@ -169,15 +170,56 @@ class Search:
         """See `aerchive.Project.sweep`."""
         from aerchive.project.finding.sweep import counted_outcomes, sweep_columns, sweep_rows
 
-        clause = self.clause(expression, conditions)
+        clause = self.clause(expression, conditions, PointCondition)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
         outcomes = counted_outcomes([*first, *then])
         listing = self.listed("raise")
-        return sweep_columns(
-            list(sweep_rows(self._parts.file, listing.runs(clause), outcomes, listing.bad)), first, then
-        )
+        is_of_points = "params" in clause.columns
+        runs = listing.possible_runs(clause) if is_of_points else listing.runs(clause)
+        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad)
+        return sweep_columns([row for row in rows if not is_of_points or clause.decide(row)], first, then)
+
+    def done(self, names: Sequence[str], where: str | None) -> set[Any]:
+        """See `aerchive.Project.done`."""
+        from aerchive.project.finding.resuming import check_names, done_values
+
+        check_names("names", names)
+        values, params = self._values(names, where, "ok")
+        for name, column in zip(names, values, strict=True):
+            if column and all(value is ABSENT for value in column):
+                raise InvalidInputError(self._no_name(name, params, len(column)))
+        return done_values(values)
+
+    def missing(self, points: Any, outcome: str | Sequence[str] | None, tolerance: float) -> Any:
+        """See `aerchive.Project.missing`."""
+        from aerchive.project.finding.resuming import check_tolerance, points_frame, without
+
+        check_tolerance(tolerance)
+        frame = points_frame(points)
+        names = list(frame.columns)
+        values, params = self._values(names, None, outcome)
+        for name, column in zip(names, values, strict=True):
+            if near_texts(name, params) and all(value is ABSENT for value in column):
+                warnings.warn(self._no_name(name, params, len(column)), ArchiveWarning, stacklevel=_caller())
+        return without(frame, values, tolerance)
+
+    def _values(
+        self, names: Sequence[str], where: str | None, outcome: str | Sequence[str] | None
+    ) -> tuple[list[list[Any]], list[str]]:
+        clause = self.clause(where, {} if outcome is None else {"outcome__in": as_texts(outcome)})
+        if not clause.columns & {"parent", "job_id"}:
+            clause = All([clause, Condition("parent", "eq", "")])
+        return self.listed("warn if similar").values(clause, names)
+
+    def _no_name(self, name: str, params: Sequence[str], number: int) -> str:
+        """Describes that no run has a value of a name, and what they have."""
+        columns = [column for column in table.IN_TABLES if column != "params"]
+        known = [*(PARAMS + one for one in params), *columns]
+        near = near_texts(name.removeprefix(PARAMS), [*params, *columns])
+        hint = f"did you mean {listed(near)}? " if near else ""
+        return f"{self._parts.path}: none of {format_runs(number)} has {name!r}; {hint}there are {listed(known, 40)}"
 
     def jobs(self, limit: int | None, skip: int, wanted: JobFilter, *, descending: bool, nested: bool) -> JobList:
         """See `aerchive.Project.jobs`."""
@@ -254,18 +296,21 @@ class Search:
             self.listed("warn if similar")
         return is_in
 
-    def clause(self, expression: str | None, conditions: Mapping[str, Any]) -> Clause:
+    def clause(
+        self, expression: str | None, conditions: Mapping[str, Any], kind: type[Condition] = Condition
+    ) -> Clause:
         """Parses the conditions of a question.
 
         Args:
             expression: As for `find`.
             conditions: As for `find`.
+            kind: The class of the conditions.
 
         Raises:
             InvalidInputError: A condition cannot be read; the message says if a parameter was named without ``params``.
         """
         try:
-            return clause_of(expression, conditions)
+            return clause_of(expression, conditions, kind)
         except UnknownColumnError as error:
             if not self._parts.file.exists():
                 raise

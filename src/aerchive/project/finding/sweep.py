@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.interop.columns import Column, Columns, Kind, column_of
+from aerchive.interop.order import as_tuple, order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.project.catalogue.columns import PARAMS, parameter_columns
@@ -41,11 +42,20 @@ class SweepRow(NamedTuple):
     point: Point
     bad: BadRuns
 
+    def column(self, column: str) -> Any:
+        """The whole value of a text column, as conditions ask for it; the parameters are those of the run and point."""
+        return self.point.bound | self.params if column == "params" else whole_value(self.run, column, self.bad)
+
+    def row(self) -> Any:
+        """The run's row of the catalogue."""
+        return self.run.row()
+
     def find(self, name: str) -> Any:
-        """Looks up a saved value, bound parameter, parameter given with the run, or column; ``None`` if none exists."""
+        """Looks up a saved value, parameter given with the run, bound parameter, or column; ``None`` if none exists."""
         if name.startswith(PARAMS):
-            return self.params.get(name.removeprefix(PARAMS))
-        for mapping in (self.point.values, self.point.bound, self.params):
+            name = name.removeprefix(PARAMS)
+            return self.params.get(name, self.point.bound.get(name))
+        for mapping in (self.point.values, self.params, self.point.bound):
             if name in mapping:
                 return mapping[name]
         if name == "job_id":
@@ -129,14 +139,15 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
         return _everything(kept, y)
     kept = [row for row in kept if all(row.find(name) is not None for name in x)]
     columns = {name: _column(name, kept) for name in dict.fromkeys((*x, *y))}
-    order = _sorted([columns[name].values for name in x])
+    keys = list(zip(*(map(order_key, columns[name].values) for name in x), strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
     return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
 
 
 def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
     return {
         "job_id": Column("text", [row.run.job_id for row in rows]),
-        **parameter_columns([row.params for row in rows]),
+        **parameter_columns([{name: as_tuple(value) for name, value in row.params.items()} for row in rows]),
         **origin_columns([row.point for row in rows]),
         **{name: _column(name, rows) for name in y},
     }
@@ -145,7 +156,9 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
 def _column(name: str, rows: Sequence[SweepRow]) -> Column:
     values = [row.find(name) for row in rows]
     kind = _KINDS.get(name)
-    return column_of(values) if kind is None else Column(kind, values)
+    if kind is None or any(name in {**row.params, **row.point.bound, **row.point.values} for row in rows):
+        return column_of(list(map(as_tuple, values)))
+    return Column(kind, values)
 
 
 def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
@@ -155,11 +168,3 @@ def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
     yield from dict.fromkeys(name for row in rows for name in row.point.bound)
     yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
     yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
-
-
-def _sorted(keys: Sequence[Sequence[Any]]) -> list[int]:
-    order = list(range(len(keys[0])))
-    try:
-        return sorted(order, key=lambda i: tuple(values[i] for values in keys))
-    except (ArithmeticError, TypeError, ValueError):  # several types, arrays and a Decimal NaN keep their order
-        return order
