@@ -118,10 +118,10 @@ def test_states_in_containers(round_trip: Callable[..., Any], name: str, shape: 
     assert differences(value, round_trip(value)) == []
 
 
-_ORDER = "(down: its columns, across: its rows; last bit of an index: qubit 0)"
 MATRICES = {
-    "DensityMatrix": f"density matrix of 2 qubits {_ORDER}",
-    "Operator": f"unitary of 2 qubits {_ORDER}",
+    "DensityMatrix": "density matrix of 2 qubits (first axis: column)",
+    "Operator": "unitary of 2 qubits (first axis: column)",
+    "SuperOp": "superoperator of 2 qubits (first axis: column)",
 }
 """What the datasets of matrices say to viewers."""
 

@@ -228,15 +228,19 @@ def sums_of(
 
 
 def raw_attributes(oid: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """The attributes of a node that are single values of fixed size, in order of name."""
+    """The attributes of a node that are single values of fixed size, or some texts, in order of name."""
     names: list[bytes] = []
     h5a.iterate(oid, names.append)
     for name in sorted(names):
         attribute = h5a.open(oid, name)
-        if attribute.shape != () or attribute.get_type().get_class() not in (h5t.STRING, h5t.INTEGER, h5t.FLOAT):
+        if attribute.get_type().get_class() not in (h5t.STRING, h5t.INTEGER, h5t.FLOAT):
+            continue
+        if attribute.shape != () and (
+            attribute.get_type().get_class() != h5t.STRING or len(attribute.shape or ()) != 1
+        ):
             continue
         try:
-            value = np.empty((), attribute.dtype)
+            value = np.empty(attribute.shape, attribute.dtype)
         except TypeError:  # numpy has no integers of 16 bytes
             continue
         if value.dtype.kind in "Siuf":

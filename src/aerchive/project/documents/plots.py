@@ -146,7 +146,7 @@ def bars(
     ends = np.array([middle[0] - 1], "<f2"), np.array([middle[-1] + 1], "<f2")
     return Plot(
         signal,
-        np.pad((high[:, None] * [0, 1, 1, 0]).reshape(-1), 1).astype(kind),
+        np.pad(np.pad(np.repeat(high[:, None], 2, axis=1), ((0, 0), (1, 1))).reshape(-1), 1).astype(kind),
         label,
         axis,
         np.concatenate([ends[0], outline.reshape(-1), ends[1]]),
