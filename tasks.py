@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -186,7 +187,8 @@ def oldest_versions(extras: Sequence[str] = OLDEST_EXTRAS) -> list[str]:
     """Returns the lower bound of each dependency in pyproject.toml as the only version: ``qiskit==2.1``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     more = [bound for extra in extras for bound in project["optional-dependencies"][extra]]
-    return [bound.replace(">=", "==") for bound in (*project["dependencies"], *more)]
+    bounds = (*project["dependencies"], *more)
+    return [re.sub(r"\[[^]]*\]", "", bound).replace(">=", "==") for bound in bounds]  # constraints have no extras
 
 
 def provide_programs(programs: Mapping[str, str] = PROGRAMS) -> None:
