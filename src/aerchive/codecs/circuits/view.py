@@ -41,7 +41,7 @@ from aerchive import layout
 from aerchive.codecs.circuits.losses import describe_error
 from aerchive.codecs.circuits.reading import reraise_unless_failure
 from aerchive.private_names import private, private_if_any
-from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
+from aerchive.storage.chunks.drafts import AttributeValue, GroupDraft, rows_dataset
 from aerchive.text import shown
 
 PART = "circuit_"
@@ -187,14 +187,14 @@ class _Part:
         except BaseException as error:  # noqa: BLE001  (a user's class may raise anything; interrupts are raised again)
             reraise_unless_failure(error)
             return GroupDraft({"title": "a circuit", "left_out": f"all of it ({_printable(describe_error(error))})"})
-        datasets = {layout.OPENQASM: _rows(rows)}
+        datasets = {layout.OPENQASM: rows_dataset([row.encode() for row in rows])}
         if "depth" not in attributes:
             left_out.append("depth and size")
         if not is_whole:
             left_out.append("the end of the text")
         effort = self.written * (self._circuit.num_qubits + _WIRES_ANYWAY)
         if is_whole and effort <= self._extent.drawn and (drawing := _drawing(self._circuit)):
-            datasets[layout.DRAWING] = _rows(drawing)
+            datasets[layout.DRAWING] = rows_dataset([row.encode() for row in drawing])
             self.drawn = effort
         else:
             left_out.append("the drawing")
@@ -547,10 +547,3 @@ def _needs_single_bits(circuit: QuantumCircuit) -> bool:
         elif item.clbits and not isinstance(item.operation, Measure):
             return True
     return False
-
-
-def _rows(rows: Sequence[str]) -> DatasetDraft:
-    """Rows of text as a dataset, filled up with spaces, because ``h5dump`` prints each NUL that fills a row."""
-    encoded = [row.encode() for row in rows]
-    width = max(map(len, encoded))
-    return DatasetDraft([np.array([row.ljust(width) for row in encoded], f"S{width}")])

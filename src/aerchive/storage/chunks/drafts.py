@@ -203,13 +203,14 @@ def lines_dataset(text: str) -> DatasetDraft:
 
     A long line goes on in the next row.
     """
-    rows = [
-        row.encode("ascii")
-        for line in text.splitlines()
-        for row in textwrap.wrap(line, layout.LINE_LENGTH, drop_whitespace=False) or [""]
-    ]
+    lines = (textwrap.wrap(line, layout.LINE_LENGTH, drop_whitespace=False) or [""] for line in text.splitlines())
+    return rows_dataset([row.encode("ascii") for rows in lines for row in rows])
+
+
+def rows_dataset(rows: Sequence[bytes]) -> DatasetDraft:
+    """Rows of text as a dataset, filled up with spaces, because ``h5dump`` prints each NUL that fills a row."""
     width = max(map(len, rows))
-    return DatasetDraft([np.array([row.ljust(width) for row in rows])])
+    return DatasetDraft([np.array([row.ljust(width) for row in rows], f"S{width}")])
 
 
 def bytes_dataset(data: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:
