@@ -157,9 +157,9 @@ def _read(path: Path) -> int:
     put(
         f"""
 Now open {path} in HDFView (or with: h5dump -A {path.name}):
-  /                   its attributes say what the file is
+  /README             says what the file is and how to read it
   /catalogue          a table, one row a run
-  /{folder}    one group a run: select one, look at the attributes of its
-                      config, status and provenance; open counts (a table) or statevector (r and i)"""
+  /{folder}    one group a run: select one, its attributes say what ran and what came
+                      out; open counts (a table), statevector (r and i) or circuits/view (the circuit as text)"""
     )
     return 0
