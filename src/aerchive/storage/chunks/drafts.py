@@ -203,7 +203,10 @@ def lines_dataset(text: str) -> DatasetDraft:
 
     A long line goes on in the next row.
     """
-    lines = (textwrap.wrap(line, layout.LINE_LENGTH, drop_whitespace=False) or [""] for line in text.splitlines())
+    lines = (
+        textwrap.wrap(line, layout.LINE_LENGTH, drop_whitespace=False, break_on_hyphens=False) or [""]
+        for line in text.splitlines()
+    )
     return rows_dataset([row.encode("ascii") for rows in lines for row in rows])
 
 
