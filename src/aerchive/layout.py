@@ -35,10 +35,16 @@ LINE_LENGTH: Final = 116
 """Characters in a row of a page of text, beyond which a line goes on in the next row."""
 CATALOGUE: Final = "catalogue"
 CATALOGUE_CHUNK_ROWS: Final = 32
-"""Rows in one chunk of the catalogue. A commit rewrites one chunk; 32 rows take 16 KiB."""
+"""Rows in one chunk of the catalogue. A commit rewrites one chunk; 32 rows take 18.5 KiB."""
 CHANGES_SUFFIX: Final = ".changes"
 CHANGES_CHUNK_ROWS: Final = 256
 """Rows in one chunk of the list of changes; they take 3 KiB."""
+COLUMNS: Final = "columns"
+"""Group of the columns beside the catalogue: parameters, circuits in numbers, saved numbers."""
+COLUMN_CHUNK_BYTES: Final = 4096
+"""Bytes in one chunk of such a column, about."""
+MOST_COLUMNS: Final = 512
+"""The greatest number of such columns."""
 RUNS: Final = "runs"
 DELETED: Final = "deleted"
 DELETED_TABLES: Final = "tables"

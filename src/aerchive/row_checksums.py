@@ -24,7 +24,7 @@ def row_crc(row: bytes | memoryview, number: int) -> int:
     return int(isal_zlib.crc32(row, isal_zlib.crc32(number.to_bytes(_NUMBER_BYTES, "little"))))
 
 
-def wrong_rows(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> list[int]:
+def wrong_rows(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int | NDArray[np.intp]) -> list[int]:
     """Returns the numbers of the rows whose stored checksum differs from `row_crc`.
 
     A single damaged row and a row in the place of another row are always found. Damage of several rows in one block is
@@ -33,16 +33,17 @@ def wrong_rows(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) ->
     Args:
         rows: The bytes of the rows, shape ``(rows, bytes)``. They need not be contiguous.
         sums: The stored checksums of the rows, shape ``(rows,)``.
-        first: The number of the first row.
+        first: The number of the first row, or the number of each row.
     """
+    numbers = np.arange(first, first + len(rows)) if isinstance(first, int) else first
     whole = len(rows) // _BLOCK * _BLOCK
     suspects = list(range(whole, len(rows)))
     if whole:
-        suspects += _suspects(rows[:whole], sums[:whole], first)
-    return [first + i for i in sorted(suspects) if row_crc(rows[i].tobytes(), first + i) != int(sums[i])]
+        suspects += _suspects(rows[:whole], sums[:whole], numbers)
+    return [int(numbers[i]) for i in sorted(suspects) if row_crc(rows[i].tobytes(), int(numbers[i])) != int(sums[i])]
 
 
-def _suspects(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> list[int]:
+def _suspects(rows: NDArray[np.uint8], sums: NDArray[np.uint32], numbers: NDArray[np.intp]) -> list[int]:
     """Returns the indices of all rows in blocks with a wrong checksum."""
     width = _NUMBER_BYTES + rows.shape[1]
     expected = _joined(np.ascontiguousarray(sums).reshape(-1, _BLOCK), width)
@@ -50,8 +51,8 @@ def _suspects(rows: NDArray[np.uint8], sums: NDArray[np.uint32], first: int) -> 
     found: list[int] = []
     for block, want in enumerate(expected.tolist()):
         start = block * _BLOCK
-        numbers = np.arange(first + start, first + start + _BLOCK, dtype="<u8")
-        buffer[:, :_NUMBER_BYTES] = numbers.view(np.uint8).reshape(_BLOCK, -1)
+        block_numbers = numbers[start : start + _BLOCK].astype("<u8")
+        buffer[:, :_NUMBER_BYTES] = block_numbers.view(np.uint8).reshape(_BLOCK, -1)
         buffer[:, _NUMBER_BYTES:] = rows[start : start + _BLOCK]
         if isal_zlib.crc32(buffer) != want:
             found += range(start, start + _BLOCK)

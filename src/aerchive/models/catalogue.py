@@ -44,6 +44,11 @@ def _used(name: str) -> Callable[[RunRecord], Any]:
     return lambda record: record.config.used.get(name, record.config.options.get(name))
 
 
+def _greatest(record: RunRecord, name: str) -> int | None:
+    """Returns the greatest number of this name among the circuits of a run."""
+    return max((fact[name] for fact in record.config.circuit_facts or [] if name in fact), default=None)
+
+
 COLUMNS = (
     Column("name", "S32", "text", lambda record: record.labels.name),
     Column("created", "S19", "own", lambda record: record.created[:19].replace("T", " ")),
@@ -53,16 +58,19 @@ COLUMNS = (
     Column("num_circuits", "<i4", "integer", lambda record: record.config.num_circuits),
     Column("method", "S24", "text", _used("method")),
     Column("tags", "S48", "texts", lambda record: record.labels.tags or []),
-    Column("params", "S64", "params", lambda record: record.labels.params),
+    Column("params", "S128", "params", lambda record: record.labels.params),
     Column("backend", "S32", "text", lambda record: record.config.backend_name),
     Column("precision", "S8", "text", _used("precision")),
     Column("noisy", "u1", "truth", lambda record: "noise_model" in record.config.options),
     Column("seconds", "<f8", "real", lambda record: record.status.seconds),
-    Column("message", "S44", "text", lambda record: (record.status.message or "").strip()),
+    Column("message", "S48", "text", lambda record: (record.status.message or "").strip()),
     Column("program", "S16", "text", lambda record: record.config.program),
     Column("job_id", "S40", "text", lambda record: record.job_id),
     Column("parent", "S40", "text", lambda record: record.config.parent),
     Column("path", "S72", "text"),
+    Column("num_points", "<i4", "integer", lambda record: record.status.num_points),
+    Column("circuit_depth", "<i4", "integer", lambda record: _greatest(record, "depth")),
+    Column("circuit_size", "<i4", "integer", lambda record: _greatest(record, "size")),
     Column("num_clbits", "<i4", "integer", lambda record: record.config.num_clbits),
     Column("seed", "<i8", "unsigned", _used("seed_simulator")),
     Column("seeded", "u1", "own", lambda record: _is_integer(_used("seed_simulator")(record))),
@@ -79,7 +87,8 @@ COLUMN = {column.name: column for column in COLUMNS}
 
 IN_TABLES = (
     *("job_id", "created", "outcome", "name", "tags", "params", "program", "parent", "backend", "method", "precision"),
-    *("num_circuits", "num_qubits", "num_clbits", "shots", "seed", "noisy", "seconds", "nbytes", "message"),
+    *("num_circuits", "num_points", "num_qubits", "num_clbits", "circuit_depth", "circuit_size"),
+    *("shots", "seed", "noisy", "seconds", "nbytes", "message"),
 )
 """The values of a run that tables show, in order. ``created`` is the column ``created_us``."""
 
@@ -92,8 +101,11 @@ NUMBERS = frozenset(column.name for column in COLUMNS if column.kind in ("intege
 OVERFLOW = {name: 1 << bit for bit, name in enumerate(TEXT_COLUMNS)}
 """The bit of each text column that is set in ``overflow`` if the text did not fit into the column."""
 
+CELLS_LEFT_OUT = 1 << 31
+"""The bit of ``overflow`` that is set if the run has values for which there is no column beside the catalogue."""
+
 DTYPE = np.dtype([(column.name, column.dtype) for column in COLUMNS])
-"""The dtype of a row on disk: packed, little-endian, 512 bytes."""
+"""The dtype of a row on disk: packed, little-endian, 592 bytes."""
 
 _MAX_PLAIN_BITS = 4096
 

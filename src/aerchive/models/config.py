@@ -24,6 +24,10 @@ class RunConfig(Document):
         num_qubits: The greatest number of qubits of a circuit.
         num_clbits: The greatest number of classical bits of a circuit.
         circuit_names: The names of the circuits, in order.
+        circuit_facts: What the circuits are in numbers, one mapping for each circuit, or only one if it is the same for
+            all: ``depth``, ``size`` (see ``QuantumCircuit.depth`` and ``size``), ``ops`` (the number of operations
+            by name), and ``metadata``, if there are any, without values that are long or no plain data.
+        bound: The values of the circuit's parameters by name, if the run has one point. Absent without parameters.
         options: The options that the user set on the backend or for this run. Options of the run take precedence. Of a
             primitive: those of its backend, or of the simulator beneath if the backend is not one of Aer's, with the
             noise model of the first simulation.
@@ -55,6 +59,8 @@ class RunConfig(Document):
     num_qubits: int | None = None
     num_clbits: int | None = None
     circuit_names: list[str] | None = None
+    circuit_facts: list[dict[str, Any]] | None = None
+    bound: dict[str, Any] | None = None
     options: dict[str, Any] = {}
     run_options: list[str] | None = None
     unknown_options: list[str] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from aerchive.models.base import Document
 
@@ -24,6 +24,9 @@ class RunStatus(Document):
         started: The time at which the simulator began with the job.
         finished: The time at which the result was ready.
         seconds: The wall time from start to finish, in seconds.
+        num_points: The number of points: experiments, or elements of the pubs of a primitive. Absent if there is no
+            result, or if there is one point whose numbers are too many to be repeated in the documents.
+        saved: The saved numbers by label, if the run has one point. Absent if it saved none.
     """
 
     outcome: Outcome
@@ -34,6 +37,8 @@ class RunStatus(Document):
     started: str | None = None
     finished: str | None = None
     seconds: float | None = None
+    num_points: int | None = None
+    saved: dict[str, Any] | None = None
 
     @property
     def has_data(self) -> bool:

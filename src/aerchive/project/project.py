@@ -33,6 +33,7 @@ from aerchive.project.care.retention import CleanReport, RetentionRule
 from aerchive.project.care.space import SpaceReport, survey_space
 from aerchive.project.care.verify import Progress, VerifyReport, verify_in_child, verify_project
 from aerchive.project.catalogue.conditions import All, Clause, as_texts
+from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.search import Search
@@ -726,10 +727,9 @@ class Project:
             conditions: As for `find`.
 
         Raises:
-            InvalidInputError: A condition cannot be read; the message says if a parameter was named without
-                ``params``.
+            InvalidInputError: A condition cannot be read.
         """
-        return self._search.clause(expression, conditions)
+        return clause_of(expression, conditions)
 
     def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
         """Explains why no run was found, and what could be found.

@@ -16,6 +16,7 @@ from aerchive.display.text import clean, format_time
 from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError, check_version
 from aerchive.lazy import cached_property
 from aerchive.models import catalogue
+from aerchive.models.cells import METADATA, ONLY_IN_RUN, cells_of
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.arguments import checked
@@ -479,6 +480,34 @@ class Run:
         known = catalogue.COLUMN[column]
         empty: Any = {"texts": [], "params": {}}.get(known.kind, "")
         return (None if known.value is None else known.value(self.record)) or empty
+
+    def values_of(self, name: str) -> Sequence[Any]:
+        """All values under a name with its group, such as ``params.theta``.
+
+        Args:
+            name: The name. Circuits of a run may differ in their metadata, and its points in their numbers; then each
+                value is given.
+        """
+        from aerchive.stored.points import read_points
+
+        cells = cells_of(self.record)
+        value = cells.get(name)
+        if value is ONLY_IN_RUN:
+            key = name.removeprefix(METADATA)
+            facts = self.record.config.circuit_facts or []
+            return [fact["metadata"][key] for fact in facts if key in fact.get("metadata", {})]
+        if name in cells:
+            return [value]
+        group, _, key = name.partition(".")
+        if (
+            group not in ("saved", "bound")
+            or self.record.status.num_points in (0, 1)
+            or not self.record.status.has_data
+        ):
+            return []
+        points = read_points(self.place)
+        found = [(point.values if group == "saved" else point.bound).get(key) for point in points]
+        return [one for one in found if one is not None]
 
     # -- values
 

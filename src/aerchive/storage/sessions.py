@@ -21,7 +21,15 @@ from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.node_copying import NodeCopier
 from aerchive.storage.hdf5.nodes import open_node, root_group
 from aerchive.storage.hdf5.reader import HDF5Group
-from aerchive.storage.hdf5.table import CHANGES, TableReader, append_rows, change_of, create_table, replace_row
+from aerchive.storage.hdf5.table import (
+    CHANGES,
+    TableReader,
+    append_rows,
+    change_of,
+    create_table,
+    put_rows,
+    replace_row,
+)
 from aerchive.storage.hdf5.writer import (
     DraftWriter,
     find_group,
@@ -29,6 +37,7 @@ from aerchive.storage.hdf5.writer import (
     move,
     open_group,
     require_group,
+    write_attributes,
 )
 
 
@@ -65,6 +74,11 @@ class ReadSession:
     def table(self, name: str) -> TableReader:
         """A table in the root group."""
         return TableReader(self.root.open_table(name), self.root.where(name), fd=self.fd if self.is_plain else None)
+
+    def column(self, name: str) -> TableReader:
+        """A column beside the catalogue."""
+        group = self.root.group(layout.COLUMNS)
+        return TableReader(group.open_table(name), group.where(name), fd=self.fd if self.is_plain else None)
 
 
 class WriteSession:
@@ -175,6 +189,34 @@ class WriteSession:
         if self.has_new_rows:  # rows may still be in HDF5's buffers or in the overlay
             return TableReader(table, where)
         return TableReader(table, where, fd=self.root.fd)
+
+    def column(self, name: str) -> TableReader:
+        """A column beside the catalogue, with the rows that this session has written."""
+        group = self.root.group(layout.COLUMNS)
+        return TableReader(group.open_table(name), group.where(name), fd=None if self.has_new_rows else self.root.fd)
+
+    def add_column(self, name: str, dtype: np.dtype[Any], attributes: Mapping[str, AttributeValue]) -> None:
+        """Makes an empty column beside the catalogue.
+
+        Args:
+            name: Name of its dataset; there must be none of this name.
+            dtype: The dtype of its rows.
+            attributes: Its attributes.
+        """
+        rows = max(1, layout.COLUMN_CHUNK_BYTES // dtype.itemsize)
+        column = create_table(require_group(self._root, layout.COLUMNS), name, dtype, rows)
+        write_attributes(column.dsid, attributes)
+
+    def put_cells(self, name: str, first: int, rows: np.ndarray[Any, Any]) -> None:
+        """Writes rows of a column beside the catalogue; rows before them that were never written read as zeros.
+
+        Args:
+            name: Name of its dataset.
+            first: Number of the first row.
+            rows: The rows.
+        """
+        self.has_new_rows = True
+        put_rows(self.root.group(layout.COLUMNS).open_table(name).dsid, first, rows)
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Adds rows to a table in the root group, and adds an entry to the table's list of changes."""

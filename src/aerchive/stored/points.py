@@ -39,6 +39,7 @@ class Point(NamedTuple):
     Attributes:
         experiment: Index of the experiment, or of the pub, from 0.
         circuit: Name of the circuit, if it is known.
+        circuit_number: Index of the circuit in the job, from 0; ``None`` if it is not known.
         bind: Index of the parameter bind among those of the circuit, from 0; ``None`` without binds.
         element: Index of the element of a primitive's pub, in row-major order; ``None`` if the pub has no shape.
         bound: Values of the circuit's parameters, by name.
@@ -47,6 +48,7 @@ class Point(NamedTuple):
 
     experiment: int
     circuit: str | None
+    circuit_number: int | None
     bind: int | None
     element: int | None
     bound: dict[str, float]
@@ -124,7 +126,8 @@ class _Reader:
                 bound = {key: values[bind].item() for key, values in binds[circuit].items() if bind < len(values)}
             numbers = ((label, self._number(tree)) for label, tree in experiment.data.items())
             values = {label: value for label, value in numbers if value is not None}
-            yield Point(number, name, bind, None, bound, values | self._counts(number, experiment))
+            index = circuit if circuit_of else number
+            yield Point(number, name, index, bind, None, bound, values | self._counts(number, experiment))
 
     def _number(self, tree: Any) -> float | int | bool | None:
         if isinstance(tree, bool | int | float):
@@ -156,10 +159,12 @@ class _Reader:
             raise FormatError(f"{self._group.where(layout.RESULT)}: a pub of shape {shape} is not to be believed")
         arrays = self._arrays(number, experiment, shape)
         bound, circuit = self._bound(pub, shape), self._circuit_of(pub)
+        index = pub.get("circuit") if isinstance(pub, dict) else None
         for element in range(size):
             yield Point(
                 number,
                 circuit,
+                index if type(index) is int else None,
                 None,
                 element if shape else None,
                 {name: float(values[element]) for name, values in bound.items()},

@@ -18,6 +18,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 from aerchive import layout
 from aerchive.aer.capturing.binds import encode_binds
+from aerchive.aer.capturing.facts import Points, circuit_facts, header_facts, points_of_pubs, points_of_result
 from aerchive.aer.capturing.options import encode_option
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.capturing.result_plots import plots_if_possible, plots_of_pubs, plots_of_result
@@ -185,10 +186,12 @@ def draft_finished(submitted: Submitted, result: Result) -> RunDraft:
         seconds=_seconds(result, submitted.started, finished),
     )
     experiments = _experiments(result)
+    points = _asked(lambda: points_of_result(experiments, submitted.parameter_binds))
     encoder, number = ResultEncoder(), len(experiments)
     documents = {layout.RESULT: encoder.encode(result), **_binds_document(submitted, encoder, number)}
     plots = plots_if_possible(lambda: plots_of_result(submitted.parameter_binds, experiments, submitted.circuits))
-    return _draft(submitted, encoder.finish(documents), status, number, used_by(result), plots)
+    facts = None if submitted.circuits is not None else _asked(lambda: header_facts(experiments))
+    return _draft(submitted, encoder.finish(documents), status, number, used_by(result), plots, points, facts)
 
 
 def draft_of_primitive(
@@ -214,7 +217,8 @@ def draft_of_primitive(
         outcome="ok", submitted=submitted.created, started=submitted.started, finished=finished, seconds=seconds
     )
     plots = plots_if_possible(lambda: plots_of_pubs(result, submitted.pubs))
-    return _draft(submitted, encoder.finish(documents), status, len(result), dict(used or {}), plots)
+    points = _asked(lambda: points_of_pubs(result, submitted.pubs))
+    return _draft(submitted, encoder.finish(documents), status, len(result), dict(used or {}), plots, points)
 
 
 def _pubs_document(submitted: Submitted, encoder: ResultEncoder) -> dict[str, Written]:
@@ -262,9 +266,13 @@ def _draft(
     num_experiments: int | None,
     used: dict[str, Any],
     plots: Mapping[str, Plot] | None = None,
+    points: Points | None = None,
+    facts: list[dict[str, Any]] | None = None,
 ) -> RunDraft:
-    refused = list(encoded.refused)
+    refused, points = list(encoded.refused), points or Points()
     objects, config = _inputs(submitted, refused, list(encoded.noted), num_experiments, used)
+    config = config.model_copy(update={"bound": points.bound, "circuit_facts": facts or config.circuit_facts})
+    status = status.model_copy(update={"num_points": points.number, "saved": points.saved})
     datasets = described(encoded.datasets)
     return RunDraft(
         job_id=submitted.job_id,
@@ -310,6 +318,8 @@ def _inputs(
         missing += [f"target: {loss}" for loss in target.lost]
         if target.draft is not None:
             objects[layout.TARGET] = target.draft
+    if submitted.circuits is not None:
+        more["circuit_facts"] = _asked(lambda: circuit_facts([c for c in submitted.circuits or () if _is_circuit(c)]))
     config = submitted.config(
         options=options, used=used, num_experiments=num_experiments, missing=missing or None, **more
     )
@@ -317,7 +327,7 @@ def _inputs(
 
 
 def _circuits(circuits: Sequence[Any], refused: list[str], quiet: list[str]) -> dict[str, ObjectDraft]:
-    known = [circuit for circuit in circuits if isinstance(circuit, QuantumCircuit)]
+    known = list(filter(_is_circuit, circuits))
     if len(known) != len(circuits):
         refused.append("circuits: not all are QuantumCircuit objects")
         return {}
@@ -331,6 +341,10 @@ def _circuits(circuits: Sequence[Any], refused: list[str], quiet: list[str]) -> 
     for loss in lost:
         (quiet if loss.endswith(AS_ITS_VALUE) else refused).append(f"circuits: {loss}")
     return {layout.CIRCUITS: draft}
+
+
+def _is_circuit(circuit: Any) -> bool:
+    return isinstance(circuit, QuantumCircuit)
 
 
 def _experiments(result: Result) -> Sequence[Any]:

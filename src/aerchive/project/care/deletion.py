@@ -10,7 +10,7 @@ from aerchive.project.care.retention import CleanReport, RetentionRule, obstacle
 from aerchive.project.catalogue.conditions import Condition
 from aerchive.project.catalogue.table import not_found
 from aerchive.project.finding.listing import Listing
-from aerchive.project.finding.search import Search
+from aerchive.project.finding.search import Search, Wanted, all_values, no_values
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.project.writing.runs import delete_runs, restore_run
@@ -63,16 +63,18 @@ def restore(parts: ProjectParts, job_id: str) -> list[str]:
 def clean(parts: ProjectParts, search: Search, rule: RetentionRule, *, dry_run: bool) -> CleanReport:
     """Deletes the runs that a rule chooses; see `aerchive.Project.clean`."""
     if dry_run:
-        return CleanReport.of(str(parts.path), *rule.choose(search.listing()), dry_run=True)
+        return CleanReport.of(str(parts.path), *rule.choose(search.listing(all_values)), dry_run=True)
 
     def choose(listing: Listing) -> tuple[CleanReport, list[Run]]:
         runs, beneath = rule.choose(listing)
         return CleanReport.of(str(parts.path), runs, beneath, dry_run=False), [*runs, *beneath]
 
-    return _delete(parts, search, choose)
+    return _delete(parts, search, choose, all_values)
 
 
-def _delete(parts: ProjectParts, search: Search, choose: Callable[[Listing], tuple[_T, list[Run]]]) -> _T:
+def _delete(
+    parts: ProjectParts, search: Search, choose: Callable[[Listing], tuple[_T, list[Run]]], wanted: Wanted = no_values
+) -> _T:
     """Deletes runs that are chosen inside the commit: the project is locked from the choice to the deletion.
 
     Args:
@@ -80,14 +82,15 @@ def _delete(parts: ProjectParts, search: Search, choose: Callable[[Listing], tup
         search: The search in the project.
         choose: A function that is called with the list of all runs at that time; it returns the return value of
             `_delete`, and the runs to delete.
+        wanted: Whether it needs the values under a name.
     """
     parts.prepare_change()
     if not parts.file.exists():
-        return choose(search.listing_of(None, search.outside()))[0]
+        return choose(search.listing_of(None, search.outside(), wanted))[0]
 
     def delete(session: WriteSession) -> _T:
         with parts.file.read_inside(session):
-            answer, doomed = choose(search.listing_of(session, search.outside()))
+            answer, doomed = choose(search.listing_of(session, search.outside(), wanted))
         delete_runs(session, (run.job_id for run in doomed))
         return answer
 

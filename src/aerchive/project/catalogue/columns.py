@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from aerchive.interop.columns import Column, Columns, as_objects, column_of
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
+from aerchive.models.cells import PARAMS
 from aerchive.project.catalogue.conditions import numbers_of, texts_of
-from aerchive.times import from_microseconds
 
-PARAMS = "params."
-"""Prefix of the name of a parameter given with a run, as in ``params.distance``."""
 ABSENT: Any = object()
-"""The value of a run that has no such parameter."""
+"""The value of a run that has none under a name."""
 
 
 def catalogue_columns(rows: NDArray[Any], ask: Callable[[int, str], Any]) -> Columns:
@@ -29,41 +27,16 @@ def catalogue_columns(rows: NDArray[Any], ask: Callable[[int, str], Any]) -> Col
             catalogue has cut.
     """
     names = [name for name in catalogue.IN_TABLES if name != "params"]
-    columns = {name: Column(_kind(name), _values(rows, name, ask)) for name in names}
-    return columns | parameter_columns(_texts(rows, "params", ask))
+    return {name: Column(kind_of(name), column_values(rows, name, ask)) for name in names}
 
 
-def run_values(
-    rows: NDArray[Any], names: Sequence[str], ask: Callable[[int, str], Any]
-) -> tuple[list[list[Any]], list[str]]:
-    """Looks up values of runs by name: a parameter given with the run, or else a column of the catalogue.
-
-    Args:
-        rows: As for `catalogue_columns`.
-        names: Names of parameters, also with the prefix ``params.``, and of columns.
-        ask: As for `catalogue_columns`.
-
-    Returns:
-        For each name a list with the value of each run, `ABSENT` if it has none; and the names of all parameters.
-    """
-    params = _texts(rows, "params", ask)
-    found = []
-    for name in names:
-        plain = name.removeprefix(PARAMS)
-        values = [one.get(plain, ABSENT) for one in params]
-        if name in catalogue.IN_TABLES and name != "params" and ABSENT in values:
-            others = [ABSENT if value is None else value for value in _values(rows, name, ask)]
-            others = list(map(from_microseconds, others)) if name == "created" else others
-            values = [other if value is ABSENT else value for value, other in zip(values, others, strict=True)]
-        found.append(values)
-    return found, list(dict.fromkeys(name for one in params for name in one))
-
-
-def _kind(name: str) -> Any:
+def kind_of(name: str) -> Any:
+    """The kind of the values of a column in tables."""
     return catalogue.COLUMN["created_us" if name == "created" else name].kind
 
 
-def _values(rows: NDArray[Any], name: str, ask: Callable[[int, str], Any]) -> list[Any]:
+def column_values(rows: NDArray[Any], name: str, ask: Callable[[int, str], Any]) -> list[Any]:
+    """The values of a column in tables, ``None`` where a run has none; arguments as for `catalogue_columns`."""
     if name == "created":
         return list(rows["created_us"].tolist())
     if name not in NUMBERS:

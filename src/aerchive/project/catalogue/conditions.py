@@ -6,14 +6,8 @@ rows: those that surely meet it, and those that possibly do. A run that is only 
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import enum
-import fractions
 import json
 import operator
-import pathlib
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -21,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, InvalidInputError
-from aerchive.interop.order import identity
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
+from aerchive.project.catalogue.rows import RunRows
 from aerchive.text import JSON_FORM, decode_text, fit_text, listed, near_texts
 from aerchive.times import Span, span_of
 
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,
@@ -38,17 +32,21 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "contains": lambda value, part: part in value,
     "startswith": lambda value, start: str(value).startswith(start),
 }
-OPERATORS = tuple(_COMPARE)
+OPERATORS = tuple(COMPARE)
 """Names of the comparisons that a condition can make."""
 _TAG_OPERATORS = ("eq", "contains", "ne", "in")
-_TIME_OPERATORS = ("eq", "ne", "lt", "le", "gt", "ge", "in")
+ORDERED = ("eq", "ne", "lt", "le", "gt", "ge")
+"""Names of the comparisons by order."""
+_TIME_OPERATORS = (*ORDERED, "in")
 COLUMNS = (*(name for name in catalogue.TEXT_COLUMNS if name not in ("path", "tags", "params")), *sorted(NUMBERS))
 """Names of the columns that conditions may use, besides ``tags``, ``created`` and ``params__NAME``."""
-SYNONYMS = {"status": "outcome", "tag": "tags", "id": "job_id"}
+SYNONYMS = {
+    **{"status": "outcome", "tag": "tags", "id": "job_id"},
+    **{"circuit.depth": "circuit_depth", "circuit.size": "circuit_size"},
+}
 """Other names of columns, and the column that each stands for."""
-_NUMBER_KINDS: tuple[type, ...] = (bool, int, float, np.bool_, np.integer, np.floating)
-_VECTORS = (list, tuple, np.ndarray)
-_COSTS = {"tags": 3, "params": 4}
+NUMBER_KINDS: tuple[type, ...] = (bool, int, float, np.bool_, np.integer, np.floating)
+_COSTS = {"tags": 3}
 
 
 def no_column(name: str) -> str:
@@ -58,8 +56,25 @@ def no_column(name: str) -> str:
     return f"no column {name!r}; {f'did you mean {listed(near)}? ' if near else ''}there are {', '.join(known)}"
 
 
-Rows = NDArray[Any]
+def no_value(name: str, known: Sequence[str]) -> str:
+    """Makes the message that a name is no column, and that no run has a value under it.
+
+    Args:
+        name: The name.
+        known: Names under which runs have values, with their groups.
+    """
+    alone = {one.rpartition(".")[2]: one for one in known}
+    near = [alone[one] for one in near_texts(name, alone)]
+    hint = f"; did you mean {listed(near)}?" if near else ""
+    return f"{no_column(name)}, and no run has a value of this name{hint}"
+
+
 Places = NDArray[np.intp]
+
+
+def is_column(name: str) -> bool:
+    """Whether conditions may use a column of the catalogue of this name."""
+    return name in (*COLUMNS, "tags", "created")
 
 
 class Bounds(NamedTuple):
@@ -83,12 +98,15 @@ class Asked(Protocol):
     def row(self) -> Any:
         """The run's row of the catalogue."""
 
+    def values_of(self, name: str) -> Sequence[Any]:
+        """All values under a name, such as ``params.theta``: of several circuits or points there may be several."""
+
 
 class Clause(Protocol):
     """A condition, or a combination of several conditions."""
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[Single, ...]:
         """The conditions on single columns of which the clause is made."""
 
     @property
@@ -101,16 +119,34 @@ class Clause(Protocol):
         """Relative cost of deciding a row; a higher number means a slower decision."""
         return max((one.cost for one in self.conditions), default=0)
 
-    def bounds(self, rows: Rows, at: Places) -> Bounds:
+    def wants(self, name: str) -> bool:
+        """Whether the clause needs the values under a name, such as ``params.theta``, to decide rows."""
+        return any(one.wants(name) for one in self.conditions)
+
+    def bounds(self, rows: RunRows, at: Places) -> Bounds:
         """Decides which of some rows meet the clause.
 
         Args:
-            rows: Rows of the catalogue, shape (rows,).
+            rows: Rows of the catalogue, with the columns beside them that the clause wants.
             at: Indices of the rows to decide, shape (places,); the answer has this shape.
         """
 
     def decide(self, run: Asked) -> bool:
         """Decides whether a run meets the clause."""
+
+
+class Single(Clause, Protocol):
+    """A condition that compares one column, or the values under one name, with one value.
+
+    Attributes:
+        column: Name of the column, or of the group of names, such as ``params``.
+        parameter: The name in this group; ``None`` if it is a column of the catalogue.
+        wanted: The value, as it was given.
+    """
+
+    column: str
+    parameter: str | None
+    wanted: Any
 
 
 class UnknownColumnError(InvalidInputError):
@@ -126,44 +162,26 @@ class UnknownColumnError(InvalidInputError):
         self.column = column
 
 
-def column_named(name: str, parameter: str | None = None) -> str:
-    """Returns the column that a name means; the name may be one of `SYNONYMS`.
-
-    Args:
-        name: The name that was given.
-        parameter: Name of the parameter, if the column is ``params``.
-
-    Raises:
-        InvalidInputError: There is no such column, or the parameter is not named.
-    """
-    column = SYNONYMS.get(name, name)
-    if column not in (*COLUMNS, "tags", "created", "params"):
-        raise UnknownColumnError(column)
-    if column == "params" and not parameter:
-        raise InvalidInputError("name the parameter, as in params__distance__lt=1 or params.distance < 1")
-    return column
-
-
-class Condition(Clause):
-    """A condition that compares one column with one value.
+class Condition(Single):
+    """A condition that compares one column of the catalogue with one value.
 
     Args:
         column: Name of the column.
         comparison: Name of the comparison, one of `OPERATORS`.
         wanted: The value with which the column is compared.
-        parameter: Name of the parameter, if the column is ``params``.
 
     Attributes:
         wanted: The value, as it was given.
-        parameter: Name of the parameter, as it was given.
 
     Raises:
         InvalidInputError: There is no such column, or it cannot be compared in this way; the message lists what is
             possible.
     """
 
-    def __init__(self, column: str, comparison: str, wanted: Any, parameter: str | None = None) -> None:
-        column = column_named(column, parameter)
+    def __init__(self, column: str, comparison: str, wanted: Any) -> None:
+        column = SYNONYMS.get(column, column)
+        if not is_column(column):
+            raise UnknownColumnError(column)
         if column == "tags" and comparison not in _TAG_OPERATORS:
             raise InvalidInputError(
                 f"tags can be compared with {', '.join(_TAG_OPERATORS)}: a run must have all, not all, or any of those "
@@ -172,24 +190,22 @@ class Condition(Clause):
         if column == "created" and comparison not in _TIME_OPERATORS:
             raise InvalidInputError(f"created can be compared with {', '.join(_TIME_OPERATORS)}")
         self.column = column
-        self.parameter = parameter
+        self.parameter = None
         self.wanted = wanted
         self._comparison = comparison
-        self._compare = _COMPARE[comparison]
+        self._compare = COMPARE[comparison]
         self._wanted = self._prepared(wanted)
-        if column not in ("created", "tags", "params"):
+        if column not in ("created", "tags"):
             self._meets(0 if column in NUMBERS else "")  # raises an error now if no value can be compared
 
     def _prepared(self, wanted: Any) -> Any:
-        if self.column == "params":
-            wanted = _without_enums(wanted)
         try:
             if self.column == "created":
                 return [span_of(one) for one in (_listed(wanted) if self._comparison == "in" else [wanted])]
             if self.column == "tags":
                 wanted = frozenset(_listed(wanted))
-            elif self._comparison == "in" and (isinstance(wanted, str) or not hasattr(wanted, "__contains__")):
-                wanted = _listed(wanted) if isinstance(wanted, str) else list(wanted)
+            elif self._comparison == "in":
+                wanted = as_choices(wanted)
             self._check_kind(wanted)
         except TypeError as error:
             raise InvalidInputError(f"cannot compare {self.column} with {wanted!r}") from error
@@ -197,35 +213,16 @@ class Condition(Clause):
 
     def _check_kind(self, wanted: Any) -> None:
         """Raises an error for what no run can have: a number if the column has text, and text if it has numbers."""
-        if self.column == "params" or (self.column in NUMBERS and self._comparison not in _TIME_OPERATORS):
+        if self.column in NUMBERS and self._comparison not in _TIME_OPERATORS:
             return
-        kinds, name = (_NUMBER_KINDS, "a number") if self.column in NUMBERS else ((str,), "text")
+        kinds, name = (NUMBER_KINDS, "a number") if self.column in NUMBERS else ((str,), "text")
         several = self._comparison == "in" or self.column == "tags"
         for one in (wanted if isinstance(wanted, Iterable) else ()) if several else (wanted,):
             if not isinstance(one, kinds):
                 raise InvalidInputError(f"cannot compare {self.column} with {one!r}: it is {name}")
 
-    @classmethod
-    def named(cls, name: str, wanted: Any) -> Condition:
-        """Makes a condition from a keyword argument: a column, optionally followed by ``__`` and an operator.
-
-        Raises:
-            InvalidInputError: There is no such column or operator; the message lists those that exist.
-        """
-        parts = name.split("__")
-        comparison = parts.pop() if len(parts) > 1 and parts[-1] in _COMPARE else "eq"
-        column, *rest = parts
-        if column != "params" and rest and SYNONYMS.get(column, column) in (*COLUMNS, "tags", "created"):
-            raise InvalidInputError(f"condition {name!r}: no operator {rest[-1]!r}; there are {', '.join(OPERATORS)}")
-        try:
-            return cls(column, comparison, wanted, "__".join(rest) or None)
-        except UnknownColumnError as error:
-            raise UnknownColumnError(error.column, f"condition {name!r}: {error}") from error
-        except InvalidInputError as error:
-            raise InvalidInputError(f"condition {name!r}: {error}") from error
-
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[Single, ...]:
         """See `Clause`."""
         return (self,)
 
@@ -234,7 +231,11 @@ class Condition(Clause):
         """See `Clause`."""
         return _COSTS.get(self.column, 0 if self.column in NUMBERS or self.column == "created" else 1)
 
-    def bounds(self, rows: Rows, at: Places) -> Bounds:
+    def wants(self, name: str) -> bool:
+        """See `Clause`."""
+        return False
+
+    def bounds(self, rows: RunRows, at: Places) -> Bounds:
         """See `Clause`."""
         if self.column == "created":
             sure = self._in_time(rows["created_us"][at])
@@ -252,7 +253,7 @@ class Condition(Clause):
         if self.column in catalogue.TEXT_COLUMNS:
             return self._meets(run.column(self.column))
         row = np.array([run.row()], catalogue.DTYPE)
-        return bool(self.bounds(row, np.arange(1)).sure[0])
+        return bool(self.bounds(RunRows(row, {}), np.arange(1)).sure[0])
 
     def _meets(self, value: Any) -> bool:
         if self.column == "tags":
@@ -260,22 +261,10 @@ class Condition(Clause):
             if self._comparison == "in":
                 return bool(tags & self._wanted)
             return (self._wanted <= tags) is (self._comparison != "ne")
-        if self.column == "params":
-            try:
-                return self.parameter in value and self._meets_parameter(value[self.parameter])
-            except Exception:  # noqa: BLE001  (values of other types, also of the caller's, refuse in many ways)
-                return False
         try:
             return bool(self._compare(value, self._wanted))
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"cannot compare {self.column} with {self._wanted!r}") from error
-
-    def _meets_parameter(self, value: Any) -> bool:
-        if self._comparison in ("eq", "ne") and (isinstance(value, _VECTORS) or isinstance(self._wanted, _VECTORS)):
-            return (identity(value) == identity(self._wanted)) is (self._comparison == "eq")
-        if self._comparison == "in" and isinstance(value, _VECTORS):
-            return identity(value) in map(identity, self._wanted)
-        return bool(self._compare(value, _alike(self._wanted, value)))
 
     def _in_time(self, times: NDArray[np.int64]) -> NDArray[np.bool_]:
         found = np.zeros(len(times), bool)
@@ -285,19 +274,17 @@ class Condition(Clause):
 
     def _numbers(self, values: NDArray[Any], absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Compares a column of numbers; a row without a number never meets the condition."""
-        plain = isinstance(self._wanted, _NUMBER_KINDS)
-        if plain and self._comparison in _TIME_OPERATORS[:6]:
+        plain = isinstance(self._wanted, NUMBER_KINDS)
+        if plain and self._comparison in ORDERED:
             meets = np.asarray(self._compare(values, self._wanted), bool)
         else:
-            meets = _looked_up(values.tolist(), self._meets)
+            meets = looked_up(values.tolist(), self._meets)
         return meets & ~absent
 
     def _texts(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        if self.column == "params":
-            return self._parameters(_parse_all(values.tolist()))
         if self._comparison in ("eq", "ne", "startswith") and self.column != "tags":
             return self._bytes(values)
-        return _looked_up(values.tolist(), lambda raw: self._meets(text_of(raw, self.column)))
+        return looked_up(values.tolist(), lambda raw: self._meets(text_of(raw, self.column)))
 
     def _bytes(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Compares texts as stored: equal texts have equal bytes, and equal beginnings too, but for texts as JSON."""
@@ -312,58 +299,6 @@ class Condition(Clause):
                     found[other] = [self._meets(text_of(raw, self.column)) for raw in values[other].tolist()]
         return ~found if self._comparison == "ne" else found
 
-    def _parameters(self, values: list[dict[str, Any]]) -> NDArray[np.bool_]:
-        name, compare, wanted = self.parameter, self._compare, self._wanted
-        if isinstance(wanted, np.ndarray):
-            return np.fromiter(map(self._meets, values), bool, len(values))
-        try:
-            return np.fromiter((name in one and bool(compare(one[name], wanted)) for one in values), bool, len(values))
-        except Exception:  # noqa: BLE001  (runs of other studies may have other types under this name)
-            return np.fromiter(map(self._meets, values), bool, len(values))
-
-
-class PointCondition(Condition):
-    """A condition on one point of a run, for which parameters of the circuit count as parameters of the run.
-
-    A run without the parameter possibly meets it: the row does not say which parameters its circuits have.
-    """
-
-    def bounds(self, rows: Rows, at: Places) -> Bounds:
-        """See `Clause`."""
-        found = super().bounds(rows, at)
-        if self.column != "params":
-            return found
-        left = np.flatnonzero(~found.possible)
-        given = _parse_all(rows["params"][at[left]].tolist())
-        found.possible[left] = [self.parameter not in one for one in given]
-        return found
-
-
-_READ_AS: dict[type, Callable[[str], Any]] = {
-    datetime.date: datetime.date.fromisoformat,
-    datetime.datetime: datetime.datetime.fromisoformat,
-    uuid.UUID: uuid.UUID,
-    decimal.Decimal: decimal.Decimal,
-    fractions.Fraction: fractions.Fraction,
-    pathlib.PosixPath: pathlib.Path,
-}
-"""Types of parameters that have a notation as text, and how it is read."""
-
-
-def _alike(wanted: Any, value: Any) -> Any:
-    """Reads a text as the type of the parameter with which it is compared: ``params.day < 2026-11-30``."""
-    if isinstance(wanted, list):
-        return [_alike(one, value) for one in wanted]
-    read = _READ_AS.get(type(value)) if isinstance(wanted, str) else None
-    return wanted if read is None else read(wanted)
-
-
-def _without_enums(wanted: Any) -> Any:
-    """Replaces members of an ``Enum`` by their values, as which they are stored."""
-    if type(wanted) in (list, tuple, set, frozenset):
-        return type(wanted)(map(_without_enums, wanted))
-    return wanted._value_ if isinstance(wanted, enum.Enum) else wanted
-
 
 class All(Clause):
     """A combination of clauses that must all hold.
@@ -376,11 +311,11 @@ class All(Clause):
         self._parts = sorted(parts, key=lambda part: part.cost)
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[Single, ...]:
         """See `Clause`."""
         return tuple(one for part in self._parts for one in part.conditions)
 
-    def bounds(self, rows: Rows, at: Places) -> Bounds:
+    def bounds(self, rows: RunRows, at: Places) -> Bounds:
         """See `Clause`; rows that one part excludes are not decided by the next, which costs more."""
         sure = np.ones(len(at), bool)
         left = np.arange(len(at))
@@ -408,11 +343,11 @@ class Not(Clause):
         self._part = part
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[Single, ...]:
         """See `Clause`."""
         return self._part.conditions
 
-    def bounds(self, rows: Rows, at: Places) -> Bounds:
+    def bounds(self, rows: RunRows, at: Places) -> Bounds:
         """See `Clause`."""
         found = self._part.bounds(rows, at)
         return Bounds(~found.possible, ~found.sure)
@@ -438,7 +373,7 @@ _TIME_TESTS: dict[str, Callable[[NDArray[np.int64], Span], NDArray[np.bool_]]] =
 }
 
 
-def numbers_of(rows: Rows, column: str, at: Places) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def numbers_of(rows: RunRows | NDArray[Any], column: str, at: Places) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Returns the numbers of a column, and a bool array that is true where there is none; shape (places,) both."""
     values = rows[column][at]
     if column == "seconds":
@@ -448,7 +383,7 @@ def numbers_of(rows: Rows, column: str, at: Places) -> tuple[NDArray[Any], NDArr
     return values, values == -1
 
 
-def _looked_up(values: list[Any], meets: Callable[[Any], bool]) -> NDArray[np.bool_]:
+def looked_up(values: list[Any], meets: Callable[[Any], bool]) -> NDArray[np.bool_]:
     """Decides each different value only once, so tags that many runs share cost very little."""
     answers = {value: meets(value) for value in dict.fromkeys(values)}
     return np.fromiter(map(answers.__getitem__, values), bool, len(values))
@@ -496,6 +431,13 @@ def texts_of(raws: list[bytes], column: str) -> dict[bytes, Any]:
     """Decodes several values of a text column, as `text_of` does; parameters all at once, which is faster."""
     values = _parse_all(raws) if column == "params" else [text_of(raw, column) for raw in raws]
     return dict(zip(raws, values, strict=True))
+
+
+def as_choices(wanted: Any) -> Any:
+    """Returns what stands after ``in`` as something that tells whether a value is in it; text is one choice."""
+    if isinstance(wanted, str) or not hasattr(wanted, "__contains__"):
+        return _listed(wanted) if isinstance(wanted, str) else list(wanted)
+    return wanted
 
 
 def _listed(value: Any) -> list[Any]:

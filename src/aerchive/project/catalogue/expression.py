@@ -6,7 +6,7 @@
     term       := factor ("and" factor)*
     factor     := "not" factor | "(" expression ")" | comparison
     comparison := column operator value | "noisy"
-    column     := NAME | "params" "." NAME | "params" "[" TEXT "]"
+    column     := NAME | GROUP "." NAME | GROUP "[" TEXT "]"
     operator   := "==" | "=" | "!=" | "<" | "<=" | ">" | ">=" | ["not"] "in" | ["not"] "contains" | "startswith"
     value      := item | "[" item ("," item)* "]" | "(" item ("," item)* ")"
     item       := WORD | NUMBER | 'TEXT' | "TEXT"
@@ -22,7 +22,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from aerchive.errors import InvalidInputError
 from aerchive.models.catalogue import NUMBERS
-from aerchive.project.catalogue.conditions import All, Clause, Condition, Not, UnknownColumnError, any_of, column_named
+from aerchive.project.catalogue.conditions import All, Clause, Condition, Not, any_of, is_column
+from aerchive.project.catalogue.value_conditions import GROUPS, condition, condition_named, full_name
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
@@ -33,8 +34,6 @@ _TOKEN = re.compile(
 )
 _OPERATORS = {"==": "eq", "=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _WORDS = ("in", "contains", "startswith")
-_OF_LISTS = {"params": ("in", "eq", "ne")}
-"""The comparisons with a list that a column has, which for a parameter may be its own value."""
 _KEYWORDS = ("and", "or", "not", *_WORDS)
 _CLOSING = {"(": ")", "[": "]"}
 _PLAIN = {"true": True, "false": False, "none": None}
@@ -60,42 +59,42 @@ class _Token(NamedTuple):
         return self.kind == "word" and self.value.lower() in words
 
 
-def parse_expression(text: str, kind: type[Condition] = Condition) -> Clause:
+def parse_expression(text: str, *, of_points: bool = False) -> Clause:
     """Parses conditions that are given as text.
 
     Args:
         text: The text.
-        kind: The class of the conditions.
+        of_points: Whether the conditions are on single points of runs, as for `condition`.
 
     Raises:
         InvalidInputError: The text cannot be parsed; the message points at the place.
     """
-    parser = _Parser(text, kind)
+    parser = _Parser(text, of_points=of_points)
     clause = parser.expression()
     if parser.now.kind != "end":
         parser.refuse(f"'and' or 'or' is expected before {parser.now.value!r}")
     return clause
 
 
-def clause_of(expression: str | None, given: Mapping[str, Any], kind: type[Condition] = Condition) -> Clause:
+def clause_of(expression: str | None, given: Mapping[str, Any], *, of_points: bool = False) -> Clause:
     """Combines the conditions of a call, which must all hold.
 
     Args:
         expression: Conditions as text.
-        given: Conditions by keyword, as `Condition.named` reads them.
-        kind: The class of the conditions.
+        given: Conditions by keyword, as `condition_named` reads them.
+        of_points: Whether the conditions are on single points of runs, as for `condition`.
 
     Raises:
         InvalidInputError: A condition cannot be read.
     """
-    named: list[Clause] = [kind.named(name, wanted) for name, wanted in given.items()]
-    return All(named if expression is None else [parse_expression(expression, kind), *named])
+    named: list[Clause] = [condition_named(name, wanted, of_points=of_points) for name, wanted in given.items()]
+    return All(named if expression is None else [parse_expression(expression, of_points=of_points), *named])
 
 
 class _Parser:
-    def __init__(self, text: str, kind: type[Condition]) -> None:
+    def __init__(self, text: str, *, of_points: bool) -> None:
         self._text = text
-        self._kind = kind
+        self._of_points = of_points
         self._tokens = self._split()
         self._position = 0
         self._nested = 0
@@ -178,45 +177,43 @@ class _Parser:
         self._next()
 
     def _comparison(self) -> Clause:
-        name = self._next()
-        if name.kind != "word" or name.value.lower() in _KEYWORDS:
-            self.refuse(f"a column is expected, found {name.value!r}", name)
-        column, parameter = self._column(name)
-        if column == "noisy" and (self.now.kind in ("end", "mark") or self.now.is_word("and", "or")):
-            return self._kind("noisy", "eq", 1)
+        token = self._next()
+        if token.kind != "word" or token.value.lower() in _KEYWORDS:
+            self.refuse(f"a column is expected, found {token.value!r}", token)
+        name = self._name(token)
+        if name == "noisy" and (self.now.kind in ("end", "mark") or self.now.is_word("and", "or")):
+            return Condition("noisy", "eq", 1)
         is_not = self._skip("not")
-        comparison = self._operator(column, only_words=is_not)
+        comparison = self._operator(name, only_words=is_not)
         first = self.now
-        wanted = self._value(column)
+        wanted = self._value(name)
         last = self._tokens[self._position - 1]
         if comparison == "in" and not isinstance(wanted, list):
             wanted = [wanted]
-        elif isinstance(wanted, list) and column != "tags" and comparison not in _OF_LISTS.get(column, ("in",)):
-            self.refuse(f"several values can be compared with 'in', or if the column is tags, not {column}", first)
+        elif isinstance(wanted, list) and is_column(name) and name != "tags" and comparison != "in":
+            self.refuse(f"several values can be compared with 'in', or if the column is tags, not {name}", first)
         try:
-            clause = self._kind(column, comparison, wanted, parameter)
+            clause = condition(name, comparison, wanted, of_points=self._of_points)
         except InvalidInputError as error:
-            at = name if "column" in str(error) else first._replace(stop=last.stop)
+            at = token if "column" in str(error) else first._replace(stop=last.stop)
             self.refuse(str(error), at)
         return Not(clause) if is_not else clause
 
-    def _column(self, name: _Token) -> tuple[str, str | None]:
-        for separator in (".", "__"):
-            if name.value.startswith(f"params{separator}"):
-                return "params", name.value[len("params") + len(separator) :]
-        if name.value == "params" and self.now.value == "[":
+    def _name(self, token: _Token) -> str:
+        """The name of a column, or of values with their group."""
+        name = token.value
+        for group in GROUPS:
+            start = group.replace(".", "__")
+            if name.startswith(f"{start}__"):
+                return f"{group}.{name[len(start) + 2 :]}"
+        if name in GROUPS and self.now.value == "[":
             opening = self._next()
             parameter = self._next()
             if parameter.kind not in ("text", "word"):
                 self.refuse(f"the name of a parameter is expected, found {parameter.value!r}", parameter)
             self._close(opening)
-            return "params", parameter.value
-        try:
-            return column_named(name.value), None
-        except UnknownColumnError as error:
-            raise UnknownColumnError(error.column, self.message(str(error), name)) from error
-        except InvalidInputError as error:
-            self.refuse(str(error), name)
+            return f"{name}.{parameter.value}"
+        return full_name(name)
 
     def _operator(self, column: str, *, only_words: bool) -> str:
         token = self._next()
@@ -254,7 +251,7 @@ class _Parser:
             if number is None:
                 self.refuse(f"{column} is a number, and {text!r} is none", token)
             return number
-        if column == "params" and token.kind == "word":
+        if not is_column(column) and token.kind == "word":
             number = _number(text)
             return _PLAIN.get(text.lower(), text) if number is None else number
         return text

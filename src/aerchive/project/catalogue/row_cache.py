@@ -11,15 +11,19 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive import layout
 from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
+from aerchive.project.catalogue.cells import CellColumns, ColumnCache, Session, StoredColumn
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.table import TableReader
+from aerchive.storage.sessions import WriteSession
 
 _MOST_PROJECTS = 8
 _MOST_BYTES = 256 * 1024 * 1024
@@ -33,14 +37,16 @@ class RowCache:
     """The catalogue of one file as this process has seen it last; threads may share it.
 
     For a hundred thousand runs the keys take 0.8 MB, and are enough to save runs and to find a run by its id. The rows
-    take 51 MB, and are kept after the first request for all of them.
+    take 53 MB, and are kept after the first request for all of them.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._columns = ColumnCache()
         self._forget()
 
     def _forget(self) -> None:
+        self._columns.forget_rows()
         self._length = 0
         self._keys = np.empty(0, np.uint64)
         self._damaged: list[int] = []
@@ -53,7 +59,7 @@ class RowCache:
     def nbytes(self) -> int:
         """Memory of the cached arrays, in bytes."""
         rows = self._rows
-        return self._keys.nbytes + (0 if rows is None else rows.nbytes)
+        return self._keys.nbytes + (0 if rows is None else rows.nbytes) + self._columns.nbytes
 
     @property
     def damaged(self) -> list[int]:
@@ -82,6 +88,21 @@ class RowCache:
         """
         with self._lock:
             self._catch_up(table, changes)
+
+    def columns(self, root: HDF5Group) -> list[StoredColumn]:
+        """The columns beside the catalogue."""
+        with self._lock:
+            return list(self._columns.columns(root).values())
+
+    def cells(self, session: Session, wanted: Callable[[str], bool]) -> CellColumns:
+        """Reads columns beside the catalogue, directly after `rows`.
+
+        Args:
+            session: A session that has changed no row.
+            wanted: Whether the values of a name are wanted.
+        """
+        with self._lock:
+            return self._columns.read(session, wanted)
 
     def rows(self, table: TableReader, changes: TableReader | None) -> NDArray[Any]:
         """Reads the new rows, and returns all rows.
@@ -134,6 +155,8 @@ class RowCache:
             return False
         self._skip_changes(changes)
         replaced = replaced[replaced < self._length]
+        if len(replaced):
+            self._columns.forget_rows()
         if self._rows is None:
             return True
         if self._is_lent and len(replaced):
@@ -200,6 +223,19 @@ def row_cache_of(root: HDF5Group, table: TableReader) -> RowCache:
         ):
             _Caches.of_files.popitem(last=False)
     return cache
+
+
+def is_committed(session: Session) -> bool:
+    """Whether a session has changed no row, so that what it reads may be kept."""
+    return not isinstance(session, WriteSession) or not session.has_new_rows
+
+
+def known_columns(session: Session) -> list[StoredColumn]:
+    """The columns beside the catalogue of the file of a session; those of an uncommitted state are not kept."""
+    if not is_committed(session):
+        return list(ColumnCache().columns(session.root).values())
+    table = TableReader(session.root.open_table(layout.CATALOGUE), session.root.where(layout.CATALOGUE))
+    return row_cache_of(session.root, table).columns(session.root)
 
 
 def _begin_anew() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from aerchive.display.text import format_runs
 from aerchive.errors import AerchiveError, FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.status import WITHOUT_DATA
-from aerchive.project.catalogue.row_cache import row_cache_of
+from aerchive.project.catalogue.cells import CellColumns, read_columns
+from aerchive.project.catalogue.row_cache import is_committed, known_columns, row_cache_of
 from aerchive.storage.hdf5.table import CHANGES, TableReader, change_of
 from aerchive.storage.sessions import ReadSession, WriteSession
 from aerchive.text import fit_text, near_texts
@@ -146,7 +148,7 @@ class Catalogue:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._table = open_table(session)
-        self._is_committed = not isinstance(session, WriteSession) or not session.has_new_rows
+        self._is_committed = is_committed(session)
         self._cache = row_cache_of(session.root, self._table)
         self._has_looked = not self._is_committed  # uncommitted rows are not cached
 
@@ -201,6 +203,21 @@ class Catalogue:
             IntegrityError: A row is damaged; the message says how to rebuild the catalogue.
         """
         _refuse_damage(self._session, self._table, self._cache.damaged)
+
+    def cells(self, wanted: Callable[[str], bool]) -> CellColumns:
+        """Reads columns beside the catalogue, for the rows that `rows` returned before.
+
+        Args:
+            wanted: Whether the values of a name are wanted.
+
+        Raises:
+            IntegrityError: A column is damaged.
+        """
+        return self._cache.cells(self._session, wanted) if self._is_committed else read_columns(self._session, wanted)
+
+    def value_names(self) -> list[str]:
+        """The names of the values in columns beside the catalogue, with their groups."""
+        return [column.name for column in known_columns(self._session)]
 
     def rows(self) -> NDArray[Any]:
         """Reads all rows, deleted runs included.

@@ -15,11 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, InvalidInputError
-from aerchive.interop.columns import Columns
+from aerchive.interop.columns import Columns, Kind, as_objects
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
-from aerchive.project.catalogue.columns import catalogue_columns, run_values
-from aerchive.project.catalogue.conditions import COLUMNS, SYNONYMS, Clause, no_column, numbers_of, text_of
+from aerchive.models.cells import OPERATIONS, PARAMS, cells_of
+from aerchive.project.catalogue.cells import columns_of
+from aerchive.project.catalogue.columns import catalogue_columns, column_values, kind_of
+from aerchive.project.catalogue.conditions import (
+    COLUMNS,
+    SYNONYMS,
+    Clause,
+    UnknownColumnError,
+    no_column,
+    no_value,
+    numbers_of,
+    text_of,
+)
+from aerchive.project.catalogue.rows import WITHOUT_RESULT, RunRows, gates_in
+from aerchive.project.catalogue.value_conditions import GATES, ValueCondition, full_name, sources
+from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
 from aerchive.project.run import Run
@@ -36,9 +50,10 @@ class Listing:
 
     Args:
         file: Path of the project file, for messages.
-        rows: Rows of the catalogue, deleted runs included; dtype `catalogue.DTYPE`.
+        rows: Rows of the catalogue, deleted runs included, and the columns that questions need.
         hidden: Numbers of the rows whose runs are also in ``outside``.
         outside: Runs that are not in the file: in spools, still running, or lost with their process.
+        wanted: Whether questions need the values under a name; the columns of these are in ``rows``.
         make: A function that makes the run of a row. Its second argument is the job id of the run; if it is ``None``,
             the id is taken from the row or, if the row has cut it, from the run.
 
@@ -50,9 +65,10 @@ class Listing:
     def __init__(
         self,
         file: str,
-        rows: NDArray[Any],
+        rows: RunRows,
         hidden: Sequence[int],
         outside: Sequence[Run],
+        wanted: Callable[[str], bool],
         make: Callable[[np.void, str | None], Run],
     ) -> None:
         self.bad = BadRuns()
@@ -60,7 +76,12 @@ class Listing:
         self._of_row = functools.partial(_run_of, make, self.bad)
         self._outside = outside
         self._rows = rows
-        self._more = np.array([run.row() for run in outside], catalogue.DTYPE)
+        cells = [cells_of(run.record) for run in outside]
+        self._more = RunRows(
+            np.array([run.row() for run in outside], catalogue.DTYPE),
+            columns_of(cells, wanted),
+            [name for values in cells for name in values],
+        )
         present = rows["deleted"] == 0
         present[list(hidden)] = False
         self._present = np.flatnonzero(present)
@@ -110,7 +131,7 @@ class Listing:
         Returns:
             A copy of the rows, dtype `catalogue.DTYPE`.
         """
-        return np.concatenate([self._rows[self._present], self._more])
+        return np.concatenate([self._rows.rows[self._present], self._more.rows])
 
     def rows(self, clause: Clause) -> NDArray[Any]:
         """The rows of the runs that meet a clause, in order of submission.
@@ -123,19 +144,116 @@ class Listing:
     def _taken(self, places: NDArray[np.intp]) -> NDArray[Any]:
         inside = places < len(self._rows)
         rows = np.empty(len(places), catalogue.DTYPE)
-        rows[inside] = self._rows[places[inside]]
-        rows[~inside] = self._more[places[~inside] - len(self._rows)]
+        rows[inside] = self._rows.rows[places[inside]]
+        rows[~inside] = self._more.rows[places[~inside] - len(self._rows)]
         return rows
 
     def columns(self, clause: Clause) -> Columns:
         """The columns of the runs that meet a clause, oldest first; a run is opened only for a text that is cut."""
         places = self._meeting(clause)
-        return catalogue_columns(self._taken(places), functools.partial(self._whole, places))
+        columns = catalogue_columns(self._taken(places), functools.partial(self._whole, places))
+        for name in self.wanted_names():
+            if name.startswith(PARAMS):
+                columns[name] = self.values(places, name).column()
+        return columns
 
-    def values(self, clause: Clause, names: Sequence[str]) -> tuple[list[list[Any]], list[str]]:
-        """The values of the runs that meet a clause, and the names of their parameters; see `run_values`."""
-        places = self._meeting(clause)
-        return run_values(self._taken(places), names, functools.partial(self._whole, places))
+    def values(self, places: NDArray[np.intp], name: str) -> Values:
+        """The values of runs under one name, such as ``params.theta``; a run is opened only if it alone has one.
+
+        Args:
+            places: Places of runs.
+            name: The name, with its group.
+        """
+        inside = np.flatnonzero(places < len(self._rows))
+        outside = np.flatnonzero(places >= len(self._rows))
+        found = Values.empty(len(places))
+        for rows, which, at in (
+            (self._rows, inside, places[inside]),
+            (self._more, outside, places[outside] - len(self._rows)),
+        ):
+            for piece in rows.pieces(name, at):
+                found = found.put(which[piece.at], piece.values)
+            for index in which[rows.only_in_run(name, at)].tolist():
+                ask: Callable[[Run], list[Any]] = functools.partial(_values_of, name)
+                values = self.bad.ask(self._asking(int(places[index])), ask, list[Any]())
+                if len(values) == 1:
+                    found = found.put(np.array([index]), as_objects(values))
+        return found
+
+    def named(self, places: NDArray[np.intp], name: str) -> tuple[Values, Kind | None]:
+        """The values that a name stands for in tables: those of runs, or else a column of the catalogue.
+
+        Args:
+            places: Places of runs, each with one point.
+            name: A column of the catalogue, a name with its group, such as ``params.theta``, or a name alone.
+
+        Returns:
+            The values, and their kind if all are from the catalogue.
+        """
+        name, rows = full_name(name), self._taken(places)
+        if name == GATES:
+            return Values.of(self._gates(places)), None
+        found = Values.empty(len(places))
+        for source in () if name in SYNONYMS.values() else sources(name, of_points=True):
+            found = found.or_else(self.values(places, source))
+        if name.startswith(OPERATIONS):
+            return found.put(np.flatnonzero(rows["circuit_size"] != -1), np.zeros(len(places), np.int64)), None
+        if name not in catalogue.IN_TABLES or name == "params" or found.has.all():
+            return found, None
+        column = Values.of(column_values(rows, name, functools.partial(self._whole, places)))
+        return (found.or_else(column), None) if found.has.any() else (column, kind_of(name))
+
+    def _gates(self, places: NDArray[np.intp]) -> list[tuple[str, ...] | None]:
+        inside = places < len(self._rows)
+        gates = self._rows.gates(places[inside]) + self._more.gates(places[~inside] - len(self._rows))
+        order = np.argsort(np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)]))
+        found = [gates[index] for index in order.tolist()]
+        for index in np.flatnonzero(self._taken(places)["overflow"] & np.uint32(catalogue.CELLS_LEFT_OUT)).tolist():
+            record = self.bad.ask(self._asking(int(places[index])), lambda run: run.record, None)
+            found[index] = found[index] if record is None else gates_in(record.config.circuit_facts)
+        return found
+
+    def sorted_places(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """The places of the runs that may meet a clause, in order of submission, and whether each surely does."""
+        places, sure, _ = self._decided(clause)
+        order = self._order(places, "created", descending=False)
+        return places[order], sure[order]
+
+    def in_columns(self, places: NDArray[np.intp], names: Iterable[str]) -> NDArray[np.bool_]:
+        """Whether each run has one point, and columns tell the values that names stand for.
+
+        Args:
+            places: Places of runs.
+            names: Names, as for `named`.
+
+        Returns:
+            A bool array of the shape of ``places``.
+        """
+        found: NDArray[np.bool_] = self._taken(places)["num_points"] == 1
+        inside = places < len(self._rows)
+        for name in map(full_name, names):
+            for source in sources(name, of_points=True):
+                for rows, at, which in (
+                    (self._rows, places[inside], inside),
+                    (self._more, places[~inside] - len(self._rows), ~inside),
+                ):
+                    found[which] &= ~rows.only_in_run(source, at)
+        return found
+
+    def without_result(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether each run has no result, and so no points."""
+        rows = self._taken(places)
+        found: NDArray[np.bool_] = (rows["num_points"] == 0) | np.isin(rows["outcome"], WITHOUT_RESULT)
+        return found
+
+    def run(self, place: int) -> Run:
+        """The run of a place."""
+        return self._run(place)
+
+    def _first_place(self, name: str) -> int:
+        """The first row that has a value under a name."""
+        firsts = [np.flatnonzero(one.rows["given"])[:1] for one in self._rows.columns.get(name, ())]
+        return int(min((first[0] for first in firsts if len(first)), default=len(self._rows)))
 
     def _whole(self, places: NDArray[np.intp], number: int, column: str) -> Any:
         return whole_value(self._asking(int(places[number])), column, self.bad)
@@ -182,7 +300,7 @@ class Listing:
             places = self._meeting(clause, sort, descending=descending)
         else:
             places = np.fromiter(itertools.islice(self._places(clause, sort, descending=descending), limit), np.intp)
-        rows, numbers = self._rows, places
+        rows, numbers = self._rows.rows, places
         if 2 * len(places) < len(rows):  # a list of a few runs does not keep the rows of all others in memory
             rows, numbers = self._taken(places), np.arange(len(places))
         items: list[Any] = list(numbers)
@@ -237,8 +355,34 @@ class Listing:
     def _meets(self, clause: Clause, place: int) -> bool:
         return self.bad.ask(self._asking(place), clause.decide, instead=False)
 
+    def _check_names(self, clause: Clause) -> None:
+        """Refuses a condition on a name that is no column, and under which no run has a value.
+
+        Raises:
+            UnknownColumnError: There is such a condition; the message says what there is.
+        """
+        for one in clause.conditions:
+            if isinstance(one, ValueCondition) and not (
+                one.column or one.is_known(self._rows) or one.is_known(self._more)
+            ):
+                raise UnknownColumnError(one.name, no_value(one.name, self.value_names()))
+
+    def all_values(self, name: str) -> list[Any]:
+        """The values of all runs under a name, as far as columns have them."""
+        everywhere = ((self._rows, self._present), (self._more, np.arange(len(self._more))))
+        return [one for rows, at in everywhere for piece in rows.pieces(name, at) for one in piece.values.tolist()]
+
+    def value_names(self) -> list[str]:
+        """The names under which runs have values, with their groups."""
+        return list(dict.fromkeys([*self._rows.names, *self._more.names]))
+
+    def wanted_names(self) -> list[str]:
+        """The names under which runs have values, of those whose values are known; those that came first are first."""
+        return sorted({**self._rows.columns, **self._more.columns}, key=self._first_place)
+
     def _decided(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_], list[int]]:
         """The places that may meet a clause, a bool array that is true if they surely do, and the undecided places."""
+        self._check_names(clause)
         try:
             inside = clause.bounds(self._rows, self._present)
             outside = clause.bounds(self._more, np.arange(len(self._more)))
@@ -300,7 +444,7 @@ class Listing:
     def _run(self, place: int) -> Run:
         if place >= len(self._rows):
             return self._outside[place - len(self._rows)]
-        return self._asked.get(place) or self._of_row(catalogue.single_row(self._rows, place))
+        return self._asked.get(place) or self._of_row(catalogue.single_row(self._rows.rows, place))
 
     def _asking(self, place: int) -> Run:
         """The run of a place, kept with the documents that are read from it for the next question."""
@@ -316,6 +460,10 @@ def _run_of(make: Callable[[np.void, str | None], Run], bad: BadRuns, row: np.vo
         job_id = catalogue.row_text(row, "job_id")
         bad.name(job_id, error)
         return make(row, job_id)
+
+
+def _values_of(name: str, run: Run) -> list[Any]:
+    return list(run.values_of(name))
 
 
 class RunList(LazyList):

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from aerchive.display.text import clean, format_runs, format_time
 from aerchive.errors import FormatError
 from aerchive.models.catalogue import NUMBERS
-from aerchive.project.catalogue.columns import PARAMS
-from aerchive.project.catalogue.conditions import OPERATORS, All, Clause, Condition, numbers_of, text_of
+from aerchive.models.cells import OPERATIONS
+from aerchive.project.catalogue.conditions import COLUMNS, OPERATORS, All, Clause, Single, numbers_of, text_of
+from aerchive.project.catalogue.rows import is_gate
+from aerchive.project.catalogue.value_conditions import GATES, GROUPS, short_name, sources
 from aerchive.project.finding.listing import Listing
 from aerchive.text import listed, near_texts
 
+_GROUP_NAMES = {"params": "parameters", "saved": "saved numbers", "bound": "bound parameters"}
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -31,7 +34,7 @@ def described(expression: str | None, given: Mapping[str, Any]) -> str:
         if not column or comparison not in OPERATORS:
             column, comparison = name, "eq"
         sign = "contains" if column == "tags" else _SIGNS.get(comparison, comparison)
-        is_one = column.startswith("params__") and comparison != "in"
+        is_one = column not in ("tags", *COLUMNS) and comparison != "in"
         values = [wanted.tolist() if isinstance(wanted, np.ndarray) else wanted] if is_one else _each(wanted)
         parts.append(f"{column.replace('__', '.')} {sign} {', '.join(map(_shown, values))}")
     return " and ".join(parts)
@@ -65,7 +68,7 @@ def nothing_found(path: str, listing: Listing, clause: Clause, asked: str) -> st
     unmet = [one for one in unmet if not listing.count(one)]
     if not unmet:
         return clean(f"{has}; each condition is met by some run, but not all by one")
-    return clean("; ".join([has, *dict.fromkeys(_choices(rows, one) for one in unmet)]))
+    return clean("; ".join([has, *dict.fromkeys(_choices(listing, rows, one) for one in unmet)]))
 
 
 def not_listed(path: str, number: int) -> str:
@@ -73,23 +76,16 @@ def not_listed(path: str, number: int) -> str:
     return f"{path}: {format_runs(number)} not listed because of limit, skip, instance or session_id"
 
 
-def parameter_names(rows: NDArray[Any]) -> list[str]:
-    """The names of all parameters that runs have, as far as the catalogue has them whole."""
-    return list(dict.fromkeys(name for params in _texts(rows, "params") for name in params))
-
-
-def _choices(rows: NDArray[Any], condition: Condition) -> str:
-    """Describes the values of the column that a condition compares."""
+def _choices(listing: Listing, rows: NDArray[Any], condition: Single) -> str:
+    """Describes the values that a condition compares."""
     column, wanted = condition.column, condition.wanted
-    if column == "params":
-        values = [params[condition.parameter] for params in _texts(rows, "params") if condition.parameter in params]
-        if not values:
-            names = parameter_names(rows)
-            near = near_texts(str(condition.parameter), names)
-            there = f"parameters there are: {listed([*near, *(one for one in names if one not in near)])}"
-            return f"no run has {PARAMS}{condition.parameter}; {there if names else 'no run has parameters'}"
-        column = PARAMS + str(condition.parameter)
-    elif column == "created":
+    if condition.parameter is not None:
+        return _values_of(listing, f"{column}.{condition.parameter}" if column else condition.parameter, column, wanted)
+    if column == GATES:
+        names = sorted(name.removeprefix(OPERATIONS) for name in listing.value_names() if name.startswith(OPERATIONS))
+        gates = [name for name in names if is_gate(name)]
+        return f"gates there are: {listed(gates)}" if gates else "no run has circuits"
+    if column == "created":
         times = np.sort(rows["created_us"])[[0, -1]].tolist()
         return f"runs were submitted from {' to '.join(map(format_time, times))}"
     elif column in NUMBERS:
@@ -98,6 +94,19 @@ def _choices(rows: NDArray[Any], condition: Condition) -> str:
     else:
         values = [value for one in _texts(rows, column) for value in (one if column == "tags" else [one]) if value]
     return _values(column, values, wanted)
+
+
+def _values_of(listing: Listing, name: str, group: str, wanted: Any) -> str:
+    """Describes the values that runs have under a name."""
+    values = [one for source in sources(name, of_points=False) for one in listing.all_values(source)]
+    if values:
+        return _values(name, values, wanted)
+    prefix = GROUPS.get(group, "")
+    names = [one.removeprefix(prefix) for one in listing.value_names() if one.startswith(prefix)]
+    near = near_texts(short_name(name), names)
+    what = _GROUP_NAMES.get(group, "values")
+    there = f"{what} there are: {listed([*near, *(one for one in names if one not in near)])}"
+    return f"no run has {name}; {there if names else f'no run has {what}'}"
 
 
 def _values(column: str, values: list[Any], wanted: Any) -> str:

@@ -6,35 +6,53 @@ import functools
 import itertools
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aerchive.display.text import format_runs
 from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
+from aerchive.models.cells import OPERATIONS, SAVED
 from aerchive.project.arguments import refuse
-from aerchive.project.catalogue.columns import ABSENT, PARAMS
-from aerchive.project.catalogue.conditions import All, Clause, Condition, PointCondition, UnknownColumnError, as_texts
+from aerchive.project.catalogue.columns import ABSENT
+from aerchive.project.catalogue.conditions import All, Condition, as_texts
 from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.expression import clause_of
+from aerchive.project.catalogue.rows import RunRows
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
+from aerchive.project.catalogue.value_conditions import GATES, full_name, short_name, sources
 from aerchive.project.documents.unfinished import submission_record
 from aerchive.project.documents.unite import conflict_id
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.listing import Listing
-from aerchive.project.finding.nothing_found import described, not_listed, nothing_found, parameter_names
+from aerchive.project.finding.nothing_found import described, not_listed, nothing_found
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.storage.medium.names import no_such_project, projects_beside
 from aerchive.text import listed, near_texts
+from aerchive.times import from_microseconds
 
+if TYPE_CHECKING:  # importing it loads what only tables need
+    from aerchive.project.finding.sweep import PointTable
+
+Wanted = Callable[[str], bool]
+"""Whether the values under a name are needed, such as ``params.theta``."""
 _MOST_SHOWN = 5
 _PACKAGE = str(Path(__file__).parents[2])
+
+
+def no_values(_name: str) -> bool:
+    """No values are needed."""
+    return False
+
+
+def all_values(_name: str) -> bool:
+    """All values are needed."""
+    return True
 
 
 class Search:
@@ -71,32 +89,39 @@ class Search:
             ),
         ]
 
-    def listing(self) -> Listing:
-        """Lists all runs: those of the project file, and those outside it."""
+    def listing(self, wanted: Wanted = no_values) -> Listing:
+        """Lists all runs: those of the project file, and those outside it.
+
+        Args:
+            wanted: Whether the values under a name are needed, such as ``params.theta``.
+        """
         outside = self.outside()
         if self._parts.mode in ("a", "x") and not self._parts.file.exists():
-            return self.listing_of(None, outside)
+            return self.listing_of(None, outside, wanted)
         with self._parts.file.read() as session:
-            return self.listing_of(session, outside)
+            return self.listing_of(session, outside, wanted)
 
-    def listing_of(self, session: Session | None, outside: Sequence[Run]) -> Listing:
+    def listing_of(self, session: Session | None, outside: Sequence[Run], wanted: Wanted = no_values) -> Listing:
         """Lists all runs as a session sees them, with those outside its file; without a session only the latter."""
-        rows: NDArray[Any] = np.empty(0, table.DTYPE)
+        rows = RunRows(np.empty(0, table.DTYPE), {})
         hidden: Sequence[int] = ()
         if session is not None:
             known = Catalogue(session)
-            rows = known.rows()
+            rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
             if outside:
                 outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
         first: dict[str, Run] = {}
         for run in outside:
             first.setdefault(run.job_id, run)
-        return Listing(str(self._parts.path), rows, hidden, list(first.values()), self._parts.run_of)
+        return Listing(str(self._parts.path), rows, hidden, list(first.values()), wanted, self._parts.run_of)
 
-    def listed(self, if_missing: Literal["raise", "warn", "warn if similar"] = "warn") -> Listing:
+    def listed(
+        self, if_missing: Literal["raise", "warn", "warn if similar"] = "warn", wanted: Wanted = no_values
+    ) -> Listing:
         """Lists all runs for a question.
 
         Args:
+            wanted: As for `listing`.
             if_missing: The reaction if there is no project file, and no run beside it.
 
         Raises:
@@ -105,7 +130,7 @@ class Search:
         Warns:
             ArchiveWarning: There is no project file, and no run beside it; a project object warns only once.
         """
-        listing = self.listing()
+        listing = self.listing(wanted)
         if len(listing) or self._parts.file.exists():
             return listing
         problem = no_such_project(self._parts.path, "no such project yet, the first run makes it")
@@ -127,25 +152,27 @@ class Search:
 
     def find(self, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
         """See `aerchive.Project.find`."""
-        clause = self.clause(expression, conditions)
-        return self.listed().found(clause, functools.partial(self.why_nothing, expression, conditions))
+        clause = clause_of(expression, conditions)
+        return self.listed(wanted=clause.wants).found(
+            clause, functools.partial(self.why_nothing, expression, conditions)
+        )
 
     def count(self, expression: str | None, conditions: Mapping[str, Any]) -> int:
         """See `aerchive.Project.count`."""
-        clause = self.clause(expression, conditions)
-        return self.listed().count(clause)
+        clause = clause_of(expression, conditions)
+        return self.listed(wanted=clause.wants).count(clause)
 
     def count_by(self, column: str, expression: str | None, conditions: Mapping[str, Any]) -> dict[Any, int]:
         """See `aerchive.Project.count_by`."""
-        clause = self.clause(expression, conditions)
-        return self.listed().count_by(column, clause)
+        clause = clause_of(expression, conditions)
+        return self.listed(wanted=clause.wants).count_by(column, clause)
 
     def latest(self, expression: str | None, conditions: Mapping[str, Any]) -> Run:
         """See `aerchive.Project.latest`."""
-        clause = self.clause(expression, conditions)
+        clause = clause_of(expression, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        found = next(self.listed("raise").runs(clause, descending=True), None)
+        found = next(self.listed("raise", clause.wants).runs(clause, descending=True), None)
         if found is None:
             raise NotFoundError(self.why_nothing(expression, conditions))
         return found
@@ -155,41 +182,63 @@ class Search:
     ) -> list[Run]:
         """See `aerchive.Project.runs`."""
         _check_page(limit)
-        clause = self.clause(expression, conditions)
+        clause = clause_of(expression, conditions)
         nothing = functools.partial(self.why_nothing, expression, conditions)
-        return self.listed().found(clause, nothing, sort=sort, descending=descending, limit=limit)
+        return self.listed(wanted=clause.wants).found(clause, nothing, sort=sort, descending=descending, limit=limit)
 
     def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
         """See `aerchive.Project.columns`."""
-        clause = self.clause(expression, conditions)
-        return self.listed("raise").columns(clause)
+        clause = clause_of(expression, conditions)
+        return self.listed("raise", all_values).columns(clause)
 
     def sweep(
         self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
     ) -> Columns:
         """See `aerchive.Project.sweep`."""
-        from aerchive.project.finding.sweep import counted_outcomes, sweep_columns, sweep_rows
+        from aerchive.project.finding.sweep import sweep_columns
 
-        clause = self.clause(expression, conditions, PointCondition)
+        first, then = as_texts(x), as_texts(y)
+        table = self._points(first and [*first, *then], expression, conditions, "raise", with_saved=not then)
+        return sweep_columns(table, first, then)
+
+    def _points(
+        self,
+        names: Sequence[str],
+        expression: str | None,
+        conditions: Mapping[str, Any],
+        if_missing: Literal["raise", "warn if similar"],
+        *,
+        with_saved: bool = False,
+        as_runs: bool = False,
+    ) -> PointTable:
+        """The points of the runs that meet conditions, as `PointTable` describes them."""
+        from aerchive.project.finding.sweep import PointTable
+
+        clause = clause_of(expression, conditions, of_points=True)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        first, then = as_texts(x), as_texts(y)
-        outcomes = counted_outcomes([*first, *then])
-        listing = self.listed("raise")
-        is_of_points = "params" in clause.columns
-        runs = listing.possible_runs(clause) if is_of_points else listing.runs(clause)
-        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad)
-        return sweep_columns([row for row in rows if not is_of_points or clause.decide(row)], first, then)
+        known = {source for name in map(full_name, names) for source in sources(name, of_points=True)}
+
+        def wanted(name: str) -> bool:
+            is_named = name in known or (GATES in map(full_name, names) and name.startswith(OPERATIONS))
+            return not names or is_named or (with_saved and name.startswith(SAVED)) or clause.wants(name)
+
+        listing = self.listed(if_missing, wanted)
+        return PointTable(self._parts.file, listing, clause, names, with_saved=with_saved, as_runs=as_runs)
+
+    def _value_names(self) -> list[str]:
+        """The names under which runs have values, with their groups."""
+        return self.listing().value_names()
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:
         """See `aerchive.Project.done`."""
         from aerchive.project.finding.resuming import check_names, done_values
 
         check_names("names", names)
-        values, params = self._values(names, where, "ok")
+        values = self._values(names, where, "ok")
         for name, column in zip(names, values, strict=True):
             if column and all(value is ABSENT for value in column):
-                raise InvalidInputError(self._no_name(name, params, len(column)))
+                raise InvalidInputError(self._no_name(name, len(column)))
         return done_values(values)
 
     def missing(self, points: Any, outcome: str | Sequence[str] | None, tolerance: float) -> Any:
@@ -199,25 +248,28 @@ class Search:
         check_tolerance(tolerance)
         frame = points_frame(points)
         names = list(frame.columns)
-        values, params = self._values(names, None, outcome)
+        values = self._values(names, None, outcome) if names else []
         for name, column in zip(names, values, strict=True):
-            if near_texts(name, params) and all(value is ABSENT for value in column):
-                warnings.warn(self._no_name(name, params, len(column)), ArchiveWarning, stacklevel=_caller())
+            if all(value is ABSENT for value in column) and near_texts(name, map(short_name, self._value_names())):
+                warnings.warn(self._no_name(name, len(column)), ArchiveWarning, stacklevel=_caller())
         return without(frame, values, tolerance)
 
-    def _values(
-        self, names: Sequence[str], where: str | None, outcome: str | Sequence[str] | None
-    ) -> tuple[list[list[Any]], list[str]]:
-        clause = self.clause(where, {} if outcome is None else {"outcome__in": as_texts(outcome)})
-        if not clause.columns & {"parent", "job_id"}:
-            clause = All([clause, Condition("parent", "eq", "")])
-        return self.listed("warn if similar").values(clause, names)
+    def _values(self, names: Sequence[str], where: str | None, outcome: str | Sequence[str] | None) -> list[list[Any]]:
+        """The values of runs or, where these have none, of their points, for each name; `ABSENT` if there is none."""
+        conditions = {} if outcome is None else {"outcome__in": as_texts(outcome)}
+        table = self._points(names, where, conditions, "warn if similar", as_runs=True)
+        columns = []
+        for name in names:
+            values, kind = table.values(name)
+            listed = values.listed(ABSENT)
+            columns.append([from_microseconds(one) for one in listed] if kind == "time" else listed)
+        return columns
 
-    def _no_name(self, name: str, params: Sequence[str], number: int) -> str:
+    def _no_name(self, name: str, number: int) -> str:
         """Describes that no run has a value of a name, and what they have."""
         columns = [column for column in table.IN_TABLES if column != "params"]
-        known = [*(PARAMS + one for one in params), *columns]
-        near = near_texts(name.removeprefix(PARAMS), [*params, *columns])
+        known = [*self._value_names(), *columns]
+        near = near_texts(short_name(name), [*map(short_name, known)])
         hint = f"did you mean {listed(near)}? " if near else ""
         return f"{self._parts.path}: none of {format_runs(number)} has {name!r}; {hint}there are {listed(known, 40)}"
 
@@ -296,29 +348,6 @@ class Search:
             self.listed("warn if similar")
         return is_in
 
-    def clause(
-        self, expression: str | None, conditions: Mapping[str, Any], kind: type[Condition] = Condition
-    ) -> Clause:
-        """Parses the conditions of a question.
-
-        Args:
-            expression: As for `find`.
-            conditions: As for `find`.
-            kind: The class of the conditions.
-
-        Raises:
-            InvalidInputError: A condition cannot be read; the message says if a parameter was named without ``params``.
-        """
-        try:
-            return clause_of(expression, conditions, kind)
-        except UnknownColumnError as error:
-            if not self._parts.file.exists():
-                raise
-            near = near_texts(error.column, parameter_names(self.listing().rows(All([]))))
-            meant = " or ".join(f"params.{name}" for name in near)
-            hint = f"\ndid you mean the parameter {meant}, by keyword params__{near[0]}?" if near else ""
-            raise InvalidInputError(f"{error}{hint}") from error
-
     def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
         """Explains why no run was found, and what could be found.
 
@@ -326,10 +355,10 @@ class Search:
             expression: As for `find`.
             conditions: As for `find`.
         """
-        listing = self.listing()
+        listing = self.listing(all_values)
         if not len(listing) and not self._parts.file.exists():
             return str(no_such_project(self._parts.path))
-        clause = self.clause(expression, conditions)
+        clause = clause_of(expression, conditions)
         number = listing.count(clause)
         if number:
             return not_listed(str(self._parts.path), number)

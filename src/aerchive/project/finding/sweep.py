@@ -1,20 +1,32 @@
-"""The values that many runs have saved, as one table."""
+"""The values that many runs have saved, as one table.
+
+The columns beside the catalogue answer for a run of one point; other runs are opened. See decision 0037.
+"""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aerchive.errors import InvalidInputError, NotFoundError
-from aerchive.interop.columns import Column, Columns, Kind, column_of
+from aerchive.interop.columns import Column, Columns, column_of
 from aerchive.interop.order import as_tuple, order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
-from aerchive.project.catalogue.columns import PARAMS, parameter_columns
+from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED
+from aerchive.project.catalogue.columns import kind_of, parameter_columns
+from aerchive.project.catalogue.conditions import Clause
+from aerchive.project.catalogue.rows import gates_in
+from aerchive.project.catalogue.value_conditions import GATES, full_name, sources
+from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import BadRuns, whole_value
+from aerchive.project.finding.listing import Listing
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.sessions import ReadSession
@@ -22,52 +34,81 @@ from aerchive.stored.opener import OpenRun, RunOpener
 from aerchive.stored.points import COUNTS, ORIGIN, Point, origin_columns, read_points
 
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
-_KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}
 _AT_ONCE = 100
 """Number of runs that are read in one opening of the file; other processes may write in between."""
+_OF_CIRCUITS = {"circuit_depth": "depth", "circuit_size": "size"}
 
 
 class SweepRow(NamedTuple):
-    """A row of the table: one point of a run, and the run.
+    """A row of the table: one point of a run that was opened, and the run.
 
     Attributes:
         run: The run.
-        params: The parameters that were given with the run.
+        given: Values of the run by name, such as ``params.theta``.
         point: The saved numbers of the point.
         bad: The object that notes a run that cannot be read.
     """
 
     run: Run
-    params: dict[str, Any]
+    given: Mapping[str, Any]
     point: Point
     bad: BadRuns
 
     def column(self, column: str) -> Any:
-        """The whole value of a text column, as conditions ask for it; the parameters are those of the run and point."""
-        return self.point.bound | self.params if column == "params" else whole_value(self.run, column, self.bad)
+        """The whole value of a text column, as conditions ask for it."""
+        return whole_value(self.run, column, self.bad)
 
     def row(self) -> Any:
         """The run's row of the catalogue."""
         return self.run.row()
 
+    def values_of(self, name: str) -> Sequence[Any]:
+        """The value of the point under a name with its group; empty if there is none."""
+        if name.startswith(SAVED):
+            values: Mapping[str, Any] = self.point.values
+        elif name.startswith(BOUND):
+            values = self.point.bound
+        elif name.startswith(METADATA):
+            values = (self._fact or {}).get("metadata", {})
+        elif name.startswith(OPERATIONS):
+            values = (self._fact or {}).get("ops", {})
+        else:
+            return [self.given[name]] if name in self.given else []
+        key = name.partition(".")[2] if not name.startswith(OPERATIONS) else name.removeprefix(OPERATIONS)
+        return [values[key]] if key in values else []
+
+    @property
+    def _fact(self) -> Mapping[str, Any] | None:
+        """What is known in numbers of the circuit of the point."""
+        record = self.bad.ask(self.run, lambda run: run.record, None)
+        facts = (record.config.circuit_facts if record is not None else None) or []
+        number = 0 if len(facts) == 1 else self.point.circuit_number
+        return facts[number] if number is not None and 0 <= number < len(facts) else None
+
     def find(self, name: str) -> Any:
-        """Looks up a saved value, parameter given with the run, bound parameter, or column; ``None`` if none exists."""
-        if name.startswith(PARAMS):
-            name = name.removeprefix(PARAMS)
-            return self.params.get(name, self.point.bound.get(name))
-        for mapping in (self.point.values, self.params, self.point.bound):
-            if name in mapping:
-                return mapping[name]
+        """Looks up what a name stands for; ``None`` if the point has nothing under it."""
+        name = full_name(name)
+        for source in () if name in _OF_CIRCUITS else sources(name, of_points=True):
+            if values := self.values_of(source):
+                return values[0]
         if name == "job_id":
             return self.run.job_id
         if name in ORIGIN:
             return getattr(self.point, name)
+        if name in _OF_CIRCUITS or name == GATES or name.startswith(OPERATIONS):
+            return self._of_circuit(name)
         row = self.run.row()
         if name == "created":
             return int(row["created_us"])
         if name in NUMBERS:
             return catalogue.row_number(row, name)
         return whole_value(self.run, name, self.bad) or None if name in catalogue.TEXT_COLUMNS else None
+
+    def _of_circuit(self, name: str) -> Any:
+        fact = self._fact
+        if fact is None or "ops" not in fact:
+            return None
+        return gates_in([fact]) if name == GATES else 0 if name.startswith(OPERATIONS) else fact[_OF_CIRCUITS[name]]
 
 
 def counted_outcomes(names: Iterable[str]) -> list[str]:
@@ -83,22 +124,23 @@ def counted_outcomes(names: Iterable[str]) -> list[str]:
     return outcomes
 
 
-def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns) -> Iterator[SweepRow]:
-    """Yields the points of runs; a run that has no result, or cannot be read, has no points.
+def sweep_rows(
+    file: ProjectFile, runs: Iterable[tuple[Run, Mapping[str, Any]]], outcomes: Collection[str], bad: BadRuns
+) -> Iterator[list[SweepRow]]:
+    """Yields the points of each run; a run that has no result, or cannot be read, has no points.
 
     Args:
         file: The project file.
-        runs: The runs.
+        runs: The runs, each with its values by name.
         outcomes: The outcomes of which the counts are read.
         bad: The object that notes the runs that cannot be read.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
-            for run in some:
+            for run, given in some:
                 points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes), [])
-                params = whole_value(run, "params", bad) if points else {}
-                yield from [SweepRow(run, params, point, bad) for point in points]
+                yield [SweepRow(run, given, point, bad) for point in points]
 
 
 def _points(session: ReadSession, outcomes: Collection[str], run: Run) -> list[Point]:
@@ -117,11 +159,115 @@ def _in_session(run: Run, session: ReadSession) -> RunOpener:
     return OpenRun(place, session, group) if place.is_it(group) else place
 
 
-def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
+class PointTable:
+    """The points of the runs that meet a clause, with the values that names stand for.
+
+    Args:
+        file: The project file.
+        listing: The runs, with the columns of the clause and the names.
+        clause: The conditions, on single points.
+        names: The names whose values are asked for; if empty, each run is opened, and all names can be asked for.
+        with_saved: Whether all saved numbers are asked for, too.
+        as_runs: Whether a run counts as one point if it has a value under each name itself, or has no result.
+    """
+
+    def __init__(
+        self,
+        file: ProjectFile,
+        listing: Listing,
+        clause: Clause,
+        names: Sequence[str],
+        *,
+        with_saved: bool = False,
+        as_runs: bool = False,
+    ) -> None:
+        self._listing = listing
+        places, sure = listing.sorted_places(clause)
+        if not as_runs:
+            has_result = ~listing.without_result(places)
+            places, sure = places[has_result], sure[has_result]
+        outcomes = counted_outcomes(names)
+        is_opened = np.ones(len(places), bool)
+        if names and not outcomes and not any(name in ORIGIN for name in names):
+            labels = [name for name in listing.wanted_names() if with_saved and name.startswith(SAVED)]
+            is_opened = ~(sure & listing.in_columns(places, [*names, *labels]))
+        if as_runs:
+            has_all = np.all([listing.named(places, name)[0].has for name in names], axis=0)
+            is_opened &= ~(sure & (has_all | listing.without_result(places)))
+        self._places = places[~is_opened]
+        opened = np.flatnonzero(is_opened)
+        given = self._given(places[opened])
+        runs = ((listing.run(place), one) for place, one in zip(places[opened].tolist(), given, strict=True))
+        self._rows: list[SweepRow] = []
+        numbers: list[int] = []
+        for number, is_sure, rows in zip(
+            opened.tolist(), sure[opened].tolist(), sweep_rows(file, runs, outcomes, listing.bad), strict=True
+        ):
+            kept = [row for row in rows if is_sure or clause.decide(row)]
+            self._rows += kept
+            numbers += [number] * len(kept)
+        self._order = np.argsort(
+            np.concatenate([np.flatnonzero(~is_opened), np.array(numbers, np.intp)]), kind="stable"
+        )
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def _given(self, places: NDArray[np.intp]) -> list[dict[str, Any]]:
+        """The parameters of runs, by name with the group."""
+        given: list[dict[str, Any]] = [{} for _ in range(len(places))]
+        for name in self._listing.wanted_names():
+            if name.startswith(PARAMS) and len(places):
+                values = self._listing.values(places, name)
+                items = values.listed()
+                for index in np.flatnonzero(values.has).tolist():
+                    given[index][name] = items[index]
+        return given
+
+    @property
+    def rows(self) -> list[SweepRow]:
+        """The points of the runs that were opened, in order; all points if there are no names."""
+        return self._rows
+
+    def values(self, name: str) -> tuple[Values, Any]:
+        """The values of all points, in order of submission of the runs, and their kind if it is that of a column."""
+        found, kind = self._listing.named(self._places, name)
+        more, column = Values.of([row.find(name) for row in self._rows]), full_name(name)
+        is_column = column in catalogue.IN_TABLES and (kind is not None or not len(self._places))
+        if not is_column or any(map(self._has_own(column), self._rows)):
+            kind = None
+        elif kind is None:
+            kind = kind_of(column)
+        return found.joined(more).take(self._order), kind
+
+    @staticmethod
+    def _has_own(name: str) -> Callable[[SweepRow], bool]:
+        return lambda row: any(row.values_of(source) for source in sources(name, of_points=True))
+
+    def saved_names(self) -> list[str]:
+        """The labels of all saved numbers."""
+        listing, names = self._listing, list[str]()
+        for name in listing.wanted_names():
+            if name.startswith(SAVED) and listing.values(self._places, name).has.any():
+                names.append(name.removeprefix(SAVED))
+        of_rows = (name for row in self._rows for name in row.point.values if not name.startswith(COUNTS))
+        return list(dict.fromkeys([*names, *of_rows]))
+
+    def names(self, values: Sequence[str]) -> Iterator[str]:
+        """Yields the names of the columns that a table may have."""
+        known = self._listing.value_names()
+        bound = [name.removeprefix(BOUND) for name in known if name.startswith(BOUND)]
+        yield from values
+        yield from dict.fromkeys([*bound, *(name for row in self._rows for name in row.point.bound)])
+        yield from (name for name in known if name.startswith((PARAMS, METADATA)))
+        yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
+
+
+def sweep_columns(table: PointTable, x: Sequence[str], y: Sequence[str]) -> Columns:
     """Makes a table of the values that runs have saved.
 
     Args:
-        rows: The rows of all points.
+        table: All points.
         x: Names of the columns that come first, and by which the table is sorted; rows without one of them are left
             out. If empty, the columns say where each value is from, and give all parameters.
         y: Names of the columns that follow; rows that have none of them are left out. If empty, all saved values.
@@ -129,42 +275,45 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
     Raises:
         InvalidInputError: No row has such a column; the message lists the columns that exist.
     """
-    values = list(dict.fromkeys(name for row in rows for name in row.point.values if not name.startswith(COUNTS)))
-    for name in (*x, *y) if rows else ():
-        if all(row.find(name) is None for row in rows):
-            raise InvalidInputError(f"no run has {name!r}; there are {', '.join(_names(rows, values))}")
-    y = list(y) or values
-    kept = [row for row in rows if any(row.find(name) is not None for name in y)] if y else list(rows)
+    labels = table.saved_names()
+    found = {name: table.values(name) for name in dict.fromkeys((*x, *y, *labels) if not y else (*x, *y))}
+    for name in (*x, *y) if len(table) else ():
+        if not found[name][0].has.any():
+            raise InvalidInputError(f"no run has {name!r}; there are {', '.join(table.names(labels))}")
+    y = list(y) or labels
+    kept = np.ones(len(table), bool)
+    if y:
+        kept = np.any([found[name][0].has for name in y], axis=0)
     if not x:
-        return _everything(kept, y)
-    kept = [row for row in kept if all(row.find(name) is not None for name in x)]
-    columns = {name: _column(name, kept) for name in dict.fromkeys((*x, *y))}
-    keys = list(zip(*(map(order_key, columns[name].values) for name in x), strict=True))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
+        return _everything([row for row, is_kept in zip(table.rows, kept.tolist(), strict=True) if is_kept], y)
+    for name in x:
+        kept &= found[name][0].has
+    at = np.flatnonzero(kept)
+    at = at[_order([found[name][0].take(at) for name in x])]
+    return {name: _column(*found[name], at) for name in dict.fromkeys((*x, *y))}
+
+
+def _order(keys: Sequence[Values]) -> NDArray[np.intp]:
+    """The order of rows by several columns, the first first; NaN is last, and equal rows keep their order."""
+    if all(key.items.dtype.kind in "fi" for key in keys):
+        return np.lexsort([key.items for key in reversed(keys)])
+    rows = list(zip(*(map(order_key, key.items.tolist()) for key in keys), strict=True))
+    return np.array(sorted(range(len(rows)), key=rows.__getitem__), np.intp)
+
+
+def _column(values: Values, kind: Any, at: NDArray[np.intp]) -> Column:
+    taken = values.take(at)
+    return taken.column() if kind is None else Column(kind, taken.listed())
 
 
 def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
+    given = [
+        {name.removeprefix(PARAMS): as_tuple(value) for name, value in row.given.items() if name.startswith(PARAMS)}
+        for row in rows
+    ]
     return {
         "job_id": Column("text", [row.run.job_id for row in rows]),
-        **parameter_columns([{name: as_tuple(value) for name, value in row.params.items()} for row in rows]),
+        **parameter_columns(given),
         **origin_columns([row.point for row in rows]),
-        **{name: _column(name, rows) for name in y},
+        **{name: column_of([as_tuple(row.find(name)) for row in rows]) for name in y},
     }
-
-
-def _column(name: str, rows: Sequence[SweepRow]) -> Column:
-    values = [row.find(name) for row in rows]
-    kind = _KINDS.get(name)
-    if kind is None or any(name in {**row.params, **row.point.bound, **row.point.values} for row in rows):
-        return column_of(list(map(as_tuple, values)))
-    return Column(kind, values)
-
-
-def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
-    """Yields the names of the columns that a table may have."""
-    rows = list(rows)
-    yield from values
-    yield from dict.fromkeys(name for row in rows for name in row.point.bound)
-    yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
-    yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")

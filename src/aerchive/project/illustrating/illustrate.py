@@ -54,7 +54,7 @@ def illustrate(parts: ProjectParts, search: Search, expression: str | None, cond
     if not parts.file.exists():
         return Illustrated(0, [])
     clause = clause_of(expression, conditions)
-    wanted = {run.job_id: run for run in search.listing().runs(clause) if run.place.path is not None}
+    wanted = {run.job_id: run for run in search.listing(clause.wants).runs(clause) if run.place.path is not None}
     number, problems, known = 0, list[str](), set[str]()
     for first in range(0, len(wanted), _TOGETHER):
         sketches = _sketches(parts, [*wanted][first : first + _TOGETHER], problems)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
-from aerchive import layout
 from aerchive.models import catalogue
+from aerchive.models.cells import cells_of
 from aerchive.models.labels import Author, LabelChange
+from aerchive.models.run import RunRecord
 from aerchive.project.catalogue.conditions import Clause
+from aerchive.project.catalogue.rows import RunRows
 from aerchive.project.catalogue.table import Catalogue, not_found, run_path
 from aerchive.project.documents.record import read_own_record
 from aerchive.project.finding.listing import Listing
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
+from aerchive.project.writing.catalogue import CatalogueWriter
 from aerchive.project.writing.runs import write_labels
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import WriteSession
@@ -77,6 +80,7 @@ class _LabelWriter:
         self._unwritten = unwritten
         self._catalogue = Catalogue(session)
         self._changed: dict[int, NDArray[Any]] = {}
+        self._records: dict[int, RunRecord] = {}
         self._author = Author.now()
 
     def apply(self, one: Relabelling) -> int:
@@ -88,22 +92,25 @@ class _LabelWriter:
             labels = one.change.apply(record.labels, self._author)
             if labels is record.labels:
                 continue
-            write_labels(self._session, path, record.model_copy(update={"labels": labels}))
+            self._records[number] = record.model_copy(update={"labels": labels})
+            write_labels(self._session, path, self._records[number])
             catalogue.put_labels(row, labels)
             self._changed[number] = row
             changed += 1
         return changed
 
     def finish(self) -> None:
+        writer = CatalogueWriter(self._session, len(self._catalogue))
         for number, row in sorted(self._changed.items()):
-            self._session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+            writer.replace_row(number, row, cells_of(self._records[number]))
+        writer.finish()
 
     def _rows_of(self, one: Relabelling) -> list[tuple[int, NDArray[Any]]]:
         found = None if one.job_ids is None else self._with_ids(one.job_ids)
         if one.clause is None:
             return list((found or {}).items())
         rows = self._rows()
-        numbers = self._listing(rows).numbers(one.clause)
+        numbers = self._listing(rows, one.clause.wants).numbers(one.clause)
         return [(number, rows[number : number + 1].copy()) for number in numbers if found is None or number in found]
 
     def _with_ids(self, job_ids: Collection[str]) -> dict[int, NDArray[Any]]:
@@ -114,7 +121,8 @@ class _LabelWriter:
                 number, row = found
                 rows[number] = self._changed.get(number, row)
             elif job_id not in self._unwritten:
-                listing = self._listing(self._rows())  # raises an error if a row is damaged, which may be the run's
+                # This raises an error if a row is damaged, which may be that of the run.
+                listing = self._listing(self._rows(), lambda _name: False)
                 raise not_found(self._session.root.file, job_id, listing.near(job_id), len(listing))
         return rows
 
@@ -126,5 +134,6 @@ class _LabelWriter:
                 rows[number] = row[0]
         return rows
 
-    def _listing(self, rows: NDArray[Any]) -> Listing:
-        return Listing(self._session.root.file, rows, (), (), self._parts.run_of)
+    def _listing(self, rows: NDArray[Any], wanted: Callable[[str], bool]) -> Listing:
+        found = RunRows(rows, self._catalogue.cells(wanted))
+        return Listing(self._session.root.file, found, (), (), wanted, self._parts.run_of)

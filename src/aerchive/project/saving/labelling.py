@@ -123,8 +123,8 @@ class Labelling:
             NotFoundError: No run has one of the ids.
         """
         waiting = self._parts.waiting or {}
-        listing = self._search.listing()
         clause = one.clause or All(())
+        listing = self._search.listing(clause.wants)
         if one.job_ids is not None:
             chosen = Condition("job_id", "in", one.job_ids)
             found = {run.job_id for run in listing.runs(chosen)}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models import catalogue
+from aerchive.models.cells import cells_of
 from aerchive.models.labels import Author
 from aerchive.models.run import RunRecord
 from aerchive.models.shown import shown_attributes
@@ -21,6 +22,7 @@ from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import plot_of, read_own_record
 from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
+from aerchive.project.writing.catalogue import CatalogueWriter
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -103,8 +105,7 @@ class _RunWriter:
         self._keeps_conflicts = keeps_conflicts
         self._rows = Catalogue(session)
         self._folders = _Folders(session)
-        self._fresh: list[NDArray[Any]] = []
-        """Rows of new runs, which are appended to the table together."""
+        self._writer = CatalogueWriter(session, len(self._rows))
         self._numbers: dict[str, int] = {}
         """The latest number that was appended to a path that several runs of this commit want."""
         self._default: str | None = None
@@ -135,7 +136,7 @@ class _RunWriter:
         found = renamed or self._rows.find(draft.job_id)
         if found is None:
             path = self._write_whole(draft)
-            self._fresh.append(_row(draft.record, path, draft.nbytes, len(self._rows) + len(self._fresh)))
+            self._writer.add(draft.record, path, draft.nbytes)
             return Written(path, draft.job_id)
         number, row = found
         path = run_path(row[0])
@@ -173,7 +174,7 @@ class _RunWriter:
         else:
             old, path = path, self._write_whole(whole)
             session.remove(old)
-        session.replace_row(layout.CATALOGUE, number, _row(whole.record, path, whole.nbytes, number))
+        self._writer.replace(number, whole.record, path, whole.nbytes)
         return path
 
     def _write_whole(self, draft: RunDraft) -> str:
@@ -185,9 +186,8 @@ class _RunWriter:
         return path
 
     def finish(self) -> None:
-        """Appends the rows of new runs to the catalogue."""
-        if self._fresh:
-            self._session.append_rows(layout.CATALOGUE, np.concatenate(self._fresh))
+        """Writes the rows of the catalogue, and the columns beside it."""
+        self._writer.finish()
         if self._default is not None:
             self._session.put_default(self._default)
 
@@ -250,6 +250,7 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
     if rows.find(job_id) is not None:
         raise AlreadyExistsError(f"{file}: run {job_id} is in the project; there is nothing to restore")
     known = rows.rows()
+    writer = CatalogueWriter(session, len(rows))
     found = _deleted_groups(session, known, job_id, "job_id")
     if not found:
         raise NotFoundError(
@@ -264,11 +265,12 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
             row = known[number : number + 1].copy()
             row["deleted"] = 0
             if path != run_path(row[0]):
-                row = _row(record, path, int(row["nbytes"][0]), number)
-            session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+                row = catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), int(row["nbytes"][0]))
+            writer.replace_row(number, row, cells_of(record))
             if session.root.attribute(layout.DEFAULT) is None and session.has(f"{path}/{layout.VIEW}"):
                 session.put_default(path)
             back.append(record.job_id)
+    writer.finish()
     return back
 
 
@@ -309,10 +311,6 @@ def _is_row_of(record: RunRecord, row: Any) -> bool:
     """Whether a deleted run had this row: several runs may have had the same path, one after another."""
     fresh = catalogue.make_row(record, catalogue.row_text(row, "path"), int(row["nbytes"]))[0]
     return all(fresh[name] == row[name] for name in ("created_us", "outcome", "name", "tags", "message"))
-
-
-def _row(record: RunRecord, path: str, nbytes: int, number: int) -> NDArray[Any]:
-    return catalogue.seal_row(catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes), number)
 
 
 def write_labels(session: WriteSession, path: str, record: RunRecord) -> None:

@@ -192,6 +192,20 @@ def append_rows(dsid: h5d.DatasetID, rows: NDArray[Any]) -> None:
     _write(dsid, first, rows)
 
 
+def put_rows(dsid: h5d.DatasetID, first: int, rows: NDArray[Any]) -> None:
+    """Writes rows of a table, which becomes longer if it ends before them.
+
+    Args:
+        dsid: The open table.
+        first: Number of the first row; rows before it that were never written are zeros.
+        rows: The rows.
+    """
+    with hdf5_errors(dsid):
+        if dsid.shape[0] < first + len(rows):
+            dsid.set_extent((first + len(rows),))
+    _write(dsid, first, rows)
+
+
 def replace_row(dsid: h5d.DatasetID, number: int, row: NDArray[Any]) -> None:
     """Replaces one row of a table.
 

@@ -1,0 +1,130 @@
+"""What a run is in numbers, for columns of the project: circuits and metadata, bound parameters, saved numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from aerchive.errors import UnsupportedTypeError
+from aerchive.models import tagged_json
+from aerchive.text import json_text, without_surrogates
+
+_MOST_NUMBERS = 1000
+"""The greatest number of bound parameters, or of saved numbers, that the documents of a run repeat."""
+_MOST_METADATA_BYTES = 1000
+"""The greatest size of a value of metadata in a document, as JSON; the circuits have larger ones."""
+
+
+class Points(NamedTuple):
+    """The points of a run, and the numbers of the only one.
+
+    Attributes:
+        number: Number of points; ``None`` if it is not known, or the only point has too many numbers.
+        bound: Values of the circuit's parameters by name; ``None`` if there are several points, or no parameters.
+        saved: Saved numbers by label; ``None`` if there are several points, or no numbers.
+    """
+
+    number: int | None = None
+    bound: dict[str, Any] | None = None
+    saved: dict[str, Any] | None = None
+
+
+def circuit_facts(circuits: Sequence[QuantumCircuit]) -> list[dict[str, Any]] | None:
+    """What circuits are in numbers, as `aerchive.models.config.RunConfig` describes it."""
+    facts: list[dict[str, Any]] = []
+    for circuit in circuits:
+        ops = {without_surrogates(str(name)): int(number) for name, number in circuit.count_ops().items()}
+        fact: dict[str, Any] = {"depth": circuit.depth(), "size": circuit.size(), "ops": ops}
+        if metadata := _plain_metadata(circuit.metadata):
+            fact["metadata"] = metadata
+        facts.append(fact)
+    if not facts:
+        return None
+    first = json_text(facts[0]) if len(facts) > 1 else ""
+    return facts[:1] if all(json_text(fact) == first for fact in facts[1:]) else facts
+
+
+def header_facts(experiments: Sequence[Any]) -> list[dict[str, Any]] | None:
+    """What the headers of a result say of its circuits, if these are not known: their metadata."""
+    found = [_plain_metadata((getattr(one, "header", None) or {}).get("metadata")) for one in experiments]
+    facts = [{"metadata": metadata} for metadata in found]
+    return None if not any(found) else facts[:1] if all(one == found[0] for one in found) else facts
+
+
+def _plain_metadata(metadata: Any) -> dict[str, Any]:
+    """Metadata that are plain data and short, by name."""
+    found = {}
+    for name, value in metadata.items() if isinstance(metadata, Mapping) else ():
+        try:
+            tree = tagged_json.encode(value)
+            tagged_json.encode_key(name)
+            if type(name) is str and len(json_text(tree)) <= _MOST_METADATA_BYTES:
+                found[name] = tagged_json.decode(tree)
+        except (UnsupportedTypeError, ValueError, RecursionError):
+            continue
+    return found
+
+
+def points_of_result(experiments: Sequence[Any], binds: Any) -> Points:
+    """The points of a simulation: its experiments.
+
+    Args:
+        experiments: The experiments of the result.
+        binds: The argument ``parameter_binds`` of the run.
+    """
+    if len(experiments) != 1:
+        return Points(len(experiments))
+    data = vars(experiments[0].data)
+    names = [name for name in data if type(name) is str and name != "_data_attributes"]
+    given = list(binds or ())
+    bound = {_name(key): np.atleast_1d(np.asarray(value))[0].item() for key, value in given[0].items()} if given else {}
+    return _only(bound, {name: data[name] for name in names})
+
+
+def points_of_pubs(result: Sequence[Any], pubs: Sequence[Any] | None) -> Points:
+    """The points of a primitive: the elements of its pubs.
+
+    Args:
+        result: The results of the pubs.
+        pubs: The pubs; ``None`` if they are not known.
+    """
+    shapes = [tuple(one.data.shape) for one in result]
+    number = sum(map(math.prod, shapes))
+    if number != 1:
+        return Points(number)
+    which = next(index for index, shape in enumerate(shapes) if math.prod(shape) == 1)
+    bound: dict[str, Any] = {}
+    if pubs is not None:
+        for names, values in pubs[which].parameter_values.data.items():
+            flat = np.asarray(values).reshape(-1, len(names))
+            bound |= {str(name): float(flat[0, at]) for at, name in enumerate(names)}
+    numbers = {name: value for name, value in result[which].data.items() if np.size(value) == 1}
+    plain = {name: np.asarray(value).reshape(-1)[0] for name, value in numbers.items() if _is_numbers(value)}
+    return _only(bound, plain)
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.generic | float | int)
+
+
+def _only(bound: Mapping[str, Any], values: Mapping[str, Any]) -> Points:
+    """The points of a run that has one."""
+    saved = {name: number for name, value in values.items() if (number := _number(value)) is not None}
+    if len(bound) > _MOST_NUMBERS or len(saved) > _MOST_NUMBERS:
+        return Points()
+    return Points(1, dict(bound) or None, saved or None)
+
+
+def _number(value: Any) -> float | int | bool | None:
+    """A saved value as a number of Python, if it is a real number."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, bool | int | float) else None
+
+
+def _name(key: Any) -> str:
+    return str(getattr(key, "name", key))
