@@ -53,7 +53,7 @@ def record(
 
 
 def test_layout_of_a_row() -> None:
-    assert DTYPE.itemsize == 512
+    assert DTYPE.itemsize == 592
     assert (DTYPE.names or ())[:6] == ("name", "created", "outcome", "num_qubits", "shots", "num_circuits")
     offsets = [DTYPE.fields[name][1] for name in DTYPE.names]
     sizes = [DTYPE.fields[name][0].itemsize for name in DTYPE.names]
@@ -71,10 +71,11 @@ def test_a_full_row() -> None:
                 "num_circuits": 3,
                 "num_qubits": 20,
                 "num_clbits": 21,
+                "circuit_facts": [{"depth": 3, "size": 5, "ops": {"h": 5}}, {"depth": 2, "size": 9, "ops": {"x": 9}}],
                 "options": {"shots": 7, "method": "automatic", "noise_model": True},
                 "used": {"shots": 8, "method": "statevector", "precision": "double", "seed_simulator": 42},
             },
-            status={"outcome": "partial", "message": "  one failed\n", "seconds": 1.5},
+            status={"outcome": "partial", "message": "  one failed\n", "seconds": 1.5, "num_points": 3},
             labels={"name": "vqe", "tags": ["a", "b"], "params": {"d": 0.7}},
         ),
         "2026-11-22/x",
@@ -106,6 +107,9 @@ def test_a_full_row() -> None:
         "num_circuits": 3,
         "num_qubits": 20,
         "num_clbits": 21,
+        "num_points": 3,
+        "circuit_depth": 3,
+        "circuit_size": 9,
         "seconds": 1.5,
         "noisy": 1,
         "seeded": 1,
@@ -225,13 +229,13 @@ def test_parameters_of_a_row_may_be_in_any_order(text: str, same: bool) -> None:
 
     assert _are_params(text, params) is same
     assert differing_columns(fresh, fresh, params) == []
-    if len(text) <= 64:
+    if len(text) <= 128:
         assert differing_columns(stored, fresh, params) == ([] if same else ["params"])
 
 
 def test_checksum_is_that_of_the_format() -> None:
     row = sealed(1)
-    data = (0).to_bytes(8, "little") + row.tobytes()[:508]
+    data = (0).to_bytes(8, "little") + row.tobytes()[:588]
 
     assert int(row["crc32"][0]) == binascii.crc32(data)
 
@@ -257,7 +261,7 @@ def test_any_flipped_byte_is_noticed() -> None:
     for at in range(len(data)):
         damaged = bytearray(data)
         damaged[at] ^= 1 << at % 8
-        assert damaged_rows(np.frombuffer(bytes(damaged), DTYPE), 0) == [at // 512], f"byte {at}"
+        assert damaged_rows(np.frombuffer(bytes(damaged), DTYPE), 0) == [at // 592], f"byte {at}"
 
 
 @given(st.datetimes(datetime.datetime(1000, 1, 1), datetime.datetime(9999, 12, 31)))

@@ -275,6 +275,8 @@ def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]
     """
     if stored.tobytes()[:CHECKED_BYTES] == fresh.tobytes()[:CHECKED_BYTES]:
         return []
+    fresh = fresh.copy()
+    fresh["overflow"] |= stored["overflow"] & CELLS_LEFT_OUT  # the columns beside the catalogue decide this
     names = [name for name in DTYPE.names or () if name != "crc32"]
     found = [name for name in names if stored[name].tobytes() != fresh[name].tobytes()]
     if "params" in found and _are_params(row_text(stored, "params"), params):

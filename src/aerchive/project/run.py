@@ -287,6 +287,21 @@ class Run:
         return self._of_row("num_clbits")  # type: ignore[no-any-return]  # the type of the column
 
     @property
+    def num_points(self) -> int | None:
+        """Number of experiments, or of elements of the pubs of a primitive; ``None`` without a result."""
+        return self._of_row("num_points")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def circuit_depth(self) -> int | None:
+        """Depth of the deepest circuit, as ``QuantumCircuit.depth`` counts it; ``None`` without circuits."""
+        return self._of_row("circuit_depth")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
+    def circuit_size(self) -> int | None:
+        """Size of the largest circuit, as ``QuantumCircuit.size`` counts it; ``None`` without circuits."""
+        return self._of_row("circuit_size")  # type: ignore[no-any-return]  # the type of the column
+
+    @property
     def shots(self) -> int | None:
         """Number of shots of each circuit, or ``None``."""
         return self._of_row("shots")  # type: ignore[no-any-return]  # the type of the column

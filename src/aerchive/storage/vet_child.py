@@ -33,7 +33,7 @@ _CACHE_BYTES = 2 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _TRIAL = b"aerchive-vetting"
 """Name of the groups that are made in the overlay, which is thrown away."""
-_SHARED_DEPTHS = {layout.RUNS: 2, layout.OBJECTS: 3, layout.DELETED: 2, layout.ATTACHMENTS: 1}
+_SHARED_DEPTHS = {layout.RUNS: 2, layout.OBJECTS: 3, layout.DELETED: 2, layout.ATTACHMENTS: 1, layout.COLUMNS: 1}
 """Depths down to which the groups below a member of the root are folders, and no run or object."""
 _BEHIND_THE_END = "addr overflow"
 """What HDF5 says of an address behind the end of the file."""
@@ -317,7 +317,7 @@ class _Walk:
             dataset.read(h5s.create_simple((len(rows),)), space, rows, dataset.get_type())
             if is_catalogue:
                 self._note_rows(name, rows, first)
-        if name.count("/") == 1:
+        if name.count("/") == 1 or name.startswith(f"/{layout.COLUMNS}/"):
             self.tables.append(name)
             if len(rows) and not any(rows[-1:].tobytes()):
                 self.note_damage(name, "its last row is empty", is_mixture=True)

@@ -24,6 +24,8 @@ BAD, WHEN = "the-bad-one", datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 NAME = "hydrogen, bond length 0.735, ansatz "
 MATRIX = [[float(row * column) for column in range(60)] for row in range(60)]
 TAGS = ["sweep", "t" * 60]
+LONG = "params.long startswith x"
+"""A condition on a parameter that only the run has."""
 
 
 def filled(path: Path, bad: str = BAD) -> aerchive.Project:
@@ -103,22 +105,22 @@ def ids(runs: Any) -> list[str]:
 
 
 QUESTIONS: dict[str, tuple[Callable[[aerchive.Project], Any], Any]] = {
-    "find on params": (lambda p: ids(p.find(params__n__ge=0)), ["good-0", "good-2"]),
+    "find on params": (lambda p: ids(p.find(params__long__startswith="x")), ["good-0", "good-2"]),
     "find on a name": (lambda p: ids(p.find("name == '" + NAME + "2'")), ["good-2"]),
     "find on tags": (lambda p: ids(p.find(tags=TAGS)), ["good-0", "good-2"]),
-    "find what is not so": (lambda p: ids(p.find("not (params.n == 0)")), ["good-2"]),
-    "count": (lambda p: p.count(params__n__ge=0), 2),
+    "find what is not so": (lambda p: ids(p.find("not (params.long == y)")), ["good-0", "good-2"]),
+    "count": (lambda p: p.count(params__long__ne="y"), 2),
     "count_by a name": (lambda p: p.count_by("name"), {NAME + "0": 1, NAME + "2": 1}),
     "count_by tags": (lambda p: p.count_by("tags"), {"sweep": 2, "t" * 60: 2}),
-    "latest": (lambda p: p.latest(params__n__lt=2).job_id, "good-0"),
+    "latest": (lambda p: p.latest("params.n < 2 and params.long startswith x").job_id, "good-0"),
     "sort": (lambda p: ids(p.runs(sort="name", descending=False)), [BAD, "good-0", "good-2"]),
     "columns": (lambda p: p.columns()["name"].values, [NAME + "0", NAME[:32], NAME + "2"]),
     "columns of tags": (lambda p: p.columns()["tags"].values, [TAGS, ["sweep"], TAGS]),
     "to_pandas": (lambda p: p.to_pandas()["params.m"].tolist(), [MATRIX, None, MATRIX]),
     "to_arrow": (lambda p: p.to_arrow()["name"].to_pylist(), [NAME + "0", NAME[:32], NAME + "2"]),
-    "table": (lambda p: p.table("n", "energy").values.tolist(), [[0, 0.0], [2, 2.0]]),
+    "table": (lambda p: p.table("n", "energy", where=LONG).values.tolist(), [[0, 0.0], [2, 2.0]]),
     "table of names": (lambda p: p.table("energy", "name")["name"].tolist()[::2], [NAME + "0", NAME + "2"]),
-    "sweep": (lambda p: p.sweep("n", "energy")["energy"].values, [0.0, 2.0]),
+    "sweep": (lambda p: p.sweep("n", "energy", where=LONG)["energy"].values, [0.0, 2.0]),
 }
 
 
@@ -134,6 +136,15 @@ def test_questions_are_answered_and_the_run_is_named(damaged: tuple[Path, str], 
     assert len(told) == 1
     assert told[0].startswith(f"run {BAD} cannot be read, so the answer has only what the catalogue says of it: ")
     assert reason in told[0]
+
+
+def test_what_the_columns_know_is_answered_without_a_word(damaged: tuple[Path, str]) -> None:
+    project = aerchive.open(damaged[0], "r")
+
+    answer, told = asked(lambda: (project.count(params__n__ge=0), project.table("n", "energy").values.tolist()))
+
+    assert answer == (3, [[0, 0.0], [1, 1.0], [2, 2.0]])
+    assert told == []
 
 
 def test_what_the_catalogue_knows_is_answered_without_a_word(damaged: tuple[Path, str]) -> None:
@@ -191,9 +202,9 @@ def test_commands_go_on(damaged: tuple[Path, str], capsys: pytest.CaptureFixture
     project = aerchive.open(path, "r")
     arguments = {
         "ls": ["ls", "--json"],
-        "find": ["find", "params.n >= 0", "--ids"],
+        "find": ["find", LONG, "--ids"],
         "export": ["export", "--format", "json"],
-        "values": ["export", "--x", "n", "--format", "json"],
+        "values": ["export", LONG, "--x", "n", "--format", "json"],
     }
 
     answers = {}
@@ -214,7 +225,7 @@ def test_a_command_names_the_run_in_a_line(path: Path) -> None:
     make_newer(path, filled(path)[BAD].path)
     script = "import sys; from aerchive.cli import main; sys.exit(main(sys.argv[1:]))"
 
-    with processes.start(script, "-p", path, "find", "params.n >= 0", "--ids", warnings="default") as process:
+    with processes.start(script, "-p", path, "find", LONG, "--ids", warnings="default") as process:
         out, said = process.communicate(timeout=60)
 
     assert out.split() == ["good-2", "good-0"]
@@ -288,7 +299,7 @@ def test_a_run_of_which_only_the_values_are_damaged(path: Path) -> None:
     with h5py.File(path, "r+", libver=("v110", "v110")) as file:
         del file[group]["table"]
 
-    frame, told = asked(lambda: aerchive.open(path).table("n", "energy"))
+    frame, told = asked(lambda: aerchive.open(path).table("n", ["energy", "counts.1"]))
 
     pandas.testing.assert_series_equal(frame["energy"], pandas.Series([0.0, 2.0], name="energy"))
     assert [one.partition(" cannot")[0] for one in told] == [f"run {BAD}"]

@@ -221,9 +221,9 @@ def test_a_misspelt_name_has_near_ones(study: aerchive.Project) -> None:
 @pytest.mark.parametrize(
     ("ask", "texts"),
     [
-        (lambda p: p.find("distance > 0.1"), ["no column 'distance'", "did you mean the parameter params.distance"]),
-        (lambda p: p.find(distance__gt=0.1), ["no column 'distance'", "by keyword params__distance?"]),
-        (lambda p: p.latest(distnce=0.1), ["the parameter params.distance, by keyword params__distance?"]),
+        (lambda p: p.find("distanc > 0.1"), ["no column 'distanc'", "did you mean params.distance?"]),
+        (lambda p: p.find(distanc__gt=0.1), ["no column 'distanc'", "no run has a value of this name"]),
+        (lambda p: p.latest(distnce=0.1), ["did you mean params.distance?"]),
         (lambda p: p.find("qubits > 2"), ["no column 'qubits'; did you mean num_qubits"]),
         (lambda p: p.find(tgas="x"), ["no column 'tgas'; did you mean tags"]),
         (lambda p: p.runs(sort="shot"), ["cannot sort by 'shot'", "did you mean shots"]),

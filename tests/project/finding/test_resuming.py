@@ -52,7 +52,9 @@ def test_done(study: aerchive.Project) -> None:
 
 
 def test_done_of_an_unknown_name(study: aerchive.Project) -> None:
-    message = r"study\.h5: none of 9 runs has 'thet'; did you mean theta\? there are params\.n, params\.x, .*, job_id"
+    message = (
+        r"study\.h5: none of 9 runs has 'thet'; did you mean theta\? there are params\.layers, .*params\.x, .*, job_id"
+    )
     with pytest.raises(InvalidInputError, match=message):
         study.done("x", "thet")
     with pytest.raises(InvalidInputError, match="names must be names of parameters or columns, such as 'theta'"):

@@ -37,6 +37,7 @@ from aerchive.project.care.space import SpaceReport, survey_space
 from aerchive.project.care.verify import LINKED, MUTABLE, Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
 from aerchive.project.documents.record import is_run
+from aerchive.project.writing.catalogue import copy_columns
 from aerchive.storage.chunks.room import no_room
 from aerchive.storage.commits.replacing import Replacement, check_single
 from aerchive.storage.file import LockedFile, ProjectFile
@@ -357,7 +358,8 @@ class _Compaction:
     def _finish(self, held: LockedFile, *, keeps_tombstones: bool) -> int:
         """Writes the catalogue, and all other data that is not a run; returns the number of runs."""
         with held.read() as session:
-            rows = present(Catalogue(session).rows())
+            kept = np.flatnonzero(Catalogue(session).rows()["deleted"] == 0)
+            rows = Catalogue(session).rows()[kept]
             foreign = self._foreign(session, rows)
             for number in range(len(rows)):
                 catalogue.seal_row(rows[number : number + 1], number)
@@ -371,6 +373,7 @@ class _Compaction:
                             copier.keep_tombstone(deleted)
                 if len(rows):
                     out.append_rows(layout.CATALOGUE, rows)
+                    copy_columns(session, out, kept)
         with self._target.read() as session:
             if read_rows(session).tobytes() != rows.tobytes():
                 raise self._refusal([f"{session.root.where(layout.CATALOGUE)}: is not what was written"])

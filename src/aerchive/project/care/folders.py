@@ -13,7 +13,7 @@ from aerchive.storage.medium.interrupts import check_interrupt
 OURS = frozenset(
     {
         *layout.PAGES,
-        *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.RUNS, layout.OBJECTS),
+        *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.COLUMNS, layout.RUNS, layout.OBJECTS),
         *(layout.ATTACHMENTS, layout.DELETED, layout.COVER),
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from aerchive import layout
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
+from aerchive.models.cells import cells_of
 from aerchive.project.care.folders import folders_below
 from aerchive.project.catalogue.table import open_table
 from aerchive.project.documents.record import read_record
+from aerchive.project.writing.catalogue import CatalogueWriter
 from aerchive.storage.chunks.read_plan import value_nbytes
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import check_run_nodes
@@ -73,24 +76,32 @@ def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None
     problems: list[str] = []
     old = _sound_rows(session, problems)
     paths, listed = _run_paths(session.root, problems)
-    found = [old[path] for path in old.keys() - set(paths) if _is_in_unlisted(session.root, path, listed)]
+    found: list[tuple[int, NDArray[np.void], dict[str, Any] | None]] = [
+        (*old[path], None) for path in old.keys() - set(paths) if _is_in_unlisted(session.root, path, listed)
+    ]
     for done, path in enumerate(paths, 1):
         check_interrupt()
         number, row = old.get(path, (len(old), None))
+        cells = None
         try:
-            row = _row_of(session.root.group(f"{layout.RUNS}/{path}"), path)
+            row, cells = _row_of(session.root.group(f"{layout.RUNS}/{path}"), path)
         except AerchiveError as error:
             problems.append(str(error))
         if row is not None:
-            found.append((number, row))
+            found.append((number, row, cells))
         if progress is not None:
             progress(done, len(paths))
     found.sort(key=lambda one: (one[0], int(one[1]["created_us"][0])))
-    rows = [catalogue.seal_row(row, number) for number, (_, row) in enumerate(found)]
     before = {row.tobytes()[: catalogue.CHECKED_BYTES] for _, row in old.values()}
-    changed = sum(row.tobytes()[: catalogue.CHECKED_BYTES] not in before for row in rows)
-    session.replace_table(layout.CATALOGUE, np.concatenate([np.empty(0, catalogue.DTYPE), *rows]))
-    return RebuildReport(session.root.file, len(rows), changed, problems)
+    if layout.COLUMNS in session.root:
+        session.remove(layout.COLUMNS, f"{layout.DELETED}/{layout.DELETED_TABLES}")
+    session.replace_table(layout.CATALOGUE, np.empty(0, catalogue.DTYPE))
+    writer = CatalogueWriter(session, 0)
+    for _, row, cells in found:
+        writer.add_row(row, cells)
+    changed = sum(row.tobytes()[: catalogue.CHECKED_BYTES] not in before for _, row, _ in found)
+    writer.finish()
+    return RebuildReport(session.root.file, len(found), changed, problems)
 
 
 def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[int, NDArray[np.void]]]:
@@ -131,11 +142,13 @@ def _is_in_unlisted(root: HDF5Group, path: str, listed: set[str]) -> bool:
         return True
 
 
-def _row_of(group: HDF5Group, path: str) -> NDArray[np.void]:
+def _row_of(group: HDF5Group, path: str) -> tuple[NDArray[np.void], dict[str, Any]]:
+    """The row of a run, and its values in columns."""
     nbytes, names = 0, group.names()
     check_run_nodes(len(names), group.where())
     for name in names:
         check_interrupt()
         if not (name.endswith(layout.CHECKSUMS_SUFFIX) or name.startswith(layout.LONG_PREFIX) or group.is_group(name)):
             nbytes += value_nbytes(group.describe(name), group.dataset_attributes(name).get("dtype"))
-    return catalogue.make_row(read_record(group), path, nbytes)
+    record = read_record(group)
+    return catalogue.make_row(record, path, nbytes), cells_of(record)

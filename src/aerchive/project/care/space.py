@@ -33,6 +33,7 @@ from aerchive.storage.hdf5.measuring import (
 )
 from aerchive.storage.hdf5.nodes import check_foreign
 from aerchive.storage.hdf5.objects import is_object_path
+from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import ReadSession
@@ -104,7 +105,7 @@ class SpaceReport:
         kinds: Space that each kind of value takes, the largest first.
         structure_bytes: Bytes of documents, headers and checksums of all runs and attachments, of folders, and of the
             pages about the format.
-        catalogue_bytes: Bytes of the table with one row for each run.
+        catalogue_bytes: Bytes of the table with one row for each run, and of the columns beside it.
         foreign_bytes: Bytes that other programs have written beside the runs; compaction keeps them.
         deleted_runs: Number of runs that were deleted since the last compaction.
         deleted_bytes: Bytes of these runs, with the circuits and similar objects that only they needed.
@@ -265,9 +266,11 @@ class _Survey:
                     self._foreign += [measure_foreign(folder, member, self._known) for member in strange]
                     work += [(look, f"{folder.path}/{member}") for member in names]
             catalogue_bytes = sum(measure_table(root, name) for name in _TABLES if name in root)
+            if layout.COLUMNS in root:
+                catalogue_bytes += _tables_bytes(root.group(layout.COLUMNS))
             ours = (*layout.PAGES, layout.COVER)
             structure += sum(measure_foreign(root, name, self._known) for name in ours if name in root)
-            others = [name for name in root.names() if name not in (*self._looks, *_TABLES, *ours)]
+            others = [name for name in root.names() if name not in (*self._looks, *_TABLES, layout.COLUMNS, *ours)]
             check_foreign(len(others), root.where())
             self._foreign += [measure_foreign(root, name, self._known) for name in others]
             generation, replaced = root.attribute("generation"), was_replaced(rows, changes_of(session))
@@ -376,7 +379,10 @@ class _Survey:
     def _look_at_deleted(self, session: ReadSession, path: str) -> None:
         group = session.root.group(path)
         if path == f"{layout.DELETED}/{layout.DELETED_TABLES}":
-            self._deleted.append(structure_bytes(group) + sum(measure_table(group, name) for name in group.names()))
+            folders = [name for name in group.names() if group.is_group(name)]
+            tables = sum(measure_table(group, name) for name in group.names() if name not in folders)
+            self._deleted.append(structure_bytes(group) + tables)
+            self._deleted += [_tables_bytes(group.group(name)) for name in folders]
             return
         self._deleted.append(measure_group(group).stored_bytes)
         self._deleted_runs += layout.STATUS in group
@@ -389,6 +395,11 @@ class _Survey:
             linked = {other for path in new if path in self._objects for other in self._objects[path].objects}
             new = linked - needed
         return needed
+
+
+def _tables_bytes(group: HDF5Group) -> int:
+    """The size of a group of tables, in bytes."""
+    return structure_bytes(group) + sum(measure_table(group, name) for name in group.names())
 
 
 def _whole(path: str, size: GroupSize) -> DatasetSize:

@@ -22,6 +22,7 @@ from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, UnsafeContentError
 from aerchive.models import catalogue, tagged_json
 from aerchive.models.base import Document
+from aerchive.models.cells import form_from
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.project import ProjectHeader
@@ -30,6 +31,7 @@ from aerchive.models.status import RunStatus
 from aerchive.project.care.verify import catalogue_rows
 from aerchive.storage.chunks.group_reader import document_of
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.attributes import read_attributes
 from aerchive.storage.hdf5.cached_group import CachedGroup
 from aerchive.storage.hdf5.conformity import CONTAINER, TEXT, check_sums, file_findings, node_findings
 from aerchive.storage.hdf5.nodes import info_of
@@ -42,6 +44,7 @@ from aerchive.storage.vetting import limited_child
 TREE: Final = "2. The tree"
 ROOT: Final = "Root attributes (`project.schema.json`)"
 CATALOGUE: Final = "`/catalogue`"
+COLUMNS: Final = "`/columns`"
 RUN: Final = "3. A run"
 RESULT: Final = "`result`"
 TABLES: Final = "Tables"
@@ -163,6 +166,7 @@ _KINDS: dict[str, _Kind] = {
             layout.FORMAT_PAGES: "pages",
             layout.CATALOGUE: "catalogue",
             layout.CATALOGUE + r"\.changes": "changes",
+            layout.COLUMNS: "columns",
             layout.RUNS: "runs",
             layout.OBJECTS: "objects",
             layout.ATTACHMENTS: "attachments",
@@ -176,6 +180,8 @@ _KINDS: dict[str, _Kind] = {
     "page": _Kind(TREE, optional=_CHUNKS, columns="S"),
     "catalogue": _Kind(CATALOGUE, columns={}),
     "changes": _Kind("`/catalogue.changes`", columns={"row": "i8", "crc32": "u4"}),
+    "columns": _Kind(COLUMNS, members={r"[!-.0-~ ]+": "column"}),
+    "column": _Kind(COLUMNS, ("name", "type"), ("shape",), columns="V"),
     "deleted": _Kind(TREE, is_open=True),
     "runs": _Kind(TREE, members={r"\d{4}-\d\d-\d\d(\.\d{3,})?": "day"}, is_open=True),
     "day": _Kind(TREE, members={r"\d{6}_[A-Za-z0-9_.]+": "run"}, is_open=True),
@@ -388,11 +394,15 @@ class _Validation:
                 self._depart(where, CATALOGUE, problem)
             return
         with self._by(CONTAINER, where):
-            is_table = kind == "changes"
-            what = (group.open_table(name) if is_table else group.open_array(name)).what
-            self._columns(where, of_kind, what.dtype)
-            if is_table:
+            if kind in ("changes", "column"):
+                table = group.open_table(name)
+                self._columns(where, of_kind, table.what.dtype)
+                if kind == "column":
+                    attributes = read_attributes(table.dsid, where)
+                    self._unknown(where, of_kind, attributes)
+                    form_from(attributes, table.what.dtype, where)
                 return
+            self._columns(where, of_kind, group.open_array(name).what.dtype)
             attributes = group.dataset_attributes(name)
             self._missing(where, of_kind.rule, "attribute", set(of_kind.attributes) - attributes.keys())
             self._unknown(where, of_kind, attributes)

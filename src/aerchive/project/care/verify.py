@@ -24,6 +24,7 @@ from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
 from aerchive.models.run import RunRecord
 from aerchive.models.shown import shown_attributes
+from aerchive.project.care.cells_check import CellsCheck
 from aerchive.project.care.conflicts import conflicting_results, copy_notes
 from aerchive.project.care.folders import added_to_root, folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
@@ -184,6 +185,7 @@ class _Verification:
         self._notes: list[str] = []
         """Descriptions of runs that only a newer version can verify."""
         self._rows: dict[str, _Row] = {}
+        self._cells = CellsCheck()
         self._state: _State | None = None
         self._folders: Folders | None = None
         """Folders that were opened in the session of this turn."""
@@ -234,6 +236,8 @@ class _Verification:
                 problems += filter(None, chunk_problems(pages.chunks, session.fd, self._pool))
             with noted(problems, root.where(layout.CATALOGUE)):
                 self._rows = catalogue_rows(session, problems)
+            with noted(problems, root.where(layout.COLUMNS)):
+                self._cells = CellsCheck(session)
             with noted(problems, root.where()):
                 _check_default(root, self._rows)
             self._state = _state(session)
@@ -320,6 +324,8 @@ class _Verification:
                 return
             nbytes = int(row[1]["nbytes"]) if looked.problems else verifier.nbytes
             looked.problems.extend(_row_problems(session, group, record, row, nbytes, is_same=self._is_same))
+            if self._is_same:
+                looked.problems.extend(self._cells.problems(record, *row, group.where()))
 
     def _look_at_chunks(self, fd: int) -> None:
         """Ends a turn by checking its chunks. Committed chunks never move, so no lock is held while they are read."""

@@ -111,6 +111,21 @@ def read_columns(session: Session, wanted: Callable[[str], bool]) -> dict[str, l
     return ColumnCache().read(session, wanted)
 
 
+def column_attributes(name: str, form: Form) -> dict[str, str]:
+    """The attributes of a column of values of this name and form."""
+    shape = {"shape": " ".join(map(str, form.shape))} if form.shape else {}
+    return {"name": name, "type": form.type, **shape}
+
+
+def read_column(session: Session, column: StoredColumn) -> CellColumn:
+    """Reads one column; nothing is kept.
+
+    Raises:
+        IntegrityError: A row is damaged.
+    """
+    return CellColumn(column.form, _caught_up(session, column, None))
+
+
 def _caught_up(session: Session, column: StoredColumn, known: NDArray[Any] | None) -> NDArray[Any]:
     """Reads the rows of a column that are not known yet, and returns all."""
     table = session.column(column.dataset)

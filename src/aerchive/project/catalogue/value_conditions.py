@@ -41,6 +41,8 @@ from aerchive.project.catalogue.rows import Piece, RunRows
 GROUPS = {"params": PARAMS, "metadata": METADATA, "saved": SAVED, "bound": BOUND, "circuit.ops": OPERATIONS}
 """The groups of names, and the prefix of the names of their values."""
 GATES = "basis_gates"
+OF_CIRCUITS = {"circuit_depth": "depth", "circuit_size": "size"}
+"""The columns of the catalogue with numbers of circuits, and the names of these numbers in the facts of a circuit."""
 _OTHER_NAMES = {"gates.": OPERATIONS, "circuit.gates": GATES}
 _VECTORS = (list, tuple, np.ndarray)
 _MOST_EXACT = 2**53
@@ -93,8 +95,8 @@ class ValueCondition(Single):
         self.name = name
         self.wanted = wanted
         self.sources = sources(name, of_points=of_points)
-        self._of_points = of_points
         self._otherwise = otherwise
+        self.is_alone = otherwise is None and not group
         self._comparison = comparison
         self._compare = COMPARE[comparison]
         wanted = _without_enums(wanted)
@@ -118,10 +120,8 @@ class ValueCondition(Single):
         return name in self.sources
 
     def is_known(self, rows: RunRows) -> bool:
-        """Whether some run has, or may have, values under this name, or there is a column of the catalogue."""
-        if self._otherwise is not None or any(name in rows.names for name in self.sources):
-            return True
-        return self._of_points and bool(rows.has_many_points(np.arange(len(rows))).any())
+        """Whether some run has a value under this name in a column, or there is a column of the catalogue."""
+        return self._otherwise is not None or any(name in rows.names for name in self.sources)
 
     def bounds(self, rows: RunRows, at: Places) -> Bounds:
         """See `Clause`."""

@@ -72,8 +72,12 @@ class Values(NamedTuple):
             items = [item if has else absent for item, has in zip(items, self.has.tolist(), strict=True)]
         return items
 
-    def column(self) -> Column:
-        """Returns the values as a column of a table; lists and arrays become tuples."""
+    def column(self, *, with_tuples: bool = True) -> Column:
+        """Returns the values as a column of a table.
+
+        Args:
+            with_tuples: Whether lists and arrays become tuples.
+        """
         if self.has.all() and self.items.dtype.kind in "fi":
             return Column("real" if self.items.dtype.kind == "f" else "integer", self.items.tolist())
-        return column_of(list(map(as_tuple, self.listed())))
+        return column_of(list(map(as_tuple, self.listed())) if with_tuples else self.listed())

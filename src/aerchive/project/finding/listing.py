@@ -9,7 +9,7 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from aerchive.project.catalogue.conditions import (
     text_of,
 )
 from aerchive.project.catalogue.rows import WITHOUT_RESULT, RunRows, gates_in
-from aerchive.project.catalogue.value_conditions import GATES, ValueCondition, full_name, sources
+from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, ValueCondition, full_name, sources
 from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
@@ -154,7 +154,7 @@ class Listing:
         columns = catalogue_columns(self._taken(places), functools.partial(self._whole, places))
         for name in self.wanted_names():
             if name.startswith(PARAMS):
-                columns[name] = self.values(places, name).column()
+                columns[name] = self.values(places, name).column(with_tuples=False)
         return columns
 
     def values(self, places: NDArray[np.intp], name: str) -> Values:
@@ -194,7 +194,7 @@ class Listing:
         if name == GATES:
             return Values.of(self._gates(places)), None
         found = Values.empty(len(places))
-        for source in () if name in SYNONYMS.values() else sources(name, of_points=True):
+        for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
             found = found.or_else(self.values(places, source))
         if name.startswith(OPERATIONS):
             return found.put(np.flatnonzero(rows["circuit_size"] != -1), np.zeros(len(places), np.int64)), None
@@ -215,7 +215,7 @@ class Listing:
 
     def sorted_places(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """The places of the runs that may meet a clause, in order of submission, and whether each surely does."""
-        places, sure, _ = self._decided(clause)
+        places, sure, _ = self._decided(clause, of_points=True)
         order = self._order(places, "created", descending=False)
         return places[order], sure[order]
 
@@ -355,17 +355,14 @@ class Listing:
     def _meets(self, clause: Clause, place: int) -> bool:
         return self.bad.ask(self._asking(place), clause.decide, instead=False)
 
-    def _check_names(self, clause: Clause) -> None:
-        """Refuses a condition on a name that is no column, and under which no run has a value.
+    def unknown_names(self, clause: Clause) -> list[ValueCondition]:
+        """The conditions on a name alone that is no column, and under which no run has a value in a column."""
+        conditions = (one for one in clause.conditions if isinstance(one, ValueCondition) and one.is_alone)
+        return [one for one in conditions if not (one.is_known(self._rows) or one.is_known(self._more))]
 
-        Raises:
-            UnknownColumnError: There is such a condition; the message says what there is.
-        """
-        for one in clause.conditions:
-            if isinstance(one, ValueCondition) and not (
-                one.column or one.is_known(self._rows) or one.is_known(self._more)
-            ):
-                raise UnknownColumnError(one.name, no_value(one.name, self.value_names()))
+    def refuse(self, unknown: ValueCondition) -> NoReturn:
+        """Refuses a condition on a name under which there is nothing; the message says what there is."""
+        raise UnknownColumnError(unknown.name, no_value(unknown.name, self.value_names()))
 
     def all_values(self, name: str) -> list[Any]:
         """The values of all runs under a name, as far as columns have them."""
@@ -380,9 +377,12 @@ class Listing:
         """The names under which runs have values, of those whose values are known; those that came first are first."""
         return sorted({**self._rows.columns, **self._more.columns}, key=self._first_place)
 
-    def _decided(self, clause: Clause) -> tuple[NDArray[np.intp], NDArray[np.bool_], list[int]]:
+    def _decided(
+        self, clause: Clause, *, of_points: bool = False
+    ) -> tuple[NDArray[np.intp], NDArray[np.bool_], list[int]]:
         """The places that may meet a clause, a bool array that is true if they surely do, and the undecided places."""
-        self._check_names(clause)
+        for one in () if of_points else self.unknown_names(clause):
+            self.refuse(one)
         try:
             inside = clause.bounds(self._rows, self._present)
             outside = clause.bounds(self._more, np.arange(len(self._more)))

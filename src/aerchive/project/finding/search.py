@@ -198,7 +198,7 @@ class Search:
         from aerchive.project.finding.sweep import sweep_columns
 
         first, then = as_texts(x), as_texts(y)
-        table = self._points(first and [*first, *then], expression, conditions, "raise", with_saved=not then)
+        table = self._points([*first, *then], expression, conditions, "raise", opens_all=not first)
         return sweep_columns(table, first, then)
 
     def _points(
@@ -208,7 +208,7 @@ class Search:
         conditions: Mapping[str, Any],
         if_missing: Literal["raise", "warn if similar"],
         *,
-        with_saved: bool = False,
+        opens_all: bool = False,
         as_runs: bool = False,
     ) -> PointTable:
         """The points of the runs that meet conditions, as `PointTable` describes them."""
@@ -221,10 +221,10 @@ class Search:
 
         def wanted(name: str) -> bool:
             is_named = name in known or (GATES in map(full_name, names) and name.startswith(OPERATIONS))
-            return not names or is_named or (with_saved and name.startswith(SAVED)) or clause.wants(name)
+            return opens_all or is_named or name.startswith(SAVED) or clause.wants(name)
 
         listing = self.listed(if_missing, wanted)
-        return PointTable(self._parts.file, listing, clause, names, with_saved=with_saved, as_runs=as_runs)
+        return PointTable(self._parts.file, listing, clause, names, opens_all=opens_all, as_runs=as_runs)
 
     def _value_names(self) -> list[str]:
         """The names under which runs have values, with their groups."""
@@ -268,7 +268,7 @@ class Search:
     def _no_name(self, name: str, number: int) -> str:
         """Describes that no run has a value of a name, and what they have."""
         columns = [column for column in table.IN_TABLES if column != "params"]
-        known = [*self._value_names(), *columns]
+        known = [*(one for one in self._value_names() if not one.startswith(OPERATIONS)), *columns]
         near = near_texts(short_name(name), [*map(short_name, known)])
         hint = f"did you mean {listed(near)}? " if near else ""
         return f"{self._parts.path}: none of {format_runs(number)} has {name!r}; {hint}there are {listed(known, 40)}"

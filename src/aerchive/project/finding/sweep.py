@@ -23,7 +23,7 @@ from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED
 from aerchive.project.catalogue.columns import kind_of, parameter_columns
 from aerchive.project.catalogue.conditions import Clause
 from aerchive.project.catalogue.rows import gates_in
-from aerchive.project.catalogue.value_conditions import GATES, full_name, sources
+from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, ValueCondition, full_name, sources
 from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import BadRuns, whole_value
 from aerchive.project.finding.listing import Listing
@@ -36,7 +36,6 @@ from aerchive.stored.points import COUNTS, ORIGIN, Point, origin_columns, read_p
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
 _AT_ONCE = 100
 """Number of runs that are read in one opening of the file; other processes may write in between."""
-_OF_CIRCUITS = {"circuit_depth": "depth", "circuit_size": "size"}
 
 
 class SweepRow(NamedTuple):
@@ -88,14 +87,14 @@ class SweepRow(NamedTuple):
     def find(self, name: str) -> Any:
         """Looks up what a name stands for; ``None`` if the point has nothing under it."""
         name = full_name(name)
-        for source in () if name in _OF_CIRCUITS else sources(name, of_points=True):
+        for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
             if values := self.values_of(source):
                 return values[0]
         if name == "job_id":
             return self.run.job_id
         if name in ORIGIN:
             return getattr(self.point, name)
-        if name in _OF_CIRCUITS or name == GATES or name.startswith(OPERATIONS):
+        if name in OF_CIRCUITS or name == GATES or name.startswith(OPERATIONS):
             return self._of_circuit(name)
         row = self.run.row()
         if name == "created":
@@ -108,7 +107,7 @@ class SweepRow(NamedTuple):
         fact = self._fact
         if fact is None or "ops" not in fact:
             return None
-        return gates_in([fact]) if name == GATES else 0 if name.startswith(OPERATIONS) else fact[_OF_CIRCUITS[name]]
+        return gates_in([fact]) if name == GATES else 0 if name.startswith(OPERATIONS) else fact[OF_CIRCUITS[name]]
 
 
 def counted_outcomes(names: Iterable[str]) -> list[str]:
@@ -159,6 +158,11 @@ def _in_session(run: Run, session: ReadSession) -> RunOpener:
     return OpenRun(place, session, group) if place.is_it(group) else place
 
 
+def _has_value(rows: Iterable[SweepRow], condition: ValueCondition) -> bool:
+    """Whether one of some points has a value under the name of a condition."""
+    return any(row.values_of(source) for row in rows for source in condition.sources)
+
+
 class PointTable:
     """The points of the runs that meet a clause, with the values that names stand for.
 
@@ -166,8 +170,8 @@ class PointTable:
         file: The project file.
         listing: The runs, with the columns of the clause and the names.
         clause: The conditions, on single points.
-        names: The names whose values are asked for; if empty, each run is opened, and all names can be asked for.
-        with_saved: Whether all saved numbers are asked for, too.
+        names: The names whose values are asked for, besides those of all saved numbers.
+        opens_all: Whether each run is opened, so that all names can be asked for.
         as_runs: Whether a run counts as one point if it has a value under each name itself, or has no result.
     """
 
@@ -178,7 +182,7 @@ class PointTable:
         clause: Clause,
         names: Sequence[str],
         *,
-        with_saved: bool = False,
+        opens_all: bool = False,
         as_runs: bool = False,
     ) -> None:
         self._listing = listing
@@ -188,8 +192,8 @@ class PointTable:
             places, sure = places[has_result], sure[has_result]
         outcomes = counted_outcomes(names)
         is_opened = np.ones(len(places), bool)
-        if names and not outcomes and not any(name in ORIGIN for name in names):
-            labels = [name for name in listing.wanted_names() if with_saved and name.startswith(SAVED)]
+        if not opens_all and not outcomes and not any(name in ORIGIN for name in names):
+            labels = [name for name in listing.wanted_names() if name.startswith(SAVED)]
             is_opened = ~(sure & listing.in_columns(places, [*names, *labels]))
         if as_runs:
             has_all = np.all([listing.named(places, name)[0].has for name in names], axis=0)
@@ -199,10 +203,12 @@ class PointTable:
         given = self._given(places[opened])
         runs = ((listing.run(place), one) for place, one in zip(places[opened].tolist(), given, strict=True))
         self._rows: list[SweepRow] = []
+        unknown = listing.unknown_names(clause)
         numbers: list[int] = []
         for number, is_sure, rows in zip(
             opened.tolist(), sure[opened].tolist(), sweep_rows(file, runs, outcomes, listing.bad), strict=True
         ):
+            unknown = [one for one in unknown if not _has_value(rows, one)]
             kept = [row for row in rows if is_sure or clause.decide(row)]
             self._rows += kept
             numbers += [number] * len(kept)
@@ -256,8 +262,9 @@ class PointTable:
     def names(self, values: Sequence[str]) -> Iterator[str]:
         """Yields the names of the columns that a table may have."""
         known = self._listing.value_names()
+        yield from (name.removeprefix(SAVED) for name in known if name.startswith(SAVED))
         bound = [name.removeprefix(BOUND) for name in known if name.startswith(BOUND)]
-        yield from values
+        yield from (name for name in values if SAVED + name not in known)
         yield from dict.fromkeys([*bound, *(name for row in self._rows for name in row.point.bound)])
         yield from (name for name in known if name.startswith((PARAMS, METADATA)))
         yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")

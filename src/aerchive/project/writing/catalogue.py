@@ -20,11 +20,12 @@ from aerchive.models.cells import (
     form_of,
     in_columns,
     make_cell,
+    seal_cell,
 )
 from aerchive.models.run import RunRecord
-from aerchive.project.catalogue.cells import dataset_name
+from aerchive.project.catalogue.cells import column_attributes, dataset_name, read_column
 from aerchive.project.catalogue.row_cache import known_columns
-from aerchive.storage.sessions import WriteSession
+from aerchive.storage.sessions import ReadSession, WriteSession
 
 
 class CatalogueWriter:
@@ -50,15 +51,19 @@ class CatalogueWriter:
             path: Path of the run's group.
             nbytes: Size of the payload before compression, in bytes.
         """
-        number = self._length + len(self._fresh)
-        row = catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes)
-        self._put(row, cells_of(record), number, is_new=True)
-        self._fresh.append(catalogue.seal_row(row, number))
+        self.add_row(catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes), cells_of(record))
 
-    def add_row(self, row: NDArray[Any], cells: Mapping[str, Any]) -> None:
-        """Adds a row that is known already, with the values of its run; its number may be another one now."""
+    def add_row(self, row: NDArray[Any], cells: Mapping[str, Any] | None) -> None:
+        """Adds a row that is known already; its number may be another one now.
+
+        Args:
+            row: The row, shape ``(1,)``.
+            cells: The values of its run; ``None`` if they are not known now, so that the run is asked.
+        """
         number = self._length + len(self._fresh)
-        self._put(row, cells, number, is_new=True)
+        self._put(row, cells or {}, number, is_new=True)
+        if cells is None:
+            row["overflow"] |= np.uint32(catalogue.CELLS_LEFT_OUT)
         self._fresh.append(catalogue.seal_row(row, number))
 
     def replace(self, number: int, record: RunRecord, path: str, nbytes: int) -> None:
@@ -113,8 +118,7 @@ class CatalogueWriter:
         if len(self._known) >= layout.MOST_COLUMNS:
             return False
         dataset = dataset_name(name, self._known.values())
-        shape = {"shape": " ".join(map(str, form.shape))} if form.shape else {}
-        self._session.add_column(dataset, form.row_dtype, {"name": name, "type": form.type, **shape})
+        self._session.add_column(dataset, form.row_dtype, column_attributes(name, form))
         self._known[name, form] = dataset
         return True
 
@@ -124,6 +128,33 @@ class CatalogueWriter:
             return True
         table = self._session.column(self._known[key])
         return number < len(table) and bool(table.rows(number, 1)["given"][0] != ABSENT)
+
+
+def copy_columns(session: ReadSession, target: WriteSession, kept: NDArray[np.intp]) -> None:
+    """Copies the columns beside the catalogue into a new file, whose catalogue has only some of the rows.
+
+    Args:
+        session: An open session of the file.
+        target: An open session of the new file, which has no columns.
+        kept: Numbers of the rows that are kept, in order.
+
+    Raises:
+        IntegrityError: A column is damaged.
+    """
+    for column in known_columns(session):
+        found = read_column(session, column)
+        rows = np.zeros(len(kept), found.form.row_dtype)
+        inside = kept < len(found.rows)
+        rows[inside] = found.rows[kept[inside]]
+        given = np.flatnonzero(rows["given"] != ABSENT)
+        if not len(given):
+            continue
+        rows = rows[: given[-1] + 1]
+        rows[np.flatnonzero(rows["given"] == ABSENT)] = 0
+        for number in given.tolist():
+            seal_cell(rows[number : number + 1], number)
+        target.add_column(column.dataset, found.form.row_dtype, column_attributes(column.name, found.form))
+        target.put_cells(column.dataset, 0, rows)
 
 
 def _pieces(cells: Mapping[int, NDArray[Any]]) -> list[tuple[int, NDArray[Any]]]:
