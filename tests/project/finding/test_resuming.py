@@ -53,7 +53,7 @@ def test_done(study: aerchive.Project) -> None:
 
 def test_done_of_an_unknown_name(study: aerchive.Project) -> None:
     message = (
-        r"study\.h5: none of 9 runs has 'thet'; did you mean theta\? there are params\.layers, .*params\.x, .*, job_id"
+        r"study\.h5: none of 9 runs has 'thet'; did you mean theta\? there are params\.layers, .*params\.x, job_id"
     )
     with pytest.raises(InvalidInputError, match=message):
         study.done("x", "thet")

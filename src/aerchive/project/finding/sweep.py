@@ -212,6 +212,8 @@ class PointTable:
             kept = [row for row in rows if is_sure or clause.decide(row)]
             self._rows += kept
             numbers += [number] * len(kept)
+        for one in unknown:
+            listing.refuse(one)
         self._order = np.argsort(
             np.concatenate([np.flatnonzero(~is_opened), np.array(numbers, np.intp)]), kind="stable"
         )
@@ -262,9 +264,8 @@ class PointTable:
     def names(self, values: Sequence[str]) -> Iterator[str]:
         """Yields the names of the columns that a table may have."""
         known = self._listing.value_names()
-        yield from (name.removeprefix(SAVED) for name in known if name.startswith(SAVED))
         bound = [name.removeprefix(BOUND) for name in known if name.startswith(BOUND)]
-        yield from (name for name in values if SAVED + name not in known)
+        yield from values
         yield from dict.fromkeys([*bound, *(name for row in self._rows for name in row.point.bound)])
         yield from (name for name in known if name.startswith((PARAMS, METADATA)))
         yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
