@@ -611,15 +611,16 @@ class Project:
         *,
         kind: Literal["pandas", "xarray", "grid"] = "pandas",
         where: str | None = None,
+        bits: Sequence[int] | None = None,
         **conditions: Any,
     ) -> Any:
         """Makes one table of the values that runs have saved: a row for each circuit, parameter bind, or pub element.
 
         The name of a column means a saved number (such as the label of an expectation value, or ``evs``), the count of
-        an outcome (``counts.00``), a parameter given with the run, a parameter of the circuit, or a column of the
-        catalogue; the first of these that exists. ``params.NAME`` means only a parameter, of the run or else of the
-        circuit. ``circuit``, ``experiment``, ``bind``, ``element`` and ``job_id`` say where a row is from. Qiskit is
-        not needed, and no state is read.
+        an outcome (``counts.00``; ``counts.*`` stands for all that occur), a parameter given with the run, a parameter
+        of the circuit, or a column of the catalogue; the first of these that exists. ``params.NAME`` means only a
+        parameter, of the run or else of the circuit. ``circuit``, ``experiment``, ``bind``, ``element`` and ``job_id``
+        say where a row is from. Qiskit is not needed, and no state is read.
 
         Args:
             x: Columns that come first, and by which the rows are sorted: numbers by value, then texts, then lists and
@@ -631,21 +632,26 @@ class Project:
                 all columns lie along one dimension ``point``, with `x` as coordinates. ``grid`` is a grid in any case.
             where: Conditions as text, as for `find`, decided for each row: ``params.NAME`` may be a parameter of the
                 circuit, and the rows of one run may differ.
+            bits: The classical bits that are kept of the outcomes of counts, in any order; the first one is the last
+                character of an outcome. The counts of outcomes that agree in them are added. ``None``: all bits.
             **conditions: The same by keyword. The simulations beneath a primitive's run are included only if
                 ``parent`` or ``job_id`` is among the conditions.
 
         Returns:
-            A ``pandas.DataFrame`` or ``xarray.Dataset``. Parameters that are lists or arrays are tuples. A missing
+            A ``pandas.DataFrame`` or ``xarray.Dataset``. The columns of ``counts.*`` are integers, named as
+            ``counts.00``: shorter outcomes first, then in ascending order; 0 for an outcome that did not occur in a run
+            that has counts. Parameters that are lists or arrays are tuples. A missing
             integer is ``NA`` in pandas (``Int64``). In xarray a column with a missing integer is float64 with NaN, or,
             if one of its integers is beyond 2^53, of Python's ``int`` and ``None`` (dtype object): none is rounded.
 
         Raises:
-            InvalidInputError: There is no such column, or no such kind, or the grid has too many cells.
+            InvalidInputError: There is no such column, or no such kind, or the grid has too many cells, or a run has no
+                such classical bits, or ``counts.*`` stands for more than 4,096 outcomes.
             MissingExtraError: pandas or xarray is not installed.
         """
         if kind not in ("pandas", "xarray", "grid"):
             raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray', or 'grid' for a grid of xarray")
-        columns = self.sweep(x, y, where=where, **conditions)
+        columns = self.sweep(x, y, where=where, bits=bits, **conditions)
         if kind == "pandas":
             from aerchive.interop.pandas import to_frame
 
@@ -656,7 +662,13 @@ class Project:
 
     @checked
     def sweep(
-        self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
+        self,
+        x: str | Sequence[str] = (),
+        y: str | Sequence[str] = (),
+        *,
+        where: str | None = None,
+        bits: Sequence[int] | None = None,
+        **conditions: Any,
     ) -> Columns:
         """Returns the columns from which `table` is made.
 
@@ -664,9 +676,10 @@ class Project:
             x: As for `table`.
             y: As for `table`.
             where: As for `table`.
+            bits: As for `table`.
             **conditions: As for `table`.
         """
-        return self._search.sweep(x, y, where, conditions)
+        return self._search.sweep(x, y, where, conditions, bits)
 
     @checked
     def done(self, *names: str, where: str | None = None) -> set[Any]:

@@ -165,21 +165,28 @@ class Search:
         return self.listed("raise").columns(clause)
 
     def sweep(
-        self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
+        self,
+        x: str | Sequence[str],
+        y: str | Sequence[str],
+        expression: str | None,
+        conditions: Mapping[str, Any],
+        bits: Sequence[int] | None,
     ) -> Columns:
         """See `aerchive.Project.sweep`."""
-        from aerchive.project.finding.sweep import counted_outcomes, sweep_columns, sweep_rows
+        from aerchive.project.finding.outcomes import bounded
+        from aerchive.project.finding.sweep import sweep_columns, sweep_rows, wanted_counts
 
         clause = self.clause(expression, conditions, PointCondition)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
         first, then = as_texts(x), as_texts(y)
-        outcomes = counted_outcomes([*first, *then])
+        wanted = wanted_counts(first, then, bits)
         listing = self.listed("raise")
         is_of_points = "params" in clause.columns
         runs = listing.possible_runs(clause) if is_of_points else listing.runs(clause)
-        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad)
-        return sweep_columns([row for row in rows if not is_of_points or clause.decide(row)], first, then)
+        rows = sweep_rows(self._parts.file, runs, wanted, listing.bad)
+        rows = (row for row in rows if not is_of_points or clause.decide(row))
+        return sweep_columns(list(bounded(rows, lambda row: row.point.counted)), first, then)
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:
         """See `aerchive.Project.done`."""

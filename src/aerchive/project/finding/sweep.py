@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aerchive.errors import InvalidInputError, NotFoundError
@@ -13,13 +14,15 @@ from aerchive.interop.columns import Column, Columns, Kind, column_of
 from aerchive.interop.order import as_tuple, order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
+from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import PARAMS, parameter_columns
 from aerchive.project.finding.asking import BadRuns, whole_value
+from aerchive.project.finding.outcomes import outcome_columns
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.sessions import ReadSession
 from aerchive.stored.opener import OpenRun, RunOpener
-from aerchive.stored.points import COUNTS, ORIGIN, Point, origin_columns, read_points
+from aerchive.stored.points import ALL_COUNTS, COUNTS, ORIGIN, Point, WantedCounts, origin_columns, read_points
 
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
 _KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}
@@ -52,6 +55,8 @@ class SweepRow(NamedTuple):
 
     def find(self, name: str) -> Any:
         """Looks up a saved value, parameter given with the run, bound parameter, or column; ``None`` if none exists."""
+        if name == ALL_COUNTS:
+            return self.point.counted
         if name.startswith(PARAMS):
             name = name.removeprefix(PARAMS)
             return self.params.get(name, self.point.bound.get(name))
@@ -70,39 +75,66 @@ class SweepRow(NamedTuple):
         return whole_value(self.run, name, self.bad) or None if name in catalogue.TEXT_COLUMNS else None
 
 
-def counted_outcomes(names: Iterable[str]) -> list[str]:
-    """Returns the outcomes in the names that request counts.
+def wanted_counts(x: Sequence[str], y: Sequence[str], bits: Sequence[int] | None) -> WantedCounts:
+    """Returns which counts the names of columns request.
+
+    Args:
+        x: Names of the columns by which the table is sorted.
+        y: Names of the other columns.
+        bits: The classical bits to which outcomes are reduced; ``None``: all.
 
     Raises:
-        InvalidInputError: An outcome is neither bits nor hexadecimal.
+        InvalidInputError: An outcome is neither bits nor hexadecimal, or the rows cannot be sorted by it, or classical
+            bits are given although no counts are requested.
     """
-    outcomes = [name.removeprefix(COUNTS) for name in names if name.startswith(COUNTS)]
+    if ALL_COUNTS in x:
+        raise InvalidInputError(
+            f"x={ALL_COUNTS!r}: it stands for many columns, and rows cannot be sorted by it; give y"
+        )
+    names = [name for name in (*x, *y) if name.startswith(COUNTS)]
+    if bits is not None:
+        bits = _checked_bits(bits)
+        if not names:
+            raise InvalidInputError(
+                f"bits={bits} is for counts, and y has none, such as {ALL_COUNTS!r} or '{COUNTS}01'"
+            )
+    outcomes = tuple(name.removeprefix(COUNTS) for name in names if name != ALL_COUNTS)
     for outcome in outcomes:
         if not _OUTCOME.match(outcome):
             raise InvalidInputError(f"{COUNTS}{outcome}: an outcome is bits, such as 01, or hexadecimal, such as 0x1")
-    return outcomes
+    return WantedCounts(outcomes, ALL_COUNTS in y, None if bits is None else tuple(bits))
 
 
-def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns) -> Iterator[SweepRow]:
+def _checked_bits(bits: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(map(operator.index, bits))
+    except TypeError:
+        found = ()
+    if not found:
+        refuse("bits", bits, "a list of classical bits, such as [0, 2]")
+    return found
+
+
+def sweep_rows(file: ProjectFile, runs: Iterable[Run], wanted: WantedCounts, bad: BadRuns) -> Iterator[SweepRow]:
     """Yields the points of runs; a run that has no result, or cannot be read, has no points.
 
     Args:
         file: The project file.
         runs: The runs.
-        outcomes: The outcomes of which the counts are read.
+        wanted: Which counts are read.
         bad: The object that notes the runs that cannot be read.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
             for run in some:
-                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes), [])
+                points: list[Point] = bad.ask(run, functools.partial(_points, session, wanted), [])
                 params = whole_value(run, "params", bad) if points else {}
                 yield from [SweepRow(run, params, point, bad) for point in points]
 
 
-def _points(session: ReadSession, outcomes: Collection[str], run: Run) -> list[Point]:
-    return read_points(_in_session(run, session), outcomes) if run.place.is_known else []
+def _points(session: ReadSession, wanted: WantedCounts, run: Run) -> list[Point]:
+    return read_points(_in_session(run, session), wanted) if run.place.is_known else []
 
 
 def _in_session(run: Run, session: ReadSession) -> RunOpener:
@@ -138,7 +170,7 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
     if not x:
         return _everything(kept, y)
     kept = [row for row in kept if all(row.find(name) is not None for name in x)]
-    columns = {name: _column(name, kept) for name in dict.fromkeys((*x, *y))}
+    columns = _columns((*x, *y), kept)
     keys = list(zip(*(map(order_key, columns[name].values) for name in x), strict=True))
     order = sorted(range(len(keys)), key=keys.__getitem__)
     return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
@@ -149,8 +181,16 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
         "job_id": Column("text", [row.run.job_id for row in rows]),
         **parameter_columns([{name: as_tuple(value) for name, value in row.params.items()} for row in rows]),
         **origin_columns([row.point for row in rows]),
-        **{name: _column(name, rows) for name in y},
+        **_columns(y, rows),
     }
+
+
+def _columns(names: Iterable[str], rows: Sequence[SweepRow]) -> Columns:
+    columns: Columns = {}
+    for name in dict.fromkeys(names):
+        is_all = name == ALL_COUNTS
+        columns |= outcome_columns([row.point.counted for row in rows]) if is_all else {name: _column(name, rows)}
+    return columns
 
 
 def _column(name: str, rows: Sequence[SweepRow]) -> Column:
@@ -167,4 +207,4 @@ def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
     yield from values
     yield from dict.fromkeys(name for row in rows for name in row.point.bound)
     yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
-    yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
+    yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", ALL_COUNTS, "columns of the catalogue")
