@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +23,7 @@ from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
 from aerchive.project.documents.unfinished import submission_record
 from aerchive.project.documents.unite import conflict_id
+from aerchive.project.finding.caller import caller_level
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.listing import Listing
 from aerchive.project.finding.nothing_found import described, not_listed, nothing_found, parameter_names
@@ -34,7 +33,6 @@ from aerchive.storage.medium.names import no_such_project, projects_beside
 from aerchive.text import listed, near_texts
 
 _MOST_SHOWN = 5
-_PACKAGE = str(Path(__file__).parents[2])
 
 
 class Search:
@@ -114,7 +112,7 @@ class Search:
         is_told = if_missing == "warn" or near_texts(self._parts.path.name, projects_beside(self._parts.path))
         if is_told and not self._parts.has_warned:
             self._parts.has_warned = True
-            warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
+            warnings.warn(str(problem), ArchiveWarning, stacklevel=caller_level())
         return listing
 
     def find_existing(self, job_id: str) -> Run | None:
@@ -161,8 +159,13 @@ class Search:
 
     def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
         """See `aerchive.Project.columns`."""
+        return self.columns_and_rows(expression, conditions)[0]
+
+    def columns_and_rows(self, expression: str | None, conditions: Mapping[str, Any]) -> tuple[Columns, NDArray[Any]]:
+        """Columns of runs, and the rows of these runs in the catalogue; see `aerchive.Project.columns`."""
         clause = self.clause(expression, conditions)
-        return self.listed("raise").columns(clause)
+        listing = self.listed("raise")
+        return listing.columns(clause), listing.rows(clause)
 
     def sweep(
         self,
@@ -171,8 +174,8 @@ class Search:
         expression: str | None,
         conditions: Mapping[str, Any],
         bits: Sequence[int] | None,
-    ) -> Columns:
-        """See `aerchive.Project.sweep`."""
+    ) -> tuple[Columns, list[Run]]:
+        """Columns of a sweep, and the run of each row; see `aerchive.Project.sweep`."""
         from aerchive.project.finding.outcomes import bounded
         from aerchive.project.finding.sweep import sweep_columns, sweep_rows, wanted_counts
 
@@ -209,7 +212,7 @@ class Search:
         values, params = self._values(names, None, outcome)
         for name, column in zip(names, values, strict=True):
             if near_texts(name, params) and all(value is ABSENT for value in column):
-                warnings.warn(self._no_name(name, params, len(column)), ArchiveWarning, stacklevel=_caller())
+                warnings.warn(self._no_name(name, params, len(column)), ArchiveWarning, stacklevel=caller_level())
         return without(frame, values, tolerance)
 
     def _values(
@@ -399,13 +402,3 @@ def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRun
 def _check_page(limit: int | None, skip: int = 0) -> None:
     if (limit is not None and limit < 0) or skip < 0:
         raise InvalidInputError("limit and skip must not be negative")
-
-
-def _caller() -> int:
-    """The ``stacklevel`` with which a warning of the calling function names the first line outside this package."""
-    level = 1
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-        level += 1
-    return level

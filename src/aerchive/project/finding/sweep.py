@@ -149,7 +149,7 @@ def _in_session(run: Run, session: ReadSession) -> RunOpener:
     return OpenRun(place, session, group) if place.is_it(group) else place
 
 
-def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
+def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> tuple[Columns, list[Run]]:
     """Makes a table of the values that runs have saved.
 
     Args:
@@ -157,6 +157,9 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
         x: Names of the columns that come first, and by which the table is sorted; rows without one of them are left
             out. If empty, the columns say where each value is from, and give all parameters.
         y: Names of the columns that follow; rows that have none of them are left out. If empty, all saved values.
+
+    Returns:
+        The columns, and the run of each row.
 
     Raises:
         InvalidInputError: No row has such a column; the message lists the columns that exist.
@@ -168,12 +171,13 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
     y = list(y) or values
     kept = [row for row in rows if any(row.find(name) is not None for name in y)] if y else list(rows)
     if not x:
-        return _everything(kept, y)
+        return _everything(kept, y), [row.run for row in kept]
     kept = [row for row in kept if all(row.find(name) is not None for name in x)]
     columns = _columns((*x, *y), kept)
     keys = list(zip(*(map(order_key, columns[name].values) for name in x), strict=True))
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
+    ordered = {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
+    return ordered, [kept[i].run for i in order]
 
 
 def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
