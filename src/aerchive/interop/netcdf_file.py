@@ -6,6 +6,7 @@ scipy takes them for Latin-1, so that it shows names with other characters, such
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from aerchive.interop.xarray import POINT
 
 _TYPE = "aerchive_type"
 """The attribute of a variable with the dtype that it had, or ``json``, if it is stored as another one."""
+_ORDER = "aerchive_order"
+"""The attribute with the names of all variables in their order, which netCDF does not keep."""
 
 
 def write(table: Any, path: Path, attrs: Mapping[str, Any]) -> None:
@@ -35,7 +38,8 @@ def write(table: Any, path: Path, attrs: Mapping[str, Any]) -> None:
     dataset = table if isinstance(table, xarray.Dataset) else _dataset_of_frame(xarray, table)
     stored = {_to_scipy(name): _stored(xarray, str(name), variable) for name, variable in dataset.variables.items()}
     coordinates = {_to_scipy(name): stored.pop(_to_scipy(name)) for name in dataset.coords}
-    named = {_to_scipy(name): value for name, value in attrs.items()}
+    named = {name.encode().decode("latin-1"): value for name, value in attrs.items()}
+    named[_ORDER] = json.dumps(list(dataset.variables))
     xarray.Dataset(stored, coordinates, named).to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
 
 
@@ -47,17 +51,23 @@ def read(path: Path) -> Any:
     with xarray.open_dataset(path, engine="scipy" if is_classic else None, decode_times=False) as dataset:
         dataset.load()
     named = _from_scipy if is_classic else str
+    attrs = {named(name): _plain(value) for name, value in dataset.attrs.items()}
     variables = {named(name): _restored(xarray, named, variable) for name, variable in dataset.variables.items()}
-    coordinates = {named(name): variables.pop(named(name)) for name in dataset.coords}
-    attrs = {
-        named(name): value.item() if isinstance(value, np.generic) else value for name, value in dataset.attrs.items()
-    }
-    return xarray.Dataset(variables, coordinates, attrs)
+    order = {name: number for number, name in enumerate(json.loads(attrs.pop(_ORDER, "[]")))}
+    names = sorted(variables, key=lambda name: order.get(name, len(order)))
+    coordinates = [named(name) for name in dataset.coords]
+    return xarray.Dataset({name: variables[name] for name in names}, attrs=attrs).set_coords(coordinates)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _to_scipy(name: Any) -> str:
     if not isinstance(name, str):
         raise InvalidInputError(f"the table has the name {name!r}, and a file needs names that are text: rename it")
+    if "/" in name:
+        raise InvalidInputError(f"netCDF has no names with '/', such as {name!r}: rename it, or write .csv or .parquet")
     return name.encode().decode("latin-1")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.text import format_runs
-from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError
+from aerchive.errors import AerchiveError, ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.figure_file import ORIGIN_KEY, check_figure_path, is_table, read_figure_data, write_figure
 from aerchive.models import catalogue
 from aerchive.project.arguments import refuse
@@ -155,9 +155,9 @@ def _listed(attrs: Mapping[str, Any], name: str) -> list[Any]:
     try:
         found = json.loads(attrs[name])
     except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"attrs[{name!r}] of the table is not a list as JSON: {error}") from error
+        raise InvalidInputError(f"attrs[{name!r}] of the table is not a list as JSON: {error}") from error
     if not isinstance(found, list):
-        raise FormatError(f"attrs[{name!r}] of the table is not a list as JSON")
+        raise InvalidInputError(f"attrs[{name!r}] of the table is not a list as JSON")
     return found
 
 

@@ -102,7 +102,7 @@ class Origins:
         with contextlib.suppress(AerchiveError):
             provenance = self._look_up(job_id).record.provenance
             values = {package: getattr(provenance, name, None) for name, package in _PROGRAMS.items()}
-            return tuple((package, value) for package, value in values.items() if value is not None)
+            return tuple((package, value) for package, value in values.items() if value)
         return ()
 
     def _of_objects(self, session: ReadSession, rows: NDArray[Any]) -> set[Versions]:
@@ -141,7 +141,7 @@ PACKAGES = tuple(_PROGRAMS.values())
 
 def _versions(group: Any) -> Versions:
     values = {package: group.attribute(name) for name, package in _PROGRAMS.items()}
-    return tuple((package, str(value)) for package, value in values.items() if value is not None)
+    return tuple((package, str(value)) for package, value in values.items() if value)
 
 
 def _seeds(rows: NDArray[Any]) -> list[int]:
