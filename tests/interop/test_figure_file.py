@@ -140,6 +140,28 @@ def test_an_index_with_a_name_becomes_a_column(tmp_path: Path) -> None:
         assert set(aerchive.read_figure_data(path)) == {"x", "y", "z"}
 
 
+def test_no_cell_of_a_csv_file_is_a_formula(tmp_path: Path) -> None:
+    path = tmp_path / "figure.csv"
+    frame = pandas.DataFrame({"=1+1": [1, 2], "text": ["=cmd|' /C calc'!A0", "+ZZ"], "pauli": ["-ZZ", "+XX"]})
+
+    write_figure(frame, path, ATTRS)
+
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert lines[0] == """"'=1+1","text","pauli\""""
+    assert lines[1] == """1,"\"\"=cmd|' /C calc'!A0\"\"","-ZZ\""""
+    found = aerchive.read_figure_data(path)
+    assert found.to_dict("list") == frame.to_dict("list")
+
+
+def test_comments_of_others_in_a_csv_file(tmp_path: Path) -> None:
+    path = tmp_path / "figure.csv"
+    write_figure(FRAME, path, ATTRS)
+
+    path.write_text("# of figure 2: the left one\n#\n" + path.read_text())
+
+    assert aerchive.read_figure_data(path).attrs == ATTRS
+
+
 def test_values_of_other_types_become_text(tmp_path: Path) -> None:
     frame = pandas.DataFrame({"value": pandas.Series([Decimal("0.1"), [1, Decimal("0.2")]], dtype=object)})
 

@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,29 @@ from typing import Any
 import numpy as np
 
 from aerchive.interop.extras import import_extra
-from aerchive.interop.plain_columns import JSON, from_json_texts
+from aerchive.interop.plain_columns import JSON, from_json_texts, to_json_texts
 from aerchive.interop.plain_frame import TEXT, TEXT_OR_MISSING, plain_frame
 
 _FIRST = "# Data of a figure and its origin, by aerchive. Read it with aerchive.read_figure_data(path), or with\n"
 _SECOND = '# pandas.read_csv(path, comment="#").\n'
 _TYPES = "types"
+"""The attribute with the type of each column, by name, in order."""
+_FORMULA = re.compile(r"[=@\t\r]|[+-].*[^\w .]", re.DOTALL)
+"""What spreadsheets may take for a formula: a text that begins so is stored as JSON, and a name after an apostrophe."""
 
 
 def write(table: Any, path: Path, attrs: Mapping[str, Any]) -> None:
     """Writes a table; see `aerchive.interop.figure_file.write_figure`."""
     frame, types = plain_frame(table)
+    for name, kind in types.items():
+        if kind in (TEXT, TEXT_OR_MISSING) and any(map(_FORMULA.match, frame[name].dropna())):
+            frame[name], types[name] = to_json_texts(frame[name].tolist()), JSON
     header = dict(attrs) | {_TYPES: json.dumps(types, ensure_ascii=False)}
     with path.open("w", encoding="utf-8", newline="") as file:
         file.writelines([_FIRST, _SECOND])
         file.writelines(f"# {_key(name)}: {_line(value)}\n" for name, value in header.items())
-        frame.to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        names = [f"'{name}" if _FORMULA.match(name) else name for name in frame.columns]
+        frame.to_csv(file, header=names, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 
 
 def read(path: Path) -> Any:
@@ -39,11 +47,13 @@ def read(path: Path) -> Any:
     with path.open(encoding="utf-8", newline="") as file:
         lines = file.readlines()
     header = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
-    for line in header[2:]:
-        attrs |= _attribute(line[2:].rstrip("\r\n"))
+    for line in header:
+        with contextlib.suppress(ValueError):  # another comment
+            attrs |= _attribute(line[2:].rstrip("\r\n"))
     texts = pandas.read_csv(io.StringIO("".join(lines[len(header) :])), dtype=str, keep_default_na=False)
-    types = json.loads(attrs.pop(_TYPES, "{}"))
-    columns = {name: _restored(pandas, texts[name].tolist(), types.get(name, TEXT)) for name in texts.columns}
+    types = json.loads(attrs.pop(_TYPES)) if _TYPES in attrs else dict.fromkeys(texts.columns, TEXT)
+    texts.columns = list(types)
+    columns = {name: _restored(pandas, texts[name].tolist(), kind) for name, kind in types.items()}
     frame = pandas.DataFrame(columns, index=texts.index)
     frame.attrs = attrs
     return frame
@@ -64,10 +74,10 @@ def _line(value: Any) -> str:
 
 def _attribute(line: str) -> dict[str, Any]:
     """Returns the name and the value of an attribute from its line."""
-    name, end = (
-        json.JSONDecoder().raw_decode(line) if line.startswith('"') else (line.partition(":")[0], line.find(":"))
-    )
-    text = line[end + 2 :]
+    name, _, text = line.partition(": ")
+    if line.startswith('"'):
+        name, end = json.JSONDecoder().raw_decode(line)
+        text = line[end + 2 :]
     value = json.loads(text)
     return {name: text if isinstance(value, list | dict) else value}
 

@@ -143,12 +143,13 @@ def _attrs_of(table: Any) -> Mapping[str, Any]:
 
 
 def _job_ids(table: Any, attrs: Mapping[str, Any]) -> list[str]:
-    """The job ids of a table: those in its rows if it has a column ``job_id``, else all of its origin."""
+    """The job ids of a table: those in its rows if it has a column ``job_id`` with ids of its origin, else all."""
     known = _listed(attrs, ORIGIN_KEY)
     if _JOB_ID not in table:
         return known
     present = set(np.asarray(table[_JOB_ID]).ravel().tolist())
-    return [job_id for job_id in known if job_id in present]
+    named = [job_id for job_id in known if job_id in present]
+    return named if named or not present else known
 
 
 def _listed(attrs: Mapping[str, Any], name: str) -> list[Any]:
