@@ -240,7 +240,8 @@ def cells_of(record: RunRecord) -> dict[str, Any]:
     Returns:
         ``params.NAME``: parameters that were given with the run; ``metadata.NAME``: metadata of the circuit, and
         `ONLY_IN_RUN` if circuits differ in it; ``circuit.ops.NAME``: number of operations, of several circuits the
-        greatest; ``saved.NAME`` and ``bound.NAME``: saved numbers and bound parameters, if the run has one point.
+        greatest; ``saved.NAME`` and ``bound.NAME``: saved numbers and bound parameters, and
+        `ONLY_IN_RUN` if the run has several points.
     """
     facts = record.config.circuit_facts or []
     cells: dict[str, Any] = {PARAMS + name: _as_stored(value) for name, value in record.labels.params.items()}
@@ -250,8 +251,8 @@ def cells_of(record: RunRecord) -> dict[str, Any]:
     for name in dict.fromkeys(name for fact in facts for name in fact.get("metadata", {})):
         values = [fact.get("metadata", {}).get(name) for fact in facts]
         cells[METADATA + name] = values[0] if len(facts) == 1 else ONLY_IN_RUN
-    cells |= {SAVED + name: value for name, value in (record.status.saved or {}).items()}
-    cells |= {BOUND + name: value for name, value in (record.config.bound or {}).items()}
+    for prefix, numbers in (SAVED, record.status.saved), (BOUND, record.config.bound):
+        cells |= {prefix + name: ONLY_IN_RUN if one is None else one for name, one in (numbers or {}).items()}
     return cells
 
 

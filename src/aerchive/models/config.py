@@ -27,7 +27,8 @@ class RunConfig(Document):
         circuit_facts: What the circuits are in numbers, one mapping for each circuit, or only one if it is the same for
             all: ``depth``, ``size`` (see ``QuantumCircuit.depth`` and ``size``), ``ops`` (the number of operations
             by name), and ``metadata``, if there are any, without values that are long or no plain data.
-        bound: The values of the circuit's parameters by name, if the run has one point. Absent without parameters.
+        bound: The values of the circuit's parameters by name, each ``None`` if the run has several points. Absent
+            without parameters.
         options: The options that the user set on the backend or for this run. Options of the run take precedence. Of a
             primitive: those of its backend, or of the simulator beneath if the backend is not one of Aer's, with the
             noise model of the first simulation.

@@ -25,8 +25,8 @@ class RunStatus(Document):
         finished: The time at which the result was ready.
         seconds: The wall time from start to finish, in seconds.
         num_points: The number of points: experiments, or elements of the pubs of a primitive. Absent if there is no
-            result, or if there is one point whose numbers are too many to be repeated in the documents.
-        saved: The saved numbers by label, if the run has one point. Absent if it saved none.
+            result, or if there are too many different labels or parameters.
+        saved: The saved numbers by label, each ``None`` if the run has several points. Absent if it saved none.
     """
 
     outcome: Outcome

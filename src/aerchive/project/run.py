@@ -507,7 +507,7 @@ class Run:
 
         cells = cells_of(self.record)
         value = cells.get(name)
-        if value is ONLY_IN_RUN:
+        if value is ONLY_IN_RUN and name.startswith(METADATA):
             key = name.removeprefix(METADATA)
             facts = self.record.config.circuit_facts or []
             return [fact["metadata"][key] for fact in facts if key in fact.get("metadata", {})]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +14,14 @@ from aerchive.codecs.base import is_reference
 from aerchive.codecs.counts import format_outcome
 from aerchive.codecs.table import CODEC as NUMBERS
 from aerchive.codecs.table import SCALAR, scalar_from_row, typed
-from aerchive.errors import AerchiveError, FormatError
+from aerchive.errors import AerchiveError, FormatError, InvalidInputError
 from aerchive.interop.columns import Columns, column_of
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.stored.array_plan import plan_array
+from aerchive.stored.count_arrays import Counted, texts_of_bits
 from aerchive.stored.document import StoredExperiment
 from aerchive.stored.location import Locator
 from aerchive.stored.opener import OpenRun, RunOpener
@@ -28,9 +29,25 @@ from aerchive.stored.result import StoredResult
 
 COUNTS = "counts."
 """Prefix of the name of the count of an outcome, as in ``counts.00``."""
+ALL_COUNTS = "counts.*"
+"""The name that stands for the counts of all outcomes."""
 ORIGIN = ("experiment", "circuit", "bind", "element")
 """The fields of a `Point` that tell where its numbers are from."""
 _MOST_ELEMENTS = 1_000_000
+
+
+class WantedCounts(NamedTuple):
+    """Which counts are read.
+
+    Attributes:
+        outcomes: Outcomes whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
+        is_all: Whether the counts of all outcomes are wanted.
+        bits: The classical bits to which outcomes are reduced first; ``None``: all.
+    """
+
+    outcomes: tuple[str, ...] = ()
+    is_all: bool = False
+    bits: tuple[int, ...] | None = None
 
 
 class Point(NamedTuple):
@@ -44,6 +61,7 @@ class Point(NamedTuple):
         element: Index of the element of a primitive's pub, in row-major order; ``None`` if the pub has no shape.
         bound: Values of the circuit's parameters, by name.
         values: The saved numbers by label, and the requested counts.
+        counted: All outcomes and their counts, if they were requested and the circuit has counts.
     """
 
     experiment: int
@@ -53,6 +71,7 @@ class Point(NamedTuple):
     element: int | None
     bound: dict[str, float]
     values: dict[str, float | int | bool]
+    counted: Counted | None = None
 
 
 def origin_columns(points: Sequence[Point]) -> Columns:
@@ -72,14 +91,15 @@ def point_columns(points: Sequence[Point]) -> Columns:
     return {**origin_columns(points), **numbers}
 
 
-def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point]:
+def read_points(opener: RunOpener, wanted: WantedCounts | None = None) -> list[Point]:
     """Reads the numbers of a run; the list is empty if the run has no result.
 
     Args:
         opener: Opens the group of the run.
-        outcomes: Outcomes whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
+        wanted: Which counts are read; ``None``: none.
 
     Raises:
+        InvalidInputError: The wanted classical bits are not bits of the run.
         FormatError: The run does not follow the format.
         IntegrityError: The run is damaged.
     """
@@ -89,7 +109,7 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point
         owner = str(group.run_uuid())
         stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
         try:
-            return list(_Reader(stored, group, owner, outcomes).points())
+            return list(_Reader(stored, group, owner, wanted or WantedCounts()).points())
         except AerchiveError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -97,11 +117,11 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point
 
 
 class _Reader:
-    def __init__(self, stored: StoredResult, group: GroupReader, owner: str, outcomes: Collection[str]) -> None:
+    def __init__(self, stored: StoredResult, group: GroupReader, owner: str, wanted: WantedCounts) -> None:
         self._stored = stored
         self._group = group
         self._owner = owner
-        self._outcomes = outcomes
+        self._wanted = wanted
         self._locator = Locator(owner)
 
     @cached_property
@@ -127,7 +147,8 @@ class _Reader:
             numbers = ((label, self._number(tree)) for label, tree in experiment.data.items())
             values = {label: value for label, value in numbers if value is not None}
             index = circuit if circuit_of else number
-            yield Point(number, name, index, bind, None, bound, values | self._counts(number, experiment))
+            counts, counted = self._counts(number, experiment)
+            yield Point(number, name, index, bind, None, bound, values | counts, counted)
 
     def _number(self, tree: Any) -> float | int | bool | None:
         if isinstance(tree, bool | int | float):
@@ -144,11 +165,26 @@ class _Reader:
             return value if isinstance(value, bool | int | float) else None
         return None
 
-    def _counts(self, number: int, experiment: StoredExperiment) -> dict[str, int]:
-        if not self._outcomes or "counts" not in experiment.data:
-            return {}
-        counts, header = self._stored.counts(number), experiment.header
-        return {COUNTS + one: counts.get(_as_printed(one, header), 0) for one in self._outcomes}
+    def _counts(self, number: int, experiment: StoredExperiment) -> tuple[dict[str, int], Counted | None]:
+        """The counts of the wanted outcomes by name, and those of all outcomes if they are wanted."""
+        outcomes, is_all, bits = self._wanted
+        if not (outcomes or is_all) or "counts" not in experiment.data:
+            return {}, None
+        if bits is None:
+            counts, header = self._stored.counts(number) if outcomes else {}, experiment.header
+            found = {COUNTS + one: counts.get(_as_printed(one, header), 0) for one in outcomes}
+            return found, self._stored.counted(number) if is_all else None
+        kept = self._marginal(number, self._stored.counted(number), bits)
+        return {COUNTS + one: kept.count(one) for one in outcomes}, kept if is_all else None
+
+    def _marginal(self, number: int, counted: Counted, bits: Sequence[int]) -> Counted:
+        try:
+            return counted.marginal(bits)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"{self._group.where()}, experiment {number}: {error}; if other runs have them, choose these with a "
+                "condition such as num_clbits >= 3"
+            ) from error
 
     def _elements(self, number: int, experiment: StoredExperiment, pub: Any) -> Iterator[Point]:
         """The points of a pub, one for each element, in row-major order."""
@@ -157,7 +193,8 @@ class _Reader:
         size = math.prod(shape) if is_shape else 0
         if not is_shape or size > _MOST_ELEMENTS:
             raise FormatError(f"{self._group.where(layout.RESULT)}: a pub of shape {shape} is not to be believed")
-        arrays = self._arrays(number, experiment, shape)
+        arrays, samples = self._arrays(number, experiment, shape)
+        counted = self._sampled(number, samples, arrays)
         bound, circuit = self._bound(pub, shape), self._circuit_of(pub)
         index = pub.get("circuit") if isinstance(pub, dict) else None
         for element in range(size):
@@ -169,10 +206,13 @@ class _Reader:
                 element if shape else None,
                 {name: float(values[element]) for name, values in bound.items()},
                 {name: values[element].item() for name, values in arrays.items()},
+                counted[element] if counted else None,
             )
 
-    def _arrays(self, number: int, experiment: StoredExperiment, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-        """Real numbers of each element of a pub, and counts of the requested outcomes, by name; flattened arrays."""
+    def _arrays(
+        self, number: int, experiment: StoredExperiment, shape: tuple[int, ...]
+    ) -> tuple[dict[str, NDArray[Any]], list[tuple[str, Any]]]:
+        """Real numbers of each element of a pub by name, as flattened arrays; and names and bits of its bit arrays."""
         found: dict[str, NDArray[Any]] = {}
         samples = []
         for name, tree in experiment.data.items():
@@ -187,10 +227,26 @@ class _Reader:
                 values = np.asarray(tagged_json.decode(tree) if value is None else value)
                 if values.shape == shape and values.dtype.kind in "biuf":
                     found[name] = values.reshape(-1)
-        if self._outcomes and len(samples) == 1:
-            bits = np.asarray(self._stored.array(samples[0][0], number))
-            found |= {COUNTS + one: _how_often(bits, one, samples[0][1]) for one in self._outcomes}
-        return found
+        return found, samples
+
+    def _sampled(
+        self, number: int, samples: list[tuple[str, Any]], arrays: dict[str, NDArray[Any]]
+    ) -> list[Counted] | None:
+        """Puts the counts of the wanted outcomes into `arrays`; returns those of all outcomes if they are wanted."""
+        outcomes, is_all, bits = self._wanted
+        if not (outcomes or is_all) or len(samples) != 1:
+            return None
+        name, num_bits = samples[0]
+        shots = np.asarray(self._stored.array(name, number))
+        if bits is None:
+            arrays |= {COUNTS + one: _how_often(shots, one, num_bits) for one in outcomes}
+        if not is_all and bits is None:
+            return None
+        counted = [_counted(one, num_bits) for one in shots.reshape(-1, *shots.shape[-2:])]
+        if bits is not None:
+            counted = [self._marginal(number, one, bits) for one in counted]
+            arrays |= {COUNTS + one: np.array([kept.count(one) for kept in counted]) for one in outcomes}
+        return counted if is_all else None
 
     def _bound(self, pub: Any, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
         """Parameter values of each element of a pub, by name; flattened arrays."""
@@ -245,6 +301,21 @@ def _name_of(tag: str, body: dict[str, Any]) -> Any:
 
 def _as_printed(outcome: str, header: Mapping[str, Any] | None) -> str:
     return format_outcome(outcome, header) if outcome.startswith("0x") else outcome
+
+
+def _counted(shots: NDArray[Any], num_bits: Any) -> Counted:
+    """The counts of the outcomes of shots, in ascending order of the outcomes.
+
+    Args:
+        shots: The outcomes of all shots, shape ``(shots, bytes)``, the highest bit first.
+        num_bits: Number of bits of an outcome.
+    """
+    width = shots.shape[-1]
+    if type(num_bits) is not int or not 0 < num_bits <= 8 * width:
+        raise FormatError(f"outcomes of {num_bits!r} bits in {width} bytes")
+    rows, counts = np.unique(np.ascontiguousarray(shots).view(f"V{width}"), return_counts=True)
+    bits = np.unpackbits(rows.view(np.uint8).reshape(-1, width), axis=1)[:, : -num_bits - 1 : -1]
+    return Counted(texts_of_bits(bits), counts.astype(np.int64, copy=False))
 
 
 def _how_often(samples: NDArray[Any], outcome: str, num_bits: Any) -> NDArray[Any]:

@@ -20,12 +20,13 @@ _MOST_METADATA_BYTES = 1000
 
 
 class Points(NamedTuple):
-    """The points of a run, and the numbers of the only one.
+    """The points of a run, and their numbers.
 
     Attributes:
-        number: Number of points; ``None`` if it is not known, or the only point has too many numbers.
-        bound: Values of the circuit's parameters by name; ``None`` if there are several points, or no parameters.
-        saved: Saved numbers by label; ``None`` if there are several points, or no numbers.
+        number: Number of points; ``None`` if it is not known, or there are too many different names.
+        bound: Values of the circuit's parameters by name, each ``None`` if there are several points; ``None`` without
+            parameters.
+        saved: Saved numbers by label, each ``None`` if there are several points; ``None`` without numbers.
     """
 
     number: int | None = None
@@ -76,13 +77,15 @@ def points_of_result(experiments: Sequence[Any], binds: Any) -> Points:
         experiments: The experiments of the result.
         binds: The argument ``parameter_binds`` of the run.
     """
+    given = [dict(bind) for bind in binds or ()]
+    saved: dict[str, Any] = {}
+    for experiment in experiments:
+        data = vars(experiment.data)
+        saved |= {name: data[name] for name in data.keys() - saved.keys() if type(name) is str and name[:1] != "_"}
     if len(experiments) != 1:
-        return Points(len(experiments))
-    data = vars(experiments[0].data)
-    names = [name for name in data if type(name) is str and name != "_data_attributes"]
-    given = list(binds or ())
-    bound = {_name(key): np.atleast_1d(np.asarray(value))[0].item() for key, value in given[0].items()} if given else {}
-    return _only(bound, {name: data[name] for name in names})
+        return _points(len(experiments), {_name(key): None for bind in given for key in bind}, saved)
+    bound = {_name(key): np.atleast_1d(np.asarray(value))[0].item() for bind in given for key, value in bind.items()}
+    return _points(1, bound, saved)
 
 
 def points_of_pubs(result: Sequence[Any], pubs: Sequence[Any] | None) -> Points:
@@ -92,31 +95,25 @@ def points_of_pubs(result: Sequence[Any], pubs: Sequence[Any] | None) -> Points:
         result: The results of the pubs.
         pubs: The pubs; ``None`` if they are not known.
     """
-    shapes = [tuple(one.data.shape) for one in result]
-    number = sum(map(math.prod, shapes))
-    if number != 1:
-        return Points(number)
-    which = next(index for index, shape in enumerate(shapes) if math.prod(shape) == 1)
+    number = sum(math.prod(one.data.shape) for one in result)
     bound: dict[str, Any] = {}
-    if pubs is not None:
-        for names, values in pubs[which].parameter_values.data.items():
+    for pub in pubs or ():
+        for names, values in pub.parameter_values.data.items():
             flat = np.asarray(values).reshape(-1, len(names))
-            bound |= {str(name): float(flat[0, at]) for at, name in enumerate(names)}
-    numbers = {name: value for name, value in result[which].data.items() if np.size(value) == 1}
-    plain = {name: np.asarray(value).reshape(-1)[0] for name, value in numbers.items() if _is_numbers(value)}
-    return _only(bound, plain)
+            bound |= {str(name): float(flat[0, at]) if number == 1 else None for at, name in enumerate(names)}
+    saved = {name: value for one in result for name, value in one.data.items() if _is_numbers(value)}
+    return _points(number, bound, {name: np.asarray(value).reshape(-1)[0] for name, value in saved.items()})
+
+
+def _points(number: int, bound: Mapping[str, Any], values: Mapping[str, Any]) -> Points:
+    saved = {name: found for name, value in values.items() if (found := _number(value)) is not None}
+    if len(bound) > _MOST_NUMBERS or len(saved) > _MOST_NUMBERS:
+        return Points()
+    return Points(number, dict(bound) or None, (saved if number == 1 else dict.fromkeys(saved)) or None)
 
 
 def _is_numbers(value: Any) -> bool:
-    return isinstance(value, np.ndarray | np.generic | float | int)
-
-
-def _only(bound: Mapping[str, Any], values: Mapping[str, Any]) -> Points:
-    """The points of a run that has one."""
-    saved = {name: number for name, value in values.items() if (number := _number(value)) is not None}
-    if len(bound) > _MOST_NUMBERS or len(saved) > _MOST_NUMBERS:
-        return Points()
-    return Points(1, dict(bound) or None, saved or None)
+    return isinstance(value, np.generic | float | int) or (isinstance(value, np.ndarray) and value.size > 0)
 
 
 def _number(value: Any) -> float | int | bool | None:

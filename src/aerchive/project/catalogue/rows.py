@@ -102,10 +102,10 @@ class RunRows:
             given[inside] = column.rows["given"][at[inside]]
             yield column.form, given, column.rows
 
-    def has_many_points(self, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each of some runs has saved numbers that are not in columns, because it has several points."""
-        number = self.rows["num_points"][at]
-        found: NDArray[np.bool_] = (number > 1) | ((number == -1) & ~np.isin(self.rows["outcome"][at], WITHOUT_RESULT))
+    def has_unknown_points(self, at: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether each of some runs has a result of which columns do not tell the points."""
+        has_result = ~np.isin(self.rows["outcome"][at], WITHOUT_RESULT)
+        found: NDArray[np.bool_] = (self.rows["num_points"][at] == -1) & has_result
         return found
 
     def gates(self, at: NDArray[np.intp]) -> list[tuple[str, ...] | None]:

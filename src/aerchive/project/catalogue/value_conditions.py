@@ -129,7 +129,7 @@ class ValueCondition(Single):
         for name in self.sources:
             is_in_run = rows.only_in_run(name, at)
             if name.startswith((SAVED, BOUND)):
-                is_in_run |= rows.has_many_points(at)
+                is_in_run |= rows.has_unknown_points(at)
             unsure |= is_in_run & left
             left &= ~is_in_run
             for piece in rows.pieces(name, at):

@@ -246,6 +246,14 @@ class Listing:
         found: NDArray[np.bool_] = (rows["num_points"] == 0) | np.isin(rows["outcome"], WITHOUT_RESULT)
         return found
 
+    def rows_of(self, places: NDArray[np.intp]) -> NDArray[Any]:
+        """A copy of the rows of runs, dtype `catalogue.DTYPE`."""
+        return self._taken(places)
+
+    def job_ids(self, places: NDArray[np.intp]) -> list[str]:
+        """The whole job ids of runs."""
+        return column_values(self._taken(places), "job_id", functools.partial(self._whole, places))
+
     def run(self, place: int) -> Run:
         """The run of a place."""
         return self._run(place)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aerchive.display.text import format_runs
 from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
@@ -27,6 +26,7 @@ from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_f
 from aerchive.project.catalogue.value_conditions import GATES, full_name, short_name, sources
 from aerchive.project.documents.unfinished import submission_record
 from aerchive.project.documents.unite import conflict_id
+from aerchive.project.finding.caller import caller_level
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.listing import Listing
 from aerchive.project.finding.nothing_found import described, not_listed, nothing_found
@@ -38,11 +38,11 @@ from aerchive.times import from_microseconds
 
 if TYPE_CHECKING:  # importing it loads what only tables need
     from aerchive.project.finding.sweep import PointTable
+    from aerchive.stored.points import WantedCounts
 
 Wanted = Callable[[str], bool]
 """Whether the values under a name are needed, such as ``params.theta``."""
 _MOST_SHOWN = 5
-_PACKAGE = str(Path(__file__).parents[2])
 
 
 def no_values(_name: str) -> bool:
@@ -139,7 +139,7 @@ class Search:
         is_told = if_missing == "warn" or near_texts(self._parts.path.name, projects_beside(self._parts.path))
         if is_told and not self._parts.has_warned:
             self._parts.has_warned = True
-            warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
+            warnings.warn(str(problem), ArchiveWarning, stacklevel=caller_level())
         return listing
 
     def find_existing(self, job_id: str) -> Run | None:
@@ -188,17 +188,28 @@ class Search:
 
     def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
         """See `aerchive.Project.columns`."""
+        return self.columns_and_rows(expression, conditions)[0]
+
+    def columns_and_rows(self, expression: str | None, conditions: Mapping[str, Any]) -> tuple[Columns, NDArray[Any]]:
+        """Columns of runs, and the rows of these runs in the catalogue; see `aerchive.Project.columns`."""
         clause = clause_of(expression, conditions)
-        return self.listed("raise", all_values).columns(clause)
+        listing = self.listed("raise", all_values)
+        return listing.columns(clause), listing.rows(clause)
 
     def sweep(
-        self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
-    ) -> Columns:
-        """See `aerchive.Project.sweep`."""
-        from aerchive.project.finding.sweep import sweep_columns
+        self,
+        x: str | Sequence[str],
+        y: str | Sequence[str],
+        expression: str | None,
+        conditions: Mapping[str, Any],
+        bits: Sequence[int] | None,
+    ) -> tuple[Columns, tuple[list[str], NDArray[Any]]]:
+        """Columns of a sweep, and job ids and rows of the runs in it; see `aerchive.Project.sweep`."""
+        from aerchive.project.finding.sweep import sweep_columns, wanted_counts
 
         first, then = as_texts(x), as_texts(y)
-        table = self._points([*first, *then], expression, conditions, "raise", opens_all=not first)
+        counts = wanted_counts(first, then, bits)
+        table = self._points([*first, *then], expression, conditions, "raise", counts=counts, opens_all=not first)
         return sweep_columns(table, first, then)
 
     def _points(
@@ -208,11 +219,12 @@ class Search:
         conditions: Mapping[str, Any],
         if_missing: Literal["raise", "warn if similar"],
         *,
+        counts: WantedCounts | None = None,
         opens_all: bool = False,
         as_runs: bool = False,
     ) -> PointTable:
         """The points of the runs that meet conditions, as `PointTable` describes them."""
-        from aerchive.project.finding.sweep import PointTable
+        from aerchive.project.finding.sweep import NO_COUNTS, PointTable
 
         clause = clause_of(expression, conditions, of_points=True)
         if not clause.columns & {"parent", "job_id"}:
@@ -224,7 +236,15 @@ class Search:
             return opens_all or is_named or name.startswith(SAVED) or clause.wants(name)
 
         listing = self.listed(if_missing, wanted)
-        return PointTable(self._parts.file, listing, clause, names, opens_all=opens_all, as_runs=as_runs)
+        return PointTable(
+            self._parts.file,
+            listing,
+            clause,
+            names,
+            wanted=counts or NO_COUNTS,
+            opens_all=opens_all,
+            as_runs=as_runs,
+        )
 
     def _value_names(self) -> list[str]:
         """The names under which runs have values, with their groups."""
@@ -251,7 +271,7 @@ class Search:
         values = self._values(names, None, outcome) if names else []
         for name, column in zip(names, values, strict=True):
             if all(value is ABSENT for value in column) and near_texts(name, map(short_name, self._value_names())):
-                warnings.warn(self._no_name(name, len(column)), ArchiveWarning, stacklevel=_caller())
+                warnings.warn(self._no_name(name, len(column)), ArchiveWarning, stacklevel=caller_level())
         return without(frame, values, tolerance)
 
     def _values(self, names: Sequence[str], where: str | None, outcome: str | Sequence[str] | None) -> list[list[Any]]:
@@ -421,13 +441,3 @@ def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRun
 def _check_page(limit: int | None, skip: int = 0) -> None:
     if (limit is not None and limit < 0) or skip < 0:
         raise InvalidInputError("limit and skip must not be negative")
-
-
-def _caller() -> int:
-    """The ``stacklevel`` with which a warning of the calling function names the first line outside this package."""
-    level = 1
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-        level += 1
-    return level

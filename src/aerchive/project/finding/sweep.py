@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from aerchive.interop.order import as_tuple, order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED
+from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import kind_of, parameter_columns
 from aerchive.project.catalogue.conditions import Clause
 from aerchive.project.catalogue.rows import gates_in
@@ -27,13 +29,16 @@ from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, Valu
 from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import BadRuns, whole_value
 from aerchive.project.finding.listing import Listing
+from aerchive.project.finding.outcomes import bounded, outcome_columns
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.sessions import ReadSession
+from aerchive.stored.count_arrays import Counted
 from aerchive.stored.opener import OpenRun, RunOpener
-from aerchive.stored.points import COUNTS, ORIGIN, Point, origin_columns, read_points
+from aerchive.stored.points import ALL_COUNTS, COUNTS, ORIGIN, Point, WantedCounts, origin_columns, read_points
 
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
+NO_COUNTS = WantedCounts()
 _AT_ONCE = 100
 """Number of runs that are read in one opening of the file; other processes may write in between."""
 
@@ -86,6 +91,8 @@ class SweepRow(NamedTuple):
 
     def find(self, name: str) -> Any:
         """Looks up what a name stands for; ``None`` if the point has nothing under it."""
+        if name == ALL_COUNTS:
+            return self.point.counted
         name = full_name(name)
         for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
             if values := self.values_of(source):
@@ -110,40 +117,67 @@ class SweepRow(NamedTuple):
         return gates_in([fact]) if name == GATES else 0 if name.startswith(OPERATIONS) else fact[OF_CIRCUITS[name]]
 
 
-def counted_outcomes(names: Iterable[str]) -> list[str]:
-    """Returns the outcomes in the names that request counts.
+def wanted_counts(x: Sequence[str], y: Sequence[str], bits: Sequence[int] | None) -> WantedCounts:
+    """Returns which counts the names of columns request.
+
+    Args:
+        x: Names of the columns by which the table is sorted.
+        y: Names of the other columns.
+        bits: The classical bits to which outcomes are reduced; ``None``: all.
 
     Raises:
-        InvalidInputError: An outcome is neither bits nor hexadecimal.
+        InvalidInputError: An outcome is neither bits nor hexadecimal, or the rows cannot be sorted by it, or classical
+            bits are given although no counts are requested.
     """
-    outcomes = [name.removeprefix(COUNTS) for name in names if name.startswith(COUNTS)]
+    if ALL_COUNTS in x:
+        raise InvalidInputError(
+            f"x={ALL_COUNTS!r}: it stands for many columns, and rows cannot be sorted by it; give y"
+        )
+    names = [name for name in (*x, *y) if name.startswith(COUNTS)]
+    if bits is not None:
+        bits = _checked_bits(bits)
+        if not names:
+            raise InvalidInputError(
+                f"bits={bits} is for counts, and y has none, such as {ALL_COUNTS!r} or '{COUNTS}01'"
+            )
+    outcomes = tuple(name.removeprefix(COUNTS) for name in names if name != ALL_COUNTS)
     for outcome in outcomes:
         if not _OUTCOME.match(outcome):
             raise InvalidInputError(f"{COUNTS}{outcome}: an outcome is bits, such as 01, or hexadecimal, such as 0x1")
-    return outcomes
+    return WantedCounts(outcomes, ALL_COUNTS in y, None if bits is None else tuple(bits))
+
+
+def _checked_bits(bits: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(map(operator.index, bits))
+    except TypeError:
+        found = ()
+    if not found:
+        refuse("bits", bits, "a list of classical bits, such as [0, 2]")
+    return found
 
 
 def sweep_rows(
-    file: ProjectFile, runs: Iterable[tuple[Run, Mapping[str, Any]]], outcomes: Collection[str], bad: BadRuns
+    file: ProjectFile, runs: Iterable[tuple[Run, Mapping[str, Any]]], wanted: WantedCounts, bad: BadRuns
 ) -> Iterator[list[SweepRow]]:
     """Yields the points of each run; a run that has no result, or cannot be read, has no points.
 
     Args:
         file: The project file.
         runs: The runs, each with its values by name.
-        outcomes: The outcomes of which the counts are read.
+        wanted: Which counts are read.
         bad: The object that notes the runs that cannot be read.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
             for run, given in some:
-                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes), [])
+                points: list[Point] = bad.ask(run, functools.partial(_points, session, wanted), [])
                 yield [SweepRow(run, given, point, bad) for point in points]
 
 
-def _points(session: ReadSession, outcomes: Collection[str], run: Run) -> list[Point]:
-    return read_points(_in_session(run, session), outcomes) if run.place.is_known else []
+def _points(session: ReadSession, wanted: WantedCounts, run: Run) -> list[Point]:
+    return read_points(_in_session(run, session), wanted) if run.place.is_known else []
 
 
 def _in_session(run: Run, session: ReadSession) -> RunOpener:
@@ -156,6 +190,10 @@ def _in_session(run: Run, session: ReadSession) -> RunOpener:
     except NotFoundError:
         return place
     return OpenRun(place, session, group) if place.is_it(group) else place
+
+
+def _counted(rows: Iterable[SweepRow]) -> Iterator[Counted]:
+    return (row.point.counted for row in rows if row.point.counted is not None)
 
 
 def _has_value(rows: Iterable[SweepRow], condition: ValueCondition) -> bool:
@@ -171,6 +209,7 @@ class PointTable:
         listing: The runs, with the columns of the clause and the names.
         clause: The conditions, on single points.
         names: The names whose values are asked for, besides those of all saved numbers.
+        wanted: Which counts are asked for.
         opens_all: Whether each run is opened, so that all names can be asked for.
         as_runs: Whether a run counts as one point if it has a value under each name itself, or has no result.
     """
@@ -182,6 +221,7 @@ class PointTable:
         clause: Clause,
         names: Sequence[str],
         *,
+        wanted: WantedCounts = NO_COUNTS,
         opens_all: bool = False,
         as_runs: bool = False,
     ) -> None:
@@ -190,9 +230,8 @@ class PointTable:
         if not as_runs:
             has_result = ~listing.without_result(places)
             places, sure = places[has_result], sure[has_result]
-        outcomes = counted_outcomes(names)
         is_opened = np.ones(len(places), bool)
-        if not opens_all and not outcomes and not any(name in ORIGIN for name in names):
+        if not opens_all and wanted == NO_COUNTS and not any(name in ORIGIN for name in names):
             labels = [name for name in listing.wanted_names() if name.startswith(SAVED)]
             is_opened = ~(sure & listing.in_columns(places, [*names, *labels]))
         if as_runs:
@@ -206,7 +245,10 @@ class PointTable:
         unknown = listing.unknown_names(clause)
         numbers: list[int] = []
         for number, is_sure, rows in zip(
-            opened.tolist(), sure[opened].tolist(), sweep_rows(file, runs, outcomes, listing.bad), strict=True
+            opened.tolist(),
+            sure[opened].tolist(),
+            bounded(sweep_rows(file, runs, wanted, listing.bad), _counted),
+            strict=True,
         ):
             unknown = [one for one in unknown if not _has_value(rows, one)]
             kept = [row for row in rows if is_sure or clause.decide(row)]
@@ -220,6 +262,27 @@ class PointTable:
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def runs(self, at: NDArray[np.intp]) -> tuple[list[str], NDArray[Any]]:
+        """The runs of some points, each once.
+
+        Args:
+            at: Indices of points.
+
+        Returns:
+            The job ids, and the rows of the catalogue, in the order of the points.
+        """
+        ids = [*self._listing.job_ids(self._places), *(row.run.job_id for row in self._rows)]
+        first: dict[str, int] = {}
+        for index in self._order[at].tolist():
+            first.setdefault(ids[index], index)
+        inside = np.array([index for index in first.values() if index < len(self._places)], np.intp)
+        rows = np.empty(len(first), catalogue.DTYPE)
+        is_inside = np.array(list(first.values()), np.intp) < len(self._places)
+        rows[is_inside] = self._listing.rows_of(self._places[inside])
+        for number in np.flatnonzero(~is_inside).tolist():
+            rows[number] = self._rows[list(first.values())[number] - len(self._places)].row()
+        return list(first), rows
 
     def _given(self, places: NDArray[np.intp]) -> list[dict[str, Any]]:
         """The parameters of runs, by name with the group."""
@@ -271,7 +334,9 @@ class PointTable:
         yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
 
 
-def sweep_columns(table: PointTable, x: Sequence[str], y: Sequence[str]) -> Columns:
+def sweep_columns(
+    table: PointTable, x: Sequence[str], y: Sequence[str]
+) -> tuple[Columns, tuple[list[str], NDArray[Any]]]:
     """Makes a table of the values that runs have saved.
 
     Args:
@@ -279,6 +344,9 @@ def sweep_columns(table: PointTable, x: Sequence[str], y: Sequence[str]) -> Colu
         x: Names of the columns that come first, and by which the table is sorted; rows without one of them are left
             out. If empty, the columns say where each value is from, and give all parameters.
         y: Names of the columns that follow; rows that have none of them are left out. If empty, all saved values.
+
+    Returns:
+        The columns, and the runs of the rows, as from `PointTable.runs`.
 
     Raises:
         InvalidInputError: No row has such a column; the message lists the columns that exist.
@@ -293,12 +361,18 @@ def sweep_columns(table: PointTable, x: Sequence[str], y: Sequence[str]) -> Colu
     if y:
         kept = np.any([found[name][0].has for name in y], axis=0)
     if not x:
-        return _everything([row for row, is_kept in zip(table.rows, kept.tolist(), strict=True) if is_kept], y)
+        rows = [row for row, is_kept in zip(table.rows, kept.tolist(), strict=True) if is_kept]
+        return _everything(rows, y), table.runs(np.flatnonzero(kept))
     for name in x:
         kept &= found[name][0].has
     at = np.flatnonzero(kept)
     at = at[_order([found[name][0].take(at) for name in x])]
-    return {name: _column(*found[name], at) for name in dict.fromkeys((*x, *y))}
+    columns: Columns = {}
+    for name in dict.fromkeys((*x, *y)):
+        values, kind = found[name]
+        is_all = name == ALL_COUNTS
+        columns |= outcome_columns(values.take(at).listed()) if is_all else {name: _column(values, kind, at)}
+    return columns, table.runs(at)
 
 
 def _order(keys: Sequence[Values]) -> NDArray[np.intp]:
@@ -319,9 +393,13 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
         {name.removeprefix(PARAMS): as_tuple(value) for name, value in row.given.items() if name.startswith(PARAMS)}
         for row in rows
     ]
-    return {
+    columns = {
         "job_id": Column("text", [row.run.job_id for row in rows]),
         **parameter_columns(given),
         **origin_columns([row.point for row in rows]),
-        **{name: column_of([as_tuple(row.find(name)) for row in rows]) for name in y},
     }
+    for name in y:
+        is_all = name == ALL_COUNTS
+        values = [row.point.counted if is_all else as_tuple(row.find(name)) for row in rows]
+        columns |= outcome_columns(values) if is_all else {name: column_of(values)}
+    return columns
