@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.codecs.base import is_reference
+from aerchive.codecs.base import array_references, is_reference
 from aerchive.codecs.counts import format_outcome
 from aerchive.codecs.table import CODEC as NUMBERS
 from aerchive.codecs.table import SCALAR, scalar_from_row, typed
-from aerchive.errors import AerchiveError, FormatError
+from aerchive.errors import AerchiveError, FormatError, InvalidInputError
 from aerchive.interop.columns import Columns, column_of
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
@@ -22,15 +23,31 @@ from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.stored.array_plan import plan_array
 from aerchive.stored.document import StoredExperiment
-from aerchive.stored.location import Locator
+from aerchive.stored.location import ArrayLocation, Locator
 from aerchive.stored.opener import OpenRun, RunOpener
 from aerchive.stored.result import StoredResult
+from aerchive.stored.tree import chosen, kind_of
 
 COUNTS = "counts."
 """Prefix of the name of the count of an outcome, as in ``counts.00``."""
 ORIGIN = ("experiment", "circuit", "bind", "element")
 """The fields of a `Point` that tell where its numbers are from."""
 _MOST_ELEMENTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class SavedArray:
+    """A saved array as the value of a point.
+
+    Attributes:
+        location: Where the array is.
+        kind: The kind of the value, such as ``statevector`` or ``array``.
+        experiment: Index of the experiment that saved it.
+    """
+
+    location: ArrayLocation
+    kind: str
+    experiment: int
 
 
 class Point(NamedTuple):
@@ -42,7 +59,8 @@ class Point(NamedTuple):
         bind: Index of the parameter bind among those of the circuit, from 0; ``None`` without binds.
         element: Index of the element of a primitive's pub, in row-major order; ``None`` if the pub has no shape.
         bound: Values of the circuit's parameters, by name.
-        values: The saved numbers by label, and the requested counts.
+        values: The saved numbers by label, the requested counts, and the requested arrays as `SavedArray`.
+        arrays: The labels of all values that have arrays, if arrays were requested.
     """
 
     experiment: int
@@ -50,7 +68,8 @@ class Point(NamedTuple):
     bind: int | None
     element: int | None
     bound: dict[str, float]
-    values: dict[str, float | int | bool]
+    values: dict[str, Any]
+    arrays: tuple[str, ...] = ()
 
 
 def origin_columns(points: Sequence[Point]) -> Columns:
@@ -70,14 +89,16 @@ def point_columns(points: Sequence[Point]) -> Columns:
     return {**origin_columns(points), **numbers}
 
 
-def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point]:
+def read_points(opener: RunOpener, outcomes: Collection[str] = (), arrays: Collection[str] = ()) -> list[Point]:
     """Reads the numbers of a run; the list is empty if the run has no result.
 
     Args:
         opener: Opens the group of the run.
         outcomes: Outcomes whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
+        arrays: Labels whose arrays are wanted. The arrays are located, and not read.
 
     Raises:
+        InvalidInputError: A label has several arrays.
         FormatError: The run does not follow the format.
         IntegrityError: The run is damaged.
     """
@@ -87,7 +108,7 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point
         owner = str(group.run_uuid())
         stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
         try:
-            return list(_Reader(stored, group, owner, outcomes).points())
+            return list(_Reader(stored, group, owner, outcomes, arrays).points())
         except AerchiveError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -95,11 +116,19 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = ()) -> list[Point
 
 
 class _Reader:
-    def __init__(self, stored: StoredResult, group: GroupReader, owner: str, outcomes: Collection[str]) -> None:
+    def __init__(
+        self,
+        stored: StoredResult,
+        group: GroupReader,
+        owner: str,
+        outcomes: Collection[str],
+        arrays: Collection[str],
+    ) -> None:
         self._stored = stored
         self._group = group
         self._owner = owner
         self._outcomes = outcomes
+        self._wanted = arrays
         self._locator = Locator(owner)
 
     @cached_property
@@ -123,8 +152,29 @@ class _Reader:
             if isinstance(circuit, int) and isinstance(bind, int) and circuit < len(binds):
                 bound = {key: values[bind].item() for key, values in binds[circuit].items() if bind < len(values)}
             numbers = ((label, self._number(tree)) for label, tree in experiment.data.items())
-            values = {label: value for label, value in numbers if value is not None}
-            yield Point(number, name, bind, None, bound, values | self._counts(number, experiment))
+            values: dict[str, Any] = {label: value for label, value in numbers if value is not None}
+            values |= self._counts(number, experiment) | self._saved_arrays(number, experiment)
+            yield Point(number, name, bind, None, bound, values, self._labels(experiment))
+
+    def _labels(self, experiment: StoredExperiment) -> tuple[str, ...]:
+        """The labels that have arrays; none if no arrays are wanted."""
+        data = experiment.data.items() if self._wanted else ()
+        return tuple(label for label, tree in data if next(array_references(tree), None) is not None)
+
+    def _saved_arrays(self, number: int, experiment: StoredExperiment) -> dict[str, SavedArray]:
+        found = {}
+        for label in self._wanted:
+            references = list(array_references(experiment.data.get(label)))
+            if len(references) > 1:
+                raise InvalidInputError(
+                    f"{self._group.where()}: {label!r} has {len(references)} arrays, and one array of a circuit can be "
+                    "taken across runs; those that were saved for each shot or condition can be had from one run: "
+                    f"run.array({label!r}, shot=0)"
+                )
+            for location in self._locator.locate(self._group, references):
+                kind = kind_of(chosen(experiment.data[label], None, None, label))
+                found[label] = SavedArray(location, kind, number)
+        return found
 
     def _number(self, tree: Any) -> float | int | bool | None:
         if isinstance(tree, bool | int | float):

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.storage.medium.names import no_such_project, projects_beside
 from aerchive.text import listed, near_texts
+
+if TYPE_CHECKING:  # only questions about values need them
+    from aerchive.project.finding.sweep import SweepRow
+    from aerchive.stored.stack import StackedArray
 
 _MOST_SHOWN = 5
 _PACKAGE = str(Path(__file__).parents[2])
@@ -168,18 +172,55 @@ class Search:
         self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
     ) -> Columns:
         """See `aerchive.Project.sweep`."""
-        from aerchive.project.finding.sweep import counted_outcomes, sweep_columns, sweep_rows
+        from aerchive.project.finding.sweep import sweep_columns
+
+        first, then = as_texts(x), as_texts(y)
+        return sweep_columns(self._points(first, then, expression, conditions), first, then)
+
+    def stack(
+        self, label: str, x: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
+    ) -> StackedArray:
+        """See `aerchive.Project.stack`."""
+        from aerchive.project.finding.across import stack_of
+
+        first = as_texts(x)
+        rows = self._points(first, (), expression, conditions, [label])
+        if not rows:
+            raise NotFoundError(self.why_nothing(expression, conditions))
+        return stack_of(str(self._parts.path), rows, label, first)
+
+    def dataset(
+        self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
+    ) -> Any:
+        """See `aerchive.Project.dataset`."""
+        from aerchive.project.finding.across import dataset_of
+
+        first, then = as_texts(x), as_texts(y)
+        rows = self._points(first, then, expression, conditions, then)
+        if not rows:
+            raise NotFoundError(self.why_nothing(expression, conditions))
+        return dataset_of(str(self._parts.path), rows, first, then)
+
+    def _points(
+        self,
+        x: Sequence[str],
+        y: Sequence[str],
+        expression: str | None,
+        conditions: Mapping[str, Any],
+        arrays: Sequence[str] = (),
+    ) -> list[SweepRow]:
+        """The points of the runs that meet conditions, with the counts in ``x`` and ``y``, and arrays."""
+        from aerchive.project.finding.sweep import counted_outcomes, sweep_rows
 
         clause = self.clause(expression, conditions, PointCondition)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        first, then = as_texts(x), as_texts(y)
-        outcomes = counted_outcomes([*first, *then])
+        outcomes = counted_outcomes([*x, *y])
         listing = self.listed("raise")
         is_of_points = "params" in clause.columns
         runs = listing.possible_runs(clause) if is_of_points else listing.runs(clause)
-        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad)
-        return sweep_columns([row for row in rows if not is_of_points or clause.decide(row)], first, then)
+        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad, arrays)
+        return [row for row in rows if not is_of_points or clause.decide(row)]
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:
         """See `aerchive.Project.done`."""

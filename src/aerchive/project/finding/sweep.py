@@ -83,7 +83,9 @@ def counted_outcomes(names: Iterable[str]) -> list[str]:
     return outcomes
 
 
-def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns) -> Iterator[SweepRow]:
+def sweep_rows(
+    file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns, arrays: Collection[str] = ()
+) -> Iterator[SweepRow]:
     """Yields the points of runs; a run that has no result, or cannot be read, has no points.
 
     Args:
@@ -91,18 +93,19 @@ def sweep_rows(file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str]
         runs: The runs.
         outcomes: The outcomes of which the counts are read.
         bad: The object that notes the runs that cannot be read.
+        arrays: Labels whose arrays are wanted; they are located, and not read.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
             for run in some:
-                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes), [])
+                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes, arrays), [])
                 params = whole_value(run, "params", bad) if points else {}
                 yield from [SweepRow(run, params, point, bad) for point in points]
 
 
-def _points(session: ReadSession, outcomes: Collection[str], run: Run) -> list[Point]:
-    return read_points(_in_session(run, session), outcomes) if run.place.is_known else []
+def _points(session: ReadSession, outcomes: Collection[str], arrays: Collection[str], run: Run) -> list[Point]:
+    return read_points(_in_session(run, session), outcomes, arrays) if run.place.is_known else []
 
 
 def _in_session(run: Run, session: ReadSession) -> RunOpener:
@@ -164,7 +167,7 @@ def _column(name: str, rows: Sequence[SweepRow]) -> Column:
 def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
     """Yields the names of the columns that a table may have."""
     rows = list(rows)
-    yield from values
+    yield from dict.fromkeys([*values, *(label for row in rows for label in row.point.arrays)])
     yield from dict.fromkeys(name for row in rows for name in row.point.bound)
     yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
     yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
