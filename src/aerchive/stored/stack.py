@@ -28,6 +28,8 @@ from aerchive.stored.run_plans import RunPlans
 
 _OPENED_AT_ONCE = 16
 """Number of arrays whose chunks are looked up at a time, if the arrays are read one after another."""
+_TASK_BYTES = 16 * 1024 * 1024
+"""Number of bytes that a task of dask reads, if the arrays of many runs are smaller."""
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
 
@@ -191,6 +193,26 @@ class StackedArray(StoredArray):
                 plans = {place: (one, fd) for plans, fd in found for place, one in plans}
                 for place in range(len(some)):
                     yield OpenArray(*plans[place])
+
+    def to_dask(self, chunks: Any = None) -> Any:
+        """Makes an array of dask that reads this array in its tasks, also in other processes; nothing is read now.
+
+        A task has the path of the project and the ids of the runs, and opens the file once for what it reads.
+
+        Args:
+            chunks: As for `StoredArray.to_dask`. ``None``: for one run the chunks in which the arrays are stored; for
+                many runs as many whole arrays as have 16 MiB, or the chunks of larger arrays.
+
+        Returns:
+            A ``dask.array.Array``.
+
+        Raises:
+            MissingExtraError: dask is not installed.
+        """
+        if chunks is None and len(set(self.job_ids)) > 1:
+            number = _TASK_BYTES * len(self) // max(1, self.nbytes)
+            chunks = (min(number, len(self)), *self.shape[1:]) if number else self.chunks
+        return super().to_dask(chunks)
 
     def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.

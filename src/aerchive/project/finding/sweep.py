@@ -17,6 +17,7 @@ from aerchive.project.catalogue.columns import PARAMS, parameter_columns
 from aerchive.project.finding.asking import BadRuns, whole_value
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.cached_group import Folders
 from aerchive.storage.sessions import ReadSession
 from aerchive.stored.opener import OpenRun, RunOpener
 from aerchive.stored.points import COUNTS, ORIGIN, Point, origin_columns, read_points
@@ -98,23 +99,26 @@ def sweep_rows(
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
+            ask = functools.partial(_points, session, Folders(session.root), outcomes, arrays)
             for run in some:
-                points: list[Point] = bad.ask(run, functools.partial(_points, session, outcomes, arrays), [])
+                points: list[Point] = bad.ask(run, ask, [])
                 params = whole_value(run, "params", bad) if points else {}
                 yield from [SweepRow(run, params, point, bad) for point in points]
 
 
-def _points(session: ReadSession, outcomes: Collection[str], arrays: Collection[str], run: Run) -> list[Point]:
-    return read_points(_in_session(run, session), outcomes, arrays) if run.place.is_known else []
+def _points(
+    session: ReadSession, folders: Folders, outcomes: Collection[str], arrays: Collection[str], run: Run
+) -> list[Point]:
+    return read_points(_in_session(run, session, folders), outcomes, arrays) if run.place.is_known else []
 
 
-def _in_session(run: Run, session: ReadSession) -> RunOpener:
+def _in_session(run: Run, session: ReadSession, folders: Folders) -> RunOpener:
     """Returns the opener of a run: the open session if the run is in that file, else the run's place."""
     place = run.place
     if place.path is None:
         return place
     try:
-        group = session.root.group(place.path)
+        group = folders.group(place.path)
     except NotFoundError:
         return place
     return OpenRun(place, session, group) if place.is_it(group) else place
