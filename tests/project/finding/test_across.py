@@ -166,6 +166,7 @@ def test_what_cannot_be_stacked(runs: aerchive.Project) -> None:
         (("psi", "t", "params.t > 100"), NotFoundError, r"params\.t > 100"),
         (("chi", "t"), InvalidInputError, "no run has 't'"),
         (("psi", "t", "tea == 3"), InvalidInputError, "tea"),
+        (("psi", ("t", "psi")), InvalidInputError, r"x: 'psi' is the label of an array.* is 'params\.psi'"),
     ]:
         with pytest.raises(error, match=message):
             runs.stack(*arguments)
@@ -369,12 +370,44 @@ def test_points(runs: aerchive.Project) -> None:
     assert runs.dataset("t", "energy").sizes["t"] == 7, "also of runs without arrays"
 
 
+def test_names_of_dimensions(project: aerchive.Project) -> None:
+    """A dimension of an array is not one of ``x``, and nothing else either."""
+    for amplitude in range(2):
+        saved: dict[str, Any] = {"psi": random_statevector(2, seed=1), "rho": DensityMatrix(np.eye(2)), "column": 1.5}
+        saved |= {"a": np.zeros((4, 2)), "b": np.ones((4, 3))}
+        project.save(make_result(f"job-{amplitude}", **saved), params={"amplitude": amplitude, "line": amplitude})
+
+    for x in ("amplitude", ("amplitude", "line")):
+        data = project.dataset(x, ["psi", "rho", "column", "a", "b"])
+        dims = {name: variable.dims[1:] for name, variable in data.data_vars.items()}
+        assert dims == {
+            "psi": ("psi_amplitude",),
+            "rho": ("row", "rho_column"),
+            "column": (),
+            "a": ("axis_0", "axis_1"),
+            "b": ("axis_0", "b_axis_1"),
+        }
+        assert data["psi"].values.shape == (2, 2)
+
+
+def test_runs_without_a_result(project: aerchive.Project) -> None:
+    failed = make_result("failed")
+    failed.success = False
+    failed.results = []
+    project.save(failed)
+
+    for ask in (lambda: project.stack("psi"), lambda: project.dataset("t", "psi")):
+        with pytest.raises(NotFoundError, match="of 1 run meets the conditions, or none of these runs has a result"):
+            ask()
+
+
 def test_what_is_no_dataset(runs: aerchive.Project) -> None:
     for arguments, error, message in [
         (("t", ["psi", "phi"]), InvalidInputError, "no run has 'phi'; there are .*psi, long"),
         (((), ["psi"]), InvalidInputError, "needs x"),
         (("t", ["psi", "chi"]), InvalidInputError, "no run has all of t, psi, chi; leave out"),
         (("t", "psi", "params.t > 99"), NotFoundError, "99"),
+        (("psi", "psi"), InvalidInputError, "x: 'psi' is the label of an array"),
     ]:
         with pytest.raises(error, match=message):
             runs.dataset(*arguments)

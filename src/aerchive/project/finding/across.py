@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ def stack_of(file: str, rows: Sequence[SweepRow], label: str, x: Sequence[str]) 
         InvalidInputError: No run has one of the columns, or the arrays differ in shape or dtype.
     """
     having = [row for row in rows if _has(row, label)]
+    _check_names(x, [label])
     if not having:
         raise NotFoundError(_no_array(file, rows, label))
     columns = sweep_columns(having, x, [label])
@@ -62,15 +63,17 @@ def dataset_of(file: str, rows: Sequence[SweepRow], x: Sequence[str], y: Sequenc
     """
     labels = [name for name in dict.fromkeys(y) if any(_has(row, name) for row in rows)]
     having = [row for row in rows if all(_has(row, label) for label in labels)]
+    _check_names(x, labels)
     columns = sweep_columns(having or rows, x, y)
     _check_rows(file, columns if having else {}, x, y)
     dataset = to_dataset(columns, x, as_grid=_is_grid(columns, x))
     runs = {row.point.values[label].location.owner: row.run.place for row in having for label in labels}
-    lengths = dict(dataset.sizes)
+    taken = {*dataset.dims, *dataset.variables}
+    lengths: dict[str, int] = {}
     for label in labels:
         members = dataset[label]
         stack = _stacked(members.values.reshape(-1), label, runs, {})
-        axes = [_dimension(lengths, label, stack, axis) for axis in range(1, stack.ndim)]
+        axes = [_dimension(taken, lengths, label, stack, axis) for axis in range(1, stack.ndim)]
         lengths |= dict(zip(axes, stack.shape[1:], strict=True))
         values = stack.to_dask().reshape(members.shape + stack.shape[1:])
         dataset = dataset.assign({label: ((*members.dims, *axes), values)})
@@ -79,6 +82,15 @@ def dataset_of(file: str, rows: Sequence[SweepRow], x: Sequence[str], y: Sequenc
 
 def _has(row: SweepRow, label: str) -> bool:
     return isinstance(row.point.values.get(label), SavedArray)
+
+
+def _check_names(x: Sequence[str], labels: Sequence[str]) -> None:
+    """Raises an error if a column to sort by is an array."""
+    for name in set(x) & set(labels):
+        raise InvalidInputError(
+            f"x: {name!r} is the label of an array here, and nothing can be sorted by arrays; a parameter of this name "
+            f"is 'params.{name}'"
+        )
 
 
 def _check_rows(file: str, columns: Columns, x: Sequence[str], y: Sequence[str]) -> None:
@@ -142,8 +154,20 @@ def _is_grid(columns: Columns, x: Sequence[str]) -> bool:
     return len(rows) == math.prod(len(set(axis)) for axis in axes) and len(set(rows.values())) == 1
 
 
-def _dimension(lengths: Mapping[str, int], label: str, stack: StackedArray, axis: int) -> str:
-    """The name of the dimension of an axis: arrays of one kind and length share it, so that they can be compared."""
-    names = _AXES.get(stack.kind, ())
+def _dimension(taken: Set[str], lengths: Mapping[str, int], label: str, stack: StackedArray, axis: int) -> str:
+    """The name of the dimension of an axis: arrays of one kind and length share it, so that they can be compared.
+
+    Args:
+        taken: Names that a dimension cannot have.
+        lengths: Lengths of the dimensions of other arrays.
+        label: The label of the array.
+        stack: The arrays with this label.
+        axis: Number of the axis.
+    """
+    names, length = _AXES.get(stack.kind, ()), stack.shape[axis]
     name = names[axis - 1] if len(names) == stack.ndim - 1 else f"axis_{axis - 1}"
-    return name if lengths.get(name, stack.shape[axis]) == stack.shape[axis] else f"{label}_{name}"
+    if name in taken or lengths.get(name, length) != length:
+        name = f"{label}_{name}"
+    while name in taken or lengths.get(name, length) != length:
+        name += "_"
+    return name

@@ -186,7 +186,7 @@ class Search:
         first = as_texts(x)
         rows = self._points(first, (), expression, conditions, [label])
         if not rows:
-            raise NotFoundError(self.why_nothing(expression, conditions))
+            raise self._no_points(expression, conditions)
         return stack_of(str(self._parts.path), rows, label, first)
 
     def dataset(
@@ -198,8 +198,18 @@ class Search:
         first, then = as_texts(x), as_texts(y)
         rows = self._points(first, then, expression, conditions, then)
         if not rows:
-            raise NotFoundError(self.why_nothing(expression, conditions))
+            raise self._no_points(expression, conditions)
         return dataset_of(str(self._parts.path), rows, first, then)
+
+    def _no_points(self, expression: str | None, conditions: Mapping[str, Any]) -> NotFoundError:
+        """Makes the error for conditions that no run with a result meets."""
+        number = self.count(expression, conditions)
+        if not number:
+            return NotFoundError(self.why_nothing(expression, conditions))
+        return NotFoundError(
+            f"{self._parts.path}: none of the values of {format_runs(number)} meets the conditions, or none of these runs "
+            "has a result; project.count_by('outcome') shows how runs ended"
+        )
 
     def _points(
         self,
