@@ -207,8 +207,8 @@ class Search:
         if not number:
             return NotFoundError(self.why_nothing(expression, conditions))
         return NotFoundError(
-            f"{self._parts.path}: none of the values of {format_runs(number)} meets the conditions, or none of these runs "
-            "has a result; project.count_by('outcome') shows how runs ended"
+            f"{self._parts.path}: none of the values of {format_runs(number)} meets the conditions, or none of these "
+            "runs has a result; project.count_by('outcome') shows how runs ended"
         )
 
     def _points(
