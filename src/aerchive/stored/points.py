@@ -26,13 +26,15 @@ from aerchive.stored.document import StoredExperiment
 from aerchive.stored.location import ArrayLocation, Locator
 from aerchive.stored.opener import OpenRun, RunOpener
 from aerchive.stored.result import StoredResult
-from aerchive.stored.tree import chosen, kind_of
+from aerchive.stored.tree import chosen, kind_of, tag_of
 
 COUNTS = "counts."
 """Prefix of the name of the count of an outcome, as in ``counts.00``."""
 ORIGIN = ("experiment", "circuit", "bind", "element")
 """The fields of a `Point` that tell where its numbers are from."""
 _MOST_ELEMENTS = 1_000_000
+_NUMBERS = (SCALAR, "float", "numpy")
+"""Tags of numbers, of which the last may also be those of other values."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Point(NamedTuple):
         element: Index of the element of a primitive's pub, in row-major order; ``None`` if the pub has no shape.
         bound: Values of the circuit's parameters, by name.
         values: The saved numbers by label, the requested counts, and the requested arrays as `SavedArray`.
-        arrays: The labels of all values that have arrays, if arrays were requested.
+        arrays: The labels of all values that have arrays, if values were requested by label.
+        numbers: The labels of all numbers, if values were requested by label.
     """
 
     experiment: int
@@ -70,6 +73,7 @@ class Point(NamedTuple):
     bound: dict[str, float]
     values: dict[str, Any]
     arrays: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 def origin_columns(points: Sequence[Point]) -> Columns:
@@ -89,13 +93,14 @@ def point_columns(points: Sequence[Point]) -> Columns:
     return {**origin_columns(points), **numbers}
 
 
-def read_points(opener: RunOpener, outcomes: Collection[str] = (), arrays: Collection[str] = ()) -> list[Point]:
+def read_points(opener: RunOpener, outcomes: Collection[str] = (), labels: Collection[str] = ()) -> list[Point]:
     """Reads the numbers of a run; the list is empty if the run has no result.
 
     Args:
         opener: Opens the group of the run.
         outcomes: Outcomes whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
-        arrays: Labels whose arrays are wanted. The arrays are located, and not read.
+        labels: Labels of the values that are wanted: numbers, and arrays, which are located and not read. If empty, all
+            numbers and no arrays.
 
     Raises:
         InvalidInputError: A label has several arrays.
@@ -108,7 +113,7 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = (), arrays: Colle
         owner = str(group.run_uuid())
         stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
         try:
-            return list(_Reader(stored, group, owner, outcomes, arrays).points())
+            return list(_Reader(stored, group, owner, outcomes, labels).points())
         except AerchiveError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -122,13 +127,13 @@ class _Reader:
         group: GroupReader,
         owner: str,
         outcomes: Collection[str],
-        arrays: Collection[str],
+        labels: Collection[str],
     ) -> None:
         self._stored = stored
         self._group = group
         self._owner = owner
         self._outcomes = outcomes
-        self._wanted = arrays
+        self._wanted = labels
         self._locator = Locator(owner)
 
     @cached_property
@@ -151,15 +156,20 @@ class _Reader:
             bound: dict[str, float] = {}
             if isinstance(circuit, int) and isinstance(bind, int) and circuit < len(binds):
                 bound = {key: values[bind].item() for key, values in binds[circuit].items() if bind < len(values)}
-            numbers = ((label, self._number(tree)) for label, tree in experiment.data.items())
+            data = {label: tree for label, tree in experiment.data.items() if not self._wanted or label in self._wanted}
+            numbers = ((label, self._number(tree)) for label, tree in data.items())
             values: dict[str, Any] = {label: value for label, value in numbers if value is not None}
             values |= self._counts(number, experiment) | self._saved_arrays(number, experiment)
-            yield Point(number, name, bind, None, bound, values, self._labels(experiment))
+            yield Point(number, name, bind, None, bound, values, *self._labels(experiment))
 
-    def _labels(self, experiment: StoredExperiment) -> tuple[str, ...]:
-        """The labels that have arrays; none if no arrays are wanted."""
-        data = experiment.data.items() if self._wanted else ()
-        return tuple(label for label, tree in data if next(array_references(tree), None) is not None)
+    def _labels(self, experiment: StoredExperiment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The labels that have arrays, and those of numbers; none if all numbers are wanted."""
+        data = experiment.data if self._wanted else {}
+        arrays = tuple(label for label, tree in data.items() if next(array_references(tree), None) is not None)
+        numbers = (
+            label for label, tree in data.items() if isinstance(tree, bool | int | float) or tag_of(tree) in _NUMBERS
+        )
+        return arrays, tuple(numbers)
 
     def _saved_arrays(self, number: int, experiment: StoredExperiment) -> dict[str, SavedArray]:
         found = {}

@@ -86,7 +86,7 @@ def _has(row: SweepRow, label: str) -> bool:
 
 def _check_names(x: Sequence[str], labels: Sequence[str]) -> None:
     """Raises an error if a column to sort by is an array."""
-    for name in set(x) & set(labels):
+    for name in (name for name in x if name in labels):
         raise InvalidInputError(
             f"x: {name!r} is the label of an array here, and nothing can be sorted by arrays; a parameter of this name "
             f"is 'params.{name}'"

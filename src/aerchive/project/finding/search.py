@@ -184,7 +184,7 @@ class Search:
         from aerchive.project.finding.across import stack_of
 
         first = as_texts(x)
-        rows = self._points(first, (), expression, conditions, [label])
+        rows = self._points(first, (), expression, conditions, [label, *first])
         if not rows:
             raise self._no_points(expression, conditions)
         return stack_of(str(self._parts.path), rows, label, first)
@@ -196,7 +196,7 @@ class Search:
         from aerchive.project.finding.across import dataset_of
 
         first, then = as_texts(x), as_texts(y)
-        rows = self._points(first, then, expression, conditions, then)
+        rows = self._points(first, then, expression, conditions, [*first, *then])
         if not rows:
             raise self._no_points(expression, conditions)
         return dataset_of(str(self._parts.path), rows, first, then)
@@ -217,9 +217,9 @@ class Search:
         y: Sequence[str],
         expression: str | None,
         conditions: Mapping[str, Any],
-        arrays: Sequence[str] = (),
+        labels: Sequence[str] = (),
     ) -> list[SweepRow]:
-        """The points of the runs that meet conditions, with the counts in ``x`` and ``y``, and arrays."""
+        """The points of the runs that meet conditions, with the counts in ``x`` and ``y``, and the values of labels."""
         from aerchive.project.finding.sweep import counted_outcomes, sweep_rows
 
         clause = self.clause(expression, conditions, PointCondition)
@@ -229,7 +229,7 @@ class Search:
         listing = self.listed("raise")
         is_of_points = "params" in clause.columns
         runs = listing.possible_runs(clause) if is_of_points else listing.runs(clause)
-        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad, arrays)
+        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad, labels)
         return [row for row in rows if not is_of_points or clause.decide(row)]
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:

@@ -85,7 +85,7 @@ def counted_outcomes(names: Iterable[str]) -> list[str]:
 
 
 def sweep_rows(
-    file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns, arrays: Collection[str] = ()
+    file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns, labels: Collection[str] = ()
 ) -> Iterator[SweepRow]:
     """Yields the points of runs; a run that has no result, or cannot be read, has no points.
 
@@ -94,12 +94,12 @@ def sweep_rows(
         runs: The runs.
         outcomes: The outcomes of which the counts are read.
         bad: The object that notes the runs that cannot be read.
-        arrays: Labels whose arrays are wanted; they are located, and not read.
+        labels: Labels of the values that are wanted, as for `read_points`.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
-            ask = functools.partial(_points, session, Folders(session.root), outcomes, arrays)
+            ask = functools.partial(_points, session, Folders(session.root), outcomes, labels)
             for run in some:
                 points: list[Point] = bad.ask(run, ask, [])
                 params = whole_value(run, "params", bad) if points else {}
@@ -107,9 +107,9 @@ def sweep_rows(
 
 
 def _points(
-    session: ReadSession, folders: Folders, outcomes: Collection[str], arrays: Collection[str], run: Run
+    session: ReadSession, folders: Folders, outcomes: Collection[str], labels: Collection[str], run: Run
 ) -> list[Point]:
-    return read_points(_in_session(run, session, folders), outcomes, arrays) if run.place.is_known else []
+    return read_points(_in_session(run, session, folders), outcomes, labels) if run.place.is_known else []
 
 
 def _in_session(run: Run, session: ReadSession, folders: Folders) -> RunOpener:
@@ -171,7 +171,7 @@ def _column(name: str, rows: Sequence[SweepRow]) -> Column:
 def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
     """Yields the names of the columns that a table may have."""
     rows = list(rows)
-    yield from dict.fromkeys([*values, *(label for row in rows for label in row.point.arrays)])
+    yield from dict.fromkeys([*values, *(label for row in rows for label in (*row.point.arrays, *row.point.numbers))])
     yield from dict.fromkeys(name for row in rows for name in row.point.bound)
     yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
     yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
