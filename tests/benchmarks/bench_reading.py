@@ -163,7 +163,7 @@ def of_runs(path: Path, runs: int) -> Ways:
         "stack[:, 0], the first slice": Prepared(stack, lambda known: known[:, 0]),
         "stack[:, 0] again": Prepared(used, lambda known: known[:, 0]),
         "stack[...] again": Prepared(used, lambda known: known[...]),
-        "stack[7] again": Prepared(used, lambda known: known[7]),
+        "stack[-1] again": Prepared(used, lambda known: known[-1]),
     }
 
 
