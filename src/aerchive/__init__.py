@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         UnsupportedTypeError,
         WriteError,
     )
+    from aerchive.interop.figure_file import read_figure_data
     from aerchive.project.project import Project
     from aerchive.project.run import Run
     from aerchive.stored.array import StoredArray
@@ -79,6 +80,7 @@ __all__ = [
     "WriteError",
     "autosave",
     "open",
+    "read_figure_data",
     "trust",
     "validate",
     "vet",
@@ -96,6 +98,7 @@ _HOME = {
     "StoredSuperOp": ("stored.operator", "StoredSuperOp"),
     "autosave": ("aer.running.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
+    "read_figure_data": ("interop.figure_file", "read_figure_data"),
     "trust": ("aer.opening", "trust"),
     "validate": ("aer.opening", "validate"),
     "vet": ("aer.opening", "vet"),

@@ -35,6 +35,7 @@ from aerchive.project.care.verify import Progress, VerifyReport, verify_in_child
 from aerchive.project.catalogue.conditions import All, Clause, as_texts
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.finding.job_list import JobFilter, JobList
+from aerchive.project.finding.origin import Origins, put_origin
 from aerchive.project.finding.search import Search
 from aerchive.project.parts import Mode, ProjectParts
 from aerchive.project.run import Bridge, Run
@@ -48,8 +49,9 @@ from aerchive.settings import load_settings
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
 
-if TYPE_CHECKING:  # only attachments need this, and what it imports
+if TYPE_CHECKING:  # only attachments and figures need these, and what they import
     from aerchive.project.attachments import Attachments
+    from aerchive.project.finding.figure_data import FigureData
     from aerchive.project.illustrating.illustrate import Illustrated
     from aerchive.stored.stack import StackedArray
 
@@ -86,6 +88,7 @@ class Project:
     ) -> None:
         self.parts = ProjectParts(self, file, mode, bridge, durability, compression, qpy_version, pending_folder)
         self._search = Search(self.parts)
+        self._origins = Origins(self.parts, self._search.get)
         self._saving = Saving(self.parts)
         self._labelling = Labelling(self.parts, self._search)
         self._attacher = Attacher(self.parts, self._labelling, self.compression)
@@ -584,14 +587,16 @@ class Project:
 
         Returns:
             A table with the columns of the catalogue: ``created`` with its time zone, ``tags`` as lists, parameters as
-            ``params.NAME``. Texts are whole: a run is opened if the catalogue has cut one of its texts.
+            ``params.NAME``. Texts are whole: a run is opened if the catalogue has cut one of its texts. ``attrs`` says
+            where the table is from, as for `table`.
 
         Raises:
             MissingExtraError: pandas is not installed.
         """
         from aerchive.interop.pandas import to_frame
 
-        return to_frame(self.columns(expression, **conditions))
+        columns, rows = self._search.columns_and_rows(expression, conditions)
+        return put_origin(to_frame(columns), self._origins.of_rows(columns["job_id"].values, rows))
 
     @checked
     def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
@@ -612,15 +617,16 @@ class Project:
         *,
         kind: Literal["pandas", "xarray", "grid"] = "pandas",
         where: str | None = None,
+        bits: Sequence[int] | None = None,
         **conditions: Any,
     ) -> Any:
         """Makes one table of the values that runs have saved: a row for each circuit, parameter bind, or pub element.
 
         The name of a column means a saved number (such as the label of an expectation value, or ``evs``), the count of
-        an outcome (``counts.00``), a parameter given with the run, a parameter of the circuit, or a column of the
-        catalogue; the first of these that exists. ``params.NAME`` means only a parameter, of the run or else of the
-        circuit. ``circuit``, ``experiment``, ``bind``, ``element`` and ``job_id`` say where a row is from. Qiskit is
-        not needed, and no state is read.
+        an outcome (``counts.00``; ``counts.*`` stands for all that occur), a parameter given with the run, a parameter
+        of the circuit, or a column of the catalogue; the first of these that exists. ``params.NAME`` means only a
+        parameter, of the run or else of the circuit. ``circuit``, ``experiment``, ``bind``, ``element`` and ``job_id``
+        say where a row is from. Qiskit is not needed, and no state is read.
 
         Args:
             x: Columns that come first, and by which the rows are sorted: numbers by value, then texts, then lists and
@@ -632,32 +638,48 @@ class Project:
                 all columns lie along one dimension ``point``, with `x` as coordinates. ``grid`` is a grid in any case.
             where: Conditions as text, as for `find`, decided for each row: ``params.NAME`` may be a parameter of the
                 circuit, and the rows of one run may differ.
+            bits: The classical bits that are kept of the outcomes of counts, in any order; the first one is the last
+                character of an outcome. The counts of outcomes that agree in them are added. ``None``: all bits.
             **conditions: The same by keyword. The simulations beneath a primitive's run are included only if
                 ``parent`` or ``job_id`` is among the conditions.
 
         Returns:
-            A ``pandas.DataFrame`` or ``xarray.Dataset``. Parameters that are lists or arrays are tuples. A missing
+            A ``pandas.DataFrame`` or ``xarray.Dataset``. The columns of ``counts.*`` are integers, named as
+            ``counts.00``: shorter outcomes first, then in ascending order; 0 for an outcome that did not occur in a run
+            that has counts. Parameters that are lists or arrays are tuples. A missing
             integer is ``NA`` in pandas (``Int64``). In xarray a column with a missing integer is float64 with NaN, or,
             if one of its integers is beyond 2^53, of Python's ``int`` and ``None`` (dtype object): none is rounded.
 
+            ``attrs`` says where the table is from: ``project`` (path), ``project_uuid``, ``generation``; ``job_ids``
+            and ``seeds`` of its runs, lists as JSON; ``versions`` of aerchive, qiskit and qiskit-aer of these runs, as
+            JSON; and ``seal``, a digest (SHA-256) of what the catalogue says of the runs without their labels.
+
         Raises:
-            InvalidInputError: There is no such column, or no such kind, or the grid has too many cells.
+            InvalidInputError: There is no such column, or no such kind, or the grid has too many cells, or a run has no
+                such classical bits, or ``counts.*`` stands for more than 4,096 outcomes.
             MissingExtraError: pandas or xarray is not installed.
         """
         if kind not in ("pandas", "xarray", "grid"):
             raise InvalidInputError(f"kind {kind!r}: choose 'pandas' or 'xarray', or 'grid' for a grid of xarray")
-        columns = self.sweep(x, y, where=where, **conditions)
+        columns, runs = self._search.sweep(x, y, where, conditions, bits)
         if kind == "pandas":
             from aerchive.interop.pandas import to_frame
 
-            return to_frame(columns)
+            return put_origin(to_frame(columns), self._origins.of_runs(runs))
         from aerchive.interop.xarray import to_dataset
 
-        return to_dataset(columns, as_texts(x), as_grid=True if kind == "grid" else None)
+        dataset = to_dataset(columns, as_texts(x), as_grid=True if kind == "grid" else None)
+        return put_origin(dataset, self._origins.of_runs(runs))
 
     @checked
     def sweep(
-        self, x: str | Sequence[str] = (), y: str | Sequence[str] = (), *, where: str | None = None, **conditions: Any
+        self,
+        x: str | Sequence[str] = (),
+        y: str | Sequence[str] = (),
+        *,
+        where: str | None = None,
+        bits: Sequence[int] | None = None,
+        **conditions: Any,
     ) -> Columns:
         """Returns the columns from which `table` is made.
 
@@ -665,9 +687,67 @@ class Project:
             x: As for `table`.
             y: As for `table`.
             where: As for `table`.
+            bits: As for `table`.
             **conditions: As for `table`.
         """
-        return self._search.sweep(x, y, where, conditions)
+        return self._search.sweep(x, y, where, conditions, bits)[0]
+
+    def figure_data(self, table: Any, path: str | os.PathLike[str]) -> Path:
+        """Writes the data of a figure with their origin; `aerchive.read_figure_data` reads both.
+
+        The origin is that of `table`, with two more lists as JSON: ``run_uuids``, and ``run_seals``, the digests
+        (`Run.core_sha256`) of the runs. It is in the global attributes of netCDF, in lines with ``#`` at the beginning
+        of a CSV file, which ``pandas.read_csv(path, comment="#")`` reads, and in the attributes that pandas keeps in a
+        Parquet file.
+
+        Args:
+            table: A table of `table` or `to_pandas`, or what was made from one: a ``pandas.DataFrame`` or
+                ``xarray.Dataset`` whose ``attrs`` still have the origin. If it has a column ``job_id``, only the runs
+                in this column are named.
+            path: The file, which is replaced if it exists. Its suffix says the format: ``.nc``, ``.csv`` or
+                ``.parquet``. netCDF files have the classic format, and one dimension ``point`` for a table of pandas.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            InvalidInputError: The suffix is none of these, the object is no table, it has no origin, or the format
+                cannot store a column.
+            NotFoundError: The project has none of the runs.
+            MissingExtraError: A library is not installed: xarray for ``.nc``, pandas, or pyarrow for ``.parquet``.
+            WriteError: The file cannot be written.
+
+        Warns:
+            ArchiveWarning: Some of the runs are gone, or have changed.
+        """
+        return self._figure_data.write(table, path)
+
+    def runs_of(self, table: Any) -> list[Run]:
+        """Finds the runs from which the data of a figure, or a table, are.
+
+        Args:
+            table: A table with an origin, or the path of a file of `figure_data`.
+
+        Returns:
+            The runs that the project still has, in the order of the origin. If the table has a column ``job_id``, only
+            the runs in this column.
+
+        Raises:
+            InvalidInputError: The object is no table, or has no origin.
+            NotFoundError: There is no such file, or the project has none of the runs.
+            FormatError: The file is none of `figure_data`.
+
+        Warns:
+            ArchiveWarning: Some of the runs are not in the project any more, or their data are not those from which the
+                table was made; the message names them.
+        """
+        return self._figure_data.runs_of(table)
+
+    @property
+    def _figure_data(self) -> FigureData:
+        from aerchive.project.finding.figure_data import FigureData
+
+        return FigureData(self.parts, self._origins, self.find)
 
     @checked
     def stack(
@@ -720,7 +800,7 @@ class Project:
             arrays are arrays of dask, which are read where they are computed, also in other processes; their further
             dimensions are ``amplitude`` for state vectors, ``row`` and ``column`` for density matrices and operators,
             and ``axis_0``, ``axis_1``, ... for other arrays. If a dimension of this name has another length, the label
-            is put in front of the name.
+            is put in front of the name. ``attrs`` says where the dataset is from, as for `table`.
 
         Raises:
             NotFoundError: No run meets the conditions.
@@ -728,7 +808,8 @@ class Project:
                 `x` is empty.
             MissingExtraError: xarray is not installed; or dask is not installed, and there are arrays.
         """
-        return self._search.dataset(x, y, where, conditions)
+        dataset, runs = self._search.dataset(x, y, where, conditions)
+        return put_origin(dataset, self._origins.of_runs(runs))
 
     @checked
     def done(self, *names: str, where: str | None = None) -> set[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,59 @@ from aerchive.errors import FormatError, InvalidInputError
 from aerchive.states.qubits import checked_qargs
 
 _WORD = 64
+
+
+class Counted(NamedTuple):
+    """Outcomes and their counts.
+
+    Attributes:
+        texts: The outcomes as bit strings, shape ``(outcomes,)``, dtype bytes, the highest bit first. Each occurs once.
+        counts: Their counts, shape ``(outcomes,)``, dtype int64.
+    """
+
+    texts: NDArray[np.bytes_]
+    counts: NDArray[np.int64]
+
+    def marginal(self, bits: Sequence[int]) -> Counted:
+        """The counts of some classical bits: those of outcomes that agree in them are added.
+
+        Args:
+            bits: Different classical bits; the first is the last character of the new bit strings.
+
+        Raises:
+            InvalidInputError: ``bits`` are not different classical bits of the outcomes.
+        """
+        if not len(self.texts):
+            return self
+        kept, counts = counts_as_arrays(self.texts, self.counts, bits, as_bits=True)
+        return Counted(texts_of_bits(kept), counts)
+
+    def count(self, outcome: str) -> int:
+        """The count of an outcome, zero if it did not occur.
+
+        Args:
+            outcome: A bit string as in ``texts``, or hexadecimal with ``0x``.
+        """
+        if outcome.startswith("0x") and len(self.texts):
+            digits = len(self.texts[0].replace(b" ", b""))
+            is_it = np.strings.replace(self.texts, b" ", b"") == format(int(outcome, 16), f"0{digits}b").encode()
+        else:
+            is_it = self.texts == outcome.encode()
+        return int(self.counts[is_it].sum())
+
+
+def texts_of_bits(bits: NDArray[np.uint8]) -> NDArray[np.bytes_]:
+    """The bit strings of bits, the highest bit first.
+
+    Args:
+        bits: The bits, shape ``(outcomes, bits)``, as `bits_of` returns them.
+
+    Returns:
+        Bit strings without spaces, shape ``(outcomes,)``; empty ones if there are no bits.
+    """
+    letters = np.ascontiguousarray(bits[:, ::-1] + np.uint8(ord("0")))
+    width = letters.shape[1]
+    return letters.view(f"S{width}")[:, 0] if width else np.zeros(len(letters), "S1")
 
 
 def bits_of(texts: NDArray[np.bytes_]) -> NDArray[np.uint8]:

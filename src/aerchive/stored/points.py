@@ -22,6 +22,7 @@ from aerchive.models import tagged_json
 from aerchive.models.tagged_json import TYPE_KEY
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.stored.array_plan import plan_array
+from aerchive.stored.count_arrays import Counted, texts_of_bits
 from aerchive.stored.document import StoredExperiment
 from aerchive.stored.location import ArrayLocation, Locator
 from aerchive.stored.opener import OpenRun, RunOpener
@@ -30,6 +31,8 @@ from aerchive.stored.tree import chosen, kind_of, tag_of
 
 COUNTS = "counts."
 """Prefix of the name of the count of an outcome, as in ``counts.00``."""
+ALL_COUNTS = "counts.*"
+"""The name that stands for the counts of all outcomes."""
 ORIGIN = ("experiment", "circuit", "bind", "element")
 """The fields of a `Point` that tell where its numbers are from."""
 _MOST_ELEMENTS = 1_000_000
@@ -52,6 +55,20 @@ class SavedArray:
     experiment: int
 
 
+class WantedCounts(NamedTuple):
+    """Which counts are read.
+
+    Attributes:
+        outcomes: Outcomes whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
+        is_all: Whether the counts of all outcomes are wanted.
+        bits: The classical bits to which outcomes are reduced first; ``None``: all.
+    """
+
+    outcomes: tuple[str, ...] = ()
+    is_all: bool = False
+    bits: tuple[int, ...] | None = None
+
+
 class Point(NamedTuple):
     """The numbers of one circuit with one set of parameters.
 
@@ -62,6 +79,7 @@ class Point(NamedTuple):
         element: Index of the element of a primitive's pub, in row-major order; ``None`` if the pub has no shape.
         bound: Values of the circuit's parameters, by name.
         values: The saved numbers by label, the requested counts, and the requested arrays as `SavedArray`.
+        counted: All outcomes and their counts, if they were requested and the circuit has counts.
         arrays: The labels of all values that have arrays, if values were requested by label.
         numbers: The labels of all numbers, if values were requested by label.
     """
@@ -72,6 +90,7 @@ class Point(NamedTuple):
     element: int | None
     bound: dict[str, float]
     values: dict[str, Any]
+    counted: Counted | None = None
     arrays: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
 
@@ -93,17 +112,17 @@ def point_columns(points: Sequence[Point]) -> Columns:
     return {**origin_columns(points), **numbers}
 
 
-def read_points(opener: RunOpener, outcomes: Collection[str] = (), labels: Collection[str] = ()) -> list[Point]:
+def read_points(opener: RunOpener, wanted: WantedCounts | None = None, labels: Collection[str] = ()) -> list[Point]:
     """Reads the numbers of a run; the list is empty if the run has no result.
 
     Args:
         opener: Opens the group of the run.
-        outcomes: Outcomes whose counts are wanted: bit strings as ``get_counts`` prints them, or ``0x...``.
+        wanted: Which counts are read; ``None``: none.
         labels: Labels of the values that are wanted: numbers, and arrays, which are located and not read. If empty, all
             numbers and no arrays.
 
     Raises:
-        InvalidInputError: A label has several arrays.
+        InvalidInputError: The wanted classical bits are not bits of the run, or a label has several arrays.
         FormatError: The run does not follow the format.
         IntegrityError: The run is damaged.
     """
@@ -113,7 +132,7 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = (), labels: Colle
         owner = str(group.run_uuid())
         stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
         try:
-            return list(_Reader(stored, group, owner, outcomes, labels).points())
+            return list(_Reader(stored, group, owner, wanted or WantedCounts(), labels).points())
         except AerchiveError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -122,18 +141,13 @@ def read_points(opener: RunOpener, outcomes: Collection[str] = (), labels: Colle
 
 class _Reader:
     def __init__(
-        self,
-        stored: StoredResult,
-        group: GroupReader,
-        owner: str,
-        outcomes: Collection[str],
-        labels: Collection[str],
+        self, stored: StoredResult, group: GroupReader, owner: str, wanted: WantedCounts, labels: Collection[str]
     ) -> None:
         self._stored = stored
         self._group = group
         self._owner = owner
-        self._outcomes = outcomes
-        self._wanted = labels
+        self._wanted = wanted
+        self._labels = labels
         self._locator = Locator(owner)
 
     @cached_property
@@ -156,15 +170,16 @@ class _Reader:
             bound: dict[str, float] = {}
             if isinstance(circuit, int) and isinstance(bind, int) and circuit < len(binds):
                 bound = {key: values[bind].item() for key, values in binds[circuit].items() if bind < len(values)}
-            data = {label: tree for label, tree in experiment.data.items() if not self._wanted or label in self._wanted}
+            data = {label: tree for label, tree in experiment.data.items() if not self._labels or label in self._labels}
             numbers = ((label, self._number(tree)) for label, tree in data.items())
             values: dict[str, Any] = {label: value for label, value in numbers if value is not None}
-            values |= self._counts(number, experiment) | self._saved_arrays(number, experiment)
-            yield Point(number, name, bind, None, bound, values, *self._labels(experiment))
+            counts, counted = self._counts(number, experiment)
+            values |= counts | self._saved_arrays(number, experiment)
+            yield Point(number, name, bind, None, bound, values, counted, *self._labels_of(experiment))
 
-    def _labels(self, experiment: StoredExperiment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _labels_of(self, experiment: StoredExperiment) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The labels that have arrays, and those of numbers; none if all numbers are wanted."""
-        data = experiment.data if self._wanted else {}
+        data = experiment.data if self._labels else {}
         arrays = tuple(label for label, tree in data.items() if next(array_references(tree), None) is not None)
         numbers = (
             label for label, tree in data.items() if isinstance(tree, bool | int | float) or tag_of(tree) in _NUMBERS
@@ -173,7 +188,7 @@ class _Reader:
 
     def _saved_arrays(self, number: int, experiment: StoredExperiment) -> dict[str, SavedArray]:
         found = {}
-        for label in self._wanted:
+        for label in self._labels:
             references = list(array_references(experiment.data.get(label)))
             if len(references) > 1:
                 raise InvalidInputError(
@@ -201,11 +216,26 @@ class _Reader:
             return value if isinstance(value, bool | int | float) else None
         return None
 
-    def _counts(self, number: int, experiment: StoredExperiment) -> dict[str, int]:
-        if not self._outcomes or "counts" not in experiment.data:
-            return {}
-        counts, header = self._stored.counts(number), experiment.header
-        return {COUNTS + one: counts.get(_as_printed(one, header), 0) for one in self._outcomes}
+    def _counts(self, number: int, experiment: StoredExperiment) -> tuple[dict[str, int], Counted | None]:
+        """The counts of the wanted outcomes by name, and those of all outcomes if they are wanted."""
+        outcomes, is_all, bits = self._wanted
+        if not (outcomes or is_all) or "counts" not in experiment.data:
+            return {}, None
+        if bits is None:
+            counts, header = self._stored.counts(number) if outcomes else {}, experiment.header
+            found = {COUNTS + one: counts.get(_as_printed(one, header), 0) for one in outcomes}
+            return found, self._stored.counted(number) if is_all else None
+        kept = self._marginal(number, self._stored.counted(number), bits)
+        return {COUNTS + one: kept.count(one) for one in outcomes}, kept if is_all else None
+
+    def _marginal(self, number: int, counted: Counted, bits: Sequence[int]) -> Counted:
+        try:
+            return counted.marginal(bits)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"{self._group.where()}, experiment {number}: {error}; if other runs have them, choose these with a "
+                "condition such as num_clbits >= 3"
+            ) from error
 
     def _elements(self, number: int, experiment: StoredExperiment, pub: Any) -> Iterator[Point]:
         """The points of a pub, one for each element, in row-major order."""
@@ -214,7 +244,8 @@ class _Reader:
         size = math.prod(shape) if is_shape else 0
         if not is_shape or size > _MOST_ELEMENTS:
             raise FormatError(f"{self._group.where(layout.RESULT)}: a pub of shape {shape} is not to be believed")
-        arrays = self._arrays(number, experiment, shape)
+        arrays, samples = self._arrays(number, experiment, shape)
+        counted = self._sampled(number, samples, arrays)
         bound, circuit = self._bound(pub, shape), self._circuit_of(pub)
         for element in range(size):
             yield Point(
@@ -224,10 +255,13 @@ class _Reader:
                 element if shape else None,
                 {name: float(values[element]) for name, values in bound.items()},
                 {name: values[element].item() for name, values in arrays.items()},
+                counted[element] if counted else None,
             )
 
-    def _arrays(self, number: int, experiment: StoredExperiment, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-        """Real numbers of each element of a pub, and counts of the requested outcomes, by name; flattened arrays."""
+    def _arrays(
+        self, number: int, experiment: StoredExperiment, shape: tuple[int, ...]
+    ) -> tuple[dict[str, NDArray[Any]], list[tuple[str, Any]]]:
+        """Real numbers of each element of a pub by name, as flattened arrays; and names and bits of its bit arrays."""
         found: dict[str, NDArray[Any]] = {}
         samples = []
         for name, tree in experiment.data.items():
@@ -242,10 +276,26 @@ class _Reader:
                 values = np.asarray(tagged_json.decode(tree) if value is None else value)
                 if values.shape == shape and values.dtype.kind in "biuf":
                     found[name] = values.reshape(-1)
-        if self._outcomes and len(samples) == 1:
-            bits = np.asarray(self._stored.array(samples[0][0], number))
-            found |= {COUNTS + one: _how_often(bits, one, samples[0][1]) for one in self._outcomes}
-        return found
+        return found, samples
+
+    def _sampled(
+        self, number: int, samples: list[tuple[str, Any]], arrays: dict[str, NDArray[Any]]
+    ) -> list[Counted] | None:
+        """Puts the counts of the wanted outcomes into `arrays`; returns those of all outcomes if they are wanted."""
+        outcomes, is_all, bits = self._wanted
+        if not (outcomes or is_all) or len(samples) != 1:
+            return None
+        name, num_bits = samples[0]
+        shots = np.asarray(self._stored.array(name, number))
+        if bits is None:
+            arrays |= {COUNTS + one: _how_often(shots, one, num_bits) for one in outcomes}
+        if not is_all and bits is None:
+            return None
+        counted = [_counted(one, num_bits) for one in shots.reshape(-1, *shots.shape[-2:])]
+        if bits is not None:
+            counted = [self._marginal(number, one, bits) for one in counted]
+            arrays |= {COUNTS + one: np.array([kept.count(one) for kept in counted]) for one in outcomes}
+        return counted if is_all else None
 
     def _bound(self, pub: Any, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
         """Parameter values of each element of a pub, by name; flattened arrays."""
@@ -300,6 +350,21 @@ def _name_of(tag: str, body: dict[str, Any]) -> Any:
 
 def _as_printed(outcome: str, header: Mapping[str, Any] | None) -> str:
     return format_outcome(outcome, header) if outcome.startswith("0x") else outcome
+
+
+def _counted(shots: NDArray[Any], num_bits: Any) -> Counted:
+    """The counts of the outcomes of shots, in ascending order of the outcomes.
+
+    Args:
+        shots: The outcomes of all shots, shape ``(shots, bytes)``, the highest bit first.
+        num_bits: Number of bits of an outcome.
+    """
+    width = shots.shape[-1]
+    if type(num_bits) is not int or not 0 < num_bits <= 8 * width:
+        raise FormatError(f"outcomes of {num_bits!r} bits in {width} bytes")
+    rows, counts = np.unique(np.ascontiguousarray(shots).view(f"V{width}"), return_counts=True)
+    bits = np.unpackbits(rows.view(np.uint8).reshape(-1, width), axis=1)[:, : -num_bits - 1 : -1]
+    return Counted(texts_of_bits(bits), counts.astype(np.int64, copy=False))
 
 
 def _how_often(samples: NDArray[Any], outcome: str, num_bits: Any) -> NDArray[Any]:

@@ -33,7 +33,8 @@ from aerchive.stored.opener import RunOpener
 from aerchive.stored.stack import StackedArray, natural_order
 from aerchive.stored.tree import chosen, kind_of, names_of, tag_of
 
-if TYPE_CHECKING:  # importing it loads the mathematics of states, which counts do not need
+if TYPE_CHECKING:  # importing these loads the mathematics of states, which counts do not need
+    from aerchive.stored.count_arrays import Counted
     from aerchive.stored.quantum_array import Initializer, StoredQuantumArray
 
 
@@ -236,17 +237,21 @@ class StoredResult:
         """Counts as arrays; see `Run.counts_array`."""
         from aerchive.stored.count_arrays import counts_as_arrays  # not needed for the counts of other callers
 
+        return counts_as_arrays(*self.counted(number), bits, as_bits=as_bits)
+
+    def counted(self, number: int) -> Counted:
+        """Counts of experiment ``number`` by bit string, as arrays, in the order of the result."""
+        from aerchive.stored.count_arrays import Counted
+
         tree = self.data(number, "counts")
         if tag_of(tree) == COUNTS_TAG:
             rows = self._rows(layout.COUNTS, tree)
-            texts, counts = rows["bitstring"], rows["count"].astype(np.int64)
-        else:
-            found = self.counts(number)
-            try:
-                texts, counts = np.array([*found], "S"), np.array([*found.values()], np.int64)
-            except (TypeError, ValueError, OverflowError) as error:
-                raise FormatError(f"{self._what}: its counts are not integers of bit strings: {error}") from error
-        return counts_as_arrays(texts, counts, bits, as_bits=as_bits)
+            return Counted(rows["bitstring"], rows["count"].astype(np.int64))
+        found = self.counts(number)
+        try:
+            return Counted(np.array([*found], "S"), np.array([*found.values()], np.int64))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise FormatError(f"{self._what}: its counts are not integers of bit strings: {error}") from error
 
     def memory(self, number: int) -> list[str]:
         """The outcome of each shot; see `Run.memory`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import sys
 from pathlib import Path
@@ -350,6 +351,15 @@ def test_a_grid(project: aerchive.Project) -> None:
     assert np.array_equal(data["psi"].values, [[arrays[t, n] for n in (1, 2, 3)] for t in (0.1, 0.2)])
     assert dict(project.dataset("t", "psi").sizes) == {"t": 2, "repeat": 3, "amplitude": 4}
     assert project.dataset("t", "psi")["psi"].sel(t=0.1).values.tolist() == [arrays[0.1, n].tolist() for n in (3, 1, 2)]
+
+
+def test_counts_of_all_outcomes_and_the_origin(runs: aerchive.Project) -> None:
+    data = runs.dataset("t", ["psi", "counts.*"])
+
+    assert list(data.data_vars) == ["psi", "counts.0"]
+    assert data["counts.0"].values.tolist() == ORDER
+    assert json.loads(data.attrs["job_ids"]) == [f"run-{number}" for number in ORDER]
+    assert [run.job_id for run in runs.runs_of(data)] == [f"run-{number}" for number in ORDER]
 
 
 def test_points(runs: aerchive.Project) -> None:

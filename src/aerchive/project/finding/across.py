@@ -16,6 +16,7 @@ from aerchive.interop.order import order_key
 from aerchive.interop.xarray import to_dataset
 from aerchive.project.finding.sweep import SweepRow, sweep_columns
 from aerchive.project.location import RunPlace
+from aerchive.project.run import Run
 from aerchive.stored.points import SavedArray
 from aerchive.stored.stack import StackedArray
 from aerchive.text import listed, near_texts
@@ -41,14 +42,14 @@ def stack_of(file: str, rows: Sequence[SweepRow], label: str, x: Sequence[str]) 
     _check_names(x, [label])
     if not having:
         raise NotFoundError(_no_array(file, rows, label))
-    columns = sweep_columns(having, x, [label])
+    columns, _ = sweep_columns(having, x, [label])
     _check_rows(file, columns, x, [label])
     runs = {row.point.values[label].location.owner: row.run.place for row in having}
     coords = {name: array_of(columns[name]) for name in dict.fromkeys(x)}
     return _stacked(columns[label].values, label, runs, coords)
 
 
-def dataset_of(file: str, rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Any:
+def dataset_of(file: str, rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> tuple[Any, list[Run]]:
     """Makes an ``xarray.Dataset`` of numbers and arrays; see `aerchive.Project.dataset`.
 
     Args:
@@ -57,6 +58,9 @@ def dataset_of(file: str, rows: Sequence[SweepRow], x: Sequence[str], y: Sequenc
         x: Names of the columns that become coordinates.
         y: Names of the columns and labels that become variables.
 
+    Returns:
+        The dataset, and the run of each of its points.
+
     Raises:
         InvalidInputError: There is no such column, the arrays of a label differ in shape or dtype, or ``x`` is empty.
         MissingExtraError: xarray is not installed, or dask, if there are arrays.
@@ -64,7 +68,7 @@ def dataset_of(file: str, rows: Sequence[SweepRow], x: Sequence[str], y: Sequenc
     labels = [name for name in dict.fromkeys(y) if any(_has(row, name) for row in rows)]
     having = [row for row in rows if all(_has(row, label) for label in labels)]
     _check_names(x, labels)
-    columns = sweep_columns(having or rows, x, y)
+    columns, ordered = sweep_columns(having or rows, x, y)
     _check_rows(file, columns if having else {}, x, y)
     dataset = to_dataset(columns, x, as_grid=_is_grid(columns, x))
     runs = {row.point.values[label].location.owner: row.run.place for row in having for label in labels}
@@ -77,7 +81,7 @@ def dataset_of(file: str, rows: Sequence[SweepRow], x: Sequence[str], y: Sequenc
         lengths |= dict(zip(axes, stack.shape[1:], strict=True))
         values = stack.to_dask().reshape(members.shape + stack.shape[1:])
         dataset = dataset.assign({label: ((*members.dims, *axes), values)})
-    return dataset
+    return dataset, ordered
 
 
 def _has(row: SweepRow, label: str) -> bool:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,6 +23,7 @@ from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
 from aerchive.project.documents.unfinished import submission_record
 from aerchive.project.documents.unite import conflict_id
+from aerchive.project.finding.caller import caller_level
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.listing import Listing
 from aerchive.project.finding.nothing_found import described, not_listed, nothing_found, parameter_names
@@ -38,7 +37,6 @@ if TYPE_CHECKING:  # only questions about values need them
     from aerchive.stored.stack import StackedArray
 
 _MOST_SHOWN = 5
-_PACKAGE = str(Path(__file__).parents[2])
 
 
 class Search:
@@ -118,7 +116,7 @@ class Search:
         is_told = if_missing == "warn" or near_texts(self._parts.path.name, projects_beside(self._parts.path))
         if is_told and not self._parts.has_warned:
             self._parts.has_warned = True
-            warnings.warn(str(problem), ArchiveWarning, stacklevel=_caller())
+            warnings.warn(str(problem), ArchiveWarning, stacklevel=caller_level())
         return listing
 
     def find_existing(self, job_id: str) -> Run | None:
@@ -165,17 +163,27 @@ class Search:
 
     def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
         """See `aerchive.Project.columns`."""
+        return self.columns_and_rows(expression, conditions)[0]
+
+    def columns_and_rows(self, expression: str | None, conditions: Mapping[str, Any]) -> tuple[Columns, NDArray[Any]]:
+        """Columns of runs, and the rows of these runs in the catalogue; see `aerchive.Project.columns`."""
         clause = self.clause(expression, conditions)
-        return self.listed("raise").columns(clause)
+        listing = self.listed("raise")
+        return listing.columns(clause), listing.rows(clause)
 
     def sweep(
-        self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
-    ) -> Columns:
-        """See `aerchive.Project.sweep`."""
+        self,
+        x: str | Sequence[str],
+        y: str | Sequence[str],
+        expression: str | None,
+        conditions: Mapping[str, Any],
+        bits: Sequence[int] | None,
+    ) -> tuple[Columns, list[Run]]:
+        """Columns of a sweep, and the run of each row; see `aerchive.Project.sweep`."""
         from aerchive.project.finding.sweep import sweep_columns
 
         first, then = as_texts(x), as_texts(y)
-        return sweep_columns(self._points(first, then, expression, conditions), first, then)
+        return sweep_columns(self._points(first, then, bits, expression, conditions), first, then)
 
     def stack(
         self, label: str, x: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
@@ -184,19 +192,19 @@ class Search:
         from aerchive.project.finding.across import stack_of
 
         first = as_texts(x)
-        rows = self._points(first, (), expression, conditions, [label, *first])
+        rows = self._points(first, (), None, expression, conditions, [label, *first])
         if not rows:
             raise self._no_points(expression, conditions)
         return stack_of(str(self._parts.path), rows, label, first)
 
     def dataset(
         self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
-    ) -> Any:
-        """See `aerchive.Project.dataset`."""
+    ) -> tuple[Any, list[Run]]:
+        """A dataset, and the run of each of its points; see `aerchive.Project.dataset`."""
         from aerchive.project.finding.across import dataset_of
 
         first, then = as_texts(x), as_texts(y)
-        rows = self._points(first, then, expression, conditions, [*first, *then])
+        rows = self._points(first, then, None, expression, conditions, [*first, *then])
         if not rows:
             raise self._no_points(expression, conditions)
         return dataset_of(str(self._parts.path), rows, first, then)
@@ -215,22 +223,25 @@ class Search:
         self,
         x: Sequence[str],
         y: Sequence[str],
+        bits: Sequence[int] | None,
         expression: str | None,
         conditions: Mapping[str, Any],
         labels: Sequence[str] = (),
     ) -> list[SweepRow]:
         """The points of the runs that meet conditions, with the counts in ``x`` and ``y``, and the values of labels."""
-        from aerchive.project.finding.sweep import counted_outcomes, sweep_rows
+        from aerchive.project.finding.outcomes import bounded
+        from aerchive.project.finding.sweep import sweep_rows, wanted_counts
 
         clause = self.clause(expression, conditions, PointCondition)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        outcomes = counted_outcomes([*x, *y])
+        wanted = wanted_counts(x, y, bits)
         listing = self.listed("raise")
         is_of_points = "params" in clause.columns
         runs = listing.possible_runs(clause) if is_of_points else listing.runs(clause)
-        rows = sweep_rows(self._parts.file, runs, outcomes, listing.bad, labels)
-        return [row for row in rows if not is_of_points or clause.decide(row)]
+        rows = sweep_rows(self._parts.file, runs, wanted, listing.bad, labels)
+        rows = (row for row in rows if not is_of_points or clause.decide(row))
+        return list(bounded(rows, lambda row: row.point.counted))
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:
         """See `aerchive.Project.done`."""
@@ -253,7 +264,7 @@ class Search:
         values, params = self._values(names, None, outcome)
         for name, column in zip(names, values, strict=True):
             if near_texts(name, params) and all(value is ABSENT for value in column):
-                warnings.warn(self._no_name(name, params, len(column)), ArchiveWarning, stacklevel=_caller())
+                warnings.warn(self._no_name(name, params, len(column)), ArchiveWarning, stacklevel=caller_level())
         return without(frame, values, tolerance)
 
     def _values(
@@ -443,13 +454,3 @@ def _without_known(outside: Iterable[Run], known: Catalogue, deleted: DeletedRun
 def _check_page(limit: int | None, skip: int = 0) -> None:
     if (limit is not None and limit < 0) or skip < 0:
         raise InvalidInputError("limit and skip must not be negative")
-
-
-def _caller() -> int:
-    """The ``stacklevel`` with which a warning of the calling function names the first line outside this package."""
-    level = 1
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-        level += 1
-    return level

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,14 +14,16 @@ from aerchive.interop.columns import Column, Columns, Kind, column_of
 from aerchive.interop.order import as_tuple, order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
+from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import PARAMS, parameter_columns
 from aerchive.project.finding.asking import BadRuns, whole_value
+from aerchive.project.finding.outcomes import outcome_columns
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import Folders
 from aerchive.storage.sessions import ReadSession
 from aerchive.stored.opener import OpenRun, RunOpener
-from aerchive.stored.points import COUNTS, ORIGIN, Point, origin_columns, read_points
+from aerchive.stored.points import ALL_COUNTS, COUNTS, ORIGIN, Point, WantedCounts, origin_columns, read_points
 
 _OUTCOME = re.compile(r"(0x[0-9a-fA-F]+|[01 ]*[01][01 ]*)\Z")
 _KINDS: dict[str, Kind] = {"created": "time", "tags": "texts"}
@@ -53,6 +56,8 @@ class SweepRow(NamedTuple):
 
     def find(self, name: str) -> Any:
         """Looks up a saved value, parameter given with the run, bound parameter, or column; ``None`` if none exists."""
+        if name == ALL_COUNTS:
+            return self.point.counted
         if name.startswith(PARAMS):
             name = name.removeprefix(PARAMS)
             return self.params.get(name, self.point.bound.get(name))
@@ -71,35 +76,62 @@ class SweepRow(NamedTuple):
         return whole_value(self.run, name, self.bad) or None if name in catalogue.TEXT_COLUMNS else None
 
 
-def counted_outcomes(names: Iterable[str]) -> list[str]:
-    """Returns the outcomes in the names that request counts.
+def wanted_counts(x: Sequence[str], y: Sequence[str], bits: Sequence[int] | None) -> WantedCounts:
+    """Returns which counts the names of columns request.
+
+    Args:
+        x: Names of the columns by which the table is sorted.
+        y: Names of the other columns.
+        bits: The classical bits to which outcomes are reduced; ``None``: all.
 
     Raises:
-        InvalidInputError: An outcome is neither bits nor hexadecimal.
+        InvalidInputError: An outcome is neither bits nor hexadecimal, or the rows cannot be sorted by it, or classical
+            bits are given although no counts are requested.
     """
-    outcomes = [name.removeprefix(COUNTS) for name in names if name.startswith(COUNTS)]
+    if ALL_COUNTS in x:
+        raise InvalidInputError(
+            f"x={ALL_COUNTS!r}: it stands for many columns, and rows cannot be sorted by it; give y"
+        )
+    names = [name for name in (*x, *y) if name.startswith(COUNTS)]
+    if bits is not None:
+        bits = _checked_bits(bits)
+        if not names:
+            raise InvalidInputError(
+                f"bits={bits} is for counts, and y has none, such as {ALL_COUNTS!r} or '{COUNTS}01'"
+            )
+    outcomes = tuple(name.removeprefix(COUNTS) for name in names if name != ALL_COUNTS)
     for outcome in outcomes:
         if not _OUTCOME.match(outcome):
             raise InvalidInputError(f"{COUNTS}{outcome}: an outcome is bits, such as 01, or hexadecimal, such as 0x1")
-    return outcomes
+    return WantedCounts(outcomes, ALL_COUNTS in y, None if bits is None else tuple(bits))
+
+
+def _checked_bits(bits: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(map(operator.index, bits))
+    except TypeError:
+        found = ()
+    if not found:
+        refuse("bits", bits, "a list of classical bits, such as [0, 2]")
+    return found
 
 
 def sweep_rows(
-    file: ProjectFile, runs: Iterable[Run], outcomes: Collection[str], bad: BadRuns, labels: Collection[str] = ()
+    file: ProjectFile, runs: Iterable[Run], wanted: WantedCounts, bad: BadRuns, labels: Collection[str] = ()
 ) -> Iterator[SweepRow]:
     """Yields the points of runs; a run that has no result, or cannot be read, has no points.
 
     Args:
         file: The project file.
         runs: The runs.
-        outcomes: The outcomes of which the counts are read.
+        wanted: Which counts are read.
         bad: The object that notes the runs that cannot be read.
         labels: Labels of the values that are wanted, as for `read_points`.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
-            ask = functools.partial(_points, session, Folders(session.root), outcomes, labels)
+            ask = functools.partial(_points, session, Folders(session.root), wanted, labels)
             for run in some:
                 points: list[Point] = bad.ask(run, ask, [])
                 params = whole_value(run, "params", bad) if points else {}
@@ -107,9 +139,9 @@ def sweep_rows(
 
 
 def _points(
-    session: ReadSession, folders: Folders, outcomes: Collection[str], labels: Collection[str], run: Run
+    session: ReadSession, folders: Folders, wanted: WantedCounts, labels: Collection[str], run: Run
 ) -> list[Point]:
-    return read_points(_in_session(run, session, folders), outcomes, labels) if run.place.is_known else []
+    return read_points(_in_session(run, session, folders), wanted, labels) if run.place.is_known else []
 
 
 def _in_session(run: Run, session: ReadSession, folders: Folders) -> RunOpener:
@@ -124,7 +156,7 @@ def _in_session(run: Run, session: ReadSession, folders: Folders) -> RunOpener:
     return OpenRun(place, session, group) if place.is_it(group) else place
 
 
-def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
+def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> tuple[Columns, list[Run]]:
     """Makes a table of the values that runs have saved.
 
     Args:
@@ -132,6 +164,9 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
         x: Names of the columns that come first, and by which the table is sorted; rows without one of them are left
             out. If empty, the columns say where each value is from, and give all parameters.
         y: Names of the columns that follow; rows that have none of them are left out. If empty, all saved values.
+
+    Returns:
+        The columns, and the run of each row.
 
     Raises:
         InvalidInputError: No row has such a column; the message lists the columns that exist.
@@ -143,12 +178,13 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
     y = list(y) or values
     kept = [row for row in rows if any(row.find(name) is not None for name in y)] if y else list(rows)
     if not x:
-        return _everything(kept, y)
+        return _everything(kept, y), [row.run for row in kept]
     kept = [row for row in kept if all(row.find(name) is not None for name in x)]
-    columns = {name: _column(name, kept) for name in dict.fromkeys((*x, *y))}
+    columns = _columns((*x, *y), kept)
     keys = list(zip(*(map(order_key, columns[name].values) for name in x), strict=True))
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    return {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
+    ordered = {name: Column(column.kind, [column.values[i] for i in order]) for name, column in columns.items()}
+    return ordered, [kept[i].run for i in order]
 
 
 def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
@@ -156,8 +192,16 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
         "job_id": Column("text", [row.run.job_id for row in rows]),
         **parameter_columns([{name: as_tuple(value) for name, value in row.params.items()} for row in rows]),
         **origin_columns([row.point for row in rows]),
-        **{name: _column(name, rows) for name in y},
+        **_columns(y, rows),
     }
+
+
+def _columns(names: Iterable[str], rows: Sequence[SweepRow]) -> Columns:
+    columns: Columns = {}
+    for name in dict.fromkeys(names):
+        is_all = name == ALL_COUNTS
+        columns |= outcome_columns([row.point.counted for row in rows]) if is_all else {name: _column(name, rows)}
+    return columns
 
 
 def _column(name: str, rows: Sequence[SweepRow]) -> Column:
@@ -174,4 +218,4 @@ def _names(rows: Iterable[SweepRow], values: Sequence[str]) -> Iterator[str]:
     yield from dict.fromkeys([*values, *(label for row in rows for label in (*row.point.arrays, *row.point.numbers))])
     yield from dict.fromkeys(name for row in rows for name in row.point.bound)
     yield from dict.fromkeys(PARAMS + name for row in rows for name in row.params)
-    yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
+    yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", ALL_COUNTS, "columns of the catalogue")
