@@ -35,12 +35,12 @@ FRAME = pandas.DataFrame(
         "truth": pandas.array([True, None, False], dtype="boolean"),
         "is": [True, False, True],
         "text": pandas.array(["a # b", "NA", 'q"x,\ny'], dtype="string"),
-        "gap": pandas.array(["a", None, "null"], dtype="string"),
+        "gap": pandas.array(["a", None, "null\r\n"], dtype="string"),
         "empty": pandas.array(["", "b", ""], dtype="string"),
         "vector": pandas.Series([(1, 2.5), (), None], dtype=object),
         "mixed": pandas.Series([1, "1", None], dtype=object),
         "time": pandas.to_datetime(["2026-01-01T00:00:00.123456+00:00"] * 3),
-        "day": pandas.to_datetime(["2026-01-01", "2026-03-01", "2026-01-02"]),
+        "day": pandas.to_datetime(["2026-01-01", None, "2026-01-02"]),
         "θ": [1.0, 2.0, 3.0],
         "#odd": [1, 2, 3],
         "counts.0 1": [0, 0, 5],
@@ -72,8 +72,9 @@ def test_a_data_frame_as_netcdf(tmp_path: Path) -> None:
     assert found.attrs == ATTRS
     assert dict(found.sizes) == {"point": 3}
     assert list(found) == list(FRAME.columns)
-    for name in ("whole", "seed", "is", "text", "empty", "θ", "#odd", "counts.0 1", "day"):
+    for name in ("whole", "seed", "is", "text", "empty", "θ", "#odd", "counts.0 1"):
         assert found[name].values.tolist() == FRAME[name].to_numpy().tolist(), name
+    assert found["day"].values.tolist() == FRAME["day"].to_numpy().tolist()
     assert found["whole"].dtype == np.int64
     assert found["seed"].dtype == np.uint64
     assert found["integer"].values.tolist() == [1, None, 2**62]
@@ -215,6 +216,9 @@ def test_files_that_are_no_data_of_a_figure(tmp_path: Path) -> None:
         path.write_bytes(b"\x00\x01\x02nothing of the kind")
         with pytest.raises(FormatError, match=r"is not a|says no origin"):
             aerchive.read_figure_data(path)
+    (tmp_path / "deep.csv").write_text(f'# job_ids: []\n# column_types: {{"x": "json"}}\n"x"\n"{"[" * 100_000}"\n')
+    with pytest.raises(FormatError, match=r"is not a \.csv file of project\.figure_data"):
+        aerchive.read_figure_data(tmp_path / "deep.csv")
     (tmp_path / "plain.csv").write_text("x,y\n1,2\n")
     with pytest.raises(FormatError, match=r"says no origin; it was not written by project\.figure_data"):
         aerchive.read_figure_data(tmp_path / "plain.csv")

@@ -20,7 +20,7 @@ from aerchive.interop.plain_frame import TEXT, TEXT_OR_MISSING, plain_frame
 
 _FIRST = "# Data of a figure and its origin, by aerchive. Read it with aerchive.read_figure_data(path), or with\n"
 _SECOND = '# pandas.read_csv(path, comment="#").\n'
-_TYPES = "types"
+_TYPES = "column_types"
 """The attribute with the type of each column, by name, in order."""
 _FORMULA = re.compile(r"[=@\t\r]|[+-].*[^\w .]", re.DOTALL)
 """What spreadsheets may take for a formula: a text that begins so is stored as JSON, and a name after an apostrophe."""

@@ -93,7 +93,7 @@ def read_figure_data(path: str | os.PathLike[str]) -> Any:
         raise NotFoundError(f"{found}: there is no such file") from error
     except OSError as error:
         raise ReadError(f"{found}: cannot be read: {error}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FormatError(f"{found}: is not a {found.suffix} file of project.figure_data: {error}") from error
     if ORIGIN_KEY not in table.attrs:
         raise FormatError(f"{found}: says no origin; it was not written by project.figure_data")

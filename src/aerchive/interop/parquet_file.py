@@ -11,7 +11,8 @@ from aerchive.interop.extras import import_extra
 from aerchive.interop.plain_columns import JSON, from_json_texts
 from aerchive.interop.plain_frame import plain_frame
 
-_TYPES = "types"
+_TYPES = "column_types"
+"""The attribute with the names of the columns that are stored as JSON."""
 
 
 def write(table: Any, path: Path, attrs: Mapping[str, Any]) -> None:

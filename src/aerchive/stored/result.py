@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -249,7 +250,7 @@ class StoredResult:
             return Counted(rows["bitstring"], rows["count"].astype(np.int64))
         found = self.counts(number)
         try:
-            return Counted(np.array([*found], "S"), np.array([*found.values()], np.int64))
+            return Counted(np.array([*found], "S"), np.array([operator.index(one) for one in found.values()], np.int64))
         except (TypeError, ValueError, OverflowError) as error:
             raise FormatError(f"{self._what}: its counts are not integers of bit strings: {error}") from error
 

@@ -49,11 +49,13 @@ def test_from_the_runs_to_a_file_and_back(project: aerchive.Project, tmp_path: P
 
 def test_a_table_with_job_ids_names_only_these_runs(project: aerchive.Project, tmp_path: Path) -> None:
     table = project.table("n", ["energy", "job_id"])
+    table.attrs["project"] = "study.h5"
     part = table[table.energy > 0.7]
 
     assert [run.job_id for run in project.runs_of(part)] == ["c", "d"]
     found = aerchive.read_figure_data(project.figure_data(part, tmp_path / "part.csv"))
     assert json.loads(found.attrs["job_ids"]) == ["c", "d"]
+    assert found.attrs["project"] == "study.h5"
     assert (
         found.attrs["seal"] == project.table("n", "energy", where="params.n >= 2").attrs["seal"] != part.attrs["seal"]
     )
@@ -164,3 +166,9 @@ def test_attributes_that_were_edited(project: aerchive.Project) -> None:
         project.runs_of(table)
     with pytest.raises(InvalidInputError, match=r"table must be a pandas\.DataFrame .*found 5"):
         project.runs_of(5)
+    found = project.table("n", "energy")
+    found.attrs |= {"run_uuids": "[]", "run_seals": "[null]"}
+    with pytest.raises(
+        InvalidInputError, match="have 4 job ids, 0 run_uuids and 1 run_seals: one of these lists was edited"
+    ):
+        project.runs_of(found)

@@ -12,7 +12,7 @@ from qiskit.result import marginal_counts
 
 import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
-from aerchive.errors import InvalidInputError
+from aerchive.errors import ArchiveWarning, FormatError, InvalidInputError
 from aerchive.project.finding import outcomes
 from tests.jobs import make_result
 
@@ -140,3 +140,13 @@ def test_many_runs_of_few_outcomes_are_no_problem(tmp_path: Path, monkeypatch: p
     assert table["counts.0"].tolist() == [0, 1, 2, 5, 4]
     assert table["counts.1"].tolist() == [1, 1, 1, 0, 1]
     assert str(table["counts.1"].dtype) == "Int64"
+
+
+def test_counts_that_are_no_whole_numbers_are_not_rounded(tmp_path: Path) -> None:
+    project = aerchive.open(tmp_path / "quasi.h5")
+    run = project.save(make_result("quasi", counts={"0x0": 0.5, "0x1": 9.5}), params={"n": 1})
+
+    with pytest.raises(FormatError, match="its counts are not integers of bit strings"):
+        run.counts_array()
+    with pytest.warns(ArchiveWarning, match="run quasi cannot be read.*not integers of bit strings"):
+        assert project.table("n", "counts.*").empty

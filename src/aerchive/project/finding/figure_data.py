@@ -52,7 +52,7 @@ class FigureData:
         runs = self.runs_of(table)
         job_ids = _job_ids(table, attrs)
         if job_ids != _listed(attrs, ORIGIN_KEY):
-            attrs |= self._origins.of_runs(runs)
+            attrs |= self._origins.of_runs(runs) | {"project": attrs.get("project", "")}  # a user may have shortened it
             attrs = {name: value for name, value in attrs.items() if name not in (_UUIDS, _SEALS)}
         if _SEALS not in attrs:
             identities = self._identities(runs)
@@ -96,8 +96,14 @@ class FigureData:
         """
         job_ids = _listed(attrs, ORIGIN_KEY)
         if _SEALS in attrs:
-            pairs = zip(_listed(attrs, _UUIDS), _listed(attrs, _SEALS), strict=True)
-            known = {job_id: pair for job_id, pair in zip(job_ids, pairs, strict=True) if pair[1] is not None}
+            uuids, seals = _listed(attrs, _UUIDS), _listed(attrs, _SEALS)
+            if not len(uuids) == len(seals) == len(job_ids):
+                raise InvalidInputError(
+                    f"attrs of the table have {len(job_ids)} job ids, {len(uuids)} {_UUIDS} and {len(seals)} {_SEALS}: "
+                    "one of these lists was edited"
+                )
+            triples = zip(job_ids, uuids, seals, strict=True)
+            known = {job_id: (run_uuid, seal) for job_id, run_uuid, seal in triples if seal is not None}
             now = self._identities([run for run in runs if run.job_id in known])
             return [job_id for job_id, pair in now.items() if pair != known[job_id]]
         found = [run.job_id for run in runs]
