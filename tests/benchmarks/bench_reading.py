@@ -1,10 +1,10 @@
-"""What reading many small things costs: circuits of one job, and a few of many runs.
+"""What reading many small things costs: circuits of one job, a few of many runs, and a state of each of many runs.
 
 A job of many circuits is read in the ways in which people do it, beside unpickling the same Result; and a catalogue of
-many rows is asked for its first ten jobs, beside ten in the middle and the first run of a search. Rounds take the ways
-in turn. Printed are medians of processor time, and the medians of the ratios to the first way of a group in the same
-round, with their tenth and ninetieth percentile. ``--json`` keeps the medians, and ``--before`` prints those of an
-earlier run beside the new ones.
+many rows is asked for its first ten jobs, beside ten in the middle and the first run of a search. States of many runs
+are stacked, beside one file of numpy for each run. Rounds take the ways in turn. Printed are medians of processor time,
+and the medians of the ratios to the first way of a group in the same round, with their tenth and
+ninetieth percentile. ``--json`` keeps the medians, and ``--before`` prints those of an earlier run beside the new ones.
 """
 
 from __future__ import annotations
@@ -130,6 +130,43 @@ def of_catalogue(path: Path, rows: int) -> Ways:
     }
 
 
+def of_runs(path: Path, runs: int) -> Ways:
+    """A state of each of many runs."""
+    project, folder = aerchive.open(path), path.with_suffix("")
+    folder.mkdir()
+    with project.transaction():
+        for number in range(runs):
+            state = np.exp(1j * np.arange(16) * number) / 4
+            np.savez(folder / f"{number}.npz", t=number, psi=state)
+            experiment = ExperimentResult(1, True, ExperimentResultData(psi=Statevector(state)))
+            result = Result(job_id=f"{number:08x}-0000-4000-8000-000000000000", success=True, results=[experiment])
+            project.save(result, params={"t": number})
+
+    def files() -> Any:
+        found = []
+        for one in folder.iterdir():
+            with np.load(one) as saved:
+                found.append((int(saved["t"]), saved["psi"]))
+        return np.array([state for _, state in sorted(found, key=lambda pair: pair[0])])
+
+    def stack() -> Any:
+        return aerchive.open(path, "r").stack("psi", x="t")
+
+    def used() -> Any:
+        known = stack()
+        known[:, 0]
+        return known
+
+    return {
+        "numpy.load(...) of each run": files,
+        "open the project, stack('psi', x='t')": stack,
+        "stack[:, 0], the first slice": Prepared(stack, lambda known: known[:, 0]),
+        "stack[:, 0] again": Prepared(used, lambda known: known[:, 0]),
+        "stack[...] again": Prepared(used, lambda known: known[...]),
+        "stack[-1] again": Prepared(used, lambda known: known[-1]),
+    }
+
+
 class Prepared:
     """What is measured, after something that is not."""
 
@@ -172,6 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--circuits", type=int, default=10_000, help="of the job (default 10000)")
     parser.add_argument("--rows", type=int, default=100_000, help="of the catalogue (default 100000)")
+    parser.add_argument("--runs", type=int, default=1000, help="with a state each (default 1000)")
     parser.add_argument("--rounds", type=int, default=7, help="in which all ways are taken (default 7)")
     parser.add_argument("--folder", type=Path, help="where projects are made; by default a temporary folder")
     parser.add_argument("--json", type=Path, help="where the figures are kept")
@@ -180,7 +218,8 @@ def main() -> None:
     before = json.loads(options.before.read_text("utf-8")) if options.before else {}
     found: dict[str, Figures] = {}
     print(
-        f"{options.circuits} circuits, {options.rows} rows, {options.rounds} rounds; {datetime.datetime.now():%Y-%m-%d}"
+        f"{options.circuits} circuits, {options.rows} rows, {options.runs} runs with states, {options.rounds} rounds; "
+        f"{datetime.datetime.now():%Y-%m-%d}"
     )
     print("| | before: ms (ratio) | ms | ratio (p10 to p90) |\n|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
@@ -188,6 +227,7 @@ def main() -> None:
             (of_counts, options.circuits),
             (of_states, options.circuits),
             (of_catalogue, options.rows),
+            (of_runs, options.runs),
         ):
             figures = measured(make(Path(name) / f"{make.__name__}.h5", number), options.rounds)
             found |= figures

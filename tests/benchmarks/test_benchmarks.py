@@ -268,12 +268,12 @@ def test_what_archiving_adds_to_a_job() -> None:
 
 
 def test_reading_many_small_things(tmp_path: Path) -> None:
-    few = ["--circuits", "3", "--rows", "30", "--rounds", "1", "--folder", tmp_path]
+    few = ["--circuits", "3", "--rows", "30", "--runs", "3", "--rounds", "1", "--folder", tmp_path]
     run(bench_reading, *few, "--json", tmp_path / "before.json")
     text = run(bench_reading, *few, "--before", tmp_path / "before.json")
 
     lines = [line.split(" | ") for line in text.splitlines()[3:]]
-    assert len(lines) == 14
+    assert len(lines) == 20
     assert all(float(median) > 0 for _, _, median, _ in lines)
     assert all("(" in before for _, before, _, _ in lines)
 

@@ -8,9 +8,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.interop.order import as_tuple
+
 Kind = Literal["text", "integer", "unsigned", "real", "truth", "time", "texts", "any"]
 """The kind of the values in a column. ``time``: microseconds since 1970 (UTC); ``texts``: lists of texts."""
 
+_MOST_EXACT = 2**53
+"""Integers up to this size are exact as floating-point numbers."""
 _KINDS: dict[frozenset[type], Kind] = {
     frozenset((str,)): "text",
     frozenset((bool,)): "truth",
@@ -42,6 +46,25 @@ def as_objects(values: Sequence[Any]) -> NDArray[Any]:
     for number, value in enumerate(values):  # one at a time: numpy would split lists and arrays
         objects[number] = value
     return objects
+
+
+def array_of(column: Column, *, has_holes: bool = False) -> NDArray[Any]:
+    """Returns a column as an array of a dtype that can also represent what is missing.
+
+    Args:
+        column: The column.
+        has_holes: Whether the array must be able to represent what is missing although the column misses nothing.
+    """
+    kind, values = column
+    if kind == "time":
+        return np.array(values, "M8[us]")
+    if kind in ("integer", "unsigned"):
+        if not has_holes and None not in values:
+            return np.array(values, np.int64 if kind == "integer" else np.uint64)
+        kind = "any" if any(value is not None and abs(value) > _MOST_EXACT for value in values) else "real"
+    if kind == "real":
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+    return as_objects(list(map(as_tuple, values)))
 
 
 def column_of(values: Sequence[Any]) -> Column:

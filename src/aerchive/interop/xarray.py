@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
-from aerchive.interop.columns import Column, Columns, as_objects
+from aerchive.interop.columns import Column, Columns, array_of, as_objects
 from aerchive.interop.extras import import_extra
-from aerchive.interop.order import as_tuple, order_key
+from aerchive.interop.order import order_key
 
 REPEAT = "repeat"
 """The name of the dimension for several rows with the same coordinates."""
 POINT = "point"
 """The name of the dimension of rows that form no grid."""
 _MOST_CELLS = 100_000_000
-_MOST_EXACT = 2**53
 
 
 def to_dataset(columns: Columns, dims: Sequence[str], *, as_grid: bool | None = None) -> Any:
@@ -52,7 +51,7 @@ def to_dataset(columns: Columns, dims: Sequence[str], *, as_grid: bool | None = 
     if as_grid is None:
         as_grid = 2 * len(set(rows)) >= math.prod(map(len, coordinates))
     if not as_grid:
-        along = {name: (POINT, _array(column)) for name, column in columns.items()}
+        along = {name: (POINT, array_of(column)) for name, column in columns.items()}
         return xarray.Dataset({k: v for k, v in along.items() if k not in dims}, {name: along[name] for name in dims})
     repeats = _repeats(rows)
     names, axes, indices = list(dims), list(coordinates), list(places)
@@ -69,7 +68,7 @@ def to_dataset(columns: Columns, dims: Sequence[str], *, as_grid: bool | None = 
 
 def _coordinate(column: Column) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Returns the distinct values of a column in order, and for each row the index of its value among them."""
-    values = _array(column)
+    values = array_of(column)
     if values.dtype.kind != "O":
         different, places = np.unique(values, return_inverse=True)
         return different, places
@@ -91,21 +90,7 @@ def _repeats(rows: list[tuple[Hashable, ...]]) -> list[int]:
 
 def _grid(column: Column, shape: tuple[int, ...], indices: tuple[NDArray[np.intp], ...]) -> NDArray[Any]:
     has_holes = len(column.values) < math.prod(shape)
-    values = _array(column, has_holes=has_holes)
+    values = array_of(column, has_holes=has_holes)
     grid = np.full(shape, {"f": np.nan, "M": np.datetime64("NaT"), "O": None}.get(values.dtype.kind, 0), values.dtype)
     grid[indices] = values
     return grid
-
-
-def _array(column: Column, *, has_holes: bool = False) -> NDArray[Any]:
-    """Returns a column as an array of a dtype that can also represent what is missing."""
-    kind, values = column
-    if kind == "time":
-        return np.array(values, "M8[us]")
-    if kind in ("integer", "unsigned"):
-        if not has_holes and None not in values:
-            return np.array(values, np.int64 if kind == "integer" else np.uint64)
-        kind = "any" if any(value is not None and abs(value) > _MOST_EXACT for value in values) else "real"
-    if kind == "real":
-        return np.array([np.nan if value is None else value for value in values], np.float64)
-    return as_objects(list(map(as_tuple, values)))

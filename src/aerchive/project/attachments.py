@@ -56,6 +56,10 @@ class ProjectRoot:
         with self.file.read() as session:
             yield session, session.root
 
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """Has the file opened at most once in the block."""
+        return self.file.held()
+
     def stamp(self) -> Stamp | None:
         """The stamp of the file now; ``None`` if it cannot be read."""
         try:
@@ -82,6 +86,7 @@ class AttachmentPlace:
     def __post_init__(self) -> None:
         self.job_id = self.holder.job_id
         self.stamp = self.holder.stamp
+        self.held = self.holder.held
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:

@@ -78,6 +78,10 @@ class RunPlace:
         except (OSError, ValueError):
             return None
 
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """Has the project file opened at most once for all runs that are opened in the block."""
+        return self.project.held()
+
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:
         """Opens the file that holds the run, and the run's group in it.

@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # only attachments and figures need these, and what they impo
     from aerchive.project.attachments import Attachments
     from aerchive.project.finding.figure_data import FigureData
     from aerchive.project.illustrating.illustrate import Illustrated
+    from aerchive.stored.stack import StackedArray
 
 
 class Project:
@@ -748,6 +749,68 @@ class Project:
         from aerchive.project.finding.figure_data import FigureData
 
         return FigureData(self.parts, self._origins, self.find)
+
+    @checked
+    def stack(
+        self, label: str, x: str | Sequence[str] = (), where: str | None = None, **conditions: Any
+    ) -> StackedArray:
+        """Stacks the arrays that many runs have saved under one label, along a new first axis; none is read yet.
+
+        There is one array for each circuit and each parameter bind that has saved one. Runs without it are left out.
+
+        Args:
+            label: The label under which the arrays were saved, such as ``statevector``.
+            x: Names of columns by which the arrays are sorted, as for `table`: parameters given with the runs,
+                parameters of the circuits, saved numbers, or columns of the catalogue. Arrays without a value of one of
+                them are left out. If empty, the arrays are in the order in which the runs were submitted.
+            where: Conditions as text, as for `table`.
+            **conditions: The same by keyword, as for `table`.
+
+        Returns:
+            A `StackedArray` of shape ``(arrays, *shape of one array)`` and their dtype. Its attribute ``coords`` has
+            for each name of `x` an array of shape ``(arrays,)``, and ``job_ids`` and ``experiments`` say where each
+            array is from. A slice reads only what it selects. It may be pickled: it has the path of the project and the
+            ids of the runs, and opens the file where it is used.
+
+        Raises:
+            NotFoundError: No run meets the conditions, or none of those that do has an array with this label; the
+                message lists the labels that there are.
+            InvalidInputError: No run has a value of one of the names in `x`; the arrays differ in shape or dtype, and
+                the message names two runs; or a circuit has several arrays with this label, one for each shot or
+                condition.
+        """
+        return self._search.stack(label, x, where, conditions)
+
+    @checked
+    def dataset(
+        self, x: str | Sequence[str], y: str | Sequence[str], where: str | None = None, **conditions: Any
+    ) -> Any:
+        """Makes an ``xarray.Dataset`` of what runs have saved, in which arrays are not read yet.
+
+        Args:
+            x: Names of the columns that become coordinates, as for `table`.
+            y: Names of the variables: numbers and counts as for `table`, and labels of saved arrays. Points without one
+                of these arrays are left out.
+            where: Conditions as text, as for `table`.
+            **conditions: The same by keyword, as for `table`.
+
+        Returns:
+            An ``xarray.Dataset``. If the points fill a grid, each name of `x` is a dimension with sorted coordinates,
+            with one more dimension, ``repeat``, if there are several points at each place. Otherwise the points lie
+            along one dimension ``point``, sorted by `x`. Numbers and counts are arrays of numpy as in `table`. Saved
+            arrays are arrays of dask, which are read where they are computed, also in other processes; their further
+            dimensions are ``amplitude`` for state vectors, ``row`` and ``column`` for density matrices and operators,
+            and ``axis_0``, ``axis_1``, ... for other arrays. If a dimension of this name has another length, the label
+            is put in front of the name. ``attrs`` says where the dataset is from, as for `table`.
+
+        Raises:
+            NotFoundError: No run meets the conditions.
+            InvalidInputError: There is no such column or label, the arrays with a label differ in shape or dtype, or
+                `x` is empty.
+            MissingExtraError: xarray is not installed; or dask is not installed, and there are arrays.
+        """
+        dataset, runs = self._search.dataset(x, y, where, conditions)
+        return put_origin(dataset, self._origins.of_rows(*runs))
 
     @checked
     def done(self, *names: str, where: str | None = None) -> set[Any]:

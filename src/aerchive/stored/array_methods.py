@@ -81,6 +81,10 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """Reads a part of the array."""
 
     @abstractmethod
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        """What tells the array from all others, in any project."""
+
+    @abstractmethod
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All values."""
 
@@ -264,5 +268,8 @@ class ArrayMethods(NDArrayOperatorsMixin):
             MissingExtraError: dask is not installed.
         """
         from aerchive.interop.extras import import_extra
+        from aerchive.stored.dask_source import DaskSource
 
-        return import_extra("dask.array", "dask").from_array(self, chunks=self.chunks if chunks is None else chunks)
+        array = import_extra("dask.array", "dask")
+        source, meta = DaskSource(self), np.empty((0,) * self.ndim, self.dtype)
+        return array.from_array(source, chunks=source.chunks if chunks is None else chunks, meta=meta)

@@ -15,7 +15,7 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.stored.block_cache import BlockPlan, RowPlanner, cached_rows
 from aerchive.stored.location import ArrayLocation, as_dtype, unpacked
-from aerchive.stored.opener import RunOpener
+from aerchive.stored.opener import Planner, RunOpener
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def plan_arrays(group: GroupReader, locations: Sequence[ArrayLocation]) -> list[
     ]
 
 
-def plan_array(group: GroupReader, location: ArrayLocation, key: object = ...) -> ArrayPlan:
+def plan_array(group: Planner, location: ArrayLocation, key: object = ...) -> ArrayPlan:
     """Resolves a selection of an array of an open project.
 
     Raises:

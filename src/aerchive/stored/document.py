@@ -111,7 +111,9 @@ def read_inputs(group: GroupReader, owner: str) -> dict[str, Any]:
 def _read_document(group: GroupReader, name: str, owner: str) -> Any:
     """Reads a document of a run; errors as for `read_result`."""
     where = group.where(name)
-    check_version(group.dataset_attributes(name).get("encoding_version"), VERSION, f"{where}: {name}")
+    check_version(
+        group.dataset_attributes(name, ["encoding_version"]).get("encoding_version"), VERSION, f"{where}: {name}"
+    )
     return tagged_json.loads(group.read_json(name, owner), where)
 
 

@@ -25,6 +25,7 @@ from aerchive.stored.block_cache import MAX_BLOCK_BYTES
 from aerchive.stored.opener import RunOpener
 
 _KINDS = frozenset("biufcS")
+_ATTRIBUTES = ("encoding_version", "dtype", "order")
 _NAME = re.compile(r"[A-Za-z0-9_]+\Z")
 
 
@@ -141,7 +142,7 @@ class Locator:
             heads = _Heads(stamp, group.path, group.where(), {})
         for name in _names(references) - heads.datasets.keys():
             with contextlib.suppress(NotFoundError):  # `_Heads.locate` raises an error that names the reference
-                heads.datasets[name] = group.describe(name), group.dataset_attributes(name)
+                heads.datasets[name] = group.describe(name), group.dataset_attributes(name, _ATTRIBUTES)
         self._heads = heads
         return heads.locate(references, self._owner)
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.medium.opening import Stamp
 
 _T = TypeVar("_T")
@@ -28,6 +29,13 @@ class OpenFile(Protocol):
         """
 
 
+class Planner(Protocol):
+    """Plans how to read the datasets of a run: the group of the run, or what was found in it before."""
+
+    def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
+        """Plans how to read a selection of a dataset; see `GroupReader.plan`."""
+
+
 class RunOpener(Protocol):
     """Opens the group of one run.
 
@@ -44,6 +52,9 @@ class RunOpener(Protocol):
             NotFoundError: The run does not exist any more.
             AerchiveError: The file cannot be read.
         """
+
+    def held(self) -> AbstractContextManager[None]:
+        """Has the project file opened at most once for all runs that are opened in the block."""
 
     def stamp(self) -> Stamp | None:
         """The stamp of the file, which tells whether the file has changed; ``None`` if only opening it can tell."""
@@ -84,6 +95,7 @@ class OpenRun:
     def __init__(self, opener: RunOpener, session: OpenFile, group: GroupReader) -> None:
         self.job_id = opener.job_id
         self.stamp = opener.stamp
+        self.held = opener.held
         self._open = session, group
 
     @contextlib.contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.codecs.base import is_reference
+from aerchive.codecs.base import array_references, is_reference
 from aerchive.codecs.counts import format_outcome
 from aerchive.codecs.table import CODEC as NUMBERS
 from aerchive.codecs.table import SCALAR, scalar_from_row, typed
@@ -23,9 +24,10 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.stored.array_plan import plan_array
 from aerchive.stored.count_arrays import Counted, texts_of_bits
 from aerchive.stored.document import StoredExperiment
-from aerchive.stored.location import Locator
+from aerchive.stored.location import ArrayLocation, Locator
 from aerchive.stored.opener import OpenRun, RunOpener
 from aerchive.stored.result import StoredResult
+from aerchive.stored.tree import chosen, kind_of, tag_of
 
 COUNTS = "counts."
 """Prefix of the name of the count of an outcome, as in ``counts.00``."""
@@ -34,6 +36,23 @@ ALL_COUNTS = "counts.*"
 ORIGIN = ("experiment", "circuit", "bind", "element")
 """The fields of a `Point` that tell where its numbers are from."""
 _MOST_ELEMENTS = 1_000_000
+_NUMBERS = (SCALAR, "float", "numpy")
+"""Tags of numbers, of which the last may also be those of other values."""
+
+
+@dataclass(frozen=True)
+class SavedArray:
+    """A saved array as the value of a point.
+
+    Attributes:
+        location: Where the array is.
+        kind: The kind of the value, such as ``statevector`` or ``array``.
+        experiment: Index of the experiment that saved it.
+    """
+
+    location: ArrayLocation
+    kind: str
+    experiment: int
 
 
 class WantedCounts(NamedTuple):
@@ -60,8 +79,10 @@ class Point(NamedTuple):
         bind: Index of the parameter bind among those of the circuit, from 0; ``None`` without binds.
         element: Index of the element of a primitive's pub, in row-major order; ``None`` if the pub has no shape.
         bound: Values of the circuit's parameters, by name.
-        values: The saved numbers by label, and the requested counts.
+        values: The saved numbers by label, the requested counts, and the requested arrays as `SavedArray`.
         counted: All outcomes and their counts, if they were requested and the circuit has counts.
+        arrays: The labels of all values that have arrays, if values were requested by label.
+        numbers: The labels of all numbers, if values were requested by label.
     """
 
     experiment: int
@@ -70,8 +91,10 @@ class Point(NamedTuple):
     bind: int | None
     element: int | None
     bound: dict[str, float]
-    values: dict[str, float | int | bool]
+    values: dict[str, Any]
     counted: Counted | None = None
+    arrays: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 def origin_columns(points: Sequence[Point]) -> Columns:
@@ -91,15 +114,17 @@ def point_columns(points: Sequence[Point]) -> Columns:
     return {**origin_columns(points), **numbers}
 
 
-def read_points(opener: RunOpener, wanted: WantedCounts | None = None) -> list[Point]:
+def read_points(opener: RunOpener, wanted: WantedCounts | None = None, labels: Collection[str] = ()) -> list[Point]:
     """Reads the numbers of a run; the list is empty if the run has no result.
 
     Args:
         opener: Opens the group of the run.
         wanted: Which counts are read; ``None``: none.
+        labels: Labels of the values that are wanted: numbers, and arrays, which are located and not read. If empty, all
+            numbers and no arrays.
 
     Raises:
-        InvalidInputError: The wanted classical bits are not bits of the run.
+        InvalidInputError: The wanted classical bits are not bits of the run, or a label has several arrays.
         FormatError: The run does not follow the format.
         IntegrityError: The run is damaged.
     """
@@ -109,7 +134,7 @@ def read_points(opener: RunOpener, wanted: WantedCounts | None = None) -> list[P
         owner = str(group.run_uuid())
         stored = StoredResult(OpenRun(opener, session, group), owner, f"run {opener.job_id}")
         try:
-            return list(_Reader(stored, group, owner, wanted or WantedCounts()).points())
+            return list(_Reader(stored, group, owner, wanted or WantedCounts(), labels).points())
         except AerchiveError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -117,11 +142,14 @@ def read_points(opener: RunOpener, wanted: WantedCounts | None = None) -> list[P
 
 
 class _Reader:
-    def __init__(self, stored: StoredResult, group: GroupReader, owner: str, wanted: WantedCounts) -> None:
+    def __init__(
+        self, stored: StoredResult, group: GroupReader, owner: str, wanted: WantedCounts, labels: Collection[str]
+    ) -> None:
         self._stored = stored
         self._group = group
         self._owner = owner
         self._wanted = wanted
+        self._labels = labels
         self._locator = Locator(owner)
 
     @cached_property
@@ -144,11 +172,37 @@ class _Reader:
             bound: dict[str, float] = {}
             if isinstance(circuit, int) and isinstance(bind, int) and circuit < len(binds):
                 bound = {key: values[bind].item() for key, values in binds[circuit].items() if bind < len(values)}
-            numbers = ((label, self._number(tree)) for label, tree in experiment.data.items())
-            values = {label: value for label, value in numbers if value is not None}
-            index = circuit if circuit_of else number
+            data = {label: tree for label, tree in experiment.data.items() if not self._labels or label in self._labels}
+            numbers = ((label, self._number(tree)) for label, tree in data.items())
+            values: dict[str, Any] = {label: value for label, value in numbers if value is not None}
             counts, counted = self._counts(number, experiment)
-            yield Point(number, name, index, bind, None, bound, values | counts, counted)
+            values |= counts | self._saved_arrays(number, experiment)
+            index = circuit if circuit_of else number
+            yield Point(number, name, index, bind, None, bound, values, counted, *self._labels_of(experiment))
+
+    def _labels_of(self, experiment: StoredExperiment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The labels that have arrays, and those of numbers; none if all numbers are wanted."""
+        data = experiment.data if self._labels else {}
+        arrays = tuple(label for label, tree in data.items() if next(array_references(tree), None) is not None)
+        numbers = (
+            label for label, tree in data.items() if isinstance(tree, bool | int | float) or tag_of(tree) in _NUMBERS
+        )
+        return arrays, tuple(numbers)
+
+    def _saved_arrays(self, number: int, experiment: StoredExperiment) -> dict[str, SavedArray]:
+        found = {}
+        for label in self._labels:
+            references = list(array_references(experiment.data.get(label)))
+            if len(references) > 1:
+                raise InvalidInputError(
+                    f"{self._group.where()}: {label!r} has {len(references)} arrays, and one array of a circuit can be "
+                    "taken across runs; those that were saved for each shot or condition can be had from one run: "
+                    f"run.array({label!r}, shot=0)"
+                )
+            for location in self._locator.locate(self._group, references):
+                kind = kind_of(chosen(experiment.data[label], None, None, label))
+                found[label] = SavedArray(location, kind, number)
+        return found
 
     def _number(self, tree: Any) -> float | int | bool | None:
         if isinstance(tree, bool | int | float):

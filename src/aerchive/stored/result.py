@@ -353,7 +353,8 @@ class StoredResult:
         trees = (chosen(self.data(number, label), shot, condition, self._what) for label, number in members)
         kinds = {kind_of(tree) for tree in trees}
         names, experiments = zip(*members, strict=True)
-        return StackedArray(self._opener, arrays, names, experiments, kinds.pop() if len(kinds) == 1 else "")
+        runs = [self._opener] * len(arrays)
+        return StackedArray(runs, arrays, names, experiments, kinds.pop() if len(kinds) == 1 else "")
 
     def _matching(self, labels: str | Sequence[str], number: int) -> list[str]:
         if not isinstance(labels, str):

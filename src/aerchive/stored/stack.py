@@ -1,4 +1,4 @@
-"""Many saved arrays of one shape as one array: snapshots of an evolution, points of a sweep."""
+"""Many saved arrays of one shape as one array: snapshots of an evolution, points of a sweep, also of many runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 from aerchive.errors import InvalidInputError
 from aerchive.states.workers import Workers
 from aerchive.storage.chunks.grid import select
-from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_plan import plan_array
+from aerchive.stored.array_plan import ArrayPlan, plan_array
 from aerchive.stored.location import ArrayLocation, as_dtype
 from aerchive.stored.open_array import OpenArray
-from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.opener import Planner, RunOpener
 from aerchive.stored.part import Part
 from aerchive.stored.picks import has_arrays, picked
+from aerchive.stored.run_plans import RunPlans
 
+_OPENED_AT_ONCE = 16
+"""Number of arrays whose chunks are looked up at a time, if the arrays are read one after another."""
+_TASK_BYTES = 16 * 1024 * 1024
+"""Number of bytes that a task of dask reads, if the arrays of many runs are smaller."""
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
 
@@ -39,34 +43,43 @@ class StackedArray(StoredArray):
     """Saved arrays of one shape and dtype as one array, along a new first axis.
 
     It is used like any `StoredArray`. A slice reads only the chunks with its values, each once, whether the arrays are
-    rows of one dataset, in any order, or datasets of their own.
+    rows of one dataset, in any order, or datasets of their own, of one run or of many. The file is opened once for all
+    of them, and where their chunks are is looked up once, as long as the file does not change.
 
     Args:
-        run: Opens the group of the run.
+        runs: Open the group of the run of each array.
         locations: Where each array is in the project.
         labels: The label under which each array was saved.
         experiments: Index of the experiment in which each array was saved.
         kind: The kind of the values, such as ``statevector``, ``density_matrix`` or ``array``; empty if they differ.
+        coords: Values that belong to the arrays, by name, in the order of the first axis.
 
     Attributes:
         kind: The kind of the values.
         labels: Labels of the arrays, in the order of the first axis.
         experiments: Indices of the experiments of the arrays, in the order of the first axis.
+        job_ids: Job ids of the runs of the arrays, in the order of the first axis.
+        coords: What `Project.stack` was asked to sort by: arrays of shape ``(len(stack),)``, by name, in the order of
+            the first axis; empty for a stack of one run.
     """
 
     def __init__(
         self,
-        run: RunOpener,
+        runs: Sequence[RunOpener],
         locations: Sequence[ArrayLocation],
         labels: Sequence[str],
         experiments: Sequence[int],
         kind: str = "",
+        coords: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        super().__init__(run, locations[0])
+        super().__init__(runs[0], locations[0])
         self.kind = kind
         self._locations = tuple(locations)
         self.labels = tuple(labels)
         self.experiments = tuple(experiments)
+        self.job_ids = tuple(run.job_id for run in runs)
+        self.coords = dict(coords or {})
+        self._plans = RunPlans(runs, self._locations)
         self.shape = (len(self._locations), *self._location.shape)
 
     @property
@@ -74,7 +87,8 @@ class StackedArray(StoredArray):
         """The shape of the pieces that are always read as a whole, if the arrays are in the file in this order."""
         chunk = self._location.chunk
         rows = chunk[0] if chunk is not None and self._location.row is not None else 1
-        return (min(rows, len(self._locations)), *self._location.chunks)
+        least = map(min, zip(*{location.chunks for location in self._locations}, strict=True))
+        return (min(rows, len(self._locations)), *least)
 
     @property
     def memory_order(self) -> Literal["C", "F"]:
@@ -91,13 +105,14 @@ class StackedArray(StoredArray):
         wanted = select(key, self.shape)
         out = np.zeros(wanted.shape, self.dtype)
 
-        def fill(piece: _Piece) -> None:
+        def fill(work: tuple[_Piece, int]) -> None:
+            piece, fd = work
             values = piece.load(fd)
             if values is not None:
                 for target, row in piece.members:
                     out[target][piece.where] = values[row]
 
-        with self._resolved(wanted.axes) as (pieces, fd), Workers() as workers:
+        with self._resolved(wanted.axes) as pieces, Workers() as workers:
             for _ in workers.map(fill, pieces):
                 pass
         values = out[wanted.finish]
@@ -106,8 +121,8 @@ class StackedArray(StoredArray):
     @contextlib.contextmanager
     def parts(self) -> Iterator[list[Part]]:
         """Opens the stack, and gives the pieces in which it is read; a member is a part of one array."""
-        with self._resolved(tuple(range(length) for length in self.shape)) as (pieces, fd):
-            yield [self._part(piece, fd) for piece in pieces]
+        with self._resolved(tuple(range(length) for length in self.shape)) as pieces:
+            yield [self._part(piece, fd) for piece, fd in pieces]
 
     def _part(self, piece: _Piece, fd: int) -> Part:
         inner = tuple(
@@ -162,9 +177,42 @@ class StackedArray(StoredArray):
 
     @contextlib.contextmanager
     def sources(self) -> Iterator[Iterator[OpenArray]]:
-        """Opens the arrays of the stack one after another; their chunks are looked up once, for all."""
-        with planned(self._run, lambda group: [plan_array(group, one) for one in self._locations]) as (plans, fd):
-            yield (OpenArray(plan, fd) for plan in plans)
+        """Opens the arrays of the stack one after another; the chunks of a few are looked up at a time."""
+        with contextlib.closing(self._opened_arrays()) as arrays:
+            yield arrays
+
+    def _opened_arrays(self) -> Generator[OpenArray]:
+        numbers = range(len(self._locations))
+
+        def plan(planner: Planner, places: list[int]) -> list[tuple[int, ArrayPlan]]:
+            return [(place, plan_array(planner, self._locations[some[place]])) for place in places]
+
+        for start in numbers[::_OPENED_AT_ONCE]:
+            some = numbers[start : start + _OPENED_AT_ONCE]
+            with self._plans.planned(some, plan) as found:
+                plans = {place: (one, fd) for plans, fd in found for place, one in plans}
+                for place in range(len(some)):
+                    yield OpenArray(*plans[place])
+
+    def to_dask(self, chunks: Any = None) -> Any:
+        """Makes an array of dask that reads this array in its tasks, also in other processes; nothing is read now.
+
+        A task has the path of the project and the ids of the runs, and opens the file once for what it reads.
+
+        Args:
+            chunks: As for `StoredArray.to_dask`. ``None``: for one run the chunks in which the arrays are stored; for
+                many runs as many whole arrays as have 16 MiB, or the chunks of larger arrays.
+
+        Returns:
+            A ``dask.array.Array``.
+
+        Raises:
+            MissingExtraError: dask is not installed.
+        """
+        if chunks is None and len(set(self.job_ids)) > 1:
+            number = _TASK_BYTES * len(self) // max(1, self.nbytes)
+            chunks = (min(number, len(self)), *self.shape[1:]) if number else self.chunks
+        return super().to_dask(chunks)
 
     def opened(self) -> NoReturn:
         """Raises an error: a stack is not one array in the file.
@@ -174,11 +222,23 @@ class StackedArray(StoredArray):
         """
         raise InvalidInputError(f"{self!r} is neither a state nor an operator: index its first axis")
 
-    def _resolved(self, axes: tuple[range, ...]) -> contextlib.AbstractContextManager[tuple[list[_Piece], int]]:
-        """The pieces that must be read for a selection, and the descriptor of the file, open but not locked."""
-        members = [self._locations[number] for number in axes[0]]
+    @contextlib.contextmanager
+    def _resolved(self, axes: tuple[range, ...]) -> Iterator[list[tuple[_Piece, int]]]:
+        """The pieces that must be read for a selection, each with the descriptor of its file, open but not locked."""
         inner = tuple(slice(axis.start, axis.stop, axis.step) for axis in axes[1:])
-        return planned(self._run, lambda group: list(_pieces(group, members, inner)))
+
+        def plan(planner: Planner, places: list[int]) -> list[_Piece]:
+            return list(_pieces(planner, [(place, self._locations[axes[0][place]]) for place in places], inner))
+
+        with self._plans.planned(axes[0], plan) as found:
+            yield [(piece, fd) for pieces, fd in found for piece in pieces]
+
+    def __repr__(self) -> str:
+        number = len(set(self.job_ids))
+        if number == 1:
+            return super().__repr__()
+        by = f" by {', '.join(self.coords)}" if self.coords else ""
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of {number} runs{by}>"
 
 
 class _Piece(NamedTuple):
@@ -196,12 +256,12 @@ class _Piece(NamedTuple):
     members: tuple[tuple[int, int], ...]
 
 
-def _pieces(group: GroupReader, locations: Sequence[ArrayLocation], inner: tuple[slice, ...]) -> Iterator[_Piece]:
-    """Plans the reading of a selection of many arrays; each dataset is planned once."""
+def _pieces(group: Planner, arrays: Sequence[tuple[int, ArrayLocation]], inner: tuple[slice, ...]) -> Iterator[_Piece]:
+    """Plans the reading of a selection of arrays of one run, each with its index; each dataset is planned once."""
     rows: dict[str, list[tuple[int, int]]] = defaultdict(list)
     stacked: dict[str, ArrayLocation] = {}
     packed: dict[tuple[str, int], list[tuple[int, ArrayLocation]]] = defaultdict(list)
-    for number, location in enumerate(locations):
+    for number, location in arrays:
         if location.offset is not None:
             packed[location.name, location.offset // (location.chunk or (sys.maxsize,))[0]].append((number, location))
         elif location.row is None:
@@ -219,7 +279,7 @@ def _pieces(group: GroupReader, locations: Sequence[ArrayLocation], inner: tuple
         yield from _chunks(location, plan, [(number, row - first) for number, row in members], 1)
 
 
-def _packed(group: GroupReader, members: list[tuple[int, ArrayLocation]], inner: tuple[slice, ...]) -> _Piece:
+def _packed(group: Planner, members: list[tuple[int, ArrayLocation]], inner: tuple[slice, ...]) -> _Piece:
     """The piece for packed arrays that begin in the same chunk."""
     bounds = [location.bounds for _, location in members]
     first, last, one = min(bounds)[0], max(bounds)[1], members[0][1]

@@ -39,6 +39,7 @@ from aerchive.times import from_microseconds
 if TYPE_CHECKING:  # importing it loads what only tables need
     from aerchive.project.finding.sweep import PointTable
     from aerchive.stored.points import WantedCounts
+    from aerchive.stored.stack import StackedArray
 
 Wanted = Callable[[str], bool]
 """Whether the values under a name are needed, such as ``params.theta``."""
@@ -212,6 +213,46 @@ class Search:
         table = self._points([*first, *then], expression, conditions, "raise", counts=counts, opens_all=not first)
         return sweep_columns(table, first, then)
 
+    def stack(
+        self, label: str, x: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
+    ) -> StackedArray:
+        """See `aerchive.Project.stack`."""
+        from aerchive.project.finding.across import stack_of
+
+        first = as_texts(x)
+        return stack_of(str(self._parts.path), self._opened(first, [label], expression, conditions), label, first)
+
+    def dataset(
+        self, x: str | Sequence[str], y: str | Sequence[str], expression: str | None, conditions: Mapping[str, Any]
+    ) -> tuple[Any, tuple[list[str], NDArray[Any]]]:
+        """A dataset, and job ids and rows of the runs in it; see `aerchive.Project.dataset`."""
+        from aerchive.project.finding.across import dataset_of
+
+        first, then = as_texts(x), as_texts(y)
+        return dataset_of(str(self._parts.path), self._opened(first, then, expression, conditions), first, then)
+
+    def _opened(
+        self, x: Sequence[str], y: Sequence[str], expression: str | None, conditions: Mapping[str, Any]
+    ) -> PointTable:
+        """The points of runs, each opened, with the arrays of the labels among ``y``.
+
+        Raises:
+            NotFoundError: No run with a result meets the conditions.
+        """
+        from aerchive.project.finding.sweep import wanted_counts
+
+        counts, labels = wanted_counts(x, y, None), [*y, *x]
+        table = self._points(labels, expression, conditions, "raise", counts=counts, labels=labels, opens_all=True)
+        if len(table):
+            return table
+        number = self.count(expression, conditions)
+        raise NotFoundError(
+            f"{self._parts.path}: none of the values of {format_runs(number)} meets the conditions, or none of these "
+            "runs has a result; project.count_by('outcome') shows how runs ended"
+            if number
+            else self.why_nothing(expression, conditions)
+        )
+
     def _points(
         self,
         names: Sequence[str],
@@ -220,6 +261,7 @@ class Search:
         if_missing: Literal["raise", "warn if similar"],
         *,
         counts: WantedCounts | None = None,
+        labels: Sequence[str] = (),
         opens_all: bool = False,
         as_runs: bool = False,
     ) -> PointTable:
@@ -242,6 +284,7 @@ class Search:
             clause,
             names,
             wanted=counts or NO_COUNTS,
+            labels=labels,
             opens_all=opens_all,
             as_runs=as_runs,
         )

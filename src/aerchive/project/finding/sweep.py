@@ -5,12 +5,13 @@ The columns beside the catalogue answer for a run of one point; other runs are o
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from aerchive.project.finding.listing import Listing
 from aerchive.project.finding.outcomes import bounded, outcome_columns
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
+from aerchive.storage.hdf5.cached_group import Folders
 from aerchive.storage.sessions import ReadSession
 from aerchive.stored.count_arrays import Counted
 from aerchive.stored.opener import OpenRun, RunOpener
@@ -158,7 +160,11 @@ def _checked_bits(bits: Any) -> tuple[int, ...]:
 
 
 def sweep_rows(
-    file: ProjectFile, runs: Iterable[tuple[Run, Mapping[str, Any]]], wanted: WantedCounts, bad: BadRuns
+    file: ProjectFile,
+    runs: Iterable[tuple[Run, Mapping[str, Any]]],
+    wanted: WantedCounts,
+    bad: BadRuns,
+    labels: Collection[str] = (),
 ) -> Iterator[list[SweepRow]]:
     """Yields the points of each run; a run that has no result, or cannot be read, has no points.
 
@@ -167,26 +173,30 @@ def sweep_rows(
         runs: The runs, each with its values by name.
         wanted: Which counts are read.
         bad: The object that notes the runs that cannot be read.
+        labels: Labels of the values that are wanted, as for `read_points`.
     """
     waiting = iter(runs)
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         with file.read() as session:
+            ask = functools.partial(_points, session, Folders(session.root), wanted, labels)
             for run, given in some:
-                points: list[Point] = bad.ask(run, functools.partial(_points, session, wanted), [])
+                points: list[Point] = bad.ask(run, ask, [])
                 yield [SweepRow(run, given, point, bad) for point in points]
 
 
-def _points(session: ReadSession, wanted: WantedCounts, run: Run) -> list[Point]:
-    return read_points(_in_session(run, session), wanted) if run.place.is_known else []
+def _points(
+    session: ReadSession, folders: Folders, wanted: WantedCounts, labels: Collection[str], run: Run
+) -> list[Point]:
+    return read_points(_in_session(run, session, folders), wanted, labels) if run.place.is_known else []
 
 
-def _in_session(run: Run, session: ReadSession) -> RunOpener:
+def _in_session(run: Run, session: ReadSession, folders: Folders) -> RunOpener:
     """Returns the opener of a run: the open session if the run is in that file, else the run's place."""
     place = run.place
     if place.path is None:
         return place
     try:
-        group = session.root.group(place.path)
+        group = folders.group(place.path)
     except NotFoundError:
         return place
     return OpenRun(place, session, group) if place.is_it(group) else place
@@ -210,6 +220,7 @@ class PointTable:
         clause: The conditions, on single points.
         names: The names whose values are asked for, besides those of all saved numbers.
         wanted: Which counts are asked for.
+        labels: Labels of arrays that are asked for, and of the numbers beside them.
         opens_all: Whether each run is opened, so that all names can be asked for.
         as_runs: Whether a run counts as one point if it has a value under each name itself, or has no result.
     """
@@ -222,6 +233,7 @@ class PointTable:
         names: Sequence[str],
         *,
         wanted: WantedCounts = NO_COUNTS,
+        labels: Collection[str] = (),
         opens_all: bool = False,
         as_runs: bool = False,
     ) -> None:
@@ -232,8 +244,8 @@ class PointTable:
             places, sure = places[has_result], sure[has_result]
         is_opened = np.ones(len(places), bool)
         if not opens_all and wanted == NO_COUNTS and not any(name in ORIGIN for name in names):
-            labels = [name for name in listing.wanted_names() if name.startswith(SAVED)]
-            is_opened = ~(sure & listing.in_columns(places, [*names, *labels]))
+            saved = [name for name in listing.wanted_names() if name.startswith(SAVED)]
+            is_opened = ~(sure & listing.in_columns(places, [*names, *saved]))
         if as_runs:
             has_all = np.all([listing.named(places, name)[0].has for name in names], axis=0)
             is_opened &= ~(sure & (has_all | listing.without_result(places)))
@@ -247,7 +259,7 @@ class PointTable:
         for number, is_sure, rows in zip(
             opened.tolist(),
             sure[opened].tolist(),
-            bounded(sweep_rows(file, runs, wanted, listing.bad), _counted),
+            bounded(sweep_rows(file, runs, wanted, listing.bad, labels), _counted),
             strict=True,
         ):
             unknown = [one for one in unknown if not _has_value(rows, one)]
@@ -262,6 +274,13 @@ class PointTable:
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def only(self, is_kept: Callable[[SweepRow], bool]) -> Self:
+        """Returns the table with some of its points, if each run was opened."""
+        table = copy.copy(self)
+        table._rows = list(filter(is_kept, self._rows))
+        table._order = np.arange(len(table._rows))
+        return table
 
     def runs(self, at: NDArray[np.intp]) -> tuple[list[str], NDArray[Any]]:
         """The runs of some points, each once.
@@ -328,10 +347,11 @@ class PointTable:
         """Yields the names of the columns that a table may have."""
         known = self._listing.value_names()
         bound = [name.removeprefix(BOUND) for name in known if name.startswith(BOUND)]
-        yield from values
+        labels = (label for row in self._rows for label in (*row.point.arrays, *row.point.numbers))
+        yield from dict.fromkeys([*values, *labels])
         yield from dict.fromkeys([*bound, *(name for row in self._rows for name in row.point.bound)])
         yield from (name for name in known if name.startswith((PARAMS, METADATA)))
-        yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", "columns of the catalogue")
+        yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", ALL_COUNTS, "columns of the catalogue")
 
 
 def sweep_columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any
 
 from numpy.typing import NDArray
@@ -93,8 +94,13 @@ class GroupReader(ABC):
         """Shape and dtype of a dataset; none of its values are read."""
 
     @abstractmethod
-    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
-        """The attributes of a dataset."""
+    def dataset_attributes(self, name: str, wanted: Collection[str] = ()) -> dict[str, AttributeValue]:
+        """The attributes of a dataset.
+
+        Args:
+            name: Name of the dataset.
+            wanted: The attributes that are read, of which some may be missing. If empty, all.
+        """
 
     @abstractmethod
     def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:

@@ -7,8 +7,8 @@ import functools
 import math
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from aerchive.filters.pipeline import RAW
 from aerchive.filters.profiles import Codec, unpack_chunk, unpack_piece
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks import checksums
-from aerchive.storage.chunks.grid import Piece, Selection
+from aerchive.storage.chunks.grid import Piece, Selection, pieces, select
 from aerchive.storage.medium.disk import disk
 from aerchive.storage.medium.errors import disk_errors
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -123,6 +123,20 @@ class ReadPlan:
             for _ in filled if watch is None else watch(filled, len(self.locations)):
                 check_interrupt()
         return out[self.selection.finish]
+
+    def narrowed(self, key: object) -> Self:
+        """The plan of a part of what this plan reads, whose chunks need not be looked up again.
+
+        Args:
+            key: The selection of the dataset, as for `GroupReader.plan`; its slices along axes of which this plan reads
+                only a part have a start and a stop.
+        """
+        if self.values is not None:
+            return replace(self, selection=select(key, self.values.shape))
+        selection = select(key, tuple(axis.stop for axis in self.selection.axes))
+        known = {location.piece.offset: location for location in self.locations}
+        locations = tuple(known[piece.offset]._replace(piece=piece) for piece in pieces(selection, self.chunk))
+        return replace(self, selection=selection, locations=locations)
 
     def parts(self, fd: int) -> Iterator[NDArray[Any]]:
         """Reads all values chunk by chunk in row-major order, so that a large array needs little memory.

@@ -24,6 +24,7 @@ class CachedGroup(HDF5Group):
         self._members: dict[str, Member] | None = None
         self._raw: dict[str, NDArray[Any]] | None = None
         self._nodes: dict[str, Any] = {}
+        self._arrays: dict[str, Dataset] = {}
         self._groups: dict[str, CachedGroup] = {}
 
     @classmethod
@@ -68,7 +69,9 @@ class CachedGroup(HDF5Group):
 
     def open_array(self, name: str) -> Dataset:
         """See `HDF5Group.open_array`."""
-        return array_of(self.open(name), self.where(name))
+        if name not in self._arrays:
+            self._arrays[name] = array_of(self.open(name), self.where(name))
+        return self._arrays[name]
 
     def group(self, path: str) -> CachedGroup:
         """See `HDF5Group.group`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from h5py import h5g
 
@@ -122,9 +122,13 @@ class HDF5Group(GroupReader):
         """Shape and dtype of a dataset; none of its values are read."""
         return self.open_array(name).what
 
-    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
-        """The attributes of a dataset."""
-        return read_attributes(self.open_array(name).dsid, self.where(name))
+    def dataset_attributes(self, name: str, wanted: Collection[str] = ()) -> dict[str, AttributeValue]:
+        """See `GroupReader`."""
+        dsid, where = self.open_array(name).dsid, self.where(name)
+        if not wanted:
+            return read_attributes(dsid, where)
+        found = ((key, read_attribute(dsid, key, where)) for key in wanted)
+        return {key: value for key, value in found if value is not None}
 
     def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
         """Plans how to read a selection of a dataset, so that it can be read after the session.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -399,9 +399,10 @@ class SpoolGroup(GroupReader):
         except (ValueError, TypeError, KeyError) as error:
             raise FormatError(f"{self.where(name)}: is not a dataset of a run: {error!r}") from error
 
-    def dataset_attributes(self, name: str) -> dict[str, AttributeValue]:
+    def dataset_attributes(self, name: str, wanted: Collection[str] = ()) -> dict[str, AttributeValue]:
         """See `GroupReader`."""
-        return dict(self._dataset(name)["attributes"])
+        found = self._dataset(name)["attributes"]
+        return {key: value for key, value in found.items() if not wanted or key in wanted}
 
     def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
         """See `GroupReader`."""
