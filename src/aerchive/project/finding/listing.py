@@ -22,6 +22,8 @@ from aerchive.project.catalogue.columns import catalogue_columns, run_values
 from aerchive.project.catalogue.conditions import COLUMNS, SYNONYMS, Clause, no_column, numbers_of, text_of
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
+from aerchive.project.label_clock import label_clock
+from aerchive.project.numbers import Neighbours
 from aerchive.project.run import Run
 from aerchive.text import JSON_FORM, decode_text, encode_text, fit_text, json_text
 
@@ -39,8 +41,7 @@ class Listing:
         rows: Rows of the catalogue, deleted runs included; dtype `catalogue.DTYPE`.
         hidden: Numbers of the rows whose runs are also in ``outside``.
         outside: Runs that are not in the file: in spools, still running, or lost with their process.
-        make: A function that makes the run of a row. Its second argument is the job id of the run; if it is ``None``,
-            the id is taken from the row or, if the row has cut it, from the run.
+        make: A function that makes the run of a row; see `ProjectParts.run_of`.
 
     Attributes:
         bad: The runs that cannot be read. They are left out of an answer if their rows do not decide whether they
@@ -53,11 +54,11 @@ class Listing:
         rows: NDArray[Any],
         hidden: Sequence[int],
         outside: Sequence[Run],
-        make: Callable[[np.void, str | None], Run],
+        make: Callable[[np.void, str | None, int], Run],
     ) -> None:
         self.bad = BadRuns()
         self._file = file
-        self._of_row = functools.partial(_run_of, make, self.bad)
+        self._of_row = functools.partial(_run_of, make, self.bad, label_clock.now)
         self._outside = outside
         self._rows = rows
         self._more = np.array([run.row() for run in outside], catalogue.DTYPE)
@@ -308,14 +309,14 @@ class Listing:
         return run
 
 
-def _run_of(make: Callable[[np.void, str | None], Run], bad: BadRuns, row: np.void) -> Run:
+def _run_of(make: Callable[[np.void, str | None, int], Run], bad: BadRuns, as_of: int, row: np.void) -> Run:
     """Makes the run of a row; if its job id is cut there and the run cannot be read, it has the cut id."""
     try:
-        return make(row, None)
+        return make(row, None, as_of)
     except UNREADABLE as error:
         job_id = catalogue.row_text(row, "job_id")
         bad.name(job_id, error)
-        return make(row, job_id)
+        return make(row, job_id, as_of)
 
 
 class RunList(LazyList):
@@ -339,6 +340,15 @@ class RunList(LazyList):
         self._rows = rows
         self._make = make
         self._nothing = None if len(self) else nothing
+        self._neighbours = Neighbours(self)
+
+    def _take(self, place: int) -> Any:
+        run = super()._take(place)
+        if run.neighbours is None and place >= 0:
+            if not self._neighbours.are_of(self):  # this is a part or a copy of another list
+                self._neighbours = Neighbours(self)
+            run.neighbours = (self._neighbours, place)
+        return run
 
     def _made(self, item: Any) -> Any:
         return self._make(catalogue.single_row(self._rows, int(item))) if type(item) is np.intp else item

@@ -123,7 +123,7 @@ class Search:
             return None
         with self._parts.file.read() as session:
             found = Catalogue(session).find(job_id)
-        return None if found is None else self._parts.run_of(found[1][0], job_id)
+            return None if found is None else self._parts.run_of(found[1][0], job_id)
 
     def find(self, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
         """See `aerchive.Project.find`."""

@@ -15,6 +15,7 @@ from aerchive.project.catalogue.conditions import Clause
 from aerchive.project.catalogue.table import Catalogue, not_found, run_path
 from aerchive.project.documents.record import read_own_record
 from aerchive.project.finding.listing import Listing
+from aerchive.project.label_clock import label_clock
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.project.writing.runs import write_labels
@@ -77,6 +78,7 @@ class _LabelWriter:
         self._unwritten = unwritten
         self._catalogue = Catalogue(session)
         self._changed: dict[int, NDArray[Any]] = {}
+        self._job_ids: list[str] = []
         self._author = Author.now()
 
     def apply(self, one: Relabelling) -> int:
@@ -91,12 +93,16 @@ class _LabelWriter:
             write_labels(self._session, path, record.model_copy(update={"labels": labels}))
             catalogue.put_labels(row, labels)
             self._changed[number] = row
+            self._job_ids.append(record.job_id)
             changed += 1
         return changed
 
     def finish(self) -> None:
         for number, row in sorted(self._changed.items()):
             self._session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
+        if self._job_ids:
+            file = str(self._parts.path)
+            self._session.afterwards.append(lambda: label_clock.note(file, self._job_ids))
 
     def _rows_of(self, one: Relabelling) -> list[tuple[int, NDArray[Any]]]:
         found = None if one.job_ids is None else self._with_ids(one.job_ids)

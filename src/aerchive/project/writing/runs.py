@@ -21,6 +21,7 @@ from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import plot_of, read_own_record
 from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
+from aerchive.project.label_clock import label_clock
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -174,6 +175,7 @@ class _RunWriter:
             old, path = path, self._write_whole(whole)
             session.remove(old)
         session.replace_row(layout.CATALOGUE, number, _row(whole.record, path, whole.nbytes, number))
+        session.afterwards.append(lambda: label_clock.note(session.root.file, [whole.job_id]))
         return path
 
     def _write_whole(self, draft: RunDraft) -> str:
