@@ -117,7 +117,7 @@ def _in_session(run: Run, session: ReadSession) -> RunOpener:
     return OpenRun(place, session, group) if place.is_it(group) else place
 
 
-def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) -> Columns:
+def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str], *, are_all: bool = True) -> Columns:
     """Makes a table of the values that runs have saved.
 
     Args:
@@ -125,12 +125,13 @@ def sweep_columns(rows: Sequence[SweepRow], x: Sequence[str], y: Sequence[str]) 
         x: Names of the columns that come first, and by which the table is sorted; rows without one of them are left
             out. If empty, the columns say where each value is from, and give all parameters.
         y: Names of the columns that follow; rows that have none of them are left out. If empty, all saved values.
+        are_all: Whether these are all rows that there are. If not, a name that none of them has is no error.
 
     Raises:
         InvalidInputError: No row has such a column; the message lists the columns that exist.
     """
     values = list(dict.fromkeys(name for row in rows for name in row.point.values if not name.startswith(COUNTS)))
-    for name in (*x, *y) if rows else ():
+    for name in (*x, *y) if rows and are_all else ():
         if all(row.find(name) is None for row in rows):
             raise InvalidInputError(f"no run has {name!r}; there are {', '.join(_names(rows, values))}")
     y = list(y) or values
