@@ -171,3 +171,18 @@ def test_damage_is_found_once_the_file_has_changed(project: aerchive.Project, pa
         file.write(b"0")
     with pytest.raises(IntegrityError, match="damaged"):
         run.counts()
+
+
+@pytest.mark.parametrize("number", [0.5, -0.0, 7, 2**70, True, 1j])
+def test_a_number_is_read_once(
+    project: aerchive.Project, reopen: Reopen, opened: Callable[[], int], number: complex
+) -> None:
+    project.save(make_result("a", energy=number, array=[1.0, 2.0]))
+    run = reopen()["a"]
+    first = run.value("energy")
+    assert (repr(first), type(first)) == (repr(number), type(number))
+    again = reopen()["a"]
+    before = opened()
+    assert repr(again.value("energy")) == repr(number)
+    assert opened() == before or isinstance(number, complex)
+    assert again.value("array") == [1.0, 2.0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +26,7 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import read_record
 from aerchive.project.label_clock import label_clock
 from aerchive.project.location import RunPlace
-from aerchive.project.numbers import Neighbours, counts_of
+from aerchive.project.numbers import Neighbours, counts_of, keep, kept
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.spools.run_group import SpooledRun
@@ -563,9 +564,14 @@ class Run:
             return self.stored_result.counts(experiment)
 
     def _small_counts(self, experiment: int) -> dict[str, int] | None:
-        record = self.__dict__.get("_record")
-        run_uuid = self.__dict__.get("_run_uuid") if record is None else record.run_uuid
-        return counts_of(self.place, experiment, run_uuid, self._next_places)
+        return counts_of(self.place, experiment, self._known_uuid, self._next_places)
+
+    @property
+    def _known_uuid(self) -> str | None:
+        """UUID of the run, if this object knows it: then it never gives the values of a later run of the same job."""
+        known = self.__dict__
+        found: str | None = known["_record"].run_uuid if "_record" in known else known.get("_run_uuid")
+        return found
 
     def _next_places(self) -> Iterator[RunPlace]:
         if self.neighbours is not None:
@@ -736,12 +742,22 @@ class Run:
             InvalidInputError: A shot or condition is given, and the value was not saved by shot or condition.
             UnsupportedTypeError: The value was not archived, because no codec knew its type.
         """
-        stored = self.stored_result
-        tree = stored.data(stored.number_of(experiment, bind), label)
-        if shot is not None or condition is not None:
-            from aerchive.stored.tree import chosen
+        what = label, experiment, bind, shot, condition
+        found = kept(self.place, what, self._known_uuid)
+        if found is not None:
+            return found
+        from aerchive.stored.tree import chosen, is_number
 
-            tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
+        with self.held():
+            stored = self.stored_result
+            tree = stored.data(stored.number_of(experiment, bind), label)
+            if shot is not None or condition is not None:
+                tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
+            if is_number(tree):
+                value = stored.decode(tree)
+                with contextlib.suppress(AerchiveError):  # a run that was read before may be gone
+                    keep(self._this_very_run(), what, lambda _group, _owner: value, sys.getsizeof)
+                return value
         return stored.decode(tree)
 
     # -- objects of Qiskit
