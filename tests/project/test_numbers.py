@@ -15,6 +15,7 @@ import aerchive
 from aerchive.errors import IntegrityError, NotFoundError
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.trace import record_reads
+from aerchive.stored import small_counts
 from tests import processes
 from tests.jobs import make_result
 
@@ -55,6 +56,17 @@ def test_counts_are_those_of_each_circuit(project: aerchive.Project, reopen: Reo
         for number in (0, 3, 7, -1):
             with pytest.raises(NotFoundError):
                 run.counts(number)
+
+
+def test_a_large_table_of_counts_is_not_opened_for_each_circuit(
+    project: aerchive.Project, opened: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_counts, "_MOST_BYTES", 100)
+    run = project.save(batch(30))
+    run.counts(1)
+    before = opened()
+    assert [run.counts(number)["1 0"] for number in range(30) if number % 3] == [5] * 20
+    assert opened() == before
 
 
 def test_what_a_caller_changes_is_not_kept(project: aerchive.Project, reopen: Reopen) -> None:

@@ -17,7 +17,7 @@ _COUNT_BYTES = 32
 """What an integer takes in a dictionary."""
 
 
-def read_small_counts(group: HDF5Group, owner: str) -> dict[int, dict[str, int]] | None:
+def read_small_counts(group: HDF5Group, owner: str) -> dict[int, dict[str, int]]:
     """Reads the counts of all experiments of a run without its result document.
 
     Args:
@@ -25,8 +25,9 @@ def read_small_counts(group: HDF5Group, owner: str) -> dict[int, dict[str, int]]
         owner: UUID of the run.
 
     Returns:
-        The counts by bit string, of each experiment that has any in the table, in the order of the result. ``None`` if
-        there is no such table, or it is larger than 64 KiB: the result document says what counts the run has.
+        The counts by bit string, of each experiment that has any in the table, in the order of the result. Of other
+        experiments, and of all if there is no such table or it is larger than 64 KiB, the result document says what
+        counts they have.
 
     Raises:
         FormatError: The table has a newer encoding.
@@ -34,7 +35,7 @@ def read_small_counts(group: HDF5Group, owner: str) -> dict[int, dict[str, int]]
     """
     table = group.read_small_table(layout.COUNTS, owner, _MOST_BYTES)
     if table is None or not set(_COLUMNS) <= set(table.rows.dtype.names or ()):
-        return None
+        return {}
     check_version(table.version, _VERSION, f"{group.where(layout.COUNTS)}: counts")
     numbers = table.rows["experiment"].tolist()
     starts = [place for place, number in enumerate(numbers) if not place or number != numbers[place - 1]]
