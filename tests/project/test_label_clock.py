@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import aerchive
+from aerchive.errors import IntegrityError
 from aerchive.project import run as run_module
 from aerchive.project.label_clock import LabelClock
 from aerchive.storage.medium.trace import record_reads
@@ -92,6 +93,20 @@ def test_a_change_of_another_process_is_seen_when_the_run_is_asked_for_again(
     processes.run("import sys, aerchive; aerchive.open(sys.argv[1])['a'].rename('elsewhere')", path)
     assert run.name == "name of a"
     assert project["a"].name == "elsewhere"
+
+
+def test_labels_are_read_from_the_run_if_the_catalogue_is_damaged(
+    project: aerchive.Project, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(project)
+    run = project["a"]
+    project["a"].rename("new")
+
+    def damaged(session: object) -> None:
+        raise IntegrityError(f"{session}: damaged")
+
+    monkeypatch.setattr(run_module, "Catalogue", damaged)
+    assert (run.name, run.tags[0]) == ("new", "one")
 
 
 def test_a_change_that_fails_changes_nothing(project: aerchive.Project) -> None:

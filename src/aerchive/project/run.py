@@ -494,8 +494,11 @@ class Run:
         """The row as the file has it; ``None`` if the documents are known, or the file has no other row of this run."""
         if self.place.path is None or "_record" in self.__dict__:
             return None
-        with self.place.project.read() as session:
-            found = Catalogue(session).find(self.job_id)
+        try:
+            with self.place.project.read() as session:
+                found = Catalogue(session).find(self.job_id)
+        except FormatError:  # the catalogue is damaged, and the run need not be
+            return None
         if found is None or run_path(found[1][0]) != self.place.path:
             return None
         return catalogue.single_row(found[1], 0)
