@@ -19,7 +19,7 @@ from aerchive.errors import FormatError
 from aerchive.models.base import as_stored
 from aerchive.models.run import RunRecord
 from aerchive.row_checksums import row_crc, wrong_rows
-from aerchive.text import decode_text, encode_text
+from aerchive.text import decode_text, encode_text, json_text
 
 PARAMS: Final = "params."
 METADATA: Final = "metadata."
@@ -36,6 +36,10 @@ ONLY_IN_RUN: Any = object()
 """A value that no column holds."""
 MOST_OF_RUN: Final = 64
 """The greatest number of values of a run that are put into columns."""
+COUNTS: Final = "counts"
+"""The name of the counts of a run, which are JSON by bit string."""
+MOST_OUTCOMES: Final = 24
+"""The greatest number of outcomes whose counts are in a column."""
 _MOST_BOUND = 8
 """The greatest number of bound parameters of a run that are put into columns."""
 _TEXT_WIDTHS = (16, 32, 64, 128, 256)
@@ -240,8 +244,8 @@ def cells_of(record: RunRecord) -> dict[str, Any]:
     Returns:
         ``params.NAME``: parameters that were given with the run; ``metadata.NAME``: metadata of the circuit, and
         `ONLY_IN_RUN` if circuits differ in it; ``circuit.ops.NAME``: number of operations, of several circuits the
-        greatest; ``saved.NAME`` and ``bound.NAME``: saved numbers and bound parameters, and
-        `ONLY_IN_RUN` if the run has several points.
+        greatest; ``counts``, as JSON, ``saved.NAME`` and ``bound.NAME``: saved numbers and bound
+        parameters, and `ONLY_IN_RUN` if the run has several points.
     """
     facts = record.config.circuit_facts or []
     cells: dict[str, Any] = {PARAMS + name: _as_stored(value) for name, value in record.labels.params.items()}
@@ -251,6 +255,9 @@ def cells_of(record: RunRecord) -> dict[str, Any]:
     for name in dict.fromkeys(name for fact in facts for name in fact.get("metadata", {})):
         values = [fact.get("metadata", {}).get(name) for fact in facts]
         cells[METADATA + name] = values[0] if len(facts) == 1 else ONLY_IN_RUN
+    if (counts := record.status.counts) is not None:
+        text = json_text(counts, separators=(",", ":"))
+        cells[COUNTS] = text if counts and len(text) <= _TEXT_WIDTHS[-1] else ONLY_IN_RUN
     for prefix, numbers in (SAVED, record.status.saved), (BOUND, record.config.bound):
         cells |= {prefix + name: ONLY_IN_RUN if one is None else one for name, one in (numbers or {}).items()}
     return cells

@@ -27,6 +27,8 @@ class RunStatus(Document):
         num_points: The number of points: experiments, or elements of the pubs of a primitive. Absent if there is no
             result, or if there are too many different labels or parameters.
         saved: The saved numbers by label, each ``None`` if the run has several points. Absent if it saved none.
+        counts: The counts by bit string, if the run has one point and they are few; otherwise empty. Absent without
+            counts.
     """
 
     outcome: Outcome
@@ -39,6 +41,7 @@ class RunStatus(Document):
     seconds: float | None = None
     num_points: int | None = None
     saved: dict[str, Any] | None = None
+    counts: dict[str, int] | None = None
 
     @property
     def has_data(self) -> bool:

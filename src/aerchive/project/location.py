@@ -99,7 +99,7 @@ class RunPlace:
         with contextlib.ExitStack() as attempt:
             try:
                 session = attempt.enter_context(self.project.read())
-                group = session.root.group(self.path)
+                group = session.group(self.path)
             except NotFoundError:
                 return None
             if not self.is_it(group):

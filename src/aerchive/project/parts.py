@@ -69,13 +69,14 @@ class ProjectParts:
     def __reduce__(self) -> tuple[Any, ...]:
         return operator.attrgetter("parts"), (self.home,)
 
-    def run_of(self, row: np.void, job_id: str | None = None) -> Run:
+    def run_of(self, row: np.void, job_id: str | None = None, as_of: int | None = None) -> Run:
         """Makes the run of a row of the catalogue.
 
         Args:
             row: A row of the catalogue.
             job_id: The whole job id, if it is known; ``None``: it is taken from the row, or from the run if the row has
                 cut it.
+            as_of: The tick of `LabelClock` when the row was read; ``None``: now, in a session of the file.
         """
         if job_id is None:
             if catalogue.is_cut(row, "job_id"):
@@ -83,7 +84,7 @@ class ProjectParts:
                     job_id = whole_id(session, row)
             else:
                 job_id = catalogue.row_text(row, "job_id")
-        return Run(self.home, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row)
+        return Run(self.home, run_path(row), job_id=job_id, nbytes=int(row["nbytes"]), row=row, as_of=as_of)
 
     def unwritten(self, draft: RunDraft) -> Run:
         """Makes the run of a draft that has not been written to any file."""

@@ -813,6 +813,49 @@ class Project:
         return put_origin(dataset, self._origins.of_rows(*runs))
 
     @checked
+    def follow(
+        self,
+        x: str | Sequence[str] = (),
+        y: str | Sequence[str] = (),
+        where: str | None = None,
+        *,
+        interval: float = 1.0,
+        timeout: float | None = None,
+    ) -> Iterator[Any]:
+        """Follows a sweep while it runs: yields the rows of `table` as they come, each row once, for a live plot.
+
+        First come the rows that are there already, then those of the runs that this or another process commits. The
+        project may still have no file. While its file does not change, nothing is read. A run that is still running
+        comes when it has finished; a run that was deleted before it came is left out. Rows without one of the columns
+        `x`, or with none of `y`, are left out, also if no run has such a column yet.
+
+        Args:
+            x: As for `table`. The rows of each table are sorted by these columns.
+            y: As for `table`. A column that no row of a table has is there, without values.
+            where: Conditions as text, as for `table`.
+            interval: Time between two looks at the file, in seconds.
+            timeout: The loop ends when no new row has come for so many seconds; with 0 after the rows that are there
+                now. ``None``: it does not end; leave it with ``break``.
+
+        Returns:
+            An iterator of ``pandas.DataFrame`` objects, of at least one row and of the rows of at most 100 runs. It
+            keeps no file open and no lock between two of them.
+
+        Raises:
+            InvalidInputError: A condition cannot be read, or a time is negative.
+            MissingExtraError: pandas is not installed.
+        """
+        from aerchive.interop.extras import import_extra
+        from aerchive.interop.pandas import to_frame
+        from aerchive.project.finding.follow import Follower, check_times
+
+        check_times(interval, timeout)
+        import_extra("pandas", "pandas")
+        return map(
+            to_frame, Follower(self.file, self._search, as_texts(x), as_texts(y), where).tables(interval, timeout)
+        )
+
+    @checked
     def done(self, *names: str, where: str | None = None) -> set[Any]:
         """Returns the points of a sweep that are done: the values of runs whose outcome is ``ok``.
 

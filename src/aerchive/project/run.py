@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,9 +21,13 @@ from aerchive.models.cells import METADATA, ONLY_IN_RUN, cells_of
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.arguments import checked
+from aerchive.project.catalogue.conditions import text_of
+from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import read_record
+from aerchive.project.label_clock import label_clock
 from aerchive.project.location import RunPlace
+from aerchive.project.numbers import Neighbours, counts_of, keep, kept
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.spools.run_group import SpooledRun
@@ -122,11 +127,14 @@ class Run:
 
     Attributes:
         place: The place of the run, also after it has moved.
+        neighbours: The runs of the list that this run was taken from, and the index of the run in it; else
+            ``None``.
         kept_outside: The reason why the run could not be written to the project, and the file that holds it, if it had
             to be kept in the pending folder of the settings; else ``None``.
     """
 
     kept_outside: str | None = None
+    neighbours: tuple[Neighbours, int] | None = None
 
     def __init__(
         self,
@@ -138,27 +146,47 @@ class Run:
         record: RunRecord | None = None,
         spooled: SpooledRun | None = None,
         row: np.void | None = None,
+        as_of: int | None = None,
     ) -> None:
         self._home = home
         self._row = row
+        self._as_of = label_clock.now if as_of is None else as_of
         self.place = RunPlace(home.file, job_id, path, spooled=spooled)
         self.job_id = job_id
         self.nbytes = nbytes
         if record is not None:
-            self.__dict__["record"] = record
+            self.__dict__["_record"] = record
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in self.__dict__.items() if name != "neighbours"}
+        return state | {"_as_of": 0}  # the ticks of another process mean nothing
 
     # -- documents
 
-    @cached_property
+    @property
     def record(self) -> RunRecord:
         """The documents of the run, validated: ``config``, ``status``, ``labels``, ``provenance``.
+
+        They are read once, and again after this process has changed the labels of the run.
 
         Raises:
             FormatError: A document has an unknown field or a value of the wrong type; the message names the node.
             NotFoundError: The run is not in the file any more.
         """
+        self._look()
+        return self._record
+
+    @cached_property
+    def _record(self) -> RunRecord:
         with self.place.open() as (_, group):
             return read_record(group)
+
+    def _look(self) -> None:
+        """Forgets the row and the documents if this process has changed the labels of the run since."""
+        now = label_clock.now
+        if label_clock.changed_since(self._as_of, str(self._home.file.path), self.job_id):
+            self.refresh()
+        self._as_of = now
 
     @property
     def path(self) -> str:
@@ -190,7 +218,7 @@ class Run:
     @property
     def run_uuid(self) -> str:
         """UUID of the run; it is made once, and is kept when runs are merged or extracted."""
-        return self._run_uuid if "record" not in self.__dict__ else self.record.run_uuid
+        return self._run_uuid if "_record" not in self.__dict__ else self._record.run_uuid
 
     @cached_property
     def _run_uuid(self) -> str:
@@ -215,7 +243,7 @@ class Run:
     @property
     def name(self) -> str | None:
         """The name that was given to the run, or ``None``."""
-        return self.record.labels.name
+        return self._of_row("name")  # type: ignore[no-any-return]  # the type of the column
 
     @property
     def created(self) -> str:
@@ -244,7 +272,8 @@ class Run:
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags that were given to the run."""
-        return tuple(self.record.labels.tags or ())
+        row = self.row()
+        return tuple(self.column("tags") if catalogue.is_cut(row, "tags") else text_of(bytes(row["tags"]), "tags"))
 
     @property
     def notes(self) -> str | None:
@@ -461,18 +490,34 @@ class Run:
         """Forgets the documents, so that they are read again when needed; those of a run in no file are kept."""
         if self.place.is_known:
             self._row = None
-            self.__dict__.pop("record", None)
+            self.__dict__.pop("_record", None)
 
     def show(self, record: RunRecord) -> None:
         """Sets the documents of a run that is in no file; the project calls this when they have changed."""
         self._row = None
-        self.__dict__["record"] = record
+        self.__dict__["_record"] = record
 
     def row(self) -> np.void:
-        """The run as a row of the catalogue, as it was when the run was found."""
+        """The run as a row of the catalogue, as it was when the run was found, with later labels of this process."""
+        self._look()
         if self._row is None:
-            self._row = catalogue.make_row(self.record, "", self.nbytes)[0]
+            self._row = self._committed_row()
+        if self._row is None:
+            self._row = catalogue.make_row(self._record, "", self.nbytes)[0]
         return self._row
+
+    def _committed_row(self) -> np.void | None:
+        """The row as the file has it; ``None`` if the documents are known, or the file has no other row of this run."""
+        if self.place.path is None or "_record" in self.__dict__:
+            return None
+        try:
+            with self.place.project.read() as session:
+                found = Catalogue(session).find(self.job_id)
+        except FormatError:  # the catalogue is damaged, and the run need not be
+            return None
+        if found is None or run_path(found[1][0]) != self.place.path:
+            return None
+        return catalogue.single_row(found[1], 0)
 
     def to_pandas(self) -> Any:
         """Returns the saved numbers as a ``pandas.DataFrame``: a row for each circuit, bind, or element of a pub.
@@ -559,8 +604,26 @@ class Run:
         Raises:
             NotFoundError: The experiment has no counts.
         """
+        found = self._small_counts(experiment)
+        if found is not None:
+            return found
         with self.held():
             return self.stored_result.counts(experiment)
+
+    def _small_counts(self, experiment: int) -> dict[str, int] | None:
+        return counts_of(self.place, experiment, self._known_uuid, self._next_places)
+
+    @property
+    def _known_uuid(self) -> str | None:
+        """UUID of the run, if this object knows it: then it never gives the values of a later run of the same job."""
+        known = self.__dict__
+        found: str | None = known["_record"].run_uuid if "_record" in known else known.get("_run_uuid")
+        return found
+
+    def _next_places(self) -> Iterator[RunPlace]:
+        if self.neighbours is not None:
+            neighbours, index = self.neighbours
+            yield from (run.place for run in neighbours.after(index))
 
     @checked
     def counts_array(
@@ -726,12 +789,22 @@ class Run:
             InvalidInputError: A shot or condition is given, and the value was not saved by shot or condition.
             UnsupportedTypeError: The value was not archived, because no codec knew its type.
         """
-        stored = self.stored_result
-        tree = stored.data(stored.number_of(experiment, bind), label)
-        if shot is not None or condition is not None:
-            from aerchive.stored.tree import chosen
+        what = label, experiment, bind, shot, condition
+        found = kept(self.place, what, self._known_uuid)
+        if found is not None:
+            return found
+        from aerchive.stored.tree import chosen, is_number
 
-            tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
+        with self.held():
+            stored = self.stored_result
+            tree = stored.data(stored.number_of(experiment, bind), label)
+            if shot is not None or condition is not None:
+                tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
+            if is_number(tree):
+                value = stored.decode(tree)
+                with contextlib.suppress(AerchiveError):  # a run that was read before may be gone
+                    keep(self._this_very_run(), what, lambda _group, _owner: value, sys.getsizeof)
+                return value
         return stored.decode(tree)
 
     # -- objects of Qiskit

@@ -111,6 +111,7 @@ class ProjectFile:
         self.new_mode = new_mode
         self.before_reading: Callable[[], None] | None = None
         self._known_project: Stamp | None = None
+        self._known_header: Stamp | None = None
 
     def exists(self) -> bool:
         """Whether the file exists."""
@@ -241,11 +242,18 @@ class ProjectFile:
                 source, is_rewritten = ReadFile(fd, journal), read_superblock(fd, path).is_rewritten(fd)
             try:
                 with open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=is_rewritten) as file:
-                    check_header(file, path)
+                    self._check_header(file, fd, journal)
                     root = HDF5Group(root_group(file, path), fd, "", path)
                     yield ReadSession(root, fd, journal, is_rewritten=is_rewritten)
             finally:
                 source.check(path)
+
+    def _check_header(self, file: h5f.FileID, fd: int, journal: Journal | None) -> None:
+        """Checks the header, unless the file has not changed since this object checked it: a third of an opening."""
+        now = stamp_of(os.fstat(fd))
+        if now != self._known_header or journal is not None:
+            check_header(file, str(self.path))
+            self._known_header = now if journal is None else None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -463,8 +471,14 @@ class ProjectFile:
             BaseException: The exception that a signal handler raised while this waited for a lock; nothing was done.
         """
         self._prepare_reading()  # may wait for another thread that commits, and no signal is held back meanwhile
-        with deferred_interrupts(), self._writing(created, timeout_s) as session:
-            yield session
+        afterwards: list[Callable[[], None]] = []
+        try:
+            with deferred_interrupts(), self._writing(created, timeout_s) as session:
+                afterwards = session.afterwards
+                yield session
+        finally:  # also after an error: it may be uncertain whether the commit was made
+            for action in afterwards:
+                action()
 
     def commit(self, work: Callable[[WriteSession], _T], created: str, timeout_s: float | None = None) -> _T:
         """Does one commit, and repeats it if another program replaced or removed the file meanwhile.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,20 @@ class ReadSession:
     fd: int
     journal: Journal | None = None
     is_rewritten: bool = False
+    _folders: dict[str, HDF5Group] = field(default_factory=dict)
+
+    def group(self, path: str) -> HDF5Group:
+        """The group at a path; the folder that holds it stays open for the next one.
+
+        Raises:
+            AerchiveError: As `HDF5Group.group` does.
+        """
+        folder, _, name = path.rpartition("/")
+        if not folder:
+            return self.root.group(name)
+        if folder not in self._folders:
+            self._folders[folder] = self.root.group(folder)
+        return self._folders[folder].group(name)
 
     @property
     def is_plain(self) -> bool:
@@ -87,6 +101,7 @@ class WriteSession:
     Attributes:
         root: The root group, for reading.
         has_new_rows: Whether this session has changed rows of tables.
+        afterwards: Functions to call after the commit, when the file is not locked any more.
     """
 
     def __init__(self, file: h5f.FileID, fd: int, path: str, min_free_bytes: int) -> None:
@@ -97,6 +112,7 @@ class WriteSession:
         self._min_free_bytes = min_free_bytes
         self.root = HDF5Group(self._root, fd, "", path)
         self.has_new_rows = False
+        self.afterwards: list[Callable[[], None]] = []
 
     def check_room(self, datasets: Collection[DatasetDraft], what: str) -> None:
         """Refuses datasets that do not fit on the disk; see `aerchive.storage.chunks.room.check_room`.

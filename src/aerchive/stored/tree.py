@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from aerchive.codecs.table import SCALAR
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.models.tagged_json import TYPE_KEY
 
@@ -74,6 +75,11 @@ def kind_of(tree: Any) -> str:
     if tag == "tuple" and isinstance(tree.get("items"), list) and tree["items"]:
         return f"tuple of {kind_of(tree['items'][0])}"
     return "json"
+
+
+def is_number(tree: Any) -> bool:
+    """Whether a value of the result document is a single number, in the document or in the table of numbers."""
+    return type(tree) in (bool, int, float) or tag_of(tree) == SCALAR
 
 
 def tag_of(tree: Any) -> str | None:

@@ -406,7 +406,7 @@ def test_runs_that_the_catalogue_does_not_decide_are_asked_once(
 
     assert asked == [f"r{number}" for number in range(6)]
     assert [run.job_id for run in found] == ["r1", "r3", "r5"]
-    assert ["record" in vars(run) for run in found] == [True] * 3  # it was read for the question, and is kept
+    assert ["_record" in vars(run) for run in found] == [True] * 3  # it was read for the question, and is kept
     assert [job.job_id() for job in project.jobs(1, 1, job_tags=["tag30"])] == ["r3"]
     assert [run.job_id for run in project.find("shots == 0 or tags contains tag30")] == ["r1", "r3", "r5"]
 

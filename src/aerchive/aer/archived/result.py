@@ -149,12 +149,15 @@ def archived_result(run: Run) -> Any:
         CancelledError: The job was cancelled.
     """
     with run.held():  # for what is read, not for what is decoded
-        status = run.record.status
-        if status.outcome not in ("cancelled", "error", "lost", "running"):
+        outcome = run.outcome
+        if outcome in ("cancelled", "error", "lost", "running"):  # not as it was when the run was found
+            outcome = run.record.status.outcome
+        if outcome not in ("cancelled", "error", "lost", "running"):
             run.stored_result.load(with_counts=run.program == "run")
-    if status.outcome == "cancelled":
+    if outcome == "cancelled":
         raise CancelledError
-    if status.outcome in ("error", "lost", "running"):
+    if outcome in ("error", "lost", "running"):
+        status = run.record.status
         text = "the job is still running in another process" if status.message is None else status.message
         raise AerJobError(text, status.error_type, status.traceback)
     if run.program != "run":

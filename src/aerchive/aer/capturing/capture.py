@@ -272,7 +272,7 @@ def _draft(
     refused, points = list(encoded.refused), points or Points()
     objects, config = _inputs(submitted, refused, list(encoded.noted), num_experiments, used)
     config = config.model_copy(update={"bound": points.bound, "circuit_facts": facts or config.circuit_facts})
-    status = status.model_copy(update={"num_points": points.number, "saved": points.saved})
+    status = status.model_copy(update={"num_points": points.number, "saved": points.saved, "counts": points.counts})
     datasets = described(encoded.datasets)
     return RunDraft(
         job_id=submitted.job_id,

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.primitives import BitArray
 
+from aerchive.codecs.counts import format_outcome
 from aerchive.errors import UnsupportedTypeError
 from aerchive.models import tagged_json
+from aerchive.models.cells import MOST_OUTCOMES
 from aerchive.text import json_text, without_surrogates
 
 _MOST_NUMBERS = 1000
@@ -27,11 +30,13 @@ class Points(NamedTuple):
         bound: Values of the circuit's parameters by name, each ``None`` if there are several points; ``None`` without
             parameters.
         saved: Saved numbers by label, each ``None`` if there are several points; ``None`` without numbers.
+        counts: Counts by bit string, if there is one point and they are few, else empty; ``None`` without counts.
     """
 
     number: int | None = None
     bound: dict[str, Any] | None = None
     saved: dict[str, Any] | None = None
+    counts: dict[str, int] | None = None
 
 
 def circuit_facts(circuits: Sequence[QuantumCircuit]) -> list[dict[str, Any]] | None:
@@ -79,13 +84,15 @@ def points_of_result(experiments: Sequence[Any], binds: Any) -> Points:
     """
     given = [dict(bind) for bind in binds or ()]
     saved: dict[str, Any] = {}
+    has_counts = any("counts" in vars(experiment.data) for experiment in experiments)
     for experiment in experiments:
         data = vars(experiment.data)
         saved |= {name: data[name] for name in data.keys() - saved.keys() if type(name) is str and name[:1] != "_"}
     if len(experiments) != 1:
-        return _points(len(experiments), {_name(key): None for bind in given for key in bind}, saved)
+        several = {_name(key): None for bind in given for key in bind}
+        return _points(len(experiments), several, saved, {} if has_counts else None)
     bound = {_name(key): np.atleast_1d(np.asarray(value))[0].item() for bind in given for key, value in bind.items()}
-    return _points(1, bound, saved)
+    return _points(1, bound, saved, _few_counts(experiments[0]) if has_counts else None)
 
 
 def points_of_pubs(result: Sequence[Any], pubs: Sequence[Any] | None) -> Points:
@@ -102,14 +109,25 @@ def points_of_pubs(result: Sequence[Any], pubs: Sequence[Any] | None) -> Points:
             flat = np.asarray(values).reshape(-1, len(names))
             bound |= {str(name): float(flat[0, at]) if number == 1 else None for at, name in enumerate(names)}
     saved = {name: value for one in result for name, value in one.data.items() if _is_numbers(value)}
-    return _points(number, bound, {name: np.asarray(value).reshape(-1)[0] for name, value in saved.items()})
+    has_counts = any(isinstance(value, BitArray) for one in result for value in one.data.values())
+    numbers = {name: np.asarray(value).reshape(-1)[0] for name, value in saved.items()}
+    return _points(number, bound, numbers, {} if has_counts else None)
 
 
-def _points(number: int, bound: Mapping[str, Any], values: Mapping[str, Any]) -> Points:
+def _few_counts(experiment: Any) -> dict[str, int]:
+    """The counts of an experiment by bit string, as `Run.counts` gives them; empty if they are not few."""
+    given, header = experiment.data.counts, getattr(experiment, "header", None)
+    if type(given) is not dict or not 0 < len(given) <= MOST_OUTCOMES or set(map(type, given.values())) != {int}:
+        return {}
+    counts = {format_outcome(key, header): count for key, count in given.items()}
+    return counts if len(counts) == len(given) else {}
+
+
+def _points(number: int, bound: Mapping[str, Any], values: Mapping[str, Any], counts: dict[str, int] | None) -> Points:
     saved = {name: found for name, value in values.items() if (found := _number(value)) is not None}
     if len(bound) > _MOST_NUMBERS or len(saved) > _MOST_NUMBERS:
         return Points()
-    return Points(number, dict(bound) or None, (saved if number == 1 else dict.fromkeys(saved)) or None)
+    return Points(number, dict(bound) or None, (saved if number == 1 else dict.fromkeys(saved)) or None, counts)
 
 
 def _is_numbers(value: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
@@ -18,7 +19,7 @@ from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Columns, Kind, as_objects
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
-from aerchive.models.cells import OPERATIONS, PARAMS, cells_of
+from aerchive.models.cells import COUNTS, OPERATIONS, PARAMS, cells_of
 from aerchive.project.catalogue.cells import columns_of
 from aerchive.project.catalogue.columns import catalogue_columns, column_values, kind_of
 from aerchive.project.catalogue.conditions import (
@@ -36,6 +37,8 @@ from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, Valu
 from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
+from aerchive.project.label_clock import label_clock
+from aerchive.project.numbers import Neighbours
 from aerchive.project.run import Run
 from aerchive.text import JSON_FORM, decode_text, encode_text, fit_text, json_text
 
@@ -54,8 +57,7 @@ class Listing:
         hidden: Numbers of the rows whose runs are also in ``outside``.
         outside: Runs that are not in the file: in spools, still running, or lost with their process.
         wanted: Whether questions need the values under a name; the columns of these are in ``rows``.
-        make: A function that makes the run of a row. Its second argument is the job id of the run; if it is ``None``,
-            the id is taken from the row or, if the row has cut it, from the run.
+        make: A function that makes the run of a row; see `ProjectParts.run_of`.
 
     Attributes:
         bad: The runs that cannot be read. They are left out of an answer if their rows do not decide whether they
@@ -69,11 +71,11 @@ class Listing:
         hidden: Sequence[int],
         outside: Sequence[Run],
         wanted: Callable[[str], bool],
-        make: Callable[[np.void, str | None], Run],
+        make: Callable[[np.void, str | None, int], Run],
     ) -> None:
         self.bad = BadRuns()
         self._file = file
-        self._of_row = functools.partial(_run_of, make, self.bad)
+        self._of_row = functools.partial(_run_of, make, self.bad, label_clock.now)
         self._outside = outside
         self._rows = rows
         cells = [cells_of(run.record) for run in outside]
@@ -219,25 +221,40 @@ class Listing:
         order = self._order(places, "created", descending=False)
         return places[order], sure[order]
 
-    def in_columns(self, places: NDArray[np.intp], names: Iterable[str]) -> NDArray[np.bool_]:
+    def counts(self, places: NDArray[np.intp]) -> list[dict[str, int] | None]:
+        """The counts of runs whose columns tell them, by bit string; ``None`` for a run without counts.
+
+        Raises:
+            FormatError: A column does not hold counts.
+        """
+        texts = self.values(places, COUNTS).listed()
+        try:
+            return [None if text is None else dict(json.loads(text)) for text in texts]
+        except (ValueError, TypeError, RecursionError) as error:
+            raise FormatError(f"{self._file}: a column of counts has no counts: {error}") from error
+
+    def in_columns(
+        self, places: NDArray[np.intp], names: Iterable[str], *, has_counts: bool = False
+    ) -> NDArray[np.bool_]:
         """Whether each run has one point, and columns tell the values that names stand for.
 
         Args:
             places: Places of runs.
             names: Names, as for `named`.
+            has_counts: Whether counts are asked for, too.
 
         Returns:
             A bool array of the shape of ``places``.
         """
         found: NDArray[np.bool_] = self._taken(places)["num_points"] == 1
         inside = places < len(self._rows)
-        for name in map(full_name, names):
-            for source in sources(name, of_points=True):
-                for rows, at, which in (
-                    (self._rows, places[inside], inside),
-                    (self._more, places[~inside] - len(self._rows), ~inside),
-                ):
-                    found[which] &= ~rows.only_in_run(source, at)
+        asked = [source for name in map(full_name, names) for source in sources(name, of_points=True)]
+        for source in [*asked, COUNTS] if has_counts else asked:
+            for rows, at, which in (
+                (self._rows, places[inside], inside),
+                (self._more, places[~inside] - len(self._rows), ~inside),
+            ):
+                found[which] &= ~rows.only_in_run(source, at)
         return found
 
     def without_result(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -460,14 +477,14 @@ class Listing:
         return run
 
 
-def _run_of(make: Callable[[np.void, str | None], Run], bad: BadRuns, row: np.void) -> Run:
+def _run_of(make: Callable[[np.void, str | None, int], Run], bad: BadRuns, as_of: int, row: np.void) -> Run:
     """Makes the run of a row; if its job id is cut there and the run cannot be read, it has the cut id."""
     try:
-        return make(row, None)
+        return make(row, None, as_of)
     except UNREADABLE as error:
         job_id = catalogue.row_text(row, "job_id")
         bad.name(job_id, error)
-        return make(row, job_id)
+        return make(row, job_id, as_of)
 
 
 def _values_of(name: str, run: Run) -> list[Any]:
@@ -495,6 +512,15 @@ class RunList(LazyList):
         self._rows = rows
         self._make = make
         self._nothing = None if len(self) else nothing
+        self._neighbours = Neighbours(self)
+
+    def _take(self, place: int) -> Any:
+        run = super()._take(place)
+        if run.neighbours is None and place >= 0:
+            if not self._neighbours.are_of(self):  # this is a part or a copy of another list
+                self._neighbours = Neighbours(self)
+            run.neighbours = (self._neighbours, place)
+        return run
 
     def _made(self, item: Any) -> Any:
         return self._make(catalogue.single_row(self._rows, int(item))) if type(item) is np.intp else item

@@ -15,10 +15,10 @@ from aerchive.display.text import format_runs
 from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
-from aerchive.models.cells import OPERATIONS, SAVED
+from aerchive.models.cells import COUNTS, OPERATIONS, SAVED
 from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import ABSENT
-from aerchive.project.catalogue.conditions import All, Condition, as_texts
+from aerchive.project.catalogue.conditions import All, Clause, Condition, as_texts
 from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.rows import RunRows
@@ -54,6 +54,35 @@ def no_values(_name: str) -> bool:
 def all_values(_name: str) -> bool:
     """All values are needed."""
     return True
+
+
+def point_clause(expression: str | None, conditions: Mapping[str, Any]) -> Clause:
+    """Parses conditions on points; runs beneath a primitive are left out unless a condition is on them.
+
+    Raises:
+        InvalidInputError: A condition cannot be read.
+    """
+    clause = clause_of(expression, conditions, of_points=True)
+    return clause if clause.columns & {"parent", "job_id"} else All([clause, Condition("parent", "eq", "")])
+
+
+def wanted_values(names: Sequence[str], clause: Clause, *, opens_all: bool) -> Wanted:
+    """Returns a function that tells which values a table of points needs.
+
+    Args:
+        names: Names of the columns of the table.
+        clause: The conditions.
+        opens_all: Whether all names can be asked for.
+    """
+    known = {source for name in map(full_name, names) for source in sources(name, of_points=True)}
+    groups = [SAVED]
+    groups += [OPERATIONS] if GATES in map(full_name, names) else []
+    groups += [COUNTS] if any(name.startswith(f"{COUNTS}.") for name in names) else []
+
+    def wanted(name: str) -> bool:
+        return opens_all or name in known or name.startswith(tuple(groups)) or clause.wants(name)
+
+    return wanted
 
 
 class Search:
@@ -149,7 +178,7 @@ class Search:
             return None
         with self._parts.file.read() as session:
             found = Catalogue(session).find(job_id)
-        return None if found is None else self._parts.run_of(found[1][0], job_id)
+            return None if found is None else self._parts.run_of(found[1][0], job_id)
 
     def find(self, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
         """See `aerchive.Project.find`."""
@@ -268,16 +297,8 @@ class Search:
         """The points of the runs that meet conditions, as `PointTable` describes them."""
         from aerchive.project.finding.sweep import NO_COUNTS, PointTable
 
-        clause = clause_of(expression, conditions, of_points=True)
-        if not clause.columns & {"parent", "job_id"}:
-            clause = All([clause, Condition("parent", "eq", "")])
-        known = {source for name in map(full_name, names) for source in sources(name, of_points=True)}
-
-        def wanted(name: str) -> bool:
-            is_named = name in known or (GATES in map(full_name, names) and name.startswith(OPERATIONS))
-            return opens_all or is_named or name.startswith(SAVED) or clause.wants(name)
-
-        listing = self.listed(if_missing, wanted)
+        clause = point_clause(expression, conditions)
+        listing = self.listed(if_missing, wanted_values(names, clause, opens_all=opens_all))
         return PointTable(
             self._parts.file,
             listing,

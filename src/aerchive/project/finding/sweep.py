@@ -206,6 +206,15 @@ def _counted(rows: Iterable[SweepRow]) -> Iterator[Counted]:
     return (row.point.counted for row in rows if row.point.counted is not None)
 
 
+def _count_of(counts: Mapping[str, int], name: str) -> Counted | int:
+    """The count of an outcome, or of all outcomes, as `SweepRow.find` gives it."""
+    outcome = name.removeprefix(COUNTS)
+    if name != ALL_COUNTS and not outcome.startswith("0x"):
+        return counts.get(outcome, 0)
+    counted = Counted(np.array([text.encode() for text in counts]), np.array([*counts.values()], np.int64))
+    return counted if name == ALL_COUNTS else counted.count(outcome)
+
+
 def _has_value(rows: Iterable[SweepRow], condition: ValueCondition) -> bool:
     """Whether one of some points has a value under the name of a condition."""
     return any(row.values_of(source) for row in rows for source in condition.sources)
@@ -223,6 +232,7 @@ class PointTable:
         labels: Labels of arrays that are asked for, and of the numbers beside them.
         opens_all: Whether each run is opened, so that all names can be asked for.
         as_runs: Whether a run counts as one point if it has a value under each name itself, or has no result.
+        choose: A function of the job ids of the runs that returns the indices of those that are taken; ``None``: all.
     """
 
     def __init__(
@@ -236,20 +246,26 @@ class PointTable:
         labels: Collection[str] = (),
         opens_all: bool = False,
         as_runs: bool = False,
+        choose: Callable[[list[str]], list[int]] | None = None,
     ) -> None:
         self._listing = listing
         places, sure = listing.sorted_places(clause)
         if not as_runs:
             has_result = ~listing.without_result(places)
             places, sure = places[has_result], sure[has_result]
+        if choose is not None:
+            chosen = np.array(choose(listing.job_ids(places)), np.intp)
+            places, sure = places[chosen], sure[chosen]
         is_opened = np.ones(len(places), bool)
-        if not opens_all and wanted == NO_COUNTS and not any(name in ORIGIN for name in names):
+        if not opens_all and wanted.bits is None and not any(name in ORIGIN for name in names):
             saved = [name for name in listing.wanted_names() if name.startswith(SAVED)]
-            is_opened = ~(sure & listing.in_columns(places, [*names, *saved]))
+            columns = [name for name in names if not name.startswith(COUNTS)]
+            is_opened = ~(sure & listing.in_columns(places, [*columns, *saved], has_counts=wanted != NO_COUNTS))
         if as_runs:
             has_all = np.all([listing.named(places, name)[0].has for name in names], axis=0)
             is_opened &= ~(sure & (has_all | listing.without_result(places)))
         self._places = places[~is_opened]
+        self._counts = listing.counts(self._places) if wanted != NO_COUNTS else []
         opened = np.flatnonzero(is_opened)
         given = self._given(places[opened])
         runs = ((listing.run(place), one) for place, one in zip(places[opened].tolist(), given, strict=True))
@@ -321,6 +337,9 @@ class PointTable:
 
     def values(self, name: str) -> tuple[Values, Any]:
         """The values of all points, in order of submission of the runs, and their kind if it is that of a column."""
+        if name.startswith(COUNTS):
+            counts = [None if one is None else _count_of(one, name) for one in self._counts]
+            return Values.of(counts).joined(Values.of([row.find(name) for row in self._rows])).take(self._order), None
         found, kind = self._listing.named(self._places, name)
         more, column = Values.of([row.find(name) for row in self._rows]), full_name(name)
         is_column = column in catalogue.IN_TABLES and (kind is not None or not len(self._places))
@@ -355,7 +374,7 @@ class PointTable:
 
 
 def sweep_columns(
-    table: PointTable, x: Sequence[str], y: Sequence[str]
+    table: PointTable, x: Sequence[str], y: Sequence[str], *, are_all: bool = True
 ) -> tuple[Columns, tuple[list[str], NDArray[Any]]]:
     """Makes a table of the values that runs have saved.
 
@@ -364,6 +383,7 @@ def sweep_columns(
         x: Names of the columns that come first, and by which the table is sorted; rows without one of them are left
             out. If empty, the columns say where each value is from, and give all parameters.
         y: Names of the columns that follow; rows that have none of them are left out. If empty, all saved values.
+        are_all: Whether these are all rows that there are. If not, a name that none of them has is no error.
 
     Returns:
         The columns, and the runs of the rows, as from `PointTable.runs`.
@@ -373,7 +393,7 @@ def sweep_columns(
     """
     labels = table.saved_names()
     found = {name: table.values(name) for name in dict.fromkeys((*x, *y, *labels) if not y else (*x, *y))}
-    for name in (*x, *y) if len(table) else ():
+    for name in (*x, *y) if len(table) and are_all else ():
         if not found[name][0].has.any():
             raise InvalidInputError(f"no run has {name!r}; there are {', '.join(table.names(labels))}")
     y = list(y) or labels

@@ -17,6 +17,7 @@ from aerchive.project.catalogue.rows import RunRows
 from aerchive.project.catalogue.table import Catalogue, not_found, run_path
 from aerchive.project.documents.record import read_own_record
 from aerchive.project.finding.listing import Listing
+from aerchive.project.label_clock import label_clock
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.project.writing.catalogue import CatalogueWriter
@@ -81,6 +82,7 @@ class _LabelWriter:
         self._catalogue = Catalogue(session)
         self._changed: dict[int, NDArray[Any]] = {}
         self._records: dict[int, RunRecord] = {}
+        self._job_ids: list[str] = []
         self._author = Author.now()
 
     def apply(self, one: Relabelling) -> int:
@@ -96,6 +98,7 @@ class _LabelWriter:
             write_labels(self._session, path, self._records[number])
             catalogue.put_labels(row, labels)
             self._changed[number] = row
+            self._job_ids.append(record.job_id)
             changed += 1
         return changed
 
@@ -104,6 +107,9 @@ class _LabelWriter:
         for number, row in sorted(self._changed.items()):
             writer.replace_row(number, row, cells_of(self._records[number]))
         writer.finish()
+        if self._job_ids:
+            file = str(self._parts.path)
+            self._session.afterwards.append(lambda: label_clock.note(file, self._job_ids))
 
     def _rows_of(self, one: Relabelling) -> list[tuple[int, NDArray[Any]]]:
         found = None if one.job_ids is None else self._with_ids(one.job_ids)

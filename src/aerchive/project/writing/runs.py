@@ -22,6 +22,7 @@ from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import plot_of, read_own_record
 from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
+from aerchive.project.label_clock import label_clock
 from aerchive.project.writing.catalogue import CatalogueWriter
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -175,6 +176,7 @@ class _RunWriter:
             old, path = path, self._write_whole(whole)
             session.remove(old)
         self._writer.replace(number, whole.record, path, whole.nbytes)
+        session.afterwards.append(lambda: label_clock.note(session.root.file, [whole.job_id]))
         return path
 
     def _write_whole(self, draft: RunDraft) -> str:

@@ -87,8 +87,9 @@ class ReadFile(FileObject):
         except BaseException as error:  # noqa: BLE001  (kept for `check`)
             self._error = self._error or bare(error)
         note_read(start, done)
-        view[done:] = bytes(len(view) - done)
-        for offset, data in self._changes[bisect.bisect_right(self._ends, start) :]:
+        if done < len(view):
+            view[done:] = bytes(len(view) - done)
+        for offset, data in self._changes[bisect.bisect_right(self._ends, start) :] if self._changes else ():
             if offset >= start + len(view):
                 break
             low, high = max(start, offset), min(start + len(view), offset + len(data))

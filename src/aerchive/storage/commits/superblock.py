@@ -7,6 +7,7 @@ Layout: HDF5 File Format Specification 3.0, section II.A, superblock version 3. 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import shlex
 import struct
@@ -73,7 +74,7 @@ class Superblock:
     @property
     def is_whole(self) -> bool:
         """Whether the checksum is right; a superblock of version 0 has none."""
-        return not self.version or lookup3(self.raw[:_SUM_AT]).to_bytes(4, "little") == self.raw[_SUM_AT:]
+        return not self.version or _sum_of(self.raw[:_SUM_AT]) == self.raw[_SUM_AT:]
 
     @property
     def is_of_project(self) -> bool:
@@ -128,7 +129,13 @@ class Superblock:
         body = bytearray(self.raw[:_SUM_AT])
         body[_FLAGS_AT] = flags
         body[_END_AT : _END_AT + 8] = end.to_bytes(8, "little")
-        return Superblock(bytes(body) + lookup3(bytes(body)).to_bytes(4, "little"))
+        return Superblock(bytes(body) + _sum_of(bytes(body)))
+
+
+@functools.lru_cache(maxsize=64)
+def _sum_of(body: bytes) -> bytes:
+    """The checksum of a superblock; the same superblock is checked several times whenever its file is opened."""
+    return lookup3(body).to_bytes(4, "little")
 
 
 def read_superblock(fd: int, path: str) -> Superblock:

@@ -419,8 +419,9 @@ def read_attribute_value(node: Any, name: bytes, where: Where) -> NDArray[Any]:
     """
     with hdf5_errors(where):
         attribute = h5a.open(node, name)  # by name, because HDF5 sorts all attributes to open one by its number
-        is_null = attribute.get_space().get_simple_extent_type() == h5s.NULL
-        stored, shape = attribute.get_type(), () if is_null else attribute.shape
+        space, stored = attribute.get_space(), attribute.get_type()
+        is_null = space.get_simple_extent_type() == h5s.NULL
+        shape = () if is_null else space.get_simple_extent_dims()
     if isinstance(stored, h5t.TypeStringID) and stored.is_variable_str() and shape == () and is_rewritten(node, where):
         return _variable_text(attribute, where)
     dtype = memory_dtype(stored, where)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 from h5py import h5g
+from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import UnsafeContentError
+from aerchive.errors import NotFoundError, UnsafeContentError
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.group_reader import GroupReader, document_of
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
@@ -18,6 +20,7 @@ from aerchive.storage.hdf5.nodes import (
     Member,
     find_member,
     has_member,
+    info_of,
     members_of,
     open_array,
     open_group,
@@ -25,6 +28,18 @@ from aerchive.storage.hdf5.nodes import (
     open_table,
 )
 from aerchive.text import decode_text
+
+
+class SmallTable(NamedTuple):
+    """A table that was read as a whole.
+
+    Attributes:
+        rows: The rows, shape ``(rows,)``.
+        version: The version of its encoding, as the file says.
+    """
+
+    rows: NDArray[Any]
+    version: AttributeValue | None
 
 
 class HDF5Group(GroupReader):
@@ -86,6 +101,10 @@ class HDF5Group(GroupReader):
             raise UnsafeContentError(f"{self.where(name)}: soft and external links have no place in a project")
         return member.address
 
+    def own_address(self) -> int:
+        """The address of the group in the file, which no other node of the file has."""
+        return info_of(self.gid, self.where()).address
+
     def _short_attributes(self) -> dict[str, AttributeValue]:
         return read_attributes(self.gid, self.where())
 
@@ -139,6 +158,31 @@ class HDF5Group(GroupReader):
             key: The selection: integers, slices, ``...``, or a tuple of them.
         """
         return plan_read(self.gid, name, owner, self.where(name), key, self.open_array(name))
+
+    def read_small_table(self, name: str, owner: str, most_bytes: int) -> SmallTable | None:
+        """Reads a whole table in one opening of the dataset, and verifies its checksums.
+
+        Args:
+            name: Name of the dataset.
+            owner: As for `plan`.
+            most_bytes: The largest table that is read, in bytes.
+
+        Returns:
+            The table, or ``None`` if there is no such dataset, or it is larger, or has several axes.
+
+        Raises:
+            IntegrityError: The dataset is damaged.
+        """
+        where = self.where(name)
+        try:
+            opened = open_array(self.gid, name, where)
+        except NotFoundError:
+            return None
+        what = opened.what
+        if len(what.shape) != 1 or what.shape[0] * what.dtype.itemsize > most_bytes:
+            return None
+        version = read_attribute(opened.dsid, "encoding_version", where)
+        return SmallTable(plan_read(self.gid, name, owner, where, ..., opened).read(self.fd), version)
 
     def digests(self, name: str) -> list[str]:
         """See `GroupReader`."""
