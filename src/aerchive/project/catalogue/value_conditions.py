@@ -12,7 +12,7 @@ import enum
 import fractions
 import pathlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,10 @@ class ValueCondition(Single):
         """Whether some run has a value under this name in a column, or there is a column of the catalogue."""
         return self._otherwise is not None or any(name in rows.names for name in self.sources)
 
+    def has_value(self, run: Asked) -> bool:
+        """Whether a run has a value under this name."""
+        return any(run.values_of(name) for name in self.sources)
+
     def bounds(self, rows: RunRows, at: Places) -> Bounds:
         """See `Clause`."""
         sure, unsure, left = np.zeros(len(at), bool), np.zeros(len(at), bool), np.ones(len(at), bool)
@@ -157,7 +161,7 @@ class ValueCondition(Single):
         if piece.form.shape:
             return self._vectors(piece)
         values = piece.values
-        if self._comparison in ORDERED and _are_exact(values, self._wanted):
+        if self._comparison in ORDERED and not isinstance(self._wanted, _VECTORS) and _are_exact(values, self._wanted):
             return np.asarray(self._compare(values, self._wanted), bool)
         return looked_up(values.tolist(), self._meets)
 
@@ -166,17 +170,18 @@ class ValueCondition(Single):
         numbers = numbers_of_vectors(piece.form, piece.rows)
         if self._comparison in ("eq", "ne"):
             choices = [self._wanted]
-        elif self._comparison == "in":
+        elif self._comparison == "in" and isinstance(self._wanted, Iterable):
             choices = list(self._wanted)
         else:
             return np.fromiter(map(self._meets, piece.values), bool, len(piece.rows))
         found = np.zeros(len(numbers), bool)
         for one in choices:
-            wanted = np.asarray(one) if isinstance(one, _VECTORS) else np.empty(0)
-            if wanted.shape != piece.form.shape or wanted.dtype.kind not in "iuf":
+            wanted = _numbers_in(one)
+            if wanted is None or not _are_exact(numbers, wanted):
+                key = identity(one)
+                found |= np.fromiter((identity(value) == key for value in piece.values), bool, len(found))
                 continue
-            if not _are_exact(numbers, wanted):
-                found |= np.fromiter((identity(value) == identity(one) for value in piece.values), bool, len(found))
+            if wanted.shape != piece.form.shape:
                 continue
             same = numbers == wanted
             if numbers.dtype.kind == "f" and wanted.dtype.kind == "f":
@@ -212,7 +217,7 @@ class GatesCondition(Single):
             raise InvalidInputError(
                 f"{GATES} can be compared with eq, contains, ne, in: a run must use all, not all, or any of those given"
             )
-        names = [wanted] if isinstance(wanted, str) else list(wanted)
+        names = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
         if not all(isinstance(name, str) for name in names):
             raise InvalidInputError(f"cannot compare {GATES} with {wanted!r}: names of gates are text")
         self.column, self.parameter, self.wanted, self._comparison = GATES, None, wanted, comparison
@@ -304,6 +309,15 @@ def condition_named(keyword: str, wanted: Any, *, of_points: bool = False) -> Si
         return condition(name, comparison, wanted, of_points=of_points)
     except InvalidInputError as error:
         raise InvalidInputError(f"condition {keyword!r}: {error}") from error
+
+
+def _numbers_in(wanted: Any) -> NDArray[Any] | None:
+    """Returns an array, or a list of numbers of one type, as an array of numbers; ``None`` if it is none of these."""
+    if isinstance(wanted, list | tuple):
+        if set(map(type, wanted)) not in ({float}, {int}):
+            return None
+        wanted = np.asarray(wanted)
+    return wanted if isinstance(wanted, np.ndarray) and wanted.dtype.kind in "iuf" else None
 
 
 def _are_exact(values: NDArray[Any], wanted: Any) -> bool:
