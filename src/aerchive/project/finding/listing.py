@@ -154,10 +154,28 @@ class Listing:
         """The columns of the runs that meet a clause, oldest first; a run is opened only for a text that is cut."""
         places = self._meeting(clause)
         columns = catalogue_columns(self._taken(places), functools.partial(self._whole, places))
-        for name in self.wanted_names():
-            if name.startswith(PARAMS):
-                columns[name] = self.values(places, name).column(with_tuples=False)
+        more = (PARAMS + name for one in self.given_beyond(places).values() for name in one)
+        for name in dict.fromkeys([*self.wanted_names(), *more]):
+            if name.startswith(PARAMS) and (values := self.values(places, name)).has.any():
+                columns[name] = values.column(with_tuples=False)
         return columns
+
+    def given_beyond(self, places: NDArray[np.intp]) -> dict[int, dict[str, Any]]:
+        """The parameters of those runs which have values for which there is no column.
+
+        Args:
+            places: Places of runs.
+
+        Returns:
+            The parameters by name, of each of these runs that can be read, by index in ``places``.
+        """
+        runs = {index: self._asking(int(places[index])) for index in self._left_out(places).tolist()}
+        given = {index: self.bad.ask(run, lambda run: run.record.labels.params, None) for index, run in runs.items()}
+        return {index: one for index, one in given.items() if one is not None}
+
+    def _left_out(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The indices of the runs which have values for which there is no column."""
+        return np.flatnonzero(self._taken(places)["overflow"] & np.uint32(catalogue.CELLS_LEFT_OUT))
 
     def values(self, places: NDArray[np.intp], name: str) -> Values:
         """The values of runs under one name, such as ``params.theta``; a run is opened only if it alone has one.
@@ -210,7 +228,7 @@ class Listing:
         gates = self._rows.gates(places[inside]) + self._more.gates(places[~inside] - len(self._rows))
         order = np.argsort(np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)]))
         found = [gates[index] for index in order.tolist()]
-        for index in np.flatnonzero(self._taken(places)["overflow"] & np.uint32(catalogue.CELLS_LEFT_OUT)).tolist():
+        for index in self._left_out(places).tolist():
             record = self.bad.ask(self._asking(int(places[index])), lambda run: run.record, None)
             found[index] = found[index] if record is None else gates_in(record.config.circuit_facts)
         return found
@@ -381,9 +399,14 @@ class Listing:
         return self.bad.ask(self._asking(place), clause.decide, instead=False)
 
     def unknown_names(self, clause: Clause) -> list[ValueCondition]:
-        """The conditions on a name alone that is no column, and under which no run has a value in a column."""
+        """The conditions on a name alone that is no column, and under which no run has a value."""
         conditions = (one for one in clause.conditions if isinstance(one, ValueCondition) and one.is_alone)
-        return [one for one in conditions if not (one.is_known(self._rows) or one.is_known(self._more))]
+        unknown = [one for one in conditions if not (one.is_known(self._rows) or one.is_known(self._more))]
+        if not unknown:
+            return []
+        places = np.concatenate([self._present, len(self._rows) + np.arange(len(self._more))])
+        runs = [self._asking(int(place)) for place in places[self._left_out(places)]]
+        return [one for one in unknown if not any(self.bad.ask(run, one.has_value, instead=False) for run in runs)]
 
     def refuse(self, unknown: ValueCondition) -> NoReturn:
         """Refuses a condition on a name under which there is nothing; the message says what there is."""
