@@ -265,7 +265,12 @@ def cells_of(record: RunRecord) -> dict[str, Any]:
 
 def _as_stored(value: Any) -> Any:
     """Returns a value as its document gives it back, but as it is if no column holds it anyway."""
-    return as_stored(value) if isinstance(value, enum.Enum) else value
+    if isinstance(value, list | tuple | np.ndarray):  # a document has no order of axes, and no members of an ``Enum``
+        number = value.size if isinstance(value, np.ndarray) else len(value)
+        is_changed = 0 < number <= _MOST_ITEMS and form_of(value) == IN_RUN_FORM
+    else:
+        is_changed = isinstance(value, enum.Enum)
+    return as_stored(value) if is_changed else value
 
 
 def in_columns(cells: Mapping[str, Any]) -> dict[str, Any]:
