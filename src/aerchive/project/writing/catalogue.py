@@ -71,9 +71,10 @@ class CatalogueWriter:
         row = catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes)
         self.replace_row(number, row, cells_of(record))
 
-    def replace_row(self, number: int, row: NDArray[Any], cells: Mapping[str, Any]) -> None:
-        """Replaces a row, and the values of its run in all columns."""
-        self._put(row, cells, number, is_new=False)
+    def replace_row(self, number: int, row: NDArray[Any], cells: Mapping[str, Any] | None) -> None:
+        """Replaces a row, and the values of its run in all columns; ``None``: these have not changed."""
+        if cells is not None:
+            self._put(row, cells, number, is_new=False)
         self._session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
 
     def finish(self) -> None:
