@@ -61,8 +61,8 @@ class ColumnCache:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the cached rows, in bytes."""
-        return sum(rows.nbytes for rows in self._rows.values())
+        """Memory of the cached rows, in bytes; it may be asked for while another thread reads columns."""
+        return sum(rows.nbytes for rows in tuple(self._rows.values()))
 
     def forget_rows(self) -> None:
         """Reads all rows again with the next question."""
