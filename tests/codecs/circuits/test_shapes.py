@@ -11,6 +11,7 @@ from qiskit.circuit.library import RXGate, UnitaryGate
 
 from aerchive.codecs.circuits import shapes, writing
 from aerchive.codecs.circuits.losses import differences
+from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.codecs.circuits.reading import load_qpy
 from aerchive.codecs.circuits.shapes import shape_of
 from aerchive.codecs.circuits.writing import EncodedCircuits, dump_qpy, encode_circuits
@@ -57,6 +58,12 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("angles", [(0.25, -1.5), (0.0, -0.0), (1e300, math.pi), (5e-324, 7.0)], ids=str)
 def test_the_shape_does_not_depend_on_angles(angles: tuple[float, float]) -> None:
     assert shape(circuit(0.1, 0.2)) == shape(circuit(*angles)) is not None
+
+
+@pytest.mark.parametrize("version", [None, 15])
+def test_every_version_of_qpy_has_shapes(version: int | None) -> None:
+    with written_as(version):
+        assert shape(circuit(0.1, 0.2)) == shape(circuit(0.3, -0.4)) is not None
 
 
 @pytest.mark.parametrize(

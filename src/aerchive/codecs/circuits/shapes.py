@@ -8,6 +8,7 @@ shape only the first are read back and examined in full, and only these get the 
 from __future__ import annotations
 
 import struct
+from array import array
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -15,11 +16,12 @@ from typing import Generic, TypeVar
 from qiskit import QuantumCircuit
 
 _T = TypeVar("_T")
-Shape = tuple[bytes, ...]
-"""The side table, and what the payload has between the angles."""
+Shape = tuple[bytes, bytes, bytes]
+"""The side table, the payload with zeros in place of the angles, and the places of these."""
 _KIND_AND_SIZE = b"f" + (8).to_bytes(8, "big")
 """What comes before a float in QPY: the letter of its kind, and its size in bytes."""
-_ANGLE = len(_KIND_AND_SIZE) + 8
+_ZEROS = bytes(8)
+_ANGLE = len(_KIND_AND_SIZE) + len(_ZEROS)
 _EXAMINED = 8
 """Number of circuits of a shape that are examined in full."""
 _REMEMBERED = 16
@@ -35,20 +37,21 @@ def shape_of(circuits: Iterable[QuantumCircuit], payload: bytes, table: bytes) -
         table: The side table.
 
     Returns:
-        The side table, and what the payload has between the angles, which are floats; ``None`` if there are no angles,
-        or if one is not where it is expected.
+        The shape; ``None`` if there are no angles, which are floats, or if one is not where it is expected.
     """
     items = (item for circuit in circuits for item in circuit.data if item.is_standard_gate())
     angles = [value for item in items for value in item.params if isinstance(value, float)]
     for order in "><":  # it depends on the version of QPY
-        form, parts, at = struct.Struct(f"{order}d"), [table], 0
+        form, rest, places, at = struct.Struct(f"{order}d"), bytearray(payload), array("Q"), 0
         for angle in angles:
             found = payload.find(_KIND_AND_SIZE + form.pack(angle), at)
             if found < 0:
                 break
-            parts.append(payload[at : (at := found + _ANGLE) - form.size])
+            at = found + _ANGLE
+            rest[at - form.size : at] = _ZEROS
+            places.append(at)
         else:
-            return (*parts, payload[at:]) if angles else None
+            return (table, bytes(rest), places.tobytes()) if angles else None
     return None
 
 

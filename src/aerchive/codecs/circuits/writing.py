@@ -223,7 +223,8 @@ def _encode(writer: _Writer, *, is_last: bool) -> tuple[EncodedCircuits, set[_Pa
     try:
         payload = dump_qpy([entry.bare for entry in writer.entries])
         restored = _recently_restored.pop((payload, aer), None)  # it is put back as the most recent one
-        shape = None if restored else shape_of([entry.bare for entry in writer.entries], payload, aer)
+        has_none = restored is not None or len(payload) > _MAX_REMEMBERED_BYTES
+        shape = None if has_none else shape_of([entry.bare for entry in writer.entries], payload, aer)
         if shape is not None and (examined := _examined.get(shape)) is not None:
             restored = _Restored(examined.circuits, functools.partial(_view_of_shape, examined))
         loaded = load_qpy(payload) if restored is None else restored.circuits
