@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+if __name__ == "__main__":  # before Aer is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import contextlib

@@ -300,7 +300,7 @@ def _is_quick(value: Any) -> bool:
     if kind is str:
         return bool(value.isascii())
     if kind is int:
-        return -_SMALL < value < _SMALL
+        return bool(-_SMALL < value < _SMALL)
     return kind is bool or value is None or (kind is float and math.isfinite(value))
 
 

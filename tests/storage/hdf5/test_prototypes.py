@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft, text_dataset
-from aerchive.storage.hdf5 import prototypes
+from aerchive.storage.hdf5 import prototypes, writer
 from tests.samples import CREATED, FOLDER, OWNER, everything, project_file
 
 
@@ -130,3 +130,23 @@ def test_forms_are_forgotten_when_they_are_too_many(
     write(tmp_path / "many.h5", *drafts, *others, *drafts)
     assert copies == ["run1", "run9"]
     assert len(prototypes._known.forms) <= 4
+
+
+def test_a_prototype_that_could_not_be_made_is_made_again(
+    tmp_path: Path, copies: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = writer._prototype
+    write(tmp_path / "first.h5", GroupDraft({"a": 1}))
+    with monkeypatch.context() as patched:
+
+        def fails(*arguments: Any) -> None:
+            real(*arguments)
+            raise MemoryError
+
+        patched.setattr(writer, "_prototype", fails)
+        with pytest.raises(MemoryError):
+            write(tmp_path / "second.h5", GroupDraft({"a": 2}))
+
+    write(tmp_path / "third.h5", GroupDraft({"a": 3}))
+
+    assert copies == ["run0"]

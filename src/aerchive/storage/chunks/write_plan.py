@@ -148,6 +148,7 @@ def packed_chunks(
         return FinishedChunk(number, offset, stored, mask, sums)
 
     if shape == plan.chunk:  # most texts of a run are one chunk
+        check_interrupt()
         yield pack((0, (0,) * len(shape), plan.begin(0, (0,) * len(shape))))
         return
     offsets = enumerate(chunk_offsets(shape, plan.chunk))

@@ -7,6 +7,7 @@ values that differ are written.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Hashable, Mapping
@@ -67,16 +68,28 @@ class Prototype:
 
 
 class _Known:
-    """The prototypes of this process, by form; ``None`` for a form that came once. HDF5's copies are made in turns."""
+    """The prototypes of this process.
+
+    Attributes:
+        lock: Held while a prototype is looked up, made and copied.
+        forms: Name and content of each prototype, by form; ``None`` for a form that came once.
+        root: The root group of the file in memory, which it keeps open.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.forms: dict[Hashable, tuple[bytes, Prototype] | None] = {}
-        self.root: h5g.GroupID | None = None  # keeps the file in memory open
+        self.root: h5g.GroupID | None = None
+
+    def forget_in_child(self) -> None:
+        """Makes a new lock, as a thread that the child does not have may hold the old one, and forgets all forms."""
+        self.lock, self.forms = threading.RLock(), {}
 
 
 _known = _Known()
-os.register_at_fork(after_in_child=_known.__init__)  # type: ignore[misc]
+_numbers = itertools.count()
+"""Numbers that name files in memory and prototypes, each once."""
+os.register_at_fork(after_in_child=_known.forget_in_child)
 
 
 def copied(
@@ -102,18 +115,22 @@ def copied(
             _known.forms[form] = None
             return None
         if _known.root is None:
-            _known.root = root_group(_file_in_memory(), "prototypes")
+            _known.root = _file_in_memory()
         found = _known.forms[form]
         if found is None:
-            own = str(list(_known.forms).index(form))
+            own = str(next(_numbers))
             found = _known.forms[form] = own.encode(), make(_known.root, own)
         with hdf5_errors(parent, name):
             h5o.copy(_known.root, found[0], parent, key)
     return open_own(parent, name), found[1]
 
 
-def _file_in_memory() -> h5f.FileID:
+def _file_in_memory() -> h5g.GroupID:
+    """The root group of a new file; HDF5 does not open two files of one name."""
+    name = f"prototypes {next(_numbers)}"
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
     access.set_fapl_core(_BLOCK_BYTES, False)
-    return h5f.create(b"prototypes", h5f.ACC_TRUNC, fapl=access)
+    with hdf5_errors(name):
+        file = h5f.create(name.encode(), h5f.ACC_TRUNC, fapl=access)
+    return root_group(file, name)
