@@ -22,6 +22,7 @@ from tests.benchmarks import (
     bench_reading,
     bench_states,
     bench_streams,
+    bench_sweep_writing,
     disturbance,
     fresh_process,
     large_state,
@@ -265,6 +266,14 @@ def test_what_archiving_adds_to_a_job() -> None:
     text = run(bench_overhead, "--qubits", "3", "--layers", "2", "--repetitions", "2")
 
     assert [line.split()[0] for line in text.splitlines()] == ["Aer", "archived", "ratio"]
+
+
+def test_what_archiving_adds_to_the_points_of_a_sweep() -> None:
+    few = ["--points", "2", "--rounds", "1", "--qubits", "2", "--case", "binds", "--case", "one job"]
+    figures = json.loads(run(bench_sweep_writing, *few, "--json"))
+
+    assert list(figures) == ["binds", "one job"]
+    assert all(one["us"]["median"] > 0 for ways in figures.values() for one in ways.values())
 
 
 def test_reading_many_small_things(tmp_path: Path) -> None:

@@ -294,6 +294,25 @@ def test_a_place_where_another_program_writes_is_none_that_is_wrong(path: Path) 
             file.write(data)
 
 
+def test_a_file_is_not_opened_to_check_it_while_this_process_commits_to_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(path, GroupDraft({"a": 1}))
+    file, other = project_file(path), project_file(path)
+    looked: list[str] = []
+    monkeypatch.setattr(file, "_is_project", lambda _fd, where: looked.append(where) or True)
+    with file.write(CREATED) as session:
+        session.write_run(FOLDER, "second", GroupDraft({"a": 2}), OWNER)
+        assert file.is_committing(path.stat())
+        assert not other.is_committing(path.stat())
+        file.check_destination()
+    assert looked == []
+    assert not file.is_committing(path.stat())
+    path.write_bytes(path.read_bytes())
+    file.check_destination()
+    assert looked == [str(path)]
+
+
 def test_a_link_to_a_project_is_followed(path: Path) -> None:
     link = path.with_name("link.h5")
     link.symlink_to(path)
