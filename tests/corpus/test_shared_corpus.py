@@ -131,7 +131,9 @@ def test_cases_come_back(tmp_path: Path, record_property: Callable[[str, object]
     assert archiving.returncode == 0, err
     differences = json.loads(processes.run(READ, CORPUS, project, expected, timeout_s=300))
 
-    verdicts, not_same = json.loads(processes.run(REPRODUCE, project, EVERY // ARCHIVED, warnings="default", timeout_s=300))
+    verdicts, not_same = json.loads(
+        processes.run(REPRODUCE, project, EVERY // ARCHIVED, warnings="default", timeout_s=300)
+    )
 
     cases = json.loads(expected.read_text())
     refused = {name: case["refused"] for name, case in cases.items() if case["refused"]}
