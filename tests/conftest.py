@@ -13,13 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import aerchive
+from tests.shares import ALL
 
 NO_RUNTIME = "qiskit-ibm-runtime is not installed: its versions that aerchive supports need Qiskit 2.3"
 collect_ignore = [] if find_spec("qiskit_ibm_runtime") else ["aer/service"]
 LONG = ("corpus", "crash", "hostile", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
+
+
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not ALL, database=None
+)
+settings.load_profile("tests")
+"""A busy machine fails no test, and a run tries what the one before tried; `tests.shares.ALL` tries something new."""
 
 
 def pytest_configure() -> None:

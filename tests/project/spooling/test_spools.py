@@ -371,11 +371,11 @@ def test_files_of_very_many_dead_processes(path: Path) -> None:
                 project_at(path).archive(draft_of(n), "exit")
                 os._exit(0)
             os.wait()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (90, 90))
         project_at(path).archive(draft_of(number))
     """
-    processes.run(script, path, 45)
-    assert len(project_at(path)) == 46
+    processes.run(script, path, 100)
+    assert len(project_at(path)) == 101
     assert names(path) == ["project.h5"]
 
 
