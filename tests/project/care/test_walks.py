@@ -49,8 +49,9 @@ def fill(group: h5py.Group, number: int) -> h5py.Group:
 
 def attributes(file: h5py.File) -> None:
     kind, space = h5py.h5t.STD_I8LE, h5py.h5s.create(h5py.h5s.SCALAR)
+    run = run_groups(file)[0]
     for one in range(MANY):
-        h5py.h5a.create(run_groups(file)[0].id, b"x%06d" % one, kind, space)
+        h5py.h5a.create(run.id, b"x%06d" % one, kind, space)
 
 
 def linked_often(file: h5py.File) -> None:
