@@ -15,7 +15,8 @@ def share(cases: Iterable[T], one_in: int, first: int = 0) -> list[T]:
 
     Args:
         cases: All cases.
-        one_in: How many cases there are for each that is returned.
+        one_in: How many cases there are for each that is returned. Where kinds of cases take turns, it must have no
+            factor in common with their number, or the same kind would be returned each time.
         first: Number of the first case that is returned, modulo ``one_in``. Tests of one matter give different ones, so
             that together they try more cases.
     """

@@ -101,7 +101,7 @@ def test_a_disk_error_at_any_call_of_a_merge_harms_nothing(tmp_path: Path) -> No
 
     with using(FailingDisk(-1)) as count:
         project_at(prepared("count")).archive(draft_of(2))
-    for nth in share(range(len(count.calls)), 20):
+    for nth in share(range(len(count.calls)), 19):
         path = prepared(str(nth))
         with using(FailingDisk(nth)), suppress(aerchive.AerchiveError):
             project_at(path).archive(draft_of(2))

@@ -244,7 +244,7 @@ def test_any_flipped_byte_of_a_project_is_found_or_does_not_matter(path: Path) -
     pages = {at for chunk in chunks for at in range(chunk.byte_offset, chunk.byte_offset + chunk.size)}
     found = 0
 
-    tried = share(sorted(set(range(0, len(sound), 3)) - pages), 4)  # no reader needs the pages
+    tried = share(sorted(set(range(0, len(sound), 3)) - pages), 5)  # no reader needs the pages
     for at in tried:
         damaged = bytearray(sound)
         damaged[at] ^= 0xFF
