@@ -281,7 +281,10 @@ def coverage(arguments: Arguments) -> int:
     return failed or missed
 
 
-@task("the long crash tests, a quarter of an hour: `crash --states 10000 --kills 1000`", takes_arguments=True)
+@task(
+    "the long crash tests, after all cases of which the tests try a share: `crash --states 10000 --kills 1000`",
+    takes_arguments=True,
+)
 def crash(arguments: Arguments) -> int:
     """Runs the tests that otherwise try a share of their cases, then ``tests/crash/long.py`` with the arguments."""
     provide_programs()
