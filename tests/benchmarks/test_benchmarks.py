@@ -45,6 +45,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 IN_A_PROCESS = ("amplitude", "memory", "questions", None)
 """Tasks of which one of each kind gets the process that it is made for: a limit, a peak of memory, a cold start."""
+_started: set[tuple[str, object]] = set()
 
 
 def run(script: Any, *arguments: str | Path) -> str:
@@ -57,12 +58,12 @@ def run(script: Any, *arguments: str | Path) -> str:
         bench_streams.__file__: bench_streams.child,
         large_state.__file__: large_state.answer,
     }
-    ask, started = fresh_process.ask, set()
+    ask = fresh_process.ask
 
     def ask_here(name: str | Path, **task: Any) -> dict[str, Any]:
-        kind = (task.get("what"), task.get("way"), task.get("method") == PORTABLE)
-        if kind[0] in IN_A_PROCESS and kind not in started:
-            started.add(kind)
+        kind = (str(name), task.get("what"))
+        if kind[1] in IN_A_PROCESS and kind not in _started:
+            _started.add(kind)
             return ask(name, **task)
         answer: dict[str, Any] = json.loads(json.dumps(answers[str(name)](json.loads(json.dumps(task)))))
         return answer

@@ -31,6 +31,7 @@ from aerchive.errors import (
 from aerchive.storage.chunks.drafts import GroupDraft
 from tests.processes import AS_ANYBODY, run
 from tests.samples import CREATED, FOLDER, OWNER, RUN, dataset, project_file, write_run
+from tests.shares import share
 
 NO_PROJECT = "{path}: is an HDF5 file, but not an aerchive project; choose another file"
 
@@ -329,7 +330,8 @@ def test_a_file_cut_short_at_any_length(path: Path) -> None:
     whole = path.read_bytes()
     end = len(whole)
 
-    for length in sorted({*range(1, 2048), *range(2048, end, 17), *range(end - 2048, end)}):
+    middle = share(sorted({*range(64, 2048), *range(2048, end, 17), *range(end - 2048, end - 64)}), 11)
+    for length in sorted({*range(1, 64), *middle, *range(end - 64, end)}):
         path.write_bytes(whole[:length])
         with pytest.raises(FormatError) as caught:
             read(path)
