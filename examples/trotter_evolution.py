@@ -29,11 +29,10 @@ def main(folder: Path, sites: int = 16, steps: int = 100) -> None:
     simulator = AerSimulator(project=folder / "quench.h5", method="statevector")
     simulator.run(ising_chain(sites, steps), params={"J": J, "h": H, "dt": DT}).result()
 
-    run = aerchive.open(folder / "quench.h5").latest(params__h=H)
-    states = run.stack("t*")
+    states = aerchive.open(folder / "quench.h5").latest(params__h=H).stack("t*")
     z = [SparsePauliOp.from_sparse_list([("Z", [site], 1)], num_qubits=sites) for site in range(sites)]
     magnetisation = states.expectation_values(z)  # (times, sites)
-    entropy = [run.state(label).entropy(range(sites // 2)) for label in states.labels]
+    entropy = states.entropy(range(sites // 2))
     echo = abs(states.inner(states[0])) ** 2
     print(f"{states}: entropy of half the chain at the end {entropy[-1]:.3f} bits, echo {echo[-1]:.3f}")
 
