@@ -41,6 +41,7 @@ def main(folder: Path, strengths: int = 10, depths: int = 10, seeds: int = 20) -
     success = table.groupby(["strength", "depth"])["success"].agg(["mean", "sem"]).unstack("strength")
     print(success["mean"])
     success["mean"].plot(yerr=success["sem"], ylabel="success probability").figure.savefig(folder / "noise.png")
+    project.figure_data(table, folder / "noise.csv")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def main(folder: Path, gammas: int = 50, betas: int = 40) -> None:
     print(table.loc[table["energy"].idxmin()])
     landscape = project.table(["gamma", "beta"], "energy", kind="xarray")
     landscape["energy"].plot().figure.savefig(folder / "landscape.png")
+    project.figure_data(table, folder / "landscape.csv")
 
 
 if __name__ == "__main__":

@@ -594,6 +594,10 @@ def of_counts(folder: Path, grid: Mapping[str, Any]) -> dict[str, Way]:
 
         return opened
 
+    def table(path: Path) -> Callable[[], Any]:
+        project = aerchive.open(path)
+        return lambda: project.table(["strength", "depth", "seed"], "counts.*").filter(like="counts.").max(axis=1)
+
     def npz(path: Path) -> Any:
         return [max(dict(zip(f["outcomes"], f["counts"], strict=True)).values()) for f in map(np.load, path.iterdir())]
 
@@ -612,6 +616,7 @@ def of_counts(folder: Path, grid: Mapping[str, Any]) -> dict[str, Way]:
         "unpickling the counts": (folder / "counts.pkl", reading(unpickled)),
         "**aerchive**, counts() of each run": (project, of_each(lambda run: max(run.counts().values()))),
         "**aerchive**, counts_array() of each run": (project, of_each(lambda run: int(run.counts_array()[1].max()))),
+        "**aerchive**, table(y='counts.*')": (project, table),
         "unpickling the Results": (
             folder / "results.pkl",
             reading(lambda path: [max(r.get_counts().values()) for r in pickle.loads(path.read_bytes())]),

@@ -316,5 +316,5 @@ def test_the_studies_give_the_same_numbers_in_every_way(tmp_path: Path) -> None:
         assert all(f"| {name} | " in text or f"Not measured: {name}:" in text for name in bench_studies.TABLES)
 
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| **aerchive**")]
-    assert [len(row) for row in rows] == [4, 4, 6, 6, 6, 6, 6, 6, 6, 3]
+    assert [len(row) for row in rows] == [4, 4, 6, 6, 6, 6, 6, 6, 6, 6, 3]
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from qiskit.quantum_info import SparsePauliOp, Statevector, entropy, partial_trace
 
 import aerchive
@@ -57,6 +59,7 @@ def test_a_landscape_goes_on_and_has_the_energies(tmp_path: Path) -> None:
         (state,) = states(landscape.qaoa(row.gamma, row.beta))
         assert row.energy == pytest.approx(state.expectation_value(landscape.COST).real, abs=1e-12)
     assert (tmp_path / "landscape.png").stat().st_size > 1000
+    assert_frame_equal(pd.read_csv(tmp_path / "landscape.csv", comment="#")[list(table)], table)
 
 
 def test_an_evolution_has_its_magnetisation_and_entropy(tmp_path: Path) -> None:
@@ -89,6 +92,9 @@ def test_a_noise_study_goes_on_and_has_its_error_bars(tmp_path: Path, capsys: py
     mean = np.mean([run.counts()["0000"] / 1000 for run in runs])
     assert capsys.readouterr().out.splitlines()[-1].split()[2] == f"{mean:g}"
     assert (tmp_path / "noise.png").stat().st_size > 1000
+    written = pd.read_csv(tmp_path / "noise.csv", comment="#")
+    assert written["success"].tolist() == (written["counts.0000"] / 1000).tolist()
+    assert len(written) == 8
 
 
 @pytest.mark.parametrize("name", STUDIES)
