@@ -22,6 +22,7 @@ from tests.benchmarks import (
     bench_reading,
     bench_states,
     bench_streams,
+    bench_studies,
     bench_sweep_writing,
     disturbance,
     fresh_process,
@@ -56,6 +57,7 @@ def run(script: Any, *arguments: str | Path) -> str:
     answers = {
         fresh_process.__file__: fresh_process.answer,
         bench_streams.__file__: bench_streams.child,
+        bench_studies.__file__: bench_studies.answer,
         large_state.__file__: large_state.answer,
     }
     ask = fresh_process.ask
@@ -313,3 +315,16 @@ def test_what_archiving_adds_to_a_primitives_job() -> None:
     assert [row[0].removeprefix("| ") for row in rows][:2] == ["stock sampler", "stock sampler, autosave"]
     assert [len(row) for row in rows] == [5] * 6
     assert float(rows[1][2]) > 0
+
+
+def test_the_studies_give_the_same_numbers_in_every_way(tmp_path: Path) -> None:
+    small = ["--grid", "2", "2", "--points", "11", "--chain", "4", "2", "--noise", "1", "2", "2", "--rounds", "1"]
+    # Importing PennyLane takes longer than all the rest, and the benchmark itself compares what it gives.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(bench_studies.TABLES, "PennyLane data")
+        text = run(bench_studies, *small, "--folder", tmp_path)
+        assert all(f"| {name} | " in text or f"Not measured: {name}:" in text for name in bench_studies.TABLES)
+
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| **aerchive**")]
+    assert [len(row) for row in rows] == [4, 4, 6, 6, 6, 6, 6, 6, 6, 6, 3]
+    assert not list(tmp_path.iterdir())
