@@ -143,11 +143,17 @@ class Listing:
         """
         return self._taken(self._meeting(clause))
 
-    def _taken(self, places: NDArray[np.intp]) -> NDArray[Any]:
+    def _taken(self, places: NDArray[np.intp], columns: Sequence[str] | None = None) -> NDArray[Any]:
+        """A copy of the rows of runs, or of some of their columns."""
         inside = places < len(self._rows)
-        rows = np.empty(len(places), catalogue.DTYPE)
-        rows[inside] = self._rows.rows[places[inside]]
-        rows[~inside] = self._more.rows[places[~inside] - len(self._rows)]
+        at, more = places[inside], places[~inside] - len(self._rows)
+        if columns is None:
+            rows = np.empty(len(places), catalogue.DTYPE)
+            rows[inside], rows[~inside] = self._rows.rows[at], self._more.rows[more]
+            return rows
+        rows = np.empty(len(places), [(name, catalogue.DTYPE[name]) for name in columns])
+        for name in columns:
+            rows[name][inside], rows[name][~inside] = self._rows[name][at], self._more[name][more]
         return rows
 
     def columns(self, clause: Clause) -> Columns:
@@ -175,7 +181,8 @@ class Listing:
 
     def _left_out(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """The indices of the runs which have values for which there is no column."""
-        return np.flatnonzero(self._taken(places)["overflow"] & np.uint32(catalogue.CELLS_LEFT_OUT))
+        overflow = self._taken(places, ["overflow"])["overflow"]
+        return np.flatnonzero(overflow & np.uint32(catalogue.CELLS_LEFT_OUT))
 
     def values(self, places: NDArray[np.intp], name: str) -> Values:
         """The values of runs under one name, such as ``params.theta``; a run is opened only if it alone has one.
@@ -210,17 +217,19 @@ class Listing:
         Returns:
             The values, and their kind if all are from the catalogue.
         """
-        name, rows = full_name(name), self._taken(places)
+        name = full_name(name)
         if name == GATES:
             return Values.of(self._gates(places)), None
         found = Values.empty(len(places))
         for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
             found = found.or_else(self.values(places, source))
         if name.startswith(OPERATIONS):
-            return found.put(np.flatnonzero(rows["circuit_size"] != -1), np.zeros(len(places), np.int64)), None
+            size = self._taken(places, ["circuit_size"])["circuit_size"]
+            return found.put(np.flatnonzero(size != -1), np.zeros(len(places), np.int64)), None
         if name not in catalogue.IN_TABLES or name == "params" or found.has.all():
             return found, None
-        column = Values.of(column_values(rows, name, functools.partial(self._whole, places)))
+        needed = [*catalogue.COLUMNS_OF.get(name, (name,)), "overflow"]
+        column = Values.of(column_values(self._taken(places, needed), name, functools.partial(self._whole, places)))
         return (found.or_else(column), None) if found.has.any() else (column, kind_of(name))
 
     def _gates(self, places: NDArray[np.intp]) -> list[tuple[str, ...] | None]:
@@ -264,7 +273,7 @@ class Listing:
         Returns:
             A bool array of the shape of ``places``.
         """
-        found: NDArray[np.bool_] = self._taken(places)["num_points"] == 1
+        found: NDArray[np.bool_] = self._taken(places, ["num_points"])["num_points"] == 1
         inside = places < len(self._rows)
         asked = [source for name in map(full_name, names) for source in sources(name, of_points=True)]
         for source in [*asked, COUNTS] if has_counts else asked:
@@ -277,17 +286,18 @@ class Listing:
 
     def without_result(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Whether each run has no result, and so no points."""
-        rows = self._taken(places)
+        rows = self._taken(places, ["num_points", "outcome"])
         found: NDArray[np.bool_] = (rows["num_points"] == 0) | np.isin(rows["outcome"], WITHOUT_RESULT)
         return found
 
-    def rows_of(self, places: NDArray[np.intp]) -> NDArray[Any]:
-        """A copy of the rows of runs, dtype `catalogue.DTYPE`."""
-        return self._taken(places)
+    def rows_of(self, places: NDArray[np.intp], columns: Sequence[str]) -> NDArray[Any]:
+        """A copy of the rows of runs, with some of their columns."""
+        return self._taken(places, columns)
 
     def job_ids(self, places: NDArray[np.intp]) -> list[str]:
         """The whole job ids of runs."""
-        return column_values(self._taken(places), "job_id", functools.partial(self._whole, places))
+        rows = self._taken(places, ["job_id", "overflow"])
+        return column_values(rows, "job_id", functools.partial(self._whole, places))
 
     def run(self, place: int) -> Run:
         """The run of a place."""
