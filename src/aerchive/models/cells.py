@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
 from aerchive.models.base import as_stored
+from aerchive.models.catalogue import BOUND_LEFT_OUT, CELLS_LEFT_OUT
 from aerchive.models.run import RunRecord
 from aerchive.row_checksums import row_crc, wrong_rows
 from aerchive.text import decode_text, encode_text, json_text
@@ -271,6 +272,11 @@ def _as_stored(value: Any) -> Any:
     else:
         is_changed = isinstance(value, enum.Enum)
     return as_stored(value) if is_changed else value
+
+
+def left_out_bit(name: str) -> int:
+    """The bit of ``overflow`` that is set in the row of a run if its value under a name is left out of the columns."""
+    return BOUND_LEFT_OUT if name.startswith(BOUND) else CELLS_LEFT_OUT
 
 
 def in_columns(cells: Mapping[str, Any]) -> dict[str, Any]:

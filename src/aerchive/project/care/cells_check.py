@@ -8,8 +8,7 @@ from typing import Any
 from aerchive import layout
 from aerchive.display.text import clean
 from aerchive.errors import IntegrityError
-from aerchive.models import catalogue
-from aerchive.models.cells import ABSENT, IN_RUN_FORM, ONLY_IN_RUN, cells_of, form_of, make_cell
+from aerchive.models.cells import ABSENT, IN_RUN_FORM, ONLY_IN_RUN, cells_of, form_of, left_out_bit, make_cell
 from aerchive.models.run import RunRecord
 from aerchive.project.catalogue.cells import CellColumns, read_columns
 from aerchive.storage.sessions import ReadSession
@@ -50,7 +49,6 @@ class CellsCheck:
         if self._columns is None:
             return
         cells = cells_of(record)
-        may_be_left_out = bool(int(row["overflow"]) & catalogue.CELLS_LEFT_OUT)
         differing = []
         for name in {**self._columns, **cells}:
             columns = [column for column in self._columns.get(name, ()) if number < len(column.rows)]
@@ -58,7 +56,7 @@ class CellsCheck:
             if name not in cells:
                 is_right = not given
             elif not given:
-                is_right = may_be_left_out
+                is_right = bool(int(row["overflow"]) & left_out_bit(name))
             else:
                 form = IN_RUN_FORM if cells[name] is ONLY_IN_RUN else form_of(cells[name])
                 cell = make_cell(form, cells[name], number).tobytes()

@@ -175,14 +175,15 @@ class Listing:
         Returns:
             The parameters by name, of each of these runs that can be read, by index in ``places``.
         """
-        runs = {index: self._asking(int(places[index])) for index in self._left_out(places).tolist()}
+        left_out = self._left_out(places, catalogue.CELLS_LEFT_OUT)
+        runs = {index: self._asking(int(places[index])) for index in left_out.tolist()}
         given = {index: self.bad.ask(run, lambda run: run.record.labels.params, None) for index, run in runs.items()}
         return {index: one for index, one in given.items() if one is not None}
 
-    def _left_out(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The indices of the runs which have values for which there is no column."""
+    def _left_out(self, places: NDArray[np.intp], bits: int) -> NDArray[np.intp]:
+        """The indices of the runs which have values for which there is no column, as bits of ``overflow`` say."""
         overflow = self._taken(places, ["overflow"])["overflow"]
-        return np.flatnonzero(overflow & np.uint32(catalogue.CELLS_LEFT_OUT))
+        return np.flatnonzero(overflow & np.uint32(bits))
 
     def values(self, places: NDArray[np.intp], name: str) -> Values:
         """The values of runs under one name, such as ``params.theta``; a run is opened only if it alone has one.
@@ -237,7 +238,7 @@ class Listing:
         gates = self._rows.gates(places[inside]) + self._more.gates(places[~inside] - len(self._rows))
         order = np.argsort(np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)]))
         found = [gates[index] for index in order.tolist()]
-        for index in self._left_out(places).tolist():
+        for index in self._left_out(places, catalogue.CELLS_LEFT_OUT).tolist():
             record = self.bad.ask(self._asking(int(places[index])), lambda run: run.record, None)
             found[index] = found[index] if record is None else gates_in(record.config.circuit_facts)
         return found
@@ -275,13 +276,13 @@ class Listing:
         """
         found: NDArray[np.bool_] = self._taken(places, ["num_points"])["num_points"] == 1
         inside = places < len(self._rows)
-        asked = [source for name in map(full_name, names) for source in sources(name, of_points=True)]
-        for source in [*asked, COUNTS] if has_counts else asked:
+        asked = [sources(name, of_points=True) for name in map(full_name, names)]
+        for several in [*asked, (COUNTS,)] if has_counts else asked:
             for rows, at, which in (
                 (self._rows, places[inside], inside),
                 (self._more, places[~inside] - len(self._rows), ~inside),
             ):
-                found[which] &= ~rows.only_in_run(source, at)
+                found[which] &= ~rows.first_only_in_run(several, at)
         return found
 
     def without_result(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -415,7 +416,7 @@ class Listing:
         if not unknown:
             return []
         places = np.concatenate([self._present, len(self._rows) + np.arange(len(self._more))])
-        runs = [self._asking(int(place)) for place in places[self._left_out(places)]]
+        runs = [self._asking(int(place)) for place in places[self._left_out(places, catalogue.LEFT_OUT)]]
         return [one for one in unknown if not any(self.bad.ask(run, one.has_value, instead=False) for run in runs)]
 
     def refuse(self, unknown: ValueCondition) -> NoReturn:

@@ -293,11 +293,12 @@ class Search:
         labels: Sequence[str] = (),
         opens_all: bool = False,
         as_runs: bool = False,
+        also: Sequence[Clause] = (),
     ) -> PointTable:
         """The points of the runs that meet conditions, as `PointTable` describes them."""
         from aerchive.project.finding.sweep import NO_COUNTS, PointTable
 
-        clause = point_clause(expression, conditions)
+        clause = All([point_clause(expression, conditions), *also])
         listing = self.listed(if_missing, wanted_values(names, clause, opens_all=opens_all))
         return PointTable(
             self._parts.file,
@@ -340,8 +341,8 @@ class Search:
 
     def _values(self, names: Sequence[str], where: str | None, outcome: str | Sequence[str] | None) -> list[list[Any]]:
         """The values of runs or, where these have none, of their points, for each name; `ABSENT` if there is none."""
-        conditions = {} if outcome is None else {"outcome__in": as_texts(outcome)}
-        table = self._points(names, where, conditions, "warn if similar", as_runs=True)
+        also = [] if outcome is None else [Condition("outcome", "in", as_texts(outcome))]
+        table = self._points(names, where, {}, "warn if similar", as_runs=True, also=also)
         columns = []
         for name in names:
             values, kind = table.values(name)

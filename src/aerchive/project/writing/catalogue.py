@@ -19,6 +19,7 @@ from aerchive.models.cells import (
     empty_cell,
     form_of,
     in_columns,
+    left_out_bit,
     make_cell,
     seal_cell,
 )
@@ -63,7 +64,7 @@ class CatalogueWriter:
         number = self._length + len(self._fresh)
         self._put(row, cells or {}, number, is_new=True)
         if cells is None:
-            row["overflow"] |= np.uint32(catalogue.CELLS_LEFT_OUT)
+            row["overflow"] |= np.uint32(catalogue.LEFT_OUT)
         self._fresh.append(catalogue.seal_row(row, number))
 
     def replace(self, number: int, record: RunRecord, path: str, nbytes: int) -> None:
@@ -97,21 +98,21 @@ class CatalogueWriter:
     def _put(self, row: NDArray[Any], cells: Mapping[str, Any], number: int, *, is_new: bool) -> None:
         """Notes the values of a run; the row says if there is no column for one of them."""
         kept = in_columns(cells)
-        is_whole = len(kept) == len(cells)
+        left_out = cells.keys() - kept.keys()
         given = set()
         for name, value in kept.items():
             form = IN_RUN_FORM if value is ONLY_IN_RUN else form_of(value)
             if not self._has_column(name, form):
-                is_whole = False
+                left_out.add(name)
                 continue
             given.add((name, form))
             self._cells.setdefault((name, form), {})[number] = make_cell(form, value, number)
         for key in () if is_new else self._known.keys() - given:
             if self._is_given(key, number):
                 self._cells.setdefault(key, {})[number] = empty_cell(key[1], number)
-        row["overflow"] &= ~np.uint32(catalogue.CELLS_LEFT_OUT)
-        if not is_whole:
-            row["overflow"] |= np.uint32(catalogue.CELLS_LEFT_OUT)
+        row["overflow"] &= ~np.uint32(catalogue.LEFT_OUT)
+        for name in left_out:
+            row["overflow"] |= np.uint32(left_out_bit(name))
 
     def _has_column(self, name: str, form: Form) -> bool:
         if (name, form) in self._known:
