@@ -225,8 +225,8 @@ class Listing:
         for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
             found = found.or_else(self.values(places, source))
         if name.startswith(OPERATIONS):
-            size = self._taken(places, ["circuit_size"])["circuit_size"]
-            return found.put(np.flatnonzero(size != -1), np.zeros(len(places), np.int64)), None
+            known = np.flatnonzero(self._taken(places, ["circuit_size"])["circuit_size"] != -1)
+            return found.put(known, np.zeros(len(known), np.int64)), None
         if name not in catalogue.IN_TABLES or name == "params" or found.has.all():
             return found, None
         needed = [*catalogue.COLUMNS_OF.get(name, (name,)), "overflow"]

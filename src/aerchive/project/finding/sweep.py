@@ -23,7 +23,7 @@ from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED
 from aerchive.project.arguments import refuse
-from aerchive.project.catalogue.columns import ABSENT, kind_of, parameter_columns
+from aerchive.project.catalogue.columns import ABSENT, MAY_BE_EMPTY, kind_of, parameter_columns
 from aerchive.project.catalogue.conditions import Clause
 from aerchive.project.catalogue.rows import gates_in
 from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, full_name, sources
@@ -115,8 +115,10 @@ class SweepRow(NamedTuple):
         if name == "created":
             return int(row["created_us"])
         if name in NUMBERS:
-            return catalogue.row_number(row, name)
-        return whole_value(self.run, name, self.bad) or None if name in catalogue.TEXT_COLUMNS else None
+            number = catalogue.row_number(row, name)
+            return number != 0 if name == "noisy" else number
+        found = whole_value(self.run, name, self.bad) if name in catalogue.TEXT_COLUMNS else None
+        return found if found or name in MAY_BE_EMPTY else None
 
     def _of_circuit(self, name: str) -> Any:
         fact = self._fact
