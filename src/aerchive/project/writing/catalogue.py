@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.errors import IntegrityError
 from aerchive.models import catalogue
 from aerchive.models.cells import (
     ABSENT,
@@ -43,6 +44,7 @@ class CatalogueWriter:
         self._fresh: list[NDArray[Any]] = []
         self._cells: dict[tuple[str, Form], dict[int, NDArray[Any]]] = {}
         self._columns: dict[tuple[str, Form], str] | None = None
+        self._is_damaged = False
 
     def add(self, record: RunRecord, path: str, nbytes: int) -> None:
         """Adds the row of a new run, which `finish` writes.
@@ -90,9 +92,16 @@ class CatalogueWriter:
 
     @property
     def _known(self) -> dict[tuple[str, Form], str]:
-        """The datasets of the columns that there are, by name and form of the values."""
+        """The datasets of the columns that there are, by name and form of the values.
+
+        If one cannot be read, there is none: no run is lost because of damage beside the catalogue. The rows then say
+        that their values are left out, and questions refuse the damage until the columns are made anew.
+        """
         if self._columns is None:
-            self._columns = {(one.name, one.form): one.dataset for one in known_columns(self._session)}
+            try:
+                self._columns = {(one.name, one.form): one.dataset for one in known_columns(self._session)}
+            except IntegrityError:
+                self._columns, self._is_damaged = {}, True
         return self._columns
 
     def _put(self, row: NDArray[Any], cells: Mapping[str, Any], number: int, *, is_new: bool) -> None:
@@ -117,7 +126,7 @@ class CatalogueWriter:
     def _has_column(self, name: str, form: Form) -> bool:
         if (name, form) in self._known:
             return True
-        if len(self._known) >= layout.MOST_COLUMNS:
+        if self._is_damaged or len(self._known) >= layout.MOST_COLUMNS:
             return False
         dataset = dataset_name(name, self._known.values())
         self._session.add_column(dataset, form.row_dtype, column_attributes(name, form))
