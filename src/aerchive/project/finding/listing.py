@@ -223,7 +223,9 @@ class Listing:
             return Values.of(self._gates(places)), None
         found = Values.empty(len(places))
         for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
-            found = found.or_else(self.values(places, source))
+            left = np.flatnonzero(~found.has)
+            more = self.values(places[left], source)
+            found = found.put(left[more.has], more.items[more.has])
         if name.startswith(OPERATIONS):
             known = np.flatnonzero(self._taken(places, ["circuit_size"])["circuit_size"] != -1)
             return found.put(known, np.zeros(len(known), np.int64)), None
