@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
-from aerchive.interop.order import identity
+from aerchive.interop.order import as_tuple, identity
 from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED, numbers_of_vectors
 from aerchive.project.catalogue.conditions import (
     COMPARE,
@@ -100,6 +100,8 @@ class ValueCondition(Single):
         self._comparison = comparison
         self._compare = COMPARE[comparison]
         wanted = _without_enums(wanted)
+        if comparison == "in" and type(wanted) in (list, tuple):  # NumPy compares an array with a number one by one
+            wanted = [as_tuple(one) if isinstance(one, np.ndarray) else one for one in wanted]
         try:
             self._wanted = as_choices(wanted) if comparison == "in" else wanted
         except TypeError as error:
