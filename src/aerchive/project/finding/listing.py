@@ -548,12 +548,14 @@ class RunList(LazyList):
         self._rows = rows
         self._make = make
         self._nothing = None if len(self) else nothing
-        self._neighbours = Neighbours(self)
+        self._neighbours = Neighbours(self) if len(self) else None
 
     def _take(self, place: int) -> Any:
         run = super()._take(place)
         if run.neighbours is None and place >= 0:
-            if not self._neighbours.are_of(self):  # this is a part or a copy of another list
+            if self._neighbours is None or not self._neighbours.are_of(
+                self
+            ):  # this is a part or a copy of another list
                 self._neighbours = Neighbours(self)
             run.neighbours = (self._neighbours, place)
         return run

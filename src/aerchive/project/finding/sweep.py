@@ -285,7 +285,7 @@ class PointTable:
             kept = [row for row in rows if is_sure or clause.decide(row)]
             self._rows += kept
             numbers += [number] * len(kept)
-        for one in unknown:
+        for one in unknown if choose is None else ():
             listing.refuse(one)
         self._order = np.argsort(
             np.concatenate([np.flatnonzero(~is_opened), np.array(numbers, np.intp)]), kind="stable"

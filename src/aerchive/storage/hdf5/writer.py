@@ -27,6 +27,7 @@ from aerchive.storage.chunks.drafts import (
     attribute_piece,
     split_long,
 )
+from aerchive.storage.chunks.grid import chunk_shape
 from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.group_room import group_properties, plain_properties, room_for
@@ -192,9 +193,10 @@ def _usual_storage(draft: DatasetDraft) -> _Storage | None:
     """How a small dataset or a text is stored; ``None`` for others, where it depends on the values."""
     if _is_compact(draft):
         return _Storage(draft.dtype, draft.shape)
-    if draft.packed is not None or draft.uses_compression or draft.chunk or draft.nbytes > layout.CHUNK_BYTES:
+    if draft.packed is not None or draft.uses_compression or draft.chunk:
         return None
-    return _Storage(draft.dtype, draft.shape, draft.shape)
+    chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
+    return _Storage(draft.dtype, draft.shape, chunk) if chunk == draft.shape else None
 
 
 def _form(draft: GroupDraft) -> Hashable:
