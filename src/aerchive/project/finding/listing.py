@@ -423,7 +423,7 @@ class Listing:
 
     def refuse(self, unknown: ValueCondition) -> NoReturn:
         """Refuses a condition on a name under which there is nothing; the message says what there is."""
-        raise UnknownColumnError(unknown.name, no_value(unknown.name, self.value_names()))
+        raise UnknownColumnError(unknown.name, unknown.message(no_value(unknown.name, self.value_names())))
 
     def all_values(self, name: str) -> list[Any]:
         """The values of all runs under a name, as far as columns have them."""
