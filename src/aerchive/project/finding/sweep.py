@@ -379,6 +379,7 @@ class PointTable:
         yield from dict.fromkeys([*values, *labels])
         yield from dict.fromkeys([*bound, *(name for row in self._rows for name in row.point.bound)])
         yield from (name for name in known if name.startswith((PARAMS, METADATA)))
+        yield from ("circuit.depth", "circuit.size", f"{OPERATIONS}NAME", GATES)
         yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", ALL_COUNTS, "columns of the catalogue")
 
 
