@@ -56,6 +56,11 @@ def all_values(_name: str) -> bool:
     return True
 
 
+def wanted_by(clause: Clause) -> Wanted:
+    """Returns a function that tells which values a clause needs: `no_values` if all is in the catalogue."""
+    return no_values if all(isinstance(one, Condition) for one in clause.conditions) else clause.wants
+
+
 def point_clause(expression: str | None, conditions: Mapping[str, Any]) -> Clause:
     """Parses conditions on points; runs beneath a primitive are left out unless a condition is on them.
 
@@ -138,7 +143,9 @@ class Search:
         hidden: Sequence[int] = ()
         if session is not None:
             known = Catalogue(session)
-            rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
+            rows = RunRows(known.rows(), {})
+            if wanted is not no_values:
+                rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
             if outside:
                 outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
         first: dict[str, Run] = {}
@@ -184,26 +191,26 @@ class Search:
     def find(self, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
         """See `aerchive.Project.find`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).found(
+        return self.listed(wanted=wanted_by(clause)).found(
             clause, functools.partial(self.why_nothing, expression, conditions)
         )
 
     def count(self, expression: str | None, conditions: Mapping[str, Any]) -> int:
         """See `aerchive.Project.count`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).count(clause)
+        return self.listed(wanted=wanted_by(clause)).count(clause)
 
     def count_by(self, column: str, expression: str | None, conditions: Mapping[str, Any]) -> dict[Any, int]:
         """See `aerchive.Project.count_by`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).count_by(column, clause)
+        return self.listed(wanted=wanted_by(clause)).count_by(column, clause)
 
     def latest(self, expression: str | None, conditions: Mapping[str, Any]) -> Run:
         """See `aerchive.Project.latest`."""
         clause = clause_of(expression, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        found = next(self.listed("raise", clause.wants).runs(clause, descending=True), None)
+        found = next(self.listed("raise", wanted_by(clause)).runs(clause, descending=True), None)
         if found is None:
             raise NotFoundError(self.why_nothing(expression, conditions))
         return found
@@ -215,7 +222,9 @@ class Search:
         _check_page(limit)
         clause = clause_of(expression, conditions)
         nothing = functools.partial(self.why_nothing, expression, conditions)
-        return self.listed(wanted=clause.wants).found(clause, nothing, sort=sort, descending=descending, limit=limit)
+        return self.listed(wanted=wanted_by(clause)).found(
+            clause, nothing, sort=sort, descending=descending, limit=limit
+        )
 
     def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
         """See `aerchive.Project.columns`."""
