@@ -47,7 +47,12 @@ _MOST_SHOWN = 5
 
 
 def no_values(_name: str) -> bool:
-    """No values are needed."""
+    """No values are needed, nor the names under which runs have values."""
+    return False
+
+
+def only_names(_name: str) -> bool:
+    """No values are needed, but the names under which runs have values."""
     return False
 
 
@@ -323,7 +328,7 @@ class Search:
 
     def _value_names(self) -> list[str]:
         """The names under which runs have values, with their groups."""
-        return self.listing().value_names()
+        return self.listing(only_names).value_names()
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:
         """See `aerchive.Project.done`."""
