@@ -50,5 +50,5 @@ def texts_of(page: str | None) -> list[str]:
     assert not reader.open
     text = "".join(reader.texts)
     assert all(one in "\n " or one.isprintable() for one in text)
-    assert not re.search(r"\S{401}", text)
+    assert not re.search(r"\S{1001}", text)
     return [one for one in reader.texts if one.strip()]

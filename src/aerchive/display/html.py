@@ -35,6 +35,12 @@ def text(value: str, most: int = MOST_LETTERS) -> Markup:
     return value if isinstance(value, Markup) else Markup(html.escape(cut(clean(cut(value, most)), most)))
 
 
+def paragraphs(value: str, most: int) -> Markup:
+    """Returns a text of at most ``most`` characters as HTML in which line ends are kept."""
+    page = Markup(html.escape(cut(clean_lines(cut(value, most)), most)))
+    return element("span", page, class_="text")
+
+
 def element(name: str, *parts: str, **attributes: str) -> Markup:
     """Returns an element.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from aerchive.display.html import element, facts, join, part, table, text, words
-from aerchive.display.text import format_bytes, format_runs, format_time
+from aerchive.display.text import clean, cut, format_bytes, format_runs, format_time
 from aerchive.models.cells import METADATA, PARAMS, SAVED
 from aerchive.project.catalogue.conditions import All, Condition
 from aerchive.project.finding.job_list import HEAD, RIGHT, run_row
@@ -51,4 +51,7 @@ def _facts(parts: ProjectParts, listing: Listing) -> Iterator[tuple[str, str]]:
     names = listing.value_names()
     for title, prefix in _GROUPS.items():
         yield title, words([name.removeprefix(prefix) for name in names if name.startswith(prefix)])
-    yield "tags", words([f"{tag} {number:,}" for tag, number in listing.count_by("tags", everything).items()])
+    yield (
+        "tags",
+        words([f"{cut(clean(tag), 40)} ({number:,})" for tag, number in listing.count_by("tags", everything).items()]),
+    )

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.display.html import (
     Markup,
@@ -17,9 +19,9 @@ from aerchive.display.html import (
     lines,
     mark,
     more,
+    paragraphs,
     part,
     table,
-    text,
     words,
 )
 from aerchive.display.text import cut, format_bytes, format_time
@@ -40,7 +42,7 @@ _MOST_EXPERIMENTS = 1000
 _MOST_DRAWN = 4
 """The greatest number of circuits whose drawings are shown."""
 _MOST_DRAWN_BYTES = 2**17
-_MOST_NOTES = 2000
+_MOST_NOTES = 1000
 _PROVENANCE = ("notebook", "script", "git_commit", "host", "aerchive", "qiskit", "qiskit_aer", "python")
 
 
@@ -85,12 +87,12 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
     """
     record = run.record
     labels, status = record.labels, record.status
-    name = join(" ", element("b", labels.name)) if labels.name else ""
+    name = join(" ", element("b", cut(labels.name, 80))) if labels.name else ""
     place = element("span", " in a file beside the project", class_="faint") if run.in_pending_file else ""
     when = element("span", f" {format_time(record.created)}", class_="faint")
     yield join(f"{kind} ", element("code", run.job_id), name, " ", mark(status.outcome), when, place)
     if status.message:
-        yield element("p", text(status.message, _MOST_NOTES), class_="bad")
+        yield element("p", paragraphs(status.message, _MOST_NOTES), class_="bad")
     yield facts(_facts(run, record))
     if not status.has_data:
         return
@@ -100,7 +102,8 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
     yield part(lambda: _attachments(run))
     if record.provenance is not None:
         found = [("cell", record.config.cell), ("cell id", record.config.cell_id)]
-        found += [(one.replace("_", " "), getattr(record.provenance, one)) for one in _PROVENANCE]
+        names = [one for one in _PROVENANCE if one != "script" or record.provenance.notebook is None]
+        found += [(one.replace("_", " "), getattr(record.provenance, one)) for one in names]
         yield details("provenance", facts((one, "" if value is None else str(value)) for one, value in found))
 
 
@@ -120,18 +123,14 @@ def _facts(run: CardRun, record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "ran", ", ".join(filter(None, ran))
     names = [cut(one, 40) for one in own_names(config.circuit_names) if one]
     sizes = [f"depth {row['circuit_depth']}", f"size {row['circuit_size']}"] if row["circuit_depth"] != -1 else []
-    several = config.num_circuits or 0
-    many = [_several(several, "circuit")] if several > 1 else []
-    yield (
-        "circuits" if several > 1 else "circuit",
-        ", ".join([*many, listed(names, 4), *sizes] if names else [*many, *sizes]),
-    )
+    several = [_several(number("num_circuits"), "circuit")] if (number("num_circuits") or 0) > 1 else []
+    yield "circuits" if several else "circuit", "; ".join(filter(None, [*several, listed(names, 4), ", ".join(sizes)]))
     yield "backend", config.backend_name or ""
     yield "took", "" if status.seconds is None else f"{status.seconds:.3g} s"
     yield "values", format_bytes(run.nbytes) + " before compression" if run.nbytes else ""
     yield "tags", words(labels.tags or [])
     yield "params", words([f"{cut(name, 40)} = {cut(shown(value), 60)}" for name, value in labels.params.items()])
-    yield "notes", text(labels.notes or "", _MOST_NOTES)
+    yield "notes", paragraphs(labels.notes, _MOST_NOTES) if labels.notes else ""
 
 
 def _several(number: int | None, word: str) -> str:
@@ -205,8 +204,8 @@ def _saved(run: CardRun, record: RunRecord) -> Markup:
             str(one.experiment),
             element("code", one.label),
             one.kind,
-            " × ".join(map(str, one.shape)),
-            one.dtype,
+            " × ".join(f"{extent:,}" for extent in one.shape),
+            np.dtype(one.dtype).name if one.dtype else "",
             format_bytes(one.nbytes) if one.nbytes else "",
         )
         for one in values

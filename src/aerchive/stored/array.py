@@ -167,7 +167,8 @@ class StoredArray(ArrayMethods, Shown):
 
     def _facts(self) -> dict[str, str]:
         """What a card says besides shape and sizes."""
-        return {self._holder[0]: self._holder[1]}
+        what, name = self._holder
+        return {what: self._run.job_id if what == "run" else name}
 
     def _size_on_disk(self) -> str:
         from aerchive.stored.array_card import size_on_disk

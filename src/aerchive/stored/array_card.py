@@ -81,4 +81,4 @@ def mixedness(state: Any) -> Markup:
 
 def hint(*calls: str) -> Markup:
     """Says that an array was not read for its card, and what reads it."""
-    return element("p", text(f"nothing is read for this card; {', '.join(calls)} read the state piece by piece", 400))
+    return element("p", text(f"not read for this card: {', '.join(calls)} read the state piece by piece", 400))

@@ -238,7 +238,7 @@ class StackedArray(StoredArray):
     def _facts(self) -> dict[str, str]:
         runs = len(dict.fromkeys(self.job_ids))
         labels = list(dict.fromkeys(self.labels))
-        found = {"of": self.kind, "labels": listed(labels), "runs": f"{runs:,}" if runs > 1 else self._holder[1]}
+        found = {"of": self.kind, "labels": listed(labels), "runs": f"{runs:,}" if runs > 1 else self.job_ids[0]}
         for name, values in self.coords.items():
             found[name] = cut(np.array2string(values, threshold=8, edgeitems=3, max_line_width=10_000), 120)
         return found

@@ -41,7 +41,8 @@ def notebook_name() -> str | None:
 def current_cell() -> Cell:
     """Returns the cell of the notebook that runs now."""
     shell = _shell()
-    number = getattr(shell, "execution_count", None)
+    # `execution_count` is already the next number in IPython 9 and not in older versions; this is right in all of them
+    number = getattr(getattr(shell, "displayhook", None), "prompt_count", None)
     if type(number) is not int:
         return Cell()
     try:
