@@ -74,7 +74,7 @@ def test_a_fact_without_a_value_is_left_out() -> None:
     assert facts([("a", "")]) == ""
 
 
-@pytest.mark.parametrize(("share", "width"), [(0.5, "50"), (-1, "0"), (2, "100"), (1 / 3, "33.3")])
+@pytest.mark.parametrize(("share", "width"), [(0.5, "50"), (-1, "0"), (2, "100"), (1 / 3, "33.3"), (float("nan"), "0")])
 def test_a_bar(share: float, width: str) -> None:
     assert f'<rect width="{width}" height="10"/>' in bar(share)
 

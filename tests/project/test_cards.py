@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
 
 import aerchive
 from aerchive.aer import AerSimulator
@@ -104,11 +105,15 @@ def test_no_value_is_read_for_the_card_of_a_run(tmp_path: Path) -> None:
 def test_counts_of_very_many_outcomes_are_not_read(study: aerchive.Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from aerchive.project import run_card
 
-    monkeypatch.setattr(run_card, "_MOST_COUNTED", 7)
-    monkeypatch.setattr(run_card, "_MOST_EXPERIMENTS", 0)
+    monkeypatch.setattr(run_card, "_MOST_COUNTED", 1)
     texts = texts_of(study["mine"]._repr_html_())
-    assert "counts of up to 8 outcomes are not read here; run.counts() and run.plot() read them" in texts
-    assert "values of 1 experiments are not listed here; run.saved lists them" in texts
+    assert "counts of 2 outcomes are not read here; run.counts_array() and run.plot() read them" in texts
+    assert "saved values: 1" in texts
+    monkeypatch.setattr(run_card, "_MOST_EXPERIMENTS", 1)
+    texts = texts_of(study.latest(params__phi=1)._repr_html_())
+    hint = "values of 2 experiments are not listed here; run.saved and run.counts(3) read them"
+    assert hint in texts
+    assert "saved values: 2" not in texts
 
 
 def test_the_most_frequent_outcomes_have_bars(study: aerchive.Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +126,38 @@ def test_the_most_frequent_outcomes_have_bars(study: aerchive.Project, monkeypat
     assert after(texts, most) == str(counts[most])
     assert min(counts, key=lambda one: counts[one]) not in texts
     assert "... and 1 more" in texts
+
+
+def test_a_circuit_without_a_drawing(tmp_path: Path) -> None:
+    large = QuantumCircuit(30)
+    for _ in range(3):
+        large.x(range(30))
+    large.measure_all()
+    AerSimulator(project=tmp_path / "project.h5", method="stabilizer").run(large, shots=1).result()
+    texts = texts_of(aerchive.open(tmp_path / "project.h5").latest()._repr_html_())
+    assert texts[texts.index("circuit", texts.index("took")) + 1 :][:2] == [
+        "30 qubits, 121 instructions",
+        "x 90, measure 30, barrier 1",
+    ]
+
+
+def test_a_run_that_waits_for_its_commit(tmp_path: Path) -> None:
+    project = aerchive.open(tmp_path / "project.h5", durability="exit")
+    job = AerSimulator(project=project, method="statevector").run(ghz(), shots=10)
+    job.result()
+    assert not project.path.exists()
+    texts = texts_of(job.run._repr_html_())
+    assert "saved values: 1" in texts
+    assert not any("cannot" in one or str(project.path) in one for one in texts)
+    project.flush()
+
+
+def test_saved_numbers(tmp_path: Path) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.x(0)
+    circuit.save_expectation_value(SparsePauliOp("Z"), [0], label="z")
+    AerSimulator(project=tmp_path / "project.h5").run(circuit).result()
+    assert "z = -1.0" in texts_of(aerchive.open(tmp_path / "project.h5").latest()._repr_html_())
 
 
 def test_hostile_names_are_harmless(study: aerchive.Project) -> None:

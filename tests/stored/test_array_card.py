@@ -42,6 +42,12 @@ def test_a_small_state(run: Any) -> None:
     assert texts[first + 3 : first + 6] == ["00", "+0.6000 +0.0000i", "0.3600"]
 
 
+def test_numbers_of_no_state(tmp_path: Path) -> None:
+    run = aerchive.open(tmp_path / "project.h5").save(make_result(psi=Statevector([1e200, np.nan, np.inf, 1])))
+    texts = texts_of(run.state()._repr_html_())
+    assert any(one.startswith("norm nan") for one in texts)
+
+
 def test_a_state_that_is_not_of_qubits(run: Any) -> None:
     texts = texts_of(run.state("qutrit")._repr_html_())
     assert texts[texts.index("subsystems") + 1] == "3"

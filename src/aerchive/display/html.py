@@ -122,11 +122,11 @@ def bar(share: float) -> Markup:
     """Returns a horizontal bar as an SVG drawing.
 
     Args:
-        share: The length, from 0 to 1.
+        share: The length, from 0 to 1; NaN is 0.
     """
     return Markup(
         '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect width="{100 * min(max(share, 0.0), 1.0):.3g}" height="10"/></svg>'
+        f'<rect width="{100 * min(share, 1.0) if share > 0 else 0:.3g}" height="10"/></svg>'
     )
 
 

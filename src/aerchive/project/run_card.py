@@ -26,11 +26,12 @@ from aerchive.display.html import (
 )
 from aerchive.display.text import cut, format_bytes, format_time
 from aerchive.errors import NotFoundError
+from aerchive.models import catalogue
 from aerchive.models.run import RunRecord
 from aerchive.models.shown import own_names
 from aerchive.project.attachments import Attachments, attachment_cells
 from aerchive.storage.chunks.group_reader import GroupReader
-from aerchive.stored.result import SavedValue
+from aerchive.stored.result import SavedValue, StoredResult
 from aerchive.text import listed, shown
 
 _MOST_BARS = 16
@@ -65,6 +66,10 @@ class CardRun(Protocol):
         """The saved values."""
 
     @property
+    def stored_result(self) -> StoredResult:
+        """The result as it is stored."""
+
+    @property
     def attachments(self) -> Attachments:
         """The attached values."""
 
@@ -93,12 +98,17 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
     yield join(f"{kind} ", element("code", run.job_id), name, " ", mark(status.outcome), when, place)
     if status.message:
         yield element("p", paragraphs(status.message, _MOST_NOTES), class_="bad")
-    yield facts(_facts(run, record))
+    yield part(lambda: facts(_facts(run, record)))
     if not status.has_data:
         return
-    yield part(lambda: _counts(run, record))
     yield part(lambda: _drawings(run))
-    yield part(lambda: _saved(run, record))
+    experiments = record.config.num_experiments or 1
+    if experiments > _MOST_EXPERIMENTS:
+        hint = f"values of {experiments:,} experiments are not listed here; run.saved and run.counts(3) read them"
+        yield element("p", hint, class_="faint")
+    else:
+        yield part(lambda: _counts(run, experiments))
+        yield part(lambda: _saved(run))
     yield part(lambda: _attachments(run))
     if record.provenance is not None:
         found = [("cell", record.config.cell), ("cell id", record.config.cell_id)]
@@ -115,7 +125,7 @@ def _facts(run: CardRun, record: RunRecord) -> Iterator[tuple[str, str]]:
 
     ran = [
         "" if config.program == "run" else config.program,
-        row["method"].decode(errors="replace").rstrip("\0"),
+        catalogue.row_text(row, "method"),
         _several(number("num_qubits"), "qubit"),
         _several(number("shots"), "shot"),
         "noise model" if "noise_model" in config.options else "",
@@ -130,6 +140,8 @@ def _facts(run: CardRun, record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "values", format_bytes(run.nbytes) + " before compression" if run.nbytes else ""
     yield "tags", words(labels.tags or [])
     yield "params", words([f"{cut(name, 40)} = {cut(shown(value), 60)}" for name, value in labels.params.items()])
+    numbers = {name: value for name, value in (status.saved or {}).items() if value is not None}
+    yield "saved numbers", words([f"{cut(name, 40)} = {cut(shown(value), 60)}" for name, value in numbers.items()])
     yield "notes", paragraphs(labels.notes, _MOST_NOTES) if labels.notes else ""
 
 
@@ -137,13 +149,12 @@ def _several(number: int | None, word: str) -> str:
     return "" if number is None else f"{number:,} {word}{'s' * (number != 1)}"
 
 
-def _counts(run: CardRun, record: RunRecord) -> Markup:
-    row, experiments = run.row(), record.config.num_experiments or 1
-    most = min(int(row["shots"]), 2 ** min(int(row["num_clbits"]), 62))
-    if most > _MOST_COUNTED:
-        hint = f"counts of up to {most:,} outcomes are not read here; run.counts() and run.plot() read them"
-        return element("p", hint, class_="faint")
+def _counts(run: CardRun, experiments: int) -> Markup:
     try:
+        number = run.stored_result.num_outcomes(0) or 0
+        if number > _MOST_COUNTED:
+            hint = f"counts of {number:,} outcomes are not read here; run.counts_array() and run.plot() read them"
+            return element("p", hint, class_="faint")
         counts = run.counts()
     except NotFoundError:
         return Markup()
@@ -167,10 +178,20 @@ def _drawings(run: CardRun) -> Markup:
             return Markup()
         owner = str(group.group(layout.CIRCUITS).attribute("object"))
         view = group.group(layout.CIRCUITS).group(layout.VIEW)
-        parts = [view, *(view.group(name) for name in sorted(view.names())[:_MOST_DRAWN] if view.is_group(name))]
-        found = [(str(one.attribute("title")), _drawing(one, owner)) for one in parts]
-    pages = [join(element("p", title), lines(rows)) for title, rows in found if rows]
-    return details("circuit" if len(pages) == 1 else "circuits", *pages) if pages else Markup()
+        names = sorted(view.names(), key=lambda one: (len(one), one))
+        several = [view.group(name) for name in names[:_MOST_DRAWN] if view.is_group(name)]
+        pages = [_circuit(one, owner) for one in several or [view]]
+        left = max(0, len(names) - _MOST_DRAWN) if several else 0
+    return details("circuits" if several else "circuit", *pages, more(left))
+
+
+def _circuit(view: GroupReader, owner: str) -> Markup:
+    """The drawing of a circuit, or else the numbers of its operations."""
+    title, operations = (view.attribute(name) for name in ("title", "operations"))
+    rows = _drawing(view, owner)
+    return join(
+        element("p", str(title or "")), lines(rows) if rows else element("p", str(operations or ""), class_="faint")
+    )
 
 
 def _drawing(view: GroupReader, owner: str) -> str:
@@ -186,12 +207,7 @@ def _drawing(view: GroupReader, owner: str) -> str:
     return "\n".join(row.decode(errors="replace").rstrip() for row in view.read(layout.DRAWING, owner).tolist())
 
 
-def _saved(run: CardRun, record: RunRecord) -> Markup:
-    experiments = record.config.num_experiments or 0
-    if experiments > _MOST_EXPERIMENTS:
-        return element(
-            "p", f"values of {experiments:,} experiments are not listed here; run.saved lists them", class_="faint"
-        )
+def _saved(run: CardRun) -> Markup:
     try:
         saved = run.saved
     except NotFoundError:

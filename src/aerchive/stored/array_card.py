@@ -21,6 +21,8 @@ _MOST_SHOWN = 64
 _MOST_CHUNKS = 100_000
 """The greatest number of chunks whose sizes are looked up."""
 _MOST_AMPLITUDES = 8
+_LEAST = 1e-20
+"""Probabilities up to this are rounding errors of zero, and are not shown."""
 
 
 def array_cards(array: Any, facts_of_it: dict[str, str], size: str) -> Iterator[str]:
@@ -57,18 +59,16 @@ def amplitudes(state: Any) -> Markup:
     """The norm and the largest amplitudes of a state vector, if it is small; else how to get them."""
     if state.nbytes > MOST_READ_BYTES:
         return hint("top(8)", "norm()", "probabilities([0, 1])", "plot()")
-    found = state.top(_MOST_AMPLITUDES) if state.num_qubits else {}
-    largest = max((abs(one) ** 2 for one in found.values()), default=1.0)
+    with np.errstate(all="ignore"):  # a file may have any numbers
+        found, norm = state.top(_MOST_AMPLITUDES) if state.num_qubits else {}, state.norm()
+    weights = {bits: one.real * one.real + one.imag * one.imag for bits, one in found.items()}
+    largest = max(weights.values(), default=1.0)
     rows = [
-        (
-            element("code", bits),
-            f"{one.real:+.4f} {one.imag:+.4f}i",
-            bar(abs(one) ** 2 / largest),
-            f"{abs(one) ** 2:.4f}",
-        )
-        for bits, one in found.items()
+        (element("code", bits), f"{one.real:+.4f} {one.imag:+.4f}i", bar(weight / largest), f"{weight:.4f}")
+        for (bits, one), weight in zip(found.items(), weights.values(), strict=True)
+        if not weight <= _LEAST
     ]
-    title = element("p", f"norm {state.norm():.6g}; the most probable basis states, qubit 0 is the last bit:")
+    title = element("p", f"norm {norm:.6g}; the most probable basis states, qubit 0 is the last bit:")
     return join(title, table(("state", "amplitude", "", "probability"), rows, (1, 3)))
 
 
@@ -76,7 +76,8 @@ def mixedness(state: Any) -> Markup:
     """The trace and the purity of a density matrix, if it is small; else how to get them."""
     if state.nbytes > MOST_READ_BYTES:
         return hint("trace()", "purity()", "probabilities([0, 1])", "plot()")
-    return element("p", f"trace {state.trace().real:.6g}, purity {state.purity():.6g}")
+    with np.errstate(all="ignore"):
+        return element("p", f"trace {state.trace().real:.6g}, purity {state.purity():.6g}")
 
 
 def hint(*calls: str) -> Markup:

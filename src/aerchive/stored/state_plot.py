@@ -56,7 +56,7 @@ def plot_state(state: Any, width: int, top: int | None, ax: Any) -> Any:
 def _largest(state: Any, width: int, count: int) -> dict[str, float]:
     """The probabilities of the most probable basis states by bit string, the most probable first."""
     if state.kind == "statevector":
-        return {bits: abs(amplitude) ** 2 for bits, amplitude in state.top(count).items()}
+        return {bits: one.real * one.real + one.imag * one.imag for bits, one in state.top(count).items()}
     values = state.probabilities()
     best = np.argsort(-values, kind="stable")[:count]
     best = best[values[best] > 0]

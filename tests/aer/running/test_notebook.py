@@ -15,7 +15,7 @@ from aerchive.aer import AerSimulator
 from aerchive.aer.capturing.notebook import Cell, current_cell, notebook_name
 from aerchive.settings import load_settings
 from tests.html_pages import texts_of
-from tests.jobs import bell
+from tests.jobs import bell, make_result
 
 
 class Shell:
@@ -96,6 +96,14 @@ def test_the_notebook_and_the_cell_of_a_run(shell: Shell, tmp_path: Path) -> Non
     assert "provenance.notebook" in (copy.latest().record.config.anonymised or ())
     assert project.verify().ok
     assert copy.verify().ok
+
+
+def test_a_result_is_saved_in_two_cells(shell: Shell, tmp_path: Path) -> None:
+    project, result = aerchive.open(tmp_path / "project.h5"), make_result()
+    run = project.save(result)
+    shell.displayhook.prompt_count = 8
+    assert project.save(result, tags="again") == run
+    assert (len(project), project[0].record.config.cell, project[0].tags) == (1, 7, ("again",))
 
 
 def test_the_notebook_of_vs_code(shell: Shell) -> None:
