@@ -592,7 +592,7 @@ class Run(Shown):
             NotFoundError: The run has nothing of this kind.
             InvalidInputError: An argument is not valid.
         """
-        from aerchive.project.illustrating.run_plot import plot_run
+        from aerchive.project.drawing.run_plot import plot_run
 
         return plot_run(self.record, self.opened, self.counts, kind, experiment, ax)
 

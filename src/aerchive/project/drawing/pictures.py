@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aerchive.interop.axes import COLOUR, draw_bars, plain
 from aerchive.interop.extras import import_extra
 from aerchive.project.documents.plots import CURVES, PICTURE, SWEEP
-from aerchive.project.illustrating.sketch import Matrix, Sketch
+from aerchive.project.drawing.sketch import Matrix, Sketch
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
 
 _DPI = 100

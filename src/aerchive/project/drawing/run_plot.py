@@ -15,8 +15,8 @@ from aerchive.interop.axes import axes_for
 from aerchive.models.run import RunRecord
 from aerchive.models.shown import shown_attributes
 from aerchive.project.documents.plots import COUNTS, CURVES, MATRIX, outcome_bars
-from aerchive.project.illustrating.pictures import draw
-from aerchive.project.illustrating.sketch import Sketch, sketch_of
+from aerchive.project.drawing.pictures import draw
+from aerchive.project.drawing.sketch import Sketch, sketch_of
 from aerchive.storage.chunks.group_reader import GroupReader
 
 _SIZE = 9
