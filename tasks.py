@@ -36,6 +36,7 @@ CLIENTS = ROOT / "tests" / "clients"
 CLIENTS_VENV = ROOT / ".venv-clients"
 VIEWERS = ROOT / "tests" / "viewers"
 VIEWERS_VENV = ROOT / ".venv-viewers"
+NOTEBOOKS_VENV = ROOT / ".venv-notebooks"
 VIEWERS_PROGRAMS = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -350,6 +351,20 @@ def viewers(arguments: Arguments) -> int:
     if arguments[:1] == ["--pictures"] and len(arguments) == 2:
         return python("-m", "tests.viewers.screenshots", VIEWERS_VENV / PYTHON.relative_to(VENV), arguments[1])
     return python("-m", "pytest", VIEWERS / "checks.py", *arguments)
+
+
+@task("execute the example notebook and take pictures of what notebooks show: `notebooks FOLDER`", takes_arguments=True)
+def notebooks(arguments: Arguments) -> int:
+    """Installs Jupyter's kernel and Chromium, executes notebooks, and takes the pictures; 1 if a card is cut off."""
+    if len(arguments) != 1:
+        say("notebooks takes the folder for the pictures")
+        return 2
+    provide_programs({"chromium": "chromium"})
+    interpreter = NOTEBOOKS_VENV / PYTHON.relative_to(VENV)
+    what = ("--editable", ".[pandas,plot]", "--requirement", ROOT / "tests" / "notebooks" / "requirements.txt")
+    if code := prepare(NOTEBOOKS_VENV, interpreter, what):
+        return code
+    return run(interpreter, "-m", "tests.notebooks.screenshots", arguments[0])
 
 
 @task("style and likely bugs: ruff, checking only")

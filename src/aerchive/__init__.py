@@ -118,3 +118,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+def load_ipython_extension(_shell: Any) -> None:
+    """Archives every run of Aer in this notebook; IPython calls it for ``%load_ext aerchive``."""
+    import_module("aerchive.aer.running.notebook").load()
+
+
+def unload_ipython_extension(_shell: Any) -> None:
+    """Ends what ``%load_ext aerchive`` began; IPython calls it for ``%unload_ext aerchive``."""
+    import_module("aerchive.aer.running.notebook").unload()

@@ -11,7 +11,7 @@ from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 import aerchive
-from aerchive.project.illustrating.pictures import Painter
+from aerchive.project.drawing.pictures import Painter
 from tests.aer.test_circuit_view import rows
 from tests.aer.test_shared_objects import result
 

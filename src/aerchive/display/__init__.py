@@ -1,1 +1,1 @@
-"""Text output for users: tables, sizes, times and progress bars."""
+"""Output for users: tables, sizes, times and progress bars as text, and cards of HTML for notebooks."""

@@ -13,6 +13,8 @@ class RunConfig(Document):
     Attributes:
         program: The program of the run: ``run`` for ``backend.run``, ``sampler`` or ``estimator`` for a primitive.
         parent: The job id of the primitive that called ``backend.run``. Absent if the user called it.
+        cell: The number of the notebook cell that submitted or saved the run, as in ``In [7]``. Absent elsewhere.
+        cell_id: The id of this cell in the notebook file. Absent if the notebook program does not tell it.
         conflicts_with: The job id of a stored run with another result of the same job. Absent without such a run.
         primitive_class: The module and class of the primitive.
         primitive_options: The options of the primitive.
@@ -49,6 +51,8 @@ class RunConfig(Document):
 
     program: str = "run"
     parent: str | None = None
+    cell: int | None = None
+    cell_id: str | None = None
     conflicts_with: str | None = None
     primitive_class: str | None = None
     primitive_options: dict[str, Any] = {}

@@ -25,6 +25,7 @@ class Provenance(Document):
         threads: The environment variables that limit the number of threads, such as ``OMP_NUM_THREADS``, if they have a
             value that such a variable may have. No other environment variable is stored.
         script: The file name of the program, without its folder.
+        notebook: The file name of the notebook, without its folder, if the notebook program tells it.
         git_commit: The commit of the working directory, if it is in a git checkout.
         git_dirty: Whether files that git tracks were changed in this checkout.
     """
@@ -44,5 +45,6 @@ class Provenance(Document):
     qiskit_aer: str | None = None
     threads: dict[str, Any] = {}
     script: str | None = None
+    notebook: str | None = None
     git_commit: str | None = None
     git_dirty: bool | None = None

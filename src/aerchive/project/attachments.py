@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from aerchive import layout
+from aerchive.display.html import Shown, join, table, text
 from aerchive.display.text import clean, format_bytes, format_table, format_time
 from aerchive.errors import AerchiveError, FormatError, InvalidInputError, NotFoundError
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -106,7 +107,7 @@ class AttachmentPlace:
             yield session, found
 
 
-class Attachments(Mapping[str, Any]):
+class Attachments(Mapping[str, Any], Shown):
     """The attachments of a run or of a project by name, in order of name; it is printed as a table.
 
     A numpy array is a `StoredArray`, which is read where it is indexed; a file is an `AttachedFile`; any other value is
@@ -171,6 +172,12 @@ class Attachments(Mapping[str, Any]):
         with self._folder() as found:
             return [] if found is None else [_described(found[1], name) for name in _checked_names(found[1])]
 
+    def _cards(self) -> Iterator[str]:
+        rows = self.table()
+        head, cells, right = attachment_cells(rows)
+        yield text(f"{self._what}: {len(rows):,} attachments", 400)
+        yield table(head, cells, right, len(rows)) if rows else join()
+
     def __repr__(self) -> str:
         rows = self.table()
         return attachment_table(rows) if rows else clean(f"{self._what}: no attachments")
@@ -178,7 +185,12 @@ class Attachments(Mapping[str, Any]):
 
 def attachment_table(rows: list[AttachmentInfo]) -> str:
     """Formats descriptions of attachments as a table."""
-    cells = [
+    return format_table(*attachment_cells(rows))
+
+
+def attachment_cells(rows: list[AttachmentInfo]) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[int, ...]]:
+    """The head of a table of attachments, its rows, and the indices of the columns that are aligned to the right."""
+    cells: list[tuple[str, ...]] = [
         (
             row.name,
             row.kind if row.filename is None else f"{row.kind} {row.filename}",
@@ -189,7 +201,7 @@ def attachment_table(rows: list[AttachmentInfo]) -> str:
         )
         for row in rows
     ]
-    return format_table(("name", "kind", "shape", "dtype", "size", "attached"), cells, (4,))
+    return ("name", "kind", "shape", "dtype", "size", "attached"), cells, (4,)
 
 
 def _described(folder: GroupReader, name: str) -> AttachmentInfo:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from numpy.typing import NDArray
 
+from aerchive.display.html import Shown
 from aerchive.errors import ArchiveWarning, InvalidInputError, UnsupportedTypeError
 from aerchive.filters.profiles import Compression
 from aerchive.interop.columns import Columns
@@ -57,7 +58,7 @@ if TYPE_CHECKING:  # only attachments and figures need these, and what they impo
     from aerchive.stored.stack import StackedArray
 
 
-class Project:
+class Project(Shown):
     """One project file; made by `aerchive.open`.
 
     A project keeps no file open: every method opens the file only for as long as it needs it, so other processes and
@@ -1257,6 +1258,11 @@ class Project:
         parts = self.parts
         given = parts.file, parts.mode, parts.bridge, parts.durability
         return Project, (*given, parts.compression, parts.qpy_version, parts.pending_folder)
+
+    def _cards(self) -> Iterator[str]:
+        from aerchive.project.project_card import project_cards
+
+        return project_cards(self.parts, self._search)
 
     def __repr__(self) -> str:
         missing = "" if os.path.exists(self.path) else ", no such file yet"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from aerchive import layout
+from aerchive.display.html import Shown
 from aerchive.display.text import clean, format_time
 from aerchive.errors import AerchiveError, ArchiveWarning, FormatError, InvalidInputError, NotFoundError, check_version
 from aerchive.lazy import cached_property
@@ -109,7 +110,7 @@ class RunHome(Protocol):
         """Archives a job."""
 
 
-class Run:
+class Run(Shown):
     """One archived simulation.
 
     Qiskit is not needed until `job`, `result`, `circuits` or `value` is called. A run may be pickled with its project's
@@ -234,7 +235,7 @@ class Run:
             NotFoundError: The run has no data.
             FormatError: The run has no digest.
         """
-        with self._group() as group:
+        with self.opened() as group:
             seal = group.group(layout.SEAL).attribute("core_sha256") if layout.SEAL in group else None
             if not isinstance(seal, str):
                 raise FormatError(f"{group.where()}: the run has no digest; it was not written by aerchive")
@@ -568,6 +569,32 @@ class Run:
         points = read_points(self.place)
         found = [(point.values if group == "saved" else point.bound).get(key) for point in points]
         return [one for one in found if one is not None]
+
+    @checked
+    def plot(self, kind: str | None = None, *, experiment: int | None = None, ax: Any = None) -> Any:
+        """Plots the run with matplotlib: what viewers show of it first.
+
+        That is the curve of a sweep, or else bars of the counts (of the 64 most frequent outcomes), the probabilities
+        of a saved state in at most 1,024 bins, saved values, or the magnitudes of a saved matrix. Counts and matrices
+        are read; of a state only the profile that was stored when the run was archived.
+
+        Args:
+            kind: ``"sweep"``, ``"counts"``, ``"probability"``, ``"values"`` or ``"matrix"``; ``None``: the first of
+                these that the run has.
+            experiment: Index of the experiment whose counts are drawn; ``None``: the first one with counts.
+            ax: The ``Axes`` to draw on; by default those of a new figure of ``matplotlib.pyplot``.
+
+        Returns:
+            The ``Axes``; ``axes.figure`` is the figure, for ``savefig``.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            NotFoundError: The run has nothing of this kind.
+            InvalidInputError: An argument is not valid.
+        """
+        from aerchive.project.drawing.run_plot import plot_run
+
+        return plot_run(self.record, self.opened, self.counts, kind, experiment, ax)
 
     # -- values
 
@@ -970,7 +997,7 @@ class Run:
 
     def object_id(self, name: str) -> str | None:
         """Path of a shared object of the run (``circuits``, ``noise_model``), or ``None``; it ends with a digest."""
-        with self._group() as group:
+        with self.opened() as group:
             return None if name not in group else str(group.group(name).attribute("object"))
 
     def noise_model(self) -> Any | None:
@@ -986,7 +1013,7 @@ class Run:
         from aerchive.codecs.noise_model import VERSION as NOISE_VERSION
         from aerchive.codecs.noise_model import decode_noise_model
 
-        with self._group() as group:
+        with self.opened() as group:
             if layout.NOISE_MODEL not in group:
                 return lambda: None
             stored = group.group(layout.NOISE_MODEL)
@@ -1023,7 +1050,8 @@ class Run:
         return target
 
     @contextlib.contextmanager
-    def _group(self) -> Iterator[GroupReader]:
+    def opened(self) -> Iterator[GroupReader]:
+        """Opens the file that holds the run, and gives the run's group in it."""
         with self.held(), self._this_very_run().open() as (_, group):
             yield group
 
@@ -1035,6 +1063,12 @@ class Run:
         """The place of the run's values, restricted to this run; raises an error if it has no data."""
         self.require_data()
         return self.place.of_run(self.run_uuid)
+
+    def _cards(self) -> Iterator[str]:
+        from aerchive.project.run_card import run_cards
+
+        with self.held():
+            yield from run_cards(self, "Run")
 
     def __repr__(self) -> str:
         try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.display.html import Shown
 from aerchive.states.workers import Watch, Workers
 from aerchive.storage.chunks.grid import select
 from aerchive.stored.array_methods import ArrayMethods
@@ -23,7 +24,7 @@ from aerchive.stored.part import Part, shape_of
 from aerchive.stored.picks import has_arrays, picked
 
 
-class StoredArray(ArrayMethods):
+class StoredArray(ArrayMethods, Shown):
     """An array in a project, read only where it is indexed.
 
     It is used like an array of numpy: it is iterated over, compared, added and reduced, and numpy's functions take it.
@@ -159,7 +160,27 @@ class StoredArray(ArrayMethods):
             raise TypeError("len() of an array without axes")
         return self.shape[0]
 
-    def __repr__(self) -> str:
+    def _cards(self) -> Iterator[str]:
+        from aerchive.stored.array_card import array_cards
+
+        return array_cards(self, self._facts(), self._size_on_disk())
+
+    def _facts(self) -> dict[str, str]:
+        """What a card says besides shape and sizes."""
+        what, name = self._holder
+        return {what: self._run.job_id if what == "run" else name}
+
+    def _size_on_disk(self) -> str:
+        from aerchive.stored.array_card import size_on_disk
+
+        return size_on_disk(self._run, self._location)
+
+    @property
+    def _holder(self) -> tuple[str, str]:
+        """``run`` or ``attachment``, and the name of its group."""
         folder, _, name = self._location.group.rpartition("/")
-        what = "attachment" if folder.endswith(layout.ATTACHMENTS) else "run"
+        return "attachment" if folder.endswith(layout.ATTACHMENTS) else "run", name
+
+    def __repr__(self) -> str:
+        what, name = self._holder
         return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of {what} {name}>"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.display.html import part
 from aerchive.errors import InvalidInputError
 from aerchive.states.diagonals import pauli_traces
 from aerchive.states.entropy import trace_distance, von_neumann_entropy
@@ -34,6 +35,12 @@ class StoredDensityMatrix(StoredQuantumState, StoredMatrix):
     arguments, formats and the order of ``qargs`` are those of Qiskit. The matrix is read chunk by chunk, as in
     `StoredState`.
     """
+
+    def _cards(self) -> Iterator[str]:
+        from aerchive.stored.array_card import mixedness
+
+        yield from super()._cards()
+        yield part(lambda: mixedness(self))
 
     def purity(self) -> float:
         """The trace of the squared matrix, 1 for a pure state.

@@ -135,6 +135,11 @@ class StoredQuantumArray(StoredArray):
         with self.opened() as source, Workers(watch=ProgressOf(what)) as workers:
             yield source, workers
 
+    def _facts(self) -> dict[str, str]:
+        qubits = self.num_qubits
+        dims = " × ".join(map(str, self.output_dims())) if qubits is None else str(qubits)
+        return {"label": self.label, "qubits" if qubits is not None else "subsystems": dims, **super()._facts()}
+
     def __repr__(self) -> str:
         run = self._location.group.rpartition("/")[2]
         return f"<{type(self).__name__} {self.label!r} shape={self.shape} of run {run}>"

@@ -106,6 +106,27 @@ class StoredQuantumState(StoredQuantumArray, ABC):
         found, counts = np.unique(outcomes, return_counts=True)
         return dict(zip(bit_strings(found, width).tolist(), counts.tolist(), strict=True))
 
+    def plot(self, *, top: int | None = None, ax: Any = None) -> Any:
+        """Plots the measurement probabilities of all qubits with matplotlib; a large state is read piece by piece.
+
+        Up to 5 qubits, each basis state has a bar. Larger states are drawn as a profile of at most 1,024 bins of equal
+        width, each the sum of the probabilities of neighbouring basis states: outcomes of the highest 10 qubits.
+
+        Args:
+            top: Number of basis states, at most 1,000: only the most probable ones are drawn, the most probable first.
+            ax: The ``Axes`` to draw on; by default those of a new figure of ``matplotlib.pyplot``.
+
+        Returns:
+            The ``Axes``; ``axes.figure`` is the figure, for ``savefig``.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            InvalidInputError: The subsystems are not qubits, or an argument is not valid.
+        """
+        from aerchive.stored.state_plot import plot_state
+
+        return plot_state(self, self._qubits("plot"), top, ax)
+
     # -- expectation values and reduced states
 
     def expectation_value(self, oper: Any, qargs: Sequence[int] | None = None) -> complex | float:

@@ -237,6 +237,16 @@ class StoredResult:
         except Exception as error:
             raise FormatError(f"{self._what}: its counts cannot be read: {error}") from error
 
+    def num_outcomes(self, number: int) -> int | None:
+        """The number of outcomes in the counts of experiment ``number``, which are not read; ``None`` if not known.
+
+        Raises:
+            NotFoundError: The experiment has no counts.
+        """
+        tree = self.data(number, "counts")
+        rows = tree.get("rows") if tag_of(tree) == COUNTS_TAG else None
+        return int(rows[1]) if isinstance(rows, list) and _is_range(rows) else None
+
     def counts_array(
         self, number: int, bits: Sequence[int] | None, *, as_bits: bool
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:

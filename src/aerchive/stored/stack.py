@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.display.text import cut
 from aerchive.errors import InvalidInputError
 from aerchive.states.workers import Workers
 from aerchive.storage.chunks.grid import select
@@ -25,6 +26,7 @@ from aerchive.stored.opener import Planner, RunOpener
 from aerchive.stored.part import Part
 from aerchive.stored.picks import has_arrays, picked
 from aerchive.stored.run_plans import RunPlans
+from aerchive.text import listed
 
 _OPENED_AT_ONCE = 16
 """Number of arrays whose chunks are looked up at a time, if the arrays are read one after another."""
@@ -252,6 +254,17 @@ class StackedArray(StoredArray):
 
         with self._plans.planned(axes[0], plan) as found:
             yield [(piece, fd) for pieces, fd in found for piece in pieces]
+
+    def _facts(self) -> dict[str, str]:
+        runs = len(dict.fromkeys(self.job_ids))
+        labels = list(dict.fromkeys(self.labels))
+        found = {"of": self.kind, "labels": listed(labels), "runs": f"{runs:,}" if runs > 1 else self.job_ids[0]}
+        for name, values in self.coords.items():
+            found[name] = cut(np.array2string(values, threshold=8, edgeitems=3, max_line_width=10_000), 120)
+        return found
+
+    def _size_on_disk(self) -> str:
+        return ""  # it would have to be looked up array by array
 
     def __repr__(self) -> str:
         number = len(set(self.job_ids))

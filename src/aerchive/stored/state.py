@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.display.html import part
 from aerchive.errors import InvalidInputError
 from aerchive.states.collapse import collapsed
 from aerchive.states.entropy import trace_distance, von_neumann_entropy
@@ -45,6 +46,12 @@ class StoredState(StoredQuantumState):
     chunks and for what they return. Names, arguments, formats and the order of ``qargs`` are those of Qiskit. Sums are
     exact to a few units in the last place, for any number of terms.
     """
+
+    def _cards(self) -> Iterator[str]:
+        from aerchive.stored.array_card import amplitudes
+
+        yield from super()._cards()
+        yield part(lambda: amplitudes(self))
 
     # -- amplitudes
 

@@ -455,7 +455,7 @@ def test_a_list_prints_as_a_table(
         [names[4], *at("12:04:00"), "service", BACKEND, "sampler", "done", "even"],
     ]
     page = simulator.jobs(limit=3, service=service)._repr_html_()
-    assert page.startswith("<table>")
+    assert "<header>3 jobs</header>" in page
     assert f"<td>{names[5]}</td>" in page
     assert "<td>queued</td>" in page
     assert repr(simulator.remote_jobs(limit=1, service=service)).splitlines()[2].split()[0] == names[5]

@@ -179,7 +179,7 @@ def test_an_empty_list_of_jobs_says_what_there_is(study: aerchive.Project) -> No
     jobs = study.jobs(job_tags=["scan"])
     text = f"{study.path}: no run of 2 meets tags contains scan; tags there are: bell, vqe"
     assert repr(jobs) == text
-    assert jobs._repr_html_() == f"<p>{text}</p>"
+    assert f"<header>{text}</header>" in jobs._repr_html_()
     assert repr(pickle.loads(pickle.dumps(jobs))) == text
     study.path.unlink()
     assert repr(jobs) == f"{study.path}: no such project"

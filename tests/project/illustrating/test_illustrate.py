@@ -12,8 +12,8 @@ import pytest
 
 from aerchive.cli import main
 from aerchive.errors import MissingExtraError, ReadOnlyError, TransactionError
+from aerchive.project.drawing.sketch import _magnitudes
 from aerchive.project.illustrating import illustrate as module
-from aerchive.project.illustrating.sketch import _magnitudes
 from aerchive.storage.chunks.drafts import DatasetDraft
 from tests.drafts import draft_of, job_id, project_at, run_of
 from tests.project.documents.test_lab_book import plotted

@@ -14,6 +14,7 @@ from scipy.special import chdtrc
 from aerchive import layout
 from aerchive.aer.again.compare import compare_values, short
 from aerchive.codecs.circuits.losses import differences
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.kinds import KINDS, Kind
@@ -47,7 +48,7 @@ class Difference(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class DiffReport:
+class DiffReport(ShownReport):
     """The report of `diff_runs`.
 
     Attributes:

@@ -14,6 +14,7 @@ from aerchive.aer.archived.result import archived_result
 from aerchive.aer.capturing.capture import error_text
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.errors import AerJobError
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, printable
 from aerchive.project.run import Run
@@ -28,7 +29,7 @@ _FIELDS = ("results", "shots", "success", "status", "meas_level", "header")
 
 
 @dataclasses.dataclass(frozen=True)
-class ReproduceReport:
+class ReproduceReport(ShownReport):
     """The report of running a run again.
 
     Attributes:

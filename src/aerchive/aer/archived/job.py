@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,9 +17,11 @@ from qiskit_aer.jobs import AerJob
 from aerchive.aer.archived.result import archived_result
 from aerchive.aer.capturing.options import is_known, restore_options, stored_options
 from aerchive.aer.errors import AerJobError
+from aerchive.display.html import Shown
 from aerchive.display.text import clean
 from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.project.run import Run
+from aerchive.project.run_card import run_cards
 from aerchive.stored.array import StoredArray
 
 _STATUS = {
@@ -39,7 +41,7 @@ def _nothing() -> None:
     """Stands for a result that was not requested yet."""
 
 
-class StoredJob:
+class StoredJob(Shown):
     """The common part of archived jobs; it comes before Qiskit's or Aer's class in the method resolution order."""
 
     _archived_run: Run
@@ -48,6 +50,10 @@ class StoredJob:
     def run(self) -> Run:
         """The run in the project."""
         return self._archived_run
+
+    def _cards(self) -> Iterator[str]:
+        with self.run.held():
+            yield from run_cards(self.run, type(self).__name__)
 
     def status(self) -> JobStatus:
         """The last state of the job; a lost run is ``ERROR``."""

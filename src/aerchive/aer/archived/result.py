@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -12,6 +13,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from aerchive.aer.archived.lazy_dict import About, LazyDict, Waiting
 from aerchive.aer.errors import AerJobError
 from aerchive.codecs.primitive_result import decode_primitive_result
+from aerchive.display.html import Shown, element, facts, join, mark, table
 from aerchive.display.text import clean, clean_lines
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.project.run import Run
@@ -60,7 +62,7 @@ def _shown(data: ArchivedData, name: str) -> str:
     return found.about().text if type(found) is Waiting else str(found)
 
 
-class ArchivedResult(Result):
+class ArchivedResult(Result, Shown):
     """A ``qiskit.result.Result`` from a project.
 
     Args:
@@ -87,6 +89,24 @@ class ArchivedResult(Result):
         """The representation of Qiskit's result, in which values that were not used yet are described and not read."""
         with self._run.held():
             return clean_lines(str(super().__repr__()))
+
+    def _cards(self) -> Iterator[str]:
+        """What the result has, by experiment and label, with shapes; arrays are not read."""
+        fields = {name: str(getattr(self, name, None) or "") for name in ("backend_name", "job_id", "date", "status")}
+        yield join("Result ", element("code", self._run.job_id), " ", mark(self._run.outcome))
+        yield facts((name.replace("_", " "), value) for name, value in fields.items())
+        head = ("experiment", "circuit", "shots", "label", "value")
+        with self._run.held():
+            stored = self._run.stored_result
+            total = sum(len(one.data) for one in stored.experiments)
+            yield table(head, self._described(stored), (0, 2), total)
+
+    def _described(self, stored: StoredResult) -> Iterator[tuple[str, ...]]:
+        for number, one in enumerate(stored.experiments):
+            name = str((one.header or {}).get("name", ""))
+            shots = str(one.fields.get("shots", ""))
+            for label, tree in one.data.items():
+                yield str(number), name, shots, element("code", label), _about(stored, tree).text
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:

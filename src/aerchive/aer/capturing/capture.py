@@ -19,6 +19,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 from aerchive import layout
 from aerchive.aer.capturing.binds import encode_binds
 from aerchive.aer.capturing.facts import Points, circuit_facts, header_facts, points_of_pubs, points_of_result
+from aerchive.aer.capturing.notebook import Cell, current_cell
 from aerchive.aer.capturing.options import encode_option
 from aerchive.aer.capturing.provenance import provenance
 from aerchive.aer.capturing.result_plots import plots_if_possible, plots_of_pubs, plots_of_result
@@ -97,6 +98,7 @@ class Submitted:
         pubs: Pubs that were given to the primitive; their circuits are in ``circuits``.
         parent: Job id of the primitive that started this run.
         lost: Descriptions of what could not be asked, because Qiskit or Aer has renamed something.
+        cell: The notebook cell in which this object was made.
     """
 
     job_id: str
@@ -113,6 +115,7 @@ class Submitted:
     pubs: Sequence[Any] | None = None
     parent: str | None = None
     lost: Sequence[str] = ()
+    cell: Cell = dataclasses.field(default_factory=current_cell)
 
     def config(self, **more: Any) -> RunConfig:
         """The configuration as far as it is known before the result."""
@@ -122,6 +125,8 @@ class Submitted:
             known = {"program": self.primitive.program, "primitive_class": self.primitive.class_name, **known}
         return RunConfig(
             parent=self.parent,
+            cell=self.cell.number,
+            cell_id=self.cell.id,
             num_circuits=None if self.circuits is None else len(self.circuits),
             num_qubits=max((c.num_qubits for c in circuits), default=None),
             num_clbits=max((c.num_clbits for c in circuits), default=None),

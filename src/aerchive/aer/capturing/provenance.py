@@ -12,6 +12,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from aerchive.aer.capturing.notebook import notebook_name
 from aerchive.models.provenance import Provenance
 from aerchive.storage.hdf5.types import HDF5_VERSION
 from aerchive.threads import processors
@@ -27,7 +28,7 @@ _GIT_TIMEOUT_S = 2.0
 
 def provenance() -> Provenance:
     """Software, machine and working directory; determined again only after a fork or in another working directory."""
-    return _provenance(os.getpid(), _working_directory())
+    return _provenance(os.getpid(), _working_directory(), notebook_name())
 
 
 def _working_directory() -> str:
@@ -38,7 +39,7 @@ def _working_directory() -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _provenance(_pid: int, folder: str) -> Provenance:
+def _provenance(_pid: int, folder: str, notebook: str | None) -> Provenance:
     commit, dirty = _git(folder)
     return Provenance(
         python=f"{platform.python_version()} {platform.python_implementation()}",
@@ -52,6 +53,7 @@ def _provenance(_pid: int, folder: str) -> Provenance:
         cpu_available=processors(),
         threads={name: text for name in _THREADS if _LIMIT.fullmatch(text := os.environ.get(name, ""))},
         script=Path(sys.argv[0]).name or None if sys.argv else None,
+        notebook=notebook,
         git_commit=commit,
         git_dirty=dirty,
     )

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean, format_bytes, format_runs
 from aerchive.errors import (
     AerchiveError,
@@ -65,7 +66,7 @@ _HEADER = ("format", "format_version", "format_draft", "project_uuid", "created"
 
 
 @dataclass(frozen=True)
-class CompactReport:
+class CompactReport(ShownReport):
     """The report of `Project.compact` on what it did, or would do.
 
     Attributes:

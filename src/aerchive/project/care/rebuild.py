@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
@@ -31,7 +32,7 @@ from aerchive.times import now
 
 
 @dataclass(frozen=True)
-class RebuildReport:
+class RebuildReport(ShownReport):
     """The report of `Project.rebuild_catalogue` on what it did.
 
     Attributes:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import ByteSize, Field, TypeAdapter, ValidationError
 
 from aerchive import layout
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean, format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
@@ -121,7 +122,7 @@ def obstacle_to_deletion(run: Run) -> str | None:
 
 
 @dataclass(frozen=True)
-class CleanReport:
+class CleanReport(ShownReport):
     """The report of `Project.clean` on what it deleted, or would delete; it is printed as a table.
 
     Attributes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aerchive import layout
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean, clean_lines, format_bytes, format_runs, format_table, format_time
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
@@ -91,7 +92,7 @@ class KindSpace:
 
 
 @dataclass(frozen=True)
-class SpaceReport:
+class SpaceReport(ShownReport):
     """The report on what takes the space of a project; it is printed as two tables.
 
     The sizes add up to that of the file: ``file_bytes`` is the sum of all ``kinds``, ``structure_bytes``,

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from aerchive import layout
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, UnsafeContentError
 from aerchive.models import catalogue, tagged_json
@@ -70,7 +71,7 @@ class Departure(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ValidateReport:
+class ValidateReport(ShownReport):
     """The report of `aerchive.validate` on what departs from the format.
 
     Attributes:

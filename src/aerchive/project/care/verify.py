@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aerchive import layout
+from aerchive.display.html import ShownReport
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, FormatError, NewerFormatError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
@@ -54,7 +55,7 @@ _Row = tuple[int, np.void]
 
 
 @dataclass(frozen=True)
-class VerifyReport:
+class VerifyReport(ShownReport):
     """The report of `Project.verify` on what it found.
 
     Attributes:

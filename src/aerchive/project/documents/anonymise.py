@@ -111,6 +111,7 @@ class Anonymiser:
             "platform": "-".join(filter(None, (system, processor))),
             "threads": {name: text for name, text in old.threads.items() if _LIMIT.fullmatch(str(text))},
             "script": None,
+            "notebook": None,
             "git_commit": None,
             "git_dirty": None,
         }

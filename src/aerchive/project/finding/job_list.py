@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from aerchive.display.text import clean, cut, format_bytes, format_table, format_time
+from aerchive.display.html import MOST_LETTERS, Shown, table, text
+from aerchive.display.text import cut, format_bytes, format_table, format_time
 from aerchive.models import catalogue
 from aerchive.project.finding.asking import BadRuns, cut_value, whole_value
 from aerchive.project.finding.lazy_list import LazyList, empty_text
 from aerchive.project.run import Bridge, Run
 
-_HEAD = ("job id", "created", "outcome", "method", "qubits", "shots", "size", "name", "tags")
-_RIGHT = (4, 5, 6)
+HEAD = ("job id", "created", "outcome", "method", "qubits", "shots", "size", "name", "tags")
+RIGHT = (4, 5, 6)
 _ID_WIDTH = 36
 _NAME_WIDTH = 24
 
@@ -58,7 +58,7 @@ def _joined(value: str | list[str]) -> str:
 def runs_table(runs: Iterable[Run]) -> str:
     """Formats runs as a table of text."""
     bad = BadRuns()
-    return format_table(_HEAD, [run_row(run, bad) for run in runs], _RIGHT)
+    return format_table(HEAD, [run_row(run, bad) for run in runs], RIGHT)
 
 
 class JobFilter(NamedTuple):
@@ -111,7 +111,7 @@ class JobFilter(NamedTuple):
         )
 
 
-class JobList(LazyList):
+class JobList(LazyList, Shown):
     """A list of ``ArchivedJob`` objects that is printed as a table, in a terminal and in a notebook.
 
     A job is made, and Qiskit imported, when it is taken out of the list; printing makes no job.
@@ -126,8 +126,8 @@ class JobList(LazyList):
         right: Indices of the columns that hold numbers.
     """
 
-    head: ClassVar[tuple[str, ...]] = _HEAD
-    right: ClassVar[tuple[int, ...]] = _RIGHT
+    head: ClassVar[tuple[str, ...]] = HEAD
+    right: ClassVar[tuple[int, ...]] = RIGHT
 
     def __init__(self, bridge: Bridge, runs: Iterable[Run], nothing: Callable[[], str] | None = None) -> None:
         super().__init__(runs)
@@ -143,17 +143,15 @@ class JobList(LazyList):
     def _why_empty(self) -> str:
         return "no jobs" if self._nothing is None else empty_text(self._nothing)
 
-    def _repr_html_(self) -> str:
-        if not self:
-            return f"<p>{html.escape(self._why_empty())}</p>"
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(clean(cell))}</td>" for cell in row) + "</tr>" for row in self._rows()
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    def _cards(self) -> Iterator[str]:
+        if self:
+            yield f"{len(self):,} job{'s' * (len(self) != 1)}"
+            yield table(self.head, self._rows(), self.right, len(self))
+        else:
+            yield text(self._why_empty(), 4 * MOST_LETTERS)
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         bad = BadRuns()
         for item in list.__iter__(self):  # as they are: no job is made
             run = item if isinstance(item, Run) else getattr(item, "run", None)
-            yield run_row(run, bad) if isinstance(run, Run) else (str(item), *[""] * (len(_HEAD) - 1))
+            yield run_row(run, bad) if isinstance(run, Run) else (str(item), *[""] * (len(HEAD) - 1))

@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.display.html import MOST_LETTERS, MOST_ROWS, Shown, table, text
+from aerchive.display.text import format_runs
 from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Columns, Kind, as_objects
 from aerchive.models import catalogue
@@ -36,6 +38,7 @@ from aerchive.project.catalogue.rows import WITHOUT_RESULT, RunRows, gates_in
 from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, ValueCondition, full_name, sources
 from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import UNREADABLE, BadRuns, whole_value
+from aerchive.project.finding.job_list import HEAD, RIGHT, run_row
 from aerchive.project.finding.lazy_list import LazyList, empty_text
 from aerchive.project.label_clock import label_clock
 from aerchive.project.numbers import Neighbours
@@ -123,7 +126,7 @@ class Listing:
         runs = map(self._asking, places[is_cut].tolist())
         whole = [self.bad.ask(run, lambda run: run.column(column), None) for run in runs]
         found = [(value, 1) for value in whole if value is not None]
-        for value, number in [*((text_of(text, column), n) for text, n in raw.items()), *found]:
+        for value, number in [*((text_of(one, column), n) for one, n in raw.items()), *found]:
             counts.update(dict.fromkeys(value, number) if column == "tags" else {value: number})
         return dict(counts.most_common())
 
@@ -527,7 +530,7 @@ def _values_of(name: str, run: Run) -> list[Any]:
     return list(run.values_of(name))
 
 
-class RunList(LazyList):
+class RunList(LazyList, Shown):
     """A list of ``Run`` objects, each made when it is taken out: a hundred thousand take most of a second.
 
     Args:
@@ -570,3 +573,12 @@ class RunList(LazyList):
         if len(self) or self._nothing is None:
             return repr(list(self))
         return f"[] ({empty_text(self._nothing)})"
+
+    def _cards(self) -> Iterator[str]:
+        if len(self) or self._nothing is None:
+            bad = BadRuns()
+            rows = (run_row(run, bad) for run in itertools.islice(self, MOST_ROWS))
+            yield format_runs(len(self))
+            yield table(HEAD, rows, RIGHT, len(self))
+        else:
+            yield text(empty_text(self._nothing), 4 * MOST_LETTERS)

@@ -17,9 +17,9 @@ from aerchive.project.catalogue.expression import clause_of
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.plots import PICTURE, first_plot, plots_of, view_of
 from aerchive.project.documents.record import read_own_record
+from aerchive.project.drawing.pictures import MOST_ON_COVER, Painter
+from aerchive.project.drawing.sketch import Sketch, sketch_of
 from aerchive.project.finding.search import Search
-from aerchive.project.illustrating.pictures import MOST_ON_COVER, Painter
-from aerchive.project.illustrating.sketch import Sketch, sketch_of
 from aerchive.project.parts import ProjectParts
 from aerchive.storage.chunks.drafts import AttributeValue, GroupDraft
 from aerchive.storage.hdf5.transfer import dataset_drafts, view_draft

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.interop.axes import COLOUR, draw_bars, plain
 from aerchive.interop.extras import import_extra
 from aerchive.project.documents.plots import CURVES, PICTURE, SWEEP
-from aerchive.project.illustrating.sketch import Matrix, Sketch
+from aerchive.project.drawing.sketch import Matrix, Sketch
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
 
 _DPI = 100
@@ -32,8 +33,7 @@ _POINTS = 72 / _DPI / 0.61
 """Size of the letters in points, for each pixel of their width."""
 _TITLE_PIXELS = 12
 _MESSAGE_COLUMNS = 64
-_COLOUR = "#1f77b4"
-_MOST_LABELS = 32
+_LETTERS, _COVER_LETTERS = 9, 7
 _MOST_LETTERS = 16
 
 
@@ -59,7 +59,7 @@ class Painter:
                 return {}
             return {PICTURE: self.page(textwrap.wrap(sketch.message or "", _MESSAGE_COLUMNS), sketch.title)}
         figure = self._figure(figsize=(_SIZE[0] / _DPI, _SIZE[1] / _DPI), dpi=_DPI, layout="constrained")
-        _draw(figure, figure.add_subplot(), sketch)
+        draw(figure.add_subplot(), sketch, _LETTERS)
         groups = {PICTURE: picture_group(self._pixels(figure), sketch.title)}
         if sketch.matrix is not None and not sketch.matrix.is_phase:
             groups["magnitude"] = _magnitude_group(sketch.matrix)
@@ -77,9 +77,9 @@ class Painter:
         letter = max(_LETTER_PIXELS, min(_LARGEST_PIXELS, *room))
         height = max(_SIZE[1] // 2, (len(rows) + 2) * 2 * letter + 3 * _TITLE_PIXELS)
         figure = self._figure(figsize=(_SIZE[0] / _DPI, height / _DPI), dpi=_DPI)
-        figure.text(0.5, 1 - _TITLE_PIXELS / height, _plain(title), fontsize=10, ha="center", va="top")
+        figure.text(0.5, 1 - _TITLE_PIXELS / height, plain(title), fontsize=10, ha="center", va="top")
         words: dict[str, Any] = {"family": "monospace", "fontsize": letter * _POINTS, "va": "top"}
-        figure.text(0.02, 1 - 3.5 * _TITLE_PIXELS / height, _plain("\n".join(rows)), **words)
+        figure.text(0.02, 1 - 3.5 * _TITLE_PIXELS / height, plain("\n".join(rows)), **words)
         return picture_group(self._pixels(figure), title)
 
     def cover(self, sketches: Sequence[Sketch], title: str) -> GroupDraft:
@@ -90,10 +90,10 @@ class Painter:
             title: The title of the cover.
         """
         figure = self._figure(figsize=(_COVER_SIZE[0] / _DPI, _COVER_SIZE[1] / _DPI), dpi=_DPI, layout="constrained")
-        figure.suptitle(_plain(title), fontsize=11)
+        figure.suptitle(plain(title), fontsize=11)
         rows = math.ceil(len(sketches) / _COVER_COLUMNS)
         for number, sketch in enumerate(sketches, 1):
-            _draw(figure, figure.add_subplot(rows, _COVER_COLUMNS, number), sketch, is_small=True)
+            draw(figure.add_subplot(rows, _COVER_COLUMNS, number), sketch, _COVER_LETTERS, is_small=True)
         return dataclasses.replace(picture_group(self._pixels(figure), title), mutable=True)
 
     def _pixels(self, figure: Any) -> NDArray[np.uint8]:
@@ -149,16 +149,23 @@ def _axes(height: int, width: int) -> dict[str, DatasetDraft]:
     }
 
 
-def _draw(figure: Any, axes: Any, sketch: Sketch, *, is_small: bool = False) -> None:
-    size = 7 if is_small else 9
-    axes.set_title(_plain(sketch.title), fontsize=size + 1)
+def draw(axes: Any, sketch: Sketch, size: int, *, is_small: bool = False) -> None:
+    """Draws the first plot of a run.
+
+    Args:
+        axes: The axes of matplotlib.
+        sketch: What is drawn.
+        size: The size of the letters in points.
+        is_small: Whether the labels of the axes are smaller.
+    """
+    axes.set_title(plain(sketch.title), fontsize=size + 1)
     axes.tick_params(labelsize=size - 1)
-    labels = _draw_plot(figure, axes, sketch, size)
-    axes.set_xlabel(_plain(labels[0]), fontsize=size - is_small)
-    axes.set_ylabel(_plain(labels[1]), fontsize=size - is_small)
+    labels = _draw_plot(axes, sketch, size)
+    axes.set_xlabel(plain(labels[0]), fontsize=size - is_small)
+    axes.set_ylabel(plain(labels[1]), fontsize=size - is_small)
 
 
-def _draw_plot(figure: Any, axes: Any, sketch: Sketch, size: int) -> tuple[str, str]:
+def _draw_plot(axes: Any, sketch: Sketch, size: int) -> tuple[str, str]:
     """Draws the first plot; returns the labels of the axes."""
     name = next((name for name in CURVES if name in sketch.plots), None)
     if name is None:
@@ -171,31 +178,20 @@ def _draw_plot(figure: Any, axes: Any, sketch: Sketch, size: int) -> tuple[str, 
         shown = axes.imshow(
             matrix.values, extent=(0, width, height, 0), interpolation="nearest", aspect="equal", **colours
         )
-        bar = figure.colorbar(shown, ax=axes)
+        bar = axes.figure.colorbar(shown, ax=axes)
         bar.ax.tick_params(labelsize=size - 1)
         bar.set_label(textwrap.fill(matrix.label, 32), fontsize=size - 1)
         return "column (qubit 0 is the last bit)", "row"
     plot = sketch.plots[name]
     if plot.bars:
-        heights = plot.values[2::4]
-        number = np.arange(len(heights))
-        axes.bar(number, heights, width=0.75, color=_COLOUR)
-        if len(number) > _MOST_LABELS or max(map(len, plot.bars)) > _MOST_LETTERS:
-            axes.set_xticks([])
-        else:
-            axes.set_xticks(number, plot.bars, rotation=0 if len(number) * len(plot.bars[0]) <= 40 else 90)
+        draw_bars(axes, plot.bars, plot.values[2::4], _MOST_LETTERS)
         return "outcome" + plot.axis_label[plot.axis_label.rindex("; last bit") :], plot.label
     if name != SWEEP:
         is_outline = plot.places[1] == plot.places[2]  # of bars
         step = None if is_outline else "mid"
-        axes.fill_between(plot.places, plot.values, step=step, color=_COLOUR, linewidth=0.8)
+        axes.fill_between(plot.places, plot.values, step=step, color=COLOUR, linewidth=0.8)
         axes.set_ylim(bottom=min(0, plot.values.min()))
         return plot.axis_label, plot.label.replace(", ", ",\n")
-    axes.plot(plot.places, plot.values, ".-", color=_COLOUR)
+    axes.plot(plot.places, plot.values, ".-", color=COLOUR)
     axes.grid(visible=True, alpha=0.3)
     return plot.axis_label, plot.label
-
-
-def _plain(text: str) -> str:
-    """A text in which matplotlib finds no formula."""
-    return text.replace("$", r"\$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from aerchive.models.shown import shown_attributes
 from aerchive.project.documents.plots import (
     COUNTS,
     CURVES,
+    MATRIX,
     PICTURE,
     PROBABILITY,
     Plot,
@@ -68,19 +70,23 @@ class Sketch(NamedTuple):
     circuits: str | None = None
 
 
-def sketch_of(group: GroupReader, record: RunRecord) -> Sketch:
+def sketch_of(group: GroupReader, record: RunRecord, wanted: Collection[str] | None = None) -> Sketch:
     """Reads what is drawn of a stored run; profiles and curves are taken from its plots if it has these.
 
     Args:
         group: The group of the run.
         record: Its documents.
+        wanted: The names of the plots that are read, with ``matrix``; ``None``: all.
     """
     owner = record.run_uuid
     datasets = dataset_drafts(group, owner)
-    plots = {name: _stored_plot(group, name, owner) for name in CURVES}
-    plots[COUNTS] = counts_plot(datasets, record.config) or plots[COUNTS]
-    plots[PROBABILITY] = plots[PROBABILITY] or probability_plot(datasets)
-    name = matrix_of(datasets, most=math.inf)
+    curves = [name for name in CURVES if wanted is None or name in wanted]
+    plots = {name: _stored_plot(group, name, owner) for name in curves}
+    if COUNTS in plots:
+        plots[COUNTS] = counts_plot(datasets, record.config) or plots[COUNTS]
+    if PROBABILITY in plots:
+        plots[PROBABILITY] = plots[PROBABILITY] or probability_plot(datasets)
+    name = matrix_of(datasets, most=math.inf) if wanted is None or MATRIX in wanted else None
     matrix = None if name is None else _magnitudes(datasets[name])
     found = {name: plot for name, plot in plots.items() if plot is not None}
     title, message = str(shown_attributes(record)["title"]), record.status.message
