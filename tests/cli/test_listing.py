@@ -202,7 +202,7 @@ def test_find_only_counts_or_ids(study: aerchive.Project, capsys: Printed) -> No
         (["find", "--sort", "colour"], "cannot sort by 'colour': no column 'colour'; there are name, outcome"),
         (["ls", "--since", "soon"], "'soon' is not a time"),
         (["ls", "--limit", "-1"], "--limit must be 0 or more; found -1"),
-        (["find", "x > 1"], "did you mean the parameter params.x"),
+        (["find", "oddd == 1"], "did you mean params.odd?"),
         (["export", "colour == red"], "no column 'colour'"),
         (["export", "--y", "nope"], "no run has 'nope'"),
         (["export", "--format", "parquet"], "name it with -o FILE"),
@@ -229,6 +229,7 @@ def test_json_has_what_the_catalogue_has(study: aerchive.Project, capsys: Printe
     assert second.keys() == {
         *("job_id", "created", "outcome", "pending", "name", "tags", "params", "program", "parent", "backend"),
         *("method", "precision", "message", "noisy", "num_circuits", "num_clbits", "num_qubits", "seconds", "seed"),
+        *("num_points", "circuit_depth", "circuit_size"),
         *("shots", "nbytes", "in_pending_file"),
     }
 

@@ -32,7 +32,7 @@ from aerchive.project.finding.listing import Listing
 from aerchive.project.finding.nothing_found import described, not_listed, nothing_found
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
-from aerchive.storage.medium.names import no_such_project, projects_beside
+from aerchive.storage.medium.names import near_projects, no_such_project
 from aerchive.text import listed, near_texts
 from aerchive.times import from_microseconds
 
@@ -47,13 +47,23 @@ _MOST_SHOWN = 5
 
 
 def no_values(_name: str) -> bool:
-    """No values are needed."""
+    """No values are needed, nor the names under which runs have values."""
+    return False
+
+
+def only_names(_name: str) -> bool:
+    """No values are needed, but the names under which runs have values."""
     return False
 
 
 def all_values(_name: str) -> bool:
     """All values are needed."""
     return True
+
+
+def wanted_by(clause: Clause) -> Wanted:
+    """Returns a function that tells which values a clause needs: `no_values` if all is in the catalogue."""
+    return no_values if all(isinstance(one, Condition) for one in clause.conditions) else clause.wants
 
 
 def point_clause(expression: str | None, conditions: Mapping[str, Any]) -> Clause:
@@ -125,8 +135,9 @@ class Search:
         Args:
             wanted: Whether the values under a name are needed, such as ``params.theta``.
         """
+        exists = self._parts.file.exists()  # runs of this process that wait are in the file now
         outside = self.outside()
-        if self._parts.mode in ("a", "x") and not self._parts.file.exists():
+        if self._parts.mode in ("a", "x") and not exists:
             return self.listing_of(None, outside, wanted)
         with self._parts.file.read() as session:
             return self.listing_of(session, outside, wanted)
@@ -137,7 +148,9 @@ class Search:
         hidden: Sequence[int] = ()
         if session is not None:
             known = Catalogue(session)
-            rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
+            rows = RunRows(known.rows(), {})
+            if wanted is not no_values:
+                rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
             if outside:
                 outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
         first: dict[str, Run] = {}
@@ -166,7 +179,7 @@ class Search:
         problem = no_such_project(self._parts.path, "no such project yet, the first run makes it")
         if if_missing == "raise":
             raise problem
-        is_told = if_missing == "warn" or near_texts(self._parts.path.name, projects_beside(self._parts.path))
+        is_told = if_missing == "warn" or near_projects(self._parts.path)
         if is_told and not self._parts.has_warned:
             self._parts.has_warned = True
             warnings.warn(str(problem), ArchiveWarning, stacklevel=caller_level())
@@ -183,26 +196,26 @@ class Search:
     def find(self, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
         """See `aerchive.Project.find`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).found(
+        return self.listed(wanted=wanted_by(clause)).found(
             clause, functools.partial(self.why_nothing, expression, conditions)
         )
 
     def count(self, expression: str | None, conditions: Mapping[str, Any]) -> int:
         """See `aerchive.Project.count`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).count(clause)
+        return self.listed(wanted=wanted_by(clause)).count(clause)
 
     def count_by(self, column: str, expression: str | None, conditions: Mapping[str, Any]) -> dict[Any, int]:
         """See `aerchive.Project.count_by`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).count_by(column, clause)
+        return self.listed(wanted=wanted_by(clause)).count_by(column, clause)
 
     def latest(self, expression: str | None, conditions: Mapping[str, Any]) -> Run:
         """See `aerchive.Project.latest`."""
         clause = clause_of(expression, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        found = next(self.listed("raise", clause.wants).runs(clause, descending=True), None)
+        found = next(self.listed("raise", wanted_by(clause)).runs(clause, descending=True), None)
         if found is None:
             raise NotFoundError(self.why_nothing(expression, conditions))
         return found
@@ -214,7 +227,9 @@ class Search:
         _check_page(limit)
         clause = clause_of(expression, conditions)
         nothing = functools.partial(self.why_nothing, expression, conditions)
-        return self.listed(wanted=clause.wants).found(clause, nothing, sort=sort, descending=descending, limit=limit)
+        return self.listed(wanted=wanted_by(clause)).found(
+            clause, nothing, sort=sort, descending=descending, limit=limit
+        )
 
     def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
         """See `aerchive.Project.columns`."""
@@ -293,11 +308,12 @@ class Search:
         labels: Sequence[str] = (),
         opens_all: bool = False,
         as_runs: bool = False,
+        also: Sequence[Clause] = (),
     ) -> PointTable:
         """The points of the runs that meet conditions, as `PointTable` describes them."""
         from aerchive.project.finding.sweep import NO_COUNTS, PointTable
 
-        clause = point_clause(expression, conditions)
+        clause = All([point_clause(expression, conditions), *also])
         listing = self.listed(if_missing, wanted_values(names, clause, opens_all=opens_all))
         return PointTable(
             self._parts.file,
@@ -312,7 +328,7 @@ class Search:
 
     def _value_names(self) -> list[str]:
         """The names under which runs have values, with their groups."""
-        return self.listing().value_names()
+        return self.listing(only_names).value_names()
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:
         """See `aerchive.Project.done`."""
@@ -340,8 +356,8 @@ class Search:
 
     def _values(self, names: Sequence[str], where: str | None, outcome: str | Sequence[str] | None) -> list[list[Any]]:
         """The values of runs or, where these have none, of their points, for each name; `ABSENT` if there is none."""
-        conditions = {} if outcome is None else {"outcome__in": as_texts(outcome)}
-        table = self._points(names, where, conditions, "warn if similar", as_runs=True)
+        also = [] if outcome is None else [Condition("outcome", "in", as_texts(outcome))]
+        table = self._points(names, where, {}, "warn if similar", as_runs=True, also=also)
         columns = []
         for name in names:
             values, kind = table.values(name)
@@ -352,7 +368,8 @@ class Search:
     def _no_name(self, name: str, number: int) -> str:
         """Describes that no run has a value of a name, and what they have."""
         columns = [column for column in table.IN_TABLES if column != "params"]
-        known = [*(one for one in self._value_names() if not one.startswith(OPERATIONS)), *columns]
+        values = (one for one in self._value_names() if one != COUNTS and not one.startswith(OPERATIONS))
+        known = [*values, *columns]
         near = near_texts(short_name(name), [*map(short_name, known)])
         hint = f"did you mean {listed(near)}? " if near else ""
         return f"{self._parts.path}: none of {format_runs(number)} has {name!r}; {hint}there are {listed(known, 40)}"
