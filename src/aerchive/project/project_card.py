@@ -13,7 +13,7 @@ from aerchive.models.cells import METADATA, PARAMS, SAVED
 from aerchive.project.catalogue.conditions import All, Condition
 from aerchive.project.finding.job_list import HEAD, RIGHT, run_row
 from aerchive.project.finding.listing import Listing
-from aerchive.project.finding.search import Search
+from aerchive.project.finding.search import Search, only_names
 from aerchive.project.parts import ProjectParts
 
 _NEWEST = 8
@@ -27,7 +27,7 @@ def project_cards(parts: ProjectParts, search: Search) -> Iterator[str]:
     Raises:
         NotFoundError: There is no such file, and the project is not made by saving.
     """
-    listing = search.listing()
+    listing = search.listing(only_names)
     path = element("code", text(str(parts.path), 400))
     yield join("Project ", path, element("span", f" mode {parts.mode!r}", class_="faint"))
     yield part(lambda: facts(_facts(parts, listing)))
