@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, InvalidInputError
-from aerchive.interop.columns import Columns, Kind, as_objects
+from aerchive.interop.columns import Column, Columns, Kind, as_objects
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import COUNTS, OPERATIONS, PARAMS, cells_of
@@ -266,6 +266,23 @@ class Listing:
     def rows_of(self, places: NDArray[np.intp]) -> NDArray[Any]:
         """A copy of the rows of runs, dtype `catalogue.DTYPE`."""
         return self._taken(places)
+
+    def first_places(
+        self, clause: Clause, sort: str, *, descending: bool, limit: int | None
+    ) -> tuple[NDArray[np.intp], int]:
+        """The places of the first runs that meet a clause, in order, and the number of all that meet it."""
+        places = self._meeting(clause, sort, descending=descending)
+        return places[:limit], len(places)
+
+    def catalogue_column(self, places: NDArray[np.intp], name: str) -> Column:
+        """A column of the catalogue, as tables have it."""
+        return Column(kind_of(name), column_values(self._taken(places), name, functools.partial(self._whole, places)))
+
+    def is_known(self, name: str) -> bool:
+        """Whether a name is that of a column, or of values that a run has."""
+        meant = full_name(name)
+        known = set(self.value_names())
+        return meant in (*catalogue.IN_TABLES, GATES) or any(one in known for one in sources(meant, of_points=True))
 
     def job_ids(self, places: NDArray[np.intp]) -> list[str]:
         """The whole job ids of runs."""

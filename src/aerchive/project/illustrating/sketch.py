@@ -24,6 +24,8 @@ from aerchive.project.documents.plots import (
     phases_of,
     probability_plot,
 )
+from aerchive.project.documents.record import read_own_record
+from aerchive.project.run import Run
 from aerchive.storage.chunks.drafts import DatasetDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.objects import object_path
@@ -85,6 +87,17 @@ def sketch_of(group: GroupReader, record: RunRecord) -> Sketch:
     found = {name: plot for name, plot in plots.items() if plot is not None}
     title, message = str(shown_attributes(record)["title"]), record.status.message
     return Sketch(title, found, matrix, message, _without_picture(group))
+
+
+def sketch_of_run(run: Run) -> Sketch:
+    """Reads what is drawn of a run.
+
+    Raises:
+        NotFoundError: The run has no data.
+    """
+    run.require_data()
+    with run.place.open() as (_, group):
+        return sketch_of(group, read_own_record(group))
 
 
 def _without_picture(group: GroupReader) -> str | None:

@@ -1,0 +1,111 @@
+"""Tables that fit the terminal: texts become shorter first, then the columns go that matter least."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from aerchive.cli.output import is_terminal, put, terminal
+from aerchive.display.text import clean, format_table
+
+_BLOCK = 500
+"""Number of rows that are laid out at once."""
+_GAP = 2
+
+
+class TableColumn(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        head: Name of the column.
+        cells: Its texts.
+        is_number: Whether they are aligned to the right.
+        least: Width to which the texts may be cut; ``None``: they stay whole.
+        most: Width to which they are cut in any case; ``None``: to none.
+        style: A function that returns the style of a text, as rich has them.
+    """
+
+    head: str
+    cells: Sequence[str]
+    is_number: bool = False
+    least: int | None = None
+    most: int | None = None
+    style: Callable[[str], str] | None = None
+
+
+def put_table(columns: Sequence[TableColumn], important: Sequence[str] | None = None) -> list[str]:
+    """Prints a table. Where standard output is no terminal, all columns are printed whole.
+
+    Args:
+        columns: The columns, in order.
+        important: Heads of columns that may be left out if the terminal is too narrow, the most important first;
+            ``None``: no column is left out, and texts may be cut.
+
+    Returns:
+        The heads of the columns that were left out.
+    """
+    cleaned = [one._replace(cells=[clean(cell) for cell in one.cells], head=clean(one.head)) for one in columns]
+    if not is_terminal():
+        right = [at for at, one in enumerate(cleaned) if one.is_number]
+        rows = zip(*(one.cells for one in cleaned), strict=True)
+        put(format_table([one.head for one in cleaned], rows, right))
+        return []
+    shown, widths = fitted(cleaned, terminal().width, important)
+    _print(shown, widths)
+    return [one.head for one in cleaned if one not in shown]
+
+
+def fitted(
+    columns: Sequence[TableColumn], width: int, important: Sequence[str] | None
+) -> tuple[list[TableColumn], list[int]]:
+    """Chooses columns, and a width for each.
+
+    Args:
+        columns: The columns.
+        width: The width of the terminal.
+        important: As for `put_table`.
+    """
+    from rich.cells import cell_len
+
+    wanted, least = {}, {}
+    for at, one in enumerate(columns):
+        natural = max([cell_len(one.head), *map(cell_len, one.cells)])
+        wanted[at] = natural if one.most is None else max(cell_len(one.head), min(natural, one.most))
+        least[at] = wanted[at] if one.least is None else max(cell_len(one.head), min(natural, one.least))
+    kept = list(range(len(columns)))
+    order = [name for name in important or () if name in [one.head for one in columns]]
+    while order and len(kept) > 1 and sum(least[at] + _GAP for at in kept) - _GAP > width:
+        last = order.pop()
+        kept = [at for at in kept if columns[at].head != last]
+    spare = width - sum(least[at] + _GAP for at in kept) + _GAP
+    widths = []
+    for at in kept:
+        more = max(0, min(spare, wanted[at] - least[at]))
+        spare -= more
+        widths.append(least[at] + more)
+    return [columns[at] for at in kept], widths
+
+
+def _print(columns: Sequence[TableColumn], widths: Sequence[int]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    where = terminal()
+    number = len(columns[0].cells)
+    for first in range(0, max(number, 1), _BLOCK):
+        table = Table(
+            box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_header=first == 0
+        )
+        for one, width in zip(columns, widths, strict=True):
+            table.add_column(
+                Text(one.head, "bold"),
+                width=width,
+                no_wrap=True,
+                overflow="ellipsis",
+                justify="right" if one.is_number else "left",
+            )
+        for at in range(first, min(first + _BLOCK, number)):
+            cells = ((one.cells[at], one.style) for one in columns)
+            table.add_row(*(Text(cell, style(cell) if style else "") for cell, style in cells))
+        where.print(table, crop=False)
