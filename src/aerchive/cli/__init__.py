@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem, shell_complete
 
 from aerchive.cli.output import put
 from aerchive.display.progress import WaitingBar
@@ -75,6 +76,11 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items()])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Returns the subcommands and options that begin with what was typed, without importing the subcommands."""
+        found = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
 
 @click.command(PROGRAM, cls=Commands, invoke_without_command=True, epilog="Example: aerchive -p vqe.h5 ls")
 @click.option("-p", "--project", metavar="FILE", help="The project file; by default that of the settings.")
@@ -106,8 +112,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if instruction := os.environ.get(COMPLETE):
-        from click.shell_completion import shell_complete
-
         return shell_complete(commands, {}, PROGRAM, COMPLETE, instruction)
     observe(WaitingBar())
     format_others = warnings.formatwarning

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import warnings
 from collections.abc import Sequence
@@ -10,8 +12,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from aerchive.cli import COMPLETE
 from aerchive.errors import AerchiveError
 
+_HARMLESS = re.compile(r"[\w@%+=:,./][\w@%+=:,./ -]*", re.ASCII)
 _MOST = 200
 """The greatest number of completions: more would not help anybody."""
 
@@ -21,8 +25,8 @@ def complete(
 ) -> list[CompletionItem]:
     """Returns the values of runs that begin with what was typed, those of the newest runs first.
 
-    A shell puts them into its command line, so only texts are offered that it does not interpret. Where there is no
-    project, or it cannot be read, there are none.
+    A shell puts them into its command line, so only texts are offered that it does not interpret, whatever is in the
+    file. Where there is no project, or it cannot be read, there are none.
 
     Args:
         ctx: The context of the command; it knows the project.
@@ -47,12 +51,9 @@ def complete(
             for name, value in zip(names, page.columns[column].values, strict=True):
                 for text in value if isinstance(value, list) else [value]:
                     found.setdefault(text or "", _help(name) if column == "job_id" else "")
-    fitting = [text for text in found if text.startswith(incomplete) and _is_plain(text)]
-    return [CompletionItem(text, help=found[text] or None) for text in fitting[:_MOST]]
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and shlex.quote(text) == text and not text.startswith("-")
+    fitting = [text for text in found if text.startswith(incomplete) and _HARMLESS.fullmatch(text)]
+    quoted = shlex.quote if os.environ.get(COMPLETE, "").startswith("bash") else str  # zsh and fish quote blanks
+    return [CompletionItem(quoted(text), help=found[text] or None) for text in fitting[:_MOST]]
 
 
 def _help(name: Any) -> str:

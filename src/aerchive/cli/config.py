@@ -36,11 +36,13 @@ def run(project: str | None, *, name: str | None, only_path: bool, as_json: bool
             [
                 TableColumn("setting", [setting.name for setting in settings]),
                 TableColumn("value", [_text(setting) for setting in settings], least=16),
-                TableColumn("from", [_origin(setting) for setting in settings], least=20),
+                TableColumn("from", [_origin(setting) for setting in settings], least=24),
             ]
         )
         file = f"{settings_file()}{'' if settings_file().exists() else ' (does not exist)'}"
-        put(f"\narguments win over the environment, that over the file, that over defaults; file: {file}")
+        put("\narguments win over the environment, that over the file, that over defaults")
+        put("environment: AERCHIVE_ and the name of the setting in capitals, with __ in the place of a dot")
+        put(f"file: {file}")
     return 0
 
 
@@ -58,5 +60,5 @@ def _origin(setting: Setting) -> str:
     if setting.source == "argument":
         return "argument -p"
     if setting.source == "default":
-        return f"default; to change it: {setting.where}"
+        return "default"
     return f"{setting.source}: {setting.where}"

@@ -8,7 +8,7 @@ import click
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.command import command, file_argument, json_option
-from aerchive.cli.output import put_report
+from aerchive.cli.output import is_terminal, put_report, terminal
 from aerchive.display.progress import ProgressBar
 
 _TOP = 10
@@ -23,5 +23,5 @@ def run(path: str | None, *, top: int, as_json: bool) -> int:
     with ProgressBar("measured") as bar:
         report = open_path(path, "r").space(bar.show)
     document = dataclasses.asdict(report) | {"reclaimable_bytes": report.reclaimable_bytes}
-    put_report(document, report.to_text(max(0, top)), as_json=as_json)
+    put_report(document, report.to_text(max(0, top), terminal().width if is_terminal() else None), as_json=as_json)
     return 0

@@ -12,20 +12,22 @@ import click
 import numpy as np
 
 from aerchive.cli.command import json_option
-from aerchive.cli.output import is_terminal, put, put_json
-from aerchive.cli.tables import TableColumn, put_table
+from aerchive.cli.output import is_terminal, put, put_json, terminal
+from aerchive.cli.tables import TableColumn, fitted, put_table
 from aerchive.display.text import format_bytes, format_runs, format_time
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import PARAMS
 from aerchive.project.finding.asking import BadRuns, whole_value
-from aerchive.project.finding.page import Page
+from aerchive.project.finding.page import CIRCUIT, Page
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _LIMIT = 20
+_MOST_OPENED = 100
+"""Number of runs that a list opens, at most, for the names of their circuits, if these are not asked for."""
 _SHORTEST_ID = 8
 _STYLES = {
     "ok": "green",
@@ -37,22 +39,15 @@ _STYLES = {
     "running": "bold blue",
 }
 _HEADS = {"job_id": "job", "num_qubits": "qubits", "nbytes": "size"}
+_ALL_PARAMS = "params.*"
 LISTED = (
-    "job_id",
-    "created",
-    "outcome",
-    "name",
-    "circuit",
-    "params.*",
-    "num_qubits",
-    "shots",
-    "method",
-    "nbytes",
-    "tags",
+    *("job_id", "created", "outcome", "name", "circuit", _ALL_PARAMS),
+    *("num_qubits", "shots", "method", "nbytes", "tags"),
 )
-_IMPORTANT = ("job", "created", "outcome", "name", "params", "qubits", "shots", "circuit", "tags", "method", "size")
-"""The columns of a list in the order in which they are kept."""
-_WIDTHS = {"name": (10, 24), "circuit": (8, 20), "params": (12, 40), "tags": (8, 24), "method": (8, 24)}
+"""The columns of a list without ``--columns``."""
+_IMPORTANT = ("job", "created", "outcome", "name", "params", "qubits", "circuit", "shots", "tags", "size", "method")
+"""The same in the order in which they are kept."""
+_WIDTHS = {"name": (9, 24), "circuit": (12, 24), "params": (20, 40), "tags": (12, 24)}
 """The least and the greatest width of texts."""
 
 
@@ -100,7 +95,8 @@ def print_listing(
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
     if columns is not None and not names:
         raise InvalidInputError("--columns takes names, separated by commas, such as job_id,params.distance")
-    wanted = names or ([] if as_json else list(LISTED))
+    is_short = not all_runs and limit <= _MOST_OPENED
+    wanted = names or [] if as_json else names or [name for name in LISTED if is_short or name != CIRCUIT]
     page = project.page(None if all_runs else limit, wanted, where=where, **order, **conditions)
     if as_json:
         bad = BadRuns()
@@ -116,12 +112,12 @@ def print_listing(
     if len(page.runs) < page.total:
         hints.append("--all shows the rest")
     if left_out:
-        hints.append(f"not shown, for the terminal is too narrow: {', '.join(left_out)}")
+        hints.append(f"the terminal is too narrow for {', '.join(left_out)}")
     put(f"{len(page.runs)} of {format_runs(page.total)}{'; ' if hints else ''}{'; '.join(hints)}")
 
 
 def print_runs(page: Page, *, chosen: bool = False) -> list[str]:
-    """Prints runs as a table.
+    """Prints runs as a table. Where circuits have no column, a run without a name is called by its circuit.
 
     Args:
         page: The runs, with the values of the columns.
@@ -130,18 +126,24 @@ def print_runs(page: Page, *, chosen: bool = False) -> list[str]:
     Returns:
         The heads of columns that did not fit.
     """
-    made = [_column(page, name, chosen=chosen) for name in page.columns if chosen or not name.startswith(PARAMS)]
-    if not chosen:
-        params = _params(page)
-        made = [one for one in made if one.head in ("job", "outcome") or any(one.cells)]
-        if any(params.cells):
-            at = next(
-                (at for at, one in enumerate(made) if one.head in ("qubits", "shots", "method", "size", "tags")),
-                len(made),
-            )
-            made.insert(at, params)
-    left_out = put_table(made, None if chosen else [_head_of(made, head) for head in _IMPORTANT])
-    return [head.partition(" ")[0] for head in left_out]
+    if chosen:
+        return put_table([_column(page, name, head=name) for name in page.columns])
+    columns = {
+        name: _params(page) if name == _ALL_PARAMS else _column(page, name, head=_HEADS.get(name, name))
+        for name in LISTED
+        if name == _ALL_PARAMS or name in page.columns
+    }
+    made = [one for one in columns.values() if one.head in ("job", "outcome") or any(one.cells)]
+    important = [one.head for word in _IMPORTANT for one in made if one.head.partition(" ")[0] == word]
+    if is_terminal() and "circuit" in columns:
+        width = terminal().width
+        if all(one.head != "circuit" for one in fitted(made, width, important)[0]):
+            names = [
+                name or circuit for name, circuit in zip(columns["name"].cells, columns["circuit"].cells, strict=True)
+            ]
+            made = [one for one in columns.values() if one.head != "circuit" and (one.head == "name" or one in made)]
+            made = [one._replace(cells=names) if one.head == "name" else one for one in made]
+    return [head.partition(" ")[0] for head in put_table(made, important)]
 
 
 def print_nothing_found(
@@ -158,14 +160,8 @@ def print_nothing_found(
     put(project.why_nothing(where, conditions), to_errors=to_errors)
 
 
-def _head_of(columns: Sequence[TableColumn], head: str) -> str:
-    """The head of a column, to which a time zone may be added."""
-    return next((one.head for one in columns if one.head.partition(" ")[0] == head), head)
-
-
-def _column(page: Page, name: str, *, chosen: bool) -> TableColumn:
+def _column(page: Page, name: str, *, head: str) -> TableColumn:
     column = page.columns[name]
-    head = name if chosen else _HEADS.get(name, name)
     if name == "job_id":
         cells = [shorter(one, page.id_width) if is_terminal() else one for one in column.values]
         return TableColumn(head, cells, style=lambda _: "bold")
@@ -177,7 +173,8 @@ def _column(page: Page, name: str, *, chosen: bool) -> TableColumn:
             f"{one} (pending file)" if run.in_pending_file else one for one, run in zip(cells, page.runs, strict=True)
         ]
         return TableColumn(head, cells, style=lambda cell: _STYLES.get(cell.partition(" ")[0], ""))
-    least, most = _WIDTHS.get(name, (12, 40)) if column.kind in ("text", "texts", "object", "params") else (None, None)
+    is_long = name in _WIDTHS or column.kind in ("texts", "any") or name == "message"
+    least, most = _WIDTHS.get(name, (12, 40)) if is_long else (None, None)
     return TableColumn(head, cells, column.kind in ("integer", "unsigned", "real"), least, most)
 
 
@@ -196,10 +193,12 @@ def _times(head: str, values: Sequence[Any]) -> TableColumn:
 
 
 def _params(page: Page) -> TableColumn:
+    """The parameters of each run in one cell; those in which the runs differ come first."""
     given = {name.removeprefix(PARAMS): one.values for name, one in page.columns.items() if name.startswith(PARAMS)}
+    texts = {name: ["" if value is None else _text(name, value) for value in values] for name, values in given.items()}
+    names = sorted(texts, key=lambda name: -len({text for text in texts[name] if text}))
     cells = [
-        ", ".join(f"{name}={_text(name, values[at])}" for name, values in given.items() if values[at] is not None)
-        for at in range(len(page.runs))
+        ", ".join(f"{name}={texts[name][at]}" for name in names if texts[name][at]) for at in range(len(page.runs))
     ]
     return TableColumn("params", cells, False, *_WIDTHS["params"])
 

@@ -82,7 +82,7 @@ def _points(plot: Plot) -> tuple[list[Any], list[float]]:
 def _curve(plot: Plot, width: int) -> list[str]:
     labels, values = _points(plot)
     note = ""
-    if len(values) > _MOST_ROWS:
+    if len(values) > 2 * _MOST_ROWS:
         bounds = np.linspace(0, len(values), _MOST_ROWS + 1).astype(int)
         is_sum = plot.signal == PROBABILITY
         parts = [np.asarray(values[first:stop]) for first, stop in itertools.pairwise(bounds)]
@@ -95,7 +95,9 @@ def _curve(plot: Plot, width: int) -> list[str]:
             labels = [labels[first] for first in bounds[:-1]]
     texts = [f"{value:.6g}" for value in values]
     return [
-        f"{clean(plot.label)} (across) over {clean(plot.axis_label)} (down){note}",
+        f"  across: {clean(plot.label)}{note}",
+        f"  down:   {clean(plot.axis_label)}",
+        "",
         *bars([_place(label) for label in labels], values, texts, width),
     ]
 
@@ -107,12 +109,13 @@ def _place(label: Any) -> str:
 def _shaded(matrix: Matrix, width: int) -> list[str]:
     """A matrix as shades, two characters an element, the first row on top."""
     values: Any = np.abs(matrix.values)
-    step = max(1, -(-max(values.shape) // min(_MOST_ROWS, max(1, width // 2))))
+    step = max(1, -(-max(values.shape) // min(_MOST_ROWS, max(1, width // 2 - 1))))
     starts: Sequence[Any] = [np.arange(0, extent, step) for extent in values.shape]
     values = np.maximum.reduceat(np.maximum.reduceat(values, starts[0], axis=0), starts[1], axis=1)
     greatest = float(values.max()) or 1.0
     shades = np.ceil(values / greatest * (len(_SHADES) - 1) - 1e-9).astype(int).clip(0)
     return [
-        f"{clean(matrix.label)}; {_SHADES[-1]} is {greatest:.6g}",
-        *("".join(2 * _SHADES[shade] for shade in row) for row in shades.tolist()),
+        f"  {clean(matrix.label)}, first row on top; {_SHADES[-1]} is {greatest:.6g}",
+        "",
+        *(f"|{''.join(2 * _SHADES[shade] for shade in row)}|" for row in shades.tolist()),
     ]

@@ -106,26 +106,51 @@ def _circuits(one: Run, width: int) -> list[str]:
     """The circuits, as they were drawn when the run was archived."""
     lines = []
     for title, rows in drawings_of(one):
-        lines += [f"circuit {clean(title)}:", *(f"  {line}" for line in folded(list(map(clean, rows)), width - 2))]
+        lines += [f"circuit {clean(title)}{'' if rows else ': not drawn; `aerchive illustrate` draws it'}"]
+        lines += [f"  {line}" for line in folded(list(map(clean, rows)), width - 2)]
     return lines
 
 
 def _put_saved(saved: Sequence[SavedValue]) -> None:
-    shown = saved[:_MOST_SAVED]
+    """Prints a table of saved values; those of several experiments that are alike are one row."""
+    groups: dict[tuple[Any, ...], list[SavedValue]] = {}
+    for value in saved:
+        alike = (
+            value.circuit or "",
+            value.label,
+            value.kind,
+            "×".join(map(str, value.shape)),
+            value.dtype,
+            _loss(value),
+        )
+        groups.setdefault(alike, []).append(value)
+    shown = dict([*groups.items()][:_MOST_SAVED])
+    circuits, labels, kinds, shapes, dtypes, losses = zip(*shown, strict=True)
     columns = [
-        TableColumn("experiment", [str(value.experiment) for value in shown], is_number=True),
-        TableColumn("circuit", [value.circuit or "" for value in shown], least=8),
-        TableColumn("label", [value.label for value in shown], least=8),
-        TableColumn("kind", [value.kind for value in shown]),
-        TableColumn("shape", ["×".join(map(str, value.shape)) for value in shown]),
-        TableColumn("dtype", [value.dtype for value in shown]),
-        TableColumn("size", [format_bytes(value.nbytes) for value in shown], is_number=True),
+        TableColumn(
+            "experiment", [_numbers([one.experiment for one in alike]) for alike in shown.values()], is_number=True
+        ),
+        TableColumn("circuit", circuits, least=8),
+        TableColumn("label", labels, least=8),
+        TableColumn("kind", kinds, least=8),
+        TableColumn("shape", shapes),
+        TableColumn("dtype", dtypes),
+        TableColumn("size", [_size(sum(one.nbytes for one in alike)) for alike in shown.values()], is_number=True),
     ]
     if any(value.infidelity is not None for value in saved):
-        columns.append(TableColumn("infidelity", list(map(_loss, shown))))
-    put_table(columns)
-    if len(saved) > _MOST_SAVED:
-        put(f"... and {len(saved) - _MOST_SAVED} more; --json shows all")
+        columns.append(TableColumn("infidelity", losses))
+    put_table([one for one in columns if any(one.cells)])
+    if len(groups) > _MOST_SAVED:
+        put(f"... and {len(groups) - _MOST_SAVED} more; --json shows all")
+
+
+def _numbers(experiments: Sequence[int]) -> str:
+    first, last = min(experiments), max(experiments)
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _size(nbytes: int) -> str:
+    return format_bytes(nbytes) if nbytes else ""
 
 
 def _loss(value: SavedValue) -> str:

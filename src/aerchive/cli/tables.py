@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from aerchive.cli.output import is_terminal, put, terminal
 from aerchive.display.text import clean, format_table
@@ -20,8 +20,8 @@ class TableColumn(NamedTuple):
         head: Name of the column.
         cells: Its texts.
         is_number: Whether they are aligned to the right.
-        least: Width to which the texts may be cut; ``None``: they stay whole.
-        most: Width to which they are cut in any case; ``None``: to none.
+        least: Least width, for texts that are cut or go on in the next line; ``None``: they stay whole.
+        most: Greatest width; ``None``: the width of the longest text.
         style: A function that returns the style of a text, as rich has them.
     """
 
@@ -38,8 +38,8 @@ def put_table(columns: Sequence[TableColumn], important: Sequence[str] | None = 
 
     Args:
         columns: The columns, in order.
-        important: Heads of columns that may be left out if the terminal is too narrow, the most important first;
-            ``None``: no column is left out, and texts may be cut.
+        important: Heads of columns that may be left out if the terminal is too narrow, the most important first, and
+            texts are cut; ``None``: no column is left out, and texts go on in the next line.
 
     Returns:
         The heads of the columns that were left out.
@@ -51,7 +51,7 @@ def put_table(columns: Sequence[TableColumn], important: Sequence[str] | None = 
         put(format_table([one.head for one in cleaned], rows, right))
         return []
     shown, widths = fitted(cleaned, terminal().width, important)
-    _print(shown, widths)
+    _print(shown, widths, overflow="fold" if important is None else "ellipsis")
     return [one.head for one in cleaned if one not in shown]
 
 
@@ -78,15 +78,15 @@ def fitted(
         last = order.pop()
         kept = [at for at in kept if columns[at].head != last]
     spare = width - sum(least[at] + _GAP for at in kept) + _GAP
-    widths = []
-    for at in kept:
+    widths = dict(least)
+    for at in sorted(kept, key=lambda at: order.index(columns[at].head) if columns[at].head in order else -1):
         more = max(0, min(spare, wanted[at] - least[at]))
         spare -= more
-        widths.append(least[at] + more)
-    return [columns[at] for at in kept], widths
+        widths[at] += more
+    return [columns[at] for at in kept], [widths[at] for at in kept]
 
 
-def _print(columns: Sequence[TableColumn], widths: Sequence[int]) -> None:
+def _print(columns: Sequence[TableColumn], widths: Sequence[int], *, overflow: Literal["fold", "ellipsis"]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -101,8 +101,8 @@ def _print(columns: Sequence[TableColumn], widths: Sequence[int]) -> None:
             table.add_column(
                 Text(one.head, "bold"),
                 width=width,
-                no_wrap=True,
-                overflow="ellipsis",
+                no_wrap=overflow == "ellipsis",
+                overflow=overflow,
                 justify="right" if one.is_number else "left",
             )
         for at in range(first, min(first + _BLOCK, number)):

@@ -19,7 +19,7 @@ _LEAST = 20
 def drawings_of(run: Run) -> list[tuple[str, list[str]]]:
     """Returns the stored drawings of the circuits of a run: the title of each, and its rows.
 
-    A circuit that was too large to be drawn when it was archived has none until ``aerchive illustrate`` draws it.
+    A circuit that was too large to be drawn when it was archived has no rows until ``aerchive illustrate`` draws it.
     """
     if run.place.path is None:
         return []
@@ -32,11 +32,13 @@ def drawings_of(run: Run) -> list[tuple[str, list[str]]]:
         return [
             (str(part.attribute("title") or ""), _rows(part, object_path(circuits) or run.run_uuid))
             for part in parts
-            if layout.DRAWING in part
+            if part.attribute("title")
         ]
 
 
 def _rows(part: GroupReader, owner: str) -> list[str]:
+    if layout.DRAWING not in part:
+        return []
     rows = dataset_drafts(part, owner)[layout.DRAWING].parts[0][...]
     return [bytes(row).decode("utf-8", "replace").rstrip() for row in rows.tolist()]
 

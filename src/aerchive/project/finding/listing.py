@@ -362,6 +362,11 @@ class Listing:
         alike = ids[np.strings.startswith(ids, key)]
         return [decode_text(one) for one in (alike if len(alike) else ids)[-_MOST_NEAR:].tolist()]
 
+    def stored_ids(self) -> list[bytes]:
+        """The job ids of all runs as the catalogue has them, which cuts long ones."""
+        ids: list[bytes] = self._rows["job_id"][self._present].tolist()
+        return ids + list(self._more["job_id"].tolist())
+
     def beginning_with(self, prefix: str) -> list[Run]:
         """The runs whose job id begins with a prefix."""
         ids = self._rows["job_id"][self._present]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.display.text import distinct_width
 from aerchive.errors import InvalidInputError
 from aerchive.interop.columns import Column, Columns
 from aerchive.models import catalogue
@@ -20,7 +21,6 @@ from aerchive.project.run import Run
 CIRCUIT = "circuit"
 """The column with the names of the circuits; the group of each run has it, and the catalogue has it not."""
 _ALL = ".*"
-_ID_STEP = 2
 
 
 class Page(NamedTuple):
@@ -87,7 +87,7 @@ def page_of(
             columns[name] = _column(listing, places, name)
             if total and not any(one is not None for one in columns[name].values) and not listing.is_known(name):
                 raise InvalidInputError(no_name(name, total))
-    return Page(runs, total, columns, id_width(listing.all_rows()["job_id"]))
+    return Page(runs, total, columns, distinct_width(listing.stored_ids()))
 
 
 def _column(listing: Listing, places: NDArray[np.intp], name: str) -> Column:
@@ -107,14 +107,3 @@ def circuit_of(run: Run) -> str | None:
         with run.place.open() as (_, group):
             name = group.attribute(CIRCUIT)
     return name if isinstance(name, str) else None
-
-
-def id_width(ids: NDArray[np.bytes_]) -> int:
-    """The number of characters after which no two of the job ids begin alike.
-
-    Args:
-        ids: The ids as the catalogue has them.
-    """
-    number, most = len(np.unique(ids)), ids.dtype.itemsize
-    widths = range(_ID_STEP, most, _ID_STEP)
-    return next((width for width in widths if len(np.unique(ids.astype(f"S{width}"))) == number), most)
