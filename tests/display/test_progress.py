@@ -11,11 +11,13 @@ import termios
 import textwrap
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from aerchive.display import progress
 from aerchive.display.progress import ProgressBar, ProgressOf
+from tests.drafts import draft_of, project_at
 
 SLOW = """
     import threading, time
@@ -123,3 +125,23 @@ def test_a_bar_that_is_left_early_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert bar.closed == 1
     assert bar.n >= 5  # the first one or two went by before it was there
+
+
+def test_waiting_for_a_lock_shows_a_bar(tmp_path: Path) -> None:
+    path = tmp_path / "p.h5"
+    project_at(path).archive(draft_of(0))
+
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        shown = on_a_terminal(
+            f"""
+            from aerchive.cli import main
+            from aerchive.display import progress
+            progress.PATIENCE_S = 0.2
+            assert main(["-p", {str(path)!r}, "ls"]) == 1
+        """,
+            AERCHIVE_LOCK_TIMEOUT="0.6",
+        )
+
+    assert re.search(rf"waiting: {re.escape(str(path))[:20]}", shown)
+    assert "waited 0.6 s" in shown.replace("\r\n", " ")

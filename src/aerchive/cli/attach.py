@@ -28,7 +28,7 @@ _PROJECT = "/"
     "aerchive attach vqe.h5 4ff2da70 fit.svg plots/fit.svg",
     "aerchive attach vqe.h5 4ff2da70 --get fit.svg",
     file_word="first",
-    notes="JOB may also be / for the project itself. Without NAME, attachments are listed.",
+    notes="JOB may also be / for the project itself.\nWithout NAME, attachments are listed.",
 )
 @job_argument()
 @click.argument("name", required=False)

@@ -17,7 +17,7 @@ from aerchive.project.care.retention import CleanReport
 from aerchive.project.project import Project
 
 
-@command("clean", "aerchive clean vqe.h5 --older-than 30d --outcome failed --keep-tagged --dry-run")
+@command("clean", "aerchive clean vqe.h5 --older-than 30d --outcome failed --dry-run")
 @file_argument
 @click.option("--older-than", metavar="AGE", help="Submitted longer ago: 30d (also min, h, w, y), or before a time.")
 @click.option("--larger-than", metavar="SIZE", help="With more bytes of values, before compression: 1GiB.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +53,16 @@ def run(path: str | None, *, new_file: str | None, only_read: bool) -> int:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     second = [sys.executable, "-m", "aerchive", "demo", "--read", "--file", str(file)]
     return subprocess.run(second, check=False, env=environment).returncode  # noqa: S603  (this program)
+
+
+def _program() -> str:
+    """How this program is called here: by its name if the shell finds it, else by the path beside this Python."""
+    if shutil.which("aerchive"):
+        return "aerchive"
+    beside = Path(sys.executable).with_name("aerchive")
+    if not beside.exists():
+        return f"{shlex.quote(sys.executable)} -m aerchive"
+    return shlex.quote(os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside))
 
 
 def _free_name() -> str:
@@ -155,6 +167,7 @@ def _read(path: Path) -> int:
     failed = project.latest(name="a failure")
     put(f"\nThe failed job says:\n  {failed.record.status.message}")
 
+    where = shlex.quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))
     folder = project.latest().path.rpartition("/")[0]
     put(
         f"""
@@ -162,6 +175,8 @@ Now open {path} in HDFView (or with: h5dump -A {path.name}):
   /README             says what the file is and how to read it
   /catalogue          a table, one row a run
   /{folder}    one group a run: select one, its attributes say what ran and what came
-                      out; open counts (a table), statevector (r and i) or circuits/view (the circuit as text)"""
+                      out; open counts (a table), statevector (r and i) or circuits/view (the circuit as text)
+
+Next, type:  {_program()} show {where} latest"""
     )
     return 0

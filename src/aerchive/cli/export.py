@@ -27,7 +27,7 @@ _FORMATS = ("csv", "json", "parquet")
 
 @command(
     "export",
-    "aerchive export vqe.h5 'tags contains vqe' --x distance --y energy -o vqe.csv",
+    "aerchive export vqe.h5 'tags contains vqe' --x distance --y energy -o e.csv",
     file_word="first",
 )
 @click.argument("condition", nargs=-1)

@@ -93,7 +93,7 @@ def _counts(one: Run, experiment: int, width: int) -> list[str]:
         return []
     shots, known = sum(counts.values()), sorted(counts, key=lambda outcome: (-counts[outcome], outcome))
     experiments = (one.num_points or 1) if one.program == "run" else 1
-    which = f" of experiment {experiment} (of {experiments}; --experiment shows another)" if experiments > 1 else ""
+    which = f" of experiment {experiment} of {experiments} (--experiment N)" if experiments > 1 else ""
     if len(known) > _MOST_OUTCOMES:
         which += f", the {_MOST_OUTCOMES} most frequent of {len(known)} outcomes"
     shown = sorted(known[:_MOST_OUTCOMES]) if len(known) <= _MOST_OUTCOMES else known[:_MOST_OUTCOMES]
