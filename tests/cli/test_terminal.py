@@ -19,7 +19,7 @@ from aerchive.aer import AerSimulator
 from aerchive.cli import COMMANDS, COMPLETE, commands, main
 from aerchive.cli.bars import bars
 from aerchive.cli.tables import TableColumn, fitted
-from aerchive.project.documents.view_text import folded
+from aerchive.project.illustrating.drawings import folded
 from tests.jobs import make_result
 
 Printed = pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ from aerchive.errors import NotFoundError
 from aerchive.models.base import to_text
 from aerchive.models.shown import shown_attributes
 from aerchive.project.attachments import attachment_table
-from aerchive.project.documents.view_text import drawings_of, folded
+from aerchive.project.illustrating.drawings import drawings_of, folded
 from aerchive.project.run import Run
 from aerchive.stored.result import SavedValue
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aerchive import layout
+from aerchive.project.run import Run
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.objects import object_path
 from aerchive.storage.hdf5.transfer import dataset_drafts
-
-if TYPE_CHECKING:
-    from aerchive.project.run import Run
 
 _LEAST = 20
 
