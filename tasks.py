@@ -281,11 +281,16 @@ def coverage(arguments: Arguments) -> int:
     return failed or missed
 
 
-@task("the long crash tests, a quarter of an hour: `crash --states 10000 --kills 1000`", takes_arguments=True)
+@task(
+    "the long crash tests, after all cases of which the tests try a share: `crash --states 10000 --kills 1000`",
+    takes_arguments=True,
+)
 def crash(arguments: Arguments) -> int:
-    """Runs them with the arguments of ``tests/crash/long.py``."""
+    """Runs the tests that otherwise try a share of their cases, then ``tests/crash/long.py`` with the arguments."""
     provide_programs()
-    return python("tests/crash/long.py", *arguments)
+    shares = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if "from tests.shares" in path.read_text()]
+    failed = run(PYTHON, "-m", "pytest", *SPREAD, *shares, env=os.environ | {"AERCHIVE_TEST_ALL": "1"})
+    return python("tests/crash/long.py", *arguments) or failed
 
 
 @task("every hostile file of the corpus, some minutes: `hostile --match links`", takes_arguments=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import re
+import signal
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,13 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import aerchive
+from tests.shares import ALL
 
 NO_RUNTIME = "qiskit-ibm-runtime is not installed: its versions that aerchive supports need Qiskit 2.3"
 collect_ignore = [] if find_spec("qiskit_ibm_runtime") else ["aer/service"]
 LONG = ("corpus", "crash", "hostile", "stateful", "benchmarks")
 """Folders whose tests take seconds each."""
+
+
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not ALL, database=None
+)
+settings.load_profile("tests")
+"""A busy machine fails no test, and a run tries what the one before tried; `tests.shares.ALL` tries something new."""
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C be tested: Python takes over that a shell ignores it for what it starts in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

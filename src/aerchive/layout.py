@@ -41,7 +41,7 @@ CHANGES_CHUNK_ROWS: Final = 256
 """Rows in one chunk of the list of changes; they take 3 KiB."""
 COLUMNS: Final = "columns"
 """Group of the columns beside the catalogue: parameters, circuits in numbers, saved numbers."""
-COLUMN_CHUNK_BYTES: Final = 4096
+COLUMN_CHUNK_BYTES: Final = 1024
 """Bytes in one chunk of such a column, about."""
 MOST_COLUMNS: Final = 512
 """The greatest number of such columns."""

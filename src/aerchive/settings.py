@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -152,10 +153,20 @@ def _can_be_known(given: tuple[tuple[str, Any], ...]) -> bool:
     return all(isinstance(value, bool | int | float | str | Path) for _, value in given)
 
 
+_lately: deque[tuple[dict[Any, Any], tuple[tuple[str, str], ...]]] = deque(maxlen=1)
+"""The whole environment as it was lately, and the variables in it that affect the settings."""
+
+
 def _environment() -> tuple[tuple[str, str], ...]:
     """The environment variables that affect the settings: those of aerchive, and those that name user folders."""
+    stored = dict(vars(os.environ).get("_data", os.environ))  # to decode it takes as long as all else here
+    for known, found in [*_lately]:
+        if known == stored:
+            return found
     names = [name for name in os.environ if name.upper().startswith(("AERCHIVE_", "XDG_", "HOME"))]
-    return tuple((name, os.environ.get(name, "")) for name in names)
+    found = tuple((name, os.environ.get(name, "")) for name in names)
+    _lately.append((stored, found))
+    return found
 
 
 @functools.lru_cache(maxsize=4)

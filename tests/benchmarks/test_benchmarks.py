@@ -22,6 +22,8 @@ from tests.benchmarks import (
     bench_reading,
     bench_states,
     bench_streams,
+    bench_studies,
+    bench_sweep_writing,
     disturbance,
     fresh_process,
     large_state,
@@ -44,6 +46,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 IN_A_PROCESS = ("amplitude", "memory", "questions", None)
 """Tasks of which one of each kind gets the process that it is made for: a limit, a peak of memory, a cold start."""
+_started: set[tuple[str, object]] = set()
 
 
 def run(script: Any, *arguments: str | Path) -> str:
@@ -54,14 +57,15 @@ def run(script: Any, *arguments: str | Path) -> str:
     answers = {
         fresh_process.__file__: fresh_process.answer,
         bench_streams.__file__: bench_streams.child,
+        bench_studies.__file__: bench_studies.answer,
         large_state.__file__: large_state.answer,
     }
-    ask, started = fresh_process.ask, set()
+    ask = fresh_process.ask
 
     def ask_here(name: str | Path, **task: Any) -> dict[str, Any]:
-        kind = (task.get("what"), task.get("way"), task.get("method") == PORTABLE)
-        if kind[0] in IN_A_PROCESS and kind not in started:
-            started.add(kind)
+        kind = (str(name), task.get("what"))
+        if kind[1] in IN_A_PROCESS and kind not in _started:
+            _started.add(kind)
             return ask(name, **task)
         answer: dict[str, Any] = json.loads(json.dumps(answers[str(name)](json.loads(json.dumps(task)))))
         return answer
@@ -267,6 +271,14 @@ def test_what_archiving_adds_to_a_job() -> None:
     assert [line.split()[0] for line in text.splitlines()] == ["Aer", "archived", "ratio"]
 
 
+def test_what_archiving_adds_to_the_points_of_a_sweep() -> None:
+    few = ["--points", "2", "--rounds", "1", "--qubits", "2", "--case", "binds", "--case", "one job"]
+    figures = json.loads(run(bench_sweep_writing, *few, "--json"))
+
+    assert list(figures) == ["binds", "one job"]
+    assert all(one["us"]["median"] > 0 for ways in figures.values() for one in ways.values())
+
+
 def test_reading_many_small_things(tmp_path: Path) -> None:
     few = ["--circuits", "3", "--rows", "30", "--runs", "3", "--rounds", "1", "--folder", tmp_path]
     run(bench_reading, *few, "--json", tmp_path / "before.json")
@@ -303,3 +315,16 @@ def test_what_archiving_adds_to_a_primitives_job() -> None:
     assert [row[0].removeprefix("| ") for row in rows][:2] == ["stock sampler", "stock sampler, autosave"]
     assert [len(row) for row in rows] == [5] * 6
     assert float(rows[1][2]) > 0
+
+
+def test_the_studies_give_the_same_numbers_in_every_way(tmp_path: Path) -> None:
+    small = ["--grid", "2", "2", "--points", "11", "--chain", "4", "2", "--noise", "1", "2", "2", "--rounds", "1"]
+    # Importing PennyLane takes longer than all the rest, and the benchmark itself compares what it gives.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(bench_studies.TABLES, "PennyLane data")
+        text = run(bench_studies, *small, "--folder", tmp_path)
+        assert all(f"| {name} | " in text or f"Not measured: {name}:" in text for name in bench_studies.TABLES)
+
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| **aerchive**")]
+    assert [len(row) for row in rows] == [4, 4, 6, 6, 6, 6, 6, 6, 6, 6, 3]
+    assert not list(tmp_path.iterdir())

@@ -208,6 +208,7 @@ def test_find_only_counts_or_ids(study: aerchive.Project, capsys: Printed) -> No
         (["ls", "--columns", ","], "--columns takes names, separated by commas"),
         (["find", "--nope"], "No such option '--nope'"),
         (["show"], "Missing argument 'JOB'; see aerchive show --help"),
+        (["find", "oddd == 1"], "did you mean params.odd?"),
         (["export", "colour == red"], "no column 'colour'"),
         (["export", "--y", "nope"], "no run has 'nope'"),
         (["export", "--format", "parquet"], "name it with -o FILE"),
@@ -234,7 +235,8 @@ def test_json_has_what_the_catalogue_has(study: aerchive.Project, capsys: Printe
     assert second.keys() == {
         *("job_id", "created", "outcome", "pending", "name", "tags", "params", "program", "parent", "backend"),
         *("method", "precision", "message", "noisy", "num_circuits", "num_clbits", "num_qubits", "seconds", "seed"),
-        *("shots", "nbytes", "in_pending_file", "num_points", "circuit_depth", "circuit_size"),
+        *("num_points", "circuit_depth", "circuit_size"),
+        *("shots", "nbytes", "in_pending_file"),
     }
 
 

@@ -14,6 +14,7 @@ import aerchive
 from aerchive.codecs.counts import format_outcome, result_counts
 from aerchive.codecs.memory import memory_from_rows
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
+from aerchive.stored import small_counts
 from tests.codecs.conftest import make_result
 from tests.strict import differences
 
@@ -287,7 +288,8 @@ def test_no_counts(store: Callable[..., Any]) -> None:
     [[0, 3], [1, 2], [2, 1], [-1, 1], [0, -1], [-2, 2], [0, 2.5], ["0", 2], [0], [0, 1, 2], None, 5, {}, [[0], [2]]],
     ids=repr,
 )
-def test_rows_that_are_not_there(forge: Callable[..., Any], rows: Any) -> None:
+def test_rows_that_are_not_there(forge: Callable[..., Any], rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_counts, "_MOST_BYTES", 0)  # so that the document is read
     counts = {"0x0": 6, "0x1": 4}
     run = forge({"counts": counts}, lambda document: document["experiments"][0]["data"][0][1].update({"rows": rows}))
 
@@ -302,7 +304,9 @@ def test_rows_that_are_not_there(forge: Callable[..., Any], rows: Any) -> None:
 @pytest.mark.parametrize(
     "tree", [None, 5, "0x1", [], ["0x1"], {"$": "counts/2", "rows": [0, 1]}, {"$": "counts/1"}, {"$": 7}]
 )
-def test_document_without_counts_in_it(forge: Callable[..., Any], tree: Any) -> None:
+def test_document_without_counts_in_it(forge: Callable[..., Any], tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_counts, "_MOST_BYTES", 0)  # so that the document is read
+
     def change(document: dict[str, Any]) -> None:
         document["experiments"][0]["data"][0][1] = tree
 

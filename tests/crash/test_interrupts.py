@@ -18,10 +18,11 @@ from aerchive.storage.medium import interrupts
 from aerchive.testing.disks import UnsyncedDisk, using
 from tests import processes
 from tests.drafts import draft_of, model_of, project_at
+from tests.shares import ALL
 from tests.views import project_view
 
 PACKAGE = str(Path(aerchive.__file__).parent)
-POINTS = 150
+POINTS = 600 if ALL else 60
 """Of each action, spread over all its lines."""
 
 
@@ -92,7 +93,7 @@ def test_an_interrupt_at_each_line(action: Callable[[Project], None], folder: Pa
         wrong = collections.Counter[str]()
         seen = collections.Counter[str]()
 
-        for nth in range(0, count.lines, max(1, count.lines // POINTS)):
+        for nth in range(0, count.lines, -(-count.lines // POINTS)):
             path.unlink(missing_ok=True)
             if content:
                 path.write_bytes(content)

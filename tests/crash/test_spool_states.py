@@ -14,6 +14,7 @@ from aerchive.project.project import Project
 from aerchive.testing.disks import RecordingDisk, crash_states, using
 from tests.drafts import draft_of, job_id, model_of, project_at, values_of
 from tests.holding import held
+from tests.shares import share
 from tests.views import project_view
 
 SAVED = [(1, 100_000), (2, 0)]
@@ -49,7 +50,7 @@ def test_a_run_in_a_spool_is_whole_or_absent(tmp_path: Path, extra_bytes: int) -
 
     drafts = {job_id(1): draft_of(1, extra_bytes=extra_bytes), job_id(2): draft_of(2)}
     seen: set[frozenset[str]] = set()
-    for number, state in enumerate(crash_states(b"", log, torn=1, power=1, seed=3)):
+    for number, state in enumerate(share(crash_states(b"", log, torn=1, power=1, seed=3), 5)):
         folder = tmp_path / str(number)
         folder.mkdir()
         shutil.copy(path, folder / "project.h5")

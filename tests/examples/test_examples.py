@@ -24,6 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if not path.is_symlink())
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("schemas/**/*.md")])
 
+STUDIES = {
+    "variational_landscape.py": ["3", "2"],
+    "trotter_evolution.py": ["4", "2"],
+    "noise_study.py": ["2", "1", "2"],
+}
+"""The examples that are studies of many runs or large states, and the small sizes with which they are tested."""
+
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE_NAME = re.compile(r"# ([a-z_]+\.py)\n")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -141,7 +148,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_runs(example: Path, tmp_path: Path, python: Python) -> None:
-    assert python.run(tmp_path, example, tmp_path)
+    if example.name in STUDIES:
+        pytest.importorskip("matplotlib")
+    assert python.run(tmp_path, example, tmp_path, *STUDIES.get(example.name, ()))
     assert list(tmp_path.glob("*.h5"))
 
 

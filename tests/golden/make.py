@@ -340,7 +340,7 @@ def main(folder: Path) -> None:
             "job_id": job_id,
             "labels": labels_read,
             "values": {label: describe(value) for label, value in kept.items()},
-            "status": status.model_dump(),
+            "status": describe(status.model_dump()),
             "provenance": provenance.model_dump(),
             "config": describe(draft.config.model_dump()),
             "run_labels": describe(labels.model_dump()),

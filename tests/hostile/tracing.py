@@ -7,9 +7,11 @@ lies beside it, the folder of the settings, and the programs that are installed.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,9 +48,13 @@ class Call(NamedTuple):
     text: str
 
 
+@functools.cache
 def can_trace() -> bool:
-    """Whether strace is installed."""
-    return shutil.which("strace") is not None
+    """Whether strace is installed, and the system lets it trace."""
+    command = ["strace", "--seccomp-bpf", "-f", "-qq", "-o", os.devnull, "true"]
+    return (
+        shutil.which("strace") is not None and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
 
 
 class Trace:

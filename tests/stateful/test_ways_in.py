@@ -24,6 +24,7 @@ from aerchive.project.project import Project
 from aerchive.storage.chunks.drafts import DatasetDraft
 from tests.drafts import draft_of, job_id, project_at, values_of
 from tests.holding import held
+from tests.shares import share
 from tests.views import project_view, stock_values
 
 FIRST = draft_of(1, labels=RunLabels(name="first", tags=["a"]))
@@ -109,7 +110,8 @@ def settled(path: Path) -> Project:
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(WAYS, WAYS)))
 def test_every_way_meets_every_way(tmp_path: Path, first: str, second: str) -> None:
-    for kind, is_held in itertools.product(KINDS, (False, True)):
+    number = [*WAYS].index(first) + [*WAYS].index(second)
+    for kind, is_held in share(itertools.product(KINDS, (False, True)), 3, number):
         path = tmp_path / f"{kind} {is_held}.h5"
         project_at(path).archive(draft_of(0))
         WAYS[first](path, FIRST)

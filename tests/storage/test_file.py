@@ -31,6 +31,7 @@ from aerchive.errors import (
 from aerchive.storage.chunks.drafts import GroupDraft
 from tests.processes import AS_ANYBODY, run
 from tests.samples import CREATED, FOLDER, OWNER, RUN, dataset, project_file, write_run
+from tests.shares import share
 
 NO_PROJECT = "{path}: is an HDF5 file, but not an aerchive project; choose another file"
 
@@ -294,6 +295,25 @@ def test_a_place_where_another_program_writes_is_none_that_is_wrong(path: Path) 
             file.write(data)
 
 
+def test_a_file_is_not_opened_to_check_it_while_this_process_commits_to_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(path, GroupDraft({"a": 1}))
+    file, other = project_file(path), project_file(path)
+    looked: list[str] = []
+    monkeypatch.setattr(file, "_is_project", lambda _fd, where: looked.append(where) or True)
+    with file.write(CREATED) as session:
+        session.write_run(FOLDER, "second", GroupDraft({"a": 2}), OWNER)
+        assert file.is_committing(path.stat())
+        assert not other.is_committing(path.stat())
+        file.check_destination()
+    assert looked == []
+    assert not file.is_committing(path.stat())
+    path.write_bytes(path.read_bytes())
+    file.check_destination()
+    assert looked == [str(path)]
+
+
 def test_a_link_to_a_project_is_followed(path: Path) -> None:
     link = path.with_name("link.h5")
     link.symlink_to(path)
@@ -310,7 +330,8 @@ def test_a_file_cut_short_at_any_length(path: Path) -> None:
     whole = path.read_bytes()
     end = len(whole)
 
-    for length in sorted({*range(1, 2048), *range(2048, end, 17), *range(end - 2048, end)}):
+    middle = share(sorted({*range(64, 2048), *range(2048, end, 17), *range(end - 2048, end - 64)}), 11)
+    for length in sorted({*range(1, 64), *middle, *range(end - 64, end)}):
         path.write_bytes(whole[:length])
         with pytest.raises(FormatError) as caught:
             read(path)

@@ -28,6 +28,7 @@ from tests.drafts import draft_of
 from tests.hostile_files import HARM, harm
 from tests.processes import start, wait_until
 from tests.samples import CREATED, RUN, everything, project_file, write_run
+from tests.shares import share
 
 
 @pytest.fixture(autouse=True)
@@ -490,13 +491,13 @@ def test_copies_made_in_the_middle_of_commits(own: Path) -> None:
     )
     try:
         wait_until(lambda: len(aerchive.open(own, "r")) > 1)
-        copies = [copy_of(own, f"copy-{number}.h5") for number in range(60)]
+        copies = [copy_of(own, f"copy-{number}.h5") for number in share(range(60), 3)]
     finally:
         writer.kill()
         writer.communicate()
     with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(use_copy, copies))
-    assert said.count("read") > 30
+    assert said.count("read") > len(copies) / 2
     assert not {one for one in said if one != "read" and "copy" not in one}
 
 

@@ -20,6 +20,7 @@ import aerchive
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.storage.medium import access
 from aerchive.stored import block_cache as kept_blocks
+from aerchive.stored.kept_numbers import kept_numbers
 from tests.small_chunks import small_chunks
 
 NUMBER = 50
@@ -255,6 +256,8 @@ def test_a_missing_file_is_said_to_be_missing(run: aerchive.Run, path: Path) -> 
 
 
 def test_little_is_kept(run: aerchive.Run, openings: Openings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_numbers, "_most_bytes", 0)
+    kept_numbers.clear()
     kept = kept_blocks._Cache()
     monkeypatch.setattr(kept_blocks, "_cache", kept)
     monkeypatch.setattr(kept_blocks, "_MOST_BYTES", 2500)

@@ -155,6 +155,7 @@ def test_all_operators_need_one_reading(run: aerchive.Run, kind: str) -> None:
     for read in (
         lambda: stack.expectation_values(several),
         lambda: stack.inner(SAVED[f"{kind}1"]) if stack.ndim == 2 else None,
+        lambda: stack.entropy([0]) if stack.ndim == 2 else None,
         lambda: run.state(f"{kind}3").expectation_values(several),
     ):
         with record_reads() as log:
@@ -192,6 +193,38 @@ def test_entropy(run: aerchive.Run) -> None:
             entropy(partial_trace(value, [q for q in range(value.num_qubits) if q != 1])), abs=1e-12
         )
         assert state.entropy(base=10) == pytest.approx(entropy(value, base=10), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["small", "large", "ghz"])
+@pytest.mark.parametrize("qargs", [[0], [2, 1], [1, 2, 0], None])
+def test_entropies_of_a_stack(run: aerchive.Run, kind: str, qargs: list[int] | None) -> None:
+    stack, states = run.stack(f"{kind}*"), sorted_states(kind)
+    others = [qubit for qubit in range(states[0].num_qubits) if qargs is not None and qubit not in qargs]
+    expected = [entropy(partial_trace(state, others)) if others else 0 for state in states]
+    found = stack.entropy(qargs)
+    assert found.dtype == np.float64
+    assert found.shape == (5,)
+    assert np.allclose(found, expected, atol=1e-12)
+    assert np.allclose(stack.entropy(qargs, base=math.e), np.multiply(expected, math.log(2)), atol=1e-12)
+
+
+def test_what_has_no_entropies(run: aerchive.Run, project: aerchive.Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInputError, match=r"has density matrices; run.state\(label\).entropy"):
+        run.stack("rho*").entropy([0])
+    with pytest.raises(InvalidInputError, match="kind operator; entropies need a stack of states of qubits"):
+        run.stack("u*").entropy([0])
+    with pytest.raises(InvalidInputError, match="numbered from 0; not"):
+        run.stack("small*").entropy([3])
+    unnormalised = {"a0": Statevector([1, 0, 0, 0]), "a1": Statevector([1, 0, 0, 1]), "b0": Statevector(np.zeros(4))}
+    other = project.save(make_result(**unnormalised))
+    with pytest.raises(InvalidInputError, match=r"state 1 has norm 1.414\d*; only normalised states"):
+        other.stack("a*").entropy([0])
+    with pytest.raises(InvalidInputError, match="state 0 has norm 0"):
+        other.stack("b*").entropy([0])
+    monkeypatch.setattr("aerchive.states.reduced.MAX_QUBITS", 3)
+    assert run.stack("large*").entropy(range(6)).shape == (5,)
+    with pytest.raises(InvalidInputError, match="keep at most 3 qubits"):
+        run.stack("large*").entropy(range(4))
 
 
 def test_both_sides_of_a_cut_are_small_enough(run: aerchive.Run, monkeypatch: pytest.MonkeyPatch) -> None:

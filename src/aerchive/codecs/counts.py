@@ -52,6 +52,8 @@ def _printer(header: Mapping[str, Any] | None) -> Callable[[int], str]:
     for _, size in reversed(sizes):
         cuts.append(slice(start, start + size))
         start += size
+    if len(cuts) == 1:
+        return lambda value: format(value, form)[:start]
 
     def text_of(value: int) -> str:
         bits = format(value, form)

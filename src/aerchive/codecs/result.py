@@ -251,8 +251,8 @@ class ResultEncoder:
         return encode_with_codec(value, self)
 
     def _prefer_symbols(self, value: Any) -> dict[str, Any] | None:
-        """Encodes a value with a codec, except arrays and dictionaries, which stay in the document."""
-        return None if type(value) in (np.ndarray, dict) else self._prefer(value)
+        """Encodes a value with a codec, except arrays and containers, which stay in the document."""
+        return None if type(value) in (np.ndarray, dict, list, tuple) else self._prefer(value)
 
 
 def _names_draft(names: list[str]) -> DatasetDraft | None:

@@ -92,6 +92,9 @@ IN_TABLES = (
 )
 """The values of a run that tables show, in order. ``created`` is the column ``created_us``."""
 
+COLUMNS_OF = {"created": ("created_us",), "seed": ("seed", "seeded")}
+"""The columns from which a value in tables is made, if these are not one column of its name."""
+
 TEXT_COLUMNS = {column.name: int(column.dtype[1:]) for column in COLUMNS if column.kind in ("text", "texts", "params")}
 """The text columns and their widths in bytes."""
 

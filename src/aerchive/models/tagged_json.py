@@ -71,6 +71,7 @@ LEAVES = frozenset({*_PLAIN, float, str})
 _MAX_PLAIN_BITS = 4096
 """The limit for decimal integers. Python refuses to read more than 4,300 digits, so larger ones are hexadecimal.
 Fractions of larger ones are refused, because their text cannot be shown either."""
+_SMALL = 2**63
 _MOST_DIGITS = 10_000
 """The limit for decimal numbers."""
 _MOST_OF_ONE_HASH = 100
@@ -149,9 +150,6 @@ class _Encoding:
     def encode(self, value: Any, path: _Path) -> Any:
         """Encodes a value, or, if its type is not known, uses the body that ``extend`` returns."""
         kind = type(value)
-        self._values += 1
-        if self._values > MAX_VALUES:
-            raise UnsupportedTypeError(f"{_place(path)}: more than {MAX_VALUES:,} values; save them as an array")
         if kind in _PLAIN and not (kind is int and value.bit_length() > _MAX_PLAIN_BITS):
             return value
         if kind in (int, float, str, complex, bytes):
@@ -179,15 +177,22 @@ class _Encoding:
 
     def _container(self, value: Any, path: _Path) -> Any:
         kind = type(value)
+        self._values += len(value)
+        if self._values > MAX_VALUES:
+            raise UnsupportedTypeError(f"{_place(path)}: more than {MAX_VALUES:,} values; save them as an array")
         if kind is dict:
             if TYPE_KEY not in value and all(type(key) is str and _is_clean(key) for key in value):
-                return {key: self.encode(item, (*path, key)) for key, item in value.items()}
+                return {
+                    key: item if _is_quick(item) else self.encode(item, (*path, key)) for key, item in value.items()
+                }
             items = [
                 [self.encode(key, (*path, _A_KEY)), self.encode(item, (*path, key))] for key, item in value.items()
             ]
             return {TYPE_KEY: "dict", "items": items}
         if kind in (list, tuple):
-            items = [self.encode(item, (*path, number)) for number, item in enumerate(value)]
+            items = [
+                item if _is_quick(item) else self.encode(item, (*path, number)) for number, item in enumerate(value)
+            ]
             return items if kind is list else {TYPE_KEY: "tuple", "items": items}
         items = [self.encode(item, (*path, _A_MEMBER)) for item in value]
         return {TYPE_KEY: kind.__name__, "items": sorted(items, key=json.dumps)}
@@ -287,6 +292,16 @@ def _encode_array(value: np.ndarray[Any, Any]) -> Any:
         "order": order,
         "base64": _to_base64(value.tobytes(order=order)),
     }
+
+
+def _is_quick(value: Any) -> bool:
+    """Whether a value is one of those that are encoded as they are; most values in documents are."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-_SMALL < value < _SMALL)
+    return kind is bool or value is None or (kind is float and math.isfinite(value))
 
 
 def _is_clean(text: str) -> bool:

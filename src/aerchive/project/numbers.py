@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Any, TypeVar
 
 from aerchive import layout
-from aerchive.errors import AerchiveError
+from aerchive.errors import AerchiveError, IntegrityError
 from aerchive.project.location import RunPlace
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.opening import stamp_of
@@ -81,7 +81,12 @@ def _identity(group: HDF5Group) -> RunIdentity | None:
 
 
 def counts_of(
-    place: RunPlace, experiment: int, run_uuid: str | None, ahead: Callable[[], Iterator[RunPlace]]
+    place: RunPlace,
+    experiment: int,
+    run_uuid: str | None,
+    ahead: Callable[[], Iterator[RunPlace]],
+    *,
+    only_kept: bool = False,
 ) -> dict[str, int] | None:
     """Returns the counts of a run with a small table of counts; ``None``: the result document says what there is.
 
@@ -91,12 +96,13 @@ def counts_of(
         run_uuid: UUID of the run that is meant, if it is known.
         ahead: A function that yields the places of the runs whose counts are read in the same opening of the file, for
             at most a tenth of a second, if they are not kept.
+        only_kept: Whether nothing is read.
 
     Raises:
         AerchiveError: The run or the file cannot be read.
     """
     counts = kept(place, layout.COUNTS, run_uuid)
-    if counts is None and place.path is not None:
+    if counts is None and place.path is not None and not only_kept:
         with place.project.held():
             counts = _read_counts(place if run_uuid is None else place.of_run(run_uuid))
             end = time.monotonic() + _AHEAD_S
@@ -110,7 +116,11 @@ def counts_of(
 
 
 def _read_counts(place: RunPlace) -> dict[int, dict[str, int]] | None:
-    return keep(place, layout.COUNTS, read_small_counts, nbytes_of)
+    """Reads the small table of counts of a run; ``None`` if it is damaged, for a part of it may still be read."""
+    try:
+        return keep(place, layout.COUNTS, read_small_counts, nbytes_of)
+    except IntegrityError:
+        return None
 
 
 class Neighbours:

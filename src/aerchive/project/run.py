@@ -611,7 +611,8 @@ class Run:
             return self.stored_result.counts(experiment)
 
     def _small_counts(self, experiment: int) -> dict[str, int] | None:
-        return counts_of(self.place, experiment, self._known_uuid, self._next_places)
+        is_read = "stored_result" in self.__dict__ and self.stored_result.is_loaded  # its pieces are kept as well
+        return counts_of(self.place, experiment, self._known_uuid, self._next_places, only_kept=is_read)
 
     @property
     def _known_uuid(self) -> str | None:
@@ -800,7 +801,7 @@ class Run:
             tree = stored.data(stored.number_of(experiment, bind), label)
             if shot is not None or condition is not None:
                 tree = chosen(tree, shot, condition, f"run {self.job_id}: {label!r}", all_shots=True)
-            if is_number(tree):
+            if is_number(tree) and len(stored.experiments) == 1:
                 value = stored.decode(tree)
                 with contextlib.suppress(AerchiveError):  # a run that was read before may be gone
                     keep(self._this_very_run(), what, lambda _group, _owner: value, sys.getsizeof)

@@ -33,6 +33,11 @@ def checked_qargs(qargs: Sequence[int] | None, num_qubits: int) -> list[int]:
     return qubits
 
 
+def smaller_part(qubits: list[int], num_qubits: int) -> list[int]:
+    """Returns these qubits, or the other ones if those are fewer: of a pure state both parts have the same entropy."""
+    return min(qubits, [qubit for qubit in range(num_qubits) if qubit not in qubits], key=len)
+
+
 @dataclass(frozen=True)
 class Blocks:
     """A vector of ``2**num_qubits`` amplitudes in blocks whose length is a power of two.

@@ -95,6 +95,17 @@ def reduced_density_matrix(blocks: Blocks, qargs: Sequence[int], workers: Worker
     return in_order_of(total.value.reshape(len(kept) * size, -1), qargs)
 
 
+def reduced_from_memory(vector: NDArray[Any], qargs: Sequence[int]) -> NDArray[np.complex128]:
+    """Returns what `reduced_density_matrix` returns, for a vector in memory, without threads.
+
+    Args:
+        vector: The amplitudes, shape ``(2**num_qubits,)``.
+        qargs: As for `reduced_density_matrix`.
+    """
+    rows = _kept_first(vector.astype(np.complex128, copy=False), sorted(qargs), vector.size.bit_length() - 1)
+    return in_order_of(rows @ rows.conj().T, qargs)
+
+
 def check_size(qargs: Sequence[int]) -> None:
     """Refuses density matrices that are too large for memory.
 

@@ -112,6 +112,11 @@ class ProjectFile:
         self.before_reading: Callable[[], None] | None = None
         self._known_project: Stamp | None = None
         self._known_header: Stamp | None = None
+        self._committing: tuple[int, int] | None = None  # device and inode
+
+    def is_committing(self, status: os.stat_result) -> bool:
+        """Whether a file is the one to which another thread commits with this object: it is a project, and locked."""
+        return self._committing == (status.st_dev, status.st_ino)
 
     def exists(self) -> bool:
         """Whether the file exists."""
@@ -140,8 +145,9 @@ class ProjectFile:
                 self._access.trial.check_mount(folder_fd, path)
             return
         try:
-            now = stamp_of(os.fstat(fd))
-            if now == self._known_project:  # unchanged since the last commit or check
+            status = os.fstat(fd)
+            now = stamp_of(status)
+            if now == self._known_project or self.is_committing(status):  # unchanged since the last commit or check
                 return
             self._access.trial.check_mount(fd, path)
             with deferred_interrupts(), disk_errors(path):
@@ -571,6 +577,8 @@ class ProjectFile:
                 try:
                     with open_hdf5(overlay, h5f.ACC_RDWR, str(self.path)) as file:
                         check_header(file, str(self.path))
+                        status = os.fstat(fd)
+                        self._committing = status.st_dev, status.st_ino
                         yield WriteSession(file, fd, str(self.path), self.min_free_bytes)
                 except Exception:
                     if overlay.error is None:
@@ -583,6 +591,7 @@ class ProjectFile:
                     overlay.roll_back()
                 raise
             finally:
+                self._committing = None
                 known_files.changed(fd)
             self._known_project = stamp_of(os.fstat(fd))
 

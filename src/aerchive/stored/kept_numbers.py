@@ -75,9 +75,9 @@ class KeptNumbers:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._begin_anew()
+        self.clear()
 
-    def _begin_anew(self) -> None:
+    def clear(self) -> None:
         """Forgets everything; also for a forked child, in which another thread may seem to hold the lock."""
         self._lock = threading.Lock()
         self._runs: OrderedDict[RunKey, _Kept] = OrderedDict()
@@ -148,4 +148,4 @@ class KeptNumbers:
 
 kept_numbers = KeptNumbers()
 """What this process keeps."""
-os.register_at_fork(after_in_child=kept_numbers._begin_anew)
+os.register_at_fork(after_in_child=kept_numbers.clear)

@@ -98,6 +98,11 @@ class StoredResult:
             with self._opener.open() as (_, group):
                 cache_small_rows(group, layout.COUNTS, self._owner)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the document was read."""
+        return "_document" in self.__dict__
+
     def load_inputs(self) -> None:
         """Reads the document of the inputs, so that asking for them opens nothing."""
         _ = self.inputs  # are kept from now on

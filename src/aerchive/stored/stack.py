@@ -175,6 +175,26 @@ class StackedArray(StoredArray):
         with opened(other) as vector:
             return inner(self, vector, type(other).__name__)
 
+    def entropy(self, qargs: Sequence[int] | None = None, base: float = 2) -> NDArray[np.float64]:
+        """The von Neumann entropy of the reduced state of some qubits, of each vector of the stack, in one reading.
+
+        The values are those of `StoredState.entropy`, which gives the formula and the memory that it needs.
+
+        Args:
+            qargs: The qubits of the part, in any order. ``None``: all qubits, for which the entropy is 0.
+            base: The base of the logarithm: 2 for bits, ``math.e`` for nats.
+
+        Returns:
+            The entropies, shape ``(states,)``, dtype float64.
+
+        Raises:
+            InvalidInputError: The stack is not one of vectors of amplitudes of qubits, ``qargs`` is not a list of
+                different qubits, both parts have more than 12 qubits, or a state is not normalised.
+        """
+        from aerchive.stored.stack_states import entropies
+
+        return entropies(self, qargs, base)
+
     @contextlib.contextmanager
     def sources(self) -> Iterator[Iterator[OpenArray]]:
         """Opens the arrays of the stack one after another; the chunks of a few are looked up at a time."""

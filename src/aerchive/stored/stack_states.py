@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -14,15 +15,18 @@ from numpy.typing import NDArray
 from aerchive.display.progress import ProgressOf
 from aerchive.errors import InvalidInputError
 from aerchive.states.diagonals import pauli_traces, pauli_traces_of
+from aerchive.states.entropy import von_neumann_entropy
 from aerchive.states.expectation import PauliExpectations
 from aerchive.states.matrix import Matrix
 from aerchive.states.pauli import PauliSum, operators_of, pauli_sums
-from aerchive.states.qubits import in_blocks
+from aerchive.states.qubits import checked_qargs, in_blocks, smaller_part
+from aerchive.states.reduced import check_size, reduced_density_matrix, reduced_from_memory
 from aerchive.states.source import Source
 from aerchive.states.sums import exact_sum, inner_parts
 from aerchive.states.workers import Workers
 from aerchive.stored.open_array import OpenArray
 from aerchive.stored.part import Part
+from aerchive.stored.quantum_array import is_close_to_one
 
 
 class Stack(Protocol):
@@ -45,12 +49,47 @@ class Stack(Protocol):
 
 def expectation_values(stack: Stack, operators: Any) -> NDArray[Any]:
     """The expectation values of operators in each state; see `StackedArray.expectation_values`."""
-    width = _num_qubits(stack)
+    width = _num_qubits(stack, "expectation values")
     several, is_single = operators_of(operators)
     sums = pauli_sums(several, width)
     is_by_chunks = stack.chunks[1:] == stack.shape[1:]
     found = sums.values((_by_chunks if is_by_chunks else _by_states)(stack, sums.terms, width))
     return found[:, 0] if is_single else found
+
+
+def entropies(stack: Stack, qargs: Sequence[int] | None, base: float) -> NDArray[np.float64]:
+    """The entropies of a part of each vector; see `StackedArray.entropy`."""
+    width = _num_qubits(stack, "entropies")
+    if len(stack.shape) != 2:
+        raise InvalidInputError(f"{stack!r} has density matrices; run.state(label).entropy(qargs) is that of one")
+    qubits = smaller_part(checked_qargs(qargs, width), width)
+    check_size(qubits)
+
+    def entropy(number: int, rho: NDArray[Any]) -> tuple[int, float]:
+        norm = math.sqrt(abs(np.trace(rho)))
+        if not is_close_to_one(norm):
+            raise InvalidInputError(
+                f"{stack!r}: state {number} has norm {norm!r}; only normalised states have an entropy"
+            )
+        return number, von_neumann_entropy(rho, base)
+
+    def of_part(part: Part) -> list[tuple[int, float]]:
+        stored = part.load()
+        if stored is None:
+            stored = np.zeros((len(part.members), *stack.shape[1:]), stack.dtype)
+        return [entropy(box[0].start, reduced_from_memory(stored[where][0], qubits)) for box, where in part.members]
+
+    watch, found = ProgressOf("entropies"), []
+    if stack.chunks[1:] == stack.shape[1:]:  # chunks of whole states
+        with stack.parts() as parts, Workers(watch=watch) as workers:
+            found = [one for done in workers.map(of_part, parts) for one in done]
+    else:
+        with stack.sources() as sources:
+            for number, source in enumerate(watch(sources, stack.shape[0])):
+                with Workers() as workers:
+                    rho = reduced_density_matrix(in_blocks(source, width), qubits, workers)
+                found.append(entropy(number, rho))
+    return np.array([value for _, value in sorted(found)])
 
 
 def inner(stack: Stack, other: Source | Matrix, name: str) -> NDArray[np.complex128]:
@@ -89,8 +128,12 @@ def _products(ket: NDArray[Any], part: Part) -> list[tuple[int, complex]]:
     return [(box[0].start, inner_parts(stored[where][0], ket)) for box, where in part.members]
 
 
-def _num_qubits(stack: Stack) -> int:
+def _num_qubits(stack: Stack, what: str) -> int:
     """The number of qubits of the states.
+
+    Args:
+        stack: The stack.
+        what: What needs them, for the message.
 
     Raises:
         InvalidInputError: They are no states of qubits.
@@ -100,7 +143,7 @@ def _num_qubits(stack: Stack) -> int:
     is_vector = axes == 1 and stack.kind in ("statevector", "array", "") and stack.dtype.kind in "fc"
     if not (is_vector or stack.kind == "density_matrix") or length & (length - 1) or not length:
         raise InvalidInputError(
-            f"{stack!r} is of kind {stack.kind or 'unknown'}; expectation values need a stack of states of qubits"
+            f"{stack!r} is of kind {stack.kind or 'unknown'}; {what} need a stack of states of qubits"
         )
     return length.bit_length() - 1
 

@@ -20,7 +20,7 @@ from aerchive.states.matrix import Matrix
 from aerchive.states.pauli import PauliSum
 from aerchive.states.probabilities import all_probabilities, marginal, nonzero_probabilities
 from aerchive.states.products import quadratic_form
-from aerchive.states.qubits import checked_qargs, in_blocks
+from aerchive.states.qubits import checked_qargs, in_blocks, smaller_part
 from aerchive.states.reduced import reduced_density_matrix
 from aerchive.states.sample import sample_probabilities, sample_vector
 from aerchive.states.source import Source, read_all
@@ -252,8 +252,7 @@ class StoredState(StoredQuantumState):
         """
         width = self._qubits("entropy")
         qubits = checked_qargs(qargs, width)
-        others = [qubit for qubit in range(width) if qubit not in qubits]
-        rho = self._reduced(min(qubits, others, key=len), "entropy")
+        rho = self._reduced(smaller_part(qubits, width), "entropy")
         check_is_one("norm", math.sqrt(abs(np.trace(rho))), self)
         return von_neumann_entropy(rho, base)
 

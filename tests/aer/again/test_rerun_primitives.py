@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
 from qiskit.providers import BackendV2, Options
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
+from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_ibm_runtime import EstimatorV2 as RuntimeEstimator
 from qiskit_ibm_runtime import SamplerV2 as RuntimeSampler
@@ -52,20 +54,29 @@ def ansatz(*, measured: bool, delay: int = 0) -> QuantumCircuit:
     return circuit
 
 
+def stock(**options: Any) -> Any:
+    return qiskit_aer.AerSimulator(**options)
+
+
+STOCK = stock()
+
+
+@functools.cache
+def compiler(backend: Any) -> Any:
+    """Made once for each backend: that takes Qiskit a hundred times as long as one of these circuits."""
+    return generate_preset_pass_manager(0, backend=backend, seed_transpiler=1)
+
+
 def sampled(backend: Any, **how: Any) -> list[Any]:
     """Two pubs with numbers of shots of their own, so that the backend is called twice."""
-    circuit = transpile(ansatz(measured=True, **how), backend, optimization_level=0, seed_transpiler=1)
+    circuit = compiler(backend).run(ansatz(measured=True, **how))
     return [(circuit, [[0.1], [0.9]], 40), (circuit, [2.0], 70)]
 
 
 def estimated(backend: Any) -> list[Any]:
-    circuit = transpile(ansatz(measured=False), backend, optimization_level=0, seed_transpiler=1)
+    circuit = compiler(backend).run(ansatz(measured=False))
     sum_ = SparsePauliOp(["ZZ", "XI"], [1, 0.5])
     return [(circuit, sum_ if circuit.layout is None else sum_.apply_layout(circuit.layout), [[0.1], [0.9]])]
-
-
-def stock(**options: Any) -> Any:
-    return qiskit_aer.AerSimulator(**options)
 
 
 def runtime_sampler(backend: Any, **options: Any) -> Any:
@@ -102,83 +113,83 @@ class Device(BackendV2):
         return self._simulator.run(transpile(circuits, basis_gates=["rz", "sx", "x", "cx"]), **options)
 
 
-Case = tuple[Callable[[], Any], list[Any], bool]
+Case = tuple[Callable[[], Any], Callable[[], list[Any]], bool]
 CASES: dict[str, Case] = {
-    # the primitive, its pubs, whether there is noise
-    "Aer's sampler": (qiskit_aer.primitives.SamplerV2, sampled(stock()), False),
+    # what makes the primitive and its pubs, whether there is noise
+    "Aer's sampler": (qiskit_aer.primitives.SamplerV2, lambda: sampled(STOCK), False),
     "Aer's sampler of a fake backend": (
         lambda: qiskit_aer.primitives.SamplerV2.from_backend(FAKE, seed=5),
-        sampled(FAKE),
+        lambda: sampled(FAKE),
         True,
     ),
     "Aer's estimator of a fake backend": (
         lambda: qiskit_aer.primitives.EstimatorV2.from_backend(FAKE),
-        estimated(FAKE),
+        lambda: estimated(FAKE),
         True,
     ),
     "Aer's estimator with precision": (
         lambda: qiskit_aer.primitives.EstimatorV2(
             options={"default_precision": 0.1, "run_options": {"seed_simulator": 4, "noise_model": NOISE}}
         ),
-        estimated(stock()),
+        lambda: estimated(STOCK),
         True,
     ),
-    "sampler over a fake backend": (lambda: BackendSamplerV2(backend=FakeManilaV2()), sampled(FAKE), True),
+    "sampler over a fake backend": (lambda: BackendSamplerV2(backend=FakeManilaV2()), lambda: sampled(FAKE), True),
     "sampler over a fake backend, with delays": (
         lambda: BackendSamplerV2(backend=FakeManilaV2()),
-        sampled(stock(), delay=8000),
+        lambda: sampled(STOCK, delay=8000),
         True,
     ),
     "sampler over a fake backend, with a noise model": (
         lambda: BackendSamplerV2(backend=FAKE, options={"run_options": {"noise_model": NOISE}}),
-        sampled(FAKE),
+        lambda: sampled(FAKE),
         True,
     ),
-    "sampler over a generic backend": (lambda: BackendSamplerV2(backend=GENERIC), sampled(GENERIC), True),
+    "sampler over a generic backend": (lambda: BackendSamplerV2(backend=GENERIC), lambda: sampled(GENERIC), True),
     "sampler over a simulator of a device": (
         lambda: BackendSamplerV2(backend=qiskit_aer.AerSimulator.from_backend(GENERIC)),
-        sampled(GENERIC),
+        lambda: sampled(GENERIC),
         True,
     ),
     "sampler with a noise model for the run": (
         lambda: BackendSamplerV2(backend=stock(), options={"run_options": {"noise_model": NOISE}}),
-        sampled(stock()),
+        lambda: sampled(STOCK),
         True,
     ),
     "estimator over a fake backend": (
         lambda: BackendEstimatorV2(backend=FAKE, options={"default_precision": 0.1}),
-        estimated(FAKE),
+        lambda: estimated(FAKE),
         True,
     ),
     "estimator over a generic backend, ungrouped": (
         lambda: BackendEstimatorV2(backend=GENERIC, options={"seed_simulator": 3, "abelian_grouping": False}),
-        estimated(GENERIC),
+        lambda: estimated(GENERIC),
         True,
     ),
     "estimator over a simulator of a device": (
         lambda: BackendEstimatorV2(backend=qiskit_aer.AerSimulator.from_backend(FAKE)),
-        estimated(FAKE),
+        lambda: estimated(FAKE),
         True,
     ),
-    "local mode": (lambda: runtime_sampler(FAKE), sampled(FAKE), True),
+    "local mode": (lambda: runtime_sampler(FAKE), lambda: sampled(FAKE), True),
     "local mode with a seed": (
         lambda: runtime_sampler(FAKE, default_shots=30, simulator={"seed_simulator": 3}),
-        [pub[:2] for pub in sampled(FAKE)],
+        lambda: [pub[:2] for pub in sampled(FAKE)],
         True,
     ),
     "local mode with a noise model": (
         lambda: runtime_sampler(stock(), simulator={"seed_simulator": 3, "noise_model": NOISE}),
-        sampled(stock()),
+        lambda: sampled(STOCK),
         True,
     ),
     "local mode of an estimator": (
         lambda: RuntimeEstimator(mode=FAKE, options={"default_precision": 0.1}),
-        estimated(FAKE),
+        lambda: estimated(FAKE),
         True,
     ),
-    "a backend that adds noise": (lambda: BackendSamplerV2(backend=Noisy()), sampled(stock()), True),
-    "a backend that transpiles and splits": (lambda: BackendSamplerV2(backend=Device(1)), sampled(stock()), True),
-    "an estimator over such a backend": (lambda: BackendEstimatorV2(backend=Device(3)), estimated(stock()), True),
+    "a backend that adds noise": (lambda: BackendSamplerV2(backend=Noisy()), lambda: sampled(STOCK), True),
+    "a backend that transpiles and splits": (lambda: BackendSamplerV2(backend=Device(1)), lambda: sampled(STOCK), True),
+    "an estimator over such a backend": (lambda: BackendEstimatorV2(backend=Device(3)), lambda: estimated(STOCK), True),
 }
 
 
@@ -200,7 +211,7 @@ def archived(path: Path, primitive: Any, pubs: list[Any]) -> tuple[aerchive.Run,
 @pytest.mark.parametrize("name", CASES)
 def test_a_primitive_runs_again_as_it_ran(path: Path, name: str) -> None:
     make, pubs, is_noisy = CASES[name]
-    run, result = archived(path, make(), pubs)
+    run, result = archived(path, make(), pubs())
     report = run.reproduce()
     assert report.verdict == "identical", str(report)
     again = run.rerun(save=True)
@@ -228,7 +239,7 @@ def test_a_program_of_an_estimator_over_a_device_takes_the_circuits_that_were_ma
 ) -> None:
     """A stock simulator has no target of a device, so that the estimator would measure with other gates."""
     make, pubs, _ = CASES["estimator over a simulator of a device"]
-    run, result = archived(path, make(), pubs)
+    run, result = archived(path, make(), pubs())
     assert "result = run.rerun()" in run.script()
     assert str(result[0].data.evs) in processes.run(run.script())
 
@@ -264,7 +275,7 @@ def refusal(run: aerchive.Run) -> str:
 
 
 def test_a_backend_that_starts_more_simulations(path: Path) -> None:
-    pubs = sampled(stock())
+    pubs = sampled(STOCK)
     run, _ = archived(path, BackendSamplerV2(backend=Twice()), pubs[:1])
     assert "it starts 1 simulations now, and 2 are beneath it" in refusal(run)
     run, _ = archived(path, BackendSamplerV2(backend=Twice()), pubs)
@@ -272,7 +283,7 @@ def test_a_backend_that_starts_more_simulations(path: Path) -> None:
 
 
 def test_a_backend_that_changes_results(path: Path) -> None:
-    run, result = archived(path, BackendSamplerV2(backend=Changing()), sampled(stock()))
+    run, result = archived(path, BackendSamplerV2(backend=Changing()), sampled(STOCK))
     report = run.reproduce()
     assert report.verdict == "not_rerunnable"
     assert report.reasons[-1].startswith("has other values, which proves nothing: what its backend, tests.aer.again.")
@@ -282,7 +293,7 @@ def test_a_backend_that_changes_results(path: Path) -> None:
 
 
 def test_a_simulation_beneath_that_is_gone(path: Path) -> None:
-    run, _ = archived(path, BackendSamplerV2(backend=stock()), sampled(stock()))
+    run, _ = archived(path, BackendSamplerV2(backend=stock()), sampled(STOCK))
     aerchive.open(path).delete_job(run.children()[1].job_id)
     assert "it starts more simulations now than the 1 beneath it" in refusal(run)
 
@@ -293,7 +304,7 @@ class Odd:
 
 def test_a_simulation_beneath_that_lost_something(path: Path) -> None:
     with aerchive.autosave(path):
-        job = BackendSamplerV2(backend=stock(noise_model=NOISE, fusion_threshold=Odd())).run(sampled(stock())[:1])
+        job = BackendSamplerV2(backend=stock(noise_model=NOISE, fusion_threshold=Odd())).run(sampled(STOCK)[:1])
         with pytest.raises(TypeError):
             job.result()
     assert "these were not archived: option 'fusion_threshold'" in refusal(aerchive.open(path)[job.job_id()])
@@ -312,20 +323,20 @@ def test_what_was_saved_without_its_simulations(path: Path) -> None:
     assert bool(over_fake.row()["noisy"])
     assert over_fake.noise_model() is not None
     for primitive, pubs in (
-        (qiskit_aer.primitives.SamplerV2(), sampled(stock())),
+        (qiskit_aer.primitives.SamplerV2(), sampled(STOCK)),
         (qiskit_aer.primitives.EstimatorV2.from_backend(GENERIC), estimated(GENERIC)),
     ):
         assert "and so are not the seeds that Aer chose" in refusal(saved(primitive, pubs))
     device = BackendEstimatorV2(backend=qiskit_aer.AerSimulator.from_backend(FAKE), options={"seed_simulator": 3})
     assert "their circuits were made for a device" in refusal(saved(device, estimated(FAKE)))
-    exact = saved(qiskit_aer.primitives.EstimatorV2(), estimated(stock()))
+    exact = saved(qiskit_aer.primitives.EstimatorV2(), estimated(STOCK))
     assert exact.reproduce().verdict == "identical"
-    seeded = saved(BackendSamplerV2(backend=stock(), options={"seed_simulator": 3}), sampled(stock()))
+    seeded = saved(BackendSamplerV2(backend=stock(), options={"seed_simulator": 3}), sampled(STOCK))
     assert seeded.reproduce().verdict == "identical"
 
 
 def test_a_failure_before_the_simulation_is_no_difference(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, _ = archived(path, qiskit_aer.primitives.SamplerV2(seed=1), sampled(stock()))
+    run, _ = archived(path, qiskit_aer.primitives.SamplerV2(seed=1), sampled(STOCK))
 
     def fails(*_: Any, **__: Any) -> Any:
         raise TypeError("cannot be made")
@@ -339,7 +350,7 @@ def test_a_failure_before_the_simulation_is_no_difference(path: Path, monkeypatc
 
 
 def test_another_failure_before_the_simulation_is_no_difference(path: Path) -> None:
-    job = SamplerV2(project=path, options={"run_options": {"circuits": 1}}).run(sampled(stock()))
+    job = SamplerV2(project=path, options={"run_options": {"circuits": 1}}).run(sampled(STOCK))
     with pytest.raises(TypeError):
         job.result()
     report = job.run.reproduce()
@@ -353,7 +364,7 @@ def test_another_failure_before_the_simulation_is_no_difference(path: Path) -> N
 def test_an_attribute_of_the_options_that_is_no_option(path: Path) -> None:
     sampler = qiskit_aer.primitives.SamplerV2(seed=3)
     sampler.options.seed_simulator = 123
-    run, result = archived(path, sampler, sampled(stock()))
+    run, result = archived(path, sampler, sampled(STOCK))
     report = run.reproduce()
     assert report.verdict == "identical"
     assert report.reasons == (
@@ -366,7 +377,7 @@ def test_an_attribute_of_the_options_that_is_no_option(path: Path) -> None:
 def test_an_option_that_another_version_may_have_had(path: Path) -> None:
     sampler = qiskit_aer.primitives.SamplerV2(seed=3)
     sampler.options.later = 123
-    run, _ = archived(path, sampler, sampled(stock()))
+    run, _ = archived(path, sampler, sampled(STOCK))
     record = run.record
     assert record.provenance is not None
     older = record.model_copy(update={"provenance": record.provenance.model_copy(update={"qiskit_aer": "0.17.0"})})
@@ -376,7 +387,7 @@ def test_an_option_that_another_version_may_have_had(path: Path) -> None:
 
 
 def test_no_warning_when_the_values_are_the_same(path: Path) -> None:
-    run, _ = archived(path, BackendSamplerV2(backend=Noisy()), sampled(stock()))
+    run, _ = archived(path, BackendSamplerV2(backend=Noisy()), sampled(STOCK))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run.rerun()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import pickle
-import time
 from typing import Any
 
 import pytest
@@ -151,13 +150,11 @@ def test_nothing_large_is_read_before_it_is_asked_for(simulator: AerSimulator) -
     project = aerchive.open(simulator.project.path, "r")
     job_id = project.latest().job_id
 
-    started = time.perf_counter()
     with record_reads() as log:
         job = project.job(job_id)
         job.status()
 
     assert log.nbytes < 100_000
-    assert time.perf_counter() - started < 5
 
 
 def test_the_result_is_one_object_while_somebody_holds_it(simulator: AerSimulator) -> None:

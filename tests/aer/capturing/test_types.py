@@ -21,7 +21,8 @@ from qiskit.result.models import MeasLevel as QiskitLevel
 import aerchive
 from aerchive.aer import AerSimulator, SamplerV2
 from aerchive.errors import UnsupportedTypeError
-from aerchive.project.catalogue.conditions import OPERATORS, Condition
+from aerchive.project.catalogue.conditions import OPERATORS
+from aerchive.project.catalogue.value_conditions import condition
 from tests.jobs import bell, make_result
 from tests.strict import differences
 
@@ -101,10 +102,10 @@ def test_nothing_is_missing_and_the_run_runs_again(run: aerchive.Run) -> None:
 @pytest.mark.parametrize("name", VALUES)
 def test_a_comparison_with_any_type_gives_an_answer(run: aerchive.Run, name: str) -> None:
     value = run.params[name]
-    asked = SimpleNamespace(column=lambda _: {name: value})
+    asked = SimpleNamespace(values_of=lambda _: [value])
     for other, wanted in VALUES.items():
         answers = {
-            operator: Condition("params", operator, [wanted] if operator == "in" else wanted, name).decide(asked)
+            operator: condition(f"params.{name}", operator, [wanted] if operator == "in" else wanted).decide(asked)
             for operator in OPERATORS
         }
         if name == other:

@@ -168,4 +168,5 @@ def place_of(place: str) -> str:
     place = re.sub(r"^/(runs/[^/]+|deleted)/\d[^/@]*|^/deleted/runs-[^/@]*", "", place)
     place = re.sub(r"^/objects/(\w+)/[^/]+/[^/@]+", r"/\1", place).lstrip("/")
     place = re.sub(r"^(deleted/)?attachments/.*|^/?runs/.*/attachments/.*", r"\1attachments", place)
+    place = re.sub(r"^(deleted/tables/)?columns/.*", r"\1columns", place)
     return _FREE.sub(r"@\1.*", place)

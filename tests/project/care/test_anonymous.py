@@ -161,7 +161,7 @@ def test_a_copy_of_the_copy_changes_nothing_more(copied: aerchive.Project, tmp_p
 def test_it_is_another_project(source: Path, copied: aerchive.Project) -> None:
     with h5py.File(source, "r") as old, h5py.File(copied.path, "r") as new:
         assert old.attrs["project_uuid"] != new.attrs["project_uuid"]
-        assert sorted(new) == ["README", "catalogue", "catalogue.changes", "format", "objects", "runs"]
+        assert sorted(new) == ["README", "catalogue", "catalogue.changes", "columns", "format", "objects", "runs"]
 
 
 def test_primitives_and_lost_runs(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from aerchive.errors import (
     UnsafeContentError,
     WriteError,
 )
+from aerchive.models.catalogue import DTYPE
 from aerchive.models.labels import RunLabels
 from aerchive.project.care import compact as compact_module
 from aerchive.project.care.compact import _Compaction
@@ -730,7 +731,7 @@ def test_damage_of_what_runs_share_is_refused(path: Path) -> None:
 def test_a_damaged_catalogue_is_made_anew_first(path: Path) -> None:
     with h5py.File(path, "r") as file:
         at = file["catalogue"].id.get_chunk_info(0).byte_offset
-    damage(path, at + 3 * 512 + 7)
+    damage(path, at + 3 * DTYPE.itemsize + 7)
     before = path.read_bytes()
     project = project_at(path)
 

@@ -49,8 +49,9 @@ def fill(group: h5py.Group, number: int) -> h5py.Group:
 
 def attributes(file: h5py.File) -> None:
     kind, space = h5py.h5t.STD_I8LE, h5py.h5s.create(h5py.h5s.SCALAR)
+    run = run_groups(file)[0]
     for one in range(MANY):
-        h5py.h5a.create(run_groups(file)[0].id, b"x%06d" % one, kind, space)
+        h5py.h5a.create(run.id, b"x%06d" % one, kind, space)
 
 
 def linked_often(file: h5py.File) -> None:
@@ -141,14 +142,21 @@ def walks(path: Path, steps: Steps) -> dict[str, int]:
     return found
 
 
+@pytest.fixture(scope="module")
+def honest(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """The number of steps of each walk through the honest file."""
+    path = Path(shutil.copy(made, tmp_path_factory.mktemp("honest") / "project.h5"))
+    with pytest.MonkeyPatch.context() as patch, using(UnsyncedDisk()), limited(**LIMITS):
+        return walks(path, Steps(patch))
+
+
 @pytest.mark.parametrize("change", HOSTILE, ids=lambda change: getattr(change, "__name__", ""))
 def test_no_file_makes_a_walk_long(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[h5py.File], object]
+    path: Path, honest: dict[str, int], monkeypatch: pytest.MonkeyPatch, change: Callable[[h5py.File], object]
 ) -> None:
     """Counted in steps, because times differ from machine to machine."""
     steps = Steps(monkeypatch)
     with using(UnsyncedDisk()), limited(**LIMITS):
-        honest = walks(Path(shutil.copy(path, tmp_path / "honest.h5")), steps)
         with edit(path) as file:
             change(file)
         taken = walks(path, steps)

@@ -15,11 +15,15 @@ import aerchive
 from aerchive.errors import InvalidInputError
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
+from aerchive.models.cells import cells_of
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
-from aerchive.project.catalogue.conditions import COLUMNS, OPERATORS, All, Condition, Not, any_of
+from aerchive.project.catalogue.cells import columns_of
+from aerchive.project.catalogue.conditions import COLUMNS, OPERATORS, All, Not, any_of
+from aerchive.project.catalogue.rows import RunRows
+from aerchive.project.catalogue.value_conditions import condition_named
 from aerchive.project.run import Run
 from aerchive.times import from_microseconds, to_microseconds
 from tests.jobs import make_result, run_stock
@@ -306,10 +310,10 @@ CONDITIONS = st.tuples(
 )
 
 
-def condition(given: tuple[str, str, Any]) -> Condition:
+def condition(given: tuple[str, str, Any]) -> Any:
     column, comparison, wanted = given
     try:
-        return Condition.named(f"{column}__{comparison}", wanted)
+        return condition_named(f"{column}__{comparison}", wanted)
     except InvalidInputError:
         reject()
 
@@ -370,14 +374,15 @@ def met_by(clause: Any, record: RunRecord) -> bool:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(st.lists(RECORDS, min_size=1, max_size=8), CLAUSES)
 def test_all_rows_at_once_are_decided_as_one_by_one(records: list[RunRecord], clause: Any) -> None:
-    rows = np.concatenate([catalogue.make_row(record, "x", 0) for record in records])
+    cells = columns_of([cells_of(record) for record in records], lambda _name: True)
+    rows = RunRows(np.concatenate([catalogue.make_row(record, "x", 0) for record in records]), cells)
     wanted = np.array([met_by(clause, record) for record in records])
 
     found = clause.bounds(rows, np.arange(len(rows)))
 
     assert not (found.sure & ~wanted).any()
     assert not (wanted & ~found.possible).any()
-    whole = np.array([not row["overflow"] for row in rows])
+    whole = rows["overflow"] == 0
     assert (found.sure == found.possible)[whole].all()
     runs = [Run(Mock(), "x", job_id=record.job_id, record=record) for record in records]
     assert [clause.decide(run) for run in runs] == wanted.tolist()

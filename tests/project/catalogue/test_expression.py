@@ -124,8 +124,6 @@ def test_conditions_on_a_text_that_was_cut_ask_the_run(project: aerchive.Project
     [
         ("", "there is no condition; write one such as", "^"),
         ("   ", "there is no condition", "^"),
-        ("colour == red", "no column 'colour'; there are name, outcome, method", "colour"),
-        ("shots > 3 and path == x", "no column 'path'", "path"),
         ("shots", "an operator is expected after shots: ==, =, !=", "^"),
         ("shots shots", "an operator is expected after shots", "shots"),
         ("shots >", "a value is expected, found 'the end'", "^"),
@@ -150,7 +148,7 @@ def test_conditions_on_a_text_that_was_cut_ask_the_run(project: aerchive.Project
         ("tags < a", "tags can be compared with", "a"),
         ("created contains a", "created can be compared with", "a"),
         ("created > some day", "'some day' is not a time", "some day"),
-        ("params == 3", "name the parameter", "params"),
+        ("params == 3", "name the parameter", "3"),
         ("params[", "the name of a parameter is expected, found 'the end'", "^"),
         ("params['x' == 3", "']' is missing", "=="),
         ("params[(] == 3", "the name of a parameter is expected", "("),
@@ -171,6 +169,22 @@ def test_what_cannot_be_read_is_pointed_at(text: str, problem: str, marked: str)
     assert first.startswith(f"condition, character {place - 1}: ")
     assert shown == f"  {text}"
     assert shown[place : place + pointer.count("^")].strip() == ("" if marked == "^" else marked)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "marked"),
+    [
+        ("colour == red", "no column 'colour'; there are name, outcome, method", "colour"),
+        ("shots > 3 and path == x", "no column 'path'", "path"),
+    ],
+)
+def test_a_name_without_values_is_pointed_at(study: aerchive.Project, text: str, problem: str, marked: str) -> None:
+    for ask in (study.find, study.count, lambda text: study.table(where=text)):
+        with pytest.raises(InvalidInputError) as caught:
+            ask(text)
+        first, shown, pointer = str(caught.value).split("\n")
+        assert problem in first
+        assert shown[pointer.index("^") : pointer.index("^") + pointer.count("^")] == marked
 
 
 def test_a_condition_of_several_lines_is_pointed_at(study: aerchive.Project) -> None:

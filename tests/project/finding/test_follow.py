@@ -154,5 +154,5 @@ def test_times_are_checked(project: aerchive.Project, times: dict[str, Any]) -> 
 
 
 def test_a_condition_that_cannot_be_read_is_refused_at_once(project: aerchive.Project) -> None:
-    with pytest.raises(InvalidInputError, match="'metod'"):
-        project.follow("x", "energy", "metod == 3")
+    with pytest.raises(InvalidInputError, match="a value is expected"):
+        project.follow("x", "energy", "method ==")

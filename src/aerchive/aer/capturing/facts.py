@@ -87,7 +87,8 @@ def points_of_result(experiments: Sequence[Any], binds: Any) -> Points:
     has_counts = any("counts" in vars(experiment.data) for experiment in experiments)
     for experiment in experiments:
         data = vars(experiment.data)
-        saved |= {name: data[name] for name in data.keys() - saved.keys() if type(name) is str and name[:1] != "_"}
+        new = [name for name in data if type(name) is str and name[:1] != "_" and name not in saved]
+        saved |= {name: data[name] for name in new}
     if len(experiments) != 1:
         several = {_name(key): None for bind in given for key in bind}
         return _points(len(experiments), several, saved, {} if has_counts else None)
@@ -135,10 +136,10 @@ def _is_numbers(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | int | bool | None:
-    """A saved value as a number of Python, if it is a real number."""
+    """A saved value as a number of Python, if it is a real number, and no member of an ``Enum``."""
     if isinstance(value, np.generic):
         value = value.item()
-    return value if isinstance(value, bool | int | float) else None
+    return value if type(value) in (bool, int, float) else None
 
 
 def _name(key: Any) -> str:

@@ -32,7 +32,7 @@ def provenance() -> Provenance:
 
 def _working_directory() -> str:
     try:
-        return str(Path.cwd())
+        return os.getcwd()  # `Path.cwd` takes three times as long
     except FileNotFoundError:
         return ""
 

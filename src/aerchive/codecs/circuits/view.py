@@ -161,6 +161,22 @@ def circuit_view(circuits: Sequence[QuantumCircuit], *, complete: bool, number: 
     return GroupDraft(attributes, groups=parts, mutable=True)
 
 
+def view_without_angles(view: GroupDraft) -> GroupDraft:
+    """Makes the view of circuits that differ from other ones only in the angles of their gates.
+
+    Args:
+        view: The view of the other circuits.
+
+    Returns:
+        Its numbers, without the texts and the drawings, which show angles.
+    """
+    attributes = dict(view.attributes)
+    if view.datasets:
+        attributes["left_out"] = f"the text and the drawing{_QUICK.hint}"
+    groups = {name: view_without_angles(part) for name, part in view.groups.items()}
+    return GroupDraft(attributes, groups=groups, mutable=view.mutable)
+
+
 class _Part:
     """What is shown of one circuit.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from aerchive.errors import AerchiveError
 from aerchive.models import catalogue
 from aerchive.models.cells import cells_of
 from aerchive.project.care.folders import folders_below
+from aerchive.project.catalogue.cells import CellColumns, cells_at, read_columns
 from aerchive.project.catalogue.table import open_table
 from aerchive.project.documents.record import read_record
 from aerchive.project.writing.catalogue import CatalogueWriter
@@ -76,45 +78,66 @@ def rebuild_catalogue(session: WriteSession, progress: Callable[[int, int], None
     problems: list[str] = []
     old = _sound_rows(session, problems)
     paths, listed = _run_paths(session.root, problems)
-    found: list[tuple[int, NDArray[np.void], dict[str, Any] | None]] = [
-        (*old[path], None) for path in old.keys() - set(paths) if _is_in_unlisted(session.root, path, listed)
-    ]
+    found = [old[path] for path in old.keys() - set(paths) if _is_in_unlisted(session.root, path, listed)]
     for done, path in enumerate(paths, 1):
         check_interrupt()
-        number, row = old.get(path, (len(old), None))
-        cells = None
+        entry = old.get(path)
         try:
             row, cells = _row_of(session.root.group(f"{layout.RUNS}/{path}"), path)
+            entry = _Entry(len(old) if entry is None else entry.order, row, cells)
         except AerchiveError as error:
             problems.append(str(error))
-        if row is not None:
-            found.append((number, row, cells))
+        if entry is not None:
+            found.append(entry)
         if progress is not None:
             progress(done, len(paths))
-    found.sort(key=lambda one: (one[0], int(one[1]["created_us"][0])))
-    before = {row.tobytes()[: catalogue.CHECKED_BYTES] for _, row in old.values()}
+    found.sort(key=lambda one: (one.order, int(one.row["created_us"][0])))
+    before = {one.row.tobytes()[: catalogue.CHECKED_BYTES] for one in old.values()}
     if layout.COLUMNS in session.root:
         session.remove(layout.COLUMNS, f"{layout.DELETED}/{layout.DELETED_TABLES}")
     session.replace_table(layout.CATALOGUE, np.empty(0, catalogue.DTYPE))
     writer = CatalogueWriter(session, 0)
-    for _, row, cells in found:
-        writer.add_row(row, cells)
-    changed = sum(row.tobytes()[: catalogue.CHECKED_BYTES] not in before for _, row, _ in found)
+    for one in found:
+        writer.add_row(one.row, one.cells, is_part=one.is_part)
+    changed = sum(one.row.tobytes()[: catalogue.CHECKED_BYTES] not in before for one in found)
     writer.finish()
     return RebuildReport(session.root.file, len(found), changed, problems)
 
 
-def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, tuple[int, NDArray[np.void]]]:
-    """Reads position and row of each run, by its path; rows that are damaged, or of deleted runs, are left out."""
+class _Entry(NamedTuple):
+    """What the new catalogue has of a run.
+
+    Attributes:
+        order: Position among the runs.
+        row: The row.
+        cells: The values in columns.
+        is_part: Whether the run has further values, for which there is no column.
+    """
+
+    order: int
+    row: NDArray[np.void]
+    cells: Mapping[str, Any]
+    is_part: bool = False
+
+
+def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, _Entry]:
+    """Reads what the catalogue has of each run, by path; damaged rows, and those of deleted runs, are left out."""
     try:
         rows = open_table(session).rows()
     except AerchiveError as error:
         problems.append(str(error))
         return {}
+    columns: CellColumns | None = None
+    with contextlib.suppress(AerchiveError):
+        columns = read_columns(session, lambda _name: True)
     bad = set(catalogue.damaged_rows(rows, 0))
     kept = (number for number in range(len(rows)) if number not in bad and not rows["deleted"][number])
     by_path = {catalogue.row_text(rows[number], "path"): number for number in kept}
-    return {path: (order, rows[number : number + 1].copy()) for order, (path, number) in enumerate(by_path.items())}
+    found = {}
+    for order, (path, number) in enumerate(by_path.items()):
+        is_part = columns is None or bool(rows["overflow"][number] & np.uint32(catalogue.CELLS_LEFT_OUT))
+        found[path] = _Entry(order, rows[number : number + 1].copy(), cells_at(columns or {}, number), is_part)
+    return found
 
 
 def _run_paths(root: HDF5Group, problems: list[str]) -> tuple[list[str], set[str]]:

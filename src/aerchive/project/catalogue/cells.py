@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.errors import IntegrityError
-from aerchive.models.cells import IN_RUN_FORM, ONLY_IN_RUN, Form, damaged_cells, form_from, form_of, make_cell
+from aerchive.models.cells import (
+    ABSENT,
+    GIVEN,
+    IN_RUN_FORM,
+    ONLY_IN_RUN,
+    Form,
+    damaged_cells,
+    form_from,
+    form_of,
+    make_cell,
+    values_of,
+)
 from aerchive.storage.hdf5.attributes import read_attributes
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.sessions import ReadSession, WriteSession
@@ -141,6 +152,22 @@ def _caught_up(session: Session, column: StoredColumn, known: NDArray[Any] | Non
     rows = np.concatenate([known, new])
     rows.flags.writeable = False
     return rows
+
+
+def cells_at(columns: CellColumns, number: int) -> dict[str, Any]:
+    """The values of one run, by name; one that only the run has is `ONLY_IN_RUN`.
+
+    Args:
+        columns: All columns.
+        number: Number of the run's row.
+    """
+    found: dict[str, Any] = {}
+    for name, several in columns.items():
+        for column in several:
+            row = column.rows[number : number + 1]
+            if len(row) and row["given"][0] != ABSENT:
+                found[name] = values_of(column.form, row).tolist()[0] if row["given"][0] == GIVEN else ONLY_IN_RUN
+    return found
 
 
 def columns_of(cells: Sequence[Mapping[str, Any]], wanted: Callable[[str], bool]) -> dict[str, list[CellColumn]]:

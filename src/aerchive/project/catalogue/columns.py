@@ -13,6 +13,7 @@ from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import PARAMS
 from aerchive.project.catalogue.conditions import numbers_of, texts_of
+from aerchive.text import JSON_FORM
 
 ABSENT: Any = object()
 """The value of a run that has none under a name."""
@@ -55,10 +56,18 @@ def parameter_columns(given: Sequence[dict[str, Any]]) -> Columns:
 def _texts(rows: NDArray[Any], column: str, ask: Callable[[int, str], Any]) -> list[Any]:
     is_cut = rows["overflow"] & np.uint32(catalogue.OVERFLOW[column]) != 0
     values = as_objects([None] * len(rows))
-    whole = rows[column][~is_cut].tolist()
-    known = texts_of(list(dict.fromkeys(whole)), column)
-    values[~is_cut] = as_objects([known[raw] for raw in whole])
+    whole = np.ascontiguousarray(rows[column][~is_cut])
+    if column in ("tags", "params") or not _are_ascii(whole):
+        known = texts_of(list(dict.fromkeys(whole.tolist())), column)
+        values[~is_cut] = as_objects([known[raw] for raw in whole.tolist()])
+    else:
+        values[~is_cut] = whole.astype(str).tolist()
     for number in np.flatnonzero(is_cut).tolist():
         values[number] = ask(number, column)
     may_be_empty = column in ("tags", "params", "job_id")
     return [value if value or may_be_empty else None for value in values]
+
+
+def _are_ascii(texts: NDArray[np.bytes_]) -> bool:
+    """Whether texts are ASCII, and none is stored as JSON, so that NumPy can decode them at once."""
+    return bool((texts.view(np.uint8) < 128).all()) and not np.strings.startswith(texts, JSON_FORM).any()

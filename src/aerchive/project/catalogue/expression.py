@@ -16,6 +16,7 @@ The text is parsed by recursive descent, and never evaluated as code.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -193,7 +194,8 @@ class _Parser:
         elif isinstance(wanted, list) and is_column(name) and name != "tags" and comparison != "in":
             self.refuse(f"several values can be compared with 'in', or if the column is tags, not {name}", first)
         try:
-            clause = condition(name, comparison, wanted, of_points=self._of_points)
+            message = functools.partial(self.message, at=token)
+            clause = condition(name, comparison, wanted, of_points=self._of_points, message=message)
         except InvalidInputError as error:
             at = token if "column" in str(error) else first._replace(stop=last.stop)
             self.refuse(str(error), at)

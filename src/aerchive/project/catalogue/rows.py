@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.lazy import cached_property
 from aerchive.models import catalogue
 from aerchive.models.cells import ABSENT, GIVEN, IN_RUN, OPERATIONS, Form, values_of
 from aerchive.project.catalogue.cells import CellColumns
@@ -91,9 +92,15 @@ class RunRows:
         for _, given, _ in self._given(name, at):
             is_in_run |= given == IN_RUN
             has |= given != ABSENT
-        left_out = self.rows["overflow"][at] & np.uint32(catalogue.CELLS_LEFT_OUT) != 0
-        found: NDArray[np.bool_] = is_in_run | (left_out & ~has)
-        return found
+        if self._is_left_out is not None:
+            is_in_run |= self._is_left_out[at] & ~has
+        return is_in_run
+
+    @cached_property
+    def _is_left_out(self) -> NDArray[np.bool_] | None:
+        """Whether each run has values for which there is no column; ``None`` if none has."""
+        found: NDArray[np.bool_] = self.rows["overflow"] & np.uint32(catalogue.CELLS_LEFT_OUT) != 0
+        return found if found.any() else None
 
     def _given(self, name: str, at: NDArray[np.intp]) -> Iterator[tuple[Form, NDArray[Any], NDArray[Any]]]:
         for column in self.columns.get(name, ()):

@@ -84,16 +84,25 @@ class ValueCondition(Single):
         wanted: The value with which it is compared.
         of_points: As for `sources`.
         otherwise: The condition for runs that have no such value; ``None``: they do not meet it.
+        message: A function that adds to an error message where the condition was given.
     """
 
     def __init__(
-        self, name: str, comparison: str, wanted: Any, *, of_points: bool, otherwise: Condition | None = None
+        self,
+        name: str,
+        comparison: str,
+        wanted: Any,
+        *,
+        of_points: bool,
+        otherwise: Condition | None = None,
+        message: Callable[[str], str] = str,
     ) -> None:
         group = next((group for group, prefix in GROUPS.items() if name.startswith(prefix)), "")
         self.column = otherwise.column if otherwise is not None else group
         self.parameter = name.removeprefix(GROUPS.get(group, ""))
         self.name = name
         self.wanted = wanted
+        self.message = message
         self.sources = sources(name, of_points=of_points)
         self._otherwise = otherwise
         self.is_alone = otherwise is None and not group
@@ -157,7 +166,8 @@ class ValueCondition(Single):
         if piece.form.shape:
             return self._vectors(piece)
         values = piece.values
-        if self._comparison in ORDERED and _are_exact(values, self._wanted):
+        is_number = not isinstance(self._wanted, np.ndarray)
+        if self._comparison in ORDERED and is_number and _are_exact(values, self._wanted):
             return np.asarray(self._compare(values, self._wanted), bool)
         return looked_up(values.tolist(), self._meets)
 
@@ -252,7 +262,9 @@ class GatesCondition(Single):
         return int(run.row()["circuit_size"]) != -1 and (used == self._names) != (self._comparison == "ne")
 
 
-def condition(name: str, comparison: str, wanted: Any, *, of_points: bool = False) -> Single:
+def condition(
+    name: str, comparison: str, wanted: Any, *, of_points: bool = False, message: Callable[[str], str] = str
+) -> Single:
     """Makes a condition on a column, or on the values under a name.
 
     Args:
@@ -261,6 +273,7 @@ def condition(name: str, comparison: str, wanted: Any, *, of_points: bool = Fals
         wanted: The value with which it is compared.
         of_points: As for `sources`. Then a name alone is first a value that runs have, and a column of the catalogue
             only for runs without such a value; otherwise it is first a column.
+        message: As for `ValueCondition`.
 
     Raises:
         InvalidInputError: The column cannot be compared in this way.
@@ -273,7 +286,7 @@ def condition(name: str, comparison: str, wanted: Any, *, of_points: bool = Fals
     if name == GATES:
         return GatesCondition(comparison, wanted)
     if not is_column(name):
-        return ValueCondition(name, comparison, wanted, of_points=of_points)
+        return ValueCondition(name, comparison, wanted, of_points=of_points, message=message)
     column = Condition(name, comparison, wanted)
     return ValueCondition(name, comparison, wanted, of_points=True, otherwise=column) if of_points else column
 
@@ -300,10 +313,11 @@ def condition_named(keyword: str, wanted: Any, *, of_points: bool = False) -> Si
     first = parts[0]
     if name == "__".join(parts) and len(parts) > 1 and is_column(SYNONYMS.get(first, first)):
         raise InvalidInputError(f"condition {keyword!r}: no operator {parts[-1]!r}; there are {', '.join(OPERATORS)}")
+    place = f"condition {keyword!r}: "
     try:
-        return condition(name, comparison, wanted, of_points=of_points)
+        return condition(name, comparison, wanted, of_points=of_points, message=place.__add__)
     except InvalidInputError as error:
-        raise InvalidInputError(f"condition {keyword!r}: {error}") from error
+        raise InvalidInputError(f"{place}{error}") from error
 
 
 def _are_exact(values: NDArray[Any], wanted: Any) -> bool:

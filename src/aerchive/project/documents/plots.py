@@ -143,10 +143,12 @@ def bars(
     is_small = high.dtype.kind in "iu" and 0 <= high.min() <= high.max() < 2**16
     kind = "<u2" if is_small else "<f8" if high.dtype.kind in "iu" else "<f4"
     outline = middle[:, None] + np.array([-_HALF_BAR, -_HALF_BAR, _HALF_BAR, _HALF_BAR], "<f2")
+    outline_heights = np.zeros(4 * len(high) + 2, kind)
+    outline_heights[2:-1:4] = outline_heights[3:-1:4] = high
     ends = np.array([middle[0] - 1], "<f2"), np.array([middle[-1] + 1], "<f2")
     return Plot(
         signal,
-        np.pad(np.pad(np.repeat(high[:, None], 2, axis=1), ((0, 0), (1, 1))).reshape(-1), 1).astype(kind),
+        outline_heights,
         label,
         axis,
         np.concatenate([ends[0], outline.reshape(-1), ends[1]]),

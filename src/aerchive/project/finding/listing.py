@@ -143,11 +143,17 @@ class Listing:
         """
         return self._taken(self._meeting(clause))
 
-    def _taken(self, places: NDArray[np.intp]) -> NDArray[Any]:
+    def _taken(self, places: NDArray[np.intp], columns: Sequence[str] | None = None) -> NDArray[Any]:
+        """A copy of the rows of runs, or of some of their columns."""
         inside = places < len(self._rows)
-        rows = np.empty(len(places), catalogue.DTYPE)
-        rows[inside] = self._rows.rows[places[inside]]
-        rows[~inside] = self._more.rows[places[~inside] - len(self._rows)]
+        at, more = places[inside], places[~inside] - len(self._rows)
+        if columns is None:
+            rows = np.empty(len(places), catalogue.DTYPE)
+            rows[inside], rows[~inside] = self._rows.rows[at], self._more.rows[more]
+            return rows
+        rows = np.empty(len(places), [(name, catalogue.DTYPE[name]) for name in columns])
+        for name in columns:
+            rows[name][inside], rows[name][~inside] = self._rows[name][at], self._more[name][more]
         return rows
 
     def columns(self, clause: Clause) -> Columns:
@@ -192,17 +198,19 @@ class Listing:
         Returns:
             The values, and their kind if all are from the catalogue.
         """
-        name, rows = full_name(name), self._taken(places)
+        name = full_name(name)
         if name == GATES:
             return Values.of(self._gates(places)), None
         found = Values.empty(len(places))
         for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
             found = found.or_else(self.values(places, source))
         if name.startswith(OPERATIONS):
-            return found.put(np.flatnonzero(rows["circuit_size"] != -1), np.zeros(len(places), np.int64)), None
+            size = self._taken(places, ["circuit_size"])["circuit_size"]
+            return found.put(np.flatnonzero(size != -1), np.zeros(len(places), np.int64)), None
         if name not in catalogue.IN_TABLES or name == "params" or found.has.all():
             return found, None
-        column = Values.of(column_values(rows, name, functools.partial(self._whole, places)))
+        needed = [*catalogue.COLUMNS_OF.get(name, (name,)), "overflow"]
+        column = Values.of(column_values(self._taken(places, needed), name, functools.partial(self._whole, places)))
         return (found.or_else(column), None) if found.has.any() else (column, kind_of(name))
 
     def _gates(self, places: NDArray[np.intp]) -> list[tuple[str, ...] | None]:
@@ -210,7 +218,8 @@ class Listing:
         gates = self._rows.gates(places[inside]) + self._more.gates(places[~inside] - len(self._rows))
         order = np.argsort(np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)]))
         found = [gates[index] for index in order.tolist()]
-        for index in np.flatnonzero(self._taken(places)["overflow"] & np.uint32(catalogue.CELLS_LEFT_OUT)).tolist():
+        overflow = self._taken(places, ["overflow"])["overflow"]
+        for index in np.flatnonzero(overflow & np.uint32(catalogue.CELLS_LEFT_OUT)).tolist():
             record = self.bad.ask(self._asking(int(places[index])), lambda run: run.record, None)
             found[index] = found[index] if record is None else gates_in(record.config.circuit_facts)
         return found
@@ -246,7 +255,7 @@ class Listing:
         Returns:
             A bool array of the shape of ``places``.
         """
-        found: NDArray[np.bool_] = self._taken(places)["num_points"] == 1
+        found: NDArray[np.bool_] = self._taken(places, ["num_points"])["num_points"] == 1
         inside = places < len(self._rows)
         asked = [source for name in map(full_name, names) for source in sources(name, of_points=True)]
         for source in [*asked, COUNTS] if has_counts else asked:
@@ -259,13 +268,13 @@ class Listing:
 
     def without_result(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Whether each run has no result, and so no points."""
-        rows = self._taken(places)
+        rows = self._taken(places, ["num_points", "outcome"])
         found: NDArray[np.bool_] = (rows["num_points"] == 0) | np.isin(rows["outcome"], WITHOUT_RESULT)
         return found
 
-    def rows_of(self, places: NDArray[np.intp]) -> NDArray[Any]:
-        """A copy of the rows of runs, dtype `catalogue.DTYPE`."""
-        return self._taken(places)
+    def rows_of(self, places: NDArray[np.intp], columns: Sequence[str]) -> NDArray[Any]:
+        """A copy of the rows of runs, with some of their columns."""
+        return self._taken(places, columns)
 
     def first_places(
         self, clause: Clause, sort: str, *, descending: bool, limit: int | None
@@ -286,7 +295,8 @@ class Listing:
 
     def job_ids(self, places: NDArray[np.intp]) -> list[str]:
         """The whole job ids of runs."""
-        return column_values(self._taken(places), "job_id", functools.partial(self._whole, places))
+        rows = self._taken(places, ["job_id", "overflow"])
+        return column_values(rows, "job_id", functools.partial(self._whole, places))
 
     def run(self, place: int) -> Run:
         """The run of a place."""
@@ -409,7 +419,7 @@ class Listing:
 
     def refuse(self, unknown: ValueCondition) -> NoReturn:
         """Refuses a condition on a name under which there is nothing; the message says what there is."""
-        raise UnknownColumnError(unknown.name, no_value(unknown.name, self.value_names()))
+        raise UnknownColumnError(unknown.name, unknown.message(no_value(unknown.name, self.value_names())))
 
     def all_values(self, name: str) -> list[Any]:
         """The values of all runs under a name, as far as columns have them."""
@@ -534,12 +544,14 @@ class RunList(LazyList):
         self._rows = rows
         self._make = make
         self._nothing = None if len(self) else nothing
-        self._neighbours = Neighbours(self)
+        self._neighbours = Neighbours(self) if len(self) else None
 
     def _take(self, place: int) -> Any:
         run = super()._take(place)
         if run.neighbours is None and place >= 0:
-            if not self._neighbours.are_of(self):  # this is a part or a copy of another list
+            if self._neighbours is None or not self._neighbours.are_of(
+                self
+            ):  # this is a part or a copy of another list
                 self._neighbours = Neighbours(self)
             run.neighbours = (self._neighbours, place)
         return run

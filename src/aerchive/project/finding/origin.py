@@ -32,6 +32,8 @@ _SEALED = (
     "nbytes",
 )
 """Columns of the catalogue that never change after a run has finished."""
+ORIGIN_COLUMNS = (*_SEALED, "path", "overflow")
+"""The columns of the catalogue from which an origin is made."""
 _PROGRAMS = {"aerchive": "aerchive", "qiskit": "qiskit", "qiskit_aer": "qiskit-aer"}
 """The attributes of a provenance object with versions, and the names of the packages."""
 _MOST_KNOWN = 100_000
@@ -74,7 +76,7 @@ class Origins:
 
         Args:
             job_ids: The whole job ids, each once.
-            rows: The rows of these runs in the catalogue, dtype `aerchive.models.catalogue.DTYPE`.
+            rows: The rows of these runs in the catalogue, or at least the columns `ORIGIN_COLUMNS` of them.
         """
         origin: Origin = {"project": str(self._parts.path.absolute())}
         is_outside = rows["path"] == b""

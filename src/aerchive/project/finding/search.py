@@ -33,7 +33,7 @@ from aerchive.project.finding.listing import Listing
 from aerchive.project.finding.nothing_found import described, not_listed, nothing_found
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
-from aerchive.storage.medium.names import no_such_project, projects_beside
+from aerchive.storage.medium.names import near_projects, no_such_project
 from aerchive.text import listed, near_texts
 from aerchive.times import from_microseconds
 
@@ -129,8 +129,9 @@ class Search:
         Args:
             wanted: Whether the values under a name are needed, such as ``params.theta``.
         """
+        exists = self._parts.file.exists()  # runs of this process that wait are in the file now
         outside = self.outside()
-        if self._parts.mode in ("a", "x") and not self._parts.file.exists():
+        if self._parts.mode in ("a", "x") and not exists:
             return self.listing_of(None, outside, wanted)
         with self._parts.file.read() as session:
             return self.listing_of(session, outside, wanted)
@@ -170,7 +171,7 @@ class Search:
         problem = no_such_project(self._parts.path, "no such project yet, the first run makes it")
         if if_missing == "raise":
             raise problem
-        is_told = if_missing == "warn" or near_texts(self._parts.path.name, projects_beside(self._parts.path))
+        is_told = if_missing == "warn" or near_projects(self._parts.path)
         if is_told and not self._parts.has_warned:
             self._parts.has_warned = True
             warnings.warn(str(problem), ArchiveWarning, stacklevel=caller_level())
@@ -375,7 +376,8 @@ class Search:
     def _no_name(self, name: str, number: int) -> str:
         """Describes that no run has a value of a name, and what they have."""
         columns = [column for column in table.IN_TABLES if column != "params"]
-        known = [*(one for one in self._value_names() if not one.startswith(OPERATIONS)), *columns]
+        values = (one for one in self._value_names() if one != COUNTS and not one.startswith(OPERATIONS))
+        known = [*values, *columns]
         near = near_texts(short_name(name), [*map(short_name, known)])
         hint = f"did you mean {listed(near)}? " if near else ""
         return f"{self._parts.path}: none of {format_runs(number)} has {name!r}; {hint}there are {listed(known, 40)}"

@@ -30,6 +30,7 @@ from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, Valu
 from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import BadRuns, whole_value
 from aerchive.project.finding.listing import Listing
+from aerchive.project.finding.origin import ORIGIN_COLUMNS
 from aerchive.project.finding.outcomes import bounded, outcome_columns
 from aerchive.project.run import Run
 from aerchive.storage.file import ProjectFile
@@ -282,7 +283,7 @@ class PointTable:
             kept = [row for row in rows if is_sure or clause.decide(row)]
             self._rows += kept
             numbers += [number] * len(kept)
-        for one in unknown:
+        for one in unknown if choose is None else ():
             listing.refuse(one)
         self._order = np.argsort(
             np.concatenate([np.flatnonzero(~is_opened), np.array(numbers, np.intp)]), kind="stable"
@@ -305,18 +306,19 @@ class PointTable:
             at: Indices of points.
 
         Returns:
-            The job ids, and the rows of the catalogue, in the order of the points.
+            The job ids, and the columns `ORIGIN_COLUMNS` of their rows, in the order of the points.
         """
         ids = [*self._listing.job_ids(self._places), *(row.run.job_id for row in self._rows)]
         first: dict[str, int] = {}
         for index in self._order[at].tolist():
             first.setdefault(ids[index], index)
-        inside = np.array([index for index in first.values() if index < len(self._places)], np.intp)
-        rows = np.empty(len(first), catalogue.DTYPE)
-        is_inside = np.array(list(first.values()), np.intp) < len(self._places)
-        rows[is_inside] = self._listing.rows_of(self._places[inside])
+        kept = np.fromiter(first.values(), np.intp, len(first))
+        rows = np.empty(len(kept), [(name, catalogue.DTYPE[name]) for name in ORIGIN_COLUMNS])
+        is_inside = kept < len(self._places)
+        rows[is_inside] = self._listing.rows_of(self._places[kept[is_inside]], ORIGIN_COLUMNS)
         for number in np.flatnonzero(~is_inside).tolist():
-            rows[number] = self._rows[list(first.values())[number] - len(self._places)].row()
+            row = self._rows[kept[number] - len(self._places)].row()
+            rows[number] = tuple(row[name] for name in ORIGIN_COLUMNS)
         return list(first), rows
 
     def _given(self, places: NDArray[np.intp]) -> list[dict[str, Any]]:

@@ -123,9 +123,12 @@ class Spools:
     def _project_uuid(self) -> str | None:
         """The UUID of the project; ``None`` if it does not exist, or never could be read."""
         try:
-            stamp = stamp_of(os.stat(self._file.path))
+            status = os.stat(self._file.path)
         except OSError:
             return None
+        if self._known_uuid is not None and self._file.is_committing(status):  # it changes all the time
+            return self._known_uuid[1]
+        stamp = stamp_of(status)
         if self._known_uuid is None or self._known_uuid[0] != stamp:
             uuid = self._file.peek_uuid()
             self._known_uuid = self._known_uuid if uuid is None else (stamp, uuid)

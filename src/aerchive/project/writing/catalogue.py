@@ -53,16 +53,17 @@ class CatalogueWriter:
         """
         self.add_row(catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes), cells_of(record))
 
-    def add_row(self, row: NDArray[Any], cells: Mapping[str, Any] | None) -> None:
+    def add_row(self, row: NDArray[Any], cells: Mapping[str, Any], *, is_part: bool = False) -> None:
         """Adds a row that is known already; its number may be another one now.
 
         Args:
             row: The row, shape ``(1,)``.
-            cells: The values of its run; ``None`` if they are not known now, so that the run is asked.
+            cells: The values of its run.
+            is_part: Whether the run has further values, which it must be asked for.
         """
         number = self._length + len(self._fresh)
-        self._put(row, cells or {}, number, is_new=True)
-        if cells is None:
+        self._put(row, cells, number, is_new=True)
+        if is_part:
             row["overflow"] |= np.uint32(catalogue.CELLS_LEFT_OUT)
         self._fresh.append(catalogue.seal_row(row, number))
 
@@ -150,7 +151,7 @@ def copy_columns(session: ReadSession, target: WriteSession, kept: NDArray[np.in
         if not len(given):
             continue
         rows = rows[: given[-1] + 1]
-        rows[np.flatnonzero(rows["given"] == ABSENT)] = 0
+        rows[np.flatnonzero(rows["given"] == ABSENT)] = np.zeros(1, rows.dtype)
         for number in given.tolist():
             seal_cell(rows[number : number + 1], number)
         target.add_column(column.dataset, found.form.row_dtype, column_attributes(column.name, found.form))

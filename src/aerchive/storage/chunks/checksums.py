@@ -9,7 +9,7 @@ the BLAKE3 of its values as a reader gets them, which stays the same however the
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -33,6 +33,10 @@ class ChunkSums(NamedTuple):
 
     crc32: int
     blake3: str
+
+
+NO_SUMS: Final[Mapping[str, int | str]] = {"crc32": 0, "blake3": "0" * 64}
+"""Values of the same types as the checksums of a chunk."""
 
 
 def table_of(sums: Iterable[ChunkSums]) -> NDArray[Any]:

@@ -67,6 +67,11 @@ def _kept_array(value: AttributeValue) -> NDArray[Any]:
     return array
 
 
+def attribute_piece(name: str, value: NDArray[Any]) -> bytes:
+    """What a digest covers of an attribute: name, type and value."""
+    return f"|@{name}|{value.dtype.str}|".encode() + value.tobytes()
+
+
 class PackedChunk(NamedTuple):
     """One chunk as a file holds it.
 
@@ -320,7 +325,7 @@ class ContentDigest:
 
     def attribute(self, name: str, value: NDArray[Any]) -> None:
         """Adds an attribute."""
-        self._hash.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
+        self._hash.update(attribute_piece(name, value))
 
     def dataset(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         """Adds dtype and shape of a dataset; `data` adds its values next."""

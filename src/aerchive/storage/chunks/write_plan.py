@@ -147,6 +147,10 @@ def packed_chunks(
         sums = checksums.ChunkSums(checksums.chunk_crc(stored, owner, name, number, mask), digest)
         return FinishedChunk(number, offset, stored, mask, sums)
 
+    if shape == plan.chunk:  # most texts of a run are one chunk
+        check_interrupt()
+        yield pack((0, (0,) * len(shape), plan.begin(0, (0,) * len(shape))))
+        return
     offsets = enumerate(chunk_offsets(shape, plan.chunk))
     items = ((number, offset, plan.begin(number, offset)) for number, offset in offsets)
     with contextlib.closing(

@@ -188,6 +188,32 @@ def open_group(group: h5g.GroupID, name: str, where: Where, member: Member | Non
     return node
 
 
+def open_own(group: h5g.GroupID, path: str) -> Any:
+    """Opens a node below a group that this session has just written, so that it needs no check."""
+    key = path.encode()
+    with hdf5_errors(group, path):
+        return h5o.open(group, key)
+
+
+def replace_own_attribute(node: Any, name: str, value: NDArray[Any], old: NDArray[Any]) -> None:
+    """Replaces the value of an attribute that this session has just written.
+
+    Args:
+        node: The open node.
+        name: Name of the attribute.
+        value: The new value.
+        old: The value that it has, or another one of the same type.
+    """
+    key, tid = name.encode(), stored_type(value.dtype)
+    with hdf5_errors(node):
+        if value.dtype == old.dtype and value.shape == old.shape:
+            h5a.open(node, key).write(value, tid)
+        else:
+            h5a.delete(node, key)
+            space = h5s.create_simple(value.shape) if value.ndim else h5s.create(h5s.SCALAR)
+            h5a.create(node, key, tid, space).write(value, tid)
+
+
 def foreign_nodes(
     group: h5g.GroupID, name: str, where: Where, known: set[int], *, are_deleted: bool = False
 ) -> Iterator[tuple[Any, NodeInfo]]:

@@ -6,8 +6,8 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from h5py import h5a, h5d, h5g, h5p, h5s, h5z
@@ -24,14 +24,17 @@ from aerchive.storage.chunks.drafts import (
     GroupDraft,
     ObjectDraft,
     attribute_array,
+    attribute_piece,
     split_long,
 )
+from aerchive.storage.chunks.grid import chunk_shape
 from aerchive.storage.chunks.write_plan import WritePlan, packed_chunks, plan_write
 from aerchive.storage.hdf5.errors import NodeName, hdf5_errors
 from aerchive.storage.hdf5.group_room import group_properties, plain_properties, room_for
-from aerchive.storage.hdf5.nodes import find_member, has_attribute, open_attribute, read_attribute_value
+from aerchive.storage.hdf5.nodes import find_member, has_attribute, open_attribute, open_own, read_attribute_value
 from aerchive.storage.hdf5.nodes import has_member as is_member
 from aerchive.storage.hdf5.nodes import open_group as open_member
+from aerchive.storage.hdf5.prototypes import Prototype, copied
 from aerchive.storage.hdf5.types import stored_type
 
 _REPLACEMENT = "replacement"
@@ -132,7 +135,11 @@ class NodeDigest:
 
     def attribute(self, name: str, value: NDArray[Any]) -> None:
         """Adds an attribute; called in order of name."""
-        self._hash.update(f"|@{name}|{value.dtype.str}|".encode() + value.tobytes())
+        self._hash.update(attribute_piece(name, value))
+
+    def attributes(self, pieces: bytes) -> None:
+        """Adds all attributes, as `attribute_piece` has them, in order of name."""
+        self._hash.update(pieces)
 
     def content(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         """Adds the type of the values of a dataset, which may be wider than the stored one, and its shape."""
@@ -167,6 +174,57 @@ def write_attributes(oid: Any, values: Mapping[str, AttributeValue], digest: Nod
     if digest is not None:
         for name, _, array in stored:
             digest.attribute(name, array)
+
+
+class _Storage(NamedTuple):
+    """How a dataset is stored: dtype, shape, shape of a chunk (``None``: the values are in its header) and codec."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...] | None = None
+    codec: Codec = Codec.DEFLATE
+
+
+def _is_compact(draft: DatasetDraft) -> bool:
+    return draft.nbytes <= layout.MAX_COMPACT_BYTES and draft.packed is None
+
+
+def _usual_storage(draft: DatasetDraft) -> _Storage | None:
+    """How a small dataset or a text is stored; ``None`` for others, where it depends on the values."""
+    if _is_compact(draft):
+        return _Storage(draft.dtype, draft.shape)
+    if draft.packed is not None or draft.uses_compression or draft.chunk:
+        return None
+    chunk = chunk_shape(draft.shape, draft.dtype.itemsize)
+    return _Storage(draft.dtype, draft.shape, chunk) if chunk == draft.shape else None
+
+
+def _form(draft: GroupDraft) -> Hashable:
+    """What drafts of groups have in common whose groups can be copies of one prototype: all but values."""
+    attributes, long = split_long(draft.attributes)
+    types = tuple(map(type, attributes.values()))  # True equals 1
+    datasets = tuple((name, _usual_storage(one), *one.attributes) for name, one in {**draft.datasets, **long}.items())
+    inner = tuple((name, _form(group)) for name, group in draft.groups.items())
+    return draft.mutable, tuple(attributes), types, datasets, tuple(draft.objects), tuple(draft.links), inner
+
+
+_UNSEALED = frozenset((*layout.SHOWN, "sha256"))
+
+
+def _prototype(parent: h5g.GroupID, name: str, draft: GroupDraft, path: str = "") -> Prototype:
+    """Makes a group with the attributes, groups and usual datasets of a draft, and with room for the rest."""
+    seal = _SEALS if draft.mutable else {}
+    group = create_group(parent, name, _room_of(draft, seal))
+    attributes, long = split_long(draft.attributes)
+    members = {one: _prototype(group, one, of_one, f"{path}/{one}") for one, of_one in draft.groups.items()}
+    for one, dataset in {**draft.datasets, **long}.items():
+        if (storage := _usual_storage(dataset)) is not None:
+            values = {**dataset.attributes, **(checksums.NO_SUMS if storage.chunk is not None else {})}
+            write_attributes(_create_dataset(group, one, storage), values)
+            members[one] = Prototype(values, layout.STORAGE_ATTRIBUTES)
+    values = {**attributes, **seal}
+    write_attributes(group, values)
+    return Prototype(values, frozenset(seal) if path else _UNSEALED, members)
 
 
 def replace_attributes(oid: Any, names: Iterable[str], values: Mapping[str, AttributeValue]) -> None:
@@ -227,7 +285,9 @@ class DraftWriter:
 
     def __init__(self, root: h5g.GroupID) -> None:
         self._root = root
-        self._linked: dict[str, h5g.GroupID] = {}
+        self._folders: dict[str, h5g.GroupID] = {}
+        self._linked: set[str] = set()
+        """Paths of the objects that are in the file."""
 
     def write_run(self, folder: str, name: str, draft: GroupDraft, run_uuid: str) -> str:
         """Writes one run.
@@ -244,14 +304,13 @@ class DraftWriter:
         Raises:
             AlreadyExistsError: There is a group of this name.
         """
-        parent = require_group(self._root, folder)
+        parent = self._folder(folder)
         if has_member(parent, name):
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
-        group = create_group(parent, name, _room_of(draft, {"core_sha256": "0" * 64}))
         nodes: dict[str, str] = {}
         groups = {layout.SEAL: GroupDraft(), **draft.groups}
-        self._fill(group, "", dataclasses.replace(draft, groups=groups), run_uuid, nodes)
-        write_attributes(open_group(group, layout.SEAL), {"core_sha256": core_digest(nodes)})
+        group = self._group(parent, name, dataclasses.replace(draft, groups=groups), run_uuid, nodes)
+        write_attributes(open_own(group, layout.SEAL), {"core_sha256": core_digest(nodes)})
         return f"{folder}/{name}"
 
     def write_root(self, draft: GroupDraft) -> None:
@@ -302,6 +361,75 @@ class DraftWriter:
         else:
             put_padded_attribute(self._root, layout.DEFAULT, path, layout.DEFAULT_BYTES)
 
+    def _folder(self, path: str) -> h5g.GroupID:
+        """The group at a path of generated names, which is opened once."""
+        folder = self._folders.get(path)
+        if folder is None:
+            above, _, name = path.rpartition("/")
+            folder = self._folders[path] = require_group(self._folder(above) if above else self._root, name)
+        return folder
+
+    def _group(
+        self, parent: h5g.GroupID, name: str, draft: GroupDraft, owner: str, nodes: dict[str, str]
+    ) -> h5g.GroupID:
+        """Makes the group of a run or object, as a copy of a prototype if groups like it were made before.
+
+        Args:
+            parent: The group that the new one is made in.
+            name: Name of the new group.
+            draft: As for `_fill`.
+            owner: As for `_fill`.
+            nodes: As for `_fill`.
+        """
+        found = copied(parent, name, _form(draft), lambda root, own: _prototype(root, own, draft))
+        if found is None:
+            group = create_group(parent, name, _room_of(draft, {}))
+            self._fill(group, "", draft, owner, nodes)
+        else:
+            group, prototype = found
+            self._renew(group, "", draft, owner, nodes, prototype)
+        return group
+
+    def _renew(
+        self,
+        top: h5g.GroupID,
+        path: str,
+        draft: GroupDraft,
+        owner: str,
+        nodes: dict[str, str],
+        prototype: Prototype,
+    ) -> None:
+        """Writes what differs from the prototype into a group of a copy.
+
+        Args:
+            top: The copy of the whole group.
+            path: The path of the group in it.
+            draft: As for `_fill`.
+            owner: As for `_fill`.
+            nodes: As for `_fill`.
+            prototype: The prototype of the group.
+        """
+        prefix = f"{path}/" if path else ""
+        attributes, long = split_long(draft.attributes)
+        digest = NodeDigest(path)
+        node = functools.cache(lambda: open_own(top, path) if path else top)
+        digest.attributes(prototype.renew(node, attributes))
+        inner = {path: digest.hexdigest()}
+        for name, dataset in {**draft.datasets, **long}.items():
+            self._dataset(top, prefix + name, prefix + name, dataset, owner, inner, prototype.members.get(name))
+        for name, shared in draft.objects.items():
+            self._link(top, prefix + name, shared)
+            inner[prefix + name] = shared.digest
+        for name, group in draft.groups.items():
+            self._renew(top, prefix + name, group, owner, inner, prototype.members[name])
+        for name, target in draft.links.items():
+            link(top, prefix + name, top, target)
+            inner[prefix + name] = link_digest(target)
+        if draft.mutable:
+            prototype.renew(node, {"sha256": core_digest(inner)})
+        else:
+            nodes.update(inner)
+
     def _fill(
         self,
         gid: h5g.GroupID,
@@ -346,25 +474,41 @@ class DraftWriter:
             nodes.update(inner)
 
     def _link(self, gid: h5g.GroupID, name: str, target: ObjectDraft) -> None:
-        path = target.path
-        folder, _, digest = path.rpartition("/")
-        parent = self._linked.get(path)
-        if parent is None:
-            parent = self._linked[path] = require_group(self._root, folder)
+        folder, _, digest = target.path.rpartition("/")
+        parent = self._folder(folder)
+        if target.path not in self._linked:
+            self._linked.add(target.path)
             if not has_member(parent, digest):
-                content = target.content()
-                group = create_group(parent, digest, _room_of(content, {}))
-                self._fill(group, "", content, path, {})
+                self._group(parent, digest, target.content(), target.path, {})
         link(gid, name, parent, digest)
 
     def _dataset(
-        self, gid: h5g.GroupID, name: str, path: str, draft: DatasetDraft, owner: str, nodes: dict[str, str]
+        self,
+        group: h5g.GroupID,
+        place: str,
+        path: str,
+        draft: DatasetDraft,
+        owner: str,
+        nodes: dict[str, str],
+        prototype: Prototype | None = None,
     ) -> None:
+        """Writes a dataset.
+
+        Args:
+            group: An open group.
+            place: The path of the dataset below this group.
+            path: Its path below the run.
+            draft: Its content.
+            owner: As for `_fill`.
+            nodes: As for `_fill`.
+            prototype: The prototype of which the dataset is a copy; ``None``: it is made.
+        """
         digest = NodeDigest(path)
         shape, dtype = draft.shape, draft.dtype
         attributes = dict(draft.attributes)
-        if draft.nbytes <= layout.MAX_COMPACT_BYTES and draft.packed is None:
-            dsid = _create_dataset(gid, name, dtype, shape, None)
+        name = path.rpartition("/")[2]
+        if _is_compact(draft):
+            dsid = open_own(group, place) if prototype else _create_dataset(group, place, _Storage(dtype, shape))
             raw = draft.read_chunk((0,) * len(shape), shape)
             data = raw.view(dtype).reshape(shape) if raw.size else np.empty(shape, dtype)
             if raw.size:
@@ -373,19 +517,24 @@ class DraftWriter:
         else:
             plan = plan_write(draft)
             attributes |= plan.attributes
-            dsid = _create_dataset(gid, name, plan.dtype, shape, plan.chunk, plan.codec)
+            storage = _Storage(plan.dtype, shape, plan.chunk, plan.codec)
+            dsid = open_own(group, place) if prototype else _create_dataset(group, place, storage)
             sums = _write_chunks(dsid, name, shape, plan, owner)
             if len(sums) == 1:
                 attributes |= sums[0]._asdict()
             else:
                 table = checksums.table_of(sums)
-                tid, key = stored_type(table.dtype, is_ascii=True), (name + layout.CHECKSUMS_SUFFIX).encode()
-                with hdf5_errors(gid, name):
-                    of_sums = h5d.create(gid, key, tid, h5s.create_simple(table.shape))
+                tid, key = stored_type(table.dtype, is_ascii=True), (place + layout.CHECKSUMS_SUFFIX).encode()
+                with hdf5_errors(group, place):
+                    of_sums = h5d.create(group, key, tid, h5s.create_simple(table.shape))
                 write_values(of_sums, table)
             content = [s.blake3.encode() for s in sums]
-        write_attributes(dsid, {n: a for n, a in attributes.items() if n not in layout.STORAGE_ATTRIBUTES}, digest)
-        write_attributes(dsid, {n: a for n, a in attributes.items() if n in layout.STORAGE_ATTRIBUTES})
+        if prototype is None:
+            own = {n: a for n, a in attributes.items() if n not in layout.STORAGE_ATTRIBUTES}
+            write_attributes(dsid, own, digest)
+            write_attributes(dsid, {n: a for n, a in attributes.items() if n in layout.STORAGE_ATTRIBUTES})
+        else:
+            digest.attributes(prototype.renew(lambda: dsid, attributes))
         digest.content(np.dtype("u1") if dtype.kind == "b" else dtype, shape)
         for piece in content:
             digest.data(piece)
@@ -417,18 +566,13 @@ def write_values(dsid: h5d.DatasetID, values: NDArray[Any]) -> None:
         dsid.write(h5s.ALL, h5s.ALL, values, dsid.get_type())
 
 
-def _create_dataset(
-    gid: h5g.GroupID,
-    name: str,
-    dtype: np.dtype[Any],
-    shape: tuple[int, ...],
-    chunk: tuple[int, ...] | None,
-    codec: Codec = Codec.DEFLATE,
-) -> h5d.DatasetID:
+def _create_dataset(group: h5g.GroupID, path: str, storage: _Storage) -> h5d.DatasetID:
+    name = path.rpartition("/")[2]
     is_ascii = name not in layout.FREE_TEXTS and not name.startswith(layout.LONG_PREFIX)
-    key, tid = name.encode(), stored_type(dtype, is_ascii=is_ascii)
-    with hdf5_errors(gid, name):
-        return h5d.create(gid, key, tid, h5s.create_simple(shape), dcpl=_dataset_properties(chunk, codec))
+    key, tid = path.encode(), stored_type(storage.dtype, is_ascii=is_ascii)
+    properties = _dataset_properties(storage.chunk, storage.codec)
+    with hdf5_errors(group, path):
+        return h5d.create(group, key, tid, h5s.create_simple(storage.shape), dcpl=properties)
 
 
 @functools.lru_cache(maxsize=64)

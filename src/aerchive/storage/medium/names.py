@@ -80,6 +80,12 @@ def projects_beside(path: Path) -> list[str]:
     return sorted(name for name in visible if ".pending-" not in name and name != path.name)
 
 
+def near_projects(path: Path, most: int = 3) -> list[str]:
+    """The names of files in the folder of a project file that are similar to its name, the most similar first."""
+    by_stem = {Path(name).stem: name for name in projects_beside(path)}
+    return [by_stem[stem] for stem in near_texts(path.stem, by_stem, most)]
+
+
 def no_such_project(path: Path, what: str = "no such project") -> NotFoundError:
     """The error for a project file that does not exist; it names files in the same folder that may be meant.
 
@@ -88,7 +94,7 @@ def no_such_project(path: Path, what: str = "no such project") -> NotFoundError:
         what: A description of what is missing, for the error message.
     """
     beside = projects_beside(path)
-    near = near_texts(path.name, beside, _MOST_NAMED)
+    near = near_projects(path, _MOST_NAMED)
     if near:
         hint = f"; did you mean {' or '.join(near)}?"
     else:
