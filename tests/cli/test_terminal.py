@@ -230,6 +230,11 @@ def test_bars() -> None:
     assert bars(["a", "b"], [1000, 1], ["1000", "1"], 20)[1].endswith("▏")
 
 
+def test_bars_of_a_terminal_without_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aerchive.cli.bars.has_blocks", lambda: False)
+    assert bars(["a", "b"], [1, -1], ["1", "-1"], 20) == ["a   1        ######", "b  -1  ######"]
+
+
 def test_show_has_counts_and_the_circuit(study: Path, capsys: Printed) -> None:
     text = printed(capsys, "show", study, "latest")
     counts = aerchive.open(study).latest().counts()
@@ -262,6 +267,7 @@ def test_plot_in_the_terminal(study: Path, capsys: Printed) -> None:
 
 @pytest.mark.parametrize(("suffix", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_plot_into_a_file(study: Path, capsys: Printed, tmp_path: Path, suffix: str, begin: bytes) -> None:
+    pytest.importorskip("matplotlib")
     target = tmp_path / f"plot.{suffix}"
     assert printed(capsys, "plot", study, "latest", "-o", target).startswith(f"{target}: ")
     content = target.read_bytes()

@@ -10,11 +10,14 @@ import click
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.command import command, file_argument, json_option
+from aerchive.cli.listing import LISTED, print_runs
 from aerchive.cli.output import put, put_report
 from aerchive.display.text import format_bytes, format_runs
 from aerchive.errors import InvalidInputError
 from aerchive.project.care.retention import CleanReport
 from aerchive.project.project import Project
+
+_MOST_SHOWN = 50
 
 
 @command("clean", "aerchive clean vqe.h5 --older-than 30d --outcome failed --dry-run")
@@ -38,7 +41,9 @@ def run(path: str | None, *, outcome: tuple[str, ...], dry_run: bool, yes: bool,
         _ask(report, project)
         report = clean(job_ids=[one.job_id for one in report.runs])
     deleted = bool(report.runs) and not report.dry_run
-    text = str(report)
+    if report.dry_run and report.runs and not as_json:
+        _show(report, project)
+    text = report.summary if report.dry_run else str(report)
     if deleted and not as_json:  # without --yes the user has just read the report
         back = format_bytes(project.space().reclaimable_bytes)
         text = f"{text}\n" if yes else f"deleted {format_runs(len(report.runs))}; "
@@ -49,10 +54,20 @@ def run(path: str | None, *, outcome: tuple[str, ...], dry_run: bool, yes: bool,
     return 0
 
 
+def _show(report: CleanReport, project: Project, *, to_errors: bool = False) -> None:
+    """Prints the runs that would be deleted as a table, the oldest first."""
+    ids = [one.job_id for one in report.runs[:_MOST_SHOWN]]
+    page = project.page(names=LISTED, descending=False, job_id__in=ids)
+    print_runs(page, to_errors=to_errors)
+    more = len(report.runs) - len(ids)
+    put(f"... and {more} more\n" if more else "", to_errors=to_errors)
+
+
 def _ask(report: CleanReport, project: Project) -> None:
     if not sys.stdin.isatty():
         raise InvalidInputError("nothing was deleted: there is nobody to ask; add --yes, or look first with --dry-run")
-    put(report, to_errors=True)
+    _show(report, project, to_errors=True)
+    put(report.summary, to_errors=True)
     put(f"Delete {format_runs(len(report.runs))} from {project.path}? [y/N] ", end="", to_errors=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InvalidInputError("nothing was deleted")

@@ -116,34 +116,36 @@ def print_listing(
     put(f"{len(page.runs)} of {format_runs(page.total)}{'; ' if hints else ''}{'; '.join(hints)}")
 
 
-def print_runs(page: Page, *, chosen: bool = False) -> list[str]:
+def print_runs(page: Page, *, chosen: bool = False, to_errors: bool = False) -> list[str]:
     """Prints runs as a table. Where circuits have no column, a run without a name is called by its circuit.
 
     Args:
         page: The runs, with the values of the columns.
         chosen: Whether the user has named the columns, which are then all printed.
+        to_errors: Whether to print to standard error.
 
     Returns:
         The heads of columns that did not fit.
     """
+    is_short = is_terminal(to_errors=to_errors)
     if chosen:
-        return put_table([_column(page, name, head=name) for name in page.columns])
+        return put_table([_column(page, name, name, is_short=is_short) for name in page.columns])
     columns = {
-        name: _params(page) if name == _ALL_PARAMS else _column(page, name, head=_HEADS.get(name, name))
+        name: _params(page) if name == _ALL_PARAMS else _column(page, name, _HEADS.get(name, name), is_short=is_short)
         for name in LISTED
         if name == _ALL_PARAMS or name in page.columns
     }
     made = [one for one in columns.values() if one.head in ("job", "outcome") or any(one.cells)]
     important = [one.head for word in _IMPORTANT for one in made if one.head.partition(" ")[0] == word]
-    if is_terminal() and "circuit" in columns:
-        width = terminal().width
+    if is_short and "circuit" in columns:
+        width = terminal(to_errors=to_errors).width
         if all(one.head != "circuit" for one in fitted(made, width, important)[0]):
             names = [
                 name or circuit for name, circuit in zip(columns["name"].cells, columns["circuit"].cells, strict=True)
             ]
             made = [one for one in columns.values() if one.head != "circuit" and (one.head == "name" or one in made)]
             made = [one._replace(cells=names) if one.head == "name" else one for one in made]
-    return [head.partition(" ")[0] for head in put_table(made, important)]
+    return [head.partition(" ")[0] for head in put_table(made, important, to_errors=to_errors)]
 
 
 def print_nothing_found(
@@ -160,10 +162,11 @@ def print_nothing_found(
     put(project.why_nothing(where, conditions), to_errors=to_errors)
 
 
-def _column(page: Page, name: str, *, head: str) -> TableColumn:
+def _column(page: Page, name: str, head: str, *, is_short: bool) -> TableColumn:
+    """A column; job ids are short in a terminal."""
     column = page.columns[name]
     if name == "job_id":
-        cells = [shorter(one, page.id_width) if is_terminal() else one for one in column.values]
+        cells = [shorter(one, page.id_width) if is_short else one for one in column.values]
         return TableColumn(head, cells, style=lambda _: "bold")
     if name == "created":
         return _times(head, column.values)

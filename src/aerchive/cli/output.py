@@ -53,19 +53,20 @@ def put_report(document: Any, text: object, *, as_json: bool) -> None:
         put(text)
 
 
-def is_terminal() -> bool:
-    """Whether people see standard output at once; ``FORCE_COLOR`` says that they do."""
-    return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+def is_terminal(*, to_errors: bool = False) -> bool:
+    """Whether people see standard output, or standard error, at once; ``FORCE_COLOR`` says that they do."""
+    return (sys.stderr if to_errors else sys.stdout).isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
-def terminal() -> Console:
-    """Standard output as a terminal with a width and colours; without colours if ``NO_COLOR`` is set.
+def terminal(*, to_errors: bool = False) -> Console:
+    """Standard output, or standard error, as a terminal with a width; without colours if ``NO_COLOR`` is set.
 
     What is printed there has passed `aerchive.display.text.clean`, and is no markup.
     """
     from rich.console import Console
 
-    return Console(file=sys.stdout, markup=False, emoji=False, highlight=False, soft_wrap=False)
+    file = sys.stderr if to_errors else sys.stdout
+    return Console(file=file, markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
 @contextlib.contextmanager

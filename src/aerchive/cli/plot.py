@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.bars import PIPE_WIDTH, bars
+from aerchive.cli.bars import PIPE_WIDTH, bars, has_blocks
 from aerchive.cli.command import command, job_argument, json_option
 from aerchive.cli.output import is_terminal, put, put_json, put_report, terminal
 from aerchive.codecs.attachment import write_new
@@ -22,6 +22,7 @@ from aerchive.project.illustrating.sketch import Matrix, Sketch, sketch_of_run
 
 _MOST_ROWS = 32
 _SHADES = " ░▒▓█"
+_ASCII_SHADES = " .+*#"
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -113,9 +114,10 @@ def _shaded(matrix: Matrix, width: int) -> list[str]:
     starts: Sequence[Any] = [np.arange(0, extent, step) for extent in values.shape]
     values = np.maximum.reduceat(np.maximum.reduceat(values, starts[0], axis=0), starts[1], axis=1)
     greatest = float(values.max()) or 1.0
-    shades = np.ceil(values / greatest * (len(_SHADES) - 1) - 1e-9).astype(int).clip(0)
+    signs = _SHADES if has_blocks() else _ASCII_SHADES
+    shades = np.ceil(values / greatest * (len(signs) - 1) - 1e-9).astype(int).clip(0)
     return [
-        f"  {clean(matrix.label)}, first row on top; {_SHADES[-1]} is {greatest:.6g}",
+        f"  {clean(matrix.label)}, first row on top; {signs[-1]} is {greatest:.6g}",
         "",
-        *(f"|{''.join(2 * _SHADES[shade] for shade in row)}|" for row in shades.tolist()),
+        *(f"|{''.join(2 * signs[shade] for shade in row)}|" for row in shades.tolist()),
     ]

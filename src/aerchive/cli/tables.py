@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from aerchive.cli.output import is_terminal, put, terminal
 from aerchive.display.text import clean, format_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _BLOCK = 500
 """Number of rows that are laid out at once."""
@@ -33,25 +36,29 @@ class TableColumn(NamedTuple):
     style: Callable[[str], str] | None = None
 
 
-def put_table(columns: Sequence[TableColumn], important: Sequence[str] | None = None) -> list[str]:
-    """Prints a table. Where standard output is no terminal, all columns are printed whole.
+def put_table(
+    columns: Sequence[TableColumn], important: Sequence[str] | None = None, *, to_errors: bool = False
+) -> list[str]:
+    """Prints a table. Where it is not printed in a terminal, all columns are whole.
 
     Args:
         columns: The columns, in order.
         important: Heads of columns that may be left out if the terminal is too narrow, the most important first, and
             texts are cut; ``None``: no column is left out, and texts go on in the next line.
+        to_errors: Whether to print to standard error.
 
     Returns:
         The heads of the columns that were left out.
     """
     cleaned = [one._replace(cells=[clean(cell) for cell in one.cells], head=clean(one.head)) for one in columns]
-    if not is_terminal():
+    if not is_terminal(to_errors=to_errors):
         right = [at for at, one in enumerate(cleaned) if one.is_number]
         rows = zip(*(one.cells for one in cleaned), strict=True)
-        put(format_table([one.head for one in cleaned], rows, right))
+        put(format_table([one.head for one in cleaned], rows, right), to_errors=to_errors)
         return []
-    shown, widths = fitted(cleaned, terminal().width, important)
-    _print(shown, widths, overflow="fold" if important is None else "ellipsis")
+    where = terminal(to_errors=to_errors)
+    shown, widths = fitted(cleaned, where.width, important)
+    _print(where, shown, widths, overflow="fold" if important is None else "ellipsis")
     return [one.head for one in cleaned if one not in shown]
 
 
@@ -86,12 +93,17 @@ def fitted(
     return [columns[at] for at in kept], [widths[at] for at in kept]
 
 
-def _print(columns: Sequence[TableColumn], widths: Sequence[int], *, overflow: Literal["fold", "ellipsis"]) -> None:
+def _print(
+    where: Console,
+    columns: Sequence[TableColumn],
+    widths: Sequence[int],
+    *,
+    overflow: Literal["fold", "ellipsis"],
+) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    where = terminal()
     number = len(columns[0].cells)
     for first in range(0, max(number, 1), _BLOCK):
         table = Table(
