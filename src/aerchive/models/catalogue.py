@@ -105,7 +105,12 @@ OVERFLOW = {name: 1 << bit for bit, name in enumerate(TEXT_COLUMNS)}
 """The bit of each text column that is set in ``overflow`` if the text did not fit into the column."""
 
 CELLS_LEFT_OUT = 1 << 31
-"""The bit of ``overflow`` that is set if the run has values for which there is no column beside the catalogue."""
+"""The bit of ``overflow`` that is set if the run has values for which there is no column beside the catalogue, besides
+bound parameters."""
+BOUND_LEFT_OUT = 1 << 30
+"""The bit of ``overflow`` that is set if the run has bound parameters for which there is no column beside the
+catalogue. Many circuits have more than columns take, and questions about other values must not open these runs."""
+LEFT_OUT = CELLS_LEFT_OUT | BOUND_LEFT_OUT
 
 DTYPE = np.dtype([(column.name, column.dtype) for column in COLUMNS])
 """The dtype of a row on disk: packed, little-endian, 592 bytes."""
@@ -279,7 +284,7 @@ def differing_columns(stored: np.void, fresh: np.void, params: Mapping[str, Any]
     if stored.tobytes()[:CHECKED_BYTES] == fresh.tobytes()[:CHECKED_BYTES]:
         return []
     fresh = fresh.copy()
-    fresh["overflow"] |= stored["overflow"] & CELLS_LEFT_OUT  # the columns beside the catalogue decide this
+    fresh["overflow"] |= stored["overflow"] & LEFT_OUT  # the columns beside the catalogue decide this
     names = [name for name in DTYPE.names or () if name != "crc32"]
     found = [name for name in names if stored[name].tobytes() != fresh[name].tobytes()]
     if "params" in found and _are_params(row_text(stored, "params"), params):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
 from aerchive.models.base import as_stored
+from aerchive.models.catalogue import BOUND_LEFT_OUT, CELLS_LEFT_OUT
 from aerchive.models.run import RunRecord
 from aerchive.row_checksums import row_crc, wrong_rows
 from aerchive.text import decode_text, encode_text, json_text
@@ -265,7 +266,17 @@ def cells_of(record: RunRecord) -> dict[str, Any]:
 
 def _as_stored(value: Any) -> Any:
     """Returns a value as its document gives it back, but as it is if no column holds it anyway."""
-    return as_stored(value) if isinstance(value, enum.Enum) else value
+    if isinstance(value, list | tuple | np.ndarray):  # a document has no order of axes, and no members of an ``Enum``
+        number = value.size if isinstance(value, np.ndarray) else len(value)
+        is_changed = 0 < number <= _MOST_ITEMS and form_of(value) == IN_RUN_FORM
+    else:
+        is_changed = isinstance(value, enum.Enum)
+    return as_stored(value) if is_changed else value
+
+
+def left_out_bit(name: str) -> int:
+    """The bit of ``overflow`` that is set in the row of a run if its value under a name is left out of the columns."""
+    return BOUND_LEFT_OUT if name.startswith(BOUND) else CELLS_LEFT_OUT
 
 
 def in_columns(cells: Mapping[str, Any]) -> dict[str, Any]:

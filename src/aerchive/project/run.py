@@ -556,7 +556,7 @@ class Run:
             key = name.removeprefix(METADATA)
             facts = self.record.config.circuit_facts or []
             return [fact["metadata"][key] for fact in facts if key in fact.get("metadata", {})]
-        if name in cells:
+        if name in cells and value is not ONLY_IN_RUN:
             return [value]
         group, _, key = name.partition(".")
         if (

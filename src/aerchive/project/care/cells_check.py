@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from aerchive.models import catalogue
-from aerchive.models.cells import ABSENT, IN_RUN_FORM, ONLY_IN_RUN, cells_of, form_of, in_columns, make_cell
+from aerchive import layout
+from aerchive.display.text import clean
+from aerchive.errors import IntegrityError
+from aerchive.models.cells import ABSENT, IN_RUN_FORM, ONLY_IN_RUN, cells_of, form_of, left_out_bit, make_cell
 from aerchive.models.run import RunRecord
 from aerchive.project.catalogue.cells import CellColumns, read_columns
 from aerchive.storage.sessions import ReadSession
@@ -22,14 +22,20 @@ class CellsCheck:
             compared.
 
     Raises:
-        IntegrityError: A column is damaged.
+        IntegrityError: A column is damaged, or has more rows than the catalogue.
         FormatError: A column does not follow the format.
     """
 
     def __init__(self, session: ReadSession | None = None) -> None:
         self._columns: CellColumns | None = None
         if session is not None:
-            self._columns = read_columns(session, lambda _name: True)
+            number = len(session.table(layout.CATALOGUE))
+            columns = read_columns(session, lambda _name: True)
+            for name, several in columns.items():
+                if any(len(column.rows) > number for column in several):
+                    where = session.root.where(layout.COLUMNS)
+                    raise IntegrityError(f"{where}: the column of {name!r} has more rows than the catalogue, {number}")
+            self._columns = columns
 
     def problems(self, record: RunRecord, number: int, row: Any, where: str) -> Iterator[str]:
         """Compares the values of a run with those in the columns.
@@ -43,25 +49,18 @@ class CellsCheck:
         if self._columns is None:
             return
         cells = cells_of(record)
-        wanted = in_columns(cells)
-        is_left_out = len(wanted) < len(cells)
         differing = []
-        for name in {**self._columns, **wanted}:
-            form = None
-            if name in wanted:
-                form = IN_RUN_FORM if wanted[name] is ONLY_IN_RUN else form_of(wanted[name])
-            found = [column for column in self._columns.get(name, ()) if number < len(column.rows)]
-            given = [column for column in found if column.rows["given"][number] != ABSENT]
-            if form is None or not any(column.form == form for column in self._columns.get(name, ())):
-                is_left_out |= form is not None
+        for name in {**self._columns, **cells}:
+            columns = [column for column in self._columns.get(name, ()) if number < len(column.rows)]
+            given = [column for column in columns if column.rows["given"][number] != ABSENT]
+            if name not in cells:
                 is_right = not given
+            elif not given:
+                is_right = bool(int(row["overflow"]) & left_out_bit(name))
             else:
-                cell = make_cell(form, wanted[name], number)[0]
-                is_right = [column.form for column in given] == [form] and bool(
-                    np.array_equal(given[0].rows[number : number + 1].view(np.uint8), cell.reshape(1).view(np.uint8))
-                )
+                form = IN_RUN_FORM if cells[name] is ONLY_IN_RUN else form_of(cells[name])
+                cell = make_cell(form, cells[name], number).tobytes()
+                is_right = [one.form for one in given] == [form] and given[0].rows[number].tobytes() == cell
             differing += [] if is_right else [name]
-        if is_left_out and not int(row["overflow"]) & catalogue.CELLS_LEFT_OUT:
-            differing.append("values for which there is no column")
         if differing:
-            yield f"{where}: columns beside the catalogue differ from it: {', '.join(differing)}"
+            yield f"{where}: columns beside the catalogue differ from it: {', '.join(map(clean, differing))}"

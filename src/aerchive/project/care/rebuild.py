@@ -135,7 +135,7 @@ def _sound_rows(session: WriteSession, problems: list[str]) -> dict[str, _Entry]
     by_path = {catalogue.row_text(rows[number], "path"): number for number in kept}
     found = {}
     for order, (path, number) in enumerate(by_path.items()):
-        is_part = columns is None or bool(rows["overflow"][number] & np.uint32(catalogue.CELLS_LEFT_OUT))
+        is_part = columns is None or bool(rows["overflow"][number] & np.uint32(catalogue.LEFT_OUT))
         found[path] = _Entry(order, rows[number : number + 1].copy(), cells_at(columns or {}, number), is_part)
     return found
 

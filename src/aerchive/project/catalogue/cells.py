@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import IntegrityError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models.cells import (
     ABSENT,
     GIVEN,
@@ -72,8 +72,8 @@ class ColumnCache:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the cached rows, in bytes."""
-        return sum(rows.nbytes for rows in self._rows.values())
+        """Memory of the cached rows, in bytes; it may be asked for while another thread reads columns."""
+        return sum(rows.nbytes for rows in tuple(self._rows.values()))
 
     def forget_rows(self) -> None:
         """Reads all rows again with the next question."""
@@ -83,20 +83,23 @@ class ColumnCache:
         """The columns of a file, by name and address of the dataset.
 
         Raises:
-            FormatError: A column does not follow the format.
+            IntegrityError: One of them cannot be read, or does not follow the format.
         """
         if layout.COLUMNS not in root:
             return {}
-        group = root.group(layout.COLUMNS)
         found = {}
-        for dataset, member in group.members().items():
-            key = dataset, member.address
-            if key not in self._known:
-                table, where = group.open_table(dataset), group.where(dataset)
-                attributes = read_attributes(table.dsid, where)
-                form = form_from(attributes, table.what.dtype, where)
-                self._known[key] = StoredColumn(dataset, str(attributes["name"]), form)
-            found[key] = self._known[key]
+        try:
+            group = root.group(layout.COLUMNS)
+            for dataset, member in group.members().items():
+                key = dataset, member.address
+                if key not in self._known:
+                    table, where = group.open_table(dataset), group.where(dataset)
+                    attributes = read_attributes(table.dsid, where)
+                    form = form_from(attributes, table.what.dtype, where)
+                    self._known[key] = StoredColumn(dataset, str(attributes["name"]), form)
+                found[key] = self._known[key]
+        except (FormatError, NotFoundError, UnsafeContentError) as error:
+            raise IntegrityError(f"{error}; {_advice(root.file)}") from error
         return found
 
     def read(self, session: Session, wanted: Callable[[str], bool]) -> dict[str, list[CellColumn]]:
@@ -146,12 +149,18 @@ def _caught_up(session: Session, column: StoredColumn, known: NDArray[Any] | Non
     new = table.rows(len(known))
     if bad := damaged_cells(new, len(known)):
         raise IntegrityError(
-            f"{table.where}: row {bad[0]} is damaged ({len(bad)} in all); the runs are not affected, and the column "
-            f"can be made anew from them: aerchive recover --rebuild-catalogue {session.root.file}"
+            f"{table.where}: row {bad[0]} is damaged ({len(bad)} in all); {_advice(session.root.file)}"
         )
     rows = np.concatenate([known, new])
     rows.flags.writeable = False
     return rows
+
+
+def _advice(file: str) -> str:
+    return (
+        "the runs are not affected, and the columns can be made anew from them: "
+        f"aerchive recover --rebuild-catalogue {file}"
+    )
 
 
 def cells_at(columns: CellColumns, number: int) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from aerchive.text import JSON_FORM
 
 ABSENT: Any = object()
 """The value of a run that has none under a name."""
+MAY_BE_EMPTY = ("tags", "params", "job_id")
+"""The columns of texts of which an empty one is a value."""
 
 
 def catalogue_columns(rows: NDArray[Any], ask: Callable[[int, str], Any]) -> Columns:
@@ -64,8 +66,7 @@ def _texts(rows: NDArray[Any], column: str, ask: Callable[[int, str], Any]) -> l
         values[~is_cut] = whole.astype(str).tolist()
     for number in np.flatnonzero(is_cut).tolist():
         values[number] = ask(number, column)
-    may_be_empty = column in ("tags", "params", "job_id")
-    return [value if value or may_be_empty else None for value in values]
+    return [value if value or column in MAY_BE_EMPTY else None for value in values]
 
 
 def _are_ascii(texts: NDArray[np.bytes_]) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aerchive.lazy import cached_property
 from aerchive.models import catalogue
-from aerchive.models.cells import ABSENT, GIVEN, IN_RUN, OPERATIONS, Form, values_of
+from aerchive.models.cells import ABSENT, GIVEN, IN_RUN, OPERATIONS, Form, left_out_bit, values_of
 from aerchive.project.catalogue.cells import CellColumns
 
 WITHOUT_RESULT = (b"error", b"cancelled", b"lost", b"running")
@@ -92,15 +92,32 @@ class RunRows:
         for _, given, _ in self._given(name, at):
             is_in_run |= given == IN_RUN
             has |= given != ABSENT
-        if self._is_left_out is not None:
-            is_in_run |= self._is_left_out[at] & ~has
+        if (is_left_out := self._is_left_out[left_out_bit(name)]) is not None:
+            is_in_run |= is_left_out[at] & ~has
         return is_in_run
 
+    def first_only_in_run(self, names: Iterable[str], at: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether, of some names, the first under which a run has a value may be one that only the run can tell.
+
+        Args:
+            names: Names of values.
+            at: As for `only_in_run`.
+        """
+        found, left = np.zeros(len(at), bool), np.ones(len(at), bool)
+        for name in names:
+            found |= self.only_in_run(name, at) & left
+            for _, given, _ in self._given(name, at):
+                left &= given == ABSENT
+        return found
+
     @cached_property
-    def _is_left_out(self) -> NDArray[np.bool_] | None:
-        """Whether each run has values for which there is no column; ``None`` if none has."""
-        found: NDArray[np.bool_] = self.rows["overflow"] & np.uint32(catalogue.CELLS_LEFT_OUT) != 0
-        return found if found.any() else None
+    def _is_left_out(self) -> dict[int, NDArray[np.bool_] | None]:
+        """Whether each run has values for which there is no column, by bit of ``overflow``; ``None`` if none has."""
+        found: dict[int, NDArray[np.bool_] | None] = {}
+        for bit in (catalogue.CELLS_LEFT_OUT, catalogue.BOUND_LEFT_OUT):
+            is_left_out = self.rows["overflow"] & np.uint32(bit) != 0
+            found[bit] = is_left_out if is_left_out.any() else None
+        return found
 
     def _given(self, name: str, at: NDArray[np.intp]) -> Iterator[tuple[Form, NDArray[Any], NDArray[Any]]]:
         for column in self.columns.get(name, ()):

@@ -12,14 +12,14 @@ import enum
 import fractions
 import pathlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
-from aerchive.interop.order import identity
+from aerchive.interop.order import as_tuple, identity
 from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED, numbers_of_vectors
 from aerchive.project.catalogue.conditions import (
     COMPARE,
@@ -109,6 +109,8 @@ class ValueCondition(Single):
         self._comparison = comparison
         self._compare = COMPARE[comparison]
         wanted = _without_enums(wanted)
+        if comparison == "in" and type(wanted) in (list, tuple):  # NumPy compares an array with a number one by one
+            wanted = [as_tuple(one) if isinstance(one, np.ndarray) else one for one in wanted]
         try:
             self._wanted = as_choices(wanted) if comparison == "in" else wanted
         except TypeError as error:
@@ -131,6 +133,10 @@ class ValueCondition(Single):
     def is_known(self, rows: RunRows) -> bool:
         """Whether some run has a value under this name in a column, or there is a column of the catalogue."""
         return self._otherwise is not None or any(name in rows.names for name in self.sources)
+
+    def has_value(self, run: Asked) -> bool:
+        """Whether a run has a value under this name."""
+        return any(run.values_of(name) for name in self.sources)
 
     def bounds(self, rows: RunRows, at: Places) -> Bounds:
         """See `Clause`."""
@@ -166,8 +172,7 @@ class ValueCondition(Single):
         if piece.form.shape:
             return self._vectors(piece)
         values = piece.values
-        is_number = not isinstance(self._wanted, np.ndarray)
-        if self._comparison in ORDERED and is_number and _are_exact(values, self._wanted):
+        if self._comparison in ORDERED and not isinstance(self._wanted, _VECTORS) and _are_exact(values, self._wanted):
             return np.asarray(self._compare(values, self._wanted), bool)
         return looked_up(values.tolist(), self._meets)
 
@@ -176,17 +181,18 @@ class ValueCondition(Single):
         numbers = numbers_of_vectors(piece.form, piece.rows)
         if self._comparison in ("eq", "ne"):
             choices = [self._wanted]
-        elif self._comparison == "in":
+        elif self._comparison == "in" and isinstance(self._wanted, Iterable):
             choices = list(self._wanted)
         else:
             return np.fromiter(map(self._meets, piece.values), bool, len(piece.rows))
         found = np.zeros(len(numbers), bool)
         for one in choices:
-            wanted = np.asarray(one) if isinstance(one, _VECTORS) else np.empty(0)
-            if wanted.shape != piece.form.shape or wanted.dtype.kind not in "iuf":
+            wanted = _numbers_in(one)
+            if wanted is None or not _are_exact(numbers, wanted):
+                key = identity(one)
+                found |= np.fromiter((identity(value) == key for value in piece.values), bool, len(found))
                 continue
-            if not _are_exact(numbers, wanted):
-                found |= np.fromiter((identity(value) == identity(one) for value in piece.values), bool, len(found))
+            if wanted.shape != piece.form.shape:
                 continue
             same = numbers == wanted
             if numbers.dtype.kind == "f" and wanted.dtype.kind == "f":
@@ -222,7 +228,7 @@ class GatesCondition(Single):
             raise InvalidInputError(
                 f"{GATES} can be compared with eq, contains, ne, in: a run must use all, not all, or any of those given"
             )
-        names = [wanted] if isinstance(wanted, str) else list(wanted)
+        names = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
         if not all(isinstance(name, str) for name in names):
             raise InvalidInputError(f"cannot compare {GATES} with {wanted!r}: names of gates are text")
         self.column, self.parameter, self.wanted, self._comparison = GATES, None, wanted, comparison
@@ -318,6 +324,15 @@ def condition_named(keyword: str, wanted: Any, *, of_points: bool = False) -> Si
         return condition(name, comparison, wanted, of_points=of_points, message=place.__add__)
     except InvalidInputError as error:
         raise InvalidInputError(f"{place}{error}") from error
+
+
+def _numbers_in(wanted: Any) -> NDArray[Any] | None:
+    """Returns an array, or a list of numbers of one type, as an array of numbers; ``None`` if it is none of these."""
+    if isinstance(wanted, list | tuple):
+        if set(map(type, wanted)) not in ({float}, {int}):
+            return None
+        wanted = np.asarray(wanted)
+    return wanted if isinstance(wanted, np.ndarray) and wanted.dtype.kind in "iuf" else None
 
 
 def _are_exact(values: NDArray[Any], wanted: Any) -> bool:

@@ -28,9 +28,9 @@ class Values(NamedTuple):
         return cls(np.zeros(number), np.zeros(number, bool))
 
     @classmethod
-    def of(cls, items: list[Any]) -> Self:
-        """Values that are given as a list; ``None`` stands where there is none."""
-        return cls(as_objects(items), np.array([item is not None for item in items], bool))
+    def of(cls, items: list[Any], absent: Any = None) -> Self:
+        """Values that are given as a list; ``absent`` stands where there is none."""
+        return cls(as_objects(items), np.array([item is not absent for item in items], bool))
 
     def put(self, at: NDArray[np.intp], items: NDArray[Any]) -> Self:
         """Returns the values with further ones at some places where there is none yet."""
@@ -53,6 +53,12 @@ class Values(NamedTuple):
         """Returns the values with those of another object where there is none."""
         at = np.flatnonzero(~self.has & other.has)
         return self.put(at, other.items[at])
+
+    def without_none(self) -> Self:
+        """Returns the values with none where the value is ``None``, which a column of a table cannot tell apart."""
+        if self.items.dtype != object:
+            return self
+        return type(self)(self.items, self.has & np.array([item is not None for item in self.items], bool))
 
     def take(self, at: NDArray[Any]) -> Self:
         """Returns the values at some places."""

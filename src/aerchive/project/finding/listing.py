@@ -160,10 +160,30 @@ class Listing:
         """The columns of the runs that meet a clause, oldest first; a run is opened only for a text that is cut."""
         places = self._meeting(clause)
         columns = catalogue_columns(self._taken(places), functools.partial(self._whole, places))
-        for name in self.wanted_names():
-            if name.startswith(PARAMS):
-                columns[name] = self.values(places, name).column(with_tuples=False)
+        more = (PARAMS + name for one in self.given_beyond(places).values() for name in one)
+        for name in dict.fromkeys([*self.wanted_names(), *more]):
+            if name.startswith(PARAMS) and (values := self.values(places, name)).has.any():
+                columns[name] = values.column(with_tuples=False)
         return columns
+
+    def given_beyond(self, places: NDArray[np.intp]) -> dict[int, dict[str, Any]]:
+        """The parameters of those runs which have values for which there is no column.
+
+        Args:
+            places: Places of runs.
+
+        Returns:
+            The parameters by name, of each of these runs that can be read, by index in ``places``.
+        """
+        left_out = self._left_out(places, catalogue.CELLS_LEFT_OUT)
+        runs = {index: self._asking(int(places[index])) for index in left_out.tolist()}
+        given = {index: self.bad.ask(run, lambda run: run.record.labels.params, None) for index, run in runs.items()}
+        return {index: one for index, one in given.items() if one is not None}
+
+    def _left_out(self, places: NDArray[np.intp], bits: int) -> NDArray[np.intp]:
+        """The indices of the runs which have values for which there is no column, as bits of ``overflow`` say."""
+        overflow = self._taken(places, ["overflow"])["overflow"]
+        return np.flatnonzero(overflow & np.uint32(bits))
 
     def values(self, places: NDArray[np.intp], name: str) -> Values:
         """The values of runs under one name, such as ``params.theta``; a run is opened only if it alone has one.
@@ -203,10 +223,12 @@ class Listing:
             return Values.of(self._gates(places)), None
         found = Values.empty(len(places))
         for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
-            found = found.or_else(self.values(places, source))
+            left = np.flatnonzero(~found.has)
+            more = self.values(places[left], source)
+            found = found.put(left[more.has], more.items[more.has])
         if name.startswith(OPERATIONS):
-            size = self._taken(places, ["circuit_size"])["circuit_size"]
-            return found.put(np.flatnonzero(size != -1), np.zeros(len(places), np.int64)), None
+            known = np.flatnonzero(self._taken(places, ["circuit_size"])["circuit_size"] != -1)
+            return found.put(known, np.zeros(len(known), np.int64)), None
         if name not in catalogue.IN_TABLES or name == "params" or found.has.all():
             return found, None
         needed = [*catalogue.COLUMNS_OF.get(name, (name,)), "overflow"]
@@ -218,8 +240,7 @@ class Listing:
         gates = self._rows.gates(places[inside]) + self._more.gates(places[~inside] - len(self._rows))
         order = np.argsort(np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)]))
         found = [gates[index] for index in order.tolist()]
-        overflow = self._taken(places, ["overflow"])["overflow"]
-        for index in np.flatnonzero(overflow & np.uint32(catalogue.CELLS_LEFT_OUT)).tolist():
+        for index in self._left_out(places, catalogue.CELLS_LEFT_OUT).tolist():
             record = self.bad.ask(self._asking(int(places[index])), lambda run: run.record, None)
             found[index] = found[index] if record is None else gates_in(record.config.circuit_facts)
         return found
@@ -257,13 +278,13 @@ class Listing:
         """
         found: NDArray[np.bool_] = self._taken(places, ["num_points"])["num_points"] == 1
         inside = places < len(self._rows)
-        asked = [source for name in map(full_name, names) for source in sources(name, of_points=True)]
-        for source in [*asked, COUNTS] if has_counts else asked:
+        asked = [sources(name, of_points=True) for name in map(full_name, names)]
+        for several in [*asked, (COUNTS,)] if has_counts else asked:
             for rows, at, which in (
                 (self._rows, places[inside], inside),
                 (self._more, places[~inside] - len(self._rows), ~inside),
             ):
-                found[which] &= ~rows.only_in_run(source, at)
+                found[which] &= ~rows.first_only_in_run(several, at)
         return found
 
     def without_result(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -413,9 +434,14 @@ class Listing:
         return self.bad.ask(self._asking(place), clause.decide, instead=False)
 
     def unknown_names(self, clause: Clause) -> list[ValueCondition]:
-        """The conditions on a name alone that is no column, and under which no run has a value in a column."""
+        """The conditions on a name alone that is no column, and under which no run has a value."""
         conditions = (one for one in clause.conditions if isinstance(one, ValueCondition) and one.is_alone)
-        return [one for one in conditions if not (one.is_known(self._rows) or one.is_known(self._more))]
+        unknown = [one for one in conditions if not (one.is_known(self._rows) or one.is_known(self._more))]
+        if not unknown:
+            return []
+        places = np.concatenate([self._present, len(self._rows) + np.arange(len(self._more))])
+        runs = [self._asking(int(place)) for place in places[self._left_out(places, catalogue.LEFT_OUT)]]
+        return [one for one in unknown if not any(self.bad.ask(run, one.has_value, instead=False) for run in runs)]
 
     def refuse(self, unknown: ValueCondition) -> NoReturn:
         """Refuses a condition on a name under which there is nothing; the message says what there is."""

@@ -51,13 +51,23 @@ _POSITION = re.compile(r"-\d{1,9}", re.ASCII)
 
 
 def no_values(_name: str) -> bool:
-    """No values are needed."""
+    """No values are needed, nor the names under which runs have values."""
+    return False
+
+
+def only_names(_name: str) -> bool:
+    """No values are needed, but the names under which runs have values."""
     return False
 
 
 def all_values(_name: str) -> bool:
     """All values are needed."""
     return True
+
+
+def wanted_by(clause: Clause) -> Wanted:
+    """Returns a function that tells which values a clause needs: `no_values` if all is in the catalogue."""
+    return no_values if all(isinstance(one, Condition) for one in clause.conditions) else clause.wants
 
 
 def point_clause(expression: str | None, conditions: Mapping[str, Any]) -> Clause:
@@ -142,7 +152,9 @@ class Search:
         hidden: Sequence[int] = ()
         if session is not None:
             known = Catalogue(session)
-            rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
+            rows = RunRows(known.rows(), {})
+            if wanted is not no_values:
+                rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
             if outside:
                 outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
         first: dict[str, Run] = {}
@@ -188,26 +200,26 @@ class Search:
     def find(self, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
         """See `aerchive.Project.find`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).found(
+        return self.listed(wanted=wanted_by(clause)).found(
             clause, functools.partial(self.why_nothing, expression, conditions)
         )
 
     def count(self, expression: str | None, conditions: Mapping[str, Any]) -> int:
         """See `aerchive.Project.count`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).count(clause)
+        return self.listed(wanted=wanted_by(clause)).count(clause)
 
     def count_by(self, column: str, expression: str | None, conditions: Mapping[str, Any]) -> dict[Any, int]:
         """See `aerchive.Project.count_by`."""
         clause = clause_of(expression, conditions)
-        return self.listed(wanted=clause.wants).count_by(column, clause)
+        return self.listed(wanted=wanted_by(clause)).count_by(column, clause)
 
     def latest(self, expression: str | None, conditions: Mapping[str, Any]) -> Run:
         """See `aerchive.Project.latest`."""
         clause = clause_of(expression, conditions)
         if not clause.columns & {"parent", "job_id"}:
             clause = All([clause, Condition("parent", "eq", "")])
-        found = next(self.listed("raise", clause.wants).runs(clause, descending=True), None)
+        found = next(self.listed("raise", wanted_by(clause)).runs(clause, descending=True), None)
         if found is None:
             raise NotFoundError(self.why_nothing(expression, conditions))
         return found
@@ -219,7 +231,9 @@ class Search:
         _check_page(limit)
         clause = clause_of(expression, conditions)
         nothing = functools.partial(self.why_nothing, expression, conditions)
-        return self.listed(wanted=clause.wants).found(clause, nothing, sort=sort, descending=descending, limit=limit)
+        return self.listed(wanted=wanted_by(clause)).found(
+            clause, nothing, sort=sort, descending=descending, limit=limit
+        )
 
     def page(
         self,
@@ -317,11 +331,12 @@ class Search:
         labels: Sequence[str] = (),
         opens_all: bool = False,
         as_runs: bool = False,
+        also: Sequence[Clause] = (),
     ) -> PointTable:
         """The points of the runs that meet conditions, as `PointTable` describes them."""
         from aerchive.project.finding.sweep import NO_COUNTS, PointTable
 
-        clause = point_clause(expression, conditions)
+        clause = All([point_clause(expression, conditions), *also])
         listing = self.listed(if_missing, wanted_values(names, clause, opens_all=opens_all))
         return PointTable(
             self._parts.file,
@@ -336,7 +351,7 @@ class Search:
 
     def _value_names(self) -> list[str]:
         """The names under which runs have values, with their groups."""
-        return self.listing().value_names()
+        return self.listing(only_names).value_names()
 
     def done(self, names: Sequence[str], where: str | None) -> set[Any]:
         """See `aerchive.Project.done`."""
@@ -364,8 +379,8 @@ class Search:
 
     def _values(self, names: Sequence[str], where: str | None, outcome: str | Sequence[str] | None) -> list[list[Any]]:
         """The values of runs or, where these have none, of their points, for each name; `ABSENT` if there is none."""
-        conditions = {} if outcome is None else {"outcome__in": as_texts(outcome)}
-        table = self._points(names, where, conditions, "warn if similar", as_runs=True)
+        also = [] if outcome is None else [Condition("outcome", "in", as_texts(outcome))]
+        table = self._points(names, where, {}, "warn if similar", as_runs=True, also=also)
         columns = []
         for name in names:
             values, kind = table.values(name)

@@ -23,10 +23,10 @@ from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED
 from aerchive.project.arguments import refuse
-from aerchive.project.catalogue.columns import kind_of, parameter_columns
+from aerchive.project.catalogue.columns import ABSENT, MAY_BE_EMPTY, kind_of, parameter_columns
 from aerchive.project.catalogue.conditions import Clause
 from aerchive.project.catalogue.rows import gates_in
-from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, ValueCondition, full_name, sources
+from aerchive.project.catalogue.value_conditions import GATES, OF_CIRCUITS, full_name, sources
 from aerchive.project.catalogue.values import Values
 from aerchive.project.finding.asking import BadRuns, whole_value
 from aerchive.project.finding.listing import Listing
@@ -93,13 +93,18 @@ class SweepRow(NamedTuple):
         return facts[number] if number is not None and 0 <= number < len(facts) else None
 
     def find(self, name: str) -> Any:
-        """Looks up what a name stands for; ``None`` if the point has nothing under it."""
+        """Looks up what a name stands for; `ABSENT` if the point has nothing under it."""
+        for source in () if full_name(name) in OF_CIRCUITS else sources(full_name(name), of_points=True):
+            if values := self.values_of(source):
+                return values[0]
+        found = self._fact_of_run(name)
+        return ABSENT if found is None else found
+
+    def _fact_of_run(self, name: str) -> Any:
+        """What a name stands for that is no value under a name of the user; ``None`` if there is nothing."""
         if name == ALL_COUNTS:
             return self.point.counted
         name = full_name(name)
-        for source in () if name in OF_CIRCUITS else sources(name, of_points=True):
-            if values := self.values_of(source):
-                return values[0]
         if name == "job_id":
             return self.run.job_id
         if name in ORIGIN:
@@ -110,8 +115,10 @@ class SweepRow(NamedTuple):
         if name == "created":
             return int(row["created_us"])
         if name in NUMBERS:
-            return catalogue.row_number(row, name)
-        return whole_value(self.run, name, self.bad) or None if name in catalogue.TEXT_COLUMNS else None
+            number = catalogue.row_number(row, name)
+            return number != 0 if name == "noisy" else number
+        found = whole_value(self.run, name, self.bad) if name in catalogue.TEXT_COLUMNS else None
+        return found if found or name in MAY_BE_EMPTY else None
 
     def _of_circuit(self, name: str) -> Any:
         fact = self._fact
@@ -216,11 +223,6 @@ def _count_of(counts: Mapping[str, int], name: str) -> Counted | int:
     return counted if name == ALL_COUNTS else counted.count(outcome)
 
 
-def _has_value(rows: Iterable[SweepRow], condition: ValueCondition) -> bool:
-    """Whether one of some points has a value under the name of a condition."""
-    return any(row.values_of(source) for row in rows for source in condition.sources)
-
-
 class PointTable:
     """The points of the runs that meet a clause, with the values that names stand for.
 
@@ -279,7 +281,7 @@ class PointTable:
             bounded(sweep_rows(file, runs, wanted, listing.bad, labels), _counted),
             strict=True,
         ):
-            unknown = [one for one in unknown if not _has_value(rows, one)]
+            unknown = [one for one in unknown if not any(map(one.has_value, rows))]
             kept = [row for row in rows if is_sure or clause.decide(row)]
             self._rows += kept
             numbers += [number] * len(kept)
@@ -330,6 +332,8 @@ class PointTable:
                 items = values.listed()
                 for index in np.flatnonzero(values.has).tolist():
                     given[index][name] = items[index]
+        for index, params in self._listing.given_beyond(places).items():
+            given[index] |= {PARAMS + name: value for name, value in params.items()}
         return given
 
     @property
@@ -341,15 +345,18 @@ class PointTable:
         """The values of all points, in order of submission of the runs, and their kind if it is that of a column."""
         if name.startswith(COUNTS):
             counts = [None if one is None else _count_of(one, name) for one in self._counts]
-            return Values.of(counts).joined(Values.of([row.find(name) for row in self._rows])).take(self._order), None
+            return Values.of(counts).joined(self._found(name)).take(self._order), None
         found, kind = self._listing.named(self._places, name)
-        more, column = Values.of([row.find(name) for row in self._rows]), full_name(name)
+        more, column = self._found(name), full_name(name)
         is_column = column in catalogue.IN_TABLES and (kind is not None or not len(self._places))
         if not is_column or any(map(self._has_own(column), self._rows)):
             kind = None
         elif kind is None:
             kind = kind_of(column)
         return found.joined(more).take(self._order), kind
+
+    def _found(self, name: str) -> Values:
+        return Values.of([row.find(name) for row in self._rows], ABSENT)
 
     @staticmethod
     def _has_own(name: str) -> Callable[[SweepRow], bool]:
@@ -372,6 +379,7 @@ class PointTable:
         yield from dict.fromkeys([*values, *labels])
         yield from dict.fromkeys([*bound, *(name for row in self._rows for name in row.point.bound)])
         yield from (name for name in known if name.startswith((PARAMS, METADATA)))
+        yield from ("circuit.depth", "circuit.size", f"{OPERATIONS}NAME", GATES)
         yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", ALL_COUNTS, "columns of the catalogue")
 
 
@@ -394,7 +402,8 @@ def sweep_columns(
         InvalidInputError: No row has such a column; the message lists the columns that exist.
     """
     labels = table.saved_names()
-    found = {name: table.values(name) for name in dict.fromkeys((*x, *y, *labels) if not y else (*x, *y))}
+    names = dict.fromkeys((*x, *y, *labels) if not y else (*x, *y))
+    found = {name: (values.without_none(), kind) for name in names for values, kind in [table.values(name)]}
     for name in (*x, *y) if len(table) and are_all else ():
         if not found[name][0].has.any():
             raise InvalidInputError(f"no run has {name!r}; there are {', '.join(table.names(labels))}")
@@ -442,6 +451,6 @@ def _everything(rows: Sequence[SweepRow], y: Sequence[str]) -> Columns:
     }
     for name in y:
         is_all = name == ALL_COUNTS
-        values = [row.point.counted if is_all else as_tuple(row.find(name)) for row in rows]
+        values = [None if (value := row.find(name)) is ABSENT else value if is_all else as_tuple(value) for row in rows]
         columns |= outcome_columns(values) if is_all else {name: column_of(values)}
     return columns

@@ -82,6 +82,7 @@ class _LabelWriter:
         self._catalogue = Catalogue(session)
         self._changed: dict[int, NDArray[Any]] = {}
         self._records: dict[int, RunRecord] = {}
+        """The documents of the runs whose parameters were changed, by number of the row."""
         self._job_ids: list[str] = []
         self._author = Author.now()
 
@@ -94,8 +95,10 @@ class _LabelWriter:
             labels = one.change.apply(record.labels, self._author)
             if labels is record.labels:
                 continue
-            self._records[number] = record.model_copy(update={"labels": labels})
-            write_labels(self._session, path, self._records[number])
+            changed_record = record.model_copy(update={"labels": labels})
+            write_labels(self._session, path, changed_record)
+            if one.change.given.params:
+                self._records[number] = changed_record
             catalogue.put_labels(row, labels)
             self._changed[number] = row
             self._job_ids.append(record.job_id)
@@ -105,7 +108,8 @@ class _LabelWriter:
     def finish(self) -> None:
         writer = CatalogueWriter(self._session, len(self._catalogue))
         for number, row in sorted(self._changed.items()):
-            writer.replace_row(number, row, cells_of(self._records[number]))
+            record = self._records.get(number)
+            writer.replace_row(number, row, None if record is None else cells_of(record))
         writer.finish()
         if self._job_ids:
             file = str(self._parts.path)

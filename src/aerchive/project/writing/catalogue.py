@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
+from aerchive.errors import IntegrityError
 from aerchive.models import catalogue
 from aerchive.models.cells import (
     ABSENT,
@@ -19,6 +20,7 @@ from aerchive.models.cells import (
     empty_cell,
     form_of,
     in_columns,
+    left_out_bit,
     make_cell,
     seal_cell,
 )
@@ -42,6 +44,7 @@ class CatalogueWriter:
         self._fresh: list[NDArray[Any]] = []
         self._cells: dict[tuple[str, Form], dict[int, NDArray[Any]]] = {}
         self._columns: dict[tuple[str, Form], str] | None = None
+        self._is_damaged = False
 
     def add(self, record: RunRecord, path: str, nbytes: int) -> None:
         """Adds the row of a new run, which `finish` writes.
@@ -64,7 +67,7 @@ class CatalogueWriter:
         number = self._length + len(self._fresh)
         self._put(row, cells, number, is_new=True)
         if is_part:
-            row["overflow"] |= np.uint32(catalogue.CELLS_LEFT_OUT)
+            row["overflow"] |= np.uint32(catalogue.LEFT_OUT)
         self._fresh.append(catalogue.seal_row(row, number))
 
     def replace(self, number: int, record: RunRecord, path: str, nbytes: int) -> None:
@@ -72,9 +75,10 @@ class CatalogueWriter:
         row = catalogue.make_row(record, path.removeprefix(f"{layout.RUNS}/"), nbytes)
         self.replace_row(number, row, cells_of(record))
 
-    def replace_row(self, number: int, row: NDArray[Any], cells: Mapping[str, Any]) -> None:
-        """Replaces a row, and the values of its run in all columns."""
-        self._put(row, cells, number, is_new=False)
+    def replace_row(self, number: int, row: NDArray[Any], cells: Mapping[str, Any] | None) -> None:
+        """Replaces a row, and the values of its run in all columns; ``None``: these have not changed."""
+        if cells is not None:
+            self._put(row, cells, number, is_new=False)
         self._session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
 
     def finish(self) -> None:
@@ -89,34 +93,41 @@ class CatalogueWriter:
 
     @property
     def _known(self) -> dict[tuple[str, Form], str]:
-        """The datasets of the columns that there are, by name and form of the values."""
+        """The datasets of the columns that there are, by name and form of the values.
+
+        If one cannot be read, there is none: no run is lost because of damage beside the catalogue. The rows then say
+        that their values are left out, and questions refuse the damage until the columns are made anew.
+        """
         if self._columns is None:
-            self._columns = {(one.name, one.form): one.dataset for one in known_columns(self._session)}
+            try:
+                self._columns = {(one.name, one.form): one.dataset for one in known_columns(self._session)}
+            except IntegrityError:
+                self._columns, self._is_damaged = {}, True
         return self._columns
 
     def _put(self, row: NDArray[Any], cells: Mapping[str, Any], number: int, *, is_new: bool) -> None:
         """Notes the values of a run; the row says if there is no column for one of them."""
         kept = in_columns(cells)
-        is_whole = len(kept) == len(cells)
+        left_out = cells.keys() - kept.keys()
         given = set()
         for name, value in kept.items():
             form = IN_RUN_FORM if value is ONLY_IN_RUN else form_of(value)
             if not self._has_column(name, form):
-                is_whole = False
+                left_out.add(name)
                 continue
             given.add((name, form))
             self._cells.setdefault((name, form), {})[number] = make_cell(form, value, number)
         for key in () if is_new else self._known.keys() - given:
             if self._is_given(key, number):
                 self._cells.setdefault(key, {})[number] = empty_cell(key[1], number)
-        row["overflow"] &= ~np.uint32(catalogue.CELLS_LEFT_OUT)
-        if not is_whole:
-            row["overflow"] |= np.uint32(catalogue.CELLS_LEFT_OUT)
+        row["overflow"] &= ~np.uint32(catalogue.LEFT_OUT)
+        for name in left_out:
+            row["overflow"] |= np.uint32(left_out_bit(name))
 
     def _has_column(self, name: str, form: Form) -> bool:
         if (name, form) in self._known:
             return True
-        if len(self._known) >= layout.MOST_COLUMNS:
+        if self._is_damaged or len(self._known) >= layout.MOST_COLUMNS:
             return False
         dataset = dataset_name(name, self._known.values())
         self._session.add_column(dataset, form.row_dtype, column_attributes(name, form))
