@@ -367,6 +367,15 @@ def notebooks(arguments: Arguments) -> int:
     return run(interpreter, "-m", "tests.notebooks.screenshots", arguments[0])
 
 
+@task("pictures of what commands print in a terminal: `terminal FOLDER`", takes_arguments=True)
+def terminal(arguments: Arguments) -> int:
+    """Makes them with ``tests/cli/pictures.py``, at 80 and 120 columns, light and dark, to be looked at."""
+    if len(arguments) != 1:
+        say("terminal takes the folder for the pictures")
+        return 2
+    return python("-m", "tests.cli.pictures", *arguments)
+
+
 @task("style and likely bugs: ruff, checking only")
 def lint(_: Arguments) -> int:
     """Runs both checks of ruff, the second also if the first found something."""

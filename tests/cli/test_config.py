@@ -54,8 +54,8 @@ def test_the_table(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert table["project"] == "mine.h5 argument -p"
     assert table["save_jobs"] == "false environment: AERCHIVE_SAVE_JOBS"
     assert table["lock_timeout"] == f"20.0 file: {file}"
-    assert table["trust_locks"] == "false default; to change it: AERCHIVE_TRUST_LOCKS"
-    assert out.endswith(f"over defaults; file: {file}\n")
+    assert table["trust_locks"] == "false default"
+    assert out.endswith(f"\nfile: {file}\n")
 
 
 def test_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,13 +77,13 @@ def test_ls(study: aerchive.Project, capsys: Printed, arguments: list[str], expe
 
 def test_ls_says_how_many_there_are(study: aerchive.Project, capsys: Printed) -> None:
     run(study, "ls", "--limit", "3")
-    assert capsys.readouterr().out.splitlines()[-1] == "... 3 of 30 runs; --all shows the rest"
+    assert capsys.readouterr().out.splitlines()[-1] == "3 of 30 runs; --all shows the rest"
     run(study, "ls", "--tag", "odd", "--limit", "3")
-    assert capsys.readouterr().out.splitlines()[-1] == "... 3 of 15 runs; --all shows the rest"
+    assert capsys.readouterr().out.splitlines()[-1] == "3 of 15 runs; --all shows the rest"
     run(study, "ls", "--tag", "odd", "--limit", "15")
-    assert "of 15" not in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1] == "15 of 15 runs"
     run(study, "ls", "--limit", "0")
-    assert capsys.readouterr().out == "... 0 of 30 runs; --all shows the rest\n"
+    assert capsys.readouterr().out == "0 of 30 runs; --all shows the rest\n"
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,7 @@ def test_a_missing_file(study: aerchive.Project, capsys: Printed, arguments: lis
     assert not missing.exists()
 
 
-@pytest.mark.parametrize(
-    "option", [["-p", "tag"], ["--project", "tag"], ["--proj", "tag"], ["--project=tag"], ["-ptag"]]
-)
+@pytest.mark.parametrize("option", [["-p", "tag"], ["--project", "tag"], ["--project=tag"], ["-ptag"]])
 def test_a_project_with_the_name_of_a_command(
     study: aerchive.Project, capsys: Printed, option: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,18 +188,26 @@ def test_find_only_counts_or_ids(study: aerchive.Project, capsys: Printed) -> No
     assert capsys.readouterr().out.split() == days(*range(1, 30, 2))
     assert run(study, "find", "status == failed", "--ids", "--ascending") == 0
     assert capsys.readouterr().out.split() == days(23, 13, 3)
-    with pytest.raises(SystemExit):
-        run(study, "find", "--ids", "--count")
+    assert run(study, "find", "--ids", "--count") == 2
+    assert "--count and --ids exclude each other" in capsys.readouterr().err
+    assert run(study, "find", "status == failed", "--ids", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == days(3, 13, 23)
+    assert run(study, "find", "status == failed", "--count", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"count": 3}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["find", "colour == red"], "condition, character 1: no column 'colour'"),
+        (["find", "colour == red"], "no column 'colour'"),
         (["find", "shots >"], "\n  shots >\n         ^\n"),
         (["find", "--sort", "colour"], "cannot sort by 'colour': no column 'colour'; there are name, outcome"),
         (["ls", "--since", "soon"], "'soon' is not a time"),
         (["ls", "--limit", "-1"], "--limit must be 0 or more; found -1"),
+        (["ls", "--columns", "nope"], "none of 30 runs has 'nope'; there are params.odd"),
+        (["ls", "--columns", ","], "--columns takes names, separated by commas"),
+        (["find", "--nope"], "No such option '--nope'"),
+        (["show"], "Missing argument 'JOB'; see aerchive show --help"),
         (["find", "oddd == 1"], "did you mean params.odd?"),
         (["export", "colour == red"], "no column 'colour'"),
         (["export", "--y", "nope"], "no run has 'nope'"),

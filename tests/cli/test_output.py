@@ -63,20 +63,30 @@ COMMANDS = [
     ["clean", "--keep", "0", "--dry-run"],
     ["compact", "--force", "--dry-run"],
     ["rm", f"no{EVIL}"],
+    ["ls", "--columns", "job_id,name,tags,params.x,message"],
+    ["ls", "--columns", EVIL],
+    ["ls", "--columns", "name", "--json"],
+    ["show", "=HYPER", "--experiment", EVIL],
+    ["plot", "=HYPER"],
+    ["ls", EVIL],
     [EVIL],
 ]
 
 
+@pytest.mark.parametrize("is_terminal", [False, True], ids=["pipe", "terminal"])
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: clean(" ".join(words)))
-def test_nothing_that_controls_a_terminal_leaves(path: Path, words: list[str], capsys: Printed) -> None:
+def test_nothing_that_controls_a_terminal_leaves(
+    path: Path, words: list[str], is_terminal: bool, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", "200")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArchiveWarning)
-        try:
-            main(["-p", str(path), *words])
-        except SystemExit:  # the parser quotes the words of the user
-            assert words == [EVIL]
-            return
+        main(["-p", str(path), *words])
     out, err = capsys.readouterr()
+    out = out.replace("\x1b[1m", "").replace("\x1b[0m", "") if is_terminal else out  # bold, and its end
     assert out + err
     for one in out + err:
         assert one in "\n " or unicodedata.category(one) not in ("Cc", "Cf", "Zl", "Zp"), repr(one)

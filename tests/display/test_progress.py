@@ -11,11 +11,13 @@ import termios
 import textwrap
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from aerchive.display import progress
 from aerchive.display.progress import ProgressBar, ProgressOf
+from tests.drafts import draft_of, project_at
 
 SLOW = """
     import threading, time
@@ -62,7 +64,8 @@ def test_what_takes_a_second_shows_a_bar_on_a_terminal() -> None:
 
     assert "fidelity" in shown
     assert re.search(r"1[0-5]/15", shown)
-    assert shown.rstrip(" \r\n").count("\n") == 0, "one line, and that is wiped at the end"
+    assert shown.count("\n") == 1, "one line"
+    assert shown.endswith("\x1b[1A\x1b[2K"), "and that is wiped at the end"
 
 
 def test_what_is_quick_shows_nothing() -> None:
@@ -84,7 +87,7 @@ def test_bytes() -> None:
                 bar.show(number << 28, 12 << 28)
     """)
 
-    assert re.search(r"copied.*2\.\d+G/3\.00G", shown)
+    assert re.search(r"copied.*2\.\d/3\.0 GiB", shown)
 
 
 def test_nothing_is_shown_where_no_terminal_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
@@ -100,8 +103,8 @@ def test_a_bar_that_is_left_early_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
     class Bar:
         n = closed = 0
 
-        def update(self, more: int) -> None:
-            self.n += more
+        def show(self, done: int, _total: int) -> None:
+            self.n = done
 
         def close(self) -> None:
             self.closed += 1
@@ -122,3 +125,23 @@ def test_a_bar_that_is_left_early_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert bar.closed == 1
     assert bar.n >= 5  # the first one or two went by before it was there
+
+
+def test_waiting_for_a_lock_shows_a_bar(tmp_path: Path) -> None:
+    path = tmp_path / "p.h5"
+    project_at(path).archive(draft_of(0))
+
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        shown = on_a_terminal(
+            f"""
+            from aerchive.cli import main
+            from aerchive.display import progress
+            progress.PATIENCE_S = 0.2
+            assert main(["-p", {str(path)!r}, "ls"]) == 1
+        """,
+            AERCHIVE_LOCK_TIMEOUT="0.6",
+        )
+
+    assert re.search(rf"waiting: {re.escape(str(path))[:20]}", shown)
+    assert "waited 0.6 s" in shown.replace("\r\n", " ")

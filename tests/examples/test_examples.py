@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 
 import aerchive
 import aerchive.aer
-from aerchive.cli import COMMANDS
+from aerchive.cli import COMMANDS, commands
 from tests.conftest import NO_RUNTIME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -243,4 +244,10 @@ def test_the_reference_of_errors_names_each_with_its_code(name: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_reference_has_every_command(command: str) -> None:
-    assert f"\n## `{command}`\n" in (ROOT / "docs" / "reference" / "command-line.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text("utf-8")
+    section = re.search(rf"\n## `{command}`\n(.*?)(?=\n## |\Z)", page, re.DOTALL)
+    assert section is not None
+    made = commands.get_command(click.Context(commands), command)
+    assert made is not None
+    known = {word for one in made.params for word in one.opts if word.startswith("--")} - {"--project"}
+    assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", re.sub(r"```.*?```", "", section[1], flags=re.DOTALL))) == known

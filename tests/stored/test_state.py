@@ -452,7 +452,7 @@ def test_in_a_fresh_process_without_qiskit(run: aerchive.Run) -> None:
         state = pickle.loads(bytes.fromhex(sys.argv[1]))
         counts = state.sample_counts(9, seed=1)
         print(state.expectation_value("ZXZ", [8, 2, 5]), state.fidelity(state), sorted(counts))
-        print(any(name.startswith("qiskit") for name in sys.modules), "tqdm" in sys.modules)
+        print(any(name.startswith("qiskit") for name in sys.modules), "rich" in sys.modules)
     """
     state = run.state("random 10")
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.arguments import add_json, print_report
+from aerchive.cli.command import at_most_one, command, job_argument, json_option
+from aerchive.cli.output import put_report
 from aerchive.codecs.attachment import AttachedFile, write_new
 from aerchive.display.text import clean
 from aerchive.errors import InvalidInputError
 from aerchive.models import tagged_json
-from aerchive.project.parts import Mode
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 from aerchive.stored.array import StoredArray
@@ -23,87 +23,98 @@ from aerchive.stored.array import StoredArray
 _PROJECT = "/"
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = (
-        "examples: aerchive -p vqe.h5 attach 4ff2da70 fit.svg plots/fit.svg;  "
-        "aerchive -p vqe.h5 attach 4ff2da70 --get fit.svg"
-    )
-    text = "a job id, an unambiguous beginning of one, a name, latest, or / for the project itself"
-    parser.add_argument("job", metavar="JOB", help=text)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="name of the attachment; without it, they are listed")
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the file that is attached")
-    kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--text", action="store_true", help="attach the text in the file, which is UTF-8")
-    kind.add_argument("--document", action="store_true", help="attach the value that is in the file as JSON")
-    kind.add_argument("--array", action="store_true", help="attach the array in the file, which is of numpy (.npy)")
-    kind.add_argument("--get", metavar="NAME", help="write an attachment to a new file")
-    kind.add_argument("--remove", metavar="NAME", help="remove an attachment")
-    text = "with --get: the new file, or a folder for it; by default in the current folder"
-    parser.add_argument("-o", "--output", metavar="FILE", help=text)
-    parser.add_argument("--replace", action="store_true", help="replace an attachment of this name")
-    add_json(parser)
-
-
-def run(options: argparse.Namespace) -> int:
+@command(
+    "attach",
+    "aerchive attach vqe.h5 4ff2da70 fit.svg plots/fit.svg",
+    "aerchive attach vqe.h5 4ff2da70 --get fit.svg",
+    file_word="first",
+    notes="JOB may also be / for the project itself.\nWithout NAME, attachments are listed.",
+)
+@job_argument()
+@click.argument("name", required=False)
+@click.argument("file_name", metavar="[FILE]", required=False, type=click.Path())
+@click.option("--text", is_flag=True, help="Attach the text in the file, which is UTF-8.")
+@click.option("--document", is_flag=True, help="Attach the value that is in the file as JSON.")
+@click.option("--array", is_flag=True, help="Attach the array in the file, which is of numpy (.npy).")
+@click.option("--get", metavar="NAME", help="Write an attachment to a new file.")
+@click.option("--remove", metavar="NAME", help="Remove an attachment.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="With --get: the new file, or a folder for it; by default in the current folder.",
+)
+@click.option("--replace", is_flag=True, help="Replace an attachment of this name.")
+@json_option()
+def run(
+    path: str | None,
+    *,
+    job: str,
+    name: str | None,
+    file_name: str | None,
+    text: bool,
+    document: bool,
+    array: bool,
+    get: str | None,
+    remove: str | None,
+    output: str | None,
+    replace: bool,
+    as_json: bool,
+) -> int:
     """Attaches, writes, removes or lists, and prints what was done."""
-    if options.name is not None and (options.get is not None or options.remove is not None):
-        raise InvalidInputError(f"--get and --remove take one NAME; {options.name!r} is one too many")
-    if options.get is not None:
-        return _get(options, options.get)
-    if options.remove is None and options.name is None:
-        attachments = _holder(options, "r").attachments
-        print_report(options, [row._asdict() for row in attachments.table()], attachments, None)
-        return 0
-    holder = _holder(options, "r+")
+    at_most_one(text=text, document=document, array=array, get=get is not None, remove=remove is not None)
+    if name is not None and (get is not None or remove is not None):
+        raise InvalidInputError(f"--get and --remove take one NAME; {name!r} is one too many")
+    changes = get is None and (remove is not None or name is not None)
+    project = open_path(path, "r+" if changes else "r")
+    holder = project if job == _PROJECT else project[job]
     where = _called(holder)
-    if options.remove is not None:
-        holder.detach(options.remove)
-        print_report(options, {"removed": options.remove}, f"removed {options.remove!r} from {where}", None)
-        return 0
-    if options.file is None:
-        raise InvalidInputError("say which FILE is attached, after the NAME")
-    holder.attach(options.name, _value(options), replace=options.replace)
-    (row,) = (row for row in holder.attachments.table() if row.name == options.name)
-    print_report(options, row._asdict(), f"attached {options.name!r} ({row.kind}) to {where}", None)
+    if get is not None:
+        written = _get(holder.attachments[get], get, output or ".")
+        put_report({"path": str(written)}, f"{written}: {written.stat().st_size:,} bytes", as_json=as_json)
+    elif remove is not None:
+        holder.detach(remove)
+        put_report({"removed": remove}, f"removed {remove!r} from {where}", as_json=as_json)
+    elif name is None:
+        put_report([row._asdict() for row in holder.attachments.table()], holder.attachments, as_json=as_json)
+    else:
+        if file_name is None:
+            raise InvalidInputError("say which FILE is attached, after the NAME")
+        kind = "text" if text else "document" if document else "array" if array else "file"
+        holder.attach(name, _value(file_name, kind), replace=replace)
+        (row,) = (row for row in holder.attachments.table() if row.name == name)
+        put_report(row._asdict(), f"attached {name!r} ({row.kind}) to {where}", as_json=as_json)
     return 0
-
-
-def _holder(options: argparse.Namespace, mode: Mode) -> Project | Run:
-    project = open_path(options.project, mode)
-    return project if options.job == _PROJECT else project[options.job]
 
 
 def _called(holder: Project | Run) -> str:
     return f"run {clean(holder.job_id)}" if isinstance(holder, Run) else str(holder.path)
 
 
-def _value(options: argparse.Namespace) -> Any:
-    file = AttachedFile.read(options.file)
-    if options.text or options.document:
+def _value(path: str, kind: str) -> Any:
+    """Reads what is attached: the file itself, or the ``text``, ``document`` or ``array`` in it."""
+    file = AttachedFile.read(path)
+    if kind in ("text", "document"):
         try:
             text = file.data.decode()
-            return text if options.text else json.loads(text)
+            return text if kind == "text" else json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InvalidInputError(f"{options.file}: {error}") from error
-    if not options.array:
+            raise InvalidInputError(f"{path}: {error}") from error
+    if kind == "file":
         return file
     try:
-        return np.load(options.file, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise InvalidInputError(f"{options.file}: is not an array of numpy in a .npy file: {error}") from error
+        raise InvalidInputError(f"{path}: is not an array of numpy in a .npy file: {error}") from error
 
 
-def _get(options: argparse.Namespace, name: str) -> int:
-    value = _holder(options, "r").attachments[name]
-    target = Path(options.output or ".")
+def _get(value: Any, name: str, output: str) -> Path:
+    """Writes an attachment to a new file, and returns its path."""
+    target = Path(output)
     path = target / _filename(name, value) if target.is_dir() else target
     if isinstance(value, StoredArray):
-        written = _save_array(path, value)
-    else:
-        written = AttachedFile(path.name, _data(name, value)).save(path.parent)
-    print_report(options, {"path": str(written)}, f"{written}: {written.stat().st_size:,} bytes", None)
-    return 0
+        return _save_array(path, value)
+    return AttachedFile(path.name, _data(name, value)).save(path.parent)
 
 
 def _filename(name: str, value: Any) -> str:

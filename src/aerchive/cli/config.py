@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from aerchive.cli.arguments import add_json, print_report
-from aerchive.display.text import format_table
+import click
+
+from aerchive.cli.command import at_most_one, command, json_option
+from aerchive.cli.output import put, put_json, put_report
+from aerchive.cli.tables import TableColumn, put_table
 from aerchive.errors import InvalidInputError
 from aerchive.settings import Setting, explain_settings, settings_file
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: AERCHIVE_LOCK_TIMEOUT=5 aerchive config lock_timeout"
-    parser.add_argument("name", nargs="?", metavar="NAME", help="only this setting, and only its value")
-    parser.add_argument("--path", action="store_true", help="only the path of the settings file, which may not exist")
-    add_json(parser)
-
-
-def run(options: argparse.Namespace) -> int:
+@command("config", "AERCHIVE_LOCK_TIMEOUT=5 aerchive config lock_timeout", file_word="none")
+@click.argument("name", required=False)
+@click.option("--path", "only_path", is_flag=True, help="Only the path of the settings file, which may not exist.")
+@json_option()
+def run(project: str | None, *, name: str | None, only_path: bool, as_json: bool) -> int:
     """Prints the settings."""
-    if options.path:
-        print_report(options, str(settings_file()), settings_file())
+    at_most_one(path=only_path, NAME=name)
+    if only_path:
+        put_report(str(settings_file()), settings_file(), as_json=as_json)
         return 0
-    settings = explain_settings(project=options.project)
-    if options.name is not None:
-        one = next((setting for setting in settings if setting.name == options.name), None)
+    settings = explain_settings(project=project)
+    if name is not None:
+        one = next((setting for setting in settings if setting.name == name), None)
         if one is None:
-            raise InvalidInputError(
-                f"no setting {options.name!r}; there are {', '.join(setting.name for setting in settings)}"
-            )
-        print_report(options, _document(one), _text(one), None)
-        return 0
-    table = format_table(
-        ("setting", "value", "from"), [(setting.name, _text(setting), _origin(setting)) for setting in settings]
-    )
-    file = f"{settings_file()}{'' if settings_file().exists() else ' (does not exist)'}"
-    order = f"arguments win over the environment, that over the file, that over defaults; file: {file}"
-    print_report(options, [_document(setting) for setting in settings], f"{table}\n\n{order}")
+            raise InvalidInputError(f"no setting {name!r}; there are {', '.join(one.name for one in settings)}")
+        put_report(_document(one), _text(one), as_json=as_json)
+    elif as_json:
+        put_json([_document(setting) for setting in settings])
+    else:
+        put_table(
+            [
+                TableColumn("setting", [setting.name for setting in settings]),
+                TableColumn("value", [_text(setting) for setting in settings], least=16),
+                TableColumn("from", [_origin(setting) for setting in settings], least=24),
+            ]
+        )
+        file = f"{settings_file()}{'' if settings_file().exists() else ' (does not exist)'}"
+        put("\narguments win over the environment, that over the file, that over defaults")
+        put("environment: AERCHIVE_ and the name of the setting in capitals, with __ in the place of a dot")
+        put(f"file: {file}")
     return 0
 
 
@@ -56,5 +60,5 @@ def _origin(setting: Setting) -> str:
     if setting.source == "argument":
         return "argument -p"
     if setting.source == "default":
-        return f"default; to change it: {setting.where}"
+        return "default"
     return f"{setting.source}: {setting.where}"

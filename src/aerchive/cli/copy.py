@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
+
 from aerchive import layout
 from aerchive.aer.opening import open_path
-from aerchive.cli.arguments import add_json, print_report
+from aerchive.cli.command import command, json_option, needed
+from aerchive.cli.output import put_report
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import format_runs
 from aerchive.project.care.changed_copy import count_relabelled, texts_left_in
@@ -18,43 +20,41 @@ from aerchive.project.care.space import count_deleted
 _CALLED = {"name": "names", layout.CIRCUITS: "names and metadata of the circuits"}
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive copy --anonymous vqe.h5 published.h5"
-    parser.add_argument("source", metavar="FILE", help="the project")
-    parser.add_argument("target", metavar="TARGET", help="the new file, or a folder to put it in")
-    parser.add_argument(
-        "--anonymous",
-        action="store_true",
-        help="leave out users, hosts, paths and other personal facts, attachments, deleted runs and earlier labels",
-    )
-    parser.add_argument(
-        "--qpy",
-        type=int,
-        metavar="VERSION",
-        help="write circuits in no newer version of QPY, for an older Qiskit: 15 for Qiskit 2.1, 17 for 2.3; "
-        "without deleted runs",
-    )
-    add_json(parser)
-
-
-def run(options: argparse.Namespace) -> int:
+@command("copy", "aerchive copy --anonymous vqe.h5 published.h5", file_word="none")
+@click.argument("files", nargs=-1, metavar="[FILE] TARGET", type=click.Path())
+@click.option(
+    "--anonymous",
+    is_flag=True,
+    help="Leave out users, hosts, paths and other personal facts, attachments, deleted runs and earlier labels.",
+)
+@click.option(
+    "--qpy",
+    type=int,
+    metavar="VERSION",
+    help="Write circuits in no newer version of QPY, for an older Qiskit: 15 for Qiskit 2.1, 17 for 2.3; "
+    "without deleted runs.",
+)
+@json_option()
+def run(path: str | None, *, files: tuple[str, ...], anonymous: bool, qpy: int | None, as_json: bool) -> int:
     """Copies the project, and prints what the copy contains."""
+    if not 1 <= len(files) <= 2:
+        raise click.UsageError("name the project FILE, or give it with -p, and the TARGET, a new file or a folder")
+    *source, target = files
     with ProgressBar("copied", "B") as bar:
-        project = open_path(options.source, "r")
-        copied = project.copy(options.target, bar.show, anonymous=options.anonymous, qpy_version=options.qpy)
+        project = open_path(needed(source[0] if source else path), "r")
+        copied = project.copy(target, bar.show, anonymous=anonymous, qpy_version=qpy)
     size, runs = copied.path.stat().st_size, len(copied.catalogue())
     with copied.file.read() as session:
         deleted = count_deleted(session)
     relabelled = count_relabelled(copied.file)
-    texts = texts_left_in(copied.file) if options.anonymous else None
+    texts = texts_left_in(copied.file) if anonymous else None
     document = {
         "path": str(copied.path),
         "runs": runs,
         "deleted_runs": deleted,
         "relabelled_runs": relabelled,
         "bytes": size,
-        "anonymous": options.anonymous,
+        "anonymous": anonymous,
     }
     text = f"{copied.path}: {format_runs(runs)}, {size:,} bytes"
     if texts is not None:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         text += f"\n{_anonymous(texts)}"
     elif deleted or relabelled:
         text += f"\n{_still_there(copied.path, deleted, relabelled)}"
-    print_report(options, document, text, None)
+    put_report(document, text, as_json=as_json)
     return 0
 
 

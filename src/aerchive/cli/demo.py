@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -13,12 +14,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import click
+
 from aerchive.aer.opening import open_path
+from aerchive.cli.command import command, file_argument
+from aerchive.cli.listing import LISTED, print_runs
 from aerchive.cli.output import put
 from aerchive.display.text import format_bytes
 from aerchive.errors import AlreadyExistsError
 from aerchive.paths import local_path
-from aerchive.project.finding.job_list import runs_table
 from aerchive.storage.medium.trace import record_reads
 
 _FILE = "aerchive-demo.h5"
@@ -26,29 +30,39 @@ _QUBITS = 20
 _SLICE = slice(524_280, 524_288)
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive demo --file /tmp/demo.h5"
-    parser.add_argument(
-        "--file", metavar="FILE", help=f"the project file to make (default: {_FILE} here, or the next free name)"
-    )
-    parser.add_argument("--read", action="store_true", help="only the second half: read the file that is there")
-
-
-def run(options: argparse.Namespace) -> int:
+@command("demo", "aerchive demo --file /tmp/demo.h5")
+@file_argument
+@click.option(
+    "--file",
+    "new_file",
+    metavar="FILE",
+    help=f"The project file to make (default: {_FILE} here, or the next free name).",
+)
+@click.option("--read", "only_read", is_flag=True, help="Only the second half: read the file that is there.")
+def run(path: str | None, *, new_file: str | None, only_read: bool) -> int:
     """Runs the whole demo, or only its second half, which reads the file."""
-    path = local_path(options.project or options.file or _free_name()).absolute()
-    if options.read:
-        return _read(path)
-    if path.exists():
+    file = local_path(path or new_file or _free_name()).absolute()
+    if only_read:
+        return _read(file)
+    if file.exists():
         raise AlreadyExistsError(
-            f"{path}: exists, and the demo overwrites nothing; remove it, or choose another with --file"
+            f"{file}: exists, and the demo overwrites nothing; remove it, or choose another with --file"
         )
-    _write(path)
+    _write(file)
     put("\nNow a second process opens the file, and knows nothing but its name.\n")
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    second = [sys.executable, "-m", "aerchive", "demo", "--read", "--file", str(path)]
+    second = [sys.executable, "-m", "aerchive", "demo", "--read", "--file", str(file)]
     return subprocess.run(second, check=False, env=environment).returncode  # noqa: S603  (this program)
+
+
+def _program() -> str:
+    """How this program is called here: by its name if the shell finds it, else by the path beside this Python."""
+    if shutil.which("aerchive"):
+        return "aerchive"
+    beside = Path(sys.executable).with_name("aerchive")
+    if not beside.exists():
+        return f"{shlex.quote(sys.executable)} -m aerchive"
+    return shlex.quote(os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside))
 
 
 def _free_name() -> str:
@@ -131,7 +145,7 @@ def _write(path: Path) -> None:
 
 def _read(path: Path) -> int:
     project = open_path(path, "r")
-    put(runs_table(project.runs()))
+    print_runs(project.page(names=LISTED))
 
     job = project.latest(name="noisy GHZ").job()
     put(f"\nThe noisy job's counts, from its Result:\n  {job.result().get_counts()}")
@@ -153,6 +167,7 @@ def _read(path: Path) -> int:
     failed = project.latest(name="a failure")
     put(f"\nThe failed job says:\n  {failed.record.status.message}")
 
+    where = shlex.quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))
     folder = project.latest().path.rpartition("/")[0]
     put(
         f"""
@@ -160,6 +175,8 @@ Now open {path} in HDFView (or with: h5dump -A {path.name}):
   /README             says what the file is and how to read it
   /catalogue          a table, one row a run
   /{folder}    one group a run: select one, its attributes say what ran and what came
-                      out; open counts (a table), statevector (r and i) or circuits/view (the circuit as text)"""
+                      out; open counts (a table), statevector (r and i) or circuits/view (the circuit as text)
+
+Next, type:  {_program()} show {where} latest"""
     )
     return 0

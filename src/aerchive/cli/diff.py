@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.arguments import add_job, add_json, print_report
+from aerchive.cli.command import command, job_argument, json_option
+from aerchive.cli.output import put_report
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive -p vqe.h5 diff 4ff2da70 91c0"
-    add_job(parser, "first", metavar="A")
-    parser.add_argument("second", metavar="B", help="the other one")
-    parser.add_argument("--other", metavar="FILE", help="the project that B is in; by default that of A")
-    add_json(parser)
-
-
-def run(options: argparse.Namespace) -> int:
+@command("diff", "aerchive diff vqe.h5 4ff2da70 91c0", "aerchive -p vqe.h5 diff -1 -2")
+@job_argument("first", "A")
+@job_argument("second", "B")
+@click.option("--other", metavar="FILE", help="The project that B is in; by default that of A.")
+@json_option()
+def run(path: str | None, *, first: str, second: str, other: str | None, as_json: bool) -> int:
     """Prints the differences. The exit status is 1 if the runs differ."""
     from aerchive.aer.again.diff import diff_runs
 
-    project = open_path(options.project, "r")
-    other = project if options.other is None else open_path(options.other, "r")
-    report = diff_runs(project[options.first], other[options.second])
-    print_report(options, report.to_json(), report)
+    project = open_path(path, "r")
+    report = diff_runs(project[first], (project if other is None else open_path(other, "r"))[second])
+    put_report(report.to_json(), report, as_json=as_json)
     return 0 if report.same else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
@@ -10,10 +9,12 @@ import math
 from numbers import Number
 from typing import Any, TextIO
 
+import click
+
 from aerchive.aer.opening import open_path
-from aerchive.cli.arguments import new_file
+from aerchive.cli.command import command
 from aerchive.cli.listing import print_nothing_found
-from aerchive.cli.output import json_text, put
+from aerchive.cli.output import json_text, new_file, put
 from aerchive.display.text import clean
 from aerchive.errors import InvalidInputError
 from aerchive.interop.arrow import write_parquet
@@ -24,42 +25,50 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FORMATS = ("csv", "json", "parquet")
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive -p vqe.h5 export 'tags contains vqe' --x distance --y energy -o vqe.csv"
-    parser.add_argument("condition", nargs="*", metavar="CONDITION", help="which runs, as for find; by default all")
-    parser.add_argument("--format", choices=_FORMATS, help="by default as the file is named, else csv")
-    parser.add_argument("-o", "--output", metavar="FILE", help="a new file; by default standard output")
-    parser.add_argument(
-        "--values", action="store_true", help="saved numbers, a row a circuit or bind, not the catalogue"
-    )
-    parser.add_argument("--x", action="append", default=[], metavar="NAME", help="columns of that table to come first")
-    parser.add_argument("--y", action="append", default=[], metavar="NAME", help="columns that follow, as counts.00")
-
-
-def run(options: argparse.Namespace) -> int:
+@command(
+    "export",
+    "aerchive export vqe.h5 'tags contains vqe' --x distance --y energy -o e.csv",
+    file_word="first",
+)
+@click.argument("condition", nargs=-1)
+@click.option("--format", "kind", type=click.Choice(_FORMATS), help="By default as the file is named, else csv.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("-o", "--output", metavar="FILE", help="A new file; by default standard output.")
+@click.option("--values", is_flag=True, help="Saved numbers, a row a circuit or bind, not the catalogue.")
+@click.option("--x", multiple=True, metavar="NAME", help="Columns of that table to come first.")
+@click.option("--y", multiple=True, metavar="NAME", help="Columns that follow, as counts.00.")
+def run(
+    path: str | None,
+    *,
+    condition: tuple[str, ...],
+    kind: str | None,
+    as_json: bool,
+    output: str | None,
+    values: bool,
+    x: tuple[str, ...],
+    y: tuple[str, ...],
+) -> int:
     """Writes the table."""
-    where = " ".join(options.condition) or None
-    suffix = (options.output or "").rpartition(".")[2]
-    kind = options.format or (suffix if suffix in _FORMATS else "csv")
-    if kind == "parquet" and options.output is None:
+    where = " ".join(condition) or None
+    suffix = (output or "").rpartition(".")[2]
+    kind = kind or ("json" if as_json else suffix if suffix in _FORMATS else "csv")
+    if kind == "parquet" and output is None:
         raise InvalidInputError("a Parquet file cannot be printed; name it with -o FILE")
-    project = open_path(options.project, "r")
-    is_sweep = options.values or options.x or options.y
-    columns = project.sweep(options.x, options.y, where=where) if is_sweep else project.columns(where)
+    project = open_path(path, "r")
+    columns = project.sweep(x, y, where=where) if values or x or y else project.columns(where)
     if not any(column.values for column in columns.values()) and not project.count(where):
         print_nothing_found(project, where, {}, to_errors=True)
-    if options.output is None:
+    if output is None:
         text = io.StringIO()
         _write(columns, kind, text)
         put(text.getvalue(), end="")
         return 0
-    with new_file(options.output) as file:
+    with new_file(output) as file:
         if kind == "parquet":
-            write_parquet(columns, options.output)
+            write_parquet(columns, output)
         else:
             _write(columns, kind, file)
-    put(f"{options.output}: {len(columns['job_id' if 'job_id' in columns else next(iter(columns))].values)} rows")
+    put(f"{output}: {len(columns['job_id' if 'job_id' in columns else next(iter(columns))].values)} rows")
     return 0
 
 

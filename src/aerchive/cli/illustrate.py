@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
 from aerchive.aer.opening import open_path
 from aerchive.cli import EXIT_PROBLEM
-from aerchive.cli.arguments import add_json, print_report
+from aerchive.cli.command import command, json_option
+from aerchive.cli.output import put_report
 from aerchive.display.text import clean, format_runs
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = (
-        "examples: aerchive -p vqe.h5 illustrate;  aerchive -p vqe.h5 illustrate 'num_qubits > 3 and status == ok'"
-    )
-    text = "the conditions that runs meet, as for find; without it, all runs"
-    parser.add_argument("query", nargs="?", metavar="QUERY", help=text)
-    add_json(parser)
-
-
-def run(options: argparse.Namespace) -> int:
+@command("illustrate", "aerchive illustrate vqe.h5 'num_qubits > 3 and status == ok'", file_word="first")
+@click.argument("query", required=False)
+@json_option()
+def run(path: str | None, *, query: str | None, as_json: bool) -> int:
     """Draws, and prints the number of runs that have new pictures."""
-    drawn = open_path(options.project, "r+").illustrate(options.query)
+    drawn = open_path(path, "r+").illustrate(query)
     lines = [f"drew pictures of {format_runs(drawn.runs)}", *(f"  {clean(problem)}" for problem in drawn.problems)]
-    print_report(options, drawn._asdict(), "\n".join(lines), None)
+    put_report(drawn._asdict(), "\n".join(lines), as_json=as_json)
     return EXIT_PROBLEM if drawn.problems else 0

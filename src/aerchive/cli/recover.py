@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 
+import click
+
 from aerchive.aer.opening import project_at
-from aerchive.cli.arguments import add_file, add_json, print_report
+from aerchive.cli.command import command, file_argument, json_option
+from aerchive.cli.output import put_report
 from aerchive.display.progress import ProgressBar
+from aerchive.display.text import format_runs
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive recover vqe.h5"
-    add_file(parser)
-    parser.add_argument("--rebuild-catalogue", action="store_true", help="make the catalogue anew from the runs")
-    add_json(parser)
-
-
-def run(options: argparse.Namespace) -> int:
+@command("recover", "aerchive recover vqe.h5")
+@file_argument
+@click.option("--rebuild-catalogue", is_flag=True, help="Make the catalogue anew from the runs.")
+@json_option()
+def run(path: str | None, *, rebuild_catalogue: bool, as_json: bool) -> int:
     """Recovers the project, and prints whether there was anything to do."""
-    project = project_at(options.file or options.project, "r+")
-    if options.rebuild_catalogue:
+    project = project_at(path, "r+")
+    if rebuild_catalogue:
         with ProgressBar("read", "runs") as bar:
             report = project.rebuild_catalogue(bar.show)
-        print_report(options, dataclasses.asdict(report), report)
+        put_report(dataclasses.asdict(report), report, as_json=as_json)
         return 1 if report.problems else 0
-    found = project.recover()
-    document = {"path": str(project.path), "recovered": found, "runs": len(project)}
+    found, runs = project.recover(), len(project)
     what = "an interrupted commit was completed" if found else "nothing to recover"
-    print_report(options, document, f"{project.path}: {what}; the project has {len(project)} runs", None)
+    document = {"path": str(project.path), "recovered": found, "runs": runs}
+    put_report(document, f"{project.path}: {what}; the project has {format_runs(runs)}", as_json=as_json)
     return 0

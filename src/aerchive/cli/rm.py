@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.arguments import add_job, add_json, print_report
+from aerchive.cli.command import command, job_argument, json_option
+from aerchive.cli.output import put_report
 from aerchive.display.text import clean
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive -p vqe.h5 rm 4ff2da70 91c0"
-    add_job(parser, "jobs", nargs="+")
-    text = "bring deleted runs back, by their whole ids, until the project is compacted"
-    parser.add_argument("--restore", action="store_true", help=text)
-    add_json(parser, "as JSON: the ids")
-
-
-def run(options: argparse.Namespace) -> int:
+@command("rm", "aerchive rm vqe.h5 4ff2da70 91c0", "aerchive -p vqe.h5 rm latest")
+@job_argument("jobs", "JOB...", nargs=-1, required=True)
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="Bring deleted runs back, by their whole ids, until the project is compacted.",
+)
+@json_option("As JSON: the ids.")
+def run(path: str | None, *, jobs: tuple[str, ...], restore: bool, as_json: bool) -> int:
     """Deletes all the runs in one commit, or none of them, and prints the ids."""
-    project = open_path(options.project, "r+")
-    if options.restore:
-        done = [job_id for job in options.jobs for job_id in project.restore(job)]
+    project = open_path(path, "r+")
+    if restore:
+        done = [job_id for job in jobs for job_id in project.restore(job)]
     else:
-        done = list(dict.fromkeys(project[job].job_id for job in options.jobs))
+        done = list(dict.fromkeys(project[job].job_id for job in jobs))
         project.delete_jobs(done)
-    verb = "restored" if options.restore else "deleted"
-    print_report(options, {verb: done}, "\n".join(f"{verb} {clean(job_id)}" for job_id in done), None)
+    verb = "restored" if restore else "deleted"
+    put_report({verb: done}, "\n".join(f"{verb} {clean(job_id)}" for job_id in done), as_json=as_json)
     return 0

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import json
+import click
 
-from aerchive.cli.output import put
+from aerchive.cli.command import command, json_option
+from aerchive.cli.output import put_json, put_report
 from aerchive.models.json_schema import DOCUMENTS, json_schema
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive schema config"
-    parser.add_argument("document", nargs="?", choices=sorted(DOCUMENTS), help="which one; without it, their names")
-
-
-def run(options: argparse.Namespace) -> int:
+@command("schema", "aerchive schema config", file_word="none")
+@click.argument("document", required=False, type=click.Choice(sorted(DOCUMENTS)), metavar="[DOCUMENT]")
+@json_option("As JSON, also the list of documents; a schema is JSON in any case.")
+def run(_path: str | None, *, document: str | None, as_json: bool) -> int:
     """Prints the schema of one document, or the names of all documents."""
-    if options.document is None:
-        put("\n".join(sorted(DOCUMENTS)))
+    if document is None:
+        put_report(sorted(DOCUMENTS), "\n".join(sorted(DOCUMENTS)), as_json=as_json)
     else:
-        put(json.dumps(json_schema(options.document), indent=2, ensure_ascii=False))
+        put_json(json_schema(document))
     return 0

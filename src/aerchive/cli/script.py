@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
+import shlex
+
+import click
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.arguments import add_job, new_file
-from aerchive.cli.output import put
+from aerchive.cli.command import command, job_argument
+from aerchive.cli.output import new_file, put
 from aerchive.display.text import clean
 from aerchive.errors import InvalidInputError
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive -p vqe.h5 script 4ff2da70 -o again.py"
-    add_job(parser)
-    parser.add_argument(
-        "--take-resources", action="store_true", help="take its options for memory, threads and devices"
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write it to a new file; by default it is printed")
-
-
-def run(options: argparse.Namespace) -> int:
+@command("script", "aerchive script vqe.h5 latest -o again.py")
+@job_argument()
+@click.option("--take-resources", is_flag=True, help="Take its options for memory, threads and devices.")
+@click.option("-o", "--output", metavar="FILE", help="Write it to a new file; by default it is printed.")
+def run(path: str | None, *, job: str, take_resources: bool, output: str | None) -> int:
     """Writes the program. The exit status is 1 if the job cannot be run again."""
-    one = open_path(options.project, "r")[options.job]
+    one = open_path(path, "r")[job]
     try:
-        text = one.script(take_resources=options.take_resources)
+        text = one.script(take_resources=take_resources)
     except InvalidInputError as error:
         put(f"aerchive: {clean(str(error))}", to_errors=True)
         return 1
-    if options.output is None:
+    if output is None:
         put(text, end="")
         return 0
-    with new_file(options.output) as file:
+    with new_file(output) as file:
         file.write(text)
-    put(f"{options.output}: run it with `python {options.output}`")
+    put(f"{output}: run it with `python {shlex.quote(output)}`")
     return 0

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-
 from aerchive.aer.opening import validate
-from aerchive.cli.arguments import add_json, print_report
+from aerchive.cli.command import command, file_argument, json_option, needed
+from aerchive.cli.output import put_report
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments."""
-    parser.epilog = "example: aerchive validate made-by-another-program.h5"
-    parser.add_argument("file", metavar="FILE", help="the project")
-    add_json(parser)
-
-
-def run(options: argparse.Namespace) -> int:
+@command("validate", "aerchive validate made-by-another-program.h5")
+@file_argument
+@json_option()
+def run(path: str | None, *, as_json: bool) -> int:
     """Prints the report. The exit status is 1 if anything departs from the format."""
-    report = validate(options.file)
+    report = validate(needed(path))
     document = {name: getattr(report, name) for name in ("path", "ok", "nodes", "others")}
     departures = [one._asdict() for one in report.departures]
-    print_report(options, {**document, "departures": departures}, report)
+    put_report({**document, "departures": departures}, report, as_json=as_json)
     return 0 if report.ok else 1

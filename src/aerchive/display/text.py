@@ -66,6 +66,12 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def distinct_width(texts: Sequence[str] | Sequence[bytes], least: int = 8) -> int:
+    """Returns the number of characters, at least `least`, after which no two of different texts begin alike."""
+    number, most = len(set(texts)), max(map(len, texts), default=0)
+    return next((width for width in range(least, most) if len({text[:width] for text in texts}) == number), most)
+
+
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
     """Returns a table as text, with a line below the head.
 

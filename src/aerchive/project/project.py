@@ -54,6 +54,7 @@ from aerchive.storage.medium.temporary import remove_left_over, temporary_bytes
 if TYPE_CHECKING:  # only attachments and figures need these, and what they import
     from aerchive.project.attachments import Attachments
     from aerchive.project.finding.figure_data import FigureData
+    from aerchive.project.finding.page import Page
     from aerchive.project.illustrating.illustrate import Illustrated
     from aerchive.stored.stack import StackedArray
 
@@ -415,7 +416,8 @@ class Project(Shown):
 
         Args:
             key: A job id, an unambiguous beginning of one, the name of exactly one run, ``"latest"``, or a position in
-                the order of submission (``-1``: the newest). A run or job stands for its id.
+                the order of submission (``-1``: the newest; from the end also as text, such as ``"-1"``). A run or job
+                stands for its id.
 
         Raises:
             NotFoundError: There is no such run, or there are several; the message lists similar ids.
@@ -516,6 +518,38 @@ class Project(Shown):
             InvalidInputError: There is no such column, or a condition cannot be read.
         """
         return self._search.runs(limit, where, conditions, sort=sort, descending=descending)
+
+    @checked
+    def page(
+        self,
+        limit: int | None = None,
+        names: str | Sequence[str] = (),
+        *,
+        where: str | None = None,
+        sort: str = "created",
+        descending: bool = True,
+        **conditions: Any,
+    ) -> Page:
+        """Lists runs as `runs` does, with values of each run, and the number of all runs that meet the conditions.
+
+        Args:
+            limit: Number of runs, at most; ``None``: all.
+            names: Names of columns: those of the catalogue, such as ``job_id`` or ``created``; ``circuit``, the name of
+                the first circuit, for which each run is opened; names of values, such as ``params.theta``,
+                ``metadata.NAME``, ``saved.NAME`` and ``circuit.ops.cx``; and ``params.*`` for all of a group. A run
+                whose circuits or points have different values has none.
+            where: As for `runs`.
+            sort: As for `runs`.
+            descending: As for `runs`.
+            **conditions: As for `find`.
+
+        Returns:
+            The runs, their number without the limit, and the columns.
+
+        Raises:
+            InvalidInputError: No run has a value of one of the names; the message says which names there are.
+        """
+        return self._search.page(limit, as_texts(names), where, conditions, sort=sort, descending=descending)
 
     @checked
     def jobs(

@@ -67,8 +67,8 @@ def conflicting_results(file: ProjectFile) -> list[str]:
     found: list[str] = []
     with contextlib.suppress(AerchiveError), file.read() as session:
         known = Catalogue(session)
-        rows = present(known.rows())
-        for row in rows[np.strings.find(rows["job_id"], b"~") >= 0]:
+        rows = known.rows()
+        for row in present(rows[np.strings.find(rows["job_id"], b"~") >= 0]):
             group = session.root.group(run_path(row))
             config = read_own_record(group).config
             if config.conflicts_with is not None and known.find(config.conflicts_with) is not None:

@@ -150,14 +150,17 @@ class CleanReport(ShownReport):
         return cls(path, runs, len(beneath), sum(run.nbytes for run in (*runs, *beneath)), table, dry_run)
 
     def __str__(self) -> str:
+        return f"{self.table}\n\n{self.summary}" if self.runs else self.summary
+
+    @property
+    def summary(self) -> str:
+        """What was deleted, or would be, in one line."""
         if not self.runs:
             return clean(f"{self.path}: nothing to delete")
         also = f" and {self.beneath} beneath them" if self.beneath else ""
         verb = "would be deleted" if self.dry_run else "deleted"
         size = format_bytes(self.nbytes)
-        return (
-            f"{self.table}\n\n{clean(self.path)}: {format_runs(len(self.runs))}{also} {verb}, {size} before compression"
-        )
+        return f"{clean(self.path)}: {format_runs(len(self.runs))}{also} {verb}, {size} before compression"
 
 
 def parse_size(size: int | str) -> int:

@@ -13,7 +13,16 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.html import ShownReport
-from aerchive.display.text import clean, clean_lines, format_bytes, format_runs, format_table, format_time
+from aerchive.display.text import (
+    clean,
+    clean_lines,
+    cut,
+    distinct_width,
+    format_bytes,
+    format_runs,
+    format_table,
+    format_time,
+)
 from aerchive.errors import AerchiveError, IntegrityError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.project.care.folders import folders_below
@@ -42,6 +51,9 @@ from aerchive.times import from_microseconds
 
 _NUMBERED = re.compile(r"_[0-9]+\Z")
 _TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
+_WITHOUT_NAME = 62
+"""Width of the columns of the table of runs without job ids and names, which are text of users."""
+_LEAST_NAME = 8
 _TOP = 10
 _GAPS = 4096
 """Bytes that HDF5 leaves unused in any file."""
@@ -153,11 +165,12 @@ class SpaceReport(ShownReport):
     def __str__(self) -> str:
         return self.to_text()
 
-    def to_text(self, top: int = _TOP) -> str:
-        """Formats the tables.
+    def to_text(self, top: int = _TOP, width: int | None = None) -> str:
+        """Formats the tables. Job ids are shown up to where no two runs of the project have the same.
 
         Args:
             top: Number of runs that are shown, at most.
+            width: Width in characters to which names are cut; ``None``: to none.
         """
         rows = [(k.kind, str(k.number), k.stored_bytes, k.nbytes) for k in self.kinds]
         rows += [
@@ -179,20 +192,21 @@ class SpaceReport(ShownReport):
             format_table(("kind", "number", "stored", "share", "uncompressed"), cells, (1, 2, 3, 4)),
         ]
         if self.runs[:top]:
+            short = distinct_width([run.job_id for run in self.runs])
+            room = None if width is None else max(width - _WITHOUT_NAME - short, _LEAST_NAME)
             table = [
                 (
-                    run.job_id,
+                    run.job_id[:short],
                     format_time(run.created),
-                    run.outcome,
                     format_bytes(run.stored_bytes),
                     _share(run.stored_bytes, self.file_bytes),
                     format_bytes(run.nbytes),
-                    run.name,
+                    run.name if room is None else cut(run.name, room),
                 )
                 for run in self.runs[:top]
             ]
-            head = ("job id", "created", "outcome", "stored", "share", "uncompressed", "name")
-            lines += ["", format_table(head, table, (3, 4, 5))]
+            head = ("job", "created", "stored", "share", "uncompressed", "name")
+            lines += ["", format_table(head, table, (2, 3, 4))]
             if len(self.runs) > top:
                 lines.append(f"... the largest {top} of {len(self.runs)} runs")
         if self.problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import textwrap
 import warnings
@@ -58,12 +59,29 @@ class Painter:
             if not (sketch.message or "").strip():
                 return {}
             return {PICTURE: self.page(textwrap.wrap(sketch.message or "", _MESSAGE_COLUMNS), sketch.title)}
-        figure = self._figure(figsize=(_SIZE[0] / _DPI, _SIZE[1] / _DPI), dpi=_DPI, layout="constrained")
-        draw(figure.add_subplot(), sketch, _LETTERS)
+        figure = self._drawn(sketch)
         groups = {PICTURE: picture_group(self._pixels(figure), sketch.title)}
         if sketch.matrix is not None and not sketch.matrix.is_phase:
             groups["magnitude"] = _magnitude_group(sketch.matrix)
         return groups
+
+    def file(self, sketch: Sketch, kind: str) -> bytes:
+        """The picture of a run as the bytes of a file.
+
+        Args:
+            sketch: What is drawn: a plot or a matrix.
+            kind: ``png``, ``svg`` or ``pdf``.
+        """
+        target = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph ")  # a name may have letters that the font lacks
+            self._drawn(sketch).savefig(target, format=kind, dpi=2 * _DPI)
+        return target.getvalue()
+
+    def _drawn(self, sketch: Sketch) -> Any:
+        figure = self._figure(figsize=(_SIZE[0] / _DPI, _SIZE[1] / _DPI), dpi=_DPI, layout="constrained")
+        draw(figure.add_subplot(), sketch, _LETTERS)
+        return figure
 
     def page(self, rows: Sequence[str], title: str) -> GroupDraft:
         """The picture of rows of text, such as the drawing of a circuit; what does not fit is left out.

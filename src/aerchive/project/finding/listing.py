@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from aerchive.display.html import MOST_LETTERS, MOST_ROWS, Shown, table, text
 from aerchive.display.text import format_runs
 from aerchive.errors import FormatError, InvalidInputError
-from aerchive.interop.columns import Columns, Kind, as_objects
+from aerchive.interop.columns import Column, Columns, Kind, as_objects
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import COUNTS, OPERATIONS, PARAMS, cells_of
@@ -300,6 +300,23 @@ class Listing:
         """A copy of the rows of runs, with some of their columns."""
         return self._taken(places, columns)
 
+    def first_places(
+        self, clause: Clause, sort: str, *, descending: bool, limit: int | None
+    ) -> tuple[NDArray[np.intp], int]:
+        """The places of the first runs that meet a clause, in order, and the number of all that meet it."""
+        places = self._meeting(clause, sort, descending=descending)
+        return places[:limit], len(places)
+
+    def catalogue_column(self, places: NDArray[np.intp], name: str) -> Column:
+        """A column of the catalogue, as tables have it."""
+        return Column(kind_of(name), column_values(self._taken(places), name, functools.partial(self._whole, places)))
+
+    def is_known(self, name: str) -> bool:
+        """Whether a name is that of a column, or of values that a run has."""
+        meant = full_name(name)
+        known = set(self.value_names())
+        return meant in (*catalogue.IN_TABLES, GATES) or any(one in known for one in sources(meant, of_points=True))
+
     def job_ids(self, places: NDArray[np.intp]) -> list[str]:
         """The whole job ids of runs."""
         rows = self._taken(places, ["job_id", "overflow"])
@@ -378,6 +395,11 @@ class Listing:
         key, _ = fit_text(job_id[:3], ids.dtype.itemsize)
         alike = ids[np.strings.startswith(ids, key)]
         return [decode_text(one) for one in (alike if len(alike) else ids)[-_MOST_NEAR:].tolist()]
+
+    def stored_ids(self) -> list[bytes]:
+        """The job ids of all runs as the catalogue has them, which cuts long ones."""
+        ids: list[bytes] = self._rows["job_id"][self._present].tolist()
+        return ids + list(self._more["job_id"].tolist())
 
     def beginning_with(self, prefix: str) -> list[Run]:
         """The runs whose job id begins with a prefix."""

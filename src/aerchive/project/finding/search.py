@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,6 +38,7 @@ from aerchive.text import listed, near_texts
 from aerchive.times import from_microseconds
 
 if TYPE_CHECKING:  # importing it loads what only tables need
+    from aerchive.project.finding.page import Page
     from aerchive.project.finding.sweep import PointTable
     from aerchive.stored.points import WantedCounts
     from aerchive.stored.stack import StackedArray
@@ -44,6 +46,8 @@ if TYPE_CHECKING:  # importing it loads what only tables need
 Wanted = Callable[[str], bool]
 """Whether the values under a name are needed, such as ``params.theta``."""
 _MOST_SHOWN = 5
+_POSITION = re.compile(r"-\d{1,9}", re.ASCII)
+"""A position from the end as text, as the command line has it; a job id never looks like this by chance."""
 
 
 def no_values(_name: str) -> bool:
@@ -230,6 +234,25 @@ class Search:
         return self.listed(wanted=wanted_by(clause)).found(
             clause, nothing, sort=sort, descending=descending, limit=limit
         )
+
+    def page(
+        self,
+        limit: int | None,
+        names: Sequence[str],
+        expression: str | None,
+        conditions: Mapping[str, Any],
+        *,
+        sort: str,
+        descending: bool,
+    ) -> Page:
+        """See `aerchive.Project.page`."""
+        from aerchive.project.finding.page import page_of, wanted_in_columns
+
+        _check_page(limit)
+        clause = clause_of(expression, conditions)
+        listing = self.listed(wanted=wanted_in_columns(names, clause))
+        with self._parts.file.held():
+            return page_of(listing, clause, names, sort=sort, descending=descending, limit=limit, no_name=self._no_name)
 
     def columns(self, expression: str | None, conditions: Mapping[str, Any]) -> Columns:
         """See `aerchive.Project.columns`."""
@@ -418,6 +441,8 @@ class Search:
             raise NotFoundError(f"{self._parts.path}: the {what} {key!r} is ambiguous: {listed(ids, _MOST_SHOWN)}")
         if key == "latest":
             return self.latest(None, {})
+        if _POSITION.fullmatch(key):
+            return self._at(int(key))
         known = [*listing.near(key), *map(str, listing.count_by("name", All([])))]
         raise not_found(str(self._parts.path), key, known, len(listing))
 

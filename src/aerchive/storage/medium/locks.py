@@ -14,7 +14,9 @@ import random
 import socket
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from aerchive.errors import ProjectLockedError
 from aerchive.storage.medium.interrupts import deliver_interrupts
@@ -29,6 +31,24 @@ _COURTESY_S = 0.25
 """How long a reader lets waiting writers go first; then it tries as they do, so that many writers cannot block it."""
 _LOOK_AFTER_S = 0.2
 """Waiting time after which the processes that hold the lock are looked up for the first time."""
+
+
+class Observer(Protocol):
+    """What is told when this process waits for a lock."""
+
+    def waits(self, describe: Callable[[], str], waited_s: float, timeout_s: float) -> None:
+        """Is called again and again: who holds the lock, how long this has waited, how long it may wait."""
+
+    def ends(self) -> None:
+        """Is called when the wait is over."""
+
+
+_observers: list[Observer] = []
+
+
+def observe(observer: Observer) -> None:
+    """Tells an observer of each wait for a lock that takes longer than a fifth of a second, in this process."""
+    _observers[:] = [observer]
 
 
 def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
@@ -51,7 +71,8 @@ def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
     begun = time.monotonic()
     pause = _FIRST_PAUSE_S
     holders = Holders(fd)
-    with _Turnstile(fd) as turnstile:
+    with contextlib.ExitStack() as stack:
+        turnstile = stack.enter_context(_Turnstile(fd))
         while True:
             deliver_interrupts()
             waited = time.monotonic() - begun
@@ -70,9 +91,17 @@ def lock(fd: int, path: str, *, exclusive: bool, timeout_s: float) -> None:
             if exclusive and waited > 0:
                 turnstile.take()
             if waited > _LOOK_AFTER_S:
-                holders.look()
+                if holders.look():
+                    stack.callback(_end_wait)
+                for observer in _observers:
+                    observer.waits(lambda: f"{path}: {holders.describe()}", waited, timeout_s)
             time.sleep(min(pause * random.uniform(0.5, 1.5), max(timeout_s - waited, 0.0001)))  # noqa: S311  (spreads waiters)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _end_wait() -> None:
+    for observer in _observers:
+        observer.ends()
 
 
 def try_lock(fd: int, mode: int, *, without_locks: bool) -> bool:
@@ -149,11 +178,13 @@ class Holders:
         self._fd = fd
         self._since: dict[int, str] | None = None
 
-    def look(self) -> None:
-        """Notes the processes that hold the lock now, with the time; only the first call has an effect."""
-        if self._since is None:
-            now = time.strftime("%H:%M:%S")
-            self._since = dict.fromkeys(self._pids(), now)
+    def look(self) -> bool:
+        """Notes the processes that hold the lock now, with the time; only the first call does, and returns ``True``."""
+        if self._since is not None:
+            return False
+        now = time.strftime("%H:%M:%S")
+        self._since = dict.fromkeys(self._pids(), now)
+        return True
 
     def describe(self) -> str:
         """A description of the processes that hold the lock, for the error message."""
