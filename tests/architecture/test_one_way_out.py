@@ -10,6 +10,7 @@ WAY_OUT = "output.py"
 ELSEWHERE = {
     ("__init__.py", "stdout"): "sets how characters are written that the terminal lacks",
     ("__init__.py", "stderr"): "the same, and closes it if nobody reads the output",
+    ("bars.py", "stdout"): "asks whether it can write the signs of bars",
     ("demo.py", "stdout"): "asks whether it is a terminal",
 }
 

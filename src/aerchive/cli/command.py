@@ -1,4 +1,7 @@
-"""What commands have in common: the project, which may be named anywhere, and arguments that several of them take."""
+"""What commands have in common: the project, which may be named anywhere, and arguments that several of them take.
+
+Why they are made with click, and their tables with rich, is in decision 0038.
+"""
 
 from __future__ import annotations
 

@@ -190,11 +190,9 @@ def test_no_text_of_the_provenance_becomes_code(tmp_path: Path, monkeypatch: pyt
     text = hostile(marker, LINE_ENDS)
     plain = run_with(tmp_path / "p.h5", "", "").script()
     true = capturing._provenance
-    before = getattr(true(0, ""), field)
+    before = getattr(true(0, "", None), field)
     changed = dict.fromkeys(before, text) or {"X": text} if isinstance(before, dict) else text
-    monkeypatch.setattr(
-        capturing, "_provenance", lambda process, at: true(process, at).model_copy(update={field: changed})
-    )
+    monkeypatch.setattr(capturing, "_provenance", lambda *asked: true(*asked).model_copy(update={field: changed}))
     check(run_with(tmp_path / "q.h5", "", ""), plain, text, tmp_path, marker)
 
 
