@@ -427,6 +427,7 @@ def test_what_labels_need_behind_the_end_is_a_mixture(own: Path, change: Callabl
     """The superblock of the state before; behind its end are the labels, or what the run's header has no room for."""
     run = aerchive.open(own)[0]
     run.add_tags("first")
+    run.annotate(notes="first")
     head = own.read_bytes()[:48]
     change(run)
     mixture = own.with_name("mixture.h5")
