@@ -159,6 +159,5 @@ def document_of(plan: ReadPlan, fd: int) -> bytes:
     nbytes = math.prod(plan.selection.shape) * plan.dtype.itemsize
     if nbytes > limits().document_bytes:
         raise over_limit(plan.where, "document_bytes", f"the document has {nbytes} bytes")
-    value = plan.read(fd)
-    data: bytes = value.tobytes()
-    return data.replace(b"\0", b"") if value.dtype.kind == "S" else data
+    data: bytes = plan.read(fd).tobytes()  # the array is freed at once: a document may be large
+    return data.replace(b"\0", b"") if plan.dtype.kind == "S" else data
