@@ -148,6 +148,11 @@ class Single(Clause, Protocol):
     parameter: str | None
     wanted: Any
 
+    @property
+    def conditions(self) -> tuple[Single, ...]:
+        """See `Clause`."""
+        return (self,)
+
 
 class UnknownColumnError(InvalidInputError):
     """The error for a condition on a column that does not exist; its message lists the columns, similar ones first.
@@ -220,11 +225,6 @@ class Condition(Single):
         for one in (wanted if isinstance(wanted, Iterable) else ()) if several else (wanted,):
             if not isinstance(one, kinds):
                 raise InvalidInputError(f"cannot compare {self.column} with {one!r}: it is {name}")
-
-    @property
-    def conditions(self) -> tuple[Single, ...]:
-        """See `Clause`."""
-        return (self,)
 
     @property
     def cost(self) -> int:

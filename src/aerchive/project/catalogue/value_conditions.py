@@ -117,11 +117,6 @@ class ValueCondition(Single):
             raise InvalidInputError(f"cannot compare {name} with {wanted!r}") from error
 
     @property
-    def conditions(self) -> tuple[Single, ...]:
-        """See `Clause`."""
-        return (self,)
-
-    @property
     def cost(self) -> int:
         """See `Clause`."""
         return 2
@@ -233,11 +228,6 @@ class GatesCondition(Single):
             raise InvalidInputError(f"cannot compare {GATES} with {wanted!r}: names of gates are text")
         self.column, self.parameter, self.wanted, self._comparison = GATES, None, wanted, comparison
         self._names = frozenset(names)
-
-    @property
-    def conditions(self) -> tuple[Single, ...]:
-        """See `Clause`."""
-        return (self,)
 
     @property
     def cost(self) -> int:

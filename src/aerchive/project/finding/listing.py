@@ -349,11 +349,6 @@ class Listing:
         """
         return map(self._run, self._places(clause, sort, descending=descending, skip=skip))
 
-    def possible_runs(self, clause: Clause) -> Iterator[Run]:
-        """The runs that meet a clause or may meet it, in order of submission; none is read to decide this."""
-        places, _, _ = self._decided(clause)
-        return map(self._run, places[self._order(places, "created", descending=False)].tolist())
-
     def found(
         self,
         clause: Clause,
