@@ -105,6 +105,15 @@ def cloud() -> Any:
 
 
 @pytest.fixture
+def no_window() -> Iterator[None]:
+    """Lets matplotlib draw without a window, and closes what a test drew."""
+    pyplot = import_module("matplotlib.pyplot")
+    pyplot.switch_backend("Agg")
+    yield
+    pyplot.close("all")
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where a project may be made."""
     return tmp_path / "project.h5"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -19,12 +17,7 @@ from aerchive.aer import AerSimulator
 from aerchive.errors import InvalidInputError, NotFoundError
 from tests.jobs import make_result
 
-
-@pytest.fixture(autouse=True)
-def _no_window() -> Iterator[None]:
-    mpl.use("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("no_window")
 
 
 @pytest.fixture(scope="module")

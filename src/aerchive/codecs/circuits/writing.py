@@ -690,10 +690,6 @@ def _label(operation: Any) -> Any:
     return getattr(operation, "label", None)
 
 
-def _name_and_label(operation: Any) -> tuple[Any, Any]:
-    return private_if_any(operation, "_name"), _label(operation)
-
-
 def _is_holder(operation: Any) -> bool:
     kind = type(operation)
     return kind in HOLDERS and (kind not in GENERIC or private(operation, "_definition") is None)
