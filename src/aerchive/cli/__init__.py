@@ -24,7 +24,7 @@ COMMANDS = {
     "ls": "list the runs of a project",
     "find": "find runs by conditions on the columns of the catalogue",
     "show": "show one run: what ran, its counts as bars, its circuit, and what was saved",
-    "plot": "plot the counts, the state or the sweep of a run, in the terminal or into a file",
+    "plot": "plot a run, or one value of many runs over another, in the terminal or into a file",
     "tag": "add and remove tags of runs, change name and notes of a run",
     "illustrate": "draw pictures of runs, and a cover, which viewers such as HDFView show",
     "attach": "attach a file or a value to a run, and write, list and remove attachments",
