@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -328,3 +331,42 @@ def test_a_plot_of_values_that_cannot_be(
     study: Path, capsys: Printed, words: tuple[str, ...], status: int, said: str
 ) -> None:
     assert said in printed(capsys, "plot", study, *words, status=status)
+
+
+# runs as they come
+
+
+def test_runs_of_another_process_are_watched(tmp_path: Path, capsys: Printed) -> None:
+    path = tmp_path / "watched.h5"
+    program = """
+import sys, time
+from qiskit import QuantumCircuit
+from aerchive.aer import AerSimulator
+circuit = QuantumCircuit(1, name="coin")
+circuit.h(0)
+circuit.measure_all()
+simulator = AerSimulator(project=sys.argv[1])
+simulator.run(circuit, name="before").result()
+print("ready", flush=True)
+sys.stdin.readline()
+for step in range(3):
+    simulator.run(circuit, name=f"run {step}", params={"step": step}).result()
+"""
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        timer = threading.Timer(0.3, lambda: other.communicate("go\n"))
+        timer.start()
+        said = printed(capsys, "watch", path, "--interval", 0.05, "--until-idle", 3, "--json")
+        timer.join()
+    found = [json.loads(line) for line in said.splitlines()]
+    assert [one["name"] for one in found if one["outcome"] == "ok"] == ["run 0", "run 1", "run 2"]
+    assert {one["outcome"] for one in found} <= {"running", "ok"}
+
+
+def test_watching_refuses_a_wrong_condition_before_anything_is_printed(study: Path, capsys: Printed) -> None:
+    assert printed(capsys, "watch", study, "nope > 3", status=2).startswith(
+        "aerchive: condition, character 1: no column"
+    )
+    assert "--interval 0.0: a number of seconds greater" in printed(capsys, "watch", study, "--interval", 0, status=2)

@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "run real simulations, archive them, and read them back in a second process",
     "ls": "list the runs of a project",
     "find": "find runs by conditions on the columns of the catalogue",
+    "watch": "print a line for each run as it starts and ends",
     "show": "show one run: what ran, its counts as bars, its circuit, and what was saved",
     "plot": "plot a run, or one value of many runs over another, in the terminal or into a file",
     "tag": "add and remove tags of runs, change name and notes of a run",
