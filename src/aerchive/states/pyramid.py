@@ -158,8 +158,9 @@ class VectorPyramid:
             if part.bins is None:
                 self._bins.greatest[part.place] = 0
                 continue
-            for own, new in zip(self._bins, part.bins, strict=True):
-                own[part.place] = new
+            own, new = self._bins, part.bins
+            own.sums[part.place], own.greatest[part.place] = new.sums, new.greatest
+            own.phases[part.place], own.offsets[part.place] = new.phases, new.offsets
             self.strange += part.strange
             if part.ones is not None:
                 self._ones.add(part.ones)
@@ -250,9 +251,10 @@ class VectorPyramid:
         Raises:
             ValueError: The arrays are not those of such a pyramid; nothing was changed.
         """
-        bins = Bins(*(like(arrays, name, own) for name, own in zip(Bins._fields, self._bins, strict=True)))
+        bins = Bins(*(like(arrays, name, getattr(self._bins, name)) for name in Bins._fields))
         ones = like(arrays, "ones", self._ones.value)
-        indices, values, strange = (arrays[name] for name in ("top_indices", "top_values", "strange"))
+        names = ("top_indices", "top_values", "strange")
+        indices, values, strange = (arrays.get(name, np.empty(0)) for name in names)
         is_whole = (
             indices.dtype == np.int64
             and values.dtype == np.complex128

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aerchive.errors import InvalidInputError
-from aerchive.states.binned import MISSING, bins_of, packed
+from aerchive.states.binned import MISSING, bins_of, packed, weights_of
 from aerchive.states.matrix_pyramid import TILE_SIDE, MatrixPyramid, matrix_tile_of
 from aerchive.states.pyramid import span_of
 from aerchive.states.refining import TILE_BINS
@@ -75,10 +75,9 @@ class MatrixView(ArrayView):
             raise InvalidInputError(str(error)) from error
         with self._lock:
             self.check()
-            values = self._pyramid.diagonal[span].real.copy()
+            values = self._pyramid.diagonal[span].real.copy()  # zero where nothing was read
             unread = ~self._pyramid.is_read[span]
         number = min(1 << level, TILE_BINS)
-        weights = np.where(unread, 0.0, values)
-        bins = bins_of(weights, weights, number)
+        bins = bins_of(values, weights_of(values), number)
         is_missing = unread.reshape(number, -1).all(axis=1)
         return packed(bins._replace(greatest=np.where(is_missing, np.float32(MISSING), bins.greatest)))
