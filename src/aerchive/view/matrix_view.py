@@ -44,12 +44,18 @@ class MatrixView(ArrayView):
         if self.of.kind == "density_matrix":
             found["purity"] = pyramid.purity
             found["diagonal"] = {"levels": pyramid.bits, "tile": TILE_BINS}
-        if pyramid.levels < pyramid.bits:
-            found["note"] = (
-                f"A matrix of {1 << pyramid.bits:,} rows is shown in at most {1 << pyramid.levels:,} bins a side. Read "
-                "its elements in Python with run.array(...)[rows, columns]."
-            )
         return found
+
+    @property
+    def limits(self) -> str | None:
+        """What the view does not show; ``None`` if it shows all."""
+        pyramid = self._pyramid
+        if pyramid.levels == pyramid.bits:
+            return None
+        return (
+            f"A matrix of {1 << pyramid.bits:,} rows is shown in at most {1 << pyramid.levels:,} bins a side. Read its "
+            "elements in Python with run.array(...)[rows, columns]."
+        )
 
     def tile(self, level: int, position: tuple[int, ...]) -> bytes:
         """The bytes of a tile; see `aerchive.view.arrays.ArrayViews.tile`."""
