@@ -89,7 +89,7 @@ def zoom(folder: Path, qubits: int) -> Figures:
     figures: Figures = {"opened again: description, s": _seconds(lambda: views.info(state))}
     assert views.info(state)["progress"] == 1, "the pass begins again"
     random = np.random.default_rng(1)
-    for level in sorted({0, min(10, qubits), min(18, qubits), min(19, qubits), min((18 + qubits) // 2, qubits), qubits}):
+    for level in sorted({min(level, qubits) for level in (0, 10, 18, 19, (18 + qubits) // 2, qubits)}):
         tiles = max(1, 2**level // 1024)
         drop_from_cache(path)
         times = [
