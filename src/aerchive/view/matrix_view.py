@@ -9,8 +9,7 @@ import numpy as np
 from aerchive.errors import InvalidInputError
 from aerchive.states.binned import MISSING, bins_of, packed, weights_of
 from aerchive.states.matrix_pyramid import TILE_SIDE, MatrixPyramid, matrix_tile_of
-from aerchive.states.pyramid import span_of
-from aerchive.states.refining import TILE_BINS
+from aerchive.states.tiles import TILE_BINS, span_of
 from aerchive.view.array_view import ArrayView, checked_position
 from aerchive.view.pyramid_files import PyramidFiles
 from aerchive.view.viewable import Viewable
