@@ -1,0 +1,54 @@
+"""``aerchive view``: shows a project in a web browser, on this machine only."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import webbrowser
+from collections.abc import Iterator
+
+import click
+
+from aerchive.aer.opening import open_path
+from aerchive.cli.command import command, job_argument
+from aerchive.cli.output import put
+
+
+@command("view", "aerchive view vqe.h5", "aerchive view vqe.h5 latest", "aerchive view vqe.h5 --no-browser --port 8080")
+@job_argument(required=False)
+@click.option("--no-browser", is_flag=True, help="Only print the address of the page.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; by default one that is free."
+)
+def run(path: str | None, *, job: str | None, no_browser: bool, port: int) -> int:
+    """Serves the page until Ctrl-C."""
+    project = open_path(path, "r")
+    one = None if job is None else project[job]
+    from aerchive.view.interface import DataInterface
+    from aerchive.view.keys import key_of
+    from aerchive.view.server import ViewServer
+
+    with _until_stopped() as stopped, ViewServer(DataInterface(project), port) as server:
+        url = server.url if one is None else f"{server.url}#/runs/{key_of(one.job_id)}"
+        if no_browser:
+            put(url)
+        else:
+            put(f"{project.path} is shown at {url}")
+            if not webbrowser.open(url):
+                put("no browser could be started; open this address in one", to_errors=True)
+            put("Ctrl-C ends it")
+        stopped.wait()
+    return 0
+
+
+@contextlib.contextmanager
+def _until_stopped() -> Iterator[threading.Event]:
+    """Gives what is set when a signal asks this process to end."""
+    stopped = threading.Event()
+    before = {one: signal.signal(one, lambda *_: stopped.set()) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
