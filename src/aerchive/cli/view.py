@@ -13,6 +13,7 @@ import click
 from aerchive.aer.opening import open_path
 from aerchive.cli.command import command, job_argument
 from aerchive.cli.output import put
+from aerchive.settings import default_views
 
 
 @command("view", "aerchive view vqe.h5", "aerchive view vqe.h5 latest", "aerchive view vqe.h5 --no-browser --port 8080")
@@ -25,11 +26,13 @@ def run(path: str | None, *, job: str | None, no_browser: bool, port: int) -> in
     """Serves the page until Ctrl-C."""
     project = open_path(path, "r")
     one = None if job is None else project[job]
+    from aerchive.view.arrays import ArrayViews
     from aerchive.view.interface import DataInterface
     from aerchive.view.keys import key_of
     from aerchive.view.server import ViewServer
 
-    with _until_stopped() as stopped, ViewServer(DataInterface(project), port) as server:
+    interface = DataInterface(project, ArrayViews(default_views()))
+    with _until_stopped() as stopped, contextlib.closing(interface), ViewServer(interface, port) as server:
         url = server.url if one is None else f"{server.url}#/runs/{key_of(one.job_id)}"
         if no_browser:
             put(url)
