@@ -1,7 +1,7 @@
 """Projects for the web page: ``python -m tests.view.projects small|many|state FILE``.
 
-``small`` has runs of most kinds, and names that a stranger could choose. ``many`` has a hundred thousand small runs of a
-study, made without simulating. ``state`` has one state of 28 qubits, or as many as ``--number`` says.
+``small`` has runs of most kinds, and names that a stranger could choose. ``many`` has a hundred thousand small runs of
+a study, made without simulating. ``state`` has one state of 28 qubits, or as many as ``--number`` says.
 """
 
 from __future__ import annotations

@@ -48,10 +48,12 @@ class ArrayAnswers:
     Args:
         views: The views of arrays.
         find_run: A function that finds the run of a key.
+        most_level: The greatest level that is answered; ``None``: each array down to its values.
     """
 
-    def __init__(self, views: ArrayViews, find_run: Callable[[str], Run]) -> None:
+    def __init__(self, views: ArrayViews, find_run: Callable[[str], Run], most_level: int | None) -> None:
         self._views = views
+        self._most_level = most_level
         self._find_run = find_run
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, int], _Found] = OrderedDict()
@@ -93,13 +95,12 @@ class ArrayAnswers:
                 return Answer.of(self._views.tile(found.array, *at, position))
         raise NotFoundError(f"{'/'.join([address, *rest])[:300]!r} is no address of the data interface")
 
-    def info(self, key: str, number: int, row: int = 0) -> dict[str, Any]:
-        """The description of a row of an array, as ``info.json`` has it."""
-        return self._info(self._found(key, number), f"runs/{key}/arrays/{number}", row)
-
     def _info(self, found: _Found, address: str, row: int) -> dict[str, Any]:
         info: dict[str, Any] = plain(self._views.info(found.array, row, found.profile))
         info["label"] = found.label
+        for one in (info, info.get(_DIAGONAL) or {}):
+            if self._most_level is not None and one.get("levels") is not None:
+                one["levels"] = min(one["levels"], self._most_level)
         if info["view"] == "none":
             return {**info, "tiles": None}
         index = "{index}" if info["view"] == "vector" else "{row_tile}-{column_tile}"

@@ -32,14 +32,17 @@ class DataInterface:
         project: The project, open for reading.
         views: The views of its arrays, see `aerchive.view.arrays.ArrayViews`; `close` closes them.
         is_live: Whether the answers follow the file.
+        most_level: The greatest level of arrays that is answered; ``None``: each array down to its values.
     """
 
-    def __init__(self, project: Project, views: ArrayViews, *, is_live: bool = True) -> None:
+    def __init__(
+        self, project: Project, views: ArrayViews, *, is_live: bool = True, most_level: int | None = None
+    ) -> None:
         self._project = project
         self._search = Search(project.parts)
         self._is_live = is_live
-        self._snapshots = Snapshots(project)
-        self._arrays = ArrayAnswers(views, self._run)
+        self._snapshots = Snapshots(project, is_live=is_live)
+        self._arrays = ArrayAnswers(views, self._run, most_level)
 
     def answer(self, address: str) -> Answer:
         """Answers an address.

@@ -103,10 +103,12 @@ class Snapshots:
 
     Args:
         project: The project.
+        is_live: Whether changes are followed; else the first snapshot stays the newest.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, is_live: bool) -> None:
         self._project = project
+        self._is_live = is_live
         self._lock = threading.Lock()
         self._kept: list[Snapshot] = []
         self._seen: Any = None
@@ -120,6 +122,8 @@ class Snapshots:
             AerchiveError: The file cannot be read.
         """
         with self._lock:
+            if self._kept and not self._is_live:
+                return self._kept[-1]
             seen = tuple(self._state())
             if seen != self._seen or not self._kept:
                 digest = hashlib.blake2b(repr(seen).encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
