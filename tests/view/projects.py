@@ -37,7 +37,19 @@ HOSTILE_NAMES = (
     "..",
 )
 """Names that a stranger could give to runs, tags and parameters."""
-STORIES = ("bell", "registers", "state", "density", "unitary", "superop", "sweep", "noisy", "failed", "snapshots")
+STORIES = (
+    "bell",
+    "registers",
+    "state",
+    "density",
+    "unitary",
+    "superop",
+    "sweep",
+    "noisy",
+    "failed",
+    "snapshots",
+    "matrix",
+)
 _BATCH = 1000
 _FIRST_DAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

@@ -34,11 +34,13 @@ class _Found(NamedTuple):
     Attributes:
         array: The array, of which nothing was read.
         label: Its label.
+        run_uuid: UUID of its run.
         profile: The stored profile of its probabilities, if it has one.
     """
 
     array: StoredArray
     label: str
+    run_uuid: str
     profile: NDArray[np.float64] | None
 
 
@@ -71,7 +73,7 @@ class ArrayAnswers:
             InvalidInputError: The array has no view, or no such row or tile.
             AerchiveError: The array cannot be read.
         """
-        found = self._found(key, number)
+        found = self._found(key, number, is_new=rest[-1:] == [_INFO])
         try:
             return self._answer(found, f"runs/{key}/arrays/{number}", rest)
         except NotFoundError:  # the run is gone, or is another one now
@@ -81,11 +83,11 @@ class ArrayAnswers:
 
     def _answer(self, found: _Found, address: str, rest: Sequence[str]) -> Answer:
         match rest:
-            case ["info.json"]:
+            case [file] if file == _INFO:
                 return Answer.json(self._info(found, address, 0))
-            case [row, "info.json"]:
+            case [row, file] if file == _INFO:
                 return Answer.json(self._info(found, address, checked_number(row, "a row")))
-            case [row, "diagonal", level, file] if file.endswith(_TILE):
+            case [row, part, level, file] if part == _DIAGONAL and file.endswith(_TILE):
                 at = checked_number(row, "a row"), checked_number(level, "a level")
                 index = checked_number(file.removesuffix(_TILE), "a tile")
                 return Answer.of(self._views.diagonal_tile(found.array, *at, index))
@@ -118,11 +120,20 @@ class ArrayAnswers:
 
     # -- finding arrays
 
-    def _found(self, key: str, number: int) -> _Found:
+    def _found(self, key: str, number: int, *, is_new: bool) -> _Found:
+        """Finds an array.
+
+        Args:
+            key: The key of the run.
+            number: The number of the saved value.
+            is_new: Whether to look whether the run is still there, and is the same.
+        """
         with self._lock:
             found = self._kept.get((key, number))
-        if found is None:
-            found = _find(self._find_run(key), number)
+        if found is None or is_new:
+            run = self._find_run(key)
+            if found is None or run.run_uuid != found.run_uuid:
+                found = _find(run, number)
         with self._lock:
             self._kept[key, number] = found
             self._kept.move_to_end((key, number))
@@ -142,7 +153,7 @@ def _find(run: Run, number: int) -> _Found:
         if one.kind not in KINDS and one.kind != "array":
             raise InvalidInputError(f"run {run.job_id}: {one.label!r} is of kind {one.kind}, which has no view")
         array = (run.state if one.kind in KINDS else run.array)(one.label, one.experiment)
-        return _Found(array, one.label, _profile_of(run, one))
+        return _Found(array, one.label, run.run_uuid, _profile_of(run, one))
 
 
 def _profile_of(run: Run, saved: SavedValue) -> NDArray[np.float64] | None:
