@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
@@ -47,8 +46,7 @@ class Snapshot:
             listing = Search(parts).listing(all_values, BadRuns(self._problems.append, _MOST_PROBLEMS))
             places, self.number = listing.first_places(All([]), "created", descending=False, limit=None)
             self._columns = RunColumns(listing, places)
-            outcomes = Counter(self._columns.texts("outcome"))
-            tags = Counter(tag for several in self._columns.texts("tags") for tag in several)
+            outcomes, tags = (self._columns.counted(name) for name in ("outcome", "tags"))
         self._counted = {"outcomes": dict(outcomes.most_common()), "tags": tags.most_common()}
 
     def project(self, *, is_live: bool) -> Answer:
