@@ -1,0 +1,1 @@
+export default function CompareView(_: Record<string, unknown>) { return null; }

@@ -1,0 +1,1 @@
+export default function StateView(_: Record<string, unknown>) { return null; }

@@ -1,0 +1,1 @@
+export default function SweepView(_: Record<string, unknown>) { return null; }
