@@ -15,6 +15,8 @@ import type { Order } from "./sorting";
 
 export const ROW = 30;
 const HEADER = 32;
+/** The width of the column of boxes, in em as the other widths. */
+const CHOOSE = 2.4;
 /** Rows above and below those in sight. */
 const MORE = 12;
 
@@ -50,7 +52,8 @@ export function Rows({ table, runs, shown, order, sort, chosen, choose }: Props)
 
   const first = Math.max(0, Math.floor(top / ROW) - MORE);
   const last = Math.min(runs.length, Math.ceil((top + height) / ROW) + MORE);
-  const widths = useMemo(() => shown.map((column) => columnWidth(column, table.column(column.name))), [shown, table]);
+  const widths = useMemo(() => shown.map((column) => columnWidth(column, table.column(column.name)) * 0.56 + 1.1), [shown, table]);
+  const whole = widths.reduce((sum, width) => sum + width, CHOOSE);
 
   const show = (place: number) => {
     const element = box.current;
@@ -84,13 +87,14 @@ export function Rows({ table, runs, shown, order, sort, chosen, choose }: Props)
         aria-multiselectable="true"
         aria-activedescendant={inSight ? `row-${active}` : undefined}
         tabIndex={0}
+        style={{ width: `${whole}em` }}
         onKeyDown={press}
         onFocus={(event) => event.target === event.currentTarget && show(active)}
       >
         <colgroup>
-          <col className="col-choose" />
+          <col style={{ width: `${CHOOSE}em` }} />
           {shown.map((column, place) => (
-            <col key={column.name} style={{ width: `${(widths[place] ?? 8) * 0.56 + 1.1}em` }} />
+            <col key={column.name} style={{ width: `${widths[place] ?? 8}em` }} />
           ))}
           <col />
         </colgroup>

@@ -2,7 +2,7 @@
 
 /** The bits of a basis state. Exact also above 2^32. */
 export function bits(index: number, qubits: number): string {
-  return index.toString(2).padStart(qubits, "0");
+  return qubits === 0 ? "" : index.toString(2).padStart(qubits, "0");
 }
 
 /** Bits in groups of four from the right, to be counted more easily. */
