@@ -6,6 +6,7 @@ import "./styles/frame.css";
 import "./styles/list.css";
 import "./styles/run.css";
 import "./styles/state.css";
+import "./styles/sweep.css";
 import "./styles/compare.css";
 import "./styles/print.css";
 

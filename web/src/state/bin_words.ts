@@ -38,7 +38,12 @@ export function peakBits(bins: Bins, bin: number): string {
   return `|${bits(rough, bins.qubits).slice(0, bins.qubits - free)}${"·".repeat(free)}⟩`;
 }
 
+/** A phase as a part of π. */
+export function phaseParts(phase: number): string {
+  return `${short(Number((phase / Math.PI).toFixed(4)))} π`;
+}
+
 /** A phase in radians and as a part of π. */
 export function phaseText(phase: number): string {
-  return `${short(phase, 3)} rad (${short(phase / Math.PI, 3)} π)`;
+  return `${short(Number(phase.toFixed(4)))} rad (${phaseParts(phase)})`;
 }

@@ -3,7 +3,7 @@ import { type ReactNode, useMemo } from "react";
 import type { Bins } from "../data/tiles";
 import { complex, short } from "../words/numbers";
 import { Swatch } from "./bin_tip";
-import { binBits, binRange, binSize, peakBits, phaseText } from "./bin_words";
+import { binBits, binRange, binSize, peakBits, phaseParts } from "./bin_words";
 import { type Extent, leastExponent, ofBin, type Window } from "./window";
 
 const ROWS = 16;
@@ -35,14 +35,13 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
           <tr>
             <th scope="col">{one ? "basis state" : "basis states"}</th>
             <th scope="col" className="right">
-              numbers
+              {one ? "index" : "indices"}
             </th>
             <th scope="col" className="right">
               probability
             </th>
             {one ? phases && <th scope="col">amplitude</th> : <th scope="col">most probable in it</th>}
             {phases && <th scope="col">phase</th>}
-            {deeper && <td />}
           </tr>
         </thead>
         <tbody>
@@ -52,7 +51,13 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
             return (
               <tr key={bin}>
                 <th scope="row" className="numeric">
-                  {binBits(bins, bin)}
+                  {deeper ? (
+                    <button type="button" className="link" onClick={() => change(ofBin(extent, bins.level, bins.first + bin))} aria-label={`Zoom into ${binBits(bins, bin)}`}>
+                      {binBits(bins, bin)}
+                    </button>
+                  ) : (
+                    binBits(bins, bin)
+                  )}
                 </th>
                 <td className="numeric right">{binRange(bins, bin)}</td>
                 <td className="numeric right">{short(bins.sums[bin] as number)}</td>
@@ -65,14 +70,7 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
                 )}
                 {phases && (
                   <td className="numeric">
-                    <Swatch phase={phase} /> {phaseText(phase)}
-                  </td>
-                )}
-                {deeper && (
-                  <td>
-                    <button type="button" className="link" onClick={() => change(ofBin(extent, bins.level, bins.first + bin))} aria-label={`Zoom into ${binBits(bins, bin)}`}>
-                      zoom
-                    </button>
+                    <Swatch phase={phase} /> {phaseParts(phase)}
                   </td>
                 )}
               </tr>

@@ -18,6 +18,8 @@ const DRAG = 4;
 
 interface Props {
   label: string;
+  /** The id of the element that says which keys there are. */
+  describedBy: string;
   cells: Cells;
   log: boolean;
   extent: Extent;
@@ -25,7 +27,7 @@ interface Props {
   change: (window: MatrixWindow) => void;
 }
 
-export function MatrixChart({ label, cells, log, extent, window, change }: Props): ReactNode {
+export function MatrixChart({ label, describedBy, cells, log, extent, window, change }: Props): ReactNode {
   const theme = useTheme();
   const place = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLDivElement>(null);
@@ -107,7 +109,7 @@ export function MatrixChart({ label, cells, log, extent, window, change }: Props
         ref={box}
         role="group"
         aria-label={label}
-        aria-describedby="chart-keys"
+        aria-describedby={describedBy}
         tabIndex={0}
         style={{ width: side, height: side }}
         onKeyDown={press}

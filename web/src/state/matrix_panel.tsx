@@ -1,5 +1,5 @@
 /** A matrix: heat map, where it is zoomed to, its greatest elements in sight, and its diagonal. */
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useId, useMemo, useState } from "react";
 import { latest, useLoaded } from "../data/loaded";
 import { loadCells, type Cells, type MatrixSource } from "../data/tiles";
 import { fill } from "../data/fetching";
@@ -8,7 +8,7 @@ import { useSettings } from "../routing";
 import { powerOfTwo, short, whole } from "../words/numbers";
 import { Failure, Loading } from "../words/notices";
 import { Swatch } from "./bin_tip";
-import { phaseText } from "./bin_words";
+import { phaseParts } from "./bin_words";
 import { greatest } from "./bins_table";
 import { PhaseLegend } from "./legend";
 import { cellBits, MatrixChart } from "./matrix_chart";
@@ -23,6 +23,7 @@ export function MatrixPanel({ info, source, tick, label }: { info: ArrayInfo; so
   const window = useMemo(() => parseMatrixWindow(source, at), [source.qubits, source.levels, at]);
   const setWindow = (next: MatrixWindow) => change({ square: matrixWindowText(source, next) });
   const [log, setLog] = useState(false);
+  const keys = useId();
   const { level, row, column, count } = drawnMatrix(source, window);
   const key = `${source.template} ${level} ${row} ${column} ${count} ${source.done ? "done" : tick}`;
   const loaded = useLoaded(key, (signal) => loadCells(source, level, row, column, count, signal), true);
@@ -39,12 +40,12 @@ export function MatrixPanel({ info, source, tick, label }: { info: ArrayInfo; so
         </div>
         {loaded.state === "failed" && <Failure error={loaded.error} what="This part cannot be shown" again={loaded.again} />}
         {cells ? (
-          <MatrixChart label={label} cells={cells} log={log} extent={source} window={window} change={setWindow} />
+          <MatrixChart label={label} describedBy={keys} cells={cells} log={log} extent={source} window={window} change={setWindow} />
         ) : (
           loaded.state === "loading" && <Loading what="the elements" />
         )}
         <MatrixWords source={source} window={window} />
-        <p id="chart-keys" className="faint">
+        <p id={keys} className="faint">
           Click to zoom in, drag over a square, or turn the wheel. Keys: + − ← → ↑ ↓ Home. Strength of colour is the magnitude.
         </p>
         <PhaseLegend />
@@ -129,7 +130,7 @@ function GreatestCells({ cells, qubits }: { cells: Cells; qubits: number }): Rea
                 <td className="numeric">{cellBits(qubits, cells.level, cells.column + (place % cells.count))}</td>
                 <td className="numeric right">{short(cells.magnitudes[place] as number)}</td>
                 <td className="numeric">
-                  <Swatch phase={cells.phases[place] as number} /> {phaseText(cells.phases[place] as number)}
+                  <Swatch phase={cells.phases[place] as number} /> {phaseParts(cells.phases[place] as number)}
                 </td>
               </tr>
             ))}

@@ -50,10 +50,10 @@ export function TopStates({ info, phases }: { info: ArrayInfo; phases: boolean }
                       text
                     )}
                   </th>
-                  <td className="numeric right">{short(phases ? real * real + imaginary * imaginary : real)}</td>
+                  <td className="numeric right">{short(phases ? real * real + imaginary * imaginary : real, 4)}</td>
                   {phases && (
                     <td className="numeric">
-                      <Swatch phase={Math.atan2(imaginary, real)} /> {complex(real, imaginary, 4)}
+                      <Swatch phase={Math.atan2(imaginary, real)} /> {complex(real, imaginary, 3)}
                     </td>
                   )}
                 </tr>
@@ -73,7 +73,7 @@ export function Marginals({ info }: { info: ArrayInfo }): ReactNode {
     <section className="card" aria-labelledby="marginals">
       <h2 id="marginals">Probability of 1 for each qubit</h2>
       <div className="wide" tabIndex={0} role="region" aria-labelledby="marginals" data-testid="marginals">
-        <Bars label="Probability of 1 for each qubit" heads={["qubit", "probability"]} bars={bars} full={1} />
+        <Bars label="Probability of 1 for each qubit" heads={["qubit", "probability"]} bars={bars} full={1} shares={false} />
       </div>
     </section>
   );

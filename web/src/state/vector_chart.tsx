@@ -20,6 +20,8 @@ const TURN = 80;
 
 interface Props {
   label: string;
+  /** The id of the element that says which keys there are. */
+  describedBy: string;
   bins: Bins;
   values: Float32Array;
   scale: Scale;
@@ -32,7 +34,7 @@ interface Props {
   height?: number;
 }
 
-export function VectorChart({ label, bins, values, scale, coloured, colour = "bar", extent, window, change, height = HEIGHT }: Props): ReactNode {
+export function VectorChart({ label, describedBy, bins, values, scale, coloured, colour = "bar", extent, window, change, height = HEIGHT }: Props): ReactNode {
   const theme = useTheme();
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box, 800);
@@ -120,7 +122,7 @@ export function VectorChart({ label, bins, values, scale, coloured, colour = "ba
       ref={box}
       role="group"
       aria-label={label}
-      aria-describedby="chart-keys"
+      aria-describedby={describedBy}
       tabIndex={0}
       onKeyDown={press}
       onPointerMove={move}

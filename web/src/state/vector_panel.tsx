@@ -1,5 +1,5 @@
 /** A vector: chart, where it is zoomed to, and the table of what is in sight. */
-import { type ReactNode, useMemo, useRef } from "react";
+import { type ReactNode, useId, useMemo, useRef } from "react";
 import { latest } from "../data/loaded";
 import type { VectorSource } from "../data/tiles";
 import { useSettings } from "../routing";
@@ -41,6 +41,7 @@ export function VectorPanel({ source, tick, phases, label }: Props): ReactNode {
   const loaded = useBins(source, window, tick, binsThatFit(width));
   const all = latest(useBins(source, wholeWindow(source), tick, 9));
   const bins = latest(loaded);
+  const keys = useId();
   const values = bins && (peaks ? bins.peaks : bins.sums);
   const scale = useMemo(() => values && scaleFor(values, log ? "log" : "linear"), [values, log]);
   return (
@@ -54,9 +55,9 @@ export function VectorPanel({ source, tick, phases, label }: Props): ReactNode {
       {loaded.state === "failed" && <Failure error={loaded.error} what="This part cannot be shown" again={loaded.again} />}
       {bins && values && scale ? (
         <>
-          <VectorChart label={label} bins={bins} values={values} scale={scale} coloured={phases} extent={source} window={window} change={setWindow} />
+          <VectorChart label={label} describedBy={keys} bins={bins} values={values} scale={scale} coloured={phases} extent={source} window={window} change={setWindow} />
           <RangeWords extent={source} window={window} />
-          <p id="chart-keys" className="faint">
+          <p id={keys} className="faint">
             Click a bar to zoom into it, drag over a range, or turn the wheel. Keys: + − ← → Home.
           </p>
           {phases && <PhaseLegend />}

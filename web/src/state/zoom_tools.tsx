@@ -45,12 +45,12 @@ export function Breadcrumbs({ extent, window, change }: Props): ReactNode {
       <ol>
         {steps.map((step) => (
           <li key={step.exponent}>
-            <button type="button" className="link numeric" onClick={() => change(step)}>
+            <button type="button" className={step.exponent === extent.qubits ? "link" : "link numeric"} onClick={() => change(step)}>
               {step.exponent === extent.qubits ? `all ${powerOfTwo(extent.qubits)}` : `|${grouped(prefixOf(extent, step))}…⟩`}
             </button>
           </li>
         ))}
-        <li aria-current="location" className="numeric">
+        <li aria-current="location" className={window.exponent === extent.qubits ? undefined : "numeric"}>
           {window.exponent === extent.qubits ? `all ${powerOfTwo(extent.qubits)} basis states` : `|${grouped(prefixOf(extent, window))}…⟩`}
         </li>
       </ol>

@@ -16,9 +16,11 @@ interface Props {
   bars: readonly Bar[];
   /** The share that fills the whole width. */
   full: number;
+  /** Whether shares are written out as well. */
+  shares?: boolean;
 }
 
-export function Bars({ label, heads, bars, full }: Props): ReactNode {
+export function Bars({ label, heads, bars, full, shares = true }: Props): ReactNode {
   return (
     <table className="bars" aria-label={label}>
       <thead>
@@ -27,9 +29,11 @@ export function Bars({ label, heads, bars, full }: Props): ReactNode {
           <th scope="col" className="right">
             {heads[1]}
           </th>
-          <th scope="col" className="right">
-            share
-          </th>
+          {shares && (
+            <th scope="col" className="right">
+              share
+            </th>
+          )}
           <td />
         </tr>
       </thead>
@@ -40,7 +44,7 @@ export function Bars({ label, heads, bars, full }: Props): ReactNode {
               {bar.name}
             </th>
             <td className="numeric right">{bar.text}</td>
-            <td className="numeric right">{percent(bar.share)}</td>
+            {shares && <td className="numeric right">{percent(bar.share)}</td>}
             <td className="bar-cell" aria-hidden="true">
               <div className="bar" style={{ width: `${full > 0 ? Math.min(100, (100 * bar.share) / full) : 0}%` }} />
             </td>
