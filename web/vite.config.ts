@@ -1,16 +1,17 @@
 import { defineConfig } from "vite";
+import { darkAsThePage, REPLACED } from "./h5web.ts";
 import { licences } from "./licences.ts";
 
-export default defineConfig(({ command }) => ({
+export default defineConfig({
   base: "./",
-  define: { "process.env.NODE_ENV": JSON.stringify(command === "build" ? "production" : "development") },
-  plugins: [licences()],
+  resolve: { alias: REPLACED },
+  plugins: [darkAsThePage(), licences()],
   build: {
     outDir: "../src/aerchive/view/page",
     emptyOutDir: true,
     target: ["chrome123", "firefox128", "safari17.5"],
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    sourcemap: false,
+    chunkSizeWarningLimit: 2000,
   },
-}));
+});
