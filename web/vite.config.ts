@@ -1,11 +1,12 @@
 import { defineConfig } from "vite";
 import { darkAsThePage, REPLACED } from "./h5web.ts";
 import { licences } from "./licences.ts";
+import { size } from "./size.ts";
 
 export default defineConfig({
   base: "./",
   resolve: { alias: REPLACED },
-  plugins: [darkAsThePage(), licences()],
+  plugins: [darkAsThePage(), licences(), size()],
   build: {
     outDir: "../src/aerchive/view/page",
     emptyOutDir: true,
@@ -13,5 +14,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,
+    rolldownOptions: {
+      // Told of "use client", which means nothing in a page without a server.
+      onLog: (level, log, report) => log.code === "MODULE_LEVEL_DIRECTIVE" || report(level, log),
+    },
   },
 });

@@ -34,30 +34,56 @@ export async function fetchData(address: string, options: RequestInit = {}): Pro
   return answer;
 }
 
+/** A folder of published files has the sentence of an error in the place of what could not be answered. */
+function refuseError(body: unknown, status: number): void {
+  if (typeof body === "object" && body !== null && "error" in body && Object.keys(body).length === 1 && typeof body.error === "string") {
+    throw new DataError(body.error, status);
+  }
+}
+
 /** Always asks the server whether the kept answer still holds. */
 export const FRESH: RequestInit = { cache: "no-cache" };
 
 export async function fetchJson<T>(address: string, options: RequestInit = {}): Promise<T> {
   const answer = await fetchData(address, options);
+  let body: unknown;
   try {
-    return (await answer.json()) as T;
+    body = await answer.json();
   } catch (error) {
     if (error instanceof DOMException) throw error;
     throw new DataError(`data/${address} is no JSON.`, answer.status);
   }
+  refuseError(body, answer.status);
+  return body as T;
+}
+
+const LONGEST_ERROR = 10_000;
+
+/** The bytes of numbers, of so many bytes each. */
+async function fetchNumbers(address: string, width: number, options: RequestInit): Promise<ArrayBuffer> {
+  const answer = await fetchData(address, options);
+  const bytes = await answer.arrayBuffer();
+  if (bytes.byteLength < LONGEST_ERROR) {
+    const text = new TextDecoder().decode(bytes);
+    if (text.startsWith('{"error"')) {
+      try {
+        refuseError(JSON.parse(text), answer.status);
+      } catch (error) {
+        if (error instanceof DataError) throw error;
+      }
+    }
+  }
+  if (bytes.byteLength % width) throw new DataError(`data/${address} is cut off.`, answer.status);
+  return bytes;
 }
 
 /** Numbers come little-endian, as every machine that runs a browser keeps them. */
 export async function fetchFloat64(address: string, options: RequestInit = {}): Promise<Float64Array> {
-  const bytes = await (await fetchData(address, options)).arrayBuffer();
-  if (bytes.byteLength % 8) throw new DataError(`data/${address} is cut off.`, 200);
-  return new Float64Array(bytes);
+  return new Float64Array(await fetchNumbers(address, 8, options));
 }
 
 export async function fetchFloat32(address: string, options: RequestInit = {}): Promise<Float32Array> {
-  const bytes = await (await fetchData(address, options)).arrayBuffer();
-  if (bytes.byteLength % 4) throw new DataError(`data/${address} is cut off.`, 200);
-  return new Float32Array(bytes);
+  return new Float32Array(await fetchNumbers(address, 4, options));
 }
 
 /** Fills the placeholders of a template such as `.../{level}/{index}.f32`. */

@@ -34,9 +34,9 @@ export type JsonObject = { [name: string]: Json };
 
 export interface Experiment {
   number: number;
-  name: string;
+  name: string | null;
   bind: Json;
-  counts: { address: string; outcomes: number; shots: number } | null;
+  counts: { address: string; outcomes: number; shots: number | null } | null;
   memory: { shots: number; page: number; address: string } | null;
 }
 
@@ -116,19 +116,22 @@ export interface ArrayInfo {
   norm: number | null;
   top: [number | string, number, number][] | null;
   marginals: number[] | null;
-  tiles: string;
+  /** null if there is no view. */
+  tiles: string | null;
   infos?: string;
   note: string | null;
   trace?: [number, number] | null;
   purity?: number | null;
-  diagonal?: { tiles: string } | null;
+  diagonal?: { tiles: string; levels?: number } | null;
 }
 
 export interface TreeAttribute {
   name: string;
-  dtype: TreeType;
+  /** null if the attribute cannot be read; `why` says the reason. */
+  dtype: TreeType | null;
   shape: number[] | null;
   value: Json;
+  why?: string;
 }
 
 export type TreeType = string | [string, TreeType, number[]][];
@@ -136,7 +139,7 @@ export type TreeType = string | [string, TreeType, number[]][];
 export interface TreeChild {
   name: string;
   kind: "group" | "dataset" | "unreadable" | string;
-  address?: string;
+  address?: string | null;
   why?: string | null;
 }
 

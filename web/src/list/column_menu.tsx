@@ -1,8 +1,9 @@
 /** The menu that chooses the columns of the list. */
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useProject } from "../data/following";
+import { columnTitle } from "../words/column_title";
 import { line } from "../words/safe";
-import { columnTitle, columnsSetting, HIDDEN } from "./columns_shown";
+import { columnsSetting, HIDDEN } from "./columns_shown";
 
 const GROUPS: Record<string, string> = {
   run: "Run",

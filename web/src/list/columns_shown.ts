@@ -2,9 +2,9 @@
 import type { Column } from "../data/columns";
 import type { ColumnDescription, Project } from "../data/interface";
 import { cellText } from "../words/cell";
-import { line } from "../words/safe";
+import { columnTitle } from "../words/column_title";
 
-const USUAL = ["job_id", "name", "created", "outcome", "tags", "num_qubits", "shots", "method", "seconds"];
+const USUAL = ["job_id", "name", "created", "outcome", "tags", "num_qubits", "shots"];
 /** How many columns of a group are shown unless the reader chooses. */
 const FIRST: Record<string, number> = { params: 4, saved: 2 };
 /** Never a column of the list: the key is an address. */
@@ -34,11 +34,6 @@ export function columnsSetting(project: Project, names: ReadonlySet<string>): st
   const usual = usualColumns(project);
   if (shown.length === usual.length && shown.every((name, place) => name === usual[place])) return null;
   return shown.map(encodeURIComponent).join(",") || "-";
-}
-
-export function columnTitle(column: ColumnDescription): string {
-  if (column.name === "job_id") return "id";
-  return line(column.title || column.name, 40);
 }
 
 const SAMPLE = 200;

@@ -5,7 +5,7 @@ import { href } from "../route";
 import { go, useSettings } from "../routing";
 import { counted, whole } from "../words/numbers";
 import { Failure, Loading, Notice } from "../words/notices";
-import { plain } from "../words/safe";
+import { plain, pythonText, shellText } from "../words/safe";
 import { ColumnMenu } from "./column_menu";
 import { shownColumns } from "./columns_shown";
 import { FilterBox } from "./filter_box";
@@ -100,15 +100,17 @@ function Problems({ sentences }: { sentences: readonly string[] }): ReactNode {
 }
 
 function Nothing({ all, nested, clear, show }: { all: number; nested: number; clear: () => void; show: () => void }): ReactNode {
+  const project = useProject();
   if (all === 0) {
     return (
       <Notice title="There are no runs yet">
         <p>Archive one, and it appears here by itself:</p>
         <pre className="code" tabIndex={0}>
-          {`import aerchive\nfrom aerchive import AerSimulator\n\nwith aerchive.open("my.h5") as project:\n    AerSimulator(project=project).run(circuit).result()`}
+          {"from aerchive.aer import AerSimulator\n\n"}
+          {`AerSimulator(project=${pythonText(project.name)}).run(circuit, shots=1000).result()`}
         </pre>
         <p>
-          A program that uses Qiskit Aer is archived without changes by <code>aerchive run program.py</code>.
+          A program that uses Qiskit Aer is archived without changes by <code>{plain(`aerchive -p ${shellText(project.name)} run program.py`)}</code>.
         </p>
       </Notice>
     );

@@ -7,9 +7,10 @@ import { href } from "../route";
 import { go } from "../routing";
 import { cellText } from "../words/cell";
 import { outcomeKind } from "../words/outcomes";
+import { columnTitle } from "../words/column_title";
 import { line, shortId } from "../words/safe";
 import { machineTime } from "../words/times";
-import { columnTitle, columnWidth } from "./columns_shown";
+import { columnWidth } from "./columns_shown";
 import { memory } from "./memory";
 import type { Order } from "./sorting";
 

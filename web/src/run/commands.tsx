@@ -14,7 +14,7 @@ export function Commands({ run }: { run: RunDocument }): ReactNode {
     "import aerchive",
     "",
     `run = aerchive.open(${pythonText(name)})[${pythonText(run.job_id)}]`,
-    run.pending ? "run.status" : run.experiments.some((one) => one.counts) ? "run.result().get_counts()" : "run.result()",
+    run.pending ? "run.outcome" : run.experiments.some((one) => one.counts) ? "run.result().get_counts()" : "run.result()",
   ].join("\n");
   const words = `${shellText(name)} ${shellText(run.job_id)}`;
   const shell = [`aerchive show ${words}`, ...(run.pending ? [] : [`aerchive rerun ${words}`])].join("\n");

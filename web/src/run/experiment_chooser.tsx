@@ -5,7 +5,7 @@ import { line } from "../words/safe";
 /** The name of an experiment with its bound parameters. */
 export function experimentName(experiment: Experiment): string {
   const bind = bindText(experiment.bind);
-  return `${experiment.number}: ${line(experiment.name, 40)}${bind ? ` (${bind})` : ""}`;
+  return `${experiment.number}: ${line(experiment.name ?? "without a name", 40)}${bind ? ` (${bind})` : ""}`;
 }
 
 export function bindText(bind: Json): string {

@@ -17,16 +17,16 @@ import { VectorPanel } from "./vector_panel";
 
 const ROWS = 12;
 
-export function MatrixPanel({ info, source, tick, label }: { info: ArrayInfo; source: MatrixSource; tick: number; label: string }): ReactNode {
+export function MatrixPanel({ info, row, source, tick, label }: { info: ArrayInfo; row: number; source: MatrixSource; tick: number; label: string }): ReactNode {
   const [settings, change] = useSettings();
   const at = settings.get("square");
   const window = useMemo(() => parseMatrixWindow(source, at), [source.qubits, source.levels, at]);
   const setWindow = (next: MatrixWindow) => change({ square: matrixWindowText(source, next) });
   const [log, setLog] = useState(false);
   const keys = useId();
-  const { level, row, column, count } = drawnMatrix(source, window);
-  const key = `${source.template} ${level} ${row} ${column} ${count} ${source.done ? "done" : tick}`;
-  const loaded = useLoaded(key, (signal) => loadCells(source, level, row, column, count, signal), true);
+  const { level, row: top, column, count } = drawnMatrix(source, window);
+  const key = `${source.template} ${level} ${top} ${column} ${count} ${source.done ? "done" : tick}`;
+  const loaded = useLoaded(key, (signal) => loadCells(source, level, top, column, count, signal), true);
   const cells = latest(loaded);
   return (
     <div className="state-grid matrix-grid">
@@ -56,7 +56,13 @@ export function MatrixPanel({ info, source, tick, label }: { info: ArrayInfo; so
           <section className="card" aria-labelledby="diagonal">
             <h2 id="diagonal">Probabilities on the diagonal</h2>
             <VectorPanel
-              source={{ qubits: source.qubits, levels: source.levels, tile: 1024, template: fill(info.diagonal.tiles, {}), done: source.done }}
+              source={{
+                qubits: source.qubits,
+                levels: info.diagonal.levels ?? source.levels,
+                tile: 1024,
+                template: fill(info.diagonal.tiles, { row }),
+                done: source.done,
+              }}
               tick={tick}
               phases={false}
               label="Probabilities on the diagonal"

@@ -57,7 +57,7 @@ function Panels({ info, row, tick }: { info: ArrayInfo; row: number; tick: numbe
       </Notice>
     );
   }
-  if (info.view === "matrix") return <MatrixPanel key={row} info={info} source={matrixSource(info, row)} tick={tick} label={`Elements of ${name}`} />;
+  if (info.view === "matrix") return <MatrixPanel key={row} info={info} row={row} source={matrixSource(info, row)} tick={tick} label={`Elements of ${name}`} />;
   const source = vectorSource(info, row);
   const phases = info.kind !== "probabilities";
   return (

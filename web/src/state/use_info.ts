@@ -48,7 +48,7 @@ export function useInfo(address: string, row: number): InfoState {
 }
 
 export function vectorSource(info: ArrayInfo, row: number): VectorSource {
-  const template = fill(info.tiles, { row });
+  const template = fill(info.tiles ?? "", { row });
   return { qubits: info.qubits, levels: info.levels, tile: info.tile, template, done: info.progress >= 1 };
 }
 

@@ -41,10 +41,10 @@ export function drawn(extent: Extent, window: Window, most = 10): Drawn {
   return { level: extent.qubits - window.exponent + bins, first: Math.floor(window.start / width), count: 2 ** bins };
 }
 
-/** The nearest window that exists: inside the vector, and beginning with a bin. */
+/** The nearest window that exists: inside the vector, and beginning with a bin, also if few bins are drawn. */
 export function fitted(extent: Extent, window: Window): Window {
   const exponent = Math.round(Math.min(extent.qubits, Math.max(leastExponent(extent), window.exponent)));
-  const width = 2 ** (exponent - binsExponent(extent, exponent, 9));
+  const width = 2 ** (exponent - binsExponent(extent, exponent, 8));
   const start = Math.round(window.start / width) * width;
   return { exponent, start: Math.min(Math.max(0, start), 2 ** extent.qubits - 2 ** exponent) };
 }

@@ -7,6 +7,7 @@ import { useWidth } from "../state/canvas";
 import { short, whole } from "../words/numbers";
 import { line, shortId } from "../words/safe";
 import { cellText } from "../words/cell";
+import { columnTitle } from "../words/column_title";
 import { binned, categories, type Cell, MOST_POINTS, type Point } from "./points";
 
 interface Props {
@@ -19,10 +20,6 @@ interface Props {
   lines: boolean;
   open: (run: number) => void;
   zoom: (cell: Cell) => void;
-}
-
-export function axisTitle(column: Column): string {
-  return line(column.title || column.name, 60);
 }
 
 const isTime = (column: Column) => column.type === "time";
@@ -46,7 +43,7 @@ export function SweepPlot(props: Props): ReactNode {
       const ofNumbers = colour?.numbers ? colour : undefined;
       const cells = binned(points, ofNumbers, Math.min(100, Math.ceil(width / 9)), 60);
       const title = (cell: Cell) =>
-        [`${whole(cell.runs)} ${cell.runs === 1 ? "run" : "runs"}`, ofNumbers ? `${axisTitle(ofNumbers)}: mean ${short(cell.mean)}` : ""].filter(Boolean).join("\n");
+        [`${whole(cell.runs)} ${cell.runs === 1 ? "run" : "runs"}`, ofNumbers ? `${columnTitle(ofNumbers)}: mean ${short(cell.mean)}` : ""].filter(Boolean).join("\n");
       const geometry = {
         x1: (cell: Cell) => toX(cell.x1),
         x2: (cell: Cell) => toX(cell.x2),
@@ -55,20 +52,20 @@ export function SweepPlot(props: Props): ReactNode {
       };
       marks.push(Plot.rect(cells, { ...geometry, inset: 0, fill: ofNumbers ? "mean" : "runs" }));
       marks.push(Plot.tip(cells, Plot.pointer({ ...geometry, title })));
-      scale = ofNumbers ? { scheme, label: `mean of ${axisTitle(ofNumbers)}`, legend: true } : { type: "log", scheme: theme === "dark" ? "viridis" : "YlGnBu", label: "runs", legend: true };
+      scale = ofNumbers ? { scheme, label: `mean of ${columnTitle(ofNumbers)}`, legend: true } : { type: "log", scheme: theme === "dark" ? "viridis" : "YlGnBu", label: "runs", legend: true };
     } else {
       const place = { x: (point: Point) => toX(point.x), y: (point: Point) => toY(point.y) };
       const title = (point: Point) =>
         [
           `${shortId(ids?.text(point.run) ?? "")} ${line(names?.text(point.run) ?? "", 40)}`.trim(),
-          `${axisTitle(x)}: ${cellText(x, point.run)}`,
-          `${axisTitle(y)}: ${cellText(y, point.run)}`,
-          ...(colour ? [`${axisTitle(colour)}: ${cellText(colour, point.run, 40)}`] : []),
+          `${columnTitle(x)}: ${cellText(x, point.run)}`,
+          `${columnTitle(y)}: ${cellText(y, point.run)}`,
+          ...(colour ? [`${columnTitle(colour)}: ${cellText(colour, point.run, 40)}`] : []),
         ].join("\n");
       let fill: ((point: Point) => string | number) | string = "var(--bar)";
       if (colour?.numbers) {
         fill = (point) => colour.number(point.run);
-        scale = { scheme, label: axisTitle(colour), legend: true, ...(isTime(colour) ? { tickFormat: (value: number) => new Date(value / 1000).toISOString().slice(0, 10) } : {}) };
+        scale = { scheme, label: columnTitle(colour), legend: true, ...(isTime(colour) ? { tickFormat: (value: number) => new Date(value / 1000).toISOString().slice(0, 10) } : {}) };
       } else if (colour) {
         const { names: domain, nameOf } = categories(points, colour);
         const shown = (text: string) => (text === "" ? "none" : line(text, 30));
@@ -87,8 +84,8 @@ export function SweepPlot(props: Props): ReactNode {
       marginBottom: 42,
       className: "plot",
       style: { background: "transparent", fontSize: "12px" },
-      x: { label: axisTitle(x), grid: true, type: isTime(x) ? "time" : "linear", nice: !many },
-      y: { label: axisTitle(y), grid: true, type: isTime(y) ? "time" : "linear", nice: !many },
+      x: { label: columnTitle(x), grid: true, type: isTime(x) ? "time" : "linear", nice: !many },
+      y: { label: columnTitle(y), grid: true, type: isTime(y) ? "time" : "linear", nice: !many },
       color: scale,
       marks,
     });

@@ -9,11 +9,12 @@ import { useFound } from "../list/found";
 import { href } from "../route";
 import { go, useSettings } from "../routing";
 import { cellText } from "../words/cell";
+import { columnTitle } from "../words/column_title";
 import { counted, exact, whole } from "../words/numbers";
 import { Failure, Loading, Notice } from "../words/notices";
 import { line, shortId } from "../words/safe";
 import { axesOf, canColour, isPlottable } from "./axes";
-import { axisTitle, SweepPlot } from "./plot";
+import { SweepPlot } from "./plot";
 import { type Cell, MOST_POINTS, type Point, pointsOf } from "./points";
 
 export default function SweepView(): ReactNode {
@@ -81,7 +82,7 @@ export default function SweepView(): ReactNode {
             {points.length === 0 ? (
               <Notice title="No run has both values">
                 <p>
-                  None of the {counted(found.runs.length, "run")} that the filter finds has both {axisTitle(x)} and {axisTitle(y)}. Choose other
+                  None of the {counted(found.runs.length, "run")} that the filter finds has both {columnTitle(x)} and {columnTitle(y)}. Choose other
                   columns, or another filter.
                 </p>
               </Notice>
@@ -138,7 +139,7 @@ function AxisChooser({ label, none, columns, value, choose }: ChooserProps): Rea
               .filter((column) => column.group === group)
               .map((column) => (
                 <option key={column.name} value={column.name}>
-                  {line(column.title || column.name, 40)}
+                  {columnTitle(column)}
                 </option>
               ))}
           </optgroup>
@@ -163,7 +164,7 @@ function PointsTable({ points, columns, keys, ids }: { points: Point[]; columns:
               <th scope="col">run</th>
               {columns.map((column) => (
                 <th key={column.name} scope="col" className={column.numbers ? "right" : undefined}>
-                  <bdi>{axisTitle(column)}</bdi>
+                  <bdi>{columnTitle(column)}</bdi>
                 </th>
               ))}
             </tr>
