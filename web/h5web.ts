@@ -10,6 +10,21 @@ export const REPLACED = {
   ndarray: fileURLToPath(new URL("./src/tree/plain_ndarray.ts", import.meta.url)),
 };
 
+const CHECKED = '"aria-checked": n === c,';
+
+/** A tab is selected and not checked, which programs that read the page aloud insist on. */
+export function selectedTabs(): Plugin {
+  return {
+    name: "h5web-tabs",
+    enforce: "pre",
+    transform(code, id) {
+      if (!/@h5web\/lib\/dist\/index\.js/.test(id)) return null;
+      if (code.split(CHECKED).length !== 2) throw new Error("The buttons of H5Web have changed: look whether their tabs are selected now.");
+      return code.replace(CHECKED, '[s === "tablist" ? "aria-selected" : "aria-checked"]: n === c,');
+    },
+  };
+}
+
 /** H5Web is dark when the system is; here it is when the page is, which tells it by `disableDarkMode`. */
 export function darkAsThePage(): Plugin {
   return {

@@ -1,12 +1,12 @@
 import { defineConfig } from "vite";
-import { darkAsThePage, REPLACED } from "./h5web.ts";
+import { darkAsThePage, REPLACED, selectedTabs } from "./h5web.ts";
 import { licences } from "./licences.ts";
 import { size } from "./size.ts";
 
 export default defineConfig({
   base: "./",
   resolve: { alias: REPLACED },
-  plugins: [darkAsThePage(), licences(), size()],
+  plugins: [darkAsThePage(), selectedTabs(), licences(), size()],
   build: {
     outDir: "../src/aerchive/view/page",
     emptyOutDir: true,

@@ -71,7 +71,7 @@ function Both({ first, second }: { first: string; second: string }): ReactNode {
         p and q are the shares of the outcomes in the first and the second run.
         {result.bound && " The rarest outcomes are not listed; those that may be among them are taken together as “others”."}
       </p>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="counts">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="counts">
         <table className="bars" aria-label="Counts of both runs" data-testid="counts-compared">
           <thead>
             <tr>

@@ -27,7 +27,7 @@ export function DifferencesTable({ first, second }: { first: RunDocument; second
         </label>
       </div>
       <p className="faint">{counted(different, "entry differs", "entries differ")}.</p>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="differences">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="differences">
         <table className="differences" data-testid="differences">
           <thead>
             <tr>

@@ -56,7 +56,7 @@ export function History({ history }: { history: RunDocument["history"] }): React
   return (
     <section className="card" aria-labelledby="history">
       <h2 id="history">History</h2>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="history">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="history">
         <table>
           <thead>
             <tr>
@@ -89,7 +89,7 @@ export function Attachments({ attachments }: { attachments: RunDocument["attachm
   return (
     <section className="card" aria-labelledby="attachments">
       <h2 id="attachments">Attachments</h2>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="attachments">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="attachments">
         <table>
           <thead>
             <tr>

@@ -31,7 +31,7 @@ export function Circuits({ circuits, all }: { circuits: Circuit[]; all: number }
       </p>
       {circuit.note && <p className="faint">{plain(circuit.note)}</p>}
       {circuit.drawing !== null && (
-        <pre className="drawing" tabIndex={0} aria-label="Drawing of the circuit" data-testid="drawing">
+        <pre className="drawing" tabIndex={0} role="group" aria-label="Drawing of the circuit" data-testid="drawing">
           {plain(circuit.drawing)}
         </pre>
       )}
@@ -39,7 +39,7 @@ export function Circuits({ circuits, all }: { circuits: Circuit[]; all: number }
         <details>
           <summary>OpenQASM</summary>
           <CopyButton text={circuit.qasm} what="the OpenQASM program" />
-          <pre className="code" tabIndex={0} aria-label="OpenQASM program">
+          <pre className="code" tabIndex={0} role="group" aria-label="OpenQASM program">
             {plain(circuit.qasm)}
           </pre>
         </details>

@@ -66,7 +66,7 @@ function Histogram({ document }: { document: CountsDocument }): ReactNode {
           </select>
         </label>
       </div>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="counts" data-testid="counts">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="counts" data-testid="counts">
         <Bars label="Counts" heads={["outcome", "shots"]} bars={bars} full={Math.max(full, others > 0 ? others / document.shots : 0)} />
       </div>
       {hidden > 0 && (

@@ -24,7 +24,7 @@ export function Saved({ run }: { run: RunDocument }): ReactNode {
   return (
     <section className="card" aria-labelledby="saved">
       <h2 id="saved">Saved values</h2>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="saved">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="saved">
         <table data-testid="saved">
           <thead>
             <tr>

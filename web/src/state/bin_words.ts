@@ -40,10 +40,12 @@ export function peakBits(bins: Bins, bin: number): string {
 
 /** A phase as a part of π. */
 export function phaseParts(phase: number): string {
-  return `${short(Number((phase / Math.PI).toFixed(4)))} π`;
+  const parts = Number((phase / Math.PI).toFixed(4));
+  return parts === 0 ? "0" : `${short(parts)} π`;
 }
 
 /** A phase in radians and as a part of π. */
 export function phaseText(phase: number): string {
-  return `${short(Number(phase.toFixed(4)))} rad (${phaseParts(phase)})`;
+  const radians = Number(phase.toFixed(4));
+  return radians === 0 ? "0" : `${short(radians)} rad (${phaseParts(phase)})`;
 }

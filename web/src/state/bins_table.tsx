@@ -29,7 +29,7 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
   const one = binSize(bins) === 1;
   const deeper = extent.qubits - bins.level > leastExponent(extent);
   return (
-    <div className="wide" tabIndex={0} role="region" aria-label="The most probable bins in sight">
+    <div className="wide" tabIndex={0} role="group" aria-label="The most probable bins in sight">
       <table data-testid="bins-table">
         <thead>
           <tr>

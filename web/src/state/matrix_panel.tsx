@@ -117,7 +117,7 @@ function GreatestCells({ cells, qubits }: { cells: Cells; qubits: number }): Rea
   return (
     <section className="card" aria-labelledby="greatest">
       <h2 id="greatest">Greatest elements in sight</h2>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="greatest">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="greatest">
         <table data-testid="cells-table">
           <thead>
             <tr>

@@ -62,7 +62,10 @@ function Panels({ info, row, tick }: { info: ArrayInfo; row: number; tick: numbe
   const phases = info.kind !== "probabilities";
   return (
     <div className="state-grid">
-      <section className="card" aria-label="Amplitudes">
+      <section className="card" aria-labelledby="amplitudes">
+        <h2 id="amplitudes" className="sr">
+          {phases ? "Amplitudes" : "Probabilities"}
+        </h2>
         <VectorPanel source={source} tick={tick} phases={phases} label={`Probabilities of ${name}`} />
       </section>
       <div>

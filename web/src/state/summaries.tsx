@@ -20,7 +20,7 @@ export function TopStates({ info, phases }: { info: ArrayInfo; phases: boolean }
   return (
     <section className="card" aria-labelledby="top">
       <h2 id="top">Most probable basis states</h2>
-      <div className="wide top-states" tabIndex={0} role="region" aria-labelledby="top">
+      <div className="wide top-states" tabIndex={0} role="group" aria-labelledby="top">
         <table data-testid="top">
           <thead>
             <tr>
@@ -72,7 +72,7 @@ export function Marginals({ info }: { info: ArrayInfo }): ReactNode {
   return (
     <section className="card" aria-labelledby="marginals">
       <h2 id="marginals">Probability of 1 for each qubit</h2>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="marginals" data-testid="marginals">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="marginals" data-testid="marginals">
         <Bars label="Probability of 1 for each qubit" heads={["qubit", "probability"]} bars={bars} full={1} shares={false} />
       </div>
     </section>

@@ -157,7 +157,7 @@ function PointsTable({ points, columns, keys, ids }: { points: Point[]; columns:
   return (
     <section className="card" aria-labelledby="points">
       <h2 id="points">Points</h2>
-      <div className="wide" tabIndex={0} role="region" aria-labelledby="points">
+      <div className="wide" tabIndex={0} role="group" aria-labelledby="points">
         <table data-testid="points">
           <thead>
             <tr>

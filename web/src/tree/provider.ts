@@ -9,6 +9,8 @@ import { h5webType } from "./types";
 import { elementsOfBytes, elementsOfLists, isOfBytes } from "./values";
 
 const ROOT = "tree/node.json";
+/** A group of more children is not drawn as one picture. */
+const MOST_DRAWN = 100;
 
 /**
  * Children of which only name and kind are known. H5Web would keep each dataset among them as if it were whole, by a call of
@@ -81,11 +83,7 @@ export class TreeApi extends DataProviderApi {
       path,
       attributes: readable.map((one) => ({ name: one.name, shape: shapeOf(one.shape), type: h5webType(one.dtype) })),
     };
-    if (node.kind === "group") {
-      const children = new ListedChildren();
-      for (const child of node.children ?? []) children.push(childEntity(path, child));
-      return { ...entity, kind: "group", children } as unknown as ProvidedEntity;
-    }
+    if (node.kind === "group") return { ...entity, kind: "group", children: await this.children(path, node) } as unknown as ProvidedEntity;
     return {
       ...entity,
       kind: "dataset",
@@ -95,6 +93,20 @@ export class TreeApi extends DataProviderApi {
       ...(node.chunks ? { chunks: node.chunks } : {}),
       filters: (node.filters ?? []).map((name, id) => ({ id, name })),
     } as unknown as ProvidedEntity;
+  }
+
+  private async children(path: string, node: TreeNode): Promise<ChildEntity[]> {
+    const listed = node.children ?? [];
+    // H5Web draws such a group as one picture of its datasets, for which it needs to know them as a whole.
+    const isPicture = listed.length <= MOST_DRAWN && node.attributes.some((one) => one.name === "signal");
+    if (isPicture) {
+      return Promise.all(
+        listed.map((child) => (child.kind === "dataset" ? (this.getEntity(pathBelow(path, child.name)) as Promise<ChildEntity>) : childEntity(path, child))),
+      );
+    }
+    const children = new ListedChildren();
+    for (const child of listed) children.push(childEntity(path, child));
+    return children;
   }
 
   override async getValue({ dataset, selection }: ValuesStoreParams): Promise<unknown> {
