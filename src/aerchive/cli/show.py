@@ -105,9 +105,10 @@ def _counts(one: Run, experiment: int, width: int) -> list[str]:
 def _circuits(one: Run, width: int) -> list[str]:
     """The circuits, as they were drawn when the run was archived."""
     lines = []
-    for title, rows in drawings_of(one.place):
-        lines += [f"circuit {clean(title)}{'' if rows else ': not drawn; `aerchive illustrate` draws it'}"]
-        lines += [f"  {line}" for line in folded(list(map(clean, rows)), width - 2)]
+    for circuit in drawings_of(one.place):
+        note = "" if circuit.drawing else ": not drawn; `aerchive illustrate` draws it"
+        lines += [f"circuit {clean(circuit.title)}{note}"]
+        lines += [f"  {line}" for line in folded(list(map(clean, circuit.drawing)), width - 2)]
     return lines
 
 

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from aerchive import layout
 from aerchive.display.html import (
     Markup,
     bar,
@@ -26,13 +25,12 @@ from aerchive.display.html import (
 )
 from aerchive.display.text import cut, format_bytes, format_time
 from aerchive.errors import NotFoundError
-from aerchive.models import catalogue
 from aerchive.models.run import RunRecord
-from aerchive.models.shown import own_names
 from aerchive.project.attachments import Attachments, attachment_cells
+from aerchive.project.drawing.drawings import shown_circuits
+from aerchive.project.run_facts import Fact, facts_of, several
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.stored.result import SavedValue, StoredResult
-from aerchive.text import listed, shown
 
 _MOST_BARS = 16
 """The greatest number of outcomes of which the bars are shown."""
@@ -42,7 +40,6 @@ _MOST_EXPERIMENTS = 1000
 """The greatest number of experiments whose saved values are listed."""
 _MOST_DRAWN = 4
 """The greatest number of circuits whose drawings are shown."""
-_MOST_DRAWN_BYTES = 2**17
 _MOST_NOTES = 1000
 _PROVENANCE = ("notebook", "script", "git_commit", "host", "aerchive", "qiskit", "qiskit_aer", "python")
 
@@ -98,7 +95,7 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
     yield join(f"{kind} ", element("code", run.job_id), name, " ", mark(status.outcome), when, place)
     if status.message:
         yield element("p", paragraphs(status.message, _MOST_NOTES), class_="bad")
-    yield part(lambda: facts(_facts(run, record)))
+    yield part(lambda: facts(map(_fact, facts_of(run, record))))
     if not status.has_data:
         return
     yield part(lambda: _drawings(run))
@@ -117,36 +114,10 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
         yield details("provenance", facts((one, "" if value is None else str(value)) for one, value in found))
 
 
-def _facts(run: CardRun, record: RunRecord) -> Iterator[tuple[str, str]]:
-    config, status, labels, row = record.config, record.status, record.labels, run.row()
-
-    def number(column: str) -> int | None:
-        return None if row[column] == -1 else int(row[column])
-
-    ran = [
-        "" if config.program == "run" else config.program,
-        catalogue.row_text(row, "method"),
-        _several(number("num_qubits"), "qubit"),
-        _several(number("shots"), "shot"),
-        "noise model" if "noise_model" in config.options else "",
-    ]
-    yield "ran", ", ".join(filter(None, ran))
-    names = [cut(one, 40) for one in own_names(config.circuit_names) if one]
-    sizes = [f"depth {row['circuit_depth']}", f"size {row['circuit_size']}"] if row["circuit_depth"] != -1 else []
-    several = [_several(number("num_circuits"), "circuit")] if (number("num_circuits") or 0) > 1 else []
-    yield "circuits" if several else "circuit", "; ".join(filter(None, [*several, listed(names, 4), ", ".join(sizes)]))
-    yield "backend", config.backend_name or ""
-    yield "took", "" if status.seconds is None else f"{status.seconds:.3g} s"
-    yield "values", format_bytes(run.nbytes) + " before compression" if run.nbytes else ""
-    yield "tags", words(labels.tags or [])
-    yield "params", words([f"{cut(name, 40)} = {cut(shown(value), 60)}" for name, value in labels.params.items()])
-    numbers = {name: value for name, value in (status.saved or {}).items() if value is not None}
-    yield "saved numbers", words([f"{cut(name, 40)} = {cut(shown(value), 60)}" for name, value in numbers.items()])
-    yield "notes", paragraphs(labels.notes, _MOST_NOTES) if labels.notes else ""
-
-
-def _several(number: int | None, word: str) -> str:
-    return "" if number is None else f"{number:,} {word}{'s' * (number != 1)}"
+def _fact(fact: Fact) -> tuple[str, str]:
+    if isinstance(fact.value, tuple):
+        return fact.name, words(fact.value)
+    return fact.name, paragraphs(fact.value, _MOST_NOTES) if fact.is_free else fact.value
 
 
 def _counts(run: CardRun, experiments: int) -> Markup:
@@ -166,45 +137,25 @@ def _counts(run: CardRun, experiments: int) -> Markup:
         for share in [counts[one] / total if total else 0]
     ]
     of = f" of experiment 0 of {experiments:,}" if experiments > 1 else ""
-    title = f"counts{of}: {_several(len(counts), 'outcome')}, {_several(total, 'shot')}"
+    title = f"counts{of}: {several(len(counts), 'outcome')}, {several(total, 'shot')}"
     rest = more(len(counts) - len(chosen))
     return details(title, table(("outcome", "", "shots", "share"), rows, (2, 3)), rest, is_open=True)
 
 
 def _drawings(run: CardRun) -> Markup:
-    """The drawings of circuits that were stored when the run was archived."""
+    """The drawings of circuits that were stored when the run was archived; else the numbers of their operations."""
     with run.opened() as group:
-        if layout.CIRCUITS not in group or layout.VIEW not in group.group(layout.CIRCUITS):
-            return Markup()
-        owner = str(group.group(layout.CIRCUITS).attribute("object"))
-        view = group.group(layout.CIRCUITS).group(layout.VIEW)
-        names = sorted(view.names(), key=lambda one: (len(one), one))
-        several = [view.group(name) for name in names[:_MOST_DRAWN] if view.is_group(name)]
-        pages = [_circuit(one, owner) for one in several or [view]]
-        left = max(0, len(names) - _MOST_DRAWN) if several else 0
-    return details("circuits" if several else "circuit", *pages, more(left))
-
-
-def _circuit(view: GroupReader, owner: str) -> Markup:
-    """The drawing of a circuit, or else the numbers of its operations."""
-    title, operations = (view.attribute(name) for name in ("title", "operations"))
-    rows = _drawing(view, owner)
-    return join(
-        element("p", str(title or "")), lines(rows) if rows else element("p", str(operations or ""), class_="faint")
-    )
-
-
-def _drawing(view: GroupReader, owner: str) -> str:
-    if layout.DRAWING not in view:
-        return ""
-    stored = view.describe(layout.DRAWING)
-    if (
-        stored.dtype.kind != "S"
-        or len(stored.shape) != 1
-        or stored.shape[0] * stored.dtype.itemsize > _MOST_DRAWN_BYTES
-    ):
-        return ""
-    return "\n".join(row.decode(errors="replace").rstrip() for row in view.read(layout.DRAWING, owner).tolist())
+        found = shown_circuits(group, _MOST_DRAWN)
+    pages = [
+        join(
+            element("p", one.title),
+            lines("\n".join(one.drawing)) if one.drawing else element("p", one.operations, class_="faint"),
+        )
+        for one in found.circuits
+    ]
+    if not pages:
+        return Markup()
+    return details("circuits" if found.are_several else "circuit", *pages, more(found.number - len(pages)))
 
 
 def _saved(run: CardRun) -> Markup:

@@ -177,9 +177,13 @@ class StoredResult:
             )
         return data[label]
 
-    def saved(self) -> list[SavedValue]:
-        """The list of saved values, one row for each value."""
-        rows = []
+    def saved(self, most: int | None = None) -> list[SavedValue]:
+        """The list of saved values, one row for each value.
+
+        Args:
+            most: The number of values that are listed, at most; ``None``: all.
+        """
+        rows: list[SavedValue] = []
         bind_of = self.inputs.get("bind_of", [])
         with self._opener.open() as (_, group):
 
@@ -191,6 +195,8 @@ class StoredResult:
             for number, experiment in enumerate(self.experiments):
                 name = (experiment.header or {}).get("name")
                 for label, tree in experiment.data.items():
+                    if most is not None and len(rows) >= most:
+                        return rows
                     arrays = self._locator.locate(group, list(array_references(tree)))
                     losses = zip(*(loss(one.name) for one in arrays), strict=True)
                     rows.append(
@@ -269,11 +275,33 @@ class StoredResult:
         except (TypeError, ValueError, OverflowError) as error:
             raise FormatError(f"{self._what}: its counts are not integers of bit strings: {error}") from error
 
-    def memory(self, number: int) -> list[str]:
-        """The outcome of each shot; see `Run.memory`."""
+    def num_shots(self, number: int) -> int:
+        """The number of shots in the memory of experiment ``number``, which is not read if it is in its table.
+
+        Raises:
+            NotFoundError: The experiment has no memory.
+            FormatError: The memory cannot be read.
+        """
+        rows = self._memory_rows(self.data(number, "memory"))
+        return len(self.memory(number)) if rows is None else rows[1]
+
+    def _memory_rows(self, tree: Any) -> list[int] | None:
+        """The first row and the number of rows of outcomes in the table of memory; ``None`` if they are not there."""
+        is_there = tag_of(tree) == MEMORY_TAG and tree.get("form") is None and _is_range(tree.get("rows"))
+        return tree["rows"] if is_there else None
+
+    def memory(self, number: int, first: int = 0, stop: int | None = None) -> list[str]:
+        """The outcome of each shot, or of some shots; see `Run.memory`.
+
+        Args:
+            number: Index of the experiment.
+            first: Index of the first shot.
+            stop: Index of the shot after the last; ``None``: all to the end.
+        """
         header, tree = self.experiment(number).header, self.data(number, "memory")
-        if tag_of(tree) == MEMORY_TAG and tree.get("form") is None:
-            return texts_of(self._rows(layout.MEMORY, tree))
+        if (rows := self._memory_rows(tree)) is not None:
+            start, end, _ = slice(first, stop).indices(rows[1])
+            return texts_of(self._rows(layout.MEMORY, {"rows": [rows[0] + start, max(0, end - start)]}))
         shots = self.decode(tree)
         if not isinstance(shots, list | tuple | np.ndarray):
             raise FormatError(f"{self._what}: its memory is a {type(shots).__name__}, not a list")
@@ -282,6 +310,7 @@ class StoredResult:
                 f"{self._what}: its memory is of measured levels, not of outcomes; read it with result().get_memory()"
             )
         try:
+            shots = shots[first:stop]
             known = {shot: format_outcome(shot, header) for shot in set(shots)}
             return [known[shot] for shot in shots]
         except (TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -77,6 +77,15 @@ class RunRows:
             if len(found):
                 yield Piece(found, form, rows[at[found]])
 
+    def forms(self, name: str, at: NDArray[np.intp]) -> list[Form]:
+        """The forms of the values that some runs have under a name, or of which a column notes that they have one.
+
+        Args:
+            name: Name of the values.
+            at: Indices of the rows.
+        """
+        return [form for form, given, _ in self._given(name, at) if given.any()]
+
     def only_in_run(self, name: str, at: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Whether each of some runs has a value under a name, or may have one, that only the run itself can tell.
 

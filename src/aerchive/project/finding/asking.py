@@ -23,11 +23,23 @@ _WHOLE_TAG = re.compile(r'"(?:[^"\\]|\\.)*"')
 Answer = TypeVar("Answer")
 
 
-class BadRuns:
-    """The runs that could not be read while one question was answered; warnings name the first ten, each once."""
+def warn(message: str) -> None:
+    """Warns of a run that cannot be read."""
+    warnings.warn(message, ArchiveWarning, stacklevel=3)
 
-    def __init__(self) -> None:
+
+class BadRuns:
+    """The runs that could not be read while one question was answered; the first ten are told, each once.
+
+    Args:
+        tell: A function of a sentence about a run; by default it warns.
+        most: The number of runs that are told.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = warn, most: int = _MOST_NAMED) -> None:
         self._known: set[str] = set()
+        self._tell = tell
+        self._most = most
 
     def ask(self, run: Run, question: Callable[[Run], Answer], instead: Answer) -> Answer:
         """Reads an answer from a run; if the run cannot be read now, or could not before, the answer is `instead`.
@@ -49,17 +61,17 @@ class BadRuns:
             return instead
 
     def name(self, job_id: str, error: Exception) -> None:
-        """Warns that a run cannot be read."""
+        """Tells that a run cannot be read."""
         self._known.add(job_id)
-        if len(self._known) <= _MOST_NAMED:
+        if len(self._known) <= self._most:
             message = (
                 f"run {clean(job_id)} cannot be read, so the answer has only what the catalogue says of it: {error}"
             )
-        elif len(self._known) == _MOST_NAMED + 1:
-            message = f"more than {_MOST_NAMED} runs cannot be read; `aerchive verify` names all of them"
+        elif len(self._known) == self._most + 1:
+            message = f"more than {self._most} runs cannot be read; `aerchive verify` names all of them"
         else:
             return
-        warnings.warn(clean(message), ArchiveWarning, stacklevel=2)
+        self._tell(clean(message))
 
 
 def whole_value(run: Run, column: str, bad: BadRuns) -> Any:

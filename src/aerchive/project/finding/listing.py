@@ -21,7 +21,7 @@ from aerchive.errors import FormatError, InvalidInputError
 from aerchive.interop.columns import Column, Columns, Kind, as_objects
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
-from aerchive.models.cells import COUNTS, OPERATIONS, PARAMS, cells_of
+from aerchive.models.cells import COUNTS, OPERATIONS, PARAMS, Form, cells_of
 from aerchive.project.catalogue.cells import columns_of
 from aerchive.project.catalogue.columns import catalogue_columns, column_values, kind_of
 from aerchive.project.catalogue.conditions import (
@@ -61,6 +61,7 @@ class Listing:
         outside: Runs that are not in the file: in spools, still running, or lost with their process.
         wanted: Whether questions need the values under a name; the columns of these are in ``rows``.
         make: A function that makes the run of a row; see `ProjectParts.run_of`.
+        bad: The object that notes runs that cannot be read; by default a new one, which warns.
 
     Attributes:
         bad: The runs that cannot be read. They are left out of an answer if their rows do not decide whether they
@@ -75,8 +76,9 @@ class Listing:
         outside: Sequence[Run],
         wanted: Callable[[str], bool],
         make: Callable[[np.void, str | None, int], Run],
+        bad: BadRuns | None = None,
     ) -> None:
-        self.bad = BadRuns()
+        self.bad = BadRuns() if bad is None else bad
         self._file = file
         self._of_row = functools.partial(_run_of, make, self.bad, label_clock.now)
         self._outside = outside
@@ -123,7 +125,7 @@ class Listing:
             return dict(counts.most_common())
         is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW[column]) != 0
         raw = Counter(self._column(places, column)[~is_cut].tolist())
-        runs = map(self._asking, places[is_cut].tolist())
+        runs = map(self.asking, places[is_cut].tolist())
         whole = [self.bad.ask(run, lambda run: run.column(column), None) for run in runs]
         found = [(value, 1) for value in whole if value is not None]
         for value, number in [*((text_of(one, column), n) for one, n in raw.items()), *found]:
@@ -179,7 +181,7 @@ class Listing:
             The parameters by name, of each of these runs that can be read, by index in ``places``.
         """
         left_out = self._left_out(places, catalogue.CELLS_LEFT_OUT)
-        runs = {index: self._asking(int(places[index])) for index in left_out.tolist()}
+        runs = {index: self.asking(int(places[index])) for index in left_out.tolist()}
         given = {index: self.bad.ask(run, lambda run: run.record.labels.params, None) for index, run in runs.items()}
         return {index: one for index, one in given.items() if one is not None}
 
@@ -188,13 +190,15 @@ class Listing:
         overflow = self._taken(places, ["overflow"])["overflow"]
         return np.flatnonzero(overflow & np.uint32(bits))
 
-    def values(self, places: NDArray[np.intp], name: str) -> Values:
+    def values(self, places: NDArray[np.intp], name: str, most_opened: int | None = None) -> Values:
         """The values of runs under one name, such as ``params.theta``; a run is opened only if it alone has one.
 
         Args:
             places: Places of runs.
             name: The name, with its group.
+            most_opened: If more runs would have to be opened, none is, and these have no value here; ``None``: all are.
         """
+        opens = most_opened is None or self.number_opened(places, name) <= most_opened
         inside = np.flatnonzero(places < len(self._rows))
         outside = np.flatnonzero(places >= len(self._rows))
         found = Values.empty(len(places))
@@ -204,12 +208,24 @@ class Listing:
         ):
             for piece in rows.pieces(name, at):
                 found = found.put(which[piece.at], piece.values)
-            for index in which[rows.only_in_run(name, at)].tolist():
+            for index in which[rows.only_in_run(name, at)].tolist() if opens else ():
                 ask: Callable[[Run], list[Any]] = functools.partial(_values_of, name)
-                values = self.bad.ask(self._asking(int(places[index])), ask, list[Any]())
+                values = self.bad.ask(self.asking(int(places[index])), ask, list[Any]())
                 if len(values) == 1:
                     found = found.put(np.array([index]), as_objects(values))
         return found
+
+    def number_opened(self, places: NDArray[np.intp], name: str) -> int:
+        """The number of runs that `values` would open: those of which only the run itself tells its value."""
+        inside = places[places < len(self._rows)]
+        outside = places[places >= len(self._rows)] - len(self._rows)
+        pairs = ((self._rows, inside), (self._more, outside))
+        return sum(int(np.count_nonzero(rows.only_in_run(name, at))) for rows, at in pairs)
+
+    def forms(self, name: str) -> list[Form]:
+        """The forms of the values that runs have under a name in columns; empty if no run has one."""
+        everywhere = ((self._rows, self._present), (self._more, np.arange(len(self._more))))
+        return [form for rows, at in everywhere for form in rows.forms(name, at)]
 
     def named(self, places: NDArray[np.intp], name: str) -> tuple[Values, Kind | None]:
         """The values that a name stands for in tables: those of runs, or else a column of the catalogue.
@@ -244,7 +260,7 @@ class Listing:
         order = np.argsort(np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)]))
         found = [gates[index] for index in order.tolist()]
         for index in self._left_out(places, catalogue.CELLS_LEFT_OUT).tolist():
-            record = self.bad.ask(self._asking(int(places[index])), lambda run: run.record, None)
+            record = self.bad.ask(self.asking(int(places[index])), lambda run: run.record, None)
             found[index] = found[index] if record is None else gates_in(record.config.circuit_facts)
         return found
 
@@ -332,7 +348,7 @@ class Listing:
         return int(min((first[0] for first in firsts if len(first)), default=len(self._rows)))
 
     def _whole(self, places: NDArray[np.intp], number: int, column: str) -> Any:
-        return whole_value(self._asking(int(places[number])), column, self.bad)
+        return whole_value(self.asking(int(places[number])), column, self.bad)
 
     def runs(self, clause: Clause, *, sort: str = "created", descending: bool = False, skip: int = 0) -> Iterator[Run]:
         """The runs that meet a clause, each made when it is taken.
@@ -396,6 +412,12 @@ class Listing:
         ids: list[bytes] = self._rows["job_id"][self._present].tolist()
         return ids + list(self._more["job_id"].tolist())
 
+    def long_ids(self) -> Iterator[str]:
+        """The job ids that are longer than the column of the catalogue for them; their runs are opened."""
+        places = np.concatenate([self._present, len(self._rows) + np.arange(len(self._more))])
+        is_cut = self._column(places, "overflow") & np.uint32(catalogue.OVERFLOW["job_id"]) != 0
+        return (self._run(int(place)).job_id for place in places[is_cut])
+
     def beginning_with(self, prefix: str) -> list[Run]:
         """The runs whose job id begins with a prefix."""
         ids = self._rows["job_id"][self._present]
@@ -429,7 +451,7 @@ class Listing:
         return places[self._order(places, sort, descending=descending)]
 
     def _meets(self, clause: Clause, place: int) -> bool:
-        return self.bad.ask(self._asking(place), clause.decide, instead=False)
+        return self.bad.ask(self.asking(place), clause.decide, instead=False)
 
     def unknown_names(self, clause: Clause) -> list[ValueCondition]:
         """The conditions on a name alone that is no column, and under which no run has a value."""
@@ -438,7 +460,7 @@ class Listing:
         if not unknown:
             return []
         places = np.concatenate([self._present, len(self._rows) + np.arange(len(self._more))])
-        runs = [self._asking(int(place)) for place in places[self._left_out(places, catalogue.LEFT_OUT)]]
+        runs = [self.asking(int(place)) for place in places[self._left_out(places, catalogue.LEFT_OUT)]]
         return [one for one in unknown if not any(self.bad.ask(run, one.has_value, instead=False) for run in runs)]
 
     def refuse(self, unknown: ValueCondition) -> NoReturn:
@@ -527,7 +549,7 @@ class Listing:
             return self._outside[place - len(self._rows)]
         return self._asked.get(place) or self._of_row(catalogue.single_row(self._rows.rows, place))
 
-    def _asking(self, place: int) -> Run:
+    def asking(self, place: int) -> Run:
         """The run of a place, kept with the documents that are read from it for the next question."""
         self._asked[place] = run = self._run(place)
         return run

@@ -27,6 +27,7 @@ from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_f
 from aerchive.project.catalogue.value_conditions import GATES, full_name, short_name, sources
 from aerchive.project.documents.unfinished import submission_record
 from aerchive.project.documents.unite import conflict_id
+from aerchive.project.finding.asking import BadRuns
 from aerchive.project.finding.caller import caller_level
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.listing import Listing
@@ -133,20 +134,23 @@ class Search:
             ),
         ]
 
-    def listing(self, wanted: Wanted = no_values) -> Listing:
+    def listing(self, wanted: Wanted = no_values, bad: BadRuns | None = None) -> Listing:
         """Lists all runs: those of the project file, and those outside it.
 
         Args:
             wanted: Whether the values under a name are needed, such as ``params.theta``.
+            bad: The object that notes runs that cannot be read; by default a new one, which warns.
         """
         exists = self._parts.file.exists()  # runs of this process that wait are in the file now
         outside = self.outside()
         if self._parts.mode in ("a", "x") and not exists:
-            return self.listing_of(None, outside, wanted)
+            return self.listing_of(None, outside, wanted, bad)
         with self._parts.file.read() as session:
-            return self.listing_of(session, outside, wanted)
+            return self.listing_of(session, outside, wanted, bad)
 
-    def listing_of(self, session: Session | None, outside: Sequence[Run], wanted: Wanted = no_values) -> Listing:
+    def listing_of(
+        self, session: Session | None, outside: Sequence[Run], wanted: Wanted = no_values, bad: BadRuns | None = None
+    ) -> Listing:
         """Lists all runs as a session sees them, with those outside its file; without a session only the latter."""
         rows = RunRows(np.empty(0, table.DTYPE), {})
         hidden: Sequence[int] = ()
@@ -160,7 +164,7 @@ class Search:
         first: dict[str, Run] = {}
         for run in outside:
             first.setdefault(run.job_id, run)
-        return Listing(str(self._parts.path), rows, hidden, list(first.values()), wanted, self._parts.run_of)
+        return Listing(str(self._parts.path), rows, hidden, list(first.values()), wanted, self._parts.run_of, bad)
 
     def listed(
         self, if_missing: Literal["raise", "warn", "warn if similar"] = "warn", wanted: Wanted = no_values
@@ -422,6 +426,21 @@ class Search:
         if existing is not None and has_data(existing.row()):
             return existing
         return self._meant(job_id)
+
+    def exact(self, job_id: str) -> Run:
+        """Finds the run of a whole job id, in the project file or outside it; a name or a beginning is none.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        existing = self.find_existing(job_id)
+        if existing is not None and has_data(existing.row()):
+            return existing
+        listing = self.listing()
+        found = next((run for run in listing.beginning_with(job_id) if run.job_id == job_id), existing)
+        if found is None:
+            raise not_found(str(self._parts.path), job_id, listing.near(job_id), len(listing))
+        return found
 
     def _meant(self, key: str) -> Run:
         """Finds the run that is meant by a key which is not the whole job id of a finished run."""
