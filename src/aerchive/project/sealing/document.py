@@ -12,7 +12,9 @@ from aerchive.errors import FormatError, check_version
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def read_document(text: str | bytes, kind: str, version: int, fields: Mapping[str, type], where: object) -> dict[str, Any]:
+def read_document(
+    text: str | bytes, kind: str, version: int, fields: Mapping[str, type], where: object
+) -> dict[str, Any]:
     """Reads a JSON object that says what it is.
 
     Args:

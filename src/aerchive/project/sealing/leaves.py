@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
 from aerchive import layout
-from aerchive.errors import FormatError, IntegrityError
+from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.project.catalogue.table import Catalogue, present, run_path
+from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.nodes import open_group
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
@@ -67,24 +68,33 @@ def in_order(leaves: Iterable[Leaf], where: object) -> list[Leaf]:
     return found
 
 
-def read_leaves(session: ReadSession) -> list[Leaf]:
-    """Reads the leaves of all runs in the catalogue of an open project, as the digests stand there.
+def read_leaves(file: ProjectFile) -> list[Leaf]:
+    """Reads the leaves of all runs that are in the catalogue now, as the digests stand there.
+
+    Writers need not wait until all are read; what they add is not among the leaves.
 
     Raises:
+        NotFoundError: There is no project, or a run was deleted while the others were read.
         IntegrityError: The catalogue or a run is damaged, or two runs have the same UUID.
         FormatError: A run has no digest.
     """
-    paths = (run_path(row).rpartition("/") for row in present(Catalogue(session).rows()))
-    found = []
-    for path, members in itertools.groupby(paths, key=lambda parts: parts[0]):
-        folder = session.root.group(path)
-        links = folder.members()
-        for _, _, name in members:
-            check_interrupt()
-            where = folder.where(name)
-            gid = open_group(folder.gid, name, where, links.get(name))
-            found.append(_leaf_of(HDF5Group(gid, folder.fd, f"{path}/{name}", folder.file)))
-    return in_order(found, session.root.file)
+    with file.read() as session:
+        paths = [run_path(row).rpartition("/") for row in present(Catalogue(session).rows())]
+    folders = [(path, [name for _, _, name in rows]) for path, rows in itertools.groupby(paths, lambda parts: parts[0])]
+    found: list[Leaf] = []
+    file.visit(folders, lambda session, folder: found.extend(_leaves_in(session, *folder)))
+    return in_order(found, file.path)
+
+
+def _leaves_in(session: ReadSession, path: str, names: list[str]) -> Iterator[Leaf]:
+    folder = session.root.group(path)
+    links = folder.members()
+    for name in names:
+        check_interrupt()
+        if name not in links:
+            raise NotFoundError(f"{folder.where(name)}: was deleted while the project was sealed; seal it again")
+        gid = open_group(folder.gid, name, folder.where(name), links[name])
+        yield _leaf_of(HDF5Group(gid, folder.fd, f"{path}/{name}", folder.file))
 
 
 def _leaf_of(run: HDF5Group) -> Leaf:

@@ -1,9 +1,9 @@
 """Merkle trees over a list of texts, with the hashes of RFC 9162, section 2.1.1 (the same as in RFC 6962).
 
-The hash of a leaf is SHA-256 of a zero byte and the text, that of an inner node SHA-256 of a byte 1 and the hashes of its
-two children; so a node is never taken for a leaf. The tree is built level by level from below: neighbours are joined in
-pairs, and a last one without a neighbour goes up as it is. This gives the tree of the RFC, which divides the list at the
-largest power of two.
+The hash of a leaf is SHA-256 of a zero byte and the text, that of an inner node SHA-256 of a byte 1 and the hashes of
+its two children; so a node is never taken for a leaf. The tree is built level by level from below: neighbours are
+joined in pairs, and a last one without a neighbour goes up as it is. This gives the tree of the RFC, which divides the
+list at the largest power of two.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class Place(NamedTuple):
 
     Attributes:
         level: The level: 0 are the leaves.
-        index: The index in the level.
+        number: The number in the level, from 0.
     """
 
     level: int
-    index: int
+    number: int
 
 
 def leaf_hash(text: str) -> bytes:
@@ -56,7 +56,7 @@ class MerkleTree:
 
     def at(self, place: Place) -> str:
         """The hash at a place, 64 hexadecimal digits."""
-        return self._levels[place.level][place.index].hex()
+        return self._levels[place.level][place.number].hex()
 
 
 def siblings(index: int, size: int) -> Iterator[Place]:
@@ -90,5 +90,5 @@ def root_of_path(text: str, index: int, size: int, path: Sequence[str]) -> str |
         return None
     found = leaf_hash(text)
     for place, other in zip(places, map(bytes.fromhex, path), strict=True):
-        found = node_hash(found, other) if place.index % 2 else node_hash(other, found)
+        found = node_hash(found, other) if place.number % 2 else node_hash(other, found)
     return found.hex()

@@ -15,14 +15,11 @@ from aerchive.codecs.attachment import AttachedFile, write_new
 from aerchive.display.text import clean, format_runs
 from aerchive.errors import FormatError, IntegrityError, InvalidInputError, NotFoundError
 from aerchive.lazy import cached_property
-from aerchive.project.location import is_gone
 from aerchive.project.sealing.document import check_hash, read_document
-from aerchive.project.sealing.leaves import Leaf, in_order, read_leaves
+from aerchive.project.sealing.leaves import Leaf, in_order
 from aerchive.project.sealing.merkle import MerkleTree, siblings
 from aerchive.project.sealing.proof import Proof
 from aerchive.project.sealing.signing import Signers, check_signature, sign
-from aerchive.project.spooling.spools import Spools
-from aerchive.storage.file import ProjectFile
 from aerchive.text import near_texts
 from aerchive.times import now
 
@@ -88,7 +85,9 @@ class Seal:
             InvalidInputError: They were left out when the seal was saved.
         """
         if self.leaves is None:
-            raise InvalidInputError(f"the seal was saved without its leaves, and {what} only with them; seal the project again")
+            raise InvalidInputError(
+                f"the seal was saved without its leaves, and {what} only with them; seal the project again"
+            )
         return self.leaves
 
     @cached_property
@@ -113,7 +112,9 @@ class Seal:
             text += f',\n "leaves": [\n{lines}\n]'
         return f"{text}\n}}\n".encode("ascii")
 
-    def save(self, path: str | os.PathLike[str], *, leaves: bool = True, key: str | os.PathLike[str] | None = None) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], *, leaves: bool = True, key: str | os.PathLike[str] | None = None
+    ) -> Path:
         """Writes the seal into a new file, and returns its path.
 
         Args:
@@ -156,8 +157,8 @@ def read_seal(
 
     Args:
         path: The file.
-        signers: A file of OpenSSH with the public keys of people whose signatures count (``allowed_signers``); ``None``:
-            no signature is looked at.
+        signers: A file of OpenSSH (``allowed_signers``) with the public keys of people whose signatures count;
+            ``None``: no signature is looked at.
         identity: The person who must have signed, as the file of signers names this person.
         signature: The file with the signature; ``None``: that beside the seal, whose name ends with ``.sig``.
 
@@ -197,21 +198,3 @@ def _seal_of_bytes(data: bytes, where: object) -> Seal:
     if leaves != in_order(leaves, where) or seal.runs != len(leaves) or seal.tree.root != seal.root:
         raise IntegrityError(f"{where}: its leaves do not give its root: the file was changed")
     return seal
-
-
-def seal_project(file: ProjectFile, spools: Spools) -> Seal:
-    """Makes the seal of the runs in a project file as it is now.
-
-    Raises:
-        InvalidInputError: Finished runs are not in the file yet.
-        FormatError: A run has no digest.
-        IntegrityError: The catalogue or a run is damaged, or two runs have the same UUID.
-    """
-    beside = [run for run in spools.runs() if not is_gone(run)]
-    if beside:
-        raise InvalidInputError(
-            f"{file.path}: {format_runs(len(beside))} that finished are not in it yet but in {beside[0].path}, and a seal "
-            "is of what is in the project; move them into it first: aerchive recover"
-        )
-    with file.read() as session:
-        return Seal.of(read_leaves(session), str(session.root.attribute("project_uuid")))
