@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from aerchive.aer.opening import open_path
-from aerchive.cli.command import complete_jobs, command, file_argument, json_option
+from aerchive.cli.command import command, complete_jobs, file_argument, json_option
 from aerchive.cli.output import put, put_report
 from aerchive.display.text import clean, format_runs
 from aerchive.errors import InvalidInputError
@@ -52,15 +52,19 @@ def run(
         if output is None or output == _STANDARD_OUTPUT:
             put(proven.to_json(), end="")
         else:
-            put_report({"path": str(proven.save(output))}, f"{output}: {proven}", as_json=as_json)
+            said = f"run {proven.run_uuid} is one of the {proven.runs} runs with the root {proven.root}"
+            put_report(
+                {"path": str(proven.save(output)), "root": proven.root}, f"{clean(output)}: {said}", as_json=as_json
+            )
         return 0
     seal = project.seal()
     if output == _STANDARD_OUTPUT:
         put(seal.to_bytes(leaves=not no_leaves).decode("ascii"), end="")
         return 0
     target = seal.save(Path(output or f"{project.path}.seal"), leaves=not no_leaves, key=sign)
-    document = {"path": str(target), "root": seal.root, "runs": seal.runs, "claimed_time": seal.claimed_time}
-    document |= {"signature": f"{target}.sig"} if sign is not None else {}
+    signature = None if sign is None else f"{target}.sig"
+    told = {name: getattr(seal, name) for name in ("root", "runs", "claimed_time")}
+    document = {"path": str(target), **told, "signature": signature}
     text = f"{clean(str(target))}: {format_runs(seal.runs)}, root {seal.root}"
     text += f"\n{clean(str(target))}.sig: signed with {clean(sign)}" if sign is not None else ""
     put_report(document, text, as_json=as_json)

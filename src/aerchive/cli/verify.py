@@ -53,8 +53,8 @@ def run(
     if root is None and (part or grown or proof is not None or not signers is identity is signature is None):
         raise InvalidInputError("--part, --grown, --proof and signatures are about a seal: name it with --root")
     seal = None if root is None else _seal(root, signers, identity, signature)
-    if seal is not None and signers is not None:
-        put(f"signed by {clean(str(identity))}, who claims the time {seal_time(seal)}", to_errors=True)
+    if isinstance(seal, Seal) and signers is not None:
+        put(f"signed by {clean(str(identity))}, who claims the time {clean(seal.claimed_time)}", to_errors=True)
     if proof is not None and seal is not None:
         return _check_proof(Proof.read(proof), seal, as_json=as_json)
     project = (project_at if untrusted else open_path)(path, "r")
@@ -63,11 +63,6 @@ def run(
     names = ("path", "ok", "runs", "objects", "problems", "notes", "root")
     put_report({name: getattr(report, name) for name in names}, report, as_json=as_json)
     return 0 if report.ok else 1
-
-
-def seal_time(seal: Seal | str) -> str:
-    """The time that a seal claims."""
-    return "unknown" if isinstance(seal, str) else clean(seal.claimed_time)
 
 
 def _seal(root: str, signers: str | None, identity: str | None, signature: str | None) -> Seal | str:

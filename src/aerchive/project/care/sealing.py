@@ -16,8 +16,8 @@ def seal_project(file: ProjectFile, spools: Spools) -> Seal:
     beside = [run for run in spools.runs() if not is_gone(run)]
     if beside:
         raise TransactionError(
-            f"{file.path}: {format_runs(len(beside))} that finished are not in it yet, but in {beside[0].path}; a seal is "
-            f"of what is in the project, so move them into it first: aerchive recover {file.path}"
+            f"{file.path}: {format_runs(len(beside))} not in it yet, but in {beside[0].path}; a seal is of what is in "
+            f"the project, so move them into it first: aerchive recover {file.path}"
         )
     leaves = read_leaves(file)
     with file.read() as session:
