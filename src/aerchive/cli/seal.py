@@ -10,6 +10,7 @@ import click
 from aerchive.aer.opening import open_path
 from aerchive.cli.command import command, complete_jobs, file_argument, json_option
 from aerchive.cli.output import put, put_report
+from aerchive.display.progress import ProgressBar
 from aerchive.display.text import clean, format_runs
 from aerchive.errors import InvalidInputError
 
@@ -47,25 +48,24 @@ def run(
     if sign is not None and not os.path.isfile(sign):
         raise InvalidInputError(f"{sign}: no such key")
     project = open_path(path, "r")
+    with ProgressBar("sealed", "runs") as bar:
+        seal = project.seal(bar.show)
     if proof is not None:
-        proven = project[proof].proof()
+        proven = seal.proof(project[proof].run_uuid)
         if output is None or output == _STANDARD_OUTPUT:
             put(proven.to_json(), end="")
         else:
             said = f"run {proven.run_uuid} is one of the {proven.runs} runs with the root {proven.root}"
-            put_report(
-                {"path": str(proven.save(output)), "root": proven.root}, f"{clean(output)}: {said}", as_json=as_json
-            )
+            document = {"path": str(proven.save(output)), "root": proven.root}
+            put_report(document, f"{clean(output)}: {said}", as_json=as_json)
         return 0
-    seal = project.seal()
     if output == _STANDARD_OUTPUT:
         put(seal.to_bytes(leaves=not no_leaves).decode("ascii"), end="")
         return 0
     target = seal.save(Path(output or f"{project.path}.seal"), leaves=not no_leaves, key=sign)
     signature = None if sign is None else f"{target}.sig"
     told = {name: getattr(seal, name) for name in ("root", "runs", "claimed_time")}
-    document = {"path": str(target), **told, "signature": signature}
     text = f"{clean(str(target))}: {format_runs(seal.runs)}, root {seal.root}"
     text += f"\n{clean(str(target))}.sig: signed with {clean(sign)}" if sign is not None else ""
-    put_report(document, text, as_json=as_json)
+    put_report({"path": str(target), **told, "signature": signature}, text, as_json=as_json)
     return 0

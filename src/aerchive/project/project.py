@@ -1057,13 +1057,17 @@ class Project(Shown):
         )
         return clean(self.parts, self._search, rule, dry_run=dry_run)
 
-    def seal(self) -> Seal:
+    @checked
+    def seal(self, progress: Progress | None = None) -> Seal:
         """Seals the project: one number, the root of a Merkle tree, stands for all of its runs as they are now.
 
         Finished runs that wait beside the project are moved into it first, unless it is open for reading. The digests
         are taken as they stand in the runs; whether the runs have them is what `verify` finds out. Other processes may
         write meanwhile. What the root covers, and what a signature of the seal proves, is in the page
         ``docs/explanation/trust.md``.
+
+        Args:
+            progress: A function of the number of runs done and of all runs.
 
         Returns:
             The seal, with ``root`` and ``save(path)``.
@@ -1079,7 +1083,7 @@ class Project(Shown):
         self.parts.flush()
         if self.mode != "r":
             self.parts.move_spooled()
-        return seal_project(self.file, self.spools)
+        return seal_project(self.file, self.spools, progress)
 
     @checked
     def verify(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Self
 
 from aerchive import layout
@@ -68,10 +68,14 @@ def in_order(leaves: Iterable[Leaf], where: object) -> list[Leaf]:
     return found
 
 
-def read_leaves(file: ProjectFile) -> list[Leaf]:
+def read_leaves(file: ProjectFile, progress: Callable[[int, int], None] | None = None) -> list[Leaf]:
     """Reads the leaves of all runs that are in the catalogue now, as the digests stand there.
 
     Writers need not wait until all are read; what they add is not among the leaves.
+
+    Args:
+        file: The project file.
+        progress: A function that is called with the number of runs that were read, and of all runs.
 
     Raises:
         NotFoundError: There is no project, or a run was deleted while the others were read.
@@ -82,7 +86,13 @@ def read_leaves(file: ProjectFile) -> list[Leaf]:
         paths = [run_path(row).rpartition("/") for row in present(Catalogue(session).rows())]
     folders = [(path, [name for _, _, name in rows]) for path, rows in itertools.groupby(paths, lambda parts: parts[0])]
     found: list[Leaf] = []
-    file.visit(folders, lambda session, folder: found.extend(_leaves_in(session, *folder)))
+
+    def look(session: ReadSession, folder: tuple[str, list[str]]) -> None:
+        found.extend(_leaves_in(session, *folder))
+        if progress is not None:
+            progress(len(found), len(paths))
+
+    file.visit(folders, look)
     return in_order(found, file.path)
 
 
