@@ -44,7 +44,6 @@ from aerchive.project.run import Bridge, Run
 from aerchive.project.saving.attaching import Attacher
 from aerchive.project.saving.labelling import Labelling
 from aerchive.project.saving.saving import Saving
-from aerchive.project.sealing.comparison import Expected
 from aerchive.project.spooling.durability import Durability
 from aerchive.project.spooling.mover import write_all_spooled
 from aerchive.project.spooling.spools import Spools
@@ -1124,7 +1123,11 @@ class Project(Shown):
         """
         if root is None and (part or grown):
             raise InvalidInputError("part and grown say how the project may differ from a seal: give its root as well")
-        expected = None if root is None else Expected.given(root, part=part, grown=grown)
+        expected = None
+        if root is not None:
+            from aerchive.project.sealing.comparison import Expected
+
+            expected = Expected.given(root, part=part, grown=grown)
         if untrusted:
             return verify_in_child(self.file, self.pending_folder, expected)
         return verify_project(self.file, self.spools, progress, expected)

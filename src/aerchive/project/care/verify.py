@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from aerchive.project.care.conflicts import conflicting_results, copy_notes
 from aerchive.project.care.folders import added_to_root, folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import plot_of, read_record
-from aerchive.project.sealing.comparison import Expected, compare, handed_over
 from aerchive.project.sealing.leaves import Leaf
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.commits.superblock import rewritten_text
@@ -45,6 +44,9 @@ from aerchive.storage.sessions import ReadSession
 from aerchive.storage.vetting import limited_child
 from aerchive.text import JSON_FORM
 from aerchive.threads import processors
+
+if TYPE_CHECKING:  # only a comparison with a seal needs it, and what it imports
+    from aerchive.project.sealing.comparison import Expected
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW})
 LINKED = frozenset(layout.LINKS)
@@ -105,6 +107,8 @@ def verify_project(
     leaves: dict[str, Leaf] | None = None if expected is None else {}
     report = verify(file, progress, leaves)
     if expected is not None and leaves is not None:
+        from aerchive.project.sealing.comparison import compare
+
         compared = compare(file, leaves, expected)
         report += VerifyReport(str(file.path), 0, 0, compared.problems, compared.notes, compared.root)
     number, problems = spools.verify()
@@ -128,7 +132,7 @@ def verify_in_child(file: ProjectFile, pending_folder: Path | None, expected: Ex
     folder = None if pending_folder is None else str(pending_folder)
     with file.without_writers():  # raises if there is no such project
         pass
-    with handed_over(expected) as seal:
+    with contextlib.nullcontext() if expected is None else expected.handed_over() as seal:
         given = [str(file.path), folder, file.lock_timeout_s, seal]
         found = limited_child(file.path, __name__, given, "it was verified")
     try:
@@ -145,10 +149,16 @@ def answer(
     file = ProjectFile(Path(path), lock_timeout_s=lock_timeout_s, catalogue_dtype=catalogue.DTYPE, created_by="")
     spools = Spools(file, None if pending_folder is None else Path(pending_folder))
     try:
-        report = verify_project(file, spools, expected=None if seal is None else Expected.given(**seal))
+        report = verify_project(file, spools, expected=None if seal is None else _expected(**seal))
     except AerchiveError as error:
         report = VerifyReport(path, 0, 0, [str(error)])
     return {name: value for name, value in dataclasses.asdict(report).items() if name != "path"}
+
+
+def _expected(**seal: Any) -> Expected:
+    from aerchive.project.sealing.comparison import Expected
+
+    return Expected.given(**seal)
 
 
 def verify(file: ProjectFile, progress: Progress | None = None, leaves: dict[str, Leaf] | None = None) -> VerifyReport:

@@ -64,21 +64,17 @@ class Expected:
             )
         return expected
 
-
-@contextlib.contextmanager
-def handed_over(expected: Expected | None) -> Iterator[dict[str, Any] | None]:
-    """The arguments of `Expected.given` for another process, which JSON can express; a seal is in a file meanwhile."""
-    if expected is None:
-        yield None
-        return
-    given = {"root": expected.root, "part": expected.part, "grown": expected.grown}
-    if expected.seal is None:
-        yield given
-        return
-    with tempfile.NamedTemporaryFile(suffix=".seal") as file:
-        file.write(expected.seal.to_bytes())
-        file.flush()
-        yield given | {"root": file.name}
+    @contextlib.contextmanager
+    def handed_over(self) -> Iterator[dict[str, Any]]:
+        """The arguments of `given` for another process, which JSON can express; a seal is in a file meanwhile."""
+        given = {"root": self.root, "part": self.part, "grown": self.grown}
+        if self.seal is None:
+            yield given
+            return
+        with tempfile.NamedTemporaryFile(suffix=".seal") as file:
+            file.write(self.seal.to_bytes())
+            file.flush()
+            yield given | {"root": file.name}
 
 
 class Comparison(NamedTuple):
