@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from pathlib import Path
@@ -65,9 +66,20 @@ def test_a_run_is_proven_without_the_project(project: Project, tmp_path: Path, c
     project.path.unlink()
     capsys.readouterr()
     assert main(["verify", "--proof", proof, "--root", root]) == 0
-    assert f"run {draft_of(2).run_uuid} is one of the 3 runs with this root" in capsys.readouterr().out
+    assert f"run {draft_of(2).run_uuid} is one of the runs with this root" in capsys.readouterr().out
     assert main(["verify", "--proof", proof, "--root", "0" * 64]) == 1
     assert "is NOT PROVEN" in capsys.readouterr().out
+
+
+def test_the_number_of_runs_is_that_of_the_seal(project: Project, tmp_path: Path, capsys: Printed) -> None:
+    seal, proof = f"{project.path}.seal", str(tmp_path / "run.proof")
+    assert main(["seal", str(project.path)]) == 0
+    first = min((one.run_uuid, one.job_id) for one in project)[1]
+    claimed = dataclasses.replace(project[first].proof(), runs=4)  # the way up from the first of 3 and of 4 is the same
+    assert claimed.check(project.seal().root)
+    claimed.save(proof)
+    assert main(["verify", "--proof", proof, "--root", seal]) == 1
+    assert "is NOT PROVEN to be one of the 3 runs" in capsys.readouterr().out
 
 
 @needs_openssh

@@ -75,10 +75,11 @@ def _seal(root: str, signers: str | None, identity: str | None, signature: str |
 
 
 def _check_proof(proof: Proof, seal: Seal | str, *, as_json: bool) -> int:
-    root = seal if isinstance(seal, str) else seal.root
-    holds = proof.check(root)
+    root, number = (seal, None) if isinstance(seal, str) else (seal.root, seal.runs)
+    holds = proof.check(root) and number in (None, proof.runs)
     is_it = "is one of the" if holds else "is NOT PROVEN to be one of the"
-    text = f"run {proof.run_uuid} {is_it} {proof.runs} runs with this root\n  core_sha256: {proof.core_sha256}"
+    of = "runs" if number is None else f"{number} runs"
+    text = f"run {proof.run_uuid} {is_it} {of} with this root\n  core_sha256: {proof.core_sha256}"
     document = {"ok": holds, "run_uuid": proof.run_uuid, "core_sha256": proof.core_sha256, "root": root}
     put_report(document, text, as_json=as_json)
     return 0 if holds else 1

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from aerchive import Project, Seal
-from aerchive.errors import InvalidInputError, NotFoundError, TransactionError
+from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError, TransactionError
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
 from aerchive.project.sealing.kept_proofs import ATTACHMENT, proofs_to_keep
@@ -170,9 +170,13 @@ def extract(project: Project, seal: Seal | None, numbers: list[int], name: str) 
 def test_an_extract_keeps_the_proofs_of_its_runs(project: Project, seal: Seal) -> None:
     first = extract(project, seal, [1, 2, 6], "first.h5")
     second = extract(first, None, [6], "second.h5")
+    short = dataclasses.replace(seal, leaves=None)
     for one, number in (first, 3), (second, 1):
         report = one.verify(root=seal.root, part=True)
         assert report.problems == []
+        assert any(f"has {number} sealed runs" in note for note in report.notes)
+        report = one.verify(root=short, part=True)
+        assert report.ok
         assert any(f"has {number} of the 7 sealed runs" in note for note in report.notes)
         (problem,) = one.verify(root=seal.root).problems  # nobody said that it is an extract
         assert "if this is an extract" in problem
@@ -199,6 +203,14 @@ def test_runs_beside_the_project_are_moved_first_or_refused(project: Project, se
         project_at(project.path, "r").seal()
     assert project.seal().runs == NUMBER + 1
     assert len(spooled) == 1
+
+
+def test_a_run_that_is_there_twice_cannot_be_sealed_and_is_named(project: Project, seal: Seal) -> None:
+    project.archive(dataclasses.replace(draft_of(20), run_uuid=draft_of(3).run_uuid))
+    with pytest.raises(IntegrityError, match=f"two runs have the run_uuid {draft_of(3).run_uuid}"):
+        project.seal()
+    (problem,) = project.verify(root=seal).problems
+    assert f"{project[job_id(20)].path}: has the same run_uuid as /{project[job_id(3)].path}" in problem
 
 
 def test_what_cannot_be_a_root_is_refused(project: Project, seal: Seal, tmp_path: Path) -> None:

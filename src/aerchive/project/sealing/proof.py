@@ -30,7 +30,7 @@ class Proof:
         core_sha256: The digest of what may not change in the run, `Run.core_sha256`.
         status_sha256: The digest of its status.
         index: The number of the run among the sealed runs, in order of their UUIDs, from 0.
-        runs: The number of sealed runs.
+        runs: The number of sealed runs. It is what the proof says: the root alone does not prove it.
         root: The root of the seal, 64 hexadecimal digits.
         path: The hashes with which the leaf of the run gives the root, from below, 64 hexadecimal digits each.
     """
