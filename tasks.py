@@ -47,7 +47,14 @@ VIEWERS_PROGRAMS = {
     "Rscript": "r-cran-hdf5r r-bioc-rhdf5",
 }
 """Programs that only the checks of viewers use, and the packages of Debian that have them and what they load."""
-PROGRAMS = {"chromium": "chromium", "h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "h5clear": "hdf5-tools",
+    "h5dump": "hdf5-tools",
+    "h5ls": "hdf5-tools",
+    "ssh-keygen": "openssh-client",
+    "strace": "strace",
+}
 """Programs that tests use, and the packages of Debian that have them."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
