@@ -37,6 +37,8 @@ CLIENTS_VENV = ROOT / ".venv-clients"
 VIEWERS = ROOT / "tests" / "viewers"
 VIEWERS_VENV = ROOT / ".venv-viewers"
 NOTEBOOKS_VENV = ROOT / ".venv-notebooks"
+WEB = ROOT / "web"
+PAGE = ROOT / "src" / "aerchive" / "view" / "page"
 VIEWERS_PROGRAMS = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -45,7 +47,14 @@ VIEWERS_PROGRAMS = {
     "Rscript": "r-cran-hdf5r r-bioc-rhdf5",
 }
 """Programs that only the checks of viewers use, and the packages of Debian that have them and what they load."""
-PROGRAMS = {"h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "h5clear": "hdf5-tools",
+    "h5dump": "hdf5-tools",
+    "h5ls": "hdf5-tools",
+    "ssh-keygen": "openssh-client",
+    "strace": "strace",
+}
 """Programs that tests use, and the packages of Debian that have them."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
@@ -431,6 +440,47 @@ def schemas(arguments: Arguments) -> int:
 def schema_texts(folder: Path) -> dict[str, str]:
     """Returns the text of every schema under a folder, by its path below that folder."""
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in sorted(folder.rglob("*.json"))}
+
+
+@task("check and build the web page of `aerchive view`, with npm; `web --check` only compares", takes_arguments=True)
+def web(arguments: Arguments) -> int:
+    """Installs the packages of web/package-lock.json, checks types, tests, and builds; the build checks the size."""
+    if list(arguments) not in ([], ["--check"]):
+        say("web takes --check or nothing")
+        return 2
+    if shutil.which("npm") is None:
+        say("npm is not there; it comes with Node.js 20.19 or newer")
+        return 1
+    for command in (("ci", "--no-audit", "--no-fund"), ("run", "check"), ("test",)):
+        if code := npm(*command):
+            return code
+    if not arguments:
+        return npm("run", "build")
+    with tempfile.TemporaryDirectory() as folder:
+        if code := npm("run", "build", "--", "--outDir", folder):
+            return code
+        built, kept = page_files(Path(folder)), page_files(PAGE)
+    stale = sorted(name for name in built.keys() | kept.keys() if built.get(name) != kept.get(name))
+    for name in stale:
+        state = "is missing" if name not in kept else "is of an older page" if name not in built else "differs"
+        say(f"{PAGE.relative_to(ROOT) / name} {state}")
+    if stale:
+        say("run `python3 tasks.py web` and commit the page that it builds")
+        return 1
+    say(f"the page is the one that {WEB.relative_to(ROOT)} builds, {len(built)} files")
+    return 0
+
+
+def npm(*arguments: str) -> int:
+    """Runs npm in the folder of the page's sources."""
+    return subprocess.run(["npm", *arguments], cwd=WEB, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def page_files(folder: Path) -> dict[str, bytes]:
+    """Returns every file of a built page, by its path below the folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 @task("the measurements in tests/benchmarks, or those named: `benchmarks states --qubits 24`", takes_arguments=True)

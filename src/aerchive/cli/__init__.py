@@ -35,6 +35,7 @@ COMMANDS = {
     "diff": "compare two runs: configuration, circuits, noise, counts, states",
     "export": "write the catalogue, or what runs have saved, as CSV, JSON or Parquet",
     "verify": "look at every byte of a project that a read can return",
+    "seal": "seal all runs with one number, sign it, or prove that one run is among them",
     "validate": "check each node of a file against the rules of the format",
     "vet": "let HDF5 parse a file from elsewhere, in a process of its own",
     "trust": "trust a file from elsewhere as if it were your own",

@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # only values need these: listing runs without them saves a f
     from numpy.typing import NDArray
 
     from aerchive.project.attachments import Attachments
+    from aerchive.project.sealing.proof import Proof
+    from aerchive.project.sealing.seal import Seal
     from aerchive.stored.array import StoredArray
     from aerchive.stored.result import SavedValue, StoredResult
     from aerchive.stored.stack import StackedArray
@@ -97,6 +99,9 @@ class RunHome(Protocol):
 
     def detach_from(self, run: Run, name: str) -> None:
         """Removes an attachment of a run, in a commit."""
+
+    def seal(self) -> Seal:
+        """Seals the project."""
 
     def flush(self) -> None:
         """Commits the runs that wait for a commit."""
@@ -243,6 +248,18 @@ class Run(Shown):
             if not isinstance(seal, str):
                 raise FormatError(f"{group.where()}: the run has no digest; it was not written by aerchive")
             return seal
+
+    def proof(self) -> Proof:
+        """Seals the project, and makes the proof that this run is one of its runs.
+
+        Whether a root is that of a project takes the digests of all runs; a proof is checked with a few hashes and
+        without the project: ``proof.check(root)``. For many runs use `Seal.proof` of one seal.
+
+        Raises:
+            NotFoundError: The run is not in the project.
+            AerchiveError: The project cannot be sealed, as for `Project.seal`.
+        """
+        return self.project.seal().proof(self.run_uuid)
 
     @property
     def name(self) -> str | None:

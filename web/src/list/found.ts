@@ -1,0 +1,63 @@
+/** The runs that a filter lets through. The list and the sweep share it. */
+import { useMemo, useRef } from "react";
+import { useProject } from "../data/following";
+import type { Project } from "../data/interface";
+import { type Table, useTable } from "../data/table";
+import { filterOf, type Test, testOf } from "../filter/matching";
+import { columnsOf, type Filter } from "../filter/parsing";
+import { FilterError } from "../filter/tokens";
+
+export interface Found {
+  table: Table | null;
+  error: Error | null;
+  complete: boolean;
+  /** Why the filter cannot be read; the runs are then those of the last one that could be. */
+  filterError: string | null;
+  /** The runs that were found, the oldest first. */
+  runs: Uint32Array;
+  /** How many runs are hidden because they were run by another run. */
+  nested: number;
+}
+
+const EVERYTHING: Filter = { kind: "all", parts: [] };
+
+function read(text: string, project: Project): { filter: Filter | null; error: string | null } {
+  try {
+    return { filter: filterOf(text, project), error: null };
+  } catch (error) {
+    if (error instanceof FilterError) return { filter: null, error: error.message };
+    throw error;
+  }
+}
+
+export function useFound(text: string, nested: boolean, more: readonly string[]): Found {
+  const project = useProject();
+  const last = useRef<Filter>(EVERYTHING);
+  const parsed = useMemo(() => read(text, project), [text, project]);
+  const filter = parsed.filter ?? last.current;
+  const present = useMemo(() => new Set(project.columns.map((column) => column.name)), [project]);
+  const names = useMemo(() => ["key", "parent", ...columnsOf(filter, present), ...more], [filter, present, more.join("\0")]);
+  const { table, error, complete } = useTable(project, names);
+  const result = useMemo(() => {
+    if (!table) return { runs: new Uint32Array(0), hidden: 0, error: null };
+    let test: Test;
+    try {
+      test = testOf(filter, table.columns);
+    } catch (failure) {
+      if (!(failure instanceof FilterError)) throw failure;
+      return { runs: new Uint32Array(0), hidden: 0, error: failure.message };
+    }
+    const parent = nested ? undefined : table.column("parent");
+    const found = new Uint32Array(table.runs);
+    let number = 0;
+    let hidden = 0;
+    for (let run = 0; run < table.runs; run += 1) {
+      if (!test(run)) continue;
+      if (parent && parent.text(run)) hidden += 1;
+      else found[number++] = run;
+    }
+    return { runs: found.slice(0, number), hidden, error: null };
+  }, [table, filter, nested]);
+  if (parsed.filter && result.error === null) last.current = parsed.filter;
+  return { table, error, complete, filterError: parsed.error ?? result.error, runs: result.runs, nested: result.hidden };
+}
