@@ -25,6 +25,7 @@ COMMANDS = {
     "find": "find runs by conditions on the columns of the catalogue",
     "show": "show one run: what ran, its counts as bars, its circuit, and what was saved",
     "plot": "plot the counts, the state or the sweep of a run, in the terminal or into a file",
+    "report": "write runs into one HTML file with circuits, plots and tables, to mail or to print",
     "view": "show a project in a web browser, on this machine only",
     "tag": "add and remove tags of runs, change name and notes of a run",
     "illustrate": "draw pictures of runs, and a cover, which viewers such as HDFView show",

@@ -119,6 +119,16 @@ def _change(changes: Changes, anonymiser: Anonymiser | None) -> Callable[[RunDra
     return change
 
 
+def names_in(file: ProjectFile, spools: Spools) -> set[str]:
+    """The names of users and machines that a project tells: in changes of labels, and in provenance.
+
+    Args:
+        file: The project file.
+        spools: The spools of the project.
+    """
+    return _names(file, _rows(file), [run for run in spools.runs() if not is_gone(run)])
+
+
 def texts_left_in(file: ProjectFile) -> dict[str, int]:
     """Counts the runs with texts of their user: ``name``, ``tags``, ``notes``, ``params``, ``circuits``."""
     counts = dict.fromkeys((*_TEXTS, layout.CIRCUITS), 0)
