@@ -88,7 +88,9 @@ def _number(row: Any, column: str) -> int | None:
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    groups = {PARAMS: 0, SAVED: 1}
     names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(sorted(names, key=lambda name: groups.get(f"{name.partition('.')[0]}.", 2)))
     return {name: [row.get(name) for row in rows] for name in names}
 
 

@@ -60,7 +60,7 @@ def make_report(
     sections, length = list[Markup](), 0
     for number, one in enumerate(shown, 1):
         if length < _MOST_LETTERS:
-            sections.append(run_section(one, number, file, problems))
+            sections.append(run_section(one, number, file, problems, has_heading=len(shown) > 1 or bool(title)))
             length += len(sections[-1])
         if progress is not None:
             progress(number, len(shown))

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from aerchive.display.html import MOST_ROWS, Markup, bar, element, facts, join, mark, paragraphs, table
 from aerchive.display.text import clean, cut, format_time
 from aerchive.errors import AerchiveError, NewerFormatError, NotFoundError
+from aerchive.kinds import KINDS
 from aerchive.models.base import Document
 from aerchive.models.run import RunRecord
-from aerchive.models.shown import shown_attributes
+from aerchive.models.shown import safe, shown_attributes
 from aerchive.project.documents.anonymise import Anonymiser
 from aerchive.project.documents.plots import COUNTS, CURVES, MATRIX, MOST_BINS
 from aerchive.project.documents.record import read_seal
@@ -23,8 +24,10 @@ from aerchive.stored.result import SavedValue
 from aerchive.view.counts_view import counts_view
 from aerchive.view.svg_plot import matrix_svg, plot_svg
 
-_MOST_TEXT, _MOST_TRACEBACK = 4000, 20_000
+_MOST_TEXT, _MOST_TRACEBACK = 2000, 20_000
 """The greatest number of characters of a value in a document, and of messages and tracebacks."""
+_ABOVE = frozenset({"message", "traceback"})
+"""Fields of the status that are shown above the tables."""
 _MOST_FIELDS = 200
 _MOST_EXPERIMENTS = 4
 """The greatest number of experiments whose counts are shown."""
@@ -38,8 +41,7 @@ _MOST_DRAWN = 4
 _MOST_DRAWN_ROWS = 240
 _DRAWING_WIDTH = 100
 """The greatest number of characters of a row of a drawing, so that it fits a page of paper."""
-_MATRICES = ("density_matrix", "unitary", "superop")
-_STATES = ("statevector", "density_matrix")
+_WITHOUT_LABEL = frozenset({"counts", "memory"})
 
 
 class ReportRun(NamedTuple):
@@ -83,17 +85,19 @@ class ReportRun(NamedTuple):
         return self.record.labels.name or str(shown_attributes(self.record)["title"]).rpartition(":")[0]
 
 
-def run_section(one: ReportRun, number: int, file: str, problems: list[str]) -> Markup:
-    """Returns the section of a run, which begins with a heading.
+def run_section(one: ReportRun, number: int, file: str, problems: list[str], *, has_heading: bool) -> Markup:
+    """Returns the section of a run.
 
     Args:
         one: The run.
         number: Its number in the report, from 1.
         file: The name of the project file, for the lines that read the run.
         problems: What could not be read is added to this list.
+        has_heading: Whether the section begins with the title of the run.
     """
     parts = [part for part in _parts(one, file, problems) if part]
-    return element("article", *parts, id=f"run-{number}")
+    heading = element("h2", cut(one.title, 80)) if has_heading else Markup()
+    return element("article", heading, *parts, id=f"run-{number}")
 
 
 def _parts(one: ReportRun, file: str, problems: list[str]) -> Iterator[Markup]:
@@ -109,7 +113,6 @@ def _parts(one: ReportRun, file: str, problems: list[str]) -> Iterator[Markup]:
             return element("p", paragraphs(_said(error, anonymiser), _MOST_TEXT), class_="bad")
         return made
 
-    yield element("h2", cut(one.title, 80))
     if record is None:
         problems.append(f"run {run.job_id}: {one.problem}")
         yield element("p", element("code", run.job_id))
@@ -135,11 +138,14 @@ def _parts(one: ReportRun, file: str, problems: list[str]) -> Iterator[Markup]:
         if anonymiser is None:
             yield part(lambda: _listed(attached_values(run)))
     labels = record.labels.model_copy(update={"history": None})
-    yield _document("Labels", labels)
-    yield _document("Configuration", record.config)
-    yield _document("Status", record.status)
+    if status.traceback:
+        yield _titled("Traceback", element("pre", _value("traceback", status.traceback)))
+    side = [_document("Labels", labels), _document("Status", status)]
     if record.provenance is not None:
-        yield _document("Provenance", record.provenance)
+        side.append(_document("Provenance", record.provenance))
+    yield element(
+        "div", element("div", _document("Configuration", record.config)), element("div", *side), class_="documents"
+    )
     if run.place.is_known:
         yield part(_identity, one, record)
         yield part(lambda: _titled("Read it again", element("pre", Markup(_reading(run, file)))))
@@ -174,10 +180,10 @@ def _circuits(run: Run) -> Markup:
 def _circuit(circuit: ShownCircuit) -> Markup:
     rows = folded(circuit.drawing, _DRAWING_WIDTH)
     left = len(rows) - _MOST_DRAWN_ROWS
-    notes = [circuit.left_out] if circuit.left_out else []
+    notes = [f"Left out: {circuit.left_out}"] if circuit.left_out else []
     if left > 0:
         notes.append(f"{left:,} more lines of the drawing are not shown here.")
-    if not rows:
+    if not rows and not notes:
         notes.append("Not drawn, because it was too large when it was archived; `aerchive illustrate` draws it.")
     drawing = "\n".join(map(clean, rows[:_MOST_DRAWN_ROWS]))
     return join(
@@ -216,7 +222,7 @@ def _bars(run: Run, experiment: int, most: int, experiments: int) -> Markup:
             element("code", outcome),
             bar(count / largest if largest else 0),
             f"{count:,}",
-            f"{count / shots:.1%}" if shots else "",
+            _percent(count / shots) if shots else "",
         )
         for outcome, count in ordered
     ]
@@ -231,10 +237,14 @@ def _bars(run: Run, experiment: int, most: int, experiments: int) -> Markup:
     )
 
 
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else f"{100 * share:.2g}%"
+
+
 def _plots(one: ReportRun, record: RunRecord) -> Markup:
     """The plots that the run has stored, other than counts, and its matrix if that is not large."""
     run = one.run
-    sizes = [value.shape[-1] for value in _saved(run, record) if value.kind in _MATRICES and value.shape]
+    sizes = [value.shape[-1] for value in _saved(run, record) if value.kind in KINDS and _is_square(value.shape)]
     wanted = {name for name in CURVES if name != COUNTS}
     if sizes and sizes[0] <= MOST_BINS:
         wanted.add(MATRIX)
@@ -247,6 +257,10 @@ def _plots(one: ReportRun, record: RunRecord) -> Markup:
         note = f"The matrix of {sizes[0]:,} rows is not drawn here; `aerchive plot` draws it."
         parts.append(element("p", note, class_="faint"))
     return _titled("Plots" if len(parts) > 1 else "Plot", *parts) if parts else Markup()
+
+
+def _is_square(shape: tuple[int, ...]) -> bool:
+    return len(shape) > 1 and shape[-1] == shape[-2]
 
 
 def _is_shown(one: ReportRun, *texts: str) -> bool:
@@ -267,14 +281,20 @@ def _document(title: str, document: Document) -> Markup:
     fields: Mapping[str, Any] = document.to_attributes()
     if not fields:
         return Markup()
-    shown = [(cut(name, 80), _value(name, str(value))) for name, value in [*fields.items()][:_MOST_FIELDS]]
+    fields = {name: value for name, value in fields.items() if name not in _ABOVE}
+    shown = [(_field(name), _value(name, str(value))) for name, value in [*fields.items()][:_MOST_FIELDS]]
     left = len(fields) - len(shown)
     rest = element("p", f"{left:,} more fields are not shown here.", class_="faint") if left else ""
     return _titled(title, element("div", facts(shown), class_="document"), rest)
 
 
+def _field(name: str) -> str:
+    """The name of a field, whichever way its value is stored: ``used.fusion`` for ``used_json.fusion``."""
+    return cut(name.replace("_json.", ".", 1).removesuffix("_json"), 80)
+
+
 def _value(name: str, value: str) -> Markup:
-    most = _MOST_TRACEBACK if name in ("message", "traceback") else _MOST_TEXT
+    most = _MOST_TRACEBACK if name in _ABOVE else _MOST_TEXT
     left = len(value) - most
     note = element("span", f" ({left:,} more characters)", class_="faint") if left > 0 else ""
     return join(paragraphs(value, most) if value else element("span", "empty", class_="faint"), note)
@@ -284,7 +304,7 @@ def _identity(one: ReportRun, record: RunRecord) -> Markup:
     """What identifies the run; a digest of before anonymisation would allow to guess what was left out."""
     digest = one.run.core_sha256 if one.anonymiser is None else ""
     found = [("job id", record.job_id), ("UUID", record.run_uuid), ("SHA-256 of the run", digest)]
-    note = "`aerchive verify --seals` prints this digest again; it changes if anything of the run but its labels does."
+    note = join(element("code", "aerchive verify --seals"), " prints this digest again. Labels may change without it.")
     return _titled("Identity", facts(found), element("p", note, class_="faint") if digest else "")
 
 
@@ -295,11 +315,10 @@ def _reading(run: Run, file: str) -> str:
     found: dict[str, str] = {}
     try:
         for value in run.saved:
-            label = "" if value.kind in ("counts", "memory") else repr(value.label)
-            call = {"counts": "counts", "memory": "memory"}.get(value.kind) or (
-                "state" if value.kind in _STATES else "array" if value.dtype else "value"
-            )
-            found.setdefault(value.kind, f"{value.kind.replace('-', '_')} = run.{call}({label})")
+            label = "" if value.kind in _WITHOUT_LABEL else repr(value.label)
+            method = value.kind if value.kind in _WITHOUT_LABEL else "state" if value.kind in KINDS else "value"
+            name = safe(value.kind).replace(".", "_")
+            found.setdefault(value.kind, f"{name} = run.{method}({label})")
     except NotFoundError:
         found = {}
     lines += [clean(line) for line in [*found.values()][:6]]

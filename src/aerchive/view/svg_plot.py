@@ -19,8 +19,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 24, 40
 _MOST_POINTS = 1000
 """The greatest number of points of a curve; of more, the least and the greatest of each group are drawn."""
 _MOST_DOTS = 100
-_TICKS_ACROSS, _TICKS_UP = 7, 4
-_LETTERS = 90
+_TICKS_ACROSS, _TICKS_UP = 7, 5
+_LETTERS = 110
 """The greatest number of characters of a label."""
 _MOST_CELLS = 64
 """The greatest number of rows and columns of a matrix that are drawn."""
@@ -44,7 +44,7 @@ def plot_svg(name: str, plot: Plot) -> Markup:
         width = (places[-1] - places[0]) / max(len(places) - 1, 1)
         places = np.repeat(np.append(places, places[-1] + width), 2)[1:-1]
         values = np.repeat(values, 2)
-    area = _Area(places, np.append(values, 0.0))
+    area = _Area(places, np.append(values, 0.0), has_bars=is_outline)
     shape = area.path(places, values)
     if shape:
         shape += f"V{area.up(0):.1f}H{area.across(places[0]):.1f}Z"
@@ -87,33 +87,33 @@ def matrix_svg(matrix: Matrix) -> Markup:
     rows, columns = shades.shape
     size = _CELL_PIXELS / max(rows, columns)
     cells = join(*(_shade(shade, _cells(shades == shade, size), matrix.is_phase) for shade in range(_SHADES + 1)))
-    extent = f"{matrix.values.shape[0] * matrix.block:,} x {matrix.values.shape[1] * matrix.block:,}"
-    blocks = f"; each square: the greatest of {step} x {step} of these" if step > 1 else ""
-    label = f"{matrix.label}, {extent}{blocks}"
+    height, width = (extent * matrix.block for extent in matrix.values.shape)
+    blocks = f"each square: the greatest of {step} x {step} of these; " if step > 1 else ""
+    note = f"{blocks}{height:,} rows down, {width:,} columns across; qubit 0 is the last bit of an index"
     frame = _path(f"M.5 24.5h{columns * size:.1f}v{rows * size:.1f}h{-columns * size:.1f}z", "frame")
-    place = columns * size + 24
-    height = _CELL_PIXELS / (_SHADES + 1)
+    place, high = columns * size + 24, _CELL_PIXELS / (_SHADES + 1)
     scale = join(
         *(
-            _shade(shade, f"M{place:.1f} {24 + (_SHADES - shade) * height:.2f}h14v{height:.2f}h-14z", matrix.is_phase)
+            _shade(shade, f"M{place:.1f} {24 + (_SHADES - shade) * high:.2f}h14v{high:.2f}h-14z", matrix.is_phase)
             for shade in range(_SHADES + 1)
         )
     )
     words = join(
-        _words(1, 14, label, "start", "name"),
+        _words(1, 14, matrix.label, "start", "name"),
         _words(place + 20, 34, "1" if matrix.is_phase else _number(greatest), "start"),
         _words(place + 20, 24 + _CELL_PIXELS, "-1" if matrix.is_phase else "0", "start"),
-        _words(1, 24 + rows * size + 18, "across: column, down: row; qubit 0 is the last bit of an index", "start"),
+        _words(1, 24 + rows * size + 18, note, "start"),
     )
     moved = element("g", cells, transform="translate(0 24)")
-    return _svg(join(moved, frame, scale, words), label, _WIDTH, 24 + _CELL_PIXELS + 26)
+    return _svg(join(moved, frame, scale, words), matrix.label, _WIDTH, 24 + _CELL_PIXELS + 26)
 
 
 class _Area:
     """The area of a plot: places and values as places in the drawing, and ticks."""
 
-    def __init__(self, places: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    def __init__(self, places: NDArray[np.float64], values: NDArray[np.float64], *, has_bars: bool = False) -> None:
         self._across, self._up = _range(places), _range(values)
+        self._has_bars = has_bars
 
     def across(self, place: Any) -> Any:
         low, high = self._across
@@ -153,7 +153,11 @@ class _Area:
             y = self.up(value)
             marks.append(f"M{_LEFT} {y:.1f}H{right}")
             words.append(_words(_LEFT - 6, y + 4, _number(value), "end"))
-        for value in _ticks(*self._across, _TICKS_ACROSS):
+        low, high = self._across
+        ticks = _ticks(low, high, _TICKS_ACROSS)
+        if self._has_bars:  # which stand at whole numbers, with one place free at each end
+            ticks = [one for one in ticks if one.is_integer() and low + 1 <= one <= high - 1]
+        for value in ticks:
             x = self.across(value)
             marks.append(f"M{x:.1f} {bottom}v4")
             words.append(_words(x, bottom + 16, _number(value), "middle"))
