@@ -2,7 +2,7 @@
 """The tasks of this checkout, each named once: ``python3 tasks.py TASK [arguments]``.
 
 Needs nothing but Python 3.11 and pip. The first task makes a virtual environment in ``.venv`` and installs the project
-there; all tasks but ``demo`` install its development tools as well. Later ones reuse it until ``pyproject.toml`` changes.
+there, and its development tools unless the task is ``demo``; later ones reuse it until ``pyproject.toml`` changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -202,7 +202,17 @@ def run_showing(*command: str | Path) -> tuple[int, str]:
         The exit code, and the output.
     """
     lines: list[str] = []
-    process = subprocess.Popen(
+    doing = "pip starts"
+
+    def read(output: Iterable[str]) -> None:
+        nonlocal doing
+        for line in output:
+            lines.append(line.rstrip())
+            if not line.startswith("WARNING"):
+                doing = line.strip() or doing
+
+    moves, start = sys.stderr.isatty(), time.monotonic()
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"},
@@ -210,33 +220,25 @@ def run_showing(*command: str | Path) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-
-    def read() -> None:
-        for line in process.stdout or ():
-            lines.append(line.rstrip())
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    moves, start = sys.stderr.isatty(), time.monotonic()
-    try:
-        while reader.is_alive():
-            reader.join(MOVES_S if moves else LINES_S)
-            if not reader.is_alive():
-                break
-            now = f"tasks: {time.monotonic() - start:3.0f} s: {lines[-1].strip() if lines else 'pip starts'}"
+    ) as process:
+        reader = threading.Thread(target=read, args=[process.stdout])
+        reader.start()
+        try:
+            while reader.is_alive():
+                reader.join(MOVES_S if moves else LINES_S)
+                if reader.is_alive():
+                    now = f"tasks: {time.monotonic() - start:3.0f} s: {doing}"
+                    width = shutil.get_terminal_size().columns - 1
+                    print(f"\r{now[:width]}\x1b[K" if moves else now[:120], end="" if moves else "\n", file=sys.stderr)
+                    sys.stderr.flush()
+        except BaseException:  # an interrupt, which pip gets as well
+            process.terminate()
+            raise
+        finally:
+            reader.join()
             if moves:
-                print(f"\r{now[: shutil.get_terminal_size().columns - 1]}\x1b[K", end="", file=sys.stderr, flush=True)
-            else:
-                print(now[:120], file=sys.stderr, flush=True)
-    except BaseException:  # an interrupt, which pip gets as well
-        process.terminate()
-        raise
-    finally:
-        if moves:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        reader.join()
-    return process.wait(), "\n".join(lines)
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    return process.returncode, "\n".join(lines)
 
 
 def oldest_versions(extras: Sequence[str] = OLDEST_EXTRAS) -> list[str]:
