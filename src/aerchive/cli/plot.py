@@ -27,7 +27,7 @@ _ASCII_SHADES = " .+*#"
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 
-@command("plot", "aerchive plot vqe.h5 latest", "aerchive plot vqe.h5 4ff2da70 -o counts.svg")
+@command("plot", "aerchive plot vqe.h5 latest", "aerchive plot vqe.h5 -2 -o counts.svg")
 @job_argument()
 @click.option(
     "-o",
