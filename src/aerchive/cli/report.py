@@ -56,10 +56,10 @@ def run(
         raise click.UsageError("name runs, such as latest or -1, or choose some with --find CONDITION, but not both")
     project = open_path(path, "r")
     found, number = _named(project, jobs) if where is None else _found(project, where)
-    anonymiser = Anonymiser(names_in(project.file, project.spools)) if anonymous else None
+    anonymiser = _anonymiser(project) if anonymous else None
     file = "project.h5" if anonymous else project.path.name
     target = output or _name(found, safe(file.rpartition(".")[0]))
-    with new_file(target) as page, ProgressBar("runs in the report") as bar:
+    with new_file(target) as page, ProgressBar("runs in the report", "run") as bar:
         report = make_report(found, file, title=title, found=number, anonymiser=anonymiser, progress=bar.show)
         page.write(report.page)
     document: dict[str, Any] = {
@@ -76,6 +76,12 @@ def run(
     for problem in report.problems:
         put(f"aerchive: {clean(problem)}", to_errors=True)
     return EXIT_PROBLEM if report.problems else 0
+
+
+def _anonymiser(project: Project) -> Anonymiser:
+    """What leaves out personal facts, which knows the names that any run of the project tells."""
+    with ProgressBar("runs searched for names", "run") as bar:
+        return Anonymiser(names_in(project.file, project.spools, bar.show))
 
 
 def _named(project: Project, jobs: tuple[str, ...]) -> tuple[list[Run], int]:
