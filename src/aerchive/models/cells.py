@@ -144,12 +144,11 @@ def damaged_cells(rows: NDArray[Any], first: int) -> list[int]:
         rows: Rows of a column, shape ``(n,)``, contiguous.
         first: The number of the first of these rows.
     """
-    written = np.flatnonzero((rows["given"] != ABSENT) | (rows["crc32"] != 0))
+    is_written = (rows["given"] != ABSENT) | (rows["crc32"] != 0)
     content = rows.view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
-    if len(written) < len(rows):
-        blank = np.ones(len(rows), bool)
-        blank[written] = False
-        written = np.union1d(written, np.flatnonzero(blank & content.any(axis=1)))
+    if not is_written.all():
+        is_written |= content.any(axis=1)
+    written = np.flatnonzero(is_written)
     checked = content if len(written) == len(rows) else content[written]
     return wrong_rows(checked[:, :-_CRC_BYTES], rows["crc32"][written], first + written)
 

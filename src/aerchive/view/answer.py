@@ -72,6 +72,11 @@ def status_of(error: AerchiveError) -> int:
     return 422 if isinstance(error, InvalidInputError | UnsupportedTypeError | MissingExtraError) else 500
 
 
+def problem(error: AerchiveError) -> Answer:
+    """The answer that says why there is none."""
+    return Answer.json({"error": str(error)})
+
+
 def plain(value: Any) -> Any:
     """Returns a value as every reader of JSON reads it exactly.
 

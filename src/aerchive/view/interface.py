@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aerchive.errors import NotFoundError
 from aerchive.project.finding.search import Search
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 from aerchive.view.answer import Answer
+from aerchive.view.array_answers import ArrayAnswers
+from aerchive.view.arrays import ArrayViews
 from aerchive.view.counts_view import checked_number, counts_view, memory_view
 from aerchive.view.keys import find_name, name_of
 from aerchive.view.run_view import RunView
 from aerchive.view.snapshot import Snapshots
+from aerchive.view.tree_path import find_node
+from aerchive.view.tree_view import node_values, node_view
 
 _MOST_ADDRESS = 8000
 """The greatest length of an address."""
@@ -24,14 +30,19 @@ class DataInterface:
 
     Args:
         project: The project, open for reading.
+        views: The views of its arrays, see `aerchive.view.arrays.ArrayViews`; `close` closes them.
         is_live: Whether the answers follow the file.
+        most_level: The greatest level of arrays that is answered; ``None``: each array down to its values.
     """
 
-    def __init__(self, project: Project, *, is_live: bool = True) -> None:
+    def __init__(
+        self, project: Project, views: ArrayViews, *, is_live: bool = True, most_level: int | None = None
+    ) -> None:
         self._project = project
         self._search = Search(project.parts)
         self._is_live = is_live
-        self._snapshots = Snapshots(project)
+        self._snapshots = Snapshots(project, is_live=is_live)
+        self._arrays = ArrayAnswers(views, self._run, most_level)
 
     def answer(self, address: str) -> Answer:
         """Answers an address.
@@ -49,8 +60,6 @@ class DataInterface:
         match address.split("/"):
             case ["project.json"]:
                 return self._snapshots.newest().project(is_live=self._is_live)
-            case [generation, "columns", file]:
-                return self._snapshots.of(generation).column(file)
             case ["runs", file] if file.endswith(_JSON):
                 run = self._run(file.removesuffix(_JSON))
                 return Answer.json(RunView(run, self._snapshots.newest().generation).document())
@@ -60,7 +69,25 @@ class DataInterface:
             case ["runs", key, "memory", text, file] if file.endswith(_JSON):
                 number, page = checked_number(text, "an experiment"), checked_number(file.removesuffix(_JSON), "a page")
                 return Answer.json(memory_view(self._run(key), number, page))
+            case ["runs", key, "arrays", text, *rest]:
+                return self._arrays.answer(key, checked_number(text, "a saved value"), rest)
+            case ["tree", *keys, file]:
+                return self._of_tree(keys, file)
+            case [generation, "columns", file]:
+                return self._snapshots.of(generation).column(file)
         raise _no_address(address)
+
+    def _of_tree(self, keys: Sequence[str], file: str) -> Answer:
+        name, _, ending = file.partition(".")
+        if file != "node.json" and (name != "values" or ending not in ("bin", "json")):
+            raise _no_address("/".join(["tree", *keys, file]))
+        with self._project.file.read() as session:
+            node = find_node(session.root, keys)
+            return node_values(session, node, ending) if name == "values" else Answer.json(node_view(node))
+
+    def close(self) -> None:
+        """Ends all work in the background."""
+        self._arrays.close()
 
     def _run(self, key: str) -> Run:
         job_id = name_of(key)

@@ -33,6 +33,8 @@ _ELSEWHERE = ("counts", "memory")
 """Kinds of values that an experiment lists, and not its saved values."""
 _ARRAYS = frozenset({*KINDS, "array"})
 """Kinds of values that are one array."""
+_PLAIN = frozenset({"json", "scalar", "array"})
+"""Kinds of values that are decoded without Qiskit."""
 
 
 class RunView:
@@ -142,8 +144,9 @@ class RunView:
 
     def _saved(self, stored: StoredResult, number: int, saved: SavedValue) -> dict[str, Any]:
         is_array = saved.kind in _ARRAYS and bool(saved.dtype)
+        is_small = not is_array or (np.dtype(saved.dtype).kind != "c" and saved.nbytes <= _MOST_VALUE)
         value = None
-        if not saved.dtype:
+        if saved.kind in _PLAIN and is_small:
             with self._noted():
                 found = plain(stored.decode(stored.data(saved.experiment, saved.label), lenient=True))
                 value = found if len(json_bytes(found)) <= _MOST_VALUE else None

@@ -5,7 +5,7 @@ Its address has a random token, without which nothing is answered. See `aerchive
 
 from __future__ import annotations
 
-import json
+import logging
 import secrets
 import socket
 import threading
@@ -21,9 +21,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from aerchive.errors import AerchiveError, InvalidInputError, NotFoundError
-from aerchive.view.answer import JSON, Answer, status_of
+from aerchive.view.answer import JSON, Answer, json_bytes, status_of
 from aerchive.view.interface import DataInterface
 from aerchive.view.policy import HEADERS, is_token, why_refused
+
+logger = logging.getLogger("aerchive")
 
 HOST = "127.0.0.1"
 _DATA = "data/"
@@ -95,22 +97,25 @@ class PageApp:
     def _answer(self, request: Request) -> Response:
         reason = why_refused(request.headers, self._port)
         if reason is not None:
-            return _problem(403, reason)
+            return _refusal(403, reason)
         if request.method not in ("GET", "HEAD"):
-            return _problem(405, "this server only answers questions; nothing can be changed", {"Allow": "GET, HEAD"})
+            return _refusal(405, "this server only answers questions; nothing can be changed", {"Allow": "GET, HEAD"})
         token, slash, path = request.url.path.removeprefix("/").partition("/")
         if not is_token(token, self._token):
-            return _problem(404, "the address has another token; aerchive view prints the right one when it starts")
+            return _refusal(404, "the address has another token; aerchive view prints the right one when it starts")
         if not slash:  # without it the addresses of the page would lead elsewhere
-            return _problem(404, "the address of the page ends with a slash")
+            return _refusal(404, "the address of the page ends with a slash")
         try:
             if path.startswith(_DATA):
                 return _response(self._interface.answer(path.removeprefix(_DATA)), request)
             answer = self._files.get(path or _INDEX)
         except AerchiveError as error:
-            return _problem(status_of(error), str(error))
+            return _refusal(status_of(error), str(error))
+        except Exception:  # the page must be told, and the other answers go on
+            logger.exception("no answer to the page")
+            return _refusal(500, "aerchive made a mistake here; the terminal in which it runs says which")
         if answer is None:
-            return _problem(404, f"{path[:200]!r} is not a part of the page")
+            return _refusal(404, f"{path[:200]!r} is not a part of the page")
         return _response(answer, request)
 
 
@@ -124,8 +129,8 @@ def _response(answer: Answer, request: Request) -> Response:
     return Response(answer.body, headers=headers, media_type=answer.media_type)
 
 
-def _problem(status: int, sentence: str, more: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps({"error": sentence}).encode()
+def _refusal(status: int, sentence: str, more: Mapping[str, str] | None = None) -> Response:
+    body = json_bytes({"error": sentence})
     return Response(body, status, {**HEADERS, "Cache-Control": _NEVER_KEPT, **(more or {})}, JSON)
 
 

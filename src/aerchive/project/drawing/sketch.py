@@ -81,7 +81,7 @@ def sketch_of(group: GroupReader, record: RunRecord, wanted: Collection[str] | N
     owner = record.run_uuid
     datasets = dataset_drafts(group, owner)
     curves = [name for name in CURVES if wanted is None or name in wanted]
-    plots = {name: _stored_plot(group, name, owner) for name in curves}
+    plots = {name: stored_plot(group, name, owner) for name in curves}
     if COUNTS in plots:
         plots[COUNTS] = counts_plot(datasets, record.config) or plots[COUNTS]
     if PROBABILITY in plots:
@@ -101,7 +101,14 @@ def _without_picture(group: GroupReader) -> str | None:
     return None if has_picture else object_path(circuits)
 
 
-def _stored_plot(group: GroupReader, name: str, owner: str) -> Plot | None:
+def stored_plot(group: GroupReader, name: str, owner: str) -> Plot | None:
+    """Reads a plot of a stored run; ``None`` if the run has no such plot.
+
+    Args:
+        group: The group of the run.
+        name: The name of the plot.
+        owner: UUID of the run.
+    """
     if layout.VIEW not in group or name not in group.group(layout.VIEW):
         return None
     one = group.group(f"{layout.VIEW}/{name}")

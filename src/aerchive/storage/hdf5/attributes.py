@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError
+from aerchive.errors import AerchiveError, FormatError
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.hdf5.nodes import attribute_names, has_attribute, read_attribute_value
 from aerchive.text import decode_text
@@ -25,8 +25,28 @@ def read_raw_attributes(oid: Any, where: str) -> dict[str, NDArray[Any]]:
         UnsafeContentError: There are too many attributes, or one is too large.
         IntegrityError: HDF5 found the header damaged.
     """
-    texts = {name.decode("utf-8", "backslashreplace"): name for name in attribute_names(oid, where)}
-    return {text: read_attribute_value(oid, name, f"{where}@{text}") for text, name in texts.items()}
+    return {text: read_attribute_value(oid, name, f"{where}@{text}") for text, name in _names(oid, where).items()}
+
+
+def read_each_attribute(oid: Any, where: str) -> dict[str, NDArray[Any] | AerchiveError]:
+    """The attributes of a node as `read_raw_attributes` gives them, with an error in the place of one that is refused.
+
+    Raises:
+        UnsafeContentError: There are too many attributes.
+        IntegrityError: HDF5 found the header damaged.
+    """
+    found: dict[str, NDArray[Any] | AerchiveError] = {}
+    for text, name in _names(oid, where).items():
+        try:
+            found[text] = read_attribute_value(oid, name, f"{where}@{text}")
+        except AerchiveError as error:
+            found[text] = error
+    return found
+
+
+def _names(oid: Any, where: str) -> dict[str, bytes]:
+    """The names of the attributes of a node as HDF5 has them, by their text."""
+    return {name.decode("utf-8", "backslashreplace"): name for name in attribute_names(oid, where)}
 
 
 def read_attributes(oid: Any, where: str) -> dict[str, AttributeValue]:
