@@ -128,8 +128,9 @@ def _parts(one: ReportRun, file: str, problems: list[str]) -> Iterator[Markup]:
     yield part(lambda: facts(map(shown_fact, facts_of(run, record))))
     if run.place.is_known:
         yield part(_circuits, run)
-        yield part(_counts, run, record)
-        yield part(_plots, one, record)
+        counts = part(_counts, run, record)
+        yield counts
+        yield part(lambda: _plots(one, record, has_counts=bool(counts)))
         if (record.config.num_experiments or 1) > _MOST_LISTED:
             number = record.config.num_experiments or 1
             yield _titled("Saved values", element("p", f"The values of {number:,} experiments are not listed here."))
@@ -241,11 +242,11 @@ def _percent(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 else f"{100 * share:.2g}%"
 
 
-def _plots(one: ReportRun, record: RunRecord) -> Markup:
-    """The plots that the run has stored, other than counts, and its matrix if that is not large."""
+def _plots(one: ReportRun, record: RunRecord, *, has_counts: bool) -> Markup:
+    """The plots that the run has stored, with counts if they have no table, and its matrix if that is not large."""
     run = one.run
     sizes = [value.shape[-1] for value in _saved(run, record) if value.kind in KINDS and _is_square(value.shape)]
-    wanted = {name for name in CURVES if name != COUNTS}
+    wanted = {name for name in CURVES if name != COUNTS or not has_counts}
     if sizes and sizes[0] <= MOST_BINS:
         wanted.add(MATRIX)
     with run.opened() as group:
@@ -311,7 +312,9 @@ def _identity(one: ReportRun, record: RunRecord) -> Markup:
 def _reading(run: Run, file: str) -> str:
     """Lines of Python that read the run, as HTML."""
     lines = ["import aerchive", "", f"run = aerchive.open({file!r})[{run.job_id!r}]"]
-    lines.append("result = run.result()  # the Result of Qiskit, as it was")
+    is_raised = run.outcome in ("error", "cancelled")
+    what = "raises what the job raised" if is_raised else "the Result of Qiskit, as it was"
+    lines.append(f"result = run.result()  # {what}")
     found: dict[str, str] = {}
     try:
         for value in run.saved:
