@@ -26,6 +26,7 @@ COMMANDS = {
     "watch": "print a line for each run as it starts and ends",
     "show": "show one run: what ran, its counts as bars, its circuit, and what was saved",
     "plot": "plot a run, or one value of many runs over another, in the terminal or into a file",
+    "report": "write runs into one HTML file with circuits, plots and tables, to mail or to print",
     "view": "show a project in a web browser, on this machine only",
     "tag": "add and remove tags of runs, change name and notes of a run",
     "illustrate": "draw pictures of runs, and a cover, which viewers such as HDFView show",

@@ -9,7 +9,7 @@ from aerchive.cli.command import command, job_argument, json_option
 from aerchive.cli.output import put_report
 
 
-@command("diff", "aerchive diff vqe.h5 4ff2da70 91c0", "aerchive -p vqe.h5 diff -1 -2")
+@command("diff", "aerchive diff vqe.h5 latest 'noisy GHZ'", "aerchive -p vqe.h5 diff -1 -2")
 @job_argument("first", "A")
 @job_argument("second", "B")
 @click.option("--other", metavar="FILE", help="The project that B is in; by default that of A.")

@@ -20,14 +20,12 @@ from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import PARAMS
 from aerchive.project.finding.asking import BadRuns, whole_value
-from aerchive.project.finding.page import CIRCUIT, Page
+from aerchive.project.finding.page import Page
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _LIMIT = 20
-_MOST_OPENED = 100
-"""Number of runs that a list opens, at most, for the names of their circuits, if these are not asked for."""
 _SHORTEST_ID = 8
 OUTCOME_STYLES = {
     "ok": "green",
@@ -95,8 +93,7 @@ def print_listing(
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
     if columns is not None and not names:
         raise InvalidInputError("--columns takes names, separated by commas, such as job_id,params.distance")
-    is_short = not all_runs and limit <= _MOST_OPENED
-    wanted = names or [] if as_json else names or [name for name in LISTED if is_short or name != CIRCUIT]
+    wanted = names or [] if as_json else names or LISTED
     page = project.page(None if all_runs else limit, wanted, where=where, **order, **conditions)
     if as_json:
         bad = BadRuns()

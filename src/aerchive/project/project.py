@@ -536,7 +536,7 @@ class Project(Shown):
         Args:
             limit: Number of runs, at most; ``None``: all.
             names: Names of columns: those of the catalogue, such as ``job_id`` or ``created``; ``circuit``, the name of
-                the first circuit, for which each run is opened; names of values, such as ``params.theta``,
+                the first circuit and how many more there are; names of values, such as ``params.theta``,
                 ``metadata.NAME``, ``saved.NAME`` and ``circuit.ops.cx``; and ``params.*`` for all of a group. A run
                 whose circuits or points have different values has none.
             where: As for `runs`.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS, OVERFLOW
-from aerchive.models.cells import BOUND, COUNTS, METADATA, OPERATIONS, PARAMS, SAVED, Form
+from aerchive.models.cells import BOUND, CIRCUIT_NAME, COUNTS, METADATA, OPERATIONS, PARAMS, SAVED, Form
 from aerchive.project.catalogue.columns import column_values
 from aerchive.project.catalogue.conditions import numbers_of, texts_of
 from aerchive.project.finding.asking import cut_value, whole_value
@@ -79,6 +79,8 @@ class RunColumns:
         found = [ListedColumn(KEY, KEY, "run", "text")]
         found += [ListedColumn(name, _TITLES.get(name, name), "run", self._own_type(name)) for name in _CATALOGUE]
         names = self._listing.wanted_names()
+        if CIRCUIT_NAME in names:
+            found.append(ListedColumn(CIRCUIT_NAME, "circuit", "run", "text"))
         for prefix, group in _GROUPS.items():
             for name in names:
                 if name.startswith(prefix) and (kind := self._type(name)) is not None:
