@@ -37,6 +37,7 @@ CLIENTS_VENV = ROOT / ".venv-clients"
 VIEWERS = ROOT / "tests" / "viewers"
 VIEWERS_VENV = ROOT / ".venv-viewers"
 NOTEBOOKS_VENV = ROOT / ".venv-notebooks"
+DOCS_VENV = ROOT / ".venv-docs"
 VIEWERS_PROGRAMS = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -365,6 +366,23 @@ def notebooks(arguments: Arguments) -> int:
     if code := prepare(NOTEBOOKS_VENV, interpreter, what):
         return code
     return run(interpreter, "-m", "tests.notebooks.screenshots", arguments[0])
+
+
+@task("the documentation as a site: `docs`, `docs FOLDER`, `docs --pictures`", takes_arguments=True)
+def docs(arguments: Arguments) -> int:
+    """Builds it into a folder, by default ``build/site``; or makes the pictures of the gallery anew."""
+    interpreter = DOCS_VENV / PYTHON.relative_to(VENV)
+    requirements = ROOT / "docs" / "site" / "requirements.txt"
+    what = ("--editable", ".[experiments,pandas,plot,runtime,xarray]", "--requirement", requirements)
+    if code := prepare(DOCS_VENV, interpreter, what):
+        return code
+    if list(arguments) == ["--pictures"]:
+        provide_programs({"chromium": "chromium"})
+        return run(interpreter, "-m", "docs.site.pictures")
+    if len(arguments) > 1 or any(one.startswith("-") for one in arguments):
+        say("docs takes the folder for the site, or --pictures")
+        return 2
+    return run(interpreter, "-m", "docs.site.build", *(arguments or [str(ROOT / "build" / "site")]))
 
 
 @task("pictures of what commands print in a terminal: `terminal FOLDER`", takes_arguments=True)
