@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pkgutil
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from docs.site.overview import members
 
 FOLDER = "docs/reference/api"
 
@@ -31,7 +33,7 @@ TOPICS = {
     ),
     "states": Topic(
         "Stored states and operators",
-        "Calculations with saved states, which read them in pieces. Each is also a `StoredArray`.",
+        "Calculations with saved states, which read them in pieces. Each is also a [`StoredArray`](arrays.md).",
         tuple(f"aerchive.Stored{name}" for name in ("State", "DensityMatrix", "Operator", "SuperOp")),
     ),
     "simulators": Topic(
@@ -92,18 +94,14 @@ TOPICS = {
 }
 """The pages by name of their file, in the order of the navigation."""
 
-_INHERITED = {
-    "aerchive.StoredArray": "NDArrayOperatorsMixin",
-    "aerchive.StackedArray": "StoredArray",
-    "aerchive.StoredState": "StoredArray",
-    "aerchive.StoredDensityMatrix": "StoredArray",
-    "aerchive.StoredOperator": "StoredArray",
-    "aerchive.StoredSuperOp": "StoredArray",
-    "aerchive.aer.ArchivedJob": "AerJob",
-    "aerchive.aer.ArchivedPrimitiveJob": "BasePrimitiveJob",
-    "aerchive.aer.AerSimulator": "AerSimulator",
+MADE_BY_READERS = {
+    "aerchive.AttachedFile",
+    "aerchive.aer.AerSimulator",
+    "aerchive.aer.EstimatorV2",
+    "aerchive.aer.SamplerV2",
+    "aerchive.runtime.LocalService",
 }
-"""Classes whose inherited members are documented with them, and the base from which on they are not."""
+"""Classes that are called; objects of the others come from methods."""
 
 
 def documents() -> list[str]:
@@ -111,23 +109,33 @@ def documents() -> list[str]:
     return [f"{FOLDER}/{name}" for name in TOPICS]
 
 
-def named(name: str) -> Any:
-    """Returns the object of a dotted name."""
-    return pkgutil.resolve_name(name)
-
-
 def page(topic: Topic) -> str:
     """Returns the text of a page, for Sphinx's autodoc."""
     lines = [f"# {topic.title}", "", topic.about]
+    public = members()
     for name in topic.names:
         last = name.rpartition(".")[2]
-        is_class = last[0].isupper()
-        lines += ["", f"## `{last}`", "", "```{eval-rst}", f".. auto{'class' if is_class else 'function'}:: {name}"]
-        if is_class:
-            lines += ["   :members:", "   :show-inheritance:"]
-        if fields := getattr(named(name), "_fields", ()):
-            lines.append(f"   :exclude-members: {', '.join(fields)}")  # its docstring describes them
-        if name in _INHERITED:
-            lines.append(f"   :inherited-members: {_INHERITED[name]}")
+        lines += ["", "```{eval-rst}"]
+        value = pkgutil.resolve_name(name)
+        if isinstance(value, type):
+            lines += [f".. autoclass:: {name}", *_members_of(value, public.get(last))]
+        else:
+            lines.append(f".. autofunction:: {name}")
         lines.append("```")
     return "\n".join([*lines, ""])
+
+
+def _members_of(value: type, public: frozenset[str] | None) -> list[str]:
+    """Returns the options that choose the members of a class: those that the overview names, if it has the class."""
+    if fields := getattr(value, "_fields", ()):
+        return ["   :members:", f"   :exclude-members: {', '.join(fields)}"]  # its docstring describes them
+    if public is None:
+        return ["   :members:"]
+    own = {
+        name
+        for one in value.__mro__
+        if one.__module__.startswith("aerchive.")
+        for name in vars(one)
+        if not name.startswith("_")
+    }
+    return [f"   :members: {', '.join(sorted(own & public))}"] if own & public else []

@@ -24,9 +24,8 @@ def page(name: str) -> str:
     assert command is not None
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join([f"{PROGRAM} {name}", *command.collect_usage_pieces(context)])
-    records = [
-        record for one in command.get_params(context) if (record := one.get_help_record(context)) and not hidden(one)
-    ]
+    options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
+    records = [record for one in options if (record := one.get_help_record(context))]  # none of one that is hidden
     notes = (command.epilog or "").replace("\b\n", "").rstrip()
     return "\n".join(
         [
@@ -47,11 +46,6 @@ def page(name: str) -> str:
             "",
         ]
     )
-
-
-def hidden(parameter: click.Parameter) -> bool:
-    """Whether a parameter is not shown in the help."""
-    return isinstance(parameter, click.Option) and parameter.hidden
 
 
 def code(text: str) -> str:

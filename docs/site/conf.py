@@ -11,7 +11,14 @@ author = "The aerchive authors"
 copyright = f"{author}, Apache License 2.0"
 version = release = version_of("aerchive")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "docs.site.code_links"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "docs.site.code_links",
+    "docs.site.docstrings",
+]
 root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**.md", "examples/*.md", "examples/*.ipynb", "schemas/**.md"]
 
