@@ -368,21 +368,30 @@ def notebooks(arguments: Arguments) -> int:
     return run(interpreter, "-m", "tests.notebooks.screenshots", arguments[0])
 
 
-@task("the documentation as a site: `docs`, `docs FOLDER`, `docs --pictures`", takes_arguments=True)
+@task(
+    "the documentation as a site: `docs`, `docs FOLDER`, `docs --look FOLDER`, `docs --pictures`", takes_arguments=True
+)
 def docs(arguments: Arguments) -> int:
-    """Builds it into a folder, by default ``build/site``; or makes the pictures of the gallery anew."""
+    """Builds it, by default into ``build/site``; looks at what is there in Chromium; or makes the gallery anew."""
+    site = ROOT / "build" / "site"
     interpreter = DOCS_VENV / PYTHON.relative_to(VENV)
     requirements = ROOT / "docs" / "site" / "requirements.txt"
     what = ("--editable", ".[experiments,pandas,plot,runtime,xarray]", "--requirement", requirements)
     if code := prepare(DOCS_VENV, interpreter, what):
         return code
-    if list(arguments) == ["--pictures"]:
+    if arguments[:1] == ["--look"] and len(arguments) == 2:
         provide_programs({"chromium": "chromium"})
-        return run(interpreter, "-m", "docs.site.pictures")
+        return run(interpreter, "-m", "docs.site.look", arguments[1])
+    if list(arguments) == ["--pictures"]:
+        provide_programs({"chromium": "chromium", "chromedriver": "chromium-driver"})
+        viewers = VIEWERS_VENV / PYTHON.relative_to(VENV)
+        if code := prepare(VIEWERS_VENV, viewers, ("--requirement", VIEWERS / "requirements.txt")):
+            return code
+        return run(interpreter, "-m", "docs.site.build", site) or run(interpreter, "-m", "docs.site.pictures", viewers)
     if len(arguments) > 1 or any(one.startswith("-") for one in arguments):
-        say("docs takes the folder for the site, or --pictures")
+        say("docs takes the folder for the site, or --look and a folder, or --pictures")
         return 2
-    return run(interpreter, "-m", "docs.site.build", *(arguments or [str(ROOT / "build" / "site")]))
+    return run(interpreter, "-m", "docs.site.build", arguments[0] if arguments else site)
 
 
 @task("pictures of what commands print in a terminal: `terminal FOLDER`", takes_arguments=True)

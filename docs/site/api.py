@@ -55,9 +55,7 @@ TOPICS = {
             for name in ("ArchivedJob", "ArchivedResult", "ArchivedPrimitiveJob", "ReproduceReport")
         ),
     ),
-    "local-mode": Topic(
-        "Local mode of the runtime", "Needs the extra `runtime`.", ("aerchive.runtime.LocalService",)
-    ),
+    "local-mode": Topic("Local mode of the runtime", "Needs the extra `runtime`.", ("aerchive.runtime.LocalService",)),
     "experiments": Topic(
         "Experiments of qiskit-experiments",
         "Needs the extra `experiments`.",

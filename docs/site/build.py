@@ -1,6 +1,6 @@
-"""Builds the site: ``python3 tasks.py docs FOLDER``. A warning, such as a broken link or a page that is in no list, fails.
+"""Builds the site: ``python3 tasks.py docs FOLDER``. A broken link fails, and a page that is in no list.
 
-Sources are put together below the folder `build`, for some pages are made of docstrings and commands (`staging.py`).
+Sources are put together in a temporary folder, for some pages are made of docstrings and commands (`staging.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from sphinx.cmd.build import main as sphinx
 from docs.site.outside import addresses
 from docs.site.staging import ROOT, stage
 
-_TO_INDEX = '<!doctype html><meta charset="utf-8"><title>aerchive</title><meta http-equiv="refresh" content="0; url=docs/index.html"><a href="docs/index.html">aerchive</a>\n'
+_TO_INDEX = """\
+<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url=docs/index.html">
+<title>aerchive</title>
+<a href="docs/index.html">aerchive</a>
+"""
 
 
 def build(target: Path) -> int:
@@ -30,8 +36,8 @@ def build(target: Path) -> int:
         shutil.rmtree(target, ignore_errors=True)
         conf = os.fspath(ROOT / "docs" / "site")
         arguments = ["-b", "html", "-q", "-E", "-W", "--keep-going", "-c", conf, "-d", os.path.join(made, "trees")]
-        if code := sphinx([*arguments, os.fspath(sources), os.fspath(target)]):
-            return code
+        if sphinx([*arguments, os.fspath(sources), os.fspath(target)]) != 0:
+            return 1
     shutil.rmtree(target / ".doctrees", ignore_errors=True)
     (target / ".buildinfo").unlink(missing_ok=True)
     (target / "index.html").write_text(_TO_INDEX, "utf-8")

@@ -21,7 +21,8 @@ def page(name: str) -> str:
     """Returns the page of a command: its line, how it is called, its options, notes and examples."""
     parent = click.Context(commands, info_name=PROGRAM)
     command = commands.get_command(parent, name)
-    assert command is not None
+    if command is None:
+        raise KeyError(name)
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join([f"{PROGRAM} {name}", *command.collect_usage_pieces(context)])
     options = [one for one in command.get_params(context) if isinstance(one, click.Option)]

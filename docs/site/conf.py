@@ -1,4 +1,4 @@
-"""Settings of Sphinx for the site; `docs/site/build.py` calls it. Decision 0040."""
+"""Settings of Sphinx for the site; `docs/site/build.py` calls it (decision 0040)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docstrings say in the site: without arguments of classes that only aerchive calls, and without inner attributes."""
+"""Docstrings in the site: without arguments of classes that only aerchive calls, and without inner attributes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,23 @@ def shortened(_: Sphinx, kind: str, name: str, value: Any, options: Any, lines: 
     if kind in {"property", "attribute"}:
         lines.insert(0, "")  # or Napoleon takes what is before a colon for a type
     if kind == "class":
+        public = members().get(name.rpartition(".")[2], frozenset())
+        attributes = frozenset(one for one in public if not hasattr(value, one))  # the others have docstrings
+        if public:
+            keep(lines, "Attributes:", attributes)
         if name not in MADE_BY_READERS:
-            keep(lines, "Args:", frozenset())
-        if public := members().get(name.rpartition(".")[2]):
-            keep(lines, "Attributes:", public)
+            keep(lines, "Args:", attributes, as_title="Attributes:")
 
 
-def keep(lines: list[str], title: str, names: frozenset[str]) -> None:
-    """Leaves of a section of a docstring the entries with these names, and takes it away if there are none."""
+def keep(lines: list[str], title: str, names: frozenset[str], as_title: str = "") -> None:
+    """Leaves of a section of a docstring the entries with these names, and takes it away if there are none.
+
+    Args:
+        lines: The docstring, which is changed.
+        title: Title of the section.
+        names: The entries that stay.
+        as_title: Another title for what is left.
+    """
     if title not in lines:
         return
     start = lines.index(title) + 1
@@ -44,7 +53,7 @@ def keep(lines: list[str], title: str, names: frozenset[str]) -> None:
             is_kept = entry[1] in names
         if is_kept:
             kept.append(line)
-    lines[start - 1 : end] = [title, *kept, ""] if kept else []
+    lines[start - 1 : end] = [as_title or title, *kept, ""] if kept else []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
