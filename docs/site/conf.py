@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from importlib.metadata import version as version_of
 
@@ -25,13 +27,18 @@ include_patterns = ["*.md", "docs/**.md", "examples/*.md", "examples/*.ipynb", "
 myst_heading_anchors = 4  # the anchors that code hosts make
 myst_links_external_new_tab = False
 
-# Notebooks are kept without outputs, and executed for the site; an error in a cell ends the build.
+# Notebooks are kept without outputs, and executed for the site; an error in a cell is a warning, which fails the build.
 nb_execution_mode = "force"
 nb_execution_in_temp = True
-nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_timeout = 300
 nb_merge_streams = True
-os.environ |= {f"XDG_{name}_HOME": tempfile.mkdtemp() for name in ("CONFIG", "DATA", "STATE")}
+_home = tempfile.mkdtemp()  # of kernels, instead of that of the user
+os.environ |= {f"XDG_{name}_HOME": _home for name in ("CONFIG", "DATA", "STATE")} | {"IPYTHONDIR": _home}
+os.makedirs(os.path.join(_home, "profile_default"))
+with open(os.path.join(_home, "profile_default", "ipython_kernel_config.py"), "w", encoding="utf-8") as _config:
+    _config.write("get_config().IPKernelApp.log_level = 'ERROR'\n")
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
 default_role = "py:obj"
 add_module_names = False

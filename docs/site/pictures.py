@@ -82,7 +82,7 @@ def viewers(_: Any, made: Path) -> Iterator[Picture]:
         into.mkdir()
         command = [sys.argv[1], ROOT / "tests" / "viewers" / "programs" / program, file.name, into, *shown]
         subprocess.run(command, cwd=made, stdout=subprocess.DEVNULL, check=True)  # silx shows the path as it is given
-        yield name, next(one for one in sorted(into.glob(f"*-{number:02d}-*.png")) if "inspect" not in one.name)
+        yield name, next(one for one in sorted(into.glob(f"*-{number:02d}-runs-*.png")) if "inspect" not in one.name)
 
 
 SOURCES: list[Callable[[Any, Path], Iterator[Picture]]] = [terminal, notebooks, viewers]
