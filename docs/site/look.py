@@ -19,7 +19,7 @@ from docs.site.staging import ROOT
 SITE = ROOT / "build" / "site"
 _CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-_WIDTHS = 1400, 400
+_WIDTHS = 1500, 1300, 400
 _PICTURES = (
     "docs/index",
     "docs/tutorials/first-project",
@@ -90,7 +90,7 @@ def pictures(browser: Any, folder: Path) -> None:
     """Takes the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in _PICTURES:
-        for width, scheme in ((_WIDTHS[0], "light"), (_WIDTHS[1], "dark"), (_WIDTHS[0], "dark")):
+        for width, scheme in ((_WIDTHS[0], "light"), (_WIDTHS[-1], "dark"), (_WIDTHS[0], "dark")):
             page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
             page.goto((SITE / f"{name}.html").as_uri())
             page.screenshot(path=folder / f"{name.replace('/', '-')}-{width}-{scheme}.png", full_page=True)

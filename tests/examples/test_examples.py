@@ -67,8 +67,9 @@ _NOT_OURS = [
     *("-W", "ignore:The SamplerV2 class is deprecated"),
 ]
 _WARM = """
-import json, os, runpy, signal, sys
-import qiskit, qiskit_aer
+import importlib, json, os, runpy, signal, sys
+for name in ("qiskit", "qiskit_aer", *sys.argv[1:]):
+    importlib.import_module(name)
 
 for line in sys.stdin:
     asked = json.loads(line)
@@ -90,14 +91,14 @@ for line in sys.stdin:
 
 
 class Python:
-    """An interpreter that has imported Qiskit, warnings being errors: each script runs in a fork of it.
+    """An interpreter that has imported Qiskit and more, warnings being errors: each script runs in a fork of it.
 
     A fork ends as any interpreter does, so what it says or loses at its end counts, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *modules: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", *_NOT_OURS, "-c", _WARM],
+            [sys.executable, "-W", "error", *_NOT_OURS, "-c", _WARM, *modules],
             env=environment(ROOT),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

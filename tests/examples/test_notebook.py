@@ -46,7 +46,8 @@ def program(notebook: Path) -> str:
 
 @pytest.fixture(scope="module")
 def python() -> Iterator[Python]:
-    interpreter = Python()
+    pytest.importorskip("matplotlib")
+    interpreter = Python("matplotlib.pyplot", "pandas", "scipy.optimize")
     with interpreter.process as process:
         yield interpreter
         assert process.communicate() == ("", "")
@@ -54,7 +55,6 @@ def python() -> Iterator[Python]:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
 def test_the_cells_of_a_notebook_run(notebook: Path, tmp_path: Path, python: Python) -> None:
-    pytest.importorskip("matplotlib")
     script = tmp_path / "cells.py"
     script.write_text(program(notebook), "utf-8")
     printed = python.run(tmp_path, script)
