@@ -384,10 +384,10 @@ def docs(arguments: Arguments) -> int:
         return run(interpreter, "-m", "docs.site.look", arguments[1])
     if list(arguments) == ["--pictures"]:
         provide_programs({"chromium": "chromium", "chromedriver": "chromium-driver"})
-        viewers = VIEWERS_VENV / PYTHON.relative_to(VENV)
-        if code := prepare(VIEWERS_VENV, viewers, ("--requirement", VIEWERS / "requirements.txt")):
+        silx = VIEWERS_VENV / PYTHON.relative_to(VENV)
+        if code := prepare(VIEWERS_VENV, silx, ("--requirement", VIEWERS / "requirements.txt")):
             return code
-        return run(interpreter, "-m", "docs.site.build", site) or run(interpreter, "-m", "docs.site.pictures", viewers)
+        return run(interpreter, "-m", "docs.site.build", site) or run(interpreter, "-m", "docs.site.pictures", silx)
     if len(arguments) > 1 or any(one.startswith("-") for one in arguments):
         say("docs takes the folder for the site, or --look and a folder, or --pictures")
         return 2
