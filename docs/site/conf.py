@@ -23,6 +23,7 @@ extensions = [
 ]
 root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**.md", "examples/*.md", "examples/*.ipynb", "schemas/**.md"]
+exclude_patterns = ["docs/changelog/*/*"]  # fragments, one for each change
 
 myst_heading_anchors = 4  # the anchors that code hosts make
 myst_links_external_new_tab = False
