@@ -48,6 +48,11 @@ def default_known_files() -> Path:
     return Path(platformdirs.user_state_dir("aerchive", appauthor=False)) / "known"
 
 
+def default_views() -> Path:
+    """Returns the folder for the aggregated views of large arrays, which can be made again at any time."""
+    return Path(platformdirs.user_cache_dir("aerchive", appauthor=False)) / "views"
+
+
 class Settings(BaseSettings):
     """The settings that a user can make for all projects.
 

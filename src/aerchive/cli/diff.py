@@ -16,9 +16,7 @@ from aerchive.cli.output import put_report
 @json_option()
 def run(path: str | None, *, first: str, second: str, other: str | None, as_json: bool) -> int:
     """Prints the differences. The exit status is 1 if the runs differ."""
-    from aerchive.aer.again.diff import diff_runs
-
     project = open_path(path, "r")
-    report = diff_runs(project[first], (project if other is None else open_path(other, "r"))[second])
+    report = project[first].diff((project if other is None else open_path(other, "r"))[second])
     put_report(report.to_json(), report, as_json=as_json)
     return 0 if report.same else 1

@@ -64,6 +64,9 @@ class Bridge(Protocol):
     def reproduce(self, run: Run, *, take_resources: bool, untrusted: bool) -> Any:
         """Runs a run again and compares the results, and returns a ``ReproduceReport``."""
 
+    def diff(self, run: Run, other: Run) -> Any:
+        """Compares two runs, and returns a ``DiffReport``."""
+
     def script(self, run: Run, *, take_resources: bool) -> str:
         """Writes a program that runs a run again."""
 
@@ -900,6 +903,25 @@ class Run(Shown):
             UnsafeContentError: The file is not trusted, and ``untrusted`` is not given.
         """
         return self._home.bridge.reproduce(self, take_resources=take_resources, untrusted=untrusted)
+
+    def diff(self, other: Run) -> Any:
+        """Compares this run with another: configuration, circuits, noise, counts and saved values; imports Qiskit.
+
+        Arrays are read piece by piece, so they may be larger than memory.
+
+        Args:
+            other: A run of this or another project.
+
+        Returns:
+            An `aerchive.aer.again.diff.DiffReport`, which is printed as a table: `same`, and `differences` with a
+            verdict for each property.
+
+        Raises:
+            InvalidInputError: ``other`` is no run.
+        """
+        if not isinstance(other, Run):
+            raise InvalidInputError(f"diff({other!r}): a run is expected, such as project['latest']")
+        return self._home.bridge.diff(self, other)
 
     def script(self, *, take_resources: bool = False) -> str:
         """Returns a Python program that runs the simulation again, to be read and changed by people; imports Qiskit.

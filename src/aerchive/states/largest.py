@@ -28,19 +28,19 @@ def largest(vector: Source, count: int, workers: Workers) -> tuple[NDArray[np.in
         amplitudes = vector.read(piece)
         if amplitudes is None:
             return np.empty(0, np.int64), np.empty(0, np.complex128)
-        best = _best(squares(amplitudes), count)
+        best = best_of(squares(amplitudes), count)
         return best + piece.start, amplitudes[best]
 
     indices, amplitudes = np.empty(0, np.int64), np.empty(0, np.complex128)
     for more, values in workers.map(part, cut(vector.shape[0], vector.chunk[0])):
         indices, amplitudes = np.concatenate([indices, more]), np.concatenate([amplitudes, values])
-        best = _best(squares(amplitudes), count)
+        best = best_of(squares(amplitudes), count)
         indices, amplitudes = indices[best], amplitudes[best]
     order = np.lexsort((indices, -squares(amplitudes)))
     return indices[order], amplitudes[order]
 
 
-def _best(weights: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+def best_of(weights: NDArray[np.float64], count: int) -> NDArray[np.intp]:
     """Returns the indices of the largest positive weights, ascending. Among equal weights the first are taken."""
     if count < len(weights):
         border = np.partition(weights, len(weights) - count)[len(weights) - count]

@@ -95,6 +95,37 @@ class Transposed:
         return None if values is None else values.T
 
 
+@dataclass(frozen=True)
+class Member:
+    """One of several arrays that are stored as one array.
+
+    Attributes:
+        source: The stored array.
+        number: The index of the array along the axis that counts them.
+        is_last: Whether that is the last axis, and not the first.
+    """
+
+    source: Source
+    number: int
+    is_last: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        return self.source.shape[:-1] if self.is_last else self.source.shape[1:]
+
+    @property
+    def chunk(self) -> tuple[int, ...]:
+        """The shape of a piece."""
+        return self.source.chunk[:-1] if self.is_last else self.source.chunk[1:]
+
+    def read(self, *box: slice) -> NDArray[Any] | None:
+        """Returns the values in a box."""
+        one = slice(self.number, self.number + 1)
+        values = self.source.read(*box, one) if self.is_last else self.source.read(one, *box)
+        return None if values is None else values[..., 0] if self.is_last else values[0]
+
+
 def read_all(source: Source) -> NDArray[Any]:
     """Returns all values of a source."""
     values = source.read(*(slice(0, length) for length in source.shape))

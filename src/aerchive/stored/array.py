@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
+import os
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -14,6 +16,7 @@ from aerchive import layout
 from aerchive.display.html import Shown
 from aerchive.states.workers import Watch, Workers
 from aerchive.storage.chunks.grid import select
+from aerchive.storage.medium.birth import birth_of
 from aerchive.stored.array_methods import ArrayMethods
 from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
@@ -132,6 +135,22 @@ class StoredArray(ArrayMethods, Shown):
         """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
         with planned(self._run, lambda group: plan_array(group, self._location)) as (plan, fd):
             yield OpenArray(plan, fd)
+
+    def fingerprint(self) -> str:
+        """A digest (SHA-256) of what tells the stored values from all others; no value is read.
+
+        It is made from the digests of the chunks, the place of the array in the run, and the file (device, inode and
+        time of birth), so that a file that was made to look like another one has another fingerprint.
+
+        Raises:
+            IntegrityError: The digests are damaged.
+            NotFoundError: The run or the file does not exist any more.
+        """
+        with self._run.open() as (session, group):
+            status = os.fstat(session.fd)
+            file = status.st_dev, status.st_ino, birth_of(session.fd)
+            digests = group.digests(self._location.name)
+        return hashlib.sha256(repr((file, self._location.identity, digests)).encode()).hexdigest()
 
     @property
     def memory_order(self) -> Literal["C", "F"]:

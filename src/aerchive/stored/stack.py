@@ -76,6 +76,7 @@ class StackedArray(StoredArray):
     ) -> None:
         super().__init__(runs[0], locations[0])
         self.kind = kind
+        self._runs = tuple(runs)
         self._locations = tuple(locations)
         self.labels = tuple(labels)
         self.experiments = tuple(experiments)
@@ -83,6 +84,10 @@ class StackedArray(StoredArray):
         self.coords = dict(coords or {})
         self._plans = RunPlans(runs, self._locations)
         self.shape = (len(self._locations), *self._location.shape)
+
+    def member(self, number: int) -> StoredArray:
+        """One of the arrays, of which no data is read yet; ``number`` is its index along the first axis."""
+        return StoredArray(self._runs[number], self._locations[number])
 
     @property
     def chunks(self) -> tuple[int, ...]:
