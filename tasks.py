@@ -40,6 +40,7 @@ VIEWERS_VENV = ROOT / ".venv-viewers"
 NOTEBOOKS_VENV = ROOT / ".venv-notebooks"
 WEB = ROOT / "web"
 PAGE = ROOT / "src" / "aerchive" / "view" / "page"
+DOCS_VENV = ROOT / ".venv-docs"
 VIEWERS_PROGRAMS = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -431,6 +432,32 @@ def notebooks(arguments: Arguments) -> int:
     if code := prepare(NOTEBOOKS_VENV, interpreter, what):
         return code
     return run(interpreter, "-m", "tests.notebooks.screenshots", arguments[0])
+
+
+@task(
+    "the documentation as a site: `docs`, `docs FOLDER`, `docs --look FOLDER`, `docs --pictures`", takes_arguments=True
+)
+def docs(arguments: Arguments) -> int:
+    """Builds it, by default into ``build/site``; looks at what is there in Chromium; or makes the gallery anew."""
+    site = ROOT / "build" / "site"
+    interpreter = DOCS_VENV / PYTHON.relative_to(VENV)
+    requirements = ROOT / "docs" / "site" / "requirements.txt"
+    what = ("--editable", ".[experiments,pandas,plot,runtime,xarray]", "--requirement", requirements)
+    if code := prepare(DOCS_VENV, interpreter, what):
+        return code
+    if arguments[:1] == ["--look"] and len(arguments) == 2:
+        provide_programs({"chromium": "chromium"})
+        return run(interpreter, "-m", "docs.site.look", arguments[1])
+    if list(arguments) == ["--pictures"]:
+        provide_programs({"chromium": "chromium", "chromedriver": "chromium-driver"})
+        silx = VIEWERS_VENV / PYTHON.relative_to(VENV)
+        if code := prepare(VIEWERS_VENV, silx, ("--requirement", VIEWERS / "requirements.txt")):
+            return code
+        return run(interpreter, "-m", "docs.site.build", site) or run(interpreter, "-m", "docs.site.pictures", silx)
+    if len(arguments) > 1 or any(one.startswith("-") for one in arguments):
+        say("docs takes the folder for the site, or --look and a folder, or --pictures")
+        return 2
+    return run(interpreter, "-m", "docs.site.build", arguments[0] if arguments else site)
 
 
 @task("pictures of what commands print in a terminal: `terminal FOLDER`", takes_arguments=True)
