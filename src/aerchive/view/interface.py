@@ -1,4 +1,7 @@
-"""The data interface of the web page: an answer for each address, as ``docs/reference/data-interface.md`` says."""
+"""The data interface of the web page: an answer for each address, as ``docs/reference/data-interface.md`` says.
+
+Why there is one interface for a server and for a folder of files is in decision 0039.
+"""
 
 from __future__ import annotations
 
