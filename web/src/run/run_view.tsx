@@ -34,7 +34,7 @@ export function RunView({ runKey }: { runKey: string }): ReactNode {
       {run ? (
         <RunDocumentView run={run} />
       ) : loaded.state === "failed" ? (
-        <Failure error={loaded.error} what="The run cannot be shown" again={loaded.again} />
+        <Failure error={loaded.error} what="The run cannot be shown" main again={loaded.again} />
       ) : (
         <Loading what="the run" />
       )}
