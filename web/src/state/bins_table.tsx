@@ -63,8 +63,8 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
                 {one ? (
                   phases && <td className="numeric">{amplitudeText(bins, bin)}</td>
                 ) : (
-                  <td className="numeric">
-                    {peakBits(bins, bin)} {short(bins.peaks[bin] as number)}
+                  <td className="numeric" title={`probability ${short(bins.peaks[bin] as number)}`}>
+                    {peakBits(bins, bin)}
                   </td>
                 )}
                 {phases && (
