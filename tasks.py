@@ -2,7 +2,7 @@
 """The tasks of this checkout, each named once: ``python3 tasks.py TASK [arguments]``.
 
 Needs nothing but Python 3.11 and pip. The first task makes a virtual environment in ``.venv`` and installs the project
-and its development tools there; later ones reuse it until ``pyproject.toml`` changes.
+there, and its development tools unless the task is ``demo``; later ones reuse it until ``pyproject.toml`` changes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,7 @@ VIEWERS_VENV = ROOT / ".venv-viewers"
 NOTEBOOKS_VENV = ROOT / ".venv-notebooks"
 WEB = ROOT / "web"
 PAGE = ROOT / "src" / "aerchive" / "view" / "page"
+DOCS_VENV = ROOT / ".venv-docs"
 VIEWERS_PROGRAMS = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -47,8 +49,19 @@ VIEWERS_PROGRAMS = {
     "Rscript": "r-cran-hdf5r r-bioc-rhdf5",
 }
 """Programs that only the checks of viewers use, and the packages of Debian that have them and what they load."""
-PROGRAMS = {"h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "h5clear": "hdf5-tools",
+    "h5dump": "hdf5-tools",
+    "h5ls": "hdf5-tools",
+    "ssh-keygen": "openssh-client",
+    "strace": "strace",
+}
 """Programs that tests use, and the packages of Debian that have them."""
+PACKAGE, DEVELOPMENT = ("--editable", "."), ("--editable", ".[dev]")
+"""What is installed: the package with what it needs, and also what it is developed and tested with."""
+LINES_S, MOVES_S = 10.0, 0.2
+"""Seconds between two lines that say what pip does, and between two states of the line that moves on a terminal."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
 OLDEST_SAMPLE = [
@@ -68,23 +81,31 @@ Arguments = Sequence[str]
 
 
 class Task(NamedTuple):
-    """One named task: the line that describes it, what it does, and whether it passes arguments on."""
+    """One named task.
+
+    Attributes:
+        line: The line that describes it.
+        function: What it does.
+        takes_arguments: Whether it passes arguments on.
+        needs_tools: Whether it needs the development tools.
+    """
 
     line: str
     function: Callable[[Arguments], int]
     takes_arguments: bool
+    needs_tools: bool
 
 
 TASKS: dict[str, Task] = {}
 
 
 def task(
-    line: str, *, takes_arguments: bool = False
+    line: str, *, takes_arguments: bool = False, needs_tools: bool = True
 ) -> Callable[[Callable[[Arguments], int]], Callable[[Arguments], int]]:
     """Enters a function into `TASKS` under its own name."""
 
     def enter(function: Callable[[Arguments], int]) -> Callable[[Arguments], int]:
-        TASKS[function.__name__] = Task(line, function, takes_arguments)
+        TASKS[function.__name__] = Task(line, function, takes_arguments, needs_tools)
         return function
 
     return enter
@@ -155,35 +176,79 @@ def pip_command(python: Path) -> list[str | Path]:
     raise SystemExit("tasks: this Python has neither ensurepip nor pip; on Debian: apt-get install python3-pip")
 
 
-def prepare(venv: Path = VENV, python: Path = PYTHON, what: Sequence[str | Path] = ("--editable", ".[dev]")) -> int:
-    """Makes an environment and installs into it, if that was not done for this very pyproject.toml."""
+def is_prepared(venv: Path, python: Path, what: Sequence[str | Path]) -> bool:
+    """Whether all of this was installed into an environment for this very pyproject.toml."""
     stamp = venv / "installed-from"
-    if stamp.is_file() and stamp.read_text() == fingerprint(python, what):
+    return stamp.is_file() and stamp.read_text() == fingerprint(python, what)
+
+
+def prepare(venv: Path = VENV, python: Path = PYTHON, what: Sequence[str | Path] = DEVELOPMENT) -> int:
+    """Makes an environment and installs into it, if that was not done for this very pyproject.toml."""
+    if is_prepared(venv, python, what):
         return 0
     if python_version(python) is None and make_environment(venv) != 0:
         say("could not make the virtual environment")
         return 1
     pip = pip_command(python)
+    stamp = venv / "installed-from"
     stamp.unlink(missing_ok=True)
-    say(f"installing aerchive and what it is tested with into {venv.name}; the first time takes a few minutes")
+    tools = "" if what == PACKAGE else " and what it is tested with"
+    say(f"installing aerchive{tools} into {venv.name}; the first time takes a few minutes")
     start = time.monotonic()
-    answer = subprocess.run(
-        [*pip, "install", "--no-input", "--disable-pip-version-check", *what],
+    code, output = run_showing(*pip, "install", "--no-input", "--disable-pip-version-check", *what)
+    if code != 0:
+        print(output, file=sys.stderr)
+        say("pip failed; its output is above")
+        return code
+    stamp.write_text(fingerprint(python, what))
+    say(f"installed in {time.monotonic() - start:.0f} s")
+    return 0
+
+
+def run_showing(*command: str | Path) -> tuple[int, str]:
+    """Runs pip and shows how long it has worked, and on what: on a terminal in a line that moves, else now and then.
+
+    Returns:
+        The exit code, and the output.
+    """
+    lines: list[str] = []
+    doing = "pip starts"
+
+    def read(output: Iterable[str]) -> None:
+        nonlocal doing
+        for line in output:
+            lines.append(line.rstrip())
+            if not line.startswith("WARNING"):
+                doing = line.strip() or doing
+
+    moves, start = sys.stderr.isatty(), time.monotonic()
+    with subprocess.Popen(
+        command,
         cwd=ROOT,
         env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-    )
-    if answer.returncode != 0:
-        print(answer.stdout, file=sys.stderr)
-        say("pip failed; its output is above")
-        return answer.returncode
-    stamp.write_text(fingerprint(python, what))
-    say(f"installed in {time.monotonic() - start:.0f} s")
-    return 0
+    ) as process:
+        reader = threading.Thread(target=read, args=[process.stdout])
+        reader.start()
+        try:
+            while reader.is_alive():
+                reader.join(MOVES_S if moves else LINES_S)
+                if reader.is_alive():
+                    now = f"tasks: {time.monotonic() - start:3.0f} s: {doing}"
+                    width = shutil.get_terminal_size().columns - 1
+                    print(f"\r{now[:width]}\x1b[K" if moves else now[:120], end="" if moves else "\n", file=sys.stderr)
+                    sys.stderr.flush()
+        except BaseException:  # an interrupt, which pip gets as well
+            process.terminate()
+            raise
+        finally:
+            reader.join()
+            if moves:
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    return process.returncode, "\n".join(lines)
 
 
 def oldest_versions(extras: Sequence[str] = OLDEST_EXTRAS) -> list[str]:
@@ -233,7 +298,7 @@ def provide_programs(programs: Mapping[str, str] = PROGRAMS) -> None:
 # The tasks
 
 
-@task("a run archived and read back, to look at: `aerchive demo`", takes_arguments=True)
+@task("a run archived and read back, to look at: `aerchive demo`", takes_arguments=True, needs_tools=False)
 def demo(arguments: Arguments) -> int:
     """Runs the demo command."""
     return python("-m", "aerchive", "demo", *arguments)
@@ -367,6 +432,32 @@ def notebooks(arguments: Arguments) -> int:
     if code := prepare(NOTEBOOKS_VENV, interpreter, what):
         return code
     return run(interpreter, "-m", "tests.notebooks.screenshots", arguments[0])
+
+
+@task(
+    "the documentation as a site: `docs`, `docs FOLDER`, `docs --look FOLDER`, `docs --pictures`", takes_arguments=True
+)
+def docs(arguments: Arguments) -> int:
+    """Builds it, by default into ``build/site``; looks at what is there in Chromium; or makes the gallery anew."""
+    site = ROOT / "build" / "site"
+    interpreter = DOCS_VENV / PYTHON.relative_to(VENV)
+    requirements = ROOT / "docs" / "site" / "requirements.txt"
+    what = ("--editable", ".[experiments,pandas,plot,runtime,xarray]", "--requirement", requirements)
+    if code := prepare(DOCS_VENV, interpreter, what):
+        return code
+    if arguments[:1] == ["--look"] and len(arguments) == 2:
+        provide_programs({"chromium": "chromium"})
+        return run(interpreter, "-m", "docs.site.look", arguments[1])
+    if list(arguments) == ["--pictures"]:
+        provide_programs({"chromium": "chromium", "chromedriver": "chromium-driver"})
+        silx = VIEWERS_VENV / PYTHON.relative_to(VENV)
+        if code := prepare(VIEWERS_VENV, silx, ("--requirement", VIEWERS / "requirements.txt")):
+            return code
+        return run(interpreter, "-m", "docs.site.build", site) or run(interpreter, "-m", "docs.site.pictures", silx)
+    if len(arguments) > 1 or any(one.startswith("-") for one in arguments):
+        say("docs takes the folder for the site, or --look and a folder, or --pictures")
+        return 2
+    return run(interpreter, "-m", "docs.site.build", arguments[0] if arguments else site)
 
 
 @task("pictures of what commands print in a terminal: `terminal FOLDER`", takes_arguments=True)
@@ -533,7 +624,8 @@ def main(arguments: Arguments) -> int:
     if rest and not TASKS[name].takes_arguments:
         say(f"{name} takes no arguments")
         return 2
-    return prepare() or TASKS[name].function(rest)
+    has_tools = TASKS[name].needs_tools or is_prepared(VENV, PYTHON, DEVELOPMENT)
+    return prepare(what=DEVELOPMENT if has_tools else PACKAGE) or TASKS[name].function(rest)
 
 
 if __name__ == "__main__":

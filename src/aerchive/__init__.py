@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from aerchive.interop.figure_file import read_figure_data
     from aerchive.project.project import Project
     from aerchive.project.run import Run
+    from aerchive.project.sealing.proof import Proof
+    from aerchive.project.sealing.seal import Seal, read_seal
     from aerchive.stored.array import StoredArray
     from aerchive.stored.density_matrix import StoredDensityMatrix
     from aerchive.stored.operator import StoredOperator, StoredSuperOp
@@ -62,10 +64,12 @@ __all__ = [
     "NotFoundError",
     "Project",
     "ProjectLockedError",
+    "Proof",
     "ReadError",
     "ReadOnlyError",
     "ReplacedError",
     "Run",
+    "Seal",
     "ServiceError",
     "StackedArray",
     "StoredArray",
@@ -81,6 +85,7 @@ __all__ = [
     "autosave",
     "open",
     "read_figure_data",
+    "read_seal",
     "trust",
     "validate",
     "vet",
@@ -89,7 +94,9 @@ __all__ = [
 _HOME = {
     "AttachedFile": ("codecs.attachment", "AttachedFile"),
     "Project": ("project.project", "Project"),
+    "Proof": ("project.sealing.proof", "Proof"),
     "Run": ("project.run", "Run"),
+    "Seal": ("project.sealing.seal", "Seal"),
     "StackedArray": ("stored.stack", "StackedArray"),
     "StoredArray": ("stored.array", "StoredArray"),
     "StoredDensityMatrix": ("stored.density_matrix", "StoredDensityMatrix"),
@@ -99,6 +106,7 @@ _HOME = {
     "autosave": ("aer.running.autosave", "autosave"),
     "open": ("aer.opening", "open_path"),
     "read_figure_data": ("interop.figure_file", "read_figure_data"),
+    "read_seal": ("project.sealing.seal", "read_seal"),
     "trust": ("aer.opening", "trust"),
     "validate": ("aer.opening", "validate"),
     "vet": ("aer.opening", "vet"),

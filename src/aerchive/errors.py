@@ -7,7 +7,7 @@
     ├── AlreadyExistsError     (ValueError)      choose another name
     ├── InvalidInputError      (ValueError)      fix the argument
     ├── UnsupportedTypeError   (TypeError)       register a codec, or upgrade
-    ├── MissingExtraError      (ImportError)     install an extra of aerchive
+    ├── MissingExtraError      (ImportError)     install an extra of aerchive, or OpenSSH
     ├── ProjectLockedError     (TimeoutError)    try again later
     ├── ReadOnlyError          (PermissionError) open for writing
     ├── TransactionError       (RuntimeError)    finish or roll back first
@@ -88,7 +88,7 @@ class UnsupportedTypeError(AerchiveError, TypeError):
 
 
 class MissingExtraError(AerchiveError, ImportError):
-    """An optional library that this operation needs is not installed."""
+    """An optional library or program that this operation needs is not installed."""
 
     code = "missing-extra"
 

@@ -106,8 +106,8 @@ def test_what_runs_share_in_several_processes(path: Path) -> None:
         simulator = AerSimulator(project=sys.argv[1])
         for _ in range(int(sys.argv[2])):
             QuantumCircuit(1)  # so that the next has another number
-        circuit = QuantumCircuit(12)
-        circuit.initialize(random_statevector(2**12, seed=1))
+        circuit = QuantumCircuit(9)
+        circuit.initialize(random_statevector(2**9, seed=1))
         circuit.measure_all()
         simulator.run(circuit, shots=10).result()
     """

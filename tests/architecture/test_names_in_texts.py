@@ -49,7 +49,8 @@ def test_what_a_text_names_is_there(path: Path) -> None:
 
 
 def test_every_decision_is_linked_from_the_code_it_explains() -> None:
-    text = "".join(path.read_text("utf-8") for path in (SOURCES / "aerchive").rglob("*.py"))
+    programs = [*(SOURCES / "aerchive").rglob("*.py"), *(ROOT / "docs" / "site").glob("*.py")]
+    text = "".join(path.read_text("utf-8") for path in programs)
     linked = {
         number for found in re.findall(r"decisions? ([\d ,and]+)", text) for number in re.findall(r"\d{4}", found)
     }

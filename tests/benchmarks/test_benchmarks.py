@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aerchive.view import array_view
 from tests.benchmarks import (
     bench_care,
     bench_overhead,
     bench_primitives,
+    bench_pyramid,
     bench_reading,
     bench_states,
     bench_streams,
@@ -56,6 +58,7 @@ def run(script: Any, *arguments: str | Path) -> str:
     """
     answers = {
         fresh_process.__file__: fresh_process.answer,
+        bench_pyramid.__file__: bench_pyramid.answer,
         bench_streams.__file__: bench_streams.child,
         bench_studies.__file__: bench_studies.answer,
         large_state.__file__: large_state.answer,
@@ -327,4 +330,18 @@ def test_the_studies_give_the_same_numbers_in_every_way(tmp_path: Path) -> None:
 
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| **aerchive**")]
     assert [len(row) for row in rows] == [4, 4, 6, 6, 6, 6, 6, 6, 6, 6, 3]
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_state_explorer_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array_view, "AT_ONCE", 0)
+    table = run(bench_pyramid, "--qubits", "12", "--folder", tmp_path)
+
+    for row in (
+        "first picture with the profile, s",
+        "whole pass, s",
+        "tile of level 12, ms",
+        "file of the pyramid, MiB",
+    ):
+        assert f"| {row} | " in table
     assert not list(tmp_path.iterdir())

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -288,3 +291,82 @@ def test_a_run_with_nothing_to_plot(study: Path, capsys: Printed) -> None:
     project.save(result)
     said = printed(capsys, "plot", project.path, "latest", status=1)
     assert said == "aerchive: run bare has no counts, state, matrix or sweep to plot: it broke\n"
+
+
+# a value of many runs over another
+
+
+def test_a_study_is_plotted_in_the_terminal(study: Path, capsys: Printed) -> None:
+    *head, blank, top, second = printed(capsys, "plot", study, "--x", "distance", "--y", "energy").splitlines()[:5]
+    assert head == ["  across: distance", "  up:     energy; 5 points"]
+    assert blank == ""
+    assert [part.strip() for part in top.split("|")] == ["1", chr(0x2801)], "the first point is at the top left"
+    assert set(second.split("|")[1]) <= {" ", *map(chr, range(0x2800, 0x2900))}
+    lines = printed(capsys, "plot", study, "--x", "distance", "--y", "energy").splitlines()
+    assert lines[-1].split() == ["0", "2"]
+    assert sum(bin(ord(one) - 0x2800).count("1") for line in lines for one in line if ord(one) >= 0x2800) == 5
+
+
+def test_a_study_is_plotted_into_a_file_and_as_json(study: Path, capsys: Printed, tmp_path: Path) -> None:
+    given = ("plot", study, "--x", "distance", "--y", "energy", "--where", "distance < 1.2")
+    document = json.loads(printed(capsys, *given, "--json"))
+    assert (document["x"], document["y"]) == ("distance", "energy")
+    assert np.array(document["points"]) == pytest.approx(np.array([[0.5 * k, np.cos(0.4 * k)] for k in range(3)]))
+    printed(capsys, *given, "-o", tmp_path / "energy.svg")
+    assert "<svg" in (tmp_path / "energy.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ((), 2, "which run? Name it (latest, -1, an id), or name two values with --x and --y"),
+        (("--x", "distance"), 2, "which run?"),
+        (("latest", "--x", "distance"), 2, "latest: --x, --y and --where plot values of many runs; leave the run out"),
+        (("--x", "distance", "--y", "nope"), 2, "no run has 'nope'; there are"),
+        (("--x", "basis", "--y", "energy"), 2, "basis: numbers are plotted, and it has values of type str"),
+        (("--x", "distance", "--y", "shots", "--where", "name = flat"), 2, "no run has 'distance'"),
+    ],
+)
+def test_a_plot_of_values_that_cannot_be(
+    study: Path, capsys: Printed, words: tuple[str, ...], status: int, said: str
+) -> None:
+    assert said in printed(capsys, "plot", study, *words, status=status)
+
+
+# runs as they come
+
+
+def test_runs_of_another_process_are_watched(tmp_path: Path, capsys: Printed) -> None:
+    path = tmp_path / "watched.h5"
+    program = """
+import sys, time
+from qiskit import QuantumCircuit
+from aerchive.aer import AerSimulator
+circuit = QuantumCircuit(1, name="coin")
+circuit.h(0)
+circuit.measure_all()
+simulator = AerSimulator(project=sys.argv[1])
+simulator.run(circuit, name="before").result()
+print("ready", flush=True)
+sys.stdin.readline()
+for step in range(3):
+    simulator.run(circuit, name=f"run {step}", params={"step": step}).result()
+"""
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        timer = threading.Timer(0.3, lambda: other.communicate("go\n"))
+        timer.start()
+        said = printed(capsys, "watch", path, "--interval", 0.05, "--until-idle", 3, "--json")
+        timer.join()
+    found = [json.loads(line) for line in said.splitlines()]
+    assert [one["name"] for one in found if one["outcome"] == "ok"] == ["run 0", "run 1", "run 2"]
+    assert {one["outcome"] for one in found} <= {"running", "ok"}
+
+
+def test_watching_refuses_a_wrong_condition_before_anything_is_printed(study: Path, capsys: Printed) -> None:
+    assert printed(capsys, "watch", study, "nope > 3", status=2).startswith(
+        "aerchive: condition, character 1: no column"
+    )
+    assert "--interval 0.0: a number of seconds greater" in printed(capsys, "watch", study, "--interval", 0, status=2)

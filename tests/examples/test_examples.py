@@ -67,8 +67,9 @@ _NOT_OURS = [
     *("-W", "ignore:The SamplerV2 class is deprecated"),
 ]
 _WARM = """
-import json, os, runpy, signal, sys
-import qiskit, qiskit_aer
+import importlib, json, os, runpy, signal, sys
+for name in ("qiskit", "qiskit_aer", *sys.argv[1:]):
+    importlib.import_module(name)
 
 for line in sys.stdin:
     asked = json.loads(line)
@@ -90,14 +91,14 @@ for line in sys.stdin:
 
 
 class Python:
-    """An interpreter that has imported Qiskit, warnings being errors: each script runs in a fork of it.
+    """An interpreter that has imported Qiskit and more, warnings being errors: each script runs in a fork of it.
 
     A fork ends as any interpreter does, so what it says or loses at its end counts, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *modules: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", *_NOT_OURS, "-c", _WARM],
+            [sys.executable, "-W", "error", *_NOT_OURS, "-c", _WARM, *modules],
             env=environment(ROOT),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -243,11 +244,12 @@ def test_the_reference_of_errors_names_each_with_its_code(name: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_reference_has_every_command(command: str) -> None:
+def test_the_reference_has_every_command_and_no_option_that_is_not_there(command: str) -> None:
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text("utf-8")
     section = re.search(rf"\n## `{command}`\n(.*?)(?=\n## |\Z)", page, re.DOTALL)
     assert section is not None
     made = commands.get_command(click.Context(commands), command)
     assert made is not None
     known = {word for one in made.params for word in one.opts if word.startswith("--")} - {"--project"}
-    assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", re.sub(r"```.*?```", "", section[1], flags=re.DOTALL))) == known
+    assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", re.sub(r"```.*?```", "", section[1], flags=re.DOTALL))) <= known
+    assert all(one.help for one in made.params if isinstance(one, click.Option))  # for the page of the command

@@ -29,9 +29,7 @@ OUTSIDE = (
     *("files: lengths of no byte", "files: extension beyond the end", "files: end before its content"),
 )
 """Cases that libhdf5 itself could take outside."""
-WITH_NEW_INTERPRETERS = (
-    *("storage: external storage, catalogue", "storage: unknown filter, catalogue", "links: external, counts of bell"),
-)
+WITH_NEW_INTERPRETERS = ("storage: unknown filter, catalogue",)
 FOUND = (
     *("groups: loop, root in root", "groups: loop, runs in deleted", "groups: in two places, dataset as a folder"),
     "groups: many members, day",

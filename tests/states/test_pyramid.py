@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from aerchive.states.binned import Bins, packed
 from aerchive.states.matrix_pyramid import MatrixPyramid, matrix_tile_of
-from aerchive.states.pyramid import MOST_READ, TOP, NotProbabilities, VectorPyramid, tile_of
-from aerchive.states.refining import TILE_BINS, power_from, refining
+from aerchive.states.pyramid import MOST_READ, TOP, NotProbabilities, VectorPyramid
+from aerchive.states.refining import power_from, refining
 from aerchive.states.source import InMemory, Member
+from aerchive.states.tiles import TILE_BINS, tile_of
 from tests.states.pieces import Pieces, random_vector
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import threading
@@ -21,6 +22,7 @@ from aerchive.settings import default_views
 from aerchive.states import pyramid
 from aerchive.states.matrix_pyramid import MatrixPyramid
 from aerchive.states.pyramid import VectorPyramid
+from aerchive.stored.array import StoredArray
 from aerchive.view import array_view, arrays, pyramid_files, vector_view
 from aerchive.view.arrays import ArrayViews
 from tests.jobs import make_result
@@ -240,6 +242,16 @@ def test_what_has_no_view_says_why_and_what_to_do(run: aerchive.Run, views: Arra
     assert "HDFView" in info["note"]
     with pytest.raises(InvalidInputError, match="no view"):
         views.tile(run.array(label), 0, 0, (0,))
+
+
+@pytest.mark.parametrize("shape", [(2**33,), (2**17, 2**17), (5, 2**60)])
+def test_a_file_may_claim_any_shape(run: aerchive.Run, views: ArrayViews, shape: tuple[int, ...]) -> None:
+    honest = run.state("psi")
+    claimed = StoredArray(honest._run, dataclasses.replace(honest._location, shape=shape))
+
+    info = complete(views, claimed)
+    assert info["view"] == "none"
+    assert "views are made of up to 2^" in info["note"]
 
 
 def test_subsystems_that_are_no_qubits_are_noted(run: aerchive.Run, views: ArrayViews) -> None:

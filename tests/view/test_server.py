@@ -159,6 +159,17 @@ def test_damage_has_the_status_500(tmp_path: Path, page: Path) -> None:
         assert ask(server, f"/{server.token}/data/project.json").status == 200
 
 
+def test_a_mistake_of_ours_is_told_as_one(
+    server: ViewServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aerchive.view.interface.counts_view", lambda *_: {}["typing error"])
+    said = ask(server, f"/{server.token}/data/runs/hostile-1/counts/0.json")
+    assert (said.status, "aerchive made a mistake" in said.error) == (500, True)
+    assert "default-src 'none'" in said.headers["content-security-policy"]
+    assert "typing error" in caplog.text
+    assert server.token not in caplog.text
+
+
 def test_many_requests_at_a_time_are_answered_alike(server: ViewServer, reader: Reader) -> None:
     addresses = [column["address"] for column in reader.json("project.json")["columns"]][::4]
     addresses += [f"runs/{key}.json" for key in reader.texts("key")[::2]]

@@ -62,6 +62,12 @@ class QiskitBridge:
 
         return reproduce(run, take_resources=take_resources, untrusted=untrusted)
 
+    def diff(self, run: Run, other: Run) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.again.diff import diff_runs
+
+        return diff_runs(run, other)
+
     def initialize(self, state: Any, circuit: Any) -> Any:
         """See `aerchive.project.run.Bridge`."""
         from aerchive.aer.again.initialize import initialize

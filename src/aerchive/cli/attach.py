@@ -25,8 +25,8 @@ _PROJECT = "/"
 
 @command(
     "attach",
-    "aerchive attach vqe.h5 4ff2da70 fit.svg plots/fit.svg",
-    "aerchive attach vqe.h5 4ff2da70 --get fit.svg",
+    "aerchive attach vqe.h5 latest fit.svg plots/fit.svg",
+    "aerchive attach vqe.h5 latest --get fit.svg",
     file_word="first",
     notes="JOB may also be / for the project itself.\nWithout NAME, attachments are listed.",
 )

@@ -20,16 +20,14 @@ from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import PARAMS
 from aerchive.project.finding.asking import BadRuns, whole_value
-from aerchive.project.finding.page import CIRCUIT, Page
+from aerchive.project.finding.page import Page
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _LIMIT = 20
-_MOST_OPENED = 100
-"""Number of runs that a list opens, at most, for the names of their circuits, if these are not asked for."""
 _SHORTEST_ID = 8
-_STYLES = {
+OUTCOME_STYLES = {
     "ok": "green",
     "partial": "magenta",
     "failed": "bold red",
@@ -95,8 +93,7 @@ def print_listing(
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
     if columns is not None and not names:
         raise InvalidInputError("--columns takes names, separated by commas, such as job_id,params.distance")
-    is_short = not all_runs and limit <= _MOST_OPENED
-    wanted = names or [] if as_json else names or [name for name in LISTED if is_short or name != CIRCUIT]
+    wanted = names or [] if as_json else names or LISTED
     page = project.page(None if all_runs else limit, wanted, where=where, **order, **conditions)
     if as_json:
         bad = BadRuns()
@@ -170,12 +167,12 @@ def _column(page: Page, name: str, head: str, *, is_short: bool) -> TableColumn:
         return TableColumn(head, cells, style=lambda _: "bold")
     if name == "created":
         return _times(head, column.values)
-    cells = [_text(name, value) for value in column.values]
+    cells = [cell_text(name, value) for value in column.values]
     if name == "outcome":
         cells = [
             f"{one} (pending file)" if run.in_pending_file else one for one, run in zip(cells, page.runs, strict=True)
         ]
-        return TableColumn(head, cells, style=lambda cell: _STYLES.get(cell.partition(" ")[0], ""))
+        return TableColumn(head, cells, style=lambda cell: OUTCOME_STYLES.get(cell.partition(" ")[0], ""))
     is_long = name in _WIDTHS or column.kind in ("texts", "any") or name == "message"
     least, most = _WIDTHS.get(name, (12, 40)) if is_long else (None, None)
     return TableColumn(head, cells, column.kind in ("integer", "unsigned", "real"), least, most)
@@ -198,7 +195,9 @@ def _times(head: str, values: Sequence[Any]) -> TableColumn:
 def _params(page: Page) -> TableColumn:
     """The parameters of each run in one cell; those in which the runs differ come first."""
     given = {name.removeprefix(PARAMS): one.values for name, one in page.columns.items() if name.startswith(PARAMS)}
-    texts = {name: ["" if value is None else _text(name, value) for value in values] for name, values in given.items()}
+    texts = {
+        name: ["" if value is None else cell_text(name, value) for value in values] for name, values in given.items()
+    }
     names = sorted(texts, key=lambda name: -len({text for text in texts[name] if text}))
     cells = [
         ", ".join(f"{name}={texts[name][at]}" for name in names if texts[name][at]) for at in range(len(page.runs))
@@ -206,7 +205,8 @@ def _params(page: Page) -> TableColumn:
     return TableColumn("params", cells, False, *_WIDTHS["params"])
 
 
-def _text(name: str, value: Any) -> str:
+def cell_text(name: str, value: Any) -> str:
+    """Returns a value of a column as a short text."""
     if value is None:
         return ""
     if name == "nbytes":
@@ -216,7 +216,7 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple | np.ndarray):
-        items = [_text("", one) for one in value]
+        items = [cell_text("", one) for one in value]
         return ", ".join(items) if name == "tags" else f"[{', '.join(items)}]"
     return str(value)
 

@@ -1,8 +1,9 @@
-"""``aerchive plot JOB``: plots the counts, the state, a matrix or the sweep of a run."""
+"""``aerchive plot``: plots the counts, the state or the sweep of a run, or a value of many runs over another."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ import numpy as np
 from aerchive.aer.opening import open_path
 from aerchive.cli.bars import PIPE_WIDTH, bars, has_blocks
 from aerchive.cli.command import command, job_argument, json_option
+from aerchive.cli.listing import print_nothing_found
 from aerchive.cli.output import is_terminal, put, put_json, put_report, terminal
+from aerchive.cli.points import points
 from aerchive.codecs.attachment import write_new
 from aerchive.display.text import clean
 from aerchive.errors import InvalidInputError, NotFoundError
-from aerchive.project.documents.plots import CURVES, PROBABILITY, Plot
+from aerchive.project.documents.plots import CURVES, PROBABILITY, SWEEP, Plot
 from aerchive.project.documents.record import read_own_record
 from aerchive.project.drawing.sketch import Matrix, Sketch, sketch_of
+from aerchive.project.project import Project
+from aerchive.project.run import Run
 
 _MOST_ROWS = 32
 _SHADES = " ░▒▓█"
@@ -27,8 +32,16 @@ _ASCII_SHADES = " .+*#"
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 
-@command("plot", "aerchive plot vqe.h5 latest", "aerchive plot vqe.h5 4ff2da70 -o counts.svg")
-@job_argument()
+@command(
+    "plot",
+    "aerchive plot vqe.h5 latest",
+    "aerchive plot vqe.h5 -1 -o counts.svg",
+    "aerchive plot vqe.h5 --x distance --y energy --where 'tags contains vqe'",
+)
+@job_argument(required=False)
+@click.option("--x", metavar="NAME", help="With --y, instead of JOB: a parameter, as `table` and `export` name it.")
+@click.option("--y", metavar="NAME", help="A number of the same runs: a saved value, counts.00, seconds, ...")
+@click.option("--where", metavar="CONDITION", help="Which runs, with --x and --y; by default all.")
 @click.option(
     "-o",
     "--output",
@@ -36,11 +49,65 @@ _SUFFIXES = (".png", ".svg", ".pdf")
     help="Into a new file, as its suffix says: .png, .svg or .pdf (needs the extra plot); without it, in the terminal.",
 )
 @json_option("As JSON: the numbers of the plot.")
-def run(path: str | None, *, job: str, output: str | None, as_json: bool) -> int:
-    """Plots the run."""
+def run(
+    path: str | None,
+    *,
+    job: str | None,
+    x: str | None,
+    y: str | None,
+    where: str | None,
+    output: str | None,
+    as_json: bool,
+) -> int:
+    """Plots a run, or a value over another."""
     if output is not None and not output.lower().endswith(_SUFFIXES):
         raise InvalidInputError(f"{output}: the name of a plot ends with {', '.join(_SUFFIXES)}")
-    one = open_path(path, "r")[job]
+    if job is None:
+        if x is None or y is None:
+            raise InvalidInputError("which run? Name it (latest, -1, an id), or name two values with --x and --y")
+        return _plot_values(open_path(path, "r"), (x, y), where, output, as_json=as_json)
+    if not x is y is where is None:
+        raise InvalidInputError(f"{job}: --x, --y and --where plot values of many runs; leave the run out")
+    return _plot_run(open_path(path, "r")[job], output, as_json=as_json)
+
+
+def _plot_values(
+    project: Project, names: tuple[str, str], where: str | None, output: str | None, *, as_json: bool
+) -> int:
+    """Plots a value of many runs over another."""
+    table = project.sweep(names[0], names[1], where=where)
+    if not project.count(where):
+        print_nothing_found(project, where, {}, to_errors=True)
+        return 0
+    pairs = zip(*(_numbers(name, table[name].values) for name in names), strict=True)
+    found = [pair for pair in pairs if all(map(math.isfinite, pair))]
+    if not found:
+        raise NotFoundError(f"no run has a number for both {names[0]} and {names[1]}")
+    left = len(table[names[0]].values) - len(found)
+    across, up = ([*values] for values in zip(*found, strict=True))
+    note = f"{len(found):,} points{f'; {left:,} without a finite number are left out' if left else ''}"
+    if output is not None:
+        plot = Plot(names[1], np.array(up), names[1], names[0], np.array(across), names[0])
+        _write(Sketch(f"{clean(project.path.name)}: {note}", {SWEEP: plot}, None), output, as_json=as_json)
+    elif as_json:
+        put_json({"x": names[0], "y": names[1], "points": [list(pair) for pair in found]})
+    else:
+        width = terminal().width if is_terminal() else PIPE_WIDTH
+        head = [f"  across: {clean(names[0])}", f"  up:     {clean(names[1])}; {note}", ""]
+        put("\n".join([*head, *points(across, up, width)]))
+    return 0
+
+
+def _numbers(name: str, values: Sequence[Any]) -> list[float]:
+    """The values of a column as numbers; NaN for none."""
+    try:
+        return [math.nan if one is None else float(one) for one in values]
+    except (TypeError, ValueError):
+        kinds = sorted({type(one).__name__ for one in values if one is not None})
+        raise InvalidInputError(f"{name}: numbers are plotted, and it has values of type {', '.join(kinds)}") from None
+
+
+def _plot_run(one: Run, output: str | None, *, as_json: bool) -> int:
     one.require_data()
     with one.place.open() as (_, group):
         sketch = sketch_of(group, read_own_record(group))
@@ -49,12 +116,7 @@ def run(path: str | None, *, job: str, output: str | None, as_json: bool) -> int
         why = f": {sketch.message.strip()}" if (sketch.message or "").strip() and sketch.message else ""
         raise NotFoundError(f"run {one.job_id} has no counts, state, matrix or sweep to plot{why}")
     if output is not None:
-        from aerchive.project.drawing.pictures import Painter
-
-        target = Path(output)
-        picture = Painter().file(sketch, target.suffix[1:].lower())
-        write_new(target, lambda file: file.write(picture), "name")
-        put_report({"path": str(target)}, f"{target}: {len(picture):,} bytes", as_json=as_json)
+        _write(sketch, output, as_json=as_json)
     elif as_json:
         put_json(_document(sketch, plot))
     else:
@@ -62,6 +124,16 @@ def run(path: str | None, *, job: str, output: str | None, as_json: bool) -> int
         lines = _curve(plot, width) if plot is not None else _shaded(sketch.matrix, width) if sketch.matrix else []
         put("\n".join([clean(sketch.title), *lines]))
     return 0
+
+
+def _write(sketch: Sketch, output: str, *, as_json: bool) -> None:
+    """Writes a picture into a new file."""
+    from aerchive.project.drawing.pictures import Painter
+
+    target = Path(output)
+    picture = Painter().file(sketch, target.suffix[1:].lower())
+    write_new(target, lambda file: file.write(picture), "name")
+    put_report({"path": str(target)}, f"{target}: {len(picture):,} bytes", as_json=as_json)
 
 
 def _document(sketch: Sketch, plot: Plot | None) -> dict[str, Any]:

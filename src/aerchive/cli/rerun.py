@@ -10,7 +10,7 @@ from aerchive.cli.output import put_report
 from aerchive.display.text import clean
 
 
-@command("rerun", "aerchive rerun vqe.h5 latest", "aerchive -p vqe.h5 rerun 4ff2da70 --save")
+@command("rerun", "aerchive rerun vqe.h5 latest", "aerchive -p vqe.h5 rerun 'noisy GHZ' --save")
 @job_argument()
 @click.option("--save", is_flag=True, help="Archive the new run, instead of comparing it.")
 @click.option("--untrusted", is_flag=True, help="Run a job of a foreign file, in a limited process.")

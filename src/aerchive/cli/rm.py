@@ -10,7 +10,7 @@ from aerchive.cli.output import put_report
 from aerchive.display.text import clean
 
 
-@command("rm", "aerchive rm vqe.h5 4ff2da70 91c0", "aerchive -p vqe.h5 rm latest")
+@command("rm", "aerchive rm vqe.h5 -1 'noisy GHZ'", "aerchive -p vqe.h5 rm latest")
 @job_argument("jobs", "JOB...", nargs=-1, required=True)
 @click.option(
     "--restore",

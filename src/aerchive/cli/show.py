@@ -27,7 +27,7 @@ _LEFT_OUT = {"counts"}
 """What a document has and is shown already."""
 
 
-@command("show", "aerchive show vqe.h5 latest", "aerchive -p vqe.h5 show 4ff2da70 --experiment 3")
+@command("show", "aerchive show vqe.h5 latest", "aerchive -p vqe.h5 show -1 --experiment 3")
 @job_argument()
 @click.option("--experiment", type=int, default=0, metavar="N", help="Whose counts are shown, from 0 (default 0).")
 @click.option("--history", is_flag=True, help="Only the last changes of its labels.")

@@ -18,7 +18,7 @@ from aerchive.project.run import Run
 
 @command(
     "tag",
-    "aerchive tag vqe.h5 4ff2da70 --add keep --remove draft --name 'last one'",
+    "aerchive tag vqe.h5 latest --add keep --remove draft --name 'last one'",
     "aerchive tag vqe.h5 --where 'params.distance > 2 and status == ok' --add far",
 )
 @job_argument(required=False)

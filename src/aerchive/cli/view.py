@@ -17,8 +17,10 @@ from aerchive.aer.opening import open_path
 from aerchive.cli.command import command, job_argument
 from aerchive.cli.output import put
 from aerchive.display.text import clean
-from aerchive.settings import default_views
+from aerchive.settings import default_views, load_settings
 
+_LOCK_S = 5.0
+"""How long an answer waits until another program releases the file; then the page says so, and asks again."""
 _LEADING_THERE = """<!doctype html>
 <meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>aerchive</title>
 <meta http-equiv="refresh" content="0; url={url}">
@@ -34,7 +36,7 @@ _LEADING_THERE = """<!doctype html>
 )
 def run(path: str | None, *, job: str | None, no_browser: bool, port: int) -> int:
     """Answers the page until Ctrl-C."""
-    project = open_path(path, "r")
+    project = open_path(path, "r", lock_timeout=min(load_settings().lock_timeout, _LOCK_S))
     one = None if job is None else project[job]
     from aerchive.view.arrays import ArrayViews
     from aerchive.view.interface import DataInterface

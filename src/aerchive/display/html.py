@@ -139,7 +139,8 @@ def part(make: Callable[[], Markup]) -> Markup:
 
 
 @functools.cache
-def _style() -> str:
+def style() -> str:
+    """The rules of the cards, as CSS."""
     return resources.files("aerchive.display").joinpath("style.css").read_text("utf-8")
 
 
@@ -156,7 +157,7 @@ class Shown:
             header, *parts = self._cards()
         except AerchiveError:
             return None
-        return f"<style>{_style()}</style>{element('div', element('header', header), *parts, class_='aerchive')}"
+        return f"<style>{style()}</style>{element('div', element('header', header), *parts, class_='aerchive')}"
 
 
 class ShownReport(Shown):

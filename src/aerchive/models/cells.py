@@ -19,6 +19,7 @@ from aerchive.errors import FormatError
 from aerchive.models.base import as_stored
 from aerchive.models.catalogue import BOUND_LEFT_OUT, CELLS_LEFT_OUT
 from aerchive.models.run import RunRecord
+from aerchive.models.shown import own_names
 from aerchive.row_checksums import row_crc, wrong_rows
 from aerchive.text import decode_text, encode_text, json_text
 
@@ -27,6 +28,7 @@ METADATA: Final = "metadata."
 BOUND: Final = "bound."
 SAVED: Final = "saved."
 OPERATIONS: Final = "circuit.ops."
+CIRCUIT_NAME: Final = "circuit.name"
 ABSENT: Final = 0
 """The number in ``given`` of a run that has no value of this name, or one of another type."""
 GIVEN: Final = 1
@@ -144,12 +146,11 @@ def damaged_cells(rows: NDArray[Any], first: int) -> list[int]:
         rows: Rows of a column, shape ``(n,)``, contiguous.
         first: The number of the first of these rows.
     """
-    written = np.flatnonzero((rows["given"] != ABSENT) | (rows["crc32"] != 0))
+    is_written = (rows["given"] != ABSENT) | (rows["crc32"] != 0)
     content = rows.view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
-    if len(written) < len(rows):
-        blank = np.ones(len(rows), bool)
-        blank[written] = False
-        written = np.union1d(written, np.flatnonzero(blank & content.any(axis=1)))
+    if not is_written.all():
+        is_written |= content.any(axis=1)
+    written = np.flatnonzero(is_written)
     checked = content if len(written) == len(rows) else content[written]
     return wrong_rows(checked[:, :-_CRC_BYTES], rows["crc32"][written], first + written)
 
@@ -244,12 +245,15 @@ def cells_of(record: RunRecord) -> dict[str, Any]:
 
     Returns:
         ``params.NAME``: parameters that were given with the run; ``metadata.NAME``: metadata of the circuit, and
-        `ONLY_IN_RUN` if circuits differ in it; ``circuit.ops.NAME``: number of operations, of several circuits the
-        greatest; ``counts``, as JSON, ``saved.NAME`` and ``bound.NAME``: saved numbers and bound
-        parameters, and `ONLY_IN_RUN` if the run has several points.
+        `ONLY_IN_RUN` if circuits differ in it; ``circuit.name``: name of the first circuit that has one which Qiskit
+        did not make up; ``circuit.ops.NAME``: number of operations, of several circuits the greatest; ``counts``, as
+        JSON, ``saved.NAME`` and ``bound.NAME``: saved numbers and bound parameters, and `ONLY_IN_RUN` if the run has
+        several points.
     """
     facts = record.config.circuit_facts or []
     cells: dict[str, Any] = {PARAMS + name: _as_stored(value) for name, value in record.labels.params.items()}
+    if (first := next(filter(None, own_names(record.config.circuit_names)), None)) is not None:
+        cells[CIRCUIT_NAME] = first
     for fact in facts:
         for name, count in fact.get("ops", {}).items():
             cells[OPERATIONS + name] = max(count, cells.get(OPERATIONS + name, 0))

@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # only attachments and figures need these, and what they impo
     from aerchive.project.finding.figure_data import FigureData
     from aerchive.project.finding.page import Page
     from aerchive.project.illustrating.illustrate import Illustrated
+    from aerchive.project.sealing.seal import Seal
     from aerchive.stored.stack import StackedArray
 
 
@@ -535,7 +536,7 @@ class Project(Shown):
         Args:
             limit: Number of runs, at most; ``None``: all.
             names: Names of columns: those of the catalogue, such as ``job_id`` or ``created``; ``circuit``, the name of
-                the first circuit, for which each run is opened; names of values, such as ``params.theta``,
+                the first circuit and how many more there are; names of values, such as ``params.theta``,
                 ``metadata.NAME``, ``saved.NAME`` and ``circuit.ops.cx``; and ``params.*`` for all of a group. A run
                 whose circuits or points have different values has none.
             where: As for `runs`.
@@ -1056,7 +1057,43 @@ class Project(Shown):
         return clean(self.parts, self._search, rule, dry_run=dry_run)
 
     @checked
-    def verify(self, progress: Progress | None = None, *, untrusted: bool = False) -> VerifyReport:
+    def seal(self, progress: Progress | None = None) -> Seal:
+        """Seals the project: one number, the root of a Merkle tree, stands for all of its runs as they are now.
+
+        Finished runs that wait beside the project are moved into it first, unless it is open for reading. The digests
+        are taken as they stand in the runs; whether the runs have them is what `verify` finds out. Other processes may
+        write meanwhile. What the root covers, and what a signature of the seal proves, is in the page
+        ``docs/explanation/trust.md``.
+
+        Args:
+            progress: A function of the number of runs done and of all runs.
+
+        Returns:
+            The seal, with ``root`` and ``save(path)``.
+
+        Raises:
+            NotFoundError: There is no project, or a run was deleted meanwhile.
+            TransactionError: Finished runs are not in the project yet; `recover` moves them into it.
+            FormatError: A run has no digest.
+            IntegrityError: The catalogue or a run is damaged, or two runs have the same UUID.
+        """
+        from aerchive.project.care.sealing import seal_project
+
+        self.parts.flush()
+        if self.mode != "r":
+            self.parts.move_spooled()
+        return seal_project(self.file, self.spools, progress)
+
+    @checked
+    def verify(
+        self,
+        progress: Progress | None = None,
+        *,
+        root: str | os.PathLike[str] | Seal | None = None,
+        part: bool = False,
+        grown: bool = False,
+        untrusted: bool = False,
+    ) -> VerifyReport:
         """Checks every byte that a read can return: chunks, documents, shared objects, catalogue.
 
         The file is read run by run and chunk by chunk, on all processors, and it is not locked while chunks are read:
@@ -1064,6 +1101,12 @@ class Project(Shown):
 
         Args:
             progress: A function of the work done and the total work, in bytes of payload before compression.
+            root: A root of `seal`, the seal itself, or its file: each run that is not as it was sealed is a problem,
+                and so is one that is missing or was added. Digests are computed from the bytes of the runs. With a root
+                alone, or a seal without leaves, there is one problem, which does not name the run.
+            part: With ``root``: whether the project may have only a part of the sealed runs, as an extract has. The
+                seal must have its leaves, or the project must keep the proofs of its runs.
+            grown: With ``root``: whether runs may have been added since. The seal must have its leaves.
             untrusted: Whether to verify in a child process with limits of time and memory, which the file cannot
                 take with it if it crashes HDF5. There is no progress then.
 
@@ -1072,12 +1115,22 @@ class Project(Shown):
             conflict copies beside the project, which are no damage: all data in the project can be read.
 
         Raises:
-            FormatError: The file cannot be opened at all.
+            FormatError: The file cannot be opened at all, or that of the seal is none.
+            IntegrityError: The leaves of the seal do not give its root.
+            InvalidInputError: ``root`` is none, or ``part`` or ``grown`` is given without what it needs.
+            NotFoundError: There is no such file of a seal.
             UnsafeContentError: With ``untrusted``, the child crashed, or took too much memory or time.
         """
+        if root is None and (part or grown):
+            raise InvalidInputError("part and grown say how the project may differ from a seal: give its root as well")
+        expected = None
+        if root is not None:
+            from aerchive.project.sealing.comparison import Expected
+
+            expected = Expected.given(root, part=part, grown=grown)
         if untrusted:
-            return verify_in_child(self.file, self.pending_folder)
-        return verify_project(self.file, self.spools, progress)
+            return verify_in_child(self.file, self.pending_folder, expected)
+        return verify_project(self.file, self.spools, progress, expected)
 
     def notes(self) -> list[str]:
         """Describes conflicts that the user must resolve: two results of one job, other versions of the file beside it.

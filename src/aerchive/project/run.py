@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # only values need these: listing runs without them saves a f
     from numpy.typing import NDArray
 
     from aerchive.project.attachments import Attachments
+    from aerchive.project.sealing.proof import Proof
+    from aerchive.project.sealing.seal import Seal
     from aerchive.stored.array import StoredArray
     from aerchive.stored.result import SavedValue, StoredResult
     from aerchive.stored.stack import StackedArray
@@ -63,6 +65,9 @@ class Bridge(Protocol):
 
     def reproduce(self, run: Run, *, take_resources: bool, untrusted: bool) -> Any:
         """Runs a run again and compares the results, and returns a ``ReproduceReport``."""
+
+    def diff(self, run: Run, other: Run) -> Any:
+        """Compares two runs, and returns a ``DiffReport``."""
 
     def script(self, run: Run, *, take_resources: bool) -> str:
         """Writes a program that runs a run again."""
@@ -94,6 +99,9 @@ class RunHome(Protocol):
 
     def detach_from(self, run: Run, name: str) -> None:
         """Removes an attachment of a run, in a commit."""
+
+    def seal(self) -> Seal:
+        """Seals the project."""
 
     def flush(self) -> None:
         """Commits the runs that wait for a commit."""
@@ -240,6 +248,18 @@ class Run(Shown):
             if not isinstance(seal, str):
                 raise FormatError(f"{group.where()}: the run has no digest; it was not written by aerchive")
             return seal
+
+    def proof(self) -> Proof:
+        """Seals the project, and makes the proof that this run is one of its runs.
+
+        Whether a root is that of a project takes the digests of all runs; a proof is checked with a few hashes and
+        without the project: ``proof.check(root)``. For many runs use `Seal.proof` of one seal.
+
+        Raises:
+            NotFoundError: The run is not in the project.
+            AerchiveError: The project cannot be sealed, as for `Project.seal`.
+        """
+        return self.project.seal().proof(self.run_uuid)
 
     @property
     def name(self) -> str | None:
@@ -900,6 +920,25 @@ class Run(Shown):
             UnsafeContentError: The file is not trusted, and ``untrusted`` is not given.
         """
         return self._home.bridge.reproduce(self, take_resources=take_resources, untrusted=untrusted)
+
+    def diff(self, other: Run) -> Any:
+        """Compares this run with another: configuration, circuits, noise, counts and saved values; imports Qiskit.
+
+        Arrays are read piece by piece, so they may be larger than memory.
+
+        Args:
+            other: A run of this or another project.
+
+        Returns:
+            An `aerchive.aer.again.diff.DiffReport`, which is printed as a table: `same`, and `differences` with a
+            verdict for each property.
+
+        Raises:
+            InvalidInputError: ``other`` is no run.
+        """
+        if not isinstance(other, Run):
+            raise InvalidInputError(f"diff({other!r}): a run is expected, such as project['latest']")
+        return self._home.bridge.diff(self, other)
 
     def script(self, *, take_resources: bool = False) -> str:
         """Returns a Python program that runs the simulation again, to be read and changed by people; imports Qiskit.

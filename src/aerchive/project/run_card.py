@@ -95,7 +95,7 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
     yield join(f"{kind} ", element("code", run.job_id), name, " ", mark(status.outcome), when, place)
     if status.message:
         yield element("p", paragraphs(status.message, _MOST_NOTES), class_="bad")
-    yield part(lambda: facts(map(_fact, facts_of(run, record))))
+    yield part(lambda: facts(map(shown_fact, facts_of(run, record))))
     if not status.has_data:
         return
     yield part(lambda: _drawings(run))
@@ -105,8 +105,8 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
         yield element("p", hint, class_="faint")
     else:
         yield part(lambda: _counts(run, experiments))
-        yield part(lambda: _saved(run))
-    yield part(lambda: _attachments(run))
+        yield part(lambda: _folded(saved_values(run), is_open=True))
+    yield part(lambda: _folded(attached_values(run)))
     if record.provenance is not None:
         found = [("cell", record.config.cell), ("cell id", record.config.cell_id)]
         names = [one for one in _PROVENANCE if one != "script" or record.provenance.notebook is None]
@@ -114,7 +114,8 @@ def run_cards(run: CardRun, kind: str) -> Iterator[str]:
         yield details("provenance", facts((one, "" if value is None else str(value)) for one, value in found))
 
 
-def _fact(fact: Fact) -> tuple[str, str]:
+def shown_fact(fact: Fact) -> tuple[str, str]:
+    """Returns the name and the value of a fact, as `aerchive.display.html.facts` takes them."""
     if isinstance(fact.value, tuple):
         return fact.name, words(fact.value)
     return fact.name, paragraphs(fact.value, _MOST_NOTES) if fact.is_free else fact.value
@@ -158,14 +159,19 @@ def _drawings(run: CardRun) -> Markup:
     return details("circuits" if found.are_several else "circuit", *pages, more(found.number - len(pages)))
 
 
-def _saved(run: CardRun) -> Markup:
+def _folded(found: tuple[str, Markup] | None, *, is_open: bool = False) -> Markup:
+    return Markup() if found is None else details(*found, is_open=is_open)
+
+
+def saved_values(run: CardRun) -> tuple[str, Markup] | None:
+    """Returns a title and a table of the values that a run has saved, without counts; ``None`` if there are none."""
     try:
         saved = run.saved
     except NotFoundError:
-        return Markup()
+        return None
     values = [one for one in saved if one.kind not in ("counts", "memory")]
     if not values:
-        return Markup()
+        return None
     rows = (
         (
             str(one.experiment),
@@ -178,12 +184,13 @@ def _saved(run: CardRun) -> Markup:
         for one in values
     )
     head = ("experiment", "label", "kind", "shape", "dtype", "size")
-    return details(f"saved values: {len(values):,}", table(head, rows, (0, 5), len(values)), is_open=True)
+    return f"saved values: {len(values):,}", table(head, rows, (0, 5), len(values))
 
 
-def _attachments(run: CardRun) -> Markup:
+def attached_values(run: CardRun) -> tuple[str, Markup] | None:
+    """Returns a title and a table of the attachments of a run; ``None`` if it has none."""
     rows = run.attachments.table()
     if not rows:
-        return Markup()
+        return None
     head, cells, right = attachment_cells(rows)
-    return details(f"attachments: {len(rows):,}", table(head, cells, right, len(rows)))
+    return f"attachments: {len(rows):,}", table(head, cells, right, len(rows))

@@ -100,3 +100,27 @@ def summed(values: NDArray[np.float64], kept: set[int]) -> NDArray[np.float64]:
         halves = rows.reshape(len(rows), 2, -1)
         rows = halves.reshape(2 * len(rows), -1) if bit in kept else halves[:, 0] + halves[:, 1]
     return rows.reshape(-1)
+
+
+def ones_of(weights: NDArray[np.float64], start: int, bits: int) -> NDArray[np.float64]:
+    """Sums the probabilities of consecutive basis states of which a qubit is 1.
+
+    Args:
+        weights: The probabilities; their number is a power of two.
+        start: The index of the first basis state, a multiple of that number.
+        bits: The number of qubits.
+
+    Returns:
+        The sum for each qubit, then the sum of all, shape ``(bits + 1,)``.
+    """
+    found = np.zeros(bits + 1)
+    with np.errstate(all="ignore"):
+        for bit in range(len(weights).bit_length() - 2, -1, -1):
+            lower, upper = weights[: 1 << bit], weights[1 << bit :]
+            found[bit] = upper.sum()
+            weights = lower + upper
+    found[-1] = weights[0]
+    for bit in range(bits):
+        if start >> bit & 1:
+            found[bit] = weights[0]
+    return found

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from aerchive.states.binned import MISSING, Bins, bins_of, merged, packed, weights_of
 from aerchive.states.largest import best_of
-from aerchive.states.refining import LEAST_PIECE, TILE_BINS, power_from, refining_pieces
+from aerchive.states.probabilities import ones_of
+from aerchive.states.refining import LEAST_PIECE, power_from, refining_pieces
 from aerchive.states.source import Source, cut
 from aerchive.states.sums import Total
+from aerchive.states.tiles import TILE_BINS, span_of
 
 BASE_LEVEL = 18
 """The level of the base of a vector of up to 29 qubits: 262,144 bins, which take 4.5 MiB."""
@@ -286,51 +288,6 @@ def like(arrays: Mapping[str, NDArray[Any]], name: str, own: NDArray[Any]) -> ND
     found = arrays.get(name)
     if found is None or found.shape != own.shape or found.dtype != own.dtype:
         raise ValueError(f"there is no array {name!r} of shape {own.shape} and dtype {own.dtype}")
-    return found
-
-
-def span_of(bits: int, level: int, index: int) -> slice:
-    """The values in a tile of a level of a vector of ``2**bits`` values.
-
-    Raises:
-        IndexError: There is no such level or tile.
-    """
-    if not 0 <= level <= bits:
-        raise IndexError(f"level {level}: there are levels 0 to {bits}")
-    tiles = max(1, (1 << level) // TILE_BINS)
-    if not 0 <= index < tiles:
-        there = f"there are tiles 0 to {tiles - 1}" if tiles > 1 else "there is tile 0 alone"
-        raise IndexError(f"tile {index} of level {level}: {there}")
-    length = (1 << bits) // tiles
-    return slice(index * length, (index + 1) * length)
-
-
-def tile_of(values: NDArray[Any], number: int) -> bytes:
-    """The tile of some values that were read for it alone, in ``number`` bins."""
-    return packed(bins_of(values, weights_of(values), number))
-
-
-def ones_of(weights: NDArray[np.float64], start: int, bits: int) -> NDArray[np.float64]:
-    """Sums the probabilities of consecutive basis states of which a qubit is 1.
-
-    Args:
-        weights: The probabilities; their number is a power of two.
-        start: The index of the first basis state, a multiple of that number.
-        bits: The number of qubits.
-
-    Returns:
-        The sum for each qubit, then the sum of all, shape ``(bits + 1,)``.
-    """
-    found = np.zeros(bits + 1)
-    with np.errstate(all="ignore"):
-        for bit in range(len(weights).bit_length() - 2, -1, -1):
-            lower, upper = weights[: 1 << bit], weights[1 << bit :]
-            found[bit] = upper.sum()
-            weights = lower + upper
-    found[-1] = weights[0]
-    for bit in range(bits):
-        if start >> bit & 1:
-            found[bit] = weights[0]
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-TILE_BINS = 1024
-"""The greatest number of bins in a tile of a vector."""
 LEAST_PIECE = 2**14
 """The least number of values in a piece, if the array has so many: smaller pieces take longer than what they hold."""
 

@@ -20,7 +20,9 @@ AT_ONCE = 2**18
 """Up to this number of values an array is read when it is first asked for: 4 MiB of amplitudes."""
 _THREADS = 2
 _MOST_TILES = 512
-"""The greatest number of tiles, of 16 KiB at most, that are kept of those that were read for themselves."""
+"""The greatest number of tiles that are kept of those that were read for themselves."""
+_TILE_BYTES = 16 * 1024
+"""The size of the largest tile."""
 
 
 class Pyramid(Protocol):
@@ -93,7 +95,7 @@ class ArrayView(ABC):
     @property
     def nbytes(self) -> int:
         """The memory of the view in bytes."""
-        return self.pyramid.nbytes
+        return self.pyramid.nbytes + len(self._tiles) * _TILE_BYTES
 
     @property
     def progress(self) -> float:
@@ -158,13 +160,14 @@ class ArrayView(ABC):
         with self._lock:
             fields |= self.facts()
             strange = self.pyramid.strange
-        if strange:
-            numbers = "1 of its values is not a finite number" if strange == 1 else (
-                f"{strange:,} of its values are not finite numbers"
-            )  # fmt: skip
-            more = "A bin with such a value has no sum, and the array has no norm, trace and marginals."
-            fields["note"] = " ".join(filter(None, (of.note, f"{numbers}. {more}")))
+        notes = [of.note, self.limits, _of_strange(strange) if strange else None]
+        fields["note"] = " ".join(filter(None, notes)) or None
         return fields
+
+    @property
+    def limits(self) -> str | None:
+        """What the view does not show; ``None`` if it shows all."""
+        return None
 
     def check(self) -> None:
         """Raises an error if there is no view.
@@ -191,6 +194,14 @@ class ArrayView(ABC):
             while len(self._tiles) > _MOST_TILES:
                 self._tiles.popitem(last=False)
         return found
+
+
+def _of_strange(number: int) -> str:
+    """What a reader should know if values are not finite numbers."""
+    which = (
+        "1 of its values is not a finite number" if number == 1 else f"{number:,} of its values are not finite numbers"
+    )
+    return f"{which}. A bin with such a value has no sum, and the array has no norm, trace and marginals."
 
 
 def described(of: Viewable) -> dict[str, Any]:

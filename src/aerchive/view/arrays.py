@@ -32,7 +32,7 @@ class ArrayViews:
 
     The first question for a large array begins a pass over it, in at most two threads in the background. Until it is
     complete, tiles answer what is known so far. One pass is in progress at a time; that of an array that is asked for
-    meanwhile goes first. The pass over 28 qubits needs about 100 MiB of memory, and what it makes about 5 MiB.
+    meanwhile goes first. The pass over 28 qubits needs about 30 MiB of memory, of which what it makes takes 5 MiB.
 
     Args:
         cache: The folder in which what the passes made is kept for other processes, see

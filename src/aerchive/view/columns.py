@@ -7,20 +7,23 @@ with an ellipsis, and a value that only the run itself has is missing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.errors import FormatError
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS, OVERFLOW
-from aerchive.models.cells import BOUND, COUNTS, METADATA, OPERATIONS, PARAMS, SAVED, Form
+from aerchive.models.cells import BOUND, CIRCUIT_NAME, COUNTS, METADATA, OPERATIONS, PARAMS, SAVED, Form
 from aerchive.project.catalogue.columns import column_values
-from aerchive.project.catalogue.conditions import numbers_of
+from aerchive.project.catalogue.conditions import numbers_of, texts_of
 from aerchive.project.finding.asking import cut_value, whole_value
 from aerchive.project.finding.listing import Listing
-from aerchive.view.answer import MOST_EXACT, Answer, plain
+from aerchive.view.answer import JSON, MOST_EXACT, Answer, plain
 from aerchive.view.keys import key_of
 
 Type = Literal["number", "integer", "truth", "time", "text", "texts", "value"]
@@ -76,6 +79,8 @@ class RunColumns:
         found = [ListedColumn(KEY, KEY, "run", "text")]
         found += [ListedColumn(name, _TITLES.get(name, name), "run", self._own_type(name)) for name in _CATALOGUE]
         names = self._listing.wanted_names()
+        if CIRCUIT_NAME in names:
+            found.append(ListedColumn(CIRCUIT_NAME, "circuit", "run", "text"))
         for prefix, group in _GROUPS.items():
             for name in names:
                 if name.startswith(prefix) and (kind := self._type(name)) is not None:
@@ -124,21 +129,33 @@ class RunColumns:
     def answer(self, column: ListedColumn) -> Answer:
         """The values of a column."""
         if column.name == KEY:
-            return _texts(list(map(key_of, self._texts("job_id"))))
+            return _coded(self._texts("job_id"), {}, key_of)
         if column.name in _CATALOGUE:
             return self._of_catalogue(column)
         if column.type in ("number", "integer", "truth"):
             return self._of_numbers(column)
         listed = self._values(column.name)
-        if column.name == COUNTS:
-            return _values([plain(one) for one in self._listing.counts(self._places)])
         if column.type == "text":
-            return _texts(["" if one is None else one for one in listed])
+            return _coded(["" if one is None else one for one in listed], {})
+        if column.name == COUNTS:
+            return _documents(listed)
         return _values([plain(one) for one in listed])
 
-    def texts(self, name: str) -> list[Any]:
-        """The texts of a column of the catalogue, of tags lists; ``None`` where there is none."""
-        return self._texts(name)
+    def counted(self, name: str) -> Counter[str]:
+        """The number of runs with each text of a column of the catalogue; of tags, with each tag."""
+        rows = self._listing.rows_of(self._places, [name, "overflow"])
+        is_cut = rows["overflow"] & np.uint32(OVERFLOW[name]) != 0
+        if is_cut.any():
+            pairs = [(one, 1) for one in self._texts(name)]
+        else:
+            raws = Counter(rows[name].tolist())
+            known = texts_of(list(raws), name)
+            pairs = [(known[raw], number) for raw, number in raws.items()]
+        found: Counter[str] = Counter()
+        for text, number in pairs:
+            for one in text if isinstance(text, list) else [text]:
+                found[one] += number
+        return found
 
     def _of_catalogue(self, column: ListedColumn) -> Answer:
         name = column.name
@@ -152,8 +169,12 @@ class RunColumns:
             numbers = (numbers != 0 if name == "noisy" else numbers).astype(np.float64)
             numbers[absent] = np.nan
             return _numbers(numbers)
+        rows = self._listing.rows_of(self._places, [name, "overflow"])
+        if not (rows["overflow"] & np.uint32(OVERFLOW[name])).any():
+            raws = rows[name].tolist()
+            return _coded(raws, texts_of(list(dict.fromkeys(raws)), name))
         texts = self._texts(name)
-        return _values(texts) if column.type == "texts" else _texts(["" if one is None else one for one in texts])
+        return _values(texts) if column.type == "texts" else _coded(["" if one is None else one for one in texts], {})
 
     def _numbers(self, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         rows = self._listing.rows_of(self._places, catalogue.COLUMNS_OF.get(name, (name,)))
@@ -218,13 +239,36 @@ def _numbers(values: NDArray[Any]) -> Answer:
     return Answer.of(values.astype("<f8", copy=False).tobytes(), is_fixed=True)
 
 
-def _texts(values: list[str]) -> Answer:
-    """Texts, each different one once if that is shorter."""
-    known = dict.fromkeys(values)
-    if 2 * len(known) > len(values):
-        return Answer.json({"values": values}, is_fixed=True)
-    numbers = {value: number for number, value in enumerate(known)}
-    return Answer.json({"values": list(known), "codes": [numbers[value] for value in values]}, is_fixed=True)
+def _coded(items: list[Any], texts: Mapping[Any, Any], made: Callable[[Any], Any] = lambda item: item) -> Answer:
+    """Texts, each different one once if that is shorter.
+
+    Args:
+        items: What stands for each text.
+        texts: The texts for which something else stands.
+        made: A function of an item that returns its text if it is not in ``texts``.
+    """
+    numbers = {item: number for number, item in enumerate(dict.fromkeys(items))}
+    known = {item: texts[item] if item in texts else made(item) for item in numbers}
+    if 2 * len(known) > len(items):
+        return _values([known[item] for item in items])
+    codes = [numbers[item] for item in items]
+    return Answer.json({"values": list(known.values()), "codes": codes}, is_fixed=True)
+
+
+def _documents(texts: list[str | None]) -> Answer:
+    """Documents that are JSON already; all are parsed at once, to be sure."""
+    text = f"[{','.join('null' if one is None else one for one in texts)}]"
+    try:
+        found = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"the column of counts has no counts: {error}") from error
+    if len(found) != len(texts):
+        raise FormatError("the column of counts has no counts")
+    return Answer.of(f'{{"values":{text}}}'.encode(), JSON, is_fixed=True)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no count")
 
 
 def _values(values: list[Any]) -> Answer:

@@ -9,8 +9,7 @@ import numpy as np
 from aerchive.errors import InvalidInputError
 from aerchive.states.binned import MISSING, bins_of, packed, weights_of
 from aerchive.states.matrix_pyramid import TILE_SIDE, MatrixPyramid, matrix_tile_of
-from aerchive.states.pyramid import span_of
-from aerchive.states.refining import TILE_BINS
+from aerchive.states.tiles import TILE_BINS, span_of
 from aerchive.view.array_view import ArrayView, checked_position
 from aerchive.view.pyramid_files import PyramidFiles
 from aerchive.view.viewable import Viewable
@@ -44,12 +43,18 @@ class MatrixView(ArrayView):
         if self.of.kind == "density_matrix":
             found["purity"] = pyramid.purity
             found["diagonal"] = {"levels": pyramid.bits, "tile": TILE_BINS}
-        if pyramid.levels < pyramid.bits:
-            found["note"] = (
-                f"A matrix of {1 << pyramid.bits:,} rows is shown in at most {1 << pyramid.levels:,} bins a side. Read "
-                "its elements in Python with run.array(...)[rows, columns]."
-            )
         return found
+
+    @property
+    def limits(self) -> str | None:
+        """What the view does not show; ``None`` if it shows all."""
+        pyramid = self._pyramid
+        if pyramid.levels == pyramid.bits:
+            return None
+        return (
+            f"A matrix of {1 << pyramid.bits:,} rows is shown in at most {1 << pyramid.levels:,} bins a side. Read its "
+            "elements in Python with run.array(...)[rows, columns]."
+        )
 
     def tile(self, level: int, position: tuple[int, ...]) -> bytes:
         """The bytes of a tile; see `aerchive.view.arrays.ArrayViews.tile`."""

@@ -54,10 +54,10 @@ class PyramidFiles:
 
     def write(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Writes arrays under a name, all or nothing, and removes the oldest files if there are too many."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
         partial = self._folder / f"{name}.{os.getpid()}{_PARTIAL}"
         try:
+            buffer = io.BytesIO()
+            np.savez(buffer, **arrays)  # type: ignore[arg-type]
             self._folder.parent.mkdir(parents=True, exist_ok=True)
             self._folder.mkdir(mode=0o700, exist_ok=True)
             if not self._is_ours():
@@ -67,7 +67,7 @@ class PyramidFiles:
             with os.fdopen(fd, "wb") as file:
                 file.write(buffer.getbuffer())
             os.replace(partial, self._folder / (name + _ENDING))
-        except OSError:
+        except (OSError, MemoryError):
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
 

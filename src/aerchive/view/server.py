@@ -5,6 +5,7 @@ Its address has a random token, without which nothing is answered. See `aerchive
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 import threading
@@ -23,6 +24,8 @@ from aerchive.errors import AerchiveError, InvalidInputError, NotFoundError
 from aerchive.view.answer import JSON, Answer, json_bytes, status_of
 from aerchive.view.interface import DataInterface
 from aerchive.view.policy import HEADERS, is_token, why_refused
+
+logger = logging.getLogger("aerchive")
 
 HOST = "127.0.0.1"
 _DATA = "data/"
@@ -108,6 +111,9 @@ class PageApp:
             answer = self._files.get(path or _INDEX)
         except AerchiveError as error:
             return _refusal(status_of(error), str(error))
+        except Exception:  # the page must be told, and the other answers go on
+            logger.exception("no answer to the page")
+            return _refusal(500, "aerchive made a mistake here; the terminal in which it runs says which")
         if answer is None:
             return _refusal(404, f"{path[:200]!r} is not a part of the page")
         return _response(answer, request)

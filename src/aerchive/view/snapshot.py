@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
@@ -47,8 +46,7 @@ class Snapshot:
             listing = Search(parts).listing(all_values, BadRuns(self._problems.append, _MOST_PROBLEMS))
             places, self.number = listing.first_places(All([]), "created", descending=False, limit=None)
             self._columns = RunColumns(listing, places)
-            outcomes = Counter(self._columns.texts("outcome"))
-            tags = Counter(tag for several in self._columns.texts("tags") for tag in several)
+            outcomes, tags = (self._columns.counted(name) for name in ("outcome", "tags"))
         self._counted = {"outcomes": dict(outcomes.most_common()), "tags": tags.most_common()}
 
     def project(self, *, is_live: bool) -> Answer:
@@ -79,7 +77,7 @@ class Snapshot:
                     for column in self._columns.listed.values()
                 ],
             }
-        return Answer(json_bytes(document), JSON, f"{self.generation}{'' if is_live else '-still'}")
+        return Answer(json_bytes(document), JSON, self.generation)
 
     def files(self) -> list[str]:
         """The names of the files of the columns."""
@@ -109,8 +107,8 @@ class Snapshots:
     def __init__(self, project: Project, *, is_live: bool) -> None:
         self._project = project
         self._is_live = is_live
-        self._lock = threading.Lock()
-        self._kept: list[Snapshot] = []
+        self._lock = threading.Lock()  # only for making one: those that there are can be asked meanwhile
+        self._kept: tuple[Snapshot, ...] = ()
         self._seen: Any = None
         self._number = 0
 
@@ -128,7 +126,7 @@ class Snapshots:
             if seen != self._seen or not self._kept:
                 digest = hashlib.blake2b(repr(seen).encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
                 made = Snapshot(self._project.parts, f"{self._number + 1}-{digest}", self._notes())
-                self._kept = [*self._kept, made][-_KEPT:]
+                self._kept = (*self._kept, made)[-_KEPT:]
                 self._seen, self._number = seen, self._number + 1
             return self._kept[-1]
 
@@ -138,10 +136,9 @@ class Snapshots:
         Raises:
             NotFoundError: The project has changed since.
         """
-        with self._lock:
-            for one in self._kept:
-                if one.generation == generation:
-                    return one
+        for one in self._kept:
+            if one.generation == generation:
+                return one
         raise NotFoundError(f"the project has changed since {generation!r:.80}; read project.json again")
 
     def _state(self) -> Iterator[object]:

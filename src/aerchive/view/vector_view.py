@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
-from aerchive.states.pyramid import MOST_READ, VectorPyramid, tile_of
-from aerchive.states.refining import TILE_BINS
+from aerchive.states.pyramid import MOST_READ, VectorPyramid
+from aerchive.states.tiles import TILE_BINS, tile_of
 from aerchive.view.array_view import ArrayView, checked_position
 from aerchive.view.pyramid_files import PyramidFiles
 from aerchive.view.viewable import Viewable

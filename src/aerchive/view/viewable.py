@@ -15,6 +15,8 @@ from aerchive.stored.array import StoredArray
 from aerchive.stored.stack import StackedArray
 
 _MATRICES = ("density_matrix", "operator", "superop")
+_MOST_BITS = {"vector": 32, "matrix": 16}
+"""The greatest number of bits of an index: 64 GiB of amplitudes. A file may claim any shape."""
 _ELSE = "Read it in Python with run.array(...), or open the project in HDFView."
 
 
@@ -127,6 +129,9 @@ def viewable(array: StoredArray, row: int = 0) -> Viewable:
     if not axes <= len(shape) <= axes + 1 or len(sizes) != 1 or not _is_power(size := sizes.pop()):
         made_of = "views are made of vectors of 2^n numbers and of matrices of 2^n rows and columns"
         return _none(array, row, kind, f"Its shape is {_shape(shape)}, and {made_of}.")
+    bits, most = size.bit_length() - 1, _MOST_BITS[view]
+    if bits > most:
+        return _none(array, row, kind, f"It has {_shape(shape)} values, and views are made of up to 2^{most} a side.")
     rows = shape[0] if len(shape) > axes else 1
     if not 0 <= row < rows:
         there = f"rows 0 to {rows - 1}" if rows > 1 else "row 0 alone" if rows else "no rows"
@@ -136,7 +141,7 @@ def viewable(array: StoredArray, row: int = 0) -> Viewable:
     note = None
     if getattr(array, "num_qubits", 0) is None:
         note = "Its subsystems are not qubits: what is shown as qubit j is bit j of the index."
-    return Viewable(array, row, kind, "matrix" if view == "matrix" else "vector", rows, size.bit_length() - 1, note)
+    return Viewable(array, row, kind, "matrix" if view == "matrix" else "vector", rows, bits, note)
 
 
 def _none(array: StoredArray, row: int, kind: str, why: str) -> Viewable:

@@ -15,8 +15,9 @@ from qiskit.quantum_info import SuperOp
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 import aerchive
-from aerchive.aer.again.diff import compare_counts, diff_runs
+from aerchive.aer.again.diff import compare_counts
 from aerchive.cli import main
+from aerchive.errors import InvalidInputError
 from aerchive.project.run import Run
 from tests.jobs import make_result
 
@@ -39,15 +40,20 @@ def run_of(path: Path, angle: float = 0.3, save: str = "statevector", **options:
 
 
 def found(one: Run, other: Run) -> dict[str, tuple[str, str]]:
-    return {d.what: (d.verdict, d.detail) for d in diff_runs(one, other).differences}
+    return {d.what: (d.verdict, d.detail) for d in one.diff(other).differences}
 
 
 def test_a_run_and_itself(path: Path) -> None:
     one = run_of(path)
-    report = diff_runs(one, run_of(path))
+    report = one.diff(run_of(path))
     assert report.same
     assert {d.verdict for d in report.differences} == {"same"}
     assert {d.what for d in report.differences} == {"circuits", "counts 0", "statevector 0"}
+
+
+def test_what_is_no_run_cannot_be_compared(path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"diff\('latest'\): a run is expected, such as project\['latest'\]"):
+        run_of(path).diff("latest")
 
 
 def test_another_seed(path: Path) -> None:

@@ -120,7 +120,9 @@ FORGED: dict[str, Callable[[Journal], Journal]] = {
     "an extension outside the file": lambda j: replace(j, new=forged(j.new, 20, (j.new.end).to_bytes(8, "little"))),
     "another base address": lambda j: replace(j, new=forged(j.new, 12, (8).to_bytes(8, "little"))),
     "another superblock version": lambda j: replace(j, new=forged(j.new, 8, b"\2")),
-    "a superblock with a wrong checksum": lambda j: replace(j, new=Superblock(j.new.raw[:-1] + b"\0")),
+    "a superblock with a wrong checksum": lambda j: replace(
+        j, new=Superblock(j.new.raw[:-1] + bytes([j.new.raw[-1] ^ 1]))
+    ),
 }
 
 

@@ -119,6 +119,17 @@ def _change(changes: Changes, anonymiser: Anonymiser | None) -> Callable[[RunDra
     return change
 
 
+def names_in(file: ProjectFile, spools: Spools, progress: Progress | None = None) -> set[str]:
+    """The names of users and machines that a project tells: in changes of labels, and in provenance.
+
+    Args:
+        file: The project file.
+        spools: The spools of the project.
+        progress: A function that is called with the number of runs that were read, and the number of all.
+    """
+    return _names(file, _rows(file), [run for run in spools.runs() if not is_gone(run)], progress)
+
+
 def texts_left_in(file: ProjectFile) -> dict[str, int]:
     """Counts the runs with texts of their user: ``name``, ``tags``, ``notes``, ``params``, ``circuits``."""
     counts = dict.fromkeys((*_TEXTS, layout.CIRCUITS), 0)
@@ -172,12 +183,15 @@ def _tell(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total)
 
 
-def _names(held: ProjectFile, rows: NDArray[np.void], spooled: Sequence[SpooledRun]) -> set[str]:
+def _names(
+    held: ProjectFile, rows: NDArray[np.void], spooled: Sequence[SpooledRun], progress: Progress | None = None
+) -> set[str]:
     """The names of users and machines that the project tells: in changes of labels, and in provenance."""
     people = {run.head.who for run in spooled}
     found: set[str] = set()
     seen: set[int] = set()
-    for group in _each(held, rows):
+    for number, group in enumerate(_each(held, rows), 1):
+        _tell(progress, number, len(rows))
         people |= {change[1] for change in _labels(group).history or () if len(change) > 1}
         if layout.PROVENANCE in group and (address := group.address(layout.PROVENANCE)) not in seen:
             seen.add(address)

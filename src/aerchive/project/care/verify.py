@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from aerchive.project.care.conflicts import conflicting_results, copy_notes
 from aerchive.project.care.folders import added_to_root, folders_below
 from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import plot_of, read_record
+from aerchive.project.sealing.leaves import Leaf
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.commits.superblock import rewritten_text
 from aerchive.storage.file import ProjectFile
@@ -43,6 +44,9 @@ from aerchive.storage.sessions import ReadSession
 from aerchive.storage.vetting import limited_child
 from aerchive.text import JSON_FORM
 from aerchive.threads import processors
+
+if TYPE_CHECKING:  # only a comparison with a seal needs it, and what it imports
+    from aerchive.project.sealing.comparison import Expected
 
 MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW})
 LINKED = frozenset(layout.LINKS)
@@ -65,6 +69,8 @@ class VerifyReport(ShownReport):
         problems: Descriptions of the problems, each with the file and the node; empty if there are none.
         notes: Descriptions of what is no damage of the project, but should be known: conflict copies beside it, or that
             another program has rewritten the file.
+        root: The root of the runs, computed from their bytes, as 64 hexadecimal digits; ``None`` if none was given to
+            compare it with.
     """
 
     path: str
@@ -72,6 +78,7 @@ class VerifyReport(ShownReport):
     objects: int
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    root: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -81,31 +88,42 @@ class VerifyReport(ShownReport):
     def __add__(self, other: VerifyReport) -> VerifyReport:
         """Combines the report on a project with the report on a pending file of it."""
         problems, notes = [*self.problems, *other.problems], [*self.notes, *other.notes]
-        return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems, notes)
+        root = self.root or other.root
+        return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems, notes, root)
 
     def __str__(self) -> str:
         head = f"{self.path}: {self.runs} runs and {self.objects} shared objects verified"
         found = f"{len(self.problems)} problems" if self.problems else "no problems"
         lines = [f"{head}, {found}", *(f"  {problem}" for problem in self.problems)]
+        lines += [f"root: {self.root}"] * (self.root is not None)
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join(map(clean, lines))
 
 
-def verify_project(file: ProjectFile, spools: Spools, progress: Progress | None = None) -> VerifyReport:
+def verify_project(
+    file: ProjectFile, spools: Spools, progress: Progress | None = None, expected: Expected | None = None
+) -> VerifyReport:
     """Verifies a project and the runs in spools beside it; see `aerchive.Project.verify`."""
-    report = verify(file, progress)
+    leaves: dict[str, Leaf] | None = None if expected is None else {}
+    report = verify(file, progress, leaves)
+    if expected is not None and leaves is not None:
+        from aerchive.project.sealing.comparison import compare
+
+        compared = compare(file, leaves, expected)
+        report += VerifyReport(str(file.path), 0, 0, compared.problems, compared.notes, compared.root)
     number, problems = spools.verify()
     notes = [rewritten_text(file.path)] if file.is_rewritten() else []
     notes += copy_notes(file)
     return report + VerifyReport(str(file.path), number, 0, [*problems, *conflicting_results(file)], notes)
 
 
-def verify_in_child(file: ProjectFile, pending_folder: Path | None) -> VerifyReport:
+def verify_in_child(file: ProjectFile, pending_folder: Path | None, expected: Expected | None = None) -> VerifyReport:
     """Verifies a project as `verify_project` does, in a child process with limits.
 
     Args:
         file: The project file.
         pending_folder: The folder for runs that can be written neither to the file nor beside it.
+        expected: The seal with which the project is compared.
 
     Raises:
         UnsafeContentError: The child crashed, or took too much memory or time.
@@ -114,29 +132,45 @@ def verify_in_child(file: ProjectFile, pending_folder: Path | None) -> VerifyRep
     folder = None if pending_folder is None else str(pending_folder)
     with file.without_writers():  # raises if there is no such project
         pass
-    found = limited_child(file.path, __name__, [str(file.path), folder, file.lock_timeout_s], "it was verified")
+    with contextlib.nullcontext() if expected is None else expected.handed_over() as seal:
+        given = [str(file.path), folder, file.lock_timeout_s, seal]
+        found = limited_child(file.path, __name__, given, "it was verified")
     try:
         return VerifyReport(str(file.path), **found)
     except TypeError as error:
         raise UnsafeContentError(f"{file.path}: not verified: the answer of the child is not understandable") from error
 
 
-def answer(path: str, pending_folder: str | None, lock_timeout_s: float) -> dict[str, Any]:
+def answer(
+    path: str, pending_folder: str | None, lock_timeout_s: float, seal: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """What the child of `verify_in_child` does; the names and values of a `VerifyReport` without the path."""
     os.environ["AERCHIVE_VET"] = "off"
     file = ProjectFile(Path(path), lock_timeout_s=lock_timeout_s, catalogue_dtype=catalogue.DTYPE, created_by="")
     spools = Spools(file, None if pending_folder is None else Path(pending_folder))
     try:
-        report = verify_project(file, spools)
+        report = verify_project(file, spools, expected=None if seal is None else _expected(**seal))
     except AerchiveError as error:
         report = VerifyReport(path, 0, 0, [str(error)])
     return {name: value for name, value in dataclasses.asdict(report).items() if name != "path"}
 
 
-def verify(file: ProjectFile, progress: Progress | None = None) -> VerifyReport:
-    """Verifies a whole project file."""
+def _expected(**seal: Any) -> Expected:
+    from aerchive.project.sealing.comparison import Expected
+
+    return Expected.given(**seal)
+
+
+def verify(file: ProjectFile, progress: Progress | None = None, leaves: dict[str, Leaf] | None = None) -> VerifyReport:
+    """Verifies a whole project file.
+
+    Args:
+        file: The project file.
+        progress: A function that is called with the work done and the total work.
+        leaves: The leaf of each run, computed from its bytes, is added to it by the path of the run.
+    """
     with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-verify") as pool:
-        return _Verification(file, progress, pool).report()
+        return _Verification(file, progress, pool, leaves).report()
 
 
 class _Looked(NamedTuple):
@@ -176,10 +210,18 @@ class _Verification:
         file: The project file.
         progress: A function that is called with the work done and the total work.
         pool: The threads that check chunks.
+        leaves: As for `verify`.
     """
 
-    def __init__(self, file: ProjectFile, progress: Progress | None, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        file: ProjectFile,
+        progress: Progress | None,
+        pool: ThreadPoolExecutor,
+        leaves: dict[str, Leaf] | None,
+    ) -> None:
         self._file = file
+        self._leaves = leaves
         self._progress = progress
         self._pool = pool
         self._problems: list[str] = []
@@ -319,6 +361,9 @@ class _Verification:
             verifier = GroupVerifier(group, record.run_uuid, session.root, self._objects, self._visited)
             looked.problems.extend(verifier.problems(MUTABLE, LINKED))
             looked.checks.extend(verifier.chunks)
+            if self._leaves is not None:
+                status = verifier.sealed.get(layout.STATUS, "")
+                self._leaves[group.path] = Leaf(record.run_uuid, verifier.core, status)
             looked.problems.extend(_shown_problems(group, record))
             if row is None:
                 looked.problems.append(f"{group.where()}: is not in the catalogue")

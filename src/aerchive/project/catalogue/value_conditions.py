@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
 from aerchive.interop.order import as_tuple, identity
-from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED, numbers_of_vectors
+from aerchive.models.cells import BOUND, CIRCUIT_NAME, METADATA, OPERATIONS, PARAMS, SAVED, numbers_of_vectors
 from aerchive.project.catalogue.conditions import (
     COMPARE,
     NUMBER_KINDS,
@@ -70,7 +70,7 @@ def sources(name: str, *, of_points: bool) -> tuple[str, ...]:
     """
     if name.startswith(PARAMS):
         return (name, BOUND + name.removeprefix(PARAMS)) if of_points else (name,)
-    if name.startswith((METADATA, SAVED, BOUND, OPERATIONS)):
+    if name.startswith((METADATA, SAVED, BOUND, OPERATIONS)) or name == CIRCUIT_NAME:
         return (name,)
     return (SAVED + name, PARAMS + name, BOUND + name, METADATA + name)
 

@@ -11,8 +11,10 @@ from typing import Any, Final, TypeVar
 from aerchive import layout
 from aerchive.errors import NewerFormatError
 from aerchive.models.config import RunConfig
+from aerchive.models.labels import RunLabels
 from aerchive.models.private_values import LEFT_OUT, LeftOut, leave_out, secret_reason
 from aerchive.models.provenance import Provenance
+from aerchive.models.run import RunRecord
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.personal_text import NEUTRAL, PersonalText
@@ -61,15 +63,10 @@ class Anonymiser:
         elif provenance is not None:
             provenance = self._provenance(provenance, places)
         status, config = self._status(draft.status, places), self._config(draft.config, places)
-        labels = draft.labels.written_like()  # names of classes of an ``Enum`` are those of a user's modules
-        if labels.history:
-            labels = labels.model_copy(update={"history": None})
-            places.append("labels.history")
+        labels = self._labels(draft.labels, places)
         if draft.attachments:
             places.append(layout.ATTACHMENTS)
-        if places:
-            known = {*(config.anonymised or ()), *places}
-            config = config.model_copy(update={"anonymised": sorted(known)})
+        config = _listing(config, places)
         return dataclasses.replace(
             draft,
             config=config,
@@ -81,6 +78,30 @@ class Anonymiser:
             view=self._view(draft.view),
             is_neutral=True,
         )
+
+    def record(self, record: RunRecord) -> RunRecord:
+        """Returns the documents of a run without personal facts; its configuration lists what was left out."""
+        places: list[str] = []
+        provenance = None if record.provenance is None else self._provenance(record.provenance, places)
+        status, config = self._status(record.status, places), self._config(record.config, places)
+        labels = self._labels(record.labels, places)
+        new = {"config": _listing(config, places), "status": status, "labels": labels, "provenance": provenance}
+        return record.model_copy(update=new)
+
+    def line(self, text: str) -> str:
+        """Returns a text, such as the message of an error, with paths, addresses and names replaced."""
+        return self._text.line(text)
+
+    def has_facts(self, text: str) -> bool:
+        """Whether a text has personal facts."""
+        return self._text.has_facts(text)
+
+    def _labels(self, old: RunLabels, places: list[str]) -> RunLabels:
+        labels = old.written_like()  # names of classes of an ``Enum`` are those of a user's modules
+        if labels.history:
+            labels = labels.model_copy(update={"history": None})
+            places.append("labels.history")
+        return labels
 
     def _view(self, view: GroupDraft | None) -> GroupDraft | None:
         """Plots without pictures, and without those whose texts have personal facts."""
@@ -156,6 +177,14 @@ class Anonymiser:
 
 _OPTIONS = ("options", "primitive_options", "used")
 """Fields of the configuration that are options; ``used`` is what Aer reports, and never has a secret."""
+
+
+def _listing(config: RunConfig, places: list[str]) -> RunConfig:
+    """Returns a configuration that lists the places that were left out."""
+    if not places:
+        return config
+    known = {*(config.anonymised or ()), *places}
+    return config.model_copy(update={"anonymised": sorted(known)})
 
 
 def _changed(old: _D, name: str, new: Mapping[str, Any], places: list[str]) -> _D:

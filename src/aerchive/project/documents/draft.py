@@ -19,7 +19,7 @@ from aerchive.models.run import RunRecord
 from aerchive.models.shown import readable_name, safe, shown_attributes
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.plots import first_plot
-from aerchive.project.documents.record import ENCODING, VERSION, read_record, read_seal
+from aerchive.project.documents.record import ENCODING, VERSION, read_record, read_run_seal
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, group_draft, object_draft, view_draft
@@ -153,7 +153,7 @@ class RunDraft:
         record = read_record(group)
         linked = [name for name in layout.LINKS if name in group and group.is_group(name)]
         newer = GroupDraft()
-        if read_seal(group).has_newer:
+        if read_run_seal(group).has_newer:
             others = [name for name in group.names() if name not in _DOCUMENTS and group.is_group(name)]
             linked = [name for name in others if group.group(name).attribute("object") is not None]
             kept = {name: group_draft(group.group(name), record.run_uuid) for name in {*others} - {*linked}}

@@ -59,7 +59,7 @@ def read_own_record(group: GroupReader) -> RunRecord:
 
 def _read(group: GroupReader) -> tuple[RunRecord, bool]:
     """Reads the documents of a run without the provenance, and whether it has what a later version has added."""
-    owner, has_newer = read_seal(group)
+    owner, has_newer = read_run_seal(group)
     attributes = group.attributes(owner)
     config = group.group(layout.CONFIG)
     status = group.group(layout.STATUS)
@@ -94,7 +94,7 @@ def read_labels(group: GroupReader) -> tuple[str, RunLabels]:
     Raises:
         FormatError: The group is not a run, or its labels do not follow the format; the message names the node.
     """
-    owner, has_newer = read_seal(group)
+    owner, has_newer = read_run_seal(group)
     return owner, _labels(group, owner, has_newer=has_newer)
 
 
@@ -103,7 +103,7 @@ def is_run(group: GroupReader) -> bool:
     return layout.SEAL in group and group.group(layout.SEAL).attribute("encoding") == ENCODING
 
 
-class Seal(NamedTuple):
+class RunSeal(NamedTuple):
     """What the seal of a run says about reading the run.
 
     Attributes:
@@ -116,7 +116,7 @@ class Seal(NamedTuple):
     has_newer: bool
 
 
-def read_seal(group: GroupReader) -> Seal:
+def read_run_seal(group: GroupReader) -> RunSeal:
     """Reads the seal of a run, and checks that this version of aerchive can read the run.
 
     Raises:
@@ -134,7 +134,7 @@ def read_seal(group: GroupReader) -> Seal:
     found = _text({"run_uuid": seal.attribute("run_uuid")}, "run_uuid", seal)
     if not _UUID.match(found):
         raise FormatError(f"{seal.where()}@run_uuid: {found!r} is not an identifier")
-    return Seal(found, bool(layout.unknown_features(seal.attribute("uses"))))
+    return RunSeal(found, bool(layout.unknown_features(seal.attribute("uses"))))
 
 
 def _labels(group: GroupReader, owner: str, *, has_newer: bool) -> RunLabels:

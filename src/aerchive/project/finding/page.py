@@ -12,14 +12,14 @@ from aerchive.display.text import distinct_width
 from aerchive.errors import InvalidInputError
 from aerchive.interop.columns import Column, Columns
 from aerchive.models import catalogue
-from aerchive.models.shown import shown_attributes
+from aerchive.models.cells import CIRCUIT_NAME
 from aerchive.project.catalogue.conditions import SYNONYMS, Clause
 from aerchive.project.catalogue.value_conditions import full_name, sources
 from aerchive.project.finding.listing import Listing
 from aerchive.project.run import Run
 
 CIRCUIT = "circuit"
-"""The column with the names of the circuits; the group of each run has it, and the catalogue has it not."""
+"""The column with the name of the first circuit, and how many more there are."""
 _ALL = ".*"
 
 
@@ -46,7 +46,7 @@ def wanted_in_columns(names: Sequence[str], clause: Clause) -> Callable[[str], b
         source
         for name in names
         if name not in catalogue.IN_TABLES
-        for source in sources(full_name(name), of_points=True)
+        for source in ((CIRCUIT_NAME,) if name == CIRCUIT else sources(full_name(name), of_points=True))
     }
     return lambda name: name in alone or name.startswith(groups) or clause.wants(name)
 
@@ -82,7 +82,7 @@ def page_of(
                 if one.startswith(group):
                     columns[one] = listing.values(places, one).column(with_tuples=False)
         elif name == CIRCUIT:
-            columns[name] = Column("text", [listing.bad.ask(run, circuit_of, None) for run in runs])
+            columns[name] = _circuits(listing, places)
         else:
             columns[name] = _column(listing, places, name)
             if total and not any(one is not None for one in columns[name].values) and not listing.is_known(name):
@@ -98,12 +98,9 @@ def _column(listing: Listing, places: NDArray[np.intp], name: str) -> Column:
     return values.column(with_tuples=False)
 
 
-def circuit_of(run: Run) -> str | None:
-    """The name of the first circuit, and how many more there are, as viewers show it; ``None`` without a name."""
-    name: object
-    if run.place.path is None:
-        name = shown_attributes(run.record).get(CIRCUIT)
-    else:
-        with run.place.open() as (_, group):
-            name = group.attribute(CIRCUIT)
-    return name if isinstance(name, str) else None
+def _circuits(listing: Listing, places: NDArray[np.intp]) -> Column:
+    """The names of circuits, as viewers show them; ``None`` without a name."""
+    names = listing.values(places, CIRCUIT_NAME).listed()
+    numbers = listing.catalogue_column(places, "num_circuits").values
+    several = (f" and {number - 1} more" if (number or 1) > 1 else "" for number in numbers)
+    return Column("text", [None if one is None else f"{one}{more}" for one, more in zip(names, several, strict=True)])

@@ -21,7 +21,8 @@ from aerchive.interop.columns import Column, Columns, column_of
 from aerchive.interop.order import as_tuple, order_key
 from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
-from aerchive.models.cells import BOUND, METADATA, OPERATIONS, PARAMS, SAVED
+from aerchive.models.cells import BOUND, CIRCUIT_NAME, METADATA, OPERATIONS, PARAMS, SAVED
+from aerchive.models.shown import own_names
 from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import ABSENT, MAY_BE_EMPTY, kind_of, parameter_columns
 from aerchive.project.catalogue.conditions import Clause
@@ -77,6 +78,8 @@ class SweepRow(NamedTuple):
             values = self.point.bound
         elif name.startswith(METADATA):
             values = (self._fact or {}).get("metadata", {})
+        elif name == CIRCUIT_NAME:
+            return self._own_name
         elif name.startswith(OPERATIONS):
             values = (self._fact or {}).get("ops", {})
         else:
@@ -91,6 +94,14 @@ class SweepRow(NamedTuple):
         facts = (record.config.circuit_facts if record is not None else None) or []
         number = 0 if len(facts) == 1 else self.point.circuit_number
         return facts[number] if number is not None and 0 <= number < len(facts) else None
+
+    @property
+    def _own_name(self) -> list[str]:
+        """The name of the circuit of the point; empty if it has none, or one that Qiskit made up."""
+        record = self.bad.ask(self.run, lambda run: run.record, None)
+        names = own_names(record.config.circuit_names if record is not None else None)
+        number = 0 if len(names) == 1 else self.point.circuit_number
+        return [names[number]] if number is not None and 0 <= number < len(names) and names[number] else []
 
     def find(self, name: str) -> Any:
         """Looks up what a name stands for; `ABSENT` if the point has nothing under it."""
@@ -379,7 +390,7 @@ class PointTable:
         yield from dict.fromkeys([*values, *labels])
         yield from dict.fromkeys([*bound, *(name for row in self._rows for name in row.point.bound)])
         yield from (name for name in known if name.startswith((PARAMS, METADATA)))
-        yield from ("circuit.depth", "circuit.size", f"{OPERATIONS}NAME", GATES)
+        yield from (CIRCUIT_NAME, "circuit.depth", "circuit.size", f"{OPERATIONS}NAME", GATES)
         yield from ("job_id", *ORIGIN, f"{COUNTS}OUTCOME", ALL_COUNTS, "columns of the catalogue")
 
 

@@ -121,6 +121,8 @@ class GroupVerifier:
         chunks: The chunks of all datasets visited by `problems`, which are still to be verified.
         nodes: Digest of each node visited by `problems`, by path.
         nbytes: Size of the values of the datasets in the group before compression, in bytes.
+        core: The digest of the whole as computed by `problems`; empty before.
+        sealed: The digest of each mutable group as computed by `problems`, by path.
     """
 
     def __init__(
@@ -138,6 +140,8 @@ class GroupVerifier:
         self.chunks: list[ChunkCheck] = []
         self.nodes: dict[str, str] = {}
         self.nbytes = 0
+        self.core = ""
+        self.sealed: dict[str, str] = {}
         self._visited = visited or VisitedNodes()
         self._problems: list[str] = []
 
@@ -158,7 +162,8 @@ class GroupVerifier:
         with self._noted(self._group.where()):
             seal = self._group.group(layout.SEAL) if layout.SEAL in self._group else None
             stored = None if seal is None else seal.attribute("core_sha256")
-            if stored is not None and stored != core_digest(nodes):
+            self.core = core_digest(nodes)
+            if stored is not None and stored != self.core:
                 self._problems.append(
                     f"{self._group.where()}: the digest of the run does not match: something in it was changed"
                 )
@@ -255,7 +260,8 @@ class GroupVerifier:
         inner: dict[str, str] = {}
         self._visit(group, path, inner, frozenset(), frozenset())
         self.nodes |= inner
-        if group.attribute("sha256") != core_digest(inner):
+        self.sealed[path] = core_digest(inner)
+        if group.attribute("sha256") != self.sealed[path]:
             self._problems.append(f"{group.where()}: its digest does not match: something in it was changed")
 
     def _visit_attachments(self, group: CachedGroup) -> None:

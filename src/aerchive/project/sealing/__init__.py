@@ -1,0 +1,1 @@
+"""Seals: one number that stands for all runs of a project, proofs of single runs, and signatures."""
