@@ -36,7 +36,7 @@ describe("basis states as bits", () => {
     expect(prefix(5, 5, 3)).toBe("101");
   });
 
-  it("are grouped from the right", () => expect(grouped("110101")).toBe("11 0101"));
+  it("are grouped from the left", () => expect([grouped("110101"), grouped("1101")]).toEqual(["1101 01", "1101"]));
 });
 
 describe("times", () => {

@@ -54,7 +54,7 @@ function RunHead({ run, which }: { run: RunDocument; which: "first" | "second" }
     <section className={`card head-${which}`} aria-label={`The ${which} run`}>
       <h2>
         <span className={`key key-${which}`} aria-hidden="true" />
-        {which}: <bdi>{line(run.title || run.name || run.job_id, 120)}</bdi>{" "}
+        {which}: <bdi>{line(run.name || run.title || run.job_id, 120)}</bdi>{" "}
         <span className={`mark outcome-${outcomeKind(run.outcome)}`}>{line(run.outcome, 30)}</span>
       </h2>
       <p>

@@ -32,7 +32,7 @@ function View({ place }: { place: Place }): ReactNode {
       return <TreeView path={place.path} />;
     case "unknown":
       return (
-        <Notice title="There is no such view">
+        <Notice title="There is no such view" main>
           <p>
             The address names “{line(place.path, 100)}”. Go to <a href="#/">all runs</a>.
           </p>
@@ -93,7 +93,7 @@ export function App(): ReactNode {
               </ErrorBoundary>
             </ProjectContext.Provider>
           ) : error ? (
-            <Failure error={error} what="The project cannot be shown" />
+            <Failure error={error} what="The project cannot be shown" main />
           ) : (
             <Loading what="the project" />
           )}

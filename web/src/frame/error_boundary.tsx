@@ -11,7 +11,7 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: E
 
   override render(): ReactNode {
     return this.state.error ? (
-      <Failure error={this.state.error} what="This view cannot be shown" again={() => this.setState({ error: null })} />
+      <Failure error={this.state.error} what="This view cannot be shown" main again={() => this.setState({ error: null })} />
     ) : (
       this.props.children
     );

@@ -37,14 +37,11 @@ export function Header({ project, gone, place, themes }: { project: Project | nu
       </nav>
       {project && <Facts project={project} />}
       <div className="head-tools">
-        <label>
-          <span className="sr">Colours</span>
           <select value={themes.choice} onChange={(event) => themes.choose(event.target.value as Choice)} aria-label="Colours">
-            <option value="system">as the system</option>
-            <option value="light">light</option>
-            <option value="dark">dark</option>
+            <option value="system">Colours: as the system</option>
+            <option value="light">Colours: light</option>
+            <option value="dark">Colours: dark</option>
           </select>
-        </label>
         <button type="button" onClick={() => help.current?.showModal()}>
           Help
         </button>

@@ -45,7 +45,12 @@ export function columnWidth(description: ColumnDescription, column: Column | und
   let letters = columnTitle(description).length + 3;
   if (column) {
     const step = Math.max(1, Math.floor(column.length / SAMPLE));
-    for (let run = 0; run < column.length; run += step) letters = Math.max(letters, cellText(column, run, 40).length + 1);
+    for (let run = 0; run < column.length; run += step) {
+      const value = column.value(run);
+      // Tags have room around them.
+      const room = Array.isArray(value) ? 2 * value.length : 1;
+      letters = Math.max(letters, cellText(column, run, 40).length + room);
+    }
   }
   return Math.min(Math.max(letters, 6), description.name === "name" ? 30 : 24);
 }

@@ -10,7 +10,6 @@ import { FilterError } from "../filter/tokens";
 export interface Found {
   table: Table | null;
   error: Error | null;
-  complete: boolean;
   /** Why the filter cannot be read; the runs are then those of the last one that could be. */
   filterError: string | null;
   /** The runs that were found, the oldest first. */
@@ -30,34 +29,56 @@ function read(text: string, project: Project): { filter: Filter | null; error: s
   }
 }
 
+interface Result {
+  table: Table;
+  runs: Uint32Array;
+  nested: number;
+}
+
+/** Runs of a table that a filter lets through, or the sentence that says why the filter cannot be used. */
+function search(table: Table, filter: Filter, nested: boolean): Result | string {
+  let test: Test;
+  try {
+    test = testOf(filter, table.columns);
+  } catch (error) {
+    if (error instanceof FilterError) return error.message;
+    throw error;
+  }
+  const parent = nested ? undefined : table.column("parent");
+  const found = new Uint32Array(table.runs);
+  let number = 0;
+  let hidden = 0;
+  for (let run = 0; run < table.runs; run += 1) {
+    if (!test(run)) continue;
+    if (parent && parent.text(run)) hidden += 1;
+    else found[number++] = run;
+  }
+  return { table, runs: found.slice(0, number), nested: hidden };
+}
+
+const NONE = new Uint32Array(0);
+
 export function useFound(text: string, nested: boolean, more: readonly string[]): Found {
   const project = useProject();
-  const last = useRef<Filter>(EVERYTHING);
+  const lastFilter = useRef<Filter>(EVERYTHING);
+  const last = useRef<Result | null>(null);
   const parsed = useMemo(() => read(text, project), [text, project]);
-  const filter = parsed.filter ?? last.current;
+  const filter = parsed.filter ?? lastFilter.current;
   const present = useMemo(() => new Set(project.columns.map((column) => column.name)), [project]);
   const names = useMemo(() => ["key", "parent", ...columnsOf(filter, present), ...more], [filter, present, more.join("\0")]);
   const { table, error, complete } = useTable(project, names);
-  const result = useMemo(() => {
-    if (!table) return { runs: new Uint32Array(0), hidden: 0, error: null };
-    let test: Test;
-    try {
-      test = testOf(filter, table.columns);
-    } catch (failure) {
-      if (!(failure instanceof FilterError)) throw failure;
-      return { runs: new Uint32Array(0), hidden: 0, error: failure.message };
-    }
-    const parent = nested ? undefined : table.column("parent");
-    const found = new Uint32Array(table.runs);
-    let number = 0;
-    let hidden = 0;
-    for (let run = 0; run < table.runs; run += 1) {
-      if (!test(run)) continue;
-      if (parent && parent.text(run)) hidden += 1;
-      else found[number++] = run;
-    }
-    return { runs: found.slice(0, number), hidden, error: null };
-  }, [table, filter, nested]);
-  if (parsed.filter && result.error === null) last.current = parsed.filter;
-  return { table, error, complete, filterError: parsed.error ?? result.error, runs: result.runs, nested: result.hidden };
+  // Until the columns are here, what was found before stays.
+  const result = useMemo(() => (table && complete ? search(table, filter, nested) : null), [table, complete, filter, nested]);
+  if (result !== null && typeof result !== "string") {
+    last.current = result;
+    lastFilter.current = filter;
+  }
+  const shown = last.current;
+  return {
+    table: shown?.table ?? null,
+    error,
+    filterError: parsed.error ?? (typeof result === "string" ? result : null),
+    runs: shown?.runs ?? NONE,
+    nested: shown?.nested ?? 0,
+  };
 }

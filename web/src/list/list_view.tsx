@@ -79,7 +79,10 @@ export function ListView(): ReactNode {
       ) : runs.length === 0 ? (
         <Nothing all={project.runs} nested={found.nested} clear={() => change({ filter: null })} show={() => change({ nested: "1" })} />
       ) : (
-        <Rows table={found.table} runs={runs} shown={shown} order={order} sort={sort} chosen={chosen} choose={choose} />
+        <Rows
+          question={`${text}\0${nested}\0${orderText(order) ?? ""}`}
+          table={found.table}
+          runs={runs} shown={shown} order={order} sort={sort} chosen={chosen} choose={choose} />
       )}
     </>
   );

@@ -19,9 +19,11 @@ const HEADER = 32;
 /** The width of the column of boxes, in em as the other widths. */
 const CHOOSE = 2.4;
 /** Rows above and below those in sight. */
-const MORE = 12;
+const MORE = 8;
 
 interface Props {
+  /** What decides which runs are listed, and in which order. */
+  question: string;
   table: Table;
   runs: Uint32Array;
   shown: ColumnDescription[];
@@ -31,7 +33,7 @@ interface Props {
   choose: (key: string) => void;
 }
 
-export function Rows({ table, runs, shown, order, sort, chosen, choose }: Props): ReactNode {
+export function Rows({ question, table, runs, shown, order, sort, chosen, choose }: Props): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
@@ -49,7 +51,7 @@ export function Rows({ table, runs, shown, order, sort, chosen, choose }: Props)
     return () => observer.disconnect();
   }, []);
 
-  useAnchor(box, keys, runs, setActive);
+  useAnchor(box, question, keys, runs, setActive, setTop);
 
   const first = Math.max(0, Math.floor(top / ROW) - MORE);
   const last = Math.min(runs.length, Math.ceil((top + height) / ROW) + MORE);
@@ -136,9 +138,20 @@ export function Rows({ table, runs, shown, order, sort, chosen, choose }: Props)
   );
 }
 
+function listAddress(): string {
+  return window.location.hash || "#/";
+}
+
 /** Keeps the rows in sight where they are when runs appear, and finds the place again when the list is opened again. */
-function useAnchor(box: React.RefObject<HTMLDivElement>, keys: Column | undefined, runs: Uint32Array, setActive: (place: number) => void): void {
-  const before = useRef<{ keys: Column | undefined; runs: Uint32Array } | null>(null);
+function useAnchor(
+  box: React.RefObject<HTMLDivElement>,
+  question: string,
+  keys: Column | undefined,
+  runs: Uint32Array,
+  setActive: (place: number) => void,
+  setTop: (top: number) => void,
+): void {
+  const before = useRef<{ question: string; keys: Column | undefined; runs: Uint32Array } | null>(null);
   const placeOf = (key: string | undefined) => {
     if (key === undefined || !keys) return -1;
     for (let place = 0; place < runs.length; place += 1) if (keys.text(runs[place] ?? 0) === key) return place;
@@ -147,29 +160,31 @@ function useAnchor(box: React.RefObject<HTMLDivElement>, keys: Column | undefine
   useLayoutEffect(() => {
     const element = box.current;
     const was = before.current;
-    before.current = { keys, runs };
+    before.current = { question, keys, runs };
     if (!element) return;
     if (was === null) {
-      if (memory.address === window.location.hash) element.scrollTop = memory.top;
+      if (memory.address === listAddress()) element.scrollTop = memory.top;
+      setTop(element.scrollTop);
       setActive(Math.max(0, placeOf(memory.active ?? undefined)));
       return;
     }
-    if (was.keys === keys && was.runs === runs) return;
-    if (was.keys !== keys && element.scrollTop > 0) {
+    if (was.question !== question) {
+      element.scrollTop = 0;
+    } else if (was.keys !== keys && element.scrollTop > 0) {
       // Another generation of the project: the first row in sight stays the first one.
       const seen = Math.floor(element.scrollTop / ROW);
       const place = placeOf(was.keys?.text(was.runs[seen] ?? 0));
       if (place >= 0) element.scrollTop += (place - seen) * ROW;
-    } else if (was.keys === keys) {
-      element.scrollTop = 0;
     }
+    // The event of scrolling comes later, and the rows would not be there for a moment.
+    setTop(element.scrollTop);
     setActive(Math.max(0, placeOf(memory.active ?? undefined)));
-  }, [keys, runs]);
+  }, [question, keys, runs]);
   useEffect(() => {
     const element = box.current;
     const note = () => {
       if (!element) return;
-      memory.address = window.location.hash;
+      memory.address = listAddress();
       memory.top = element.scrollTop;
     };
     element?.addEventListener("scroll", note, { passive: true });

@@ -34,7 +34,7 @@ export function RunView({ runKey }: { runKey: string }): ReactNode {
       {run ? (
         <RunDocumentView run={run} />
       ) : loaded.state === "failed" ? (
-        <Failure error={loaded.error} what="The run cannot be shown" again={loaded.again} />
+        <Failure error={loaded.error} what="The run cannot be shown" main again={loaded.again} />
       ) : (
         <Loading what="the run" />
       )}
@@ -92,7 +92,7 @@ function RunDocumentView({ run }: { run: RunDocument }): ReactNode {
     <article className="run">
       <section className="card run-card">
         <h1>
-          <bdi>{line(run.title || run.name || run.job_id, 160)}</bdi>{" "}
+          <bdi>{line(run.name || run.title || run.job_id, 160)}</bdi>{" "}
           <span className={`mark outcome-${outcomeKind(run.outcome)}`} data-testid="outcome">
             {line(run.outcome, 30)}
           </span>

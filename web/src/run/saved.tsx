@@ -60,7 +60,7 @@ export function Saved({ run }: { run: RunDocument }): ReactNode {
                 <td>{line(one.kind, 40)}</td>
                 <td className="numeric">{one.shape.join(" × ")}</td>
                 <td>{line(one.dtype, 30)}</td>
-                <td className="numeric right">{bytes(one.nbytes)}</td>
+                <td className="numeric right">{one.nbytes ? bytes(one.nbytes) : ""}</td>
                 {infidelity && <td className="numeric right">{one.infidelity === null ? "" : short(one.infidelity, 3)}</td>}
                 <td>
                   <Value run={run} one={one} />

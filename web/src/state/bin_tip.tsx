@@ -2,8 +2,8 @@
 import type { ReactNode } from "react";
 import type { Bins } from "../data/tiles";
 import { useTheme } from "../frame/theme";
-import { complex, short } from "../words/numbers";
-import { binBits, binRange, binSize, peakBits, phaseText } from "./bin_words";
+import { short } from "../words/numbers";
+import { amplitudeText, binBits, binRange, binSize, peakBits, phaseText } from "./bin_words";
 import { css, phaseColour } from "./phase_colour";
 
 export function Swatch({ phase }: { phase: number }): ReactNode {
@@ -16,7 +16,6 @@ export function BinTip({ bins, bin, phases, left, width }: { bins: Bins; bin: nu
   const peak = bins.peaks[bin] as number;
   const phase = bins.phases[bin] as number;
   const one = binSize(bins) === 1;
-  const size = Math.sqrt(peak);
   return (
     <div className="tip" style={left > width / 2 ? { right: width - left + 14 } : { left: left + 14 }} data-testid="tip">
       <div className="numeric tip-bits">{binBits(bins, bin)}</div>
@@ -31,7 +30,7 @@ export function BinTip({ bins, bin, phases, left, width }: { bins: Bins; bin: nu
           {one
             ? phases && (
                 <>
-                  <div>amplitude {complex(size * Math.cos(phase), size * Math.sin(phase))}</div>
+                  <div>amplitude {amplitudeText(bins, bin)}</div>
                   <div>
                     <Swatch phase={phase} /> phase {phaseText(phase)}
                   </div>

@@ -1,9 +1,9 @@
 /** The most probable bins in sight as a table, for those who do not see the chart or want the numbers. */
 import { type ReactNode, useMemo } from "react";
 import type { Bins } from "../data/tiles";
-import { complex, short } from "../words/numbers";
+import { short } from "../words/numbers";
 import { Swatch } from "./bin_tip";
-import { binBits, binRange, binSize, peakBits, phaseParts } from "./bin_words";
+import { amplitudeText, binBits, binRange, binSize, peakBits, phaseParts } from "./bin_words";
 import { type Extent, leastExponent, ofBin, type Window } from "./window";
 
 const ROWS = 16;
@@ -47,7 +47,6 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
         <tbody>
           {places.map((bin) => {
             const phase = bins.phases[bin] as number;
-            const size = Math.sqrt(bins.peaks[bin] as number);
             return (
               <tr key={bin}>
                 <th scope="row" className="numeric">
@@ -62,10 +61,10 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
                 <td className="numeric right">{binRange(bins, bin)}</td>
                 <td className="numeric right">{short(bins.sums[bin] as number)}</td>
                 {one ? (
-                  phases && <td className="numeric">{complex(size * Math.cos(phase), size * Math.sin(phase))}</td>
+                  phases && <td className="numeric">{amplitudeText(bins, bin)}</td>
                 ) : (
-                  <td className="numeric">
-                    {peakBits(bins, bin)} {short(bins.peaks[bin] as number)}
+                  <td className="numeric" title={`probability ${short(bins.peaks[bin] as number)}`}>
+                    {peakBits(bins, bin)}
                   </td>
                 )}
                 {phases && (

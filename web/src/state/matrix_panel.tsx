@@ -1,5 +1,5 @@
 /** A matrix: heat map, where it is zoomed to, its greatest elements in sight, and its diagonal. */
-import { type ReactNode, useId, useMemo, useState } from "react";
+import { type ReactNode, useId, useMemo } from "react";
 import { latest, useLoaded } from "../data/loaded";
 import { loadCells, type Cells, type MatrixSource } from "../data/tiles";
 import { fill } from "../data/fetching";
@@ -22,7 +22,7 @@ export function MatrixPanel({ info, row, source, tick, label }: { info: ArrayInf
   const at = settings.get("square");
   const window = useMemo(() => parseMatrixWindow(source, at), [source.qubits, source.levels, at]);
   const setWindow = (next: MatrixWindow) => change({ square: matrixWindowText(source, next) });
-  const [log, setLog] = useState(false);
+  const log = settings.get("strength") === "log";
   const keys = useId();
   const { level, row: top, column, count } = drawnMatrix(source, window);
   const key = `${source.template} ${level} ${top} ${column} ${count} ${source.done ? "done" : tick}`;
@@ -34,7 +34,7 @@ export function MatrixPanel({ info, row, source, tick, label }: { info: ArrayInf
         <div className="card-head">
           <MatrixTools source={source} window={window} change={setWindow} />
           <label className="check">
-            <input type="checkbox" checked={log} onChange={() => setLog(!log)} />
+            <input type="checkbox" checked={log} onChange={() => change({ strength: log ? null : "log" })} />
             logarithmic
           </label>
         </div>

@@ -36,10 +36,11 @@ function circle(theme: Theme): Rgb[] {
 
 const CIRCLES: Record<Theme, Rgb[]> = { light: circle("light"), dark: circle("dark") };
 
-/** The colour of a phase from -π to π. */
+/** The colour of a phase from -π to π; grey if it was not read yet. */
 export function phaseColour(phase: number, theme: Theme): Rgb {
+  if (Number.isNaN(phase)) return [128, 128, 128];
   const step = Math.round(((phase + Math.PI) / (2 * Math.PI)) * STEPS) % STEPS;
-  return CIRCLES[theme][step < 0 ? step + STEPS : step] ?? [128, 128, 128];
+  return CIRCLES[theme][step < 0 ? step + STEPS : step] ?? [0, 0, 0];
 }
 
 export function css([red, green, blue]: Rgb): string {

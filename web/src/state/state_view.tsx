@@ -24,7 +24,7 @@ export default function StateView({ runKey, number }: { runKey: string; number: 
     return (
       <>
         {back}
-        {error ? <Failure error={error} what="The array cannot be shown" /> : <Loading what="the array" />}
+        {error ? <Failure error={error} what="The array cannot be shown" main /> : <Loading what="the array" />}
       </>
     );
   }

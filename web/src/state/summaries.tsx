@@ -7,6 +7,7 @@ import { bits } from "../words/bits";
 import { complex, short } from "../words/numbers";
 import { line } from "../words/safe";
 import { Swatch } from "./bin_tip";
+import { phaseParts } from "./bin_words";
 import { around, windowText } from "./window";
 
 function indexBits(index: number | string, qubits: number): string {
@@ -28,7 +29,7 @@ export function TopStates({ info, phases }: { info: ArrayInfo; phases: boolean }
               <th scope="col" className="right">
                 probability
               </th>
-              {phases && <th scope="col">amplitude</th>}
+              {phases && <th scope="col">phase</th>}
             </tr>
           </thead>
           <tbody>
@@ -52,8 +53,8 @@ export function TopStates({ info, phases }: { info: ArrayInfo; phases: boolean }
                   </th>
                   <td className="numeric right">{short(phases ? real * real + imaginary * imaginary : real, 4)}</td>
                   {phases && (
-                    <td className="numeric">
-                      <Swatch phase={Math.atan2(imaginary, real)} /> {complex(real, imaginary, 3)}
+                    <td className="numeric" title={`amplitude ${complex(real, imaginary)}`}>
+                      <Swatch phase={Math.atan2(imaginary, real)} /> {phaseParts(Math.atan2(imaginary, real))}
                     </td>
                   )}
                 </tr>

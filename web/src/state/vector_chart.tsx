@@ -4,15 +4,18 @@ import type { Bins } from "../data/tiles";
 import { useTheme } from "../frame/theme";
 import { Canvas, type Draw, useWidth } from "./canvas";
 import { CANVAS, css, phaseColour } from "./phase_colour";
+import { bits } from "../words/bits";
+import { whole } from "../words/numbers";
 import { BinTip } from "./bin_tip";
+import { binSize } from "./bin_words";
 import { heightOf, type Scale, ticks } from "./scale";
 import { around, type Extent, moved, ofBin, type Window, wholeWindow, zoomed } from "./window";
 
 export const LEFT = 58;
 const RIGHT = 8;
 const TOP = 10;
-const BOTTOM = 6;
-const HEIGHT = 260;
+const BOTTOM = 20;
+const HEIGHT = 274;
 /** How far the pointer moves before it is a drag, in pixels. */
 const DRAG = 4;
 /** How far a wheel turns for one step of zoom. */
@@ -75,6 +78,7 @@ export function VectorChart({ label, describedBy, bins, values, scale, coloured,
       }
       context.fillStyle = colours.faint;
       context.fillRect(LEFT, floor, wide - LEFT - RIGHT, 1);
+      drawPlaces(context, bins, step, floor + 11);
     },
     [bins, values, scale, coloured, colour, theme],
   );
@@ -151,6 +155,22 @@ export function VectorChart({ label, describedBy, bins, values, scale, coloured,
       )}
     </div>
   );
+}
+
+/** Writes below the bars which basis states they are, or at least the first and the last in sight. */
+function drawPlaces(context: CanvasRenderingContext2D, bins: Bins, step: number, y: number): void {
+  context.font = "11px ui-monospace, 'DejaVu Sans Mono', monospace";
+  const widest = context.measureText("0".repeat(bins.level)).width + 6;
+  if (bins.level > 0 && step >= widest) {
+    context.textAlign = "center";
+    for (let bin = 0; bin < bins.count; bin += 1) context.fillText(bits(bins.first + bin, bins.level), LEFT + (bin + 0.5) * step, y);
+    return;
+  }
+  const size = binSize(bins);
+  context.textAlign = "left";
+  context.fillText(whole(bins.first * size), LEFT, y);
+  context.textAlign = "right";
+  context.fillText(whole((bins.first + bins.count) * size - 1), LEFT + bins.count * step, y);
 }
 
 /** The window after a key; null if the key means nothing here. */

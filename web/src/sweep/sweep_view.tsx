@@ -45,7 +45,7 @@ export default function SweepView(): ReactNode {
   const setFilter = useCallback((next: string) => change({ filter: next }), [change]);
   if (!axes) {
     return (
-      <Notice title="There is nothing to plot yet">
+      <Notice title="There is nothing to plot yet" main>
         <p>A sweep needs runs with numbers: parameters (labels), saved values, or what the catalogue knows of each run.</p>
       </Notice>
     );

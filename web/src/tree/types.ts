@@ -22,6 +22,8 @@ function float(size: number) {
   return { class: CLASS.float, size, endianness: "little-endian" };
 }
 
+const LONGEST = 24;
+
 function plainType(name: string): object {
   const match = /^(bool|u?int|float|complex)(\d*)$/.exec(name);
   const size = Number(match?.[2] ?? 0);
@@ -38,7 +40,9 @@ function plainType(name: string): object {
       return { class: CLASS.complex, realType: float(size / 2), imagType: float(size / 2) };
   }
   const letters = /^[SU](\d+)$/.exec(name);
-  if (letters) return { class: CLASS.text, charSet: "UTF-8", strPad: "null-padded", length: Number(letters[1]) };
+  // H5Web makes columns as wide as the longest text that fits: only of short ones it is told the length.
+  const length = Number(letters?.[1] ?? 0);
+  if (letters) return { class: CLASS.text, charSet: "UTF-8", strPad: "null-padded", ...(length <= LONGEST ? { length } : {}) };
   if (name === "text" || name === "object") return { class: CLASS.text, charSet: "UTF-8", strPad: "null-terminated" };
   return { class: CLASS.unknown };
 }

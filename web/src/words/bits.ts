@@ -5,11 +5,9 @@ export function bits(index: number, qubits: number): string {
   return qubits === 0 ? "" : index.toString(2).padStart(qubits, "0");
 }
 
-/** Bits in groups of four from the right, to be counted more easily. */
+/** The first bits of basis states in groups of four, to be counted more easily. */
 export function grouped(text: string): string {
-  const parts: string[] = [];
-  for (let end = text.length; end > 0; end -= 4) parts.unshift(text.slice(Math.max(0, end - 4), end));
-  return parts.join(" ");
+  return text.replace(/(.{4})(?=.)/g, "$1 ");
 }
 
 /** The bits that all basis states from `first` to `last` begin with. */

@@ -10,19 +10,24 @@ export function Loading({ what }: { what: string }): ReactNode {
   );
 }
 
-export function Notice({ title, children }: { title: string; children?: ReactNode }): ReactNode {
+/** @param main Whether it is all that the view has, so that its title is that of the page. */
+export function Notice({ title, main = false, children }: { title: string; main?: boolean; children?: ReactNode }): ReactNode {
   return (
     <section className="notice">
-      <h2>{title}</h2>
+      <Title text={title} main={main} />
       {children}
     </section>
   );
 }
 
-export function Failure({ error, what, again }: { error: Error; what: string; again?: () => void }): ReactNode {
+function Title({ text, main }: { text: string; main: boolean }): ReactNode {
+  return main ? <h1>{text}</h1> : <h2>{text}</h2>;
+}
+
+export function Failure({ error, what, main = false, again }: { error: Error; what: string; main?: boolean; again?: () => void }): ReactNode {
   return (
     <section className="notice failure" role="alert">
-      <h2>{what}</h2>
+      <Title text={what} main={main} />
       <p className="text">{plain(error.message)}</p>
       {again && (
         <button type="button" onClick={again}>
