@@ -76,6 +76,11 @@ TOPICS = {
             "aerchive.storage.vetting.VetReport",
         ),
     ),
+    "seals": Topic(
+        "Seals and proofs",
+        "One number for all runs of a project; [Trust](../../explanation/trust.md) says what it proves.",
+        ("aerchive.Seal", "aerchive.Proof", "aerchive.read_seal"),
+    ),
     "errors": Topic(
         "Errors and warnings",
         "The table in [Errors](../errors.md) says what to do about each.",

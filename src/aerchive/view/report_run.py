@@ -14,7 +14,7 @@ from aerchive.models.run import RunRecord
 from aerchive.models.shown import safe, shown_attributes
 from aerchive.project.documents.anonymise import Anonymiser
 from aerchive.project.documents.plots import COUNTS, CURVES, MATRIX, MOST_BINS
-from aerchive.project.documents.record import read_seal
+from aerchive.project.documents.record import read_run_seal
 from aerchive.project.drawing.drawings import ShownCircuit, folded, shown_circuits
 from aerchive.project.drawing.sketch import sketch_of
 from aerchive.project.run import Run
@@ -68,7 +68,7 @@ class ReportRun(NamedTuple):
                 return cls(run, record)
             if run.place.is_known:
                 with run.opened() as group:
-                    if read_seal(group).has_newer:
+                    if read_run_seal(group).has_newer:
                         where = f"run {run.job_id}"
                         raise NewerFormatError(
                             f"{where}: has content of a later version, which may be personal: upgrade aerchive"

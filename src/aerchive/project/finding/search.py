@@ -16,7 +16,7 @@ from aerchive.display.text import format_runs
 from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
-from aerchive.models.cells import COUNTS, OPERATIONS, SAVED
+from aerchive.models.cells import CIRCUIT_NAME, COUNTS, OPERATIONS, SAVED
 from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import ABSENT
 from aerchive.project.catalogue.conditions import All, Clause, Condition, as_texts
@@ -395,8 +395,9 @@ class Search:
     def _no_name(self, name: str, number: int) -> str:
         """Describes that no run has a value of a name, and what they have."""
         columns = [column for column in table.IN_TABLES if column != "params"]
-        values = (one for one in self._value_names() if one != COUNTS and not one.startswith(OPERATIONS))
-        known = [*values, *columns]
+        of_circuits = (COUNTS, CIRCUIT_NAME)
+        values = (one for one in self._value_names() if one not in of_circuits and not one.startswith(OPERATIONS))
+        known = [*values, *columns, CIRCUIT_NAME]
         near = near_texts(short_name(name), [*map(short_name, known)])
         hint = f"did you mean {listed(near)}? " if near else ""
         return f"{self._parts.path}: none of {format_runs(number)} has {name!r}; {hint}there are {listed(known, 40)}"
