@@ -18,7 +18,7 @@ from aerchive.project.sealing.seal import Seal, read_seal
 @command(
     "verify",
     "aerchive verify vqe.h5",
-    "aerchive verify vqe.h5 --root vqe.h5.seal --signers keys --identity ann@lab.org",
+    "aerchive verify vqe.h5 --root vqe.h5.seal --signers keys --identity ann",
 )
 @file_argument
 @click.option(
