@@ -33,7 +33,9 @@ export function darkAsThePage(): Plugin {
     transform(code, id) {
       if (!/@h5web\/app\/dist\/styles\.css/.test(id)) return null;
       if (code.split(DARK).length !== 2) throw new Error("The styles of H5Web have changed: look for how they become dark.");
-      return code.replace(DARK, "@media all{");
+      if (code.split("invert()").length !== 3) throw new Error("The styles of H5Web have changed: look for how colours are inverted.");
+      // Turned by half a circle, inverted colours are the same hues as before.
+      return code.replace(DARK, "@media all{").replaceAll("invert()", "invert() hue-rotate(180deg)");
     },
   };
 }

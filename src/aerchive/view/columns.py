@@ -80,7 +80,8 @@ class RunColumns:
         found += [ListedColumn(name, _TITLES.get(name, name), "run", self._own_type(name)) for name in _CATALOGUE]
         names = self._listing.wanted_names()
         if CIRCUIT_NAME in names:
-            found.append(ListedColumn(CIRCUIT_NAME, "circuit", "run", "text"))
+            after = next(place for place, one in enumerate(found, 1) if one.name == "name")
+            found.insert(after, ListedColumn(CIRCUIT_NAME, "circuit", "run", "text"))
         for prefix, group in _GROUPS.items():
             for name in names:
                 if name.startswith(prefix) and (kind := self._type(name)) is not None:

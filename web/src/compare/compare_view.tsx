@@ -1,6 +1,6 @@
 /** Two runs side by side. */
 import type { ReactNode } from "react";
-import { fetchJson, FRESH } from "../data/fetching";
+import { fetchRun } from "../data/run";
 import { useProject } from "../data/following";
 import type { RunDocument } from "../data/interface";
 import { latest, useLoaded } from "../data/loaded";
@@ -15,7 +15,7 @@ import { StatesCompared } from "./states_compared";
 
 function useRun(key: string) {
   const project = useProject();
-  return useLoaded(`${project.generation} ${key}`, (signal) => fetchJson<RunDocument>(`runs/${key}.json`, { ...FRESH, signal }), true);
+  return useLoaded(`${project.generation} ${key}`, (signal) => fetchRun(key, signal), true);
 }
 
 export default function CompareView({ first, second }: { first: string; second: string }): ReactNode {

@@ -4,7 +4,7 @@ import type { ColumnDescription, Project } from "../data/interface";
 import { cellText } from "../words/cell";
 import { columnTitle } from "../words/column_title";
 
-const USUAL = ["job_id", "name", "created", "outcome", "tags", "num_qubits", "shots"];
+const USUAL = ["job_id", "name", "circuit.name", "created", "outcome", "tags", "num_qubits", "shots"];
 /** How many columns of a group are shown unless the reader chooses. */
 const FIRST: Record<string, number> = { params: 4, saved: 2 };
 /** Never a column of the list: the key is an address. */

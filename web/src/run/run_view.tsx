@@ -1,13 +1,12 @@
 /** Everything about one run. */
 import { type ReactNode, useEffect } from "react";
 import { useProject } from "../data/following";
-import { fetchJson, FRESH } from "../data/fetching";
+import { fetchRun } from "../data/run";
 import type { RunDocument } from "../data/interface";
 import { latest, useLoaded } from "../data/loaded";
 import { useTable } from "../data/table";
 import { href } from "../route";
 import { go } from "../routing";
-import { bytes } from "../words/numbers";
 import { Failure, Loading } from "../words/notices";
 import { outcomeKind } from "../words/outcomes";
 import { line, plain } from "../words/safe";
@@ -20,11 +19,14 @@ import { Documents } from "./documents";
 import { Memory } from "./memory";
 import { Saved } from "./saved";
 
+/** Facts that the card of the labels shows. */
+const LABELS = new Set(["tags", "params", "notes"]);
+
 export function RunView({ runKey }: { runKey: string }): ReactNode {
   const project = useProject();
   const loaded = useLoaded(
     `${project.generation} ${runKey}`,
-    (signal) => fetchJson<RunDocument>(`runs/${runKey}.json`, { ...FRESH, signal }),
+    (signal) => fetchRun(runKey, signal),
     true,
   );
   const run = latest(loaded);
@@ -106,8 +108,7 @@ function RunDocumentView({ run }: { run: RunDocument }): ReactNode {
           <Fact name="submitted">
             <time dateTime={machineTime(run.created)}>{localTime(run.created)}</time>
           </Fact>
-          {run.nbytes !== null && <Fact name="size on disk">{bytes(run.nbytes)}</Fact>}
-          {run.facts.map(([name, text], place) => (
+          {run.facts.filter(([name]) => !LABELS.has(name)).map(([name, text], place) => (
             <Fact key={place} name={name}>
               <span className="text">{plain(text)}</span>
             </Fact>

@@ -9,7 +9,7 @@ const TITLES: Record<string, string> = {
   num_points: "points",
   circuit_depth: "depth",
   circuit_size: "gates",
-  nbytes: "size on disk",
+  nbytes: "size of values",
 };
 
 export function columnTitle(column: { name: string; title: string }): string {
