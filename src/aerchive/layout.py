@@ -48,6 +48,10 @@ MOST_COLUMNS: Final = 512
 RUNS: Final = "runs"
 DELETED: Final = "deleted"
 DELETED_TABLES: Final = "tables"
+DELETIONS: Final = "deletions"
+"""Table of the runs and attachments that were deleted and restored; compaction keeps it."""
+DELETIONS_CHUNK_ROWS: Final = 32
+"""Rows in one chunk of this table; they take 2.7 KiB."""
 ATTACHMENTS: Final = "attachments"
 """Group of the attachments of a run, or of the project, and of those among the deleted nodes."""
 ATTACHMENT_UUID: Final = "attachment_uuid"

@@ -1221,7 +1221,7 @@ class Project(Shown):
             self.flush()
             if self.file.exists():
                 self.parts.move_spooled()
-        return compact(self.file, progress, lambda: bool(self.spools.runs()), dry_run=dry_run, force=force)
+        return compact(self.file, progress, dry_run=dry_run, force=force)
 
     @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:

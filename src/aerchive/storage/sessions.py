@@ -242,6 +242,19 @@ class WriteSession:
         append_rows(table.dsid, rows)
         self._note_change(name, first, rows)
 
+    def add_to_log(self, name: str, rows: np.ndarray[Any, Any], chunk_rows: int) -> None:
+        """Adds rows to a table in the root group whose rows are never replaced; the table is made if it is missing.
+
+        Args:
+            name: Name of the table.
+            rows: The rows.
+            chunk_rows: Number of rows in a chunk of a new table.
+        """
+        self.has_new_rows = True
+        if not self.has(name):
+            create_table(self._root, name, rows.dtype, chunk_rows)
+        append_rows(self.root.open_table(name).dsid, rows)
+
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table in the root group, and adds an entry to the table's list of changes."""
         self.has_new_rows = True

@@ -83,7 +83,7 @@ def copy_changed(
     with file.rewritten(target, now()) as (held, new):
         spooled = [run for run in spools.runs() if not is_gone(run)]
         with held.read() as session:
-            deleted = DeletedRuns(session.root)
+            deleted = DeletedRuns(session)
             spooled = [run for run in spooled if not deleted.has(run.head.run_uuid, run.head.created)]
             rows = present(read_rows(session))
         change = _change(changes, Anonymiser(_names(held, rows, spooled)) if changes.anonymous else None)

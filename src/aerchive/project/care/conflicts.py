@@ -70,8 +70,14 @@ def conflicting_results(file: ProjectFile) -> list[str]:
         rows = known.rows()
         for row in present(rows[np.strings.find(rows["job_id"], b"~") >= 0]):
             group = session.root.group(run_path(row))
-            config = read_own_record(group).config
-            if config.conflicts_with is not None and known.find(config.conflicts_with) is not None:
+            record = read_own_record(group)
+            config = record.config
+            if record.labels.is_rival:
+                found.append(
+                    f"{session.root.file}: run {record.job_id} is one of several results of job {record.sealed_id}; "
+                    "compare them and delete those that are not needed"
+                )
+            elif config.conflicts_with is not None and known.find(config.conflicts_with) is not None:
                 found.append(
                     f"{session.root.file}: run {whole_id(session, row)} is another result of job "
                     f"{config.conflicts_with}, kept beside it; compare them and delete one"

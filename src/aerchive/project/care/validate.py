@@ -172,6 +172,7 @@ _KINDS: dict[str, _Kind] = {
             layout.OBJECTS: "objects",
             layout.ATTACHMENTS: "attachments",
             layout.DELETED: "deleted",
+            layout.DELETIONS: "deletions",
             layout.COVER: "view",
         },
         required=(layout.CATALOGUE, layout.RUNS),
@@ -184,6 +185,9 @@ _KINDS: dict[str, _Kind] = {
     "columns": _Kind(COLUMNS, members={r"[!-.0-~ ]+": "column"}),
     "column": _Kind(COLUMNS, ("name", "type"), ("shape",), columns="V"),
     "deleted": _Kind(TREE, is_open=True),
+    "deletions": _Kind(
+        "`/deletions`", columns={"uuid": "S", "when_us": "i8", "created_us": "i8", "deleted": "u1", "crc32": "u4"}
+    ),
     "runs": _Kind(TREE, members={r"\d{4}-\d\d-\d\d(\.\d{3,})?": "day"}, is_open=True),
     "day": _Kind(TREE, members={r"\d{6}_[A-Za-z0-9_.]+": "run"}, is_open=True),
     "run": _Kind(
@@ -395,7 +399,7 @@ class _Validation:
                 self._depart(where, CATALOGUE, problem)
             return
         with self._by(CONTAINER, where):
-            if kind in ("changes", "column"):
+            if kind in ("changes", "column", "deletions"):
                 table = group.open_table(name)
                 self._columns(where, of_kind, table.what.dtype)
                 if kind == "column":

@@ -129,7 +129,7 @@ class RunDraft:
         }
         attributes: dict[str, AttributeValue] = {
             **self.newer.attributes,
-            "job_id": self.job_id,
+            "job_id": self.record.sealed_id,
             "created": self.created,
             **shown_attributes(self.record, None if self.view is None else first_plot(self.view.groups)),
         }
@@ -187,7 +187,8 @@ class RunDraft:
     def group_name(self) -> str:
         """Name of the run's group: time of submission, name, number of qubits, and the beginning of the job id."""
         to_microseconds(self.created)  # raises an error if the time is not in the format's notation
-        digest = hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()
-        beginning = safe(self.job_id)[:_ID] or digest[:_ID]
+        job_id = self.record.sealed_id
+        digest = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()
+        beginning = safe(job_id)[:_ID] or digest[:_ID]
         time = self.created[11:19].replace(":", "")
         return f"{time}_{readable_name(self.record, is_neutral=self.is_neutral)}_{beginning}"

@@ -19,6 +19,7 @@ from aerchive import layout
 from aerchive.errors import AlreadyExistsError
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import Author, LabelChange, RunLabels
+from aerchive.models.run import conflict_id
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 
@@ -73,16 +74,6 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         refused=given.refused,
         is_bare=stored.is_bare and given.is_bare,
     )
-
-
-def conflict_id(job_id: str, run_uuid: str) -> str:
-    """Makes the job id of a run that is kept beside another result of its job.
-
-    Args:
-        job_id: The job id that the run had.
-        run_uuid: UUID of the run.
-    """
-    return f"{job_id}~{run_uuid[:8]}"
 
 
 def renamed_conflict(given: RunDraft) -> RunDraft:

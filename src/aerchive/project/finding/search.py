@@ -17,6 +17,7 @@ from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
 from aerchive.models.cells import COUNTS, OPERATIONS, SAVED
+from aerchive.models.run import conflict_id
 from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import ABSENT
 from aerchive.project.catalogue.conditions import All, Clause, Condition, as_texts
@@ -26,7 +27,6 @@ from aerchive.project.catalogue.rows import RunRows
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
 from aerchive.project.catalogue.value_conditions import GATES, full_name, short_name, sources
 from aerchive.project.documents.unfinished import submission_record
-from aerchive.project.documents.unite import conflict_id
 from aerchive.project.finding.caller import caller_level
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.listing import Listing
@@ -156,7 +156,7 @@ class Search:
             if wanted is not no_values:
                 rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
             if outside:
-                outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
+                outside, hidden = _without_known(outside, known, DeletedRuns(session))
         first: dict[str, Run] = {}
         for run in outside:
             first.setdefault(run.job_id, run)

@@ -16,12 +16,13 @@ from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.cells import cells_of
 from aerchive.models.labels import Author
-from aerchive.models.run import RunRecord
+from aerchive.models.run import RunRecord, conflict_id
 from aerchive.models.shown import shown_attributes
+from aerchive.project.catalogue.deletions import note_deletions
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import plot_of, read_own_record
-from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
+from aerchive.project.documents.unite import renamed_conflict, united
 from aerchive.project.label_clock import label_clock
 from aerchive.project.writing.catalogue import CatalogueWriter
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
@@ -29,6 +30,7 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import WriteSession
 from aerchive.text import fit_text
+from aerchive.times import to_microseconds
 
 _MOST_LOOKED_AT = 1000
 """The greatest number of runs among which one with a plot is searched for."""
@@ -175,6 +177,8 @@ class _RunWriter:
         else:
             old, path = path, self._write_whole(whole)
             session.remove(old)
+            if stored.run_uuid != whole.run_uuid:
+                note_deletions(session, [(stored.run_uuid, to_microseconds(stored.created))])
         self._writer.replace(number, whole.record, path, whole.nbytes)
         session.afterwards.append(lambda: label_clock.note(session.root.file, [whole.job_id]))
         return path
@@ -215,7 +219,7 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
         The job ids that no run in the project has.
     """
     rows = Catalogue(session)
-    missing = []
+    missing, gone = [], []
     for job_id in dict.fromkeys(job_ids):
         check_interrupt()
         found = rows.find(job_id)
@@ -226,7 +230,9 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
         row["deleted"] = 1
         session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
         if session.can_open(run_path(row[0])):
+            gone.append((str(session.root.group(run_path(row[0])).run_uuid()), int(row["created_us"][0])))
             session.remove(run_path(row[0]))
+    note_deletions(session, gone)
     _renew_default(session, rows.rows())
     if missing:
         rows.check()  # one of them may be in a damaged row
@@ -258,7 +264,7 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
         raise NotFoundError(
             f"{file}: no run with id {job_id!r} was deleted, or its bytes are gone: compaction gives them back for good"
         )
-    back = []
+    back, uuids = [], []
     for number, group in [found[-1], *reversed(_deleted_groups(session, known, job_id, "parent"))]:
         record = read_own_record(session.root.group(f"{layout.DELETED}/{group}"))
         if rows.find(record.job_id) is None:
@@ -272,7 +278,9 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
             if session.root.attribute(layout.DEFAULT) is None and session.has(f"{path}/{layout.VIEW}"):
                 session.put_default(path)
             back.append(record.job_id)
+            uuids.append((record.run_uuid, int(row["created_us"][0])))
     writer.finish()
+    note_deletions(session, uuids, is_deleted=False)
     return back
 
 
