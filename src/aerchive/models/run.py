@@ -48,3 +48,8 @@ class RunRecord(BaseModel):
     def sealed_id(self) -> str:
         """The job id that the backend gave, which is a part of the sealed content of the run."""
         return self.job_id.removesuffix(conflict_id("", self.run_uuid)) if self.labels.is_rival else self.job_id
+
+    def relabelled(self, labels: RunLabels) -> RunRecord:
+        """The record with other labels, and the id that the run has with them."""
+        job_id = conflict_id(self.sealed_id, self.run_uuid) if labels.is_rival else self.sealed_id
+        return self.model_copy(update={"labels": labels, "job_id": job_id})

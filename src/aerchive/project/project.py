@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # only attachments and figures need these, and what they impo
     from aerchive.project.finding.figure_data import FigureData
     from aerchive.project.finding.page import Page
     from aerchive.project.illustrating.illustrate import Illustrated
+    from aerchive.project.sharing.report import MergeReport
     from aerchive.stored.stack import StackedArray
 
 
@@ -1169,6 +1170,52 @@ class Project(Shown):
                 stacklevel=4,
             )
         return file
+
+    @checked
+    def merge(
+        self,
+        other: Project | str | os.PathLike[str],
+        progress: Progress | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> MergeReport:
+        """Brings all that another project has into this one: the union of both. The other project is only read.
+
+        A run is recognised by its UUID and seal, so merging twice does the same as merging once, and collaborators who
+        worked apart have equal projects after merging in any order. Of a run that both have, labels are united (of two
+        changes of a label the later one counts, and a tag stays if one side has added it anew), and attachments, and
+        what one side lacks. Nothing is overwritten: two results of one job are both kept, as ``ID~HEX``, and so are two
+        attachments of one name. A run that was deleted in either project stays deleted, unless it was restored later.
+
+        Chunks are copied as they are. Each batch of runs is a commit, and other processes may write to both files
+        meanwhile. If the merge is stopped at any time, both files are valid, and calling it again goes on. A file from
+        elsewhere is vetted as when it is opened, and each of its runs is verified; then this project counts as from
+        elsewhere, too, until it is trusted (`aerchive.trust`).
+
+        Args:
+            other: The other project, or the path of its file.
+            progress: A function of the work done and the total work, in bytes of payload before compression.
+            dry_run: Whether to change nothing, and only report what would be changed.
+
+        Returns:
+            The report, with the numbers of runs, and the conflicts that a person should decide.
+
+        Raises:
+            NotFoundError: There is no other project.
+            InvalidInputError: The other project is this one.
+            ProjectLockedError: Another program keeps one of the files locked.
+            ReadOnlyError: This project is open for reading, or may not be written.
+            UnsafeContentError: The other file would harm this program.
+            WriteError: The disk is full or failed; the commits before stay.
+        """
+        from aerchive.project.sharing.merge import merge
+
+        if isinstance(other, Project):
+            other.parts.flush()
+            file = other.file
+        else:
+            file = self.file.sibling(Path(os.path.realpath(local_path(other))))
+        return merge(self.parts, file, progress, dry_run=dry_run)
 
     @checked
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:

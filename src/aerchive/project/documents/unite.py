@@ -54,7 +54,7 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         )
     labels = _with_labels(stored.labels, given.labels, author)
     attachments = _all_attachments(stored, given)
-    if not given.status.has_data or not _lacks(stored, given):
+    if not given.status.has_data or not lacks(stored, given):
         if labels is stored.labels and attachments.keys() == stored.attachments.keys():
             return stored
         return dataclasses.replace(stored, labels=labels, attachments=attachments)
@@ -151,8 +151,13 @@ def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
     return all(one.rows(at, at + rows).tobytes() == other.rows(at, at + rows).tobytes() for at in starts)
 
 
-def _lacks(stored: RunDraft, given: RunDraft) -> bool:
-    """Whether the stored run lacks data that the given run has, for example if it was saved from a Result alone."""
+def lacks(stored: RunDraft, given: RunDraft) -> bool:
+    """Whether the stored run lacks data that the given run has, for example if it was saved from a Result alone.
+
+    Args:
+        stored: The run that may lack something.
+        given: The run that may have it.
+    """
     return bool(
         given.objects.keys() - stored.objects.keys() - {layout.PROVENANCE}
         or given.datasets.keys() - stored.datasets.keys()

@@ -73,7 +73,7 @@ def write_drafts(
     Raises:
         AlreadyExistsError: Another result of one of the jobs is in the project, and conflicts are not kept.
     """
-    writer = _RunWriter(session, authors or {}, keeps_conflicts=keeps_conflicts)
+    writer = RunWriter(session, authors or {}, keeps_conflicts=keeps_conflicts)
     together: dict[str, RunDraft] = {}
     ids = [writer.take(together, draft) for draft in drafts]
     written = {job_id: writer.write(draft) for job_id, draft in together.items()}
@@ -93,7 +93,7 @@ def stored_draft(group: GroupReader, row: np.void, known: dict[str, ObjectDraft]
     return dataclasses.replace(draft, is_bare=layout.CIRCUITS not in draft.objects)
 
 
-class _RunWriter:
+class RunWriter:
     """Writes the runs of one commit.
 
     Args:
@@ -138,9 +138,7 @@ class _RunWriter:
         renamed = self._rows.find(conflict_id(draft.job_id, draft.run_uuid)) if is_moved else None
         found = renamed or self._rows.find(draft.job_id)
         if found is None:
-            path = self._write_whole(draft)
-            self._writer.add(draft.record, path, draft.nbytes)
-            return Written(path, draft.job_id)
+            return Written(self.add(draft), draft.job_id)
         number, row = found
         path = run_path(row[0])
         stored = stored_draft(self._session.root.group(path), row[0])
@@ -151,8 +149,28 @@ class _RunWriter:
         except AlreadyExistsError as error:
             return self.write(self._renamed(draft, error))
         if whole is not stored:
-            path = self._replace(stored, whole, path, number)
+            path = self.replace(stored, whole, path, number)
         return Written(path, draft.job_id)
+
+    def add(self, draft: RunDraft) -> str:
+        """Writes a run that is not in the project; returns the path of its group."""
+        path = self._write_whole(draft)
+        self._writer.add(draft.record, path, draft.nbytes)
+        return path
+
+    def relabel(self, path: str, number: int, record: RunRecord, nbytes: int) -> None:
+        """Replaces the labels of a run, which may give it another id.
+
+        Args:
+            path: Path of the run's group.
+            number: Number of its row of the catalogue.
+            record: Its documents, with its new labels.
+            nbytes: Size of its payload before compression, in bytes.
+        """
+        write_labels(self._session, path, record)
+        self._writer.replace(number, record, path, nbytes)
+        ids = [record.job_id, record.sealed_id]
+        self._session.afterwards.append(lambda: label_clock.note(self._session.root.file, ids))
 
     def _renamed(self, draft: RunDraft, error: AlreadyExistsError) -> RunDraft:
         if not self._keeps_conflicts:
@@ -166,8 +184,18 @@ class _RunWriter:
         )
         return renamed
 
-    def _replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
-        """Replaces what differs, only labels and attachments or the whole run; returns the path of the run's group."""
+    def replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
+        """Replaces what differs, only labels and attachments or the whole run.
+
+        Args:
+            stored: The run in the project.
+            whole: What it shall be.
+            path: Path of its group.
+            number: Number of its row of the catalogue.
+
+        Returns:
+            The path of its group now.
+        """
         session = self._session
         if whole.datasets is stored.datasets and whole.objects is stored.objects:
             if whole.labels is not stored.labels:
@@ -206,7 +234,7 @@ class _RunWriter:
         return session.write_run(folder, path.rpartition("/")[2], group, draft.run_uuid)
 
 
-def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
+def delete_runs(session: WriteSession, job_ids: Iterable[str], *, notes: bool = True) -> list[str]:
     """Deletes runs from the project: marks their rows as deleted, and moves their groups to the deleted ones.
 
     A group whose header is damaged stays where it is; compaction leaves it out.
@@ -214,6 +242,7 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
     Args:
         session: An open session of the project file.
         job_ids: Job ids of the runs.
+        notes: Whether the deletions are noted; they are not if another project has notes of them.
 
     Returns:
         The job ids that no run in the project has.
@@ -232,7 +261,8 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
         if session.can_open(run_path(row[0])):
             gone.append((str(session.root.group(run_path(row[0])).run_uuid()), int(row["created_us"][0])))
             session.remove(run_path(row[0]))
-    note_deletions(session, gone)
+    if notes:
+        note_deletions(session, gone)
     _renew_default(session, rows.rows())
     if missing:
         rows.check()  # one of them may be in a damaged row
