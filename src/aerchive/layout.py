@@ -69,6 +69,8 @@ PROVENANCE: Final = "provenance"
 CIRCUITS: Final = "circuits"
 NOISE_MODEL: Final = "noise_model"
 TARGET: Final = "target"
+MISSING: Final = "missing"
+"""Group of a run that was extracted without its payload: what it lacks. It has a digest of its own."""
 VIEW: Final = "view"
 """Group with what people see: plots of a run, texts of circuits. It has a digest of its own, may be replaced as a
 whole, and is no part of the digest of the run or the object."""

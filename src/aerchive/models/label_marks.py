@@ -26,7 +26,7 @@ def checked_marks(marks: Marks) -> Marks:
     Raises:
         ValueError: A tag does not have two lists of marks.
     """
-    if any(len(both) != 2 for both in marks.values()):  # noqa: PLR2004  (those that count, and those that were ended)
+    if any(len(both) != 2 for both in marks.values()):
         raise ValueError("each tag must have two lists of marks")
     return marks
 

@@ -1218,6 +1218,57 @@ class Project(Shown):
         return merge(self.parts, file, progress, dry_run=dry_run)
 
     @checked
+    def extract(
+        self,
+        path: str | os.PathLike[str],
+        expression: str | None = None,
+        /,
+        *,
+        payloads: bool = True,
+        anonymous: bool = False,
+        progress: Progress | None = None,
+        **conditions: Any,
+    ) -> Self:
+        """Writes some runs into a new project file, with all that they need: one file for a colleague.
+
+        The new project has the chosen runs and those beneath runs of primitives, their circuits, noise models, labels
+        and attachments, and a UUID of its own. Each run keeps its UUID and, unless it is made anonymous, its seal, so
+        `merge` recognises it. Deleted runs, and attachments of the project itself, are not extracted. Chunks are copied
+        as they are, and other processes may write to this project meanwhile. If this is stopped, there is no new file.
+
+        Args:
+            path: Path of the new file, or of an existing folder for it.
+            expression: Conditions as text, as for `find`; without any, all runs are extracted.
+            payloads: Whether arrays of 64 KiB and more are extracted. Without them, the runs say what they lack, and
+                reading that is a `NotFoundError` that names this project; merging this project fills them in.
+            anonymous: Whether personal facts, attachments and earlier labels are left out, as for `copy`.
+            progress: A function of the work done and the total work, in bytes of payload before compression.
+            **conditions: Conditions by keyword, as for `find`.
+
+        Returns:
+            The project of the new file.
+
+        Raises:
+            AlreadyExistsError: There is such a file already; it is not changed.
+            NotFoundError: No finished run meets the conditions; the message says which values the runs have.
+            IntegrityError: A run is damaged, or was changed by another program.
+            InvalidInputError: A condition cannot be read.
+            ReadOnlyError: This user may not write to the folder.
+            WriteError: The disk is full or failed; there is no new file.
+        """
+        from aerchive.project.sharing.extract import Part, extract
+
+        target = Path(os.path.realpath(local_path(path)))
+        if os.path.isdir(target):
+            target /= self.path.name
+        self.parts.flush()
+        part = Part(*self._search.chosen(expression, conditions), payloads=payloads, anonymous=anonymous)
+        file = extract(self.file, target, part, progress)
+        return type(self)(
+            file, "a", self.bridge, self.durability, self.parts.compression, self.parts.qpy_version, self.pending_folder
+        )
+
+    @checked
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
         """Rebuilds the catalogue from the runs, in one commit, if it is damaged or `verify` reports that it differs.
 

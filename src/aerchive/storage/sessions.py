@@ -134,6 +134,14 @@ class WriteSession:
         """Replaces a mutable group; see `DraftWriter.replace_group`."""
         self._drafts.replace_group(parent, name, draft, owner)
 
+    def fill_run(self, path: str, datasets: Mapping[str, DatasetDraft], run_uuid: str) -> dict[str, str]:
+        """Writes datasets that a run lacks; see `DraftWriter.fill_run`."""
+        return self._drafts.fill_run(path, datasets, run_uuid)
+
+    def remove_group(self, parent: str, name: str) -> None:
+        """Removes a mutable group of a run; see `DraftWriter.remove_group`."""
+        self._drafts.remove_group(parent, name)
+
     def write_attachment(self, holder: str, name: str, draft: GroupDraft) -> None:
         """Writes an attachment; see `DraftWriter.write_attachment`."""
         self._drafts.write_attachment(holder, name, draft)

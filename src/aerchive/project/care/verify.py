@@ -45,7 +45,7 @@ from aerchive.storage.vetting import limited_child
 from aerchive.text import JSON_FORM
 from aerchive.threads import processors
 
-MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW})
+MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW, layout.MISSING})
 LINKED = frozenset(layout.LINKS)
 
 Progress = Callable[[int, int], None]

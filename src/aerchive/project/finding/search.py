@@ -34,6 +34,7 @@ from aerchive.project.finding.nothing_found import described, not_listed, nothin
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.storage.medium.names import near_projects, no_such_project
+from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.text import listed, near_texts
 from aerchive.times import from_microseconds
 
@@ -473,6 +474,21 @@ class Search:
         if not is_in and not self._parts.file.exists():
             self.listed("warn if similar")
         return is_in
+
+    def chosen(self, expression: str | None, conditions: Mapping[str, Any]) -> tuple[list[int], list[SpooledRun]]:
+        """Chooses runs to be copied: numbers of their rows in the catalogue, and those that are in spools.
+
+        Raises:
+            NotFoundError: No finished run meets the conditions.
+        """
+        clause = clause_of(expression, conditions)
+        listing = self.listed("raise", wanted_by(clause))
+        numbers, spooled = listing.numbers(clause), list[SpooledRun]()
+        if self.outside():
+            spooled = [one for run in listing.runs(clause) if (one := run.place.spooled) is not None]
+        if not numbers and not spooled:
+            raise NotFoundError(self.why_nothing(expression, conditions))
+        return numbers, spooled
 
     def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
         """Explains why no run was found, and what could be found.

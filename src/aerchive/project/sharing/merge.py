@@ -26,7 +26,6 @@ from aerchive.errors import (
     ProjectLockedError,
     UnsafeContentError,
 )
-from aerchive.models import catalogue
 from aerchive.project.care.foreign import is_trusted
 from aerchive.project.care.verify import LINKED, MUTABLE, Progress
 from aerchive.project.catalogue.deletions import add_deletions, read_deletions, united

@@ -12,16 +12,19 @@ from aerchive.errors import IntegrityError
 from aerchive.models.label_union import union
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import conflict_id
+from aerchive.models.shown import shown_attributes
 from aerchive.project.catalogue.deletions import Deletions, note_deletions
 from aerchive.project.documents.draft import RunDraft
-from aerchive.project.documents.record import read_labels, read_own_record
+from aerchive.project.documents.record import plot_of, read_labels, read_own_record
 from aerchive.project.documents.unite import lacks
 from aerchive.project.sharing.attachments import attached, unite_attachments
 from aerchive.project.sharing.report import Tally
 from aerchive.project.sharing.target import Found, KnownRuns
 from aerchive.project.writing.runs import RunWriter, stored_draft
 from aerchive.storage.chunks.drafts import ObjectDraft
+from aerchive.storage.chunks.missing import read_missing
 from aerchive.storage.hdf5.cached_group import CachedGroup
+from aerchive.storage.hdf5.transfer import dataset_drafts, view_draft
 from aerchive.storage.sessions import WriteSession
 from aerchive.times import to_microseconds
 
@@ -37,9 +40,7 @@ class RunMerger:
         other: Path of the other project, for messages.
     """
 
-    def __init__(
-        self, session: WriteSession, known: KnownRuns, deletions: Deletions, tally: Tally, other: str
-    ) -> None:
+    def __init__(self, session: WriteSession, known: KnownRuns, deletions: Deletions, tally: Tally, other: str) -> None:
         self._session = session
         self._known = known
         self._deletions = deletions
@@ -128,9 +129,7 @@ class RunMerger:
                 f"job {sealed_id} has several results, and all are kept: {', '.join(sorted([*names, mine]))}; compare "
                 "them, and delete those that are not needed"
             )
-        return dataclasses.replace(
-            draft, job_id=mine, labels=draft.labels.model_copy(update={"is_rival": True})
-        )
+        return dataclasses.replace(draft, job_id=mine, labels=draft.labels.model_copy(update={"is_rival": True}))
 
     def _settle_lost(self, one: Found, draft: RunDraft, group: CachedGroup, *, is_lost_here: bool) -> None:
         """Unites a run with one of the same job that was recorded as lost: the one with data stays."""
@@ -159,17 +158,47 @@ class RunMerger:
         check: Callable[[CachedGroup], None],
     ) -> None:
         is_changed = self._unite_labels(found, group)
-        if self._unite_content(found, group, row, objects, check):
+        is_filled = self._fill(found, group, check)
+        if not is_filled and self._unite_content(found, group, row, objects, check):
             return
         here, there = attached(found.group), attached(group)
         if here or there:
             check(group)
-            if unite_attachments(
-                self._session, found.path, here, there, self._deletions, self._tally.conflicts
-            ):
+            if unite_attachments(self._session, found.path, here, there, self._deletions, self._tally.conflicts):
                 self._session.note_row(layout.CATALOGUE, found.number)
                 is_changed = True
-        self._tally.add("united" if is_changed else "unchanged")
+        self._tally.add("filled" if is_filled else "united" if is_changed else "unchanged")
+
+    def _fill(self, found: Found, group: CachedGroup, check: Callable[[CachedGroup], None]) -> bool:
+        """Gives a run that was extracted without its payload what the other project has of it."""
+        here = read_missing(found.group, str(found.group.run_uuid()))
+        if here is None or _seal(found.group) != _seal(group):
+            return False
+        run_uuid = str(group.run_uuid())
+        there = read_missing(group, run_uuid)
+        wanted = here.datasets.keys() - (there.datasets.keys() if there is not None else set())
+        if not wanted:
+            return False
+        check(group)
+        drafts = {name: one for name, one in dataset_drafts(group, run_uuid).items() if name in wanted}
+        self._session.check_room(drafts.values(), f"run {run_uuid}")
+        nodes = self._session.fill_run(found.path, drafts, run_uuid)
+        if nodes != {name: here.datasets[name].sha256 for name in wanted}:
+            raise IntegrityError(f"{group.where()}: its arrays are not those that the run in this project lacks")
+        left = {name: one for name, one in here.datasets.items() if name not in wanted}
+        if left:
+            missing = dataclasses.replace(here, datasets=left)
+            self._session.replace_group(found.path, layout.MISSING, missing.draft(), run_uuid)
+        else:
+            self._session.remove_group(found.path, layout.MISSING)
+            view = view_draft(group, run_uuid)
+            if view is not None:
+                self._session.replace_group(found.path, layout.VIEW, view, run_uuid)
+        record = read_own_record(self._session.root.group(found.path))
+        self._session.put_shown(found.path, shown_attributes(record, plot_of(self._session.root.group(found.path))))
+        nbytes = int(found.row["nbytes"]) + sum(one.nbytes for one in drafts.values())
+        self._writer.replace_row(found.path, found.number, record, nbytes)
+        return True
 
     def _unite_labels(self, found: Found, group: CachedGroup) -> bool:
         before, after = (_labels_digest(one) for one in (found.group, group))

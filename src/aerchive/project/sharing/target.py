@@ -51,7 +51,9 @@ class KnownRuns:
         self._ids: dict[bytes, list[int]] = {}
         for number, job_id in zip(self._here.tolist(), ids.tolist(), strict=True):
             self._ids.setdefault(job_id, []).append(number)
-        self._renamed = [number for number, job_id in zip(self._here.tolist(), ids.tolist(), strict=True) if b"~" in job_id]
+        self._renamed = [
+            number for number, job_id in zip(self._here.tolist(), ids.tolist(), strict=True) if b"~" in job_id
+        ]
 
     def with_uuid(self, run_uuid: str, created_us: int) -> Found | None:
         """Finds the run with this UUID and time of submission, in microseconds since 1970."""

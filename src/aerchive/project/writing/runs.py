@@ -168,7 +168,7 @@ class RunWriter:
             nbytes: Size of its payload before compression, in bytes.
         """
         write_labels(self._session, path, record)
-        self._writer.replace(number, record, path, nbytes)
+        self.replace_row(path, number, record, nbytes)
         ids = [record.job_id, record.sealed_id]
         self._session.afterwards.append(lambda: label_clock.note(self._session.root.file, ids))
 
@@ -183,6 +183,10 @@ class RunWriter:
             renamed.job_id,
         )
         return renamed
+
+    def replace_row(self, path: str, number: int, record: RunRecord, nbytes: int) -> None:
+        """Replaces the row of a run in the catalogue; arguments as for `relabel`."""
+        self._writer.replace(number, record, path, nbytes)
 
     def replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
         """Replaces what differs, only labels and attachments or the whole run.

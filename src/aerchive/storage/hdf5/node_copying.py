@@ -46,7 +46,6 @@ from aerchive.storage.hdf5.writer import (
     replace_attributes,
     require_group,
     unlink,
-    write_attributes,
     write_chunk,
 )
 from aerchive.storage.medium.disk import disk
