@@ -20,7 +20,7 @@ def run(path: str | None, *, files: tuple[str, ...], dry_run: bool, as_json: boo
     if len(words) < 2:
         raise click.UsageError("name the project A that is merged into, and the projects B... that are merged")
     target, *others = words
-    project = open_path(target, "r" if dry_run else "a")
+    project = open_path(target, "a")
     reports = []
     for other in others:
         with ProgressBar("merged", "B") as bar:

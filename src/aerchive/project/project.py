@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # only attachments and figures need these, and what they impo
     from aerchive.project.finding.figure_data import FigureData
     from aerchive.project.finding.page import Page
     from aerchive.project.illustrating.illustrate import Illustrated
+    from aerchive.project.sharing.diff import ProjectDiffReport
     from aerchive.project.sharing.report import MergeReport
     from aerchive.stored.stack import StackedArray
 
@@ -1210,12 +1211,38 @@ class Project(Shown):
         """
         from aerchive.project.sharing.merge import merge
 
+        return merge(self.parts, self._file_of(other), progress, dry_run=dry_run)
+
+    @checked
+    def diff(self, other: Project | str | os.PathLike[str], progress: Progress | None = None) -> ProjectDiffReport:
+        """Compares this project with another one, run by run; nothing is changed.
+
+        A run is recognised by its UUID. The report names the runs that only one of the projects has, those that both
+        have with other labels or attachments or with the payload in only one, and conflicts. Of runs that only one has
+        it also says which have the same results as a run with another id in the other project (`Run.results_sha256`).
+
+        Args:
+            other: The other project, or the path of its file.
+            progress: A function of the number of runs that were read, and of all runs.
+
+        Returns:
+            The report; ``is_same`` says whether nothing differs.
+
+        Raises:
+            NotFoundError: There is no such project.
+            UnsafeContentError: The other file would harm this program.
+        """
+        from aerchive.project.sharing.diff import diff
+
+        self.parts.flush()
+        return diff(self.file, self._file_of(other), progress)
+
+    def _file_of(self, other: Project | str | os.PathLike[str]) -> ProjectFile:
+        """The file of another project, which may be given as its path."""
         if isinstance(other, Project):
             other.parts.flush()
-            file = other.file
-        else:
-            file = self.file.sibling(Path(os.path.realpath(local_path(other))))
-        return merge(self.parts, file, progress, dry_run=dry_run)
+            return other.file
+        return self.file.sibling(Path(os.path.realpath(local_path(other))))
 
     @checked
     def extract(

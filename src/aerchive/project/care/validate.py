@@ -31,6 +31,7 @@ from aerchive.models.provenance import Provenance
 from aerchive.models.status import RunStatus
 from aerchive.project.care.verify import catalogue_rows
 from aerchive.storage.chunks.group_reader import document_of
+from aerchive.storage.chunks.missing import read_missing
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.attributes import read_attributes
 from aerchive.storage.hdf5.cached_group import CachedGroup
@@ -446,12 +447,13 @@ class _Validation:
 
     def _references(self, group: CachedGroup, where: str, tree: Any) -> None:
         """Checks that all references in a document lead to members of its group."""
-        todo = [tree]
+        todo, missing = [tree], read_missing(group, str(group.run_uuid()))
+        known = {*group.names(), *(() if missing is None else missing.datasets)}
         while todo:
             one = todo.pop()
             if isinstance(one, dict) and one.get("$") == "reference":
                 name = next(iter(one.get("to") or ()), None)
-                if not isinstance(name, str) or name not in group:
+                if not isinstance(name, str) or name not in known:
                     self._depart(where, RESULT, f"refers to {name!r}, which is not there")
             todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
 

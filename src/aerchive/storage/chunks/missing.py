@@ -75,7 +75,13 @@ class MissingPayload:
     def draft(self) -> GroupDraft:
         """The group that says what the run lacks."""
         found = [
-            {"name": name, "dtype": one.dtype, "shape": [*one.shape], "sha256": one.sha256, "attributes": one.attributes}
+            {
+                "name": name,
+                "dtype": one.dtype,
+                "shape": [*one.shape],
+                "sha256": one.sha256,
+                "attributes": one.attributes,
+            }
             for name, one in sorted(self.datasets.items())
         ]
         text = json.dumps(found, separators=(",", ":")).encode("ascii")
