@@ -23,9 +23,9 @@ from aerchive.display.progress import ProgressBar
 def run(path: str | None, *, runs: tuple[str, ...], other: str | None, projects: bool, as_json: bool) -> int:
     """Prints the differences. The exit status is 1 if the runs or projects differ."""
     words = [*([path] if path is not None else []), *runs]
-    if projects or (len(words) == 2 and all(map(is_project_name, words)) and other is None):  # noqa: PLR2004
+    if projects or (len(words) == 2 and all(map(is_project_name, words)) and other is None):
         return _diff_projects(words, as_json=as_json)
-    if len(runs) != 2:  # noqa: PLR2004  (two runs)
+    if len(runs) != 2:
         raise click.UsageError("name two runs, or two projects")
     from aerchive.aer.again.diff import diff_runs
 
@@ -38,7 +38,7 @@ def run(path: str | None, *, runs: tuple[str, ...], other: str | None, projects:
 
 def _diff_projects(words: list[str], *, as_json: bool) -> int:
     """Compares two projects."""
-    if len(words) != 2:  # noqa: PLR2004
+    if len(words) != 2:
         raise click.UsageError("name two projects")
     with ProgressBar("compared", "runs") as bar:
         report = open_path(words[0], "r").diff(words[1], bar.show)

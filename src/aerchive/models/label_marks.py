@@ -14,7 +14,7 @@ from typing import Final
 Stamps = dict[str, int]
 """Time of the last change in microseconds since 1970, by label: ``name``, ``notes``, ``params.NAME``."""
 Marks = dict[str, list[list[str]]]
-"""For each tag that was added or removed after the run was archived: the marks that count, and those that were ended."""
+"""For each tag that was added or removed after the run was archived: the marks that count, and the ended ones."""
 
 FIRST_MARK: Final = "0"
 """The mark of a tag that was given when the run was archived."""

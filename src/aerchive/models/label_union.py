@@ -1,9 +1,9 @@
 """The union of the labels of one run in two projects, where collaborators have changed them apart from each other.
 
 The union is the same in whatever order it is made, and however often: it is commutative, associative and idempotent
-(decision 0041). Of a name, notes and each parameter the last change counts. A tag is there while one of its marks counts
-that no side has ended; so a tag that one person adds anew survives the removal by another. The history has the latest
-changes of both.
+(decision 0041). Of a name, notes and each parameter the last change counts. A tag is there while it has a mark that no
+side has ended; so a tag that one person adds anew survives the removal by another. The history has the latest changes
+of both.
 """
 
 from __future__ import annotations

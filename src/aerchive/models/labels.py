@@ -32,10 +32,10 @@ class RunLabels(Document):
         params: The parameters of the study to which the run belongs, such as ``{"distance": 0.7}``.
         history: The last changes of the labels after the run was archived, oldest first. Each change consists of the
             time, the user and host, and a description in words.
-        stamps: The time of the last change, in microseconds since 1970, of each label that was changed after the run was
-            archived: ``name``, ``notes``, ``params.NAME``. Of two versions of a label the later one counts.
-        tag_marks: For each tag that was added or removed after the run was archived, two lists: marks of the times when
-            it was added that count, and those that a removal has ended. see `aerchive.models.label_marks`.
+        stamps: The time of the last change, in microseconds since 1970, of each label that was changed after archiving:
+            ``name``, ``notes``, ``params.NAME``. Of two versions of a label the later one counts.
+        tag_marks: For each tag that was added or removed after archiving, two lists: marks of the times when it was
+            added that count, and those that a removal has ended. see `aerchive.models.label_marks`.
         is_rival: Whether the project has another run with the same job id. Then the id of each of them is the job id,
             a tilde, and the beginning of the run's UUID.
     """

@@ -2,7 +2,7 @@
 
 Two runs of the same study with the same seeds have the same digest, on whatever day and machine they ran. It covers
 
-* the circuits, the noise model and the target, by their content; the UUIDs that Qiskit gives to parameters are left out;
+* the circuits, the noise model and the target, by their content, without the UUIDs that Qiskit gives to parameters;
 * the parameter binds or pubs;
 * the options of the backend, the run and the primitive, but those that say only how many threads and how much memory;
 * the seed, the method and the shots that the simulator used, and the outcome;

@@ -176,18 +176,21 @@ class _Extraction:
         """Writes chosen runs that are not in the project file yet."""
         runs = self._part.spooled
         for first in range(0, len(runs), _TOGETHER):
-            with drafts_of(runs[first : first + _TOGETHER]) as drafts, _wrapped(self._new):
-                with self._new.write(now()) as out:
-                    change = (lambda draft: draft) if self._anonymiser is None else self._anonymiser.draft
-                    write_drafts(out, map(change, drafts), keeps_conflicts=True)
+            with (
+                drafts_of(runs[first : first + _TOGETHER]) as found,
+                _wrapped(self._new),
+                self._new.write(now()) as out,
+            ):
+                drafts = found if self._anonymiser is None else map(self._anonymiser.draft, found)
+                write_drafts(out, drafts, keeps_conflicts=True)
 
 
 def _check_seal(group: CachedGroup, now_sealed: object) -> None:
     """Checks that a run has the seal in the new file that it had in the project."""
     if group.group(layout.SEAL).attribute("core_sha256") != now_sealed:
         raise IntegrityError(
-            f"{group.where()}: the digest of the run does not match: something in it was changed; not extracted, because "
-            "a new seal would hide that: restore the run from a copy, or delete it"
+            f"{group.where()}: the digest of the run does not match: something in it was changed; not extracted, "
+            "because a new seal would hide that: restore the run from a copy, or delete it"
         )
 
 

@@ -36,6 +36,7 @@ from aerchive.project.sharing.one_run import RunMerger
 from aerchive.project.sharing.report import MergeReport, Tally
 from aerchive.project.sharing.target import KnownRuns
 from aerchive.project.writing.runs import delete_runs
+from aerchive.settings import load_settings
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
@@ -105,8 +106,8 @@ class _Merge:
         self._tally = Tally()
         self._bad: dict[str, str] = {}
         """Problems of runs that cannot be merged, by path in the other project."""
-        self._is_foreign = not is_trusted(other)
-        self._pool: ThreadPoolExecutor | None = None
+        self._is_foreign = load_settings().vet != "off" and not is_trusted(other)
+        self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-merge")
 
     def run(self) -> MergeReport:
         """Merges everything, and makes the report."""
@@ -115,9 +116,9 @@ class _Merge:
             theirs = read_deletions(session)
             has_attachments = layout.ATTACHMENTS in session.root
         total, done = int(rows["nbytes"].sum()) + len(rows), 0
-        with ThreadPoolExecutor(processors(), thread_name_prefix="aerchive-merge") as self._pool:
+        with self._pool:
             if theirs or has_attachments:
-                self._tally.take(self._commit(lambda source, out: self._beside(source, out)))
+                self._tally.take(self._commit(self._beside))
             for some in _batches(rows):
                 self._batch(some)
                 done += int(some["nbytes"].sum()) + len(some)
@@ -247,7 +248,6 @@ class _Merge:
             return
         verifier = GroupVerifier(group, str(group.run_uuid()), source.root, linked)
         problems = verifier.problems(MUTABLE, LINKED)
-        assert self._pool is not None
         problems += filter(None, chunk_problems(verifier.chunks, source.fd, self._pool))
         if problems:
             raise IntegrityError(problems[0])

@@ -239,8 +239,8 @@ class RunMerger:
         if lacks(there, here) and not lacks(here, there):
             return False
         self._tally.conflicts.append(
-            f"run {read_own_record(found.group).job_id} is another one in {self._other}, although it has the same UUID; "
-            "it stays as it is here"
+            f"run {read_own_record(found.group).job_id} is another one in {self._other}, although it has the same "
+            "UUID; it stays as it is here"
         )
         return False
 
