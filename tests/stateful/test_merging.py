@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.catalogue.deletions import read_deletions
 from aerchive.project.documents.draft import RunDraft
@@ -33,7 +34,7 @@ Content = dict[str, dict[str, Any]]
 
 
 def content(project: Project) -> Content:
-    """Documents, labels, values, attachments and missing arrays of all runs, as far as merging shall make them equal."""
+    """Documents, labels, values, attachments and missing arrays of all runs."""
     found: Content = {}
     if not project.path.exists():
         return found
@@ -70,7 +71,7 @@ def rival_of(number: int) -> RunDraft:
     """Another result of the same job."""
     other = made_draft(number + 100)
     run_uuid = str(uuid.uuid5(uuid.NAMESPACE_OID, f"rival of {number}"))
-    return dataclasses.replace(made_draft(number), datasets=other.datasets, run_uuid=run_uuid)
+    return dataclasses.replace(made_draft(number), datasets=other.datasets, nbytes=other.nbytes, run_uuid=run_uuid)
 
 
 class Collaboration(RuleBasedStateMachine):
@@ -140,7 +141,7 @@ class Collaboration(RuleBasedStateMachine):
             return
         try:
             (*_, job) = project.restore(draft_of(number).job_id)
-        except Exception:  # noqa: BLE001, S110  (there is nothing to restore)
+        except (NotFoundError, AlreadyExistsError):  # there is nothing to restore
             return
         self.deleted[project[job].run_uuid] = False
 

@@ -35,6 +35,7 @@ from aerchive.project.sharing.attachments import attached, unite_attachments
 from aerchive.project.sharing.one_run import RunMerger
 from aerchive.project.sharing.report import MergeReport, Tally
 from aerchive.project.sharing.target import KnownRuns
+from aerchive.project.spooling.spools import Spools
 from aerchive.project.writing.runs import delete_runs
 from aerchive.settings import load_settings
 from aerchive.storage.chunks.drafts import ObjectDraft
@@ -137,6 +138,12 @@ class _Merge:
 
     def _notes(self) -> list[str]:
         notes = []
+        waiting = {run.path for run in Spools(self._other, None).runs() if run.is_held}
+        if waiting:
+            notes.append(
+                f"runs in {', '.join(sorted(waiting))} wait to be moved into {self._other.path}, and were not merged; "
+                f"call 'aerchive recover {self._other.path}', then merge again"
+            )
         if self._is_foreign and any(self._tally.numbers.get(name) for name in ("added", "united", "filled")):
             notes.append(
                 f"{self._other.path} is from elsewhere, so this project counts as from elsewhere, too, until you have "
