@@ -1,4 +1,4 @@
-"""Merges and extracts that are killed before one call after another: the files are valid, and going on ends the same."""
+"""Merges and extracts that are killed before one call after another: files are valid, and going on ends the same."""
 
 from __future__ import annotations
 
