@@ -20,6 +20,21 @@ FIRST_MARK: Final = "0"
 """The mark of a tag that was given when the run was archived."""
 
 
+_MOST: Final = 2**62
+"""Times are less than this number of microseconds, which no clock shows; a file from elsewhere may say any time."""
+
+
+def checked_stamps(stamps: Stamps) -> Stamps:
+    """Returns stamps of labels as they are.
+
+    Raises:
+        ValueError: One of them is no time.
+    """
+    if not all(0 <= time < _MOST for time in stamps.values()):
+        raise ValueError("a stamp must be a time in microseconds since 1970")
+    return stamps
+
+
 def checked_marks(marks: Marks) -> Marks:
     """Returns marks of tags as they are.
 
@@ -41,7 +56,7 @@ def next_time(stamps: Stamps | None, marks: Marks | None, when_us: int) -> int:
     """
     times = [*(stamps or {}).values()]
     times += [time_of(mark) for both in (marks or {}).values() for some in both for mark in some]
-    return max([when_us, *(time + 1 for time in times)])
+    return min(max([when_us, *(time + 1 for time in times)]), _MOST - 1)
 
 
 def marked(marks: Marks | None, old: Sequence[str], new: Sequence[str], when: int) -> Marks:
@@ -61,7 +76,7 @@ def marked(marks: Marks | None, old: Sequence[str], new: Sequence[str], when: in
         if tag not in new:
             kept, ended = found.get(tag, [[FIRST_MARK], []])
             found[tag] = [[], sorted({*ended, *kept})]
-    return found
+    return dict(sorted(found.items()))
 
 
 def all_marks(tags: Iterable[str], marks: Marks | None) -> Marks:
@@ -77,7 +92,7 @@ def is_first(both: Sequence[Sequence[str]]) -> bool:
 def time_of(mark: str) -> int:
     """The time of a mark, in microseconds since 1970; 0 for one that no change has made."""
     try:
-        return max(0, int(mark.partition(".")[0], 16))
+        return min(max(0, int(mark.partition(".")[0], 16)), _MOST - 1)
     except ValueError:
         return 0
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 from pydantic import AfterValidator
 
 from aerchive.models.base import Document, to_text
-from aerchive.models.label_marks import checked_marks, marked, next_time
+from aerchive.models.label_marks import checked_marks, checked_stamps, marked, next_time
 from aerchive.text import shown
 from aerchive.times import now, to_microseconds
 
@@ -47,7 +47,7 @@ class RunLabels(Document):
     notes: str | None = None
     params: dict[str, Any] = {}
     history: list[list[str]] | None = None
-    stamps: dict[str, int] | None = None
+    stamps: Annotated[dict[str, int], AfterValidator(checked_stamps)] | None = None
     tag_marks: Annotated[dict[str, list[list[str]]], AfterValidator(checked_marks)] | None = None
     is_rival: bool | None = None
 
@@ -122,9 +122,9 @@ class LabelChange:
             return old
         if author is None:
             return new
-        changes = [*(old.history or []), [*author, _cut(what, _MAX_CHANGE)]]
+        changes = sorted([*(old.history or []), [*author, _cut(what, _MAX_CHANGE)]], key=lambda change: change[:2])
         when = next_time(old.stamps, old.tag_marks, to_microseconds(author.when))
-        stamps = {**(old.stamps or {}), **dict.fromkeys(_changed(old, new), when)}
+        stamps = dict(sorted({**(old.stamps or {}), **dict.fromkeys(_changed(old, new), when)}.items()))
         marks = marked(old.tag_marks, old.tags or (), new.tags or (), when)
         update = {"history": changes[-MAX_CHANGES:], "stamps": stamps or None, "tag_marks": marks or None}
         return new.model_copy(update=update)

@@ -23,6 +23,7 @@ from aerchive.times import now, to_microseconds
 DTYPE = np.dtype([("uuid", "S64"), ("when_us", "<i8"), ("created_us", "<i8"), ("deleted", "u1"), ("crc32", "<u4")])
 """The dtype of a row on disk: packed, little-endian, 85 bytes."""
 _CHECKED_BYTES = DTYPE.itemsize - 4
+_MOST = 2**63 - 1
 
 
 class Deletion(NamedTuple):
@@ -88,7 +89,8 @@ def damaged_rows(rows: NDArray[np.void]) -> list[int]:
 def last_of(rows: NDArray[np.void], uuid: str) -> Deletion | None:
     """Finds the last deletion or restoration of a run or attachment among the rows of the table."""
     mine = rows[rows["uuid"] == encode_text(uuid)]
-    return max((Deletion(row["when_us"], bool(row["deleted"]), row["created_us"]) for row in mine), default=None)
+    known = (Deletion(int(row["when_us"]), bool(row["deleted"]), int(row["created_us"])) for row in mine)
+    return max(known, default=None)
 
 
 def add_deletions(session: WriteSession, deletions: Deletions) -> None:
@@ -115,7 +117,8 @@ def note_deletions(session: WriteSession, uuids: Iterable[tuple[str, int]], *, i
     new = {}
     for uuid, created_us in uuids:
         last = last_of(rows, uuid)
-        new[uuid] = Deletion(max(when_us, last.when_us + 1) if last else when_us, is_deleted, created_us)
+        when = when_us if last is None else min(max(when_us, last.when_us + 1), _MOST)
+        new[uuid] = Deletion(when, is_deleted, created_us)
     add_deletions(session, new)
 
 

@@ -62,7 +62,7 @@ class Anonymiser:
             provenance = self._provenance(provenance, places)
         status, config = self._status(draft.status, places), self._config(draft.config, places)
         labels = draft.labels.written_like()  # names of classes of an ``Enum`` are those of a user's modules
-        if labels.history or labels.tag_marks:  # the marks name tags that were removed
+        if labels.history or labels.stamps or labels.tag_marks:  # the marks name tags that were removed
             labels = labels.model_copy(update=dict.fromkeys(("history", "stamps", "tag_marks")))
             places.append("labels.history")
         if draft.attachments:
