@@ -7,7 +7,7 @@ was added, and its removal ends the marks that were known where it was removed. 
 
 from __future__ import annotations
 
-import secrets
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -71,7 +71,7 @@ def marked(marks: Marks | None, old: Sequence[str], new: Sequence[str], when: in
     found: Marks = {tag: [list(some) for some in both] for tag, both in (marks or {}).items()}
     for number, tag in enumerate(tag for tag in new if tag not in old):
         known = found.setdefault(tag, [[], []])
-        known[0] = sorted([*known[0], f"{when + number:x}.{secrets.token_hex(4)}"])
+        known[0] = sorted([*known[0], f"{when + number:x}.{uuid.uuid4().hex[:8]}"])
     for tag in old:
         if tag not in new:
             kept, ended = found.get(tag, [[FIRST_MARK], []])

@@ -1206,6 +1206,7 @@ class Project(Shown):
             InvalidInputError: The other project is this one.
             ProjectLockedError: Another program keeps one of the files locked.
             ReadOnlyError: This project is open for reading, or may not be written.
+            TransactionError: A transaction is open.
             UnsafeContentError: The other file would harm this program.
             WriteError: The disk is full or failed; the commits before stay.
         """

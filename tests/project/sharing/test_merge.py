@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import aerchive
-from aerchive.errors import InvalidInputError, NotFoundError, ProjectLockedError
+from aerchive.errors import FormatError, InvalidInputError, NotFoundError, ProjectLockedError, TransactionError
 from aerchive.models.labels import LabelChange, RunLabels
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
@@ -304,3 +305,65 @@ def test_a_run_that_was_lost_here_gets_its_data(tmp_path: Path) -> None:
     assert one[job_id(1)].tags == other[job_id(1)].tags == ("started", "found")
     assert project_view(one) == project_view(other)
     assert not one.merge(other).changed
+
+
+# -- what a stranger's file may say
+
+
+def _stamps(run: h5py.Group) -> None:
+    run["labels"].attrs["stamps"] = np.bytes_(b'{"name":%d}' % 10**30)
+
+
+def _marks(run: h5py.Group) -> None:
+    run["labels"].attrs["tag_marks"] = np.bytes_(b'{"a":[["ffffffffffffffffffffffffffffffffff.x"]]}')
+
+
+def _missing(text: bytes) -> Callable[[h5py.Group], None]:
+    def change(run: h5py.Group) -> None:
+        missing = run.create_group("missing")
+        missing.attrs["original"] = np.bytes_(b"elsewhere")
+        missing.attrs["sha256"] = np.bytes_(b"0" * 64)
+        missing["datasets"] = np.array([text])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _stamps,
+        _marks,
+        _missing(b"[" * 900),
+        _missing(b'[{"name":"noise","dtype":"O","shape":[1],"sha256":"' + b"0" * 64 + b'","attributes":{}}]'),
+        _missing(b'[{"name":"noise","dtype":"<f8","shape":[-1],"sha256":"' + b"0" * 64 + b'","attributes":{}}]'),
+        _missing(b'[{"name":"noise","dtype":"<f8","shape":[9],"sha256":"' + b"0" * 64 + b'","attributes":{}}]'),
+    ],
+)
+def test_a_run_that_says_what_no_run_says_is_named_and_the_others_are_merged(
+    change: Callable[[h5py.Group], None], both: tuple[Project, Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AERCHIVE_VET", "always")
+    one, other = both
+    other[job_id(3)].add_tags("a")
+    other.archive(draft_of(4))
+    with edit(other.path) as file:
+        change(run_groups(file)[2])
+    report = one.merge(other)
+    assert report.added == 1
+    assert len(report.problems) == 1
+    assert one.verify().ok
+    assert job_id(3) not in one
+
+
+def test_a_table_of_deletions_that_is_none_is_refused(both: tuple[Project, Project]) -> None:
+    one, other = both
+    with edit(other.path) as file:
+        file["deletions"] = np.zeros(3)
+    with pytest.raises(FormatError, match="deletions"):
+        one.merge(other)
+
+
+def test_not_in_a_transaction(both: tuple[Project, Project]) -> None:
+    one, other = both
+    with one.transaction(), pytest.raises(TransactionError):
+        one.merge(other)

@@ -24,6 +24,7 @@ from aerchive.errors import (
     InvalidInputError,
     NotFoundError,
     ProjectLockedError,
+    TransactionError,
     UnsafeContentError,
 )
 from aerchive.project.care.foreign import is_trusted
@@ -83,6 +84,10 @@ def merge(parts: ProjectParts, other: ProjectFile, progress: Progress | None, *,
         raise NotFoundError(f"{other.path}: no such project, so it cannot be merged")
     if parts.file.exists() and os.path.samefile(parts.path, other.path):
         raise InvalidInputError(f"{other.path}: is the project itself; name another one to merge into it")
+    if parts.waiting is not None:
+        raise TransactionError(
+            f"{parts.path}: a transaction is open, and a merge makes commits of its own; end it first"
+        )
     if not dry_run:
         parts.prepare_change()
     return _Merge(parts, other, progress, dry_run=dry_run).run()
