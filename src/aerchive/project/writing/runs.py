@@ -342,7 +342,7 @@ def _deleted_groups(
         usual = re.compile(re.escape(run_path(rows[number]).replace("/", "-")) + r"(-[0-9]+)?")
         for name in filter(usual.fullmatch, names):
             group = deleted.group(name)
-            if layout.STATUS not in group:  # a compaction left only the note that it was deleted
+            if layout.STATUS not in group:  # only a note of another draft of the format
                 continue
             record = read_own_record(group)
             wanted = record.job_id if column == "job_id" else record.config.parent
