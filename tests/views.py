@@ -34,7 +34,8 @@ def project_view(path: Path | Project, jobs: Collection[str] | None = None) -> M
             record = read_record(group)
             _check_row(row, catalogue.make_row(record, where, int(row["nbytes"]))[0])
             assert record.job_id not in found, f"{record.job_id} is there twice"
-            labels = record.labels.model_copy(update={"history": None})  # when and by whom is not in the model
+            when = dict.fromkeys(("history", "stamps", "tag_marks"))  # when and by whom is not in the model
+            labels = record.labels.model_copy(update=when)
             found[record.job_id] = record.model_copy(update={"labels": labels}), _values(group, record.run_uuid)
             _touch_objects(group)
     return found

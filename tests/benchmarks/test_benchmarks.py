@@ -18,6 +18,7 @@ import pytest
 from aerchive.view import array_view
 from tests.benchmarks import (
     bench_care,
+    bench_merge,
     bench_overhead,
     bench_primitives,
     bench_pyramid,
@@ -299,6 +300,13 @@ def test_what_looking_after_a_project_costs() -> None:
     lines = text.splitlines()
     assert lines[0] == "5 runs"
     assert [line.split("  ")[0] for line in lines[2:]] == ["plain h5py walk", "verify", "compact", "space"]
+
+
+def test_what_sharing_costs() -> None:
+    figures = json.loads(run(bench_merge, "--mib", "1", "--runs", "3", "--repetitions", "1"))
+
+    assert figures["states"]["share of cp and fsync"]["number"] == 1
+    assert figures["small runs"]["extract of one, same process, s"]["median"] > 0
 
 
 def test_what_a_spool_costs(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The web page over large projects: when a view has its first picture, and how smoothly the list scrolls.
 
-``python -m tests.view.large FOLDER [--qubits 28] [--runs 100000]`` makes the projects in the folder, or takes those that
-are there, and prints the figures; 1 if the page had a problem.
+``python -m tests.view.large FOLDER [--qubits 28] [--runs 100000]`` makes the projects in the folder, or takes those
+that are there, and prints the figures; 1 if the page had a problem.
 """
 
 from __future__ import annotations

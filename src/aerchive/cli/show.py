@@ -23,6 +23,8 @@ from aerchive.stored.result import SavedValue
 
 _MOST_SAVED = 30
 _MOST_OUTCOMES = 16
+_KEPT_APART = ("history", "stamps", "tag_marks")
+"""What labels note of their changes, which is not shown with them."""
 _LEFT_OUT = {"counts"}
 """What a document has and is shown already."""
 
@@ -163,7 +165,7 @@ def _loss(value: SavedValue) -> str:
 
 def _documents(record: Any) -> Iterator[str]:
     documents: list[tuple[str, Any]] = [
-        ("labels", record.labels.model_copy(update={"history": None})),
+        ("labels", record.labels.model_copy(update=dict.fromkeys(_KEPT_APART))),
         ("config", record.config),
         ("status", record.status),
         ("provenance", record.provenance),

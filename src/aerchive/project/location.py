@@ -11,8 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from aerchive.errors import NotFoundError
+from aerchive.models.run import conflict_id
 from aerchive.project.catalogue.table import Catalogue, run_path
-from aerchive.project.documents.unite import conflict_id
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.opening import Stamp, stamp_of
@@ -145,4 +145,5 @@ class RunPlace:
         if self.run_uuid is not None:
             return group.run_uuid() == self.run_uuid
         job_id = group.attribute("job_id")
-        return (group.attributes().get("job_id") if job_id is None else job_id) == self.job_id
+        job_id = group.attributes().get("job_id") if job_id is None else job_id
+        return job_id == self.job_id or conflict_id(str(job_id), str(group.run_uuid())) == self.job_id

@@ -57,6 +57,8 @@ if TYPE_CHECKING:  # only attachments and figures need these, and what they impo
     from aerchive.project.finding.page import Page
     from aerchive.project.illustrating.illustrate import Illustrated
     from aerchive.project.sealing.seal import Seal
+    from aerchive.project.sharing.diff import ProjectDiffReport
+    from aerchive.project.sharing.report import MergeReport
     from aerchive.stored.stack import StackedArray
 
 
@@ -1224,6 +1226,130 @@ class Project(Shown):
         return file
 
     @checked
+    def merge(
+        self,
+        other: Project | str | os.PathLike[str],
+        progress: Progress | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> MergeReport:
+        """Brings all that another project has into this one: the union of both. The other project is only read.
+
+        A run is recognised by its UUID and seal, so merging twice does the same as merging once, and collaborators who
+        worked apart have equal projects after merging in any order. Of a run that both have, labels are united (of two
+        changes of a label the later one counts, and a tag stays if one side has added it anew), and attachments, and
+        what one side lacks. Nothing is overwritten: two results of one job are both kept, as ``ID~HEX``, and so are two
+        attachments of one name. A run that was deleted in either project stays deleted, unless it was restored later.
+
+        Chunks are copied as they are. Each batch of runs is a commit, and other processes may write to both files
+        meanwhile. If the merge is stopped at any time, both files are valid, and calling it again goes on. A file from
+        elsewhere is vetted as when it is opened, and each of its runs is verified; then this project counts as from
+        elsewhere, too, until it is trusted (`aerchive.trust`).
+
+        Args:
+            other: The other project, or the path of its file.
+            progress: A function of the work done and the total work, in bytes of payload before compression.
+            dry_run: Whether to change nothing, and only report what would be changed.
+
+        Returns:
+            The report, with the numbers of runs, and the conflicts that a person should decide.
+
+        Raises:
+            NotFoundError: There is no other project.
+            InvalidInputError: The other project is this one.
+            ProjectLockedError: Another program keeps one of the files locked.
+            ReadOnlyError: This project is open for reading, or may not be written.
+            TransactionError: A transaction is open.
+            UnsafeContentError: The other file would harm this program.
+            WriteError: The disk is full or failed; the commits before stay.
+        """
+        from aerchive.project.sharing.merge import merge
+
+        return merge(self.parts, self._file_of(other), progress, dry_run=dry_run)
+
+    @checked
+    def diff(self, other: Project | str | os.PathLike[str], progress: Progress | None = None) -> ProjectDiffReport:
+        """Compares this project with another one, run by run; nothing is changed.
+
+        A run is recognised by its UUID. The report names the runs that only one of the projects has, those that both
+        have with other labels or attachments or with the payload in only one, and conflicts. Of runs that only one has
+        it also says which have the same results as a run with another id in the other project (`Run.results_sha256`).
+
+        Args:
+            other: The other project, or the path of its file.
+            progress: A function of the number of runs that were read, and of all runs.
+
+        Returns:
+            The report; ``is_same`` says whether nothing differs.
+
+        Raises:
+            NotFoundError: There is no such project.
+            UnsafeContentError: The other file would harm this program.
+        """
+        from aerchive.project.sharing.diff import diff
+
+        self.parts.flush()
+        return diff(self.file, self._file_of(other), progress)
+
+    def _file_of(self, other: Project | str | os.PathLike[str]) -> ProjectFile:
+        """The file of another project, which may be given as its path."""
+        if isinstance(other, Project):
+            other.parts.flush()
+            return other.file
+        return self.file.sibling(Path(os.path.realpath(local_path(other))))
+
+    @checked
+    def extract(
+        self,
+        path: str | os.PathLike[str],
+        expression: str | None = None,
+        /,
+        *,
+        payloads: bool = True,
+        anonymous: bool = False,
+        progress: Progress | None = None,
+        **conditions: Any,
+    ) -> Self:
+        """Writes some runs into a new project file, with all that they need: one file for a colleague.
+
+        The new project has the chosen runs and those beneath runs of primitives, their circuits, noise models, labels
+        and attachments, and a UUID of its own. Each run keeps its UUID and, unless it is made anonymous, its seal, so
+        `merge` recognises it. Deleted runs, and attachments of the project itself, are not extracted. Chunks are copied
+        as they are, and other processes may write to this project meanwhile. If this is stopped, there is no new file.
+
+        Args:
+            path: Path of the new file, or of an existing folder for it.
+            expression: Conditions as text, as for `find`; without any, all runs are extracted.
+            payloads: Whether arrays of 64 KiB and more are extracted. Without them, the runs say what they lack, and
+                reading that is a `NotFoundError` that names this project; merging this project fills them in.
+            anonymous: Whether personal facts, attachments and earlier labels are left out, as for `copy`.
+            progress: A function of the work done and the total work, in bytes of payload before compression.
+            **conditions: Conditions by keyword, as for `find`.
+
+        Returns:
+            The project of the new file.
+
+        Raises:
+            AlreadyExistsError: There is such a file already; it is not changed.
+            NotFoundError: No finished run meets the conditions; the message says which values the runs have.
+            IntegrityError: A run is damaged, or was changed by another program.
+            InvalidInputError: A condition cannot be read.
+            ReadOnlyError: This user may not write to the folder.
+            WriteError: The disk is full or failed; there is no new file.
+        """
+        from aerchive.project.sharing.extract import Part, extract
+
+        target = Path(os.path.realpath(local_path(path)))
+        if os.path.isdir(target):
+            target /= self.path.name
+        self.parts.flush()
+        part = Part(*self._search.chosen(expression, conditions), payloads=payloads, anonymous=anonymous)
+        file = extract(self.file, target, part, progress)
+        return type(self)(
+            file, "a", self.bridge, self.durability, self.parts.compression, self.parts.qpy_version, self.pending_folder
+        )
+
+    @checked
     def rebuild_catalogue(self, progress: Progress | None = None) -> RebuildReport:
         """Rebuilds the catalogue from the runs, in one commit, if it is damaged or `verify` reports that it differs.
 
@@ -1274,7 +1400,7 @@ class Project(Shown):
             self.flush()
             if self.file.exists():
                 self.parts.move_spooled()
-        return compact(self.file, progress, lambda: bool(self.spools.runs()), dry_run=dry_run, force=force)
+        return compact(self.file, progress, dry_run=dry_run, force=force)
 
     @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:

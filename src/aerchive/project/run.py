@@ -262,6 +262,37 @@ class Run(Shown):
         return self.project.seal().proof(self.run_uuid)
 
     @property
+    def results_sha256(self) -> str:
+        """The digest of the results alone: SHA-256, 64 hex digits.
+
+        Two runs of the same study with the same seeds have the same one, on whatever day and machine they ran. It
+        covers circuits, noise model, target, binds or pubs, options, seed, method, shots, outcome and all values; it
+        does not cover times, hosts, versions, names, labels and job ids. It is computed from the digests in the file
+        when it is asked for.
+
+        Raises:
+            NotFoundError: The run has no data.
+            IntegrityError: What is read of the run is damaged.
+        """
+        from aerchive.project.documents.results_digest import results_digest
+
+        with self.opened() as group:
+            return results_digest(group)
+
+    @property
+    def missing(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and dtype of each dataset that this file lacks, by name; empty for a run that is whole.
+
+        A run that was extracted with ``payloads=False`` lacks its large arrays. Its `core_sha256` is that of the whole
+        run. `Project.merge` with a project that has the whole run fills them in.
+        """
+        from aerchive.storage.chunks.missing import read_missing
+
+        with self.opened() as group:
+            found = read_missing(group, self.run_uuid)
+        return {} if found is None else {name: (one.shape, one.dtype) for name, one in found.datasets.items()}
+
+    @property
     def name(self) -> str | None:
         """The name that was given to the run, or ``None``."""
         return self._of_row("name")  # type: ignore[no-any-return]  # the type of the column

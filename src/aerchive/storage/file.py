@@ -451,6 +451,30 @@ class ProjectFile:
             yield held, LockedFile(self.sibling(target), new.fd)
 
     @contextlib.contextmanager
+    def beginning(self, target: Path, created: str) -> Iterator[LockedFile]:
+        """Makes a new project for content of this one; it gets its name when the block ends without an exception.
+
+        Args:
+            target: The new file, which gets permissions and group of this one.
+            created: The present time, as text.
+
+        Yields:
+            The new project, without runs. It is as foreign as this one.
+
+        Raises:
+            AerchiveError: As `copy` does.
+        """
+        self._prepare_reading()
+        with self._reading() as (fd, _):
+            known = known_files.find(fd, str(self.path))
+        with self._published(target) as new:
+            with write_errors(str(target)):
+                new.fill(self._catalogue_dtype, created, self._created_by)
+                if known is not None and not known.is_own:
+                    known_files.keep(new.fd, str(target), "vetted", "")
+            yield LockedFile(self.sibling(target), new.fd)
+
+    @contextlib.contextmanager
     def _published(self, target: Path) -> Iterator[NewFile]:
         """Makes a new file that gets its name when the block ends without an exception."""
         with new_file(target, self.lock_timeout_s, lock_folder=False, like=self.path) as new:

@@ -134,6 +134,14 @@ class WriteSession:
         """Replaces a mutable group; see `DraftWriter.replace_group`."""
         self._drafts.replace_group(parent, name, draft, owner)
 
+    def fill_run(self, path: str, datasets: Mapping[str, DatasetDraft], run_uuid: str) -> dict[str, str]:
+        """Writes datasets that a run lacks; see `DraftWriter.fill_run`."""
+        return self._drafts.fill_run(path, datasets, run_uuid)
+
+    def remove_group(self, parent: str, name: str) -> None:
+        """Removes a mutable group of a run; see `DraftWriter.remove_group`."""
+        self._drafts.remove_group(parent, name)
+
     def write_attachment(self, holder: str, name: str, draft: GroupDraft) -> None:
         """Writes an attachment; see `DraftWriter.write_attachment`."""
         self._drafts.write_attachment(holder, name, draft)
@@ -241,6 +249,19 @@ class WriteSession:
         first = table.what.shape[0]
         append_rows(table.dsid, rows)
         self._note_change(name, first, rows)
+
+    def add_to_log(self, name: str, rows: np.ndarray[Any, Any], chunk_rows: int) -> None:
+        """Adds rows to a table in the root group whose rows are never replaced; the table is made if it is missing.
+
+        Args:
+            name: Name of the table.
+            rows: The rows.
+            chunk_rows: Number of rows in a chunk of a new table.
+        """
+        self.has_new_rows = True
+        if not self.has(name):
+            create_table(self._root, name, rows.dtype, chunk_rows)
+        append_rows(self.root.open_table(name).dsid, rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table in the root group, and adds an entry to the table's list of changes."""

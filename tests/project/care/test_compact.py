@@ -120,7 +120,7 @@ def test_all_is_there_and_nothing_else(path: Path) -> None:
     kept = {node: digest for node, digest in shown.items() if node.startswith("/runs/") and node in stock_view(path)}
     assert kept == {node: digest for node, digest in stock_view(path).items() if node.startswith("/runs/")}
     with h5py.File(path) as file:
-        assert sorted(file) == ["README", "catalogue", "catalogue.changes", "format", "objects", "runs"]
+        assert sorted(file) == ["README", "catalogue", "catalogue.changes", "deletions", "format", "objects", "runs"]
         assert not file["catalogue"]["deleted"].any()
     now = project_at(path).catalogue()
     for column in now.dtype.names or ():
@@ -136,7 +136,7 @@ def test_it_is_as_small_as_one_that_never_held_more(path: Path) -> None:
 
     project_at(path).compact()
 
-    assert path.stat().st_size <= other.stat().st_size
+    assert path.stat().st_size <= other.stat().st_size + 3 * 1024  # what it knows of its deleted runs
     again = path.stat().st_size
     assert project_at(path).compact(force=True).generation == 3
     assert path.stat().st_size == again
@@ -342,14 +342,11 @@ def test_a_pending_file_that_is_held_stays_and_deleted_runs_stay_deleted(
         project_at(path).compact()
 
     with h5py.File(path) as file:
-        assert len(file["deleted"]) == 4
-        assert all(list(group) == [] and list(group.attrs) == ["run_uuid"] for group in file["deleted"].values())
+        assert "deleted" not in file
+        assert draft(8).run_uuid.encode() in file["deletions"]["uuid"].tolist()
     project_at(path).archive(draft(9))  # merges what is pending
     assert project_view(path) == expected(9)
     assert names(path) == ["project.h5"]
-    project_at(path).compact()
-    with h5py.File(path) as file:
-        assert "deleted" not in file
 
 
 def test_traces_of_submissions_stay(path: Path) -> None:
@@ -746,7 +743,7 @@ def test_a_damaged_catalogue_is_made_anew_first(path: Path) -> None:
     assert report.deleted_runs == 3  # two that were deleted, one that turned up
     project.compact()
     with h5py.File(path) as file:
-        assert sorted(file) == ["README", "catalogue", "catalogue.changes", "format", "objects", "runs"]
+        assert sorted(file) == ["README", "catalogue", "catalogue.changes", "deletions", "format", "objects", "runs"]
     assert project_view(path) == expected()
     assert project.space().deleted_bytes == 0
 

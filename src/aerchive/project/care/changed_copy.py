@@ -83,10 +83,10 @@ def copy_changed(
     with file.rewritten(target, now()) as (held, new):
         spooled = [run for run in spools.runs() if not is_gone(run)]
         with held.read() as session:
-            deleted = DeletedRuns(session.root)
+            deleted = DeletedRuns(session)
             spooled = [run for run in spooled if not deleted.has(run.head.run_uuid, run.head.created)]
             rows = present(read_rows(session))
-        change = _change(changes, Anonymiser(_names(held, rows, spooled)) if changes.anonymous else None)
+        change = _change(changes, Anonymiser(names_told(held, rows, spooled)) if changes.anonymous else None)
         total = int(rows["nbytes"].sum()) + len(rows) + sum(run.head.nbytes + 1 for run in spooled)
         done = 0
         for some in _parts(rows):
@@ -127,7 +127,7 @@ def names_in(file: ProjectFile, spools: Spools, progress: Progress | None = None
         spools: The spools of the project.
         progress: A function that is called with the number of runs that were read, and the number of all.
     """
-    return _names(file, _rows(file), [run for run in spools.runs() if not is_gone(run)], progress)
+    return names_told(file, _rows(file), [run for run in spools.runs() if not is_gone(run)], progress)
 
 
 def texts_left_in(file: ProjectFile) -> dict[str, int]:
@@ -183,10 +183,17 @@ def _tell(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total)
 
 
-def _names(
+def names_told(
     held: ProjectFile, rows: NDArray[np.void], spooled: Sequence[SpooledRun], progress: Progress | None = None
 ) -> set[str]:
-    """The names of users and machines that the project tells: in changes of labels, and in provenance."""
+    """The names of users and machines that runs tell: in changes of labels, and in provenance.
+
+    Args:
+        held: The project file.
+        rows: The rows of the runs in the catalogue.
+        spooled: Runs in spools.
+        progress: A function that is called with the number of runs that were read, and the number of all.
+    """
     people = {run.head.who for run in spooled}
     found: set[str] = set()
     seen: set[int] = set()
@@ -218,7 +225,7 @@ def _copy_stored(
     def drafts() -> Iterator[RunDraft]:
         for group, row in zip(_groups(session, rows), rows, strict=True):
             draft = stored_draft(group, row, known)
-            nodes[draft.run_uuid] = _verified(group, draft.run_uuid, session.root, linked, changed)
+            nodes[draft.run_uuid] = verified_nodes(group, draft.run_uuid, session.root, linked, changed)
             yield change(draft)
 
     _write(new, drafts())
@@ -226,14 +233,25 @@ def _copy_stored(
     with new.read() as copied:
         for group in _groups(copied, read_rows(copied)[-len(rows) :]):
             owner = str(group.run_uuid())
-            if _verified(group, owner, copied.root, linked, changed) != nodes[owner]:
+            if verified_nodes(group, owner, copied.root, linked, changed) != nodes[owner]:
                 raise IntegrityError(f"{group.where()}: is not what was read; not copied")
 
 
-def _verified(
+def verified_nodes(
     group: HDF5Group, owner: str, root: HDF5Group, linked: LinkedObjects, changed: set[str]
 ) -> dict[str, str]:
-    """Verifies all of a run but its chunks; returns the digests or long texts of the nodes that are kept, by path."""
+    """Verifies all of a run but its chunks; returns the digests or long texts of the nodes that are kept, by path.
+
+    Args:
+        group: The group of the run.
+        owner: UUID of the run.
+        root: Root group of the file.
+        linked: Digests of shared objects that were looked up before.
+        changed: Names of nodes of the run that are not returned.
+
+    Raises:
+        IntegrityError: The run is not what its seal says.
+    """
     verifier = GroupVerifier(group, owner, root, linked)
     problems = list(verifier.problems(MUTABLE, LINKED))
     if problems:

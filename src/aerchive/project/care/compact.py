@@ -11,7 +11,7 @@ import collections
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -36,6 +36,7 @@ from aerchive.models import catalogue
 from aerchive.project.care.folders import OURS, folders_below
 from aerchive.project.care.space import SpaceReport, survey_space
 from aerchive.project.care.verify import LINKED, MUTABLE, Progress
+from aerchive.project.catalogue.deletions import add_deletions, read_deletions
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, read_rows, run_path, was_replaced
 from aerchive.project.documents.record import is_run
 from aerchive.project.writing.catalogue import copy_columns
@@ -114,7 +115,6 @@ class CompactReport(ShownReport):
 def compact(
     file: ProjectFile,
     progress: Progress | None,
-    keeps_tombstones: Callable[[], bool],
     *,
     dry_run: bool = False,
     force: bool = False,
@@ -124,8 +124,6 @@ def compact(
     Args:
         file: The project file.
         progress: A function that is called with the work done and the total work.
-        keeps_tombstones: A function that is called while no process can write. It returns whether deleted runs may come
-            back from files beside the project, so that their deletion must be remembered.
         dry_run: Whether only to report what would be given back.
         force: Whether to compact the file even if it is not worth it.
     """
@@ -148,7 +146,7 @@ def compact(
         _check_room(source, original)
         with source.replacement({**header, "generation": generation + 1}) as (target, new):
             compaction = _Compaction(source, original, target, progress)
-            return compaction.run(new, keeps_tombstones, generation + 1)
+            return compaction.run(new, generation + 1)
     except (IntegrityError, UnsafeContentError) as error:
         raise type(error)(
             f"{error}; not compacted, nothing was changed: restore it from a copy, or delete it"
@@ -247,7 +245,7 @@ class _Compaction:
         self._as_before: dict[str, list[str]] = {}
         """Problems of runs that are the same in the source, by path."""
 
-    def run(self, new: Replacement, keeps_tombstones: Callable[[], bool], generation: int) -> CompactReport:
+    def run(self, new: Replacement, generation: int) -> CompactReport:
         """Copies all data, and replaces the old file with the new one."""
         for _ in range(_MOST_PASSES):
             begun = time.monotonic()
@@ -256,7 +254,7 @@ class _Compaction:
                 break
         with self._source.without_writers() as held:
             self._catch_up(held)
-            runs = self._finish(held, keeps_tombstones=keeps_tombstones())
+            runs = self._finish(held)
             before, after = os.fstat(held.fd).st_size, os.fstat(new.fd).st_size
             new.publish(held.fd)
         problems = [problem for path in sorted(self._as_before) for problem in self._as_before[path]]
@@ -356,7 +354,7 @@ class _Compaction:
         if self._copied.pop(path, None) is not None:
             copier.remove(path)
 
-    def _finish(self, held: LockedFile, *, keeps_tombstones: bool) -> int:
+    def _finish(self, held: LockedFile) -> int:
         """Writes the catalogue, and all other data that is not a run; returns the number of runs."""
         with held.read() as session:
             kept = np.flatnonzero(Catalogue(session).rows()["deleted"] == 0)
@@ -368,10 +366,7 @@ class _Compaction:
                 copier = out.copier()
                 for folder, names in foreign:
                     copier.copy_foreign(folder, names)
-                if keeps_tombstones and layout.DELETED in session.root:
-                    for deleted in session.root.group(layout.DELETED).groups():
-                        if deleted.run_uuid() is not None:  # else it is not a run
-                            copier.keep_tombstone(deleted)
+                add_deletions(out, read_deletions(session))
                 if len(rows):
                     out.append_rows(layout.CATALOGUE, rows)
                     copy_columns(session, out, kept)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from aerchive.errors import AerchiveError
-from aerchive.project.catalogue.table import Catalogue, present, run_path, whole_id
+from aerchive.project.catalogue.table import Catalogue, present, run_path
 from aerchive.project.documents.record import read_own_record
 from aerchive.storage.file import ProjectFile
 
@@ -65,15 +65,23 @@ def conflicting_results(file: ProjectFile) -> list[str]:
     If the project cannot be read, no error is raised; `aerchive.Project.verify` reports what is wrong with it.
     """
     found: list[str] = []
+    rivals: dict[str, list[str]] = {}
     with contextlib.suppress(AerchiveError), file.read() as session:
         known = Catalogue(session)
         rows = known.rows()
         for row in present(rows[np.strings.find(rows["job_id"], b"~") >= 0]):
-            group = session.root.group(run_path(row))
-            config = read_own_record(group).config
-            if config.conflicts_with is not None and known.find(config.conflicts_with) is not None:
+            record = read_own_record(session.root.group(run_path(row)))
+            if record.labels.is_rival:
+                rivals.setdefault(record.sealed_id, []).append(record.job_id)
+            elif record.config.conflicts_with is not None and known.find(record.config.conflicts_with) is not None:
                 found.append(
-                    f"{session.root.file}: run {whole_id(session, row)} is another result of job "
-                    f"{config.conflicts_with}, kept beside it; compare them and delete one"
+                    f"{session.root.file}: run {record.job_id} is another result of job "
+                    f"{record.config.conflicts_with}, kept beside it; compare them and delete one"
                 )
+    found += [
+        f"{file.path}: job {sealed_id} has several results: {', '.join(sorted(names))}; compare them, and delete those "
+        "that are not needed"
+        for sealed_id, names in rivals.items()
+        if len(names) > 1
+    ]
     return found

@@ -14,7 +14,7 @@ OURS = frozenset(
     {
         *layout.PAGES,
         *(layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.COLUMNS, layout.RUNS, layout.OBJECTS),
-        *(layout.ATTACHMENTS, layout.DELETED, layout.COVER),
+        *(layout.ATTACHMENTS, layout.DELETED, layout.DELETIONS, layout.COVER),
     }
 )
 """Names of the members of the root that aerchive writes."""

@@ -50,7 +50,7 @@ from aerchive.storage.sessions import ReadSession
 from aerchive.times import from_microseconds
 
 _NUMBERED = re.compile(r"_[0-9]+\Z")
-_TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
+_TABLES = (layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX, layout.DELETIONS)
 _WITHOUT_NAME = 62
 """Width of the columns of the table of runs without job ids and names, which are text of users."""
 _LEAST_NAME = 8

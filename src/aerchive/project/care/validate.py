@@ -31,6 +31,7 @@ from aerchive.models.provenance import Provenance
 from aerchive.models.status import RunStatus
 from aerchive.project.care.verify import catalogue_rows
 from aerchive.storage.chunks.group_reader import document_of
+from aerchive.storage.chunks.missing import read_missing
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.attributes import read_attributes
 from aerchive.storage.hdf5.cached_group import CachedGroup
@@ -172,6 +173,7 @@ _KINDS: dict[str, _Kind] = {
             layout.OBJECTS: "objects",
             layout.ATTACHMENTS: "attachments",
             layout.DELETED: "deleted",
+            layout.DELETIONS: "deletions",
             layout.COVER: "view",
         },
         required=(layout.CATALOGUE, layout.RUNS),
@@ -184,6 +186,9 @@ _KINDS: dict[str, _Kind] = {
     "columns": _Kind(COLUMNS, members={r"[!-.0-~ ]+": "column"}),
     "column": _Kind(COLUMNS, ("name", "type"), ("shape",), columns="V"),
     "deleted": _Kind(TREE, is_open=True),
+    "deletions": _Kind(
+        "`/deletions`", columns={"uuid": "S", "when_us": "i8", "created_us": "i8", "deleted": "u1", "crc32": "u4"}
+    ),
     "runs": _Kind(TREE, members={r"\d{4}-\d\d-\d\d(\.\d{3,})?": "day"}, is_open=True),
     "day": _Kind(TREE, members={r"\d{6}_[A-Za-z0-9_.]+": "run"}, is_open=True),
     "run": _Kind(
@@ -201,12 +206,14 @@ _KINDS: dict[str, _Kind] = {
             "parameter_names": "memory",
             layout.ATTACHMENTS: "attachments",
             layout.VIEW: "view",
+            layout.MISSING: "missing",
             **_LONG,
             r"[a-z][a-z0-9_]*": "array",
         },
         required=("seal", "config", "status"),
     ),
     "seal": _Kind(RUN, (*_ENCODED, "run_uuid", "core_sha256"), ("requires", "uses")),
+    "missing": _Kind(RUN, ("sha256", "original"), members={"datasets": "text", **_LONG}, required=("datasets",)),
     "view": _Kind(RUN, ("sha256",), is_open=True, members={r"[A-Za-z0-9_]+": "view of a part"}),
     "view of a part": _Kind(RUN, is_open=True, members={r"[A-Za-z0-9_.]+": "view of a part"}),
     "config": _Kind(RUN, model=RunConfig, members=_LONG),
@@ -395,7 +402,7 @@ class _Validation:
                 self._depart(where, CATALOGUE, problem)
             return
         with self._by(CONTAINER, where):
-            if kind in ("changes", "column"):
+            if kind in ("changes", "column", "deletions"):
                 table = group.open_table(name)
                 self._columns(where, of_kind, table.what.dtype)
                 if kind == "column":
@@ -440,12 +447,13 @@ class _Validation:
 
     def _references(self, group: CachedGroup, where: str, tree: Any) -> None:
         """Checks that all references in a document lead to members of its group."""
-        todo = [tree]
+        todo, missing = [tree], read_missing(group, str(group.run_uuid()))
+        known = {*group.names(), *(() if missing is None else missing.datasets)}
         while todo:
             one = todo.pop()
             if isinstance(one, dict) and one.get("$") == "reference":
                 name = next(iter(one.get("to") or ()), None)
-                if not isinstance(name, str) or name not in group:
+                if not isinstance(name, str) or name not in known:
                     self._depart(where, RESULT, f"refers to {name!r}, which is not there")
             todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
 

@@ -28,6 +28,7 @@ from aerchive.models.shown import shown_attributes
 from aerchive.project.care.cells_check import CellsCheck
 from aerchive.project.care.conflicts import conflicting_results, copy_notes
 from aerchive.project.care.folders import added_to_root, folders_below
+from aerchive.project.catalogue.deletions import read_deletions
 from aerchive.project.catalogue.table import changes_of, run_path
 from aerchive.project.documents.record import plot_of, read_record
 from aerchive.project.sealing.leaves import Leaf
@@ -48,7 +49,7 @@ from aerchive.threads import processors
 if TYPE_CHECKING:  # only a comparison with a seal needs it, and what it imports
     from aerchive.project.sealing.comparison import Expected
 
-MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW})
+MUTABLE = frozenset({layout.STATUS, layout.LABELS, layout.VIEW, layout.MISSING})
 LINKED = frozenset(layout.LINKS)
 
 Progress = Callable[[int, int], None]
@@ -281,6 +282,8 @@ class _Verification:
                 self._rows = catalogue_rows(session, problems)
             with noted(problems, root.where(layout.COLUMNS)):
                 self._cells = CellsCheck(session)
+            with noted(problems, root.where(layout.DELETIONS)):
+                read_deletions(session)
             with noted(problems, root.where()):
                 _check_default(root, self._rows)
             self._state = _state(session)

@@ -1,28 +1,44 @@
-"""The runs that were deleted from a project and not compacted away yet."""
+"""Whether a run was deleted from a project."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aerchive import layout
 from aerchive.errors import AerchiveError
 from aerchive.lazy import cached_property
-from aerchive.storage.hdf5.reader import HDF5Group
+from aerchive.project.catalogue.deletions import last_of, read_rows
+from aerchive.project.catalogue.table import Session
 
 
 class DeletedRuns:
-    """The runs that were deleted from a project, searched by the time of their submission.
+    """The runs that were deleted from a project.
+
+    The table of deletions has them, and drafts of the format without it have groups that are searched by the time of
+    submission.
 
     Args:
-        root: The root group of the project file.
+        session: An open session of the project file.
     """
 
-    def __init__(self, root: HDF5Group) -> None:
-        self._root = root
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._root = session.root
 
     def has(self, run_uuid: str, created: str) -> bool:
-        """Whether the run with this UUID and time of submission was deleted."""
+        """Whether the run with this UUID and time of submission was deleted, and not restored since."""
+        last = last_of(self._rows, run_uuid)
+        return self._has_group(run_uuid, created) if last is None else last.is_deleted
+
+    @cached_property
+    def _rows(self) -> NDArray[np.void]:
+        return read_rows(self._session)
+
+    def _has_group(self, run_uuid: str, created: str) -> bool:
         time = created[:10] + created[11:19].replace(":", "")
         return any(self._uuid(name) == run_uuid for name in self._by_time.get(time, ()))
 

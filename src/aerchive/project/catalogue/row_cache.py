@@ -157,14 +157,14 @@ class RowCache:
         replaced = replaced[replaced < self._length]
         if len(replaced):
             self._columns.forget_rows()
-        if self._rows is None:
-            return True
-        if self._is_lent and len(replaced):
+        if self._rows is not None and self._is_lent and len(replaced):
             self._rows, self._is_lent = self._rows.copy(), False
         for row in replaced.tolist():
             now = table.rows(row, 1)
-            self._damaged += catalogue.damaged_rows(now, row)
-            self._rows[row : row + 1] = now
+            self._keys[row : row + 1] = _hashes(now["job_id"])  # a merge may give a run another id
+            if self._rows is not None:
+                self._damaged += catalogue.damaged_rows(now, row)
+                self._rows[row : row + 1] = now
         return True
 
     def _skip_changes(self, changes: TableReader | None) -> None:

@@ -15,6 +15,7 @@ from aerchive.models import catalogue
 from aerchive.models.status import WITHOUT_DATA
 from aerchive.project.catalogue.cells import CellColumns, read_columns
 from aerchive.project.catalogue.row_cache import is_committed, known_columns, row_cache_of
+from aerchive.project.documents.record import read_id
 from aerchive.storage.hdf5.table import CHANGES, TableReader, change_of
 from aerchive.storage.sessions import ReadSession, WriteSession
 from aerchive.text import fit_text, near_texts
@@ -114,8 +115,7 @@ def whole_id(session: Session, row: Any) -> str:
     """The job id of a row; it is read from the run if the column was too narrow for it."""
     if not catalogue.is_cut(row, "job_id"):
         return catalogue.row_text(row, "job_id")
-    group = session.root.group(run_path(row))
-    return str(group.attributes().get("job_id"))
+    return read_id(session.root.group(run_path(row)))
 
 
 def not_found(file: str, job_id: str, known: list[str], number: int | None = None) -> NotFoundError:

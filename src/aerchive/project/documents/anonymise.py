@@ -98,8 +98,8 @@ class Anonymiser:
 
     def _labels(self, old: RunLabels, places: list[str]) -> RunLabels:
         labels = old.written_like()  # names of classes of an ``Enum`` are those of a user's modules
-        if labels.history:
-            labels = labels.model_copy(update={"history": None})
+        if labels.history or labels.stamps or labels.tag_marks:  # the marks name tags that were removed
+            labels = labels.model_copy(update=dict.fromkeys(("history", "stamps", "tag_marks")))
             places.append("labels.history")
         return labels
 

@@ -22,13 +22,16 @@ from aerchive.project.documents.plots import first_plot
 from aerchive.project.documents.record import ENCODING, VERSION, read_record, read_run_seal
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft, ObjectDraft
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.missing import MissingPayload, read_missing
 from aerchive.storage.hdf5.transfer import attachment_drafts, dataset_drafts, group_draft, object_draft, view_draft
 from aerchive.times import to_microseconds
 
 _ID = 8
 """Number of characters of the job id that the name of a run's group has."""
 
-_DOCUMENTS = frozenset({layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS, layout.VIEW})
+_DOCUMENTS = frozenset(
+    {layout.SEAL, layout.CONFIG, layout.STATUS, layout.LABELS, layout.ATTACHMENTS, layout.VIEW, layout.MISSING}
+)
 
 _lately: deque[tuple[Provenance, ObjectDraft]] = deque(maxlen=4)
 """The latest provenance objects: all runs of a process share one, so its digest is computed only once."""
@@ -69,6 +72,7 @@ class RunDraft:
         run_uuid: UUID of the run; a new one is made for each run.
         compression: The way in which the arrays are stored.
         is_bare: Whether the run was saved from a Result without its job; that Result may differ from the job's own.
+        missing: What a run that was extracted without its payload lacks; ``None`` if it is whole.
         newer: What a later version has added to a stored run: attributes, groups, and the whole seal; else nothing.
     """
 
@@ -88,6 +92,7 @@ class RunDraft:
     run_uuid: str = field(default_factory=new_uuid)
     compression: Compression = PORTABLE
     is_bare: bool = False
+    missing: MissingPayload | None = None
     newer: GroupDraft = field(default_factory=GroupDraft)
 
     @property
@@ -121,6 +126,8 @@ class RunDraft:
             groups[layout.LABELS] = GroupDraft(self.labels.to_attributes(), mutable=True)
         if self.view is not None:
             groups[layout.VIEW] = self.view
+        if self.missing is not None:
+            groups[layout.MISSING] = self.missing.draft()
         objects = dict(self.objects)
         if self.provenance is not None:
             objects[layout.PROVENANCE] = _provenance_object(self.provenance)
@@ -129,11 +136,12 @@ class RunDraft:
         }
         attributes: dict[str, AttributeValue] = {
             **self.newer.attributes,
-            "job_id": self.job_id,
+            "job_id": self.record.sealed_id,
             "created": self.created,
             **shown_attributes(self.record, None if self.view is None else first_plot(self.view.groups)),
         }
-        return GroupDraft(attributes, datasets, groups | dict(self.newer.groups), objects)
+        absent = {} if self.missing is None else self.missing.digests
+        return GroupDraft(attributes, datasets, groups | dict(self.newer.groups), objects, absent=absent)
 
     @classmethod
     def of_group(
@@ -175,6 +183,7 @@ class RunDraft:
             nbytes=nbytes,
             run_uuid=record.run_uuid,
             is_bare=is_bare,
+            missing=read_missing(group, record.run_uuid),
             newer=newer,
         )
 
@@ -187,7 +196,8 @@ class RunDraft:
     def group_name(self) -> str:
         """Name of the run's group: time of submission, name, number of qubits, and the beginning of the job id."""
         to_microseconds(self.created)  # raises an error if the time is not in the format's notation
-        digest = hashlib.sha256(self.job_id.encode("utf-8", "surrogatepass")).hexdigest()
-        beginning = safe(self.job_id)[:_ID] or digest[:_ID]
+        job_id = self.record.sealed_id
+        digest = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()
+        beginning = safe(job_id)[:_ID] or digest[:_ID]
         time = self.created[11:19].replace(":", "")
         return f"{time}_{readable_name(self.record, is_neutral=self.is_neutral)}_{beginning}"

@@ -11,7 +11,7 @@ from aerchive.errors import FormatError, NotFoundError, check_features, check_ve
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import RunLabels
 from aerchive.models.provenance import Provenance
-from aerchive.models.run import RunRecord
+from aerchive.models.run import RunRecord, conflict_id
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.plots import first_plot
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -70,13 +70,14 @@ def _read(group: GroupReader) -> tuple[RunRecord, bool]:
         to_microseconds(created)
     except FormatError as error:
         raise FormatError(f"{group.where()}@created: {error}") from error
+    labels = _labels(group, owner, has_newer=has_newer)
     record = RunRecord(
-        job_id=job_id,
+        job_id=conflict_id(job_id, owner) if labels.is_rival else job_id,
         run_uuid=owner,
         created=created,
         config=RunConfig.from_attributes(config.attributes(owner), config.where(), has_newer=has_newer),
         status=RunStatus.from_attributes(*_mutable(status, owner), has_newer=has_newer),
-        labels=_labels(group, owner, has_newer=has_newer),
+        labels=labels,
     )
     return record, has_newer
 
@@ -96,6 +97,18 @@ def read_labels(group: GroupReader) -> tuple[str, RunLabels]:
     """
     owner, has_newer = read_run_seal(group)
     return owner, _labels(group, owner, has_newer=has_newer)
+
+
+def read_id(group: GroupReader) -> str:
+    """Reads the id of a run in its project without its other documents; see `aerchive.models.run.RunRecord`.
+
+    Raises:
+        FormatError: The group is not a run, or its labels do not follow the format; the message names the node.
+    """
+    job_id = str(group.attributes().get("job_id"))
+    if layout.LABELS not in group or not group.group(layout.LABELS).attribute("is_rival"):
+        return job_id
+    return conflict_id(job_id, read_run_seal(group).run_uuid)
 
 
 def is_run(group: GroupReader) -> bool:

@@ -19,6 +19,7 @@ from aerchive import layout
 from aerchive.errors import AlreadyExistsError
 from aerchive.models.config import RunConfig
 from aerchive.models.labels import Author, LabelChange, RunLabels
+from aerchive.models.run import conflict_id
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 
@@ -53,7 +54,7 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         )
     labels = _with_labels(stored.labels, given.labels, author)
     attachments = _all_attachments(stored, given)
-    if not given.status.has_data or not _lacks(stored, given):
+    if not given.status.has_data or not lacks(stored, given):
         if labels is stored.labels and attachments.keys() == stored.attachments.keys():
             return stored
         return dataclasses.replace(stored, labels=labels, attachments=attachments)
@@ -73,16 +74,6 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         refused=given.refused,
         is_bare=stored.is_bare and given.is_bare,
     )
-
-
-def conflict_id(job_id: str, run_uuid: str) -> str:
-    """Makes the job id of a run that is kept beside another result of its job.
-
-    Args:
-        job_id: The job id that the run had.
-        run_uuid: UUID of the run.
-    """
-    return f"{job_id}~{run_uuid[:8]}"
 
 
 def renamed_conflict(given: RunDraft) -> RunDraft:
@@ -160,8 +151,13 @@ def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
     return all(one.rows(at, at + rows).tobytes() == other.rows(at, at + rows).tobytes() for at in starts)
 
 
-def _lacks(stored: RunDraft, given: RunDraft) -> bool:
-    """Whether the stored run lacks data that the given run has, for example if it was saved from a Result alone."""
+def lacks(stored: RunDraft, given: RunDraft) -> bool:
+    """Whether the stored run lacks data that the given run has, for example if it was saved from a Result alone.
+
+    Args:
+        stored: The run that may lack something.
+        given: The run that may have it.
+    """
     return bool(
         given.objects.keys() - stored.objects.keys() - {layout.PROVENANCE}
         or given.datasets.keys() - stored.datasets.keys()

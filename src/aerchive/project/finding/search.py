@@ -17,6 +17,7 @@ from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
 from aerchive.models.cells import CIRCUIT_NAME, COUNTS, OPERATIONS, SAVED
+from aerchive.models.run import conflict_id
 from aerchive.project.arguments import refuse
 from aerchive.project.catalogue.columns import ABSENT
 from aerchive.project.catalogue.conditions import All, Clause, Condition, as_texts
@@ -26,7 +27,6 @@ from aerchive.project.catalogue.rows import RunRows
 from aerchive.project.catalogue.table import Catalogue, Session, has_data, not_found
 from aerchive.project.catalogue.value_conditions import GATES, full_name, short_name, sources
 from aerchive.project.documents.unfinished import submission_record
-from aerchive.project.documents.unite import conflict_id
 from aerchive.project.finding.asking import BadRuns
 from aerchive.project.finding.caller import caller_level
 from aerchive.project.finding.job_list import JobFilter, JobList
@@ -35,6 +35,7 @@ from aerchive.project.finding.nothing_found import described, not_listed, nothin
 from aerchive.project.parts import ProjectParts
 from aerchive.project.run import Run
 from aerchive.storage.medium.names import near_projects, no_such_project
+from aerchive.storage.spools.run_group import SpooledRun
 from aerchive.text import listed, near_texts
 from aerchive.times import from_microseconds
 
@@ -160,7 +161,7 @@ class Search:
             if wanted is not no_values:
                 rows = RunRows(known.rows(), known.cells(wanted), known.value_names())
             if outside:
-                outside, hidden = _without_known(outside, known, DeletedRuns(session.root))
+                outside, hidden = _without_known(outside, known, DeletedRuns(session))
         first: dict[str, Run] = {}
         for run in outside:
             first.setdefault(run.job_id, run)
@@ -493,6 +494,21 @@ class Search:
         if not is_in and not self._parts.file.exists():
             self.listed("warn if similar")
         return is_in
+
+    def chosen(self, expression: str | None, conditions: Mapping[str, Any]) -> tuple[list[int], list[SpooledRun]]:
+        """Chooses runs to be copied: numbers of their rows in the catalogue, and those that are in spools.
+
+        Raises:
+            NotFoundError: No finished run meets the conditions.
+        """
+        clause = clause_of(expression, conditions)
+        listing = self.listed("raise", wanted_by(clause))
+        numbers, spooled = listing.numbers(clause), list[SpooledRun]()
+        if self.outside():
+            spooled = [one for run in listing.runs(clause) if (one := run.place.spooled) is not None]
+        if not numbers and not spooled:
+            raise NotFoundError(self.why_nothing(expression, conditions))
+        return numbers, spooled
 
     def why_nothing(self, expression: str | None, conditions: Mapping[str, Any]) -> str:
         """Explains why no run was found, and what could be found.

@@ -11,6 +11,7 @@ from aerchive import layout
 from aerchive.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from aerchive.filters.profiles import Compression
 from aerchive.limits import limits
+from aerchive.project.catalogue.deletions import note_deletions
 from aerchive.project.catalogue.table import Catalogue, not_found, run_path
 from aerchive.project.documents.draft import new_uuid
 from aerchive.project.parts import ProjectParts
@@ -142,6 +143,7 @@ def write_attachings(session: WriteSession, changes: Sequence[Attaching]) -> Non
         if is_there:
             if one.draft is not None and not one.replace:
                 raise _exists(f"{file}: /{folder}", one.name)
+            note_deletions(session, [(str(session.root.group(path).attribute(layout.ATTACHMENT_UUID)), 0)])
             session.remove(path, f"{layout.DELETED}/{layout.ATTACHMENTS}")
         if one.draft is not None:
             most = limits().attachments

@@ -253,7 +253,7 @@ def write_spooled(
     Returns:
         Path and job id of each run; the path is empty if the run had been deleted from the project.
     """
-    deleted = DeletedRuns(session.root)
+    deleted = DeletedRuns(session)
     with drafts_of(runs, kept) as drafts:
         pairs = zip(runs, drafts, strict=True)
         wanted = [pair for pair in pairs if not deleted.has(pair[0].head.run_uuid, pair[0].head.created)]

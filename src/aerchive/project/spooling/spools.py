@@ -21,12 +21,11 @@ from aerchive import layout
 from aerchive.display.text import clean
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.models.labels import Author
-from aerchive.models.run import RunRecord
+from aerchive.models.run import RunRecord, conflict_id
 from aerchive.project.catalogue.deleted import DeletedRuns
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import read_record
-from aerchive.project.documents.unite import conflict_id
 from aerchive.storage.chunks.drafts import ObjectDraft
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.beside import is_left_alone
@@ -163,7 +162,7 @@ class Spools:
             found = rows.find(conflict_id(head.job_id, head.run_uuid)) or rows.find(head.job_id)
             path = "" if found is None else run_path(found[1][0])
             is_there = bool(path) and session.root.group(path).run_uuid() == head.run_uuid
-            return is_there or DeletedRuns(session.root).has(head.run_uuid, head.created)
+            return is_there or DeletedRuns(session).has(head.run_uuid, head.created)
 
     def nbytes(self) -> int:
         """Size of the spool files of all processes, in bytes."""

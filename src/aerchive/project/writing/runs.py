@@ -16,12 +16,13 @@ from aerchive.errors import AlreadyExistsError, NotFoundError
 from aerchive.models import catalogue
 from aerchive.models.cells import cells_of
 from aerchive.models.labels import Author
-from aerchive.models.run import RunRecord
+from aerchive.models.run import RunRecord, conflict_id
 from aerchive.models.shown import shown_attributes
+from aerchive.project.catalogue.deletions import note_deletions
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.record import plot_of, read_own_record
-from aerchive.project.documents.unite import conflict_id, renamed_conflict, united
+from aerchive.project.documents.unite import renamed_conflict, united
 from aerchive.project.label_clock import label_clock
 from aerchive.project.writing.catalogue import CatalogueWriter
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
@@ -29,6 +30,7 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.storage.sessions import WriteSession
 from aerchive.text import fit_text
+from aerchive.times import to_microseconds
 
 _MOST_LOOKED_AT = 1000
 """The greatest number of runs among which one with a plot is searched for."""
@@ -71,7 +73,7 @@ def write_drafts(
     Raises:
         AlreadyExistsError: Another result of one of the jobs is in the project, and conflicts are not kept.
     """
-    writer = _RunWriter(session, authors or {}, keeps_conflicts=keeps_conflicts)
+    writer = RunWriter(session, authors or {}, keeps_conflicts=keeps_conflicts)
     together: dict[str, RunDraft] = {}
     ids = [writer.take(together, draft) for draft in drafts]
     written = {job_id: writer.write(draft) for job_id, draft in together.items()}
@@ -91,7 +93,7 @@ def stored_draft(group: GroupReader, row: np.void, known: dict[str, ObjectDraft]
     return dataclasses.replace(draft, is_bare=layout.CIRCUITS not in draft.objects)
 
 
-class _RunWriter:
+class RunWriter:
     """Writes the runs of one commit.
 
     Args:
@@ -136,9 +138,7 @@ class _RunWriter:
         renamed = self._rows.find(conflict_id(draft.job_id, draft.run_uuid)) if is_moved else None
         found = renamed or self._rows.find(draft.job_id)
         if found is None:
-            path = self._write_whole(draft)
-            self._writer.add(draft.record, path, draft.nbytes)
-            return Written(path, draft.job_id)
+            return Written(self.add(draft), draft.job_id)
         number, row = found
         path = run_path(row[0])
         stored = stored_draft(self._session.root.group(path), row[0])
@@ -149,8 +149,28 @@ class _RunWriter:
         except AlreadyExistsError as error:
             return self.write(self._renamed(draft, error))
         if whole is not stored:
-            path = self._replace(stored, whole, path, number)
+            path = self.replace(stored, whole, path, number)
         return Written(path, draft.job_id)
+
+    def add(self, draft: RunDraft) -> str:
+        """Writes a run that is not in the project; returns the path of its group."""
+        path = self._write_whole(draft)
+        self._writer.add(draft.record, path, draft.nbytes)
+        return path
+
+    def relabel(self, path: str, number: int, record: RunRecord, nbytes: int) -> None:
+        """Replaces the labels of a run, which may give it another id.
+
+        Args:
+            path: Path of the run's group.
+            number: Number of its row of the catalogue.
+            record: Its documents, with its new labels.
+            nbytes: Size of its payload before compression, in bytes.
+        """
+        write_labels(self._session, path, record)
+        self.replace_row(path, number, record, nbytes)
+        ids = [record.job_id, record.sealed_id]
+        self._session.afterwards.append(lambda: label_clock.note(self._session.root.file, ids))
 
     def _renamed(self, draft: RunDraft, error: AlreadyExistsError) -> RunDraft:
         if not self._keeps_conflicts:
@@ -164,8 +184,22 @@ class _RunWriter:
         )
         return renamed
 
-    def _replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
-        """Replaces what differs, only labels and attachments or the whole run; returns the path of the run's group."""
+    def replace_row(self, path: str, number: int, record: RunRecord, nbytes: int) -> None:
+        """Replaces the row of a run in the catalogue; arguments as for `relabel`."""
+        self._writer.replace(number, record, path, nbytes)
+
+    def replace(self, stored: RunDraft, whole: RunDraft, path: str, number: int) -> str:
+        """Replaces what differs, only labels and attachments or the whole run.
+
+        Args:
+            stored: The run in the project.
+            whole: What it shall be.
+            path: Path of its group.
+            number: Number of its row of the catalogue.
+
+        Returns:
+            The path of its group now.
+        """
         session = self._session
         if whole.datasets is stored.datasets and whole.objects is stored.objects:
             if whole.labels is not stored.labels:
@@ -175,6 +209,8 @@ class _RunWriter:
         else:
             old, path = path, self._write_whole(whole)
             session.remove(old)
+            if stored.run_uuid != whole.run_uuid:
+                note_deletions(session, [(stored.run_uuid, to_microseconds(stored.created))])
         self._writer.replace(number, whole.record, path, whole.nbytes)
         session.afterwards.append(lambda: label_clock.note(session.root.file, [whole.job_id]))
         return path
@@ -202,7 +238,7 @@ class _RunWriter:
         return session.write_run(folder, path.rpartition("/")[2], group, draft.run_uuid)
 
 
-def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
+def delete_runs(session: WriteSession, job_ids: Iterable[str], *, notes: bool = True) -> list[str]:
     """Deletes runs from the project: marks their rows as deleted, and moves their groups to the deleted ones.
 
     A group whose header is damaged stays where it is; compaction leaves it out.
@@ -210,12 +246,13 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
     Args:
         session: An open session of the project file.
         job_ids: Job ids of the runs.
+        notes: Whether the deletions are noted; they are not if another project has notes of them.
 
     Returns:
         The job ids that no run in the project has.
     """
     rows = Catalogue(session)
-    missing = []
+    missing, gone = [], []
     for job_id in dict.fromkeys(job_ids):
         check_interrupt()
         found = rows.find(job_id)
@@ -226,7 +263,10 @@ def delete_runs(session: WriteSession, job_ids: Iterable[str]) -> list[str]:
         row["deleted"] = 1
         session.replace_row(layout.CATALOGUE, number, catalogue.seal_row(row, number))
         if session.can_open(run_path(row[0])):
+            gone.append((str(session.root.group(run_path(row[0])).run_uuid()), int(row["created_us"][0])))
             session.remove(run_path(row[0]))
+    if notes:
+        note_deletions(session, gone)
     _renew_default(session, rows.rows())
     if missing:
         rows.check()  # one of them may be in a damaged row
@@ -258,7 +298,7 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
         raise NotFoundError(
             f"{file}: no run with id {job_id!r} was deleted, or its bytes are gone: compaction gives them back for good"
         )
-    back = []
+    back, uuids = [], []
     for number, group in [found[-1], *reversed(_deleted_groups(session, known, job_id, "parent"))]:
         record = read_own_record(session.root.group(f"{layout.DELETED}/{group}"))
         if rows.find(record.job_id) is None:
@@ -272,7 +312,9 @@ def restore_run(session: WriteSession, job_id: str) -> list[str]:
             if session.root.attribute(layout.DEFAULT) is None and session.has(f"{path}/{layout.VIEW}"):
                 session.put_default(path)
             back.append(record.job_id)
+            uuids.append((record.run_uuid, int(row["created_us"][0])))
     writer.finish()
+    note_deletions(session, uuids, is_deleted=False)
     return back
 
 
@@ -300,7 +342,7 @@ def _deleted_groups(
         usual = re.compile(re.escape(run_path(rows[number]).replace("/", "-")) + r"(-[0-9]+)?")
         for name in filter(usual.fullmatch, names):
             group = deleted.group(name)
-            if layout.STATUS not in group:  # a compaction left only the note that it was deleted
+            if layout.STATUS not in group:  # only a note of another draft of the format
                 continue
             record = read_own_record(group)
             wanted = record.job_id if column == "job_id" else record.config.parent

@@ -46,7 +46,6 @@ from aerchive.storage.hdf5.writer import (
     replace_attributes,
     require_group,
     unlink,
-    write_attributes,
     write_chunk,
 )
 from aerchive.storage.medium.disk import disk
@@ -170,15 +169,6 @@ class NodeCopier:
         for name in wanted:
             if not has_member(target, name):
                 self._copy_foreign(source, name, target)
-
-    def keep_tombstone(self, source: HDF5Group) -> None:
-        """Writes a group that notes that a run was deleted, with its UUID, without the content of the run.
-
-        Args:
-            source: The run's group among the deleted ones.
-        """
-        note = create_group(require_group(self._target, layout.DELETED), source.path.rpartition("/")[2])
-        write_attributes(note, {"run_uuid": str(source.run_uuid())})
 
     def remove(self, path: str) -> None:
         """Removes the copy of a run that was deleted or replaced in the source since."""

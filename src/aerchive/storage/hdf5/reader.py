@@ -12,6 +12,7 @@ from aerchive import layout
 from aerchive.errors import NotFoundError, UnsafeContentError
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.group_reader import GroupReader, document_of
+from aerchive.storage.chunks.missing import MissingPayload, missing_text, read_missing
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 from aerchive.storage.hdf5.attributes import read_attribute, read_attributes
 from aerchive.storage.hdf5.chunk_table import plan_read, sums_of
@@ -138,11 +139,15 @@ class HDF5Group(GroupReader):
             yield self.group(name)
 
     def describe(self, name: str) -> DatasetShape:
-        """Shape and dtype of a dataset; none of its values are read."""
-        return self.open_array(name).what
+        """Shape and dtype of a dataset; none of its values are read. A run may lack it, and still describe it."""
+        missing = self._missing(name)
+        return self.open_array(name).what if missing is None else missing.datasets[name].what
 
     def dataset_attributes(self, name: str, wanted: Collection[str] = ()) -> dict[str, AttributeValue]:
         """See `GroupReader`."""
+        if (missing := self._missing(name)) is not None:
+            known = missing.datasets[name].attributes
+            return {key: value for key, value in known.items() if not wanted or key in wanted}
         dsid, where = self.open_array(name).dsid, self.where(name)
         if not wanted:
             return read_attributes(dsid, where)
@@ -191,7 +196,16 @@ class HDF5Group(GroupReader):
 
     def open_array(self, name: str) -> Dataset:
         """Opens a dataset of values, for use inside the storage layer; raises as `nodes.open_array` does."""
+        if (missing := self._missing(name)) is not None:
+            raise NotFoundError(missing_text(self.where(), missing, name))
         return open_array(self.gid, name, self.where(name))
+
+    def _missing(self, name: str) -> MissingPayload | None:
+        """What the run lacks, if it lacks this dataset."""
+        if name in self or layout.MISSING not in self:
+            return None
+        missing = read_missing(self, str(self.run_uuid()))
+        return missing if missing is not None and name in missing.datasets else None
 
     def open_table(self, name: str) -> Dataset:
         """Opens a table, for use inside the storage layer; raises as `nodes.open_table` does."""

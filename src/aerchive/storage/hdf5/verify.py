@@ -14,6 +14,7 @@ from typing import NamedTuple
 from aerchive import layout
 from aerchive.errors import AerchiveError
 from aerchive.lazy import cached_property
+from aerchive.storage.chunks.missing import read_missing
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan, value_dtype, value_nbytes
 from aerchive.storage.hdf5.attributes import decode_attributes, read_raw_attributes
 from aerchive.storage.hdf5.cached_group import CachedGroup, VisitedNodes, check_attachments, check_run_nodes
@@ -162,6 +163,9 @@ class GroupVerifier:
         with self._noted(self._group.where()):
             seal = self._group.group(layout.SEAL) if layout.SEAL in self._group else None
             stored = None if seal is None else seal.attribute("core_sha256")
+            missing = read_missing(self._group, self._owner)
+            if missing is not None:
+                nodes = {**missing.digests, **nodes}
             self.core = core_digest(nodes)
             if stored is not None and stored != self.core:
                 self._problems.append(

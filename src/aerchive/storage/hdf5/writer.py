@@ -307,11 +307,32 @@ class DraftWriter:
         parent = self._folder(folder)
         if has_member(parent, name):
             raise AlreadyExistsError(f"/{folder}/{name}: exists already")
-        nodes: dict[str, str] = {}
+        nodes: dict[str, str] = {**draft.absent}
         groups = {layout.SEAL: GroupDraft(), **draft.groups}
         group = self._group(parent, name, dataclasses.replace(draft, groups=groups), run_uuid, nodes)
         write_attributes(open_own(group, layout.SEAL), {"core_sha256": core_digest(nodes)})
         return f"{folder}/{name}"
+
+    def fill_run(self, path: str, datasets: Mapping[str, DatasetDraft], run_uuid: str) -> dict[str, str]:
+        """Writes datasets that a run lacks.
+
+        Args:
+            path: Path of the group of the run.
+            datasets: The datasets, by name.
+            run_uuid: UUID of the run, a part of every checksum.
+
+        Returns:
+            The digest of each, by name.
+        """
+        nodes: dict[str, str] = {}
+        group = open_group(self._root, path)
+        for name, dataset in datasets.items():
+            self._dataset(group, name, name, dataset, run_uuid, nodes)
+        return nodes
+
+    def remove_group(self, parent: str, name: str) -> None:
+        """Removes a mutable group of a run, whose space is not used again."""
+        unlink(open_group(self._root, parent), name)
 
     def write_root(self, draft: GroupDraft) -> None:
         """Writes the root group of a new project, whose UUID, if it has one, is a part of every checksum."""
