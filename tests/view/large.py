@@ -80,6 +80,7 @@ def main() -> int:
             page.goto(f"{url}#/states/{key}/0")
             page.get_by_test_id("top").wait_for(timeout=600_000)
             print(f"  {'the whole state was read':36} {time.perf_counter() - start:6.2f}")
+            page.goto("about:blank")
         with viewing(many.path) as url:
             problems.home = url
             key = key_of(many[-1].job_id)
@@ -94,6 +95,7 @@ def main() -> int:
             page.goto(url)
             page.get_by_test_id("rows").wait_for()
             frames = page.evaluate(_FRAMES)
+            page.goto("about:blank")
             worst = sorted(frames)[-len(frames) // 20]
             print(f"  a frame while scrolling: median {statistics.median(frames):.0f} ms, 95 % below {worst:.0f} ms")
         chromium.close()

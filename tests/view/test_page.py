@@ -8,7 +8,6 @@ import math
 import re
 import threading
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,8 @@ from qiskit import QuantumCircuit
 
 import aerchive
 from aerchive.aer import AerSimulator
-from aerchive.view.arrays import ArrayViews
-from aerchive.view.interface import DataInterface
 from aerchive.view.keys import key_of
-from aerchive.view.walk import all_answers
+from aerchive.view.publish import publish
 from tests import processes
 from tests.view import projects
 from tests.view.browser import CHROMIUM, FLAGS, Problems, needs_chromium, viewing
@@ -271,19 +268,8 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def test_a_folder_of_files_answers_as_well(browser: Any, project: aerchive.Project, tmp_path: Path) -> None:
     """The same page over files that any web server gives away: the answers have no queries and need no program."""
-    interface = DataInterface(aerchive.open(project.path, "r"), ArrayViews(None), is_live=False, most_level=12)
-    for address, answer in all_answers(interface):
-        target = tmp_path / "data" / address
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(answer.body)
-    interface.close()
-    with resources.as_file(resources.files("aerchive.view").joinpath("page")) as built:
-        for file in built.rglob("*"):
-            if file.is_file():
-                copy = tmp_path / file.relative_to(built)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(file.read_bytes())
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
+    site = publish(aerchive.open(project.path, "r"), tmp_path / "site").path
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     home = f"http://127.0.0.1:{server.server_address[1]}/"

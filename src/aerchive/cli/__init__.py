@@ -28,6 +28,7 @@ COMMANDS = {
     "plot": "plot a run, or one value of many runs over another, in the terminal or into a file",
     "report": "write runs into one HTML file with circuits, plots and tables, to mail or to print",
     "view": "show a project in a web browser, on this machine only",
+    "publish": "write the web page of a project as a folder of files, for any web server",
     "tag": "add and remove tags of runs, change name and notes of a run",
     "illustrate": "draw pictures of runs, and a cover, which viewers such as HDFView show",
     "attach": "attach a file or a value to a run, and write, list and remove attachments",
