@@ -17,6 +17,7 @@ import h5py
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+import aerchive
 from docs.site.staging import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
@@ -40,6 +41,12 @@ _NOTEBOOK = {
 }
 """Pictures of what notebooks show: the notebook, light or dark, and the element of its page in the site."""
 
+_PAGE = {
+    "page-runs": ("light", "#/", "rows"),
+    "page-state": ("dark", "#/states/{state}/0", "bins-table"),
+    "page-sweep": ("light", "#/sweep?x=params.distance&y=saved.energy&lines=1", "sweep-plot"),
+}
+"""Pictures of the web page: light or dark, the address of the view, and a part of it."""
 _HEIGHTS = {"terminal-show": 790}
 """Pictures of which only the upper part is kept, and its height in pixels."""
 
@@ -85,12 +92,34 @@ def viewers(_: Any, made: Path) -> Iterator[Picture]:
         yield name, next(one for one in sorted(into.glob(f"*-{number:02d}-runs-*.png")) if "inspect" not in one.name)
 
 
-SOURCES: list[Callable[[Any, Path], Iterator[Picture]]] = [terminal, notebooks, viewers]
-"""Where pictures come from.
+def web_page(browser: Any, made: Path) -> Iterator[Picture]:
+    """Views of ``aerchive view`` of the project of the terminal."""
+    command = [sys.executable, "-m", "aerchive", "view", str(made / "study.h5"), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None  # noqa: S101  (it is a pipe)
+        url = server.stdout.readline().strip()
+        for name, (scheme, names, part) in _PAGE.items():
+            page = browser.new_page(viewport={"width": _WIDEST, "height": 760}, color_scheme=scheme)
+            page.goto(url)
+            page.get_by_test_id("rows").wait_for()
+            page.evaluate("address => { location.hash = address }", names.format(**_addresses(made / "study.h5")))
+            page.get_by_test_id(part).first.wait_for()
+            page.wait_for_timeout(1000)  # plots are drawn when their numbers are there
+            path = made / f"{name}.png"
+            page.screenshot(path=path)
+            yield name, path
+            page.close()
+        server.terminate()
 
-The pictures of the web page are added here, as a function that runs ``python -m tests.view.pictures FOLDER`` as
-`terminal` runs its program, and yields the chosen ones. There is room for three.
-"""
+
+def _addresses(project: Path) -> dict[str, str]:
+    """The job ids of two runs, by which views name them."""
+    found = aerchive.open(project, "r")
+    return {"state": found["state"].job_id, "counts": found["noisy GHZ"].job_id}
+
+
+SOURCES: list[Callable[[Any, Path], Iterator[Picture]]] = [terminal, notebooks, viewers, web_page]
+"""Where pictures come from."""
 
 
 def keep(name: str, source: Path) -> None:

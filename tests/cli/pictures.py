@@ -83,6 +83,7 @@ def make_study(folder: Path) -> None:
     state = QuantumCircuit(10, name="layers")
     for qubit in range(10):
         state.ry(0.3 + 0.1 * qubit, qubit)
+        state.p(0.6 * qubit, qubit)
     state.save_statevector()
     simulator.run(state, name="state").result()
 
