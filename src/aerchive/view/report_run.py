@@ -24,6 +24,8 @@ from aerchive.stored.result import SavedValue
 from aerchive.view.counts_view import counts_view
 from aerchive.view.svg_plot import matrix_svg, plot_svg
 
+_ONE_BAR = 6
+"""The number of points of the outline of one bar, which shows no more than the number beside it."""
 _MOST_TEXT, _MOST_TRACEBACK = 2000, 20_000
 """The greatest number of characters of a value in a document, and of messages and tracebacks."""
 _ABOVE = frozenset({"message", "traceback"})
@@ -251,7 +253,8 @@ def _plots(one: ReportRun, record: RunRecord, *, has_counts: bool) -> Markup:
         wanted.add(MATRIX)
     with run.opened() as group:
         sketch = sketch_of(group, record, wanted)
-    parts = [plot_svg(name, plot) for name, plot in sketch.plots.items() if _is_shown(one, plot.label, plot.axis_label)]
+    plots = {name: plot for name, plot in sketch.plots.items() if len(plot.values) > _ONE_BAR}
+    parts = [plot_svg(name, plot) for name, plot in plots.items() if _is_shown(one, plot.label, plot.axis_label)]
     if sketch.matrix is not None:
         parts.append(matrix_svg(sketch.matrix))
     elif sizes and sizes[0] > MOST_BINS:
@@ -305,7 +308,7 @@ def _identity(one: ReportRun, record: RunRecord) -> Markup:
     """What identifies the run; a digest of before anonymisation would allow to guess what was left out."""
     digest = one.run.core_sha256 if one.anonymiser is None else ""
     found = [("job id", record.job_id), ("UUID", record.run_uuid), ("SHA-256 of the run", digest)]
-    note = join(element("code", "aerchive verify --seals"), " prints this digest again. Labels may change without it.")
+    note = join(element("code", "run.core_sha256"), " is this digest, which a change of labels does not change.")
     return _titled("Identity", facts(found), element("p", note, class_="faint") if digest else "")
 
 
