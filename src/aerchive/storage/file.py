@@ -37,7 +37,7 @@ from aerchive.storage.commits.recovery import recover
 from aerchive.storage.commits.replacing import Replacement, replacement
 from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock, rewritten_text
 from aerchive.storage.hdf5.attributes import read_attribute
-from aerchive.storage.hdf5.nodes import root_group
+from aerchive.storage.hdf5.nodes import Guard, guarded_file, root_group
 from aerchive.storage.hdf5.opening import check_header, open_hdf5
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium import known_files
@@ -48,6 +48,8 @@ from aerchive.storage.medium.filesystems import LockTrial
 from aerchive.storage.medium.interrupts import check_interrupt, deferred_interrupts
 from aerchive.storage.medium.names import check_length
 from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
+from aerchive.storage.medium.parts import parts_of
+from aerchive.storage.part_vetting import admit_parts, guard_of
 from aerchive.storage.sessions import ReadSession, WriteSession
 from aerchive.storage.vetting import admit, must_be_vetted
 
@@ -244,10 +246,13 @@ class ProjectFile:
         # An interrupt inside one of HDF5's callbacks would be turned into another exception, or lost.
         with deferred_interrupts(), self._reading() as (fd, journal):
             with disk_errors(path):
-                admit(fd, path)
+                guard = _admitted(fd, path)
                 source, is_rewritten = ReadFile(fd, journal), read_superblock(fd, path).is_rewritten(fd)
             try:
-                with open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=is_rewritten) as file:
+                with contextlib.ExitStack() as opened:
+                    file = opened.enter_context(open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=is_rewritten))
+                    if guard is not None:
+                        opened.enter_context(guarded_file(file, guard))
                     self._check_header(file, fd, journal)
                     root = HDF5Group(root_group(file, path), fd, "", path)
                     yield ReadSession(root, fd, journal, is_rewritten=is_rewritten)
@@ -617,6 +622,16 @@ class LockedFile(ProjectFile):
         )
         self.fd = fd
         self._access = AccessByDescriptor(like._access, fd)
+
+
+def _admitted(fd: int, path: str) -> Guard | None:
+    """Vets a file before HDF5 opens it; returns a function that vets the nodes of one that is on another machine."""
+    parts = parts_of(fd)
+    if parts is None or known_files.find(fd, path) is not None:
+        admit(fd, path)
+        return None
+    admit_parts(parts, fd, path)
+    return guard_of(fd, path)
 
 
 def _own_superblock(fd: int, path: str) -> Superblock:

@@ -19,7 +19,7 @@ from aerchive.storage.commits.journal import Journal
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.node_copying import NodeCopier
-from aerchive.storage.hdf5.nodes import open_node, root_group
+from aerchive.storage.hdf5.nodes import Dataset, open_node, root_group
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.table import (
     CHANGES,
@@ -37,6 +37,7 @@ from aerchive.storage.hdf5.writer import (
     move,
     open_group,
     require_group,
+    unlink,
     write_attributes,
 )
 
@@ -87,12 +88,14 @@ class ReadSession:
 
     def table(self, name: str) -> TableReader:
         """A table in the root group."""
-        return TableReader(self.root.open_table(name), self.root.where(name), fd=self.fd if self.is_plain else None)
+        fd = self.fd if self.is_plain else None
+        return TableReader(self.root.open_table(name), self.root.where(name), fd=fd, is_fixed=True)
 
     def column(self, name: str) -> TableReader:
         """A column beside the catalogue."""
         group = self.root.group(layout.COLUMNS)
-        return TableReader(group.open_table(name), group.where(name), fd=self.fd if self.is_plain else None)
+        fd = self.fd if self.is_plain else None
+        return TableReader(group.open_table(name), group.where(name), fd=fd, is_fixed=True)
 
 
 class WriteSession:
@@ -236,11 +239,32 @@ class WriteSession:
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Adds rows to a table in the root group, and adds an entry to the table's list of changes."""
+        table = self._with_room(name, len(rows))
         self.has_new_rows = True
-        table = self.root.open_table(name)
         first = table.what.shape[0]
         append_rows(table.dsid, rows)
         self._note_change(name, first, rows)
+
+    def _with_room(self, name: str, number: int) -> Dataset:
+        """A table in the root group, written anew with larger chunks if more rows would take more than two chunks.
+
+        Its list of changes begins anew with it, and in as large chunks, so that both lie together in the file.
+        """
+        table = self.root.open_table(name)
+        length, chunk = table.what.shape[0], table.what.chunk
+        wanted = layout.rows_of_chunk(length + number)
+        if chunk is None or wanted <= chunk[0]:
+            return table
+        rows = self.table(name).rows()
+        for old in (name, name + layout.CHANGES_SUFFIX):
+            if self.has(old):
+                unlink(self._root, old)
+        create_table(self._root, name + layout.CHANGES_SUFFIX, CHANGES, max(wanted, layout.CHANGES_CHUNK_ROWS))
+        grown = create_table(self._root, name, table.what.dtype, wanted)
+        if length:
+            self._note_change(name, 0, rows)  # first, so that the list lies beside the headers, before a large chunk
+            append_rows(grown.dsid, rows)
+        return self.root.open_table(name)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table in the root group, and adds an entry to the table's list of changes."""

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, get_args
 from aerchive.errors import InvalidInputError, WriteError
 from aerchive.settings import load_settings
 from aerchive.storage.medium.birth import birth_of
-from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.disk import disk, read_bytes
 from aerchive.storage.medium.opening import stamp_of
 
 How = Literal["made", "committed", "trusted", "vetted"]
@@ -139,7 +139,7 @@ def is_foreign(fd: int) -> bool:
     known = find(fd, os.readlink(f"/proc/self/fd/{fd}"))
     if known is not None and known.is_own:
         return False
-    is_project = os.pread(fd, len(_HDF5), 0) == _HDF5
+    is_project = read_bytes(fd, 0, len(_HDF5)) == _HDF5
     return is_project or os.fstat(fd).st_uid != os.geteuid()
 
 
@@ -269,7 +269,7 @@ def _present(fd: int, path: str) -> KnownFile:
 
 
 def _head_of(fd: int) -> str:
-    return hashlib.sha256(os.pread(fd, _HEAD_BYTES, 0)).hexdigest()
+    return hashlib.sha256(read_bytes(fd, 0, _HEAD_BYTES)).hexdigest()
 
 
 def _folder() -> Path:
