@@ -30,7 +30,7 @@ from aerchive.errors import (
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.commits.copying import Progress, copy_state
 from aerchive.storage.commits.creation import NewFile, make_empty, new_file, writable_folder
-from aerchive.storage.commits.journal import Journal, find_journal
+from aerchive.storage.commits.journal import Journal, find_journal, may_have_journal
 from aerchive.storage.commits.overlay import Overlay
 from aerchive.storage.commits.read_file import ReadFile
 from aerchive.storage.commits.recovery import recover
@@ -166,7 +166,7 @@ class ProjectFile:
     def _is_project(fd: int, path: str) -> bool:
         """Whether a file is a project, as far as can be seen without its lock; raises if it certainly is not."""
         superblock = _own_superblock(fd, path)
-        if _may_have_journal(fd, superblock) or must_be_vetted(fd, path):
+        if may_have_journal(fd, superblock) or must_be_vetted(fd, path):
             return False
         with contextlib.suppress(IntegrityError), open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path) as file:
             check_header(file, path)
@@ -312,7 +312,7 @@ class ProjectFile:
         with self._access.opened(os.O_RDONLY, exclusive=False) as fd:
             with disk_errors(path):
                 superblock = read_superblock(fd, path)
-                journal = find_journal(fd, superblock, path) if _may_have_journal(fd, superblock) else None
+                journal = find_journal(fd, superblock, path) if may_have_journal(fd, superblock) else None
                 if journal is None:
                     check_superblock(superblock, disk().size(fd), path)
             yield fd, journal
@@ -649,7 +649,3 @@ def _own_superblock(fd: int, path: str) -> Superblock:
     with open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path, is_rewritten=True) as file:
         check_header(file, path)
     raise ReadOnlyError(rewritten_text(path))
-
-
-def _may_have_journal(fd: int, superblock: Superblock) -> bool:
-    return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end

@@ -17,7 +17,7 @@ from typing import Any
 from h5py import h5f
 
 from aerchive.errors import AerchiveError
-from aerchive.storage.commits.journal import find_journal
+from aerchive.storage.commits.journal import find_journal, may_have_journal
 from aerchive.storage.commits.read_file import ReadFile
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.hdf5.nodes import root_group
@@ -79,7 +79,7 @@ def serve(channel_fd: int, fd: int, path: str, size: int) -> dict[str, Any]:
     note_parts(fd, parts)
     message = receive(channel)
     superblock = read_superblock(fd, path)
-    journal = find_journal(fd, superblock, path)
+    journal = find_journal(fd, superblock, path) if may_have_journal(fd, superblock) else None
     end = superblock.end if journal is None else journal.new.end
     rewritten = superblock.is_rewritten(fd)
     try:

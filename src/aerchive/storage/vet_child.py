@@ -245,6 +245,7 @@ class Walk:
         if is_shared(path):
             self._attributes(node)
             if lists and isinstance(node, h5g.GroupID):
+                h5o.get_info(node)
                 node.links.iterate(lambda _key, _info: None, info=True)
         else:
             self.visit(node, f"/{path}")

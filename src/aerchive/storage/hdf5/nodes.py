@@ -91,18 +91,17 @@ Guard = Callable[[str, bool], None]
 """A function that is called before a node is opened, with its path, and before the members of a group are listed, with
 the path of the group and ``True``. The path ``/`` stands for all nodes. It may raise."""
 _guards: dict[int, Guard] = {}
-"""The functions by the numbers that HDF5 has given to the open files."""
+"""The functions by the identifiers of the open files."""
 
 
 @contextlib.contextmanager
 def guarded_file(file: h5f.FileID, guard: Guard) -> Iterator[None]:
     """Has a function called while the block runs before nodes of an open file are parsed."""
-    number = h5o.get_info(file).fileno
-    _guards[number] = guard
+    _guards[file.id] = guard
     try:
         yield
     finally:
-        del _guards[number]
+        del _guards[file.id]
 
 
 def _announce(group: h5g.GroupID, name: str, where: Where, *, lists: bool = False) -> None:
@@ -110,7 +109,7 @@ def _announce(group: h5g.GroupID, name: str, where: Where, *, lists: bool = Fals
     if not _guards:
         return
     with hdf5_errors(where):
-        guard = _guards.get(h5o.get_info(group).fileno)
+        guard = _guards.get(h5i.get_file_id(group).id)  # HDF5 need not read anything for that
         path = h5i.get_name(group) if guard is not None else None
     if guard is None:
         return
