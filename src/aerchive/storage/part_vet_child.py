@@ -82,17 +82,18 @@ def serve(channel_fd: int, fd: int, path: str, size: int) -> dict[str, Any]:
     journal = find_journal(fd, superblock, path) if may_have_journal(fd, superblock) else None
     end = superblock.end if journal is None else journal.new.end
     rewritten = superblock.is_rewritten(fd)
+    walk = Walk(path, end)
     try:
         with open_hdf5(ReadFile(fd, journal), h5f.ACC_RDONLY, path, is_rewritten=rewritten) as file:
             keep_little(file)
             root = root_group(file, path)
-            walk = Walk(path, end)
             while message is not None:
                 send(channel, b"A" + json.dumps(_parsed(walk, root, **json.loads(message))).encode())
                 message = receive(channel)
     except (AerchiveError, *HDF5_ERRORS) as error:
         # HDF5 refuses the file, and will do so in the parent, whose message is better.
-        send(channel, b"A" + json.dumps({"refused": str(error)}).encode())
+        walk.note_damage("/", error)
+        send(channel, b"A" + json.dumps(walk.found()).encode())
     return {}
 
 
@@ -106,7 +107,7 @@ def _parsed(walk: Walk, root: Any, *, part: str, lists: bool) -> dict[str, Any]:
         raise
     except (AerchiveError, *HDF5_ERRORS) as error:
         walk.note_damage(part, error)
-    return {"findings": len(walk.findings)}
+    return walk.found() if part == "/" else {}
 
 
 def send(channel: socket.socket, message: bytes) -> None:

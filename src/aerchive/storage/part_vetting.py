@@ -27,7 +27,7 @@ from aerchive.storage.medium.limited_child import ChildError, ChildLimits, Child
 from aerchive.storage.medium.parts import Parts, parts_of
 from aerchive.storage.part_vet_child import LENGTH, RANGE, send
 from aerchive.storage.vet_child import is_shared, part_of
-from aerchive.storage.vetting import limits_of_bytes, unsafe
+from aerchive.storage.vetting import VetReport, limits_of_bytes, report_of, unsafe
 
 _CHILD = "aerchive.storage.part_vet_child", "serve"
 _WHOLE = "/"
@@ -35,7 +35,7 @@ _FIRST = ("", layout.CATALOGUE, layout.CATALOGUE + layout.CHANGES_SUFFIX)
 """What each session reads."""
 _MOST_PARTS = 500
 """After so many parts the child is replaced by a new one, so that its limits are for few of them."""
-_MOST_ANSWER_BYTES = 64 * 1024
+_MOST_ANSWER_BYTES = 16 * 1024 * 1024
 _STEP_S = 0.1
 Guard = Callable[[str, bool], None]
 
@@ -85,6 +85,30 @@ class PartVetter:
             if len(self._done) > before:
                 parts.note_vetted(self._done)
 
+    def report(self, fd: int, path: str) -> VetReport:
+        """Has the whole file parsed, whether it was before or not.
+
+        Args:
+            fd: File descriptor of the stand-in.
+            path: The file, for messages.
+
+        Raises:
+            AerchiveError: As `vet` does.
+        """
+        parts = self._parts()
+        assert parts is not None  # noqa: S101  (the caller has it)
+        child = _Child(fd, path, parts)
+        try:
+            found = report_of(path, child.parse(_WHOLE, lists=False))
+        except ChildError as error:
+            raise unsafe(path, "HDF5 read its structure", error) from error
+        finally:
+            child.end()
+        with self._lock:
+            self._done = {*(self._done or parts.vetted()), _WHOLE}
+            parts.note_vetted(self._done)
+        return found
+
     def _vet(self, fd: int, path: str, node: str, *, lists: bool, done: set[str], parts: Parts) -> None:
         part = node if node == _WHOLE else part_of(node)
         is_listed = lists and part == node and is_shared(part)
@@ -120,11 +144,9 @@ def admit_parts(parts: Parts, fd: int, path: str) -> None:
         vetter_of(parts).vet(fd, path, *_FIRST)
 
 
-def admit_whole(fd: int, path: str) -> None:
+def vet_whole(parts: Parts, fd: int, path: str) -> VetReport:
     """Vets all of a file on another machine, of which all metadata are fetched for that; errors as `PartVetter`."""
-    parts = parts_of(fd)
-    if parts is not None:
-        vetter_of(parts).vet(fd, path, _WHOLE)
+    return vetter_of(parts).report(fd, path)
 
 
 def guard_of(fd: int, path: str) -> Guard | None:
@@ -179,8 +201,11 @@ class _Child:
         self._is_ready = False
         weakref.finalize(self, _end, self._child, self._channel, os.getpid())
 
-    def parse(self, part: str, *, lists: bool) -> None:
+    def parse(self, part: str, *, lists: bool) -> dict[str, Any]:
         """Has a part parsed.
+
+        Returns:
+            What the child found, which the file may have made its own.
 
         Raises:
             ChildError: The child crashed, or took too long.
@@ -193,16 +218,24 @@ class _Child:
             message = self._message(end)
             if message[:1] == b"A":
                 self.number += 1
-                return
+                return self._found(message[1:])
             if message[:1] != b"R" or len(message) != 1 + RANGE.size:
                 raise ChildError("its answer is not understandable")
             started = time.monotonic()
             self._answer(*RANGE.unpack(message[1:]))
             end += time.monotonic() - started  # the network may take its time
 
+    @staticmethod
+    def _found(message: bytes) -> dict[str, Any]:
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(message)
+            if isinstance(found, dict):
+                return found
+        raise ChildError("its answer is not understandable")
+
     def _answer(self, offset: int, length: int) -> None:
         parts = self._parts()
-        if parts is None or length > _MOST_ANSWER_BYTES * 1024:
+        if parts is None or length > _MOST_ANSWER_BYTES:
             raise ChildError("its answer is not understandable")
         view = memoryview(bytearray(length))
         done = parts.read(view, offset)

@@ -70,13 +70,7 @@ def vet(fd: int, path: str) -> dict[str, Any]:
                 walk.change(root_group(file, path))
     except (AerchiveError, *HDF5_ERRORS) as error:
         walk.note_damage("/", error)
-    return {
-        "nodes": walk.nodes,
-        "runs": walk.runs,
-        "uuid": walk.uuid,
-        "findings": walk.findings,
-        "mixture": walk.mixture,
-    }
+    return walk.found()
 
 
 def keep_little(file: h5f.FileID) -> None:
@@ -187,6 +181,16 @@ class Walk:
         except HDF5_ERRORS as error:
             self.note_damage(name, error)
         return None
+
+    def found(self) -> dict[str, Any]:
+        """What `vet` returns."""
+        return {
+            "nodes": self.nodes,
+            "runs": self.runs,
+            "uuid": self.uuid,
+            "findings": self.findings,
+            "mixture": self.mixture,
+        }
 
     @property
     def runs(self) -> int:

@@ -18,7 +18,8 @@ from aerchive.settings import load_settings
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, ChildStartError, run_limited
-from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
+from aerchive.storage.medium.opening import Stamp, only_here, open_file, stamp_of
+from aerchive.storage.medium.remote_path import RemotePath
 
 _CHILD = "aerchive.storage.vet_child", "vet"
 _FIRST_FD = 3
@@ -81,7 +82,7 @@ def vet(fd: int, path: str) -> VetReport:
     try:
         found = run_limited(*_CHILD, [own, path], _limits(fd)._replace(opens_files=False), [own])
         check_unchanged(fd, before, path)
-        return _report(path, found)
+        return report_of(path, found)
     except ChildError as error:
         raise unsafe(path, "HDF5 read its structure", error) from error
     finally:
@@ -151,7 +152,10 @@ def limited_child(path: Path, module: str, arguments: Sequence[Any], when: str) 
 
     Raises:
         UnsafeContentError: The child crashed, or took too much memory or time.
+        InvalidInputError: The file is on another machine.
     """
+    if isinstance(path, RemotePath):
+        raise only_here(path, when)
     fd = open_file(path, os.O_RDONLY)
     try:
         return run_limited(module, "answer", arguments, _limits(fd, *_VERIFY_RATIOS))
@@ -179,7 +183,7 @@ def limits_of_bytes(stored: int, ratio: int = 1, memory_ratio: int = 1) -> Child
     return ChildLimits(cpu_s, max(_LEAST_WALL_S, cpu_s * _WALL_RATIO), settings.vet_memory * memory_ratio)
 
 
-def _report(path: str, found: dict[str, Any]) -> VetReport:
+def report_of(path: str, found: dict[str, Any]) -> VetReport:
     """The report from the answer of a child, which the file may have made its own.
 
     Raises:

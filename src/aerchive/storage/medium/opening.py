@@ -71,6 +71,19 @@ def only_readable(path: RemotePath) -> ReadOnlyError:
     )
 
 
+def only_here(path: RemotePath, what: str) -> InvalidInputError:
+    """The error for work on a project that needs the whole file on this machine.
+
+    Args:
+        path: The project.
+        what: The work that was not done, as ``it was verified``.
+    """
+    return InvalidInputError(
+        f"{path}: is on another machine, so that not all of it can be read before {what}; take a copy first: "
+        f"aerchive copy {shlex.quote(str(path))} COPY.h5"
+    )
+
+
 def missing(path: Path) -> NotFoundError:
     """The error for a project file that does not exist; it says how to get the file."""
     if is_annexed(path):

@@ -20,7 +20,7 @@ from aerchive.storage.remote.blocks import BLOCK_BYTES
 from aerchive.storage.remote.cache import CachedState, cached_state, note, noted, remove_state
 from aerchive.storage.remote.source import Source, State
 
-HEAD_BYTES = 6 * BLOCK_BYTES
+HEAD_BYTES = 4 * BLOCK_BYTES
 """The first request: superblock, root group, and the objects of the first run."""
 _BEFORE, _WINDOW = 1, 5
 """Blocks before a small read that are fetched with it, and blocks in all."""
