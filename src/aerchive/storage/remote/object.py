@@ -174,18 +174,18 @@ class FilesystemSource:
             from fsspec.core import url_to_fs
 
             system, path = url_to_fs(self._address.url, **self._options())
-            state = self._look(system, path)
-            self._opened = os.getpid(), system.open(path, "rb", cache_type="none"), state
+            system.invalidate_cache(system._parent(path))
+            file = system.open(path, "rb", cache_type="none")
+            details = getattr(file, "details", None)  # what it has asked for already
+            state = _state_of(details, path) if details else self._look(system, path)
+            self._opened = os.getpid(), file, state
         return self._opened[1], self._opened[2]
 
     @staticmethod
     def _look(system: Any, path: str) -> State:
         """The state of the file now."""
         system.invalidate_cache(system._parent(path))
-        details = system.info(path)
-        if details.get("type") == "directory":
-            raise IsADirectoryError(path)
-        return State(int(details["size"]), _mark_of(details))
+        return _state_of(system.info(path), path)
 
     @property
     def _is_s3(self) -> bool:
@@ -249,6 +249,12 @@ def _read(file: Any, start: int, stop: int) -> bytes:
     if len(data) != stop - start:
         raise AgainError(f"{len(data)} of {stop - start} bytes came")
     return data
+
+
+def _state_of(details: dict[str, Any], path: str) -> State:
+    if details.get("type") == "directory":
+        raise IsADirectoryError(path)
+    return State(int(details["size"]), _mark_of(details))
 
 
 def _mark_of(details: dict[str, Any]) -> str:

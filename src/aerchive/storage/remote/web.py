@@ -285,10 +285,10 @@ def _why(error: Exception) -> str:
     import urllib3
 
     kinds: list[tuple[type[Exception], str]] = [
-        (urllib3.exceptions.ConnectTimeoutError, "the server could not be reached in time"),
         (urllib3.exceptions.NameResolutionError, "no machine of this name was found"),
+        (urllib3.exceptions.NewConnectionError, "the server refused the connection"),
+        (urllib3.exceptions.ConnectTimeoutError, "the server could not be reached in time"),
         (urllib3.exceptions.ReadTimeoutError, f"no answer came within {patience_s():g} s"),
         (urllib3.exceptions.ProxyError, "the proxy could not be reached"),
-        (urllib3.exceptions.NewConnectionError, "the server refused the connection"),
     ]
     return next((text for kind, text in kinds if isinstance(error, kind)), "the connection broke")
