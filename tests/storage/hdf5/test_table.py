@@ -205,7 +205,7 @@ def test_a_replaced_table_is_another_one(path: Path) -> None:
 def broken_index(path: Path) -> None:
     """HDF5 opens the table, and finds none of its chunks."""
     content = bytearray(path.read_bytes())
-    content[content.index(b"EAHD") + 8] ^= 255
+    content[content.rindex(b"EAHD") + 8] ^= 255
     path.write_bytes(content)
 
 

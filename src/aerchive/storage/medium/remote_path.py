@@ -14,11 +14,16 @@ class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of t
     """A path whose text is the address of the project; programs that open it get the stand-in.
 
     Relatives of this path, such as its parent, are shown as the paths that they are.
+
+    Attributes:
+        shown: The address, without passwords; empty for a relative.
+        reopen: A function, and its arguments, that gives the path in another process; ``None`` for a relative.
+        content: The content, which lives as long as the path.
     """
 
-    _shown = ""
-    _reopen: _Reopen | None = None
-    _fetched: object = None
+    shown = ""
+    reopen: _Reopen | None = None
+    content: object = None
 
     @classmethod
     def of(cls, stand_in: Path, shown: str, reopen: _Reopen, parts: object) -> RemotePath:
@@ -31,11 +36,11 @@ class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of t
             parts: The content, which lives as long as the path.
         """
         path = cls(stand_in)
-        path._shown, path._reopen, path._fetched = shown, reopen, parts
+        path.shown, path.reopen, path.content = shown, reopen, parts
         return path
 
     def __str__(self) -> str:
-        return self._shown or self.__fspath__()
+        return self.shown or self.__fspath__()
 
     def __fspath__(self) -> str:
         return str(super().__str__())
@@ -47,4 +52,4 @@ class RemotePath(type(Path())):  # type: ignore[misc]  # the class of paths of t
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> Any:
-        return self._reopen or (Path, (self.__fspath__(),))
+        return self.reopen or (Path, (self.__fspath__(),))

@@ -174,7 +174,7 @@ class FilesystemSource:
             from fsspec.core import url_to_fs
 
             system, path = url_to_fs(self._address.url, **self._options())
-            system.invalidate_cache(system._parent(path))
+            system.invalidate_cache(path.rpartition("/")[0])
             file = system.open(path, "rb", cache_type="none")
             details = getattr(file, "details", None)  # what it has asked for already
             state = _state_of(details, path) if details else self._look(system, path)
@@ -184,7 +184,7 @@ class FilesystemSource:
     @staticmethod
     def _look(system: Any, path: str) -> State:
         """The state of the file now."""
-        system.invalidate_cache(system._parent(path))
+        system.invalidate_cache(path.rpartition("/")[0])
         return _state_of(system.info(path), path)
 
     @property

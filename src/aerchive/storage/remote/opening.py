@@ -60,5 +60,5 @@ def _opened(source: Source, file_name: str, again: Any, what: Any, wanted: State
 
 def fetched_of(path: Path) -> FetchedFile | None:
     """What was fetched of a project; ``None`` for a file on this machine."""
-    parts = path._fetched if isinstance(path, RemotePath) else None
+    parts = path.content if isinstance(path, RemotePath) else None
     return parts if isinstance(parts, FetchedFile) else None
