@@ -28,7 +28,7 @@ SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 OLDEST = ROOT / ".venv-oldest"
 OLDEST_PYTHON = OLDEST / PYTHON.relative_to(VENV)
-OLDEST_EXTRAS = ("arrow", "dask", "pandas", "plugins", "xarray")
+OLDEST_EXTRAS = ("arrow", "dask", "pandas", "plugins", "remote", "xarray")
 """The extras of the oldest environment: `runtime` needs a newer Qiskit, and `benchmarks` only measures."""
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
@@ -37,6 +37,7 @@ CLIENTS_VENV = ROOT / ".venv-clients"
 VIEWERS = ROOT / "tests" / "viewers"
 VIEWERS_VENV = ROOT / ".venv-viewers"
 NOTEBOOKS_VENV = ROOT / ".venv-notebooks"
+REMOTE_VENV = ROOT / ".venv-remote"
 VIEWERS_PROGRAMS = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -45,8 +46,17 @@ VIEWERS_PROGRAMS = {
     "Rscript": "r-cran-hdf5r r-bioc-rhdf5",
 }
 """Programs that only the checks of viewers use, and the packages of Debian that have them and what they load."""
-PROGRAMS = {"h5dump": "hdf5-tools", "h5ls": "hdf5-tools", "h5clear": "hdf5-tools", "strace": "strace"}
+PROGRAMS = {
+    "h5dump": "hdf5-tools",
+    "h5ls": "hdf5-tools",
+    "h5clear": "hdf5-tools",
+    "strace": "strace",
+    "nginx": "nginx-light",
+    "openssl": "openssl",  # certificates for nginx
+}
 """Programs that tests use, and the packages of Debian that have them."""
+S3_PROGRAMS = {"radosgw": "radosgw", "ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd"}
+"""The gateway of Ceph, which speaks S3, and what it needs."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
 OLDEST_SAMPLE = [
@@ -351,6 +361,18 @@ def viewers(arguments: Arguments) -> int:
     if arguments[:1] == ["--pictures"] and len(arguments) == 2:
         return python("-m", "tests.viewers.screenshots", VIEWERS_VENV / PYTHON.relative_to(VENV), arguments[1])
     return python("-m", "pytest", VIEWERS / "checks.py", *arguments)
+
+
+@task("projects in a real S3 server, the gateway of Ceph: `remote`; some minutes", takes_arguments=True)
+def remote(arguments: Arguments) -> int:
+    """Installs the server and s3fs, and runs the checks; other arguments go to pytest."""
+    provide_programs(S3_PROGRAMS)
+    what = ("--editable", ".[remote,s3]", "pytest>=8.3")
+    if code := prepare(REMOTE_VENV, REMOTE_VENV / PYTHON.relative_to(VENV), what):
+        return code
+    checks = ROOT / "tests" / "storage" / "remote" / "s3_checks.py"
+    interpreter = REMOTE_VENV / PYTHON.relative_to(VENV)
+    return run(interpreter, "-m", "pytest", "--noconftest", checks, *arguments)
 
 
 @task("execute the example notebook and take pictures of what notebooks show: `notebooks FOLDER`", takes_arguments=True)

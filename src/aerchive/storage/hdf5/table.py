@@ -142,14 +142,19 @@ class TableReader:
             return False
         size = self.dtype.itemsize
         view = rows.view(np.uint8).data
+        wanted: list[tuple[int, memoryview]] = []
         for start, number, address in self._pieces:
             low, high = max(start, first), min(start + number, first + len(rows))
             if low < high:
-                check_interrupt()
-                place, piece = address + (low - start) * size, view[(low - first) * size : (high - first) * size]
-                note_read(place, len(piece))
-                with disk_errors(self.where):
-                    disk().read(self._fd, piece, place)
+                piece = view[(low - first) * size : (high - first) * size]
+                wanted.append((address + (low - start) * size, piece))
+        with disk_errors(self.where):
+            disk().expect(self._fd, [(place, len(piece)) for place, piece in wanted])
+        for place, piece in wanted:
+            check_interrupt()
+            note_read(place, len(piece))
+            with disk_errors(self.where):
+                disk().read(self._fd, piece, place)
         return True
 
     @cached_property

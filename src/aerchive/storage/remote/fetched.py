@@ -105,7 +105,7 @@ class FetchedFile:
             stop = min(offset + length, self.state.size)
             if stop > offset:
                 wanted.update(range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES)))
-        missing = [number for number in sorted(wanted) if not self._here(number, number + 1)]
+        missing = [number for first, last in _spans(sorted(wanted)) for number in self._missing(first, last)]
         self._fetch_spans(_spans(missing, _GAP), {})
 
     def vetted(self) -> set[str]:
@@ -124,6 +124,10 @@ class FetchedFile:
         if len(found) < last - first:
             found |= self._kept.blocks.get(first, last)
         return found
+
+    def _missing(self, first: int, last: int) -> list[int]:
+        found = self._here(first, last)
+        return [number for number in range(first, last) if number not in found]
 
     def _fetch_around(self, first: int, last: int, found: dict[int, bytes]) -> None:
         """Fetches missing blocks of a small read, and blocks around them that are not here either."""
