@@ -268,9 +268,11 @@ class Opening:
         """The project; a new object if the settings have changed.
 
         Raises:
-            InvalidInputError: A setting is not valid.
+            InvalidInputError: A setting is not valid, or the path is a URL.
         """
         settings = load_settings()
+        if isinstance(self.path, str):
+            local_path(self.path)  # raises if it is a URL, where no run can be saved
         if self._opened is None or self._opened[0] != settings:
             self._opened = settings, project_at(self.path, **self._given)
         return self._opened[1]

@@ -253,6 +253,7 @@ class GroupDraft:
         objects: Shared objects that the group links to, by name of the link.
         links: Datasets of the same run that the group links to: name of the dataset, by name of the link.
         mutable: Whether the group is left out of the digest of the immutable core; it then gets a digest of its own.
+        room: Room in its header for members that are added later, in bytes.
     """
 
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
@@ -261,6 +262,7 @@ class GroupDraft:
     objects: Mapping[str, ObjectDraft] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     mutable: bool = False
+    room: int = 0
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from aerchive.storage.remote.source import Source, State
 
 HEAD_BYTES = 4 * BLOCK_BYTES
 """The first request: superblock, root group, and the objects of the first run."""
-_BEFORE, _WINDOW = 1, 5
+_BEFORE, _WINDOW = 2, 5
 """Blocks before a small read that are fetched with it, and blocks in all."""
 _TAIL_BYTES = 24 * BLOCK_BYTES
 """A small read so near to the end fetches all from there on: the newest run is there, and what leads to it."""
