@@ -8,6 +8,7 @@ those that were fetched, in the state in which the file was opened. One child se
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -17,6 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 from aerchive import layout
@@ -78,12 +80,12 @@ class PartVetter:
             if parts is None:
                 return
             if self._done is None:
-                self._done = parts.vetted()
+                self._done = _noted(parts)
             before = len(self._done)
             for node in nodes:
                 self._vet(fd, path, node, lists=lists, done=self._done, parts=parts)
             if len(self._done) > before:
-                parts.note_vetted(self._done)
+                _note(parts, self._done)
 
     def report(self, fd: int, path: str) -> VetReport:
         """Has the whole file parsed, whether it was before or not.
@@ -105,8 +107,8 @@ class PartVetter:
         finally:
             child.end()
         with self._lock:
-            self._done = {*(self._done or parts.vetted()), _WHOLE}
-            parts.note_vetted(self._done)
+            self._done = {*(self._done or _noted(parts)), _WHOLE}
+            _note(parts, self._done)
         return found
 
     def _vet(self, fd: int, path: str, node: str, *, lists: bool, done: set[str], parts: Parts) -> None:
@@ -169,6 +171,23 @@ def vetter_of(parts: Parts) -> PartVetter:
     if found is None:
         found = _vetters.setdefault(parts, PartVetter(parts))
     return found
+
+
+def _noted(parts: Parts) -> set[str]:
+    """The parts that a child of this or another process has parsed with this version of h5py, and so of HDF5."""
+    parser = _parser()
+    return {part for version, _, part in (one.partition(" ") for one in parts.vetted()) if version == parser}
+
+
+def _note(parts: Parts, done: set[str]) -> None:
+    parser = _parser()
+    others = {one for one in parts.vetted() if one.partition(" ")[0] != parser}
+    parts.note_vetted(others | {f"{parser} {part}" for part in done})
+
+
+@functools.cache
+def _parser() -> str:
+    return metadata.version("h5py")
 
 
 class _Child:

@@ -203,8 +203,10 @@ def test_a_project_behind_a_url_is_only_read(server: RangeServer, tmp_path: Path
     ):
         with pytest.raises(ReadOnlyError, match="can only be read there; take a copy"):
             change()
-    with pytest.raises(InvalidInputError, match="take a copy first"):
+    with pytest.raises(InvalidInputError, match="before it was validated, take a copy"):
         aerchive.validate(url)
+    with pytest.raises(InvalidInputError, match="so that no new runs come; open it again"):
+        next(iter(project.follow("shots", "counts.00")))
     project.copy(tmp_path / "copy.h5")
     assert (tmp_path / "copy.h5").read_bytes() == (tmp_path / "project.h5").read_bytes()
 

@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).parents[2] / "pages"
 _READER = "read_without_aerchive.py"
 
 _DAYS_ROOM = 64 * 32
-"""Room for the links to the folders of 64 days. Without it each has a continuation of the header of its own, somewhere."""
+"""Room for the links to the folders of 64 days. Without it each has a continuation of the header of its own."""
 
 
 def root_draft(header: Mapping[str, AttributeValue]) -> GroupDraft:

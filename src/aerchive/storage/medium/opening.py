@@ -79,8 +79,7 @@ def only_here(path: RemotePath, what: str) -> InvalidInputError:
         what: The work that was not done, as ``it was verified``.
     """
     return InvalidInputError(
-        f"{path}: is on another machine, so that not all of it can be read before {what}; take a copy first: "
-        f"aerchive copy {shlex.quote(str(path))} COPY.h5"
+        f"{path}: is on another machine; before {what}, take a copy: aerchive copy {shlex.quote(str(path))} COPY.h5"
     )
 
 
