@@ -248,7 +248,7 @@ class WriteSession:
     def _with_room(self, name: str, number: int) -> Dataset:
         """A table in the root group, written anew with larger chunks if more rows would take more than two chunks.
 
-        Its list of changes begins anew with it, and in as large chunks, so that both lie together in the file.
+        Its list of changes is copied with it, into as large chunks, so that both lie together in the file.
         """
         table = self.root.open_table(name)
         length, chunk = table.what.shape[0], table.what.chunk
@@ -256,15 +256,21 @@ class WriteSession:
         if chunk is None or wanted <= chunk[0]:
             return table
         rows = self.table(name).rows()
-        for old in (name, name + layout.CHANGES_SUFFIX):
-            if self.has(old):
-                unlink(self._root, old)
-        create_table(self._root, name + layout.CHANGES_SUFFIX, CHANGES, max(wanted, layout.CHANGES_CHUNK_ROWS))
+        self._copy_changes(name + layout.CHANGES_SUFFIX, max(wanted, layout.CHANGES_CHUNK_ROWS))
+        unlink(self._root, name)
         grown = create_table(self._root, name, table.what.dtype, wanted)
         if length:
-            self._note_change(name, 0, rows)  # first, so that the list lies beside the headers, before a large chunk
             append_rows(grown.dsid, rows)
         return self.root.open_table(name)
+
+    def _copy_changes(self, name: str, chunk_rows: int) -> None:
+        """Writes a list of changes anew with larger chunks; one that cannot be read is left as it is."""
+        with contextlib.suppress(AerchiveError):
+            known = self.table(name)
+            if known.dtype == CHANGES:
+                rows = known.rows()
+                unlink(self._root, name)
+                append_rows(create_table(self._root, name, CHANGES, chunk_rows).dsid, rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table in the root group, and adds an entry to the table's list of changes."""

@@ -11,6 +11,7 @@ import pickle
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from aerchive.errors import (
     ReadOnlyError,
     ReplacedError,
     UnsafeContentError,
+    WriteError,
 )
 from aerchive.storage import part_vetting
 from aerchive.storage.remote import fetched, patience, web
@@ -387,6 +389,28 @@ def test_a_child_process_reads_on_after_a_fork(server: RangeServer) -> None:
             os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
     assert project[job_id(30)].array("statevector")[-3:].shape == (3,)
+
+
+def test_threads_share_what_was_fetched(server: RangeServer, made: Path) -> None:
+    expected = everything(aerchive.open(made))
+    project = aerchive.open(server.url("project.h5"))
+    with ThreadPoolExecutor(6) as pool:
+        assert all(found == expected for found in pool.map(lambda _: everything(project), range(6)))
+    size = (server.folder / "project.h5").stat().st_size
+    assert sum(min(last + 1, size) - first for first, last in server.requests) <= 3 * size
+
+
+def test_a_size_that_no_file_can_have_and_a_cache_that_cannot_be_made_are_errors(
+    server: RangeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.always = lambda handler, data, first, last: bool(
+        handler.answer(206, data[first : last + 1], **{"Content-Range": f"bytes {first}-{last}/{2**62}"}) or True
+    )
+    with pytest.raises(ReadError, match="says that it has 4611686018427387904 bytes, which cannot be opened"):
+        aerchive.open(server.url("project.h5"))
+    monkeypatch.setenv("AERCHIVE_REMOTE_CACHE", "/dev/null/cache")
+    with pytest.raises(WriteError, match="name another folder with the setting remote_cache"):
+        aerchive.open(server.url("project.h5"))
 
 
 def test_an_interrupted_commit_is_read_as_on_this_machine(tmp_path: Path, vets: None) -> None:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from aerchive.errors import ReadError
 from aerchive.storage.medium.parts import note_parts
 from aerchive.storage.remote.blocks import BLOCK_BYTES
 from aerchive.storage.remote.cache import CachedState, cached_state, note, noted, remove_state
@@ -30,6 +31,8 @@ _MOST_BYTES = 8 * 1024 * 1024
 """The largest request."""
 _GAP = 2
 """Blocks that are fetched though nobody asked for them, to make one request of two."""
+_PLACES = 16
+"""Locks for parts of the file that are fetched at the same time."""
 _TOGETHER = 4
 """Requests at a time."""
 _KEPT_BLOCKS = 256
@@ -62,7 +65,13 @@ class FetchedFile:
         self.stand_in = self._kept.stand_in
         self.fetched = [1, len(head)]
         self._begin_anew()
-        fd = self._kept.open_stand_in(state.size)
+        try:
+            fd = self._kept.open_stand_in(state.size)
+        except OSError as error:
+            _end(self._kept, os.getpid(), is_of_use=source.key is not None)
+            raise ReadError(
+                f"{source.name}: says that it has {state.size} bytes, which cannot be opened ({error.strerror})"
+            ) from error
         try:
             note_parts(fd, self)
         finally:
@@ -75,7 +84,12 @@ class FetchedFile:
     def _begin_anew(self) -> None:
         """Makes what a process must not share with its parent."""
         self._lock = threading.Lock()
+        self._places = [threading.Lock() for _ in range(_PLACES)]
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    def _place(self, first: int) -> threading.Lock:
+        """The lock of those who fetch what begins at a block: of several that want the same, one fetches it."""
+        return self._places[first // (_MOST_BYTES // BLOCK_BYTES // 8) % _PLACES]
 
     # -- what `Parts` has
 
@@ -91,8 +105,9 @@ class FetchedFile:
                 if len(found) < last - first:
                     self._fetch_around(first, last, found)
         else:
-            found = self._here(first, last)
-            self._fetch_spans(_spans(number for number in range(first, last) if number not in found), found)
+            with self._place(first):
+                found = self._here(first, last)
+                self._fetch_spans(_spans(number for number in range(first, last) if number not in found), found)
         data = b"".join([found[number] for number in range(first, last)])
         start = offset - first * BLOCK_BYTES
         view[:length] = memoryview(data)[start : start + length]
@@ -105,8 +120,9 @@ class FetchedFile:
             stop = min(offset + length, self.state.size)
             if stop > offset:
                 wanted.update(range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES)))
-        missing = [number for first, last in _spans(sorted(wanted)) for number in self._missing(first, last)]
-        self._fetch_spans(_spans(missing, _GAP), {})
+        with self._place(min(wanted, default=0)):
+            missing = [number for first, last in _spans(sorted(wanted)) for number in self._missing(first, last)]
+            self._fetch_spans(_spans(missing, _GAP), {})
 
     def vetted(self) -> set[str]:
         """See `Parts`."""
